@@ -1,0 +1,34 @@
+"""Configuration: frozen dataclasses with safe defaults, and the same tree in TOML."""
+
+from __future__ import annotations
+
+from cookieguard.config.cookies import CookieSettings, CookieSpec
+from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor
+from cookieguard.config.root import Config
+from cookieguard.config.sections import (
+    ConsentSettings,
+    CspSettings,
+    HtmlSettings,
+    IdentitySettings,
+    KeySettings,
+    LogSettings,
+)
+from cookieguard.config.toml import config_from_mapping, load_config
+
+__all__ = [
+    "DEFAULT_PURPOSES",
+    "Config",
+    "ConsentSettings",
+    "CookieSettings",
+    "CookieSpec",
+    "CspSettings",
+    "HtmlSettings",
+    "IdentitySettings",
+    "KeySettings",
+    "LogSettings",
+    "PolicyVersion",
+    "Purpose",
+    "Vendor",
+    "config_from_mapping",
+    "load_config",
+]

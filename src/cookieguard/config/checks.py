@@ -1,0 +1,74 @@
+"""Checks that settings share: each raises a ConfigError naming the setting, or returns nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+
+from cookieguard.errors import ConfigError
+
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+HOST_PATTERN = re.compile(
+    r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*(:\d{1,5})?(/[!-~]*)?"
+)
+# One origin as a browser writes it in the Origin header: scheme, host, port where it is not the default.
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+# RFC 9110 tchar: what a cookie name may consist of.
+COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def require_one_of(setting: str, value: str, allowed: Collection[str]) -> None:
+    """Require `value` to be one of `allowed`."""
+    if value not in allowed:
+        raise ConfigError(setting, was=repr(value), allowed=", ".join(repr(one) for one in allowed))
+
+
+def require_match(setting: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
+    """Require `value` to match `pattern` as a whole."""
+    if not pattern.fullmatch(value):
+        raise ConfigError(setting, was=repr(value), allowed=allowed)
+
+
+def require_text(setting: str, value: str, *, empty: bool = False, longest: int = 500) -> None:
+    """Require one printable line of at most `longest` characters (a CR or LF would end a header early)."""
+    if CONTROL.search(value) or len(value) > longest or not (value or empty):
+        raise ConfigError(
+            setting, was=repr(value[:80]), allowed=f"one line of 1 to {longest} printable characters"
+        )
+
+
+def require_between(setting: str, value: float, lowest: float, highest: float, unit: str) -> None:
+    """Require a number of `unit` between two bounds, both included."""
+    if not lowest <= value <= highest:
+        raise ConfigError(setting, was=value, allowed=f"{lowest:g} to {highest:g} {unit}")
+
+
+def require_host(setting: str, value: str) -> None:
+    """Require a host pattern: `ads.example`, `*.ads.example`, `host:port` or `shop.example/matomo/`."""
+    allowed = "a lower-case host like 'ads.example', '*.ads.example', 'host:8001' or 'shop.example/path/'"
+    require_match(setting, value, HOST_PATTERN, allowed)
+
+
+def require_origin(setting: str, value: str) -> None:
+    """Require an origin as browsers write it: `https://shop.example`."""
+    require_match(setting, value, ORIGIN, "an origin like 'https://shop.example' (no path, lower case)")
+
+
+def require_network(setting: str, value: str) -> None:
+    """Require an address or a network in CIDR form."""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        allowed = "an address or a network like '10.0.0.0/8' or '2001:db8::/32'"
+        raise ConfigError(setting, was=repr(value), allowed=allowed) from error
+
+
+def require_distinct(setting: str, values: Collection[str]) -> None:
+    """Require that no value occurs twice."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ConfigError(setting, was=f"{value!r} twice", allowed="each once")
+        seen.add(value)

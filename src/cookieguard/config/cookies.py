@@ -1,0 +1,57 @@
+"""How each cookie of ours looks on the wire, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cookieguard.config.checks import COOKIE_NAME, require_between, require_match, require_one_of
+from cookieguard.errors import ConfigError
+
+SAME_SITE = ("Lax", "Strict", "None")
+HOST_PREFIX = "__Host-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieSpec:
+    """Describe one cookie: its name and attributes. Always HttpOnly, always Path=/.
+
+    `name` carries the prefix (`__Host-` needs Secure, Path=/ and no Domain, so browsers keep it to this host).
+    `sealed` encrypts the content before it is signed. `max_age` is seconds; 0 makes a browser-session cookie.
+    """
+
+    name: str
+    max_age: int
+    same_site: str = "Lax"
+    secure: bool = True
+    sealed: bool = True
+    partitioned: bool = False
+
+    def __post_init__(self) -> None:
+        require_match("cookies.name", self.name, COOKIE_NAME, "an RFC 9110 token")
+        where = f"cookies.{self.name}"
+        require_one_of(f"{where}.same_site", self.same_site, SAME_SITE)
+        # RFC 6265bis caps Max-Age at 400 days.
+        require_between(f"{where}.max_age", self.max_age, 0, 400 * 86400, "seconds")
+        if not self.secure and (self.name.startswith(("__Host-", "__Secure-")) or self.same_site == "None"):
+            raise ConfigError(
+                f"{where}.secure", was=False, allowed="true: the prefix or SameSite=None requires it"
+            )
+
+
+def _spec(kind: str, days: int) -> CookieSpec:
+    return CookieSpec(name=f"{HOST_PREFIX}cg_{kind}", max_age=days * 86400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieSettings:
+    """Hold one CookieSpec per kind."""
+
+    session: CookieSpec = field(default_factory=lambda: _spec("session", 90))
+    cart: CookieSpec = field(default_factory=lambda: _spec("cart", 90))
+    consent: CookieSpec = field(default_factory=lambda: _spec("consent", 180))
+    remember: CookieSpec = field(default_factory=lambda: _spec("remember", 90))
+
+    def __post_init__(self) -> None:
+        names = [self.session.name, self.cart.name, self.consent.name, self.remember.name]
+        if len(set(names)) < len(names):
+            raise ConfigError("cookies", was=f"names {names}", allowed="four different names")

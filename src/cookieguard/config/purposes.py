@@ -1,0 +1,96 @@
+"""What the shop asks consent for: purposes, the vendors behind them, and the version of the promise."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from cookieguard.config.checks import (
+    COOKIE_NAME,
+    IDENTIFIER,
+    require_distinct,
+    require_host,
+    require_match,
+    require_text,
+)
+from cookieguard.errors import ConfigError
+
+NECESSARY = "necessary"
+COOKIE_PATTERN = re.compile(COOKIE_NAME.pattern)  # "*" is a tchar, so "_ga_*" passes the same check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """Name one thing a visitor can agree to.
+
+    The four default purposes speak every language of the banner; a purpose of the shop's own brings its
+    `title` and `description` (plain text, shown as they are).
+    """
+
+    id: str
+    title: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        require_match("purposes.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
+        require_text(f"purposes.{self.id}.title", self.title, empty=True, longest=80)
+        require_text(f"purposes.{self.id}.description", self.description, empty=True)
+        if self.id not in DEFAULT_IDS and not self.title:
+            raise ConfigError(f"purposes.{self.id}.title", was="empty", allowed="a title visitors can read")
+
+
+DEFAULT_IDS = (NECESSARY, "preferences", "statistics", "marketing")
+DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """Declare a third party: who it is, for which purpose, on which hosts, with which cookies.
+
+    `hosts` are exact names or `*.name` for a name and all under it; `host:port` and `host/path/` narrow one.
+    `cookies` are names, `*` at the end matches any rest.
+    """
+
+    name: str
+    purpose: str
+    hosts: tuple[str, ...]
+    cookies: tuple[str, ...] = ()
+    privacy_url: str = ""
+
+    def __post_init__(self) -> None:
+        require_text("vendors.name", self.name, longest=80)
+        where = f"vendors.{self.name}"
+        require_match(f"{where}.purpose", self.purpose, IDENTIFIER, "the id of a purpose")
+        if not self.hosts:
+            raise ConfigError(f"{where}.hosts", was="empty", allowed="at least one host")
+        for host in self.hosts:
+            require_host(f"{where}.hosts", host)
+        for cookie in self.cookies:
+            require_match(f"{where}.cookies", cookie, COOKIE_PATTERN, "a cookie name, '*' at its end")
+        require_distinct(f"{where}.hosts", self.hosts)
+        if self.privacy_url and not self.privacy_url.startswith(("https://", "/")):
+            raise ConfigError(
+                f"{where}.privacy_url", was=repr(self.privacy_url), allowed="https://... or /..."
+            )
+        require_text(f"{where}.privacy_url", self.privacy_url, empty=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """Identify the promise a visitor agreed to; a new `version` asks everybody again from `effective` on."""
+
+    version: str = "1"
+    effective: date | None = None
+    privacy_url: str = ""
+
+    def __post_init__(self) -> None:
+        require_match(
+            "policy.version",
+            self.version,
+            re.compile(r"[0-9A-Za-z._-]{1,32}"),
+            "1 to 32 of A-Z a-z 0-9 . _ -",
+        )
+        require_text("policy.privacy_url", self.privacy_url, empty=True)
+        if self.privacy_url and not re.match(r"https://|/(?![/\\])", self.privacy_url):
+            raise ConfigError("policy.privacy_url", was=repr(self.privacy_url), allowed="https://... or /...")

@@ -1,0 +1,84 @@
+"""The root of the configuration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from cookieguard.config.checks import (
+    require_distinct,
+    require_host,
+    require_match,
+    require_network,
+    require_one_of,
+    require_origin,
+    require_text,
+)
+from cookieguard.config.cookies import CookieSettings
+from cookieguard.config.purposes import DEFAULT_PURPOSES, NECESSARY, PolicyVersion, Purpose, Vendor
+from cookieguard.config.sections import (
+    ConsentSettings,
+    CspSettings,
+    HtmlSettings,
+    IdentitySettings,
+    KeySettings,
+    LogSettings,
+)
+from cookieguard.errors import ConfigError
+
+UNDECLARED = ("marketing", "block", "report")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Configure CookieGuard; every field has a safe default, so `Config()` is a working shop."""
+
+    state_dir: str = ".cookieguard"
+    """Where keys and logs live: made with mode 0700, refused when it is wider or not ours."""
+    prefix: str = "/_cg/"
+    """Our own pages' path. Neutral, since ad-blocker lists hide paths that say cookie or consent."""
+    origins: tuple[str, ...] = ()
+    """The shop's origins; any other Host loses its session and may not post a choice. Empty: whatever Host says."""
+    first_party_hosts: tuple[str, ...] = ()
+    """The shop's own hosts on other sites, such as a CDN."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded-For and Forwarded are believed, from the right."""
+    undeclared: str = "marketing"
+    """What a third-party host nobody declared counts as: `marketing`, `block` (never) or `report` (let through)."""
+    dev: bool = False
+    """Drop Secure and the name prefix from our cookies, on loopback hosts only (Safari keeps no Secure ones there)."""
+    purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
+    vendors: tuple[Vendor, ...] = ()
+    policy: PolicyVersion = field(default_factory=PolicyVersion)
+    keys: KeySettings = field(default_factory=KeySettings)
+    html: HtmlSettings = field(default_factory=HtmlSettings)
+    csp: CspSettings = field(default_factory=CspSettings)
+    consent: ConsentSettings = field(default_factory=ConsentSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    cookies: CookieSettings = field(default_factory=CookieSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+    def __post_init__(self) -> None:
+        require_text("state_dir", self.state_dir)
+        require_match("prefix", self.prefix, re.compile(r"/([A-Za-z0-9_.~-]+/)+"), "a path like '/_cg/'")
+        require_one_of("undeclared", self.undeclared, UNDECLARED)
+        for origin in self.origins:
+            require_origin("origins", origin)
+        for host in self.first_party_hosts:
+            require_host("first_party_hosts", host)
+        for network in self.trusted_proxies:
+            require_network("trusted_proxies", network)
+        self._check_purposes()
+
+    def _check_purposes(self) -> None:
+        ids = [purpose.id for purpose in self.purposes]
+        require_distinct("purposes", ids)
+        if NECESSARY not in ids:
+            raise ConfigError("purposes", was=ids, allowed=f"a list that contains {NECESSARY!r}")
+        if self.undeclared == "marketing" and "marketing" not in ids:
+            raise ConfigError(
+                "undeclared", was="'marketing'", allowed="'block' or 'report' where no purpose is 'marketing'"
+            )
+        require_distinct("vendors", [vendor.name for vendor in self.vendors])
+        for vendor in self.vendors:
+            require_one_of(f"vendors.{vendor.name}.purpose", vendor.purpose, ids)

@@ -1,0 +1,95 @@
+"""The sections of the configuration, one frozen dataclass each; every default is the safe one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cookieguard.config.checks import require_between, require_match, require_one_of, require_text
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """Say where the signing keys come from: a file, the environment, or made once in the state directory."""
+
+    generate: bool = True
+    """Make a key on first start. False (and COOKIEGUARD_ENV=production) refuses to start without one."""
+    file: str = ""
+    """A keyring file; empty means `keyring` in the state directory."""
+    environment: str = "COOKIEGUARD_KEYS"
+    """The environment variable that holds a keyring; it wins over the file when it is set."""
+
+    def __post_init__(self) -> None:
+        require_match(
+            "keys.environment", self.environment, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name"
+        )
+        require_text("keys.file", self.file, empty=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HtmlSettings:
+    """Switch the first wall, the HTML rewriter."""
+
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CspSettings:
+    """Switch the second wall, the Content-Security-Policy."""
+
+    enabled: bool = True
+    form_action: str = "off"
+    """`strict` adds form-action 'self'; it blocks a POST that is answered by a redirect to a payment host."""
+
+    def __post_init__(self) -> None:
+        require_one_of("csp.form_action", self.form_action, ("off", "strict"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentSettings:
+    """Set how visitors are asked."""
+
+    enabled: bool = True
+    gpc: bool = True
+    """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
+    language: str = "en"
+    """The banner's language where neither <html lang> nor Accept-Language names one we speak."""
+
+    def __post_init__(self) -> None:
+        require_match("consent.language", self.language, LANGUAGE, "a language tag like 'en' or 'de'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySettings:
+    """Set how long a session lives; both limits stand inside the token."""
+
+    enabled: bool = True
+    idle_days: int = 14
+    """A session unused for this long is over (sliding; OWASP asks for an idle limit)."""
+    absolute_days: int = 90
+    """A session this old is over however much it is used."""
+
+    def __post_init__(self) -> None:
+        require_between("identity.idle_days", self.idle_days, 1, 400, "days")
+        require_between(
+            "identity.absolute_days", self.absolute_days, self.idle_days, 400, "days (>= idle_days)"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """Set the access log: Combined Log Format, one file per worker, anonymized addresses."""
+
+    enabled: bool = True
+    directory: str = ""
+    """Where the files go; empty means `logs` in the state directory."""
+    ipv4_prefix: int = 24
+    ipv6_prefix: int = 48
+
+    def __post_init__(self) -> None:
+        require_text("log.directory", self.directory, empty=True)
+        # More bits than these name one household or one firm (CNIL takes two bytes off IPv4).
+        require_between("log.ipv4_prefix", self.ipv4_prefix, 0, 24, "bits")
+        require_between("log.ipv6_prefix", self.ipv6_prefix, 0, 48, "bits")

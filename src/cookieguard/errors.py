@@ -1,0 +1,31 @@
+"""What goes wrong in cookieguard, as exceptions.
+
+Rule: a message says which setting or object, what it was and what is allowed; never a secret, an address or
+a cookie's value.
+"""
+
+from __future__ import annotations
+
+
+class CookieGuardError(Exception):
+    """Be the base of everything cookieguard raises on purpose."""
+
+
+class ConfigError(CookieGuardError):
+    """Say that a setting cannot be used: the dotted setting, what it was, what is allowed."""
+
+    def __init__(self, setting: str, *, was: object, allowed: str) -> None:
+        self.setting = setting
+        self.was = was
+        self.allowed = allowed
+        super().__init__(f"{setting}: {was} cannot be used; allowed: {allowed}")
+
+
+class CookieTooLarge(CookieGuardError):
+    """Say that a cookie of ours would exceed what browsers keep (RFC 6265bis: 4,096 bytes name and value)."""
+
+    def __init__(self, cookie: str, *, size: int, limit: int) -> None:
+        self.cookie = cookie
+        self.size = size
+        self.limit = limit
+        super().__init__(f"cookie {cookie}: {size} bytes of name and value; allowed: at most {limit}")

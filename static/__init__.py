@@ -1,0 +1,1 @@
+"""What cookieguard ships as data: banner script and style sheet, templates, languages, vendors."""
