@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cookieguard.config.checks import COOKIE_NAME, require_between, require_match, require_one_of
+from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
 SAME_SITE = ("Lax", "Strict", "None")
@@ -15,7 +16,7 @@ HOST_PREFIX = "__Host-"
 class CookieSpec:
     """Describe one cookie: its name and attributes. Always HttpOnly, always Path=/.
 
-    `name` carries the prefix (`__Host-` needs Secure, Path=/ and no Domain, so browsers keep it to this host).
+    `name` carries the prefix: browsers take `__Host-` only with Secure, Path=/ and no Domain.
     `sealed` encrypts the content before it is signed. `max_age` is seconds; 0 makes a browser-session cookie.
     """
 
@@ -27,6 +28,7 @@ class CookieSpec:
     partitioned: bool = False
 
     def __post_init__(self) -> None:
+        require_types(f"cookies.{self.name}", self)
         require_match("cookies.name", self.name, COOKIE_NAME, "an RFC 9110 token")
         where = f"cookies.{self.name}"
         require_one_of(f"{where}.same_site", self.same_site, SAME_SITE)
@@ -52,6 +54,7 @@ class CookieSettings:
     remember: CookieSpec = field(default_factory=lambda: _spec("remember", 90))
 
     def __post_init__(self) -> None:
+        require_types("cookies", self)
         names = [self.session.name, self.cart.name, self.consent.name, self.remember.name]
         if len(set(names)) < len(names):
             raise ConfigError("cookies", was=f"names {names}", allowed="four different names")

@@ -14,6 +14,7 @@ from cookieguard.config.checks import (
     require_match,
     require_text,
 )
+from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
 NECESSARY = "necessary"
@@ -33,6 +34,7 @@ class Purpose:
     description: str = ""
 
     def __post_init__(self) -> None:
+        require_types("purposes", self)
         require_match("purposes.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
         require_text(f"purposes.{self.id}.title", self.title, empty=True, longest=80)
         require_text(f"purposes.{self.id}.description", self.description, empty=True)
@@ -52,16 +54,19 @@ class Vendor:
     `cookies` are names, `*` at the end matches any rest.
     """
 
-    name: str
-    purpose: str
-    hosts: tuple[str, ...]
+    name: str = ""
+    purpose: str = ""
+    hosts: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
     privacy_url: str = ""
 
     def __post_init__(self) -> None:
+        require_types(f"vendors.{self.name}", self)
         require_text("vendors.name", self.name, longest=80)
         where = f"vendors.{self.name}"
-        require_match(f"{where}.purpose", self.purpose, IDENTIFIER, "the id of a purpose")
+        require_match(
+            f"{where}.purpose", self.purpose, IDENTIFIER, "the id of a purpose: a vendor has exactly one"
+        )
         if not self.hosts:
             raise ConfigError(f"{where}.hosts", was="empty", allowed="at least one host")
         for host in self.hosts:
@@ -85,6 +90,7 @@ class PolicyVersion:
     privacy_url: str = ""
 
     def __post_init__(self) -> None:
+        require_types("policy", self)
         require_match(
             "policy.version",
             self.version,

@@ -24,6 +24,7 @@ from cookieguard.config.sections import (
     KeySettings,
     LogSettings,
 )
+from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
 UNDECLARED = ("marketing", "block", "report")
@@ -38,15 +39,15 @@ class Config:
     prefix: str = "/_cg/"
     """Our own pages' path. Neutral, since ad-blocker lists hide paths that say cookie or consent."""
     origins: tuple[str, ...] = ()
-    """The shop's origins; any other Host loses its session and may not post a choice. Empty: whatever Host says."""
+    """The shop's origins; any other Host loses its session and may not post a choice. Empty: any Host."""
     first_party_hosts: tuple[str, ...] = ()
     """The shop's own hosts on other sites, such as a CDN."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For and Forwarded are believed, from the right."""
     undeclared: str = "marketing"
-    """What a third-party host nobody declared counts as: `marketing`, `block` (never) or `report` (let through)."""
+    """What an undeclared third-party host is: `marketing`, `block` (never) or `report` (let through)."""
     dev: bool = False
-    """Drop Secure and the name prefix from our cookies, on loopback hosts only (Safari keeps no Secure ones there)."""
+    """Drop Secure and the prefix from our cookies, on loopback hosts only (for Safari)."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
     vendors: tuple[Vendor, ...] = ()
     policy: PolicyVersion = field(default_factory=PolicyVersion)
@@ -59,6 +60,7 @@ class Config:
     log: LogSettings = field(default_factory=LogSettings)
 
     def __post_init__(self) -> None:
+        require_types("", self)
         require_text("state_dir", self.state_dir)
         require_match("prefix", self.prefix, re.compile(r"/([A-Za-z0-9_.~-]+/)+"), "a path like '/_cg/'")
         require_one_of("undeclared", self.undeclared, UNDECLARED)

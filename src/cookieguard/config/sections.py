@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cookieguard.config.checks import require_between, require_match, require_one_of, require_text
+from cookieguard.config.types import require_types
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -22,6 +23,7 @@ class KeySettings:
     """The environment variable that holds a keyring; it wins over the file when it is set."""
 
     def __post_init__(self) -> None:
+        require_types("keys", self)
         require_match(
             "keys.environment", self.environment, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name"
         )
@@ -34,6 +36,9 @@ class HtmlSettings:
 
     enabled: bool = True
 
+    def __post_init__(self) -> None:
+        require_types("html", self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CspSettings:
@@ -44,6 +49,7 @@ class CspSettings:
     """`strict` adds form-action 'self'; it blocks a POST that is answered by a redirect to a payment host."""
 
     def __post_init__(self) -> None:
+        require_types("csp", self)
         require_one_of("csp.form_action", self.form_action, ("off", "strict"))
 
 
@@ -58,6 +64,7 @@ class ConsentSettings:
     """The banner's language where neither <html lang> nor Accept-Language names one we speak."""
 
     def __post_init__(self) -> None:
+        require_types("consent", self)
         require_match("consent.language", self.language, LANGUAGE, "a language tag like 'en' or 'de'")
 
 
@@ -72,6 +79,7 @@ class IdentitySettings:
     """A session this old is over however much it is used."""
 
     def __post_init__(self) -> None:
+        require_types("identity", self)
         require_between("identity.idle_days", self.idle_days, 1, 400, "days")
         require_between(
             "identity.absolute_days", self.absolute_days, self.idle_days, 400, "days (>= idle_days)"
@@ -89,6 +97,7 @@ class LogSettings:
     ipv6_prefix: int = 48
 
     def __post_init__(self) -> None:
+        require_types("log", self)
         require_text("log.directory", self.directory, empty=True)
         # More bits than these name one household or one firm (CNIL takes two bytes off IPv4).
         require_between("log.ipv4_prefix", self.ipv4_prefix, 0, 24, "bits")

@@ -1,0 +1,50 @@
+# Two commands are all a fresh machine needs: `make demo` and `make test`. Each makes .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-all check bench wheel clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m demo_site
+
+test: $(VENV)/.test
+	$(BIN)/python scripts/find_chromium.py --install
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.test
+	$(BIN)/python scripts/find_chromium.py --install
+	$(BIN)/python scripts/check_wheel.py
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/check_layers.py
+
+bench: $(VENV)/.test
+	for bench in benchmarks/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
+
+wheel: $(VENV)/.test
+	$(BIN)/python scripts/check_wheel.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cookieguard needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[demo]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[demo]' --group check --group test
+	touch $@ $(VENV)/.demo

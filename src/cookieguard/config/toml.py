@@ -1,0 +1,93 @@
+"""Read the configuration from TOML: the same tree as the dataclasses, every unknown setting an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cookieguard.config.root import Config
+from cookieguard.config.types import describe, element_of, field_types
+from cookieguard.errors import ConfigError
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a TOML file into a Config; raises ConfigError, naming the file or the dotted setting."""
+    try:
+        text = Path(path).read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"config file {path}", was=reason, allowed="a readable TOML file") from error
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"config file {path}", was=str(error), allowed="valid TOML") from error
+    return config_from_mapping(settings)
+
+
+def config_from_mapping(settings: Mapping[str, Any]) -> Config:
+    """Build a Config from a nested mapping, as TOML gives it."""
+    config: Config = _section(Config, settings, "", base=None)
+    return config
+
+
+def _section(section: Any, settings: Mapping[str, Any], where: str, *, base: Any) -> Any:
+    """Build one dataclass; what the table leaves out comes from `base`, the section's own default."""
+    types = field_types(section)
+    for name in settings:
+        if name not in types:
+            raise _unknown(_dotted(where, name), name, types)
+    fields = {field.name: field for field in dataclasses.fields(section)}
+    values = {
+        name: _value(types[name], value, _dotted(where, name), base=_default(fields[name], base))
+        for name, value in settings.items()
+    }
+    if base is not None:
+        return dataclasses.replace(base, **values)
+    for name, field in fields.items():
+        if _is_required(field) and name not in values:
+            raise ConfigError(_dotted(where, name), was="missing", allowed=describe(types[name]))
+    return section(**values)
+
+
+def _value(annotation: Any, value: Any, where: str, *, base: Any) -> Any:
+    if dataclasses.is_dataclass(annotation):
+        return _table(annotation, value, where, base=base)
+    element = element_of(annotation)
+    if element is None or not isinstance(value, list):
+        return value
+    if dataclasses.is_dataclass(element):
+        return tuple(_table(element, one, f"{where}[{index}]", base=None) for index, one in enumerate(value))
+    return tuple(value)
+
+
+def _table(section: Any, value: Any, where: str, *, base: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ConfigError(where, was=repr(value)[:80], allowed="a table")
+    return _section(section, value, where, base=base)
+
+
+def _default(field: dataclasses.Field[Any], base: Any) -> Any:
+    if base is not None:
+        return getattr(base, field.name)
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _unknown(where: str, name: str, types: Mapping[str, Any]) -> ConfigError:
+    near = difflib.get_close_matches(name, types, n=1)
+    names = near + sorted(set(types) - set(near))
+    return ConfigError(where, was="not a known setting", allowed=", ".join(names))
+
+
+def _dotted(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
