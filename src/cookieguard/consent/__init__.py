@@ -1,0 +1,50 @@
+"""Consent: purposes and vendors, what a visitor decided, and the policy that follows from it.
+
+Rule: pure logic. No I/O, no clock of its own, nothing of HTML rewriting, identity or statistics.
+"""
+
+from __future__ import annotations
+
+from cookieguard.consent.allowance import INLINE, Allowance, Way, allowance
+from cookieguard.consent.csp import policy_for, strict_policy
+from cookieguard.consent.decision import (
+    ChoiceError,
+    Consent,
+    State,
+    choose,
+    decide,
+    local_path,
+    write_receipt,
+)
+from cookieguard.consent.language import pick_language
+from cookieguard.consent.purposes import Register, Verdict, declaration, first_party_line
+from cookieguard.consent.receipts import Receipt, from_payload, new_receipt_id, to_payload
+from cookieguard.consent.sites import Site, look_alike, site_of
+
+__all__ = [
+    "INLINE",
+    "Allowance",
+    "ChoiceError",
+    "Consent",
+    "Receipt",
+    "Register",
+    "Site",
+    "State",
+    "Verdict",
+    "Way",
+    "allowance",
+    "choose",
+    "decide",
+    "declaration",
+    "first_party_line",
+    "from_payload",
+    "local_path",
+    "look_alike",
+    "new_receipt_id",
+    "pick_language",
+    "policy_for",
+    "site_of",
+    "strict_policy",
+    "to_payload",
+    "write_receipt",
+]

@@ -1,0 +1,168 @@
+"""How an element of ours may enter a page: read from the shop's own policies, which are never edited.
+
+CSP level 3, section 6.7: directive fallback, "does a source list allow all inline behavior", host matching.
+Several policies must all agree, so one nonce has to satisfy every policy that asks for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+FALLBACKS = {
+    "script": ("script-src-elem", "script-src", "default-src"),
+    "style": ("style-src-elem", "style-src", "default-src"),
+}
+ASCII_SPACE = "\t\n\f\r "
+NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_-]+={0,2})'", re.IGNORECASE)
+HASH = re.compile(r"'sha(256|384|512)-[A-Za-z0-9+/_-]+={0,2}'", re.IGNORECASE)
+SCHEME_SOURCE = re.compile(r"([a-z][a-z0-9+.-]*):")
+HOST_SOURCE = re.compile(
+    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?P<host>\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?)"
+    r"(?::(?P<port>\d+|\*))?(?P<path>/\S*)?",
+    re.IGNORECASE,
+)
+DEFAULT_PORT = {"http": 80, "https": 443}
+# What a source's scheme also covers: the secure form of itself.
+UPGRADES = {"http": {"http", "https"}, "https": {"https"}}
+# A shop has one policy or two; more than this is no header but an attack on our time.
+MAX_SOURCES = 2000
+
+
+class Way(StrEnum):
+    """Name how an element of ours gets in, best first."""
+
+    NONCE = "nonce"
+    INLINE = "inline"
+    FILE = "file"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Say how one kind of element may be inserted; `nonce` goes onto it where it is not empty."""
+
+    way: Way
+    nonce: str = ""
+
+
+INLINE = Allowance(Way.INLINE)
+NOT_AT_ALL = Allowance(Way.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Hold what one policy says about one kind of element."""
+
+    nonces: tuple[str, ...]
+    allows_inline: bool
+    allows_file: bool
+
+    def allows(self, way: Way, nonce: str) -> bool:
+        if nonce and nonce in self.nonces:
+            return True
+        return self.allows_file if way is Way.FILE else self.allows_inline
+
+
+def allowance(
+    headers: Sequence[str], kind: str, *, origin: str, path: str = "/_cg/", metas: Sequence[str] = ()
+) -> Allowance:
+    """Find how an element of `kind` ("script" or "style") may be inserted under all of the shop's policies.
+
+    `headers` are the values of Content-Security-Policy headers, each a comma-separated list; `metas` the
+    contents of `<meta>` policies; `origin` is the page's, `path` that of our file. In this order: a nonce
+    that every policy takes, the shop's own `'unsafe-inline'` (or no policy), a file of ours, nothing.
+    """
+    policies = [policy for header in headers for policy in header.split(",")] + list(metas)
+    asked = [one for one in (_read(policy, kind, origin, path) for policy in policies) if one is not None]
+    nonces = list(dict.fromkeys(nonce for one in asked for nonce in one.nonces))
+    tries = [(Way.NONCE, nonce) for nonce in nonces]
+    tries += [(Way.INLINE, ""), (Way.FILE, ""), *((Way.FILE, nonce) for nonce in nonces)]
+    for way, nonce in tries:
+        if all(one.allows(way, nonce) for one in asked):
+            return Allowance(way, nonce)
+    return NOT_AT_ALL
+
+
+def _read(policy: str, kind: str, origin: str, path: str) -> _Sources | None:
+    """Read one policy; None where it does not restrict this kind at all."""
+    directives = _directives(policy)
+    governing = next((name for name in FALLBACKS[kind] if name in directives), None)
+    if governing is None:
+        return None
+    sources = directives[governing]
+    return _Sources(
+        nonces=tuple(match[1] for match in map(NONCE.fullmatch, sources) if match),
+        allows_inline=_allows_inline(sources, kind),
+        allows_file=_allows_file(sources, kind, origin, path),
+    )
+
+
+def _directives(policy: str) -> dict[str, list[str]]:
+    directives: dict[str, list[str]] = {}
+    for text in policy.split(";"):
+        words = text.strip(ASCII_SPACE).split(None, MAX_SOURCES)
+        # The first of two equal directives counts, the second is ignored.
+        if words and text.isascii():
+            directives.setdefault(words[0].lower(), words[1:])
+    return directives
+
+
+def _allows_inline(sources: Iterable[str], kind: str) -> bool:
+    words = [source.lower() for source in sources]
+    if any(NONCE.fullmatch(word) or HASH.fullmatch(word) for word in words):
+        return False
+    if kind == "script" and "'strict-dynamic'" in words:
+        return False
+    return "'unsafe-inline'" in words
+
+
+def _allows_file(sources: Iterable[str], kind: str, origin: str, path: str) -> bool:
+    words = [source.lower() for source in sources]
+    # Under 'strict-dynamic' the host list is ignored for scripts.
+    if kind == "script" and "'strict-dynamic'" in words:
+        return False
+    return any(_covers(source, origin, path) for source in sources)
+
+
+def _covers(source: str, origin: str, path: str) -> bool:
+    word = source.lower()
+    page = urlsplit(origin)
+    if word in ("'self'", "*"):
+        return True
+    if scheme := SCHEME_SOURCE.fullmatch(word):
+        return page.scheme in UPGRADES.get(scheme[1], ())
+    host = HOST_SOURCE.fullmatch(source)
+    if host is None:
+        return False
+    scheme_text = (host["scheme"] or page.scheme).lower()
+    return (
+        page.scheme in UPGRADES.get(scheme_text, ())
+        and _host_covers(host["host"].lower(), page.hostname or "")
+        and _port_covers(host["port"], page.port, page.scheme)
+        and _path_covers(host["path"], path)
+    )
+
+
+def _host_covers(pattern: str, host: str) -> bool:
+    if pattern.startswith("*"):
+        return host.endswith(pattern[1:]) and host != pattern[1:]
+    return pattern == host
+
+
+def _port_covers(pattern: str | None, port: int | None, scheme: str) -> bool:
+    actual = port or DEFAULT_PORT[scheme]
+    if pattern is None:
+        return actual == DEFAULT_PORT[scheme]
+    # A source of port 80 covers its own upgrade to 443.
+    return pattern == "*" or int(pattern) == actual or (int(pattern), actual) == (80, 443)
+
+
+def _path_covers(pattern: str | None, path: str) -> bool:
+    if not pattern or pattern == "/":
+        return True
+    wanted = unquote(pattern)
+    return path.startswith(wanted) if wanted.endswith("/") else path == wanted

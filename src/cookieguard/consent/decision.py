@@ -1,0 +1,158 @@
+"""What a visitor agreed to, as it is in force for one request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from cookieguard.config.purposes import NECESSARY, PolicyVersion
+from cookieguard.consent.receipts import Receipt, from_payload, new_receipt_id
+from cookieguard.errors import CookieGuardError
+
+NOTHING_BEYOND = frozenset({NECESSARY})
+CHOICES = ("accept", "reject", "save")
+# Two slashes or a slash and a backslash begin another host; a control character may vanish in a browser and
+# leave one of these behind.
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
+MAX_PATH_BYTES = 2048
+# What stays as it is in a path with its query (RFC 3986); the rest, non-ASCII above all, is percent-encoded.
+PATH_CHARACTERS = "!$&'()*+,/:;=?@[]~%#-._"
+
+
+class State(StrEnum):
+    """Name what a visitor decided."""
+
+    UNDECIDED = "undecided"
+    REFUSED = "refused"
+    PARTLY = "partly"
+    ALL = "all"
+
+
+class ChoiceError(CookieGuardError):
+    """Say that a posted choice is none of `accept`, `reject`, `save`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Say what is in force for this request.
+
+    `granted` always contains "necessary". `gpc`: the browser sent Sec-GPC: 1 with this request. `receipt` is
+    the choice that counts, None while undecided. A grant the signal overrules leaves the state undecided,
+    with `is_overruled` set, until the visitor chooses while the signal is on.
+    """
+
+    granted: frozenset[str] = NOTHING_BEYOND
+    state: State = State.UNDECIDED
+    gpc: bool = False
+    is_overruled: bool = False
+    receipt: Receipt | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Say whether the banner is due: nothing decided, and no signal that answers for the visitor."""
+        return self.state is State.UNDECIDED and not self.gpc
+
+    @property
+    def is_beyond_necessary(self) -> bool:
+        """Say whether there is something to withdraw."""
+        return len(self.granted) > 1
+
+    @property
+    def decided(self) -> datetime | None:
+        """Tell when the choice in force was made."""
+        return self.receipt.decided if self.receipt else None
+
+    @property
+    def policy_version(self) -> str:
+        """Name the policy version agreed to; empty while undecided."""
+        return self.receipt.policy_version if self.receipt else ""
+
+    @property
+    def receipt_id(self) -> str:
+        """Name the receipt of the choice in force; empty while undecided."""
+        return self.receipt.id if self.receipt else ""
+
+    def has(self, purpose: str) -> bool:
+        """Say whether `purpose` is granted."""
+        return purpose in self.granted
+
+
+def decide(
+    payload: Mapping[str, Any] | None,
+    *,
+    gpc: bool,
+    policy: PolicyVersion,
+    purposes: frozenset[str],
+    now: datetime,
+) -> Consent:
+    """Decide what is in force, from the consent cookie's payload (None: no valid cookie) and the request.
+
+    Undecided where the cookie speaks of another policy version than the one in force, or of a purpose that
+    is no more. Sec-GPC overrules a grant made without it (CCPA regulations 7025) and writes nothing.
+    """
+    receipt = from_payload(payload)
+    if receipt is None or not _is_in_force(receipt, policy, purposes, now):
+        return Consent(gpc=gpc)
+    granted = receipt.granted | NOTHING_BEYOND
+    if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
+        return Consent(gpc=True, is_overruled=True)
+    return Consent(granted=granted, state=state_of(granted, purposes), gpc=gpc, receipt=receipt)
+
+
+def state_of(granted: frozenset[str], purposes: frozenset[str]) -> State:
+    """Name the state of a choice that was made."""
+    if granted <= NOTHING_BEYOND:
+        return State.REFUSED
+    return State.ALL if granted >= purposes else State.PARTLY
+
+
+def choose(choice: str, ticked: Iterable[str], purposes: frozenset[str]) -> frozenset[str]:
+    """Turn a posted choice into the purposes granted; a purpose that is not ours (a stale page) is left out.
+
+    Raises ChoiceError for a choice that is none.
+    """
+    if choice not in CHOICES:
+        raise ChoiceError(f"choice: {choice[:40]!r} cannot be used; allowed: {', '.join(CHOICES)}")
+    chosen = {"accept": purposes, "reject": frozenset(), "save": purposes & frozenset(ticked)}[choice]
+    return chosen | NOTHING_BEYOND
+
+
+def write_receipt(
+    granted: frozenset[str],
+    *,
+    purposes: frozenset[str],
+    policy: PolicyVersion,
+    banner: str,
+    gpc: bool,
+    now: datetime,
+) -> Receipt:
+    """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
+    return Receipt(
+        id=new_receipt_id(),
+        policy_version=policy.version,
+        banner=banner,
+        granted=granted | NOTHING_BEYOND,
+        refused=purposes - granted - NOTHING_BEYOND,
+        decided=now.replace(microsecond=0),
+        gpc=gpc,
+    )
+
+
+def local_path(next_: str) -> str:
+    """Return `next_` as a path of this host, fit for a Location header; `/` for anything else."""
+    if not LOCAL_PATH.fullmatch(next_):
+        return "/"
+    path = quote(next_, safe=PATH_CHARACTERS, errors="replace")
+    return path if len(path) <= MAX_PATH_BYTES else "/"
+
+
+def _is_in_force(receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime) -> bool:
+    if not receipt.granted <= purposes:
+        return False
+    is_announced_only = policy.effective is not None and now.date() < policy.effective
+    return receipt.policy_version == policy.version or is_announced_only

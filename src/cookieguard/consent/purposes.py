@@ -1,0 +1,187 @@
+"""The register of purposes and vendors, and the judge: whose is a host, and is it held for this visitor.
+
+Rule: pure look-ups over what configuration declared. The judge is the hot path of every page, so answers are
+kept in one bounded dict per register.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from cookieguard.config.purposes import NECESSARY, Purpose, Vendor
+from cookieguard.consent.sites import Site, normal_host, normal_port
+from cookieguard.errors import ConfigError
+
+# Verdict.purpose of a host nobody declared, where `undeclared` does not count it as marketing. No purpose id
+# can look like these, so neither can ever be granted by a visitor.
+BLOCKED = "!block"
+REPORTED = "!report"
+UNDECLARED_PURPOSE = {"marketing": "marketing", "block": BLOCKED, "report": REPORTED}
+# 20,000 short keys are about 4 MB; a page names 42 third-party hosts at the median.
+VERDICTS_KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say whose a host is: its purpose, its vendor (None when nobody declared it), or the shop's own."""
+
+    host: str
+    purpose: str
+    vendor: str | None = None
+    is_first_party: bool = False
+
+    @property
+    def is_undeclared(self) -> bool:
+        """Say whether this is a third party that no vendor declares, which the owner wants to hear of."""
+        return self.vendor is None and not self.is_first_party
+
+
+@dataclass(frozen=True, slots=True)
+class HostRule:
+    """Hold one declared host pattern, taken apart; `vendor` is None for `first_party_hosts`."""
+
+    host: str
+    is_wildcard: bool
+    port: int | None
+    path: str
+    vendor: Vendor | None
+
+    @property
+    def purpose(self) -> str:
+        """Name the purpose that must be granted for this host."""
+        return self.vendor.purpose if self.vendor else NECESSARY
+
+    def covers(self, port: int | None, path: str) -> bool:
+        """Say whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
+        if self.port is not None and normal_port(self.port) != normal_port(port):
+            return False
+        return not self.path or path == self.path or (self.path.endswith("/") and path.startswith(self.path))
+
+
+class Register:
+    """Know every purpose, vendor and declared host; built once from configuration, then only read.
+
+    Owns the one cache of verdicts.
+    """
+
+    def __init__(
+        self,
+        *,
+        purposes: Sequence[Purpose],
+        vendors: Sequence[Vendor] = (),
+        undeclared: str = "marketing",
+        first_party_hosts: Sequence[str] = (),
+    ) -> None:
+        self.purposes = tuple(purposes)
+        self.vendors = tuple(vendors)
+        self.undeclared = undeclared
+        self.ids = frozenset(one.id for one in purposes)
+        self.rules = tuple(_rules(vendors, first_party_hosts))
+        self._exact, self._wild = _tables(self.rules)
+        self._verdicts: dict[tuple[str, int | None, str], Verdict | None] = {}
+
+    def judge(self, host: str, port: int | None, path: str, *, shop: Site) -> Verdict:
+        """Find whose `host` is, seen from a page of `shop`; `path` is the URL's path without its query.
+
+        The most specific declaration wins: the exact host before `*.host` before `*.parent`, a path or port
+        before none. A declared same-site host is its vendor's; the shop's own host is only by path.
+        """
+        key = (host, port, shop.key)
+        found = self._verdicts.get(key, ...)
+        if found is None:
+            return self._verdict(host, port, path, shop)
+        if found is not ...:
+            return found
+        if len(self._verdicts) >= VERDICTS_KEPT:
+            self._verdicts.clear()
+        # None marks a host whose verdict depends on the path.
+        verdict = self._verdict(host, port, path, shop)
+        has_paths = any(rule.path for rule in self._matching(normal_host(host)))
+        self._verdicts[key] = None if has_paths else verdict
+        return verdict
+
+    def holds(self, verdict: Verdict, granted: frozenset[str]) -> bool:
+        """Say whether a load must be held from a visitor who granted these purposes."""
+        return verdict.purpose not in granted and verdict.purpose not in (NECESSARY, REPORTED)
+
+    def _verdict(self, host: str, port: int | None, path: str, shop: Site) -> Verdict:
+        host = normal_host(host)
+        is_page_host = host == shop.host and normal_port(port) == shop.port
+        path = unquote(path)
+        for rule in self._matching(host):
+            if rule.covers(port, path) and (rule.path or not is_page_host):
+                return _verdict_by(rule, host)
+        if is_page_host or shop.holds(host, port):
+            return _own(host)
+        return Verdict(host, UNDECLARED_PURPOSE[self.undeclared])
+
+    def _matching(self, host: str) -> Iterator[HostRule]:
+        yield from self._exact.get(host, ())
+        while host:
+            yield from self._wild.get(host, ())
+            host = host.partition(".")[2]
+
+
+def declaration(verdict: Verdict, purpose: str = "marketing") -> str:
+    """Write the TOML lines that would declare a host, ready to paste and correct."""
+    name = json.dumps(verdict.host)  # a JSON string of ASCII is a TOML basic string
+    return f'[[vendors]]\nname = {name}\npurpose = "{purpose}"\nhosts = [{name}]'
+
+
+def first_party_line(verdict: Verdict) -> str:
+    """Write the TOML line that would call a host the shop's own."""
+    return f"first_party_hosts = [{json.dumps(verdict.host)}]"
+
+
+def _verdict_by(rule: HostRule, host: str) -> Verdict:
+    if rule.vendor is None:
+        return _own(host)
+    return Verdict(host, rule.vendor.purpose, rule.vendor.name)
+
+
+def _own(host: str) -> Verdict:
+    return Verdict(host, NECESSARY, is_first_party=True)
+
+
+def _rules(vendors: Iterable[Vendor], first_party_hosts: Iterable[str]) -> Iterator[HostRule]:
+    seen: dict[str, str] = {}
+    declared = [(f"vendors.{vendor.name}.hosts", vendor, host) for vendor in vendors for host in vendor.hosts]
+    own = [("first_party_hosts", None, host) for host in first_party_hosts]
+    for setting, vendor, pattern in [*declared, *own]:
+        # One host with two purposes has no answer to "was it consented to".
+        if pattern in seen:
+            raise ConfigError(setting, was=repr(pattern), allowed=f"a host not already in {seen[pattern]}")
+        seen[pattern] = setting
+        yield _rule(pattern, vendor)
+
+
+def _rule(pattern: str, vendor: Vendor | None) -> HostRule:
+    authority, slash, rest = pattern.partition("/")
+    host, _, port = authority.partition(":")
+    return HostRule(
+        host=host.removeprefix("*."),
+        is_wildcard=host.startswith("*."),
+        port=int(port) if port else None,
+        path=unquote(slash + rest) if rest else "",
+        vendor=vendor,
+    )
+
+
+_Table = dict[str, tuple[HostRule, ...]]
+
+
+def _tables(rules: Iterable[HostRule]) -> tuple[_Table, _Table]:
+    tables: tuple[dict[str, list[HostRule]], dict[str, list[HostRule]]] = ({}, {})
+    for rule in rules:
+        tables[rule.is_wildcard].setdefault(rule.host, []).append(rule)
+    exact, wild = (
+        {host: tuple(sorted(found, key=_narrowest)) for host, found in one.items()} for one in tables
+    )
+    return exact, wild
+
+
+def _narrowest(rule: HostRule) -> tuple[int, bool]:
+    return (-len(rule.path), rule.port is None)

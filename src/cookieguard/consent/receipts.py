@@ -1,0 +1,83 @@
+"""What is kept of one choice: the receipt, and how it travels in the consent cookie."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+PAYLOAD_VERSION = 1
+# Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
+# time, gpc, pending.
+MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
+RECEIPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+# The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
+LATEST = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Record one choice: to which text, when, what was granted and what refused.
+
+    `banner` is the hash of the wording shown (empty where none was, as with a one-click withdrawal); `gpc`
+    says whether the browser sent Sec-GPC: 1 with the choice; `pending` that no ledger has it yet.
+    """
+
+    id: str
+    policy_version: str
+    banner: str
+    granted: frozenset[str]
+    refused: frozenset[str]
+    decided: datetime
+    gpc: bool = False
+    pending: bool = False
+
+
+def new_receipt_id() -> str:
+    """Make an id of 128 random bits, 22 characters that are safe in a URL."""
+    return secrets.token_urlsafe(16)
+
+
+def to_payload(receipt: Receipt) -> dict[str, Any]:
+    """Write a receipt as the consent cookie's payload."""
+    return {
+        "v": PAYLOAD_VERSION,
+        "g": sorted(receipt.granted),
+        "x": sorted(receipt.refused),
+        "p": receipt.policy_version,
+        "b": receipt.banner,
+        "r": receipt.id,
+        "t": int(receipt.decided.timestamp()),
+        "s": int(receipt.gpc),
+        "n": int(receipt.pending),
+    }
+
+
+def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
+    """Read a payload back; None for anything this version did not write, since a doubt is no consent."""
+    if payload is None or not _is_well_formed(payload):
+        return None
+    return Receipt(
+        id=payload["r"],
+        policy_version=payload["p"],
+        banner=payload["b"],
+        granted=frozenset(payload["g"]),
+        refused=frozenset(payload["x"]),
+        decided=datetime.fromtimestamp(payload["t"], UTC),
+        gpc=bool(payload["s"]),
+        pending=bool(payload["n"]),
+    )
+
+
+def _is_well_formed(payload: Mapping[str, Any]) -> bool:
+    if any(type(payload.get(name)) is not kind for name, kind in MEMBERS.items()):
+        return False
+    purposes = [*payload["g"], *payload["x"]]
+    return (
+        payload["v"] == PAYLOAD_VERSION
+        and all(isinstance(one, str) for one in purposes)
+        and 0 <= payload["t"] <= LATEST
+    )

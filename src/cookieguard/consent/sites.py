@@ -1,0 +1,103 @@
+"""Which hosts belong to the shop itself: sites, by the public suffix list.
+
+A site is a registrable domain, port ignored (what browsers call same-site). Addresses and single-label hosts
+have no domain; there the same host *and* port is the same site. `localhost` counts as a public suffix, so
+`shop.localhost` and `ads.localhost` are two sites.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+
+from publicsuffixlist import PublicSuffixList
+
+# Hosts come from pages and from Host headers: both caches are bounded.
+SITES_KEPT = 4096
+# What a name can be made of once a browser has parsed it; anything else never reaches a header of ours.
+HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+DEFAULT_PORTS = (80, 443)
+CDN_WORDS = "assets|cdn|content|files|images|imgs?|media|pics|static|usercontent"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Say where a host belongs.
+
+    `domain` is the registrable domain, empty for addresses, single labels and public suffixes; `port` is None
+    for a scheme's default; `key` names host and port, as a short cache key.
+    """
+
+    host: str
+    port: int | None
+    domain: str
+    key: str = field(compare=False)
+
+    def holds(self, host: str, port: int | None) -> bool:
+        """Say whether `host` and `port` belong to the same site."""
+        other = site_of(host, port)
+        if self.domain:
+            return other.domain == self.domain
+        return (other.host, other.port) == (self.host, self.port)
+
+
+def site_of(host: str, port: int | None = None) -> Site:
+    """Find the site of a host, whatever its case, brackets and trailing dots; default ports are None."""
+    return _site(normal_host(host), normal_port(port))
+
+
+def normal_host(host: str) -> str:
+    """Write a host the one way it is compared here: lower case, no brackets, no trailing dot."""
+    return host.strip("[]").rstrip(".").lower()
+
+
+def normal_port(port: int | None) -> int | None:
+    """Turn a default port into None: the scheme is not compared, TLS may end before us."""
+    return None if port in DEFAULT_PORTS else port
+
+
+def look_alike(host: str, shop: Site) -> bool:
+    """Say whether a foreign host looks like the shop's own CDN: `shop-cdn.net`, `shop.b-cdn.net`.
+
+    A guess for a hint in the log, never a permission: trackers hand out `shop.tracker.example` too, so a
+    customer's label alone does not count.
+    """
+    label = shop.domain.partition(".")[0]
+    domain = site_of(host).domain
+    if not label or not domain or domain == shop.domain:
+        return False
+    own = re.compile(rf"((www|{CDN_WORDS})[0-9]*-?)?{re.escape(label)}(-?({CDN_WORDS})[0-9]*)?")
+    outer = domain.partition(".")[0]
+    if own.fullmatch(outer):
+        return True
+    subs = normal_host(host).removesuffix(domain).strip(".").split(".")
+    return bool(re.search(rf"(^|[^a-z])({CDN_WORDS})", outer)) and any(own.fullmatch(sub) for sub in subs)
+
+
+@lru_cache(maxsize=SITES_KEPT)
+def _site(host: str, port: int | None) -> Site:
+    return Site(host, port, _domain(host), f"{host}:{port or ''}")
+
+
+def _domain(host: str) -> str:
+    if "." not in host or not HOST_NAME.fullmatch(host) or _is_address(host):
+        return ""
+    if host.endswith(".localhost"):
+        return ".".join(host.split(".")[-2:])
+    return _suffixes().privatesuffix(host) or ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    # Read on first use: parsing the list takes about 50 ms, which `import cookieguard` need not pay.
+    return PublicSuffixList()
