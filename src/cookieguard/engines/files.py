@@ -1,0 +1,316 @@
+"""What lives in files: the state directory, the hourly keys and the access log.
+
+Rule: keys are 0600 in a 0700 directory of our own, and no reader ever sees half a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cookieguard.config import LogSettings
+from cookieguard.errors import ConfigError
+
+logger = logging.getLogger("cookieguard")
+
+HOUR_KEY_BYTES = 32
+# Lines are joined up to about this much for one write; a single longer line still goes out whole.
+WRITE_BYTES = 64 * 1024
+
+_OTHERS = 0o077
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_HOUR_FILE = re.compile(r"\.?hour-([0-9]{1,9})(?:\.[0-9a-f]+)?")
+
+
+class StateDirectory:
+    """Own the directory of keys and logs: made with mode 0700, refused when it is not ours alone.
+
+    Raises a ConfigError that names `state_dir` and says how to mend it.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()  # the process may change its directory later
+        _make_private(self.path)
+        _require_private(self.path)
+
+    def read(self, name: str) -> bytes | None:
+        """Read a file; None where there is none."""
+        try:
+            return self._file(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def create_once(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """Give the content of a file, made with `make` and mode 0600 where there is none yet.
+
+        Processes that race for it all get the content of the first one.
+        """
+        existing = self.read(name)
+        if existing is not None:
+            return existing
+        content = make()
+        return content if self._publish(name, content) else self._file(name).read_bytes()
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is still there."""
+        self._file(name).unlink(missing_ok=True)
+
+    def subdirectory(self, name: str) -> Path:
+        """Give a directory of ours inside, made with mode 0700 where there is none."""
+        path = self._file(name)
+        _make_private(path)
+        return path
+
+    def _file(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"state file name {name!r}; allowed: lower-case letters, digits and -")
+        return self.path / name
+
+    def _publish(self, name: str, content: bytes) -> bool:
+        """Put a finished file in place under its name; False where somebody else was first.
+
+        A hard link fails when the name is taken, and the name appears with all its content at once; O_EXCL on
+        the name itself would let others read it half written.
+        """
+        draft = self.path / f".{name}.{secrets.token_hex(8)}"
+        try:
+            _write_private(draft, content)
+            os.link(draft, self.path / name)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.ENOTSUP):
+                raise _refused(self.path, "on a file system without hard links", "a local disk") from error
+            raise
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_directory(self.path)
+        return True
+
+
+class HourKeys:
+    """Give the random key of the current hour, the same in all workers of one state directory.
+
+    Keys are independent of each other and unlinked once their hour is two hours back. When the directory
+    fails, a key of this process alone takes over: rate limits then count per worker, and no page breaks.
+    """
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._state = state
+        self._current: tuple[int, bytes] = (-1, b"")
+        self._has_failed = False
+
+    def key(self, now: datetime) -> bytes:
+        """Give the 32 bytes of the UTC hour of `now`."""
+        hour = int(now.timestamp()) // 3600
+        if self._current[0] != hour:
+            self._current = (hour, self._shared(hour))
+        return self._current[1]
+
+    def destroy_old(self, now: datetime) -> None:
+        """Unlink the keys that are not of this hour or its neighbours, drafts of a killed worker included.
+
+        Hours ahead go too: a clock that once ran fast must not leave a key lying for a day.
+        """
+        hour = int(now.timestamp()) // 3600
+        for name, made_for in self._files():
+            if abs(hour - made_for) > 1:
+                (self._state.path / name).unlink(missing_ok=True)
+
+    def _shared(self, hour: int) -> bytes:
+        try:
+            self.destroy_old(datetime.fromtimestamp(hour * 3600, UTC))
+            key = self._state.create_once(f"hour-{hour}", lambda: secrets.token_bytes(HOUR_KEY_BYTES))
+            if len(key) == HOUR_KEY_BYTES:
+                return key
+            reason = f"{len(key)} bytes instead of {HOUR_KEY_BYTES}"
+        except (OSError, ConfigError) as error:
+            reason = str(error)
+        if not self._has_failed:
+            self._has_failed = True
+            logger.warning("hourly key: %s; rate limits count per worker until this is mended", reason)
+        return secrets.token_bytes(HOUR_KEY_BYTES)
+
+    def _files(self) -> Iterator[tuple[str, int]]:
+        for name in os.listdir(self._state.path):
+            if match := _HOUR_FILE.fullmatch(name):
+                yield name, int(match[1])
+
+
+class LogFile:
+    """Append lines to `access-<pid>.log`: one file per worker, opened at the first line, whole lines only.
+
+    Moved away (logrotate) or inherited through a fork, it is opened anew. A full or failing disk costs lines,
+    never a request: `write` says how many were written, and one warning says why.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._pid = 0
+        self._descriptor = -1
+        self._is_torn = False
+        self._has_warned = False
+
+    @property
+    def path(self) -> Path:
+        """Where this process writes."""
+        return self._directory / f"access-{os.getpid()}.log"
+
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Append lines (each with its newline) and give the number of those now in the file."""
+        written = 0
+        try:
+            self._open()
+            for batch in _batches(lines):
+                self._append(b"".join(batch))
+                written += len(batch)
+        except OSError as error:
+            self._warn(error)
+            return written
+        self._has_warned = False
+        return written
+
+    def close(self) -> None:
+        """Close the file; a later write opens it again."""
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _open(self) -> None:
+        path = self.path
+        if self._descriptor >= 0 and self._pid == os.getpid() and _is_at(self._descriptor, path):
+            return
+        self.close()
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
+        self._pid = os.getpid()
+        self._is_torn = False
+
+    def _append(self, batch: bytes) -> None:
+        """Write a batch; a failure in the middle leaves no half line for the next one to grow onto."""
+        if self._is_torn:
+            batch = b"\n" + batch
+        rest = memoryview(batch)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            self._take_back(len(batch) - len(rest))
+            raise
+        self._is_torn = False
+
+    def _take_back(self, count: int) -> None:
+        """Cut off what the failed batch left, if it is still the end of the file; else end its line later."""
+        if not count:
+            return
+        self._is_torn = True
+        with suppress(OSError):
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            if os.fstat(self._descriptor).st_size == end:
+                os.ftruncate(self._descriptor, end - count)
+                self._is_torn = False
+
+    def _warn(self, error: OSError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("access log %s: %s; lines are dropped until it works", self.path, error.strerror)
+
+
+def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
+    """Give the directory of the access log: the configured one, else `logs` in the state directory."""
+    if not settings.directory:
+        return state.subdirectory("logs")
+    path = Path(settings.directory).absolute()
+    allowed = f"a directory user {os.geteuid()} can write to"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("log.directory", was=f"{path} ({error.strerror})", allowed=allowed) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError("log.directory", was=f"{path} (not writable)", allowed=allowed)
+    return path
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError as error:
+        raise _refused(path, "in a directory that is missing", f"mkdir -p {path.parent}") from error
+    except OSError as error:
+        raise _refused(path, f"not possible to make ({error.strerror})", "a directory we can make") from error
+    path.chmod(0o700)  # whatever the umask took away
+
+
+def _require_private(path: Path) -> None:
+    found = path.lstat()
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISDIR(found.st_mode):
+        what = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
+        raise _refused(path, what, "a directory of its own, not a link to one")
+    if found.st_uid != os.geteuid():
+        raise _refused(
+            path, f"owned by user {found.st_uid}", f"a directory owned by user {os.geteuid()}, who runs this"
+        )
+    if mode & _OTHERS:
+        raise _refused(path, f"open to others (mode {mode:04o})", f"mode 0700: chmod 700 {path}")
+    if mode & 0o700 != 0o700 or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise _refused(path, f"not writable (mode {mode:04o})", f"a writable directory: chmod 700 {path}")
+
+
+def _refused(path: Path, what: str, allowed: str) -> ConfigError:
+    return ConfigError("state_dir", was=f"{path}, {what},", allowed=allowed)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a new file of mode 0600 and bring it to the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # whatever the umask took away
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    """Bring a new name to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Say whether a path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Group lines so that each group is about one write."""
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        if batch and size + len(line) > WRITE_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield batch

@@ -1,0 +1,165 @@
+"""One request as one line of the Combined Log Format, without a person in it.
+
+What a client can put into a line is cleaned: queries go, a foreign referrer keeps its origin, and addresses
+written as text (dotted IPv4, colon IPv6) are truncated wherever they stand. Left over, because only a client
+who wants it gets it there: its address in another spelling (percent-encoded, an integer, hex or base64
+digits, `203-0-113-7` in a host name).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cookieguard.stats.anonymize import UNKNOWN, truncate
+
+# Longer fields carry nothing an analyst reads, and a full queue of them must stay within a few MB.
+MAX_PATH = 2048
+MAX_REFERRER = 2048
+MAX_AGENT = 512
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# As Apache escapes a log item: \" and \\, everything else outside printable ASCII as \xhh.
+_ESCAPES = {byte: chr(byte).encode() if 0x20 <= byte < 0x7F else b"\\x%02x" % byte for byte in range(256)} | {
+    0x22: b'\\"',
+    0x5C: b"\\\\",
+}
+_HOSTILE = re.compile(rb"[^ !#-\[\]-~]")
+_ORIGIN = re.compile(
+    rb"([a-z][a-z0-9+.-]{0,31})://(?:[^/?#@\\]*@)*([^/?#@\\\s]{1,300})(?:(/[^?#]*)|\Z|(?=[?#]))", re.I
+)
+_DEFAULT_PORT = re.compile(rb":(?:80|443)?\Z")
+# A host whose last label is a number is an IPv4 address (WHATWG URL, "ends in a number").
+_NUMERIC_HOST = re.compile(rb"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.I)
+
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
+# No look-around for digits: `1203.0.113.7` still holds an address. Versions like 131.0.6778.86 do not match.
+_IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}")
+_IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """Hold what one line says of a request; `address` is truncated before it gets here.
+
+    `path` is the raw path as it came (percent-encoded), `host` the request's Host header, which tells the
+    shop's own referrers from foreign ones. Overlong fields are cut, so that a queue of lines stays small.
+    """
+
+    address: str
+    time: datetime
+    method: str
+    path: bytes = field(repr=False)
+    http_version: str
+    status: int
+    bytes_sent: int
+    referrer: bytes = field(default=b"", repr=False)
+    user_agent: bytes = field(default=b"", repr=False)
+    host: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.path) > MAX_PATH:
+            object.__setattr__(self, "path", self.path[:MAX_PATH])
+        if len(self.referrer) > MAX_REFERRER:
+            object.__setattr__(self, "referrer", self.referrer[:MAX_REFERRER])
+        if len(self.user_agent) > MAX_AGENT:
+            object.__setattr__(self, "user_agent", self.user_agent[:MAX_AGENT])
+
+
+def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> bytes:
+    """Write one Combined Log Format line, its newline included; the identity fields are always `-`.
+
+    The prefixes say how far addresses inside path, referrer and user agent are cut.
+    """
+    path = _scrub(line.path.partition(b"?")[0], ipv4_prefix, ipv6_prefix)
+    referrer = _scrub(_reduced(line.referrer, line.host), ipv4_prefix, ipv6_prefix)
+    agent = _scrub(line.user_agent, ipv4_prefix, ipv6_prefix)
+    return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
+        _word(line.address.encode("ascii", "replace")),
+        _stamp(line.time),
+        _word(line.method.encode("latin-1", "replace")),
+        _word(path),
+        _word(line.http_version.encode("latin-1", "replace")),
+        line.status,
+        line.bytes_sent,
+        _escaped(referrer) or b"-",
+        _escaped(agent) or b"-",
+    )
+
+
+def _stamp(time: datetime) -> bytes:
+    """Write a time as Apache does, in UTC; by hand, since strftime speaks the process's language."""
+    time = time.astimezone(UTC)
+    month = _MONTHS[time.month - 1]
+    return (
+        f"{time.day:02}/{month}/{time.year:04}:{time.hour:02}:{time.minute:02}:{time.second:02} +0000"
+    ).encode()
+
+
+def _word(value: bytes) -> bytes:
+    """Escape a field that ends at a blank: a blank inside becomes %20, nothing becomes `-`."""
+    return _escaped(value).replace(b" ", b"%20") or b"-"
+
+
+def _escaped(value: bytes) -> bytes:
+    """Escape what would end the field or the line, or disturb whoever reads it on a terminal."""
+    if not _HOSTILE.search(value):
+        return value
+    return _HOSTILE.sub(_escape, value)
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return _ESCAPES[match[0][0]]
+
+
+def _reduced(referrer: bytes, host: bytes) -> bytes:
+    """Drop query and fragment, and the path too where the referrer is not on this very host and port.
+
+    User and password go as well. What is no hierarchical URL (`about:client`, junk) is dropped whole.
+    """
+    if not referrer:
+        return b""
+    origin = _ORIGIN.match(referrer)
+    if origin is None:
+        return b""
+    scheme, place, path = origin[1].lower(), origin[2].lower(), origin[3] or b"/"
+    if _same_place(place, host):
+        return b"%b://%b%b" % (scheme, place, path)
+    return b"%b://%b/" % (scheme, _named(place))
+
+
+def _same_place(place: bytes, host: bytes) -> bool:
+    """Compare two hosts with ports. The scheme is not known here, so either default port counts as none."""
+    return _DEFAULT_PORT.sub(b"", place) == _DEFAULT_PORT.sub(b"", host.lower())
+
+
+def _named(place: bytes) -> bytes:
+    """Replace a host that is an IPv4 address in any spelling but the dotted one, which is scrubbed later."""
+    name = place.partition(b":")[0]
+    if place.startswith(b"[") or not _NUMERIC_HOST.fullmatch(name) or _IPV4.fullmatch(name):
+        return place
+    return UNKNOWN.encode()
+
+
+def _scrub(value: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+    """Truncate every address that stands in a text."""
+    if b"::" in value or value.count(b":") >= 6:
+        value = _IPV6.sub(lambda match: _cut_ipv6(match[0], ipv4_prefix, ipv6_prefix), value)
+    if value.count(b".") >= 3:
+        value = _IPV4.sub(lambda match: _cut_ipv4(match[0], ipv4_prefix), value)
+    return value
+
+
+def _cut_ipv6(found: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+    """Truncate what looks like IPv6; colons that are no address (`12:30:45`) stay, doubtful ones do not."""
+    if b"::" not in found and found.count(b":") < 6:
+        return found
+    address = truncate(found.decode(), ipv4_prefix=ipv4_prefix, ipv6_prefix=ipv6_prefix)
+    return b"::" if address == UNKNOWN else address.encode()
+
+
+def _cut_ipv4(found: bytes, ipv4_prefix: int) -> bytes:
+    """Truncate a dotted quad; leading zeros (`203.000.113.007`) are no obstacle."""
+    plain = ".".join(str(int(octet)) for octet in found.split(b"."))
+    return truncate(plain, ipv4_prefix=ipv4_prefix).encode()

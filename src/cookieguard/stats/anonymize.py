@@ -1,0 +1,252 @@
+"""Addresses without the person: truncation, the client behind trusted proxies, and keys for rate limits.
+
+Rule: nothing here remembers an address. No cache over addresses, no address in an exception, no logging.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+UNKNOWN = "0.0.0.0"  # noqa: S104 - what stands for "no usable address" in statistics, nothing binds to it
+# A chain longer than this is not a real one; the limit keeps a header of 60,000 commas cheap.
+MAX_HOPS = 32
+# `Forwarded` has quoted strings, so it is read as a whole; real ones stay far below this.
+MAX_FORWARDED = 4096
+
+FORWARDING_HEADERS = frozenset(
+    (
+        b"x-forwarded-for",
+        b"forwarded",
+        b"x-real-ip",
+        b"cf-connecting-ip",
+        b"true-client-ip",
+        b"fastly-client-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+    )
+)
+
+_MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291 2.5.5.2
+_SIX_TO_FOUR = b"\x20\x02"  # 2002::/16, RFC 3056: the IPv4 address follows in the next 32 bits
+_LOOPBACK = "127.0.0.1"
+
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+_HOST = re.compile(r"(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# RFC 7239 4: token "=" ( token / quoted-string ); pairs are separated by ";", elements by ",".
+_PAIR = re.compile(
+    r"[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:\"((?:[^\"\\]|\\.)*+)\"|([^\",; \t]*+))[ \t]*+([;,]|\Z)"
+)
+_GAP = re.compile(r"[ \t,;]*+")
+
+
+def truncate(address: str, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> str:
+    """Cut an address down to its network; what is no address becomes `0.0.0.0`, never the raw text.
+
+    An IPv4 address inside an IPv6 one (`::ffff:a.b.c.d`, 6to4) is cut as IPv4: 48 bits of 6to4 are all of it.
+    """
+    packed = _packed(address)
+    if packed is None:
+        return UNKNOWN
+    if len(packed) == 4:
+        return inet_ntop(AF_INET, (int.from_bytes(packed, "big") & _MASKS4[ipv4_prefix]).to_bytes(4, "big"))
+    if packed[:2] == _SIX_TO_FOUR:
+        ipv6_prefix = min(ipv6_prefix, 16 + ipv4_prefix)
+    return inet_ntop(AF_INET6, (int.from_bytes(packed, "big") & _MASKS6[ipv6_prefix]).to_bytes(16, "big"))
+
+
+_MASKS4 = tuple((1 << 32) - (1 << (32 - bits)) for bits in range(33))
+_MASKS6 = tuple((1 << 128) - (1 << (128 - bits)) for bits in range(129))
+
+
+def _packed(address: str) -> bytes | None:
+    """Pack an address to 4 or 16 bytes, unmapped and without its zone; None where it is none."""
+    try:
+        if ":" not in address:
+            return inet_pton(AF_INET, address)
+        packed = inet_pton(AF_INET6, address.partition("%")[0])
+    except (OSError, ValueError):  # ValueError: a NUL or a lone surrogate in the text
+        return None
+    return packed[12:] if packed.startswith(_MAPPED) else packed
+
+
+class Networks:
+    """Hold networks in CIDR form and say whether an address lies in one of them."""
+
+    __slots__ = ("_networks",)
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = tuple(_network(one) for one in networks)
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def __contains__(self, address: str) -> bool:
+        packed = _packed(address)
+        if packed is None:
+            return False
+        length, number = len(packed), int.from_bytes(packed, "big")
+        return any(length == size and number & mask == network for size, mask, network in self._networks)
+
+
+def _network(text: str) -> tuple[int, int, int]:
+    """Turn one network into (bytes of an address, mask, network), an IPv4-mapped one into its IPv4 form."""
+    network = ip_network(text)
+    packed, bits = network.network_address.packed, network.prefixlen
+    if bits >= 96 and packed.startswith(_MAPPED):
+        packed, bits = packed[12:], bits - 96
+    masks = _MASKS4 if len(packed) == 4 else _MASKS6
+    return len(packed), masks[bits], int.from_bytes(packed, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Say who asks: the full address (never in repr), scheme and host as the nearest proxy saw them."""
+
+    address: str = field(repr=False)
+    scheme: str | None = None
+    host: str | None = None
+
+
+def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client:
+    """Find the client behind trusted proxies; the headers count only where the peer is one.
+
+    Read before the forwarding headers are removed. A missing peer (a Unix socket) counts as 127.0.0.1.
+    Nothing in a header raises: what cannot be read is unknown. `scheme` is "http" or "https".
+    """
+    peer = peer or _LOOPBACK
+    if not trusted or peer not in trusted:
+        return Client(_plain(peer))
+    elements = list(_forwarded(headers))
+    nearest = elements[0] if elements else {}
+    scheme = nearest.get("proto") or _last(headers, b"x-forwarded-proto")
+    host = (nearest.get("host") or _last(headers, b"x-forwarded-host")).lower()
+    return Client(
+        _through_proxies(peer, headers, elements, trusted),
+        _SCHEMES.get(scheme.lower()),
+        host if _HOST.fullmatch(host) else None,
+    )
+
+
+def client_address(peer: str | None, headers: Headers, trusted: Networks) -> str:
+    """Give the client's full address, evaluated from the right through trusted proxies only."""
+    return read_client(peer, headers, trusted).address
+
+
+def forwarded_proto(peer: str | None, headers: Headers, trusted: Networks) -> str | None:
+    """Give the scheme the nearest trusted proxy was asked with ("http", "https"), None where none says."""
+    return read_client(peer, headers, trusted).scheme
+
+
+def without_forwarding(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Drop every header that names the client's address; the same list object where there is none."""
+    if FORWARDING_HEADERS.isdisjoint([name.lower() for name, _ in headers]):
+        return headers
+    return [header for header in headers if header[0].lower() not in FORWARDING_HEADERS]
+
+
+def throttle_key(address: str, purpose: str, hour_key: bytes) -> str:
+    """Make a key for rate limits: the same for one client (IPv6: one /64) and purpose while `hour_key` lives.
+
+    Keyed BLAKE2b, so nobody without the key can try out addresses; `hour_key` is at most 64 bytes.
+    """
+    packed = (_packed(address) or bytes(4))[:8]  # one IPv6 customer has a /64 at least
+    label = purpose.encode("utf-8", "surrogatepass")
+    # The length in front keeps (purpose, address) apart from any other pair with the same bytes.
+    message = len(label).to_bytes(4, "big") + label + packed
+    return blake2b(message, digest_size=16, key=hour_key, person=b"cg-throttle").hexdigest()
+
+
+def _through_proxies(peer: str, headers: Headers, elements: list[dict[str, str]], trusted: Networks) -> str:
+    """Walk both headers; where they disagree one is the client's own invention, and neither is believed."""
+    by_list = _walk(peer, _entries(headers), trusted)
+    if not any("for" in element for element in elements):
+        return by_list
+    by_forwarded = _walk(peer, (element.get("for", "") for element in elements), trusted)
+    if by_list == _plain(peer):
+        return by_forwarded
+    return by_list if by_list == by_forwarded else _plain(peer)
+
+
+def _walk(peer: str, entries: Iterable[str], trusted: Networks) -> str:
+    """Follow the hops from the nearest outwards while each is trusted."""
+    address = _plain(peer)
+    for count, entry in enumerate(entries):
+        if count == MAX_HOPS:
+            return UNKNOWN
+        address = _plain(_node(entry))
+        if address not in trusted:  # also UNKNOWN: `unknown`, `_hidden` and garbage end the walk
+            return address
+    return address
+
+
+def _entries(headers: Headers) -> Iterator[str]:
+    """Give the entries of all X-Forwarded-For headers, the nearest hop first."""
+    for name, value in reversed(headers):
+        if name == b"x-forwarded-for":
+            for entry in reversed(value.rsplit(b",", MAX_HOPS)[-MAX_HOPS:]):
+                yield entry.decode("latin-1")
+
+
+def _forwarded(headers: Headers) -> Iterator[dict[str, str]]:
+    """Give the elements of all Forwarded headers, the nearest hop first; an unreadable one is one hop."""
+    for name, value in reversed(headers):
+        if name == b"forwarded":
+            yield from reversed(_elements(value.decode("latin-1")) or [{"for": ""}])
+
+
+def _elements(text: str) -> list[dict[str, str]] | None:
+    """Read one Forwarded header (RFC 7239); None where its grammar is broken.
+
+    A header with an open quote is refused as a whole: the quote would swallow what proxies append.
+    """
+    if len(text) > MAX_FORWARDED:
+        return None
+    elements: list[dict[str, str]] = [{}]
+    end = _skip(text, 0)
+    while end < len(text):
+        pair = _PAIR.match(text, end)
+        if pair is None:
+            return None
+        name, quoted, token, separator = pair.groups()
+        elements[-1].setdefault(name.lower(), token if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
+        if separator == ",":
+            elements.append({})
+        end = _skip(text, pair.end())
+    return [element for element in elements if element]
+
+
+def _skip(text: str, start: int) -> int:
+    """Step over blanks and empty list members."""
+    gap = _GAP.match(text, start)
+    return gap.end() if gap else start
+
+
+def _node(entry: str) -> str:
+    """Take the port, brackets and quotes off one hop: `"[2001:db8::1]:4711"`, `203.0.113.7:80`."""
+    entry = entry.strip(" \t").strip('"')
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry
+
+
+def _plain(address: str) -> str:
+    """Write an address in its one usual form, unmapped and without zone."""
+    packed = _packed(address)
+    if packed is None:
+        return UNKNOWN
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+
+
+def _last(headers: Headers, wanted: bytes) -> str:
+    """Give the last entry of a comma list, the one the nearest proxy wrote; empty where there is none."""
+    for name, value in reversed(headers):
+        if name == wanted:
+            return value.rpartition(b",")[2].strip(b" \t").decode("latin-1")
+    return ""
