@@ -1,0 +1,39 @@
+"""Signed and sealed session and cart cookies that belong to one customer number.
+
+Rule: pure logic. No I/O, no clock of its own (`now` comes in), nothing from the other parts.
+"""
+
+from __future__ import annotations
+
+from cookieguard.identity.cart import Cart
+from cookieguard.identity.cookies import (
+    MAX_COOKIE_BYTES,
+    CookieJar,
+    cookie_name,
+    expire_cookie,
+    parse_cookies,
+    set_cookie,
+)
+from cookieguard.identity.jsontext import NotJsonError
+from cookieguard.identity.session import Session
+from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
+from cookieguard.identity.visit import Identity, Visit
+
+__all__ = [
+    "MAX_COOKIE_BYTES",
+    "Cart",
+    "CookieJar",
+    "Identity",
+    "Kind",
+    "NotJsonError",
+    "Reason",
+    "Session",
+    "Token",
+    "TokenCodec",
+    "TokenError",
+    "Visit",
+    "cookie_name",
+    "expire_cookie",
+    "parse_cookies",
+    "set_cookie",
+]

@@ -1,0 +1,120 @@
+"""The cart: what this session and customer want to buy, in a cookie that opens for them only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from cookieguard.identity import jsontext
+from cookieguard.identity.channel import Channel, Mismatch, Presented, Refused
+from cookieguard.identity.session import Binding, Session
+from cookieguard.identity.tokens import Token
+from cookieguard.identity.values import JsonMapping
+
+
+class Cart(JsonMapping):
+    """Be a dict of JSON values that belongs to one session and one customer; prices do not belong in it.
+
+    At login it follows its session, at logout it is empty. Owns its entries until the response starts.
+    """
+
+    __slots__ = ("_channel", "_held", "_is_abandoned", "_presented", "_session", "_token", "_version")
+
+    def __init__(self, channel: Channel, presented: Presented, session: Session) -> None:
+        self._channel = channel
+        self._presented = presented
+        self._session = session
+        self._token: Token | None = None
+        self._held: dict[str, Any] | None = None
+        self._version = 0
+        self._is_abandoned = False
+
+    @property
+    def version(self) -> int:
+        """Return how often this cart was changed, as the browser presented it: 0 for one not yet written."""
+        self._entries()
+        return self._version
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether anything was read or written."""
+        return self._held is not None
+
+    # From here on: for the visit.
+
+    @property
+    def is_presented(self) -> bool:
+        """Say whether the browser sent a cart that may still count."""
+        return not self._is_abandoned and self._presented.jar.has(self._channel.name)
+
+    @property
+    def is_kept(self) -> bool:
+        """Say whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
+        return bool(self._entries()) or self._version > 0
+
+    def abandon(self) -> None:
+        """Start an empty cart, whatever the browser presented."""
+        self._is_abandoned = True
+        self._held, self._token, self._version = {}, None, 0
+
+    def set_cookie(self, *, now: datetime) -> bytes | None:
+        """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
+        if not self.is_kept:
+            return self._channel.expire(self._presented)
+        session = self._session
+        is_changed = self._is_changed()
+        if not (is_changed or self._must_follow(now)):
+            return None
+        text = self._text(session.binding, self._version + is_changed)
+        # The session's last end, not its idle one: a cart outlives no session and needs no refreshing.
+        return self._channel.write(text, host=self._presented.host, now=now, expires=session.ends)
+
+    def _is_changed(self) -> bool:
+        before = self._text(self._session.presented_binding, self._version)
+        return self._token is None or before != self._token.text
+
+    def _must_follow(self, now: datetime) -> bool:
+        """Say whether an unchanged cart is written again: new session id or customer, or an old key."""
+        session = self._session
+        is_old = self._token is not None and not self._channel.is_current(self._token)
+        return is_old or session.is_stale(now) or session.binding != session.presented_binding
+
+    def _text(self, binding: Binding, version: int) -> bytes:
+        return jsontext.encode(
+            {"s": binding.session_id, "c": binding.customer, "v": version, "d": self._entries()}
+        )
+
+    def _entries(self) -> dict[str, Any]:
+        if self._held is None:
+            self._held = self._open()
+        return self._held
+
+    def _open(self) -> dict[str, Any]:
+        if self._session.was_refused:  # its event is told; a cart without its session is the consequence
+            return {}
+        found = self._channel.read(self._presented, self._parse)
+        if found is None:
+            return {}
+        self._token, (self._version, entries) = found
+        return entries
+
+    def _parse(self, token: Token) -> tuple[int, dict[str, Any]]:
+        payload = token.payload
+        belongs_to = Binding(payload["s"], payload["c"])
+        version, entries = payload["v"], payload["d"]
+        if not (isinstance(version, int) and isinstance(entries, dict)):
+            raise TypeError("cart payload")
+        mismatch = _mismatch(belongs_to, self._session.presented_binding)
+        if mismatch is not None:
+            raise Refused(mismatch)
+        return version, entries
+
+
+def _mismatch(belongs_to: Binding, presented: Binding) -> Mismatch | None:
+    if presented.session_id is None:
+        return Mismatch.NO_SESSION
+    if belongs_to.customer != presented.customer:
+        return Mismatch.OTHER_CUSTOMER
+    if belongs_to.session_id != presented.session_id:
+        return Mismatch.OTHER_SESSION
+    return None

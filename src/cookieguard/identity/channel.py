@@ -1,0 +1,100 @@
+"""The way of one kind of token into and out of its cookie; a refusal is one event, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from cookieguard.config import CookieSpec
+from cookieguard.identity.cookies import CookieJar, cookie_name, expire_cookie, set_cookie
+from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
+from cookieguard.keyring import Keyring
+
+State = TypeVar("State")
+
+
+@dataclass(slots=True)  # not frozen: one is made for each request
+class Presented:
+    """Hold what one request brought: its cookies, the host they are for, the time, the ear for events."""
+
+    jar: CookieJar
+    host: str
+    now: datetime
+    on_event: Callable[[str], None]
+
+
+class Mismatch(StrEnum):
+    """Name why a genuine cookie does not count here."""
+
+    DOUBLED = "doubled"
+    OTHER_CUSTOMER = "of another customer"
+    OTHER_SESSION = "of another session"
+    NO_SESSION = "without its session"
+
+
+# The rest of the vocabulary reads well as it is: "session cookie forged: starts empty".
+PHRASES = {Reason.UNKNOWN_KEY: "of an unknown key", Reason.UNKNOWN_FORMAT: "of an unknown format"}
+OVER_LIMIT = "cookie header over the limit: every cookie of ours starts empty"
+
+
+class Refused(Exception):  # noqa: N818  an outcome, not an error: it never leaves this package
+    """Say that a genuine token does not count."""
+
+    def __init__(self, reason: Reason | Mismatch) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+class Channel:
+    """Read and write one kind of cookie."""
+
+    __slots__ = ("_codec", "_dev", "_kind", "_spec", "name")
+
+    def __init__(self, keyring: Keyring, *, kind: Kind, spec: CookieSpec, dev: bool) -> None:
+        self.name = cookie_name(spec, dev=dev)
+        self._codec = TokenCodec(keyring, kind=kind, name=self.name, sealed=spec.sealed)
+        self._kind = kind
+        self._spec = spec
+        self._dev = dev
+
+    def read(self, presented: Presented, parse: Callable[[Token], State]) -> tuple[Token, State] | None:
+        """Return the token and what `parse` made of it; None where there is none that counts.
+
+        `parse` may raise Refused; what a payload of an unexpected shape makes it raise counts as malformed.
+        """
+        value = presented.jar.get(self.name)
+        if value is None:
+            if presented.jar.is_doubled(self.name):
+                self._report(presented, Mismatch.DOUBLED)
+            return None
+        try:
+            token = self._codec.loads(value, host=presented.host, now=presented.now)
+            return token, parse(token)
+        except (TokenError, Refused) as refusal:
+            self._report(presented, refusal.reason)
+        except (KeyError, TypeError, ValueError):
+            self._report(presented, Reason.MALFORMED)
+        return None
+
+    def write(self, text: bytes, *, host: str, now: datetime, expires: datetime) -> bytes:
+        """Return the Set-Cookie header value of a payload; the browser forgets it when the token expires."""
+        token = self._codec.dumps_text(text, host=host, issued=now, expires=expires)
+        left = int((expires - now).total_seconds())
+        return set_cookie(self._spec, token, dev=self._dev, max_age=left)
+
+    def expire(self, presented: Presented) -> bytes | None:
+        """Return the Set-Cookie header value that removes the cookie, if the browser sent it."""
+        if not presented.jar.has(self.name):
+            return None
+        return expire_cookie(self._spec, dev=self._dev)
+
+    def is_current(self, token: Token) -> bool:
+        """Say whether a token was written in today's format with today's key."""
+        return self._codec.is_current(token)
+
+    def _report(self, presented: Presented, reason: Reason | Mismatch) -> None:
+        phrase = PHRASES.get(reason, reason) if isinstance(reason, Reason) else reason
+        presented.on_event(f"{self._kind} cookie {phrase}: starts empty")

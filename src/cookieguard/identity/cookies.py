@@ -1,0 +1,138 @@
+"""Cookies on the wire: reading the Cookie header in linear time, writing Set-Cookie by hand.
+
+Rule: never `http.cookies` (quadratic unquoting, no Partitioned before Python 3.14). A value is opaque here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from cookieguard.config import CookieSpec
+from cookieguard.errors import CookieTooLarge
+
+MAX_COOKIE_BYTES = 4096  # name and value; browsers silently drop more (RFC 6265bis 5.6)
+MAX_HEADER_BYTES = 64 * 1024  # what servers let through at most
+MAX_COOKIES = (
+    600  # a browser keeps 180 (Chromium, Firefox) to about 600 (Safari) a site: more is no browser's
+)
+PREFIXES = ("__Host-Http-", "__Http-", "__Host-", "__Secure-")  # the longest first
+COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 cookie-octet
+
+
+class CookieJar:
+    """Hold the cookies of one request, split on the first question about a name that occurs in them.
+
+    Of two cookies with one name and different values neither counts: one of them is planted.
+    Over the limits all count as missing, since what lies beyond them could be the double.
+    """
+
+    __slots__ = ("_doubled", "_header", "_values", "is_over_limit")
+
+    def __init__(self, header: str) -> None:
+        self.is_over_limit = len(header) > MAX_HEADER_BYTES or header.count(";") >= MAX_COOKIES
+        self._header = "" if self.is_over_limit else header
+        self._values: dict[str, str] | None = None
+        self._doubled: frozenset[str] = frozenset()
+
+    def get(self, name: str) -> str | None:
+        """Return the value of a cookie; None when it is missing or doubled."""
+        if name not in self._header:
+            return None
+        return self._split().get(name)
+
+    def has(self, name: str) -> bool:
+        """Say whether the browser sent this cookie, doubled or not."""
+        return self.get(name) is not None or self.is_doubled(name)
+
+    def is_doubled(self, name: str) -> bool:
+        """Say whether this cookie came with different values."""
+        return name in self._header and name in self.doubled
+
+    @property
+    def doubled(self) -> frozenset[str]:
+        """Return the names that came with different values."""
+        self._split()
+        return self._doubled
+
+    def _split(self) -> dict[str, str]:
+        if self._values is None:
+            self._values, doubled = _pairs_of(self._header)
+            self._doubled = frozenset(doubled)
+            for name in doubled:
+                del self._values[name]
+        return self._values
+
+    def __repr__(self) -> str:
+        return "<CookieJar>"
+
+
+def parse_cookies(header_values: Iterable[bytes]) -> CookieJar:
+    """Take the Cookie headers of a request (HTTP/2 may send several)."""
+    return CookieJar(b";".join(header_values).decode("latin-1"))
+
+
+def _pairs_of(header: str) -> tuple[dict[str, str], set[str]]:
+    values: dict[str, str] = {}
+    doubled: set[str] = set()
+    for pair in header.split(";"):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            continue
+        # Only SP and HTAB: str.strip() also takes 0xA0, which makes "\xa0__Host-x" pass as "__Host-x".
+        name, value = name.strip(" \t"), value.strip(" \t")
+        if values.setdefault(name, value) != value:
+            doubled.add(name)
+    return values, doubled
+
+
+def cookie_name(spec: CookieSpec, *, dev: bool) -> str:
+    """Return the name on the wire; in dev mode without the prefix, which would require Secure."""
+    if not dev:
+        return spec.name
+    prefix = next((prefix for prefix in PREFIXES if spec.name.startswith(prefix)), "")
+    return spec.name.removeprefix(prefix)
+
+
+def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int | None = None) -> bytes:
+    """Write a Set-Cookie header value.
+
+    `max_age` (seconds) shortens the one of `spec`. Raises CookieTooLarge for what a browser would drop.
+    """
+    name = cookie_name(spec, dev=dev)
+    check_size(name, value)
+    if not COOKIE_VALUE.fullmatch(value):
+        raise ValueError(f"cookie {name}: the value holds a character that a cookie cannot")
+    age = spec.max_age if max_age is None else max(0, min(spec.max_age, max_age))
+    lasting = f"; Max-Age={age}" if spec.max_age else ""
+    return f"{name}={value}{lasting}{_attributes(spec, dev=dev)}".encode("ascii")
+
+
+def expire_cookie(spec: CookieSpec, *, dev: bool = False) -> bytes:
+    """Write the Set-Cookie header value that removes the cookie.
+
+    With all its attributes: without Secure a browser keeps a Secure cookie, and so with Partitioned.
+    """
+    return f"{cookie_name(spec, dev=dev)}=; Max-Age=0{_attributes(spec, dev=dev)}".encode("ascii")
+
+
+def check_size(name: str, value: str) -> None:
+    """Raise CookieTooLarge when a browser would drop this cookie without a word."""
+    size = len(name) + len(value)
+    if size > MAX_COOKIE_BYTES:
+        raise CookieTooLarge(name, size=size, limit=MAX_COOKIE_BYTES)
+
+
+def _attributes(spec: CookieSpec, *, dev: bool) -> str:
+    secure = spec.secure and not dev
+    # Without Secure browsers refuse SameSite=None and Partitioned.
+    same_site = "Lax" if spec.same_site == "None" and not secure else spec.same_site
+    return "".join(
+        (
+            "; Path=/",
+            "; Secure" if secure else "",
+            "; HttpOnly; SameSite=",
+            same_site,
+            "; Partitioned" if spec.partitioned and secure else "",
+        )
+    )

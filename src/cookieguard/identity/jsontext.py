@@ -1,0 +1,72 @@
+"""JSON inside tokens: one compact text per value, bounded in depth, nothing that is not JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from cookieguard.errors import CookieGuardError
+
+MAX_DEPTH = 32  # deeper than any cart; far below where a JSON parser runs out of stack
+
+
+class NotJsonError(CookieGuardError, TypeError):
+    """Say that a value cannot be kept in a cookie, by its type only: the value may be personal."""
+
+
+def encode(payload: dict[str, Any]) -> bytes:
+    """Write a payload; equal payloads in equal order give equal bytes. Raises NotJsonError."""
+    try:
+        text = _ENCODER.encode(payload)
+    except NotJsonError:
+        raise
+    except (TypeError, ValueError, RecursionError) as error:
+        # The causes are NaN, a key that is no text or number, a circle, and nesting without end.
+        raise NotJsonError(
+            f"a cookie holds JSON only; found {type(error).__name__} while writing it"
+        ) from None
+    # surrogatepass: JSON text may hold half a surrogate pair, and json.loads gives it back.
+    encoded = text.encode("utf-8", "surrogatepass")
+    if _may_be_deep(encoded) and _is_too_deep(payload):
+        raise NotJsonError(f"a cookie holds JSON nested at most {MAX_DEPTH} deep")
+    return encoded
+
+
+def decode(encoded: bytes) -> dict[str, Any]:
+    """Read a payload; ValueError for anything but a JSON object within the depth limit."""
+    try:
+        payload = json.loads(encoded.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    if not isinstance(payload, dict) or (_may_be_deep(encoded) and _is_too_deep(payload)):
+        raise ValueError("not an object within the depth limit")
+    return payload
+
+
+def _refuse(value: object) -> NoReturn:
+    raise NotJsonError(f"a cookie holds JSON values only, not {type(value).__name__}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_refuse)
+
+
+def _may_be_deep(encoded: bytes) -> bool:
+    """Ask cheaply first: fewer brackets than the limit cannot nest deeper than it."""
+    return encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH
+
+
+def _is_too_deep(payload: dict[str, Any]) -> bool:
+    level: list[Any] = [payload]
+    for _ in range(MAX_DEPTH):
+        level = [child for one in level for child in _children(one) if isinstance(child, dict | list | tuple)]
+        if not level:
+            return False
+    return True
+
+
+def _children(container: Any) -> Any:
+    return container.values() if isinstance(container, dict) else container

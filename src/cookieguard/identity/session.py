@@ -1,0 +1,254 @@
+"""The session: who this browser is to the shop, and what the shop remembers about it, in one cookie."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from cookieguard.config import IdentitySettings
+from cookieguard.identity import jsontext
+from cookieguard.identity.channel import OVER_LIMIT, Channel, Presented, Refused
+from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
+from cookieguard.identity.values import JsonMapping
+
+ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
+MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
+REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not with every request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """Say how long a session lives unused, and at most."""
+
+    idle: timedelta
+    absolute: timedelta
+
+    @classmethod
+    def of(cls, settings: IdentitySettings) -> Life:
+        """Take both limits from the settings."""
+        return cls(idle=timedelta(days=settings.idle_days), absolute=timedelta(days=settings.absolute_days))
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Name what a cart belongs to: a session and the customer it is logged in as."""
+
+    session_id: str | None
+    customer: str | None
+
+
+NOBODY = Binding(None, None)
+
+
+@dataclass(slots=True)
+class _State:
+    begun: datetime
+    ends: datetime
+    id: str | None = None
+    customer: str | None = None
+    authenticated: datetime | None = None
+    entries: dict[str, Any] = field(default_factory=dict)
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "i": self.id,
+            "c": self.customer,
+            "b": to_milliseconds(self.begun),
+            "e": to_milliseconds(self.ends),
+            "a": None if self.authenticated is None else to_milliseconds(self.authenticated),
+            "d": self.entries,
+        }
+
+
+class Session(JsonMapping):
+    """Be `request.session`: a dict of JSON values, with the customer it belongs to.
+
+    The cookie is opened at the first touch. Owns what it held and what became of it, until the response.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_is_id_asked",
+        "_leave",
+        "_life",
+        "_presented",
+        "_state",
+        "_token",
+        "presented_binding",
+    )
+
+    def __init__(
+        self, channel: Channel, presented: Presented, *, life: Life, leave: Callable[[], None]
+    ) -> None:
+        self._channel = channel
+        self._presented = presented
+        self._life = life
+        self._leave = leave
+        self._token: Token | None = None
+        self._is_id_asked = False
+        self._state: _State | None = None
+        self.presented_binding = NOBODY
+
+    @property
+    def id(self) -> str:
+        """Return the random id of this session; asking for it makes the session one that is kept."""
+        self._is_id_asked = True
+        return self._identified().id or ""
+
+    @property
+    def customer(self) -> str | None:
+        """Return the customer number this session is logged in as."""
+        return self._open().customer
+
+    @property
+    def auth_time(self) -> datetime | None:
+        """Return when the customer logged in."""
+        return self._open().authenticated
+
+    @property
+    def created(self) -> datetime:
+        """Return when this session began; login begins a new one."""
+        return self._open().begun
+
+    def login(self, customer: str | int) -> None:
+        """Begin a new session of this customer; entries and cart come along, but never another customer's."""
+        number = _customer_number(customer)
+        if self._open().customer not in (None, number):
+            self.logout()
+        state = self._begin(entries=self._entries())
+        state.customer = number
+        state.authenticated = state.begun
+
+    def logout(self) -> None:
+        """End the session: no customer, no entries, an empty cart, a new id for what comes.
+
+        `clear()` only removes entries, the customer stays.
+        """
+        self._open()
+        self._begin(entries={})
+        self._leave()
+
+    def renew_id(self) -> None:
+        """Give the session a new id and keep all else; for changes of privilege."""
+        self._open().id = _new_id()
+        self._is_id_asked = True
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether anything was read or written."""
+        return self._state is not None
+
+    # From here on: for the visit and the cart.
+
+    @property
+    def binding(self) -> Binding:
+        """Return what a cart written now belongs to."""
+        state = self._open()
+        return Binding(state.id, state.customer)
+
+    @property
+    def ends(self) -> datetime:
+        """Return the end that no use postpones."""
+        return self._open().ends
+
+    @property
+    def is_continued(self) -> bool:
+        """Say whether this still is the session that the browser presented."""
+        return self._token is not None and self.binding == self.presented_binding
+
+    @property
+    def is_needed(self) -> bool:
+        """Say whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
+        state = self._open()
+        return (
+            bool(state.entries) or state.customer is not None or self._is_id_asked or self._is_as_presented()
+        )
+
+    @property
+    def was_refused(self) -> bool:
+        """Say whether the browser presented a session that does not count."""
+        self._open()
+        jar = self._presented.jar
+        return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
+
+    def is_stale(self, now: datetime) -> bool:
+        """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
+        token = self._token
+        return token is not None and (
+            now - token.issued > self._life.idle * REFRESH_SHARE or not self._channel.is_current(token)
+        )
+
+    def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
+        """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
+        if not is_needed:
+            return self._channel.expire(self._presented)
+        state = self._identified()
+        text = jsontext.encode(state.payload())
+        if self._token is not None and text == self._token.text and not self.is_stale(now):
+            return None
+        expires = min(now + self._life.idle, state.ends)
+        return self._channel.write(text, host=self._presented.host, now=now, expires=expires)
+
+    def _is_as_presented(self) -> bool:
+        return self._token is not None and jsontext.encode(self._open().payload()) == self._token.text
+
+    def _entries(self) -> dict[str, Any]:
+        return (self._state or self._open()).entries
+
+    def _open(self) -> _State:
+        if self._state is not None:
+            return self._state
+        if self._presented.jar.is_over_limit:
+            self._presented.on_event(OVER_LIMIT)
+        found = self._channel.read(self._presented, self._parse)
+        if found is None:
+            return self._begin(entries={})
+        self._token, self._state = found
+        self.presented_binding = Binding(self._state.id, self._state.customer)
+        return self._state
+
+    def _begin(self, *, entries: dict[str, Any]) -> _State:
+        """Start anew, anonymous; the id comes when there is something to keep."""
+        now = self._presented.now
+        self._state = _State(begun=now, ends=now + self._life.absolute, entries=entries)
+        return self._state
+
+    def _identified(self) -> _State:
+        state = self._open()
+        if state.id is None:
+            state.id = _new_id()
+        return state
+
+    def _parse(self, token: Token) -> _State:
+        payload = token.payload
+        authenticated = payload["a"]
+        state = _State(
+            begun=from_milliseconds(payload["b"]),
+            ends=from_milliseconds(payload["e"]),
+            id=payload["i"],
+            customer=payload["c"],
+            authenticated=None if authenticated is None else from_milliseconds(authenticated),
+            entries=payload["d"],
+        )
+        is_named = isinstance(state.id, str) and isinstance(state.customer, str | None)
+        if not (is_named and isinstance(state.entries, dict)):
+            raise TypeError("session payload")
+        if state.ends <= self._presented.now:
+            raise Refused(Reason.EXPIRED)
+        return state
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def _customer_number(customer: object) -> str:
+    if isinstance(customer, bool) or not isinstance(customer, str | int):
+        raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
+    number = str(customer)
+    if not 0 < len(number) <= MAX_CUSTOMER:
+        raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
+    return number

@@ -1,0 +1,96 @@
+"""The door to this package: one Identity per application, one Visit per request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cookieguard.config import CookieSettings, IdentitySettings
+from cookieguard.identity.cart import Cart
+from cookieguard.identity.channel import Channel, Presented
+from cookieguard.identity.cookies import CookieJar
+from cookieguard.identity.session import Life, Session
+from cookieguard.identity.tokens import Kind
+from cookieguard.keyring import Keyring
+
+
+class Identity:
+    """Hold what sessions and carts need and no request changes: keys, cookies, limits."""
+
+    __slots__ = ("cart_channel", "life", "session_channel")
+
+    def __init__(
+        self, keyring: Keyring, cookies: CookieSettings, settings: IdentitySettings, *, dev: bool = False
+    ) -> None:
+        self.life = Life.of(settings)
+        self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev)
+        self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev)
+
+    def open(self, jar: CookieJar, *, host: str, now: datetime, on_event: Callable[[str], None]) -> Visit:
+        """Begin a visit. No cookie is looked at before the session or the cart is touched.
+
+        `host` is the host the cookies are for, without its port (cookies do not know ports).
+        `on_event` gets one line for each cookie that does not count, never a value.
+        """
+        return Visit(self, Presented(jar, host, now, on_event))
+
+
+class Visit:
+    """Hold one request's session and cart, both made when they are first asked for."""
+
+    __slots__ = ("_cart", "_identity", "_presented", "_session")
+
+    def __init__(self, identity: Identity, presented: Presented) -> None:
+        self._identity = identity
+        self._presented = presented
+        self._session: Session | None = None
+        self._cart: Cart | None = None
+
+    @property
+    def session(self) -> Session:
+        """Return the session; it opens when something in it is touched."""
+        if self._session is None:
+            identity = self._identity
+            self._session = Session(
+                identity.session_channel, self._presented, life=identity.life, leave=self._abandon_cart
+            )
+        return self._session
+
+    @property
+    def cart(self) -> Cart:
+        """Return the cart; it opens when something in it is touched."""
+        if self._cart is None:
+            self._cart = Cart(self._identity.cart_channel, self._presented, self.session)
+        return self._cart
+
+    @property
+    def touched(self) -> bool:
+        """Say whether anything of ours was read or written (a cart opens its session first)."""
+        return self._session is not None and self._session.is_open
+
+    def set_cookies(self, *, now: datetime) -> list[bytes]:
+        """Return the Set-Cookie header values for what changed, must be refreshed or does not count.
+
+        Changes nothing itself. Raises NotJsonError or CookieTooLarge, so ask before the response starts.
+        """
+        if not self.touched:
+            return []
+        session, cart = self.session, self.cart
+        is_needed = session.is_needed
+        if cart.is_open or (cart.is_presented and self._concerns_cart(now, is_needed=is_needed)):
+            is_needed = cart.is_kept or is_needed
+        lines = [session.set_cookie(now=now, is_needed=is_needed)]
+        if cart.is_open:
+            lines.append(cart.set_cookie(now=now))
+        return [line for line in lines if line is not None]
+
+    def _concerns_cart(self, now: datetime, *, is_needed: bool) -> bool:
+        """Say whether a cart nobody touched moves with its session, is renewed with it, or keeps it alive."""
+        session = self.session
+        return not (is_needed and session.is_continued) or session.is_stale(now)
+
+    def _abandon_cart(self) -> None:
+        self.cart.abandon()
+
+    def __repr__(self) -> str:
+        return f"<Visit {'touched' if self.touched else 'untouched'}>"
