@@ -1,0 +1,289 @@
+"""What visitors see: the banner, the control that stays, and the page of privacy choices.
+
+Templates, style sheets, script and languages lie in static/. Everything rendered is pure ASCII (other
+characters as references), so it fits a page of any ASCII-compatible encoding, and is well-formed XML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from cookieguard.config import Config, Vendor
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
+
+STATIC = files("cookieguard.static")
+LANGUAGES = ("ar", "de", "en")
+MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+# Languages x bases x allowances; a base may hold the Host header, which is free text.
+RENDERED_KEPT = 256
+# What differs from page to page is put in last, into text rendered once. The markers need no escaping.
+NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = "CG-NEXT", "CG-NQUERY", "CG-SNONCE", "CG-JNONCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Hold one file of ours as it is served; its name carries its hash, so it may be cached for ever."""
+
+    name: str
+    content: bytes
+    media_type: str
+
+    @property
+    def text(self) -> Markup:
+        """Return the content for an inline element; it holds neither `<` nor `&` (a test sees to it)."""
+        return Markup(self.content.decode("ascii"))  # noqa: S704
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPurpose:
+    """Hold a purpose in the words of one language."""
+
+    id: str
+    title: str
+    description: str
+    vendors: tuple[Vendor, ...]
+    takes_undeclared: bool
+
+    @property
+    def is_necessary(self) -> bool:
+        """Say whether the visitor has no say in it."""
+        return self.id == NECESSARY
+
+
+class Renderer:
+    """Render what visitors see, from configuration and the files in static/.
+
+    Owns its cache of rendered texts. `base` is root_path and prefix (`/_cg/`), or the same with the origin in
+    front where a page has a foreign `<base>`; `next` a local path (see consent.local_path).
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._texts = {lang: _language(lang) for lang in LANGUAGES}
+        self._purposes = {lang: _shown(config, self._texts[lang]) for lang in LANGUAGES}
+        self._environment = Environment(
+            loader=FunctionLoader(_template),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        found = {name: _asset(name) for name in ("banner.css", "banner.js", "control.css", "page.css")}
+        self._files = found
+        self._rendered: dict[tuple[object, ...], bytes] = {}
+        self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
+        self.wordings: Mapping[str, bytes] = {
+            _hash(text): text for lang in LANGUAGES for text in [self._wording(lang)]
+        }
+
+    def pick_language(self, html_lang: str, accept_language: str) -> str:
+        """Pick the language to speak: the page's, else the browser's, else the shop's default."""
+        return pick_language(html_lang, accept_language, self._config.consent.language, LANGUAGES)
+
+    def banner_hash(self, lang: str) -> str:
+        """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
+        return _hash(self._wording(lang))
+
+    def known_banner(self, posted: str) -> str:
+        """Return a posted banner hash if it is one of ours, else nothing: what a form sends is hostile."""
+        return posted if posted in self.wordings else ""
+
+    def banner(
+        self,
+        lang: str,
+        *,
+        base: str,
+        next_: str,
+        note: str | None = None,
+        style: Allowance = INLINE,
+        script: Allowance = INLINE,
+    ) -> bytes:
+        """Render the banner for the start of `<body>`; `note` names a text of the languages' [notes]."""
+        key = ("banner", lang, base, note, style.way, bool(style.nonce), script.way, bool(script.nonce))
+
+        def make() -> str:
+            return self._squeezed(
+                "banner.html",
+                lang,
+                base=base,
+                next=NEXT,
+                note=self._texts[lang]["notes"][note] if note else "",
+                banner=self.banner_hash(lang),
+                style=self._style("banner.css", style, base),
+                script=self._script(script, base),
+            )
+
+        return _filled(self._once(key, make), next_, style.nonce, script.nonce)
+
+    def control(
+        self, lang: str, consent: Consent, *, base: str, next_: str, style: Allowance = INLINE
+    ) -> bytes:
+        """Render what stays once the banner is gone: the way to the choices, one click to withdraw."""
+        is_signal = consent.gpc and not consent.is_beyond_necessary
+        key = ("control", lang, base, consent.is_beyond_necessary, is_signal, style.way, bool(style.nonce))
+
+        def make() -> str:
+            return self._squeezed(
+                "control.html",
+                lang,
+                base=base,
+                next=NEXT,
+                next_query=NEXT_QUERY,
+                withdraw=consent.is_beyond_necessary,
+                gpc=is_signal,
+                style=self._style("control.css", style, base),
+            )
+
+        return _filled(self._once(key, make), next_, style.nonce, "")
+
+    def choices_page(
+        self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None
+    ) -> bytes:
+        """Render the page of privacy choices: purposes, who is behind them, and what is in force."""
+        texts = self._texts[lang]
+        page = self._render(
+            "choices.html",
+            lang,
+            base=base,
+            next=next_,
+            css=self._files["page.css"].name,
+            note=texts["notes"][note] if note else "",
+            gpc=_signal_text(consent, texts["page"]),
+            state=consent.state.value,
+            granted=consent.granted,
+            receipt=consent.receipt,
+            decided=_date(consent.decided, texts["meta"]) if consent.decided else "",
+            banner=self.banner_hash(lang),
+        )
+        return _ascii(page)
+
+    def _wording(self, lang: str) -> bytes:
+        plain = self._squeezed("banner.html", lang, base="", next="", note="", banner="", style="", script="")
+        return _ascii(plain)
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> bytes:
+        found = self._rendered.get(key)
+        if found is None:
+            if len(self._rendered) >= RENDERED_KEPT:
+                self._rendered.clear()
+            found = self._rendered[key] = _ascii(make())
+        return found
+
+    def _squeezed(self, template: str, lang: str, **values: object) -> str:
+        lines = (line.strip() for line in self._render(template, lang, **values).splitlines())
+        return "\n".join(line for line in lines if line)
+
+    def _render(self, template: str, lang: str, **values: object) -> str:
+        shown = self._purposes[lang]
+        return self._environment.get_template(template).render(
+            t=self._texts[lang],
+            lang=lang,
+            purposes=shown,
+            titles=", ".join(one.title for one in shown if not one.is_necessary),
+            privacy_url=self._config.policy.privacy_url,
+            **values,
+        )
+
+    def _style(self, name: str, allowed: Allowance, base: str) -> Markup:
+        asset = self._files[name]
+        nonce = _nonce(allowed, STYLE_NONCE)
+        if allowed.way is Way.FILE:
+            return Markup('<link rel="stylesheet" href="{}{}"{}/>').format(base, asset.name, nonce)
+        if allowed.way is Way.NONE:
+            return Markup()
+        return Markup("<style{}>{}</style>").format(nonce, asset.text)
+
+    def _script(self, allowed: Allowance, base: str) -> Markup:
+        asset = self._files["banner.js"]
+        nonce = _nonce(allowed, SCRIPT_NONCE)
+        if allowed.way is Way.FILE:
+            return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
+        if allowed.way is Way.NONE:
+            return Markup()
+        return Markup("<script{}>{}</script>").format(nonce, asset.text)
+
+
+def _nonce(allowed: Allowance, marker: str) -> Markup:
+    return Markup(' nonce="{}"').format(marker) if allowed.nonce else Markup()
+
+
+def _filled(text: bytes, next_: str, style_nonce: str, script_nonce: str) -> bytes:
+    values = {
+        NEXT: str(escape(next_)),
+        NEXT_QUERY: quote(next_, safe="/"),
+        STYLE_NONCE: style_nonce,  # nonces are base64 by the grammar that found them
+        SCRIPT_NONCE: script_nonce,
+    }
+    for marker, value in values.items():
+        text = text.replace(marker.encode(), value.encode("ascii", "xmlcharrefreplace"))
+    return text
+
+
+def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:
+    if not consent.gpc:
+        return ""
+    if consent.is_beyond_necessary:
+        return page["agreed"]
+    return f"{page['gpc']} {page['overruled']}" if consent.is_overruled else page["gpc"]
+
+
+def _date(when: datetime, meta: Mapping[str, Any]) -> str:
+    month = meta["months"][when.month - 1]
+    parts = {"day": str(when.day), "month": month, "year": str(when.year), "time": f"{when:%H:%M}"}
+    return str(meta["date"]).format(**parts)
+
+
+def _shown(config: Config, texts: Mapping[str, Any]) -> tuple[ShownPurpose, ...]:
+    own = texts["purposes"]
+    return tuple(
+        ShownPurpose(
+            id=one.id,
+            title=one.title or own[one.id]["title"],
+            description=one.description or own.get(one.id, {}).get("description", ""),
+            vendors=tuple(vendor for vendor in config.vendors if vendor.purpose == one.id),
+            takes_undeclared=one.id == config.undeclared,
+        )
+        for one in config.purposes
+    )
+
+
+def _language(lang: str) -> dict[str, Any]:
+    return tomllib.loads(STATIC.joinpath("lang", f"{lang}.toml").read_text("utf-8"))
+
+
+def _template(name: str) -> str:
+    return STATIC.joinpath("templates", name).read_text("utf-8")
+
+
+def _asset(name: str) -> Asset:
+    stem, _, kind = name.partition(".")
+    content = _squeeze(STATIC.joinpath(name).read_text("utf-8"), kind).encode("ascii")
+    return Asset(f"{stem}.{_hash(content)}.{kind}", content, MEDIA_TYPES[kind])
+
+
+def _squeeze(source: str, kind: str) -> str:
+    """Leave out comments and indentation: our sources keep `//` comments on lines of their own."""
+    if kind == "css":
+        return re.sub(r"/\*.*?\*/|\n", "", source, flags=re.DOTALL)
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _ascii(text: str) -> bytes:
+    return text.encode("ascii", "xmlcharrefreplace")
