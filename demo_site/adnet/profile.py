@@ -1,0 +1,48 @@
+"""What the ad network pieces together about each browser from the requests it got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from demo_site.adnet.log import Record
+
+MOST_PROFILES = 3
+MOST_PAGES = 8
+
+
+@dataclass(slots=True)
+class Profile:
+    """Gather one browser's trace; grows while the records are read."""
+
+    id: str
+    requests: int = 0
+    pages: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    customer: str = ""
+
+
+def profiles_of(records: Iterable[Record]) -> list[Profile]:
+    """Gather the newest browsers that told a number of theirs."""
+    profiles: dict[str, Profile] = {}
+    for record in records:
+        number = record.told("uid")
+        if number:
+            profile = profiles.pop(number, None) or Profile(number)
+            profiles[number] = profile  # the one heard of last stands last
+            _learn(profile, record)
+    return list(profiles.values())[: -MOST_PROFILES - 1 : -1]
+
+
+def _learn(profile: Profile, record: Record) -> None:
+    profile.requests += 1
+    profile.customer = record.told("customer") or profile.customer
+    _remember(profile.pages, urlsplit(record.told("dl")).path)
+    _remember(profile.events, record.told("did"))
+
+
+def _remember(trace: list[str], value: str) -> None:
+    if value and value not in trace[-1:]:
+        trace.append(value)
+        del trace[:-MOST_PAGES]

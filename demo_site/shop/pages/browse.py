@@ -1,0 +1,58 @@
+"""Looking around: home, catalogue, product, journal, privacy, and the page that breaks."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from demo_site.shop.kiln import KINDS, page, shop_of
+
+
+async def home(request: Request) -> Response:
+    """Greet with a few pieces."""
+    return page(request, "home.html", {"products": shop_of(request).database.products()[:4]})
+
+
+async def catalogue(request: Request) -> Response:
+    """Show all pieces, or one kind of them."""
+    kind = request.query_params.get("kind", "")
+    if kind and kind not in KINDS:
+        raise HTTPException(404)
+    products = shop_of(request).database.products(kind)
+    return page(request, "catalogue.html", {"products": products, "kind": kind})
+
+
+async def product(request: Request) -> Response:
+    """Show one piece and what goes with it."""
+    database = shop_of(request).database
+    found = database.product(request.path_params["slug"])
+    if found is None:
+        raise HTTPException(404)
+    others = [other for other in database.products() if other.kind == found.kind and other.sku != found.sku]
+    return page(request, "product.html", {"product": found, "others": others[:3]})
+
+
+async def journal(request: Request) -> Response:
+    """Tell how a bowl is made, with a video and a map from elsewhere."""
+    return page(request, "journal.html")
+
+
+async def privacy(request: Request) -> Response:
+    """Say what the shop does with what it learns."""
+    return page(request, "privacy.html")
+
+
+async def crash(_request: Request) -> Response:
+    """Break, to show that the error page is guarded too."""
+    raise RuntimeError("the kiln is too hot: /crash always fails")
+
+
+async def not_found(request: Request, _error: Exception) -> Response:
+    """Answer for addresses that lead nowhere."""
+    return page(request, "404.html", status=404)
+
+
+async def failed(request: Request, _error: Exception) -> Response:
+    """Answer for mistakes of ours."""
+    return page(request, "500.html", status=500)

@@ -1,0 +1,65 @@
+"""Checkout: an address, an order, a receipt that only its buyer can open."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from demo_site.shop.database import Order
+from demo_site.shop.forms import ADDRESS_LIMITS, COUNTRIES, address_of, read_form
+from demo_site.shop.kiln import page, shop_of
+from demo_site.shop.pages.basket import lines_of, shipping_for, summary_of
+from demo_site.shop.visit import Visitor, visitor_of
+
+# Receipts a guest can come back to; older ones need an account.
+MOST_RECEIPTS = 20
+
+
+async def show(request: Request) -> Response:
+    """Ask where the parcel goes; a customer's own address is already there."""
+    visitor, database = visitor_of(request), shop_of(request).database
+    customer = database.customer(visitor.customer) if visitor.customer else None
+    form = asdict(customer.address) if customer else dict.fromkeys(ADDRESS_LIMITS, "")
+    return _form(request, form, {})
+
+
+async def place(request: Request) -> Response:
+    """Place the order and lead to its receipt (303, so that reloading orders nothing twice)."""
+    form = await read_form(request)
+    visitor, database = visitor_of(request), shop_of(request).database
+    lines = lines_of(visitor.cart, database)
+    address, wrong = address_of(form)
+    if not lines:
+        return RedirectResponse("/cart", 303)
+    if address is None:
+        return _form(request, form, wrong, status=422)
+    number = database.place_order(
+        customer=visitor.customer, address=address, lines=lines, shipping_cents=shipping_for(lines)
+    )
+    visitor.session["orders"] = [number, *visitor.session.get("orders", [])][:MOST_RECEIPTS]
+    visitor.cart.clear()
+    return RedirectResponse(f"/receipt/{number}", 303)
+
+
+async def receipt(request: Request) -> Response:
+    """Show an order to who placed it; to anybody else it does not exist."""
+    order = shop_of(request).database.order(request.path_params["number"])
+    if order is None or not _may_see(visitor_of(request), order):
+        raise HTTPException(404)
+    return page(request, "receipt.html", {"order": order})
+
+
+def _form(request: Request, form: dict[str, str], wrong: dict[str, str], *, status: int = 200) -> Response:
+    lines = lines_of(visitor_of(request).cart, shop_of(request).database)
+    if not lines:
+        return RedirectResponse("/cart", 303)
+    context = {**summary_of(lines), "form": form, "wrong": wrong, "countries": COUNTRIES}
+    return page(request, "checkout.html", context, status=status)
+
+
+def _may_see(visitor: Visitor, order: Order) -> bool:
+    owned = order.customer is not None and order.customer == visitor.customer
+    return owned or order.number in visitor.session.get("orders", [])

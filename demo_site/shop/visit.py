@@ -1,0 +1,99 @@
+"""Who is visiting: CookieGuard's visitor where the shop is guarded, else the plain session cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Protocol
+
+from starlette.requests import Request
+
+
+class Visitor(Protocol):
+    """Say what the shop needs of a visitor; `cookieguard.Visitor` offers all of it."""
+
+    @property
+    def customer(self) -> str | None:
+        """The customer number, or None for a guest."""
+
+    @property
+    def session(self) -> MutableMapping[str, Any]:
+        """What the shop remembers from page to page."""
+
+    @property
+    def cart(self) -> MutableMapping[str, Any]:
+        """Quantities by article number."""
+
+    def login(self, customer_number: str, /) -> None:
+        """Tie the visit to a customer."""
+
+    def logout(self) -> None:
+        """Untie it and forget the cart."""
+
+    def throttle_key(self, purpose: str, /) -> str:
+        """Name the visitor for counting attempts."""
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Find the visitor of a request; every page asks here and nowhere else."""
+    if "cookieguard.visitor" not in request.scope:
+        return PlainVisitor(request)
+    import cookieguard  # the unguarded shop runs without it
+
+    visitor: Visitor = cookieguard.visitor_of(request)
+    return visitor
+
+
+class PlainVisitor:
+    """Keep visits as Starlette's SessionMiddleware does: readable, the same before and after login."""
+
+    def __init__(self, request: Request) -> None:
+        self.session: MutableMapping[str, Any] = request.session
+        self.cart: MutableMapping[str, Any] = PlainCart(request.session)
+        self._address = request.client.host if request.client else ""
+
+    @property
+    def customer(self) -> str | None:
+        """Return the customer number the session carries."""
+        number = self.session.get("customer")
+        return number if isinstance(number, str) else None
+
+    def login(self, customer_number: str, /) -> None:
+        """Write the customer number into the session."""
+        self.session["customer"] = customer_number
+
+    def logout(self) -> None:
+        """Empty the session."""
+        self.session.clear()
+
+    def throttle_key(self, purpose: str, /) -> str:
+        """Name the visitor by address, as most shops do."""
+        return f"{purpose} {self._address}"
+
+
+class PlainCart(MutableMapping[str, Any]):
+    """Show `session["cart"]` as a mapping; each change writes it whole, since nested ones get lost."""
+
+    def __init__(self, session: MutableMapping[str, Any]) -> None:
+        self._session = session
+
+    def __getitem__(self, sku: str) -> Any:
+        return self._stored[sku]
+
+    def __setitem__(self, sku: str, quantity: Any) -> None:
+        self._session["cart"] = {**self._stored, sku: quantity}
+
+    def __delitem__(self, sku: str) -> None:
+        rest = dict(self._stored)
+        del rest[sku]
+        self._session["cart"] = rest
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    @property
+    def _stored(self) -> dict[str, Any]:
+        stored = self._session.get("cart")
+        return stored if isinstance(stored, dict) else {}
