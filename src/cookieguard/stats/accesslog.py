@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 
 from cookieguard.stats.anonymize import UNKNOWN, truncate
 
-# Longer fields carry nothing an analyst reads, and a full queue of them must stay within a few MB.
-MAX_PATH = 2048
-MAX_REFERRER = 2048
+# GoAccess reads at most 4,096 bytes as one line (its LINE_BUFFER), the rest becomes another; together with
+# the fixed fields these stay below, written out as they are in memory.
+MAX_PATH = 2000
+MAX_REFERRER = 1000
 MAX_AGENT = 512
+MAX_WORD = 45  # the longest address; methods and versions are shorter
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # As Apache escapes a log item: \" and \\, everything else outside printable ASCII as \xhh.
@@ -79,12 +81,12 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
         _word(line.address.encode("ascii", "replace")),
         _stamp(line.time),
         _word(line.method.encode("latin-1", "replace")),
-        _word(path),
+        _word(path, MAX_PATH),
         _word(line.http_version.encode("latin-1", "replace")),
         line.status,
         line.bytes_sent,
-        _escaped(referrer) or b"-",
-        _escaped(agent) or b"-",
+        _escaped(referrer, MAX_REFERRER) or b"-",
+        _escaped(agent, MAX_AGENT) or b"-",
     )
 
 
@@ -97,16 +99,19 @@ def _stamp(time: datetime) -> bytes:
     ).encode()
 
 
-def _word(value: bytes) -> bytes:
+def _word(value: bytes, longest: int = MAX_WORD) -> bytes:
     """Escape a field that ends at a blank: a blank inside becomes %20, nothing becomes `-`."""
-    return _escaped(value).replace(b" ", b"%20") or b"-"
+    return _escaped(value.replace(b" ", b"%20"), longest) or b"-"
 
 
-def _escaped(value: bytes) -> bytes:
+def _escaped(value: bytes, longest: int) -> bytes:
     """Escape what would end the field or the line, or disturb whoever reads it on a terminal."""
+    value = value[:longest]
     if not _HOSTILE.search(value):
         return value
-    return _HOSTILE.sub(_escape, value)
+    escaped = _HOSTILE.sub(_escape, value)
+    # An escape is four bytes at most: cutting before it, not after, leaves none in half.
+    return escaped if len(escaped) <= longest else _HOSTILE.sub(_escape, value[: longest // 4])
 
 
 def _escape(match: re.Match[bytes]) -> bytes:

@@ -20,7 +20,7 @@ from cookieguard.stats.accesslog import LogLine, combined
 
 logger = logging.getLogger("cookieguard")
 
-# About 2 s of what one worker can serve; at the longest fields allowed it holds some 50 MB, usually 5.
+# Some seconds of what one worker can serve; 35 MB if every field has its longest, usually about 5.
 QUEUE_LINES = 10_000
 FLUSH_EVERY = timedelta(seconds=1)
 CLOSE_WITHIN = timedelta(seconds=5)
@@ -129,6 +129,7 @@ class Recorder:
             with self._writing:  # an earlier thread may have outlived its `close`
                 self._flush()
         with self._writing:
+            self._flush()  # what came while the last batch was written
             self._sink.close()
 
     def _flush(self) -> None:
