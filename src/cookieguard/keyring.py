@@ -153,7 +153,7 @@ def _key_of(line: str, number: int) -> Key:
 
 def _secret_of(text: str, number: int) -> bytes:
     try:
-        standard = text.rstrip("=").translate(str.maketrans("-_", "+/", "+/"))
+        standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is in no alphabet
         secret = binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
     except ValueError:  # from None: the message of the codec is of no use, and the text is a secret
         raise ConfigError(SETTING, was=f"the secret on line {number}", allowed="base64url") from None

@@ -18,7 +18,7 @@ class Cart(JsonMapping):
     At login it follows its session, at logout it is empty. Owns its entries until the response starts.
     """
 
-    __slots__ = ("_channel", "_held", "_is_abandoned", "_presented", "_session", "_token", "_version")
+    __slots__ = ("_channel", "_endings", "_held", "_presented", "_session", "_token", "_version")
 
     def __init__(self, channel: Channel, presented: Presented, session: Session) -> None:
         self._channel = channel
@@ -27,7 +27,7 @@ class Cart(JsonMapping):
         self._token: Token | None = None
         self._held: dict[str, Any] | None = None
         self._version = 0
-        self._is_abandoned = False
+        self._endings = 0
 
     @property
     def version(self) -> int:
@@ -44,18 +44,13 @@ class Cart(JsonMapping):
 
     @property
     def is_presented(self) -> bool:
-        """Say whether the browser sent a cart that may still count."""
-        return not self._is_abandoned and self._presented.jar.has(self._channel.name)
+        """Say whether the browser sent a cart."""
+        return self._presented.jar.has(self._channel.name)
 
     @property
     def is_kept(self) -> bool:
         """Say whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
         return bool(self._entries()) or self._version > 0
-
-    def abandon(self) -> None:
-        """Start an empty cart, whatever the browser presented."""
-        self._is_abandoned = True
-        self._held, self._token, self._version = {}, None, 0
 
     def set_cookie(self, *, now: datetime) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
@@ -85,12 +80,15 @@ class Cart(JsonMapping):
         )
 
     def _entries(self) -> dict[str, Any]:
-        if self._held is None:
+        if self._held is None or self._endings != self._session.endings:
             self._held = self._open()
         return self._held
 
     def _open(self) -> dict[str, Any]:
-        if self._session.was_refused:  # its event is told; a cart without its session is the consequence
+        session = self._session
+        is_refused = session.was_refused  # its event is told; a cart without its session is the consequence
+        self._token, self._version, self._endings = None, 0, session.endings
+        if is_refused or session.endings:
             return {}
         found = self._channel.read(self._presented, self._parse)
         if found is None:

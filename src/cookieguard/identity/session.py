@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from types import NoneType
+from typing import Any, NamedTuple
 
 from cookieguard.config import IdentitySettings
 from cookieguard.identity import jsontext
@@ -21,19 +21,21 @@ REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """Say how long a session lives unused, and at most."""
+    """Say how long a session lives unused, at most, and from which age its cookie is written again."""
 
     idle: timedelta
     absolute: timedelta
+    refresh: timedelta
 
     @classmethod
     def of(cls, settings: IdentitySettings) -> Life:
         """Take both limits from the settings."""
-        return cls(idle=timedelta(days=settings.idle_days), absolute=timedelta(days=settings.absolute_days))
+        idle = timedelta(days=settings.idle_days)
+        absolute = timedelta(days=settings.absolute_days)
+        return cls(idle=idle, absolute=absolute, refresh=idle * REFRESH_SHARE)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """Name what a cart belongs to: a session and the customer it is logged in as."""
 
     session_id: str | None
@@ -41,24 +43,32 @@ class Binding:
 
 
 NOBODY = Binding(None, None)
+SHAPE: dict[str, set[type]] = {
+    "i": {str},
+    "c": {str, NoneType},
+    "b": {int},
+    "e": {int},
+    "a": {int, NoneType},
+    "d": {dict},
+}
 
 
 @dataclass(slots=True)
 class _State:
-    begun: datetime
-    ends: datetime
+    begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
+    ends: int
     id: str | None = None
     customer: str | None = None
-    authenticated: datetime | None = None
+    authenticated: int | None = None
     entries: dict[str, Any] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
         return {
             "i": self.id,
             "c": self.customer,
-            "b": to_milliseconds(self.begun),
-            "e": to_milliseconds(self.ends),
-            "a": None if self.authenticated is None else to_milliseconds(self.authenticated),
+            "b": self.begun,
+            "e": self.ends,
+            "a": self.authenticated,
             "d": self.entries,
         }
 
@@ -72,25 +82,23 @@ class Session(JsonMapping):
     __slots__ = (
         "_channel",
         "_is_id_asked",
-        "_leave",
         "_life",
         "_presented",
         "_state",
         "_token",
+        "endings",
         "presented_binding",
     )
 
-    def __init__(
-        self, channel: Channel, presented: Presented, *, life: Life, leave: Callable[[], None]
-    ) -> None:
+    def __init__(self, channel: Channel, presented: Presented, life: Life) -> None:
         self._channel = channel
         self._presented = presented
         self._life = life
-        self._leave = leave
         self._token: Token | None = None
         self._is_id_asked = False
         self._state: _State | None = None
         self.presented_binding = NOBODY
+        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
 
     @property
     def id(self) -> str:
@@ -106,12 +114,13 @@ class Session(JsonMapping):
     @property
     def auth_time(self) -> datetime | None:
         """Return when the customer logged in."""
-        return self._open().authenticated
+        moment = self._open().authenticated
+        return None if moment is None else from_milliseconds(moment)
 
     @property
     def created(self) -> datetime:
         """Return when this session began; login begins a new one."""
-        return self._open().begun
+        return from_milliseconds(self._open().begun)
 
     def login(self, customer: str | int) -> None:
         """Begin a new session of this customer; entries and cart come along, but never another customer's."""
@@ -129,7 +138,8 @@ class Session(JsonMapping):
         """
         self._open()
         self._begin(entries={})
-        self._leave()
+        self._is_id_asked = False
+        self.endings += 1
 
     def renew_id(self) -> None:
         """Give the session a new id and keep all else; for changes of privilege."""
@@ -152,7 +162,7 @@ class Session(JsonMapping):
     @property
     def ends(self) -> datetime:
         """Return the end that no use postpones."""
-        return self._open().ends
+        return from_milliseconds(self._open().ends)
 
     @property
     def is_continued(self) -> bool:
@@ -178,7 +188,7 @@ class Session(JsonMapping):
         """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
         token = self._token
         return token is not None and (
-            now - token.issued > self._life.idle * REFRESH_SHARE or not self._channel.is_current(token)
+            now - token.issued > self._life.refresh or not self._channel.is_current(token)
         )
 
     def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
@@ -189,7 +199,7 @@ class Session(JsonMapping):
         text = jsontext.encode(state.payload())
         if self._token is not None and text == self._token.text and not self.is_stale(now):
             return None
-        expires = min(now + self._life.idle, state.ends)
+        expires = min(now + self._life.idle, self.ends)
         return self._channel.write(text, host=self._presented.host, now=now, expires=expires)
 
     def _is_as_presented(self) -> bool:
@@ -213,7 +223,9 @@ class Session(JsonMapping):
     def _begin(self, *, entries: dict[str, Any]) -> _State:
         """Start anew, anonymous; the id comes when there is something to keep."""
         now = self._presented.now
-        self._state = _State(begun=now, ends=now + self._life.absolute, entries=entries)
+        self._state = _State(
+            begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute), entries=entries
+        )
         return self._state
 
     def _identified(self) -> _State:
@@ -224,19 +236,11 @@ class Session(JsonMapping):
 
     def _parse(self, token: Token) -> _State:
         payload = token.payload
-        authenticated = payload["a"]
-        state = _State(
-            begun=from_milliseconds(payload["b"]),
-            ends=from_milliseconds(payload["e"]),
-            id=payload["i"],
-            customer=payload["c"],
-            authenticated=None if authenticated is None else from_milliseconds(authenticated),
-            entries=payload["d"],
-        )
-        is_named = isinstance(state.id, str) and isinstance(state.customer, str | None)
-        if not (is_named and isinstance(state.entries, dict)):
-            raise TypeError("session payload")
-        if state.ends <= self._presented.now:
+        for name, types in SHAPE.items():
+            if type(payload[name]) not in types:
+                raise TypeError(name)
+        state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"], payload["d"])
+        if from_milliseconds(state.ends) <= self._presented.now:
             raise Refused(Reason.EXPIRED)
         return state
 

@@ -21,6 +21,8 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from itsdangerous import Signer
 from itsdangerous.signer import SigningAlgorithm
 
@@ -35,7 +37,7 @@ MAX_CONTEXTS = 256  # hosts and keys whose derived keys are kept; a client choos
 MAX_HOST = 261  # 253 for a DNS name, a colon, a port: all that is longer is no host and shares one context
 NONCE_BYTES = 12
 TIMES_BYTES = 12
-_TO_BASE64 = str.maketrans("-_", "+/", "+/")
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 
 
 class Kind(StrEnum):
@@ -168,24 +170,28 @@ class _Use:
         return self._aead.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], self._context)
 
 
-class _Sha256(SigningAlgorithm):
-    """Sign with HMAC-SHA256 in one call of OpenSSL, half the time of itsdangerous' own HMAC object."""
-
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")
-
-
 class _Signer(Signer):
-    """Derive the key once; itsdangerous derives it again for every token."""
+    """Derive and schedule the key once; itsdangerous does it again for every token (4 us against 1.5)."""
 
     def __init__(self, secret: bytes, salt: bytes) -> None:
-        super().__init__(
-            secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256, algorithm=_Sha256()
-        )
+        super().__init__(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
         self._derived = super().derive_key()
+        self.algorithm = _KeyedHmac(self._derived)
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
         return self._derived
+
+
+class _KeyedHmac(SigningAlgorithm):
+    """Sign with HMAC-SHA256 under one key, given beforehand."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = HMAC(key, SHA256())
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        mac = self._keyed.copy()
+        mac.update(value)
+        return mac.finalize()
 
 
 def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
@@ -244,8 +250,8 @@ def _to_base64url(raw: bytes) -> str:
 
 
 def _from_base64url(text: str) -> bytes:
-    standard = text.translate(_TO_BASE64)
-    return binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
+    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+    return binascii.a2b_base64(padded.translate(_TO_BASE64), strict_mode=True)
 
 
 def _bytes_of(host: str) -> bytes:

@@ -51,9 +51,7 @@ class Visit:
         """Return the session; it opens when something in it is touched."""
         if self._session is None:
             identity = self._identity
-            self._session = Session(
-                identity.session_channel, self._presented, life=identity.life, leave=self._abandon_cart
-            )
+            self._session = Session(identity.session_channel, self._presented, identity.life)
         return self._session
 
     @property
@@ -88,9 +86,6 @@ class Visit:
         """Say whether a cart nobody touched moves with its session, is renewed with it, or keeps it alive."""
         session = self.session
         return not (is_needed and session.is_continued) or session.is_stale(now)
-
-    def _abandon_cart(self) -> None:
-        self.cart.abandon()
 
     def __repr__(self) -> str:
         return f"<Visit {'touched' if self.touched else 'untouched'}>"
