@@ -251,3 +251,20 @@ def test_rotation_logs_nobody_out_and_renews_the_cookies_of_those_who_come(
     with customer.request() as visit:
         assert (visit.session.customer, len(visit.cart)) == ("17", 1)
     assert customer.events == []
+
+
+def test_cart_under_an_old_key_is_renewed_though_its_session_was_before(
+    customer: Any, make_keyring: Any
+) -> None:
+    old = customer.cookies[CART]
+    customer.identity = Identity(make_keyring("k2", "k1"), CookieSettings(), IdentitySettings())
+    with customer.request() as visit:
+        assert visit.session.customer == "17"
+    customer.cookies[CART] = old  # the browser gave up before it had the second cookie
+
+    with customer.request() as visit:
+        assert (len(visit.cart), visit.cart.version) == (1, 1)
+
+    assert [line.split(".")[:2] for line in customer.answer] == [[f"{CART}=2", "k2"]]
+    with customer.request() as visit:
+        assert visit.cart.version == 1
