@@ -23,11 +23,14 @@ from demo_site.adnet.profile import profiles_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-ROWS = 60
+ROWS = 40
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 UID = "gl_uid"
 MOST_BODY = 4 * 1024
-LOG_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'"
+LOG_POLICY = (
+    "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " form-action 'self'"
+)
 
 TEMPLATES = Jinja2Templates(directory=HERE / "templates")
 
