@@ -28,6 +28,7 @@ LANGUAGES = ("ar", "de", "en")
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
+LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 # What differs from page to page is put in last, into text rendered once. The markers need no escaping.
 NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = "CG-NEXT", "CG-NQUERY", "CG-SNONCE", "CG-JNONCE"
 
@@ -80,6 +81,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["fill"] = _fill
         found = {name: _asset(name) for name in ("banner.css", "banner.js", "control.css", "page.css")}
         self._files = found
         self._rendered: dict[tuple[object, ...], bytes] = {}
@@ -191,7 +193,9 @@ class Renderer:
             t=self._texts[lang],
             lang=lang,
             purposes=shown,
-            titles=", ".join(one.title for one in shown if not one.is_necessary),
+            titles=self._texts[lang]["meta"]["comma"].join(
+                one.title for one in shown if not one.is_necessary
+            ),
             privacy_url=self._config.policy.privacy_url,
             **values,
         )
@@ -237,6 +241,11 @@ def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:
     if consent.is_beyond_necessary:
         return page["agreed"]
     return f"{page['gpc']} {page['overruled']}" if consent.is_overruled else page["gpc"]
+
+
+def _fill(text: str, name: str, value: str) -> str:
+    # Bidi isolates (left-to-right, else first-strong) keep "2026-11" in order inside an Arabic sentence.
+    return text.replace(f"{{{name}}}", f"{LRI if value.isascii() else FSI}{value}{PDI}")
 
 
 def _date(when: datetime, meta: Mapping[str, Any]) -> str:
