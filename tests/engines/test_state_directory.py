@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ def state(tmp_path: Path) -> StateDirectory:
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids="{:03o}".format)
-def umask(request: pytest.FixtureRequest) -> object:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    assert tmp_path.exists()  # made under the usual umask
     before = os.umask(request.param)
     yield
     os.umask(before)

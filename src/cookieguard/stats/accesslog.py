@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cookieguard.stats.anonymize import UNKNOWN, truncate
 
@@ -38,6 +39,8 @@ _NUMERIC_HOST = re.compile(rb"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.I)
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
 # No look-around for digits: `1203.0.113.7` still holds an address. Versions like 131.0.6778.86 do not match.
 _IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}")
+# Begins with a literal, so a text without addresses costs a tenth.
+_DOTS = re.compile(rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
 
 
@@ -79,7 +82,7 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
     agent = _scrub(line.user_agent, ipv4_prefix, ipv6_prefix)
     return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
         _word(line.address.encode("ascii", "replace")),
-        _stamp(line.time),
+        _stamp(int(line.time.timestamp())),
         _word(line.method.encode("latin-1", "replace")),
         _word(path, MAX_PATH),
         _word(line.http_version.encode("latin-1", "replace")),
@@ -90,9 +93,10 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
     )
 
 
-def _stamp(time: datetime) -> bytes:
+@lru_cache(maxsize=8)  # a batch holds a few different seconds
+def _stamp(second: int) -> bytes:
     """Write a time as Apache does, in UTC; by hand, since strftime speaks the process's language."""
-    time = time.astimezone(UTC)
+    time = datetime.fromtimestamp(second, UTC)
     month = _MONTHS[time.month - 1]
     return (
         f"{time.day:02}/{month}/{time.year:04}:{time.hour:02}:{time.minute:02}:{time.second:02} +0000"
@@ -151,7 +155,7 @@ def _scrub(value: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
     """Truncate every address that stands in a text."""
     if b"::" in value or value.count(b":") >= 6:
         value = _IPV6.sub(lambda match: _cut_ipv6(match[0], ipv4_prefix, ipv6_prefix), value)
-    if value.count(b".") >= 3:
+    if _DOTS.search(value):
         value = _IPV4.sub(lambda match: _cut_ipv4(match[0], ipv4_prefix), value)
     return value
 
