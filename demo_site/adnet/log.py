@@ -52,6 +52,11 @@ class Record:
         """Return the page the visitor was on, where the tag said so."""
         return self.told("dl") or self.referrer
 
+    @property
+    def recognised_by(self) -> str:
+        """Return what tells this browser from others: our cookie, or the number our script left in the shop's."""
+        return self.cookie or self.told("uid") or self.told("cid")
+
     def told(self, name: str) -> str:
         """Return one value the tag put into the query or the body."""
         values = parse_qs(f"{self.query}&{self.body}").get(name)
