@@ -1,0 +1,30 @@
+"""cookieguard: ASGI middleware that keeps a shop's privacy promise by construction.
+
+One line guards a shop: `app = CookieGuard(app)`.
+"""
+
+from __future__ import annotations
+
+from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
+from cookieguard.consent import Consent, Receipt
+from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.identity import Cart, Session
+from cookieguard.web.middleware import CookieGuard
+from cookieguard.web.visitor import Visitor, visitor_of
+
+__all__ = [
+    "Cart",
+    "Config",
+    "ConfigError",
+    "Consent",
+    "CookieGuard",
+    "CookieGuardError",
+    "CookieSpec",
+    "PolicyVersion",
+    "Purpose",
+    "Receipt",
+    "Session",
+    "Vendor",
+    "Visitor",
+    "visitor_of",
+]

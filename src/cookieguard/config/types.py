@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from cookieguard.errors import ConfigError
@@ -13,7 +12,6 @@ from cookieguard.errors import ConfigError
 NAMES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
-@cache
 def field_types(section: Any) -> Mapping[str, Any]:
     """Return the resolved annotation of each field of a settings dataclass."""
     return typing.get_type_hints(section)

@@ -14,6 +14,7 @@ from cookieguard.consent.decision import (
     choose,
     decide,
     local_path,
+    state_of,
     write_receipt,
 )
 from cookieguard.consent.language import pick_language
@@ -44,6 +45,7 @@ __all__ = [
     "pick_language",
     "policy_for",
     "site_of",
+    "state_of",
     "strict_policy",
     "to_payload",
     "write_receipt",

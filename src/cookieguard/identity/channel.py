@@ -40,7 +40,7 @@ PHRASES = {Reason.UNKNOWN_KEY: "of an unknown key", Reason.UNKNOWN_FORMAT: "of a
 OVER_LIMIT = "cookie header over the limit: every cookie of ours starts empty"
 
 
-class Refused(Exception):  # noqa: N818  an outcome, not an error: it never leaves this package
+class Refused(Exception):  # an outcome, not an error: it never leaves this package
     """Say that a genuine token does not count."""
 
     def __init__(self, reason: Reason | Mismatch) -> None:

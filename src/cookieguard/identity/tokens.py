@@ -90,7 +90,7 @@ class TokenCodec:
     def __init__(self, keyring: Keyring, *, kind: Kind, name: str, sealed: bool) -> None:
         self._keyring = keyring
         self._kind = kind
-        self._name = name
+        self.name = name
         self._sealed = sealed
         self._use = lru_cache(maxsize=MAX_CONTEXTS)(self._make_use)
 
@@ -105,7 +105,7 @@ class TokenCodec:
         body = _pack(issued, expires) + text
         head = f"{FORMAT}.{key_id}.{_to_base64url(use.seal(body))}"
         token = f"{head}.{use.sign(head)}"
-        check_size(self._name, token)
+        check_size(self.name, token)
         return token
 
     def loads(self, token: str, *, host: str, now: datetime) -> Token:
@@ -141,7 +141,7 @@ class TokenCodec:
         if key is None:
             raise TokenError(Reason.UNKNOWN_KEY)
         sealed = b"sealed" if self._sealed else b"signed"
-        context = (version.encode(), self._kind.encode(), self._name.encode(), _bytes_of(host), sealed)
+        context = (version.encode(), self._kind.encode(), self.name.encode(), _bytes_of(host), sealed)
         return _Use(self._keyring, key, context=context, sealed=self._sealed)
 
 

@@ -1,0 +1,1 @@
+"""The doors: all that speaks ASGI, and the only place that knows every part."""

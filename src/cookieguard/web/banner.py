@@ -1,0 +1,45 @@
+"""What a document gets at the start of its body: the banner while nothing is decided, the control afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cookieguard.consent import allowance
+from cookieguard.html import InsertContext
+from cookieguard.web.exchange import Exchange
+
+NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
+
+
+class Insertion:
+    """Render our part of one document, once the rewriter knows its language and policies."""
+
+    __slots__ = ("_exchange", "_policies")
+
+    def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
+        self._exchange = exchange
+        self._policies = [policy.decode("latin-1") for policy in policies]
+
+    def __call__(self, context: InsertContext) -> bytes:
+        """Return the markup for this page: pure ASCII, allowed by the shop's own policies where that can be."""
+        exchange = self._exchange
+        renderer, consent = exchange.parts.renderer, exchange.consent
+        accept_language = exchange.request.text(b"accept-language")
+        lang = renderer.pick_language(context.lang, accept_language)
+        base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
+        style, script = (
+            allowance(
+                self._policies,
+                kind,
+                origin=str(exchange.request.origin),
+                path=exchange.own_base,
+                metas=context.policies,
+            )
+            for kind in ("style", "script")
+        )
+        if not consent.asks:
+            return renderer.control(lang, consent, base=base, next_=exchange.request.return_path, style=style)
+        note = None if exchange.request.is_secure_context else NOT_KEPT
+        return renderer.banner(
+            lang, base=base, next_=exchange.request.return_path, note=note, style=style, script=script
+        )

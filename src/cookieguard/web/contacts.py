@@ -1,0 +1,74 @@
+"""Hold back response headers that make a browser contact somebody: Link, Refresh, reporting headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from cookieguard.web.headers import Headers
+
+Holds = Callable[[str], bool]  # tells of one URL reference whether the host it reaches is held
+
+LINK_VALUE = re.compile(rb'[ \t]*<([^>]*)>((?:[^",<]|"(?:[^"\\]|\\.)*")*)(?:,|$)', re.DOTALL)
+REFRESH_URL = re.compile(rb"^[^;,]*[;,][ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)", re.IGNORECASE | re.DOTALL)
+URL = re.compile(rb"(?:https?:)?//[^\s\"'<>,;]+", re.IGNORECASE)
+REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=;))\s*report-uri\s([^;]*)(?:;|$)", re.IGNORECASE)
+
+
+def filter_contacts(headers: Headers, holds: Holds) -> Headers:
+    """Return the headers without what would reach a held host; the same list where nothing would."""
+    if CONTACT_HEADERS.keys().isdisjoint([name for name, _ in headers]):
+        return headers
+    kept: Headers = []
+    for name, value in headers:
+        keep = CONTACT_HEADERS.get(name)
+        remains = keep(value, holds) if keep else value
+        if remains:
+            kept.append((name, remains))
+    return kept
+
+
+def _link(value: bytes, holds: Holds) -> bytes:
+    """Keep the link-values (RFC 8288) that reach nobody held; what does not parse is dropped."""
+    kept: list[bytes] = []
+    position = 0
+    while position < len(value):
+        match = LINK_VALUE.match(value, position)
+        if match is None:
+            break
+        if not holds(match[1].decode("latin-1")):
+            kept.append(match[0].strip(b" \t,"))
+        position = match.end()
+    return b", ".join(kept)
+
+
+def _refresh(value: bytes, holds: Holds) -> bytes:
+    match = REFRESH_URL.match(value)
+    return b"" if match and holds(match[1].decode("latin-1")) else value
+
+
+def _any_url(value: bytes, holds: Holds) -> bytes:
+    return b"" if any(holds(url.decode("latin-1")) for url in URL.findall(value)) else value
+
+
+def _whole_url(value: bytes, holds: Holds) -> bytes:
+    return b"" if holds(value.decode("latin-1")) else value
+
+
+def _policy(value: bytes, holds: Holds) -> bytes:
+    """Cut a report-uri that reaches a held host out of the shop's policy; what it allows stays the same."""
+    return REPORT_DIRECTIVE.sub(lambda match: b"" if _any_url(match[1], holds) == b"" else match[0], value)
+
+
+CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
+    b"content-security-policy": _policy,
+    b"content-security-policy-report-only": _policy,
+    b"link": _link,
+    b"nel": _any_url,
+    b"refresh": _refresh,
+    b"report-to": _any_url,
+    b"reporting-endpoints": _any_url,
+    b"sourcemap": _whole_url,
+    b"speculation-rules": _any_url,
+    b"x-sourcemap": _whole_url,
+}

@@ -1,0 +1,254 @@
+"""One request and its response: all that is known of it, and the only place that holds the full address."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from starlette.middleware.sessions import Session as StarletteSession
+
+from cookieguard.consent import Consent, decide
+from cookieguard.errors import CookieGuardError
+from cookieguard.html import Rewriter
+from cookieguard.identity import Session, TokenError, Visit, parse_cookies
+from cookieguard.identity.cart import Cart
+from cookieguard.stats.accesslog import LogLine
+from cookieguard.stats.anonymize import read_client, throttle_key, truncate, without_forwarding
+from cookieguard.web.coding import cut_accept_encoding
+from cookieguard.web.headers import Headers, first
+from cookieguard.web.origin import NOWHERE, origin_of
+from cookieguard.web.parts import Parts
+from cookieguard.web.request import Request
+from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
+from cookieguard.web.visitor import SCOPE_KEY, Visitor
+from cookieguard.web.walls import Wall
+
+logger = logging.getLogger("cookieguard")
+
+NO_COOKIES = parse_cookies([])
+GPC_ON = b"1"
+# Ways around us: the server would send a file, or links, that no wall has seen.
+SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
+CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
+
+
+class Exchange:
+    """Hold one request and what became of it.
+
+    Mutable, owned by the middleware for the time of one response. `_address` is the visitor's full address:
+    it is in no scope, repr, exception or log, and gone with this object.
+    """
+
+    __slots__ = (
+        "_address",
+        "_app_scope",
+        "_consent",
+        "_visit",
+        "_wall",
+        "bytes_sent",
+        "client",
+        "jar",
+        "now",
+        "parts",
+        "request",
+        "rewriter",
+        "scope",
+        "status",
+    )
+
+    def __init__(self, parts: Parts, scope: Any, now: datetime) -> None:
+        self.parts = parts
+        self.scope = scope
+        self.now = now
+        self.request = self._anonymize(scope)
+        self.jar = parse_cookies([self.request.headers.get(b"cookie", b"")])
+        self.status = 0
+        self.bytes_sent = 0
+        self.rewriter: Rewriter | None = None
+        self._app_scope: dict[str, Any] = {}
+        self._consent: Consent | None = None
+        self._visit: Visit | None = None
+        self._wall: Wall | None = None
+
+    def _anonymize(self, scope: Any) -> Request:
+        """Take the address out of the scope, in place: the app and the server's log find an anonymous one."""
+        log = self.parts.config.log
+        peer = scope["client"][0] if scope.get("client") else None
+        headers: Headers = list(scope["headers"])
+        client = read_client(peer, headers, self.parts.trusted)
+        self._address = client.address
+        self.client = truncate(client.address, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
+        if scope.get("client"):
+            scope["client"] = (self.client, 0)
+        scope["headers"] = headers = without_forwarding(headers)
+        host = client.host.encode("latin-1") if client.host else first(headers, b"host") or b""
+        return Request(scope, origin_of(client.scheme or scope.get("scheme", "http"), host), headers)
+
+    def app_scope(self) -> dict[str, Any]:
+        """Return the scope the app gets: anonymous, with the visitor and the session in it."""
+        scope = self._app_scope = {**self.scope, SCOPE_KEY: Visitor(self)}
+        if self.parts.identity is not None:
+            scope["session"] = self.session
+        if scope["type"] == "http" and self.request.may_be_document:
+            scope["headers"] = self._document_request(scope["headers"])
+            extensions = scope.get("extensions") or {}
+            scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}
+        return scope
+
+    def _document_request(self, headers: Headers) -> Headers:
+        """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
+        if not CONDITION_HEADERS.isdisjoint(self.request.headers):
+            headers = unmark_request(headers, self.state_tag, is_navigation=self.request.is_navigation)
+        return [
+            (name, cut_accept_encoding(value) if name == b"accept-encoding" else value)
+            for name, value in headers
+        ]
+
+    # What a Visitor asks for
+
+    @property
+    def consent(self) -> Consent:
+        """What the visitor agreed to, decided on the first question."""
+        if self._consent is None:
+            self._consent = self._decide()
+        return self._consent
+
+    @property
+    def visit(self) -> Visit:
+        """The visitor's session and cart, opened on the first question."""
+        if self._visit is None:
+            if self.parts.identity is None:
+                raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
+            jar = self.jar if self.is_own_host else NO_COOKIES
+            self._visit = self.parts.identity.open(
+                jar, host=self.request.origin.host, now=self.now, on_event=self.report_event
+            )
+        return self._visit
+
+    @property
+    def session(self) -> Session:
+        """The visitor's session."""
+        return self.visit.session
+
+    @property
+    def cart(self) -> Cart:
+        """The visitor's cart."""
+        return self.visit.cart
+
+    def throttle_key(self, purpose: str) -> str:
+        """Return the visitor's key of this hour for counting attempts."""
+        return throttle_key(self._address, purpose, self.parts.hour_keys.key(self.now))
+
+    # What the response asks for
+
+    @property
+    def wall(self) -> Wall:
+        """The walls for this shop origin and this visitor's consent."""
+        if self._wall is None:
+            self._wall = self.parts.walls.around(self.request.origin, self.consent.granted)
+        return self._wall
+
+    def holds(self, reference: str) -> bool:
+        """Tell whether a URL reference on this page reaches a host that is held from this visitor."""
+        return self.wall.holds(reference)
+
+    @property
+    def is_own_host(self) -> bool:
+        """Tell whether the request came for one of the configured origins (any, with none configured)."""
+        parts, origin = self.parts, self.request.origin
+        if origin.host == NOWHERE or (parts.config.dev and not origin.is_loopback):
+            return False
+        return not parts.authorities or origin.authority in parts.authorities
+
+    @property
+    def has_read_cookies(self) -> bool:
+        """Tell whether a cookie of ours took part in this response."""
+        return self._consent is not None or (self._visit is not None and self._visit.touched)
+
+    def set_cookies(self) -> list[bytes]:
+        """Return the Set-Cookie lines of session and cart.
+
+        Raises what the app must hear before its response starts (CookieTooLarge, NotJsonError), but once: the
+        error page that follows gets through.
+        """
+        visit, self._visit = self._visit, None
+        if visit is None or not self.is_own_host:
+            return []
+        session = self._app_scope.get("session")
+        if session is not visit.session and not isinstance(session, StarletteSession):
+            # Litestar's set_session puts another mapping there, its clear_session a marker.
+            visit.session.replace(session if isinstance(session, Mapping) else {})
+        return visit.set_cookies(now=self.now)
+
+    @property
+    def revalidates_document(self) -> bool:
+        """Tell whether a 304 here speaks of a document."""
+        return self.request.is_navigation or names_document(self.request.headers.get(b"if-none-match", b""))
+
+    @property
+    def own_base(self) -> str:
+        """The path our own pages are under, root_path included."""
+        return self.request.own_base(self.parts.config.prefix)
+
+    @property
+    def state_tag(self) -> bytes:
+        """Name, in 12 hex digits, all that our part of a document depends on."""
+        consent, request = self.consent, self.request
+        facts = (
+            *sorted(consent.granted),
+            consent.state,
+            str(consent.gpc),
+            str(request.is_secure_context),
+            request.text(b"accept-language"),
+            self.parts.fingerprint,
+        )
+        return blake2b("\0".join(facts).encode(), digest_size=6).hexdigest().encode()
+
+    def _decide(self) -> Consent:
+        parts = self.parts
+        return decide(
+            self._consent_payload(),
+            gpc=parts.config.consent.gpc and GPC_ON in self.request.headers.get(b"sec-gpc", b"").split(b","),
+            policy=parts.config.policy,
+            purposes=parts.register.ids,
+            now=self.now,
+        )
+
+    def _consent_payload(self) -> Mapping[str, Any] | None:
+        codec = self.parts.consent_codec
+        value = self.jar.get(codec.name) if self.is_own_host else None
+        if value is None:
+            return None
+        try:
+            return codec.loads(value, host=self.request.origin.host, now=self.now).payload
+        except TokenError as error:
+            self.report_event(f"consent cookie {error.reason}: counts as undecided")
+            return None
+
+    # What is left of it afterwards
+
+    def report_event(self, event: str) -> None:
+        """Write one security event to the log: what and where, never a value."""
+        logger.warning("%s (%s %s)", event, self.request.method, ascii(self.request.path[:200]))
+
+    def log_line(self) -> LogLine:
+        """Return the request as the access log records it, without a person in it."""
+        request = self.request
+        return LogLine(
+            address=self.client,
+            time=self.now,
+            method=request.method,
+            path=request.raw_path,
+            http_version=request.http_version,
+            status=self.status or SERVER_ERROR,
+            bytes_sent=self.bytes_sent,
+            referrer=request.headers.get(b"referer", b""),
+            user_agent=request.headers.get(b"user-agent", b""),
+            host=request.origin.authority.encode("latin-1"),
+        )
+
+
+SERVER_ERROR = 500  # what a server answers where the app raised before it said anything

@@ -1,0 +1,43 @@
+"""Tell the owner once of each third party that was held and that nobody declared."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from cookieguard.consent import Verdict, declaration, first_party_line, look_alike
+from cookieguard.consent.sites import Site
+
+logger = logging.getLogger("cookieguard")
+
+# Hosts told of in one process; a page may name any number of them.
+HOSTS_TOLD = 1000
+
+
+class Findings:
+    """Remember which undeclared hosts were told of. Owned by the middleware."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def count(self, event: str) -> None:
+        """Count an event by its name, and log it the first time. The name holds nothing a client sent freely."""
+        self.counts[event] += 1
+        if self.counts[event] == 1:
+            logger.warning("%s", event)
+
+    def note(self, verdicts: Iterable[Verdict], *, site: Site, page: str) -> None:
+        """Log each undeclared host that is new: with the page, and the TOML lines that would allow it."""
+        for verdict in verdicts:
+            if not verdict.is_undeclared or verdict.host in self._told or len(self._told) >= HOSTS_TOLD:
+                continue
+            self._told.add(verdict.host)
+            if look_alike(verdict.host, site):
+                advice, lines = "it looks like the shop's own; if it is:", first_party_line(verdict)
+            else:
+                advice, lines = "to declare it:", declaration(verdict)
+            logger.warning(
+                "held %s on %s: nobody declared it; %s\n%s", verdict.host, page[:200], advice, lines
+            )

@@ -1,0 +1,61 @@
+"""Read and write header lists: lower-case byte names, several values kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+Headers = list[tuple[bytes, bytes]]
+
+# What invites a shared cache (RFC 9111), and what we write ourselves.
+SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
+
+
+def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Return the first value of a header, None without one."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    """Return every value of a header, in order."""
+    return [value for key, value in headers if key == name]
+
+
+def lowered(headers: Iterable[Sequence[bytes]]) -> Headers:
+    """Return headers as pairs with lower-case names; some apps send them capitalized."""
+    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+
+
+def essence(value: bytes) -> bytes:
+    """Return a header value without its parameters, lower-case."""
+    return value.partition(b";")[0].strip(b" \t\r\n").lower()
+
+
+def without(headers: Headers, names: frozenset[bytes]) -> Headers:
+    """Return the headers whose names are not in `names`."""
+    return [pair for pair in headers if pair[0] not in names]
+
+
+def add_vary(headers: Headers, *names: bytes) -> Headers:
+    """Return headers whose Vary names `names` too."""
+    known = {one.strip().lower() for value in every(headers, b"vary") for one in value.split(b",")}
+    if b"*" in known:
+        return headers
+    missing = [name for name in names if name.lower() not in known]
+    return [*headers, (b"vary", b", ".join(missing))] if missing else headers
+
+
+def make_private(headers: Headers, *, store: bool = True) -> Headers:
+    """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
+    directives = [
+        one.strip()
+        for value in every(headers, b"cache-control")
+        for one in value.split(b",")
+        if one.strip() and essence(one.partition(b"=")[0]) not in SHARED_DIRECTIVES
+    ]
+    directives.append(b"private")
+    if not store and b"no-store" not in directives:
+        directives.append(b"no-store")
+    return [*without(headers, frozenset({b"cache-control"})), (b"cache-control", b", ".join(directives))]

@@ -1,0 +1,120 @@
+"""The middleware: the way of a request through cookieguard, top to bottom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from cookieguard.config import Config
+from cookieguard.errors import ConfigError
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside
+from cookieguard.web.pages import Pages
+from cookieguard.web.parts import build_parts, read_config
+from cookieguard.web.response import Response
+from cookieguard.web.visitor import SCOPE_KEY
+
+NOT_KEPT_EVENT = (
+    "plain http on a host that is not loopback: browsers keep no Secure cookie there, so no choice, session or cart; "
+    "serve it over https, or name the proxy that does in trusted_proxies"
+)
+
+# Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+Clock = Callable[[], datetime]
+
+
+class CookieGuard:
+    """Guard an ASGI shop: `app = CookieGuard(app)`.
+
+    `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
+    Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: Config | str | os.PathLike[str] | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self.app = app
+        self._clock = clock or _utc_now
+        conflict = conflict_inside(app, CookieGuard)
+        if conflict is not None:
+            raise _error_of(conflict)
+        self._parts = build_parts(read_config(config), environ=os.environ, now=self._clock())
+        self._pages = Pages(self._parts)
+        self._has_looked_inside = False
+        self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Be an ASGI app."""
+        await self._handlers.get(scope["type"], self.app)(scope, receive, send)
+
+    async def _http(self, scope: Any, receive: Any, send: Any) -> None:
+        if SCOPE_KEY in scope:
+            await self._pass_nested(scope, receive, send)
+            return
+        exchange = Exchange(self._parts, scope, self._clock())
+        response = Response(exchange, send)
+        try:
+            page = self._pages.find(exchange)
+            if page is not None:
+                await (await page(exchange, receive))(scope, receive, response.send_own)
+            else:
+                await self.app(exchange.app_scope(), receive, response.send)
+        finally:
+            self._record(exchange)
+
+    async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
+        if SCOPE_KEY in scope:
+            await self._pass_nested(scope, receive, send)
+            return
+        await self.app(Exchange(self._parts, scope, self._clock()).app_scope(), receive, send)
+
+    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+        conflict = conflict_inside(self.app, CookieGuard)
+        if conflict is not None:  # added after the app was wrapped
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(_error_of(conflict))})
+            return
+
+        async def send_after_flush(message: Any) -> None:
+            if message["type"].startswith("lifespan.shutdown.") and self._parts.recorder is not None:
+                self._parts.recorder.close()
+            await send(message)
+
+        await self.app(scope, receive, send_after_flush)
+
+    async def _pass_nested(self, scope: Any, receive: Any, send: Any) -> None:
+        """Step aside inside another CookieGuard, where that could not be seen at start."""
+        self._parts.findings.count(f"{TWICE}: the inner one does nothing; {TWICE_ADVICE}")
+        await self.app(scope, receive, send)
+
+    def _record(self, exchange: Exchange) -> None:
+        """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
+        parts = self._parts
+        if parts.recorder is not None:
+            parts.recorder.put(exchange.log_line())
+        if exchange.rewriter is not None and exchange.rewriter.held:
+            verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
+            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)
+        if not exchange.request.is_secure_context:
+            parts.findings.count(NOT_KEPT_EVENT)
+        if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
+            self._has_looked_inside = True
+            conflict = conflict_inside(self.app, CookieGuard)
+            if conflict is not None:
+                parts.findings.count(str(_error_of(conflict)))
+
+
+def _error_of(conflict: tuple[str, str]) -> ConfigError:
+    found, advice = conflict
+    return ConfigError("app", was=found, allowed=advice)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

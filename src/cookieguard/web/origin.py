@@ -1,0 +1,68 @@
+"""Where a request came in: scheme, host, port and path as the visitor's browser sees them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+# RFC 9112 Host: a name or an address, and a port. What does not match is nobody's host.
+HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+NOWHERE = "invalid.invalid"  # RFC 2606: never anybody's name, so everything is a third party to it
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+# RFC 3986 pchar and "/": what stays as it is in a path; "%" too where the raw path is at hand.
+PATH_SAFE = "/:@!$&'()*+,;=~-._"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Identify the shop as one request saw it. `host` is lower-case without port, IPv6 in brackets."""
+
+    scheme: str
+    host: str
+    port: int | None  # None: the scheme's default
+
+    @property
+    def authority(self) -> str:
+        """`host` or `host:port`, as a Host header says it."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether the host names this machine: localhost, *.localhost, 127/8 or ::1."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+def origin_of(scheme: str, host_header: bytes) -> Origin:
+    """Read a Host header; one that is missing or malformed gives a host that is nobody's."""
+    match = HOST.fullmatch(host_header.decode("latin-1").strip(" \t").lower())
+    if match is None:
+        return Origin(scheme, NOWHERE, None)
+    port = int(match[2]) if match[2] else None
+    return Origin(
+        scheme, match[1].rstrip(".") or NOWHERE, None if port == DEFAULT_PORTS.get(scheme) else port
+    )
+
+
+def full_path(scope_path: str, root_path: str) -> str:
+    """Return the path from the host's root, percent-encoded.
+
+    Servers disagree whether `path` contains `root_path` (the ASGI specification says it does).
+    """
+    return quote(root_path + local_path(scope_path, root_path), safe=PATH_SAFE)
+
+
+def local_path(scope_path: str, root_path: str) -> str:
+    """Return the path below `root_path`."""
+    if root_path and (scope_path == root_path or scope_path.startswith(root_path + "/")):
+        return scope_path[len(root_path) :] or "/"
+    return scope_path

@@ -1,0 +1,75 @@
+"""The endpoint a choice is posted to: it answers with the consent cookie and the way back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, to_payload, write_receipt
+from cookieguard.identity import set_cookie
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.headers import essence
+from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
+from cookieguard.web.pages.sender import is_own_post
+
+ANSWER_HEADERS = {"cache-control": "private, no-store", "vary": "Cookie"}
+NOT_OURS = "a choice can only be posted by a page of this shop\n"
+
+
+async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
+    """Answer POST {prefix}consent with choice=accept|reject|save, purpose=<id> (repeated), next=<local path>.
+
+    303 to `next` with the cookie, JSON for `Accept: application/json`; 400, 403, 413 or 415 with one line.
+    """
+    host, origins = exchange.request.origin.authority, exchange.parts.config.origins
+    if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
+        return _refusal(403, NOT_OURS)
+    try:
+        fields = await read_fields(essence(exchange.request.headers.get(b"content-type", b"")), receive)
+        receipt = _receipt(exchange, fields)
+    except BadRequestError as error:
+        return _refusal(error.status, f"{error}\n")
+    except ChoiceError as error:
+        return _refusal(400, f"{error}\n")
+    response = _answer(exchange, fields, receipt)
+    response.raw_headers.append((b"set-cookie", _cookie(exchange, receipt)))
+    return response
+
+
+def _receipt(exchange: Exchange, fields: Fields) -> Receipt:
+    parts = exchange.parts
+    purposes = parts.register.ids
+    return write_receipt(
+        choose(fields.choice, fields.purposes, purposes),
+        purposes=purposes,
+        policy=parts.config.policy,
+        banner=parts.renderer.known_banner(fields.banner),
+        gpc=exchange.consent.gpc,
+        now=exchange.now,
+    )
+
+
+def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
+    if b"application/json" in exchange.request.headers.get(b"accept", b""):
+        state = state_of(receipt.granted, exchange.parts.register.ids)
+        return JSONResponse(
+            {"ok": True, "state": state, "granted": sorted(receipt.granted)}, headers=ANSWER_HEADERS
+        )
+    return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
+
+
+def _cookie(exchange: Exchange, receipt: Receipt) -> bytes:
+    parts = exchange.parts
+    spec = parts.config.cookies.consent
+    token = parts.consent_codec.dumps(
+        to_payload(receipt),
+        host=exchange.request.origin.host,
+        issued=exchange.now,
+        expires=exchange.now + timedelta(seconds=spec.max_age),
+    )
+    return set_cookie(spec, token, dev=parts.config.dev)
+
+
+def _refusal(status: int, line: str) -> Response:
+    return PlainTextResponse(line, status, ANSWER_HEADERS)

@@ -1,0 +1,48 @@
+"""The page of privacy choices: what the shop asks for, who is behind it, and what is in force."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.consent import local_path
+from cookieguard.web.banner import NOT_KEPT
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.fields import Receive
+
+# The page loads its one style sheet and posts its one form, both from here.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+PAGE_HEADERS = {
+    "content-security-policy": PAGE_POLICY,
+    "cache-control": "private, no-store",
+    "referrer-policy": "same-origin",
+    "vary": "Cookie, Sec-GPC, Accept-Language",
+    "x-content-type-options": "nosniff",
+}
+MOST_FIELDS = 5
+
+
+async def show_choices(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}choices?next=<local path>."""
+    renderer = exchange.parts.renderer
+    lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
+    page = renderer.choices_page(
+        lang,
+        exchange.consent,
+        base=exchange.own_base,
+        next_=local_path(_asked_next(exchange))
+        if _asked_next(exchange)
+        else exchange.request.root_path + "/",
+        note=None if exchange.request.is_secure_context else NOT_KEPT,
+    )
+    return HTMLResponse(page, headers=PAGE_HEADERS)
+
+
+def _asked_next(exchange: Exchange) -> str:
+    try:
+        return str(parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS).get("next", [""])[0])
+    except ValueError:  # more fields than any link of ours has
+        return ""

@@ -1,0 +1,96 @@
+"""Read the fields of a posted choice, urlencoded or JSON, within fixed limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from cookieguard.errors import CookieGuardError
+
+MAX_BODY_BYTES = 16 * 1024  # a choice of 20 purposes is under 1 KB
+MAX_FIELDS = 20
+FORM_TYPE = b"application/x-www-form-urlencoded"
+JSON_TYPE = b"application/json"
+
+Receive = Callable[[], Awaitable[Any]]
+
+
+class BadRequestError(CookieGuardError):
+    """Say in one line why a posted choice is refused, with the HTTP status that says so too."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Hold what a visitor posted: the choice, the purposes ticked, the way back, the hash of the banner shown."""
+
+    choice: str
+    purposes: tuple[str, ...]
+    next: str
+    banner: str
+
+
+async def read_fields(content_type: bytes, receive: Receive) -> Fields:
+    """Read the request body into Fields; raises BadRequestError."""
+    reader = READERS.get(content_type)
+    if reader is None:
+        raise BadRequestError(415, f"a choice is posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
+    pairs = reader(await _read_body(receive))
+    if len(pairs) > MAX_FIELDS:
+        raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields")
+    return Fields(
+        choice=next((value for name, value in pairs if name == "choice"), ""),
+        purposes=tuple(value for name, value in pairs if name == "purpose"),
+        next=next((value for name, value in pairs if name == "next"), ""),
+        banner=next((value for name, value in pairs if name == "banner"), ""),
+    )
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message: dict[str, Any] = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequestError(400, "the request ended before its body did")
+        body = body + bytes(message.get("body", b""))
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRequestError(413, f"a choice has at most {MAX_BODY_BYTES} bytes")
+        if not message.get("more_body", False):
+            return body
+
+
+def _form_pairs(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except UnicodeDecodeError as error:
+        raise BadRequestError(400, "the form is not urlencoded ASCII") from error
+    except ValueError as error:
+        raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields") from error
+
+
+def _json_pairs(body: bytes) -> list[tuple[str, str]]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError(400, "the body is not JSON") from error
+    if not isinstance(fields, dict):
+        raise BadRequestError(400, "the body is not a JSON object")
+    pairs: list[tuple[str, str]] = []
+    for name, value in fields.items():
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in values):
+            raise BadRequestError(400, "the members of a choice are text, or lists of text")
+        pairs.extend((name, one) for one in values)
+    return pairs
+
+
+READERS: dict[bytes, Callable[[bytes], list[tuple[str, str]]]] = {
+    FORM_TYPE: _form_pairs,
+    JSON_TYPE: _json_pairs,
+}

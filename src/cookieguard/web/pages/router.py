@@ -1,0 +1,68 @@
+"""Find which of our own pages answers a request, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.choice import answer_choice
+from cookieguard.web.pages.choices import show_choices
+from cookieguard.web.pages.fields import Receive
+from cookieguard.web.parts import Parts
+
+Page = Callable[[Exchange, Receive], Awaitable[Response]]
+
+GPC_PATH = "/.well-known/gpc.json"
+# The day support was last changed, as the GPC specification wants it.
+GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
+READ_METHODS = ("GET", "HEAD")
+FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
+
+
+class Pages:
+    """Know our own pages: path below the prefix -> (methods, page). Built once from the parts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._prefix = parts.config.prefix
+        self._pages: dict[str, tuple[tuple[str, ...], Page]] = {}
+        if parts.config.consent.enabled:
+            self._pages[self._prefix + "consent"] = (("POST",), answer_choice)
+            self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)
+            for name in parts.renderer.assets:
+                self._pages[self._prefix + name] = (READ_METHODS, _asset)
+        if parts.config.consent.enabled and parts.config.consent.gpc:
+            self._pages[GPC_PATH] = (READ_METHODS, _gpc)
+
+    def find(self, exchange: Exchange) -> Page | None:
+        """Return the page that answers, None where the path is the app's."""
+        methods, page = self._pages.get(exchange.request.path, (None, None))
+        if page is None:
+            return _missing if exchange.request.path.startswith(self._prefix) else None
+        return page if exchange.request.method in (methods or ()) else _refuse(methods or ())
+
+
+def _refuse(methods: tuple[str, ...]) -> Page:
+    async def refuse(_: Exchange, __: Receive) -> Response:
+        allowed = ", ".join(methods)
+        return PlainTextResponse(f"allowed here: {allowed}\n", 405, {"allow": allowed, **NO_STORE})
+
+    return refuse
+
+
+async def _missing(_: Exchange, __: Receive) -> Response:
+    return PlainTextResponse("there is no such page\n", 404, NO_STORE)
+
+
+async def _gpc(_: Exchange, __: Receive) -> Response:
+    return JSONResponse(GPC_SUPPORT, headers={"cache-control": "public, max-age=86400"})
+
+
+async def _asset(exchange: Exchange, _: Receive) -> Response:
+    asset = exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]]
+    headers = {"cache-control": FOREVER, "x-content-type-options": "nosniff"}
+    return Response(asset.content, 200, headers, media_type=asset.media_type)
+
+
+NO_STORE = {"cache-control": "no-store"}

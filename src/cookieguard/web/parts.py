@@ -1,0 +1,120 @@
+"""Put the parts together from a configuration: what every request shares, built once at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from cookieguard.config import Config, load_config
+from cookieguard.consent import Register
+from cookieguard.engines.files import HourKeys, LogFile, StateDirectory
+from cookieguard.engines.keys import PRODUCTION, load_keyring
+from cookieguard.errors import ConfigError
+from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
+from cookieguard.keyring import Keyring
+from cookieguard.stats.accesslog import LogLine, combined
+from cookieguard.stats.anonymize import Networks
+from cookieguard.web.findings import Findings
+from cookieguard.web.origin import origin_of
+from cookieguard.web.recorder import Recorder
+from cookieguard.web.render import Renderer
+from cookieguard.web.walls import Walls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Hold what all requests share. A part that is switched off is None."""
+
+    config: Config
+    register: Register
+    walls: Walls
+    renderer: Renderer
+    identity: Identity | None
+    consent_codec: TokenCodec
+    hour_keys: HourKeys
+    recorder: Recorder | None
+    findings: Findings
+    trusted: Networks
+    authorities: frozenset[str]  # host or host:port of each configured origin
+    fingerprint: str  # changes when the same consent would give other pages
+
+
+def read_config(config: Config | str | os.PathLike[str] | None) -> Config:
+    """Return the Config that was given, or the one in the TOML file at a path, or the defaults."""
+    if config is None:
+        return Config()
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, (str, os.PathLike)):
+        return load_config(Path(config))
+    allowed = "a Config, the path of a TOML file, or None"
+    raise ConfigError("config", was=f"a {type(config).__name__}", allowed=allowed)
+
+
+def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) -> Parts:
+    """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
+    _refuse_dev(config, environ)
+    state = StateDirectory(config.state_dir)
+    keyring = load_keyring(state, config.keys, environ=environ, now=now)
+    spec = config.cookies.consent
+    register = Register(
+        purposes=config.purposes,
+        vendors=config.vendors,
+        undeclared=config.undeclared,
+        first_party_hosts=config.first_party_hosts,
+    )
+    return Parts(
+        config=config,
+        register=register,
+        walls=Walls(config, register),
+        renderer=Renderer(config),
+        identity=_identity(config, keyring),
+        consent_codec=TokenCodec(
+            keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
+        ),
+        hour_keys=HourKeys(state),
+        recorder=_recorder(config, state),
+        findings=Findings(),
+        trusted=Networks(config.trusted_proxies),
+        authorities=frozenset(_authority(origin) for origin in config.origins),
+        fingerprint=blake2b(repr(config).encode(), digest_size=8).hexdigest(),
+    )
+
+
+def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
+    if not config.dev:
+        return
+    allowed = "true on loopback origins only: it drops Secure from every cookie"
+    if environ.get(PRODUCTION) == "production":
+        raise ConfigError("dev", was=f"true under {PRODUCTION}=production", allowed=allowed)
+    for origin in config.origins:
+        scheme, _, authority = origin.partition("://")
+        if not origin_of(scheme, authority.encode()).is_loopback:
+            raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
+
+
+def _identity(config: Config, keyring: Keyring) -> Identity | None:
+    if not config.identity.enabled:
+        return None
+    return Identity(keyring, config.cookies, config.identity, dev=config.dev)
+
+
+def _recorder(config: Config, state: StateDirectory) -> Recorder | None:
+    log = config.log
+    if not log.enabled:
+        return None
+    directory = Path(log.directory) if log.directory else state.subdirectory("logs")
+
+    def form(line: LogLine) -> bytes:
+        return combined(line, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
+
+    return Recorder(LogFile(directory), form=form)
+
+
+def _authority(origin: str) -> str:
+    scheme, _, authority = origin.partition("://")
+    return origin_of(scheme, authority.encode()).authority

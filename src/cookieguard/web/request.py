@@ -1,0 +1,130 @@
+"""What one request says: its headers by name, where it came in, what the browser means to do with the answer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from cookieguard.consent import local_path as choice_path
+from cookieguard.web.headers import Headers
+from cookieguard.web.origin import Origin, full_path, local_path, origin_of
+
+# Destinations that never become a document: their bodies pass as they are, so their requests do too.
+RESOURCE_DESTINATIONS = frozenset(
+    {
+        b"audio",
+        b"audioworklet",
+        b"font",
+        b"image",
+        b"manifest",
+        b"script",
+        b"style",
+        b"track",
+        b"video",
+        b"worker",
+    }
+)
+PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
+FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
+# What libraries send when they ask for a piece of a page.
+FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-target", b"x-up-version")
+
+
+class Request:
+    """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
+
+    def __init__(self, scope: Any, origin: Origin, headers: Headers) -> None:
+        self.headers = by_name(headers)
+        self.origin = origin
+        self.root_path: str = scope.get("root_path", "").rstrip("/")
+        self.path = local_path(scope["path"], self.root_path)
+        self.method: str = scope.get("method", "GET")
+        self._scope = scope
+
+    @cached_property
+    def full_path(self) -> str:
+        """The path from the host's root, percent-encoded."""
+        return full_path(self._scope["path"], self.root_path)
+
+    @property
+    def url(self) -> str:
+        """The page's own URL, without its query."""
+        return f"{self.origin}{self.full_path}"
+
+    @property
+    def query(self) -> str:
+        """The query as it was sent, without the question mark."""
+        return str(self._scope.get("query_string", b"").decode("latin-1"))
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path as it was sent, where the server says."""
+        return bytes(self._scope.get("raw_path") or self.full_path.encode())
+
+    @property
+    def http_version(self) -> str:
+        """The version of HTTP, as `1.1`."""
+        return str(self._scope.get("http_version", "1.1"))
+
+    def text(self, name: bytes) -> str:
+        """Return a header's value as text, empty without one."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def is_secure_context(self) -> bool:
+        """Tell whether a browser would keep a Secure cookie from the answer.
+
+        Fetch metadata comes only from trustworthy origins, so it proves https where TLS ends before us.
+        """
+        origin = self.origin
+        return origin.scheme in ("https", "wss") or origin.is_loopback or b"sec-fetch-site" in self.headers
+
+    @property
+    def may_be_document(self) -> bool:
+        """Tell whether the answer may be read as HTML: a page does not ask for it as a picture or the like."""
+        return self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS
+
+    @property
+    def is_navigation(self) -> bool:
+        """Tell whether a browser asks for a page to show."""
+        destination = self.headers.get(b"sec-fetch-dest")
+        if destination is None:
+            return b"text/html" in self.headers.get(b"accept", b"")
+        return destination in PAGE_DESTINATIONS
+
+    @property
+    def wants_banner(self) -> bool:
+        """Tell whether a document answered here may carry the banner: not in frames, not in fragments."""
+        if self.headers.get(b"sec-fetch-dest") in FRAME_DESTINATIONS:
+            return False
+        if self.headers.get(b"hx-boosted") == b"true":
+            return True
+        return not any(name in self.headers for name in FRAGMENT_HEADERS)
+
+    @property
+    def return_path(self) -> str:
+        """Return where a choice made on this page leads back to: the page, or the one that posted to it."""
+        if self.method not in ("GET", "HEAD"):
+            return choice_path(self._referring_path())
+        return choice_path(f"{self.full_path}?{self.query}" if self.query else self.full_path)
+
+    def own_base(self, prefix: str, *, is_foreign: bool = False) -> str:
+        """Return where our own pages are: a path, or a URL where a page's <base> would lead a path astray."""
+        path = quote(self.root_path) + prefix
+        return f"{self.origin}{path}" if is_foreign else path
+
+    def _referring_path(self) -> str:
+        scheme, _, rest = self.text(b"referer").partition("://")
+        authority, slash, path = rest.partition("/")
+        is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
+        return slash + path if slash and is_ours else quote(self.root_path) + "/"
+
+
+def by_name(headers: Headers) -> dict[bytes, bytes]:
+    """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
+    joined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        glue = b"; " if name == b"cookie" else b","
+        joined[name] = joined[name] + glue + value if name in joined else value
+    return joined

@@ -1,0 +1,205 @@
+"""One response on its way out: a document is rewritten and gets our headers, all else passes as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from cookieguard.html import Rewriter
+from cookieguard.web.banner import Insertion
+from cookieguard.web.coding import CODINGS
+from cookieguard.web.contacts import filter_contacts
+from cookieguard.web.document import DocumentBody, RawBody
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.headers import Headers, add_vary, every, first, lowered, make_private, without
+from cookieguard.web.kinds import (
+    WORKER_DESTINATIONS,
+    is_document,
+    is_script,
+    is_unreadable,
+    is_xhtml,
+    is_xml,
+)
+from cookieguard.web.validators import mark_state
+
+Message = Any
+Send = Callable[[Message], Awaitable[None]]
+
+NOT_MODIFIED = 304
+BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
+PARTIAL_CONTENT = 206
+POLICY = b"content-security-policy"
+LENGTH = frozenset({b"content-length"})
+MARK_BYTES = 2  # of a byte order mark: a shorter first piece waits for the next
+FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+class Response:
+    """Send one response through the walls.
+
+    Mutable, owned by the middleware for the time of one response. `_start` is a document's start message, its
+    headers lower-case, while it waits for the first body event; `_body` is set from then on.
+    """
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self._exchange = exchange
+        self._send = send
+        self._start: Message | None = None
+        self._waiting = b""
+        self._body: DocumentBody | RawBody | None = None
+
+    async def send(self, message: Message) -> None:
+        """Take one message of the app."""
+        await HANDLERS.get(message["type"], Response._on_other)(self, message)
+
+    async def send_own(self, message: Message) -> None:
+        """Send one message of a page of our own: it brings its own headers."""
+        self._exchange.status = message.get("status", self._exchange.status)
+        self._exchange.bytes_sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def _on_start(self, message: Message) -> None:
+        exchange = self._exchange
+        exchange.status = status = message["status"]
+        headers = lowered(message.get("headers") or ())
+        if status == NOT_MODIFIED and exchange.revalidates_document:
+            await self._send({**message, "headers": self._document_headers(headers)})
+        elif status not in BODILESS_STATUSES and is_document(headers):
+            self._start = {**message, "headers": headers}
+        else:
+            await self._send({**message, "headers": self._passing_headers(headers)})
+
+    async def _on_body(self, message: Message) -> None:
+        if self._start is None and self._body is None:
+            self._exchange.bytes_sent += len(message.get("body", b""))
+            await self._send(message)
+            return
+        body = self._waiting + message.get("body", b"")
+        has_more = message.get("more_body", False)
+        if self._start is not None and has_more and len(body) < MARK_BYTES:
+            self._waiting = body
+            return
+        self._waiting = b""
+        self._body = self._body or self._choose_body(body)
+        if self._start is not None and not has_more and not self._body.is_coded:
+            await self._send_whole(message, self._body, body)
+            return
+        await self._release()
+        await self._send_pieces(message, self._body, body, has_more=has_more)
+
+    async def _on_other(self, message: Message) -> None:
+        """Pass a message of any other type on; a start that waits goes first."""
+        if self._start is not None and message["type"] != "http.response.debug":
+            if message["type"] in FILE_SENDS:  # the door was shut: the app did not look
+                self._body = self._give_up("a file handed to the server")
+            await self._release()
+        await self._send(message)
+
+    async def _on_early_hint(self, message: Message) -> None:
+        """Drop early hints: they are optional, and their links would be fetched before any wall stands."""
+
+    async def _send_whole(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
+        """Send a document that came in one piece, with its new length."""
+        content = b"".join([*transform.feed(body), transform.close()])
+        is_head = self._exchange.request.method == "HEAD"
+        await self._release(length=None if is_head else len(content))
+        self._exchange.bytes_sent += len(content)
+        await self._send({**message, "body": content})
+
+    async def _send_pieces(
+        self, message: Message, transform: DocumentBody | RawBody, body: bytes, *, has_more: bool
+    ) -> None:
+        for piece in transform.feed(body):
+            if piece:
+                self._exchange.bytes_sent += len(piece)
+                await self._send({**message, "body": piece, "more_body": True})
+        if not has_more:
+            rest = transform.close()
+            self._exchange.bytes_sent += len(rest)
+            await self._send({**message, "body": rest, "more_body": False})
+
+    async def _release(self, *, length: int | None = None) -> None:
+        """Send the start that waits, now that it is known what becomes of the body."""
+        start, self._start = self._start, None
+        if start is None:
+            return
+        headers = self._document_headers(start["headers"])
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await self._send({**start, "headers": headers})
+
+    # What becomes of the body
+
+    def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
+        """Choose how a document's body is sent, from its headers and first bytes."""
+        headers: Headers = self._start["headers"] if self._start is not None else []
+        coding = (first(headers, b"content-encoding") or b"identity").strip().lower()
+        if not self._exchange.parts.config.html.enabled or self._exchange.status == PARTIAL_CONTENT:
+            return RawBody()
+        if coding not in CODINGS:
+            return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
+        # A compressed body shows neither its mark nor its charset; what the header says counts.
+        if is_unreadable(headers, b"" if CODINGS[coding] else start):
+            return self._give_up("a charset that is not ASCII's")
+        return DocumentBody(self._rewriter(headers), coding)
+
+    def _give_up(self, reason: str) -> RawBody:
+        """Let a document pass as it is, under the strict policy."""
+        self._exchange.parts.findings.count(f"sent under the strict policy: {reason}")
+        return RawBody(is_strict=True)
+
+    def _rewriter(self, headers: Headers) -> Rewriter:
+        exchange = self._exchange
+        asks = exchange.parts.config.consent.enabled and exchange.request.wants_banner
+        insertion = Insertion(exchange, policies=every(headers, POLICY)) if asks else None
+        exchange.rewriter = Rewriter(
+            exchange.wall.rules, url=exchange.request.url, insert=insertion, xml=is_xhtml(headers)
+        )
+        return exchange.rewriter
+
+    # What becomes of the headers
+
+    def _document_headers(self, headers: Headers) -> Headers:
+        exchange = self._exchange
+        config = exchange.parts.config
+        headers = filter_contacts(without(headers, LENGTH), exchange.wall.holds)
+        headers = mark_state(headers, exchange.state_tag)
+        headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
+        if config.csp.enabled:
+            is_strict = self._body is not None and self._body.is_strict
+            headers.append((POLICY, exchange.wall.strict_policy if is_strict else exchange.wall.policy))
+        return headers
+
+    def _passing_headers(self, headers: Headers) -> Headers:
+        exchange = self._exchange
+        headers = filter_contacts(headers, exchange.holds)
+        if is_script(headers):
+            headers = add_vary(headers, b"Sec-Fetch-Dest")
+        if not self._becomes_context(headers):
+            return self._with_cookies(headers, has_read=exchange.has_read_cookies)
+        headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
+        return [*headers, (POLICY, exchange.wall.policy)]
+
+    def _becomes_context(self, headers: Headers) -> bool:
+        """Tell whether something that is no HTML runs under the policy of its own response all the same."""
+        exchange = self._exchange
+        if not exchange.parts.config.csp.enabled or exchange.status in BODILESS_STATUSES:
+            return False
+        if is_script(headers):
+            return exchange.request.headers.get(b"sec-fetch-dest") in WORKER_DESTINATIONS
+        return is_xml(headers)
+
+    def _with_cookies(self, headers: Headers, *, has_read: bool) -> Headers:
+        """Add our cookies; a response that read or set one is this visitor's alone."""
+        lines = self._exchange.set_cookies()
+        if not (has_read or lines):
+            return headers
+        headers = make_private(add_vary(headers, b"Cookie"), store=not lines)
+        return [*headers, *((b"set-cookie", line) for line in lines)]
+
+
+HANDLERS: dict[str, Callable[[Response, Message], Awaitable[None]]] = {
+    "http.response.start": Response._on_start,
+    "http.response.body": Response._on_body,
+    "http.response.early_hint": Response._on_early_hint,
+}

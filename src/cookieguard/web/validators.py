@@ -1,0 +1,63 @@
+"""Keep browser caches honest: a document's ETag says for which state of consent it was written."""
+
+from __future__ import annotations
+
+import re
+
+from cookieguard.web.headers import Headers, every, first, without
+
+# What we append inside the quotes: whether the app's own tag was weak, and the state of the page.
+SUFFIX = re.compile(rb'(?:W/)?"(?P<own>[^"]*)-cg(?P<weak>w?)\.(?P<state>[0-9a-f]{12})"')
+OTHER_TAG = re.compile(rb'(?:W/)?"(?![^"]*-cgw?\.[0-9a-f]{12}")[^"]*"|\*')
+# Digests and ranges of bytes that we rewrite, and dates that know nothing of consent.
+STALE_HEADERS = frozenset(
+    {
+        b"accept-ranges",
+        b"content-digest",
+        b"content-md5",
+        b"digest",
+        b"etag",
+        b"last-modified",
+        b"repr-digest",
+    }
+)
+# What asks for a part of a page, or for one that did not change since a date.
+CONDITIONS = frozenset({b"if-match", b"if-modified-since", b"if-range", b"if-unmodified-since", b"range"})
+NONE_MATCH = frozenset({b"if-none-match"})
+
+
+def mark_state(headers: Headers, state: bytes) -> Headers:
+    """Return a document's headers with its ETag weakened and suffixed by `state` (12 hex digits)."""
+    etag = first(headers, b"etag")
+    kept = without(headers, STALE_HEADERS)
+    if etag is None:
+        return kept
+    weak = etag.startswith(b"W/")
+    own = etag.removeprefix(b"W/").strip(b'"')
+    return [*kept, (b"etag", b'W/"%s-cg%s.%s"' % (own, b"w" if weak else b"", state))]
+
+
+def names_document(if_none_match: bytes) -> bool:
+    """Tell whether a conditional request asks for a document that passed here before."""
+    return SUFFIX.search(if_none_match) is not None
+
+
+def unmark_request(headers: Headers, state: bytes, *, is_navigation: bool) -> Headers:
+    """Return a request's headers as the app may see them.
+
+    Of our tags only those of the current state reach the app, without the suffix: a page written for another
+    consent is never answered by 304. A navigation loses every other condition too: its page may be one from
+    before cookieguard was there, and a rewritten document has no ranges.
+    """
+    value = b", ".join(every(headers, b"if-none-match"))
+    tags = [_own_tag(match) for match in SUFFIX.finditer(value) if match["state"] == state]
+    kept = without(headers, NONE_MATCH)
+    if is_navigation:
+        kept = without(kept, CONDITIONS)
+    else:
+        tags += OTHER_TAG.findall(value)
+    return [*kept, (b"if-none-match", b", ".join(tags))] if tags else kept
+
+
+def _own_tag(match: re.Match[bytes]) -> bytes:
+    return (b'W/"%s"' if match["weak"] else b'"%s"') % match["own"]

@@ -1,0 +1,71 @@
+"""The two walls for one shop origin and one state of consent, built once and shared by its requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cookieguard.config import Config
+from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
+from cookieguard.html import Rules, Ruling, Url, resolve
+from cookieguard.web.origin import Origin
+
+# (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded.
+WALLS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """Hold what guards a document: the rewriter's rules and the policies. `judge` tells whose a URL is."""
+
+    rules: Rules
+    policy: bytes
+    strict_policy: bytes
+    register: Register
+    site: Site
+    granted: frozenset[str]
+
+    def verdict(self, url: Url) -> Verdict:
+        """Find whose host a URL reaches."""
+        return self.register.judge(url.host, url.port, url.path, shop=self.site)
+
+    def holds(self, reference: str) -> bool:
+        """Tell whether a URL reference on this page reaches a held host."""
+        url = resolve(reference, self.rules.url)
+        return url is not None and self.register.holds(self.verdict(url), self.granted)
+
+
+class Walls:
+    """Build and keep the walls. Owns the cache of them."""
+
+    def __init__(self, config: Config, register: Register) -> None:
+        self._config = config
+        self._register = register
+        self._built: dict[tuple[Origin, frozenset[str]], Wall] = {}
+
+    def around(self, origin: Origin, granted: frozenset[str]) -> Wall:
+        """Return the walls for pages of `origin` and visitors who granted these purposes."""
+        wall = self._built.get((origin, granted))
+        if wall is None:
+            if len(self._built) >= WALLS_KEPT:
+                self._built.clear()
+            wall = self._built[origin, granted] = self._build(origin, granted)
+        return wall
+
+    def _build(self, origin: Origin, granted: frozenset[str]) -> Wall:
+        register, form_action = self._register, self._config.csp.form_action
+        site = site_of(origin.host, origin.port)
+
+        def rule(url: Url) -> Ruling | None:
+            verdict = register.judge(url.host, url.port, url.path, shop=site)
+            if not register.holds(verdict, granted):
+                return None
+            return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
+
+        return Wall(
+            rules=Rules(rule, url=f"{origin}/"),
+            policy=policy_for(register, granted, shop=site, form_action=form_action),
+            strict_policy=strict_policy(register, shop=site, form_action=form_action),
+            register=register,
+            site=site,
+            granted=granted,
+        )
