@@ -86,9 +86,9 @@ class Renderer:
         self._files = found
         self._rendered: dict[tuple[object, ...], bytes] = {}
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
-        self.wordings: Mapping[str, bytes] = {
-            _hash(text): text for lang in LANGUAGES for text in [self._wording(lang)]
-        }
+        wordings = {lang: self._wording(lang) for lang in LANGUAGES}
+        self._hashes = {lang: _hash(text) for lang, text in wordings.items()}
+        self.wordings: Mapping[str, bytes] = {_hash(text): text for text in wordings.values()}
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
         """Pick the language to speak: the page's, else the browser's, else the shop's default."""
@@ -96,7 +96,7 @@ class Renderer:
 
     def banner_hash(self, lang: str) -> str:
         """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
-        return _hash(self._wording(lang))
+        return self._hashes[lang]
 
     def known_banner(self, posted: str) -> str:
         """Return a posted banner hash if it is one of ours, else nothing: what a form sends is hostile."""

@@ -1,0 +1,458 @@
+"""What visitors see: the markup, its size, and how it behaves in a real browser."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
+from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
+from cookieguard.web.render import LANGUAGES, RENDERED_KEPT, Renderer
+
+HOSTILE = "<script>alert(1)</script>&\"'"
+NOW = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
+CONFIG = Config(
+    purposes=(*DEFAULT_PURPOSES, Purpose(id="chat", title=f"Chat {HOSTILE}", description="ä")),
+    vendors=(
+        Vendor(name=f"Ads {HOSTILE}", purpose="marketing", hosts=("*.ads.example",), cookies=("_a*",)),
+        Vendor(name="Pay", purpose="necessary", hosts=("pay.example",), privacy_url="https://pay.example/p"),
+    ),
+    policy=PolicyVersion(version="2026-11", privacy_url="/privacy?a=1&b=2"),
+)
+IDS = frozenset(purpose.id for purpose in CONFIG.purposes)
+RENDERER = Renderer(CONFIG)
+PLAIN = Renderer(Config())
+BASE = "/_cg/"
+NO = Allowance(Way.NONE)
+WAYS = [
+    Allowance(Way.INLINE),
+    Allowance(Way.NONCE, "n0nce+/="),
+    Allowance(Way.FILE),
+    Allowance(Way.FILE, "x"),
+    NO,
+]
+
+
+def consent(*granted: str, gpc: bool = False, signal: bool = False) -> Consent:
+    receipt = write_receipt(
+        frozenset(granted), purposes=IDS, policy=CONFIG.policy, banner="", gpc=gpc, now=NOW
+    )
+    return decide(to_payload(receipt), gpc=signal, policy=CONFIG.policy, purposes=IDS, now=NOW)
+
+
+def parsed(markup: bytes) -> ElementTree.Element:
+    return ElementTree.fromstring(b"<div>" + markup + b"</div>")
+
+
+def size(markup: bytes) -> int:
+    return len(gzip.compress(markup, 9, mtime=0))
+
+
+# The budget of the banner: 3 KB, its script 2 KB, and 400 bytes once answered (none of it an extra request).
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_banner_and_script_stay_within_their_budget(lang: str) -> None:
+    banner = PLAIN.banner(lang, base=BASE, next_="/product/12", script=NO)
+    script = next(asset for name, asset in PLAIN.assets.items() if name.endswith(".js"))
+
+    assert size(banner) <= 3072
+    assert size(script.content) <= 2048
+
+
+@pytest.mark.parametrize(("lang", "most"), [("en", 400), ("de", 400), ("ar", 440)])
+def test_control_stays_within_its_budget_and_brings_no_script(lang: str, most: int) -> None:
+    # Arabic letters travel as references of seven bytes each, so that they survive any encoding of the page.
+    control = PLAIN.control(lang, consent("marketing"), base=BASE, next_="/product/12")
+
+    assert size(control) <= most
+    assert b"<script" not in control
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("style", WAYS)
+@pytest.mark.parametrize("script", WAYS)
+def test_everything_is_ascii_and_well_formed(lang: str, style: Allowance, script: Allowance) -> None:
+    path = "/a\"b<c>'?x=1&y=2"
+    banner = RENDERER.banner(lang, base=BASE, next_=path, note="not_kept", style=style, script=script)
+    control = RENDERER.control(lang, consent("chat"), base=BASE, next_=path, style=style)
+
+    for markup in (banner, control):
+        assert markup.isascii()
+        assert b"CG-" not in markup
+        root = parsed(markup)
+        fields = [field.get("value") for field in root.iter("input") if field.get("name") == "next"]
+        assert fields == [path]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_refusing_is_as_easy_as_accepting(lang: str) -> None:
+    root = parsed(RENDERER.banner(lang, base=BASE, next_="/"))
+    form = root.find(".//form")
+    assert form is not None
+
+    row = form.findall("./div[@class='cg-a']/button")
+
+    assert [button.get("value") for button in row] == ["reject", "accept"]
+    assert {frozenset(button.attrib) for button in row} == {frozenset({"name", "value"})}
+    assert (form.get("method"), form.get("action")) == ("post", "/_cg/consent")
+    assert (form.get("data-turbo"), form.get("hx-boost")) == ("false", "false")
+    ticks = {
+        box.get("value"): box.get("checked") for box in form.iter("input") if box.get("name") == "purpose"
+    }
+    assert ticks == {"necessary": "", **dict.fromkeys(IDS - {"necessary"})}
+
+
+def test_enter_in_the_form_never_accepts() -> None:
+    pages = [
+        RENDERER.banner("en", base=BASE, next_="/"),
+        RENDERER.choices_page("en", Consent(), base=BASE, next_="/"),
+    ]
+
+    first = [re.search(rb'<button name="choice" value="(\w+)"', page) for page in pages]
+
+    assert [match and match[1] for match in first] == [b"save", b"save"]
+
+
+def test_banner_is_a_labelled_region_search_engines_leave_alone() -> None:
+    section = parsed(RENDERER.banner("ar", base=BASE, next_="/")).find("section")
+    assert section is not None
+
+    heading = section.find(f".//*[@id='{section.get('aria-labelledby')}']")
+
+    assert heading is not None
+    assert heading.text == "خصوصيتك"
+    assert (section.get("lang"), section.get("dir"), section.get("data-nosnippet")) == ("ar", "rtl", "")
+
+
+def test_control_offers_withdrawal_only_where_there_is_something_to_withdraw() -> None:
+    refused = parsed(RENDERER.control("en", consent(), base=BASE, next_="/a?b=c&d"))
+    granted = parsed(RENDERER.control("en", consent("chat"), base=BASE, next_="/a?b=c&d"))
+    signal = RENDERER.control("en", Consent(gpc=True), base=BASE, next_="/")
+
+    assert refused.find(".//form") is None
+    assert [button.get("value") for button in granted.iter("button")] == ["reject"]
+    assert {link.get("href") for root in (refused, granted) for link in root.iter("a")} == {
+        "/_cg/choices?next=/a%3Fb%3Dc%26d"
+    }
+    assert b"Opt-out signal" in signal
+
+
+def test_hostile_names_and_paths_are_text_everywhere() -> None:
+    pages = [
+        RENDERER.banner("en", base=BASE, next_=f"/{HOSTILE}", script=NO),
+        RENDERER.choices_page("en", consent("chat"), base=BASE, next_=f"/{HOSTILE}"),
+    ]
+
+    for page in pages:
+        assert b"<script" not in page
+        assert b"&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_choices_page_shows_purposes_vendors_and_what_is_in_force(lang: str) -> None:
+    made = consent("marketing")
+    page = RENDERER.choices_page(lang, made, base=BASE, next_="/cart")
+    root = ElementTree.fromstring(page.removeprefix(b"<!doctype html>\n"))
+    text = "".join(root.itertext())
+
+    ticks = {
+        box.get("value"): box.get("checked") for box in root.iter("input") if box.get("type") == "checkbox"
+    }
+    assert {name for name, checked in ticks.items() if checked is not None} == {"necessary", "marketing"}
+    for shown in ("*.ads.example", "_a*", "pay.example", "2026-11", made.receipt_id):
+        assert shown in text
+    assert [button.get("value") for button in root.iter("button")] == ["save", "reject", "accept"]
+    assert root.find(".//a[@href='/cart']") is not None
+    assert root.get("dir") == ("rtl" if lang == "ar" else "ltr")
+
+
+@pytest.mark.parametrize(
+    ("in_force", "texts"),
+    [
+        (Consent(), ["You have not chosen yet"]),
+        (Consent(gpc=True), ["it is honoured"]),
+        (consent("chat", signal=True), ["it is honoured", "does not apply while the signal is on"]),
+        (
+            consent("chat", gpc=True, signal=True),
+            ["nevertheless", "You agreed to some purposes", "24 November 2026, 09:05"],
+        ),
+        (consent(), ["You refused everything"]),
+        (consent(*IDS), ["You agreed to all purposes"]),
+    ],
+)
+def test_choices_page_says_what_the_signal_means(in_force: Consent, texts: list[str]) -> None:
+    page = RENDERER.choices_page("en", in_force, base=BASE, next_="/").decode()
+
+    assert all(text in page for text in texts)
+
+
+def test_wording_is_found_again_by_the_hash_in_the_form() -> None:
+    for lang in LANGUAGES:
+        found = re.search(rb'name="banner" value="(\w+)"', RENDERER.banner(lang, base=BASE, next_="/"))
+        assert found
+        posted = found[1].decode()
+
+        assert RENDERER.known_banner(posted) == posted == RENDERER.banner_hash(lang)
+        assert b"Chat" in RENDERER.wordings[posted]
+    assert RENDERER.known_banner("0123456789abcdef") == ""
+    assert PLAIN.banner_hash("en") != RENDERER.banner_hash("en")
+
+
+def test_files_named_in_the_markup_are_there() -> None:
+    way = Allowance(Way.FILE)
+    markup = (
+        RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
+        + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way)
+        + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
+    )
+
+    named = {name.decode() for name in re.findall(rb'(?:src|href)="/_cg/([\w.]+\.(?:css|js))"', markup)}
+
+    assert named == set(RENDERER.assets)
+    assert all(asset.content.isascii() for asset in RENDERER.assets.values())
+    # Inline they stand in HTML and in XHTML: neither character may end or break them.
+    assert not any(set(asset.content) & set(b"<&") for asset in RENDERER.assets.values())
+
+
+def test_languages_have_the_same_texts() -> None:
+    def names(texts: dict[str, Any], prefix: str = "") -> set[str]:
+        found = set()
+        for name, value in texts.items():
+            found |= names(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name}
+        return found
+
+    english = names(RENDERER._texts["en"])
+
+    for lang in LANGUAGES:
+        assert names(RENDERER._texts[lang]) == english
+        assert len(RENDERER._texts[lang]["meta"]["months"]) == 12
+        assert "{purposes}" in RENDERER._texts[lang]["banner"]["text"]
+
+
+def test_shops_default_language_is_used_last() -> None:
+    renderer = Renderer(Config(consent=ConsentSettings(language="de")))
+
+    assert renderer.pick_language("fr", "") == "de"
+    assert renderer.pick_language("en-GB", "ar") == "en"
+
+
+def test_rendered_texts_are_bounded_against_endless_hosts() -> None:
+    renderer = Renderer(Config())
+
+    for number in range(RENDERED_KEPT + 5):
+        renderer.banner("en", base=f"https://h{number}.example/_cg/", next_="/")
+
+    assert len(renderer._rendered) <= RENDERED_KEPT
+
+
+@given(st.text(max_size=80))
+def test_any_path_comes_back_as_it_went_in(path: str) -> None:
+    clean = re.sub(r"[^\t\n\r -\ud7ff\ue000-\ufffd]", "", "/" + path.strip()).replace("\r", "")
+    root = parsed(RENDERER.banner("en", base=BASE, next_=clean, script=NO))
+
+    [field] = [one for one in root.iter("input") if one.get("name") == "next"]
+
+    assert field.get("value") == re.sub(r"[\t\n]", " ", clean)
+
+
+# In a real browser.
+
+SHOP = """<!doctype html><html lang="{lang}"><head><meta name="viewport" content="width=device-width">
+<style>button{{background:hotpink;width:100%}}h2{{font-size:60px}}form{{margin:3em}}p{{text-align:center}}</style>
+</head><body>{part}<form id="own"><input name="q" value="preset"><input type="range"><select><option>a<option>b</select>
+<textarea>t</textarea></form><p style="height:1500px">shop</p><a id="last" href="#">imprint</a></body></html>"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Shop:
+    """Serve one page with our part in it, and keep what was posted."""
+
+    def __init__(self, part: bytes, *, lang: str = "en", answer: str = '{"ok": true}') -> None:
+        self.html = SHOP.format(lang=lang, part=part.decode())
+        self.answer = answer
+        self.posts: list[dict[str, list[str]]] = []
+        self.accepts: list[str] = []
+        self.views: list[str] = []
+
+    def serve(self, route: Route) -> None:
+        request = route.request
+        if request.method == "POST":
+            self.posts.append(parse_qs(request.post_data or ""))
+            self.accepts.append(request.headers["accept"])
+            is_script = request.headers["accept"] == "application/json"
+            route.fulfill(
+                body=self.answer if is_script else "plain",
+                content_type="application/json" if is_script else "text/html",
+            )
+            return
+        self.views.append(request.url)
+        route.fulfill(body=self.html, content_type="text/html")
+
+    def open(self, browser: Browser, **options: Any) -> Page:
+        page = browser.new_page(**options)
+        page.set_default_timeout(10_000)
+        page.route("**/*", self.serve)
+        page.goto("http://shop.test/p?a=1#top")
+        return page
+
+
+def banner(lang: str = "en", **options: Any) -> bytes:
+    return PLAIN.banner(lang, base=BASE, next_=options.pop("next_", "/p?a=1"), **options)
+
+
+@pytest.mark.browser
+def test_script_sends_the_ticked_purposes_and_reloads(browser: Browser) -> None:
+    shop = Shop(banner())
+    page = shop.open(browser)
+
+    page.click("#cg summary")
+    page.check("#cg [value=statistics]")
+    with page.expect_navigation():
+        page.click("#cg [value=save]")
+
+    assert shop.posts == [
+        {
+            "next": ["/p?a=1"],
+            "banner": [PLAIN.banner_hash("en")],
+            "purpose": ["statistics"],
+            "choice": ["save"],
+        }
+    ]
+    assert shop.accepts == ["application/json"]
+    assert shop.views == ["http://shop.test/p?a=1"] * 2
+    page.close()
+
+
+@pytest.mark.browser
+def test_page_that_answered_a_post_is_left_for_its_next_path(browser: Browser) -> None:
+    shop = Shop(banner(next_="/cart"))
+    page = shop.open(browser)
+
+    page.click("#cg [value=accept]")
+    page.wait_for_url("http://shop.test/cart")
+
+    assert [post["choice"] for post in shop.posts] == [["accept"]]
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "typing",
+    [
+        "own.q.value = 'typed'",
+        "own.querySelector('select').selectedIndex = 1",
+        "own.querySelector('textarea').value = ''",
+    ],
+)
+def test_unsaved_input_is_not_lost(browser: Browser, typing: str) -> None:
+    shop = Shop(banner())
+    page = shop.open(browser)
+    page.evaluate(f"const own = document.getElementById('own'); {typing}")
+
+    page.click("#cg [value=reject]")
+    page.wait_for_selector("#cg .cg-k", state="visible")
+
+    assert len(shop.views) == 1
+    assert [post["choice"] for post in shop.posts] == [["reject"]]
+    assert page.evaluate("document.activeElement.className") == "cg-k"
+    page.click("#cg .cg-k button")
+    assert page.query_selector("#cg") is None
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("answer", ["no json", '{"ok": false}'])
+def test_failed_post_goes_the_plain_way(browser: Browser, answer: str) -> None:
+    shop = Shop(banner(), answer=answer)
+    page = shop.open(browser)
+
+    page.click("#cg [value=accept]")
+    page.wait_for_url("http://shop.test/_cg/consent")
+
+    assert [post["choice"] for post in shop.posts] == [["accept"], ["accept"]]
+    assert shop.accepts[0] == "application/json" != shop.accepts[1]
+    page.close()
+
+
+@pytest.mark.browser
+def test_form_works_without_javascript_and_enter_saves(browser: Browser) -> None:
+    shop = Shop(banner())
+    page = shop.open(browser, java_script_enabled=False)
+
+    page.click("#cg summary")
+    page.check("#cg [value=marketing]")
+    page.press("#cg [value=marketing]", "Enter")
+    page.wait_for_url("http://shop.test/_cg/consent")
+
+    assert [(post["choice"], post["purpose"]) for post in shop.posts] == [(["save"], ["marketing"])]
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_banner_gives_both_buttons_one_size_and_leaves_the_page_in_reach(
+    browser: Browser, lang: str, width: int
+) -> None:
+    page = Shop(banner(lang), lang=lang).open(browser, viewport={"width": width, "height": 700})
+    refuse, accept = (page.locator(f"#cg [value={one}]") for one in ("reject", "accept"))
+    looks = "e => { const s = getComputedStyle(e); return [s.color, s.backgroundColor, s.font, s.border] }"
+
+    sizes = [(box["width"], box["height"]) for box in (refuse.bounding_box(), accept.bounding_box()) if box]
+    whole = page.locator("#cg").bounding_box()
+
+    assert len(sizes) == 2
+    assert sizes[0] == pytest.approx(sizes[1])
+    assert sizes[0][1] >= 44
+    assert refuse.evaluate(looks) == accept.evaluate(looks)
+    assert whole is not None
+    assert whole["height"] <= 0.7 * 700 + 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.focus("#last")
+    link = page.locator("#last").bounding_box()
+    assert link is not None
+    assert link["y"] + link["height"] <= whole["y"]
+    page.close()
+
+
+@pytest.mark.browser
+def test_nothing_of_ours_is_printed(browser: Browser) -> None:
+    for part in (banner(), PLAIN.control("en", consent("chat"), base=BASE, next_="/")):
+        page = Shop(part).open(browser)
+        assert page.locator("#cg").is_visible()
+        page.emulate_media(media="print")
+        assert not page.locator("#cg").is_visible()
+        page.close()
+
+
+@pytest.mark.browser
+def test_withdrawing_is_one_click(browser: Browser) -> None:
+    shop = Shop(PLAIN.control("en", consent("marketing"), base=BASE, next_="/p"))
+    page = shop.open(browser, java_script_enabled=False)
+
+    page.click("#cg button")
+    page.wait_for_url("http://shop.test/_cg/consent")
+
+    assert shop.posts == [{"next": ["/p"], "choice": ["reject"]}]
+    page.close()
