@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from demo_site.shop.database import Database
 
 
 class Browser:
@@ -17,6 +20,11 @@ class Browser:
         self.app = app
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url=base_url)
+
+    @property
+    def cookie_names(self) -> set[str]:
+        """Name the cookies kept."""
+        return set(self._client.cookies)
 
     def get(
         self, path: str, *, headers: Mapping[str, str] | None = None, follow: bool = True
@@ -51,6 +59,20 @@ class Browser:
             method, path, data=form, content=content, headers=headers, follow_redirects=follow
         )
         return asyncio.run(request)
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seed a database once: hashing passwords is slow on purpose."""
+    path = tmp_path_factory.mktemp("seeded") / "shop.sqlite3"
+    Database(path)
+    return path
+
+
+@pytest.fixture
+def database(seeded: Path, tmp_path: Path) -> Path:
+    """Give a test a seeded database of its own."""
+    return Path(shutil.copy(seeded, tmp_path))
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from demo_site.shop import create_app
-from demo_site.shop.database import Database
 
 ADS = "http://ads.localhost:8001"
 ADDRESS = {
@@ -35,18 +33,9 @@ PAGES = [
 MakeBrowser = Callable[[], Any]
 
 
-@pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seed a database once: hashing passwords is slow on purpose."""
-    path = tmp_path_factory.mktemp("seeded") / "shop.sqlite3"
-    Database(path)
-    return path
-
-
 @pytest.fixture
-def browser(seeded: Path, tmp_path: Path, browser_for: Callable[[Any, str], Any]) -> MakeBrowser:
+def browser(database: Path, browser_for: Callable[[Any, str], Any]) -> MakeBrowser:
     """Make browsers, each with its own cookies, that visit one and the same shop."""
-    database = Path(shutil.copy(seeded, tmp_path))
     app = create_app(ads_origin=ADS, database=database, guard=None)
     return lambda: browser_for(app, "http://shop.localhost:8000")
 
