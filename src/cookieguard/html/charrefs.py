@@ -1,0 +1,66 @@
+"""Character references of HTML, by the rules for attribute values and for text, and back again."""
+
+from __future__ import annotations
+
+import re
+from html.entities import html5
+
+REFERENCE = re.compile(r"&(?:#[xX]([0-9a-fA-F]+);?|#([0-9]+);?|([a-zA-Z][a-zA-Z0-9]*)(;?))(=?)")
+LONGEST_LEGACY_NAME = 6  # html5's names that work without `;`: `frac12` and the like
+REPLACEMENT = "\ufffd"
+
+
+def decode_attribute(text: str) -> str:
+    """Decode the references of an attribute's value: a name without `;` before `=` or a letter stays.
+
+    >>> decode_attribute("//h&sol;?a=1&copy=2&#x2f;")
+    '//h/?a=1&copy=2/'
+    """
+    return REFERENCE.sub(_decode, text) if "&" in text else text
+
+
+def decode_text(text: str) -> str:
+    """Decode the references of text, where a name without `;` counts whatever follows."""
+    return REFERENCE.sub(_decode_loosely, text) if "&" in text else text
+
+
+def encode_attribute(text: str, quote: str) -> str:
+    """Write text as the value of an attribute quoted with `quote`."""
+    quoted = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return quoted.replace('"', "&quot;") if quote == '"' else quoted.replace("'", "&#39;")
+
+
+def _decode(match: re.Match[str]) -> str:
+    hexadecimal, decimal, name, semicolon, equals = match.groups()
+    if name is None:
+        return _character(hexadecimal, decimal) + equals
+    known = html5.get(name + semicolon)
+    if known is None or (equals and not semicolon):
+        return match[0]
+    return known + equals
+
+
+def _decode_loosely(match: re.Match[str]) -> str:
+    hexadecimal, decimal, name, semicolon, equals = match.groups()
+    if name is None:
+        return _character(hexadecimal, decimal) + equals
+    known = html5.get(name + semicolon)
+    if known is not None:
+        return known + equals
+    for length in range(min(len(name), LONGEST_LEGACY_NAME), 1, -1):
+        known = html5.get(name[:length])
+        if known is not None:
+            return known + name[length:] + semicolon + equals
+    return match[0]
+
+
+def _character(hexadecimal: str | None, decimal: str | None) -> str:
+    digits = (hexadecimal or decimal or "0").lstrip("0")
+    if len(digits) > 7:
+        return REPLACEMENT
+    code = int(digits or "0", 16 if hexadecimal else 10)
+    if 0x80 <= code <= 0x9F:
+        return bytes([code]).decode("cp1252", "replace")
+    if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        return REPLACEMENT
+    return chr(code)

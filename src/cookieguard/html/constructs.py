@@ -1,0 +1,147 @@
+"""What is not markup while it lasts (comments, raw text, CDATA, scripts): where it ends, across chunks too."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
+
+AFTER_NAME = rb"(?=[\t\n\f\r />])"
+LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
+# A script or style sheet is held back until its end, or until this much of it was seen and judged.
+MAX_TEXT_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Construct:
+    """Describe one: how it ends, what part of an end may stand at a chunk's end, what closes it by force."""
+
+    end: bytes
+    partial: bytes
+    closer: bytes
+    dropped: bool = False
+
+    def pattern(self, ends: Ends) -> re.Pattern[bytes]:
+        """Return the pattern of its end; group 1 is an element of `ends` that ends it."""
+        return _pattern(self.end, ends)
+
+    def carried(self, data: bytes, position: int, ends: Ends) -> int:
+        """Return where the bytes begin that have to wait for the next chunk."""
+        partial = self.partial + rb"|<(?:/[a-zA-Z]{0,9})?" if ends else self.partial
+        return carried(partial, data, position)
+
+
+@lru_cache(maxsize=256)
+def _pattern(end: bytes, ends: Ends) -> re.Pattern[bytes]:
+    forced = rb"|</(" + b"|".join(ends) + rb")" + AFTER_NAME if ends else b"|(?!)()"
+    return re.compile(rb"(?:" + end + rb")" + forced, re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def _partial(partial: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:" + partial + rb")\Z")
+
+
+def carried(partial: bytes, data: bytes, position: int) -> int:
+    """Return where at the end of `data` something begins that the next chunk may complete."""
+    match = _partial(partial).search(data, max(position, len(data) - LONGEST_PARTIAL))
+    return match.start() if match else len(data)
+
+
+COMMENT = Construct(rb"--!?>", rb"--?!?", b"-->")
+BOGUS = Construct(rb">", rb"(?!)", b">")
+CDATA = Construct(rb"\]\]>", rb"\]\]?", b"]]>")
+DROPPED_CDATA = Construct(rb"\]\]>", rb"\]\]?", b"", dropped=True)
+INSTRUCTION = Construct(rb"\?>", rb"\?", b"?>")
+SUBSET = Construct(rb"\](?=[\t\n\r ]*>)", rb"\][\t\n\r ]{0,8}", b"", dropped=True)  # a doctype's, in XML
+
+
+@lru_cache(maxsize=16)
+def raw_text(name: bytes) -> Construct:
+    """Return the construct of an element whose text runs to its end tag (which is not part of it)."""
+    return Construct(rb"(?=</" + name + AFTER_NAME + rb")", rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">")
+
+
+SCRIPT_PARTIAL = rb"<(?:!-?|/?[a-zA-Z]{0,9})|--?"
+SCRIPT_CLOSER = b"--></script>"  # leaves the escaped states first; in plain script text `-->` is harmless
+
+
+class ScriptEnd:
+    """Find the end of a script's text through its escaped states. Owns the state; may go on with more data."""
+
+    def __init__(self) -> None:
+        self._level = 0  # 1: escaped (after `<!--`), 2: double escaped (`<script` in it)
+
+    def find(self, data: bytes, position: int, ends: Ends = ()) -> tuple[int, bytes]:
+        """Return (where it ends, which element's end tag ends it), or (-1, b"")."""
+        while True:
+            match = _script_pattern(bool(self._level), ends).search(data, position)
+            if match is None:
+                return -1, b""
+            found = match[0].lower()
+            position = match.end()
+            if found == b"<!--":
+                self._level = 1
+                position -= 2  # `<!-->` ends at once: its dashes count for the end too
+            elif found == b"-->":
+                self._level = 0
+            elif found == b"<script":
+                self._level = 2
+            elif found == b"</script" and self._level == 2:
+                self._level = 1
+            else:
+                return match.start(), found[2:]
+
+    def carried(self, data: bytes, position: int) -> int:
+        """Return where the bytes begin that have to be searched again with the next chunk."""
+        return carried(SCRIPT_PARTIAL, data, position)
+
+
+@lru_cache(maxsize=64)
+def _script_pattern(escaped: bool, ends: Ends) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
+    inside = rb"-->|</?[sS][cC][rR][iI][pP][tT]" if escaped else rb"<!--|</[sS][cC][rR][iI][pP][tT]"
+    forced = rb"|</(?:" + b"|".join(ends) + rb")" + AFTER_NAME if ends else b""
+    text = inside.replace(b"[tT]", b"[tT]" + AFTER_NAME) + forced
+    return re.compile(text, re.IGNORECASE) if ends else re.compile(text)
+
+
+class UnfinishedText:
+    """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
+
+    def __init__(self, start: bytes, text: int, *, name: bytes, ends: Ends, is_script: bool) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._ends = ends
+        self._script = ScriptEnd() if is_script else None
+        self._pattern = raw_text(name)
+        self._rest = b""
+        self.is_full = False
+        self._pieces.append(start[:text])
+        self._seek(start[text:])
+
+    def take(self, data: bytes) -> bytes | None:
+        """Add a chunk; return everything collected once the end is in it, or enough was collected."""
+        if not self._seek(data) and self._size < MAX_TEXT_BYTES:
+            return None
+        self.is_full = self._size >= MAX_TEXT_BYTES
+        return self.raw
+
+    @property
+    def raw(self) -> bytes:
+        """Return what was collected."""
+        return b"".join(self._pieces)
+
+    def _seek(self, data: bytes) -> bool:
+        self._pieces.append(data)
+        self._size += len(data)
+        window = self._rest + data
+        if self._script:
+            found = self._script.find(window, 0, self._ends)[0] >= 0
+            carry = self._script.carried(window, 0)
+        else:
+            found = self._pattern.pattern(self._ends).search(window) is not None
+            carry = self._pattern.carried(window, 0, self._ends)
+        self._rest = window[carry:]
+        return found

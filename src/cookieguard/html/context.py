@@ -1,0 +1,141 @@
+"""Where on the page the scanner is, as far as it matters: foreign content, ambiguous text, the start of body.
+
+Parsers differ about what is text and what is markup: with and without scripting (`noscript`), old and new
+(`select`), inside and outside of svg. Where this is not sure, both readings are served: what may be text is
+scanned as markup, and whatever ends that text also ends the markup construct it stands in (rewriter.py).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from cookieguard.html.tags import Tag
+
+
+class Reading(Enum):
+    """Say how the text of a raw-text element is to be read here."""
+
+    TEXT = auto()
+    MARKUP = auto()
+    BOTH = auto()
+
+
+BREAKOUT = frozenset(
+    b"b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    b"nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
+)
+FONT_BREAKS_OUT = frozenset({b"color", b"face", b"size"})
+# Their children may be HTML. Their own text and end tag are foreign still.
+INTEGRATION = frozenset(
+    {b"foreignobject", b"desc", b"title", b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml"}
+)
+ROOTS = (b"svg", b"math")
+MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
+
+
+class Context:
+    """Follow the tree as far as the reading of text depends on it. Owns all of that state."""
+
+    def __init__(self) -> None:
+        self._foreign: list[bytes] = []  # open foreign elements, exact while nothing is unsure
+        self._both: list[bytes] = []  # open elements whose text is read both ways
+        self._unsure = False
+        self._in_select = False
+        self._templates = 0
+        self._lasting_script = False
+
+    @property
+    def is_careful(self) -> bool:
+        """Tell whether every single tag counts here."""
+        return bool(self._foreign or self._both or self._unsure or self._in_select or self._templates)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether this is foreign content for sure: `<![CDATA[` opens a section."""
+        return bool(self._foreign) and not self._unsure
+
+    @property
+    def is_unsure(self) -> bool:
+        """Tell whether it may or may not be foreign content."""
+        return self._unsure
+
+    @property
+    def is_aside(self) -> bool:
+        """Tell whether this is no place to insert anything."""
+        return bool(self._foreign or self._both or self._templates or self._in_select or self._unsure)
+
+    @property
+    def ends(self) -> tuple[bytes, ...]:
+        """Name the elements that end at their end tag wherever it stands."""
+        return tuple(sorted(set(self._both)))
+
+    def comment(self) -> None:
+        """Note a comment: within a script it may hide the script's end tag from one reading."""
+        if b"script" in self._both:
+            self._lasting_script = True
+
+    def start(self, tag: Tag) -> None:
+        """Take note of a start tag."""
+        name = tag.name
+        if self._foreign and not self._unsure:
+            self._start_in_foreign(tag)
+            return
+        if name in ROOTS:
+            if self._in_select or self._unsure:
+                self._unsure = True
+            elif not tag.empty:
+                self._foreign.append(name)
+        elif name == b"select":
+            self._in_select = True
+        elif name == b"template":
+            self._unsure = self._unsure or self._in_select
+            self._templates += 1
+        elif name == b"frameset" or (name == b"col" and self._templates):
+            self._unsure = True
+
+    def _start_in_foreign(self, tag: Tag) -> None:
+        name, top = tag.name, self._foreign[-1]
+        if top in INTEGRATION or len(self._foreign) >= MAX_DEPTH:
+            self._unsure = True
+        elif name in BREAKOUT or (name == b"font" and any(n in FONT_BREAKS_OUT for n, _ in tag.attributes)):
+            self._foreign.clear()
+            self.start(tag)
+        elif not tag.empty:
+            self._foreign.append(name)
+
+    def end(self, name: bytes) -> None:
+        """Take note of an end tag."""
+        if name in self._both and not (name == b"script" and self._lasting_script):
+            self._both.remove(name)
+            if name == b"noscript":
+                # with scripting nothing inside was markup: what is open in one reading is not in the other
+                self._unsure = self._unsure or bool(self._foreign)
+                return
+        if self._foreign and not self._unsure:
+            self._end_in_foreign(name)
+        elif name == b"select":
+            self._in_select = False
+        elif name == b"template" and self._templates:
+            self._templates -= 1
+
+    def _end_in_foreign(self, name: bytes) -> None:
+        for index in range(len(self._foreign) - 1, -1, -1):
+            if self._foreign[index] == name:
+                del self._foreign[index:]
+                return
+        self._unsure = True
+
+    def reading(self, name: bytes) -> Reading:
+        """Say how the text of the element just opened is read."""
+        if self._unsure or self._in_select:
+            return Reading.BOTH
+        if self._foreign:
+            # at an integration point nobody is sure (`_start_in_foreign`), else this is svg's own element
+            unsure = self._foreign[-1] in INTEGRATION or len(self._foreign) >= MAX_DEPTH
+            return Reading.BOTH if unsure else Reading.MARKUP
+        return Reading.BOTH if name == b"noscript" else Reading.TEXT
+
+    def open_both(self, name: bytes) -> None:
+        """Note that the text of this element is read both ways from here on."""
+        if name not in self._both:
+            self._both.append(name)

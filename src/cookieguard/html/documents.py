@@ -1,0 +1,47 @@
+"""What a `data:` or `javascript:` URL runs where a document is expected (frames, objects, embeds)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from urllib.parse import unquote_to_bytes
+
+from cookieguard.html.urls import C0_OR_SPACE, REMOVED
+
+LOCAL = re.compile(r"(data|javascript):(.*)", re.IGNORECASE | re.DOTALL)
+# Types that run nothing. Everything else, and no type at all, is read as a document (fail closed).
+INERT_TYPE = re.compile(
+    r"(?:image/(?!svg)|audio/|video/|font/|text/(?:plain|css|csv)|application/(?:json|pdf))", re.I
+)
+
+
+def script_in(reference: str) -> bytes | None:
+    """Return the text a `javascript:` URL would run."""
+    match = _local(reference)
+    if match is None or match[1].lower() != "javascript":
+        return None
+    return unquote_to_bytes(match[2].encode("utf-8", "surrogateescape"))
+
+
+def document_in(reference: str) -> bytes | None:
+    """Return the document a `data:` URL holds."""
+    match = _local(reference)
+    if match is None or match[1].lower() != "data":
+        return None
+    kind, _, body = match[2].partition(",")
+    if INERT_TYPE.match(kind.strip()):
+        return None
+    content = unquote_to_bytes(body.encode("utf-8", "surrogateescape"))
+    if not re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE):
+        return content
+    try:
+        return base64.b64decode(content + b"=" * (-len(content) % 4))
+    except binascii.Error:
+        return b""
+
+
+def _local(reference: str) -> re.Match[str] | None:
+    if ":" not in reference:
+        return None
+    return LOCAL.match(reference.strip(C0_OR_SPACE).translate(REMOVED))

@@ -1,0 +1,123 @@
+"""Which attribute of which element makes a browser contact somebody, as data.
+
+Element and attribute names are lower-case. Names mean the same in HTML, SVG and MathML here: the union of what
+any of them loads. What a click does (`a href`, `form action`) is no contact.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Load(Enum):
+    """Say how an attribute's value names what is contacted."""
+
+    URL = auto()
+    URLS = auto()  # separated by white space
+    SRCSET = auto()
+    CSS = auto()
+    LINK = auto()  # by its rel
+    REFRESH = auto()  # meta refresh, by its http-equiv
+    BASE = auto()
+    DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
+    SRCDOC = auto()
+    VALUES = auto()  # an SVG animation's list, separated by `;`
+
+
+_HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
+_SOURCE = {b"src": Load.URL}
+_MEDIA = {b"src": Load.URL, b"poster": Load.URL}
+_PICTURE = {b"src": Load.URL, b"srcset": Load.SRCSET, b"lowsrc": Load.URL, b"dynsrc": Load.URL}
+_FRAME = {b"src": Load.DOCUMENT, b"srcdoc": Load.SRCDOC}
+_ANIMATION = {
+    b"to": Load.URL,
+    b"from": Load.URL,
+    b"by": Load.URL,
+    b"values": Load.VALUES,
+    b"href": Load.URL,
+    b"xlink:href": Load.URL,
+}
+
+LOADS: dict[bytes, dict[bytes, Load]] = {
+    b"animate": _ANIMATION,
+    b"animatecolor": _ANIMATION,
+    b"animatemotion": _ANIMATION,
+    b"animatetransform": _ANIMATION,
+    b"applet": {b"code": Load.URL, b"codebase": Load.URL, b"archive": Load.URL, b"object": Load.URL},
+    b"audio": _MEDIA,
+    b"base": {b"href": Load.BASE},
+    b"bgsound": _SOURCE,
+    b"color-profile": _HREF,
+    b"cursor": _HREF,
+    b"embed": {b"src": Load.DOCUMENT, b"href": Load.DOCUMENT},
+    b"feimage": _HREF,
+    b"fencedframe": _SOURCE,
+    b"filter": _HREF,
+    b"font-face-uri": _HREF,
+    b"frame": _FRAME,
+    b"html": {b"manifest": Load.URL},
+    b"iframe": _FRAME,
+    b"image": _PICTURE | _HREF,
+    b"img": _PICTURE,
+    b"input": _PICTURE,
+    b"lineargradient": _HREF,
+    b"link": {b"href": Load.LINK, b"imagesrcset": Load.SRCSET},
+    b"meta": {b"content": Load.REFRESH},
+    b"mglyph": _SOURCE,
+    b"model": _SOURCE,
+    b"mpath": _HREF,
+    b"object": {b"data": Load.DOCUMENT, b"codebase": Load.URL, b"archive": Load.URLS, b"classid": Load.URL},
+    b"param": {b"value": Load.URL},
+    b"pattern": _HREF,
+    b"portal": _SOURCE,
+    b"radialgradient": _HREF,
+    b"script": _SOURCE | _HREF,
+    b"set": _ANIMATION,
+    b"source": _PICTURE,
+    b"textpath": _HREF,
+    b"track": _SOURCE,
+    b"tref": _HREF,
+    b"use": _HREF,
+    b"video": _MEDIA,
+}
+
+# On any element. The presentation attributes of SVG fetch what their `url()` names.
+ANYWHERE: dict[bytes, Load] = {
+    b"attributionsrc": Load.URLS,
+    b"background": Load.URL,
+    b"clip-path": Load.CSS,
+    b"cursor": Load.CSS,
+    b"fill": Load.CSS,
+    b"filter": Load.CSS,
+    b"marker": Load.CSS,
+    b"marker-end": Load.CSS,
+    b"marker-mid": Load.CSS,
+    b"marker-start": Load.CSS,
+    b"mask": Load.CSS,
+    b"ping": Load.URLS,
+    b"stroke": Load.CSS,
+    b"style": Load.CSS,
+}
+
+# Relations no browser fetches for. A link with any other token is judged: Firefox prefetches `next`, Chromium
+# fetches `search`, and what comes after this table was written shall be held too.
+INERT_RELATIONS = frozenset(
+    "alternate amphtml archives author bookmark canonical category cite-as convertedfrom describedby edit edituri "
+    "external first help https://api.w.org/ https://github.com/webmention/ hub index last license me monetization "
+    "nofollow noopener noreferrer openid.delegate openid.server openid2.local_id openid2.provider opener payment "
+    "pingback prev previous privacy-policy profile publisher self shortlink shorturl sitemap start syndication tag "
+    "terms-of-service up vcs-git webmention wlwmanifest".split()
+)
+LINK_IS_STYLE = "stylesheet"  # `alternate stylesheet` is fetched, so one token decides for the whole link
+
+# The text inside, as the tokenizer reads it in HTML content.
+RAW_TEXT = frozenset({b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes", b"style", b"script"})
+TEXT_NAMES = RAW_TEXT | {b"noscript"}
+
+JAVASCRIPT_TYPES = frozenset(
+    "application/ecmascript application/javascript application/x-ecmascript application/x-javascript "
+    "text/ecmascript text/javascript text/javascript1.0 text/javascript1.1 text/javascript1.2 "
+    "text/javascript1.3 text/javascript1.4 text/javascript1.5 text/jscript text/livescript "
+    "text/x-ecmascript text/x-javascript module".split()
+)
+RULE_TYPES = frozenset({"importmap", "speculationrules"})

@@ -1,0 +1,89 @@
+"""Where a document's head and body begin, so that what is inserted stands where the parser would put it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cookieguard.html.tags import Tag
+
+IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
+IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
+
+
+@dataclass(frozen=True, slots=True)
+class InsertContext:
+    """Tell what was seen before the body: `<html lang>`, the page's own meta policies, whether a `<base>`."""
+
+    lang: str
+    policies: tuple[str, ...]
+    has_base: bool = False
+
+
+class Placement:
+    """Insert once after `<head>` and once at the start of the body, never in a fragment. Owns what was seen."""
+
+    def __init__(self, insert: Callable[[InsertContext], bytes] | None, head: bytes) -> None:
+        self._insert = insert
+        self._head = head
+        self._lang = ""
+        self._policies: list[str] = []
+        self._has_base = False
+        self.is_document = False
+        self.is_done = False
+
+    def doctype(self) -> None:
+        """Note a doctype: this is a document."""
+        self.is_document = self.is_document or not self.is_done
+
+    def text(self) -> bytes:
+        """Return what goes before text that is not blank: it implies a body."""
+        return self._imply_body()
+
+    def before(self, tag: Tag) -> bytes:
+        """Return what goes before this tag."""
+        name = tag.name
+        if tag.closing:
+            return self._imply_body() if name in IMPLY_BODY and self.is_document else b""
+        self._note(tag)
+        if name in (b"html", b"head"):
+            return b""
+        if name in IN_HEAD:
+            return self._take_head() if self.is_document else b""
+        if name == b"body":
+            return self._take_head()
+        if name == b"frameset":
+            self.is_done = True
+            return self._take_head() if self.is_document else b""
+        return self._imply_body()
+
+    def after(self, tag: Tag) -> bytes:
+        """Return what goes right after this tag."""
+        if tag.name == b"head" and not tag.closing:
+            return self._take_head()
+        return self._take_body() if tag.name == b"body" and not tag.closing else b""
+
+    def _note(self, tag: Tag) -> None:
+        if tag.name in (b"html", b"head", b"body"):
+            self.is_document = True
+        self._has_base = self._has_base or tag.base is not None
+        said = dict(tag.attributes)
+        if tag.name == b"html":
+            self._lang = self._lang or said.get(b"lang") or said.get(b"xml:lang") or ""
+        elif tag.name == b"meta" and said.get(b"http-equiv", "").lower() == "content-security-policy":
+            self._policies.append(said.get(b"content", ""))
+
+    def _imply_body(self) -> bytes:
+        if not self.is_document:
+            self.is_done = True
+            return b""
+        return self._take_head() + self._take_body()
+
+    def _take_head(self) -> bytes:
+        head, self._head = self._head, b""
+        return head
+
+    def _take_body(self) -> bytes:
+        self.is_done = True
+        insert, self._insert = self._insert, None
+        return insert(InsertContext(self._lang, tuple(self._policies), self._has_base)) if insert else b""

@@ -1,0 +1,71 @@
+"""What is held for one page origin and one state of consent, with every answer kept for the next page."""
+
+from __future__ import annotations
+
+from cookieguard.html.tags import Judge, Ruling, Tag
+from cookieguard.html.texts import Verdict
+from cookieguard.html.urls import Url, parse_url
+
+# A large shop has some ten thousand spellings of tags on its pages; with these limits a full cache is 8 MiB.
+MAX_TAGS = 8192
+MAX_TAG_BYTES = 1024
+MAX_DIRECTORIES = 32
+MAX_NEAR_TAGS = 512
+MAX_TEXTS = 512
+MAX_TEXT_BYTES = 16 * 1024
+MAX_URLS = 4096
+
+
+class Rules:
+    """Decide which URLs are held on the pages of one origin. Owns the answers given so far (bounded)."""
+
+    def __init__(self, judge: Judge, url: str) -> None:
+        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL."""
+        self.url = parse_url(url)
+        self._judge = judge
+        self._urls: dict[Url, Ruling | None] = {}
+        self.tags: dict[bytes, Tag] = {}
+        self.xml_tags: dict[bytes, Tag] = {}
+        self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
+        self._texts: dict[tuple[object, ...], Verdict] = {}
+
+    def judge(self, url: Url) -> Ruling | None:
+        """Say why a URL is held; None where it is not."""
+        try:
+            return self._urls[url]
+        except KeyError:
+            pass
+        if len(self._urls) >= MAX_URLS:
+            self._urls.clear()
+        ruling = self._urls[url] = self._judge(url)
+        return ruling
+
+    def near(self, base: Url, *, xml: bool) -> dict[bytes, Tag]:
+        """Return the answers that also depend on the page's directory or on its `<base>`."""
+        key = (base.scheme, base.host, base.port, base.path[: base.path.rfind("/")], xml)
+        known = self._near.get(key)
+        if known is None:
+            if len(self._near) >= MAX_DIRECTORIES:
+                self._near.clear()
+            known = self._near[key] = {}
+        return known
+
+    def keep(self, known: dict[bytes, Tag], raw: bytes, tag: Tag) -> None:
+        """Keep the answer about a tag."""
+        if len(raw) > MAX_TAG_BYTES:
+            return
+        if len(known) >= (MAX_TAGS if known is self.tags or known is self.xml_tags else MAX_NEAR_TAGS):
+            known.clear()
+        known[raw] = tag
+
+    def verdict(self, key: tuple[object, ...]) -> Verdict | None:
+        """Return the answer about the text of an element."""
+        return self._texts.get(key)
+
+    def keep_verdict(self, key: tuple[object, ...], verdict: Verdict, *, size: int) -> None:
+        """Keep the answer about the text of an element."""
+        if size > MAX_TEXT_BYTES:
+            return
+        if len(self._texts) >= MAX_TEXTS:
+            self._texts.clear()
+        self._texts[key] = verdict

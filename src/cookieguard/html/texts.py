@@ -1,0 +1,89 @@
+"""The text of an element, judged: inline scripts, rules for the browser, style sheets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cookieguard.html.charrefs import decode_text
+from cookieguard.html.css import MAY_LOAD, without_held
+from cookieguard.html.scripts import Suspicion, held_hosts, loads_held
+from cookieguard.html.tags import Held, Judge, Text
+from cookieguard.html.urls import Url, readings
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say what to do with an element's text: nothing, hold the element, or send `text` instead."""
+
+    held: tuple[Held, ...] = ()
+    hold: bool = False
+    text: bytes | None = None
+
+
+PASSES = Verdict()
+CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
+TAGS = re.compile(rb"<[^>]*>")
+
+
+def judge_text(kind: Text, text: bytes, *, base: Url, judge: Judge) -> Verdict:
+    """Judge raw text, as HTML content has it."""
+    return JUDGES[kind](text, base, judge)
+
+
+def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> Verdict:
+    """Judge text that is, or may be, markup (inside svg): both as it stands and with its references decoded."""
+    decoded = decode_text(CDATA_MARKS.sub(b"", source).decode("utf-8", "surrogateescape"))
+    readings_of_it = dict.fromkeys(
+        (source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))
+    )
+    for reading in readings_of_it:
+        verdict = judge_text(kind, reading, base=base, judge=judge)
+        if verdict.held:
+            return Verdict(held=verdict.held, hold=True)
+    return PASSES
+
+
+def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
+    suspicion = Suspicion(judge)
+    if not loads_held(text, suspicion):
+        return PASSES
+    return Verdict(held=_named(suspicion.found, "script", judge), hold=True)
+
+
+def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
+    held = _named(held_hosts(text, judge), "script", judge)
+    return Verdict(held=held, hold=bool(held))
+
+
+def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
+    if not MAY_LOAD.search(text):
+        return PASSES
+    found: list[Url] = []
+
+    def holds(reference: str) -> bool:
+        urls = [url for url in readings(reference, base) if judge(url)]
+        found.extend(urls[:1])
+        return bool(urls)
+
+    sheet = text.decode("latin-1")
+    changed = without_held(sheet, holds)
+    if changed is sheet:
+        return PASSES
+    held = _named(found, "style", judge)
+    if changed is None:
+        return Verdict(held=held, hold=True)
+    return Verdict(held=held, text=changed.encode("latin-1"))
+
+
+def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
+    rulings = ((url, judge(url)) for url in urls)
+    return tuple(Held(element, "", url, ruling.purpose, ruling.vendor) for url, ruling in rulings if ruling)
+
+
+JUDGES: dict[Text, Callable[[bytes, Url, Judge], Verdict]] = {
+    Text.SCRIPT: _script,
+    Text.RULES: _rules,
+    Text.STYLE: _style,
+}

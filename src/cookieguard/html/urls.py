@@ -1,0 +1,204 @@
+"""The host a URL reference reaches, found as browsers find it (WHATWG URL).
+
+Rule: text in, a `Url` out. What cannot reach a host over the network (data:, blob:, javascript:, mailto:, an
+invalid host) is None. Nothing here knows HTML: character references are decoded by the caller.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+WEB = frozenset({"http", "https"})
+
+C0_OR_SPACE = "".join(map(chr, range(0x21)))
+REMOVED = str.maketrans("", "", "\t\n\r")
+SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
+SLASHES = re.compile(r"[/\\]*")
+AUTHORITY = re.compile(r"[^/\\?#]*")
+PATH = re.compile(r"[^?#]*")
+# The plain case, nine of ten references: no user, no port, nothing to decode, no dot segment.
+PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
+FORBIDDEN_IN_HOST = re.compile('[\x00-\x20"#%/:<>?@\\[\\\\\\]^`{|}\x7f]')
+ENDS_IN_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
+# Code points UTS 46 maps to nothing or to the label separator.
+IDNA_MAP = dict.fromkeys([0xAD, 0x34F, 0x180B, 0x180C, 0x180D, 0x180F, 0x2060, 0x2064, 0xFEFF, 0x200B])
+IDNA_MAP |= dict.fromkeys(range(0xFE00, 0xFE10))
+DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """Name what a reference reaches. `port` is None where it is the scheme's own."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+
+def parse_url(text: str) -> Url:
+    """Read an absolute http(s) URL, such as a page's own; raise ValueError for anything else."""
+    found = readings(text, Url("about", "", None, "/"))
+    if not found:
+        raise ValueError(f"no http(s) URL: {text[:80]!r}")
+    return found[0]
+
+
+def resolve(reference: str, base: Url) -> Url | None:
+    """Find whom `reference` on a page at `base` contacts; None is nobody.
+
+    >>> resolve("/\\\\ads.example/x", parse_url("https://shop.example/a/b")).host
+    'ads.example'
+    """
+    found = readings(reference, base)
+    return found[0] if found else None
+
+
+def readings(reference: str, base: Url) -> tuple[Url, ...]:
+    """List every way browsers may read `reference`, the likely one first.
+
+    There are two for `https:x`: relative where the page itself is https, absolute where it is http. Which of
+    the two the page is cannot be known for sure where TLS ends in front of us.
+    """
+    plain = PLAIN.match(reference)
+    if plain and "/." not in (path := plain[3] or "/"):
+        return (Url(plain[1][:-1] if plain[1] else base.scheme, plain[2], None, path),)
+    text = reference.strip(C0_OR_SPACE).translate(REMOVED)
+    named = SCHEME.match(text)
+    if named is None:
+        return _of_scheme(base.scheme, text, base, relative=True, absolute=False)
+    scheme = named[1].lower()
+    if scheme not in DEFAULT_PORTS:
+        return ()
+    related = scheme == base.scheme or {scheme, base.scheme} <= WEB
+    found = _of_scheme(scheme, text[named.end() :], base, relative=related, absolute=True)
+    return found[::-1] if scheme == base.scheme else found
+
+
+def _of_scheme(scheme: str, rest: str, base: Url, *, relative: bool, absolute: bool) -> tuple[Url, ...]:
+    slashes = SLASHES.match(rest).end()  # type: ignore[union-attr]  # matches always
+    found: list[Url | None] = []
+    if slashes >= 2 or absolute:
+        found.append(_with_authority(scheme, rest[slashes:]))
+    if slashes < 2 and relative:
+        found.append(_relative(rest, base))
+    return tuple(url for url in found if url)
+
+
+def _relative(rest: str, base: Url) -> Url | None:
+    if not base.host:
+        return None
+    path = PATH.match(rest)[0].replace("\\", "/")  # type: ignore[index]  # matches always
+    if not path:
+        return base
+    if not path.startswith("/"):
+        path = base.path[: base.path.rfind("/") + 1] + path
+    return Url(base.scheme, base.host, base.port, _without_dots(path))
+
+
+def _with_authority(scheme: str, rest: str) -> Url | None:
+    authority = AUTHORITY.match(rest)[0]  # type: ignore[index]  # matches always
+    path = PATH.match(rest, len(authority))[0].replace("\\", "/")  # type: ignore[index]
+    host, port = authority.rpartition("@")[2], ""
+    colon = host.rfind(":")
+    if colon > host.rfind("]"):
+        host, port = host[:colon], host[colon + 1 :]
+    name = _host(host)
+    number = _port(port, DEFAULT_PORTS[scheme])
+    if name is None or number == -1:
+        return None
+    return Url(scheme, name, number, _without_dots(path or "/"))
+
+
+def _port(text: str, default: int) -> int | None:
+    """Return the port, None for the default one, -1 where there can be no such port."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > 5:
+        return -1
+    port = int(text)
+    if port > 65535:
+        return -1
+    return None if port == default else port
+
+
+def _without_dots(path: str) -> str:
+    if "/." not in path and "/%2" not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for index, segment in enumerate(segments):
+        plain = segment.lower().replace("%2e", ".")
+        if plain == ".." and kept:
+            kept.pop()
+        if plain in (".", ".."):
+            if index == len(segments) - 1:
+                kept.append("")
+            continue
+        kept.append(segment)
+    return "/" + "/".join(kept)
+
+
+def _host(text: str) -> str | None:
+    """Return the host in the form everybody compares by, or None where no browser would look it up."""
+    if text.startswith("["):
+        return _ipv6(text)
+    if "%" in text:
+        text = unquote_to_bytes(text).decode("utf-8", "replace")
+    name = text.lower() if text.isascii() else _domain_to_ascii(text)
+    if not name or FORBIDDEN_IN_HOST.search(name):
+        return None
+    if ENDS_IN_NUMBER.search(name):
+        return _ipv4(name)
+    return name.removesuffix(".") or None
+
+
+def _domain_to_ascii(text: str) -> str:
+    """Map a host with characters beyond ASCII as UTS 46 does (non-transitional)."""
+    mapped = unicodedata.normalize("NFKC", text.translate(IDNA_MAP).translate(DOTS).lower())
+    labels = unicodedata.normalize("NFC", mapped.lower()).translate(DOTS).translate(IDNA_MAP).split(".")
+    try:
+        return ".".join(x if x.isascii() else "xn--" + x.encode("punycode").decode() for x in labels)
+    except UnicodeError:
+        return ""
+
+
+def _ipv6(text: str) -> str | None:
+    if not text.endswith("]"):
+        return None
+    try:
+        return f"[{ipaddress.IPv6Address(text[1:-1]).compressed}]" if "%" not in text else None
+    except ValueError:
+        return None
+
+
+def _ipv4(name: str) -> str | None:
+    """Read the number forms of an address: `127.1`, `0x7f.0.0.1`, `2130706433`."""
+    parts = name.removesuffix(".").split(".")
+    try:
+        numbers = [_ipv4_number(part) for part in parts]
+    except ValueError:
+        return None
+    last = numbers.pop()
+    if len(numbers) > 3 or any(n > 255 for n in numbers) or last >= 256 ** (4 - len(numbers)):
+        return None
+    for place, number in enumerate(numbers):
+        last += number * 256 ** (3 - place)
+    return str(ipaddress.IPv4Address(last))
+
+
+def _ipv4_number(part: str) -> int:
+    if len(part) > 40 or not part:
+        raise ValueError("no number")
+    if part.startswith("0x"):
+        if not re.fullmatch("[0-9a-f]*", part[2:]):
+            raise ValueError("no number")
+        return int(part[2:] or "0", 16)
+    if not part.isdigit():
+        raise ValueError("no number")
+    return int(part, 8) if len(part) > 1 and part.startswith("0") else int(part)
