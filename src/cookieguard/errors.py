@@ -18,7 +18,7 @@ class ConfigError(CookieGuardError):
         self.setting = setting
         self.was = was
         self.allowed = allowed
-        super().__init__(f"{setting}: {was} cannot be used; allowed: {allowed}")
+        super().__init__(f"{setting} is {was}; allowed: {allowed}")
 
 
 class CookieTooLarge(CookieGuardError):

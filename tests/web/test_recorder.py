@@ -77,22 +77,25 @@ def test_lines_are_written_in_order_without_anybody_asking() -> None:
 
 
 def test_no_thread_before_the_first_line() -> None:
+    before = set(threading.enumerate())
     recorder = Recorder(Memory())
 
-    assert "cookieguard-log" not in {thread.name for thread in threading.enumerate()}
+    assert set(threading.enumerate()) <= before
     recorder.close()
 
 
 def test_close_writes_what_waits_and_ends_the_thread() -> None:
+    before = set(threading.enumerate())
     sink = Memory()
     recorder = Recorder(sink, flush_every=LATER)
     recorder.put(line())
+    assert set(threading.enumerate()) - before
 
     recorder.close()
 
     assert sink.lines == [combined(line())]
     assert sink.closed == 1
-    assert "cookieguard-log" not in {thread.name for thread in threading.enumerate()}
+    assert set(threading.enumerate()) <= before
 
 
 def test_recorder_starts_again_after_close() -> None:

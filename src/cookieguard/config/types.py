@@ -23,7 +23,7 @@ def describe(annotation: Any) -> str:
     if element is not None:
         return f"a tuple (in TOML: a list) of {NAMES.get(element, element.__name__)}"
     parts = typing.get_args(annotation) or (annotation,)
-    words = [NAMES.get(part, f"a {part.__name__.lower()}") for part in parts if part is not type(None)]
+    words = [NAMES.get(part, f"a {part.__name__}") for part in parts if part is not type(None)]
     return " or ".join(words)
 
 

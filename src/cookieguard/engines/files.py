@@ -43,10 +43,11 @@ class StateDirectory:
         _make_private(self.path)
         _require_private(self.path)
 
-    def read(self, name: str) -> bytes | None:
-        """Read a file; None where there is none."""
+    def read(self, name: str, *, limit: int = -1) -> bytes | None:
+        """Read a file, or its first `limit` bytes; None where there is none."""
         try:
-            return self._file(name).read_bytes()
+            with self._file(name).open("rb") as file:
+                return file.read(limit)
         except FileNotFoundError:
             return None
 

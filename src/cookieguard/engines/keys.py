@@ -14,6 +14,8 @@ from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 
 KEYRING_FILE = "keyring"
+# The first line of a keyring that was made here. The owner who takes it over on purpose removes the line.
+GENERATED = b"# made by cookieguard at its first start\n"
 PRODUCTION = "COOKIEGUARD_ENV"
 
 # A keyring holds a few lines; more is some other file.
@@ -35,27 +37,36 @@ def load_keyring(
     if settings.file:
         return _read(Path(settings.file), "keys.file")
     path = state.path / KEYRING_FILE
-    if not os.path.lexists(path):
-        _require_permission(settings, environ, path)
+    is_there = os.path.lexists(path)
+    if not is_there or state.read(KEYRING_FILE, limit=len(GENERATED)) == GENERATED:
+        _require_permission(settings, environ, path, is_there=is_there)
+    if not is_there:
         _make(state, now)
     return _read(path, "state_dir")
 
 
 def _make(state: StateDirectory, now: datetime) -> None:
     try:
-        state.create_once(KEYRING_FILE, lambda: Keyring.generate(now).dumps().encode())
+        state.create_once(KEYRING_FILE, lambda: GENERATED + Keyring.generate(now).dumps().encode())
     except OSError as error:
         was = f"{state.path} (no keyring can be written: {error.strerror})"
         raise ConfigError("state_dir", was=was, allowed="a directory with room for one file") from error
 
 
-def _require_permission(settings: KeySettings, environ: Mapping[str, str], path: Path) -> None:
-    """Refuse to make a key where the owner wants to bring it along."""
-    allowed = f"a keyring in {settings.environment}, keys.file or {path}"
+def _require_permission(
+    settings: KeySettings, environ: Mapping[str, str], path: Path, *, is_there: bool
+) -> None:
+    """Refuse a key that was made here where the owner wants to bring one along."""
+    what = f"a key made by itself ({path})" if is_there else "no keyring"
+    allowed = f"a keyring of your own in {settings.environment}, keys.file or {path}"
+    if is_there:
+        allowed += " (to keep this one, remove its first line)"
     if not settings.generate:
-        raise ConfigError("keys.generate", was="false without a keyring", allowed=allowed)
+        raise ConfigError("keys.generate", was=f"false with {what}", allowed=allowed)
     if environ.get(PRODUCTION) == "production":
-        raise ConfigError("keys.generate", was=f"true under {PRODUCTION}=production", allowed=allowed)
+        raise ConfigError(
+            "keys.generate", was=f"true with {what} under {PRODUCTION}=production", allowed=allowed
+        )
 
 
 def _read(path: Path, setting: str) -> Keyring:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from os import urandom
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -161,7 +161,7 @@ class _Use:
     def seal(self, body: bytes) -> bytes:
         if self._aead is None:
             return body
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, body, self._context)
 
     def open(self, body: bytes) -> bytes:

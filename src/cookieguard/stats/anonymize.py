@@ -30,6 +30,14 @@ FORWARDING_HEADERS = frozenset(
         b"fastly-client-ip",
         b"x-client-ip",
         b"x-cluster-client-ip",
+        # The same from other proxies: nobody needs them once the address is read.
+        b"cf-connecting-ipv6",
+        b"client-ip",
+        b"fly-client-ip",
+        b"x-appengine-user-ip",
+        b"x-azure-clientip",
+        b"x-envoy-external-address",
+        b"x-original-forwarded-for",
     )
 )
 

@@ -29,7 +29,6 @@ from cookieguard.web.walls import Wall
 logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
-GPC_ON = b"1"
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
 CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
@@ -211,7 +210,7 @@ class Exchange:
         parts = self.parts
         return decide(
             self._consent_payload(),
-            gpc=parts.config.consent.gpc and GPC_ON in self.request.headers.get(b"sec-gpc", b"").split(b","),
+            gpc=parts.config.consent.gpc and self.request.has_gpc,
             policy=parts.config.policy,
             purposes=parts.register.ids,
             now=self.now,

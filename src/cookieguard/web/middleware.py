@@ -50,6 +50,11 @@ class CookieGuard:
         self._has_looked_inside = False
         self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
 
+    def close(self) -> None:
+        """Write what is still queued, within 5 s. Called at the end of a lifespan, and at exit without one."""
+        if self._parts.recorder is not None:
+            self._parts.recorder.close()
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
         await self._handlers.get(scope["type"], self.app)(scope, receive, send)
@@ -83,8 +88,8 @@ class CookieGuard:
             return
 
         async def send_after_flush(message: Any) -> None:
-            if message["type"].startswith("lifespan.shutdown.") and self._parts.recorder is not None:
-                self._parts.recorder.close()
+            if message["type"].startswith("lifespan.shutdown."):
+                self.close()
             await send(message)
 
         await self.app(scope, receive, send_after_flush)

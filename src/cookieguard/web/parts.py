@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cookieguard.config import Config, load_config
 from cookieguard.consent import Register
-from cookieguard.engines.files import HourKeys, LogFile, StateDirectory
+from cookieguard.engines.files import HourKeys, LogFile, StateDirectory, log_directory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
@@ -107,12 +107,11 @@ def _recorder(config: Config, state: StateDirectory) -> Recorder | None:
     log = config.log
     if not log.enabled:
         return None
-    directory = Path(log.directory) if log.directory else state.subdirectory("logs")
 
     def form(line: LogLine) -> bytes:
         return combined(line, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
 
-    return Recorder(LogFile(directory), form=form)
+    return Recorder(LogFile(log_directory(state, log)), form=form)
 
 
 def _authority(origin: str) -> str:

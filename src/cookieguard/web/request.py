@@ -25,6 +25,7 @@ RESOURCE_DESTINATIONS = frozenset(
         b"worker",
     }
 )
+GPC_ON = b"1"
 PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 # What libraries send when they ask for a piece of a page.
@@ -70,6 +71,12 @@ class Request:
     def text(self, name: bytes) -> str:
         """Return a header's value as text, empty without one."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def has_gpc(self) -> bool:
+        """Tell whether Global Privacy Control is on: exactly `1`, in one of several headers at least."""
+        value = self.headers.get(b"sec-gpc")
+        return value is not None and GPC_ON in [one.strip(b" \t") for one in value.split(b",")]
 
     @property
     def is_secure_context(self) -> bool:

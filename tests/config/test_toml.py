@@ -1,0 +1,129 @@
+"""Configuration from TOML and Python: the same tree, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cookieguard.config import Config, PolicyVersion, Purpose, Vendor, config_from_mapping, load_config
+from cookieguard.errors import ConfigError
+
+
+def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("")
+
+    assert load_config(tmp_path / "a.toml") == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('state_dirr = "x"', "state_dirr is not a known setting; allowed: state_dir, "),
+        ('[consent]\nlang = "de"', "consent.lang is not a known setting; allowed: "),
+        (
+            '[[vendors]]\nname = "A"\nhosts = ["a.example"]',
+            "vendors.A.purpose is ''; allowed: the id of a purpose",
+        ),
+        (
+            '[[vendors]]\nname = "A"\npurpose = "marketing"',
+            "vendors.A.hosts is empty; allowed: at least one host",
+        ),
+        (
+            '[[vendors]]\nname = "A"\npurpose = "fun"\nhosts = ["a.example"]',
+            "vendors.A.purpose is 'fun'; allowed: 'nec",
+        ),
+        (
+            '[[vendors]]\nname = "A"\npurpose = "marketing"\nhosts = "a.example"',
+            "vendors.A.hosts is 'a.example'; allow",
+        ),
+        (
+            '[[vendors]]\nname = "A"\npurpose = "marketing"\nhosts = ["https://a.example"]',
+            "vendors.A.hosts is 'https:",
+        ),
+        (
+            '[[vendors]]\nname = "A"\npurpose = "marketing"\nhosts = ["A.example"]',
+            "vendors.A.hosts is 'A.example'",
+        ),
+        ('[[vendors]]\nname = "A\\r\\nSet-Cookie: x"\npurpose = "marketing"', "vendors.name is"),
+        ("vendors = [3]", "vendors[0] is 3; allowed: a table"),
+        ("log = 3", "log is 3; allowed: a table"),
+        ("[log]\nipv4_prefix = 32", "log.ipv4_prefix is 32; allowed: 0 to 24 bits"),
+        ("[log]\nipv4_prefix = true", "log.ipv4_prefix is True; allowed: a whole number"),
+        (
+            'origins = ["https://shop.example/"]',
+            "origins is 'https://shop.example/'; allowed: an origin like",
+        ),
+        (
+            'origins = "https://shop.example"',
+            "origins is 'https://shop.example'; allowed: a tuple (in TOML: a list)",
+        ),
+        (
+            'trusted_proxies = ["10.0.0.1/8"]',
+            "trusted_proxies is '10.0.0.1/8'; allowed: an address or a network",
+        ),
+        ('undeclared = "allow"', "undeclared is 'allow'; allowed: 'marketing', 'block', 'report'"),
+        ('prefix = "cg"', "prefix is 'cg'; allowed: a path like '/_cg/'"),
+        ('[consent]\nenabled = "no"', "consent.enabled is 'no'; allowed: true or false"),
+        ('[cookies.session]\nname = "a\\r\\nb"', "cookies.name is 'a\\r\\nb'; allowed: an RFC 9110 token"),
+        ("[cookies.session]\nsecure = false", "cookies.__Host-cg_session.secure is False; allowed: true"),
+        (
+            "[cookies.session]\nmax_age = 99999999",
+            "cookies.__Host-cg_session.max_age is 99999999; allowed: 0 to 3",
+        ),
+        ('[policy]\nversion = "a b"', "policy.version is 'a b'; allowed"),
+        (
+            '[policy]\nprivacy_url = "//evil.example"',
+            "policy.privacy_url is '//evil.example'; allowed: https://",
+        ),
+        (
+            '[[purposes]]\nid = "marketing"',
+            "purposes is ['marketing']; allowed: a list that contains 'necessary'",
+        ),
+        ('[[purposes]]\nid = "fun"', "purposes.fun.title is empty; allowed: a title visitors can read"),
+        ("[identity]\nidle_days = 0", "identity.idle_days is 0; allowed: 1 to 400 days"),
+        ('[keys]\nenvironment = "lower"', "keys.environment is 'lower'; allowed: an upper-case name"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_setting(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_mapping(tomllib.loads(text))
+
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"a = ", "is .*; allowed: valid TOML"), (b"\xff", "not UTF-8")]
+)
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "cookieguard.toml"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=re.escape(str(file))) as caught:
+        load_config(file)
+    assert re.search(message, str(caught.value))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config file .*none.toml is No such file"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_python_values_are_held_to_the_same_types() -> None:
+    with pytest.raises(ConfigError, match=r"vendors\.A\.hosts is 'abc'"):
+        Vendor(name="A", purpose="marketing", hosts="abc")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="vendors is a list"):
+        Config(vendors=[])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="policy is '2'; allowed: a PolicyVersion"):
+        Config(policy="2")  # type: ignore[arg-type]
+
+
+def test_own_purposes_replace_the_default_ones() -> None:
+    text = '[[purposes]]\nid = "necessary"\n[[purposes]]\nid = "maps"\ntitle = "Maps"\n'
+    config = config_from_mapping(tomllib.loads(f'undeclared = "block"\n{text}[policy]\nversion = "2"\n'))
+
+    assert config.purposes == (Purpose(id="necessary"), Purpose(id="maps", title="Maps"))
+    assert config.policy == PolicyVersion(version="2")

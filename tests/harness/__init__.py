@@ -1,0 +1,1 @@
+"""What tests of several folders share: an ASGI driver, real servers, a browser."""

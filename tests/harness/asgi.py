@@ -1,0 +1,178 @@
+"""A small raw ASGI driver: it sends one request, validates every message and keeps them all.
+
+`httpx.ASGITransport` joins a response before anybody sees it, so it cannot show what streams and what waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+Headers = Iterable[tuple[str, str]]
+HTML = [("content-type", "text/html; charset=utf-8")]
+
+
+@dataclass
+class Answer:
+    """Hold every message of one response."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    scope: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """The status of the start message."""
+        return int(self._start["status"])
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers of the start message, as text."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._start["headers"]]
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return b"".join(message.get("body", b"") for message in self.bodies)
+
+    @property
+    def text(self) -> str:
+        """The whole body as text."""
+        return self.body.decode()
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """The body messages."""
+        return [message for message in self.messages if message["type"] == "http.response.body"]
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a header."""
+        return [value for key, value in self.headers if key == name]
+
+    def get(self, name: str) -> str:
+        """Return the only value of a header, or the values joined; empty without one."""
+        return ", ".join(self.all(name))
+
+    def cookies(self) -> dict[str, str]:
+        """Return name -> value of every Set-Cookie line (empty value: it was expired)."""
+        pairs = (line.partition(";")[0].partition("=") for line in self.all("set-cookie"))
+        return {name: value for name, _, value in pairs}
+
+    @property
+    def _start(self) -> dict[str, Any]:
+        return next(message for message in self.messages if message["type"] == "http.response.start")
+
+
+def scope_of(
+    path: str = "/",
+    *,
+    method: str = "GET",
+    headers: Headers = (),
+    host: str = "shop.example",
+    scheme: str = "https",
+    client: tuple[str, int] | None = ("198.51.100.7", 4711),
+    root_path: str = "",
+    query: str = "",
+    extensions: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Build a scope as a server does; names of `headers` are lower-cased."""
+    pairs = [("host", host), *headers] if host else list(headers)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": scheme,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": root_path,
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs],
+        "client": client,
+        "server": ("127.0.0.1", 8000),
+        "extensions": {name: {} for name in extensions},
+    }
+
+
+def ask(app: App, scope: dict[str, Any] | None = None, *, body: bytes = b"", **options: Any) -> Answer:
+    """Send one request and return its Answer; `options` are those of `scope_of`."""
+    answer = Answer(scope=scope or scope_of(**options))
+    asyncio.run(drive(app, answer, body))
+    return answer
+
+
+async def drive(app: App, answer: Answer, body: bytes = b"") -> None:
+    """Run one request into `answer`, holding every message to the specification."""
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
+    rules = _Rules()
+
+    async def receive() -> dict[str, Any]:
+        return requests.pop() if requests else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        rules.check(message)
+        answer.messages.append(message)
+
+    await app(answer.scope, receive, send)
+
+
+class _Rules:
+    """Hold the order and shape of messages to the ASGI specification."""
+
+    def __init__(self) -> None:
+        self._has_started = False
+        self._has_ended = False
+        self._length: int | None = None
+        self._sent = 0
+
+    def check(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._check_start(message)
+        elif kind == "http.response.body":
+            self._check_body(message)
+
+    def _check_start(self, message: dict[str, Any]) -> None:
+        assert not self._has_started, "a second start"
+        self._has_started = True
+        assert isinstance(message["status"], int)
+        for name, value in message["headers"]:
+            assert isinstance(name, bytes), name
+            assert isinstance(value, bytes), value
+            assert name == name.lower(), name
+            assert b"\n" not in value, value
+            assert b"\r" not in value, value
+        lengths = [value for name, value in message["headers"] if name == b"content-length"]
+        assert len(lengths) <= 1, lengths
+        self._length = int(lengths[0]) if lengths else None
+
+    def _check_body(self, message: dict[str, Any]) -> None:
+        assert self._has_started, "a body before the start"
+        assert not self._has_ended, "a body after the end"
+        assert isinstance(message.get("body", b""), bytes)
+        self._sent += len(message.get("body", b""))
+        self._has_ended = not message.get("more_body", False)
+        if self._has_ended and self._length is not None:
+            assert self._sent in (self._length, 0), f"{self._sent} bytes for content-length {self._length}"
+
+
+def page(
+    *chunks: bytes,
+    status: int = 200,
+    headers: Headers = HTML,
+    seen: list[dict[str, Any]] | None = None,
+) -> App:
+    """Be an app that answers with these chunks; `seen` collects the scopes it got."""
+
+    async def app(scope: Any, _: Any, send: Any) -> None:
+        if seen is not None:
+            seen.append(scope)
+        pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        for index, chunk in enumerate(chunks or (b"",)):
+            more = index < len(chunks) - 1
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    return app

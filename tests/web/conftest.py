@@ -1,0 +1,36 @@
+"""A guarded app with a fixed clock and its own state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.asgi import App
+
+from cookieguard import Config, CookieGuard, Vendor
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+VENDORS = (
+    Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), cookies=("_ad",)),
+    Vendor(name="Count", purpose="statistics", hosts=("*.count.example",)),
+)
+
+
+@pytest.fixture
+def guard(tmp_path: Path) -> Iterator[Callable[..., CookieGuard]]:
+    """Wrap an app as `guard(app, **settings)`; vendors and the state directory are given."""
+    made: list[CookieGuard] = []
+
+    def wrap(app: App, **settings: Any) -> CookieGuard:
+        settings.setdefault("vendors", VENDORS)
+        settings.setdefault("state_dir", str(tmp_path / "state"))
+        clock = settings.pop("clock", lambda: NOW)
+        made.append(CookieGuard(app, Config(**settings), clock=clock))
+        return made[-1]
+
+    yield wrap
+    for one in made:
+        one.close()

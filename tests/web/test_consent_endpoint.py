@@ -1,0 +1,202 @@
+"""POST /_cg/consent: who may post a choice, what it may hold, what comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from harness.asgi import Answer, App, ask, page
+
+from cookieguard import CookieGuard
+
+Guard = Callable[..., CookieGuard]
+FORM = ("content-type", "application/x-www-form-urlencoded")
+OWN = ("sec-fetch-site", "same-origin")
+COOKIE = "__Host-cg_consent"
+
+
+def post(
+    app: App, body: str, *headers: tuple[str, str], path: str = "/_cg/consent", **options: str
+) -> Answer:
+    return ask(app, path=path, method="POST", headers=[FORM, *headers], body=body.encode(), **options)
+
+
+def test_a_choice_answers_303_with_the_signed_cookie_and_the_way_back(guard: Guard) -> None:
+    answer = post(guard(page()), "choice=accept&next=/product/7?a=b", OWN)
+
+    assert answer.status == 303
+    assert answer.get("location") == "/product/7?a=b"
+    assert "no-store" in answer.get("cache-control")
+    (line,) = answer.all("set-cookie")
+    assert line.startswith(f"{COOKIE}=")
+    for attribute in ("Path=/", "Secure", "HttpOnly", "SameSite=Lax", f"Max-Age={180 * 86400}"):
+        assert attribute in line
+    assert "marketing" not in line
+
+
+def test_a_choice_in_json_is_answered_in_json(guard: Guard) -> None:
+    body = json.dumps({"choice": "save", "purpose": ["statistics"], "next": "/"})
+    headers = [("content-type", "application/json"), ("accept", "application/json"), OWN]
+    answer = ask(guard(page()), path="/_cg/consent", method="POST", headers=headers, body=body.encode())
+
+    assert answer.status == 200
+    assert json.loads(answer.body) == {"ok": True, "state": "partly", "granted": ["necessary", "statistics"]}
+    assert answer.cookies()[COOKIE]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("sec-fetch-site", "same-origin"), ("origin", "null")], 303),
+        ([("sec-fetch-site", "same-site")], 403),
+        ([("sec-fetch-site", "cross-site")], 403),
+        ([("sec-fetch-site", "none")], 403),
+        ([("sec-fetch-site", "Same-Origin")], 403),
+        ([("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], 403),
+        ([("origin", "https://shop.example")], 303),
+        ([("origin", "http://shop.example")], 303),
+        ([("origin", "https://shop.example:8443")], 403),
+        ([("origin", "https://shop.example.evil.example")], 403),
+        ([("origin", "https://evil.example")], 403),
+        ([("origin", "null")], 403),
+        ([("origin", "file://shop.example")], 403),
+        ([], 403),
+        ([("referer", "https://shop.example/")], 403),
+    ],
+)
+def test_only_a_page_of_the_shop_may_post_a_choice(
+    guard: Guard, headers: list[tuple[str, str]], status: int
+) -> None:
+    answer = post(guard(page()), "choice=accept", *headers)
+
+    assert answer.status == status
+    assert bool(answer.all("set-cookie")) == (status == 303)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("https://shop.example", "shop.example", 303),
+        ("https://shop.example", "other.example", 403),
+        ("https://other.example", "other.example", 403),
+        ("http://shop.example", "shop.example", 403),
+    ],
+)
+def test_with_origins_configured_only_they_may_post(
+    guard: Guard, origin: str, host: str, status: int
+) -> None:
+    app = guard(page(), origins=("https://shop.example",))
+
+    assert post(app, "choice=accept", ("origin", origin), host=host).status == status
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "\\/evil.example",
+        "/%0d%0aset-cookie:x=1\r\nx: y",
+        "/\t/evil.example",
+        "",
+        "/" + "a" * 3000,
+    ],
+)
+def test_the_way_back_is_a_local_path_or_the_home_page(guard: Guard, target: str) -> None:
+    from urllib.parse import urlencode
+
+    answer = post(guard(page()), urlencode({"choice": "reject", "next": target}), OWN)
+
+    assert answer.status == 303
+    assert answer.get("location") == "/"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("choice=maybe", FORM[1], 400),
+        ("", FORM[1], 400),
+        ("choice=accept&" + "&".join(f"purpose=p{n}" for n in range(30)), FORM[1], 413),
+        ("choice=accept&x=" + "y" * 17000, FORM[1], 413),
+        ("choice=acc\u00e9pt", FORM[1], 400),
+        ("{", "application/json", 400),
+        ("[]", "application/json", 400),
+        ('{"choice": 1}', "application/json", 400),
+        ("[" * 10000, "application/json", 400),
+        ("choice=accept", "multipart/form-data; boundary=x", 415),
+        ("choice=accept", "text/plain", 415),
+    ],
+)
+def test_a_choice_that_cannot_be_read_is_refused_with_one_line(
+    guard: Guard, body: str, content_type: str, status: int
+) -> None:
+    answer = ask(
+        guard(page()),
+        path="/_cg/consent",
+        method="POST",
+        headers=[("content-type", content_type), OWN],
+        body=body.encode(),
+    )
+
+    assert answer.status == status
+    assert answer.text.count("\n") == 1
+    assert not answer.all("set-cookie")
+
+
+def test_only_post_changes_a_choice(guard: Guard) -> None:
+    answer = ask(guard(page()), path="/_cg/consent", headers=[OWN])
+
+    assert answer.status == 405
+    assert answer.get("allow") == "POST"
+
+
+def test_under_a_root_path_the_endpoint_is_below_it(guard: Guard) -> None:
+    app = guard(page(b"<!doctype html><body>shop"))
+
+    assert b'action="/eu/_cg/consent"' in ask(app, path="/eu/", root_path="/eu").body
+    assert post(app, "choice=accept", OWN, path="/eu/_cg/consent", root_path="/eu").status == 303
+
+
+def test_gpc_support_is_announced(guard: Guard) -> None:
+    answer = ask(guard(page()), path="/.well-known/gpc.json")
+
+    assert answer.get("content-type") == "application/json"
+    assert json.loads(answer.body)["gpc"] is True
+
+
+def test_an_unknown_page_of_ours_is_a_plain_404(guard: Guard) -> None:
+    assert ask(guard(page()), path="/_cg/nothing").status == 404
+
+
+def test_the_files_of_the_banner_are_cached_for_ever_under_their_hash(guard: Guard) -> None:
+    app = guard(page())
+    names = [name for name in app._parts.renderer.assets if name.endswith((".css", ".js"))]
+
+    for name in names:
+        answer = ask(app, path=f"/_cg/{name}")
+        assert answer.status == 200
+        assert "immutable" in answer.get("cache-control")
+        assert not answer.all("vary")
+    assert names
+
+
+def test_the_page_of_choices_shows_what_is_in_force(guard: Guard) -> None:
+    app = guard(page())
+    token = post(app, "choice=save&purpose=statistics", OWN).cookies()[COOKIE]
+
+    before = ask(app, path="/_cg/choices")
+    after = ask(app, path="/_cg/choices", query="next=/cart", headers=[("cookie", f"{COOKIE}={token}")])
+
+    assert 'data-state="undecided"' in before.text
+    assert 'data-state="partly"' in after.text
+    assert 'name="next" value="/cart"' in after.text
+    assert "default-src 'none'" in after.get("content-security-policy")
+
+
+def test_the_way_back_on_the_page_of_choices_is_local(guard: Guard) -> None:
+    answer = ask(guard(page()), path="/_cg/choices", query="next=//evil.example")
+
+    assert "evil" not in answer.text

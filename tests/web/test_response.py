@@ -1,0 +1,584 @@
+"""A response on its way out: what is rewritten, what passes, and the headers that go with it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness.asgi import HTML, Answer, App, ask, drive, page, scope_of
+
+from cookieguard import CookieGuard
+from cookieguard.config import ConsentSettings, CspSettings, HtmlSettings
+
+Guard = Callable[..., CookieGuard]
+PIXEL = b'<img src="https://ads.example/p.gif">'
+DOCUMENT = (
+    b"<!doctype html><html><head><title>Shop</title></head><body><h1>Shop</h1>" + PIXEL + b"</body></html>"
+)
+HELD = b'<img data-cg-src="https://ads.example/p.gif">'
+OWN_POST = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+
+
+def choose(app: App, choice: str) -> tuple[str, str]:
+    """Post a choice and return the Cookie header to send from then on."""
+    answer = ask(app, path="/_cg/consent", method="POST", headers=OWN_POST, body=f"choice={choice}".encode())
+    return ("cookie", "; ".join(f"{name}={value}" for name, value in answer.cookies().items()))
+
+
+def test_a_document_is_rewritten_and_carries_banner_and_policy(guard: Guard) -> None:
+    answer = ask(guard(page(DOCUMENT)))
+
+    assert HELD in answer.body
+    assert answer.body.index(b"<body>") < answer.body.index(b'id="cg"') < answer.body.index(b"<h1>")
+    (policy,) = answer.all("content-security-policy")
+    assert "ads.example" not in policy
+    assert answer.get("content-length") == str(len(answer.body))
+    assert "Cookie" in answer.get("vary")
+    assert "Sec-GPC" in answer.get("vary")
+    assert answer.get("cache-control") == "private"
+
+
+def test_after_accepting_the_page_is_as_it_was_but_for_the_control(guard: Guard) -> None:
+    app = guard(page(DOCUMENT))
+
+    answer = ask(app, headers=[choose(app, "accept")])
+
+    assert PIXEL in answer.body
+    assert b"<h2" not in answer.body
+    assert b'value="reject"' in answer.body
+
+
+def test_after_refusing_nothing_comes_alive_and_the_banner_stays_away(guard: Guard) -> None:
+    app = guard(page(DOCUMENT))
+
+    answer = ask(app, headers=[choose(app, "reject")])
+
+    assert HELD in answer.body
+    assert b"<h2" not in answer.body
+    assert b"/_cg/choices" in answer.body
+
+
+def test_each_purpose_brings_only_its_own_vendors(guard: Guard) -> None:
+    app = guard(page(b"<!doctype html><body>" + PIXEL + b"<script src=//x.count.example/a.js></script>"))
+
+    answer = ask(app, headers=[choose(app, "save&purpose=statistics")])
+
+    assert HELD in answer.body
+    assert b"<script src=//x.count.example/a.js>" in answer.body
+    assert "count.example" in answer.get("content-security-policy")
+    assert "ads.example" not in answer.get("content-security-policy")
+
+
+@pytest.mark.parametrize("value", ["1", "1, 1", "0, 1"])
+def test_gpc_holds_everything_suppresses_the_banner_and_says_so(guard: Guard, value: str) -> None:
+    answer = ask(guard(page(DOCUMENT)), headers=[("sec-gpc", value)])
+
+    assert HELD in answer.body
+    assert b"<h2" not in answer.body
+    assert b"Opt-out signal" in answer.body
+    assert not answer.all("set-cookie")
+
+
+@pytest.mark.parametrize("value", ["0", "", "true", "11", "?1"])
+def test_gpc_counts_only_when_it_is_exactly_1(guard: Guard, value: str) -> None:
+    assert b"<h2" in ask(guard(page(DOCUMENT)), headers=[("sec-gpc", value)]).body
+
+
+def test_gpc_overrules_a_grant_made_without_it(guard: Guard) -> None:
+    app = guard(page(DOCUMENT))
+
+    answer = ask(app, headers=[choose(app, "accept"), ("sec-gpc", "1")])
+
+    assert HELD in answer.body
+    assert "ads.example" not in answer.get("content-security-policy")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "text/plain", "image/png", "text/css", "text/event-stream", "application/x-ndjson"],
+)
+def test_what_is_no_document_passes_as_the_same_objects_and_without_headers_of_ours(
+    guard: Guard, content_type: str
+) -> None:
+    chunks = [PIXEL, b"more"]
+    headers = [("content-type", content_type), ("etag", '"a"'), ("cache-control", "public, max-age=60")]
+
+    answer = ask(guard(page(*chunks, headers=headers)))
+
+    assert [message["body"] for message in answer.bodies] == chunks
+    assert all(message["body"] is chunk for message, chunk in zip(answer.bodies, chunks, strict=True))
+    assert answer.headers == headers
+
+
+def test_an_attachment_passes_as_it_is(guard: Guard) -> None:
+    headers = [*HTML, ("content-disposition", 'attachment; filename="a.html"')]
+
+    answer = ask(guard(page(DOCUMENT, headers=headers)))
+
+    assert answer.body == DOCUMENT
+    assert answer.headers == headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("content-type", "")],
+        [("content-type", "html")],
+        [("content-type", "TEXT/HTML")],
+        [("content-type", "text/html;x")],
+        [("content-type", "text/plain"), ("content-type", "text/html")],
+        [("content-type", "text/plain, text/html")],
+        [("content-type", "unknown/unknown")],
+        [("Content-Type", "text/html")],
+        [("content-type", "application/xhtml+xml")],
+    ],
+)
+def test_whatever_a_browser_may_read_as_html_is_a_document(
+    guard: Guard, headers: list[tuple[str, str]]
+) -> None:
+    answer = ask(guard(page(PIXEL, headers=headers)))
+
+    assert b" src=" not in answer.body
+    assert answer.all("content-security-policy")
+
+
+def test_a_streamed_page_leaves_chunk_by_chunk(guard: Guard) -> None:
+    chunks = [b"<!doctype html><body>", b"one", b"two<im", b"g src=//ads.example/p>", b"three"]
+
+    answer = ask(guard(page(*chunks)))
+
+    assert not answer.all("content-length")
+    pieces = [message["body"] for message in answer.bodies]
+    assert pieces[1] is chunks[1]
+    assert pieces[2] == b"two"
+    assert b"data-cg-src" in pieces[3]
+
+
+def test_the_start_of_an_event_stream_leaves_before_any_body_exists(guard: Guard) -> None:
+    answer = Answer(scope=scope_of())
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        assert answer.status == 200
+        await send({"type": "http.response.body", "body": b"data: 1\n\n"})
+
+    asyncio.run(drive(guard(app), answer))
+    assert answer.body == b"data: 1\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "encode", "decode"),
+    [
+        ("gzip", gzip.compress, lambda coded: zlib.decompressobj(31).decompress(coded)),
+        ("deflate", zlib.compress, zlib.decompress),
+    ],
+)
+def test_a_compressed_document_is_rewritten_in_its_own_coding(
+    guard: Guard, name: str, encode: Callable[[bytes], bytes], decode: Callable[[bytes], bytes]
+) -> None:
+    coded = encode(DOCUMENT)
+    chunks = [coded[index : index + 20] for index in range(0, len(coded), 20)]
+
+    answer = ask(guard(page(*chunks, headers=[*HTML, ("content-encoding", name)])))
+
+    assert answer.get("content-encoding") == name
+    assert HELD in decode(answer.body)
+    assert decode(answer.body).endswith(b"</html>")
+
+
+def test_a_compressed_document_flushes_with_each_chunk(guard: Guard) -> None:
+    compress = zlib.compressobj(wbits=31)
+    chunks = [compress.compress(part) + compress.flush(zlib.Z_SYNC_FLUSH) for part in (b"<p>one", b"<p>two")]
+    chunks.append(compress.flush())
+
+    answer = ask(guard(page(*chunks, headers=[*HTML, ("content-encoding", "gzip")])))
+
+    decompress = zlib.decompressobj(31)
+    assert decompress.decompress(answer.bodies[0]["body"]) == b"<p>one"
+
+
+def test_an_undecodable_coding_goes_out_under_the_strict_policy_even_after_accepting(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = guard(page(b"\x1b\x02", headers=[*HTML, ("content-encoding", "br")]))
+
+    answer = ask(app, headers=[choose(app, "accept")])
+
+    assert answer.body == b"\x1b\x02"
+    assert "ads.example" not in answer.get("content-security-policy")
+    assert "'self'" in answer.get("content-security-policy")
+    assert "strict policy" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ([("content-type", "text/html; charset=utf-16")], "<img src=//ads.example/p>".encode("utf-16-le")),
+        (HTML, "<img src=//ads.example/p>".encode("utf-16")),
+        ([("content-type", 'text/html; charset="ISO-2022-JP"')], b"<p>"),
+    ],
+)
+def test_an_encoding_the_scanner_cannot_read_goes_out_under_the_strict_policy(
+    guard: Guard, headers: list[tuple[str, str]], body: bytes
+) -> None:
+    app = guard(page(body[:1], body[1:], headers=headers))
+
+    answer = ask(app, headers=[choose(app, "accept")])
+
+    assert answer.body == body
+    assert "'self'" in answer.get("content-security-policy")
+
+
+def test_a_coding_that_lies_ends_the_page_without_a_raw_byte_and_without_a_500(guard: Guard) -> None:
+    answer = ask(guard(page(DOCUMENT, headers=[*HTML, ("content-encoding", "gzip")])))
+
+    assert answer.status == 200
+    assert b"ads.example" not in answer.body
+
+
+def test_a_failing_rewriter_ends_the_page_without_a_raw_byte(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from cookieguard.html import Rewriter
+
+    def broken(self: Rewriter, chunk: bytes) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Rewriter, "feed", broken)
+    answer = ask(guard(page(DOCUMENT, b"more" + PIXEL)))
+
+    assert answer.status == 200
+    assert b"ads.example" not in answer.body
+    assert "a page was cut short" in caplog.text
+
+
+def test_an_app_that_crashes_in_the_middle_is_not_finished_by_us(guard: Guard) -> None:
+    answer = Answer(scope=scope_of())
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        await send({"type": "http.response.body", "body": b"<p>half", "more_body": True})
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(drive(guard(app), answer))
+    assert all(message["more_body"] for message in answer.bodies)
+
+
+def test_messages_of_other_types_pass_after_the_start_that_waited(guard: Guard) -> None:
+    answer = Answer(scope=scope_of())
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.debug", "info": {"template": 1}})
+        start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        await send({**start, "trailers": True})
+        await send({"type": "http.response.unheard-of", "x": 1})
+        await send({"type": "http.response.body", "body": b"<p>"})
+        await send({"type": "http.response.trailers", "headers": []})
+
+    asyncio.run(drive(guard(app), answer))
+
+    assert [message["type"].rpartition(".")[2] for message in answer.messages] == [
+        "debug",
+        "start",
+        "unheard-of",
+        "body",
+        "trailers",
+    ]
+    assert answer.messages[1]["trailers"] is True
+
+
+def test_the_doors_around_us_are_shut_for_documents(guard: Guard) -> None:
+    seen: list[dict[str, Any]] = []
+    doors = ["http.response.pathsend", "http.response.zerocopysend", "http.response.early_hint", "tls"]
+    app = guard(page(seen=seen))
+
+    ask(app, extensions=doors)
+    ask(app, extensions=doors, headers=[("sec-fetch-dest", "image")])
+
+    assert list(seen[0]["extensions"]) == ["tls"]
+    assert list(seen[1]["extensions"]) == doors
+
+
+def test_a_file_handed_to_the_server_all_the_same_goes_under_the_strict_policy(guard: Guard) -> None:
+    answer = Answer(scope=scope_of())
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        await send({"type": "http.response.early_hint", "links": [b"<//ads.example>; rel=preconnect"]})
+        await send({"type": "http.response.pathsend", "path": "/tmp/x"})
+
+    asyncio.run(drive(guard(app), answer))
+
+    assert [message["type"] for message in answer.messages] == [
+        "http.response.start",
+        "http.response.pathsend",
+    ]
+    assert "'self'" in answer.get("content-security-policy")
+
+
+def test_the_app_is_asked_only_for_codings_that_are_read_here(guard: Guard) -> None:
+    seen: list[dict[str, Any]] = []
+    headers = [("accept-encoding", "gzip, deflate, br;q=1.0, zstd, *")]
+    app = guard(page(seen=seen))
+
+    ask(app, headers=headers)
+    ask(app, headers=[*headers, ("sec-fetch-dest", "font")])
+
+    assert (b"accept-encoding", b"gzip, deflate") in seen[0]["headers"]
+    assert (b"accept-encoding", headers[0][1].encode()) in seen[1]["headers"]
+
+
+def test_a_head_request_announces_no_length_that_is_not_known(guard: Guard) -> None:
+    answer = ask(guard(page(b"", headers=[*HTML, ("content-length", "500")])), method="HEAD")
+
+    assert not answer.all("content-length")
+    assert answer.all("content-security-policy")
+
+
+def test_headers_that_contact_third_parties_are_held_on_every_response(guard: Guard) -> None:
+    headers = [
+        ("content-type", "application/json"),
+        (
+            "link",
+            "<https://ads.example/a.js>; rel=preload, </own.css>; rel=preload; as=style, <//ads.example>",
+        ),
+        ("refresh", "0; url=https://ads.example/"),
+        ("report-to", '{"endpoints":[{"url":"https://ads.example/r"}]}'),
+        ("reporting-endpoints", 'a="https://ads.example/r"'),
+        ("nel", '{"report_to":"a"}'),
+        ("content-security-policy-report-only", "default-src 'self'; report-uri https://ads.example/r"),
+        ("sourcemap", "//ads.example/map"),
+    ]
+
+    answer = ask(guard(page(b"{}", headers=headers)))
+
+    assert "ads.example" not in str(answer.headers)
+    assert answer.get("link") == "</own.css>; rel=preload; as=style"
+    assert answer.get("content-security-policy-report-only") == "default-src 'self';"
+
+
+def test_an_etag_says_for_which_state_of_consent_its_page_was_written(guard: Guard) -> None:
+    seen: list[dict[str, Any]] = []
+    headers = [
+        *HTML,
+        ("etag", '"v1"'),
+        ("last-modified", "Tue, 24 Nov 2026 12:00:00 GMT"),
+        ("accept-ranges", "bytes"),
+    ]
+    app = guard(page(DOCUMENT, headers=headers, seen=seen))
+    dest = ("sec-fetch-dest", "document")
+
+    first = ask(app, headers=[dest])
+    tag = first.get("etag")
+    ask(app, headers=[dest, ("if-none-match", tag)])
+    ask(app, headers=[dest, ("if-none-match", tag), choose(app, "reject")])
+    ask(app, headers=[dest, ("if-none-match", '"v1"'), ("if-modified-since", "x"), ("range", "bytes=0-")])
+
+    assert tag.startswith('W/"v1-cg.')
+    assert not first.all("last-modified")
+    assert not first.all("accept-ranges")
+    conditions = [
+        [
+            value
+            for name, value in scope["headers"]
+            if name in (b"if-none-match", b"if-modified-since", b"range")
+        ]
+        for scope in seen
+    ]
+    assert conditions == [[], [b'"v1"'], [], []]
+
+
+def test_a_304_for_a_document_carries_the_policy_in_force(guard: Guard) -> None:
+    headers = [*HTML, ("etag", 'W/"v1"')]
+    first = ask(guard(page(DOCUMENT, headers=headers)))
+
+    app = guard(page(status=304, headers=[("etag", 'W/"v1"')]))
+    answer = ask(app, headers=[("if-none-match", first.get("etag"))])
+
+    assert answer.all("content-security-policy")
+    assert answer.get("etag") == first.get("etag")
+
+
+def test_a_304_for_a_picture_gets_nothing_of_ours(guard: Guard) -> None:
+    app = guard(page(status=304, headers=[("etag", '"p"')]))
+
+    answer = ask(app, headers=[("if-none-match", '"p"'), ("sec-fetch-dest", "image")])
+
+    assert answer.headers == [("etag", '"p"')]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "destination", "carries"),
+    [
+        ("text/javascript", "worker", True),
+        ("text/javascript", "serviceworker", True),
+        ("application/javascript", "", True),
+        ("text/javascript", "script", False),
+        ("image/svg+xml", "document", True),
+        ("text/xml", "document", True),
+        ("text/css", "style", False),
+    ],
+)
+def test_what_can_become_a_context_of_its_own_carries_the_policy(
+    guard: Guard, content_type: str, destination: str, carries: bool
+) -> None:
+    headers = [("sec-fetch-dest", destination)] if destination else []
+
+    answer = ask(guard(page(b"x", headers=[("content-type", content_type)])), headers=headers)
+
+    assert bool(answer.all("content-security-policy")) == carries
+    if "javascript" in content_type:
+        assert "Sec-Fetch-Dest" in answer.get("vary")
+
+
+@pytest.mark.parametrize(
+    ("headers", "has_banner"),
+    [
+        ([], True),
+        ([("sec-fetch-dest", "document")], True),
+        ([("sec-fetch-dest", "empty")], True),
+        ([("sec-fetch-dest", "iframe")], False),
+        ([("hx-request", "true")], False),
+        ([("hx-request", "true"), ("hx-boosted", "true")], True),
+        ([("x-requested-with", "XMLHttpRequest")], False),
+        ([("turbo-frame", "a")], False),
+    ],
+)
+def test_fragments_and_frames_are_guarded_without_a_banner(
+    guard: Guard, headers: list[tuple[str, str]], has_banner: bool
+) -> None:
+    answer = ask(guard(page(DOCUMENT)), headers=headers)
+
+    assert HELD in answer.body
+    assert (b'id="cg"' in answer.body) == has_banner
+
+
+def test_a_piece_of_a_page_gets_no_banner(guard: Guard) -> None:
+    answer = ask(guard(page(b"<li>one</li>" + PIXEL)))
+
+    assert answer.body == b"<li>one</li>" + HELD
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("script-src 'nonce-abc'; style-src 'nonce-abc'", [b'<style nonce="abc">', b'<script nonce="abc">']),
+        ("script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'", [b"<style>", b"<script>"]),
+        ("default-src 'self'", [b'<link rel="stylesheet" href="/_cg/banner.', b'<script src="/_cg/banner.']),
+    ],
+)
+def test_what_we_insert_is_allowed_by_the_shops_own_policy(
+    guard: Guard, policy: str, expected: list[bytes]
+) -> None:
+    answer = ask(guard(page(DOCUMENT, headers=[*HTML, ("content-security-policy", policy)])))
+
+    policies = answer.all("content-security-policy")
+    assert policies[0] == policy
+    assert len(policies) == 2
+    assert "nonce" not in policies[1]
+    for part in expected:
+        assert part in answer.body
+
+
+def test_a_policy_that_allows_nothing_gets_a_banner_of_plain_html(guard: Guard) -> None:
+    answer = ask(guard(page(DOCUMENT, headers=[*HTML, ("content-security-policy", "default-src 'none'")])))
+
+    assert b"<style" not in answer.body
+    assert b"<script" not in answer.body
+    assert b"<form" in answer.body
+
+
+def test_a_nonce_in_a_meta_policy_is_copied_too(guard: Guard) -> None:
+    meta = (
+        b"<meta http-equiv=Content-Security-Policy content=\"script-src 'nonce-Q1'; style-src 'nonce-Q1'\">"
+    )
+
+    answer = ask(guard(page(b"<!doctype html><head>" + meta + b"</head><body>x")))
+
+    assert b'<style nonce="Q1">' in answer.body
+
+
+def test_under_a_foreign_base_the_banner_posts_to_the_shop(guard: Guard) -> None:
+    body = b'<!doctype html><head><base href="https://cdn.shop.example/x/"></head><body>x'
+
+    answer = ask(guard(page(body)))
+
+    assert b'action="https://shop.example/_cg/consent"' in answer.body
+
+
+def test_a_page_that_answered_a_post_leads_back_to_the_page_before(guard: Guard) -> None:
+    app = guard(page(DOCUMENT))
+
+    own = ask(app, path="/cart/add", method="POST", headers=[("referer", "https://shop.example/cart?a=1")])
+    foreign = ask(app, path="/cart/add", method="POST", headers=[("referer", "https://evil.example/x")])
+
+    assert b'name="next" value="/cart?a=1"' in own.body
+    assert b'name="next" value="/"' in foreign.body
+
+
+@pytest.mark.parametrize(
+    ("options", "has_note"),
+    [
+        ({"scheme": "https"}, False),
+        ({"scheme": "http"}, True),
+        ({"scheme": "http", "host": "shop.localhost:8000"}, False),
+        ({"scheme": "http", "host": "127.0.0.1:8000"}, False),
+        ({"scheme": "http", "host": "[::1]:8000"}, False),
+        ({"scheme": "http", "headers": [("sec-fetch-site", "none")]}, False),
+    ],
+)
+def test_plain_http_beyond_loopback_is_told_once_in_log_and_on_the_banner(
+    guard: Guard, options: dict[str, Any], has_note: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = guard(page(DOCUMENT))
+
+    answer = ask(app, **options)
+    ask(app, **options)
+
+    assert (b"plain http" in answer.body) == has_note
+    assert caplog.text.count("plain http on a host") == int(has_note)
+
+
+def test_an_undeclared_host_is_told_once_with_the_lines_that_allow_it(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = guard(
+        page(b"<!doctype html><script src=//widget.example/w.js></script><img src=//shop-cdn.net/a>" + PIXEL)
+    )
+
+    ask(app, path="/product/7")
+    ask(app, path="/product/8")
+
+    assert caplog.text.count("held widget.example on /product/7") == 1
+    assert (
+        '[[vendors]]\nname = "widget.example"\npurpose = "marketing"\nhosts = ["widget.example"]'
+        in caplog.text
+    )
+    assert 'first_party_hosts = ["shop-cdn.net"]' in caplog.text
+    assert "held ads.example" not in caplog.text
+
+
+def test_parts_that_are_switched_off_leave_the_page_alone(guard: Guard) -> None:
+    app = guard(
+        page(DOCUMENT),
+        html=HtmlSettings(enabled=False),
+        csp=CspSettings(enabled=False),
+        consent=ConsentSettings(enabled=False),
+    )
+
+    answer = ask(app)
+
+    assert answer.body == DOCUMENT
+    assert not answer.all("content-security-policy")
+    assert ask(app, path="/_cg/choices").status == 404
