@@ -8,6 +8,7 @@ the few bytes that may begin an end. Text, comments and raw text go out at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 
 from cookieguard.html.constructs import (
     BOGUS,
@@ -252,11 +253,12 @@ class Rewriter:
 
     def _verdict(self, kind: Text, text: bytes, reading: Reading) -> Verdict:
         judge = judge_text if reading is Reading.TEXT else judge_markup_text
-        key = (kind, reading, self._base if kind is Text.STYLE else None, text)
+        digest = blake2b(text, digest_size=16).digest()
+        key = (kind, reading, self._base if kind is Text.STYLE else None, digest)
         verdict = self._rules.verdict(key)
         if verdict is None:
             verdict = judge(kind, text, base=self._base, judge=self._rules.judge)
-            self._rules.keep_verdict(key, verdict, size=len(text))
+            self._rules.keep_verdict(key, verdict)
         return verdict
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:

@@ -11,7 +11,7 @@ MAX_TAGS = 8192
 MAX_TAG_BYTES = 1024
 MAX_DIRECTORIES = 32
 MAX_NEAR_TAGS = 512
-MAX_TEXTS = 512
+MAX_TEXTS = 2048
 MAX_TEXT_BYTES = 16 * 1024
 MAX_URLS = 4096
 
@@ -62,9 +62,9 @@ class Rules:
         """Return the answer about the text of an element."""
         return self._texts.get(key)
 
-    def keep_verdict(self, key: tuple[object, ...], verdict: Verdict, *, size: int) -> None:
+    def keep_verdict(self, key: tuple[object, ...], verdict: Verdict) -> None:
         """Keep the answer about the text of an element."""
-        if size > MAX_TEXT_BYTES:
+        if verdict.text is not None and len(verdict.text) > MAX_TEXT_BYTES:
             return
         if len(self._texts) >= MAX_TEXTS:
             self._texts.clear()

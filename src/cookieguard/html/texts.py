@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import MAY_LOAD, without_held
-from cookieguard.html.scripts import Suspicion, held_hosts, loads_held
+from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.tags import Held, Judge, Text
 from cookieguard.html.urls import Url, readings
 
@@ -46,10 +46,8 @@ def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> 
 
 
 def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
-    suspicion = Suspicion(judge)
-    if not loads_held(text, suspicion):
-        return PASSES
-    return Verdict(held=_named(suspicion.found, "script", judge), hold=True)
+    found = loads_held(text, judge)
+    return Verdict(held=_named(found, "script", judge), hold=True) if found else PASSES
 
 
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:

@@ -1,0 +1,380 @@
+"""Where a string literal of a script goes: through names, parameters and lists, into what loads it or not.
+
+A small reading of JavaScript by its brackets. The text is cut into code and literals (comments go). A literal
+that names a held host is a suspect, so is a bare host name (`'cdn.vendor.example'`) where the script also glues a
+scheme (`'https://' + x`). From each place a suspect stands, the brackets around it are walked outwards up to the
+statement: what it is assigned to, which call it is an argument of. Sinks end the search; names, parameters and
+functions become suspect themselves and are looked up where they are used. Everything is bounded; a script that
+exhausts the bounds is taken by what was found until then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+IsHeld = Callable[[bytes], bool]
+
+MAX_PLACES = 4000  # places looked at in one script
+MAX_REACH = 4096  # bytes of code (a literal counts as its mark) an expression is followed over
+
+_SLASH = rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
+_REGEXP = (
+    rb"|(?:(?<=[=(,:;!&|?{}\[\n]/)|(?<=[=(,:&|?] /)|(?<=return /))(?![*/])"
+    rb"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z]*+)"
+)
+PIECES = re.compile(
+    rb"(\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|" + _SLASH + _REGEXP + rb")",
+    re.DOTALL,
+)
+URL_HOST = re.compile(
+    rb"(?:\\?/|\\x2[fF]|\\u002[fF]){2}(?:[^/\"'`\s@<>]{1,64}@)?"
+    rb"((?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
+)
+BARE_HOST = re.compile(rb"\.?((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?]|\Z)")
+GLUE = re.compile(rb"(?:(?:https?|wss?):)?(?:\\?/){2}(?:[A-Za-z0-9\-]+\.?)?\Z|https?:\Z")
+# Names of things, never fetched: the namespaces of createElementNS, vocabularies of linked data.
+NAMESPACE = re.compile(
+    rb"https?:\\?/\\?/(?:www\.)?(?:w3\.org\\?/(?:1998|1999|2000|XML)|schema\.org|ogp\.me|purl\.org)"
+)
+HOLE = re.compile(rb"\$\{([^{}]*)\}")
+MARK = re.compile(rb"\x01(\d+)\x02")
+LAST_MARK = re.compile(rb"\x01(\d+)\x02\s*\Z")
+STRUCTURE = re.compile(rb"[()\[\]{},;\n]")
+IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]*")
+
+ASSIGNED = re.compile(rb"(\.?)(?:([A-Za-z_$][\w$]*)|\x01(\d+)\x02)\s*(\]?)\s*(?:[+|]{0,2}=(?![=>])|:)")
+CALLEE = re.compile(rb"(?:([A-Za-z_$][\w$]*)\s*(\.?)\s*)?([A-Za-z_$][\w$]*)\s*\Z")
+FUNCTION_HEAD = re.compile(rb"(?:function\s*\*?\s*[\w$]*|catch|while|if|switch)\s*\Z")
+RETURNS = re.compile(rb"\breturn\b|=>\s*\Z")
+FUNCTION_NAME = re.compile(
+    rb"(?:function\s+([\w$]+)\s*\([^()]*\)|([\w$]+)\s*[=:]\s*(?:async\s*)?(?:function\s*[\w$]*\s*\([^()]*\)|"
+    rb"\(?[\w$\s,]*\)?\s*=>)|([\w$]+)\s*\([^()]*\))\s*\Z"
+)
+PARAMETERS_BEFORE = re.compile(rb"(?:function\s*[\w$]*\s*\(([^()]*)\)|\(?([\w$\s,]*)\)?\s*=>)\s*\Z")
+PARAMETERS_AT = re.compile(
+    rb"[\s(!+\-]*(?:async\s*)?(?:function\s*[\w$]*\s*\(([^()]*)\)|\(([\w$\s,]*)\)\s*=>|([\w$]+)\s*=>)"
+)
+DECLARED = (
+    rb"(?:\s*[=:]\s*(?:async\s*)?(?:function\s*[\w$]*\s*)?\(?([\w$\s,]*)\)?\s*(?:=>|\{)|\s*\(([^()]*)\)\s*\{)"
+)
+EACH = re.compile(
+    rb"\]?(?:\s*\.\s*\w+\([^()]*\))?\s*\.\s*(?:forEach|map|filter|reduce|each|some|every|flatMap|find)\s*\(\s*"
+    rb"(?:async\s*)?(?:function\s*[\w$]*\s*)?\(?\s*([\w$\s,]*)"
+)
+LOOP = re.compile(rb"(?:var|let|const)?\s*([\w$]+)\s+(?:of|in)\s+[\w$.\s]*\Z")
+
+SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
+KEYS = frozenset(b"src srcset srcdoc poster".split())
+MARKUP = frozenset(
+    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString "
+    b"createContextualFragment".split()
+)
+CALLS = frozenset(
+    b"fetch sendBeacon importScripts import Worker SharedWorker WebSocket EventSource FontFace ajax axios getScript "
+    b"getJSON insertRule addModule require requirejs".split()
+)
+# What a script calls its own or its framework's loaders.
+LOADER_NAME = re.compile(rb"load|inject|script|beacon|pixel|iframe|embed", re.IGNORECASE)
+NOT_A_LOADER = re.compile(
+    rb"payload|upload|download|reload|unload|describe|description|transcript|addEventListener", re.I
+)
+CLIENTS = frozenset(b"$ jQuery axios http https ky superagent request".split())
+# The value goes no further: it is looked at, or it is a link.
+ENDS = frozenset(
+    b"indexOf includes startsWith endsWith test match search exec log warn error info debug postMessage "
+    b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS".split()
+)
+NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
+METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
+ATTRIBUTE = re.compile(rb".(?:src|srcset|data|poster|xlink:href|srcdoc|style)\W?\Z", re.IGNORECASE)
+LOADING_MARKUP = re.compile(
+    rb"<\\?(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|\bsrc\s*=|url\(",
+    re.IGNORECASE,
+)
+LINK_MADE = re.compile(rb"([\w$]+)\s*=\s*[\w$.]*createElement\(\s*\x01(\d+)\x02")
+
+
+class Flow:
+    """Follow the suspects of one script. Owns its code, its literals and what became suspect."""
+
+    def __init__(self, text: bytes, is_held: IsHeld) -> None:
+        self._is_held = is_held
+        self._literals: list[bytes] = []
+        parts = PIECES.split(text)
+        parts[1::2] = map(self._cut, parts[1::2])
+        self._code = b"".join(parts)
+        self._queue: list[int] = []
+        self._names: set[bytes] = set()
+        self._places = 0
+
+    def reaches_a_sink(self) -> bool:
+        """Tell whether a suspect flows into something that loads."""
+        glues = any(GLUE.search(literal, 1, len(literal) - 1) for literal in self._literals)
+        suspects = [n for n, literal in enumerate(self._literals) if self._is_suspect(literal, glues=glues)]
+        for number in suspects:
+            mark = b"\x01%d\x02" % number
+            self._queue.append(self._code.find(mark))
+        while self._queue and self._places < MAX_PLACES:
+            self._places += 1
+            if self._follow(self._queue.pop()):
+                return True
+        return False
+
+    def _cut(self, piece: bytes) -> bytes:
+        if piece[:1] == b"/":
+            return b" " if piece[:2] in (b"//", b"/*") else b" 0"
+        self._literals.append(piece)
+        mark = b"\x01%d\x02" % (len(self._literals) - 1)
+        if piece[:1] != b"`" or b"${" not in piece:
+            return mark
+        return mark + b"".join(b"+(" + hole + b")" for hole in HOLE.findall(piece))
+
+    def _is_suspect(self, literal: bytes, *, glues: bool) -> bool:
+        if b"/" not in literal and not (glues and b"." in literal):
+            return b"\\" in literal and any(map(self._is_held, URL_HOST.findall(literal)))
+        if NAMESPACE.match(literal, 1):
+            return False
+        if any(map(self._is_held, URL_HOST.findall(literal))):
+            return True
+        bare = BARE_HOST.match(HOLE.sub(b"", literal[1:-1])) if glues else None
+        return bool(bare and self._is_held(bare[1]))
+
+    def _suspect(self, name: bytes) -> None:
+        """Take a name as suspect from here on: queue every place it stands at."""
+        if name in self._names or len(name) == 0 or name in (b"this", b"window", b"document", b"self"):
+            return
+        self._names.add(name)
+        for match in re.finditer(re.escape(name) + rb"(?![\w$])", self._code):
+            if self._code[match.start() - 1 : match.start()] not in WORD_BYTES:
+                self._queue.append(match.start())
+
+    # -- one place
+
+    def _follow(self, place: int) -> bool:
+        """Walk outwards from `place` to its statement; tell whether a sink takes it."""
+        code = self._code
+        if self._is_defined_at(place):
+            return False
+        self._suspect_items(place)
+        depth = commas = 0
+        end = place
+        low = max(0, place - MAX_REACH)
+        for match in reversed(list(STRUCTURE.finditer(code, low, place))):
+            sign, at = match[0], match.start()
+            if sign in CLOSE:
+                depth += 1
+            elif depth:
+                depth -= sign in OPEN
+            elif sign == b",":
+                if end >= 0 and self._assigns(at + 1, end):
+                    return True
+                commas, end = commas + 1, -1
+            elif sign in OPEN:
+                if (end >= 0 and self._assigns(at + 1, end)) or self._enters(sign, at, commas, place):
+                    return True
+                if self._is_over(sign, at):
+                    return False
+                commas, end = 0, at
+            elif sign == b";" or self._is_line_end(at, place):
+                return end >= 0 and self._assigns(at + 1, end)
+        return end >= 0 and low == 0 and self._assigns(0, end)
+
+    def _is_defined_at(self, place: int) -> bool:
+        """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""
+        after = self._code[place : place + 160]
+        if after[:1] == b"\x01":
+            return False
+        word = IDENTIFIER.match(after)
+        return word is not None and DEFINES.match(after, word.end()) is not None
+
+    def _suspect_items(self, place: int) -> None:
+        """Follow the items where the name at `place` is walked through."""
+        word = IDENTIFIER.match(self._code, place)
+        match = EACH.match(self._code, word.end()) if word else None
+        if match:
+            self._suspect_all(match[1])
+
+    def _suspect_all(self, header: bytes) -> None:
+        for name in IDENTIFIER.findall(header)[:2]:
+            self._suspect(name)
+
+    def _assigns(self, start: int, end: int) -> bool:
+        """Look at what the expression that ends at `end` is assigned to; tell whether that loads."""
+        for match in ASSIGNED.finditer(self._code, start, end):
+            name = match[2] or self._literals[int(match[3])][1:-1]
+            is_key = match[0].endswith(b":")
+            if is_key and self._code[start : match.start()].rstrip().endswith(b"?"):
+                continue  # `c ? a : b`
+            if self._loads(name, match, start, is_key=is_key):
+                return True
+            if name not in NAVIGATES and name not in MARKUP and IDENTIFIER.fullmatch(name):
+                self._suspect(name)
+        return False
+
+    def _loads(self, name: bytes, match: re.Match[bytes], start: int, *, is_key: bool) -> bool:
+        is_property = bool(match[1] or match[4])
+        if is_key:
+            return name in KEYS
+        if name in MARKUP:
+            return is_property and self._loads_by_markup(_expression(self._code, match.end()))
+        if name == b"href":
+            return self._is_link(self._code[start : match.start()])
+        return name in SETS and is_property
+
+    def _is_link(self, receiver: bytes) -> bool:
+        """Tell whether `receiver`.href belongs to a link element made by this script."""
+        made = {name for name, n in LINK_MADE.findall(self._code) if self._literals[int(n)][1:-1] == b"link"}
+        words = IDENTIFIER.findall(receiver)
+        return bool(words) and words[-1] in made
+
+    def _enters(self, sign: bytes, at: int, commas: int, place: int) -> bool:
+        """Look at the bracket around; tell whether it is a call that loads."""
+        if sign == b"[":
+            self._suspect_listed(at)
+            return False
+        if sign == b"{":
+            self._suspect_function(at, place)
+            return False
+        before = self._code[max(0, at - 160) : at]
+        if FUNCTION_HEAD.search(before):
+            return False
+        callee = CALLEE.search(before)
+        if callee is None:
+            return self._calls_at_once(at, commas)
+        return self._calls(callee, at, commas)
+
+    def _suspect_listed(self, at: int) -> None:
+        end = _closing(self._code, at)
+        match = EACH.match(self._code, end) if end > 0 else None
+        if match:
+            self._suspect_all(match[1])
+
+    def _suspect_function(self, at: int, place: int) -> None:
+        """Take a function as suspect that returns a suspect."""
+        if RETURNS.search(self._code, max(at, place - 400), place):
+            named = FUNCTION_NAME.search(self._code, max(0, at - 200), at)
+            if named:
+                self._suspect(named[1] or named[2] or named[3])
+
+    def _calls_at_once(self, at: int, commas: int) -> bool:
+        """Make the parameter suspect of a function expression that is called where it ends."""
+        before = self._code[:at].rstrip()
+        if before[-1:] and before[-1:] in b")}":
+            self._suspect_parameter(_header_before(self._code, len(before)), commas)
+        return False
+
+    def _calls(self, callee: re.Match[bytes], at: int, commas: int) -> bool:
+        receiver, dot, name = callee.groups()
+        if name in (b"call", b"apply") and not receiver:
+            before = self._code[: at - len(callee[0])].rstrip(b". \t\n")
+            self._suspect_parameter(_header_before(self._code, len(before)), commas - 1)
+            return False
+        if name == b"for":
+            loop = LOOP.search(self._code, at + 1, at + 200)
+            self._suspect_all(loop[1] if loop else b"")
+        if name in (b"push", b"unshift", b"add") and receiver:
+            self._suspect(receiver)
+        if self._is_sink(name, receiver if dot else None, at):
+            return True
+        self._suspect_parameters_of(name, commas)
+        return False
+
+    def _is_sink(self, name: bytes, receiver: bytes | None, at: int) -> bool:
+        arguments = _expression(self._code, at + 1, is_call=True)
+        first = MARK.match(arguments)
+        literal = self._literals[int(first[1])] if first else b""
+        if name == b"open":
+            return METHOD.match(literal) is not None
+        if name in (b"setAttribute", b"setAttributeNS"):
+            return self._sets_attribute(arguments, receiver)
+        if name in (b"get", b"post"):
+            return receiver in CLIENTS
+        if name in MARKUP:
+            return self._loads_by_markup(arguments)
+        if name in CALLS:
+            return True
+        return bool(LOADER_NAME.search(name)) and not NOT_A_LOADER.search(name)
+
+    def _sets_attribute(self, arguments: bytes, receiver: bytes | None) -> bool:
+        names = [self._literals[int(n)] for n in MARK.findall(arguments)]
+        if any(ATTRIBUTE.match(name) for name in names):
+            return True
+        return any(name[1:-1] == b"href" for name in names) and self._is_link(receiver or b"")
+
+    def _suspect_parameters_of(self, name: bytes, index: int) -> None:
+        """Make the parameter suspect of a function this script declares."""
+        for match in re.finditer(re.escape(name) + DECLARED, self._code):
+            self._suspect_parameter(match[1] or match[2] or b"", index)
+
+    def _suspect_parameter(self, header: bytes, index: int) -> None:
+        names = header.split(b",")
+        word = IDENTIFIER.search(names[index]) if 0 <= index < len(names) else None
+        if word:
+            self._suspect(word[0])
+
+    def _loads_by_markup(self, expression: bytes) -> bool:
+        """Tell whether the markup in an expression loads, and not only links to, something."""
+        return (
+            LOADING_MARKUP.search(b"".join(self._literals[int(n)] for n in MARK.findall(expression)))
+            is not None
+        )
+
+    def _is_over(self, sign: bytes, at: int) -> bool:
+        """Tell whether a block begins here: its statement goes no further out."""
+        if sign != b"{":
+            return False
+        before = self._code[max(0, at - 32) : at].rstrip()
+        return before[-1:] in (b")", b";", b"{", b"}", b"") or before.endswith(
+            (b"=>", b"else", b"try", b"do")
+        )
+
+    def _is_line_end(self, at: int, place: int) -> bool:
+        if self._code[at : at + 1] != b"\n":
+            return False
+        before = self._code[max(0, at - 64) : at].rstrip()
+        if not before or before[-1:] in b"+-*?:=(&|,.{[":
+            return not before and at > 64
+        return CONTINUES.match(self._code, at, place + 1) is None
+
+
+WORD_BYTES = frozenset(bytes([n]) for n in range(256) if chr(n).isalnum() or chr(n) in "_$")
+DEFINES = re.compile(rb"\s*(?:=(?![=>])|=>|:(?![^;{}]*\?))|\s*(?:,\s*[\w$]+\s*)*\)\s*(?:\{|=>)")
+CONTINUES = re.compile(rb"\s*[+?:.&|*(=)\]}]")
+OPEN, CLOSE = b"([{", b")]}"
+
+
+def _expression(code: bytes, start: int, *, is_call: bool = False) -> bytes:
+    """Return the expression at `start`; of a call, all arguments up to the closing parenthesis."""
+    depth = 0
+    limit = min(len(code), start + MAX_REACH)
+    for match in STRUCTURE.finditer(code, start, limit):
+        sign = match[0]
+        depth += (sign in OPEN) - (sign in CLOSE)
+        if depth < 0 or (depth == 0 and not is_call and sign in b",;"):
+            return code[start : match.start()]
+    return code[start:limit]
+
+
+def _closing(code: bytes, start: int) -> int:
+    """Return where the bracket at `start` closes."""
+    depth = 0
+    for match in STRUCTURE.finditer(code, start, start + MAX_REACH):
+        depth += (match[0] in OPEN) - (match[0] in CLOSE)
+        if depth == 0:
+            return match.start()
+    return -1
+
+
+def _header_before(code: bytes, end: int) -> bytes:
+    """Find the parameters of the function expression whose last bracket is right before `end`."""
+    depth = 0
+    low = max(0, end - 64 * MAX_REACH)
+    for match in reversed(list(STRUCTURE.finditer(code, low, end))):
+        depth += (match[0] in CLOSE) - (match[0] in OPEN)
+        if depth == 0 and match[0] in OPEN:
+            start = match.start()
+            found = PARAMETERS_BEFORE.search(code, max(0, start - 512), start) if match[0] == b"{" else None
+            found = found or PARAMETERS_AT.match(code, start)
+            return next((group for group in found.groups() if group is not None), b"") if found else b""
+    return b""
