@@ -22,9 +22,10 @@ class Construct:
     partial: bytes
     closer: bytes
     dropped: bool = False
+    is_text: bool = False  # its end is an end tag, which is not part of it
 
     def pattern(self, ends: Ends) -> re.Pattern[bytes]:
-        """Return the pattern of its end; group 1 is an element of `ends` that ends it."""
+        """Return the pattern of its end; a group matches where an element of `ends` ends it."""
         return _pattern(self.end, ends)
 
     def carried(self, data: bytes, position: int, ends: Ends) -> int:
@@ -35,8 +36,15 @@ class Construct:
 
 @lru_cache(maxsize=256)
 def _pattern(end: bytes, ends: Ends) -> re.Pattern[bytes]:
-    forced = rb"|</(" + b"|".join(ends) + rb")" + AFTER_NAME if ends else b"|(?!)()"
-    return re.compile(rb"(?:" + end + rb")" + forced, re.IGNORECASE)
+    if not ends:  # a literal prefix makes the search many times faster: no group, no flag
+        return re.compile(end)
+    return re.compile(end + rb"|</(?P<forced>" + b"|".join(map(any_case, ends)) + rb")" + AFTER_NAME)
+
+
+def any_case(name: bytes) -> bytes:
+    """Spell a name as a pattern that matches it in any case."""
+    letters = (bytes([letter]) for letter in name)
+    return b"".join(b"[" + x.lower() + x.upper() + b"]" if x.isalpha() else re.escape(x) for x in letters)
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +69,8 @@ SUBSET = Construct(rb"\](?=[\t\n\r ]*>)", rb"\][\t\n\r ]{0,8}", b"", dropped=Tru
 @lru_cache(maxsize=16)
 def raw_text(name: bytes) -> Construct:
     """Return the construct of an element whose text runs to its end tag (which is not part of it)."""
-    return Construct(rb"(?=</" + name + AFTER_NAME + rb")", rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">")
+    end = rb"</" + any_case(name) + AFTER_NAME
+    return Construct(end, rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">", is_text=True)
 
 
 SCRIPT_PARTIAL = rb"<(?:!-?|/?[a-zA-Z]{0,9})|--?"
@@ -101,10 +110,10 @@ class ScriptEnd:
 
 @lru_cache(maxsize=64)
 def _script_pattern(escaped: bool, ends: Ends) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
-    inside = rb"-->|</?[sS][cC][rR][iI][pP][tT]" if escaped else rb"<!--|</[sS][cC][rR][iI][pP][tT]"
-    forced = rb"|</(?:" + b"|".join(ends) + rb")" + AFTER_NAME if ends else b""
-    text = inside.replace(b"[tT]", b"[tT]" + AFTER_NAME) + forced
-    return re.compile(text, re.IGNORECASE) if ends else re.compile(text)
+    names = b"|".join(any_case(name) for name in dict.fromkeys((b"script", *ends)))
+    if not escaped:
+        return re.compile(rb"<(?:!--|/(?:" + names + rb")" + AFTER_NAME + rb")")
+    return re.compile(rb"-->|<(?:" + any_case(b"script") + rb"|/(?:" + names + rb"))" + AFTER_NAME)
 
 
 class UnfinishedText:

@@ -1,52 +1,58 @@
-"""What a style sheet or a style attribute loads, and the sheet without it.
+"""What a style sheet or a style attribute loads, and how to cut that out.
 
-CSS is read by its tokens as far as needed: comments and plain strings are skipped, `url()`, `@import` and the
-strings of `image-set()` are judged. A sheet that spells these words with escapes is not worth understanding:
-where it names a held host at all, it is held whole (fail closed).
+Every `url(`, `src(`, `@import` and `image-set(` is looked at wherever it stands: one in a comment is judged too,
+which costs nothing, while no trick with comments and quotes can hide one. A sheet that spells these words with
+escapes is not worth understanding: where it names a held host at all, it is held whole (fail closed).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
+Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 
-_STRING = r"""(?:"(?:[^"\\\n]|\\.)*+(?:"|\Z|(?=\n))|'(?:[^'\\\n]|\\.)*+(?:'|\Z|(?=\n)))"""
-_FILLER = r"(?:[ \t\r\n\f]|/\*(?:[^*]|\*(?!/))*+\*/)*+"
-TOKENS = re.compile(
-    rf"""
-      (?P<comment>/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z))
-    | (?P<name>@(?:namespace|charset|(?:-moz-)?document)(?:[^;{{"']|{_STRING})*+)
-    | (?P<imported>@import{_FILLER})(?P<sheet>{_STRING})
-    | (?P<url>\b(?:url|src|url-prefix)\([ \t\r\n\f]*+
-        (?:(?P<quoted>{_STRING})[^)]*+|(?P<bare>(?:[^)\\]|\\.)*+))(?:\)|\Z))
-    | (?P<set>\b(?:image-set|image|cross-fade)\()
-    | (?P<string>{_STRING})
-    | (?P<open>\()
-    | (?P<close>\))
-    """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+S = r"[ \t\r\n\f]*+"
+STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|\\.)*+(?:'|\Z|(?=\n))", re.DOTALL)
+# The bracket leads, so that the search for it is one for a single character.
+OPENED = re.compile(
+    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|(?P<set>(?<=[sS][eE][tT]\()|(?<=[aA][gG][eE]\()|"
+    r"(?<=[fF][aA][dD][eE]\()))"
 )
-MAY_LOAD = re.compile(rb"[uU][rR][lL]\(|@[iI][mM]|image-set|-fade|image\(|src\(|\\", re.IGNORECASE)
-ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
+URL = re.compile(rf"{S}(?:({STRING.pattern})[^)]*+|((?:[^)\\]|\\.)*+))(?:\)|\Z)", re.DOTALL)
+IMPORT = re.compile(
+    rf"@[iI][mM][pP][oO][rR][tT](?:[ \t\r\n\f]|/\*(?:[^*]|\*(?!/))*+\*/)*+({STRING.pattern})", re.DOTALL
+)
+SET_PART = re.compile(rf"({STRING.pattern})|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|([()])", re.DOTALL)
+NAMES_ONLY = re.compile(r"@(?:namespace|(?:-moz-)?document)\b[^;{}]*\Z", re.IGNORECASE)
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
+ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
 NOTHING = "data:,"
 
 
-def without_held(text: str, holds: Holds) -> str | None:
-    """Return the sheet with every held reference replaced by an empty one; the same object where none is held.
-
-    None means that it cannot be cut: the whole sheet has to be held.
-    """
+def held_parts(text: str, holds: Holds) -> list[Edit] | None:
+    """List the edits that cut every held reference out of the sheet; None: it has to be held whole."""
     if "\\" in text and _spells_with_escapes(text):
         plain = unescape(text)
-        held = any(holds(url) for url in ANY_URL.findall(plain)) or any(holds(r) for r in _references(plain))
-        return None if held else text
-    reader = _Reader(holds)
-    changed = TOKENS.sub(reader.token, text)
-    return changed if reader.found else text
+        named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
+        return None if any(holds(url) for url in named) else []
+    found = [
+        (start, end, new) for start, end, reference, new in _references(text) if holds(unescape(reference))
+    ]
+    return sorted(found) if len(found) > 1 else found
+
+
+def cut(text: str, edits: list[Edit]) -> str:
+    """Apply the edits."""
+    pieces: list[str] = []
+    position = 0
+    for start, end, new in edits:
+        if start >= position:
+            pieces += (text[position:start], new)
+            position = end
+    return "".join(pieces) + text[position:]
 
 
 def unescape(text: str) -> str:
@@ -65,68 +71,37 @@ def _spells_with_escapes(text: str) -> bool:
     return len(LOADING_WORD.findall(text)) != len(LOADING_WORD.findall(unescape(text)))
 
 
-def _references(text: str) -> list[str]:
-    found: list[str] = []
-
-    def note(reference: str) -> bool:
-        found.append(reference)
-        return False
-
-    TOKENS.sub(_Reader(note).token, text)
-    return found
-
-
-class _Reader:
-    """Replace held references token by token. Owns the depth of the `image-set(` it is in."""
-
-    def __init__(self, holds: Holds) -> None:
-        self._holds = holds
-        self._depth = 0
-        self.found = False
-
-    def token(self, match: re.Match[str]) -> str:
-        handler = KINDS.get(match.lastgroup or "")
-        # lastgroup names the outermost group that closed last: one of the alternatives
-        return handler(self, match) if handler else match[0]
-
-    def _import(self, match: re.Match[str]) -> str:
-        if not self._is_held(match["sheet"][1:].rstrip(match["sheet"][0])):
-            return match[0]
-        return f'{match["imported"]}"{NOTHING}"'
-
-    def _url(self, match: re.Match[str]) -> str:
-        quoted = match["quoted"]
-        reference = quoted[1:].rstrip(quoted[0]) if quoted else match["bare"] or ""
-        return f"url({NOTHING})" if self._is_held(reference) else match[0]
-
-    def _string(self, match: re.Match[str]) -> str:
-        if not self._depth or not self._is_held(match[0][1:].rstrip(match[0][0])):
-            return match[0]
-        return f'"{NOTHING}"'
-
-    def _set(self, match: re.Match[str]) -> str:
-        self._depth += 1
-        return match[0]
-
-    def _open(self, match: re.Match[str]) -> str:
-        self._depth += bool(self._depth)
-        return match[0]
-
-    def _close(self, match: re.Match[str]) -> str:
-        self._depth -= bool(self._depth)
-        return match[0]
-
-    def _is_held(self, reference: str) -> bool:
-        held = self._holds(unescape(reference))
-        self.found = self.found or held
-        return held
+def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
+    """Yield (start, end, reference, what stands for it when it is held)."""
+    for match in IMPORT.finditer(text):
+        yield match.start(1), match.end(1), _inside(match[1]), f'"{NOTHING}"'
+    position = 0
+    while opened := OPENED.search(text, position):
+        position = opened.end()
+        if opened["set"] is not None:
+            yield from _strings_of_set(text, position)
+            continue
+        match_ = URL.match(text, position)
+        if match_ is None:
+            continue
+        quoted = match_[1]
+        reference = _inside(quoted) if quoted else match_[2].strip(" \t\r\n\f")
+        if not NAMES_ONLY.search(text, max(0, position - 100), position):
+            start = match_.start(1) if quoted else position
+            end = match_.end(1) if quoted else match_.end(2)
+            yield start, end, reference, f'"{NOTHING}"' if quoted else NOTHING
 
 
-KINDS: dict[str, Callable[[_Reader, re.Match[str]], str]] = {
-    "sheet": _Reader._import,
-    "url": _Reader._url,
-    "string": _Reader._string,
-    "set": _Reader._set,
-    "open": _Reader._open,
-    "close": _Reader._close,
-}
+def _strings_of_set(text: str, position: int) -> Iterator[tuple[int, int, str, str]]:
+    depth = 1
+    for match in SET_PART.finditer(text, position):
+        if match[1]:
+            yield match.start(), match.end(), _inside(match[1]), f'"{NOTHING}"'
+        elif match[2]:
+            depth += 1 if match[2] == "(" else -1
+            if depth == 0:
+                return
+
+
+def _inside(string: str) -> str:
+    return string[1:-1] if len(string) > 1 and string[-1] == string[0] else string[1:]

@@ -279,16 +279,16 @@ class Rewriter:
         return end
 
     def _sheet(self, data: bytes, start: int, verdict: Verdict) -> int:
-        """Write a style sheet's text as judged; of one that is too long for one piece, go on in pieces."""
-        stop = self._construct.pattern(self._context.ends).search(data, start)
-        if verdict.text is not None:
-            end = stop.start() if stop else len(data)
-            self._replace(data, start, end, verdict.text)
-            start = end
-        if stop is None:
+        """Write a style sheet's text as judged; the rest of one that is too long is dropped unjudged."""
+        position = start
+        for first, last, new in verdict.edits:
+            if start + first >= position:
+                self._replace(data, start + first, start + last, new)
+                position = start + last
+        if self._is_full and self._construct.pattern(self._context.ends).search(data, start) is None:
             self._state = self._in_sheet
             return len(data)
-        return start
+        return position
 
     def _in_sheet(self, data: bytes, position: int) -> int:
         """Go on in a style sheet longer than MAX_TEXT_BYTES: its rest is not worth judging and is dropped."""
@@ -364,16 +364,18 @@ class Rewriter:
     def _in_construct(self, data: bytes, position: int) -> int:
         construct, ends = self._construct, self._context.ends
         match = construct.pattern(ends).search(data, position)
+        is_forced = False
         if match is None:
             stop = construct.carried(data, position, ends)
         else:
-            stop = match.start() if match[1] else match.end()
+            is_forced = match.lastindex is not None
+            stop = match.start() if is_forced or construct.is_text else match.end()
             self._state = None
         if construct.dropped:
             self._replace(data, position, stop, b"")
         if match is None:
             return self._carry(data, stop)
-        if match[1]:
+        if is_forced:
             self._insert(data, stop, construct.closer)
         return stop
 

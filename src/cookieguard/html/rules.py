@@ -12,7 +12,6 @@ MAX_TAG_BYTES = 1024
 MAX_DIRECTORIES = 32
 MAX_NEAR_TAGS = 512
 MAX_TEXTS = 2048
-MAX_TEXT_BYTES = 16 * 1024
 MAX_URLS = 4096
 
 
@@ -64,8 +63,6 @@ class Rules:
 
     def keep_verdict(self, key: tuple[object, ...], verdict: Verdict) -> None:
         """Keep the answer about the text of an element."""
-        if verdict.text is not None and len(verdict.text) > MAX_TEXT_BYTES:
-            return
         if len(self._texts) >= MAX_TEXTS:
             self._texts.clear()
         self._texts[key] = verdict

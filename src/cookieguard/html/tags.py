@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from cookieguard.html import charrefs
-from cookieguard.html.css import without_held
+from cookieguard.html.css import cut, held_parts
 from cookieguard.html.documents import document_in, script_in
 from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.loads import (
@@ -322,8 +322,10 @@ def _srcset(tag: _Judged, attribute: Attribute, name: str) -> str | None:
 
 def _css(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     text = attribute.value
-    clean = without_held(text, lambda reference: tag.reaches(reference, name))
-    return HOLD if clean is None else None if clean is text else clean
+    edits = held_parts(text, lambda reference: tag.reaches(reference, name))
+    if edits is None:
+        return HOLD
+    return cut(text, edits) if edits else None
 
 
 def _link(tag: _Judged, attribute: Attribute, name: str) -> str | None:

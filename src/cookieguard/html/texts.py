@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cookieguard.html.charrefs import decode_text
-from cookieguard.html.css import MAY_LOAD, without_held
+from cookieguard.html.css import held_parts
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.tags import Held, Judge, Text
 from cookieguard.html.urls import Url, readings
@@ -15,11 +15,11 @@ from cookieguard.html.urls import Url, readings
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say what to do with an element's text: nothing, hold the element, or send `text` instead."""
+    """Say what to do with an element's text: nothing, hold the element, or `edits` to (start, end, new)."""
 
     held: tuple[Held, ...] = ()
     hold: bool = False
-    text: bytes | None = None
+    edits: tuple[tuple[int, int, bytes], ...] = ()
 
 
 PASSES = Verdict()
@@ -56,8 +56,6 @@ def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
 
 
 def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
-    if not MAY_LOAD.search(text):
-        return PASSES
     found: list[Url] = []
 
     def holds(reference: str) -> bool:
@@ -65,14 +63,13 @@ def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
         found.extend(urls[:1])
         return bool(urls)
 
-    sheet = text.decode("latin-1")
-    changed = without_held(sheet, holds)
-    if changed is sheet:
+    edits = held_parts(text.decode("latin-1"), holds)
+    if edits == []:
         return PASSES
     held = _named(found, "style", judge)
-    if changed is None:
+    if edits is None:
         return Verdict(held=held, hold=True)
-    return Verdict(held=held, text=changed.encode("latin-1"))
+    return Verdict(held=held, edits=tuple((start, end, new.encode("latin-1")) for start, end, new in edits))
 
 
 def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
