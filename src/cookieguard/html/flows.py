@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from cookieguard.html.brackets import CLOSE, MAX_REACH, OPEN, Brackets
+
 IsHeld = Callable[[bytes], bool]
 
 MAX_PLACES = 4000  # places looked at in one script
-MAX_REACH = 4096  # bytes of code (a literal counts as its mark) an expression is followed over
 
 _SLASH = rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
 _REGEXP = (
@@ -40,13 +41,13 @@ NAMESPACE = re.compile(
 HOLE = re.compile(rb"\$\{([^{}]*)\}")
 MARK = re.compile(rb"\x01(\d+)\x02")
 LAST_MARK = re.compile(rb"\x01(\d+)\x02\s*\Z")
-STRUCTURE = re.compile(rb"[()\[\]{},;\n]")
 IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]*")
 
 ASSIGNED = re.compile(rb"(\.?)(?:([A-Za-z_$][\w$]*)|\x01(\d+)\x02)\s*(\]?)\s*(?:[+|]{0,2}=(?![=>])|:)")
-CALLEE = re.compile(rb"(?:([A-Za-z_$][\w$]*)\s*(\.?)\s*)?([A-Za-z_$][\w$]*)\s*\Z")
-FUNCTION_HEAD = re.compile(rb"(?:function\s*\*?\s*[\w$]*|catch|while|if|switch)\s*\Z")
-RETURNS = re.compile(rb"\breturn\b|=>\s*\Z")
+CALLEE = re.compile(rb"(?<![\w$])(?:([A-Za-z_$][\w$]*)\s*\??\.\s*)?([A-Za-z_$][\w$]*)\s*\Z")
+FUNCTION_HEAD = re.compile(rb"\b(?:function\s*\*?\s*[\w$]*|catch|while|if|switch)\s*\Z")
+ARROW = re.compile(rb"\)\s*=>")
+RETURNS = re.compile(rb"\s*return\b")
 FUNCTION_NAME = re.compile(
     rb"(?:function\s+([\w$]+)\s*\([^()]*\)|([\w$]+)\s*[=:]\s*(?:async\s*)?(?:function\s*[\w$]*\s*\([^()]*\)|"
     rb"\(?[\w$\s,]*\)?\s*=>)|([\w$]+)\s*\([^()]*\))\s*\Z"
@@ -62,7 +63,7 @@ EACH = re.compile(
     rb"\]?(?:\s*\.\s*\w+\([^()]*\))?\s*\.\s*(?:forEach|map|filter|reduce|each|some|every|flatMap|find)\s*\(\s*"
     rb"(?:async\s*)?(?:function\s*[\w$]*\s*)?\(?\s*([\w$\s,]*)"
 )
-LOOP = re.compile(rb"(?:var|let|const)?\s*([\w$]+)\s+(?:of|in)\s+[\w$.\s]*\Z")
+LOOP = re.compile(rb"\s*(?:(?:var|let|const)\s+)?([\w$]+)\s+(?:of|in)\s")
 
 SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
 KEYS = frozenset(b"src srcset srcdoc poster".split())
@@ -104,9 +105,10 @@ class Flow:
         parts = PIECES.split(text)
         parts[1::2] = map(self._cut, parts[1::2])
         self._code = b"".join(parts)
+        self._brackets = Brackets(self._code)
         self._queue: list[int] = []
-        self._names: set[bytes] = set()
-        self._places = 0
+        self._names: set[tuple[bytes, int]] = set()
+        self._seen: set[int] = set()
 
     def reaches_a_sink(self) -> bool:
         """Tell whether a suspect flows into something that loads."""
@@ -115,10 +117,12 @@ class Flow:
         for number in suspects:
             mark = b"\x01%d\x02" % number
             self._queue.append(self._code.find(mark))
-        while self._queue and self._places < MAX_PLACES:
-            self._places += 1
-            if self._follow(self._queue.pop()):
-                return True
+        while self._queue and len(self._seen) < MAX_PLACES:
+            place = self._queue.pop()
+            if place not in self._seen:
+                self._seen.add(place)
+                if self._follow(place):
+                    return True
         return False
 
     def _cut(self, piece: bytes) -> bytes:
@@ -140,45 +144,47 @@ class Flow:
         bare = BARE_HOST.match(HOLE.sub(b"", literal[1:-1])) if glues else None
         return bool(bare and self._is_held(bare[1]))
 
-    def _suspect(self, name: bytes) -> None:
-        """Take a name as suspect from here on: queue every place it stands at."""
-        if name in self._names or len(name) == 0 or name in (b"this", b"window", b"document", b"self"):
+    def _suspect(self, name: bytes, start: int = 0, end: int | None = None) -> None:
+        """Take a name as suspect, from `start` to `end`: queue every place it stands at."""
+        if (name, start) in self._names or (name, 0) in self._names or not name or name in NO_NAMES:
             return
-        self._names.add(name)
-        for match in re.finditer(re.escape(name) + rb"(?![\w$])", self._code):
-            if self._code[match.start() - 1 : match.start()] not in WORD_BYTES:
-                self._queue.append(match.start())
+        self._names.add((name, start))
+        pattern = re.compile(re.escape(name) + rb"(?![\w$])")
+        for match in pattern.finditer(self._code, start, len(self._code) if end is None else end):
+            at = match.start()
+            if self._code[at - 1 : at] not in WORD_BYTES:
+                self._queue.append(at)
 
     # -- one place
 
     def _follow(self, place: int) -> bool:
         """Walk outwards from `place` to its statement; tell whether a sink takes it."""
-        code = self._code
         if self._is_defined_at(place):
             return False
         self._suspect_items(place)
-        depth = commas = 0
-        end = place
-        low = max(0, place - MAX_REACH)
-        for match in reversed(list(STRUCTURE.finditer(code, low, place))):
-            sign, at = match[0], match.start()
-            if sign in CLOSE:
-                depth += 1
-            elif depth:
-                depth -= sign in OPEN
-            elif sign == b",":
-                if end >= 0 and self._assigns(at + 1, end):
-                    return True
+        brackets = self._brackets
+        index = brackets.before(place)
+        commas, end, low = 0, place, place - MAX_REACH
+        while index >= 0 and (at := brackets.at[index]) >= low:
+            sign = brackets.signs[index]
+            if sign in CLOSE and brackets.partner[index] >= 0:
+                index = brackets.partner[index] - 1
+                continue
+            index -= 1
+            if sign == NEWLINE and not self._is_line_end(at, place):
+                continue
+            if end >= 0 and self._assigns(at + 1, end):
+                return True
+            if sign == COMMA:
                 commas, end = commas + 1, -1
-            elif sign in OPEN:
-                if (end >= 0 and self._assigns(at + 1, end)) or self._enters(sign, at, commas, place):
-                    return True
-                if self._is_over(sign, at):
-                    return False
-                commas, end = 0, at
-            elif sign == b";" or self._is_line_end(at, place):
-                return end >= 0 and self._assigns(at + 1, end)
-        return end >= 0 and low == 0 and self._assigns(0, end)
+                continue
+            if sign not in OPEN or self._is_block(sign, at):
+                self._suspect_function(at, place)
+                return False
+            if self._enters(sign, at, commas):
+                return True
+            commas, end = 0, at
+        return end >= 0 and index < 0 and self._assigns(0, end)
 
     def _is_defined_at(self, place: int) -> bool:
         """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""
@@ -217,7 +223,7 @@ class Flow:
         if is_key:
             return name in KEYS
         if name in MARKUP:
-            return is_property and self._loads_by_markup(_expression(self._code, match.end()))
+            return is_property and self._loads_by_markup(self._brackets.expression(match.end()))
         if name == b"href":
             return self._is_link(self._code[start : match.start()])
         return name in SETS and is_property
@@ -228,60 +234,67 @@ class Flow:
         words = IDENTIFIER.findall(receiver)
         return bool(words) and words[-1] in made
 
-    def _enters(self, sign: bytes, at: int, commas: int, place: int) -> bool:
+    def _enters(self, sign: int, at: int, commas: int) -> bool:
         """Look at the bracket around; tell whether it is a call that loads."""
-        if sign == b"[":
-            self._suspect_listed(at)
-            return False
-        if sign == b"{":
-            self._suspect_function(at, place)
+        if sign != PARENTHESIS:
+            self._suspect_listed(sign, at)
             return False
         before = self._code[max(0, at - 160) : at]
-        if FUNCTION_HEAD.search(before):
-            return False
         callee = CALLEE.search(before)
         if callee is None:
             return self._calls_at_once(at, commas)
         return self._calls(callee, at, commas)
 
-    def _suspect_listed(self, at: int) -> None:
-        end = _closing(self._code, at)
-        match = EACH.match(self._code, end) if end > 0 else None
+    def _suspect_listed(self, sign: int, at: int) -> None:
+        match = EACH.match(self._code, self._brackets.closing(at)) if sign == BRACKET else None
         if match:
             self._suspect_all(match[1])
 
     def _suspect_function(self, at: int, place: int) -> None:
-        """Take a function as suspect that returns a suspect."""
-        if RETURNS.search(self._code, max(at, place - 400), place):
-            named = FUNCTION_NAME.search(self._code, max(0, at - 200), at)
+        """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
+        if not RETURNS.match(self._code, at + 1, place):
+            return
+        index = self._brackets.before(at + 1)
+        while index >= 0 and self._brackets.signs[index] != BRACE:
+            partner = self._brackets.partner[index]
+            index = (partner if 0 <= partner < index else index) - 1
+        if index >= 0:
+            opened = self._brackets.at[index]
+            named = FUNCTION_NAME.search(self._code, max(0, opened - 200), opened)
             if named:
                 self._suspect(named[1] or named[2] or named[3])
 
     def _calls_at_once(self, at: int, commas: int) -> bool:
         """Make the parameter suspect of a function expression that is called where it ends."""
-        before = self._code[:at].rstrip()
-        if before[-1:] and before[-1:] in b")}":
-            self._suspect_parameter(_header_before(self._code, len(before)), commas)
+        end = len(self._code[:at].rstrip())
+        opened = self._brackets.opening(end - 1) if self._code[end - 1 : end] in (b")", b"}") else -1
+        if opened >= 0:
+            self._suspect_parameter(self._header(opened), commas, opened, end)
         return False
 
+    def _header(self, opened: int) -> bytes:
+        """Find the parameters of the function expression at, or right before, the bracket at `opened`."""
+        found = PARAMETERS_AT.match(self._code, opened)
+        if self._code[opened : opened + 1] == b"{":
+            found = PARAMETERS_BEFORE.search(self._code, max(0, opened - 512), opened)
+        return next((group for group in found.groups() if group is not None), b"") if found else b""
+
     def _calls(self, callee: re.Match[bytes], at: int, commas: int) -> bool:
-        receiver, dot, name = callee.groups()
+        receiver, name = callee.groups()
         if name in (b"call", b"apply") and not receiver:
-            before = self._code[: at - len(callee[0])].rstrip(b". \t\n")
-            self._suspect_parameter(_header_before(self._code, len(before)), commas - 1)
-            return False
+            return self._calls_at_once(at - len(callee[0].lstrip(b" \t\n.")) - 1, commas - 1)
         if name == b"for":
-            loop = LOOP.search(self._code, at + 1, at + 200)
+            loop = LOOP.match(self._code, at + 1)
             self._suspect_all(loop[1] if loop else b"")
         if name in (b"push", b"unshift", b"add") and receiver:
             self._suspect(receiver)
-        if self._is_sink(name, receiver if dot else None, at):
+        if self._is_sink(name, receiver, at):
             return True
         self._suspect_parameters_of(name, commas)
         return False
 
     def _is_sink(self, name: bytes, receiver: bytes | None, at: int) -> bool:
-        arguments = _expression(self._code, at + 1, is_call=True)
+        arguments = self._brackets.expression(at + 1, is_call=True)
         first = MARK.match(arguments)
         literal = self._literals[int(first[1])] if first else b""
         if name == b"open":
@@ -304,14 +317,19 @@ class Flow:
 
     def _suspect_parameters_of(self, name: bytes, index: int) -> None:
         """Make the parameter suspect of a function this script declares."""
+        if (name, -1 - index) in self._names:
+            return
+        self._names.add((name, -1 - index))
         for match in re.finditer(re.escape(name) + DECLARED, self._code):
-            self._suspect_parameter(match[1] or match[2] or b"", index)
+            brace = self._code.find(b"{", match.end() - 1, match.end() + 8)
+            end = self._brackets.closing(brace) if brace >= 0 else None
+            self._suspect_parameter(match[1] or match[2] or b"", index, match.start(), end)
 
-    def _suspect_parameter(self, header: bytes, index: int) -> None:
+    def _suspect_parameter(self, header: bytes, index: int, start: int, end: int | None) -> None:
         names = header.split(b",")
         word = IDENTIFIER.search(names[index]) if 0 <= index < len(names) else None
         if word:
-            self._suspect(word[0])
+            self._suspect(word[0], start, end)
 
     def _loads_by_markup(self, expression: bytes) -> bool:
         """Tell whether the markup in an expression loads, and not only links to, something."""
@@ -320,61 +338,28 @@ class Flow:
             is not None
         )
 
-    def _is_over(self, sign: bytes, at: int) -> bool:
-        """Tell whether a block begins here: its statement goes no further out."""
-        if sign != b"{":
+    def _is_block(self, sign: int, at: int) -> bool:
+        """Tell whether a block (no object), a condition or a parameter list opens here: nothing flows out of it."""
+        if sign == BRACKET:
             return False
+        if sign == PARENTHESIS:
+            if FUNCTION_HEAD.search(self._code, max(0, at - 80), at):
+                return True
+            return ARROW.match(self._code, self._brackets.closing(at)) is not None
         before = self._code[max(0, at - 32) : at].rstrip()
         return before[-1:] in (b")", b";", b"{", b"}", b"") or before.endswith(
             (b"=>", b"else", b"try", b"do")
         )
 
     def _is_line_end(self, at: int, place: int) -> bool:
-        if self._code[at : at + 1] != b"\n":
-            return False
         before = self._code[max(0, at - 64) : at].rstrip()
         if not before or before[-1:] in b"+-*?:=(&|,.{[":
             return not before and at > 64
         return CONTINUES.match(self._code, at, place + 1) is None
 
 
+PARENTHESIS, BRACKET, BRACE, COMMA, NEWLINE = b"([{,\n"
+NO_NAMES = frozenset(b"this window document self var let const return new typeof true false null".split())
 WORD_BYTES = frozenset(bytes([n]) for n in range(256) if chr(n).isalnum() or chr(n) in "_$")
-DEFINES = re.compile(rb"\s*(?:=(?![=>])|=>|:(?![^;{}]*\?))|\s*(?:,\s*[\w$]+\s*)*\)\s*(?:\{|=>)")
+DEFINES = re.compile(rb"\s*(?:=(?![=>])|=>|:(?![^;{}]*\?))")
 CONTINUES = re.compile(rb"\s*[+?:.&|*(=)\]}]")
-OPEN, CLOSE = b"([{", b")]}"
-
-
-def _expression(code: bytes, start: int, *, is_call: bool = False) -> bytes:
-    """Return the expression at `start`; of a call, all arguments up to the closing parenthesis."""
-    depth = 0
-    limit = min(len(code), start + MAX_REACH)
-    for match in STRUCTURE.finditer(code, start, limit):
-        sign = match[0]
-        depth += (sign in OPEN) - (sign in CLOSE)
-        if depth < 0 or (depth == 0 and not is_call and sign in b",;"):
-            return code[start : match.start()]
-    return code[start:limit]
-
-
-def _closing(code: bytes, start: int) -> int:
-    """Return where the bracket at `start` closes."""
-    depth = 0
-    for match in STRUCTURE.finditer(code, start, start + MAX_REACH):
-        depth += (match[0] in OPEN) - (match[0] in CLOSE)
-        if depth == 0:
-            return match.start()
-    return -1
-
-
-def _header_before(code: bytes, end: int) -> bytes:
-    """Find the parameters of the function expression whose last bracket is right before `end`."""
-    depth = 0
-    low = max(0, end - 64 * MAX_REACH)
-    for match in reversed(list(STRUCTURE.finditer(code, low, end))):
-        depth += (match[0] in CLOSE) - (match[0] in OPEN)
-        if depth == 0 and match[0] in OPEN:
-            start = match.start()
-            found = PARAMETERS_BEFORE.search(code, max(0, start - 512), start) if match[0] == b"{" else None
-            found = found or PARAMETERS_AT.match(code, start)
-            return next((group for group in found.groups() if group is not None), b"") if found else b""
-    return b""

@@ -34,6 +34,7 @@ GLUE = re.compile(rb"//(?:[A-Za-z0-9\-]+\.?)?[\"'`]|:[\"']")  # a scheme that wa
 BARE_LITERAL = re.compile(rb"[\"'`}]\.?((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])")
 DIRECT = re.compile(
     rb"(?:\.src\s*=\s*|(?<![\w$])(?:fetch|sendBeacon|importScripts|import|Worker|WebSocket|EventSource|getScript)\(\s*|"
+    rb"(?:\A|[;\n}])\s*(?:import|export)\b[^;\"'`()]*|"
     rb"\b(?:script|img|iframe|embed|source)\b[^<>]{0,200}\ssrc\s*=\s*\\?)[\"'`]?(?:https?:|wss?:)?\Z"
 )
 LOOK_BACK = 256
