@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from cookieguard.errors import CookieGuardError
 
@@ -86,6 +87,7 @@ CODINGS: dict[bytes, Callable[[], tuple[Inflater, Deflater]] | None] = {
 ACCEPTED = (b"gzip", b"deflate", b"identity")
 
 
+@lru_cache(maxsize=256)
 def cut_accept_encoding(value: bytes) -> bytes:
     """Return an Accept-Encoding with only the codings decoded here; `*` would let in others."""
     kept = [one.strip() for one in value.split(b",") if one.partition(b";")[0].strip().lower() in ACCEPTED]

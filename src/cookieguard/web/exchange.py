@@ -18,7 +18,7 @@ from cookieguard.identity.cart import Cart
 from cookieguard.stats.accesslog import LogLine
 from cookieguard.stats.anonymize import read_client, throttle_key, truncate, without_forwarding
 from cookieguard.web.coding import cut_accept_encoding
-from cookieguard.web.headers import Headers, first
+from cookieguard.web.headers import Headers, by_name, without
 from cookieguard.web.origin import NOWHERE, origin_of
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import Request
@@ -31,6 +31,7 @@ logger = logging.getLogger("cookieguard")
 NO_COOKIES = parse_cookies([])
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
+ACCEPT_ENCODING = frozenset({b"accept-encoding"})
 CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
 
 
@@ -76,15 +77,17 @@ class Exchange:
         """Take the address out of the scope, in place: the app and the server's log find an anonymous one."""
         log = self.parts.config.log
         peer = scope["client"][0] if scope.get("client") else None
-        headers: Headers = list(scope["headers"])
+        given = scope["headers"]
+        headers: Headers = given if type(given) is list else [(name, value) for name, value in given]
         client = read_client(peer, headers, self.parts.trusted)
         self._address = client.address
         self.client = truncate(client.address, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
         if scope.get("client"):
             scope["client"] = (self.client, 0)
         scope["headers"] = headers = without_forwarding(headers)
-        host = client.host.encode("latin-1") if client.host else first(headers, b"host") or b""
-        return Request(scope, origin_of(client.scheme or scope.get("scheme", "http"), host), headers)
+        names = by_name(headers)
+        host = client.host.encode("latin-1") if client.host else names.get(b"host", b"")
+        return Request(scope, origin_of(client.scheme or scope.get("scheme", "http"), host), names)
 
     def app_scope(self) -> dict[str, Any]:
         """Return the scope the app gets: anonymous, with the visitor and the session in it."""
@@ -93,18 +96,21 @@ class Exchange:
             scope["session"] = self.session
         if scope["type"] == "http" and self.request.may_be_document:
             scope["headers"] = self._document_request(scope["headers"])
-            extensions = scope.get("extensions") or {}
-            scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}
+            extensions = scope.get("extensions")
+            if extensions and not SHUT_DOORS.isdisjoint(extensions):
+                scope["extensions"] = {
+                    name: extensions[name] for name in extensions if name not in SHUT_DOORS
+                }
         return scope
 
     def _document_request(self, headers: Headers) -> Headers:
         """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
         if not CONDITION_HEADERS.isdisjoint(self.request.headers):
             headers = unmark_request(headers, self.state_tag, is_navigation=self.request.is_navigation)
-        return [
-            (name, cut_accept_encoding(value) if name == b"accept-encoding" else value)
-            for name, value in headers
-        ]
+        asked = self.request.headers.get(b"accept-encoding")
+        if asked is None or (cut := cut_accept_encoding(asked)) == asked:
+            return headers
+        return [*without(headers, ACCEPT_ENCODING), (b"accept-encoding", cut)]
 
     # What a Visitor asks for
 

@@ -24,8 +24,27 @@ def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
 
 
 def lowered(headers: Iterable[Sequence[bytes]]) -> Headers:
-    """Return headers as pairs with lower-case names; some apps send them capitalized."""
+    """Return headers as pairs with lower-case names; some apps send them capitalized.
+
+    The same list where it is one of tuples in lower case already.
+    """
+    if type(headers) is list and all(type(pair) is tuple for pair in headers):
+        names = b"".join([name for name, _ in headers])
+        if names.islower() or not names:
+            return headers
     return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+
+
+def by_name(headers: Headers) -> dict[bytes, bytes]:
+    """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
+    joined = dict(headers)
+    if len(joined) == len(headers):
+        return joined
+    joined = {}
+    for name, value in headers:
+        glue = b"; " if name == b"cookie" else b","
+        joined[name] = joined[name] + glue + value if name in joined else value
+    return joined
 
 
 def essence(value: bytes) -> bytes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from cookieguard.web.headers import Headers, essence, every, first
+from dataclasses import dataclass
+from functools import lru_cache
 
-HTML_TYPE = b"text/html"
+from cookieguard.web.headers import essence
+
 XHTML_TYPE = b"application/xhtml+xml"
+PAGE_TYPES = frozenset({b"text/html", XHTML_TYPE})
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types).
 SNIFFED_TYPES = frozenset({b"", b"unknown/unknown", b"application/unknown", b"*/*"})
 XML_TYPES = frozenset({b"text/xml", b"application/xml"})
@@ -44,53 +47,55 @@ UNREADABLE_CHARSETS = frozenset(
 )
 
 
-def is_document(headers: Headers) -> bool:
-    """Tell whether a browser may read this response as an HTML document.
+# Apps name a few dozen types; a type made up per response must not pile up.
+KINDS_KEPT = 512
 
-    Several Content-Type lines: any of them may win, so one that says HTML is enough. A type without a slash
-    does not parse, and is sniffed.
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Say what a browser makes of a Content-Type.
+
+    `is_document`: it may be read as HTML, by an XML parser if `is_xhtml`. `is_xml`: XML or SVG, which may hold
+    scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
     """
-    if is_attachment(headers):
-        return False
-    types = _types(headers)
-    if not types:
-        return True
-    return any(one in (HTML_TYPE, XHTML_TYPE) or one in SNIFFED_TYPES or b"/" not in one for one in types)
+
+    is_document: bool
+    is_xhtml: bool
+    is_xml: bool
+    is_script: bool
+    charset: bytes
 
 
-def is_xhtml(headers: Headers) -> bool:
-    """Tell whether the document is read by an XML parser."""
-    return XHTML_TYPE in _types(headers)
+@lru_cache(maxsize=KINDS_KEPT)
+def kind_of(content_type: bytes) -> Kind:
+    """Read a Content-Type: several lines joined by commas, empty where there is none.
+
+    Of several types any may win, so one that says HTML is enough. A type without a slash does not parse, and
+    is sniffed like none at all.
+    """
+    types = [essence(one) for one in content_type.split(b",")]
+    return Kind(
+        is_document=any(one in PAGE_TYPES or one in SNIFFED_TYPES or b"/" not in one for one in types),
+        is_xhtml=XHTML_TYPE in types,
+        is_xml=any(one in XML_TYPES or one.endswith(b"+xml") for one in types),
+        is_script=not SCRIPT_TYPES.isdisjoint(types),
+        charset=_charset(content_type),
+    )
 
 
-def is_xml(headers: Headers) -> bool:
-    """Tell whether this is XML or SVG: it may hold scripts and takes its policy from its own response."""
-    return any(one in XML_TYPES or one.endswith(b"+xml") for one in _types(headers))
-
-
-def is_script(headers: Headers) -> bool:
-    """Tell whether this is JavaScript, which a worker may be made of."""
-    return any(one in SCRIPT_TYPES for one in _types(headers))
-
-
-def is_attachment(headers: Headers) -> bool:
-    """Tell whether the response is a download, which no browser renders."""
-    disposition = first(headers, b"content-disposition")
+def is_attachment(disposition: bytes | None) -> bool:
+    """Tell from a Content-Disposition whether the response is a download, which no browser renders."""
     return disposition is not None and essence(disposition) == b"attachment"
 
 
-def is_unreadable(headers: Headers, start: bytes) -> bool:
+def is_unreadable(kind: Kind, start: bytes) -> bool:
     """Tell whether the scanner cannot read a document, from its charset and its first two bytes."""
-    return _charset(headers) in UNREADABLE_CHARSETS or start.startswith(WIDE_MARKS)
+    return kind.charset in UNREADABLE_CHARSETS or start.startswith(WIDE_MARKS)
 
 
-def _charset(headers: Headers) -> bytes:
-    for part in (first(headers, b"content-type") or b"").split(b";")[1:]:
+def _charset(content_type: bytes) -> bytes:
+    for part in content_type.split(b";")[1:]:
         name, _, value = part.partition(b"=")
         if name.strip().lower() == b"charset":
             return value.strip(b" \t\"'").lower()
     return b""
-
-
-def _types(headers: Headers) -> list[bytes]:
-    return [essence(one) for value in every(headers, b"content-type") for one in value.split(b",")]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 # RFC 9112 Host: a name or an address, and a port. What does not match is nobody's host.
 HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+ORIGINS_KEPT = 1024  # Host headers are free text
 NOWHERE = "invalid.invalid"  # RFC 2606: never anybody's name, so everything is a third party to it
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986 pchar and "/": what stays as it is in a path; "%" too where the raw path is at hand.
@@ -42,6 +44,7 @@ class Origin:
             return False
 
 
+@lru_cache(maxsize=ORIGINS_KEPT)
 def origin_of(scheme: str, host_header: bytes) -> Origin:
     """Read a Host header; one that is missing or malformed gives a host that is nobody's."""
     match = HOST.fullmatch(host_header.decode("latin-1").strip(" \t").lower())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 from cookieguard.consent import local_path as choice_path
-from cookieguard.web.headers import Headers
 from cookieguard.web.origin import Origin, full_path, local_path, origin_of
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
@@ -35,8 +35,8 @@ FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-t
 class Request:
     """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
 
-    def __init__(self, scope: Any, origin: Origin, headers: Headers) -> None:
-        self.headers = by_name(headers)
+    def __init__(self, scope: Any, origin: Origin, headers: Mapping[bytes, bytes]) -> None:
+        self.headers = headers
         self.origin = origin
         self.root_path: str = scope.get("root_path", "").rstrip("/")
         self.path = local_path(scope["path"], self.root_path)
@@ -126,12 +126,3 @@ class Request:
         authority, slash, path = rest.partition("/")
         is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
         return slash + path if slash and is_ours else quote(self.root_path) + "/"
-
-
-def by_name(headers: Headers) -> dict[bytes, bytes]:
-    """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
-    joined: dict[bytes, bytes] = {}
-    for name, value in headers:
-        glue = b"; " if name == b"cookie" else b","
-        joined[name] = joined[name] + glue + value if name in joined else value
-    return joined

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
 from cookieguard.web.coding import CODINGS
-from cookieguard.web.contacts import filter_contacts
+from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, add_vary, every, first, lowered, make_private, without
-from cookieguard.web.kinds import (
-    WORKER_DESTINATIONS,
-    is_document,
-    is_script,
-    is_unreadable,
-    is_xhtml,
-    is_xml,
-)
+from cookieguard.web.headers import Headers, add_vary, by_name, every, first, lowered, make_private, without
+from cookieguard.web.kinds import WORKER_DESTINATIONS, is_attachment, is_unreadable, kind_of
 from cookieguard.web.validators import mark_state
 
 Message = Any
@@ -29,7 +22,9 @@ NOT_MODIFIED = 304
 BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 PARTIAL_CONTENT = 206
 POLICY = b"content-security-policy"
+DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
+PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 MARK_BYTES = 2  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -45,6 +40,7 @@ class Response:
         self._exchange = exchange
         self._send = send
         self._start: Message | None = None
+        self._kind = PLAIN
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
@@ -62,12 +58,16 @@ class Response:
         exchange = self._exchange
         exchange.status = status = message["status"]
         headers = lowered(message.get("headers") or ())
+        names = by_name(headers)
+        kind = self._kind = kind_of(names.get(b"content-type", b""))
         if status == NOT_MODIFIED and exchange.revalidates_document:
             await self._send({**message, "headers": self._document_headers(headers)})
-        elif status not in BODILESS_STATUSES and is_document(headers):
+        elif (
+            kind.is_document and status not in BODILESS_STATUSES and not is_attachment(names.get(DISPOSITION))
+        ):
             self._start = {**message, "headers": headers}
         else:
-            await self._send({**message, "headers": self._passing_headers(headers)})
+            await self._send({**message, "headers": self._passing_headers(headers, names)})
 
     async def _on_body(self, message: Message) -> None:
         if self._start is None and self._body is None:
@@ -139,7 +139,7 @@ class Response:
         if coding not in CODINGS:
             return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
         # A compressed body shows neither its mark nor its charset; what the header says counts.
-        if is_unreadable(headers, b"" if CODINGS[coding] else start):
+        if is_unreadable(self._kind, b"" if CODINGS[coding] else start):
             return self._give_up("a charset that is not ASCII's")
         return DocumentBody(self._rewriter(headers), coding)
 
@@ -153,7 +153,7 @@ class Response:
         asks = exchange.parts.config.consent.enabled and exchange.request.wants_banner
         insertion = Insertion(exchange, policies=every(headers, POLICY)) if asks else None
         exchange.rewriter = Rewriter(
-            exchange.wall.rules, url=exchange.request.url, insert=insertion, xml=is_xhtml(headers)
+            exchange.wall.rules, url=exchange.request.url, insert=insertion, xml=self._kind.is_xhtml
         )
         return exchange.rewriter
 
@@ -170,24 +170,23 @@ class Response:
             headers.append((POLICY, exchange.wall.strict_policy if is_strict else exchange.wall.policy))
         return headers
 
-    def _passing_headers(self, headers: Headers) -> Headers:
-        exchange = self._exchange
-        headers = filter_contacts(headers, exchange.holds)
-        if is_script(headers):
+    def _passing_headers(self, headers: Headers, names: Mapping[bytes, bytes]) -> Headers:
+        exchange, kind = self._exchange, self._kind
+        if not CONTACT_HEADERS.keys().isdisjoint(names):
+            headers = filter_contacts(headers, exchange.holds)
+        if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
-        if not self._becomes_context(headers):
+        if not (kind.is_script or kind.is_xml) or not self._becomes_context():
             return self._with_cookies(headers, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         return [*headers, (POLICY, exchange.wall.policy)]
 
-    def _becomes_context(self, headers: Headers) -> bool:
-        """Tell whether something that is no HTML runs under the policy of its own response all the same."""
+    def _becomes_context(self) -> bool:
+        """Tell whether a script or XML runs under the policy of its own response."""
         exchange = self._exchange
         if not exchange.parts.config.csp.enabled or exchange.status in BODILESS_STATUSES:
             return False
-        if is_script(headers):
-            return exchange.request.headers.get(b"sec-fetch-dest") in WORKER_DESTINATIONS
-        return is_xml(headers)
+        return self._kind.is_xml or exchange.request.headers.get(b"sec-fetch-dest") in WORKER_DESTINATIONS
 
     def _with_cookies(self, headers: Headers, *, has_read: bool) -> Headers:
         """Add our cookies; a response that read or set one is this visitor's alone."""
