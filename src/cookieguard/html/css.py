@@ -26,6 +26,8 @@ IMPORT = re.compile(
 )
 SET_PART = re.compile(rf"({STRING.pattern})|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|([()])", re.DOTALL)
 NAMES_ONLY = re.compile(r"@(?:namespace|(?:-moz-)?document)\b[^;{}]*\Z", re.IGNORECASE)
+# An escape that makes a letter: only these can spell one of the words above in another way.
+ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
@@ -34,7 +36,7 @@ NOTHING = "data:,"
 
 def held_parts(text: str, holds: Holds) -> list[Edit] | None:
     """List the edits that cut every held reference out of the sheet; None: it has to be held whole."""
-    if "\\" in text and _spells_with_escapes(text):
+    if "\\" in text and ESCAPED_LETTER.search(text) and _spells_with_escapes(text):
         plain = unescape(text)
         named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
         return None if any(holds(url) for url in named) else []

@@ -14,10 +14,12 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.brackets import CLOSE, MAX_REACH, OPEN, Brackets
+from cookieguard.html.hosts import named_hosts
 
 IsHeld = Callable[[bytes], bool]
 
-MAX_PLACES = 4000  # places looked at in one script
+LONGEST_KEY = 64  # bytes: `names['key'] =`
+MAX_PLACES = 1000  # places looked at in one script
 
 _SLASH = rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
 _REGEXP = (
@@ -27,10 +29,6 @@ _REGEXP = (
 PIECES = re.compile(
     rb"(\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|" + _SLASH + _REGEXP + rb")",
     re.DOTALL,
-)
-URL_HOST = re.compile(
-    rb"(?:\\?/|\\x2[fF]|\\u002[fF]){2}(?:[^/\"'`\s@<>]{1,64}@)?"
-    rb"((?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
 )
 BARE_HOST = re.compile(rb"\.?((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?]|\Z)")
 GLUE = re.compile(rb"(?:(?:https?|wss?):)?(?:\\?/){2}(?:[A-Za-z0-9\-]+\.?)?\Z|https?:\Z")
@@ -56,7 +54,7 @@ PARAMETERS_BEFORE = re.compile(rb"(?:function\s*[\w$]*\s*\(([^()]*)\)|\(?([\w$\s
 PARAMETERS_AT = re.compile(
     rb"[\s(!+\-]*(?:async\s*)?(?:function\s*[\w$]*\s*\(([^()]*)\)|\(([\w$\s,]*)\)\s*=>|([\w$]+)\s*=>)"
 )
-DECLARED = (
+DECLARED = re.compile(
     rb"(?:\s*[=:]\s*(?:async\s*)?(?:function\s*[\w$]*\s*)?\(?([\w$\s,]*)\)?\s*(?:=>|\{)|\s*\(([^()]*)\)\s*\{)"
 )
 EACH = re.compile(
@@ -136,10 +134,10 @@ class Flow:
 
     def _is_suspect(self, literal: bytes, *, glues: bool) -> bool:
         if b"/" not in literal and not (glues and b"." in literal):
-            return b"\\" in literal and any(map(self._is_held, URL_HOST.findall(literal)))
+            return b"\\" in literal and any(map(self._is_held, named_hosts(literal)))
         if NAMESPACE.match(literal, 1):
             return False
-        if any(map(self._is_held, URL_HOST.findall(literal))):
+        if any(map(self._is_held, named_hosts(literal))):
             return True
         bare = BARE_HOST.match(HOLE.sub(b"", literal[1:-1])) if glues else None
         return bool(bare and self._is_held(bare[1]))
@@ -149,11 +147,18 @@ class Flow:
         if (name, start) in self._names or (name, 0) in self._names or not name or name in NO_NAMES:
             return
         self._names.add((name, start))
-        pattern = re.compile(re.escape(name) + rb"(?![\w$])")
-        for match in pattern.finditer(self._code, start, len(self._code) if end is None else end):
-            at = match.start()
-            if self._code[at - 1 : at] not in WORD_BYTES:
-                self._queue.append(at)
+        self._queue += self._occurrences(name, start, len(self._code) if end is None else end)
+
+    def _occurrences(self, name: bytes, start: int, end: int) -> list[int]:
+        """List where the name stands as a whole word."""
+        code, size = self._code, len(name)
+        found: list[int] = []
+        at = code.find(name, start, end)
+        while at >= 0:
+            if code[at - 1 : at] not in WORD_BYTES and code[at + size : at + size + 1] not in WORD_BYTES:
+                found.append(at)
+            at = code.find(name, at + size, end)
+        return found
 
     # -- one place
 
@@ -167,24 +172,29 @@ class Flow:
         commas, end, low = 0, place, place - MAX_REACH
         while index >= 0 and (at := brackets.at[index]) >= low:
             sign = brackets.signs[index]
-            if sign in CLOSE and brackets.partner[index] >= 0:
-                index = brackets.partner[index] - 1
-                continue
             index -= 1
             if sign == NEWLINE and not self._is_line_end(at, place):
                 continue
-            if end >= 0 and self._assigns(at + 1, end):
+            if self._assigns(at + 1, end):
                 return True
-            if sign == COMMA:
+            if sign in CLOSE and brackets.partner[index + 1] >= 0:
+                # step over what is closed; a block or object before is another expression
+                index = brackets.partner[index + 1] - 1
+                opened = brackets.at[index + 1]
+                if sign == END_BRACE:
+                    end = -1
+                elif end >= 0 and (sign != END_BRACKET or at - opened > LONGEST_KEY):
+                    end = opened
+            elif sign == COMMA:
                 commas, end = commas + 1, -1
-                continue
-            if sign not in OPEN or self._is_block(sign, at):
+            elif sign not in OPEN or self._is_block(sign, at):
                 self._suspect_function(at, place)
                 return False
-            if self._enters(sign, at, commas):
+            elif self._enters(sign, at, commas):
                 return True
-            commas, end = 0, at
-        return end >= 0 and index < 0 and self._assigns(0, end)
+            else:
+                commas, end = 0, at
+        return index < 0 and self._assigns(0, end)
 
     def _is_defined_at(self, place: int) -> bool:
         """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""
@@ -207,6 +217,8 @@ class Flow:
 
     def _assigns(self, start: int, end: int) -> bool:
         """Look at what the expression that ends at `end` is assigned to; tell whether that loads."""
+        if end <= start:
+            return False
         for match in ASSIGNED.finditer(self._code, start, end):
             name = match[2] or self._literals[int(match[3])][1:-1]
             is_key = match[0].endswith(b":")
@@ -320,7 +332,10 @@ class Flow:
         if (name, -1 - index) in self._names:
             return
         self._names.add((name, -1 - index))
-        for match in re.finditer(re.escape(name) + DECLARED, self._code):
+        for at in self._occurrences(name, 0, len(self._code)):
+            match = DECLARED.match(self._code, at + len(name))
+            if match is None:
+                continue
             brace = self._code.find(b"{", match.end() - 1, match.end() + 8)
             end = self._brackets.closing(brace) if brace >= 0 else None
             self._suspect_parameter(match[1] or match[2] or b"", index, match.start(), end)
@@ -358,7 +373,7 @@ class Flow:
         return CONTINUES.match(self._code, at, place + 1) is None
 
 
-PARENTHESIS, BRACKET, BRACE, COMMA, NEWLINE = b"([{,\n"
+PARENTHESIS, BRACKET, BRACE, END_BRACKET, END_BRACE, COMMA, NEWLINE = b"([{]},\n"
 NO_NAMES = frozenset(b"this window document self var let const return new typeof true false null".split())
 WORD_BYTES = frozenset(bytes([n]) for n in range(256) if chr(n).isalnum() or chr(n) in "_$")
 DEFINES = re.compile(rb"\s*(?:=(?![=>])|=>|:(?![^;{}]*\?))")

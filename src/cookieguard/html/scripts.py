@@ -16,15 +16,11 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.flows import Flow
+from cookieguard.html.hosts import HOST, named_hosts
 from cookieguard.html.urls import Url, parse_url, resolve
 
 Judge = Callable[[Url], object | None]
 
-# `//host` as JavaScript and JSON spell it: slashes may be escaped, the host may begin with a hole of a template.
-HOST = re.compile(
-    rb"(?:\\?/|\\x2[fF]|\\u002[fF]){2}(?:[^/\"'`\s@<>]{1,64}@)?"
-    rb"((?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
-)
 IDIOM = re.compile(
     rb"createElement|\bsrc|setAttribute|Image|sendBeacon|fetch|XMLHttp|import|rite\(|riteln\(|insertAdj|innerHTML|"
     rb"outerHTML|EventSource|WebSocket|Worker|ajax|axios|getScript|getJSON|\.get\(|\.post\(|oad|nject|cript|eacon|"
@@ -35,14 +31,14 @@ BARE_LITERAL = re.compile(rb"[\"'`}]\.?((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[
 DIRECT = re.compile(
     rb"(?:\.src\s*=\s*|(?<![\w$])(?:fetch|sendBeacon|importScripts|import|Worker|WebSocket|EventSource|getScript)\(\s*|"
     rb"(?:\A|[;\n}])\s*(?:import|export)\b[^;\"'`()]*|"
-    rb"\b(?:script|img|iframe|embed|source)\b[^<>]{0,200}\ssrc\s*=\s*\\?)[\"'`]?(?:https?:|wss?:)?\Z"
+    rb"\b(?:script|img|iframe|embed|source)\b[^<>]{0,200}\ssrc\s*=\s*\\?)[\"'`]?(?:https?:|wss?:)?\\?\Z"
 )
 LOOK_BACK = 256
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
     """List the held hosts the text names, as URLs: of import maps, speculation rules, `javascript:` URLs."""
-    urls = (_url_of(host) for host in dict.fromkeys(HOST.findall(text)))
+    urls = (_url_of(host) for host in named_hosts(text))
     return [url for url in urls if url and judge(url)]
 
 
@@ -58,7 +54,7 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     if b"/" not in text:
         return []
     suspicion = Suspicion(judge)
-    hosts = {host for host in set(HOST.findall(text)) if suspicion(host)}
+    hosts = {host for host in named_hosts(text) if suspicion(host)}
     if not hosts and not (GLUE.search(text) and any(map(suspicion, set(BARE_LITERAL.findall(text))))):
         return []
     if not IDIOM.search(text):

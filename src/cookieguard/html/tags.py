@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from cookieguard.html import charrefs
 from cookieguard.html.css import cut, held_parts
@@ -69,8 +70,7 @@ class Bench:
     xml: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """Keep what was decided about one spelling of a tag, so that it is decided once."""
 
     name: bytes
@@ -86,8 +86,7 @@ class Tag:
     plain: bool = True  # nothing to do but to pass it on
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """Locate one attribute in its tag."""
 
     name: bytes
@@ -107,6 +106,7 @@ class Attribute:
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
 REFRESH = re.compile(r"[\t\n\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
+ANYWHERE_NAMED = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")", re.IGNORECASE)
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
@@ -118,6 +118,13 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
+    if name not in LOADS and name not in TEXT_NAMES and not ANYWHERE_NAMED.search(raw, end):
+        return Tag(
+            name,
+            closing=False,
+            empty=raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)),
+            plain=name not in ATTENTION,
+        )
     return _Judged(raw, name, end, bench).tag()
 
 
@@ -154,17 +161,12 @@ class _Judged:
             text = Text.DATA if self.name == b"script" else Text.RAW
         if self.name == b"script" and self.held:
             self.hold_type, text = True, Text.DATA
-        # `/` closes only right before `>` and outside of an unquoted value
-        last = self.attributes[-1] if self.attributes else None
-        empty = self.raw.endswith(b"/>") and not (
-            last and last.span[1] == len(self.raw) - 1 and not last.quote
-        )
         live = self._written(neutral=self.hold_type)
         plain = text is Text.NONE and live is None and not self.held
         return Tag(
             name=self.name,
             closing=False,
-            empty=empty,
+            empty=_is_empty(self.raw, self.attributes),
             live=live,
             inert=self._written(neutral=True) or b"" if text in JUDGED_TEXTS else b"",
             held=tuple(self.held),
@@ -277,6 +279,14 @@ class _Judged:
         if self.name != b"base" or self.held:
             return None
         return self.says(b"href")
+
+
+def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
+    """Tell whether the tag closes itself: `/` counts right before `>` and outside of an unquoted value."""
+    if raw[-2:] != b"/>":
+        return False
+    last = attributes[-1] if attributes else None
+    return last is None or last.span[1] != len(raw) - 1 or last.quote != b""
 
 
 def _spelling(raw: bytes, start: int) -> bytes:

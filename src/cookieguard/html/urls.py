@@ -23,6 +23,7 @@ AUTHORITY = re.compile(r"[^/\\?#]*")
 PATH = re.compile(r"[^?#]*")
 # The plain case, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
+LOCAL = re.compile(r"/(?![/\\])(?:[^\\\t\n\r\x00-\x20./]|(?<!/)\.|/(?!\.|%2))*+\Z")
 FORBIDDEN_IN_HOST = re.compile('[\x00-\x20"#%/:<>?@\\[\\\\\\]^`{|}\x7f]')
 ENDS_IN_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
 # Code points UTS 46 maps to nothing or to the label separator.
@@ -68,6 +69,8 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
     plain = PLAIN.match(reference)
     if plain and "/." not in (path := plain[3] or "/"):
         return (Url(plain[1][:-1] if plain[1] else base.scheme, plain[2], None, path),)
+    if LOCAL.match(reference) and base.host:
+        return (Url(base.scheme, base.host, base.port, reference.partition("?")[0].partition("#")[0]),)
     text = reference.strip(C0_OR_SPACE).translate(REMOVED)
     named = SCHEME.match(text)
     if named is None:

@@ -1,0 +1,24 @@
+"""The hosts a script's text names, as `//host` in all the ways JavaScript and JSON spell it."""
+
+from __future__ import annotations
+
+import re
+
+# The host may begin with a hole of a template (`//${x}.vendor.example`); user and password go.
+_HOST = (
+    rb"(?:[^/\"'`\s@<>]{1,64}@)?"
+    rb"((?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
+)
+# `\/\/host` from its first slash on. The literal first byte makes the search many times faster.
+HOST = re.compile(rb"/\\?/" + _HOST)
+ESCAPED_HOST = re.compile(
+    rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
+)
+
+
+def named_hosts(text: bytes) -> list[bytes]:
+    """List the hosts named, each once."""
+    found = HOST.findall(text)
+    if b"2f" in text or b"2F" in text:
+        found += ESCAPED_HOST.findall(text)
+    return list(dict.fromkeys(found))
