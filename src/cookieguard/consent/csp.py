@@ -25,20 +25,24 @@ OPEN = b"manifest-src * data: blob:"
 POLICIES_KEPT = 512
 
 
-def policy_for(register: Register, granted: frozenset[str], *, shop: Site, form_action: str = "off") -> bytes:
+def policy_for(
+    register: Register, granted: frozenset[str], *, shop: Site, form_action: str = "off", report: str = ""
+) -> bytes:
     """Write the policy for a page of `shop` and a visitor who granted these purposes.
+
+    `report` is the path violations are posted to, empty for nowhere.
 
     OPEN where every host may be contacted: `undeclared = "report"` (an allow list cannot let unknown hosts
     through and stop known ones, so there the rewriter stands alone), or marketing granted under
     `undeclared = "marketing"` with nothing declared still held.
     """
     granted = granted | NOTHING_BEYOND
-    return _written(register, granted, shop, form_action, is_open=_is_open(register, granted))
+    return _written(register, granted, shop, form_action, report, is_open=_is_open(register, granted))
 
 
-def strict_policy(register: Register, *, shop: Site, form_action: str = "off") -> bytes:
+def strict_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> bytes:
     """Write the policy of a page the rewriter cannot read: nothing beyond necessary, whatever the state."""
-    return _written(register, NOTHING_BEYOND, shop, form_action, is_open=False)
+    return _written(register, NOTHING_BEYOND, shop, form_action, report, is_open=False)
 
 
 def _is_open(register: Register, granted: frozenset[str]) -> bool:
@@ -50,12 +54,20 @@ def _is_open(register: Register, granted: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=POLICIES_KEPT)
 def _written(
-    register: Register, granted: frozenset[str], shop: Site, form_action: str, *, is_open: bool
+    register: Register,
+    granted: frozenset[str],
+    shop: Site,
+    form_action: str,
+    report: str,
+    *,
+    is_open: bool,
 ) -> bytes:
     hosts = " ".join(dict.fromkeys(_sources(register, granted, shop)))
     policy = OPEN.decode() if is_open else f"default-src {hosts} {KEYWORDS}"
     if form_action == "strict":
         policy += f"; form-action {hosts}"
+    if report and not is_open:
+        policy += f"; report-uri {report}"
     return policy.encode("ascii")
 
 

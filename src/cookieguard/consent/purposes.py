@@ -80,6 +80,7 @@ class Register:
         self.undeclared = undeclared
         self.ids = frozenset(one.id for one in purposes)
         self.rules = tuple(_rules(vendors, first_party_hosts))
+        self.has_paths = any(rule.path for rule in self.rules)
         self._exact, self._wild = _tables(self.rules)
         self._verdicts: dict[tuple[str, int | None, str], Verdict | None] = {}
 

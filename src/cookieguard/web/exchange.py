@@ -12,7 +12,7 @@ from starlette.middleware.sessions import Session as StarletteSession
 
 from cookieguard.consent import Consent, decide
 from cookieguard.errors import CookieGuardError
-from cookieguard.html import Rewriter
+from cookieguard.html import Rewriter, resolve
 from cookieguard.identity import Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.stats.accesslog import LogLine
@@ -153,8 +153,18 @@ class Exchange:
     def wall(self) -> Wall:
         """The walls for this shop origin and this visitor's consent."""
         if self._wall is None:
-            self._wall = self.parts.walls.around(self.request.origin, self.consent.granted)
+            self._wall = self.parts.walls.around(
+                self.request.origin, self.consent.granted, base=self.own_base
+            )
         return self._wall
+
+    @property
+    def is_held_path(self) -> bool:
+        """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
+        if not self.parts.register.has_paths:
+            return False
+        url = resolve(self.request.url, self.wall.rules.url)
+        return url is not None and self.wall.register.holds(self.wall.verdict(url), self.consent.granted)
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a host that is held from this visitor."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from cookieguard.consent import Verdict, declaration, first_party_line, look_alike
 from cookieguard.consent.sites import Site
@@ -20,6 +21,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        self._turn = (0, 0)
         self.counts: Counter[str] = Counter()
 
     def count(self, event: str) -> None:
@@ -27,6 +29,14 @@ class Findings:
         self.counts[event] += 1
         if self.counts[event] == 1:
             logger.warning("%s", event)
+
+    def take_turn(self, now: datetime, *, limit: int) -> bool:
+        """Tell whether one more report may be read in this minute."""
+        minute = int(now.timestamp()) // 60
+        if self._turn[0] != minute:
+            self._turn = (minute, 0)
+        self._turn = (minute, self._turn[1] + 1)
+        return self._turn[1] <= limit
 
     def note(self, verdicts: Iterable[Verdict], *, site: Site, page: str) -> None:
         """Log each undeclared host that is new: with the page, and the TOML lines that would allow it."""

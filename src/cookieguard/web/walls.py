@@ -11,6 +11,7 @@ from cookieguard.web.origin import Origin
 
 # (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded.
 WALLS_KEPT = 64
+REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,21 @@ class Walls:
     def __init__(self, config: Config, register: Register) -> None:
         self._config = config
         self._register = register
-        self._built: dict[tuple[Origin, frozenset[str]], Wall] = {}
+        self._built: dict[tuple[Origin, str, frozenset[str]], Wall] = {}
 
-    def around(self, origin: Origin, granted: frozenset[str]) -> Wall:
-        """Return the walls for pages of `origin` and visitors who granted these purposes."""
-        wall = self._built.get((origin, granted))
+    def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
+        """Return the walls for pages of `origin` and visitors who granted these purposes.
+
+        `base` is the path our own pages are under, for the reports of violations.
+        """
+        wall = self._built.get((origin, base, granted))
         if wall is None:
             if len(self._built) >= WALLS_KEPT:
                 self._built.clear()
-            wall = self._built[origin, granted] = self._build(origin, granted)
+            wall = self._built[origin, base, granted] = self._build(origin, granted, base + REPORT_PAGE)
         return wall
 
-    def _build(self, origin: Origin, granted: frozenset[str]) -> Wall:
+    def _build(self, origin: Origin, granted: frozenset[str], report: str) -> Wall:
         register, form_action = self._register, self._config.csp.form_action
         site = site_of(origin.host, origin.port)
 
@@ -63,8 +67,8 @@ class Walls:
 
         return Wall(
             rules=Rules(rule, url=f"{origin}/"),
-            policy=policy_for(register, granted, shop=site, form_action=form_action),
-            strict_policy=strict_policy(register, shop=site, form_action=form_action),
+            policy=policy_for(register, granted, shop=site, form_action=form_action, report=report),
+            strict_policy=strict_policy(register, shop=site, form_action=form_action, report=report),
             register=register,
             site=site,
             granted=granted,

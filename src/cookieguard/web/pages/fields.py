@@ -41,7 +41,7 @@ async def read_fields(content_type: bytes, receive: Receive) -> Fields:
     reader = READERS.get(content_type)
     if reader is None:
         raise BadRequestError(415, f"a choice is posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
-    pairs = reader(await _read_body(receive))
+    pairs = reader(await read_body(receive))
     if len(pairs) > MAX_FIELDS:
         raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields")
     return Fields(
@@ -52,7 +52,8 @@ async def read_fields(content_type: bytes, receive: Receive) -> Fields:
     )
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """Read a request body of at most MAX_BODY_BYTES; raises BadRequestError."""
     body = b""
     while True:
         message: dict[str, Any] = await receive()
@@ -60,7 +61,7 @@ async def _read_body(receive: Receive) -> bytes:
             raise BadRequestError(400, "the request ended before its body did")
         body = body + bytes(message.get("body", b""))
         if len(body) > MAX_BODY_BYTES:
-            raise BadRequestError(413, f"a choice has at most {MAX_BODY_BYTES} bytes")
+            raise BadRequestError(413, f"the body has more than {MAX_BODY_BYTES} bytes")
         if not message.get("more_body", False):
             return body
 

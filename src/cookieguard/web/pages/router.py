@@ -10,7 +10,9 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.choice import answer_choice
 from cookieguard.web.pages.choices import show_choices
 from cookieguard.web.pages.fields import Receive
+from cookieguard.web.pages.report import take_report
 from cookieguard.web.parts import Parts
+from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
 
@@ -30,6 +32,9 @@ class Pages:
         if parts.config.consent.enabled:
             self._pages[self._prefix + "consent"] = (("POST",), answer_choice)
             self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)
+        if parts.config.csp.enabled:
+            self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
+        if parts.config.consent.enabled:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)
         if parts.config.consent.enabled and parts.config.consent.gpc:
@@ -39,6 +44,8 @@ class Pages:
         """Return the page that answers, None where the path is the app's."""
         methods, page = self._pages.get(exchange.request.path, (None, None))
         if page is None:
+            if exchange.is_held_path:
+                return _held
             return _missing if exchange.request.path.startswith(self._prefix) else None
         return page if exchange.request.method in (methods or ()) else _refuse(methods or ())
 
@@ -53,6 +60,12 @@ def _refuse(methods: tuple[str, ...]) -> Page:
 
 async def _missing(_: Exchange, __: Receive) -> Response:
     return PlainTextResponse("there is no such page\n", 404, NO_STORE)
+
+
+async def _held(exchange: Exchange, _: Receive) -> Response:
+    """Answer for a vendor behind the shop's own name: the policy's 'self' lets scripts ask, nobody hears."""
+    exchange.parts.findings.count("asked for a path that is declared as a vendor's, without consent")
+    return PlainTextResponse("held until the visitor agrees\n", 403, {**NO_STORE, "vary": "Cookie, Sec-GPC"})
 
 
 async def _gpc(_: Exchange, __: Receive) -> Response:
