@@ -1,0 +1,201 @@
+"""No client's address is in any byte that cookieguard, uvicorn or the shop itself wrote during a whole run.
+
+Each run has 200 clients, IPv4 and IPv6, and a shop that writes down all it sees. What is searched is its whole
+directory: keys, access logs, the shop's own log with the local values of its tracebacks, what the server printed.
+As many addresses that never came are looked for as well, since short needles turn up by chance.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from harness.servers import LOOPBACK, ROOT, spawned
+
+from servers.clients import ask, chat
+from servers.shop import LOG, STATE, THROTTLED
+from servers.traces import BY_CHANCE, CHANCE_HITS, FORMS, Address, Written, draw
+
+CLIENTS = draw(200, seed=11)
+CONTROLS = draw(200, seed=12)
+SHOP = "servers.shop:make_app"
+OUTPUT = "server.log"
+PROXIED = ("--factory", "--log-level", "debug", "--access-log")
+UNDER_PROXY = {"SHOP_TRUSTED": LOOPBACK}
+UNGUARDED = {"SHOP_GUARD": "off"}
+
+Visit = Callable[[int, Address], None]
+
+
+def peers(*, seed: int, count: int) -> list[Address]:
+    """Draw loopback addresses, which are real peers of a real server without any privilege."""
+    source = random.Random(seed)
+    return [IPv4Address((127 << 24) + source.randrange(1 << 16, 1 << 24) | 100) for _ in range(count)]
+
+
+PEERS = peers(seed=13, count=60)
+PEER_CONTROLS = peers(seed=14, count=60)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Written]:
+    """Serve the shop in a directory of its own, let every client come, and return what was written."""
+
+    def serve(arguments: tuple[str, ...], clients: list[Address], visit: Visit, **env: str) -> Written:
+        log_file = tmp_path / OUTPUT
+        env = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), **env}
+        with spawned(SHOP, *arguments, env=env, cwd=tmp_path, log_file=log_file) as server:
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda client: visit(server.port, client), clients))
+            server.stop()
+        return Written(tmp_path)
+
+    return serve
+
+
+def through_a_proxy(port: int, client: Address) -> None:
+    """Come through a proxy: one that speaks X-Forwarded-For and X-Real-IP, or one that speaks Forwarded."""
+    node = f'"[{client}]:4711"' if client.version == 6 else str(client)
+    if CLIENTS.index(client) // 2 % 2:
+        headers = {"Forwarded": f"for={node};proto=https;host=shop.example"}
+    else:
+        headers = {
+            "X-Forwarded-For": f"10.1.2.3, {client}",
+            "X-Real-IP": str(client),
+            "X-Forwarded-Proto": "https",
+        }
+    visit_everything(port, headers, LOOPBACK)
+
+
+def as_a_peer(port: int, client: Address) -> None:
+    """Come directly."""
+    visit_everything(port, {}, str(client))
+
+
+def visit_everything(port: int, headers: dict[str, str], source: str) -> None:
+    """Make one client's requests: a page, a login, a page that raises, a missing one, two WebSockets."""
+    assert ask(port, "/page", headers=headers, source=source).status == 200
+    assert ask(port, "/login", method="POST", headers=headers, source=source).status == 200
+    assert ask(port, "/boom", headers=headers, source=source).status == 500
+    assert ask(port, "/missing", headers=headers, source=source).status == 404
+    assert b"hello" in chat(port, "/chat", headers=headers, source=source)
+    assert b" 500 " in chat(port, "/boom", headers=headers, source=source)
+
+
+def check_nothing_found(written: Written, clients: list[Address], controls: list[Address]) -> None:
+    """Hold clients to what addresses that never came give."""
+    found, by_chance = written.traces_of(clients), written.traces_of(controls)
+    print(f"{written.size} bytes in {written.files} files: clients {dict(found)}, controls {dict(by_chance)}")
+    for form in FORMS:
+        if form in BY_CHANCE:
+            assert abs(found[form] - by_chance[form]) <= CHANCE_HITS, form
+        else:
+            assert (found[form], by_chance[form]) == (0, 0), form
+
+
+@pytest.mark.parametrize("reads_headers", ["--proxy-headers", "--no-proxy-headers"])
+def test_behind_a_trusted_proxy_nothing_written_holds_an_address(
+    reads_headers: str, run: Callable[..., Written], tmp_path: Path
+) -> None:
+    written = run((*PROXIED, reads_headers), CLIENTS, through_a_proxy, **UNDER_PROXY)
+
+    check_nothing_found(written, CLIENTS, CONTROLS)
+    check_everything_was_written(tmp_path, CLIENTS)
+
+
+def test_behind_a_trusted_proxy_the_unguarded_shop_wrote_every_address(run: Callable[..., Written]) -> None:
+    written = run(PROXIED, CLIENTS[:40], through_a_proxy, **UNGUARDED)
+
+    assert written.traces_of(CLIENTS[:40])["text"] == 40
+    assert written.traces_of(CONTROLS)["text"] == 0
+
+
+def test_of_direct_peers_a_server_writes_no_address(run: Callable[..., Written], tmp_path: Path) -> None:
+    written = run(PROXIED, PEERS, as_a_peer)
+
+    check_nothing_found(written, PEERS, PEER_CONTROLS)
+    check_everything_was_written(tmp_path, PEERS)
+
+
+def test_of_direct_peers_the_unguarded_server_wrote_every_address(run: Callable[..., Written]) -> None:
+    written = run(PROXIED, PEERS[:20], as_a_peer, **UNGUARDED)
+
+    assert written.traces_of(PEERS[:20])["text"] == 20
+
+
+def test_of_public_direct_peers_nothing_written_holds_an_address(tmp_path: Path) -> None:
+    run_directly(tmp_path)
+
+    check_nothing_found(Written(tmp_path), CLIENTS, CONTROLS)
+    assert len((tmp_path / THROTTLED).read_text().split()) == len(CLIENTS)
+    assert len(access_lines(tmp_path)) == 4 * len(CLIENTS)
+    assert all(cut(client) in (tmp_path / LOG).read_text() for client in CLIENTS)
+
+
+def test_of_public_direct_peers_the_unguarded_shop_wrote_every_address(tmp_path: Path) -> None:
+    run_directly(tmp_path, clients=CLIENTS[:40], **UNGUARDED)
+
+    assert Written(tmp_path).traces_of(CLIENTS[:40])["text"] == 40
+
+
+def test_addresses_planted_among_what_was_written_are_found(tmp_path: Path) -> None:
+    run_directly(tmp_path, clients=CLIENTS[:40])
+    with next((tmp_path / STATE / "logs").iterdir()).open("ab") as log:
+        for form, planted in zip(FORMS, CONTROLS, strict=False):
+            writing = next(iter(FORMS[form](planted)))
+            log.write(writing.encode() if isinstance(writing, str) else writing)
+
+    assert Written(tmp_path).traces_of(CONTROLS) == dict.fromkeys(FORMS, 1)
+
+
+def run_directly(directory: Path, *, clients: list[Address] = CLIENTS, **env: str) -> None:
+    """Let clients come to the app itself, in a process of its own."""
+    names = directory / "clients.txt"
+    names.write_text("\n".join(map(str, clients)))
+    environ = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"} | env
+    command = [sys.executable, "-X", "dev", "-m", "servers.direct"]
+    with (directory / OUTPUT).open("wb") as output:
+        subprocess.run(
+            command, cwd=directory, env=environ, stdout=output, stderr=output, check=True, timeout=60
+        )
+    names.unlink()
+
+
+def check_everything_was_written(directory: Path, clients: list[Address]) -> None:
+    """Make sure the run had what it was searched for: each client came everywhere, and is known by its network."""
+    server, shop = (directory / OUTPUT).read_text(), (directory / LOG).read_text()
+    logged = access_lines(directory)
+
+    assert len(logged) == 4 * len(clients)
+    for client in clients:
+        assert f"{cut(client)}:0" in server or f"{cut(client)} - - " in "\n".join(logged)
+        assert cut(client) in shop
+    assert server.count("RuntimeError: broken at") == 2 * len(clients)
+    assert shop.count("exchange = <cookieguard.web.exchange.Exchange") >= len(
+        clients
+    )  # local values of a frame
+    assert len((directory / THROTTLED).read_text().split()) == len(clients)
+    assert sorted(path.name.split("-")[0] for path in (directory / STATE).iterdir()) == [
+        "hour",
+        "keyring",
+        "logs",
+    ]
+
+
+def access_lines(directory: Path) -> list[str]:
+    """Return every line of every access log."""
+    return [line for log in (directory / STATE / "logs").iterdir() for line in log.read_text().splitlines()]
+
+
+def cut(client: Address) -> str:
+    """Cut an address as the default does, in the test's own way."""
+    if client.version == 4:
+        return ".".join([*str(client).split(".")[:3], "0"])
+    return str(type(client)(client.packed[:6] + bytes(10)))
