@@ -80,7 +80,7 @@ def serving(app: Any, *, log_file: Path | None = None, **uvicorn_options: Any) -
     with ExitStack() as stack:
         # uvicorn would put its own handlers into this process's logging, and leave them there.
         level = stack.enter_context(_logging_to(log_file)) if log_file is not None else "error"
-        listener = stack.enter_context(closing(socket.create_server((LOOPBACK, 0), backlog=2048)))
+        listener = stack.enter_context(closing(_listener()))
         server = uvicorn.Server(
             uvicorn.Config(app, **{"log_config": None, "log_level": level} | uvicorn_options)
         )
@@ -165,6 +165,13 @@ def wait_until(condition: Callable[[], object], what: str, *, seconds: float = S
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s: {what}")
         time.sleep(0.01)
+
+
+def _listener() -> socket.socket:
+    # TCP by name: asyncio sets TCP_NODELAY on nothing else, and every answer would wait 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind((LOOPBACK, 0))
+    return listener
 
 
 def _stop_thread(server: uvicorn.Server, thread: threading.Thread) -> None:
