@@ -22,6 +22,7 @@ from cookieguard.errors import ConfigError
 logger = logging.getLogger("cookieguard")
 
 HOUR_KEY_BYTES = 32
+NO_KEY = (-1, b"")
 # Lines are joined up to about this much for one write; a single longer line still goes out whole.
 WRITE_BYTES = 64 * 1024
 
@@ -108,7 +109,8 @@ class HourKeys:
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
-        self._current: tuple[int, bytes] = (-1, b"")
+        self._current: tuple[int, bytes] = NO_KEY
+        self._cleared = -1  # the hour in which old keys were last looked for
         self._has_failed = False
 
     def key(self, now: datetime) -> bytes:
@@ -117,6 +119,19 @@ class HourKeys:
         if self._current[0] != hour:
             self._current = (hour, self._shared(hour))
         return self._current[1]
+
+    def expire(self, now: datetime) -> None:
+        """Let go of old keys, also where nobody asks for a new one; all but one call an hour only compare."""
+        hour = int(now.timestamp()) // 3600
+        if self._cleared == hour:
+            return
+        self._cleared = hour
+        if self._current[0] != hour:
+            self._current = NO_KEY
+        try:
+            self.destroy_old(now)
+        except OSError as error:
+            logger.warning("hourly key: old ones cannot be removed: %s", error.strerror)
 
     def destroy_old(self, now: datetime) -> None:
         """Unlink the keys that are not of this hour or its neighbours, drafts of a killed worker included.

@@ -102,6 +102,7 @@ class CookieGuard:
     def _record(self, exchange: Exchange) -> None:
         """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
         parts = self._parts
+        parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
         if exchange.rewriter is not None and exchange.rewriter.held:
