@@ -1,0 +1,204 @@
+"""Four workers of one server are one shop: they race for the keys, read each other's cookies, and lose no line."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.servers import LOOPBACK, Process, spawned, wait_until
+
+from servers.clients import Reply, ask
+from servers.shop import CLOCK, PURPOSES, STATE
+
+WORKERS = 4
+ALL_PURPOSES = ["marketing", "necessary", "preferences", "statistics"]
+SECONDS = 20  # in which every worker must have answered
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+LINE = re.compile(
+    r"(?P<address>[0-9a-f.:]+) - - "
+    r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "
+    r'"(?P<method>[A-Z]+) (?P<path>/[!-~]*) HTTP/1\.1" (?P<status>\d{3}) (?P<size>\d+) '
+    r'"(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*"'
+)
+NOON = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+
+@dataclass
+class Crowd:
+    """Send requests to one server, four at a time, and keep all its replies."""
+
+    server: Process
+    directory: Path
+    replies: list[Reply] = field(default_factory=list)
+
+    def ask(self, path: str, **options: Any) -> Reply:
+        """Send one request over a connection of its own."""
+        reply = ask(self.server.port, path, **options)
+        self.replies.append(reply)
+        return reply
+
+    def each(self, send: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """Send for every item, several at a time, so that more than one worker must answer."""
+        with ThreadPoolExecutor(2 * WORKERS) as pool:
+            return list(pool.map(send, items))
+
+    def until(self, is_enough: Callable[[], bool], send: Callable[[Any], Any]) -> None:
+        """Send and send again until it is enough."""
+        deadline = time.monotonic() + SECONDS
+        while not is_enough():
+            assert time.monotonic() < deadline, f"only {Counter(reply.pid for reply in self.replies)}"
+            self.each(send, range(4 * WORKERS))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Say what a visitor's cookies hold, and which workers set them."""
+
+    name: str
+    session_pid: int
+    consent_pid: int
+    cookies: dict[str, str]
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Iterator[Crowd]:
+    """Start four workers at once on a directory without state."""
+    arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
+    env = {"SHOP_TRUSTED": LOOPBACK}
+    log_file = tmp_path / "server.log"
+    with spawned("servers.shop:make_app", *arguments, env=env, cwd=tmp_path, log_file=log_file) as server:
+        yield Crowd(server, tmp_path)
+
+
+def test_what_one_worker_set_is_read_by_every_other(crowd: Crowd) -> None:
+    kept: list[Kept] = []
+    pairs: set[tuple[int, int]] = set()
+    consent_pairs: set[tuple[int, int]] = set()
+
+    def keep(number: int) -> None:
+        name = f"visitor-{len(crowd.replies)}-{number}"
+        session = crowd.ask(f"/keep?name={name}", method="POST")
+        consent = crowd.ask("/_cg/consent", method="POST", headers=SAME_ORIGIN, body="choice=accept&next=/")
+        kept.append(Kept(name, session.pid, consent.pid, session.cookies | consent.cookies))
+
+    def read(_: int) -> None:
+        visitor = random.choice(kept)
+        reply = crowd.ask("/state", cookies=visitor.cookies)
+        assert read_back(reply) == (visitor.name, [[visitor.name, 2]], f"C-{visitor.name}", ALL_PURPOSES)
+        pairs.add((visitor.session_pid, reply.pid))
+        consent_pairs.add((visitor.consent_pid, reply.pid))
+
+    crowd.until(lambda: len({one.session_pid for one in kept}) == WORKERS, keep)
+    crowd.until(lambda: len({one.consent_pid for one in kept}) == WORKERS, keep)
+    crowd.until(lambda: len(pairs) == len(consent_pairs) == WORKERS**2, read)
+
+    assert {reply.pid for reply in crowd.replies} == set(crowd.server.workers)
+    assert len(list((crowd.directory / STATE).glob("*keyring*"))) == 1
+    assert "forged" not in crowd.server.log
+    assert "unknown key" not in crowd.server.log
+
+
+def test_every_line_of_every_worker_is_whole_and_none_is_lost(crowd: Crowd) -> None:
+    hostile = {
+        "User-Agent": '"] "GET /fake HTTP/1.1" 200 1\\" \xff\t' * 20,
+        "Referer": "https://elsewhere.example/" + "p" * 900 + '?q="',
+        "X-Forwarded-For": "84.17.5.164",
+    }
+
+    def send(number: int) -> None:
+        path = f"/{'page' if number % 3 else 'missing'}/{number}-{'x' * (number % 5 * 300)}?secret=1"
+        crowd.ask(path, headers=hostile if number % 2 else {})
+
+    crowd.each(send, range(600))
+    crowd.until(
+        lambda: {reply.pid for reply in crowd.replies} == set(crowd.server.workers), lambda _: send(600)
+    )
+    crowd.server.stop()
+
+    logs = sorted((crowd.directory / STATE / "logs").iterdir())
+    assert [log.name for log in logs] == sorted(f"access-{pid}.log" for pid in crowd.server.workers)
+    per_pid = Counter(reply.pid for reply in crowd.replies)
+    matches = []
+    for log in logs:
+        *lines, rest = log.read_text("ascii").split("\n")
+        assert rest == ""
+        assert len(lines) == per_pid[int(log.stem.removeprefix("access-"))]
+        assert [line for line in lines if not LINE.fullmatch(line)] == []
+        matches += [LINE.fullmatch(line) for line in lines]
+    paths = Counter(match["path"].partition("-")[0].rpartition("/")[2] for match in matches if match)
+    assert len(matches) == len(crowd.replies) == 600 + paths["600"]
+    assert all(paths[str(number)] == 1 for number in range(600))
+    assert {match["address"] for match in matches if match} == {"127.0.0.0", "84.17.5.0"}
+    print(f"{len(matches)} whole lines of {dict(per_pid)}")
+
+
+def test_one_address_has_one_throttle_key_in_all_workers_until_the_hour_ends(crowd: Crowd) -> None:
+    hours = [NOON + timedelta(hours=later) for later in range(4)]
+    seen: dict[datetime, dict[str, str]] = {}
+    files: list[list[str]] = []
+    for hour in hours:
+        set_clock(crowd.directory, hour)
+        seen[hour] = keys_in_all_workers(crowd, "84.17.5.164")
+        files.append(hour_files(crowd.directory))
+
+    every_key = [key for keys in seen.values() for key in keys.values()]
+    assert len(set(every_key)) == len(hours) * len(PURPOSES)
+    assert keys_in_all_workers(crowd, "84.17.5.165")["login"] not in every_key
+    numbers = [int(hour.timestamp()) // 3600 for hour in hours]
+    assert files == [[f"hour-{number}" for number in numbers[max(0, at - 1) : at + 1]] for at in range(4)]
+
+
+def test_an_hourly_key_goes_after_two_hours_even_if_nobody_asks_for_another(crowd: Crowd) -> None:
+    set_clock(crowd.directory, NOON)
+    keys_in_all_workers(crowd, "84.17.5.164")
+    set_clock(crowd.directory, NOON + timedelta(hours=1))
+    crowd.ask("/picture")
+    assert len(hour_files(crowd.directory)) == 1
+
+    set_clock(crowd.directory, NOON + timedelta(hours=2))
+    crowd.ask("/picture")
+
+    wait_until(lambda: hour_files(crowd.directory) == [], "the key is gone", seconds=5)
+
+
+def read_back(reply: Reply) -> tuple[str, list[Any], str, list[str]]:
+    """Return what a worker read of a visitor: session, cart, customer, consent."""
+    facts = json.loads(reply.text)
+    return facts["name"], facts["lines"], facts["customer"], facts["granted"]
+
+
+def keys_in_all_workers(crowd: Crowd, address: str) -> dict[str, str]:
+    """Return the throttle keys of an address by purpose, after every worker gave the same ones."""
+    answers: dict[int, set[str]] = {}
+
+    def send(_: int) -> None:
+        reply = crowd.ask("/keys", headers={"X-Forwarded-For": address})
+        answers.setdefault(reply.pid, set()).add(reply.text)
+
+    crowd.until(lambda: set(answers) == set(crowd.server.workers), send)
+    distinct = set().union(*answers.values())
+    assert len(distinct) == 1
+    keys: dict[str, str] = json.loads(distinct.pop())
+    return keys
+
+
+def set_clock(directory: Path, now: datetime) -> None:
+    """Put the workers' clock to a time, in one step."""
+    draft = directory / "clock.new"
+    draft.write_text(now.isoformat())
+    draft.rename(directory / CLOCK)
+
+
+def hour_files(directory: Path) -> list[str]:
+    """Name the files of hourly keys, drafts included."""
+    return sorted(path.name for path in (directory / STATE).iterdir() if "hour-" in path.name)
