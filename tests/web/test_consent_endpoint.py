@@ -200,3 +200,33 @@ def test_the_way_back_on_the_page_of_choices_is_local(guard: Guard) -> None:
     answer = ask(guard(page()), path="/_cg/choices", query="next=//evil.example")
 
     assert "evil" not in answer.text
+
+
+def test_a_withdrawal_clears_the_browsers_cache_and_other_choices_do_not(guard: Guard) -> None:
+    app = guard(page())
+    granted = post(app, "choice=accept", OWN)
+    cookie = ("cookie", f"{COOKIE}={granted.cookies()[COOKIE]}")
+
+    assert not granted.all("clear-site-data")
+    assert post(app, "choice=reject", OWN, cookie).get("clear-site-data") == '"cache"'
+    assert post(app, "choice=save&purpose=statistics", OWN, cookie).get("clear-site-data") == '"cache"'
+    assert not post(app, "choice=accept", OWN, cookie).all("clear-site-data")
+
+
+def test_only_pages_with_something_to_withdraw_carry_the_script_that_notices_it(guard: Guard) -> None:
+    app = guard(page(b"<!doctype html><head><title>x</title></head><body>"))
+    token = post(app, "choice=accept", OWN).cookies()[COOKIE]
+
+    live = ask(app, headers=[("cookie", f"{COOKIE}={token}")])
+    strict = guard(
+        page(
+            b"<!doctype html><head></head>",
+            headers=[("content-type", "text/html"), ("content-security-policy", "default-src 'self'")],
+        )
+    )
+    by_file = ask(strict, headers=[("cookie", f"{COOKIE}={token}")])
+
+    assert live.body.startswith(b"<!doctype html><head><script>")
+    assert b"BroadcastChannel" in live.body
+    assert b'<head><script src="/_cg/live.' in by_file.body
+    assert b"BroadcastChannel" not in ask(app).body

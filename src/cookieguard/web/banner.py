@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.consent import allowance
+from cookieguard.consent import Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.exchange import Exchange
 
@@ -27,19 +27,23 @@ class Insertion:
         accept_language = exchange.request.text(b"accept-language")
         lang = renderer.pick_language(context.lang, accept_language)
         base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
-        style, script = (
-            allowance(
-                self._policies,
-                kind,
-                origin=str(exchange.request.origin),
-                path=exchange.own_base,
-                metas=context.policies,
-            )
-            for kind in ("style", "script")
-        )
+        style, script = (self._allowance(kind, context.policies) for kind in ("style", "script"))
         if not consent.asks:
             return renderer.control(lang, consent, base=base, next_=exchange.request.return_path, style=style)
         note = None if exchange.request.is_secure_context else NOT_KEPT
         return renderer.banner(
             lang, base=base, next_=exchange.request.return_path, note=note, style=style, script=script
         )
+
+    @property
+    def head(self) -> bytes:
+        """Return what goes first into the head: on pages with something to withdraw, the script that notices it."""
+        exchange = self._exchange
+        if not exchange.consent.is_beyond_necessary:
+            return b""
+        script = self._allowance("script", ())
+        return exchange.parts.renderer.live_script(base=exchange.own_base, script=script)
+
+    def _allowance(self, kind: str, metas: Sequence[str]) -> Allowance:
+        request, base = self._exchange.request, self._exchange.own_base
+        return allowance(self._policies, kind, origin=str(request.origin), path=base, metas=metas)

@@ -25,12 +25,14 @@ from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 
 STATIC = files("cookieguard.static")
 LANGUAGES = ("ar", "de", "en")
+ASSETS = ("banner.css", "banner.js", "control.css", "live.js", "page.css")
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 # What differs from page to page is put in last, into text rendered once. The markers need no escaping.
 NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = "CG-NEXT", "CG-NQUERY", "CG-SNONCE", "CG-JNONCE"
+MARKERS = re.compile("|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE)).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters["fill"] = _fill
-        found = {name: _asset(name) for name in ("banner.css", "banner.js", "control.css", "page.css")}
+        found = {name: _asset(name) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], bytes] = {}
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
@@ -124,7 +126,7 @@ class Renderer:
                 note=self._texts[lang]["notes"][note] if note else "",
                 banner=self.banner_hash(lang),
                 style=self._style("banner.css", style, base),
-                script=self._script(script, base),
+                script=self._script("banner.js", script, base),
             )
 
         return _filled(self._once(key, make), next_, style.nonce, script.nonce)
@@ -150,6 +152,12 @@ class Renderer:
 
         return _filled(self._once(key, make), next_, style.nonce, "")
 
+    def live_script(self, *, base: str, script: Allowance) -> bytes:
+        """Render the script of pages where something beyond the necessary is alive: it reloads stale ones."""
+        key = ("live", base, script.way, bool(script.nonce))
+        text = self._once(key, lambda: str(self._script("live.js", script, base)))
+        return _filled(text, "", "", script.nonce)
+
     def choices_page(
         self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None
     ) -> bytes:
@@ -161,6 +169,7 @@ class Renderer:
             base=base,
             next=next_,
             css=self._files["page.css"].name,
+            script=self._files["live.js"].name,
             note=texts["notes"][note] if note else "",
             gpc=_signal_text(consent, texts["page"]),
             state=consent.state.value,
@@ -209,8 +218,8 @@ class Renderer:
             return Markup()
         return Markup("<style{}>{}</style>").format(nonce, asset.text)
 
-    def _script(self, allowed: Allowance, base: str) -> Markup:
-        asset = self._files["banner.js"]
+    def _script(self, name: str, allowed: Allowance, base: str) -> Markup:
+        asset = self._files[name]
         nonce = _nonce(allowed, SCRIPT_NONCE)
         if allowed.way is Way.FILE:
             return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
@@ -230,9 +239,8 @@ def _filled(text: bytes, next_: str, style_nonce: str, script_nonce: str) -> byt
         STYLE_NONCE: style_nonce,  # nonces are base64 by the grammar that found them
         SCRIPT_NONCE: script_nonce,
     }
-    for marker, value in values.items():
-        text = text.replace(marker.encode(), value.encode("ascii", "xmlcharrefreplace"))
-    return text
+    # In one pass: a path that names a marker must not be filled in turn.
+    return MARKERS.sub(lambda found: values[found[0].decode()].encode("ascii", "xmlcharrefreplace"), text)
 
 
 def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:

@@ -153,7 +153,11 @@ class Response:
         asks = exchange.parts.config.consent.enabled and exchange.request.wants_banner
         insertion = Insertion(exchange, policies=every(headers, POLICY)) if asks else None
         exchange.rewriter = Rewriter(
-            exchange.wall.rules, url=exchange.request.url, insert=insertion, xml=self._kind.is_xhtml
+            exchange.wall.rules,
+            url=exchange.request.url,
+            insert=insertion,
+            head=insertion.head if insertion else b"",
+            xml=self._kind.is_xhtml,
         )
         return exchange.rewriter
 

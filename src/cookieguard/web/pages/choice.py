@@ -33,6 +33,8 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     except ChoiceError as error:
         return _refusal(400, f"{error}\n")
     response = _answer(exchange, fields, receipt)
+    if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
+        response.headers["clear-site-data"] = '"cache"'
     response.raw_headers.append((b"set-cookie", _cookie(exchange, receipt)))
     return response
 

@@ -11,9 +11,10 @@ from cookieguard.web.banner import NOT_KEPT
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.fields import Receive
 
-# The page loads its one style sheet and posts its one form, both from here.
+# The page loads its one style sheet and its one script, and posts its one form, all from here.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 PAGE_HEADERS = {
     "content-security-policy": PAGE_POLICY,
