@@ -1,7 +1,8 @@
 """A shop that talks too much: it writes down all it sees of a request, as an app in trouble does.
 
 Runs in a server's process, in the directory it may write to. `SHOP_GUARD=off` leaves CookieGuard away, for the
-control of a test; `SHOP_TRUSTED` names the trusted proxies; a file `clock` holds the time, where there is one.
+control of a test; `SHOP_TRUSTED` names the trusted proxies; `SHOP_RACERS` workers wait for each other and start at
+once; a file `clock` holds the time, where there is one.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def make_app() -> Any:
             WebSocketRoute("/boom", boom_in_chat),
         ]
     )
+    _line_up(int(os.environ.get("SHOP_RACERS", "1")))
     return Reporter(shop if os.environ.get("SHOP_GUARD") == "off" else guarded(shop))
 
 
@@ -183,6 +185,14 @@ async def boom_in_chat(socket: WebSocket) -> None:
     """Raise before the handshake is answered."""
     tell(socket)
     raise RuntimeError(f"broken at {socket.client} {socket.headers!r}")
+
+
+def _line_up(racers: int) -> None:
+    """Wait until all workers are here, so that they race for the state directory and its keys."""
+    Path(f"here-{os.getpid()}").touch()
+    deadline = time.monotonic() + 20
+    while len(list(Path().glob("here-*"))) < racers and time.monotonic() < deadline:
+        time.sleep(0.0005)
 
 
 def _write_log() -> None:

@@ -74,7 +74,7 @@ class Kept:
 def crowd(tmp_path: Path) -> Iterator[Crowd]:
     """Start four workers at once on a directory without state."""
     arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
-    env = {"SHOP_TRUSTED": LOOPBACK}
+    env = {"SHOP_TRUSTED": LOOPBACK, "SHOP_RACERS": str(WORKERS)}
     log_file = tmp_path / "server.log"
     with spawned("servers.shop:make_app", *arguments, env=env, cwd=tmp_path, log_file=log_file) as server:
         yield Crowd(server, tmp_path)
