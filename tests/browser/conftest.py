@@ -1,0 +1,190 @@
+"""One Chromium, one ad network and two shops (guarded, unguarded) for all tests of this folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.browser import (
+    Contact,
+    Ear,
+    chromium,
+    counting,
+    linger,
+    playwright_started,
+    stir,
+    visitor,
+)
+from harness.servers import serving
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from demo_site import adnet, shop
+from demo_site.settings import guard_config
+from demo_site.shop.database import Database
+
+PAGES = {
+    "home": "/",
+    "product": "/product/heron-teapot",
+    "journal": "/journal",
+    "404": "/nope",
+    "500": "/crash",
+}
+# Whose elements they are; `widget` is nobody's, since nobody declared it.
+HOSTS = {"preferences": "video", "statistics": "metrics", "marketing": "ads"}
+
+Visitors = Callable[..., BrowserContext]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Say where both shops are, and listen at the ad network their tags point at."""
+
+    guarded: str
+    unguarded: str
+    network: Ear
+    domain: str
+
+    def host(self, label: str) -> str:
+        """Name a host of the ad network."""
+        return f"{label}.{self.domain}"
+
+    def of(self, *purposes: str) -> set[str]:
+        """Name the hosts that serve these purposes.
+
+        The widget that nobody declared comes with marketing only where nothing declared is held: a policy is a
+        list of hosts, and cannot say "all but these".
+        """
+        return {self.host(HOSTS[one]) for one in purposes}
+
+
+@contextmanager
+def demo_serving(tmp: Path, seeded: Path, domain: str = "localhost", **tls: Any) -> Iterator[Demo]:
+    """Serve the ad network, the guarded shop and its unguarded copy as hosts below `domain`."""
+    network = adnet.create_app()
+    log = network.state.log
+    with ExitStack() as stack:
+        ads = stack.enter_context(serving(network, http=counting(log.note_connection), **tls))
+        origin = ads.at(f"ads.{domain}")
+        shops = []
+        for name in ("guarded", "unguarded"):
+            guard = guard_config(ads_origin=origin, state_dir=tmp / "state") if name == "guarded" else None
+            database = Path(shutil.copy(seeded, tmp / f"{name}.sqlite3"))
+            app = shop.create_app(ads_origin=origin, database=database, guard=guard)
+            shops.append(stack.enter_context(serving(app, **tls)))
+        yield Demo(
+            guarded=shops[0].at(f"shop.{domain}"),
+            unguarded=shops[1].at(f"unguarded.{domain}"),
+            network=Ear(log),
+            domain=domain,
+        )
+
+
+@pytest.fixture(scope="package")
+def driver() -> Iterator[tuple[Playwright, str]]:
+    """Start Playwright and find Chromium."""
+    with playwright_started() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(driver: tuple[Playwright, str]) -> Iterator[Browser]:
+    """Launch the Chromium that all tests share."""
+    with chromium(*driver) as launched:
+        yield launched
+
+
+@pytest.fixture(scope="package")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seed the shop's database once: hashing passwords is slow on purpose."""
+    path = tmp_path_factory.mktemp("seeded") / "shop.sqlite3"
+    Database(path)
+    return path
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory, seeded: Path) -> Iterator[Demo]:
+    """Serve the demo on loopback names, as `make demo` does."""
+    with demo_serving(tmp_path_factory.mktemp("demo"), seeded) as served:
+        yield served
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visitors]:
+    """Give new visitors as `visit(javascript=..., gpc=..., **options of new_context)`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(visitor(browser, **options))
+
+
+@pytest.fixture(params=[True, False], ids=["with-script", "without-script"])
+def javascript(request: pytest.FixtureRequest) -> bool:
+    """Run a test with JavaScript, and without."""
+    return bool(request.param)
+
+
+@pytest.fixture(scope="package")
+def unguarded(browser: Browser, demo: Demo) -> Callable[[bool], dict[str, Counter[Contact]]]:
+    """Tell what every page sends the ad network where nothing guards it; measured once per way of visiting."""
+    measured: dict[bool, dict[str, Counter[Contact]]] = {}
+
+    def measure(javascript: bool) -> dict[str, Counter[Contact]]:
+        if javascript not in measured:
+            with visitor(browser, javascript=javascript) as context:
+                measured[javascript] = page_by_page(context, demo, demo.unguarded)
+        return measured[javascript]
+
+    return measure
+
+
+def page_by_page(context: BrowserContext, demo: Demo, shop_url: str) -> dict[str, Counter[Contact]]:
+    """Open each page until the network is quiet, leave it, and tell what each of them sent."""
+    heard = {}
+    page = context.new_page()
+    for name, path in PAGES.items():
+        demo.network.forget()
+        page.goto(shop_url + path)
+        stir(page)
+        demo.network.wait()
+        page.goto("about:blank")  # tags say good-bye
+        demo.network.wait()
+        heard[name] = demo.network.contacts
+    return heard
+
+
+def tour(context: BrowserContext, demo: Demo, shop_url: str) -> Counter[Contact]:
+    """Open all pages, linger, and tell what was heard until they are closed."""
+    demo.network.forget()
+    pages = [context.new_page() for _ in PAGES]
+    for page, path in zip(pages, PAGES.values(), strict=True):
+        page.goto(shop_url + path, wait_until="commit")
+    for page in pages:
+        page.wait_for_load_state("load")
+    linger(pages)
+    for page in pages:
+        page.close()
+    demo.network.wait()
+    return demo.network.contacts
+
+
+def answer(page: Page, button: str, *purposes: str) -> None:
+    """Answer the banner with one of its buttons and wait for the page that follows."""
+    banner = page.locator("#cg")
+    if purposes:
+        banner.locator("summary").click()
+    for purpose in purposes:
+        banner.locator(f"input[value={purpose}]").check()
+    with page.expect_navigation():
+        banner.locator(f"button[value={button}]").click()

@@ -1,0 +1,235 @@
+"""A real Chromium for tests: found, launched, one visitor after another; and what a network really heard.
+
+Whether a request left is read where it would arrive, never in the browser: a refused request still shows there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from demo_site.adnet.log import Log
+from scripts.find_chromium import MISSING, find
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_MS = 10_000
+# How long a page that must contact nobody is watched after it was scrolled and clicked on.
+LINGER = 1.5
+# A network that heard nothing new for this long has heard it all: what pages start late, they start at load.
+QUIET = 0.5
+LONGEST_WAIT = 15.0
+
+
+class Contact(NamedTuple):
+    """Hold what identifies one request over several runs: everything but numbers that are new each time."""
+
+    host: str
+    path: str
+    method: str
+    via: str = ""
+
+
+def chromium_path() -> str:
+    """Return the Chromium to drive; without one the tests fail, they are never skipped."""
+    path = find()
+    if path is None:
+        pytest.fail(MISSING, pytrace=False)
+    return path
+
+
+@contextmanager
+def playwright_started() -> Iterator[tuple[Playwright, str]]:
+    """Start Playwright's driver, give it and Chromium's path; stop it before any test uses asyncio again."""
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        yield playwright, path
+
+
+@contextmanager
+def chromium(playwright: Playwright, path: str, *arguments: str) -> Iterator[Browser]:
+    """Launch a Chromium with these arguments beside the usual ones."""
+    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
+    yield browser
+    browser.close()
+
+
+@contextmanager
+def visitor(
+    browser: Browser, *, javascript: bool = True, gpc: bool = False, **options: Any
+) -> Iterator[BrowserContext]:
+    """Give a visitor who was never here: own cookies, own cache."""
+    context = browser.new_context(**_options(javascript=javascript, gpc=gpc), **options)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@contextmanager
+def whole_browser(
+    playwright: Playwright,
+    path: str,
+    profile: Path,
+    *arguments: str,
+    javascript: bool = True,
+    gpc: bool = False,
+    **options: Any,
+) -> Iterator[BrowserContext]:
+    """Launch a Chromium with a profile of its own: unlike a visitor, it preconnects and looks names up."""
+    context = playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=path,
+        args=[*ARGUMENTS, *arguments],
+        **_options(javascript=javascript, gpc=gpc),
+        **options,
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+def _options(*, javascript: bool, gpc: bool) -> dict[str, Any]:
+    headers = {"Sec-GPC": "1"} if gpc else {}
+    return {"java_script_enabled": javascript, "extra_http_headers": headers}
+
+
+def stir(page: Page) -> None:
+    """Do what visitors do: scroll down, and click where nothing is to be clicked."""
+    page.mouse.move(4, 4)
+    page.mouse.wheel(0, 1200)
+    page.mouse.click(4, 4)
+
+
+def linger(pages: Iterable[Page]) -> None:
+    """Stir each page and give it time to betray its visitor."""
+    for page in pages:
+        stir(page)
+    time.sleep(LINGER)
+    for page in pages:
+        page.mouse.wheel(0, -1200)
+
+
+class Ear:
+    """Listen at an ad network: its log holds every request, and counts connections that asked nothing."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def forget(self) -> None:
+        """Start anew, once what is still on its way has arrived."""
+        self.wait(QUIET / 2)
+        self._log.clear()
+
+    def wait(self, quiet: float = QUIET) -> None:
+        """Wait until nothing new is heard."""
+        wait_until_quiet(lambda: (self._log.total, self._log.connections), quiet=quiet)
+
+    @property
+    def contacts(self) -> Counter[Contact]:
+        """Count what was heard so far."""
+        return Counter(
+            Contact(one.host, one.path, one.method, ",".join(parse_qs(one.query).get("via", ())))
+            for one in list(self._log.records)
+        )
+
+    @property
+    def hosts(self) -> set[str]:
+        """Name the hosts that were asked."""
+        return {contact.host for contact in self.contacts}
+
+    @property
+    def connections(self) -> int:
+        """Count the connections."""
+        return self._log.connections
+
+
+class Recorder:
+    """Be an ASGI app that answers everything with nothing and keeps whom it was asked as.
+
+    `log` fits an Ear. WebSockets are refused, which costs their maker a request all the same.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Contact] = []
+        self.connections = 0
+
+    def note_connection(self) -> None:
+        """Count a connection."""
+        self.connections += 1
+
+    def forget(self) -> None:
+        """Start anew, once what is still on its way has arrived."""
+        self.wait()
+        self.requests.clear()
+        self.connections = 0
+
+    def wait(self) -> None:
+        """Wait until nothing new is heard."""
+        wait_until_quiet(lambda: (len(self.requests), self.connections))
+
+    @property
+    def paths(self) -> set[str]:
+        """Name the paths that were asked for."""
+        return {contact.path for contact in self.requests}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        host = dict(scope["headers"]).get(b"host", b"").decode().rpartition(":")[0]
+        self.requests.append(Contact(host, scope["path"], scope.get("method", "WEBSOCKET")))
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
+        headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def counting(on_connection: Callable[[], None]) -> type[H11Protocol]:
+    """Return the `http` option of a uvicorn that tells of every connection, even of those that ask nothing."""
+
+    class Counting(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            on_connection()
+            super().connection_made(transport)
+
+    return Counting
+
+
+async def _live(receive: Any, send: Any) -> None:
+    while True:
+        step = (await receive())["type"]
+        await send({"type": f"{step}.complete"})
+        if step.endswith("shutdown"):
+            return
+
+
+def wait_until_quiet(measure: Callable[[], object], *, quiet: float = QUIET) -> None:
+    """Wait until `measure` has given the same for a while."""
+    end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), measure()
+    while time.monotonic() < end:
+        time.sleep(0.05)
+        now = measure()
+        if now != last:
+            since, last = time.monotonic(), now
+        elif time.monotonic() - since >= quiet:
+            return
+    raise AssertionError(f"not quiet within {LONGEST_WAIT} s")
