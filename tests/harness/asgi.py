@@ -107,13 +107,19 @@ async def drive(app: App, answer: Answer, body: bytes = b"") -> None:
     """Run one request into `answer`, holding every message to the specification."""
     requests = [{"type": "http.request", "body": body, "more_body": False}]
     rules = _Rules()
+    ended = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return requests.pop() if requests else {"type": "http.disconnect"}
+        if requests:
+            return requests.pop()
+        await ended.wait()  # a client that stays: Django and Quart drop the answer of one that is gone
+        return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
         rules.check(message)
         answer.messages.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            ended.set()
 
     await app(answer.scope, receive, send)
 
