@@ -8,12 +8,10 @@ As many addresses that never came are looked for as well, since short needles tu
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from harness.servers import LOOPBACK, ROOT, spawned
 
 from servers.clients import ask, chat
 from servers.shop import LOG, STATE, THROTTLED
-from servers.traces import BY_CHANCE, CHANCE_HITS, FORMS, Address, Written, draw
+from servers.traces import FORMS, Address, Written, check_nothing_found, draw, draw_peers
 
 CLIENTS = draw(200, seed=11)
 CONTROLS = draw(200, seed=12)
@@ -34,14 +32,8 @@ UNGUARDED = {"SHOP_GUARD": "off"}
 Visit = Callable[[int, Address], None]
 
 
-def peers(*, seed: int, count: int) -> list[Address]:
-    """Draw loopback addresses, which are real peers of a real server without any privilege."""
-    source = random.Random(seed)
-    return [IPv4Address((127 << 24) + source.randrange(1 << 16, 1 << 24) | 100) for _ in range(count)]
-
-
-PEERS = peers(seed=13, count=60)
-PEER_CONTROLS = peers(seed=14, count=60)
+PEERS = draw_peers(60, seed=13)
+PEER_CONTROLS = draw_peers(60, seed=14)
 
 
 @pytest.fixture
@@ -87,17 +79,6 @@ def visit_everything(port: int, headers: dict[str, str], source: str) -> None:
     assert ask(port, "/missing", headers=headers, source=source).status == 404
     assert b"hello" in chat(port, "/chat", headers=headers, source=source)
     assert b" 500 " in chat(port, "/boom", headers=headers, source=source)
-
-
-def check_nothing_found(written: Written, clients: list[Address], controls: list[Address]) -> None:
-    """Hold clients to what addresses that never came give."""
-    found, by_chance = written.traces_of(clients), written.traces_of(controls)
-    print(f"{written.size} bytes in {written.files} files: clients {dict(found)}, controls {dict(by_chance)}")
-    for form in FORMS:
-        if form in BY_CHANCE:
-            assert abs(found[form] - by_chance[form]) <= CHANCE_HITS, form
-        else:
-            assert (found[form], by_chance[form]) == (0, 0), form
 
 
 @pytest.mark.parametrize("reads_headers", ["--proxy-headers", "--no-proxy-headers"])

@@ -6,7 +6,6 @@ import random
 from base64 import b64encode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -21,6 +20,12 @@ def draw(count: int, *, seed: int) -> list[Address]:
     while len(drawn) < count:
         drawn.append(_ipv4(source) if len(drawn) % 2 else _ipv6(source))
     return drawn
+
+
+def draw_peers(count: int, *, seed: int) -> list[Address]:
+    """Draw loopback addresses: real peers of a real server, for which nobody needs a privilege."""
+    source = random.Random(seed)
+    return [IPv4Address((127 << 24) + source.randrange(1 << 16, 1 << 24) | 100) for _ in range(count)]
 
 
 def _ipv4(source: random.Random) -> IPv4Address:
@@ -90,15 +95,6 @@ BY_CHANCE = {"packed", "hex"}
 CHANCE_HITS = 2
 
 
-@dataclass(frozen=True)
-class Traces:
-    """Say in which forms how many of some addresses were found, in how many bytes of how many files."""
-
-    found: Counter[str]
-    files: int
-    size: int
-
-
 class Written:
     """Hold every byte a run wrote: all files under a directory, their names included."""
 
@@ -125,3 +121,14 @@ class Written:
         needle = needle.encode() if isinstance(needle, str) else needle
         grams = (needle[at : at + GRAM] for at in range(len(needle) - GRAM + 1))
         return all(gram in self._grams for gram in grams) and needle in self._bytes
+
+
+def check_nothing_found(written: Written, clients: list[Address], controls: list[Address]) -> None:
+    """Hold clients to what addresses that never came give."""
+    found, by_chance = written.traces_of(clients), written.traces_of(controls)
+    print(f"{written.size} bytes in {written.files} files: clients {dict(found)}, controls {dict(by_chance)}")
+    for form in FORMS:
+        if form in BY_CHANCE:
+            assert abs(found[form] - by_chance[form]) <= CHANCE_HITS, form
+        else:
+            assert (found[form], by_chance[form]) == (0, 0), form
