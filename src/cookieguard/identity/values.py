@@ -51,6 +51,10 @@ class JsonMapping(MutableMapping[str, Any]):
         """Remove every entry (the inherited way pops them one by one)."""
         self._entries().clear()
 
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the entry that came last, as a dict does (the inherited way takes the first)."""
+        return self._entries().popitem()
+
     def copy(self) -> dict[str, Any]:
         """Return the entries as a plain dict."""
         return dict(self._entries())
