@@ -19,7 +19,7 @@ from harness.servers import LOOPBACK, ROOT, spawned
 
 from servers.clients import ask, chat
 from servers.shop import LOG, STATE, THROTTLED
-from servers.traces import FORMS, Address, Written, check_nothing_found, draw, draw_peers
+from servers.traces import FORMS, Address, Written, access_lines, check_nothing_found, cut, draw, draw_peers
 
 CLIENTS = draw(200, seed=11)
 CONTROLS = draw(200, seed=12)
@@ -168,15 +168,3 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
         "keyring",
         "logs",
     ]
-
-
-def access_lines(directory: Path) -> list[str]:
-    """Return every line of every access log."""
-    return [line for log in (directory / STATE / "logs").iterdir() for line in log.read_text().splitlines()]
-
-
-def cut(client: Address) -> str:
-    """Cut an address as the default does, in the test's own way."""
-    if client.version == 4:
-        return ".".join([*str(client).split(".")[:3], "0"])
-    return str(type(client)(client.packed[:6] + bytes(10)))

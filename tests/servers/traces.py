@@ -132,3 +132,15 @@ def check_nothing_found(written: Written, clients: list[Address], controls: list
             assert abs(found[form] - by_chance[form]) <= CHANCE_HITS, form
         else:
             assert (found[form], by_chance[form]) == (0, 0), form
+
+
+def access_lines(directory: Path) -> list[str]:
+    """Return every line of every access log."""
+    return [line for log in (directory / "state" / "logs").iterdir() for line in log.read_text().splitlines()]
+
+
+def cut(client: Address) -> str:
+    """Cut an address as the default does, in the test's own way."""
+    if client.version == 4:
+        return ".".join([*str(client).split(".")[:3], "0"])
+    return str(type(client)(client.packed[:6] + bytes(10)))

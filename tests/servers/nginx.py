@@ -1,0 +1,127 @@
+"""A real nginx in front of the shop: a trusted proxy, TLS, and a shared cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import trustme
+from harness.servers import free_port, launched
+
+from servers.clients import Announced, Reply
+from servers.traces import Address
+
+PACKAGE = "nginx-light"
+HOST = "shop.example"
+# A load balancer in front announces the client (PROXY protocol); nginx says so to the app in its usual headers.
+CONFIG = """
+daemon off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+{user}
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    proxy_cache_path {directory}/cache keys_zone=pages:1m;
+    server {{
+        listen 127.0.0.1:PORT proxy_protocol;
+        listen 127.0.0.1:{tls_port} ssl proxy_protocol;
+        ssl_certificate {directory}/certificate.pem;
+        ssl_certificate_key {directory}/certificate.pem;
+        set_real_ip_from 127.0.0.1;
+        real_ip_header proxy_protocol;
+        location / {{
+            proxy_pass http://127.0.0.1:{shop_port};
+            proxy_http_version 1.1;
+            proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_cache pages;
+            add_header X-Cache $upstream_cache_status always;
+        }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """Say where nginx listens, and whom to trust to speak TLS with it."""
+
+    port: int
+    tls_port: int
+    tls: ssl.SSLContext
+
+    def ask(
+        self,
+        path: str,
+        client: Address,
+        *,
+        scheme: str = "https",
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        cookies: dict[str, str] | None = None,
+        body: str = "",
+    ) -> Reply:
+        """Send a client's request over a connection of its own."""
+        sent = {"Host": HOST, "Connection": "close", "Accept": "text/html", **(headers or {})}
+        if cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        is_secure = scheme == "https"
+        connection = Announced(
+            self.tls_port if is_secure else self.port, client, tls=self.tls if is_secure else None
+        )
+        try:
+            connection.request(method, path, body or None, sent)
+            response = connection.getresponse()
+            return Reply(response.status, response.headers, response.read().decode())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def nginx_before(shop_port: int, directory: Path) -> Iterator[Nginx]:
+    """Run nginx in front of a server; what nginx itself writes is in `directory`."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert(HOST)
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(directory / "certificate.pem"))
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    tls_port = free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    text = CONFIG.format(directory=directory, tls_port=tls_port, shop_port=shop_port, user=user)
+    (directory / "template").write_text(text)
+    script = f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf"
+    with launched(["sh", "-c", script], log_file=directory / "nginx.log", cwd=directory) as process:
+        yield Nginx(process.port, tls_port, tls)
+
+
+@cache
+def find_nginx() -> str:
+    """Return nginx's path, installed by apt-get where that is possible; raises RuntimeError that says what to do."""
+    found = _which()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "install", "-y", "-q", PACKAGE], env=environ, check=False, timeout=100)
+        found = _which()
+    if found is None:
+        raise RuntimeError(f"nginx is missing: install Debian's {PACKAGE} (apt-get install {PACKAGE})")
+    return found
+
+
+def _which() -> str | None:
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
