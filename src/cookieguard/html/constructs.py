@@ -63,6 +63,7 @@ BOGUS = Construct(rb">", rb"(?!)", b">")
 CDATA = Construct(rb"\]\]>", rb"\]\]?", b"]]>")
 DROPPED_CDATA = Construct(rb"\]\]>", rb"\]\]?", b"", dropped=True)
 INSTRUCTION = Construct(rb"\?>", rb"\?", b"?>")
+DROPPED_INSTRUCTION = Construct(rb"\?>", rb"\?", b"", dropped=True)
 SUBSET = Construct(rb"\](?=[\t\n\r ]*>)", rb"\][\t\n\r ]{0,8}", b"", dropped=True)  # a doctype's, in XML
 
 

@@ -139,3 +139,29 @@ class Context:
         """Note that the text of this element is read both ways from here on."""
         if name not in self._both:
             self._both.append(name)
+
+
+class XmlContext:
+    """Answer for a page of XML as Context does for HTML: all is markup, nothing depends on where."""
+
+    is_careful = True
+    is_foreign = True
+    is_unsure = False
+    is_aside = False
+    ends: tuple[bytes, ...] = ()
+
+    def comment(self) -> None:
+        """Note nothing."""
+
+    def start(self, tag: Tag) -> None:
+        """Note nothing."""
+
+    def end(self, name: bytes) -> None:
+        """Note nothing."""
+
+    def reading(self, name: bytes) -> Reading:
+        """Read the text of any element as markup."""
+        return Reading.MARKUP
+
+    def open_both(self, name: bytes) -> None:
+        """Note nothing."""

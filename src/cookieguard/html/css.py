@@ -16,19 +16,17 @@ Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 S = r"[ \t\r\n\f]*+"
 STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|\\.)*+(?:'|\Z|(?=\n))", re.DOTALL)
 # The bracket leads, so that the search for it is one for a single character.
-OPENED = re.compile(
-    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|(?P<set>(?<=[sS][eE][tT]\()|(?<=[aA][gG][eE]\()|"
-    r"(?<=[fF][aA][dD][eE]\()))"
-)
-URL = re.compile(rf"{S}(?:({STRING.pattern})[^)]*+|((?:[^)\\]|\\.)*+))(?:\)|\Z)", re.DOTALL)
-IMPORT = re.compile(
-    rf"@[iI][mM][pP][oO][rR][tT](?:[ \t\r\n\f]|/\*(?:[^*]|\*(?!/))*+\*/)*+({STRING.pattern})", re.DOTALL
-)
-SET_PART = re.compile(rf"({STRING.pattern})|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|([()])", re.DOTALL)
+OPENED = re.compile(r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\())")
+# Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
+URL = re.compile(rf"{S}(?:({STRING.pattern})|((?:[^ \t\r\n\f\"'()\\]|\\.)++){S}(?:\)|\Z))", re.DOTALL)
+IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
+SET = re.compile(r"(?:image-set|image|cross-fade)\(", re.IGNORECASE)
+BETWEEN_QUOTES = re.compile(r"[\"']([^\"'\n]{1,4096})(?=[\"'\n]|\Z)")
 NAMES_ONLY = re.compile(r"@(?:namespace|(?:-moz-)?document)\b[^;{}]*\Z", re.IGNORECASE)
 # An escape that makes a letter: only these can spell one of the words above in another way.
 ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
+BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
 NOTHING = "data:,"
@@ -75,34 +73,34 @@ def _spells_with_escapes(text: str) -> bool:
 
 def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, reference, what stands for it when it is held)."""
-    for match in IMPORT.finditer(text):
-        yield match.start(1), match.end(1), _inside(match[1]), f'"{NOTHING}"'
-    position = 0
-    while opened := OPENED.search(text, position):
-        position = opened.end()
-        if opened["set"] is not None:
-            yield from _strings_of_set(text, position)
+    yield from _imports(text)
+    for opened in OPENED.finditer(text):
+        match = URL.match(text, opened.end())
+        if match is None or NAMES_ONLY.search(text, max(0, opened.start() - 100), opened.start()):
             continue
-        match_ = URL.match(text, position)
-        if match_ is None:
-            continue
-        quoted = match_[1]
-        reference = _inside(quoted) if quoted else match_[2].strip(" \t\r\n\f")
-        if not NAMES_ONLY.search(text, max(0, position - 100), position):
-            start = match_.start(1) if quoted else position
-            end = match_.end(1) if quoted else match_.end(2)
-            yield start, end, reference, f'"{NOTHING}"' if quoted else NOTHING
-
-
-def _strings_of_set(text: str, position: int) -> Iterator[tuple[int, int, str, str]]:
-    depth = 1
-    for match in SET_PART.finditer(text, position):
         if match[1]:
-            yield match.start(), match.end(), _inside(match[1]), f'"{NOTHING}"'
-        elif match[2]:
-            depth += 1 if match[2] == "(" else -1
-            if depth == 0:
-                return
+            yield match.start(1), match.end(1), _inside(match[1]), f'"{NOTHING}"'
+        else:
+            yield match.start(2), match.end(2), match[2], NOTHING
+    if SET.search(text):
+        # which of its quotes open a string takes a whole parser to tell: what is between any two is judged
+        for match in BETWEEN_QUOTES.finditer(text):
+            yield match.start(1), match.end(1), match[1], NOTHING
+
+
+def _imports(text: str) -> Iterator[tuple[int, int, str, str]]:
+    closed = 0  # where the comment ends that was looked for last: it is looked for once
+    for found in IMPORT.finditer(text):
+        position = BLANK.match(text, found.end()).end()  # type: ignore[union-attr]  # matches always
+        while text.startswith("/*", position):
+            if closed < position + 4:
+                closed = text.find("*/", position + 2) + 2
+                if closed < 2:
+                    return
+            position = BLANK.match(text, closed).end()  # type: ignore[union-attr]  # matches always
+        match = STRING.match(text, position)
+        if match:
+            yield match.start(), match.end(), _inside(match[0]), f'"{NOTHING}"'
 
 
 def _inside(string: str) -> str:

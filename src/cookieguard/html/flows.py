@@ -19,6 +19,7 @@ from cookieguard.html.hosts import named_hosts
 IsHeld = Callable[[bytes], bool]
 
 LONGEST_KEY = 64  # bytes: `names['key'] =`
+MAX_NAMES = 200
 MAX_PLACES = 1000  # places looked at in one script
 
 _SLASH = rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
@@ -112,9 +113,9 @@ class Flow:
         """Tell whether a suspect flows into something that loads."""
         glues = any(GLUE.search(literal, 1, len(literal) - 1) for literal in self._literals)
         suspects = [n for n, literal in enumerate(self._literals) if self._is_suspect(literal, glues=glues)]
-        for number in suspects:
-            mark = b"\x01%d\x02" % number
-            self._queue.append(self._code.find(mark))
+        if suspects:
+            wanted = frozenset(suspects)
+            self._queue = [mark.start() for mark in MARK.finditer(self._code) if int(mark[1]) in wanted]
         while self._queue and len(self._seen) < MAX_PLACES:
             place = self._queue.pop()
             if place not in self._seen:
@@ -145,6 +146,8 @@ class Flow:
     def _suspect(self, name: bytes, start: int = 0, end: int | None = None) -> None:
         """Take a name as suspect, from `start` to `end`: queue every place it stands at."""
         if (name, start) in self._names or (name, 0) in self._names or not name or name in NO_NAMES:
+            return
+        if len(self._names) >= MAX_NAMES:
             return
         self._names.add((name, start))
         self._queue += self._occurrences(name, start, len(self._code) if end is None else end)

@@ -38,11 +38,27 @@ _DULL_ATTRIBUTE = (
     rb"aria-[a-z]++|itemprop|itemscope|itemtype|tabindex|alt|for|width|height|on[a-z]++)"
     rb"(?:=" + _DULL_VALUE + rb"|(?=[ />]))|style=\"[^\"(\\&]*+\")"
 )
+# `<` before anything else is text.
+_TEXT = rb"[^<]++|<(?=[^a-zA-Z/!?])"
 RUN = re.compile(
-    rb"(?:[^<]++|</[a-zA-Z][^>=]*+>|<" + _DULL + rb"(?:" + _DULL_ATTRIBUTE + rb")*+[\t\n\f\r ]*+/?>)*+"
+    rb"(?:"
+    + _TEXT
+    + rb"|</[a-zA-Z][^>=]*+>|<"
+    + _DULL
+    + rb"(?:"
+    + _DULL_ATTRIBUTE
+    + rb")*+[\t\n\f\r ]*+/?>)*+"
 )
-TEXT = re.compile(rb"[^<]*+")
-BLANK = re.compile(rb"(?:\xef\xbb\xbf)?+[\t\n\f\r ]*+")
+XML_TEXT = re.compile(rb"[^<]*+")
+TEXT = re.compile(rb"(?:" + _TEXT + rb")*+")
+# Attributes that are complete whatever follows.
+_WHOLE_ATTRIBUTES = re.compile(
+    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:"
+    + S
+    + rb"*+=[\t\n\f\r ]*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >]))|"
+    + S
+    + rb"*+(?=[^\t\n\f\r =])))*+"
+)
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
@@ -89,6 +105,8 @@ class UnfinishedTag:
         """Read on; once the tag ends in `data`, return the tag and what follows it."""
         position, self._read = self._read, 0
         while True:
+            if self._state == _BEFORE:
+                position = _WHOLE_ATTRIBUTES.match(data, position).end()  # type: ignore[union-attr]  # matches always
             stop = _STOPS[self._state].search(data, position)
             if stop is None:
                 self._keep(data)

@@ -23,9 +23,12 @@ class InsertContext:
 class Placement:
     """Insert once after `<head>` and once at the start of the body, never in a fragment. Owns what was seen."""
 
-    def __init__(self, insert: Callable[[InsertContext], bytes] | None, head: bytes) -> None:
+    def __init__(
+        self, insert: Callable[[InsertContext], bytes] | None, head: bytes, *, xml: bool = False
+    ) -> None:
         self._insert = insert
         self._head = head
+        self._xml = xml  # nothing is implied in XML
         self._lang = ""
         self._policies: list[str] = []
         self._has_base = False
@@ -38,15 +41,15 @@ class Placement:
 
     def text(self) -> bytes:
         """Return what goes before text that is not blank: it implies a body."""
-        return self._imply_body()
+        return b"" if self._xml else self._imply_body()
 
     def before(self, tag: Tag) -> bytes:
         """Return what goes before this tag."""
         name = tag.name
         if tag.closing:
-            return self._imply_body() if name in IMPLY_BODY and self.is_document else b""
+            return self._imply_body() if name in IMPLY_BODY and self.is_document and not self._xml else b""
         self._note(tag)
-        if name in (b"html", b"head"):
+        if self._xml or name in (b"html", b"head"):
             return b""
         if name in IN_HEAD:
             return self._take_head() if self.is_document else b""
@@ -59,9 +62,11 @@ class Placement:
 
     def after(self, tag: Tag) -> bytes:
         """Return what goes right after this tag."""
-        if tag.name == b"head" and not tag.closing:
+        if tag.closing or (self._xml and tag.empty):
+            return b""
+        if tag.name == b"head":
             return self._take_head()
-        return self._take_body() if tag.name == b"body" and not tag.closing else b""
+        return self._take_body() if tag.name == b"body" else b""
 
     def _note(self, tag: Tag) -> None:
         if tag.name in (b"html", b"head", b"body"):

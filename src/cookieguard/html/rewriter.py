@@ -8,33 +8,37 @@ the few bytes that may begin an end. Text, comments and raw text go out at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 
 from cookieguard.html.constructs import (
     BOGUS,
     CDATA,
     COMMENT,
     DROPPED_CDATA,
+    DROPPED_INSTRUCTION,
+    INSTRUCTION,
     SCRIPT_CLOSER,
+    SUBSET,
     Construct,
     ScriptEnd,
     UnfinishedText,
     raw_text,
 )
-from cookieguard.html.context import Context, Reading
-from cookieguard.html.grammar import RUN, TAG, TEXT, UnfinishedTag
+from cookieguard.html.context import Context, Reading, XmlContext
+from cookieguard.html.declarations import Kind, opening
+from cookieguard.html.grammar import RUN, TAG, TEXT, XML_TAG, XML_TEXT, UnfinishedTag
+from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import JUDGED_TEXTS, Bench, Held, Tag, Text, judge_tag
-from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
+from cookieguard.html.texts import PASSES, Verdict, judge_instruction
 from cookieguard.html.urls import Url, parse_url, resolve
 
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
-BLANKS = b"\t\n\f\r \xef\xbb\xbf\x00"
-OPENINGS = (b"<!--", b"<![CDATA[", b"<!doctype")
+MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
+BLANKS = b"\t\n\f\r \x00"
+BOM = b"\xef\xbb\xbf"
 State = Callable[[bytes, int], int]
-Insert = Callable[[InsertContext], bytes]
 
 
 class Rewriter:
@@ -45,29 +49,33 @@ class Rewriter:
         rules: Rules,
         *,
         url: str = "",
-        insert: Insert | None = None,
+        insert: Callable[[InsertContext], bytes] | None = None,
         head: bytes = b"",
         xml: bool = False,
         depth: int = 0,
     ) -> None:
-        """Start a page at `url`; `head` and what `insert` returns (both ASCII) go to where they belong."""
-        self._rules = rules
-        self._depth = depth
-        self._xml = xml
-        self._context = Context()
-        self._placement = Placement(insert, head)
+        """Start a page at `url`; `head` and what `insert` returns (both ASCII) go to where they belong.
+
+        `xml` reads the page as XHTML; `depth` counts the documents around this one.
+        """
+        self._rules, self._xml, self._depth = rules, xml, depth
+        self._context = XmlContext() if xml else Context()
+        self._placement = Placement(insert, head, xml=xml)
+        self._tag_at = (XML_TAG if xml else TAG).match
+        self._text_at = (XML_TEXT if xml else TEXT).match
         self._held: list[Held] = []
         self._state: State | None = None  # None: markup
-        self._tail = b""
-        self._gather: UnfinishedTag | UnfinishedText | None = None
-        self._is_full = False
-        self._peeked: tuple[int, Verdict] = (0, PASSES)
-        self._out: list[bytes] = []
-        self._kept = 0
         self._construct: Construct = COMMENT
         self._script = ScriptEnd()
-        self._has_base = False
+        self._tail = b""
+        self._gather: UnfinishedTag | UnfinishedText | None = None
+        self._is_full = False  # what was gathered is judged as it is
+        self._is_last = False
+        self._text_end = -1
+        self._peeked: dict[Text, tuple[int, Verdict]] = {}
+        self._output = Output(b"")
         self._is_careful = True
+        self._has_base = False
         self._set_base(parse_url(url) if url else rules.url, known=rules.xml_tags if xml else rules.tags)
 
     def feed(self, chunk: bytes) -> bytes:
@@ -83,24 +91,19 @@ class Rewriter:
 
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
-        gather, self._gather = self._gather, None
-        if isinstance(gather, UnfinishedText):
-            self._is_full = True
-            return self._run(gather.raw) + self._take_tail()
-        return self._take_tail()
+        gather, self._gather, self._is_last = self._gather, None, True
+        rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
+        tail, self._tail = self._tail, b""
+        return rest + tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
 
         What follows of the page was not judged and must not be sent: end the body after these bytes.
         """
-        closer = (
-            SCRIPT_CLOSER
-            if self._state == self._in_script
-            else self._construct.closer
-            if self._state
-            else b""
-        )
+        closer = b""
+        if self._state is not None:
+            closer = SCRIPT_CLOSER if self._state == self._in_script else self._construct.closer
         self._tail, self._gather, self._state = b"", None, None
         return closer
 
@@ -118,25 +121,24 @@ class Rewriter:
 
     def _run(self, data: bytes) -> bytes:
         self._tail = b""
-        self._out, self._kept = [], 0
-        self._peeked = (0, PASSES)
+        self._output = output = Output(data)
+        self._peeked.clear()
         position, size = 0, len(data)
         while position < size:
             position = (self._state or self._markup)(data, position)
-        self._is_full = False
-        if not self._out and not self._kept:
-            return data
-        if self._kept < size:
-            self._out.append(data[self._kept :])
-        return b"".join(self._out)
+        return output.finish()
 
     def _markup(self, data: bytes, position: int) -> int:
         """Read markup until the data or the state ends."""
-        size = len(data)
-        known = self._known
-        tag_at, run_at = TAG.match, RUN.match
-        while position < size and self._state is None:
-            position = self._text(data, position) if self._is_careful else run_at(data, position).end()  # type: ignore[union-attr]  # matches always
+        size, known = len(data), self._known
+        tag_at, text_at, run_at = self._tag_at, self._text_at, RUN.match
+        while self._state is None:
+            if not self._is_careful:
+                position = run_at(data, position).end()  # type: ignore[union-attr]  # matches always
+            elif self._placement.is_done:
+                position = text_at(data, position).end()  # type: ignore[union-attr]  # matches always
+            else:
+                position = self._text(data, position)
             if position >= size:
                 break
             match = tag_at(data, position)
@@ -145,21 +147,38 @@ class Rewriter:
                 continue
             raw = match[0]
             tag = known.get(raw) or self._learn(raw)
-            if tag.plain and not self._is_careful:
+            if tag.plain and (not self._is_careful or self._is_followed(tag, raw)):
                 position = match.end()
                 continue
             position = self._tag(tag, data, position, match.end())
             known = self._known
         return position
 
+    def _is_followed(self, tag: Tag, raw: bytes) -> bool:
+        """Follow the context through a tag that passes as it is; tell whether that was all to do."""
+        context = self._context
+        if not self._placement.is_done or (context.ends and b"</" in raw[1:]):
+            return False
+        if tag.closing:
+            context.end(tag.name)
+        else:
+            context.start(tag)
+        self._is_careful = context.is_careful
+        return True
+
     def _text(self, data: bytes, position: int) -> int:
-        end = TEXT.match(data, position).end()  # type: ignore[union-attr]  # matches always
-        if end > position and not self._placement.is_done and not self._context.is_aside:
-            text = data[position:end]
-            blank = len(text) - len(text.lstrip(BLANKS))
-            if blank < len(text):
-                self._insert(data, position + blank, self._placement.text())
-                self._update()
+        """Pass text before the body begins; what is not blank begins it."""
+        end = self._text_at(data, position).end()  # type: ignore[union-attr]  # matches always
+        text = data[position:end]
+        rest = text.lstrip(BLANKS)
+        if not rest or self._context.is_aside:
+            return end
+        if BOM.startswith(rest) and end == len(data) and not self._is_last and rest != BOM:
+            return self._carry(data, end - len(rest))
+        rest = rest.removeprefix(BOM).lstrip(BLANKS)
+        if rest:
+            self._output.insert(end - len(rest), self._placement.text())
+            self._update()
         return end
 
     def _learn(self, raw: bytes) -> Tag:
@@ -176,50 +195,52 @@ class Rewriter:
         self._known = known
 
     def _update(self) -> None:
-        self._is_careful = self._context.is_careful or not self._placement.is_done
+        self._is_careful = not self._placement.is_done or self._context.is_careful
 
     # -- tags
 
     def _tag(self, tag: Tag, data: bytes, start: int, end: int) -> int:
-        verdict: Verdict = PASSES
-        reading = self._context.reading(tag.name) if tag.text is not Text.NONE else Reading.TEXT
-        if tag.text in JUDGED_TEXTS and not (tag.empty and reading is Reading.MARKUP):
-            waiting = self._judge_text(tag, data, start, end, reading)
-            if waiting is None:
-                return len(data)
-            verdict = waiting
-        aside = self._context.is_aside
-        if not self._placement.is_done and not aside:
-            self._insert(data, start, self._placement.before(tag))
-        if tag.closing:
-            self._context.end(tag.name)
-        else:
-            self._context.start(tag)
+        verdict, reading = PASSES, Reading.TEXT
+        if tag.text is not Text.NONE:
+            reading = self._context.reading(tag.name)
+            self._text_end = -1
+            if tag.text in JUDGED_TEXTS and not (tag.empty and reading is Reading.MARKUP):
+                judged = self._judge_text(tag, data, start, end, reading)
+                if judged is None:
+                    return len(data)
+                verdict = judged
+        aside = self._placement.is_done or self._context.is_aside
+        if not aside:
+            self._output.insert(start, self._placement.before(tag))
+        self._follow(tag, is_aside=aside)
         self._note(tag.held + verdict.held)
         self._write_tag(tag, data, start, end, hold=verdict.hold)
-        if not self._placement.is_done and not aside:
-            self._insert(data, end, self._placement.after(tag))
-        if tag.base is not None and not self._has_base:
-            self._rebase(tag.base)
+        if not aside:
+            self._output.insert(end, self._placement.after(tag))
         if tag.text is not Text.NONE:
             end = self._enter(tag, data, end, reading, verdict)
         self._update()
         return end
 
+    def _follow(self, tag: Tag, *, is_aside: bool) -> None:
+        if tag.closing:
+            self._context.end(tag.name)
+            return
+        self._context.start(tag)
+        if tag.base is not None and not self._has_base and not (is_aside and self._context.is_aside):
+            self._has_base = True
+            base = resolve(tag.base, self._base)
+            if base is not None:
+                self._set_base(base, known=self._rules.near(base, xml=self._xml))
+
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, *, hold: bool) -> None:
         new = tag.inert if hold else tag.live
         raw = data[start:end] if new is None else new
-        if raw.find(b"</", 1) > 0 and self._context.ends:
+        if self._context.ends and raw.find(b"</", 1) > 0:
             # in one reading this tag is text and an end tag in it would end that text: both must agree
-            raw = new = raw[:1] + raw[1:].replace(b"</", b"&lt;/")
+            new = raw[:1] + raw[1:].replace(b"</", b"&lt;/")
         if new is not None:
-            self._replace(data, start, end, new)
-
-    def _rebase(self, reference: str) -> None:
-        self._has_base = True
-        base = resolve(reference, self._base)
-        if base is not None:
-            self._set_base(base, known=self._rules.near(base, xml=self._xml))
+            self._output.replace(start, end, new)
 
     def _note(self, held: tuple[Held, ...]) -> None:
         if held and len(self._held) < MAX_HELD:
@@ -229,154 +250,125 @@ class Rewriter:
 
     def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Verdict | None:
         """Judge the text that follows; None where it has to be waited for (then the tag waits too)."""
-        if reading is not Reading.TEXT and start < self._peeked[0]:
-            return self._peeked[1]
-        stop = self._text_end(tag, data, end, reading)
-        if stop < 0 and not self._is_full:
-            is_script = tag.name == b"script" and reading is Reading.TEXT
-            gather = UnfinishedText(
-                data[start:], end - start, name=tag.name, ends=self._context.ends, is_script=is_script
-            )
+        seen, known = self._peeked.get(tag.text, (0, PASSES))
+        if reading is not Reading.TEXT and start < seen:
+            return known  # inside of text that was judged already: nothing is judged twice
+        is_script = tag.name == b"script" and reading is Reading.TEXT
+        ends = self._context.ends
+        if is_script:
+            stop = ScriptEnd().find(data, end, ends)[0]
+        else:
+            match = raw_text(tag.name).pattern(ends).search(data, end)
+            stop = match.start() if match else -1
+        if stop < 0 and not self._is_full and not self._is_last:
+            gather = UnfinishedText(data[start:], end - start, name=tag.name, ends=ends, is_script=is_script)
             self._wait(data, start, gather)
             return None
+        self._is_full = False
         text = data[end:stop] if stop >= 0 else data[end:]
-        verdict = self._verdict(tag.text, text, reading)
-        if reading is not Reading.TEXT:
-            self._peeked = (stop if stop >= 0 else len(data), verdict)
-        return verdict
-
-    def _text_end(self, tag: Tag, data: bytes, position: int, reading: Reading) -> int:
-        if tag.name == b"script" and reading is Reading.TEXT:
-            return ScriptEnd().find(data, position, self._context.ends)[0]
-        match = raw_text(tag.name).pattern(self._context.ends).search(data, position)
-        return match.start() if match else -1
-
-    def _verdict(self, kind: Text, text: bytes, reading: Reading) -> Verdict:
-        judge = judge_text if reading is Reading.TEXT else judge_markup_text
-        digest = blake2b(text, digest_size=16).digest()
-        key = (kind, reading, self._base if kind is Text.STYLE else None, digest)
-        verdict = self._rules.verdict(key)
-        if verdict is None:
-            verdict = judge(kind, text, base=self._base, judge=self._rules.judge)
-            self._rules.keep_verdict(key, verdict)
+        verdict = self._rules.judge_text(
+            tag.text, text, base=self._base, is_markup=reading is not Reading.TEXT
+        )
+        if reading is Reading.TEXT:
+            self._text_end = stop
+        else:
+            self._peeked[tag.text] = (stop if stop >= 0 else len(data), verdict)
         return verdict
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
         """Go on with the text of the element just opened."""
-        if self._xml or reading is Reading.MARKUP:
+        if reading is Reading.MARKUP:
             return end
         if reading is Reading.BOTH:
             self._context.open_both(tag.name)
             return end
+        for start, stop, new in verdict.edits:
+            self._output.replace(end + start, end + stop, new)
+        if self._text_end >= 0:
+            name = tag.name
+            if data[self._text_end + 2 : self._text_end + 2 + len(name)].lower() != name:
+                self._output.insert(
+                    self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer
+                )
+            return self._text_end
+        self._construct = raw_text(tag.name)
+        self._state = self._in_construct
         if tag.name == b"script":
             self._script = ScriptEnd()
             self._state = self._in_script
-            return end
-        self._construct = raw_text(tag.name)
-        self._state = self._in_construct
-        if tag.text is Text.STYLE and not verdict.hold:
-            return self._sheet(data, end, verdict)
+        elif tag.text is Text.STYLE and not verdict.hold:
+            self._state = self._in_rest_of_sheet
+            return len(data)
         return end
 
-    def _sheet(self, data: bytes, start: int, verdict: Verdict) -> int:
-        """Write a style sheet's text as judged; the rest of one that is too long is dropped unjudged."""
-        position = start
-        for first, last, new in verdict.edits:
-            if start + first >= position:
-                self._replace(data, start + first, start + last, new)
-                position = start + last
-        if self._is_full and self._construct.pattern(self._context.ends).search(data, start) is None:
-            self._state = self._in_sheet
-            return len(data)
-        return position
-
-    def _in_sheet(self, data: bytes, position: int) -> int:
-        """Go on in a style sheet longer than MAX_TEXT_BYTES: its rest is not worth judging and is dropped."""
+    def _in_rest_of_sheet(self, data: bytes, position: int) -> int:
+        """Drop the rest of a style sheet that is longer than MAX_TEXT_BYTES."""
         stop = self._construct.pattern(self._context.ends).search(data, position)
+        kept = stop.start() if stop else self._construct.carried(data, position, self._context.ends)
+        self._output.replace(position, kept, b"")
         if stop is None:
-            kept = self._construct.carried(data, position, self._context.ends)
-            self._replace(data, position, kept, b"")
             return self._carry(data, kept)
-        self._replace(data, position, stop.start(), b"")
         self._state = self._in_construct
-        return stop.start()
+        return kept
 
     # -- what is not a tag
 
     def _other(self, data: bytes, start: int) -> int:
         """Read what begins with `<` and is no complete tag."""
-        after = data[start + 1 : start + 2]
-        if (after.isalpha() and after.isascii()) or (after == b"/" and data[start + 2 : start + 3].isalpha()):
+        kind, position = opening(data, start, xml=self._xml)
+        if kind is Kind.PASSED:
+            return position
+        if kind is Kind.UNDECIDED:
+            return self._carry(data, start)
+        if kind is Kind.TAG:
             return self._wait(data, start, UnfinishedTag(data[start:]))
-        if not after or (after == b"/" and len(data) == start + 2):
-            return self._carry(data, start)
-        if after == b"!":
-            return self._declaration(data, start)
-        if after == b"/" and data[start + 2 : start + 3] == b">":
-            return start + 3
-        if after in b"?/":
-            return self._open(BOGUS, start + 2)
-        if not self._placement.is_done and not self._context.is_aside:
-            self._insert(data, start, self._placement.text())
-            self._update()
-        return start + 1
+        return self._open(kind, data, start, position)
 
-    def _declaration(self, data: bytes, start: int) -> int:
-        head = data[start : start + 9]
-        low = head.lower()
-        if low.startswith(b"<!--"):
-            return self._comment(data, start)
-        if len(head) < 9 and any(opening.startswith(low) for opening in (b"<!--", b"<!doctype")):
-            return self._carry(data, start)
-        if head == b"<![CDATA[":
-            return self._cdata(data, start)
-        if len(head) < 9 and b"<![CDATA[".startswith(head):
-            return self._carry(data, start)
-        if low == b"<!doctype":
+    def _open(self, kind: Kind, data: bytes, start: int, position: int) -> int:
+        construct = OPENED[kind]
+        if kind is Kind.DOCTYPE:
             self._placement.doctype()
-        return self._open(BOGUS, start + 2)
-
-    def _comment(self, data: bytes, start: int) -> int:
-        head = data[start + 4 : start + 6]
-        if head[:1] == b">":
-            return start + 5
-        if head == b"->":
-            return start + 6
-        if head in (b"", b"-"):
-            return self._carry(data, start)
-        self._context.comment()
-        return self._open(COMMENT, start + 4)
-
-    def _cdata(self, data: bytes, start: int) -> int:
-        if self._context.is_unsure:
+        elif kind is Kind.COMMENT:
+            self._context.comment()
+        elif kind is Kind.CDATA and self._context.is_unsure:
             # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
-            self._construct, self._state = DROPPED_CDATA, self._in_construct
-            self._replace(data, start, start + 9, b"")
-            return start + 9
-        if self._context.is_foreign or self._xml:
-            return self._open(CDATA, start + 9)
-        return self._open(BOGUS, start + 2)
-
-    def _open(self, construct: Construct, position: int) -> int:
+            construct = DROPPED_CDATA
+            self._output.replace(start, position, b"")
+        elif kind is Kind.CDATA and not self._context.is_foreign:
+            construct, position = BOGUS, start + 2
+        elif kind is Kind.INSTRUCTION and data.startswith(b"xml-style", position):
+            return self._instruction(data, start)
         self._construct, self._state = construct, self._in_construct
         return position
+
+    def _instruction(self, data: bytes, start: int) -> int:
+        """Read an `<?xml-stylesheet ...?>`: it loads."""
+        end = data.find(b"?>", start)
+        if end < 0 and len(data) - start < MAX_INSTRUCTION and not self._is_last:
+            return self._carry(data, start)
+        held = judge_instruction(data[start:end], base=self._base, judge=self._rules.judge)
+        self._note(held)
+        if end >= 0 and not held:
+            return end + 2
+        self._output.replace(start, start + 2, b"")
+        self._construct, self._state = DROPPED_INSTRUCTION, self._in_construct
+        return start + 2
 
     def _in_construct(self, data: bytes, position: int) -> int:
         construct, ends = self._construct, self._context.ends
         match = construct.pattern(ends).search(data, position)
-        is_forced = False
+        is_forced = match is not None and match.lastindex is not None
         if match is None:
             stop = construct.carried(data, position, ends)
         else:
-            is_forced = match.lastindex is not None
             stop = match.start() if is_forced or construct.is_text else match.end()
             self._state = None
         if construct.dropped:
-            self._replace(data, position, stop, b"")
+            self._output.replace(position, stop, b"")
         if match is None:
             return self._carry(data, stop)
         if is_forced:
-            self._insert(data, stop, construct.closer)
+            self._output.insert(stop, construct.closer)
         return stop
 
     def _in_script(self, data: bytes, position: int) -> int:
@@ -384,40 +376,38 @@ class Rewriter:
         if stop < 0:
             return self._carry(data, self._script.carried(data, position))
         if name != b"script":
-            self._insert(data, stop, SCRIPT_CLOSER)
+            self._output.insert(stop, SCRIPT_CLOSER)
         self._state = None
         return stop
 
-    # -- what goes out
-
-    def _replace(self, data: bytes, start: int, end: int, new: bytes) -> None:
-        self._out += (data[self._kept : start], new)
-        self._kept = end
-
-    def _insert(self, data: bytes, position: int, new: bytes) -> None:
-        if new:
-            self._replace(data, position, position, new)
+    # -- what is carried
 
     def _carry(self, data: bytes, start: int) -> int:
         self._tail = data[start:]
         if self._tail:
-            self._replace(data, start, len(data), b"")
+            self._output.replace(start, len(data), b"")
         return len(data)
 
     def _wait(self, data: bytes, start: int, gather: UnfinishedTag | UnfinishedText) -> int:
         self._gather = gather
-        self._replace(data, start, len(data), b"")
+        self._output.replace(start, len(data), b"")
         return len(data)
-
-    def _take_tail(self) -> bytes:
-        tail, self._tail = self._tail, b""
-        return tail
 
     def _nest(self, document: bytes) -> tuple[bytes, tuple[Held, ...]]:
         """Rewrite a document inside of this one."""
         if self._depth >= MAX_NESTING:
-            return b"", ()
+            return b"", ()  # differs from the document: held
         inner = Rewriter(self._rules, depth=self._depth + 1)
         inner._set_base(self._base, known=self._near)
         changed = inner.feed(document) + inner.close()
         return changed, tuple(inner.held)
+
+
+OPENED: dict[Kind, Construct] = {
+    Kind.COMMENT: COMMENT,
+    Kind.BOGUS: BOGUS,
+    Kind.DOCTYPE: BOGUS,
+    Kind.CDATA: CDATA,
+    Kind.INSTRUCTION: INSTRUCTION,
+    Kind.SUBSET: SUBSET,
+}

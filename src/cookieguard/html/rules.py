@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from cookieguard.html.tags import Judge, Ruling, Tag
-from cookieguard.html.texts import Verdict
+from hashlib import blake2b
+
+from cookieguard.html.tags import Judge, Ruling, Tag, Text
+from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
 # A large shop has some ten thousand spellings of tags on its pages; with these limits a full cache is 8 MiB.
@@ -13,6 +15,7 @@ MAX_DIRECTORIES = 32
 MAX_NEAR_TAGS = 512
 MAX_TEXTS = 2048
 MAX_URLS = 4096
+SIGNS = (b"/", b"\\", b"&")  # every way to name another host in text takes one of them
 
 
 class Rules:
@@ -57,12 +60,18 @@ class Rules:
             known.clear()
         known[raw] = tag
 
-    def verdict(self, key: tuple[object, ...]) -> Verdict | None:
-        """Return the answer about the text of an element."""
-        return self._texts.get(key)
-
-    def keep_verdict(self, key: tuple[object, ...], verdict: Verdict) -> None:
-        """Keep the answer about the text of an element."""
-        if len(self._texts) >= MAX_TEXTS:
-            self._texts.clear()
-        self._texts[key] = verdict
+    def judge_text(self, kind: Text, text: bytes, *, base: Url, is_markup: bool) -> Verdict:
+        """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
+        if not any(sign in text for sign in SIGNS):
+            return PASSES
+        digest = blake2b(text, digest_size=16).digest()
+        key = (kind, is_markup, base if kind is Text.STYLE else None, digest)
+        verdict = self._texts.get(key)
+        if verdict is None:
+            verdict = (judge_markup_text if is_markup else judge_text)(
+                kind, text, base=base, judge=self.judge
+            )
+            if len(self._texts) >= MAX_TEXTS:
+                self._texts.clear()
+            self._texts[key] = verdict
+        return verdict

@@ -34,6 +34,7 @@ DIRECT = re.compile(
     rb"\b(?:script|img|iframe|embed|source)\b[^<>]{0,200}\ssrc\s*=\s*\\?)[\"'`]?(?:https?:|wss?:)?\\?\Z"
 )
 LOOK_BACK = 256
+MAX_FLOW_BYTES = 256 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
@@ -59,7 +60,7 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
         return []
     if not IDIOM.search(text):
         return []
-    if _is_direct(text, hosts) or Flow(text, suspicion).reaches_a_sink():
+    if _is_direct(text, hosts) or Flow(text[:MAX_FLOW_BYTES], suspicion).reaches_a_sink():
         return suspicion.found
     return []
 

@@ -107,6 +107,10 @@ CSS_MAY_LOAD = re.compile(rb"[(\\&]")
 REFRESH = re.compile(r"[\t\n\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 ANYWHERE_NAMED = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")", re.IGNORECASE)
+NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
+    {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
+    | {b"color", b"face", b"size", b"src"}
+)
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
@@ -296,9 +300,12 @@ def _spelling(raw: bytes, start: int) -> bytes:
 
 def _attributes(raw: bytes, position: int, *, xml: bool) -> list[Attribute]:
     found: list[Attribute] = []
-    for match in ATTRIBUTES.finditer(raw, position, len(raw) - 1):
-        group = match.lastindex or 1
+    last = len(raw) - 1
+    for match in ATTRIBUTES.finditer(raw, position, last):
         name = match[1].lower()
+        if name not in NAMES and not xml and match.end() < last - 1:
+            continue
+        group = match.lastindex or 1
         if xml and name.partition(b":")[2] == b"href":
             name = b"xlink:href"  # whatever the prefix is
         if group == 1:
@@ -376,9 +383,9 @@ def _document(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     if document is None:
         return None
     tag.near = True
-    held = tag.bench.nest(document)[1]
+    changed, held = tag.bench.nest(document)
     tag.held += held
-    return HOLD if held else None
+    return HOLD if held or changed != document else None
 
 
 def _srcdoc(tag: _Judged, attribute: Attribute, name: str) -> str | None:

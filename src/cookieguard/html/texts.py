@@ -24,6 +24,7 @@ class Verdict:
 
 PASSES = Verdict()
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
+HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
 TAGS = re.compile(rb"<[^>]*>")
 
 
@@ -43,6 +44,16 @@ def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> 
         if verdict.held:
             return Verdict(held=verdict.held, hold=True)
     return PASSES
+
+
+def judge_instruction(source: bytes, *, base: Url, judge: Judge) -> tuple[Held, ...]:
+    """List what an `<?xml-stylesheet href="..."?>` loads and must not."""
+    values = (
+        decode_text((match[1] or match[2] or b"").decode("utf-8", "replace"))
+        for match in HREF.finditer(source)
+    )
+    urls = [url for value in values for url in readings(value, base) if judge(url)]
+    return _named(urls, "?xml-stylesheet", judge)
 
 
 def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
