@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -476,3 +478,54 @@ def test_after_any_sequence_session_and_cart_are_what_they_should_be(
                 found = (look.session.customer, dict(look.session), dict(look.cart))
                 assert found == (model.customer, model.session, model.cart)
             assert browser.events == []
+
+
+READS: list[tuple[str, Any]] = [
+    ("isinstance", lambda session: isinstance(session, dict)),
+    ("len", lambda session: len(session)),
+    ("bool", bool),
+    ("in", lambda session: "name" in session),
+    ("iter", lambda session: list(session)),
+    ("reversed", lambda session: list(reversed(session))),
+    ("keys", lambda session: list(session.keys())),
+    ("values", lambda session: list(session.values())),
+    ("items", lambda session: list(session.items())),
+    ("get", lambda session: session.get("name")),
+    ("copy", lambda session: session.copy()),
+    ("dict", dict),
+    ("unpacked", lambda session: {**session}),
+    ("or", lambda session: session | {"x": 1}),
+    ("ror", lambda session: {"x": 1} | session),
+    ("eq", lambda session: session == {"name": "Mara", "n": 1}),
+    ("ne", lambda session: session != {"name": "Mara", "n": 1}),
+    ("deepcopy", copy.deepcopy),
+    ("pickle", lambda session: pickle.loads(pickle.dumps(session))),
+]
+
+
+@pytest.mark.parametrize(("name", "read"), READS, ids=[name for name, _ in READS])
+@pytest.mark.parametrize("part", ["session", "cart"])
+def test_each_way_to_read_opens_first_and_sees_what_a_dict_would(
+    browser: Browser, part: str, name: str, read: Any
+) -> None:
+    plain = {"name": "Mara", "n": 1}
+    with browser.request() as visit:
+        getattr(visit, part).update(plain)
+
+    with browser.request() as visit:
+        seen = read(getattr(visit, part))
+
+        assert seen == read(plain)
+        if name != "isinstance":
+            assert visit.touched
+        assert type(seen) is type(read(plain))
+
+
+def test_an_encoder_that_looks_past_python_sees_an_accessed_session(browser: Browser) -> None:
+    with browser.request() as visit:
+        visit.session["name"] = "Mara"
+
+    with browser.request() as visit:
+        visit.session.mark_accessed()
+
+        assert json.dumps(visit.session) == '{"name": "Mara"}'

@@ -207,3 +207,13 @@ def test_a_conflict_added_after_wrapping_fails_the_lifespan(tmp_path: Path) -> N
 
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
     assert "SessionMiddleware" in sent[0]["message"]
+
+
+def test_litestars_session_middleware_inside_is_refused(tmp_path: Path) -> None:
+    from litestar import Litestar
+    from litestar.middleware.session.client_side import CookieBackendConfig
+
+    app = Litestar(middleware=[CookieBackendConfig(secret=b"x" * 16).middleware])
+
+    with pytest.raises(ConfigError, match="Litestar's SessionMiddleware inside CookieGuard"):
+        CookieGuard(app, Config(state_dir=str(tmp_path / "state")))

@@ -18,27 +18,27 @@ class Cart(JsonMapping):
     At login it follows its session, at logout it is empty. Owns its entries until the response starts.
     """
 
-    __slots__ = ("_channel", "_endings", "_held", "_presented", "_session", "_token", "_version")
+    __slots__ = ("_channel", "_endings", "_is_open", "_presented", "_session", "_token", "_version")
 
     def __init__(self, channel: Channel, presented: Presented, session: Session) -> None:
         self._channel = channel
         self._presented = presented
         self._session = session
         self._token: Token | None = None
-        self._held: dict[str, Any] | None = None
+        self._is_open = False
         self._version = 0
         self._endings = 0
 
     @property
     def version(self) -> int:
         """Return how often this cart was changed, as the browser presented it: 0 for one not yet written."""
-        self._entries()
+        self.mark_accessed()
         return self._version
 
     @property
     def is_open(self) -> bool:
         """Say whether anything was read or written."""
-        return self._held is not None
+        return self._is_open
 
     # From here on: for the visit.
 
@@ -50,7 +50,7 @@ class Cart(JsonMapping):
     @property
     def is_kept(self) -> bool:
         """Say whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
-        return bool(self._entries()) or self._version > 0
+        return len(self) > 0 or self._version > 0
 
     def set_cookie(self, *, now: datetime) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
@@ -76,13 +76,14 @@ class Cart(JsonMapping):
 
     def _text(self, binding: Binding, version: int) -> bytes:
         return jsontext.encode(
-            {"s": binding.session_id, "c": binding.customer, "v": version, "d": self._entries()}
+            {"s": binding.session_id, "c": binding.customer, "v": version, "d": self.copy()}
         )
 
-    def _entries(self) -> dict[str, Any]:
-        if self._held is None or self._endings != self._session.endings:
-            self._held = self._open()
-        return self._held
+    def mark_accessed(self) -> None:
+        """Open the cart, unless it is open; a logout in between has emptied it."""
+        if not self._is_open or self._endings != self._session.endings:
+            self._is_open = True
+            self._fill(self._open())
 
     def _open(self) -> dict[str, Any]:
         session = self._session

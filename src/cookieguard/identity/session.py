@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import NoneType
 from typing import Any, NamedTuple
@@ -60,16 +60,15 @@ class _State:
     id: str | None = None
     customer: str | None = None
     authenticated: int | None = None
-    entries: dict[str, Any] = field(default_factory=dict)
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
         return {
             "i": self.id,
             "c": self.customer,
             "b": self.begun,
             "e": self.ends,
             "a": self.authenticated,
-            "d": self.entries,
+            "d": entries,
         }
 
 
@@ -127,7 +126,7 @@ class Session(JsonMapping):
         number = _customer_number(customer)
         if self._open().customer not in (None, number):
             self.logout()
-        state = self._begin(entries=self._entries())
+        state = self._begin()
         state.customer = number
         state.authenticated = state.begun
 
@@ -137,7 +136,8 @@ class Session(JsonMapping):
         `clear()` only removes entries, the customer stays.
         """
         self._open()
-        self._begin(entries={})
+        self._begin()
+        self._fill({})
         self._is_id_asked = False
         self.endings += 1
 
@@ -173,9 +173,7 @@ class Session(JsonMapping):
     def is_needed(self) -> bool:
         """Say whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
         state = self._open()
-        return (
-            bool(state.entries) or state.customer is not None or self._is_id_asked or self._is_as_presented()
-        )
+        return len(self) > 0 or state.customer is not None or self._is_id_asked or self._is_as_presented()
 
     @property
     def was_refused(self) -> bool:
@@ -196,17 +194,26 @@ class Session(JsonMapping):
         if not is_needed:
             return self._channel.expire(self._presented)
         state = self._identified()
-        text = jsontext.encode(state.payload())
+        text = jsontext.encode(state.payload(self.copy()))
         if self._token is not None and text == self._token.text and not self.is_stale(now):
             return None
         expires = min(now + self._life.idle, self.ends)
         return self._channel.write(text, host=self._presented.host, now=now, expires=expires)
 
     def _is_as_presented(self) -> bool:
-        return self._token is not None and jsontext.encode(self._open().payload()) == self._token.text
+        return (
+            self._token is not None and jsontext.encode(self._open().payload(self.copy())) == self._token.text
+        )
 
-    def _entries(self) -> dict[str, Any]:
-        return (self._state or self._open()).entries
+    @property
+    def is_presented(self) -> bool:
+        """Say whether the browser sent a session."""
+        return self._presented.jar.has(self._channel.name)
+
+    def mark_accessed(self) -> None:
+        """Open the session, unless it is open."""
+        if self._state is None:
+            self._open()
 
     def _open(self) -> _State:
         if self._state is not None:
@@ -215,17 +222,16 @@ class Session(JsonMapping):
             self._presented.on_event(OVER_LIMIT)
         found = self._channel.read(self._presented, self._parse)
         if found is None:
-            return self._begin(entries={})
-        self._token, self._state = found
+            return self._begin()
+        self._token, (self._state, entries) = found
+        self._fill(entries)
         self.presented_binding = Binding(self._state.id, self._state.customer)
         return self._state
 
-    def _begin(self, *, entries: dict[str, Any]) -> _State:
+    def _begin(self) -> _State:
         """Start anew, anonymous; the id comes when there is something to keep."""
         now = self._presented.now
-        self._state = _State(
-            begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute), entries=entries
-        )
+        self._state = _State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
 
     def _identified(self) -> _State:
@@ -234,15 +240,15 @@ class Session(JsonMapping):
             state.id = _new_id()
         return state
 
-    def _parse(self, token: Token) -> _State:
+    def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
         payload = token.payload
         for name, types in SHAPE.items():
             if type(payload[name]) not in types:
                 raise TypeError(name)
-        state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"], payload["d"])
+        state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
         if from_milliseconds(state.ends) <= self._presented.now:
             raise Refused(Reason.EXPIRED)
-        return state
+        return state, payload["d"]
 
 
 def _new_id() -> str:

@@ -1,63 +1,32 @@
-"""The mapping that sessions and carts share: a dict to the app, opened when it is first touched."""
+"""The mapping that sessions and carts share: a dict to the app, opened when it is first touched.
+
+A real dict, so that whatever takes a framework's own session takes this one: `isinstance`, `|`, JSON encoders.
+Encoders written in C look past Python methods into the dict itself; `mark_accessed` opens it before that.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 from cookieguard.identity.jsontext import NotJsonError
 
 
-class JsonMapping(MutableMapping[str, Any]):
-    """Be a dict with text keys. What lies in it, the owning subclass keeps and opens on first use."""
+class JsonMapping(dict[str, Any]):
+    """Be a dict with text keys. The owning subclass fills it when it is first touched."""
 
     __slots__ = ()
+    __hash__ = None  # as for any dict
 
     @abstractmethod
-    def _entries(self) -> dict[str, Any]:
-        """Return the dict behind this mapping, opening it first."""
+    def mark_accessed(self) -> None:
+        """Open this mapping, unless it is open. Starlette and FastAPI call it from `request.session`."""
 
     @property
     @abstractmethod
     def is_open(self) -> bool:
         """Say whether anything was read or written."""
-
-    def __getitem__(self, key: str) -> Any:
-        return self._entries()[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str):
-            raise NotJsonError(f"a cookie's keys are text, not {type(key).__name__}")
-        self._entries()[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self._entries()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries())
-
-    def __len__(self) -> int:
-        return len(self._entries())
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._entries()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value under `key`, else `default` (the inherited way raises and catches on a miss)."""
-        return self._entries().get(key, default)
-
-    def clear(self) -> None:
-        """Remove every entry (the inherited way pops them one by one)."""
-        self._entries().clear()
-
-    def popitem(self) -> tuple[str, Any]:
-        """Remove and return the entry that came last, as a dict does (the inherited way takes the first)."""
-        return self._entries().popitem()
-
-    def copy(self) -> dict[str, Any]:
-        """Return the entries as a plain dict."""
-        return dict(self._entries())
 
     def replace(self, entries: Mapping[str, Any]) -> None:
         """Put other entries in the place of all there are."""
@@ -65,7 +34,124 @@ class JsonMapping(MutableMapping[str, Any]):
         self.clear()
         self.update(kept)
 
+    def _fill(self, entries: Mapping[str, Any]) -> None:
+        """Hold these entries and no others, without opening anything."""
+        kept = dict(entries)
+        super().clear()
+        super().update(kept)
+
+    def __getitem__(self, key: str) -> Any:
+        self.mark_accessed()
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.mark_accessed()
+        super().__setitem__(_text(key), value)
+
+    def __delitem__(self, key: str) -> None:
+        self.mark_accessed()
+        super().__delitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self.mark_accessed()
+        return super().__iter__()
+
+    def __reversed__(self) -> Iterator[str]:
+        self.mark_accessed()
+        return super().__reversed__()
+
+    def __len__(self) -> int:
+        self.mark_accessed()
+        return super().__len__()
+
+    def __contains__(self, key: object) -> bool:
+        self.mark_accessed()
+        return super().__contains__(key)
+
+    def __eq__(self, other: object) -> bool:
+        self.mark_accessed()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __or__(self, other: Any) -> Any:
+        self.mark_accessed()
+        return super().copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        self.mark_accessed()
+        return other | super().copy()
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value under `key`, else `default`."""
+        self.mark_accessed()
+        return super().get(key, default)
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]  # dict names its own private view classes
+        """Return a view of the keys."""
+        self.mark_accessed()
+        return super().keys()
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]  # as above
+        """Return a view of the values."""
+        self.mark_accessed()
+        return super().values()
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # as above
+        """Return a view of the entries."""
+        self.mark_accessed()
+        return super().items()
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the value under `key`, set to `default` first where there is none."""
+        self.mark_accessed()
+        return super().setdefault(_text(key), default)
+
+    def update(self, *entries: Any, **more: Any) -> None:
+        """Take over the entries of a mapping or of pairs."""
+        new = dict(*entries, **more)
+        self.mark_accessed()
+        super().update({_text(key): value for key, value in new.items()})
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove an entry and return its value, `default` where there is none."""
+        self.mark_accessed()
+        return super().pop(key, *default)
+
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the entry that came last."""
+        self.mark_accessed()
+        return super().popitem()
+
+    def clear(self) -> None:
+        """Remove every entry."""
+        self.mark_accessed()
+        super().clear()
+
+    def copy(self) -> dict[str, Any]:
+        """Return the entries as a plain dict."""
+        self.mark_accessed()
+        return super().copy()
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        """Be copied and pickled as a plain dict: keys and cookies stay here."""
+        return dict, (self.copy(),)
+
+    def __reduce_ex__(self, _: Any) -> tuple[type, tuple[dict[str, Any]]]:
+        return self.__reduce__()
+
     def __repr__(self) -> str:
         # Never a key or a value: both may be personal. Never opens.
-        held = f"{len(self)} entries" if self.is_open else "unopened"
+        held = f"{super().__len__()} entries" if self.is_open else "unopened"
         return f"<{type(self).__name__} {held}>"
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str):
+        raise NotJsonError(f"a cookie's keys are text, not {type(key).__name__}")
+    return key

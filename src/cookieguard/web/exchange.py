@@ -16,7 +16,12 @@ from cookieguard.html import Rewriter, resolve
 from cookieguard.identity import Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.stats.accesslog import LogLine
-from cookieguard.stats.anonymize import read_client, throttle_key, truncate, without_forwarding
+from cookieguard.stats.anonymize import (
+    FORWARDING_HEADERS,
+    read_client,
+    throttle_key,
+    without_forwarding,
+)
 from cookieguard.web.coding import cut_accept_encoding
 from cookieguard.web.headers import Headers, by_name, without
 from cookieguard.web.origin import NOWHERE, origin_of
@@ -64,7 +69,8 @@ class Exchange:
         self.scope = scope
         self.now = now
         self.request = self._anonymize(scope)
-        self.jar = parse_cookies([self.request.headers.get(b"cookie", b"")])
+        cookie = self.request.headers.get(b"cookie")
+        self.jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
@@ -75,25 +81,32 @@ class Exchange:
 
     def _anonymize(self, scope: Any) -> Request:
         """Take the address out of the scope, in place: the app and the server's log find an anonymous one."""
-        log = self.parts.config.log
-        peer = scope["client"][0] if scope.get("client") else None
+        parts, peer = self.parts, scope.get("client")
         given = scope["headers"]
         headers: Headers = given if type(given) is list else [(name, value) for name, value in given]
-        client = read_client(peer, headers, self.parts.trusted)
+        client = read_client(peer[0] if peer else None, headers, parts.trusted)
         self._address = client.address
-        self.client = truncate(client.address, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
-        if scope.get("client"):
+        self.client = parts.truncate(client.address)
+        if peer:
             scope["client"] = (self.client, 0)
-        scope["headers"] = headers = without_forwarding(headers)
         names = by_name(headers)
+        if not FORWARDING_HEADERS.isdisjoint(names):
+            headers = without_forwarding(headers)
+            names = by_name(headers)
+        scope["headers"] = headers
         host = client.host.encode("latin-1") if client.host else names.get(b"host", b"")
         return Request(scope, origin_of(client.scheme or scope.get("scheme", "http"), host), names)
 
-    def app_scope(self) -> dict[str, Any]:
-        """Return the scope the app gets: anonymous, with the visitor and the session in it."""
+    def app_scope(self, *, opens_session: bool) -> dict[str, Any]:
+        """Return the scope the app gets: anonymous, with the visitor and the session in it.
+
+        `opens_session` for frameworks that hand the session to encoders without touching it.
+        """
         scope = self._app_scope = {**self.scope, SCOPE_KEY: Visitor(self)}
         if self.parts.identity is not None:
             scope["session"] = self.session
+            if opens_session and self.session.is_presented:
+                self.session.mark_accessed()
         if scope["type"] == "http" and self.request.may_be_document:
             scope["headers"] = self._document_request(scope["headers"])
             extensions = scope.get("extensions")

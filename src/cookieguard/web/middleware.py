@@ -10,7 +10,7 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside
+from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
@@ -47,6 +47,7 @@ class CookieGuard:
             raise _error_of(conflict)
         self._parts = build_parts(read_config(config), environ=os.environ, now=self._clock())
         self._pages = Pages(self._parts)
+        self._opens_session = is_litestar(app)
         self._has_looked_inside = False
         self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
 
@@ -70,7 +71,7 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
-                await self.app(exchange.app_scope(), receive, response.send)
+                await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
         finally:
             self._record(exchange)
 
@@ -78,7 +79,8 @@ class CookieGuard:
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
-        await self.app(Exchange(self._parts, scope, self._clock()).app_scope(), receive, send)
+        exchange = Exchange(self._parts, scope, self._clock())
+        await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)

@@ -1,29 +1,45 @@
-"""Look inside the wrapped app for middleware that would fight with ours."""
+"""Look inside the wrapped app for middleware that would fight with ours, and for frameworks that need a hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from starlette.middleware.sessions import SessionMiddleware
-
 DEEPEST_STACK = 50  # layers; no real stack comes near, and a cycle of `.app` must end
 SESSION_ADVICE = "remove it: request.session is cookieguard's signed session already"
 TWICE = "a second CookieGuard inside the first"
 TWICE_ADVICE = "wrap the app once, outermost"
+# Middleware that puts a session of its own where ours is, by module and name: no framework is imported for this.
+SESSION_LAYERS = {
+    (
+        "starlette.middleware.sessions",
+        "SessionMiddleware",
+    ): "Starlette's SessionMiddleware inside CookieGuard",
+    (
+        "litestar.middleware.session.base",
+        "SessionMiddleware",
+    ): "Litestar's SessionMiddleware inside CookieGuard",
+}
 
 
 def conflict_inside(app: Any, ours: type) -> tuple[str, str] | None:
     """Return (what was found, what to do) for a second CookieGuard or a SessionMiddleware inside `app`.
 
-    Sees Starlette's and FastAPI's middleware lists and every wrapper that keeps its app at `.app`.
+    Sees the middleware lists of Starlette, FastAPI and Litestar, and every wrapper that keeps its app at `.app`.
     """
     for layer in _layers(app):
         if issubclass(layer, ours):
             return TWICE, TWICE_ADVICE
-        if issubclass(layer, SessionMiddleware):
-            return "Starlette's SessionMiddleware inside CookieGuard", SESSION_ADVICE
+        for base in layer.__mro__:
+            found = SESSION_LAYERS.get((base.__module__, base.__qualname__))
+            if found is not None:
+                return found, SESSION_ADVICE
     return None
+
+
+def is_litestar(app: Any) -> bool:
+    """Tell whether Litestar is inside: it hands the session out without a word, so it must be open already."""
+    return any(layer.__module__.partition(".")[0] == "litestar" for layer in _layers(app))
 
 
 def _layers(app: Any) -> Iterator[type]:
@@ -36,7 +52,9 @@ def _layers(app: Any) -> Iterator[type]:
 
 
 def _declared(app: Any) -> Iterator[type]:
-    for middleware in getattr(app, "user_middleware", None) or ():
-        layer = getattr(middleware, "cls", None)
-        if isinstance(layer, type):
-            yield layer
+    """Yield the middleware classes that an app lists: Starlette's `.cls`, Litestar's `.middleware`."""
+    for listed in (getattr(app, "user_middleware", None), getattr(app, "middleware", None)):
+        for middleware in listed if isinstance(listed, (list, tuple)) else ():
+            layer = getattr(middleware, "cls", None) or getattr(middleware, "middleware", middleware)
+            if isinstance(layer, type):
+                yield layer

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
-from cookieguard.stats.anonymize import Networks
+from cookieguard.stats.anonymize import Networks, truncate
 from cookieguard.web.findings import Findings
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
@@ -39,6 +40,7 @@ class Parts:
     recorder: Recorder | None
     findings: Findings
     trusted: Networks
+    truncate: Callable[[str], str]  # an address as deep as the log may know it
     authorities: frozenset[str]  # host or host:port of each configured origin
     fingerprint: str  # changes when the same consent would give other pages
 
@@ -80,6 +82,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         recorder=_recorder(config, state),
         findings=Findings(),
         trusted=Networks(config.trusted_proxies),
+        truncate=partial(truncate, ipv4_prefix=config.log.ipv4_prefix, ipv6_prefix=config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
         fingerprint=blake2b(repr(config).encode(), digest_size=8).hexdigest(),
     )
