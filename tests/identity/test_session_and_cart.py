@@ -482,10 +482,10 @@ def test_after_any_sequence_session_and_cart_are_what_they_should_be(
 
 READS: list[tuple[str, Any]] = [
     ("isinstance", lambda session: isinstance(session, dict)),
-    ("len", lambda session: len(session)),
+    ("len", len),
     ("bool", bool),
     ("in", lambda session: "name" in session),
-    ("iter", lambda session: list(session)),
+    ("iter", list),
     ("reversed", lambda session: list(reversed(session))),
     ("keys", lambda session: list(session.keys())),
     ("values", lambda session: list(session.values())),
