@@ -9,8 +9,10 @@ _HOST = (
     rb"(?:[^/\"'`\s@<>]{1,64}@)?"
     rb"((?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
 )
+# XML names its languages by addresses that nobody fetches: every script that draws SVG has one of them.
+_NO_NAMESPACE = rb"(?!www\.w3\.org\\?/(?:1998|1999|2000)\\?/)"
 # `\/\/host` from its first slash on. The literal first byte makes the search many times faster.
-HOST = re.compile(rb"/\\?/" + _HOST)
+HOST = re.compile(rb"/\\?/" + _NO_NAMESPACE + _HOST)
 ESCAPED_HOST = re.compile(
     rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
 )

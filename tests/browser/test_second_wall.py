@@ -1,0 +1,311 @@
+"""The second wall: it stops what scripts make, lets the shop's own scripts live, and our elements in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.browser import Recorder, counting, linger
+from harness.servers import serving
+from playwright.sync_api import Page
+
+from cookieguard import Config, CookieGuard, Vendor
+
+from .conftest import Visitors, answer
+from .tiny import TinyShop, page
+
+# Both what the document reports and what the console says; a shop's own scripts cannot switch either off.
+WATCH = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', function (event) {
+  window.violations.push(event.effectiveDirective + ' ' + event.blockedURI);
+});
+"""
+OWN = "<style{nonce}>h1{{color:rgb(1,2,3)}}</style>"
+RUNS = "<script{nonce}>document.documentElement.dataset.own = 'runs'</script>"
+NONCED = " nonce='{nonce}'"
+HASH = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+
+
+def pages_with(nonce: str, meta: str = "") -> str:
+    head = f'<meta http-equiv="Content-Security-Policy" content="{meta}">' if meta else ""
+    return page(head + OWN.format(nonce=nonce), RUNS.format(nonce=nonce))
+
+
+# path -> (page, policy header, is our style in, is our script in, requests of ours)
+POLICIES: dict[str, tuple[str, str, bool, bool, int]] = {
+    "/no-policy": (pages_with(""), "", True, True, 0),
+    "/nonce": (
+        pages_with(NONCED),
+        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'nonce-{nonce}'",
+        True,
+        True,
+        0,
+    ),
+    "/meta-nonce": (
+        pages_with(NONCED, "script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'"),
+        "",
+        True,
+        True,
+        0,
+    ),
+    "/header-and-meta": (
+        pages_with(NONCED, "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"),
+        "default-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'",
+        True,
+        True,
+        0,
+    ),
+    "/unsafe-inline": (pages_with(""), "default-src 'self' 'unsafe-inline'", True, True, 0),
+    "/file": (page(), "default-src 'self'", True, True, 2),
+    "/script-only-by-hash": (
+        page(),
+        f"default-src 'self'; script-src {HASH} 'strict-dynamic'",
+        True,
+        False,
+        1,
+    ),
+    "/plain": (page(), "default-src 'none'; base-uri 'none'", False, False, 0),
+    "/no-connect": (
+        pages_with(NONCED),
+        "script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; form-action 'self'; connect-src 'self'",
+        True,
+        True,
+        0,
+    ),
+}
+
+# The shop's own ways, all of them at once; each writes its name when it worked.
+ALIVE = {
+    "inline",
+    "file",
+    "eval",
+    "function",
+    "blob-worker",
+    "worker",
+    "module",
+    "socket",
+    "fetch",
+    "data",
+    "blob",
+}
+LIVELY = """
+<script>
+var alive = window.alive = [];
+function works(name) { alive.push(name); }
+works('inline');
+eval("works('eval')");
+new Function("works('function')")();
+function ask(worker, name) { worker.onmessage = function () { works(name); }; worker.postMessage(1); }
+var source = new Blob(["onmessage = function () { postMessage(eval('1')); }"], { type: 'text/javascript' });
+ask(new Worker(URL.createObjectURL(source)), 'blob-worker');
+ask(new Worker('/worker.js'), 'worker');
+var socket = new WebSocket(location.origin.replace('http', 'ws') + '/socket');
+socket.onopen = function () { socket.send('hello'); };
+socket.onmessage = function () { works('socket'); };
+fetch('/api').then(function () { works('fetch'); });
+function picture(address, name) { var one = new Image(); one.onload = function () { works(name); }; one.src = address; }
+var svg = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>';
+picture('data:image/svg+xml,' + encodeURIComponent(svg), 'data');
+picture(URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' })), 'blob');
+</script>
+<script src="/own.js"></script>
+<script type="module">import '/module.js';</script>
+"""
+LIVELY_FILES = {
+    "/own.js": "works('file');",
+    "/module.js": "alive.push('module');",
+    "/worker.js": "onmessage = function () { postMessage(1); };",
+    "/api": "1",
+}
+
+# What a file of the shop's own makes at run time, one path each; THERE is a host that nobody declared.
+MAKES = """
+(function () {
+  var there = 'THERE', head = document.head;
+  function add(tag, values, parent) {
+    var made = document.createElement(tag);
+    Object.keys(values).forEach(function (key) { made.setAttribute(key, values[key]); });
+    (parent || head).appendChild(made);
+    return made;
+  }
+  function quietly(make) {
+    try { var made = make(); if (made && made.catch) { made.catch(function () {}); } } catch (refused) {}
+  }
+  new Image().src = there + '/image';
+  quietly(function () { return navigator.sendBeacon(there + '/beacon', 'x'); });
+  quietly(function () { return fetch(there + '/fetch', { mode: 'no-cors' }); });
+  quietly(function () { return fetch(there + '/keepalive', { mode: 'no-cors', keepalive: true }); });
+  quietly(function () { var x = new XMLHttpRequest(); x.open('GET', there + '/xhr'); x.send(); });
+  quietly(function () { return new WebSocket(there.replace('http', 'ws') + '/socket'); });
+  quietly(function () { return new EventSource(there + '/events'); });
+  quietly(function () { return import(there + '/import'); });
+  add('script', { src: there + '/script' });
+  add('script', { src: there + '/module', type: 'module' });
+  add('link', { rel: 'stylesheet', href: there + '/style' });
+  add('link', { rel: 'preload', as: 'image', href: there + '/preload' });
+  add('style', {}).textContent =
+    '@import "' + there + '/css-import"; body { background: url(' + there + '/css-image) }';
+  quietly(function () { return new FontFace('x', 'url(' + there + '/font)').load(); });
+  function work(path, code) {
+    quietly(function () { return new Worker(URL.createObjectURL(new Blob([code]))); });
+  }
+  work('', 'fetch("' + there + '/worker-fetch", { mode: "no-cors" })');
+  work('', 'importScripts("' + there + '/worker-import")');
+  quietly(function () { return new Worker('/worker.js'); });
+  addEventListener('DOMContentLoaded', function () {
+    add('iframe', { src: there + '/iframe' }, document.body);
+    add('iframe', { srcdoc: '<img src="' + there + '/srcdoc-image">' }, document.body);
+    add('video', { src: there + '/video', preload: 'auto' }, document.body);
+    add('video', { poster: there + '/poster' }, document.body);
+    add('object', { data: there + '/object' }, document.body);
+    add('embed', { src: there + '/embed' }, document.body);
+    add('img', { srcset: there + '/srcset 1x' }, document.body);
+    document.body.insertAdjacentHTML('beforeend', '<img src="' + there + '/inserted">');
+  });
+})();
+"""
+MAKES_WORKER = "fetch('THERE/own-worker', { mode: 'no-cors' });"
+VECTORS = {
+    *(
+        "image beacon fetch keepalive xhr socket events import script module style preload css-import css-image".split()
+    ),
+    *(
+        "font worker-fetch worker-import own-worker iframe srcdoc-image video poster object embed srcset".split()
+    ),
+    "inserted",
+}
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Serve an app behind CookieGuard and give its address; `is_guarded=False` serves it bare."""
+    with ExitStack() as stack:
+
+        def serve(app: Any, *, is_guarded: bool = True, vendors: tuple[Vendor, ...] = ()) -> str:
+            if is_guarded:
+                app = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
+            return stack.enter_context(serving(app)).at("shop.localhost" if is_guarded else "bare.localhost")
+
+        yield serve
+
+
+def watched(visit: Visitors, **options: Any) -> tuple[Page, list[str]]:
+    """Give a page, and what its console says of policies."""
+    opened = visit(**options).new_page()
+    opened.add_init_script(WATCH)
+    said: list[str] = []
+    opened.on("console", lambda line: said.append(line.text) if "Content Security" in line.text else None)
+    return opened, said
+
+
+@pytest.mark.parametrize("path", POLICIES)
+def test_banner_control_and_shop_live_under_the_shops_own_policy(
+    visit: Visitors, guarded: Callable[..., str], path: str
+) -> None:
+    html, policy, has_style, has_script, files = POLICIES[path]
+    app = TinyShop({path: html, "/thanks": page()}, {path: policy} if policy else {})
+    shop = guarded(app)
+    opened, said = watched(visit)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url.removeprefix(shop)))
+
+    opened.goto(shop + path)
+
+    banner = opened.locator("#cg")
+    assert banner.evaluate("one => getComputedStyle(one).position") == ("fixed" if has_style else "static")
+    own = {one for one in asked if one.startswith("/_cg/")}
+    assert len(own) == files
+    if "dataset.own" in html:
+        assert opened.evaluate("document.documentElement.dataset.own") == "runs"
+    # With our script, what is typed stays; without it the form is a plain one, and the page comes anew.
+    opened.get_by_label("Name").fill("Ida")
+    opened.get_by_role("button", name="Accept all").click()
+    if has_script:
+        opened.get_by_text("nothing you typed is lost").wait_for()
+        assert opened.get_by_label("Name").input_value() == "Ida"
+    else:
+        opened.get_by_role("button", name="Withdraw").wait_for()
+        assert opened.get_by_label("Name").input_value() == ""
+    assert opened.evaluate("violations") == []
+    opened.goto(shop + path)
+    control = opened.locator("#cg")
+    assert control.get_by_role("button", name="Withdraw").is_visible()
+    assert control.evaluate("one => getComputedStyle(one).position") == ("fixed" if has_style else "static")
+    assert opened.evaluate("violations") == []
+    assert said == []
+
+
+def test_where_the_shop_lets_nothing_be_fetched_the_choice_goes_the_plain_way(
+    visit: Visitors, guarded: Callable[..., str]
+) -> None:
+    policy = "script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'none'"
+    opened, _ = watched(visit)
+    opened.goto(guarded(TinyShop({"/": pages_with(NONCED)}, {"/": policy})))
+
+    opened.get_by_role("button", name="Refuse all").click()
+
+    opened.get_by_role("link", name="Privacy choices").wait_for()
+    assert opened.locator("h2").count() == 0
+
+
+@pytest.mark.parametrize("choice", [(), ("reject",), ("save", "statistics"), ("accept",)], ids=str)
+def test_the_shops_own_scripts_work_in_every_state(
+    visit: Visitors, guarded: Callable[..., str], choice: tuple[str, ...]
+) -> None:
+    vendors = (Vendor(name="Count", purpose="statistics", hosts=("count.example",)),)
+    shop = guarded(TinyShop({"/": page(body=LIVELY), "/start": page()}, files=LIVELY_FILES), vendors=vendors)
+    opened, said = watched(visit)
+    opened.goto(f"{shop}/start")
+    if choice:
+        answer(opened, *choice)
+
+    opened.goto(shop)
+    opened.wait_for_function("window.alive.length >= 11")
+
+    assert set(opened.evaluate("alive")) == ALIVE
+    assert opened.evaluate("violations") == []
+    assert said == []
+
+
+@pytest.fixture
+def undeclared() -> Iterator[tuple[Recorder, str]]:
+    """Serve a recorder as a host that nobody declared."""
+    recorder = Recorder()
+    with serving(recorder, http=counting(recorder.note_connection)) as server:
+        yield recorder, server.at("undeclared.localhost")
+
+
+def test_what_first_party_scripts_make_reaches_no_undeclared_host(
+    visit: Visitors, guarded: Callable[..., str], undeclared: tuple[Recorder, str]
+) -> None:
+    recorder, there = undeclared
+    files = {"/own.js": MAKES.replace("THERE", there), "/worker.js": MAKES_WORKER.replace("THERE", there)}
+    app = TinyShop({"/": page('<script src="/own.js"></script>'), "/start": page()}, files=files)
+    vendors = (Vendor(name="Count", purpose="statistics", hosts=("count.example",)),)
+    shop, bare = guarded(app, vendors=vendors), guarded(app, is_guarded=False)
+
+    def made(context: Any, address: str) -> set[str]:
+        recorder.forget()
+        opened = context.new_page()
+        opened.goto(address)
+        linger([opened])
+        recorder.wait()
+        opened.close()
+        return {path.removeprefix("/") for path in recorder.paths}
+
+    def after(*choice: str) -> set[str]:
+        context = visit()
+        opened = context.new_page()
+        opened.goto(f"{shop}/start")
+        answer(opened, *choice)
+        return made(context, shop)
+
+    assert made(visit(), bare) == VECTORS
+    assert made(visit(), shop) == set()
+    assert after("reject") == set()
+    assert after("save", "statistics") == set()
+    assert after("accept") == VECTORS
