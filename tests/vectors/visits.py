@@ -1,0 +1,166 @@
+"""A run: one visitor opens the pages of many vectors, several at once, and every host tells what it heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from harness.servers import Server, serving
+
+from . import netlog
+from .chromium import NO_SCRIPT, Chromium, Tab, launched
+from .recorder import STRAYS, Heard, Recorder, recording
+from .shop import Shop, guarded
+from .vector import Place, Vector
+from .vectors import home_of, host_of
+
+PAGES_AT_ONCE = 40
+# Seconds. A page is seen at least 3 s, and stirred in the middle of them; then it is hidden, then left.
+BEFORE_STIRRING = 1.5
+AFTER_STIRRING = 1.5
+HIDDEN = 0.7
+QUIET = 0.7
+LONGEST_WAIT = 20.0
+UNGUARDED = "unguarded"
+SHOP = "shop.localhost"
+# State of consent -> what the banner sends for it.
+CHOICES = {
+    "refused": {"choice": "reject"},
+    "partly": {"choice": "save", "purpose": "statistics"},
+    "all": {"choice": "accept"},
+}
+STATES = ("undecided", *CHOICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Hold what every vector's host heard, and the requests for hosts that are no vector's."""
+
+    heard: dict[str, Heard]
+    strays: frozenset[str]
+    served: dict[str, str]
+    """Which pages were served, and what state of consent the shop saw there."""
+
+
+def run(vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path) -> Run:
+    """Let a visitor in `state` (or without a guard) open the pages of these vectors."""
+    return asyncio.run(_run(vectors, state, script=script, chromium=chromium, folder=folder))
+
+
+async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path) -> Run:
+    log = folder / "net-log.json"
+    async with recording([home_of(vector) for vector in vectors]) as recorder:
+        places = {vector.name: _place(vector, recorder) for vector in vectors}
+        shop = Counting(Shop(places))
+        app = shop if state == UNGUARDED else guarded(shop, folder / "state")
+        with serving(app) as server:
+            arguments = [f"--log-net-log={log}", _mapping(places.values(), recorder)]
+            if not script:
+                arguments.append(NO_SCRIPT)
+            async with launched(chromium, folder / "profile", arguments) as browser:
+                if state in CHOICES:
+                    await _decide(browser, server, CHOICES[state])
+                await _visit(browser, recorder, server.at(SHOP), [*places])
+    return _told(vectors, recorder, log, shop.served)
+
+
+class Counting:
+    """Pass every request on and keep which pages were asked for: a page that never came proves nothing."""
+
+    def __init__(self, app: Shop) -> None:
+        self._app = app
+        self.served: dict[str, str] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass one request on."""
+        if scope["type"] == "http" and scope["path"].startswith("/v/"):
+            guard = scope.get("cookieguard.visitor")
+            self.served[scope["path"][3:]] = guard.consent.state if guard else UNGUARDED
+        await self._app(scope, receive, send)
+
+
+def _place(vector: Vector, recorder: Recorder) -> Place:
+    return Place(
+        vector=vector,
+        host=host_of(vector),
+        address=home_of(vector),
+        port=recorder.port,
+        tls_port=recorder.tls_port,
+    )
+
+
+def _mapping(places: Iterable[Place], recorder: Recorder) -> str:
+    """Write the rules that send every name to its address, any other name to the strays', none outside."""
+    rules = []
+    for place in places:
+        label = place.host.partition(".")[0]  # short: all rules are one argument, which the system bounds
+        rules.append(f"MAP {label}.*:443 {place.address}:{recorder.tls_port}")
+        rules.append(f"MAP {label}.* {place.address}:{recorder.port}")
+    rules += [f"MAP * {STRAYS}:{recorder.port}", "EXCLUDE *.localhost", "EXCLUDE 127.*"]
+    return "--host-resolver-rules=" + ", ".join(rules)
+
+
+async def _visit(browser: Chromium, recorder: Recorder, origin: str, names: Sequence[str]) -> None:
+    for start in range(0, len(names), PAGES_AT_ONCE):
+        group = names[start : start + PAGES_AT_ONCE]
+        tabs = [await browser.open(f"{origin}/v/{name}") for name in group]
+        await asyncio.sleep(BEFORE_STIRRING)
+        await _each(browser.stir, tabs)
+        await asyncio.sleep(AFTER_STIRRING)
+        await _each(browser.hide, tabs)
+        await asyncio.sleep(HIDDEN)
+        await _each(browser.close, tabs)
+    await _until_quiet(recorder)
+
+
+async def _each(do: Callable[[Tab], Awaitable[None]], them: Iterable[Tab]) -> None:
+    await asyncio.gather(*map(do, them))
+
+
+async def _decide(browser: Chromium, server: Server, choice: dict[str, str]) -> None:
+    """Make the choice as the banner would, and let the browser keep its cookie."""
+    name, value = await asyncio.to_thread(_consent_cookie, server, choice)
+    await browser.call(
+        "Storage.setCookies",
+        cookies=[
+            {
+                "name": name,
+                "value": value,
+                "url": server.at(SHOP),
+                "path": "/",
+                "secure": True,
+                "httpOnly": True,
+            }
+        ],
+    )
+
+
+def _consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
+    authority = f"{SHOP}:{server.port}"
+    headers = {"Host": authority, "Origin": f"http://{authority}", "Sec-Fetch-Site": "same-origin"}
+    answer = httpx.post(f"{server.url}/_cg/consent", data=choice | {"next": "/"}, headers=headers)
+    name, _, rest = answer.headers["set-cookie"].partition("=")
+    return name, rest.partition(";")[0]
+
+
+async def _until_quiet(recorder: Recorder) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + LONGEST_WAIT
+    while loop.time() < end and loop.time() - recorder.last < QUIET:
+        await asyncio.sleep(0.1)
+
+
+def _told(vectors: Sequence[Vector], recorder: Recorder, log: Path, served: dict[str, str]) -> Run:
+    lookups, connections = netlog.read(log)
+    heard = {}
+    for vector in vectors:
+        address = home_of(vector)
+        one = heard[vector.name] = recorder.heard[address]
+        one.lookups = lookups[address]
+        # what was refused before anybody could accept it
+        one.connections = max(one.connections, connections[address])
+    return Run(heard, frozenset(recorder.heard[STRAYS].requests), served)
