@@ -12,21 +12,28 @@ from harness.asgi import Answer, drive, scope_of
 
 from servers.shop import make_app
 
-REQUESTS = (("GET", "/page"), ("POST", "/login"), ("GET", "/boom"), ("GET", "/missing"))
+REQUESTS = (("GET", "/page"), ("POST", "/login"), ("GET", "/missing"))
+RAISING = 5  # every so many come to what raises: each time a page full of local values is written
 
 
 async def run(addresses: list[str]) -> None:
     """Send each client's requests, its WebSockets too, and end as a server does."""
     app = make_app()
-    for address in addresses:
+    for number, address in enumerate(addresses):
         for method, path in REQUESTS:
-            scope = scope_of(path, method=method, client=(address, 40001), headers=[("accept", "text/html")])
-            with suppress(RuntimeError):  # what /boom raises; the shop has logged it
-                await drive(app, Answer(scope=scope))
-            logging.info("done %r", scope)
-        for path in ("/chat", "/boom"):
-            await _chat(app, path, address)
+            await _ask(app, method, path, address)
+        await _chat(app, "/chat", address)
+        if number % RAISING == 0:
+            await _ask(app, "GET", "/boom", address)
+            await _chat(app, "/boom", address)
     await _end(app)
+
+
+async def _ask(app: Any, method: str, path: str, address: str) -> None:
+    scope = scope_of(path, method=method, client=(address, 40001), headers=[("accept", "text/html")])
+    with suppress(RuntimeError):  # what /boom raises; the shop has logged it
+        await drive(app, Answer(scope=scope))
+    logging.info("done %r", scope)
 
 
 async def _chat(app: Any, path: str, address: str) -> None:

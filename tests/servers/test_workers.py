@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,12 @@ LINE = re.compile(
     r'"(?P<method>[A-Z]+) (?P<path>/[!-~]*) HTTP/1\.1" (?P<status>\d{3}) (?P<size>\d+) '
     r'"(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*"'
 )
+REQUESTS = 600
+HOSTILE = {
+    "User-Agent": '"] "GET /fake HTTP/1.1" 200 1\\" \xff\t' * 20,
+    "Referer": "https://elsewhere.example/" + "p" * 900 + '?q="',
+    "X-Forwarded-For": "84.17.5.164",
+}
 NOON = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 
 
@@ -47,6 +54,10 @@ class Crowd:
         self.replies.append(reply)
         return reply
 
+    def has_all_workers(self) -> bool:
+        """Tell whether every worker answered."""
+        return {reply.pid for reply in self.replies} == set(self.server.workers)
+
     def each(self, send: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """Send for every item, several at a time, so that more than one worker must answer."""
         with ThreadPoolExecutor(2 * WORKERS) as pool:
@@ -60,6 +71,12 @@ class Crowd:
             self.each(send, range(4 * WORKERS))
 
 
+def send_hostile(crowd: Crowd, number: int) -> None:
+    """Send a request whose line is short or long, or made to look like several."""
+    path = f"/{'page' if number % 3 else 'missing'}/{number}-{'x' * (number % 5 * 300)}?secret=1"
+    crowd.ask(path, headers=HOSTILE if number % 2 else {})
+
+
 @dataclass(frozen=True)
 class Kept:
     """Say what a visitor's cookies hold, and which workers set them."""
@@ -70,14 +87,20 @@ class Kept:
     cookies: dict[str, str]
 
 
-@pytest.fixture
-def crowd(tmp_path: Path) -> Iterator[Crowd]:
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
     """Start four workers at once on a directory without state."""
+    with start_crowd(tmp_path_factory.mktemp("crowd")) as crowd:
+        yield crowd
+
+
+@contextmanager
+def start_crowd(directory: Path) -> Iterator[Crowd]:
     arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
     env = {"SHOP_TRUSTED": LOOPBACK, "SHOP_RACERS": str(WORKERS)}
-    log_file = tmp_path / "server.log"
-    with spawned("servers.shop:make_app", *arguments, env=env, cwd=tmp_path, log_file=log_file) as server:
-        yield Crowd(server, tmp_path)
+    log_file = directory / "server.log"
+    with spawned("servers.shop:make_app", *arguments, env=env, cwd=directory, log_file=log_file) as server:
+        yield Crowd(server, directory)
 
 
 def test_what_one_worker_set_is_read_by_every_other(crowd: Crowd) -> None:
@@ -102,28 +125,17 @@ def test_what_one_worker_set_is_read_by_every_other(crowd: Crowd) -> None:
     crowd.until(lambda: len({one.consent_pid for one in kept}) == WORKERS, keep)
     crowd.until(lambda: len(pairs) == len(consent_pairs) == WORKERS**2, read)
 
-    assert {reply.pid for reply in crowd.replies} == set(crowd.server.workers)
+    assert crowd.has_all_workers()
     assert len(list((crowd.directory / STATE).glob("*keyring*"))) == 1
     assert "forged" not in crowd.server.log
     assert "unknown key" not in crowd.server.log
 
 
-def test_every_line_of_every_worker_is_whole_and_none_is_lost(crowd: Crowd) -> None:
-    hostile = {
-        "User-Agent": '"] "GET /fake HTTP/1.1" 200 1\\" \xff\t' * 20,
-        "Referer": "https://elsewhere.example/" + "p" * 900 + '?q="',
-        "X-Forwarded-For": "84.17.5.164",
-    }
-
-    def send(number: int) -> None:
-        path = f"/{'page' if number % 3 else 'missing'}/{number}-{'x' * (number % 5 * 300)}?secret=1"
-        crowd.ask(path, headers=hostile if number % 2 else {})
-
-    crowd.each(send, range(600))
-    crowd.until(
-        lambda: {reply.pid for reply in crowd.replies} == set(crowd.server.workers), lambda _: send(600)
-    )
-    crowd.server.stop()
+def test_every_line_of_every_worker_is_whole_and_none_is_lost(tmp_path: Path) -> None:
+    with start_crowd(tmp_path) as crowd:
+        crowd.each(lambda number: send_hostile(crowd, number), range(REQUESTS))
+        crowd.until(crowd.has_all_workers, lambda _: send_hostile(crowd, REQUESTS))
+        crowd.server.stop()
 
     logs = sorted((crowd.directory / STATE / "logs").iterdir())
     assert [log.name for log in logs] == sorted(f"access-{pid}.log" for pid in crowd.server.workers)
@@ -136,14 +148,15 @@ def test_every_line_of_every_worker_is_whole_and_none_is_lost(crowd: Crowd) -> N
         assert [line for line in lines if not LINE.fullmatch(line)] == []
         matches += [LINE.fullmatch(line) for line in lines]
     paths = Counter(match["path"].partition("-")[0].rpartition("/")[2] for match in matches if match)
-    assert len(matches) == len(crowd.replies) == 600 + paths["600"]
-    assert all(paths[str(number)] == 1 for number in range(600))
+    assert len(matches) == len(crowd.replies) == REQUESTS + paths[str(REQUESTS)]
+    assert all(paths[str(number)] == 1 for number in range(REQUESTS))
     assert {match["address"] for match in matches if match} == {"127.0.0.0", "84.17.5.0"}
     print(f"{len(matches)} whole lines of {dict(per_pid)}")
 
 
 def test_one_address_has_one_throttle_key_in_all_workers_until_the_hour_ends(crowd: Crowd) -> None:
-    hours = [NOON + timedelta(hours=later) for later in range(4)]
+    first_hour = NOON + timedelta(days=1)
+    hours = [first_hour + timedelta(hours=later) for later in range(4)]
     seen: dict[datetime, dict[str, str]] = {}
     files: list[list[str]] = []
     for hour in hours:
