@@ -1,0 +1,273 @@
+"""The banner and the control as visitors meet them: with script and without, by keyboard, in three languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from harness.servers import serving
+from playwright.sync_api import Locator, Page
+
+from cookieguard import Config, CookieGuard
+
+from .conftest import PAGES, Demo, Visitors, answer
+from .tiny import TinyShop, page
+
+CHOICES = re.compile(r"/_cg/choices\?next=")
+KEPT = "nothing you typed is lost"
+LANGUAGES = {
+    "en": ("ltr", "Your privacy", "Refuse all", "Accept all", "Privacy choices"),
+    "de": ("ltr", "Ihre Privatsphäre", "Alle ablehnen", "Alle annehmen", "Privatsphäre"),
+    "ar": ("rtl", "خصوصيتك", "رفض الكل", "قبول الكل", "الخصوصية"),
+}
+STYLE = ("backgroundColor", "color", "borderTopColor", "fontSize", "fontWeight", "opacity")
+
+
+def opened(visit: Visitors, url: str, **options: Any) -> Page:
+    opened_page = visit(**options).new_page()
+    opened_page.goto(url)
+    return opened_page
+
+
+def documents_of(of: Page) -> list[str]:
+    loaded: list[str] = []
+    of.on(
+        "request",
+        lambda one: (
+            loaded.append(one.method) if one.is_navigation_request() and one.frame == of.main_frame else None
+        ),
+    )
+    return loaded
+
+
+def asks(of: Page) -> bool:
+    return of.locator("#cg button[value=accept]").count() > 0
+
+
+def controls(of: Page) -> Locator:
+    return of.locator("#cg").get_by_role("link", name="Privacy choices")
+
+
+def test_every_page_asks_and_keeps_the_control_afterwards(
+    visit: Visitors, demo: Demo, javascript: bool
+) -> None:
+    shown = visit(javascript=javascript).new_page()
+    for path in PAGES.values():
+        shown.goto(demo.guarded + path)
+        assert asks(shown)
+
+    answer(shown, "reject")
+    assert shown.url == demo.guarded + path
+
+    for path in PAGES.values():
+        shown.goto(demo.guarded + path)
+        assert not asks(shown)
+        assert controls(shown).is_visible()
+
+
+def test_a_choice_takes_effect_at_once(visit: Visitors, demo: Demo, javascript: bool) -> None:
+    shown = opened(visit, f"{demo.guarded}/journal?from=letter", javascript=javascript)
+    loaded = documents_of(shown)
+
+    answer(shown, "accept")
+
+    # With script one reload; without it the form is posted and leads back.
+    assert loaded == (["GET"] if javascript else ["POST", "GET"])
+    assert shown.url == f"{demo.guarded}/journal?from=letter"
+    assert shown.frame_locator("iframe >> nth=0").locator("svg").count() == 1
+
+
+@pytest.mark.parametrize("choice", ["accept", "reject"])
+def test_unsaved_input_is_kept_and_the_visitor_is_told(visit: Visitors, demo: Demo, choice: str) -> None:
+    shown = opened(visit, f"{demo.guarded}/login")
+    loaded = documents_of(shown)
+    shown.get_by_label("Customer number").fill("10042")
+
+    shown.locator(f"#cg button[value={choice}]").click()
+    told = shown.get_by_role("status")
+    told.get_by_text(KEPT).wait_for()
+
+    assert loaded == []
+    assert shown.get_by_label("Customer number").input_value() == "10042"
+    assert told.evaluate("one => one === document.activeElement")
+    told.get_by_role("button", name="OK").click()
+    assert shown.locator("#cg").count() == 0
+    assert shown.get_by_label("Customer number").input_value() == "10042"
+    shown.goto(demo.guarded)
+    assert not asks(shown)
+    assert shown.get_by_role("button", name="Withdraw").count() == (choice == "accept")
+
+
+def test_input_that_was_there_before_does_not_hold_the_page(visit: Visitors, demo: Demo) -> None:
+    shown = opened(visit, f"{demo.guarded}/product/heron-teapot")  # its quantity is 1 from the start
+
+    answer(shown, "accept")
+
+    assert shown.get_by_role("button", name="Withdraw").is_visible()
+
+
+@pytest.mark.parametrize("has_answered", [False, True], ids=["banner", "control"])
+def test_nothing_of_ours_is_printed(
+    visit: Visitors, demo: Demo, javascript: bool, has_answered: bool
+) -> None:
+    shown = opened(visit, demo.guarded, javascript=javascript)
+    if has_answered:
+        answer(shown, "accept")
+    assert shown.locator("#cg").is_visible()
+
+    shown.emulate_media(media="print")
+
+    assert shown.locator("#cg").is_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 390, 800, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_refusing_weighs_as_much_as_accepting(visit: Visitors, demo: Demo, width: int, scheme: str) -> None:
+    size = {"width": width, "height": 800}
+    shown = opened(visit, demo.guarded, viewport=size, color_scheme=scheme)
+    refuse, accept = (shown.locator(f"#cg button[value={one}]") for one in ("reject", "accept"))
+
+    boxes = [one.bounding_box() for one in (refuse, accept)]
+    styles = [
+        one.evaluate("(one, names) => names.map(name => getComputedStyle(one)[name])", STYLE)
+        for one in (refuse, accept)
+    ]
+
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert (boxes[0]["width"], boxes[0]["height"]) == (boxes[1]["width"], boxes[1]["height"])
+    assert boxes[0]["height"] >= 44
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert styles[0] == styles[1]
+    for box in boxes:
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= 800
+
+
+def test_the_banner_is_a_labelled_region_at_the_start_of_body(
+    visit: Visitors, demo: Demo, javascript: bool
+) -> None:
+    shown = opened(visit, demo.guarded, javascript=javascript)
+
+    region = shown.get_by_role("region", name="Your privacy")
+
+    assert region.get_attribute("id") == "cg"
+    assert shown.locator("body > :first-child").get_attribute("id") == "cg"
+    assert region.get_attribute("data-nosnippet") == ""
+    assert region.get_by_role("dialog").count() == 0
+
+
+def focused(of: Page) -> str:
+    return str(of.locator(":focus").inner_text())
+
+
+def test_everything_is_reached_by_keyboard(visit: Visitors, demo: Demo, javascript: bool) -> None:
+    shown = opened(visit, demo.guarded, javascript=javascript)
+    reached = []
+    for _ in range(4):
+        shown.keyboard.press("Tab")
+        reached.append(focused(shown))
+    assert reached == ["Privacy policy", "Choose by purpose", "Refuse all", "Accept all"]
+
+    with shown.expect_navigation():
+        shown.keyboard.press("Enter")
+    shown.keyboard.press("Tab")
+    assert focused(shown) == "Privacy choices"
+    outline = shown.locator(":focus").evaluate("one => getComputedStyle(one).outlineStyle")
+    assert outline != "none"
+
+    shown.keyboard.press("Tab")
+    assert focused(shown) == "Withdraw"
+    with shown.expect_navigation():
+        shown.keyboard.press("Enter")
+    assert shown.get_by_role("button", name="Withdraw").count() == 0
+
+
+def test_enter_in_a_checkbox_sends_what_is_ticked(visit: Visitors, demo: Demo, javascript: bool) -> None:
+    shown = opened(visit, demo.guarded, javascript=javascript)
+    shown.locator("#cg summary").click()
+    shown.locator("#cg input[value=statistics]").check()
+
+    with shown.expect_navigation():
+        shown.locator("#cg input[value=statistics]").press("Enter")
+
+    controls(shown).click()
+    shown.wait_for_url(CHOICES)
+    assert shown.get_by_label("Statistics").is_checked()
+    assert not shown.get_by_label("Marketing").is_checked()
+
+
+def test_the_page_of_choices_tells_and_changes_what_is_in_force(
+    visit: Visitors, demo: Demo, javascript: bool
+) -> None:
+    shown = opened(visit, f"{demo.guarded}/journal", javascript=javascript)
+    answer(shown, "save", "preferences")
+
+    controls(shown).click()
+    shown.wait_for_url(CHOICES)
+    assert shown.get_by_text("You agreed to some purposes.").is_visible()
+    assert shown.get_by_label("Preferences").is_checked()
+    shown.get_by_label("Preferences").uncheck()
+    shown.get_by_role("button", name="Save choices").click()
+    shown.wait_for_url(f"{demo.guarded}/journal")
+
+    assert shown.get_by_role("button", name="Withdraw").count() == 0
+
+
+def test_global_privacy_control_is_not_asked_and_is_told_so(
+    visit: Visitors, demo: Demo, javascript: bool
+) -> None:
+    shown = opened(visit, demo.guarded, javascript=javascript, gpc=True)
+
+    assert not asks(shown)
+    assert shown.locator("#cg").get_by_text("Opt-out signal honoured").is_visible()
+    assert [one["name"] for one in shown.context.cookies() if "consent" in one["name"]] == []
+    controls(shown).click()
+    shown.wait_for_url(CHOICES)
+    assert shown.get_by_text("Global Privacy Control").is_visible()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve one page a language, and one that names none."""
+    pages = {
+        f"/{lang}": page(lang=lang, attributes=f' dir="{texts[0]}"') for lang, texts in LANGUAGES.items()
+    }
+    app = TinyShop({**pages, "/none": page(lang="")})
+    state = tmp_path_factory.mktemp("tiny") / "state"
+    with serving(CookieGuard(app, Config(state_dir=str(state)))) as server:
+        yield server.at("shop.localhost")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_banner_speaks_the_pages_language(
+    visit: Visitors, tiny: str, javascript: bool, lang: str
+) -> None:
+    direction, title, refuse, accept, choices = LANGUAGES[lang]
+    shown = opened(visit, f"{tiny}/{lang}", javascript=javascript)
+
+    region = shown.get_by_role("region", name=title)
+    assert region.evaluate("one => getComputedStyle(one).direction") == direction
+    boxes = [region.get_by_role("button", name=name).bounding_box() for name in (refuse, accept)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert (boxes[0]["x"] < boxes[1]["x"]) == (direction == "ltr")
+    assert (boxes[0]["width"], boxes[0]["height"]) == (boxes[1]["width"], boxes[1]["height"])
+
+    with shown.expect_navigation():
+        region.get_by_role("button", name=refuse).click()
+    control = shown.get_by_role("link", name=choices)
+    box = control.bounding_box()
+    assert box is not None
+    assert (box["x"] < 640) == (direction == "ltr")
+    control.click()
+    shown.wait_for_url(CHOICES)
+
+
+def test_a_page_that_names_no_language_is_asked_in_the_browsers(visit: Visitors, tiny: str) -> None:
+    shown = opened(visit, f"{tiny}/none", locale="de-AT")
+
+    assert shown.get_by_role("region", name="Ihre Privatsphäre").is_visible()
