@@ -141,7 +141,8 @@ def run_directly(directory: Path, *, clients: list[Address] = CLIENTS, **env: st
     """Let clients come to the app itself, in a process of its own."""
     names = directory / "clients.txt"
     names.write_text("\n".join(map(str, clients)))
-    environ = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"} | env
+    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | env
     command = [sys.executable, "-X", "dev", "-m", "servers.direct"]
     with (directory / OUTPUT).open("wb") as output:
         subprocess.run(
