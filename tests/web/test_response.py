@@ -296,6 +296,24 @@ def test_messages_of_other_types_pass_after_the_start_that_waited(guard: Guard) 
     assert answer.messages[1]["trailers"] is True
 
 
+@pytest.mark.parametrize("first", [b"", b"<"])
+def test_a_document_after_a_message_of_another_type_is_still_rewritten(guard: Guard, first: bytes) -> None:
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        if first:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+        await send({"type": "http.response.push", "path": "/a.css", "headers": []})
+        await send({"type": "http.response.body", "body": DOCUMENT.removeprefix(first)})
+
+    answer = ask(guard(app))
+
+    assert answer.body.startswith(b"<!doctype html>")
+    assert HELD in answer.body
+    assert PIXEL not in answer.body
+
+
 def test_the_doors_around_us_are_shut_for_documents(guard: Guard) -> None:
     seen: list[dict[str, Any]] = []
     doors = ["http.response.pathsend", "http.response.zerocopysend", "http.response.early_hint", "tls"]

@@ -81,8 +81,8 @@ class Response:
             return
         self._waiting = b""
         self._body = self._body or self._choose_body(body)
-        if self._start is not None and not has_more and not self._body.is_coded:
-            await self._send_whole(message, self._body, body)
+        if not has_more and not self._body.is_coded:
+            await self._send_rest(message, self._body, body)
             return
         await self._release()
         await self._send_pieces(message, self._body, body, has_more=has_more)
@@ -90,16 +90,19 @@ class Response:
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""
         if self._start is not None and message["type"] != "http.response.debug":
-            if message["type"] in FILE_SENDS:  # the door was shut: the app did not look
-                self._body = self._give_up("a file handed to the server")
+            # What becomes of the body is settled with the start: what follows must not pass unread.
+            is_file = message["type"] in FILE_SENDS  # the door was shut: the app did not look
+            self._body = (
+                self._give_up("a file handed to the server") if is_file else self._choose_body(self._waiting)
+            )
             await self._release()
         await self._send(message)
 
     async def _on_early_hint(self, message: Message) -> None:
         """Drop early hints: they are optional, and their links would be fetched before any wall stands."""
 
-    async def _send_whole(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
-        """Send a document that came in one piece, with its new length."""
+    async def _send_rest(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
+        """Send the last of a document in one message; the whole of it, if nothing went before, with its length."""
         content = b"".join([*transform.feed(body), transform.close()])
         is_head = self._exchange.request.method == "HEAD"
         await self._release(length=None if is_head else len(content))
