@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
+from cookieguard.html import parse_url
+
 # RFC 9112 Host: a name or an address, and a port. What does not match is nobody's host.
 HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 ORIGINS_KEPT = 1024  # Host headers are free text
+LONGEST_HOST = 300  # bytes looked at and kept: HOST takes 259 at most
 NOWHERE = "invalid.invalid"  # RFC 2606: never anybody's name, so everything is a third party to it
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986 pchar and "/": what stays as it is in a path; "%" too where the raw path is at hand.
@@ -44,16 +47,29 @@ class Origin:
             return False
 
 
-@lru_cache(maxsize=ORIGINS_KEPT)
 def origin_of(scheme: str, host_header: bytes) -> Origin:
-    """Read a Host header; one that is missing or malformed gives a host that is nobody's."""
+    """Read a Host header; one that is missing, or that no browser sends, gives a host that is nobody's."""
+    return _origin(scheme, host_header[:LONGEST_HOST])
+
+
+@lru_cache(maxsize=ORIGINS_KEPT)
+def _origin(scheme: str, host_header: bytes) -> Origin:
     match = HOST.fullmatch(host_header.decode("latin-1").strip(" \t").lower())
-    if match is None:
+    if match is None or not _is_host(match[0]):
         return Origin(scheme, NOWHERE, None)
     port = int(match[2]) if match[2] else None
     return Origin(
         scheme, match[1].rstrip(".") or NOWHERE, None if port == DEFAULT_PORTS.get(scheme) else port
     )
+
+
+def _is_host(authority: str) -> bool:
+    """Tell whether a browser could have a page from there: `300.1.1.1` and port 70000 are in no URL."""
+    try:
+        parse_url(f"http://{authority}/")
+    except ValueError:
+        return False
+    return True
 
 
 def full_path(scope_path: str, root_path: str) -> str:

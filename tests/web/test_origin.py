@@ -1,0 +1,65 @@
+"""Where a request came in: what a Host header may be, and what none may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness.asgi import ask, page
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cookieguard import CookieGuard
+from cookieguard.html import parse_url
+from cookieguard.web.origin import HOST, NOWHERE, Origin, origin_of
+
+Guard = Callable[..., CookieGuard]
+DOCUMENT = b'<!doctype html><body><img src="https://ads.example/p.gif">'
+NOBODYS = [
+    "",
+    "..",
+    ".:80",
+    "shop.example:65536",
+    "shop.example:99999",
+    "256.256.256.256",
+    "1.2.3.4.5",
+    "shop.123",
+    "0x100000000",
+    "[::::]",
+    "[1.2.3.4]",
+    "[::1]:70000",
+    "shop.example/x",
+    "a b",
+    "user@shop.example",
+    "a" * 254,
+    "a" * 70_000,
+]
+
+
+@pytest.mark.parametrize("host", NOBODYS)
+def test_a_host_that_no_browser_sends_breaks_no_page_and_is_nobodys(guard: Guard, host: str) -> None:
+    answer = ask(guard(page(DOCUMENT)), host=host)
+
+    assert answer.status == 200
+    assert b'<img data-cg-src="https://ads.example/p.gif">' in answer.body
+    assert origin_of("https", host.encode()).host == NOWHERE
+
+
+@pytest.mark.parametrize(
+    ("scheme", "header", "origin"),
+    [
+        ("https", b"Shop.Example", Origin("https", "shop.example", None)),
+        ("https", b"shop.example.:443", Origin("https", "shop.example", None)),
+        ("http", b" shop.example:443 ", Origin("http", "shop.example", 443)),
+        ("http", b"127.0.0.1:8000", Origin("http", "127.0.0.1", 8000)),
+        ("wss", b"[2001:db8::1]:443", Origin("wss", "[2001:db8::1]", None)),
+        ("http", b"my_shop", Origin("http", "my_shop", None)),
+    ],
+)
+def test_a_host_header_is_read_as_browsers_write_it(scheme: str, header: bytes, origin: Origin) -> None:
+    assert origin_of(scheme, header) == origin
+
+
+@given(st.from_regex(HOST, fullmatch=True) | st.text("0123456789.x:[]af", max_size=30))
+def test_every_origin_is_one_a_url_can_have(host: str) -> None:
+    assert parse_url(f"{origin_of('https', host.encode('latin-1'))}/").host
