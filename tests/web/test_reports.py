@@ -60,6 +60,22 @@ def test_a_report_about_somebody_elses_page_is_dropped(
     assert "late.example" not in caplog.text
 
 
+@pytest.mark.parametrize("path", ["/x\nheld fake.example", "/x\x1b[2J", "/x\x85y", "/x\u2028y"])
+def test_a_path_never_ends_the_line_it_is_told_in(
+    guard: Guard, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    app = guard(page(b"<!doctype html><body><img src=//late.example/p>"))
+
+    ask(app, path=path)
+    report(app, "https://later.example/", "https://shop.example" + path)
+
+    told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
+    assert len(told) == 2
+    for message in told:
+        assert len(message.splitlines()) == 5  # the line and its four of TOML
+        assert message.replace("\n", "").isprintable()
+
+
 def test_reports_are_limited_per_minute(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
     now = [datetime(2026, 11, 24, tzinfo=UTC)]
     app = guard(page(), clock=lambda: now[0])

@@ -14,6 +14,7 @@ logger = logging.getLogger("cookieguard")
 
 # Hosts told of in one process; a page may name any number of them.
 HOSTS_TOLD = 1000
+LONGEST_PAGE = 200  # characters of a path that are shown
 
 
 class Findings:
@@ -48,6 +49,8 @@ class Findings:
                 advice, lines = "it looks like the shop's own; if it is:", first_party_line(verdict)
             else:
                 advice, lines = "to declare it:", declaration(verdict)
+            # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
+            page_text = ascii(page[:LONGEST_PAGE])[1:-1]
             logger.warning(
-                "held %s on %s: nobody declared it; %s\n%s", verdict.host, page[:200], advice, lines
+                "held %s on %s: nobody declared it; %s\n%s", verdict.host, page_text, advice, lines
             )
