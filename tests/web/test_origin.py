@@ -45,6 +45,14 @@ def test_a_host_that_no_browser_sends_breaks_no_page_and_is_nobodys(guard: Guard
     assert origin_of("https", host.encode()).host == NOWHERE
 
 
+@pytest.mark.parametrize("path", ["*", "", "x", "@ads.example/x", ":99", "<", "//ads.example/x"])
+def test_a_target_without_a_slash_names_no_other_host(guard: Guard, path: str) -> None:
+    answer = ask(guard(page(DOCUMENT + b'<img src="p.gif">')), path=path)
+
+    assert b'<img data-cg-src="https://ads.example/p.gif">' in answer.body
+    assert b'<img src="p.gif">' in answer.body
+
+
 @pytest.mark.parametrize(
     ("scheme", "header", "origin"),
     [

@@ -75,9 +75,11 @@ def _is_host(authority: str) -> bool:
 def full_path(scope_path: str, root_path: str) -> str:
     """Return the path from the host's root, percent-encoded.
 
-    Servers disagree whether `path` contains `root_path` (the ASGI specification says it does).
+    Servers disagree whether `path` contains `root_path` (the ASGI specification says it does), and let targets
+    without a slash through (`OPTIONS *`).
     """
-    return quote(root_path + local_path(scope_path, root_path), safe=PATH_SAFE)
+    path = quote(root_path + local_path(scope_path, root_path), safe=PATH_SAFE)
+    return path if path.startswith("/") else f"/{path}"
 
 
 def local_path(scope_path: str, root_path: str) -> str:
