@@ -8,6 +8,10 @@ Headers = list[tuple[bytes, bytes]]
 
 # What invites a shared cache (RFC 9111), and what we write ourselves.
 SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
+# What a cache in front of us obeys before Cache-Control: RFC 9213's CDN-Cache-Control and its relatives
+# (Cloudflare-CDN-, Vercel-CDN-, X-LiteSpeed-Cache-Control), Surrogate-Control, Akamai, nginx.
+TARGETED_SUFFIX = b"-cache-control"
+TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
@@ -77,4 +81,9 @@ def make_private(headers: Headers, *, store: bool = True) -> Headers:
     directives.append(b"private")
     if not store and b"no-store" not in directives:
         directives.append(b"no-store")
-    return [*without(headers, frozenset({b"cache-control"})), (b"cache-control", b", ".join(directives))]
+    kept = [pair for pair in headers if not _steers_caches(pair[0])]
+    return [*kept, (b"cache-control", b", ".join(directives))]
+
+
+def _steers_caches(name: bytes) -> bool:
+    return name == b"cache-control" or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS

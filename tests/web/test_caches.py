@@ -1,0 +1,57 @@
+"""What shared caches may keep: pictures always, what depends on a visitor never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness.asgi import HTML, ask, page
+
+from cookieguard import CookieGuard, Vendor
+
+Guard = Callable[..., CookieGuard]
+PICTURE = [("content-type", "image/png"), ("cache-control", "public, max-age=60"), ("etag", '"p"')]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        ("if-none-match", '"p"'),
+        ("if-modified-since", "Tue, 24 Nov 2026 12:00:00 GMT"),
+        ("range", "bytes=0-9"),
+    ],
+)
+def test_a_cache_that_revalidates_a_picture_may_keep_it(guard: Guard, condition: tuple[str, str]) -> None:
+    answer = ask(guard(page(b"x", headers=PICTURE)), headers=[condition, ("accept", "image/*")])
+
+    assert answer.headers == PICTURE
+
+
+def test_a_vendor_behind_a_path_of_the_shop_leaves_its_other_paths_cacheable(guard: Guard) -> None:
+    vendor = Vendor(name="Matomo", purpose="statistics", hosts=("shop.example/matomo/",))
+    app = guard(page(b"x", headers=PICTURE), vendors=(vendor,))
+
+    assert ask(app, path="/picture.png").headers == PICTURE
+    assert ask(app, path="/matomo/m.png").status == 403
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CDN-Cache-Control",
+        "Cloudflare-CDN-Cache-Control",
+        "X-LiteSpeed-Cache-Control",
+        "Surrogate-Control",
+        "Edge-Control",
+        "X-Accel-Expires",
+    ],
+)
+def test_no_cache_in_front_is_told_to_keep_a_page_of_one_visitor(guard: Guard, name: str) -> None:
+    header = (name, "max-age=60")
+
+    of_a_page = ask(guard(page(b"<!doctype html><body>x", headers=[*HTML, header])))
+    of_a_picture = ask(guard(page(b"x", headers=[*PICTURE, header])))
+
+    assert "max-age=60" not in str(of_a_page.headers)
+    assert of_a_page.get("cache-control") == "private"
+    assert (name.lower(), "max-age=60") in of_a_picture.headers
