@@ -428,6 +428,17 @@ def test_a_304_for_a_document_carries_the_policy_in_force(guard: Guard) -> None:
     assert answer.get("etag") == first.get("etag")
 
 
+@pytest.mark.parametrize("destination", ["worker", "sharedworker", "serviceworker", "object", "embed"])
+def test_a_304_for_a_context_of_its_own_carries_the_policy_in_force(guard: Guard, destination: str) -> None:
+    app = guard(page(status=304, headers=[("etag", '"w"')]))
+
+    answer = ask(app, headers=[("if-none-match", '"w"'), ("sec-fetch-dest", destination)])
+
+    assert "ads.example" not in answer.get("content-security-policy")
+    assert "default-src 'self'" in answer.get("content-security-policy")
+    assert answer.get("cache-control") == "private"
+
+
 def test_a_304_for_a_picture_gets_nothing_of_ours(guard: Guard) -> None:
     app = guard(page(status=304, headers=[("etag", '"p"')]))
 

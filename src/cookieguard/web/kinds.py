@@ -25,8 +25,10 @@ SCRIPT_TYPES = frozenset(
         b"text/x-javascript",
     }
 )
-# Destinations of a script that becomes a context of its own, with the policy of its own response.
-WORKER_DESTINATIONS = frozenset({None, b"worker", b"sharedworker", b"serviceworker"})
+# Destinations of what becomes a context of its own, with the policy of its own response: a script, or (an SVG)
+# what an element embeds.
+WORKER_DESTINATIONS = frozenset({b"worker", b"sharedworker", b"serviceworker"})
+EMBED_DESTINATIONS = frozenset({b"embed", b"object"})
 # Byte order marks of encodings whose bytes are not ASCII's: the scanner cannot read them.
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Encodings where an ASCII byte may be a part of another character, or stand for one.

@@ -12,7 +12,13 @@ from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import Headers, add_vary, by_name, every, first, lowered, make_private, without
-from cookieguard.web.kinds import WORKER_DESTINATIONS, is_attachment, is_unreadable, kind_of
+from cookieguard.web.kinds import (
+    EMBED_DESTINATIONS,
+    WORKER_DESTINATIONS,
+    is_attachment,
+    is_unreadable,
+    kind_of,
+)
 from cookieguard.web.validators import mark_state
 
 Message = Any
@@ -183,17 +189,25 @@ class Response:
             headers = filter_contacts(headers, exchange.holds)
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
-        if not (kind.is_script or kind.is_xml) or not self._becomes_context():
+        if not self._becomes_context():
             return self._with_cookies(headers, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         return [*headers, (POLICY, exchange.wall.policy)]
 
     def _becomes_context(self) -> bool:
-        """Tell whether a script or XML runs under the policy of its own response."""
-        exchange = self._exchange
-        if not exchange.parts.config.csp.enabled or exchange.status in BODILESS_STATUSES:
+        """Tell whether this runs under the policy of its own response: XML, or the script of a worker.
+
+        A 304 names no type, and leaves a stored worker the policy of another state of consent.
+        """
+        exchange, kind = self._exchange, self._kind
+        destination = exchange.request.headers.get(b"sec-fetch-dest")
+        if not exchange.parts.config.csp.enabled:
             return False
-        return self._kind.is_xml or exchange.request.headers.get(b"sec-fetch-dest") in WORKER_DESTINATIONS
+        if exchange.status == NOT_MODIFIED:
+            return destination in WORKER_DESTINATIONS or destination in EMBED_DESTINATIONS
+        if exchange.status in BODILESS_STATUSES:
+            return False
+        return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
 
     def _with_cookies(self, headers: Headers, *, has_read: bool) -> Headers:
         """Add our cookies; a response that read or set one is this visitor's alone."""
