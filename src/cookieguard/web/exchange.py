@@ -10,9 +10,10 @@ from typing import Any
 
 from starlette.middleware.sessions import Session as StarletteSession
 
-from cookieguard.consent import Consent, decide
+from cookieguard.consent import Consent, decide, site_of
+from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError
-from cookieguard.html import Rewriter, resolve
+from cookieguard.html import Rewriter, parse_url
 from cookieguard.identity import Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.stats.accesslog import LogLine
@@ -119,7 +120,10 @@ class Exchange:
     def _document_request(self, headers: Headers) -> Headers:
         """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
         if not CONDITION_HEADERS.isdisjoint(self.request.headers):
-            headers = unmark_request(headers, self.state_tag, is_navigation=self.request.is_navigation)
+            # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
+            is_ours = names_document(self.request.headers.get(b"if-none-match", b""))
+            state = self.state_tag if is_ours else b""
+            headers = unmark_request(headers, state, is_navigation=self.request.is_navigation)
         asked = self.request.headers.get(b"accept-encoding")
         if asked is None or (cut := cut_accept_encoding(asked)) == asked:
             return headers
@@ -174,10 +178,13 @@ class Exchange:
     @property
     def is_held_path(self) -> bool:
         """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
-        if not self.parts.register.has_paths:
+        register, origin = self.parts.register, self.request.origin
+        if not register.has_paths:
             return False
-        url = resolve(self.request.url, self.wall.rules.url)
-        return url is not None and self.wall.register.holds(self.wall.verdict(url), self.consent.granted)
+        url = parse_url(self.request.url)
+        verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
+        # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
+        return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, self.consent.granted)
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a host that is held from this visitor."""
