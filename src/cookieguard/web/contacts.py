@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from cookieguard.html.loads import INERT_RELATIONS
 from cookieguard.web.headers import Headers
 
 Holds = Callable[[str], bool]  # tells of one URL reference whether the host it reaches is held
 
 LINK_VALUE = re.compile(rb'[ \t]*<([^>]*)>((?:[^",<]|"(?:[^"\\]|\\.)*")*)(?:,|$)', re.DOTALL)
-REFRESH_URL = re.compile(rb"^[^;,]*[;,][ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)", re.IGNORECASE | re.DOTALL)
+RELATION = re.compile(rb';[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t;,"]+))', re.IGNORECASE)
+# After the seconds a blank will do (HTML, "shared declarative refresh steps"); Chromium skips other text too.
+REFRESH_URL = re.compile(
+    rb"^[ \t]*(?:[0-9.]*[ \t]*[;,]|[0-9.]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
+    re.IGNORECASE | re.DOTALL,
+)
 URL = re.compile(rb"(?:https?:)?//[^\s\"'<>,;]+", re.IGNORECASE)
-REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=;))\s*report-uri\s([^;]*)(?:;|$)", re.IGNORECASE)
+# A comma ends a whole policy: what stands behind it is another one.
+REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=[;,]))\s*report-uri\s([^;,]*)(?:;|(?=,)|$)", re.IGNORECASE)
 
 
 def filter_contacts(headers: Headers, holds: Holds) -> Headers:
@@ -34,10 +41,16 @@ def _link(value: bytes, holds: Holds) -> bytes:
         match = LINK_VALUE.match(value, position)
         if match is None:
             break
-        if not holds(match[1].decode("latin-1")):
+        if _is_inert(match[2]) or not holds(match[1].decode("latin-1")):
             kept.append(match[0].strip(b" \t,"))
         position = match.end()
     return b", ".join(kept)
+
+
+def _is_inert(parameters: bytes) -> bool:
+    """Tell whether no relation of a link makes a browser fetch it; one without any might."""
+    values = [(quoted or bare).decode("latin-1") for quoted, bare in RELATION.findall(parameters)]
+    return bool(values) and INERT_RELATIONS.issuperset(" ".join(values).lower().split())
 
 
 def _refresh(value: bytes, holds: Holds) -> bytes:
@@ -47,6 +60,12 @@ def _refresh(value: bytes, holds: Holds) -> bytes:
 
 def _any_url(value: bytes, holds: Holds) -> bytes:
     return b"" if any(holds(url.decode("latin-1")) for url in URL.findall(value)) else value
+
+
+def _json_urls(value: bytes, holds: Holds) -> bytes:
+    """As `_any_url`, for JSON, where a slash may be written as `\\/`; with any other escape nobody can tell."""
+    plain = value.replace(b"\\/", b"/")
+    return b"" if b"\\" in plain or not _any_url(plain, holds) else value
 
 
 def _whole_url(value: bytes, holds: Holds) -> bytes:
@@ -64,7 +83,7 @@ CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
     b"link": _link,
     b"nel": _any_url,
     b"refresh": _refresh,
-    b"report-to": _any_url,
+    b"report-to": _json_urls,
     b"reporting-endpoints": _any_url,
     b"sourcemap": _whole_url,
     b"speculation-rules": _any_url,

@@ -1,0 +1,76 @@
+"""Response headers that make a browser contact somebody: what stays, what goes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cookieguard.html import parse_url, resolve
+from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
+
+SHOP = parse_url("https://shop.example/a/b")
+
+
+def holds(reference: str) -> bool:
+    url = resolve(reference, SHOP)
+    return url is not None and url.host != SHOP.host
+
+
+def kept(name: str, value: str) -> str:
+    headers = filter_contacts([(name.encode(), value.encode("latin-1"))], holds)
+    return headers[0][1].decode("latin-1") if headers else ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("link", "</own.css>; rel=preload, <//ads.example/>; rel=preload", "</own.css>; rel=preload"),
+        ("link", '<https://other.example/p>; rel="canonical"', '<https://other.example/p>; rel="canonical"'),
+        (
+            "link",
+            "<//other.example/de>; REL=Alternate; hreflang=de",
+            "<//other.example/de>; REL=Alternate; hreflang=de",
+        ),
+        ("link", '<//ads.example/a.css>; rel="alternate stylesheet"', ""),
+        ("link", '<//ads.example/>; title="; rel=canonical"; rel=preconnect', ""),
+        ("link", "<//ads.example/>; rel=canonical; rel=preconnect", ""),
+        ("link", "<//ads.example/>", ""),
+        ("link", '<//ads.example/>; rel=""', '<//ads.example/>; rel=""'),
+        ("refresh", "0; url=https://ads.example/", ""),
+        ("refresh", "0 url=https://ads.example/", ""),
+        ("refresh", "0;https://ads.example/", ""),
+        ("refresh", "0 https://ads.example/a;b", ""),
+        ("refresh", "soon; url='https://ads.example/'", ""),
+        ("refresh", "5; url=/next", "5; url=/next"),
+        ("refresh", "5", "5"),
+        ("report-to", '{"endpoints":[{"url":"https://ads.example/r"}]}', ""),
+        ("report-to", r'{"endpoints":[{"url":"https:\/\/ads.example\/r"}]}', ""),
+        ("report-to", r'{"endpoints":[{"url":"https:\u002f\u002fads.example/r"}]}', ""),
+        ("report-to", r'{"endpoints":[{"url":"\/own"}]}', r'{"endpoints":[{"url":"\/own"}]}'),
+        (
+            "content-security-policy",
+            "default-src 'self'; report-uri //ads.example/r, script-src 'none'",
+            "default-src 'self';, script-src 'none'",
+        ),
+        (
+            "content-security-policy",
+            "img-src 'self', report-uri https://ads.example/r; script-src 'none'",
+            "img-src 'self', script-src 'none'",
+        ),
+        ("content-security-policy", "report-uri /own; img-src 'self'", "report-uri /own; img-src 'self'"),
+        ("x-own", "https://ads.example/", "https://ads.example/"),
+    ],
+)
+def test_only_what_reaches_nobody_held_stays(name: str, value: str, expected: str) -> None:
+    assert kept(name, value) == expected
+
+
+@given(
+    st.sampled_from(sorted(CONTACT_HEADERS.keys() - {b"link"})),
+    st.text("ab0,;<>\"'=/ \t", min_size=1, max_size=60),
+)
+def test_what_reaches_nobody_held_passes_unchanged(name: bytes, value: str) -> None:
+    header = (name, value.encode())
+
+    assert filter_contacts([header], lambda _: False) == [header]
