@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from harness.asgi import Answer, App, ask, page
 
-from cookieguard import CookieGuard
+from cookieguard import CookieGuard, CookieSpec
+from cookieguard.config import CookieSettings
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -33,6 +34,18 @@ def test_a_choice_answers_303_with_the_signed_cookie_and_the_way_back(guard: Gua
     for attribute in ("Path=/", "Secure", "HttpOnly", "SameSite=Lax", f"Max-Age={180 * 86400}"):
         assert attribute in line
     assert "marketing" not in line
+
+
+def test_a_choice_kept_until_the_browser_closes_counts_until_then(guard: Guard) -> None:
+    spec = CookieSpec(name=COOKIE, max_age=0)
+    app = guard(page(b"<!doctype html><body>x"), cookies=CookieSettings(consent=spec))
+
+    chosen = post(app, "choice=accept", OWN)
+    answer = ask(app, headers=[("cookie", f"{COOKIE}={chosen.cookies()[COOKIE]}")])
+
+    assert "Max-Age" not in chosen.get("set-cookie")
+    assert "<h2" not in answer.text
+    assert 'value="reject"' in answer.text
 
 
 def test_a_choice_in_json_is_answered_in_json(guard: Guard) -> None:

@@ -14,6 +14,8 @@ from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_
 from cookieguard.web.pages.sender import is_own_post
 
 ANSWER_HEADERS = {"cache-control": "private, no-store", "vary": "Cookie"}
+# A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
+LONGEST_CONSENT = timedelta(days=180)
 NOT_OURS = "a choice can only be posted by a page of this shop\n"
 
 
@@ -68,7 +70,7 @@ def _cookie(exchange: Exchange, receipt: Receipt) -> bytes:
         to_payload(receipt),
         host=exchange.request.origin.host,
         issued=exchange.now,
-        expires=exchange.now + timedelta(seconds=spec.max_age),
+        expires=exchange.now + (timedelta(seconds=spec.max_age) or LONGEST_CONSENT),
     )
     return set_cookie(spec, token, dev=parts.config.dev)
 
