@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cookieguard.config import Config
 from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
 from cookieguard.html import Rules, Ruling, Url, resolve
 from cookieguard.web.origin import Origin
 
-# (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded.
+# (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
+# ones push out each other, not the shop's own, which is asked for again and again.
 WALLS_KEPT = 64
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
@@ -36,26 +38,21 @@ class Wall:
 
 
 class Walls:
-    """Build and keep the walls. Owns the cache of them."""
+    """Build the walls, and keep those asked for last."""
 
     def __init__(self, config: Config, register: Register) -> None:
         self._config = config
         self._register = register
-        self._built: dict[tuple[Origin, str, frozenset[str]], Wall] = {}
+        self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
         """Return the walls for pages of `origin` and visitors who granted these purposes.
 
         `base` is the path our own pages are under, for the reports of violations.
         """
-        wall = self._built.get((origin, base, granted))
-        if wall is None:
-            if len(self._built) >= WALLS_KEPT:
-                self._built.clear()
-            wall = self._built[origin, base, granted] = self._build(origin, granted, base + REPORT_PAGE)
-        return wall
+        return self._build(origin, granted, base + REPORT_PAGE)
 
-    def _build(self, origin: Origin, granted: frozenset[str], report: str) -> Wall:
+    def _make(self, origin: Origin, granted: frozenset[str], report: str) -> Wall:
         register, form_action = self._register, self._config.csp.form_action
         site = site_of(origin.host, origin.port)
 
