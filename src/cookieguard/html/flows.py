@@ -20,12 +20,13 @@ IsHeld = Callable[[bytes], bool]
 
 LONGEST_KEY = 64  # bytes: `names['key'] =`
 MAX_NAMES = 200
+MAX_STEPS = 50_000  # over brackets, in one script
 MAX_PLACES = 1000  # places looked at in one script
 
 _SLASH = rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
 _REGEXP = (
     rb"|(?:(?<=[=(,:;!&|?{}\[\n]/)|(?<=[=(,:&|?] /)|(?<=return /))(?![*/])"
-    rb"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z]*+)"
+    rb"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.){0,256}+\]){1,512}+/[a-z]*+)"
 )
 PIECES = re.compile(
     rb"(\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|" + _SLASH + _REGEXP + rb")",
@@ -108,15 +109,19 @@ class Flow:
         self._queue: list[int] = []
         self._names: set[tuple[bytes, int]] = set()
         self._seen: set[int] = set()
+        self._steps = 0
 
     def reaches_a_sink(self) -> bool:
         """Tell whether a suspect flows into something that loads."""
         glues = any(GLUE.search(literal, 1, len(literal) - 1) for literal in self._literals)
-        suspects = [n for n, literal in enumerate(self._literals) if self._is_suspect(literal, glues=glues)]
+        judged = {
+            literal: self._is_suspect(literal, glues=glues) for literal in dict.fromkeys(self._literals)
+        }
+        suspects = [n for n, literal in enumerate(self._literals) if judged[literal]]
         if suspects:
             wanted = frozenset(suspects)
             self._queue = [mark.start() for mark in MARK.finditer(self._code) if int(mark[1]) in wanted]
-        while self._queue and len(self._seen) < MAX_PLACES:
+        while self._queue and len(self._seen) < MAX_PLACES and self._steps < MAX_STEPS:
             place = self._queue.pop()
             if place not in self._seen:
                 self._seen.add(place)
@@ -174,30 +179,34 @@ class Flow:
         index = brackets.before(place)
         commas, end, low = 0, place, place - MAX_REACH
         while index >= 0 and (at := brackets.at[index]) >= low:
+            self._steps += 1
             sign = brackets.signs[index]
-            index -= 1
             if sign == NEWLINE and not self._is_line_end(at, place):
+                index -= 1
                 continue
             if self._assigns(at + 1, end):
                 return True
-            if sign in CLOSE and brackets.partner[index + 1] >= 0:
+            if sign in CLOSE and brackets.partner[index] >= 0:
                 # step over what is closed; a block or object before is another expression
-                index = brackets.partner[index + 1] - 1
-                opened = brackets.at[index + 1]
-                if sign == END_BRACE:
-                    end = -1
-                elif end >= 0 and (sign != END_BRACKET or at - opened > LONGEST_KEY):
-                    end = opened
+                index = brackets.partner[index]
+                is_key = sign == END_BRACKET and at - brackets.at[index] <= LONGEST_KEY
+                end = -1 if sign == END_BRACE else end if is_key or end < 0 else brackets.at[index]
             elif sign == COMMA:
                 commas, end = commas + 1, -1
-            elif sign not in OPEN or self._is_block(sign, at):
-                self._suspect_function(at, place)
-                return False
-            elif self._enters(sign, at, commas):
-                return True
             else:
+                taken = self._leaves(sign, at, commas, place)
+                if taken is not None:
+                    return taken
                 commas, end = 0, at
+            index -= 1
         return index < 0 and self._assigns(0, end)
+
+    def _leaves(self, sign: int, at: int, commas: int, place: int) -> bool | None:
+        """Go out of a bracket or to the end of a statement: True in a sink, False where the value ends."""
+        if sign not in OPEN or self._is_block(sign, at):
+            self._suspect_function(at, place)
+            return False
+        return True if self._enters(sign, at, commas) else None
 
     def _is_defined_at(self, place: int) -> bool:
         """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""

@@ -21,7 +21,11 @@ TAG = re.compile(rb"</?[a-zA-Z][^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE +
 XML_TAG = re.compile(rb"</?[^\t\n\f\r />!?<][^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>")
 ATTRIBUTES = re.compile(
     rb"([^\t\n\f\r />][^\t\n\f\r />=]*+)"
-    rb"(?:" + S + rb"*+=" + S + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>)))?+"
+    rb"(?:"
+    + S
+    + rb"*+="
+    + S
+    + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>|\Z)))?+"
 )
 TAG_NAME = re.compile(rb"<(/?)([^\t\n\f\r />]++)")
 

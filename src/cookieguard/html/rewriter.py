@@ -36,6 +36,7 @@ from cookieguard.html.urls import Url, parse_url, resolve
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
+STYLESHEET = b"xml-stylesheet"
 BLANKS = b"\t\n\f\r \x00"
 BOM = b"\xef\xbb\xbf"
 State = Callable[[bytes, int], int]
@@ -336,7 +337,7 @@ class Rewriter:
             self._output.replace(start, position, b"")
         elif kind is Kind.CDATA and not self._context.is_foreign:
             construct, position = BOGUS, start + 2
-        elif kind is Kind.INSTRUCTION and data.startswith(b"xml-style", position):
+        elif kind is Kind.INSTRUCTION and STYLESHEET.startswith(data[position : position + len(STYLESHEET)]):
             return self._instruction(data, start)
         self._construct, self._state = construct, self._in_construct
         return position
@@ -346,10 +347,12 @@ class Rewriter:
         end = data.find(b"?>", start)
         if end < 0 and len(data) - start < MAX_INSTRUCTION and not self._is_last:
             return self._carry(data, start)
-        held = judge_instruction(data[start:end], base=self._base, judge=self._rules.judge)
+        source = data[start:end] if end >= 0 else data[start:]
+        held = judge_instruction(source, base=self._base, judge=self._rules.judge)
         self._note(held)
-        if end >= 0 and not held:
-            return end + 2
+        if (end >= 0 and not held) or not source.startswith(STYLESHEET, 2):
+            self._construct, self._state = INSTRUCTION, self._in_construct
+            return start + 2
         self._output.replace(start, start + 2, b"")
         self._construct, self._state = DROPPED_INSTRUCTION, self._in_construct
         return start + 2

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 from cookieguard.html.flows import Flow
 from cookieguard.html.hosts import HOST, named_hosts
@@ -30,11 +31,11 @@ GLUE = re.compile(rb"//(?:[A-Za-z0-9\-]+\.?)?[\"'`]|:[\"']")  # a scheme that wa
 BARE_LITERAL = re.compile(rb"[\"'`}]\.?((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])")
 DIRECT = re.compile(
     rb"(?:\.src\s*=\s*|(?<![\w$])(?:fetch|sendBeacon|importScripts|import|Worker|WebSocket|EventSource|getScript)\(\s*|"
-    rb"(?:\A|[;\n}])\s*(?:import|export)\b[^;\"'`()]*|"
-    rb"\b(?:script|img|iframe|embed|source)\b[^<>]{0,200}\ssrc\s*=\s*\\?)[\"'`]?(?:https?:|wss?:)?\\?\Z"
+    rb"(?:\A|[;\n}])\s*(?:import|export)\b[^;\"'`()]*)[\"'`](?:https?:|wss?:)?\\?\Z"
 )
 LOOK_BACK = 256
-MAX_FLOW_BYTES = 256 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
+MAX_DIRECT = 500  # places of held hosts looked at for a sink right before them
+MAX_FLOW_BYTES = 128 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
@@ -66,8 +67,9 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
 
 
 def _is_direct(text: bytes, hosts: set[bytes]) -> bool:
-    for match in HOST.finditer(text):
-        if match[1] in hosts and DIRECT.search(text, max(0, match.start() - LOOK_BACK), match.start()):
+    named = (match for match in HOST.finditer(text) if match[1] in hosts)
+    for match in islice(named, MAX_DIRECT):
+        if DIRECT.search(text, max(0, match.start() - LOOK_BACK), match.start()):
             return True
     return False
 

@@ -22,7 +22,7 @@ from cookieguard.html.loads import (
     Load,
 )
 from cookieguard.html.scripts import held_hosts
-from cookieguard.html.urls import Url, readings
+from cookieguard.html.urls import Url, readings, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     | {b"color", b"face", b"size", b"src"}
 )
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
+READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -122,7 +123,7 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
-    if name not in LOADS and name not in TEXT_NAMES and not ANYWHERE_NAMED.search(raw, end):
+    if name not in READ_NAMES and not ANYWHERE_NAMED.search(raw, end):
         return Tag(
             name,
             closing=False,
@@ -369,7 +370,9 @@ def _refresh(tag: _Judged, attribute: Attribute, name: str) -> str | None:
 
 def _base(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     tag.near = True  # and it changes what follows: never taken from another page's answer
-    return _url(tag, attribute, name)
+    own = resolve(attribute.value, tag.bench.base)
+    # on the page's own host it only says where relative references begin, and those are judged
+    return None if own and own.host == tag.bench.base.host else _url(tag, attribute, name)
 
 
 def _document(tag: _Judged, attribute: Attribute, name: str) -> str | None:

@@ -45,7 +45,7 @@ class Url:
 def parse_url(text: str) -> Url:
     """Read an absolute http(s) URL, such as a page's own; raise ValueError for anything else."""
     found = readings(text, Url("about", "", None, "/"))
-    if not found:
+    if not found or found[0].scheme not in DEFAULT_PORTS:
         raise ValueError(f"no http(s) URL: {text[:80]!r}")
     return found[0]
 

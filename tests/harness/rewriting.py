@@ -1,0 +1,43 @@
+"""What the tests of the rewriter share: one shop, everybody else held, and ways to cut a page into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+
+HELD = Ruling("marketing", None)
+ORIGIN = "https://shop.example/"
+
+
+def outside(url: Url) -> Ruling | None:
+    """Hold whatever is not the shop."""
+    return None if url.host == "shop.example" else HELD
+
+
+RULES = Rules(outside, ORIGIN)
+
+
+def rewrite(
+    page: bytes,
+    cuts: Iterable[int] = (),
+    *,
+    rules: Rules = RULES,
+    url: str = "",
+    insert: Callable[[InsertContext], bytes] | None = None,
+    head: bytes = b"",
+    xml: bool = False,
+) -> bytes:
+    """Rewrite a page in the chunks that `cuts` make."""
+    rewriter = Rewriter(rules, url=url, insert=insert, head=head, xml=xml)
+    out = b""
+    position = 0
+    for cut in [*cuts, len(page)]:
+        out += rewriter.feed(page[position:cut])
+        position = cut
+    return out + rewriter.close()
+
+
+def every_byte(page: bytes) -> range:
+    """Cut a page into single bytes."""
+    return range(1, len(page))

@@ -1,0 +1,78 @@
+"""Style sheets: what they load from a held host is cut out, the rest keeps working."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cookieguard.html.css import cut, held_parts
+
+
+def holds(reference: str) -> bool:
+    return "//ads.example" in reference.replace("\\", "/")
+
+
+@pytest.mark.parametrize(
+    ("sheet", "expected"),
+    [
+        ("a{color:red}", "a{color:red}"),
+        ("a{b:url(/x.png)}", "a{b:url(/x.png)}"),
+        ("a{b:url(//ads.example/x)}c{d:e}", "a{b:url(data:,)}c{d:e}"),
+        ("a{b:URL( '//ads.example/x' )}", 'a{b:URL( "data:," )}'),
+        ('a{b:url("//ads.example/x', 'a{b:url("data:,"'),
+        ("a{b:url(//ads.example", "a{b:url(data:,"),
+        ("a{b:url(\\2f/ads.example)}", "a{b:url(data:,)}"),
+        ("@import '//ads.example/x.css' screen;a{}", '@import "data:," screen;a{}'),
+        ('@IMPORT/**/ /* x */"//ads.example";', '@IMPORT/**/ /* x */"data:,";'),
+        ("@import url(//ads.example);", "@import url(data:,);"),
+        ("a{b:image-set(url(/a) 1x, '//ads.example' 2x)}", "a{b:image-set(url(/a) 1x, 'data:,' 2x)}"),
+        ('a{b:-webkit-image-set("//ads.example" 1x)}', 'a{b:-webkit-image-set("data:," 1x)}'),
+        ("a{b:src('//ads.example')}", 'a{b:src("data:,")}'),
+        ("/* url( */a{b:url(//ads.example)}", "/* url( */a{b:url(data:,)}"),
+        ("/* ' */a{b:url(//ads.example)}/* ' */", "/* ' */a{b:url(data:,)}/* ' */"),
+        ("@namespace url(http://ads.example/ns);", "@namespace url(http://ads.example/ns);"),
+        ("a{content:'see //ads.example'}", "a{content:'see //ads.example'}"),
+        ("a{b:url(//ads.example/a b)}", "a{b:url(//ads.example/a b)}"),  # a bad url: nobody fetches it
+        (
+            "@font-face{src:local(X),url(//ads.example/f.woff2) format('woff2')}",
+            "@font-face{src:local(X),url(data:,) format('woff2')}",
+        ),
+    ],
+)
+def test_held_references_are_cut_out(sheet: str, expected: str) -> None:
+    edits = held_parts(sheet, holds)
+
+    assert edits is not None
+    assert cut(sheet, edits) == expected
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "a{b:u\\72l(//ads.example)}",
+        "@\\69mport '//ads.example';",
+        "@imp\\6f rt '//ads.example'",
+    ],
+)
+def test_a_sheet_that_spells_its_words_with_escapes_is_held_whole(sheet: str) -> None:
+    assert held_parts(sheet, holds) is None
+
+
+def test_escapes_that_spell_no_loading_word_change_nothing() -> None:
+    assert held_parts("a::before{content:'\\201C \\75 r'}.w\\:x{b:c}", holds) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["url(", "//ads.example", '"', "'", ")", "/*", "*/", "@import", " ", "image-set(", "\\", ";", "}"]
+        ),
+        max_size=12,
+    )
+)
+def test_edits_are_in_order_and_inside(parts: list[str]) -> None:
+    sheet = "".join(parts)
+
+    for start, end, _ in held_parts(sheet, holds) or []:
+        assert 0 <= start < end <= len(sheet)

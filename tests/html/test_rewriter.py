@@ -1,0 +1,544 @@
+"""The rewriter: what it holds and how, what passes, where it inserts; the same whatever the chunks are."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from harness.rewriting import HELD, ORIGIN, RULES, every_byte, outside, rewrite
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+
+HELD_WAYS: list[tuple[bytes, bytes]] = [
+    (b'<img src="\n/\t/ads.example/x">', b'<img data-cg-src="\n/\t/ads.example/x">'),
+    (b'<img src="&#x2f;&sol;ads.example/x">', b'<img data-cg-src="&#x2f;&sol;ads.example/x">'),
+    (b'<img src="\\\\ads.example">', b'<img data-cg-src="\\\\ads.example">'),
+    (b'<img src="/\\ads.example">', b'<img data-cg-src="/\\ads.example">'),
+    (b"<img src=https:ads.example/x>", b"<img data-cg-src=https:ads.example/x>"),
+    (b'<img src="https:/ads.example/x">', b'<img data-cg-src="https:/ads.example/x">'),
+    (b'<img src="https:///ads.example">', b'<img data-cg-src="https:///ads.example">'),
+    (b'<img src="http:ads.example">', b'<img data-cg-src="http:ads.example">'),
+    (b'<img src="&#1;//ads.example">', b'<img data-cg-src="&#1;//ads.example">'),
+    (b'<img src="//shop.example@ads.example/">', b'<img data-cg-src="//shop.example@ads.example/">'),
+    (b'<img src="//shop.example%2f@ads.example/">', b'<img data-cg-src="//shop.example%2f@ads.example/">'),
+    (b'<img src="//EVIL.example.">', b'<img data-cg-src="//EVIL.example.">'),
+    (b'<img src="//shop.example:99@ads.example">', b'<img data-cg-src="//shop.example:99@ads.example">'),
+    (b"<img src=//%65vil.example>", b"<img data-cg-src=//%65vil.example>"),
+    (b'<img src="//evil&period;example">', b'<img data-cg-src="//evil&period;example">'),
+    (b'<img src="ftp://ads.example">', b'<img data-cg-src="ftp://ads.example">'),
+    (b'<img src="wss://ads.example">', b'<img data-cg-src="wss://ads.example">'),
+    (b'<img src="//0x7f.1/">', b'<img data-cg-src="//0x7f.1/">'),
+    (b'<img src="//\xef\xbd\x85vil.example">', b'<img data-cg-src="//\xef\xbd\x85vil.example">'),
+    (b'<img src="//shop\xe3\x80\x82example.evil">', b'<img data-cg-src="//shop\xe3\x80\x82example.evil">'),
+    (
+        b"<img src=//ads.example src=//more.example>",
+        b"<img data-cg-src=//ads.example data-cg-src=//more.example>",
+    ),
+    (b"<IMG SRC=//ads.example>", b"<IMG data-cg-src=//ads.example>"),
+    (b"<img/src=//ads.example>", b"<img/data-cg-src=//ads.example>"),
+    (b'<img\x0csrc\n=\n"//ads.example">', b'<img\x0cdata-cg-src\n=\n"//ads.example">'),
+    (b'<img a=">" src=//ads.example>', b'<img a=">" data-cg-src=//ads.example>'),
+    (b'<img ="x" src=//ads.example>', b'<img ="x" data-cg-src=//ads.example>'),
+    (b'<img a==" src=//ads.example>', b'<img a==" data-cg-src=//ads.example>'),
+    (b"<img a='b'src=//ads.example>", b"<img a='b'data-cg-src=//ads.example>"),
+    (
+        b'<link rel="preload" as=image href=//ads.example>',
+        b'<link rel="preload" as=image data-cg-href=//ads.example>',
+    ),
+    (b"<link rel=next href=//ads.example>", b"<link rel=next data-cg-href=//ads.example>"),
+    (
+        b'<link rel="alternate stylesheet" href=//ads.example>',
+        b'<link rel="alternate stylesheet" data-cg-href=//ads.example>',
+    ),
+    (
+        b'<link rel="&#115;tylesheet" href=//ads.example>',
+        b'<link rel="&#115;tylesheet" data-cg-href=//ads.example>',
+    ),
+    (
+        b'<link href=//ads.example rel="CANONICAL icon">',
+        b'<link data-cg-href=//ads.example rel="CANONICAL icon">',
+    ),
+    (
+        b'<link rel=preload as=image imagesrcset="//ads.example 1x">',
+        b'<link rel=preload as=image data-cg-imagesrcset="//ads.example 1x">',
+    ),
+    (
+        b'<meta http-equiv=refresh content="0;url=//ads.example">',
+        b'<meta data-cg-http-equiv=refresh content="0;url=//ads.example">',
+    ),
+    (
+        b"<meta http-equiv=REFRESH content=\"0, '//ads.example'\">",
+        b"<meta data-cg-http-equiv=REFRESH content=\"0, '//ads.example'\">",
+    ),
+    (
+        b'<meta http-equiv="&#114;efresh" content=" 3 //ads.example">',
+        b'<meta data-cg-http-equiv="&#114;efresh" content=" 3 //ads.example">',
+    ),
+    (
+        b'<meta http-equiv=refresh content="0;URL= &quot;//ads.example&quot;x">',
+        b'<meta data-cg-http-equiv=refresh content="0;URL= &quot;//ads.example&quot;x">',
+    ),
+    (b"<base href=//ads.example/><img src=a>", b"<base data-cg-href=//ads.example/><img src=a>"),
+    (
+        b'<base href="//shop.example/x/"><img src=a><img src="//ads.example">',
+        b'<base href="//shop.example/x/"><img src=a><img data-cg-src="//ads.example">',
+    ),
+    (
+        b'<iframe src="data:text/html,<img src=//ads.example>">',
+        b'<iframe data-cg-src="data:text/html,<img src=//ads.example>">',
+    ),
+    (
+        b"<iframe src=\"javascript:'<img src=//ads.example>'\">",
+        b"<iframe data-cg-src=\"javascript:'<img src=//ads.example>'\">",
+    ),
+    (
+        b'<object data="data:image/svg+xml;base64,PHN2Zz48aW1hZ2UgaHJlZj0iLy9ldmlsLmV4YW1wbGUiLz48L3N2Zz4=">',
+        b'<object data-cg-data="data:image/svg+xml;base64,PHN2Zz48aW1hZ2UgaHJlZj0iLy9ldmlsLmV4YW1wbGUiLz48L3N2Zz4=">',
+    ),
+    (
+        b"<iframe srcdoc=\"<iframe srcdoc='&amp;lt;img src=//ads.example>'>\">",
+        b"<iframe srcdoc=\"&lt;iframe srcdoc='&amp;lt;img data-cg-src=//ads.example&amp;gt;'&gt;\">",
+    ),
+    (
+        b'<iframe srcdoc="&lt;script src=//ads.example>&lt;/script>">',
+        b'<iframe srcdoc="&lt;script type=&quot;text/plain&quot; data-cg-src=//ads.example&gt;&lt;/script&gt;">',
+    ),
+    (b'<div style="background:url(//ads.example)">', b'<div style="background:url(data:,)">'),
+    (
+        b'<div style="background:u\\72l(//ads.example)">',
+        b'<div data-cg-style="background:u\\72l(//ads.example)">',
+    ),
+    (b'<div style="background:url(\\2f/ads.example)">', b'<div style="background:url(data:,)">'),
+    (
+        b'<div style="background:url(&quot;//ads.example&quot;)">',
+        b'<div style="background:url(&quot;data:,&quot;)">',
+    ),
+    (b"<div style=background:url(//ads.example)>", b'<div style="background:url(data:,)">'),
+    (
+        b"<div style=\"background:image-set('//ads.example' 1x)\">",
+        b"<div style=\"background:image-set('data:,' 1x)\">",
+    ),
+    (b'<style>@IMPORT/**/"//ads.example";</style>', b'<style>@IMPORT/**/"data:,";</style>'),
+    (
+        b'<style>@\\69mport "//ads.example";</style>',
+        b'<style type="text/plain">@\\69mport "//ads.example";</style>',
+    ),
+    (b'<style>a{b:url( "//ads.example" )}', b'<style>a{b:url( "data:," )}'),
+    (b"<style>a{b:url('//ads.example", b'<style>a{b:url("data:,"'),
+    (b"<style>a{b:url(\n//ads.example\n)}</style>", b"<style>a{b:url(\ndata:,\n)}</style>"),
+    (
+        b'<style>a{background:-webkit-image-set(url(/a) 1x,"//ads.example" 2x)}</style>',
+        b'<style>a{background:-webkit-image-set(url(/a) 1x,"data:," 2x)}</style>',
+    ),
+    (
+        b"<svg><style>a{b:url(&#x2f;/ads.example)}</style></svg>",
+        b'<svg><style type="text/plain">a{b:url(&#x2f;/ads.example)}</style></svg>',
+    ),
+    (
+        b'<svg><style>@imp<!-- x -->ort "//ads.example"</style>',
+        b'<svg><style type="text/plain">@imp<!-- x -->ort "//ads.example"</style>',
+    ),
+    (
+        b'<svg><style><![CDATA[@import "//ads.example"]]></style>',
+        b'<svg><style type="text/plain"><![CDATA[@import "//ads.example"]]></style>',
+    ),
+    (
+        b'<svg><image xlink:href=//ads.example /><use href="//ads.example#a"/><feImage href=//ads.example />',
+        b'<svg><image data-cg-xlink-href=//ads.example /><use data-cg-href="//ads.example#a"/><feImage data-cg-href=//ads.example />',  # noqa: E501
+    ),
+    (
+        b"<svg><set attributeName=href to=//ads.example />",
+        b"<svg><set attributeName=href data-cg-to=//ads.example />",
+    ),
+    (b'<svg><rect fill="url(//ads.example#a)"/>', b'<svg><rect fill="url(data:,)"/>'),
+    (b"<svg><script href=//ads.example />", b'<svg><script type="text/plain" data-cg-href=//ads.example />'),
+    (
+        b"<svg><script>new Image().src=&#39;//ads.example&#39;</script>",
+        b'<svg><script type="text/plain">new Image().src=&#39;//ads.example&#39;</script>',
+    ),
+    (
+        b'<script type="text/javascript;x" src=//ads.example></script>',
+        b'<script type="text/plain" data-cg-type="text/javascript;x" data-cg-src=//ads.example></script>',
+    ),
+    (
+        b'<script type=module>import "//ads.example/x.js"</script>',
+        b'<script type="text/plain" data-cg-type=module>import "//ads.example/x.js"</script>',
+    ),
+    (
+        b'<script type=importmap>{"imports":{"a":"//ads.example"}}</script>',
+        b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"//ads.example"}}</script>',
+    ),
+    (
+        b'<script type=speculationrules>{"prefetch":[{"urls":["https://ads.example"]}]}</script>',
+        b'<script type="text/plain" data-cg-type=speculationrules>{"prefetch":[{"urls":["https://ads.example"]}]}</script>',
+    ),
+    (
+        b'<script type=text/plain src=//ads.example>new Image().src="//ads.example"</script>',
+        b'<script type="text/plain" data-cg-type=text/plain data-cg-src=//ads.example>new Image().src="//ads.example"</script>',  # noqa: E501
+    ),
+    (
+        b'<SCRIPT>new Image().src="https:\\/\\/ads.example"</SCRIPT>',
+        b'<SCRIPT type="text/plain">new Image().src="https:\\/\\/ads.example"</SCRIPT>',
+    ),
+    (b"<body background=//ads.example>", b"<body data-cg-background=//ads.example>"),
+    (b"<td background=//ads.example>", b"<td data-cg-background=//ads.example>"),
+    (
+        b"<video poster=//ads.example src=/a><source src=//ads.example><track src=//ads.example>",
+        b"<video data-cg-poster=//ads.example src=/a><source data-cg-src=//ads.example><track data-cg-src=//ads.example>",  # noqa: E501
+    ),
+    (b"<input type=image src=//ads.example>", b"<input type=image data-cg-src=//ads.example>"),
+    (
+        b'<a ping="/a //ads.example" href=//ads.example>',
+        b'<a data-cg-ping="/a //ads.example" href=//ads.example>',
+    ),
+    (b"<img attributionsrc=//ads.example src=/a>", b"<img data-cg-attributionsrc=//ads.example src=/a>"),
+    (b"<embed src=//ads.example>", b"<embed data-cg-src=//ads.example>"),
+    (
+        b"<frameset><frame src=//ads.example></frameset>",
+        b"<frameset><frame data-cg-src=//ads.example></frameset>",
+    ),
+    (
+        b"<template shadowrootmode=open><img src=//ads.example></template>",
+        b"<template shadowrootmode=open><img data-cg-src=//ads.example></template>",
+    ),
+    (b"<html manifest=//ads.example>", b"<html data-cg-manifest=//ads.example>"),
+    (b"<portal src=//ads.example></portal>", b"<portal data-cg-src=//ads.example></portal>"),
+    (b'<source srcset="/a, //ads.example 2x">', b'<source data-cg-srcset="/a, //ads.example 2x">'),
+    (b'<img srcset="data:,a 1x,//ads.example 2x">', b'<img data-cg-srcset="data:,a 1x,//ads.example 2x">'),
+    (
+        b'<img srcset="/a( 1x, //b) 1x,//ads.example">',
+        b'<img data-cg-srcset="/a( 1x, //b) 1x,//ads.example">',
+    ),
+]
+
+PASSING = [
+    b"",
+    b"plain text & more < 3 <3",
+    b"<!doctype html><title>a</title><p class=x>text<br><a href='https://ads.example/'>link</a>",
+    b"<form action=https://ads.example/><button formaction=//ads.example>x</button></form>",
+    b"<img src=/a.png srcset='/a 1x, b 2x'><img src=''><img src='data:image/gif;base64,AAAA'>",
+    b"<link rel=canonical href=//ads.example><link rel='alternate' hreflang=de href=//ads.example>",
+    b"<link rel='https://api.w.org/' href=//ads.example><link rel=me href=//ads.example>",
+    b"<meta property=og:image content=https://ads.example/a.png><meta http-equiv=refresh content='5; url=/next'>",
+    b"<!-- <img src=//ads.example> --><!DOCTYPE x '<img src=//ads.example'>",
+    b'<script>var a = \'<img src=//ads.example>\'</script><script type=application/json>{"a":"//ads.example"}</script>',
+    b'<script type="application/ld+json">{"sameAs":["https://ads.example/shop"],"src":"x"}</script>',
+    b"<script type=text/template><img src=//ads.example></script><textarea><img src=//ads.example></textarea>",
+    b"<title><script src=//ads.example></title><style>a{color:red} /* <img src=//ads.example> */</style>",
+    b"<div style='color:red' data-src=//ads.example itemtype=https://ads.example/x>",
+    b"<svg xmlns=http://www.w3.org/2000/svg><title>x</title><a xlink:href=//ads.example><use href='#a' /></svg>",
+    b"<script src=//ads.example data-cg=necessary></script><iframe data-cg='necessary' src=//ads.example></iframe>",
+    b"<img src=a src=//ads.example>",
+    b"<script><!-- <script> </script> --></script><script><!--></script>",
+    b"\xef\xbb\xbf<p>\xff\x00\x80</p>",
+    b"<img alt='&notaref; &amp' src=/x?a=1&copy=2>",
+    b"<base href=/x/><img src=a.png>",
+    b"<input type=text value=//ads.example>",
+    b"<a = b =c d= e>x</a><a\x0b b>y</a>",
+]
+
+
+@pytest.mark.parametrize(("page", "expected"), HELD_WAYS)
+def test_what_would_contact_a_held_host_is_made_inert(page: bytes, expected: bytes) -> None:
+    assert rewrite(page) == expected
+
+
+@pytest.mark.parametrize("page", PASSING)
+def test_every_other_byte_passes_and_the_chunk_is_the_same_object(page: bytes) -> None:
+    rewriter = Rewriter(RULES)
+
+    assert rewriter.feed(page) is page
+    assert rewriter.close() == b""
+    assert rewriter.held == []
+
+
+@pytest.mark.parametrize("page", [page for page, _ in HELD_WAYS] + PASSING)
+def test_the_output_does_not_depend_on_where_chunks_end(page: bytes) -> None:
+    whole = rewrite(page)
+
+    assert rewrite(page, every_byte(page)) == whole
+    for cut in every_byte(page):
+        assert rewrite(page, [cut]) == whole
+
+
+@pytest.mark.parametrize("page", [page for page, _ in HELD_WAYS])
+def test_a_consenting_visitors_page_is_untouched(page: bytes) -> None:
+    closed = page.startswith((b"<style>a{b:url('//", b"<style>a{b:url( "))
+
+    assert rewrite(page, rules=Rules(lambda url: None, ORIGIN)) == page or closed
+
+
+def test_what_was_held_is_listed_on_the_first_page_and_on_the_next() -> None:
+    page = b"<img src=//ads.example/a><script>new Image().src='//px.example/b'</script><p style='b:url(//css.example)'>"
+    rules = Rules(lambda url: None if url.host == "shop.example" else Ruling("statistics", "Ads"), ORIGIN)
+
+    for _ in range(2):
+        rewriter = Rewriter(rules)
+        rewriter.feed(page)
+        assert [(h.element, h.attribute, h.url.host, h.purpose, h.vendor) for h in rewriter.held] == [
+            ("img", "src", "ads.example", "statistics", "Ads"),
+            ("script", "", "px.example", "statistics", "Ads"),
+            ("p", "style", "css.example", "statistics", "Ads"),
+        ]
+
+
+def test_the_list_of_what_was_held_is_bounded() -> None:
+    rewriter = Rewriter(RULES)
+    rewriter.feed(b"<img src=//ads.example>" * 5000)
+
+    assert len(rewriter.held) == 200
+
+
+# -- what depends on the page
+
+
+def matomo(url: Url) -> Ruling | None:
+    return HELD if url.path.startswith("/matomo/") or url.host != "shop.example" else None
+
+
+def test_a_relative_reference_is_judged_by_the_directory_of_its_page() -> None:
+    rules = Rules(matomo, ORIGIN)
+    page = b"<script src=m.js></script>"
+    for _ in range(2):
+        assert rewrite(page, rules=rules, url="https://shop.example/a/") == page
+        assert b"data-cg-src" in rewrite(page, rules=rules, url="https://shop.example/matomo/")
+        assert b"data-cg-src" in rewrite(
+            b"<base href=/matomo/>" + page, rules=rules, url="https://shop.example/a/"
+        )
+        assert b"data-cg-src" in rewrite(b"<script src=/matomo/m.js></script>", rules=rules)
+
+
+def test_a_base_counts_once_and_not_from_a_template_or_a_noscript() -> None:
+    rules = Rules(matomo, ORIGIN)
+    page = b"<script src=m.js></script>"
+
+    assert b"data-cg-src" not in rewrite(b"<template><base href=/matomo/></template>" + page, rules=rules)
+    assert b"data-cg-src" not in rewrite(b"<noscript><base href=/matomo/></noscript>" + page, rules=rules)
+    assert b"data-cg-src" not in rewrite(b"<base href=/a/><base href=/matomo/>" + page, rules=rules)
+    assert b"data-cg-src" in rewrite(b"<base href=//ads.example><base href=/matomo/>" + page, rules=rules)
+
+
+# -- where it inserts
+
+H, B = b"[HEAD]", b"[BODY]"
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (
+            b"<!doctype html><html><head><title>a</title></head><body class=x><p>",
+            b"<!doctype html><html><head>[HEAD]<title>a</title></head><body class=x>[BODY]<p>",
+        ),
+        (b"<!doctype html><title>a</title><p>x", b"<!doctype html>[HEAD]<title>a</title>[BODY]<p>x"),
+        (b"<!doctype html>\n<!-- c -->\ntext", b"<!doctype html>\n<!-- c -->\n[HEAD][BODY]text"),
+        (b"<html><body>x", b"<html>[HEAD]<body>[BODY]x"),
+        (b"<body>x", b"[HEAD]<body>[BODY]x"),
+        (b"\xef\xbb\xbf<!doctype html>\xef\xbc\xa1", b"\xef\xbb\xbf<!doctype html>[HEAD][BODY]\xef\xbc\xa1"),
+        (b"<!doctype html><head></head> </html>", b"<!doctype html><head>[HEAD]</head> [BODY]</html>"),
+        (
+            b"<!doctype html><noscript><img src=/a></noscript><link rel=icon href=/i><main>",
+            b"<!doctype html>[HEAD]<noscript><img src=/a></noscript><link rel=icon href=/i>[BODY]<main>",
+        ),
+        (
+            b"<!doctype html><template><body>a<p></template><body>",
+            b"<!doctype html>[HEAD]<template><body>a<p></template><body>[BODY]",
+        ),
+        (
+            b"<!doctype html><script>'<body>'</script><style>a</style><svg>",
+            b"<!doctype html>[HEAD]<script>'<body>'</script><style>a</style>[BODY]<svg>",
+        ),
+        (
+            b"<html><head></head><frameset><noframes><body>x</noframes></frameset>",
+            b"<html><head>[HEAD]</head><frameset><noframes><body>x</noframes></frameset>",
+        ),
+        (b"<p>fragment</p><body>", b"<p>fragment</p><body>"),
+        (b"<script>1</script><div>fragment", b"<script>1</script><div>fragment"),
+        (b"text<html><body>", b"text<html><body>"),
+        (b"<body><body>", b"[HEAD]<body>[BODY]<body>"),
+    ],
+)
+def test_it_inserts_where_head_and_body_begin_and_never_in_a_fragment(page: bytes, expected: bytes) -> None:
+    for cuts in ([], every_byte(page)):
+        assert rewrite(page, cuts, insert=lambda _: B, head=H) == expected
+
+
+def test_the_insertion_knows_the_pages_language_base_and_policies() -> None:
+    seen: list[InsertContext] = []
+    page = (
+        b"<!doctype html><html lang='de-AT'><meta http-equiv='Content-Security-Policy' content=\"script-src 'self'\">"
+        b"<base href=/x/><meta http-equiv=content-security-policy content='img-src &#42;'><body>"
+    )
+
+    def insert(context: InsertContext) -> bytes:
+        seen.append(context)
+        return b""
+
+    for _ in range(2):
+        rewrite(page, insert=insert)
+
+    assert seen == [InsertContext("de-AT", ("script-src 'self'", "img-src *"), has_base=True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("page", "is_document"),
+    [
+        (b"<!DOCTYPE html>x", True),
+        (b"<html>", True),
+        (b"<p>x</p>", False),
+        (b"<!-- x -->", False),
+        (b"x<html>", False),
+    ],
+)
+def test_a_document_is_told_from_a_fragment(page: bytes, is_document: bool) -> None:
+    rewriter = Rewriter(RULES)
+    rewriter.feed(page)
+
+    assert rewriter.is_document is is_document
+
+
+# -- XHTML
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (
+            b"<script src='//ads.example'/><p>",
+            b"<script type=\"text/plain\" data-cg-src='//ads.example'/><p>",
+        ),
+        (b"<h:img xmlns:h='x' src='//ads.example'/>", b"<h:img xmlns:h='x' data-cg-src='//ads.example'/>"),
+        (b"<s:image x:href='//ads.example'/>", b"<s:image data-cg-xlink-href='//ads.example'/>"),
+        (b"<title><img src='//ads.example'/></title>", b"<title><img data-cg-src='//ads.example'/></title>"),
+        (
+            b"<style><![CDATA[@import '//ads.example';]]></style>",
+            b"<style type=\"text/plain\"><![CDATA[@import '//ads.example';]]></style>",
+        ),
+        (b"<![CDATA[<img src='//ads.example'/>]]>", b"<![CDATA[<img src='//ads.example'/>]]>"),
+        (b"<?x > <!-- ?><img src='//ads.example'/>", b"<?x > <!-- ?><img data-cg-src='//ads.example'/>"),
+        (b"<?xml-stylesheet href='//ads.example/a.css'?><p/>", b"<p/>"),
+        (b"<?xml-stylesheet href='/a.css'?><p/>", b"<?xml-stylesheet href='/a.css'?><p/>"),
+        (
+            b"<!DOCTYPE html [<!ENTITY a \"<img src='//ads.example'/>\">]><p>&a;</p>",
+            b"<!DOCTYPE html ><p>&a;</p>",
+        ),
+        (
+            b"<script>new Image().src=&quot;//ads.example&quot;</script>",
+            b'<script type="text/plain">new Image().src=&quot;//ads.example&quot;</script>',
+        ),
+    ],
+)
+def test_xhtml_is_read_as_xml(page: bytes, expected: bytes) -> None:
+    for cuts in ([], every_byte(page)):
+        assert rewrite(page, cuts, xml=True) == expected
+
+
+def test_xhtml_gets_its_insertions_at_explicit_tags_only() -> None:
+    page = b"<html xmlns='http://www.w3.org/1999/xhtml'><head><title>a</title></head><body><p>x</p></body></html>"
+
+    out = rewrite(page, insert=lambda _: B, head=H, xml=True)
+
+    assert out == page.replace(b"<head>", b"<head>[HEAD]").replace(b"<body>", b"<body>[BODY]")
+
+
+# -- limits and failure
+
+
+def test_a_tag_beyond_the_limit_keeps_its_name_only() -> None:
+    page = b"<img src=//ads.example " + b"a" * (2 * 1024 * 1024) + b"><p>after"
+
+    assert rewrite(page, range(65536, len(page), 65536)) == b"<img><p>after"
+
+
+def test_a_script_tag_beyond_the_limit_runs_nothing() -> None:
+    page = b"<script a='" + b"a" * (2 * 1024 * 1024) + b"'>new Image().src='//ads.example'</script>"
+
+    out = rewrite(page, range(65536, len(page), 65536))
+
+    assert out.startswith(b'<script type="text/plain">')
+
+
+@pytest.mark.parametrize("tail", [b"//" + b"x" * 3_000_000, b"/*" + b"x" * 3_000_000 + b"*/"])
+def test_a_script_beyond_the_limit_is_judged_by_its_beginning(tail: bytes) -> None:
+    page = b"<script>new Image().src='//ads.example';" + tail + b"</script><p>"
+
+    assert rewrite(page, range(16384, len(page), 16384)) == page.replace(
+        b"<script>", b'<script type="text/plain">'
+    )
+
+
+def test_a_style_sheet_beyond_the_limit_loses_its_unjudged_rest() -> None:
+    page = b"<style>a{}" + b" " * 1_100_000 + b"@import '//ads.example';</style><p>"
+
+    out = rewrite(page, range(16384, len(page), 16384))
+
+    assert b"ads.example" not in out
+    assert out.endswith(b"</style><p>")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [b"<p>x<img src=//ads.example", b"x<", b"x</", b"x<!-", b"<script>x</scr", b"x<a b='", b"<!-- x -"],
+)
+def test_a_page_that_ends_in_the_middle_releases_nothing_unjudged(page: bytes) -> None:
+    out = rewrite(page)
+
+    assert b"ads.example" not in out
+    assert page.startswith(out)
+
+
+@pytest.mark.parametrize(
+    ("start", "closer"),
+    [
+        (b"<p>", b""),
+        (b"<p><img src=//ads.exa", b""),
+        (b"<script>new Image().src='//ads.exa", b""),
+        (b"<!-- a", b"-->"),
+        (b"<title>a", b"</title>"),
+        (b"<script type=x>a", b"--></script>"),
+    ],
+)
+def test_an_abandoned_page_is_closed_without_a_byte_of_what_was_carried(start: bytes, closer: bytes) -> None:
+    rewriter = Rewriter(RULES)
+    rewriter.feed(start)
+
+    assert rewriter.abandon() == closer
+    assert rewriter.close() == b""
+
+
+def test_documents_in_documents_in_documents_are_held_whole() -> None:
+    page = b"<img src=/a.png>"
+    for _ in range(6):
+        page = b"<iframe srcdoc='" + page.replace(b"&", b"&amp;").replace(b"'", b"&#39;") + b"'></iframe>"
+
+    assert b"a.png" not in rewrite(page)
+
+
+ATOMS = [
+    b"<", b">", b"/", b"!", b"--", b"-->", b"<!--", b"<![CDATA[", b"]]>", b"'", b'"', b"=", b" ", b"\n", b"a",
+    b"<script", b"</script", b"<style>", b"</style>", b"<title>", b"</title>", b"<noscript>", b"</noscript>", b"<svg>",
+    b"</svg>", b"<select>", b"<template>", b"<img src=//ads.example", b"<!doctype html>", b"<body>", b"<head>", b"<p>",
+    b"<desc>", b"url(//ads.example)", b"\xef\xbb\xbf", b"\xef", b"\x00", b"<textarea>", b"<?x", b"</ ",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ATOMS), max_size=14), st.randoms(use_true_random=False), st.booleans())
+def test_no_mixture_of_syntax_depends_on_where_chunks_end(
+    parts: list[bytes], rnd: random.Random, xml: bool
+) -> None:
+    page = b"".join(parts)
+    whole = rewrite(page, insert=lambda _: B, head=H, xml=xml)
+
+    cuts = sorted(rnd.sample(range(len(page)), min(len(page), 5)))
+    assert rewrite(page, cuts, insert=lambda _: B, head=H, xml=xml) == whole
+    assert rewrite(page, every_byte(page), insert=lambda _: B, head=H, xml=xml) == whole
+
+
+def test_rules_keep_their_answers_within_bounds() -> None:
+    rules = Rules(outside, ORIGIN)
+    for n in range(9000):
+        Rewriter(rules).feed(b"<img src=/%d.png>" % n)
+
+    assert 0 < len(rules.tags) <= 8192

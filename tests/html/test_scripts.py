@@ -1,0 +1,129 @@
+"""Inline scripts: what loads from a held host is held, what only names one works on."""
+
+from __future__ import annotations
+
+import pytest
+
+from cookieguard.html import Ruling, Url
+from cookieguard.html.scripts import held_hosts, loads_held
+
+# Written in the shapes of the loaders in the wild: tag managers, pixels, heat maps, chats, players.
+LOADS = [
+    "(function(w,d,s,l,i){w[l]=w[l]||[];w[l].push({'s':1});var f=d.getElementsByTagName(s)[0],j=d.createElement(s),dl=l!='dataLayer'?'&l='+l:'';j.async=true;j.src='https://tags.example/gtm.js?id='+i+dl;f.parentNode.insertBefore(j,f);})(window,document,'script','dataLayer','X-1');",
+    "!function(f,b,e,v,n,t,s){if(f.fbq)return;n=f.fbq=function(){n.callMethod?n.callMethod.apply(n,arguments):n.queue.push(arguments)};if(!f._fbq)f._fbq=n;n.push=n;n.loaded=!0;n.version='2.0';n.queue=[];t=b.createElement(e);t.async=!0;t.src=v;s=b.getElementsByTagName(e)[0];s.parentNode.insertBefore(t,s)}(window, document,'script','https://connect.social.example/en/ev.js');",  # noqa: E501
+    "(function(h,o,t,j,a,r){h.hj=h.hj||function(){(h.hj.q=h.hj.q||[]).push(arguments)};h._s={id:1,sv:6};a=o.getElementsByTagName('head')[0];r=o.createElement('script');r.async=1;r.src=t+h._s.id+j+h._s.sv;a.appendChild(r);})(window,document,'https://static.heat.example/c/h-','.js?sv=');",
+    "var _paq=window._paq=window._paq||[];_paq.push(['trackPageView']);(function(){var u=\"//stats.example/\";_paq.push(['setTrackerUrl',u+'m.php']);var d=document,g=d.createElement('script'),s=d.getElementsByTagName('script')[0];g.async=true;g.src=u+'m.js';s.parentNode.insertBefore(g,s);})();",  # noqa: E501
+    "!function(w,d,t){w.T=t;var q=w[t]=w[t]||[];q.load=function(e,n){var r='https://an.tok.example/i18n/ev.js',o=n&&n.p;q._i=q._i||{};n=d.createElement('script');n.type='text/javascript';n.async=!0;n.src=r+'?sdkid='+e+'&lib='+t;e=d.getElementsByTagName('script')[0];e.parentNode.insertBefore(n,e)};q.load('A');q.page()}(window,document,'tq');",
+    "var ga=document.createElement('script');ga.src=('https:'==document.location.protocol?'https://ssl':'http://www')+'.stats.example/ga.js';var s=document.getElementsByTagName('script')[0];s.parentNode.insertBefore(ga,s);",  # noqa: E501
+    "var h=(('https:'==document.location.protocol)?'https://ssl.':'http://www.');document.write(unescape(\"%3Cscript src='\"+h+\"stats.example/ga.js' type='text/javascript'%3E%3C/script%3E\"));",  # noqa: E501
+    "new Image().src='https://pix.example/p.gif?u='+encodeURIComponent(location.href)",
+    "var i=new Image;\ni.src = `https://pix.example/p?x=${Math.random()}`;",
+    "navigator.sendBeacon('https://b.example/c', data)",
+    "fetch(`https://api.t.example/${id}`)",
+    "const cfg={endpoint:'https://c.example/x'};\nfunction send(e){navigator.sendBeacon(cfg.endpoint,JSON.stringify(e))}",  # noqa: E501
+    "var x=new XMLHttpRequest();x.open('POST','https://c.example/x',true);x.send()",
+    "import('https://m.example/x.js').then(m=>m.go())",
+    "import x from 'https://m.example/x.js'; x()",
+    "window['_fs_host']='story.example';window['_fs_script']='edge.story.example/s/fs.js';(function(m,n,e,t){var o=n.createElement(t);o.async=1;o.src='https://'+_fs_script;var y=n.getElementsByTagName(t)[0];y.parentNode.insertBefore(o,y);})(window,document,window['_fs_x'],'script');",  # noqa: E501
+    "document.write('<scr'+'ipt src=\"//ads.example/x.js\"></scr'+'ipt>')",
+    "document.write('<iframe src=\"https://1.fls.example/act;x='+a+'?\" width=1></iframe>')",
+    "el.innerHTML='<img src=\"https://pix.example/p\">'",
+    "el.insertAdjacentHTML('beforeend','<iframe src=\"https://v.example/e/1\"></iframe>')",
+    "$.getScript('https://w.example/w.js')",
+    "(function(d,s,id){var js,fjs=d.getElementsByTagName(s)[0];if(d.getElementById(id))return;js=d.createElement(s);js.id=id;js.src='//connect.soc.example/sdk.js#x';fjs.parentNode.insertBefore(js,fjs);}(document,'script','sdk'));",  # noqa: E501
+    "function loadScript(u){var s=document.createElement('script');s.src=u;document.head.appendChild(s)}\nloadScript('https://cdn.w.example/l.js');",
+    "function add(u){var s=document.createElement('script');s.src=u;document.head.appendChild(s)}\nadd('https://cdn.w.example/l.js');",
+    "const add=(u,cb)=>{const s=document.createElement('script');s.src=u;s.onload=cb;document.head.append(s)};add('https://cdn.w.example/l.js',()=>{});",
+    "['https://a.example/1.js','https://a.example/2.js'].forEach(function(u){var s=document.createElement('script');s.src=u;document.body.appendChild(s)})",  # noqa: E501
+    "const urls=['https://a.example/1.js'];for(const u of urls){const s=document.createElement('script');s.src=u;document.body.appendChild(s)}",  # noqa: E501
+    "var l=document.createElement('link');l.rel='stylesheet';l.href='https://fonts.t.example/css?family=X';document.head.appendChild(l);",
+    "var s=document.createElement('script');s.setAttribute('src','https://w.example/a.js');document.head.appendChild(s)",
+    "!function(e){if(!window.pk){window.pk=function(){window.pk.queue.push(arguments)};var n=window.pk;n.queue=[];var t=document.createElement('script');t.async=!0,t.src=e;var r=document.getElementsByTagName('script')[0];r.parentNode.insertBefore(t,r)}}('https://s.pin.example/core.js');",  # noqa: E501
+    "(function(w,d,t,r,u){var f,n,i;w[u]=w[u]||[],f=function(){var o={ti:'1'};o.q=w[u],w[u]=new UET(o)},n=d.createElement(t),n.src=r,n.async=1,n.onload=f,i=d.getElementsByTagName(t)[0],i.parentNode.insertBefore(n,i)})(window,document,'script','//bat.b.example/bat.js','uetq');",  # noqa: E501
+    "(function(m,e,t,r,i,k,a){m[i]=m[i]||function(){(m[i].a=m[i].a||[]).push(arguments)};k=e.createElement(t),a=e.getElementsByTagName(t)[0],k.async=1,k.src=r,a.parentNode.insertBefore(k,a)})(window,document,'script','https://mc.y.example/tag.js','ym');",
+    "!function(){var analytics=window.analytics=window.analytics||[];analytics.load=function(key,e){var t=document.createElement('script');t.type='text/javascript';t.async=!0;t.src='https://cdn.seg.example/analytics.js/v1/'+key+'/analytics.min.js';var n=document.getElementsByTagName('script')[0];n.parentNode.insertBefore(t,n)};analytics.load('k')}();",  # noqa: E501
+    "var cfg = {\n  src: 'https://w.example/a.js'\n};\nboot(cfg); function boot(c){ var s=document.createElement('script'); s.src=c.src }",  # noqa: E501
+    "(function(){var w=window;var l=function(){var s=document.createElement('script');s.async=true;s.src='https://widget.chat.example/widget/abc';var x=document.getElementsByTagName('script')[0];x.parentNode.insertBefore(s,x);};if(document.readyState==='complete'){l();}else{w.addEventListener('load',l,false);}})();",  # noqa: E501
+    "function url(){return 'https://t.example/collect'}\nfetch(url(),{method:'POST'})",
+    "new WebSocket('wss://live.example/s')",
+    "var b='https:\\/\\/t.example\\/x';var i=document.createElement('img');i.src=b;",
+    "el.style.backgroundImage='url(https://t.example/a.png)'",
+    "jQuery.ajax({\n url: 'https://t.example/api',\n dataType:'jsonp'})",
+    "$('#x').load('https://t.example/f.html')",
+    "(function(d){var s=d.createElement('script'),p={src:'https://t.example/x.js',async:true};Object.assign(s,p);d.head.appendChild(s)})(document)",
+    "var h='cdn.w.example',p='https://'+h+'/x.js';var s=document.createElement('script');s.src=p;document.head.appendChild(s);",  # noqa: E501
+    "!(function(){function r(n){this.url=n}\nvar q=new r('https://t.example/x.js');var s=document.createElement('script');s.src=q.url;})()",  # noqa: E501
+]
+
+# A shop's own scripts, which name somebody without loading from there.
+NAMES = [
+    "fetch('/api/cart').then(r=>r.json()).then(c=>{n.textContent=c.n});const links=['https://facebook.com/shop','https://instagram.com/shop'];links.forEach(u=>{const a=document.createElement('a');a.href=u;a.textContent='x';nav.append(a)});",  # noqa: E501
+    "const links=['https://facebook.com/shop'];nav.innerHTML=links.map(u=>`<a href=\"${u}\">x</a>`).join('');fetch('/api/cart')",  # noqa: E501
+    "nav.innerHTML='<a href=\"https://facebook.com/shop\">us</a>'; new Image().src='/local.png'",
+    "var s=document.createElementNS('http://www.w3.org/2000/svg','svg'); s.setAttribute('width',1); box.appendChild(s)",
+    "// see https://docs.example/api\nfetch('/cart')",
+    "/* https://docs.example/api */ document.createElement('div')",
+    "if(document.referrer.indexOf('https://google.example')===0){fetch('/r')}",
+    "window.addEventListener('message',e=>{if(e.origin!=='https://pay.example')return;fetch('/paid')})",
+    "btn.onclick=function(){location.href='https://pay.example/checkout';};fetch('/api/order')",
+    "btn.onclick=()=>window.open('https://twitter.example/share?u='+encodeURIComponent(location.href));var i=new Image();i.src='/x.png'",  # noqa: E501
+    "var shop={social:{facebook:'https://facebook.com/shop',insta:'https://instagram.com/shop'}};document.querySelectorAll('.s').forEach(a=>a.href=shop.social[a.dataset.n]);fetch('/api/cart')",
+    "const a=document.createElement('a');a.setAttribute('href','https://soc.example/s');document.body.append(a);fetch('/x')",
+    'window.__STATE__={"url":"https:\\/\\/soc.example\\/a","n":1};var s=document.createElement(\'script\');s.src=\'/static/app.js\';document.head.append(s)',  # noqa: E501
+    "var l=document.createElement('link');l.rel='stylesheet';l.href='/own.css';var a=document.createElement('a');a.href='https://soc.example/x';",
+    "document.write('<a href=\"https://soc.example/\">x</a>')",
+    "//console.log(x)\nfetch('/a')",
+    "var u='https://soc.example/profile';var a=document.createElement('a');a.href=u;var img=document.createElement('img');img.src='/a.png';a.appendChild(img)",  # noqa: E501
+    "fetch('/api/share',{method:'POST',body:JSON.stringify({n:1})});document.title='x // y.example/z'",
+    "const cart={items:[]};cart.profile='https://soc.example/me';async function load(){const r=await fetch('/api/cart');cart.items=await r.json()}load()",  # noqa: E501
+    "xhr=new XMLHttpRequest();xhr.open('GET','/cart');xhr.send();w=window.open('https://soc.example/x')",
+    "fetch('/api/cart', {headers:{'X':1}});\nconst SOCIAL = {\n  fb: 'https://facebook.com/shop',\n};\nfor (const k in SOCIAL) {\n  const a = document.createElement('a');\n  a.href = SOCIAL[k];\n  document.body.appendChild(a);\n}",  # noqa: E501
+]
+
+
+def outside(url: Url) -> Ruling | None:
+    return None if url.host == "shop.example" else Ruling("marketing", None)
+
+
+@pytest.mark.parametrize("script", LOADS)
+def test_a_loader_is_held(script: str) -> None:
+    assert loads_held(script.encode(), outside)
+
+
+@pytest.mark.parametrize("script", NAMES)
+def test_a_script_that_only_names_a_host_works_on(script: str) -> None:
+    assert loads_held(script.encode(), outside) == []
+
+
+@pytest.mark.parametrize("script", LOADS)
+def test_a_loader_of_the_shop_itself_works_on(script: str) -> None:
+    assert loads_held(script.encode(), lambda url: None) == []
+
+
+def test_the_cart_that_links_to_social_profiles_works_but_not_with_a_pixel_in_it() -> None:
+    cart = NAMES[0].encode()
+    pixel = b"new Image().src='https://facebook.com/tr?id=1';"
+
+    assert loads_held(cart, outside) == []
+    assert [url.host for url in loads_held(cart + pixel, outside)] != []
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        (b'{"imports": {"a": "https://cdn.example/a.js"}}', ["cdn.example"]),
+        (b'{"imports": {"a": "/a.js"}}', []),
+        (rb'{"a": "https:\/\/cdn.example\/a.js"}', ["cdn.example"]),
+        (rb'{"a": "https:\u002f\u002Fcdn.example"}', ["cdn.example"]),
+        (b"'//user@cdn.example/'", ["cdn.example"]),
+    ],
+)
+def test_every_spelling_of_a_host_is_seen(text: bytes, hosts: list[str]) -> None:
+    assert [url.host for url in held_hosts(text, outside)] == hosts
+
+
+@pytest.mark.parametrize(
+    "tail", [b"((" * 50_000, b"a(a)" * 25_000, b"`${" * 30_000, b'"' * 50_001, b"/[" * 50_000, b"{" * 90_000]
+)
+def test_a_hostile_script_ends(tail: bytes) -> None:
+    assert isinstance(loads_held(b"src;a='//ads.example/';" + tail, outside), list)
