@@ -417,6 +417,20 @@ def test_an_etag_says_for_which_state_of_consent_its_page_was_written(guard: Gua
     assert conditions == [[], [b'"v1"'], [], []]
 
 
+def test_a_page_that_another_release_wrote_is_not_answered_by_304(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = page(DOCUMENT, headers=[*HTML, ("etag", '"v1"')])
+    today = ask(guard(shop)).get("etag")
+    again = ask(guard(shop)).get("etag")
+    monkeypatch.setattr("cookieguard.web.parts.version", lambda _: "99.0")
+
+    later = ask(guard(shop)).get("etag")
+
+    assert today == again
+    assert later != today
+
+
 def test_a_304_for_a_document_carries_the_policy_in_force(guard: Guard) -> None:
     headers = [*HTML, ("etag", 'W/"v1"')]
     first = ask(guard(page(DOCUMENT, headers=headers)))

@@ -138,6 +138,15 @@ def test_dev_mode_sets_no_cookie_on_a_host_that_is_not_loopback(tmp_path: Path) 
     assert far.status == 403
 
 
+def test_dev_mode_is_told_at_every_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    CookieGuard(page(), Config(state_dir=str(tmp_path / "state")))
+    assert "dev is true" not in caplog.text
+
+    CookieGuard(page(), Config(state_dir=str(tmp_path / "state"), dev=True))
+
+    assert "dev is true: our cookies carry neither Secure nor" in caplog.text
+
+
 def test_a_wrong_type_of_configuration_is_refused() -> None:
     with pytest.raises(ConfigError, match="config is a dict; allowed: a Config"):
         CookieGuard(page(), {"prefix": "/x/"})  # type: ignore[arg-type]

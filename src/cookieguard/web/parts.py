@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
+from importlib.metadata import version
 from pathlib import Path
 
 from cookieguard.config import Config, load_config
@@ -24,6 +26,8 @@ from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
 from cookieguard.web.walls import Walls
+
+logger = logging.getLogger("cookieguard")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
     state = StateDirectory(config.state_dir)
+    renderer = Renderer(config)
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
     spec = config.cookies.consent
     register = Register(
@@ -73,7 +78,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         config=config,
         register=register,
         walls=Walls(config, register),
-        renderer=Renderer(config),
+        renderer=renderer,
         identity=_identity(config, keyring),
         consent_codec=TokenCodec(
             keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
@@ -84,8 +89,14 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         trusted=Networks(config.trusted_proxies),
         truncate=partial(truncate, ipv4_prefix=config.log.ipv4_prefix, ipv6_prefix=config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
-        fingerprint=blake2b(repr(config).encode(), digest_size=8).hexdigest(),
+        fingerprint=_fingerprint(config, renderer),
     )
+
+
+def _fingerprint(config: Config, renderer: Renderer) -> str:
+    """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
+    facts = (config, version("cookieguard"), sorted(renderer.assets), sorted(renderer.wordings))
+    return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 
 def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
@@ -98,6 +109,10 @@ def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
         scheme, _, authority = origin.partition("://")
         if not origin_of(scheme, authority.encode()).is_loopback:
             raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
+    logger.warning(
+        "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts only; "
+        "never run a shop like this"
+    )
 
 
 def _identity(config: Config, keyring: Keyring) -> Identity | None:
