@@ -203,10 +203,11 @@ def test_a_compressed_document_flushes_with_each_chunk(guard: Guard) -> None:
     assert decompress.decompress(answer.bodies[0]["body"]) == b"<p>one"
 
 
+@pytest.mark.parametrize("codings", [["br"], ["gzip, gzip"], ["gzip", "gzip"], ["identity", "br"]])
 def test_an_undecodable_coding_goes_out_under_the_strict_policy_even_after_accepting(
-    guard: Guard, caplog: pytest.LogCaptureFixture
+    guard: Guard, codings: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = guard(page(b"\x1b\x02", headers=[*HTML, ("content-encoding", "br")]))
+    app = guard(page(b"\x1b\x02", headers=[*HTML, *(("content-encoding", one) for one in codings)]))
 
     answer = ask(app, headers=[choose(app, "accept")])
 
@@ -232,6 +233,15 @@ def test_an_encoding_the_scanner_cannot_read_goes_out_under_the_strict_policy(
     answer = ask(app, headers=[choose(app, "accept")])
 
     assert answer.body == body
+    assert "'self'" in answer.get("content-security-policy")
+
+
+def test_a_part_of_a_page_goes_out_under_the_strict_policy(guard: Guard) -> None:
+    app = guard(page(DOCUMENT[40:], status=206, headers=[*HTML, ("content-range", "bytes 40-99/100")]))
+
+    answer = ask(app, headers=[choose(app, "accept"), ("range", "bytes=40-")])
+
+    assert answer.body == DOCUMENT[40:]
     assert "'self'" in answer.get("content-security-policy")
 
 

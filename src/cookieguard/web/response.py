@@ -11,7 +11,7 @@ from cookieguard.web.coding import CODINGS
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, add_vary, by_name, every, first, lowered, make_private, without
+from cookieguard.web.headers import Headers, add_vary, by_name, every, lowered, make_private, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
@@ -142,9 +142,11 @@ class Response:
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding = (first(headers, b"content-encoding") or b"identity").strip().lower()
-        if not self._exchange.parts.config.html.enabled or self._exchange.status == PARTIAL_CONTENT:
+        coding = b",".join(every(headers, b"content-encoding")).strip().lower()
+        if not self._exchange.parts.config.html.enabled:
             return RawBody()
+        if self._exchange.status == PARTIAL_CONTENT:
+            return self._give_up("a part of a page")
         if coding not in CODINGS:
             return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
         # A compressed body shows neither its mark nor its charset; what the header says counts.
