@@ -52,6 +52,7 @@ class Exchange:
         "_address",
         "_app_scope",
         "_consent",
+        "_has_written_cookies",
         "_visit",
         "_wall",
         "bytes_sent",
@@ -75,6 +76,7 @@ class Exchange:
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
+        self._has_written_cookies = False
         self._app_scope: dict[str, Any] = {}
         self._consent: Consent | None = None
         self._visit: Visit | None = None
@@ -207,11 +209,12 @@ class Exchange:
         """Return the Set-Cookie lines of session and cart.
 
         Raises what the app must hear before its response starts (CookieTooLarge, NotJsonError), but once: the
-        error page that follows gets through.
+        error page that follows gets through. The visit stays as it is for what is streamed after the start.
         """
-        visit, self._visit = self._visit, None
-        if visit is None or not self.is_own_host:
+        visit = self._visit
+        if visit is None or self._has_written_cookies or not self.is_own_host:
             return []
+        self._has_written_cookies = True
         session = self._app_scope.get("session")
         if session is not visit.session and not isinstance(session, StarletteSession):
             # Litestar's set_session puts another mapping there, its clear_session a marker.
