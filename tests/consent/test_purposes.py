@@ -157,6 +157,25 @@ def test_vendor_is_held_until_its_purpose_is_granted() -> None:
     assert not judge.holds(pay, frozenset())
 
 
+@pytest.mark.parametrize(
+    ("undeclared", "granted", "is_nobody"),
+    [
+        ("marketing", set(), False),
+        ("marketing", {"marketing"}, False),  # what is declared for other purposes is still held
+        ("marketing", {"preferences", "statistics", "marketing"}, True),
+        ("block", {"preferences", "statistics", "marketing"}, False),
+        ("report", {"marketing"}, False),
+        ("report", {"preferences", "statistics", "marketing"}, True),
+    ],
+)
+def test_nobody_is_held_only_where_everything_is_granted(
+    undeclared: str, granted: set[str], is_nobody: bool
+) -> None:
+    holds_nobody = register(undeclared).holds_nobody(frozenset({"necessary", *granted}))
+
+    assert holds_nobody is is_nobody
+
+
 def test_host_declared_twice_is_refused_by_name() -> None:
     twice = (*VENDORS, Vendor(name="Other", purpose="statistics", hosts=("pay.example",)))
 

@@ -52,6 +52,14 @@ def test_after_accepting_the_page_is_as_it_was_but_for_the_control(guard: Guard)
     assert b'value="reject"' in answer.body
 
 
+def test_speculation_rules_in_files_are_not_named_until_nobody_is_held(guard: Guard) -> None:
+    rules = ("speculation-rules", '"/rules.json"')
+    app = guard(page(DOCUMENT, headers=[*HTML, rules]))
+
+    assert not ask(app).get("speculation-rules")
+    assert ask(app, headers=[choose(app, "accept")]).get("speculation-rules") == rules[1]
+
+
 def test_after_refusing_nothing_comes_alive_and_the_banner_stays_away(guard: Guard) -> None:
     app = guard(page(DOCUMENT))
 

@@ -108,6 +108,11 @@ class Register:
         """Say whether a load must be held from a visitor who granted these purposes."""
         return verdict.purpose not in granted and verdict.purpose not in (NECESSARY, REPORTED)
 
+    def holds_nobody(self, granted: frozenset[str]) -> bool:
+        """Tell whether a visitor who granted these purposes may contact every host there is."""
+        purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
+        return purposes <= granted | {NECESSARY, REPORTED}
+
     def _verdict(self, host: str, port: int | None, path: str, shop: Site) -> Verdict:
         host = normal_host(host)
         is_page_host = host == shop.host and normal_port(port) == shop.port

@@ -30,6 +30,8 @@ PARTIAL_CONTENT = 206
 POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
+# It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
+UNREAD_RULES = frozenset({b"speculation-rules"})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 MARK_BYTES = 2  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -177,7 +179,8 @@ class Response:
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
         config = exchange.parts.config
-        headers = filter_contacts(without(headers, LENGTH), exchange.wall.holds)
+        unwanted = LENGTH if exchange.wall.is_open else LENGTH | UNREAD_RULES
+        headers = filter_contacts(without(headers, unwanted), exchange.wall.holds)
         headers = mark_state(headers, exchange.state_tag)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         if config.csp.enabled:

@@ -27,6 +27,11 @@ class Wall:
     site: Site
     granted: frozenset[str]
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether nobody is held from these visitors."""
+        return self.register.holds_nobody(self.granted)
+
     def verdict(self, url: Url) -> Verdict:
         """Find whose host a URL reaches."""
         return self.register.judge(url.host, url.port, url.path, shop=self.site)
