@@ -10,6 +10,7 @@ import pytest
 from harness.asgi import Answer, App, ask, page
 
 from cookieguard import CookieGuard, Vendor
+from cookieguard.web.findings import HOSTS_TOLD, REPORTED_HOSTS_TOLD
 
 Guard = Callable[..., CookieGuard]
 DOCUMENT = b"<!doctype html><body>x"
@@ -88,6 +89,21 @@ def test_reports_are_limited_per_minute(guard: Guard, caplog: pytest.LogCaptureF
 
     assert told == 60
     assert "held next.example" in caplog.text
+
+
+def test_made_up_reports_do_not_keep_the_owner_from_hearing_of_the_pages_own_hosts(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    app = guard(page(b"<!doctype html><body><img src=//late.example/p>"), clock=lambda: now)
+
+    for number in range(HOSTS_TOLD + 10):
+        now += timedelta(seconds=2)
+        report(app, f"https://made-up{number}.example/")
+    ask(app)
+
+    assert caplog.text.count("reported by a browser") == REPORTED_HOSTS_TOLD
+    assert "held late.example on /: nobody declared it; to declare it" in caplog.text
 
 
 def test_a_vendor_behind_the_shops_own_name_hears_nothing_before_consent(guard: Guard) -> None:

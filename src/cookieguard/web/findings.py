@@ -14,6 +14,9 @@ logger = logging.getLogger("cookieguard")
 
 # Hosts told of in one process; a page may name any number of them.
 HOSTS_TOLD = 1000
+REPORTED_HOSTS_TOLD = (
+    200  # of these from browsers' reports, which anybody can post: the pages' own keep their room
+)
 LONGEST_PAGE = 200  # characters of a path that are shown
 
 
@@ -22,6 +25,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        self._reported = 0
         self._turn = (0, 0)
         self.counts: Counter[str] = Counter()
 
@@ -42,15 +46,26 @@ class Findings:
     def note(self, verdicts: Iterable[Verdict], *, site: Site, page: str) -> None:
         """Log each undeclared host that is new: with the page, and the TOML lines that would allow it."""
         for verdict in verdicts:
-            if not verdict.is_undeclared or verdict.host in self._told or len(self._told) >= HOSTS_TOLD:
-                continue
-            self._told.add(verdict.host)
-            if look_alike(verdict.host, site):
-                advice, lines = "it looks like the shop's own; if it is:", first_party_line(verdict)
-            else:
-                advice, lines = "to declare it:", declaration(verdict)
-            # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
-            page_text = ascii(page[:LONGEST_PAGE])[1:-1]
-            logger.warning(
-                "held %s on %s: nobody declared it; %s\n%s", verdict.host, page_text, advice, lines
-            )
+            if self._is_news(verdict):
+                self._tell(verdict, site=site, page=page)
+
+    def note_report(self, verdict: Verdict, *, site: Site, page: str) -> None:
+        """Log a host that a browser reported, and that a report can be made up."""
+        if self._is_news(verdict) and self._reported < REPORTED_HOSTS_TOLD:
+            self._reported += 1
+            self._tell(verdict, site=site, page=page, source=" (reported by a browser; anybody can)")
+
+    def _is_news(self, verdict: Verdict) -> bool:
+        return verdict.is_undeclared and verdict.host not in self._told and len(self._told) < HOSTS_TOLD
+
+    def _tell(self, verdict: Verdict, *, site: Site, page: str, source: str = "") -> None:
+        self._told.add(verdict.host)
+        if look_alike(verdict.host, site):
+            advice, lines = "it looks like the shop's own; if it is:", first_party_line(verdict)
+        else:
+            advice, lines = "to declare it:", declaration(verdict)
+        # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
+        shown = ascii(page[:LONGEST_PAGE])[1:-1]
+        logger.warning(
+            "held %s on %s: nobody declared it%s; %s\n%s", verdict.host, shown, source, advice, lines
+        )

@@ -42,4 +42,4 @@ def _note(exchange: Exchange, posted: Any) -> None:
     wall = exchange.wall
     blocked = resolve(str(report.get("blocked-uri", ""))[:2048], parse_url(f"{exchange.request.origin}/"))
     if blocked is not None:
-        exchange.parts.findings.note([wall.verdict(blocked)], site=wall.site, page=page.path)
+        exchange.parts.findings.note_report(wall.verdict(blocked), site=wall.site, page=page.path)
