@@ -320,6 +320,20 @@ def test_a_base_counts_once_and_not_from_a_template_or_a_noscript() -> None:
     assert b"data-cg-src" in rewrite(b"<base href=//ads.example><base href=/matomo/>" + page, rules=rules)
 
 
+def test_answers_for_one_origin_are_not_taken_for_another() -> None:
+    rules = Rules(outside, ORIGIN)
+    page = b"<img src=/a.png>"
+
+    assert rewrite(page, rules=rules, url="https://ads.example/") != page
+    assert rewrite(page, rules=rules) == page
+
+
+def test_a_sheet_reaches_a_host_without_a_slash() -> None:
+    page = b"<style>a{b:url(http:ads.example)}</style>"
+
+    assert rewrite(page) == b"<style>a{b:url(data:,)}</style>"
+
+
 # -- where it inserts
 
 H, B = b"[HEAD]", b"[BODY]"

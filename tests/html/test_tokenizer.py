@@ -19,7 +19,7 @@ from cookieguard.html import Rewriter, Rules
 from cookieguard.html.charrefs import decode_attribute
 from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.loads import TEXT_NAMES
-from cookieguard.html.tags import Tag
+from cookieguard.html.model import Tag
 
 FOLDER = os.environ.get("HTML5LIB_TESTS")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="HTML5LIB_TESTS names no folder of html5lib-tests")

@@ -1,9 +1,9 @@
 """The first wall: a streaming HTML rewriter that makes inert what would contact a held host. No I/O, no clock."""
 
+from cookieguard.html.model import Held, Ruling
 from cookieguard.html.placement import InsertContext
 from cookieguard.html.rewriter import Rewriter
 from cookieguard.html.rules import Rules
-from cookieguard.html.tags import Held, Ruling
 from cookieguard.html.urls import Url, parse_url, resolve
 
 __all__ = ["Held", "InsertContext", "Rewriter", "Rules", "Ruling", "Url", "parse_url", "resolve"]

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from cookieguard.html.declarations import Kind
+
 Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
 
 AFTER_NAME = rb"(?=[\t\n\f\r />])"
@@ -65,6 +67,16 @@ DROPPED_CDATA = Construct(rb"\]\]>", rb"\]\]?", b"", dropped=True)
 INSTRUCTION = Construct(rb"\?>", rb"\?", b"?>")
 DROPPED_INSTRUCTION = Construct(rb"\?>", rb"\?", b"", dropped=True)
 SUBSET = Construct(rb"\](?=[\t\n\r ]*>)", rb"\][\t\n\r ]{0,8}", b"", dropped=True)  # a doctype's, in XML
+
+
+OPENED: dict[Kind, Construct] = {
+    Kind.COMMENT: COMMENT,
+    Kind.BOGUS: BOGUS,
+    Kind.DOCTYPE: BOGUS,
+    Kind.CDATA: CDATA,
+    Kind.INSTRUCTION: INSTRUCTION,
+    Kind.SUBSET: SUBSET,
+}
 
 
 @lru_cache(maxsize=16)

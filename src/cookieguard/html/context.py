@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from cookieguard.html.tags import Tag
+from cookieguard.html.model import Tag
 
 
 class Reading(Enum):

@@ -20,11 +20,11 @@ OPENED = re.compile(r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\())"
 # Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
 URL = re.compile(rf"{S}(?:({STRING.pattern})|((?:[^ \t\r\n\f\"'()\\]|\\.)++){S}(?:\)|\Z))", re.DOTALL)
 IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
-SET = re.compile(r"(?:image-set|image|cross-fade)\(", re.IGNORECASE)
+SET = re.compile(r"\((?:(?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\())")
 BETWEEN_QUOTES = re.compile(r"[\"']([^\"'\n]{1,4096})(?=[\"'\n]|\Z)")
 NAMES_ONLY = re.compile(r"@(?:namespace|(?:-moz-)?document)\b[^;{}]*\Z", re.IGNORECASE)
 # An escape that makes a letter: only these can spell one of the words above in another way.
-ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])|[g-zG-Z])")
+ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
 BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")

@@ -15,13 +15,26 @@ from collections.abc import Callable
 
 from cookieguard.html.brackets import CLOSE, MAX_REACH, OPEN, Brackets
 from cookieguard.html.hosts import named_hosts
+from cookieguard.html.idioms import (
+    ATTRIBUTE,
+    CALLS,
+    CLIENTS,
+    KEYS,
+    LOADER_NAME,
+    LOADING_MARKUP,
+    MARKUP,
+    METHOD,
+    NAVIGATES,
+    NOT_A_LOADER,
+    SETS,
+)
 
 IsHeld = Callable[[bytes], bool]
 
 LONGEST_KEY = 64  # bytes: `names['key'] =`
-MAX_NAMES = 200
-MAX_STEPS = 50_000  # over brackets, in one script
-MAX_PLACES = 1000  # places looked at in one script
+MAX_NAMES = 60
+MAX_STEPS = 20_000  # over brackets, in one script
+MAX_PLACES = 300  # places looked at in one script
 
 _SLASH = rb"/(?:\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
 _REGEXP = (
@@ -65,34 +78,6 @@ EACH = re.compile(
 )
 LOOP = re.compile(rb"\s*(?:(?:var|let|const)\s+)?([\w$]+)\s+(?:of|in)\s")
 
-SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
-KEYS = frozenset(b"src srcset srcdoc poster".split())
-MARKUP = frozenset(
-    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString "
-    b"createContextualFragment".split()
-)
-CALLS = frozenset(
-    b"fetch sendBeacon importScripts import Worker SharedWorker WebSocket EventSource FontFace ajax axios getScript "
-    b"getJSON insertRule addModule require requirejs".split()
-)
-# What a script calls its own or its framework's loaders.
-LOADER_NAME = re.compile(rb"load|inject|script|beacon|pixel|iframe|embed", re.IGNORECASE)
-NOT_A_LOADER = re.compile(
-    rb"payload|upload|download|reload|unload|describe|description|transcript|addEventListener", re.I
-)
-CLIENTS = frozenset(b"$ jQuery axios http https ky superagent request".split())
-# The value goes no further: it is looked at, or it is a link.
-ENDS = frozenset(
-    b"indexOf includes startsWith endsWith test match search exec log warn error info debug postMessage "
-    b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS".split()
-)
-NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
-METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
-ATTRIBUTE = re.compile(rb".(?:src|srcset|data|poster|xlink:href|srcdoc|style)\W?\Z", re.IGNORECASE)
-LOADING_MARKUP = re.compile(
-    rb"<\\?(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|\bsrc\s*=|url\(",
-    re.IGNORECASE,
-)
 LINK_MADE = re.compile(rb"([\w$]+)\s*=\s*[\w$.]*createElement\(\s*\x01(\d+)\x02")
 
 

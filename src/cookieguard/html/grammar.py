@@ -40,7 +40,7 @@ _DULL_VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
 _DULL_ATTRIBUTE = (
     rb"[\t\n\f\r ]++(?:(?:class|id|href|title|role|target|rel|type|name|value|lang|dir|data-[a-z0-9_\-]++|"
     rb"aria-[a-z]++|itemprop|itemscope|itemtype|tabindex|alt|for|width|height|on[a-z]++)"
-    rb"(?:=" + _DULL_VALUE + rb"|(?=[ />]))|style=\"[^\"(\\&]*+\")"
+    rb"(?:=" + _DULL_VALUE + rb"|(?=[ />]))|style=(?:\"[^\"(\\&]*+\"|'[^'(\\&]*+'))"
 )
 # `<` before anything else is text.
 _TEXT = rb"[^<]++|<(?=[^a-zA-Z/!?])"

@@ -103,8 +103,8 @@ ANYWHERE: dict[bytes, Load] = {
 # fetches `search`, and what comes after this table was written shall be held too.
 INERT_RELATIONS = frozenset(
     "alternate amphtml archives author bookmark canonical category cite-as convertedfrom describedby edit edituri "
-    "external first help https://api.w.org/ https://github.com/webmention/ hub index last license me monetization "
-    "nofollow noopener noreferrer openid.delegate openid.server openid2.local_id openid2.provider opener payment "
+    "external first help https://api.w.org/ https://github.com/webmention/ hub index last license me "
+    "nofollow noopener noreferrer openid.delegate openid.server openid2.local_id openid2.provider opener "
     "pingback prev previous privacy-policy profile publisher self shortlink shorturl sitemap start syndication tag "
     "terms-of-service up vcs-git webmention wlwmanifest".split()
 )

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cookieguard.html.tags import Tag
+from cookieguard.html.model import Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
+
+
+BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)?+")
+
+
+def blank_start(text: bytes) -> bytes:
+    """Return what of the text, from its start, implies no body: blanks and a byte order mark."""
+    return BLANK.match(text)[0]  # type: ignore[index]  # matches always
+
+
+def is_part_of_bom(text: bytes) -> bool:
+    """Tell whether these are the first bytes of a byte order mark that is not complete."""
+    return text in (b"\xef", b"\xef\xbb")
 
 
 @dataclass(frozen=True, slots=True)

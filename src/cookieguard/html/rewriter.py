@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 
 from cookieguard.html.constructs import (
     BOGUS,
-    CDATA,
     COMMENT,
     DROPPED_CDATA,
     DROPPED_INSTRUCTION,
     INSTRUCTION,
+    OPENED,
     SCRIPT_CLOSER,
-    SUBSET,
     Construct,
     ScriptEnd,
     UnfinishedText,
@@ -26,10 +25,11 @@ from cookieguard.html.constructs import (
 from cookieguard.html.context import Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.grammar import RUN, TAG, TEXT, XML_TAG, XML_TEXT, UnfinishedTag
+from cookieguard.html.model import JUDGED_TEXTS, Bench, Held, Tag, Text
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement
+from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
-from cookieguard.html.tags import JUDGED_TEXTS, Bench, Held, Tag, Text, judge_tag
+from cookieguard.html.tags import judge_tag
 from cookieguard.html.texts import PASSES, Verdict, judge_instruction
 from cookieguard.html.urls import Url, parse_url, resolve
 
@@ -37,8 +37,6 @@ MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever t
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
 STYLESHEET = b"xml-stylesheet"
-BLANKS = b"\t\n\f\r \x00"
-BOM = b"\xef\xbb\xbf"
 State = Callable[[bytes, int], int]
 
 
@@ -70,14 +68,14 @@ class Rewriter:
         self._script = ScriptEnd()
         self._tail = b""
         self._gather: UnfinishedTag | UnfinishedText | None = None
-        self._is_full = False  # what was gathered is judged as it is
-        self._is_last = False
-        self._text_end = -1
+        self._is_full = self._is_last = False  # what was gathered is judged as it is
+        self._text_end = -1  # where the text just judged ends
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         self._output = Output(b"")
-        self._is_careful = True
-        self._has_base = False
-        self._set_base(parse_url(url) if url else rules.url, known=rules.xml_tags if xml else rules.tags)
+        self._is_careful, self._has_base = True, False
+        base = parse_url(url) if url else rules.url
+        is_own = (base.scheme, base.host, base.port) == (rules.url.scheme, rules.url.host, rules.url.port)
+        self._set_base(base, known=(rules.xml_tags if xml else rules.tags) if is_own else None)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
@@ -170,16 +168,13 @@ class Rewriter:
     def _text(self, data: bytes, position: int) -> int:
         """Pass text before the body begins; what is not blank begins it."""
         end = self._text_at(data, position).end()  # type: ignore[union-attr]  # matches always
-        text = data[position:end]
-        rest = text.lstrip(BLANKS)
-        if not rest or self._context.is_aside:
+        start = position + len(blank_start(data[position:end]))
+        if start == end or self._context.is_aside:
             return end
-        if BOM.startswith(rest) and end == len(data) and not self._is_last and rest != BOM:
-            return self._carry(data, end - len(rest))
-        rest = rest.removeprefix(BOM).lstrip(BLANKS)
-        if rest:
-            self._output.insert(end - len(rest), self._placement.text())
-            self._update()
+        if end == len(data) and not self._is_last and is_part_of_bom(data[start:]):
+            return self._carry(data, start)
+        self._output.insert(start, self._placement.text())
+        self._update()
         return end
 
     def _learn(self, raw: bytes) -> Tag:
@@ -190,10 +185,11 @@ class Rewriter:
             self._rules.keep(near if tag.near else self._known, raw, tag)
         return tag
 
-    def _set_base(self, base: Url, *, known: dict[bytes, Tag]) -> None:
+    def _set_base(self, base: Url, *, known: dict[bytes, Tag] | None = None) -> None:
+        """Resolve by `base` from here on; answers of the rules' own origin (`known`) hold for no other."""
         self._base = base
         self._near = self._rules.near(base, xml=self._xml)
-        self._known = known
+        self._known = self._near if known is None else known
 
     def _update(self) -> None:
         self._is_careful = not self._placement.is_done or self._context.is_careful
@@ -232,7 +228,7 @@ class Rewriter:
             self._has_base = True
             base = resolve(tag.base, self._base)
             if base is not None:
-                self._set_base(base, known=self._rules.near(base, xml=self._xml))
+                self._set_base(base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, *, hold: bool) -> None:
         new = tag.inert if hold else tag.live
@@ -317,10 +313,8 @@ class Rewriter:
     def _other(self, data: bytes, start: int) -> int:
         """Read what begins with `<` and is no complete tag."""
         kind, position = opening(data, start, xml=self._xml)
-        if kind is Kind.PASSED:
-            return position
-        if kind is Kind.UNDECIDED:
-            return self._carry(data, start)
+        if kind in (Kind.PASSED, Kind.UNDECIDED):
+            return position if kind is Kind.PASSED else self._carry(data, start)
         if kind is Kind.TAG:
             return self._wait(data, start, UnfinishedTag(data[start:]))
         return self._open(kind, data, start, position)
@@ -401,16 +395,6 @@ class Rewriter:
         if self._depth >= MAX_NESTING:
             return b"", ()  # differs from the document: held
         inner = Rewriter(self._rules, depth=self._depth + 1)
-        inner._set_base(self._base, known=self._near)
+        inner._set_base(self._base)
         changed = inner.feed(document) + inner.close()
         return changed, tuple(inner.held)
-
-
-OPENED: dict[Kind, Construct] = {
-    Kind.COMMENT: COMMENT,
-    Kind.BOGUS: BOGUS,
-    Kind.DOCTYPE: BOGUS,
-    Kind.CDATA: CDATA,
-    Kind.INSTRUCTION: INSTRUCTION,
-    Kind.SUBSET: SUBSET,
-}

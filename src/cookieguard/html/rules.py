@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from cookieguard.html.tags import Judge, Ruling, Tag, Text
+from cookieguard.html.model import Judge, Ruling, Tag, Text
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
@@ -61,8 +61,8 @@ class Rules:
 
     def judge_text(self, kind: Text, text: bytes, *, base: Url, is_markup: bool) -> Verdict:
         """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
-        # every way to name another host in text takes one of these
-        if b"/" not in text and b"\\" not in text and b"&" not in text:
+        # every way to name another host in a script takes one of these (a sheet could say `url(http:host)`)
+        if kind is not Text.STYLE and b"/" not in text and b"\\" not in text and b"&" not in text:
             return PASSES
         digest = blake2b(text, digest_size=16).digest()
         key = (kind, is_markup, base if kind is Text.STYLE else None, digest)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import NamedTuple
 
 from cookieguard.html import charrefs
 from cookieguard.html.css import cut, held_parts
@@ -21,85 +18,9 @@ from cookieguard.html.loads import (
     TEXT_NAMES,
     Load,
 )
+from cookieguard.html.model import JUDGED_TEXTS, Attribute, Bench, Held, Tag, Text
 from cookieguard.html.scripts import held_hosts
 from cookieguard.html.urls import Url, readings, resolve
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """Say for which purpose, and whose (if declared), a held URL is."""
-
-    purpose: str
-    vendor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Name one thing that was held: `attribute` is "" for the text of an element."""
-
-    element: str
-    attribute: str
-    url: Url
-    purpose: str
-    vendor: str | None
-
-
-class Text(Enum):
-    """Say how the text of an element is read and judged."""
-
-    NONE = auto()
-    RAW = auto()  # a tokenizer's raw text that nobody runs
-    DATA = auto()  # a script element whose text does not run
-    SCRIPT = auto()
-    RULES = auto()  # import map, speculation rules
-    STYLE = auto()
-    NOSCRIPT = auto()
-
-
-Judge = Callable[[Url], Ruling | None]
-Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested."""
-
-    base: Url
-    judge: Judge
-    nest: Nest
-    xml: bool = False
-
-
-class Tag(NamedTuple):
-    """Keep what was decided about one spelling of a tag, so that it is decided once."""
-
-    name: bytes
-    closing: bool
-    empty: bool
-    live: bytes | None = None  # what is sent instead; None: the tag itself
-    inert: bytes = b""  # what is sent where the element's text turns out to be held
-    held: tuple[Held, ...] = ()
-    text: Text = Text.NONE
-    near: bool = False  # decided by the page's own path
-    attributes: tuple[tuple[bytes, str], ...] = ()  # of the few elements the page's context needs
-    base: str | None = None
-    plain: bool = True  # nothing to do but to pass it on
-
-
-class Attribute(NamedTuple):
-    """Locate one attribute in its tag."""
-
-    name: bytes
-    start: int
-    raw: bytes
-    span: tuple[int, int]  # of the value without quotes; (-1, -1) where there is none
-    quote: bytes
-
-    @property
-    def value(self) -> str:
-        """Return the value as the browser's DOM has it (invalid UTF-8 kept as surrogates)."""
-        return charrefs.decode_attribute(self.raw.decode("utf-8", "surrogateescape"))
-
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
 # letter; so this only spares style attributes and the like the reading.
@@ -112,6 +33,7 @@ NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     | {b"color", b"face", b"size", b"src"}
 )
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
+EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]")  # of nothing else does a meta element load
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
@@ -123,12 +45,14 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
-    if name not in READ_NAMES and not ANYWHERE_NAMED.search(raw, end):
+    if (
+        name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))
+    ) and not ANYWHERE_NAMED.search(raw, end):
         return Tag(
             name,
             closing=False,
             empty=raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)),
-            plain=name not in ATTENTION,
+            plain=name not in ATTENTION or name == b"meta",
         )
     return _Judged(raw, name, end, bench).tag()
 
@@ -407,7 +331,6 @@ def candidates(srcset: str) -> list[str]:
 CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)(?:(?<!,)(?:\([^)]*+\)?|[^,(])*+)?")
 NO_LOADS: dict[bytes, Load] = {}
 QUOTES = {2: b'"', 3: b"'", 4: b""}
-JUDGED_TEXTS = (Text.SCRIPT, Text.RULES, Text.STYLE)
 TEXTS = {b"style": Text.STYLE, b"noscript": Text.NOSCRIPT}
 ATTENTION = frozenset(
     {

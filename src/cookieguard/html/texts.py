@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_parts
+from cookieguard.html.model import Held, Judge, Text
 from cookieguard.html.scripts import held_hosts, loads_held
-from cookieguard.html.tags import Held, Judge, Text
 from cookieguard.html.urls import Url, readings
 
 
