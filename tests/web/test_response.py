@@ -375,6 +375,14 @@ def test_the_app_is_asked_only_for_codings_that_are_read_here(guard: Guard) -> N
     assert (b"accept-encoding", headers[0][1].encode()) in seen[1]["headers"]
 
 
+def test_an_accept_encoding_without_end_asks_for_no_coding(guard: Guard) -> None:
+    seen: list[dict[str, Any]] = []
+
+    ask(guard(page(seen=seen)), headers=[("accept-encoding", "gzip," * 9000)])
+
+    assert (b"accept-encoding", b"identity") in seen[0]["headers"]
+
+
 def test_a_head_request_announces_no_length_that_is_not_known(guard: Guard) -> None:
     answer = ask(guard(page(b"", headers=[*HTML, ("content-length", "500")])), method="HEAD")
 

@@ -87,8 +87,15 @@ CODINGS: dict[bytes, Callable[[], tuple[Inflater, Deflater]] | None] = {
 ACCEPTED = (b"gzip", b"deflate", b"identity")
 
 
-@lru_cache(maxsize=256)
+LONGEST_ACCEPT = 256  # bytes; browsers send about 25, and what is kept is as long as a client likes
+
+
 def cut_accept_encoding(value: bytes) -> bytes:
     """Return an Accept-Encoding with only the codings decoded here; `*` would let in others."""
+    return _cut(value) if len(value) <= LONGEST_ACCEPT else b"identity"
+
+
+@lru_cache(maxsize=256)
+def _cut(value: bytes) -> bytes:
     kept = [one.strip() for one in value.split(b",") if one.partition(b";")[0].strip().lower() in ACCEPTED]
     return b", ".join(kept) or b"identity"
