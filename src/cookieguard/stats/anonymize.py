@@ -32,12 +32,19 @@ FORWARDING_HEADERS = frozenset(
         b"x-cluster-client-ip",
         # The same from other proxies: nobody needs them once the address is read.
         b"cf-connecting-ipv6",
+        b"cf-pseudo-ipv4",
         b"client-ip",
+        b"do-connecting-ip",
         b"fly-client-ip",
+        b"incap-client-ip",
         b"x-appengine-user-ip",
         b"x-azure-clientip",
+        b"x-azure-socketip",
         b"x-envoy-external-address",
+        b"x-nf-client-connection-ip",
         b"x-original-forwarded-for",
+        b"x-sucuri-clientip",
+        b"x-vercel-forwarded-for",
     )
 )
 
