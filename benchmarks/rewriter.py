@@ -59,11 +59,13 @@ def rewrite(page: list[bytes], rules: Rules) -> int:
 
 
 def passed(page: list[bytes], _: Rules) -> int:
-    """Do nothing, chunk by chunk."""
-    return sum(len(bytes(chunk)) for chunk in page)
+    """Copy, chunk by chunk: what any server does at least."""
+    return sum(len(bytes(memoryview(chunk))) for chunk in page)
 
 
-def measure(job: Callable[[list[bytes], Rules], int], cut: list[list[bytes]], *, rounds: int, cold: bool) -> float:
+def measure(
+    job: Callable[[list[bytes], Rules], int], cut: list[list[bytes]], *, rounds: int, cold: bool
+) -> float:
     """Return the median MB/s over the rounds."""
     size = sum(len(chunk) for page in cut for chunk in page)
     rules = Rules(judge, "https://shop.example/")
@@ -79,7 +81,9 @@ def measure(job: Callable[[list[bytes], Rules], int], cut: list[list[bytes]], *,
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pages", type=Path, help="directory of pages (*.html, *.html.gz)")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -88,7 +92,9 @@ def main() -> None:
         sys.exit(f"no *.html or *.html.gz in {options.pages}")
     size = sum(len(chunk) for page in cut for chunk in page) / 1e6
     through = measure(passed, cut, rounds=options.rounds, cold=False)
-    print(f"{len(cut)} pages, {size:.1f} MB, chunks of {CHUNK // 1024} KB, {sys.version.split()[0]}, CPU time")
+    print(
+        f"{len(cut)} pages, {size:.1f} MB, chunks of {CHUNK // 1024} KB, {sys.version.split()[0]}, CPU time"
+    )
     for name, cold in (("cold", True), ("warm", False)):
         rate = measure(rewrite, cut, rounds=options.rounds, cold=cold)
         print(f"  {name}: {rate:8.1f} MB/s  (pass-through / rewriter: {through / rate:.0f})")
