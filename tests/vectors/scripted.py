@@ -32,7 +32,7 @@ REQUESTS = {
     "beacon-pagehide": 'addEventListener("pagehide", () => navigator.sendBeacon("$U/bye", "x"));',
     "beacon-scroll": 'addEventListener("scroll", () => navigator.sendBeacon("$U/scroll", "x"), {once: true});',
     "beacon-click": 'addEventListener("click", () => navigator.sendBeacon("$U/click", "x"));',
-    "beacon-idle": 'requestIdleCallback(() => navigator.sendBeacon("$U/idle", "x"));',
+    "beacon-idle": 'requestIdleCallback(() => navigator.sendBeacon("$U/idle", "x"), {timeout: 500});',
     "websocket": 'new WebSocket("$W/socket");',
     "eventsource": 'new EventSource("$U/a.events");',
     "import": 'import("$U/a.js").catch(() => 0);',
@@ -67,8 +67,6 @@ REQUESTS = {
     "document.documentElement.append(e);",
     "create-modulepreload": 'var e = document.createElement("link"); e.rel = "modulepreload"; '
     'e.href = "$U/a.js"; document.documentElement.append(e);',
-    "create-icon": 'var e = document.createElement("link"); e.rel = "icon"; e.href = "$U/a.gif"; '
-    "document.documentElement.append(e);",
     "create-embed": 'var e = document.createElement("embed"); e.src = "$U/a.svg"; '
     "document.documentElement.append(e);",
     "create-object": 'var e = document.createElement("object"); e.data = "$U/a.svg"; '
@@ -138,6 +136,9 @@ LEAKS = {
     HINTS: frozenset({"connection", "lookup"}),
     WEBRTC: frozenset({"datagram", "lookup"}),
 }
+# Where the script stands in the page, the rewriter reads where its address goes to.
+HELD_INLINE = frozenset({"preconnect", "dns-prefetch", "frame", "frame-inner-html"})
+NEED_WINDOW = frozenset({"speculation"})
 # (script, what the control shows, why it gets out of a file of the shop's own all the same)
 LIMITS = {
     "preconnect": (
@@ -161,15 +162,19 @@ LIMITS = {
         FRAME,
     ),
     "form-in-frame": (
-        'var f = document.createElement("iframe"); f.name = "t"; var g = document.createElement("form"); '
-        'g.action = "$U/form"; g.method = "post"; g.target = "t"; document.documentElement.append(f, g); g.submit();',
+        (
+            'var f = document.createElement("iframe"); f.name = "t"; var g = document.createElement("form"); '
+            'g.action = "$U/form"; g.method = "post"; g.target = "t"; document.documentElement.append(f, g); g.submit();'
+        ),
         "request",
         FRAME,
     ),
     "location": ('location.href = "$U/a.html";', "request", NAVIGATES),
     "form": (
-        'var g = document.createElement("form"); g.action = "$U/form"; g.method = "post"; '
-        "document.documentElement.append(g); g.submit();",
+        (
+            'var g = document.createElement("form"); g.action = "$U/form"; g.method = "post"; '
+            "document.documentElement.append(g); g.submit();"
+        ),
         "request",
         NAVIGATES,
     ),
@@ -180,20 +185,26 @@ LIMITS = {
         NAVIGATES,
     ),
     "meta-refresh": (
-        'var e = document.createElement("meta"); e.httpEquiv = "refresh"; e.content = "0;url=$U/a.html"; '
-        "document.head.append(e);",
+        (
+            'var e = document.createElement("meta"); e.httpEquiv = "refresh"; e.content = "0;url=$U/a.html"; '
+            "document.head.append(e);"
+        ),
         "request",
         NAVIGATES,
     ),
     "speculation": (
-        'var e = document.createElement("script"); e.type = "speculationrules"; '
-        'e.text = JSON.stringify({prefetch: [{source: "list", urls: ["$S/a.html"]}]}); document.head.append(e);',
+        (
+            'var e = document.createElement("script"); e.type = "speculationrules"; '
+            'e.text = JSON.stringify({prefetch: [{source: "list", urls: ["$S/a.html"]}]}); document.head.append(e);'
+        ),
         "request",
         SPECULATES,
     ),
     "stun": (
-        'var p = new RTCPeerConnection({iceServers: [{urls: "stun:$H:$P"}]}); p.createDataChannel("x"); '
-        "p.createOffer().then(o => p.setLocalDescription(o));",
+        (
+            'var p = new RTCPeerConnection({iceServers: [{urls: "stun:$H:$P"}]}); p.createDataChannel("x"); '
+            "p.createOffer().then(o => p.setLocalDescription(o));"
+        ),
         "datagram",
         WEBRTC,
     ),
@@ -226,12 +237,17 @@ CONTEXTS = {
         {"w.js": 'importScripts("$U/a.classic");'},
     ),
     "service-worker-answers": (
-        'navigator.serviceWorker.register("$F/w.js").then(() => navigator.serviceWorker.ready); '
-        "navigator.serviceWorker.ready.then(() => { var f = document.createElement('iframe'); "
-        "f.src = '$F/inner.html'; document.documentElement.append(f); });",
+        (
+            'navigator.serviceWorker.register("$F/w.js").then(r => { var w = r.installing || r.waiting || r.active, '
+            "f = document.createElement('iframe'); f.src = '$F/inner.html'; "
+            "var go = () => w.state == 'activated' && document.documentElement.append(f); "
+            "w.onstatechange = go; go(); });"
+        ),
         {
-            "w.js": 'addEventListener("fetch", e => { if (e.request.url.includes("pic")) '
-            'e.respondWith(fetch("$U/a.gif", {mode: "no-cors"})); });',
+        (
+                "w.js": 'addEventListener("fetch", e => { if (e.request.url.includes("pic")) '
+                'e.respondWith(fetch("$U/a.gif", {mode: "no-cors"})); });'
+        ),
             "inner.html": '<!doctype html><title>inner</title><img src="pic.gif">',
         },
     ),
@@ -260,8 +276,10 @@ def vectors() -> Iterator[Vector]:
             yield Vector(name=f"js-{name}-hidden", body=f"<script>{hide(script)}</script>", script="on")
     for name, (script, tells, why) in LIMITS.items():
         for vector in _delivered(name, script, tells=tells):
-            is_limit = vector.name.endswith("-file")
-            yield replace(vector, leaks=LEAKS[why], why=why) if is_limit else vector
+            is_held = name in HELD_INLINE and vector.name.endswith("-inline")
+            needs_window = name in NEED_WINDOW
+            leaks = frozenset[str]() if is_held else LEAKS[why]
+            yield replace(vector, leaks=leaks, why="" if is_held else why, needs_window=needs_window)
     for name, (script, texts) in CONTEXTS.items():
         files = {
             path: File(kind=CLASSIC if path.endswith(".js") else "text/html", body=text)

@@ -244,7 +244,10 @@ SVG_DOCUMENT = (
 )
 XHTML = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>$BODY</body></html>'
 XHTML_TYPE = "application/xhtml+xml"
-FRAMESET = '<!doctype html><html><frameset cols="50%,50%"><frame src="$U/a.html"><frame src="/own.html"></frameset></html>'
+FRAMESET = (
+    '<!doctype html><html><frameset cols="50%,50%"><frame src="$U/a.html"><frame src="/own.html">'
+    "</frameset></html>"
+)
 
 
 def _file(kind: str, body: str, wrap: str = "$BODY", **more: str) -> File:
@@ -273,24 +276,32 @@ PAGES = {
     "page-no-doctype": File(body='<p>a<img src="$U/a.gif">'),
     "page-not-found": File(status=404, body='<!doctype html><title>404</title><img src="$U/a.gif">'),
     "page-error": File(status=500, body='<!doctype html><title>500</title><img src="$U/a.gif">'),
-    "page-utf-16": File(
-        body='<!doctype html><title>x</title><img src="$U/a.gif">', kind="text/html", charset="utf-16"
-    ),
-    "page-utf-16-named": File(
-        body='<!doctype html><title>x</title><img src="$U/a.gif">',
-        kind="text/html; charset=utf-16le",
-        charset="utf-16-le",
-    ),
-    "page-iso-2022-jp": File(
-        body='<!doctype html><title>\u65e5\u672c</title><img src="$U/a.gif">',
-        kind="text/html; charset=iso-2022-jp",
-        charset="iso-2022-jp",
-    ),
     "page-xhtml": File(kind=XHTML_TYPE, body=XHTML.replace("$BODY", '<img src="$U/a.gif" alt=""/>')),
     "page-svg": File(
         kind=SVG, body=SVG_DOCUMENT.replace("$BODY", '<image href="$U/a.gif" width="9" height="9"/>')
     ),
     "page-cut-off": File(body='<!doctype html><title>x</title><img src="$U/a.gif"><p title="'),
+}
+
+UNREADABLE = {
+    "utf-16": ("text/html", "utf-16"),
+    "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le"),
+    "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp"),
+}
+UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
+BLIND = "a page that cannot be read keeps the strict policy, whatever was agreed to"
+CONNECTS = frozenset({"connection", "lookup"})
+# What a page in such an encoding contacts in spite of the policy.
+UNREAD_WAYS = {
+    "img": ('<img src="$U/a.gif">', "request", frozenset[str]()),
+    "frame": ('<iframe src="$U/a.html"></iframe>', "request", CONNECTS),
+    "preconnect": ('<link rel="preconnect" href="$U">', "connection", CONNECTS),
+    "dns-prefetch": ('<link rel="dns-prefetch" href="$U">', "lookup", CONNECTS),
+    "refresh": (
+        '<meta http-equiv="refresh" content="0;url=$U/a.html">',
+        "request",
+        CONNECTS | {"request"},
+    ),
 }
 
 HEADERS = {
@@ -305,6 +316,7 @@ HEADERS = {
     "refresh-bare": ("refresh", "0;$U/a.html"),
 }
 HEADER_CONNECTIONS = {"link-preconnect": ("link", "<$U>; rel=preconnect")}
+TRIES = 8
 BREAKS_POLICY = '<img src="/stopped/own.gif" alt="">'
 POLICIES = {
     "report-uri": ("content-security-policy", "img-src 'none'; report-uri $U/report"),
@@ -323,8 +335,11 @@ def vectors() -> Iterator[Vector]:
 
 SCRIPTS = frozenset(
     "script-src script-async script-defer script-module script-module-import script-importmap "
-    "script-importmap-prefix svg-script-href svg-script-xlink svg-script-text base-entities".split()
+    "script-importmap-prefix svg-script-href svg-script-xlink svg-script-text base-entities link-preload-script "
+    "link-modulepreload".split()
 )
+SILENT = {"svg-filter": frozenset({"chromium"}), "filter": frozenset({"chromium"})}
+NO_SILENCE: frozenset[str] = frozenset()
 FILES = {
     "script-importmap-prefix": {"uses.js": File(kind=CLASSIC, body='import "x/a.js";')},
 }
@@ -333,7 +348,8 @@ FILES = {
 def _elements() -> Iterator[Vector]:
     for name, body in ELEMENTS.items():
         script = "on" if name in SCRIPTS else "any"
-        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}))
+        silent = SILENT.get(name, NO_SILENCE)
+        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), silent=silent)
     for name, head in HEADS.items():
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():
@@ -343,12 +359,14 @@ def _elements() -> Iterator[Vector]:
         name="speculation-prefetch",
         body='<script type="speculationrules">{"prefetch":[{"source":"list","urls":["$S/a.html"]}]}</script>',
         script="on",
+        needs_window=True,
     )
     yield Vector(
         name="speculation-document-rules",
         body='<a href="$S/a.html">elsewhere</a><script type="speculationrules">'
         '{"prefetch":[{"where":{"href_matches":"$S/*"},"eagerness":"immediate"}]}</script>',
         script="on",
+        needs_window=True,
     )
 
 
@@ -357,7 +375,8 @@ def _forms_and_styles() -> Iterator[Vector]:
         yield Vector(name=f"url-{name}", body=f'<img src="{url}" alt="">')
     yield Vector(name="url-in-script", body='<script src="\\\\$H\\a.classic"></script>', script="on")
     for name, sheet in SHEETS.items():
-        yield Vector(name=f"css-{name}", head=f"<style>{sheet}</style>")
+        silent = SILENT.get(name, NO_SILENCE)
+        yield Vector(name=f"css-{name}", head=f"<style>{sheet}</style>", silent=silent)
         if name in ("background", "import", "font-face"):
             own = {"own.css": File(kind="text/css", body=sheet)}
             yield Vector(name=f"css-file-{name}", head='<link rel="stylesheet" href="$F/own.css">', files=own)
@@ -375,6 +394,7 @@ def _forms_and_styles() -> Iterator[Vector]:
 def _documents() -> Iterator[Vector]:
     for name, page in PAGES.items():
         yield Vector(name=name, page=page)
+    yield from _unreadable()
     for name, document in DOCUMENTS.items():
         script = "on" if name in SCRIPTED_DOCUMENTS else "any"
         yield Vector(
@@ -403,24 +423,30 @@ def _documents() -> Iterator[Vector]:
     yield Vector(name="redirect-frame", body='<iframe src="$GO"></iframe>')
 
 
+def _unreadable() -> Iterator[Vector]:
+    for encoding, (kind, charset) in UNREADABLE.items():
+        ways = UNREAD_WAYS if encoding == "utf-16" else {"img": UNREAD_WAYS["img"]}
+        for name, (body, tells, leaks) in ways.items():
+            page = File(body=f"<!doctype html><title>\u65e5\u672c</title>{body}", kind=kind, charset=charset)
+            yield Vector(
+                name=f"page-{encoding}-{name}",
+                page=page,
+                tells=tells,
+                leaks=leaks,
+                why=UNREAD if leaks else "",
+                lost=BLIND,
+            )
+
+
 def _headers() -> Iterator[Vector]:
     for name, header in HEADERS.items():
-        yield Vector(name=f"header-{name}", headers=(header,))
+        script = "on" if name in ("link-preload-script", "link-modulepreload") else "any"
+        yield Vector(name=f"header-{name}", headers=(header,), script=script)
     for name, header in HEADER_CONNECTIONS.items():
-        yield Vector(name=f"header-{name}", headers=(header,), tells="connection")
-    yield Vector(
-        name="header-link-dns-prefetch", headers=(("link", "<$U>; rel=dns-prefetch"),), tells="lookup"
-    )
+        yield _in_frames(f"header-{name}", header, "connection")
+    yield _in_frames("header-link-dns-prefetch", ("link", "<$U>; rel=dns-prefetch"), "lookup")
     for name, header in POLICIES.items():
         yield Vector(name=f"header-{name}", headers=(header,), body=BREAKS_POLICY)
-    yield Vector(
-        name="header-reporting-endpoints",
-        headers=(
-            ("reporting-endpoints", 'x="$S/report"'),
-            ("content-security-policy", "img-src 'none'; report-to x"),
-        ),
-        body=BREAKS_POLICY,
-    )
     yield Vector(
         name="header-speculation-rules",
         headers=(("speculation-rules", '"$F/rules.json"'),),
@@ -431,15 +457,19 @@ def _headers() -> Iterator[Vector]:
             )
         },
         script="on",
+        needs_window=True,
     )
-    for name, relation, tells in (
-        ("preload", "preload; as=image", "request"),
-        ("preconnect", "preconnect", "connection"),
-    ):
-        sheet = File(kind="text/css", body="p{margin:0}", headers=(("link", f"<$U/a.gif>; rel={relation}"),))
-        yield Vector(
-            name=f"header-on-sheet-{name}",
-            head='<link rel="stylesheet" href="$F/own.css">',
-            files={"own.css": sheet},
-            tells=tells,
-        )
+    sheet = File(kind="text/css", body="p{margin:0}", headers=(("link", "<$U>; rel=preconnect"),))
+    yield Vector(
+        name="header-on-sheet-preconnect",
+        head="".join(f'<link rel="stylesheet" href="$F/own.css?{one}">' for one in range(TRIES)),
+        files={"own.css": sheet},
+        tells="connection",
+    )
+
+
+def _in_frames(name: str, header: tuple[str, str], tells: str) -> Vector:
+    """Send a header with a page and with frames in it: Chromium forgets half of such hints."""
+    frames = "".join(f'<iframe src="$F/inner?{one}"></iframe>' for one in range(TRIES))
+    inner = File(body="<!doctype html><title>inner</title><p>inner", headers=(header,))
+    return Vector(name=name, headers=(header,), body=frames, files={"inner": inner}, tells=tells)

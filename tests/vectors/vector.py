@@ -55,15 +55,19 @@ class Vector:
     """What the control must show: `request`, `connection`, `lookup` or `datagram`."""
     script: str = "any"
     """Whether it works with script `on`, `off` or `any` of both."""
+    silent: frozenset[str] = frozenset()
+    """Engines that fetch nothing for it."""
+    needs_window: bool = False
+    """Whether a browser does it only for what is really in front."""
     leaks: frozenset[str] = frozenset()
     """What gets out before consent all the same: a known limit, with its reason in `why`."""
     why: str = ""
-    lost: frozenset[str] = frozenset()
-    """What does not come back after consent, on purpose: paths, or kinds of contact."""
+    lost: str = ""
+    """Why it does not come back after consent; empty where it does."""
 
-    def runs(self, *, script: bool) -> bool:
-        """Tell whether this way works with or without script."""
-        return self.script in ("any", "on" if script else "off")
+    def tells_in(self, engine: str, *, script: bool) -> bool:
+        """Tell whether this way works in an engine, with or without script."""
+        return engine not in self.silent and self.script in ("any", "on" if script else "off")
 
     @property
     def main(self) -> File:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import httpx
 from harness.servers import Server, serving
 
 from . import netlog
-from .chromium import NO_SCRIPT, Chromium, Tab, launched
+from .chromium import NO_SCRIPT, Chromium, launched
 from .recorder import STRAYS, Heard, Recorder, recording
 from .shop import Shop, guarded
 from .vector import Place, Vector
 from .vectors import home_of, host_of
 
-PAGES_AT_ONCE = 40
+PAGES_AT_ONCE = 100
+PAGES_OPENING = 6
 # Seconds. A page is seen at least 3 s, and stirred in the middle of them; then it is hidden, then left.
 BEFORE_STIRRING = 1.5
 AFTER_STIRRING = 1.5
@@ -64,7 +65,7 @@ async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium:
             async with launched(chromium, folder / "profile", arguments) as browser:
                 if state in CHOICES:
                     await _decide(browser, server, CHOICES[state])
-                await _visit(browser, recorder, server.at(SHOP), [*places])
+                await _visit(browser, recorder, server.at(SHOP), vectors)
     return _told(vectors, recorder, log, shop.served)
 
 
@@ -104,21 +105,22 @@ def _mapping(places: Iterable[Place], recorder: Recorder) -> str:
     return "--host-resolver-rules=" + ", ".join(rules)
 
 
-async def _visit(browser: Chromium, recorder: Recorder, origin: str, names: Sequence[str]) -> None:
-    for start in range(0, len(names), PAGES_AT_ONCE):
-        group = names[start : start + PAGES_AT_ONCE]
-        tabs = [await browser.open(f"{origin}/v/{name}") for name in group]
-        await asyncio.sleep(BEFORE_STIRRING)
-        await _each(browser.stir, tabs)
-        await asyncio.sleep(AFTER_STIRRING)
-        await _each(browser.hide, tabs)
-        await asyncio.sleep(HIDDEN)
-        await _each(browser.close, tabs)
+async def _visit(browser: Chromium, recorder: Recorder, origin: str, vectors: Sequence[Vector]) -> None:
+    slots, opening = asyncio.Semaphore(PAGES_AT_ONCE), asyncio.Semaphore(PAGES_OPENING)
+
+    async def view(vector: Vector) -> None:
+        async with slots:
+            async with opening:
+                tab = await browser.open(f"{origin}/v/{vector.name}", in_front=vector.needs_window)
+            await asyncio.sleep(BEFORE_STIRRING)
+            await browser.stir(tab)
+            await asyncio.sleep(AFTER_STIRRING)
+            await browser.hide(tab)
+            await asyncio.sleep(HIDDEN)
+            await browser.close(tab)
+
+    await asyncio.gather(*map(view, vectors))
     await _until_quiet(recorder)
-
-
-async def _each(do: Callable[[Tab], Awaitable[None]], them: Iterable[Tab]) -> None:
-    await asyncio.gather(*map(do, them))
 
 
 async def _decide(browser: Chromium, server: Server, choice: dict[str, str]) -> None:
@@ -150,8 +152,8 @@ def _consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
 async def _until_quiet(recorder: Recorder) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST_WAIT
-    while loop.time() < end and loop.time() - recorder.last < QUIET:
-        await asyncio.sleep(0.1)
+    while (left := min(end, recorder.last + QUIET) - loop.time()) > 0:
+        await asyncio.sleep(left)
 
 
 def _told(vectors: Sequence[Vector], recorder: Recorder, log: Path, served: dict[str, str]) -> Run:

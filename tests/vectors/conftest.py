@@ -1,0 +1,131 @@
+"""The runs that the tests of this folder look at: each visits only the pages whose tests are selected, once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from harness.browser import chromium_path
+
+from .recorder import Heard
+from .vector import Vector
+from .visits import UNGUARDED, Run, run
+
+ENGINE = "chromium"
+# A machine that has too much to do may not let a page finish; whoever is silent is visited again.
+VISITS = 3
+SECONDS = 900  # the first test that looks at a run waits for it
+Wanted = dict[tuple[str, bool], dict[str, Vector]]
+
+wanted_key = pytest.StashKey[Wanted]()
+runs_key = pytest.StashKey["Runs"]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder that looks at a run."""
+    for item in items:
+        if _params(item):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note which pages the selected tests look at; whatever is looked at has its control."""
+    wanted: Wanted = defaultdict(dict)
+    for item in session.items:
+        params = _params(item)
+        if params:
+            vector, state, script = params
+            wanted[state, script][vector.name] = vector
+            wanted[UNGUARDED, script][vector.name] = vector
+    session.config.stash[wanted_key] = wanted
+
+
+def _params(item: pytest.Item) -> tuple[Vector, str, bool] | None:
+    if Path(__file__).parent not in item.path.parents:
+        return None
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if "vector" not in params:
+        return None
+    return params["vector"], params.get("state", UNGUARDED), params["script"]
+
+
+@dataclass
+class Runs:
+    """Make each run on the first question. Owns the runs."""
+
+    wanted: Wanted
+    chromium: str
+    folder: Path
+    done: dict[tuple[str, bool], Run] = field(default_factory=dict)
+
+    def get(self, state: str, *, script: bool) -> Run:
+        """Return the run in a state of consent."""
+        key = (state, script)
+        if key not in self.done:
+            with ThreadPoolExecutor(1) as thread:  # another test's browser may have an event loop in this one
+                self.done[key] = thread.submit(self._run, state, script=script).result()
+        return self.done[key]
+
+    def _run(self, state: str, *, script: bool) -> Run:
+        vectors = list(self.wanted[state, script].values())
+        whole = self._visit(vectors, state, script=script)
+        if state != UNGUARDED:
+            return whole
+        for _ in range(1, VISITS):
+            silent = [one for one in vectors if not tells(one, whole.heard[one.name], script=script)]
+            if not silent:
+                break
+            whole.heard.update(self._visit(silent, state, script=script).heard)
+        return whole
+
+    def again(self, vector: Vector, state: str, *, script: bool) -> Heard:
+        """Visit one page once more, where something was missing."""
+        with ThreadPoolExecutor(1) as thread:
+            visit = thread.submit(self._visit, [vector], state, script=script)
+            return visit.result().heard[vector.name]
+
+    def _visit(self, vectors: list[Vector], state: str, *, script: bool) -> Run:
+        folder = self.folder / f"{state}-{script}-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        return run(vectors, state, script=script, chromium=self.chromium, folder=folder)
+
+
+def tells(vector: Vector, heard: Heard, *, script: bool) -> bool:
+    """Tell whether a control shows what it must show."""
+    return not vector.tells_in(ENGINE, script=script) or vector.tells in heard.kinds
+
+
+@pytest.fixture(scope="session")
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """Give all runs, made when they are first looked at."""
+    config = request.config
+    made = Runs(config.stash[wanted_key], chromium_path(), tmp_path_factory.mktemp("vectors"))
+    config.stash[runs_key] = made
+    yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what every run heard: the figures beside their controls."""
+    runs = terminalreporter.config.stash.get(runs_key, None)
+    if runs is None:
+        return
+    terminalreporter.section("vectors in Chromium")
+    for (state, script), one in runs.done.items():
+        terminalreporter.write_line(f"{state:10} {'with' if script else 'no'} script: {_figures(one)}")
+
+
+def _figures(one: Run) -> str:
+    heard = list(one.heard.values())
+    telling = sum(bool(host.kinds) for host in heard)
+    return (
+        f"{telling} of {len(heard)} pages told somebody: "
+        f"{sum(host.requests.total() for host in heard)} requests, "
+        f"{sum(host.connections for host in heard)} connections, "
+        f"{sum(host.lookups for host in heard)} look-ups, "
+        f"{sum(host.datagrams for host in heard)} datagrams"
+    )

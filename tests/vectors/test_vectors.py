@@ -1,0 +1,112 @@
+"""Each way of telling a third party, before and after consent; every 0 stands beside the same page unguarded.
+
+`make test` takes every way undecided and accepted, and of the rest a quarter that `VECTOR_SEED` chooses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from .conftest import ENGINE, Runs, tells
+from .recorder import Heard
+from .vector import PURPOSES, Vector
+from .vectors import domain_of, every, quarter
+from .visits import SHOP, UNGUARDED
+
+SEED = os.environ.get("VECTOR_SEED", "cookieguard")
+QUARTER = frozenset(quarter(SEED))
+ALWAYS = frozenset({"undecided", "all"})
+ENGINES_OWN = ("google.com/", "googleapis.com/", "gstatic.com/", "gvt1.com/")  # Chromium's own errands
+
+
+def cases(*states: str) -> list[Any]:
+    """List (vector, state, script) for each way that tells anybody."""
+    return list(_cases(states))
+
+
+def _cases(states: Iterable[str]) -> Iterator[Any]:
+    for state in states:
+        for vector in every():
+            for script in (True, False):
+                if not vector.tells_in(ENGINE, script=script):
+                    continue
+                is_main = state in ALWAYS and script == (vector.script != "off")
+                marks = [] if is_main or vector.name in QUARTER else [pytest.mark.slow]
+                name = f"{state}-{vector.name}-{'script' if script else 'plain'}"
+                yield pytest.param(vector, state, script, id=name, marks=marks)
+
+
+def is_granted(vector: Vector, state: str) -> bool:
+    """Tell whether a visitor in this state agreed to the vector's host."""
+    return state == "all" or (state == "partly" and PURPOSES.get(domain_of(vector)) == "statistics")
+
+
+def control_of(runs: Runs, vector: Vector, *, script: bool) -> Heard:
+    """Return what the host heard unguarded, which must be what the vector says."""
+    control = runs.get(UNGUARDED, script=script)
+
+    assert control.served[vector.name] == UNGUARDED
+    assert tells(vector, control.heard[vector.name], script=script), control.heard[vector.name].figure
+    return control.heard[vector.name]
+
+
+@pytest.mark.parametrize(("vector", "state", "script"), cases("undecided", "refused", "partly"))
+def test_nobody_hears_of_a_visitor_who_did_not_agree(
+    runs: Runs, vector: Vector, state: str, script: bool
+) -> None:
+    if is_granted(vector, state):
+        _assert_same(runs, vector, state, script=script)
+        return
+    control_of(runs, vector, script=script)
+    run = runs.get(state, script=script)
+    heard = run.heard[vector.name]
+
+    assert run.served[vector.name] == state
+    assert heard.kinds <= vector.leaks, f"{heard.figure} {[*heard.requests]}"
+
+
+@pytest.mark.parametrize(("vector", "state", "script"), cases("all"))
+def test_after_accepting_each_host_hears_what_it_hears_unguarded(
+    runs: Runs, vector: Vector, state: str, script: bool
+) -> None:
+    _assert_same(runs, vector, state, script=script)
+
+
+def _assert_same(runs: Runs, vector: Vector, state: str, *, script: bool) -> None:
+    control = control_of(runs, vector, script=script)
+    run = runs.get(state, script=script)
+    heard = run.heard[vector.name]
+
+    assert run.served[vector.name] == state
+    if vector.lost:
+        assert set(heard.requests) < set(control.requests) or not heard.requests
+        return
+    if set(heard.requests) != set(control.requests) or vector.tells not in heard.kinds:
+        heard = runs.again(vector, state, script=script)
+    assert set(heard.requests) == set(control.requests)
+    assert vector.tells in heard.kinds
+
+
+@pytest.mark.parametrize("state", ["undecided", "all"])
+def test_no_host_is_asked_for_that_no_page_names(runs: Runs, state: str) -> None:
+    strays = runs.get(state, script=True).strays
+
+    assert not {one for one in strays if not any(own in one for own in ENGINES_OWN)}
+
+
+def test_there_are_enough_ways_and_each_has_its_own_host() -> None:
+    names = [vector.name for vector in every()]
+
+    assert len(names) == len(set(names))
+    assert sum(vector.script != "on" for vector in every()) >= 120
+    assert sum(vector.name.startswith("js-") for vector in every()) >= 120
+    assert SHOP not in names
+
+
+def test_what_gets_out_all_the_same_is_written_down_with_its_reason() -> None:
+    for vector in every():
+        assert bool(vector.leaks) == bool(vector.why), vector.name
