@@ -11,13 +11,13 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python scripts/find_chromium.py --install
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" --numprocesses 3 --dist loadfile
 
 test-all: $(VENV)/.test
 	$(BIN)/python scripts/find_chromium.py --install
 	$(BIN)/python scripts/check_wheel.py
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
