@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,9 @@ PAGES = {
 }
 # Whose elements they are; `widget` is nobody's, since nobody declared it.
 HOSTS = {"preferences": "video", "statistics": "metrics", "marketing": "ads"}
+
+# The two with the most tags: the partner's banner, the style sheet and both embeds.
+RICHEST = ("home", "journal")
 
 Visitors = Callable[..., BrowserContext]
 
@@ -149,27 +152,33 @@ def unguarded(browser: Browser, demo: Demo) -> Callable[[bool], dict[str, Counte
     return measure
 
 
-def page_by_page(context: BrowserContext, demo: Demo, shop_url: str) -> dict[str, Counter[Contact]]:
+def page_by_page(
+    context: BrowserContext, demo: Demo, shop_url: str, names: Iterable[str] = PAGES
+) -> dict[str, Counter[Contact]]:
     """Open each page until the network is quiet, leave it, and tell what each of them sent."""
     heard = {}
     page = context.new_page()
-    for name, path in PAGES.items():
+    for name in names:
         demo.network.forget()
-        page.goto(shop_url + path)
+        page.goto(shop_url + PAGES[name])
         stir(page)
         demo.network.wait()
         page.goto("about:blank")  # tags say good-bye
         demo.network.wait()
         heard[name] = demo.network.contacts
+    page.close()
     return heard
 
 
-def tour(context: BrowserContext, demo: Demo, shop_url: str) -> Counter[Contact]:
-    """Open all pages, linger, and tell what was heard until they are closed."""
+def tour(
+    context: BrowserContext, demo: Demo, shop_url: str, names: Iterable[str] = PAGES
+) -> Counter[Contact]:
+    """Open these pages at once, linger, and tell what was heard until they are closed."""
     demo.network.forget()
-    pages = [context.new_page() for _ in PAGES]
-    for page, path in zip(pages, PAGES.values(), strict=True):
-        page.goto(shop_url + path, wait_until="commit")
+    pages = []
+    for name in names:
+        pages.append(context.new_page())
+        pages[-1].goto(shop_url + PAGES[name], wait_until="commit")
     for page in pages:
         page.wait_for_load_state("load")
     linger(pages)

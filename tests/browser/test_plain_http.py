@@ -10,7 +10,7 @@ import pytest
 from harness.browser import LINGER, chromium, visitor
 from playwright.sync_api import Browser, Page, Playwright
 
-from .conftest import Demo, demo_serving, tour
+from .conftest import RICHEST, Demo, demo_serving, tour
 
 NOTE = "Your browser will not keep this choice, because this page came over plain http."
 
@@ -64,7 +64,7 @@ def test_nothing_leaves_there_either(faraway: Browser, demo_away: Demo, javascri
     heard = {}
     for shop in (demo_away.unguarded, demo_away.guarded):
         with visitor(faraway, javascript=javascript) as context:
-            heard[shop] = tour(context, demo_away, shop)
+            heard[shop] = tour(context, demo_away, shop, RICHEST)
 
     assert heard[demo_away.unguarded]
     assert not heard[demo_away.guarded]

@@ -11,7 +11,7 @@ import trustme
 from harness.browser import chromium, visitor
 from playwright.sync_api import BrowserContext, Page, Playwright
 
-from .conftest import Demo, Visitors, answer, demo_serving, page_by_page, tour
+from .conftest import RICHEST, Demo, Visitors, answer, demo_serving, page_by_page, tour
 
 NUMBER, PASSWORD = "10042", "blue-glaze"
 PROFILES = [
@@ -131,14 +131,14 @@ def test_over_https_it_is_the_same(driver: tuple[Playwright, str], seeded: Path,
     ):
         assert demo.guarded.startswith("https://shop.localhost:")
         with visitor(browser, ignore_https_errors=True) as context:
-            unguarded = page_by_page(context, demo, demo.unguarded)
+            unguarded = page_by_page(context, demo, demo.unguarded, RICHEST)
         with visitor(browser, ignore_https_errors=True) as context:
-            before = tour(context, demo, demo.guarded)
+            before = tour(context, demo, demo.guarded, RICHEST)
             page = context.new_page()
             fill_cart(page, demo.guarded, 4)
             answer(page, "accept")
             page.close()
-            accepted = page_by_page(context, demo, demo.guarded)
+            accepted = page_by_page(context, demo, demo.guarded, RICHEST)
             page = context.new_page()
             log_in(page, demo.guarded)
             kept = visit_of(page, demo.guarded)
@@ -146,7 +146,7 @@ def test_over_https_it_is_the_same(driver: tuple[Playwright, str], seeded: Path,
             page.get_by_role("button", name="Withdraw").click()
             page.wait_for_load_state()
             page.close()
-            withdrawn = tour(context, demo, demo.guarded)
+            withdrawn = tour(context, demo, demo.guarded, RICHEST)
 
     assert all(unguarded.values())
     assert before == Counter()
