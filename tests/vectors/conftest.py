@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,12 +100,12 @@ def tells(vector: Vector, heard: Heard, *, script: bool) -> bool:
 
 
 @pytest.fixture(scope="session")
-def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Give all runs, made when they are first looked at."""
     config = request.config
     made = Runs(config.stash[wanted_key], chromium_path(), tmp_path_factory.mktemp("vectors"))
     config.stash[runs_key] = made
-    yield made
+    return made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -164,7 +164,8 @@ LIMITS = {
     "form-in-frame": (
         (
             'var f = document.createElement("iframe"); f.name = "t"; var g = document.createElement("form"); '
-            'g.action = "$U/form"; g.method = "post"; g.target = "t"; document.documentElement.append(f, g); g.submit();'
+            'g.action = "$U/form"; g.method = "post"; g.target = "t"; '
+            "document.documentElement.append(f, g); g.submit();"
         ),
         "request",
         FRAME,
@@ -244,10 +245,8 @@ CONTEXTS = {
             "w.onstatechange = go; go(); });"
         ),
         {
-        (
-                "w.js": 'addEventListener("fetch", e => { if (e.request.url.includes("pic")) '
-                'e.respondWith(fetch("$U/a.gif", {mode: "no-cors"})); });'
-        ),
+            "w.js": 'addEventListener("fetch", e => { if (e.request.url.includes("pic")) e.respondWith('
+            'fetch("$U/a.gif", {mode: "no-cors"})); });',
             "inner.html": '<!doctype html><title>inner</title><img src="pic.gif">',
         },
     ),

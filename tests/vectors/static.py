@@ -142,7 +142,7 @@ CONNECTIONS = {
     "preconnect-in-body": '</head><body><p>text<link rel="preconnect" href="$U">',
 }
 
-# Each with `$U` as a picture's address would be written.
+# As a picture's address. Nobody declared the addresses, and no policy knows a name with its final dot.
 URL_FORMS = {
     "relative": "//$H/a.gif",
     "no-slashes": "https:$H/a.gif",
@@ -372,7 +372,8 @@ def _elements() -> Iterator[Vector]:
 
 def _forms_and_styles() -> Iterator[Vector]:
     for name, url in URL_FORMS.items():
-        yield Vector(name=f"url-{name}", body=f'<img src="{url}" alt="">')
+        is_declared = name != "dot" and not name.startswith("address")
+        yield Vector(name=f"url-{name}", body=f'<img src="{url}" alt="">', is_declared=is_declared)
     yield Vector(name="url-in-script", body='<script src="\\\\$H\\a.classic"></script>', script="on")
     for name, sheet in SHEETS.items():
         silent = SILENT.get(name, NO_SILENCE)
@@ -434,7 +435,7 @@ def _unreadable() -> Iterator[Vector]:
                 tells=tells,
                 leaks=leaks,
                 why=UNREAD if leaks else "",
-                lost=BLIND,
+                lost="" if "request" in leaks else BLIND,
             )
 
 

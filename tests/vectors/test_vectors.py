@@ -42,7 +42,9 @@ def _cases(states: Iterable[str]) -> Iterator[Any]:
 
 def is_granted(vector: Vector, state: str) -> bool:
     """Tell whether a visitor in this state agreed to the vector's host."""
-    return state == "all" or (state == "partly" and PURPOSES.get(domain_of(vector)) == "statistics")
+    if state == "partly":
+        return vector.is_declared and PURPOSES.get(domain_of(vector)) == "statistics"
+    return state == "all"
 
 
 def control_of(runs: Runs, vector: Vector, *, script: bool) -> Heard:

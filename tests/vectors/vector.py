@@ -65,6 +65,9 @@ class Vector:
     lost: str = ""
     """Why it does not come back after consent; empty where it does."""
 
+    is_declared: bool = True
+    """Whether a vendor's declaration covers the host as it is written here."""
+
     def tells_in(self, engine: str, *, script: bool) -> bool:
         """Tell whether this way works in an engine, with or without script."""
         return engine not in self.silent and self.script in ("any", "on" if script else "off")

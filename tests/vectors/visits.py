@@ -150,9 +150,11 @@ def _consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
 
 
 async def _until_quiet(recorder: Recorder) -> None:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + LONGEST_WAIT
-    while (left := min(end, recorder.last + QUIET) - loop.time()) > 0:
+    """Wait until nothing new was heard for a while; never longer than LONGEST_WAIT."""
+    for _ in range(int(LONGEST_WAIT / QUIET)):
+        left = recorder.last + QUIET - asyncio.get_running_loop().time()
+        if left <= 0:
+            return
         await asyncio.sleep(left)
 
 
