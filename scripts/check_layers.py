@@ -61,6 +61,8 @@ def _faults(path: Path) -> Iterator[str]:
         yield f"{path}: {text.count(chr(10))} lines; allowed: at most {LONGEST_MODULE}"
     for line, module in _imports(ast.parse(text)):
         names = module.split(".")
+        if not names[0]:
+            yield f"{path}:{line}: {module} is relative: write it out, so that its room can be seen"
         if names[0] == "cookieguard":
             target = names[1] if len(names) > 1 else "__init__"
             if target != room and target not in ALLOWED[room]:
@@ -78,7 +80,8 @@ def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+            place = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{place}.{alias.name}") for alias in node.names)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Engines: all I/O below the doors. Keys, state directory and log files today."""
