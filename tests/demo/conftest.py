@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from demo_site.shop.database import Database
 
 

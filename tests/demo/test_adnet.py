@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from demo_site.adnet import create_app
 from demo_site.adnet.log import MOST_RECORDS, Log
 from demo_site.adnet.profile import profiles_of

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from demo_site.settings import guard_config
 from demo_site.shop import create_app
 

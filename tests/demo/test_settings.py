@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cookieguard.config import load_config
 from demo_site.hosts import AdNetwork
 from demo_site.settings import guard_config
-
-from cookieguard.config import load_config
 
 TOML = Path(__file__).parents[2] / "demo_site" / "cookieguard.toml"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from demo_site.shop import create_app
 
 ADS = "http://ads.localhost:8001"

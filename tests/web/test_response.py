@@ -651,3 +651,15 @@ def test_parts_that_are_switched_off_leave_the_page_alone(guard: Guard) -> None:
     assert answer.body == DOCUMENT
     assert not answer.all("content-security-policy")
     assert ask(app, path="/_cg/choices").status == 404
+
+
+@pytest.mark.parametrize(("choice", "comes_alive"), [("save&purpose=marketing", False), ("accept", True)])
+def test_both_walls_say_the_same_of_a_host_nobody_declared(
+    guard: Guard, choice: str, comes_alive: bool
+) -> None:
+    app = guard(page(b"<!doctype html><body><img src=//nobody.example/p>"))
+
+    answer = ask(app, headers=[choose(app, choice)])
+
+    assert (b" src=//nobody.example/p" in answer.body) == comes_alive
+    assert ("'self'" not in answer.get("content-security-policy")) == comes_alive

@@ -37,19 +37,12 @@ def policy_for(
     `undeclared = "marketing"` with nothing declared still held.
     """
     granted = granted | NOTHING_BEYOND
-    return _written(register, granted, shop, form_action, report, is_open=_is_open(register, granted))
+    return _written(register, granted, shop, form_action, report, is_open=register.is_open(granted))
 
 
 def strict_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> bytes:
     """Write the policy of a page the rewriter cannot read: nothing beyond necessary, whatever the state."""
     return _written(register, NOTHING_BEYOND, shop, form_action, report, is_open=False)
-
-
-def _is_open(register: Register, granted: frozenset[str]) -> bool:
-    if register.undeclared == "report":
-        return True
-    has_all = all(rule.purpose in granted for rule in register.rules)
-    return register.undeclared == "marketing" and "marketing" in granted and has_all
 
 
 @lru_cache(maxsize=POLICIES_KEPT)

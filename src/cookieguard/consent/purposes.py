@@ -105,13 +105,29 @@ class Register:
         return verdict
 
     def holds(self, verdict: Verdict, granted: frozenset[str]) -> bool:
-        """Say whether a load must be held from a visitor who granted these purposes."""
+        """Say whether a load must be held from a visitor who granted these purposes.
+
+        A host nobody declared is let through only where the policy is open: a policy of allowed hosts has no
+        name for it, and an element that one wall restores and the other refuses helps nobody.
+        """
+        if verdict.is_undeclared and verdict.purpose != REPORTED:
+            return not self.is_open(granted)
         return verdict.purpose not in granted and verdict.purpose not in (NECESSARY, REPORTED)
 
     def holds_nobody(self, granted: frozenset[str]) -> bool:
         """Tell whether a visitor who granted these purposes may contact every host there is."""
         purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
         return purposes <= granted | {NECESSARY, REPORTED}
+
+    def is_open(self, granted: frozenset[str]) -> bool:
+        """Say whether any host may be contacted: nothing declared is held, and marketing covers the rest.
+
+        Under `undeclared = "report"` always: an allow list cannot let unknown hosts through and stop known ones.
+        """
+        if self.undeclared == "report":
+            return True
+        has_all = all(rule.purpose in granted for rule in self.rules)
+        return self.undeclared == "marketing" and "marketing" in granted and has_all
 
     def _verdict(self, host: str, port: int | None, path: str, shop: Site) -> Verdict:
         host = normal_host(host)
