@@ -58,7 +58,7 @@ def _file(place: Place, folder: str, rest: list[str]) -> File:
     return place.vector.files.get(rest[0], NONE)
 
 
-def guarded(shop: Shop, state: Path) -> CookieGuard:
+def guarded(shop: Any, state: Path) -> CookieGuard:
     """Wrap the shop, its vendors declared but for those of the last domain."""
     vendors = tuple(
         Vendor(name=domain, purpose=purpose, hosts=(f"*.{domain}",)) for domain, purpose in PURPOSES.items()

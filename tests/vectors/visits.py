@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ CHOICES = {
     "partly": {"choice": "save", "purpose": "statistics"},
     "all": {"choice": "accept"},
 }
-STATES = ("undecided", *CHOICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium:
     async with recording([home_of(vector) for vector in vectors]) as recorder:
         places = {vector.name: _place(vector, recorder) for vector in vectors}
         shop = Counting(Shop(places))
-        app = shop if state == UNGUARDED else guarded(shop, folder / "state")
-        with serving(app) as server:
+        with _served(shop, state, folder) as server:
             arguments = [f"--log-net-log={log}", _mapping(places.values(), recorder)]
             if not script:
                 arguments.append(NO_SCRIPT)
@@ -67,6 +66,17 @@ async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium:
                     await _decide(browser, server, CHOICES[state])
                 await _visit(browser, recorder, server.at(SHOP), vectors)
     return _told(vectors, recorder, log, shop.served)
+
+
+@contextmanager
+def _served(shop: Counting, state: str, folder: Path) -> Iterator[Server]:
+    if state == UNGUARDED:
+        with serving(shop) as server:
+            yield server
+        return
+    guard = guarded(shop, folder / "state")
+    with closing(guard), serving(guard) as server:
+        yield server
 
 
 class Counting:
