@@ -44,6 +44,9 @@ def kept(name: str, value: str) -> str:
         ("refresh", "soon; url='https://ads.example/'", ""),
         ("refresh", "5; url=/next", "5; url=/next"),
         ("refresh", "5", "5"),
+        ("content-security-policy", r"img-src 'none'; report-uri /\ads.example/r", "img-src 'none';"),
+        ("reporting-endpoints", r'a="/own", b="/\\ads.example/r"', ""),
+        ("reporting-endpoints", 'a="/own"', 'a="/own"'),
         ("report-to", '{"endpoints":[{"url":"https://ads.example/r"}]}', ""),
         ("report-to", r'{"endpoints":[{"url":"https:\/\/ads.example\/r"}]}', ""),
         ("report-to", r'{"endpoints":[{"url":"https:\u002f\u002fads.example/r"}]}', ""),
@@ -74,3 +77,10 @@ def test_what_reaches_nobody_held_passes_unchanged(name: bytes, value: str) -> N
     header = (name, value.encode())
 
     assert filter_contacts([header], lambda _: False) == [header]
+
+
+def test_refresh_headers_are_judged_as_the_one_that_browsers_make_of_them() -> None:
+    split = [(b"refresh", b"0"), (b"x", b"y"), (b"refresh", b"url=//ads.example/")]
+    own = [(b"refresh", b"0"), (b"refresh", b"url=/own")]
+    assert filter_contacts(split, holds) == [(b"x", b"y")]
+    assert filter_contacts(own, holds) == own

@@ -17,6 +17,7 @@ REFRESH_URL = re.compile(
     rb"^[ \t]*(?:[0-9.]*[ \t]*[;,]|[0-9.]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
     re.IGNORECASE | re.DOTALL,
 )
+QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 URL = re.compile(rb"(?:https?:)?//[^\s\"'<>,;]+", re.IGNORECASE)
 # A comma ends a whole policy: what stands behind it is another one.
 REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=[;,]))\s*report-uri\s([^;,]*)(?:;|(?=,)|$)", re.IGNORECASE)
@@ -25,6 +26,9 @@ REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=[;,]))\s*report-uri\s([^;,]*)(?:;|(?=,
 def filter_contacts(headers: Headers, holds: Holds) -> Headers:
     """Return the headers without what would reach a held host."""
     kept: Headers = []
+    refreshes = [value for name, value in headers if name == b"refresh"]
+    if len(refreshes) > 1 and not _refresh(b", ".join(refreshes), holds):
+        headers = [pair for pair in headers if pair[0] != b"refresh"]  # browsers read them as one
     for name, value in headers:
         keep = CONTACT_HEADERS.get(name)
         remains = keep(value, holds) if keep else value
@@ -62,6 +66,12 @@ def _any_url(value: bytes, holds: Holds) -> bytes:
     return b"" if any(holds(url.decode("latin-1")) for url in URL.findall(value)) else value
 
 
+def _endpoints(value: bytes, holds: Holds) -> bytes:
+    """Drop endpoints of which any reaches a held host, in whatever spelling (`/\\host` is one)."""
+    urls = [one.replace(b"\\\\", b"\\") for one in QUOTED.findall(value)]
+    return b"" if any(holds(url.decode("latin-1")) for url in urls) else _any_url(value, holds)
+
+
 def _json_urls(value: bytes, holds: Holds) -> bytes:
     """As `_any_url`, for JSON, where a slash may be written as `\\/`; with any other escape nobody can tell."""
     plain = value.replace(b"\\/", b"/")
@@ -74,7 +84,11 @@ def _whole_url(value: bytes, holds: Holds) -> bytes:
 
 def _policy(value: bytes, holds: Holds) -> bytes:
     """Cut a report-uri that reaches a held host out of the shop's policy; what it allows stays the same."""
-    return REPORT_DIRECTIVE.sub(lambda match: b"" if _any_url(match[1], holds) == b"" else match[0], value)
+
+    def cut(match: re.Match[bytes]) -> bytes:
+        return b"" if any(holds(url.decode("latin-1")) for url in match[1].split()) else match[0]
+
+    return REPORT_DIRECTIVE.sub(cut, value)
 
 
 CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
@@ -84,7 +98,7 @@ CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
     b"nel": _any_url,
     b"refresh": _refresh,
     b"report-to": _json_urls,
-    b"reporting-endpoints": _any_url,
+    b"reporting-endpoints": _endpoints,
     b"sourcemap": _whole_url,
     b"speculation-rules": _any_url,
     b"x-sourcemap": _whole_url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,9 +36,15 @@ WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UNREADABLE_CHARSETS = frozenset(
     {
         b"csiso2022jp",
+        b"csunicode",
         b"hz-gb-2312",
+        b"iso-10646-ucs-2",
         b"iso-2022-jp",
         b"iso-2022-kr",
+        b"ucs-2",
+        b"unicode",
+        b"unicodefeff",
+        b"unicodefffe",
         b"utf-16",
         b"utf-16be",
         b"utf-16le",
@@ -48,6 +55,10 @@ UNREADABLE_CHARSETS = frozenset(
     }
 )
 
+
+# A type ends where a browser ends it: `text/html charset=utf-8`, its semicolon forgotten, is HTML.
+TYPE_END = re.compile(rb"[ \t;(]")
+CHARSET = re.compile(rb"charset[ \t]*=[ \t]*[\"']?([^ \t\"';,(]+)", re.IGNORECASE)
 
 # Apps name a few dozen types; a type made up per response must not pile up.
 KINDS_KEPT = 512
@@ -75,7 +86,7 @@ def kind_of(content_type: bytes) -> Kind:
     Of several types any may win, so one that says HTML is enough. A type without a slash does not parse, and
     is sniffed like none at all.
     """
-    types = [essence(one) for one in content_type.split(b",")]
+    types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in content_type.split(b",")]
     return Kind(
         is_document=any(one in PAGE_TYPES or one in SNIFFED_TYPES or b"/" not in one for one in types),
         is_xhtml=XHTML_TYPE in types,
@@ -96,8 +107,6 @@ def is_unreadable(kind: Kind, start: bytes) -> bool:
 
 
 def _charset(content_type: bytes) -> bytes:
-    for part in content_type.split(b";")[1:]:
-        name, _, value = part.partition(b"=")
-        if name.strip().lower() == b"charset":
-            return value.strip(b" \t\"'").lower()
-    return b""
+    """Return the charset named; of several one that cannot be read, since any may win."""
+    named = [value.lower() for value in CHARSET.findall(content_type)]
+    return next((one for one in named if one in UNREADABLE_CHARSETS), named[0] if named else b"")
