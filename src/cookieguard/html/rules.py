@@ -62,7 +62,7 @@ class Rules:
     def judge_text(self, kind: Text, text: bytes, *, base: Url, is_markup: bool) -> Verdict:
         """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
         # every way to name another host in a script takes one of these (a sheet could say `url(http:host)`)
-        if kind is not Text.STYLE and b"/" not in text and b"\\" not in text and b"&" not in text:
+        if kind is Text.SCRIPT and b"/" not in text and b"\\" not in text and b"&" not in text:
             return PASSES
         digest = blake2b(text, digest_size=16).digest()
         key = (kind, is_markup, base if kind is Text.STYLE else None, digest)

@@ -25,7 +25,7 @@ from cookieguard.html.urls import Url, readings, resolve
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
 # letter; so this only spares style attributes and the like the reading.
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
-REFRESH = re.compile(r"[\t\n\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
+REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 ANYWHERE_NAMED = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")", re.IGNORECASE)
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(

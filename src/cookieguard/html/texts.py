@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_parts
@@ -25,6 +27,10 @@ class Verdict:
 PASSES = Verdict()
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
+ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for the hosts that links lead to
+SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")
+OWN_PATTERN = re.compile(r"/(?![/\\{(:])")
+MOST_CONDITIONS = 20  # nested in each other
 TAGS = re.compile(rb"<[^>]*>")
 
 
@@ -41,7 +47,7 @@ def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> 
     )
     for reading in readings_of_it:
         verdict = judge_text(kind, reading, base=base, judge=judge)
-        if verdict.held:
+        if verdict.held or verdict.hold:
             return Verdict(held=verdict.held, hold=True)
     return PASSES
 
@@ -63,7 +69,36 @@ def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
 
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
     held = _named(held_hosts(text, judge), "script", judge)
-    return Verdict(held=held, hold=bool(held))
+    return Verdict(held=held, hold=bool(held) or (judge(ANYBODY) is not None and _follows_links(text)))
+
+
+def _follows_links(text: bytes) -> bool:
+    """Tell whether speculation rules let the browser visit the page's links, those to other hosts too."""
+    try:
+        rules = json.loads(text)
+    except (ValueError, RecursionError):
+        return False  # no browser reads it either
+    listed = [rules.get(action) for action in SPECULATIONS] if isinstance(rules, dict) else []
+    found = [rule for one in listed if isinstance(one, list) for rule in one if isinstance(rule, dict)]
+    return any(
+        ("where" in rule or rule.get("source") == "document") and not _stays(rule.get("where"), 0)
+        for rule in found
+    )
+
+
+def _stays(where: Any, depth: int) -> bool:
+    """Tell whether a condition of document rules matches links to the page's own origin only."""
+    if not isinstance(where, dict) or depth > MOST_CONDITIONS:
+        return False
+    joined = [(all, where.get("or")), (any, where.get("and"))]
+    if any(
+        isinstance(parts, list) and parts and way(_stays(x, depth + 1) for x in parts)
+        for way, parts in joined
+    ):
+        return True
+    patterns = where.get("href_matches")
+    listed = patterns if isinstance(patterns, list) else [patterns]
+    return bool(listed) and all(isinstance(one, str) and OWN_PATTERN.match(one) for one in listed)
 
 
 def _style(text: bytes, base: Url, judge: Judge) -> Verdict:

@@ -1,0 +1,49 @@
+"""Rules that let a browser visit links ahead, and refreshes spelled as only Chromium reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from cookieguard.html import Rewriter, Rules, Ruling, Url
+
+
+def rewrite(page: bytes, *, held: bool = True) -> bytes:
+    def judge(url: Url) -> Ruling | None:
+        is_own = url.host == "shop.example"
+        return None if is_own or not held else Ruling(purpose="marketing", vendor=None)
+
+    rewriter = Rewriter(Rules(judge, url="https://shop.example/"), url="https://shop.example/")
+    return rewriter.feed(page) + rewriter.close()
+
+
+FOLLOWS = [
+    b'{"prefetch":[{"source":"document","eagerness":"immediate"}]}',
+    b'{"prerender":[{"where":{"selector_matches":"a"}}]}',
+    b'{"prefetch":[{"where":{"not":{"href_matches":"/cart"}}}]}',
+    b'{"prefetch":[{"where":{"or":[{"href_matches":"/a/*"},{"href_matches":"*://*/*"}]}}]}',
+]
+STAYS = [
+    b'{"prefetch":[{"source":"document","where":{"and":[{"href_matches":"/shop/*"},{"not":{"href_matches":"/x"}}]}}]}',
+    b'{"prefetch":[{"where":{"href_matches":["/a","/b"]}}]}',
+    b'{"prefetch":[{"urls":["/next"]}]}',
+    b'{"imports":{"x":"/x.js"}}',
+    b"no rules",
+]
+
+
+@pytest.mark.parametrize("rules", FOLLOWS)
+def test_rules_that_visit_any_link_are_held_until_nobody_is(rules: bytes) -> None:
+    page = b'<script type="speculationrules">' + rules + b"</script>"
+    assert b'type="text/plain"' in rewrite(page)
+    assert rewrite(page, held=False) == page
+
+
+@pytest.mark.parametrize("rules", STAYS)
+def test_rules_for_the_shops_own_pages_pass(rules: bytes) -> None:
+    page = b'<script type="speculationrules">' + rules + b"</script>"
+    assert rewrite(page) == page
+
+
+def test_a_refresh_behind_a_vertical_tab_is_held() -> None:
+    page = b'<meta http-equiv=refresh content="\v0;url=//ads.example/">'
+    assert rewrite(page) == page.replace(b"http-equiv", b"data-cg-http-equiv")
