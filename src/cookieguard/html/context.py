@@ -39,6 +39,7 @@ class Context:
     def __init__(self) -> None:
         self._foreign: list[bytes] = []  # open foreign elements, exact while nothing is unsure
         self._both: list[bytes] = []  # open elements whose text is read both ways
+        self.ends: tuple[bytes, ...] = ()  # the same, sorted: they end at their end tag wherever it stands
         self._unsure = False
         self._in_select = False
         self._templates = 0
@@ -63,11 +64,6 @@ class Context:
     def is_aside(self) -> bool:
         """Tell whether this is no place to insert anything."""
         return bool(self._foreign or self._both or self._templates or self._in_select or self._unsure)
-
-    @property
-    def ends(self) -> tuple[bytes, ...]:
-        """Name the elements that end at their end tag wherever it stands."""
-        return tuple(sorted(set(self._both)))
 
     def comment(self) -> None:
         """Note a comment: within a script it may hide the script's end tag from one reading."""
@@ -107,6 +103,7 @@ class Context:
         """Take note of an end tag."""
         if name in self._both and not (name == b"script" and self._lasting_script):
             self._both.remove(name)
+            self.ends = tuple(sorted(self._both))
             if name == b"noscript":
                 # with scripting nothing inside was markup: what is open in one reading is not in the other
                 self._unsure = self._unsure or bool(self._foreign)
@@ -139,6 +136,7 @@ class Context:
         """Note that the text of this element is read both ways from here on."""
         if name not in self._both:
             self._both.append(name)
+            self.ends = tuple(sorted(self._both))
 
 
 class XmlContext:

@@ -98,10 +98,9 @@ class Flow:
 
     def reaches_a_sink(self) -> bool:
         """Tell whether a suspect flows into something that loads."""
-        glues = any(GLUE.search(literal, 1, len(literal) - 1) for literal in self._literals)
-        judged = {
-            literal: self._is_suspect(literal, glues=glues) for literal in dict.fromkeys(self._literals)
-        }
+        literals = dict.fromkeys(self._literals)
+        glues = any(map(_is_glue, literals))
+        judged = {literal: self._is_suspect(literal, glues=glues) for literal in literals}
         suspects = [n for n, literal in enumerate(self._literals) if judged[literal]]
         if suspects:
             wanted = frozenset(suspects)
@@ -368,6 +367,13 @@ class Flow:
         if not before or before[-1:] in b"+-*?:=(&|,.{[":
             return not before and at > 64
         return CONTINUES.match(self._code, at, place + 1) is None
+
+
+def _is_glue(literal: bytes) -> bool:
+    """Tell whether a host may follow this literal. Two slashes or a colon are looked for first: few have them."""
+    if b"//" not in literal and b"/\\/" not in literal and literal[-2:-1] != b":":
+        return False
+    return GLUE.search(literal, 1, len(literal) - 1) is not None
 
 
 PARENTHESIS, BRACKET, BRACE, END_BRACKET, END_BRACE, COMMA, NEWLINE = b"([{]},\n"

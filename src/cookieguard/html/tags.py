@@ -27,7 +27,9 @@ from cookieguard.html.urls import Url, readings, resolve
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
 REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
-ANYWHERE_NAMED = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")", re.IGNORECASE)
+ANYWHERE_NAMED = re.compile(
+    rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")"
+)  # in lower case: the search in any case takes ten times as long
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
     | {b"color", b"face", b"size", b"src"}
@@ -47,7 +49,7 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
         return Tag(name, closing=True, empty=False)
     if (
         name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))
-    ) and not ANYWHERE_NAMED.search(raw, end):
+    ) and not ANYWHERE_NAMED.search(raw.lower(), end):
         return Tag(
             name,
             closing=False,
@@ -255,11 +257,11 @@ def _urls(tag: _Judged, attribute: Attribute, name: str) -> str | None:
 
 
 def _values(tag: _Judged, attribute: Attribute, name: str) -> str | None:
-    return HOLD if any(tag.reaches(url, name) for url in attribute.value.split(";")) else None
+    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))) else None
 
 
 def _srcset(tag: _Judged, attribute: Attribute, name: str) -> str | None:
-    return HOLD if any(tag.reaches(url, name) for url in candidates(attribute.value)) else None
+    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(candidates(attribute.value))) else None
 
 
 def _css(tag: _Judged, attribute: Attribute, name: str) -> str | None:
