@@ -219,3 +219,15 @@ def test_time_of_a_choice_is_kept_to_the_second() -> None:
     later = decide(to_payload(made), gpc=False, policy=POLICY, purposes=IDS, now=NOW + timedelta(days=90))
 
     assert later.decided == datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def test_a_choice_before_a_version_takes_effect_is_asked_again_from_its_day_on() -> None:
+    announced = PolicyVersion(version="2", effective=date(2026, 12, 8))
+    purposes = frozenset({"necessary", "marketing"})
+    before, after = datetime(2026, 12, 7, 23, tzinfo=UTC), datetime(2026, 12, 8, 1, tzinfo=UTC)
+
+    made = write_receipt(purposes, purposes=purposes, policy=announced, banner="", gpc=False, now=before)
+    payload = to_payload(made)
+
+    assert decide(payload, gpc=False, policy=announced, purposes=purposes, now=before).state == "all"
+    assert decide(payload, gpc=False, policy=announced, purposes=purposes, now=after).state == "undecided"

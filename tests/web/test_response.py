@@ -663,3 +663,55 @@ def test_both_walls_say_the_same_of_a_host_nobody_declared(
 
     assert (b" src=//nobody.example/p" in answer.body) == comes_alive
     assert ("'self'" not in answer.get("content-security-policy")) == comes_alive
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (
+            "text/xml",
+            b'<html xmlns="http://www.w3.org/1999/xhtml"><iframe src="https://ads.example/f"/></html>',
+        ),
+        (
+            "image/svg+xml",
+            b'<svg xmlns="http://www.w3.org/2000/svg"><image href="https://ads.example/i"/></svg>',
+        ),
+    ],
+)
+def test_xml_and_svg_that_a_browser_shows_are_rewritten_without_a_banner(
+    guard: Guard, content_type: str, body: bytes
+) -> None:
+    app = guard(page(body, headers=[("content-type", content_type)]))
+
+    shown = ask(app, headers=[("sec-fetch-dest", "document")])
+    fetched = ask(app, headers=[("sec-fetch-dest", "image"), ("accept", "image/*")])
+
+    assert b" src=" not in shown.body
+    assert b" href=" not in shown.body
+    assert b'id="cg"' not in shown.body
+    assert shown.all("content-security-policy")
+    assert fetched.body == body
+
+
+def test_a_utf_8_mark_wins_over_the_charset_of_the_header(guard: Guard) -> None:
+    headers = [("content-type", "text/html; charset=utf-16le")]
+
+    answer = ask(guard(page(b"\xef", b"\xbb\xbf<!doctype html><body>" + PIXEL, headers=headers)))
+
+    assert HELD in answer.body
+
+
+def test_a_wide_mark_inside_a_compressed_page_is_seen(guard: Guard) -> None:
+    coded = gzip.compress("<p>wide".encode("utf-16"))
+    app = guard(page(coded, headers=[*HTML, ("content-encoding", "gzip")]))
+
+    answer = ask(app, headers=[choose(app, "accept")])
+
+    assert answer.body == coded
+    assert "'self'" in answer.get("content-security-policy")
+
+
+def test_a_link_header_is_held_under_either_reading_of_its_scheme(guard: Guard) -> None:
+    headers = [*HTML, ("link", "<http:ads.example>; rel=preconnect, <https:ads.example>; rel=preconnect")]
+
+    assert not ask(guard(page(DOCUMENT, headers=headers)), scheme="http").all("link")

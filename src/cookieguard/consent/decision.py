@@ -134,7 +134,7 @@ def write_receipt(
     """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
     return Receipt(
         id=new_receipt_id(),
-        policy_version=policy.version,
+        policy_version=_version_at(policy, now),
         banner=banner,
         granted=granted | NOTHING_BEYOND,
         refused=purposes - granted - NOTHING_BEYOND,
@@ -149,6 +149,12 @@ def local_path(next_: str) -> str:
         return "/"
     path = quote(next_, safe=PATH_CHARACTERS, errors="replace")
     return path if len(path) <= MAX_PATH_BYTES else "/"
+
+
+def _version_at(policy: PolicyVersion, now: datetime) -> str:
+    """Name the version a choice is made under: the announced one only from its day on."""
+    is_announced_only = policy.effective is not None and now.date() < policy.effective
+    return f"before-{policy.version}" if is_announced_only else policy.version
 
 
 def _is_in_force(receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime) -> bool:

@@ -4,6 +4,6 @@ from cookieguard.html.model import Held, Ruling
 from cookieguard.html.placement import InsertContext
 from cookieguard.html.rewriter import Rewriter
 from cookieguard.html.rules import Rules
-from cookieguard.html.urls import Url, parse_url, resolve
+from cookieguard.html.urls import Url, parse_url, readings, resolve
 
-__all__ = ["Held", "InsertContext", "Rewriter", "Rules", "Ruling", "Url", "parse_url", "resolve"]
+__all__ = ["Held", "InsertContext", "Rewriter", "Rules", "Ruling", "Url", "parse_url", "readings", "resolve"]

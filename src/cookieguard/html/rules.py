@@ -14,6 +14,7 @@ MAX_TAG_BYTES = 1024
 MAX_DIRECTORIES = 32
 MAX_NEAR_TAGS = 512
 MAX_TEXTS = 2048
+MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
 
 
@@ -36,15 +37,19 @@ class Rules:
             return self._urls[url]
         except KeyError:
             pass
-        if len(self._urls) >= MAX_URLS:
-            self._urls.clear()
-        ruling = self._urls[url] = self._judge(url)
+        ruling = self._judge(url)
+        if len(url.path) <= MAX_PATH:
+            if len(self._urls) >= MAX_URLS:
+                self._urls.clear()
+            self._urls[url] = ruling
         return ruling
 
     def near(self, base: Url, *, xml: bool) -> dict[bytes, Tag]:
         """Return the answers that also depend on the page's directory or on its `<base>`."""
         key = (base.scheme, base.host, base.port, base.path[: base.path.rfind("/")], xml)
         known = self._near.get(key)
+        if known is None and len(base.path) > MAX_PATH:
+            return {}
         if known is None:
             if len(self._near) >= MAX_DIRECTORIES:
                 self._near.clear()
@@ -71,6 +76,8 @@ class Rules:
             verdict = (judge_markup_text if is_markup else judge_text)(
                 kind, text, base=base, judge=self.judge
             )
+            if len(base.path) > MAX_PATH:
+                return verdict
             if len(self._texts) >= MAX_TEXTS:
                 self._texts.clear()
             self._texts[key] = verdict

@@ -57,7 +57,9 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
         return []
     suspicion = Suspicion(judge)
     hosts = {host for host in named_hosts(text) if suspicion(host)}
-    if not hosts and not (GLUE.search(text) and any(map(suspicion, set(BARE_LITERAL.findall(text))))):
+    if not hosts and not (
+        GLUE.search(text) and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))
+    ):
         return []
     if not IDIOM.search(text):
         return []

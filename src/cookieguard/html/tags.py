@@ -29,7 +29,7 @@ REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 ANYWHERE_NAMED = re.compile(
     rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")"
-)  # in lower case: the search in any case takes ten times as long
+)  # in lower case: to search in any case takes longer
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
     | {b"color", b"face", b"size", b"src"}

@@ -9,6 +9,10 @@ from cookieguard.html import InsertContext
 from cookieguard.web.exchange import Exchange
 
 NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
+NOT_KEPT_EVENT = (
+    "plain http on a host that is not loopback: browsers keep no Secure cookie there, so no choice, session or cart; "
+    "serve it over https, or name the proxy that does in trusted_proxies"
+)
 
 
 class Insertion:
@@ -31,6 +35,8 @@ class Insertion:
         if not consent.asks:
             return renderer.control(lang, consent, base=base, next_=exchange.request.return_path, style=style)
         note = None if exchange.request.is_secure_context else NOT_KEPT
+        if note is not None:
+            exchange.parts.findings.count(NOT_KEPT_EVENT)
         return renderer.banner(
             lang, base=base, next_=exchange.request.return_path, note=note, style=style, script=script
         )

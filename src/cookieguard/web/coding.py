@@ -84,6 +84,19 @@ CODINGS: dict[bytes, Callable[[], tuple[Inflater, Deflater]] | None] = {
     b"x-gzip": lambda: (Inflater(GZIP_WBITS), Deflater(GZIP_WBITS)),
     b"deflate": lambda: (Inflater(None), Deflater(ZLIB_WBITS)),
 }
+
+
+def first_bytes(start: bytes, coding: bytes, count: int) -> bytes:
+    """Return what a body begins with once decoded, at most `count` bytes; nothing where that cannot be told yet."""
+    make = CODINGS[coding]
+    if make is None:
+        return start[:count]
+    try:
+        return next(make()[0].feed(start), b"")[:count]
+    except CodingError:
+        return b""
+
+
 ACCEPTED = (b"gzip", b"deflate", b"identity")
 
 

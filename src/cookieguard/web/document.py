@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cookieguard.html import Rewriter
 from cookieguard.web.coding import CODINGS, CodingError, Deflater, Inflater
-
-logger = logging.getLogger("cookieguard")
 
 
 class RawBody:
@@ -36,8 +33,9 @@ class DocumentBody:
 
     is_strict = False
 
-    def __init__(self, rewriter: Rewriter, coding: bytes) -> None:
-        """`coding` is a key of CODINGS."""
+    def __init__(self, rewriter: Rewriter, coding: bytes, *, on_event: Callable[[str], None]) -> None:
+        """`coding` is a key of CODINGS; `on_event` hears of a failure."""
+        self._on_event = on_event
         make = CODINGS[coding]
         self.rewriter = rewriter
         self.is_coded = make is not None  # then the length is not known in advance
@@ -81,7 +79,7 @@ class DocumentBody:
         if self._has_failed:
             return b""
         self._has_failed = True
-        logger.error("a page was cut short: its rewriting failed (%s)", type(error).__name__)
+        self._on_event(f"a page was cut short: its rewriting failed ({type(error).__name__})")
         return self.rewriter.abandon()
 
     def _encode(self, piece: bytes) -> bytes:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from cookieguard.web.headers import essence
 
 XHTML_TYPE = b"application/xhtml+xml"
-PAGE_TYPES = frozenset({b"text/html", XHTML_TYPE})
+HTML_TYPE = b"text/html"
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types).
 SNIFFED_TYPES = frozenset({b"", b"unknown/unknown", b"application/unknown", b"*/*"})
 XML_TYPES = frozenset({b"text/xml", b"application/xml"})
@@ -31,6 +31,7 @@ SCRIPT_TYPES = frozenset(
 WORKER_DESTINATIONS = frozenset({b"worker", b"sharedworker", b"serviceworker"})
 EMBED_DESTINATIONS = frozenset({b"embed", b"object"})
 # Byte order marks of encodings whose bytes are not ASCII's: the scanner cannot read them.
+UTF_8_MARK = b"\xef\xbb\xbf"
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Encodings where an ASCII byte may be a part of another character, or stand for one.
 UNREADABLE_CHARSETS = frozenset(
@@ -68,12 +69,11 @@ KINDS_KEPT = 512
 class Kind:
     """Say what a browser makes of a Content-Type.
 
-    `is_document`: it may be read as HTML, by an XML parser if `is_xhtml`. `is_xml`: XML or SVG, which may hold
-    scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
+    `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
+    may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
     """
 
     is_document: bool
-    is_xhtml: bool
     is_xml: bool
     is_script: bool
     charset: bytes
@@ -87,10 +87,10 @@ def kind_of(content_type: bytes) -> Kind:
     is sniffed like none at all.
     """
     types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in content_type.split(b",")]
+    is_html = any(one == HTML_TYPE or one in SNIFFED_TYPES or b"/" not in one for one in types)
     return Kind(
-        is_document=any(one in PAGE_TYPES or one in SNIFFED_TYPES or b"/" not in one for one in types),
-        is_xhtml=XHTML_TYPE in types,
-        is_xml=any(one in XML_TYPES or one.endswith(b"+xml") for one in types),
+        is_document=is_html or XHTML_TYPE in types,
+        is_xml=not is_html and any(one in XML_TYPES or one.endswith(b"+xml") for one in types),
         is_script=not SCRIPT_TYPES.isdisjoint(types),
         charset=_charset(content_type),
     )
@@ -102,7 +102,12 @@ def is_attachment(disposition: bytes | None) -> bool:
 
 
 def is_unreadable(kind: Kind, start: bytes) -> bool:
-    """Tell whether the scanner cannot read a document, from its charset and its first two bytes."""
+    """Tell whether the scanner cannot read a document, from its charset and its first bytes.
+
+    A byte order mark wins over what the header says.
+    """
+    if start.startswith(UTF_8_MARK):
+        return False
     return kind.charset in UNREADABLE_CHARSETS or start.startswith(WIDE_MARKS)
 
 

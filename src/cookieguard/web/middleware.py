@@ -16,11 +16,6 @@ from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
 from cookieguard.web.visitor import SCOPE_KEY
 
-NOT_KEPT_EVENT = (
-    "plain http on a host that is not loopback: browsers keep no Secure cookie there, so no choice, session or cart; "
-    "serve it over https, or name the proxy that does in trusted_proxies"
-)
-
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Clock = Callable[[], datetime]
@@ -110,8 +105,6 @@ class CookieGuard:
         if exchange.rewriter is not None and exchange.rewriter.held:
             verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
             parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)
-        if not exchange.request.is_secure_context:
-            parts.findings.count(NOT_KEPT_EVENT)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
             conflict = conflict_inside(self.app, CookieGuard)

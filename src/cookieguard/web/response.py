@@ -7,7 +7,7 @@ from typing import Any
 
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
-from cookieguard.web.coding import CODINGS
+from cookieguard.web.coding import CODINGS, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
@@ -33,7 +33,7 @@ LENGTH = frozenset({b"content-length"})
 # It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
 UNREAD_RULES = frozenset({b"speculation-rules"})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-MARK_BYTES = 2  # of a byte order mark: a shorter first piece waits for the next
+MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -67,15 +67,21 @@ class Response:
         exchange.status = status = message["status"]
         headers = lowered(message.get("headers") or ())
         names = by_name(headers)
-        kind = self._kind = kind_of(names.get(b"content-type", b""))
+        self._kind = kind_of(names.get(b"content-type", b""))
         if status == NOT_MODIFIED and exchange.revalidates_document:
             await self._send({**message, "headers": self._document_headers(headers)})
-        elif (
-            kind.is_document and status not in BODILESS_STATUSES and not is_attachment(names.get(DISPOSITION))
-        ):
+        elif self._is_rewritten(status, names):
             self._start = {**message, "headers": headers}
         else:
             await self._send({**message, "headers": self._passing_headers(headers, names)})
+
+    def _is_rewritten(self, status: int, names: Mapping[bytes, bytes]) -> bool:
+        """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
+        if status in BODILESS_STATUSES or is_attachment(names.get(DISPOSITION)):
+            return False
+        request = self._exchange.request
+        is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
+        return self._kind.is_document or (self._kind.is_xml and is_shown)
 
     async def _on_body(self, message: Message) -> None:
         if self._start is None and self._body is None:
@@ -151,10 +157,9 @@ class Response:
             return self._give_up("a part of a page")
         if coding not in CODINGS:
             return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
-        # A compressed body shows neither its mark nor its charset; what the header says counts.
-        if is_unreadable(self._kind, b"" if CODINGS[coding] else start):
+        if is_unreadable(self._kind, first_bytes(start, coding, MARK_BYTES)):
             return self._give_up("a charset that is not ASCII's")
-        return DocumentBody(self._rewriter(headers), coding)
+        return DocumentBody(self._rewriter(headers), coding, on_event=self._exchange.parts.findings.count)
 
     def _give_up(self, reason: str) -> RawBody:
         """Let a document pass as it is, under the strict policy."""
@@ -163,14 +168,16 @@ class Response:
 
     def _rewriter(self, headers: Headers) -> Rewriter:
         exchange = self._exchange
-        asks = exchange.parts.config.consent.enabled and exchange.request.wants_banner
+        asks = (
+            self._kind.is_document and exchange.parts.config.consent.enabled and exchange.request.wants_banner
+        )
         insertion = Insertion(exchange, policies=every(headers, POLICY)) if asks else None
         exchange.rewriter = Rewriter(
             exchange.wall.rules,
             url=exchange.request.url,
             insert=insertion,
             head=insertion.head if insertion else b"",
-            xml=self._kind.is_xhtml,
+            xml=self._kind.is_xml,
         )
         return exchange.rewriter
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from cookieguard.config import Config
 from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
-from cookieguard.html import Rules, Ruling, Url, resolve
+from cookieguard.html import Rules, Ruling, Url, readings
 from cookieguard.web.origin import Origin
 
 # (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
@@ -38,8 +38,8 @@ class Wall:
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a held host."""
-        url = resolve(reference, self.rules.url)
-        return url is not None and self.register.holds(self.verdict(url), self.granted)
+        urls = readings(reference, self.rules.url)
+        return any(self.register.holds(self.verdict(url), self.granted) for url in urls)
 
 
 class Walls:
