@@ -127,3 +127,23 @@ def test_every_spelling_of_a_host_is_seen(text: bytes, hosts: list[str]) -> None
 )
 def test_a_hostile_script_ends(tail: bytes) -> None:
     assert isinstance(loads_held(b"src;a='//ads.example/';" + tail, outside), list)
+
+
+@pytest.mark.parametrize(
+    ("script", "host", "port"),
+    [
+        ("new Image().src='//ads.example:8001/p'", "ads.example", 8001),
+        ("fetch('https://ads.example:443/p')", "ads.example", None),
+        ("new Image().src='https:\\/\\/ads.example:8001\\/p'", "ads.example", 8001),
+    ],
+)
+def test_the_port_counts_for_a_vendor_may_be_declared_by_it(script: str, host: str, port: int | None) -> None:
+    (url,) = loads_held(script.encode(), lambda url: Ruling("marketing", None) if url.host == host else None)
+
+    assert (url.host, url.port) == (host, port)
+
+
+def test_an_xml_namespace_is_nobody_to_load_from() -> None:
+    script = b"var s=document.createElementNS('http://www.w3.org/2000/svg','svg');new Image().src='/own.gif'"
+
+    assert not loads_held(script, lambda _: Ruling("marketing", None) if "w3" in _.host else None)

@@ -7,7 +7,8 @@ import re
 # The host may begin with a hole of a template (`//${x}.vendor.example`); user and password go.
 _HOST = (
     rb"(?:[^/\"'`\s@<>]{1,64}@)?"
-    rb"((?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
+    rb"((?:(?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
+    rb"(?::[0-9]{1,5})?)"  # the port too: a vendor may be declared by it
 )
 # XML names its languages by addresses that nobody fetches: every script that draws SVG has one of them.
 _NO_NAMESPACE = rb"(?!www\.w3\.org\\?/(?:1998|1999|2000)\\?/)"
