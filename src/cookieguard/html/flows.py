@@ -53,7 +53,6 @@ NAMESPACE = re.compile(
 )
 HOLE = re.compile(rb"\$\{([^{}]*)\}")
 MARK = re.compile(rb"\x01(\d+)\x02")
-LAST_MARK = re.compile(rb"\x01(\d+)\x02\s*\Z")
 IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]*")
 
 ASSIGNED = re.compile(rb"(\.?)(?:([A-Za-z_$][\w$]*)|\x01(\d+)\x02)\s*(\]?)\s*(?:[+|]{0,2}=(?![=>])|:)")

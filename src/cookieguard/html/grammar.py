@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 S = rb"[\t\n\f\r ]"  # the white space of the tokenizer
-NAME_END = rb"(?=[\t\n\f\r />])"
 
 # A name may start with `=`. Quotes count only right after `=`; where one is open, nothing matches.
 ATTRIBUTE = (

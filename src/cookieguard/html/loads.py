@@ -108,7 +108,6 @@ INERT_RELATIONS = frozenset(
     "pingback prev previous privacy-policy profile publisher self shortlink shorturl sitemap start syndication tag "
     "terms-of-service up vcs-git webmention wlwmanifest".split()
 )
-LINK_IS_STYLE = "stylesheet"  # `alternate stylesheet` is fetched, so one token decides for the whole link
 
 # The text inside, as the tokenizer reads it in HTML content.
 RAW_TEXT = frozenset({b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes", b"style", b"script"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.responses import HTMLResponse, Response
 
@@ -34,9 +34,7 @@ async def show_choices(exchange: Exchange, _: Receive) -> Response:
         lang,
         exchange.consent,
         base=exchange.own_base,
-        next_=local_path(_asked_next(exchange))
-        if _asked_next(exchange)
-        else exchange.request.root_path + "/",
+        next_=local_path(_asked_next(exchange) or quote(exchange.request.root_path) + "/"),
         note=None if exchange.request.is_secure_context else NOT_KEPT,
     )
     return HTMLResponse(page, headers=PAGE_HEADERS)
