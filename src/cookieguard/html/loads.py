@@ -17,11 +17,13 @@ class Load(Enum):
     SRCSET = auto()
     CSS = auto()
     LINK = auto()  # by its rel
-    REFRESH = auto()  # meta refresh, by its http-equiv
+    REFRESH = auto()  # a meta element's: by its http-equiv or name
     BASE = auto()
     DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
     SRCDOC = auto()
     VALUES = auto()  # an SVG animation's list, separated by `;`
+    PING = auto()  # as URLS, and gone for good where it reaches anybody else
+    REFERRER = auto()  # no URL: how much of the page's own the others hear
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -94,7 +96,8 @@ ANYWHERE: dict[bytes, Load] = {
     b"marker-mid": Load.CSS,
     b"marker-start": Load.CSS,
     b"mask": Load.CSS,
-    b"ping": Load.URLS,
+    b"ping": Load.PING,
+    b"referrerpolicy": Load.REFERRER,
     b"stroke": Load.CSS,
     b"style": Load.CSS,
 }

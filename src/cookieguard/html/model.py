@@ -43,17 +43,43 @@ class Text(Enum):
 
 
 Judge = Callable[[Url], Ruling | None]
+Tell = Callable[[Url], bool]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
+Edit = tuple[int, int, bytes]  # of a tag: from, to, what stands there instead
+
+
+def nobody(_: Url) -> bool:
+    """Say no."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested."""
+    """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested.
+
+    `is_foreign` tells of a URL whether it is another's, held or not; `is_lifted` whether only this one document
+    may load it; `marks_links` wants links to others marked `noreferrer`.
+    """
 
     base: Url
     judge: Judge
     nest: Nest
     xml: bool = False
+    is_foreign: Tell = nobody
+    is_lifted: Tell = nobody
+    marks_links: bool = False
+
+
+class Embed(NamedTuple):
+    """Keep what a placeholder needs to know of one held element, and the element's tag with room for it."""
+
+    element: bytes
+    held: Held
+    anchor: str  # the element's own id, or one made from what it embeds
+    is_sandboxed: bool
+    has_title: bool
+    head: bytes  # the tag up to the end of its name
+    tail: bytes  # the rest of it, with what would be in the way under other names
 
 
 class Tag(NamedTuple):
@@ -70,6 +96,7 @@ class Tag(NamedTuple):
     attributes: tuple[tuple[bytes, str], ...] = ()  # of the few elements the page's context needs
     base: str | None = None
     plain: bool = True  # nothing to do but to pass it on
+    embed: Embed | None = None  # held, and a placeholder may stand in for it
 
 
 class Attribute(NamedTuple):

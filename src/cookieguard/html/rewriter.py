@@ -24,10 +24,10 @@ from cookieguard.html.constructs import (
 )
 from cookieguard.html.context import Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
-from cookieguard.html.grammar import RUN, TAG, TEXT, XML_TAG, XML_TEXT, UnfinishedTag
-from cookieguard.html.model import JUDGED_TEXTS, Bench, Held, Tag, Text
+from cookieguard.html.grammar import TAG, TEXT, XML_TAG, XML_TEXT, UnfinishedTag
+from cookieguard.html.model import JUDGED_TEXTS, Held, Tag, Text
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
+from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import judge_tag
 from cookieguard.html.texts import PASSES, Verdict, judge_instruction
@@ -50,16 +50,16 @@ class Rewriter:
         url: str = "",
         insert: Callable[[InsertContext], bytes] | None = None,
         head: bytes = b"",
+        stand: Stand | None = None,
         xml: bool = False,
         depth: int = 0,
     ) -> None:
-        """Start a page at `url`; `head` and what `insert` returns (both ASCII) go to where they belong.
+        """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
-        `xml` reads the page as XHTML; `depth` counts the documents around this one.
-        """
+        `xml` reads the page as XHTML; `depth` counts the documents around it."""
         self._rules, self._xml, self._depth = rules, xml, depth
         self._context = XmlContext() if xml else Context()
-        self._placement = Placement(insert, head, xml=xml)
+        self._placement = Placement(insert, head, stand, xml=xml)
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
         self._held: list[Held] = []
@@ -130,7 +130,7 @@ class Rewriter:
     def _markup(self, data: bytes, position: int) -> int:
         """Read markup until the data or the state ends."""
         size, known = len(data), self._known
-        tag_at, text_at, run_at = self._tag_at, self._text_at, RUN.match
+        tag_at, text_at, run_at = self._tag_at, self._text_at, self._rules.run_at
         while self._state is None:
             if not self._is_careful:
                 position = run_at(data, position).end()  # type: ignore[union-attr]  # matches always
@@ -181,7 +181,7 @@ class Rewriter:
         near = self._near
         tag = near.get(raw)
         if tag is None:
-            tag = judge_tag(raw, Bench(self._base, self._rules.judge, self._nest, xml=self._xml))
+            tag = judge_tag(raw, self._rules.bench(self._base, self._nest, xml=self._xml))
             self._rules.keep(near if tag.near else self._known, raw, tag)
         return tag
 
@@ -231,7 +231,7 @@ class Rewriter:
                 self._set_base(base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, *, hold: bool) -> None:
-        new = tag.inert if hold else tag.live
+        new = tag.inert if hold else self._placement.shown(tag)
         raw = data[start:end] if new is None else new
         if self._context.ends and raw.find(b"</", 1) > 0:
             # in one reading this tag is text and an end tag in it would end that text: both must agree

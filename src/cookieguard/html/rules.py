@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from cookieguard.html.model import Judge, Ruling, Tag, Text
+from cookieguard.html.grammar import RUN, RUN_WITHOUT_LINKS
+from cookieguard.html.model import Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
@@ -21,15 +22,42 @@ MAX_URLS = 4096
 class Rules:
     """Decide which URLs are held on the pages of one origin. Owns the answers given so far (bounded)."""
 
-    def __init__(self, judge: Judge, url: str) -> None:
-        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL."""
+    def __init__(
+        self,
+        judge: Judge,
+        url: str,
+        *,
+        is_foreign: Tell | None = None,
+        is_lifted: Tell = nobody,
+        marks_links: bool = False,
+    ) -> None:
+        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest as Bench has it.
+
+        Without `is_foreign`, whoever is held is another.
+        """
         self.url = parse_url(url)
+        self.is_foreign = is_foreign or (lambda url: judge(url) is not None)
+        self.is_lifted, self.marks_links = is_lifted, marks_links
+        # where links are marked, they are no longer what a run may pass over
+        self.run_at = (RUN_WITHOUT_LINKS if marks_links else RUN).match
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
         self.tags: dict[bytes, Tag] = {}
         self.xml_tags: dict[bytes, Tag] = {}
         self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
         self._texts: dict[tuple[object, ...], Verdict] = {}
+
+    def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
+        """Return what a tag on a page with this base is judged by."""
+        return Bench(
+            base,
+            self.judge,
+            nest,
+            xml=xml,
+            is_foreign=self.is_foreign,
+            is_lifted=self.is_lifted,
+            marks_links=self.marks_links,
+        )
 
     def judge(self, url: Url) -> Ruling | None:
         """Say why a URL is held; None where it is not."""

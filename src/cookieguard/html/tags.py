@@ -8,6 +8,7 @@ from collections.abc import Callable
 from cookieguard.html import charrefs
 from cookieguard.html.css import cut, held_parts
 from cookieguard.html.documents import document_in, script_in
+from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.loads import (
     ANYWHERE,
@@ -18,7 +19,8 @@ from cookieguard.html.loads import (
     TEXT_NAMES,
     Load,
 )
-from cookieguard.html.model import JUDGED_TEXTS, Attribute, Bench, Held, Tag, Text
+from cookieguard.html.model import JUDGED_TEXTS, Attribute, Bench, Edit, Embed, Held, Tag, Text, nobody
+from cookieguard.html.referrers import tighten
 from cookieguard.html.scripts import held_hosts
 from cookieguard.html.urls import Url, readings, resolve
 
@@ -32,11 +34,13 @@ ANYWHERE_NAMED = re.compile(
 )  # in lower case: to search in any case takes longer
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
-    | {b"color", b"face", b"size", b"src"}
+    | {b"color", b"face", b"size", b"src", b"name", b"href"}
 )
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
-EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]")  # of nothing else does a meta element load
+# Of nothing else does a meta element load, or say how much is told.
+EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]|[rR][eE][fF][eE][rR][rR][eE][rR]")
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
+LINKS = frozenset({b"a", b"area"})
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -47,9 +51,9 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
-    if (
-        name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))
-    ) and not ANYWHERE_NAMED.search(raw.lower(), end):
+    if (name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))) and not (
+        ANYWHERE_NAMED.search(raw.lower(), end) or (bench.marks_links and name in LINKS)
+    ):
         return Tag(
             name,
             closing=False,
@@ -79,7 +83,7 @@ class _Judged:
         for attribute in self.attributes:
             self.first.setdefault(attribute.name, attribute)
         self.held: list[Held] = []
-        self.edits: list[tuple[int, int, bytes]] = []
+        self.edits: list[Edit] = []
         self.near = False
         self.hold_type = False
 
@@ -88,6 +92,7 @@ class _Judged:
         exempt = self.says(b"data-cg") == "necessary"
         if not exempt:
             self._judge_attributes()
+            self._mark_link()
         if exempt and text in (Text.SCRIPT, Text.RULES, Text.STYLE):
             text = Text.DATA if self.name == b"script" else Text.RAW
         if self.name == b"script" and self.held:
@@ -106,7 +111,40 @@ class _Judged:
             attributes=self._kept(),
             base=self._base(),
             plain=plain and self.name not in ATTENTION,
+            embed=self._embed() if self.held and self.name in EMBEDS else None,
         )
+
+    def _embed(self) -> Embed | None:
+        """Return what a placeholder needs to know, where it is the embedded thing that is held."""
+        attribute = self.first.get(EMBEDS[self.name])
+        if attribute is None or not any(start == attribute.start for start, _, _ in self.edits):
+            return None
+        every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
+        return place_in(
+            self.raw, self.name, self.name_end, attributes=every, edits=self.edits, held=self.held[0]
+        )
+
+    def _mark_link(self) -> None:
+        if not self.bench.marks_links or self.name not in LINKS or not (href := self.says(b"href")):
+            return
+        if any(self.bench.is_foreign(url) for url in readings(href, self.bench.base)):
+            relations = self.first.get(b"rel")
+            if relations is None:
+                self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
+            elif relations.span == (-1, -1):
+                self.rename(b"rel")
+                self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
+            elif "noreferrer" not in relations.value.lower().split():
+                self._replace(relations, f"{relations.value} noreferrer")
+
+    def lift(self, reference: str) -> None:
+        """Give what is loaded in this one document a name to come back to (a fragment)."""
+        if self.name in EMBEDS and any(map(self.bench.is_lifted, readings(reference, self.bench.base))):
+            every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
+            first = {one.name: one for one in reversed(every)}
+            if b"id" not in first:
+                name = anchor_of(first, EMBEDS[self.name]).encode("ascii")
+                self.edits.append((self.name_end, self.name_end, b' id="%b"' % name))
 
     def reaches(self, reference: str, attribute: str) -> bool:
         """Judge one reference; note what is held."""
@@ -171,14 +209,7 @@ class _Judged:
                 for a in self.attributes
                 if a.name == b"type"
             ]
-        if not edits:
-            return None
-        pieces: list[bytes] = []
-        position = 0
-        for start, end, new in sorted(edits):
-            pieces += (self.raw[position:start], new)
-            position = end
-        return b"".join(pieces) + self.raw[position:]
+        return apply_edits(self.raw, edits) if edits else None
 
     def says(self, name: bytes) -> str | None:
         attribute = self.first.get(name)
@@ -225,12 +256,12 @@ def _spelling(raw: bytes, start: int) -> bytes:
     return match[1] if match else b""
 
 
-def _attributes(raw: bytes, position: int, *, xml: bool) -> list[Attribute]:
+def _attributes(raw: bytes, position: int, *, xml: bool, every: bool = False) -> list[Attribute]:
     found: list[Attribute] = []
     last = len(raw) - 1
     for match in ATTRIBUTES.finditer(raw, position, last):
         name = match[1].lower()
-        if name not in NAMES and not xml and match.end() < last - 1:
+        if name not in NAMES and not (xml or every) and match.end() < last - 1:
             continue
         group = match.lastindex or 1
         if xml and name.partition(b":")[2] == b"href":
@@ -254,6 +285,18 @@ def _url(tag: _Judged, attribute: Attribute, name: str) -> str | None:
 
 def _urls(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     return HOLD if any(tag.reaches(url, name) for url in attribute.value.split()) else None
+
+
+def _pings(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+    if _urls(tag, attribute, name) is HOLD:
+        return HOLD
+    found = (url for one in attribute.value.split() for url in readings(one, tag.bench.base))
+    return HOLD if any(map(tag.bench.is_foreign, found)) else None
+
+
+def _referrer(_: _Judged, attribute: Attribute, __: str) -> str | None:
+    tightened = tighten(attribute.value)
+    return None if tightened == attribute.value else tightened
 
 
 def _values(tag: _Judged, attribute: Attribute, name: str) -> str | None:
@@ -280,11 +323,10 @@ def _link(tag: _Judged, attribute: Attribute, name: str) -> str | None:
 
 
 def _refresh(tag: _Judged, attribute: Attribute, name: str) -> str | None:
-    if (tag.says(b"http-equiv") or "").lower() != "refresh":
-        return None
     match = REFRESH.match(attribute.value)
-    if match is None:
-        return None
+    if match is None or (tag.says(b"http-equiv") or "").lower() != "refresh":
+        is_referrer = (tag.says(b"name") or "").lower() == "referrer"
+        return _referrer(tag, attribute, name) if is_referrer else None
     named = REFRESH_URL.match(match[1])
     url = named[1] if named else match[1]
     if url[:1] in ("'", '"'):
@@ -305,6 +347,8 @@ def _document(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     reference = attribute.value
     if tag.reaches(reference, name):
         return HOLD
+    if tag.bench.is_lifted is not nobody:
+        tag.lift(reference)
     script = script_in(reference)
     if script is not None:
         return HOLD if any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge)) else None
@@ -334,21 +378,7 @@ CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)(?:(?<!,)(?:\([^)]*+\)?|[
 NO_LOADS: dict[bytes, Load] = {}
 QUOTES = {2: b'"', 3: b"'", 4: b""}
 TEXTS = {b"style": Text.STYLE, b"noscript": Text.NOSCRIPT}
-ATTENTION = frozenset(
-    {
-        b"html",
-        b"head",
-        b"body",
-        b"base",
-        b"meta",
-        b"svg",
-        b"math",
-        b"select",
-        b"frameset",
-        b"template",
-        b"col",
-    }
-)
+ATTENTION = frozenset(b"html head body base meta svg math select frameset template col".split())
 JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
     Load.URL: _url,
     Load.URLS: _urls,
@@ -360,4 +390,6 @@ JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
     Load.DOCUMENT: _document,
     Load.SRCDOC: _srcdoc,
     Load.VALUES: _values,
+    Load.PING: _pings,
+    Load.REFERRER: _referrer,
 }
