@@ -48,7 +48,7 @@ def place_in(
         held=held,
         anchor=anchor_of(first, EMBEDS[name]),
         is_sandboxed=b"sandbox" in first,
-        has_title=b"title" in first,
+        title=first[b"title"].value if b"title" in first else None,
         head=raw[:name_end],
         tail=apply_edits(raw, [*edits, *moved])[name_end:],
     )

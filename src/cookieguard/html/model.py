@@ -77,7 +77,7 @@ class Embed(NamedTuple):
     held: Held
     anchor: str  # the element's own id, or one made from what it embeds
     is_sandboxed: bool
-    has_title: bool
+    title: str | None  # what the page calls it; None where it has no such attribute
     head: bytes  # the tag up to the end of its name
     tail: bytes  # the rest of it, with what would be in the way under other names
 

@@ -25,3 +25,4 @@ class Place:
     offer: Offer
     next: str
     anchor: str
+    title: str = ""  # what the page calls the element

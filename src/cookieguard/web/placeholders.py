@@ -19,6 +19,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.place import Offer, Place
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
+LONGEST_TITLE = 120  # characters: three lines in a small frame
 FILE = Allowance(Way.FILE)
 # Nothing in the placeholder runs scripts. It posts as the shop's own page and opens what it links to.
 SANDBOX = (
@@ -65,8 +66,9 @@ class Placeholders:
             # a piece of a page does not know the page; what is posted from it does
             next=request.return_path if request.is_navigation and not request.is_fragment else "",
             anchor=embed.anchor,
+            title=_shown(embed.title or ""),
         )
-        title = b"" if embed.has_title else b' title="%b"' % renderer.place_title(place)
+        title = b"" if embed.title is not None else b' title="%b"' % renderer.place_title(place)
         if embed.element != b"iframe":
             return b' %b="%b"%b' % (EMBEDS[embed.element], _address(place), title)
         sandbox = b' sandbox="%b"' % SANDBOX.encode() if embed.is_sandboxed else b""
@@ -79,6 +81,12 @@ class Placeholders:
             return FILE
         request, base = self._exchange.request, self._exchange.own_base
         return allowance(self._policies, "style", origin=str(request.origin), path=base, metas=metas)
+
+
+def _shown(title: str) -> str:
+    """Return a title as it may be shown; nothing of one that is not UTF-8, and never more than a line."""
+    is_text = title.isprintable() and len(title) <= LONGEST_TITLE
+    return title.strip() if is_text else ""
 
 
 def _address(place: Place) -> bytes:

@@ -33,8 +33,8 @@ RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 # What differs from page to page is put in last, into text rendered once. The markers need no escaping.
 NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = "CG-NEXT", "CG-NQUERY", "CG-SNONCE", "CG-JNONCE"
-ANCHOR = "CG-AT"
-MARKERS = re.compile("|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR)).encode())
+ANCHOR, TITLE = "CG-AT", "CG-TITLE"
+MARKERS = re.compile("|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +174,13 @@ class Renderer:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
         key = ("srcdoc", place.lang, place.base, place.offer, style.way, bool(style.nonce))
         text = self._once(key, lambda: _in_attribute(self._place(place, style)))
-        return _filled(text, str(escape(place.next)), style.nonce, "", anchor=place.anchor)
+        next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
+        return _filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
 
     def place_page(self, place: Place) -> bytes:
         """Render a placeholder as a page of its own."""
         text = self._place(place, Allowance(Way.FILE))
-        return _filled(_ascii(text), place.next, "", "", anchor=place.anchor)
+        return _filled(_ascii(text), place.next, "", "", anchor=place.anchor, title=place.offer.name)
 
     def place_title(self, place: Place) -> bytes:
         """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""
@@ -196,6 +197,7 @@ class Renderer:
             base=place.base,
             next=NEXT,
             at=ANCHOR,
+            title=TITLE,
             offer=offer,
             purpose=shown.get(offer.purpose, offer.purpose),
             privacy=privacy,
@@ -277,13 +279,16 @@ def _nonce(allowed: Allowance, marker: str) -> Markup:
     return Markup(' nonce="{}"').format(marker) if allowed.nonce else Markup()
 
 
-def _filled(text: bytes, next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "") -> bytes:
+def _filled(
+    text: bytes, next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
+) -> bytes:
     values = {
         NEXT: str(escape(next_)),
         NEXT_QUERY: quote(next_, safe="/"),
         STYLE_NONCE: style_nonce,  # nonces are base64 by the grammar that found them
         SCRIPT_NONCE: script_nonce,
         ANCHOR: anchor,
+        TITLE: str(escape(title)),
     }
     # In one pass: a path that names a marker must not be filled in turn.
     return MARKERS.sub(lambda found: values[found[0].decode()].encode("ascii", "xmlcharrefreplace"), text)
