@@ -97,7 +97,7 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
         lang=exchange.parts.renderer.pick_language(lang, exchange.request.text(b"accept-language")),
         base=exchange.own_base,
         offer=offer_for(exchange, verdict),
-        next=local_path(next_),
+        next=local_path(next_ or exchange.request.referring_path),
         anchor=at if ANCHOR.fullmatch(at) else "",
     )
     return HTMLResponse(exchange.parts.renderer.place_page(place), headers=PLACE_HEADERS)
