@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 
-from cookieguard.html.grammar import RUN, RUN_WITHOUT_LINKS
-from cookieguard.html.model import Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
+from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
@@ -14,7 +13,11 @@ MAX_TAGS = 8192
 MAX_TAG_BYTES = 1024
 MAX_DIRECTORIES = 32
 MAX_NEAR_TAGS = 512
-MAX_TEXTS = 2048
+MAX_KEPT_TEXT = (
+    32 * 1024
+)  # bytes of a text that is its own key: to hash a longer one costs less than to keep it
+MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
+ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
 
@@ -38,14 +41,13 @@ class Rules:
         self.url = parse_url(url)
         self.is_foreign = is_foreign or (lambda url: judge(url) is not None)
         self.is_lifted, self.marks_links = is_lifted, marks_links
-        # where links are marked, they are no longer what a run may pass over
-        self.run_at = (RUN_WITHOUT_LINKS if marks_links else RUN).match
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
         self.tags: dict[bytes, Tag] = {}
         self.xml_tags: dict[bytes, Tag] = {}
         self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
-        self._texts: dict[tuple[object, ...], Verdict] = {}
+        self._texts: dict[tuple[Text, bool, Url | None], dict[bytes | str, Verdict]] = {}
+        self._texts_size = 0
 
     def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
         """Return what a tag on a page with this base is judged by."""
@@ -92,21 +94,29 @@ class Rules:
             known.clear()
         known[raw] = tag
 
-    def judge_text(self, kind: Text, text: bytes, *, base: Url, is_markup: bool) -> Verdict:
+    def judge_text(self, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001  # compiled
         """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
         # every way to name another host in a script takes one of these (a sheet could say `url(http:host)`)
-        if kind is Text.SCRIPT and b"/" not in text and b"\\" not in text and b"&" not in text:
+        if kind is SCRIPT and b"/" not in text and b"\\" not in text and b"&" not in text:
             return PASSES
-        digest = blake2b(text, digest_size=16).digest()
-        key = (kind, is_markup, base if kind is Text.STYLE else None, digest)
-        verdict = self._texts.get(key)
+        known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
+        key = text if len(text) <= MAX_KEPT_TEXT else sha256(text).hexdigest()
+        verdict = known.get(key)
         if verdict is None:
             verdict = (judge_markup_text if is_markup else judge_text)(
                 kind, text, base=base, judge=self.judge
             )
-            if len(base.path) > MAX_PATH:
-                return verdict
-            if len(self._texts) >= MAX_TEXTS:
-                self._texts.clear()
-            self._texts[key] = verdict
+            if len(base.path) <= MAX_PATH:
+                self._texts_size += len(key) + ENTRY_OVERHEAD
+                known[key] = verdict
         return verdict
+
+    def _known_texts(self, key: tuple[Text, bool, Url | None]) -> dict[bytes | str, Verdict]:
+        if self._texts_size > MAX_TEXTS_SIZE:
+            self._texts.clear()
+            self._texts_size = 0
+        known = self._texts.get(key)
+        if known is None:
+            self._texts_size += ENTRY_OVERHEAD
+            known = self._texts[key] = {}
+        return known

@@ -379,6 +379,7 @@ NO_LOADS: dict[bytes, Load] = {}
 QUOTES = {2: b'"', 3: b"'", 4: b""}
 TEXTS = {b"style": Text.STYLE, b"noscript": Text.NOSCRIPT}
 ATTENTION = frozenset(b"html head body base meta svg math select frameset template col".split())
+SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
 JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
     Load.URL: _url,
     Load.URLS: _urls,

@@ -1,0 +1,16 @@
+cdef class Rules:
+    cdef readonly object url
+    cdef object _judge
+    cdef readonly object is_foreign
+    cdef readonly object is_lifted
+    cdef readonly bint marks_links
+    cdef dict _urls
+    cdef readonly dict tags
+    cdef readonly dict xml_tags
+    cdef dict _near
+    cdef dict _texts
+    cdef Py_ssize_t _texts_size
+    cdef object __weakref__
+
+    cpdef judge_text(self, object kind, bytes text, object base, bint is_markup)
+    cdef dict _known_texts(self, tuple key)
