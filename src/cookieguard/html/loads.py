@@ -120,3 +120,9 @@ JAVASCRIPT_TYPES = frozenset(
     "text/x-ecmascript text/x-javascript module".split()
 )
 RULE_TYPES = frozenset({"importmap", "speculationrules"})
+
+# Encodings where a byte below 0x80 may be a part of another character: no scanner of bytes reads them. The labels
+# of ISO-2022-JP, and those that browsers map to `replacement` (Encoding standard).
+SHIFTING_CHARSETS = frozenset(
+    b"csiso2022jp csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-jp iso-2022-kr replacement".split()
+)

@@ -7,7 +7,8 @@ from typing import Any
 
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
-from cookieguard.web.coding import CODINGS, first_bytes
+from cookieguard.web.charsets import Charset, as_utf_8, charset_of, is_part_of_start
+from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
@@ -16,7 +17,6 @@ from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
     is_attachment,
-    is_unreadable,
     kind_of,
 )
 from cookieguard.web.validators import mark_state
@@ -33,7 +33,6 @@ LENGTH = frozenset({b"content-length"})
 # It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
 UNREAD_RULES = frozenset({b"speculation-rules"})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -49,6 +48,7 @@ class Response:
         self._send = send
         self._start: Message | None = None
         self._kind = PLAIN
+        self._coding = b""
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
@@ -72,6 +72,7 @@ class Response:
             await self._send({**message, "headers": self._document_headers(headers)})
         elif self._is_rewritten(status, names):
             self._start = {**message, "headers": headers}
+            self._coding = names.get(b"content-encoding", b"").strip().lower()
         else:
             await self._send({**message, "headers": self._passing_headers(headers, names)})
 
@@ -90,7 +91,7 @@ class Response:
             return
         body = self._waiting + message.get("body", b"")
         has_more = message.get("more_body", False)
-        if self._start is not None and has_more and len(body) < MARK_BYTES:
+        if self._start is not None and has_more and self._is_too_short(body):
             self._waiting = body
             return
         self._waiting = b""
@@ -147,22 +148,34 @@ class Response:
 
     # What becomes of the body
 
+    def _is_too_short(self, start: bytes) -> bool:
+        """Tell whether a document's first bytes do not say yet how it is to be read."""
+        first = first_bytes(start, CODINGS.get(self._coding))
+        return len(start) < FIRST_BYTES and first is not None and is_part_of_start(first)
+
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding = b",".join(every(headers, b"content-encoding")).strip().lower()
+        coding = self._coding
         if not self._exchange.parts.config.html.enabled:
             return RawBody()
         if self._exchange.status == PARTIAL_CONTENT:
             return self._give_up("a part of a page")
         if coding not in CODINGS:
             return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
-        if is_unreadable(self._kind, first_bytes(start, coding, MARK_BYTES)):
+        first = first_bytes(start, CODINGS[coding])
+        if first == b"" and len(start) >= FIRST_BYTES:
+            return self._give_up("a coding that says nothing for long")
+        charset = charset_of(b",".join(every(headers, b"content-type")), first or b"")
+        if charset is Charset.UNREAD:
             return self._give_up("a charset that is not ASCII's")
-        return DocumentBody(self._rewriter(headers), coding, on_event=self._exchange.parts.findings.count)
+        count = self._exchange.parts.findings.count
+        return DocumentBody(self._rewriter(headers), CODINGS[coding], on_event=count, charset=charset)
 
     def _give_up(self, reason: str) -> RawBody:
-        """Let a document pass as it is, under the strict policy."""
+        """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
+        if self._exchange.wall.has_everything:
+            return RawBody()
         self._exchange.parts.findings.count(f"sent under the strict policy: {reason}")
         return RawBody(is_strict=True)
 
@@ -188,6 +201,8 @@ class Response:
         config = exchange.parts.config
         unwanted = LENGTH if exchange.wall.is_open else LENGTH | UNREAD_RULES
         headers = filter_contacts(without(headers, unwanted), exchange.wall.holds)
+        if self._body is not None and self._body.is_transcoded:
+            headers = as_utf_8(headers)
         headers = mark_state(headers, exchange.state_tag)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         if config.csp.enabled:
