@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+from cookieguard.html.constructs import MAX_TEXT_BYTES
+from cookieguard.html.grammar import MAX_TAG_BYTES
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [
     (b'<img src="\n/\t/ads.example/x">', b'<img data-cg-src="\n/\t/ads.example/x">'),
@@ -251,7 +253,8 @@ def test_every_other_byte_passes_and_the_chunk_is_the_same_object(page: bytes) -
 
     assert rewriter.feed(page) is page
     assert rewriter.close() == b""
-    assert rewriter.held == []
+    assert not rewriter.held
+    assert not rewriter.lost
 
 
 @pytest.mark.parametrize("page", [page for page, _ in HELD_WAYS] + PASSING)
@@ -556,3 +559,24 @@ def test_rules_keep_their_answers_within_bounds() -> None:
         Rewriter(rules).feed(b"<img src=/%d.png>" % n)
 
     assert 0 < len(rules.tags) <= 8192
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lost"),
+    [
+        ([b"<img alt='", b"x" * MAX_TAG_BYTES, b"'>"], "a tag lost its attributes"),
+        ([b"<style>", b"p{}" * (MAX_TEXT_BYTES // 3 + 1), b"p{}</style>"], "the rest of a style sheet"),
+        ([b"<math><mi><select><![CDATA[x]]>"], "a CDATA section"),
+        ([b"<iframe srcdoc='<math><mi><select><![CDATA[x]]>'>"], "a CDATA section"),
+        ([b"<meta charset=iso-2022-jp>"], "an encoding that only a meta element names"),
+    ],
+)
+def test_what_a_page_lost_beside_what_is_held_is_told(chunks: list[bytes], lost: str) -> None:
+    rewriter = Rewriter(RULES)
+
+    for chunk in chunks:
+        rewriter.feed(chunk)
+    rewriter.close()
+
+    (told,) = rewriter.lost
+    assert told.startswith(lost)

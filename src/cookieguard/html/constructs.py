@@ -14,6 +14,9 @@ AFTER_NAME = rb"(?=[\t\n\f\r />])"
 LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
 # A script or style sheet is held back until its end, or until this much of it was seen and judged.
 MAX_TEXT_BYTES = 1024 * 1024
+# What the owner is told of a page that lost something which need not be held.
+LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
+LOST_SHEET = "the rest of a style sheet was left out of a page: it is longer than 1 MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,8 @@ def _script_pattern(escaped: bool, ends: Ends) -> re.Pattern[bytes]:  # noqa: FB
 
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
+
+    lost = ""  # nothing of it
 
     def __init__(self, start: bytes, text: int, *, name: bytes, ends: Ends, is_script: bool) -> None:
         self._pieces: list[bytes] = []

@@ -66,6 +66,7 @@ _WHOLE_ATTRIBUTES = re.compile(
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
 MAX_TAG_BYTES = 2 * 1024 * 1024
+LOST_ATTRIBUTES = "a tag lost its attributes: it is longer than 2 MB"
 
 _NAME, _BEFORE, _ATTRIBUTE, _AFTER, _EQUALS, _DOUBLE, _SINGLE, _PLAIN = range(8)
 _STOPS = {
@@ -129,6 +130,11 @@ class UnfinishedTag:
         elif not self.cut:
             self.cut = True
             self._pieces = [b"".join(self._pieces)[:256]]
+
+    @property
+    def lost(self) -> str:
+        """Say what of the tag is gone."""
+        return LOST_ATTRIBUTES if self.cut else ""
 
     @property
     def raw(self) -> bytes:

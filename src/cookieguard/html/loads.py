@@ -21,6 +21,7 @@ class Load(Enum):
     BASE = auto()
     DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
     SRCDOC = auto()
+    CHARSET = auto()  # contacts nobody, and may change what every byte means
     VALUES = auto()  # an SVG animation's list, separated by `;`
 
 
@@ -62,7 +63,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"input": _PICTURE,
     b"lineargradient": _HREF,
     b"link": {b"href": Load.LINK, b"imagesrcset": Load.SRCSET},
-    b"meta": {b"content": Load.REFRESH},
+    b"meta": {b"content": Load.REFRESH, b"charset": Load.CHARSET},
     b"mglyph": _SOURCE,
     b"model": _SOURCE,
     b"mpath": _HREF,

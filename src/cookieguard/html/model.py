@@ -42,6 +42,8 @@ class Text(Enum):
     NOSCRIPT = auto()
 
 
+MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
+
 Judge = Callable[[Url], Ruling | None]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
 
@@ -70,6 +72,7 @@ class Tag(NamedTuple):
     attributes: tuple[tuple[bytes, str], ...] = ()  # of the few elements the page's context needs
     base: str | None = None
     plain: bool = True  # nothing to do but to pass it on
+    lost: str = ""  # what the owner is told was taken away, beside what is held
 
 
 class Attribute(NamedTuple):

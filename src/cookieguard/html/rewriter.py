@@ -7,7 +7,7 @@ the few bytes that may begin an end. Text, comments and raw text go out at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cookieguard.html.constructs import (
     BOGUS,
@@ -15,6 +15,8 @@ from cookieguard.html.constructs import (
     DROPPED_CDATA,
     DROPPED_INSTRUCTION,
     INSTRUCTION,
+    LOST_CDATA,
+    LOST_SHEET,
     OPENED,
     SCRIPT_CLOSER,
     Construct,
@@ -25,18 +27,15 @@ from cookieguard.html.constructs import (
 from cookieguard.html.context import Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.grammar import RUN, TAG, TEXT, XML_TAG, XML_TEXT, UnfinishedTag
-from cookieguard.html.model import JUDGED_TEXTS, Bench, Held, Tag, Text
+from cookieguard.html.model import JUDGED_TEXTS, MAX_HELD, Bench, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import judge_tag
-from cookieguard.html.texts import PASSES, Verdict, judge_instruction
+from cookieguard.html.texts import MAX_INSTRUCTION, PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.urls import Url, parse_url, resolve
 
-MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
-MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
-STYLESHEET = b"xml-stylesheet"
 State = Callable[[bytes, int], int]
 
 
@@ -62,14 +61,14 @@ class Rewriter:
         self._placement = Placement(insert, head, xml=xml)
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
-        self._held: list[Held] = []
+        self.held: tuple[Held, ...] = ()  # so far, the first MAX_HELD
+        self.lost: frozenset[str] = frozenset()  # what was left out although nothing in it need be held
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
         self._script = ScriptEnd()
-        self._tail = b""
+        self._tail, self._text_end = b"", -1  # what is carried; where the text just judged ends
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._is_full = self._is_last = False  # what was gathered is judged as it is
-        self._text_end = -1  # where the text just judged ends
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         self._output = Output(b"")
         self._is_careful, self._has_base = True, False
@@ -85,6 +84,7 @@ class Rewriter:
         if complete is None:
             return b""
         self._is_full = isinstance(self._gather, UnfinishedText) and self._gather.is_full
+        self._note((), self._gather.lost)
         self._gather = None
         return self._run(complete)
 
@@ -105,11 +105,6 @@ class Rewriter:
             closer = SCRIPT_CLOSER if self._state == self._in_script else self._construct.closer
         self._tail, self._gather, self._state = b"", None, None
         return closer
-
-    @property
-    def held(self) -> Sequence[Held]:
-        """List what was held so far (the first MAX_HELD)."""
-        return self._held
 
     @property
     def is_document(self) -> bool:
@@ -210,7 +205,7 @@ class Rewriter:
         if not aside:
             self._output.insert(start, self._placement.before(tag))
         self._follow(tag, is_aside=aside)
-        self._note(tag.held + verdict.held)
+        self._note(tag.held + verdict.held, tag.lost)
         self._write_tag(tag, data, start, end, hold=verdict.hold)
         if not aside:
             self._output.insert(end, self._placement.after(tag))
@@ -239,9 +234,11 @@ class Rewriter:
         if new is not None:
             self._output.replace(start, end, new)
 
-    def _note(self, held: tuple[Held, ...]) -> None:
-        if held and len(self._held) < MAX_HELD:
-            self._held += held[: MAX_HELD - len(self._held)]
+    def _note(self, held: tuple[Held, ...], lost: str = "") -> None:
+        if held and len(self.held) < MAX_HELD:
+            self.held += held[: MAX_HELD - len(self.held)]
+        if lost:
+            self.lost |= {lost}
 
     # -- the text of elements
 
@@ -294,6 +291,7 @@ class Rewriter:
             self._script = ScriptEnd()
             self._state = self._in_script
         elif tag.text is Text.STYLE and not verdict.hold:
+            self._note((), LOST_SHEET)
             self._state = self._in_rest_of_sheet
             return len(data)
         return end
@@ -328,6 +326,7 @@ class Rewriter:
         elif kind is Kind.CDATA and self._context.is_unsure:
             # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
             construct = DROPPED_CDATA
+            self._note((), LOST_CDATA)
             self._output.replace(start, position, b"")
         elif kind is Kind.CDATA and not self._context.is_foreign:
             construct, position = BOGUS, start + 2
@@ -397,4 +396,5 @@ class Rewriter:
         inner = Rewriter(self._rules, depth=self._depth + 1)
         inner._set_base(self._base)
         changed = inner.feed(document) + inner.close()
-        return changed, tuple(inner.held)
+        self.lost |= inner.lost
+        return changed, inner.held

@@ -15,6 +15,7 @@ from cookieguard.html.loads import (
     JAVASCRIPT_TYPES,
     LOADS,
     RULE_TYPES,
+    SHIFTING_CHARSETS,
     TEXT_NAMES,
     Load,
 )
@@ -35,7 +36,9 @@ NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     | {b"color", b"face", b"size", b"src"}
 )
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
-EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]")  # of nothing else does a meta element load
+# Of nothing else does a meta element load, or name a charset that shifts (or spell it with references).
+META_COUNTS = re.compile(rb"-[eE][qQ][uU][iI][vV]|2022|-2312|eplacement|&#")
+CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", re.IGNORECASE)
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
@@ -48,7 +51,7 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     if closing:
         return Tag(name, closing=True, empty=False)
     if (
-        name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))
+        name not in READ_NAMES or (name == b"meta" and not META_COUNTS.search(raw, end))
     ) and not ANYWHERE_NAMED.search(raw.lower(), end):
         return Tag(
             name,
@@ -82,6 +85,7 @@ class _Judged:
         self.edits: list[tuple[int, int, bytes]] = []
         self.near = False
         self.hold_type = False
+        self.lost = ""
 
     def tag(self) -> Tag:
         text = self._text()
@@ -106,6 +110,7 @@ class _Judged:
             attributes=self._kept(),
             base=self._base(),
             plain=plain and self.name not in ATTENTION,
+            lost=self.lost,
         )
 
     def reaches(self, reference: str, attribute: str) -> bool:
@@ -245,6 +250,7 @@ def _attributes(raw: bytes, position: int, *, xml: bool) -> list[Attribute]:
 FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own path has no part in it
 
 
+LATE_CHARSET = "an encoding that only a meta element names was not used: name it in the Content-Type header"
 HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
 
 
@@ -279,8 +285,21 @@ def _link(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     return _url(tag, attribute, name)
 
 
+def _charset(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+    """Take away the name of a charset that no scanner reads: the bytes before it were read in another one."""
+    if attribute.value.strip("\t\n\f\r ").lower().encode("utf-8", "surrogateescape") not in SHIFTING_CHARSETS:
+        return None
+    tag.lost = LATE_CHARSET
+    return HOLD
+
+
 def _refresh(tag: _Judged, attribute: Attribute, name: str) -> str | None:
-    if (tag.says(b"http-equiv") or "").lower() != "refresh":
+    equiv = (tag.says(b"http-equiv") or "").lower()
+    if equiv == "content-type" and (label := CHARSET.search(attribute.value)):
+        shifts = label[1].lower().encode("utf-8", "surrogateescape") in SHIFTING_CHARSETS
+        tag.lost = LATE_CHARSET if shifts else ""
+        return HOLD if shifts else None
+    if equiv != "refresh":
         return None
     match = REFRESH.match(attribute.value)
     if match is None:
@@ -355,6 +374,7 @@ JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
     Load.SRCSET: _srcset,
     Load.CSS: _css,
     Load.LINK: _link,
+    Load.CHARSET: _charset,
     Load.REFRESH: _refresh,
     Load.BASE: _base,
     Load.DOCUMENT: _document,
