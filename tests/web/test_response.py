@@ -503,6 +503,35 @@ def test_what_can_become_a_context_of_its_own_carries_the_policy(
         assert "Sec-Fetch-Dest" in answer.get("vary")
 
 
+@pytest.mark.parametrize("coding", ["", "gzip", "compress"])
+def test_the_script_of_a_service_worker_has_other_bytes_under_another_policy(
+    guard: Guard, coding: str
+) -> None:
+    script = b"self.skipWaiting()"
+    body = gzip.compress(script) if coding == "gzip" else script
+    headers = [("content-type", "text/javascript"), ("etag", '"v1"'), ("content-encoding", coding)]
+    app = guard(page(body, headers=headers if coding else headers[:2]))
+    asks = ("sec-fetch-dest", "serviceworker")
+
+    def bodies(answer: Answer) -> bytes:
+        return zlib.decompressobj(31).decompress(answer.body) if coding == "gzip" else answer.body
+
+    undecided = ask(app, headers=[asks])
+    refused = ask(app, headers=[asks, choose(app, "reject")])
+    accepted = ask(app, headers=[asks, choose(app, "accept")])
+    as_script = ask(app, headers=[("sec-fetch-dest", "script"), choose(app, "accept")])
+
+    assert (undecided.body == accepted.body) == (coding == "compress")  # nobody reads that one
+    assert undecided.body == refused.body  # the same policy
+    assert bodies(accepted).startswith(script)
+    assert len(bodies(accepted).splitlines()) == (1 if coding == "compress" else 2)
+    assert as_script.body == body
+    for answer in (undecided, accepted):
+        assert answer.all("content-security-policy")
+        assert answer.get("etag").startswith('W/"v1-cg.')
+        assert {"Sec-Fetch-Dest", "Cookie"} <= {one.strip() for one in answer.get("vary").split(",")}
+
+
 @pytest.mark.parametrize(
     ("headers", "has_banner"),
     [

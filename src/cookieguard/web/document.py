@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 from cookieguard.html import Rewriter
 from cookieguard.web.charsets import Charset
@@ -28,6 +29,28 @@ class RawBody:
         return b""
 
 
+class WorkerMark:
+    """Let a service worker's script pass, with a last line that names the policy it runs under.
+
+    A browser that finds the same bytes keeps the worker it has, with the policy of its registration.
+    """
+
+    def __init__(self, policy: bytes) -> None:
+        self._line = b"\n// " + blake2b(policy, digest_size=6).hexdigest().encode()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the chunk."""
+        return chunk
+
+    def close(self) -> bytes:
+        """Return the last line."""
+        return self._line
+
+    def abandon(self) -> bytes:
+        """Return nothing: half a script does not parse."""
+        return b""
+
+
 class DocumentBody:
     """Rewrite one document's body as it streams. Owned by one response.
 
@@ -39,7 +62,7 @@ class DocumentBody:
 
     def __init__(
         self,
-        rewriter: Rewriter,
+        rewriter: Rewriter | WorkerMark,
         coding: Coding | None,
         *,
         on_event: Callable[[str], None],

@@ -10,7 +10,7 @@ from cookieguard.web.banner import Insertion
 from cookieguard.web.charsets import Charset, as_utf_8, charset_of, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
-from cookieguard.web.document import DocumentBody, RawBody
+from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import Headers, add_vary, by_name, every, lowered, make_private, without
 from cookieguard.web.kinds import (
@@ -82,7 +82,16 @@ class Response:
             return False
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
-        return self._kind.is_document or (self._kind.is_xml and is_shown)
+        return self._kind.is_document or (self._kind.is_xml and is_shown) or self._is_service_worker()
+
+    def _is_service_worker(self) -> bool:
+        """Tell whether this is a script that a browser keeps running, under the policy it came with."""
+        destination = self._exchange.request.headers.get(b"sec-fetch-dest")
+        return (
+            destination == b"serviceworker"
+            and self._kind.is_script
+            and self._exchange.parts.config.csp.enabled
+        )
 
     async def _on_body(self, message: Message) -> None:
         if self._start is None and self._body is None:
@@ -156,7 +165,10 @@ class Response:
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding = self._coding
+        coding, count = self._coding, self._exchange.parts.findings.count
+        if self._is_service_worker():
+            mark = WorkerMark(self._exchange.wall.policy)
+            return DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else RawBody()
         if not self._exchange.parts.config.html.enabled:
             return RawBody()
         if self._exchange.status == PARTIAL_CONTENT:
@@ -169,7 +181,6 @@ class Response:
         charset = charset_of(b",".join(every(headers, b"content-type")), first or b"")
         if charset is Charset.UNREAD:
             return self._give_up("a charset that is not ASCII's")
-        count = self._exchange.parts.findings.count
         return DocumentBody(self._rewriter(headers), CODINGS[coding], on_event=count, charset=charset)
 
     def _give_up(self, reason: str) -> RawBody:
@@ -204,6 +215,8 @@ class Response:
         if self._body is not None and self._body.is_transcoded:
             headers = as_utf_8(headers)
         headers = mark_state(headers, exchange.state_tag)
+        if self._kind.is_script:
+            headers = add_vary(headers, b"Sec-Fetch-Dest")
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         if config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict
