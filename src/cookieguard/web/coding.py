@@ -119,13 +119,13 @@ if BROTLI is not None:
 if ZSTD is not None:
     CODINGS[b"zstd"] = Coding(ZstdDecoder, ZstdEncoder)
 
-FIRST_BYTES = 4096  # of a document that are looked at before it starts
+FIRST_BYTES = 4096  # of a coded document that are looked at before it starts
 
 
 def first_bytes(start: bytes, coding: Coding | None) -> bytes | None:
     """Return what a body begins with once decoded, empty where that cannot be told yet, None where it never can."""
     if coding is None:
-        return start[:FIRST_BYTES]
+        return start
     try:
         return next(coding.decoder(FIRST_BYTES).feed(start), b"")
     except CodingError:

@@ -159,8 +159,10 @@ class Response:
 
     def _is_too_short(self, start: bytes) -> bool:
         """Tell whether a document's first bytes do not say yet how it is to be read."""
+        if len(start) >= FIRST_BYTES:
+            return False
         first = first_bytes(start, CODINGS.get(self._coding))
-        return len(start) < FIRST_BYTES and first is not None and is_part_of_start(first)
+        return first is not None and is_part_of_start(first)
 
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
