@@ -32,6 +32,8 @@ SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_wit
 OWN_PATTERN = re.compile(r"/(?![/\\{(:])")
 MOST_CONDITIONS = 20  # nested in each other
 TAGS = re.compile(rb"<[^>]*>")
+MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
+STYLESHEET = b"xml-stylesheet"
 
 
 def judge_text(kind: Text, text: bytes, *, base: Url, judge: Judge) -> Verdict:
