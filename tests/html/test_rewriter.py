@@ -580,3 +580,20 @@ def test_what_a_page_lost_beside_what_is_held_is_told(chunks: list[bytes], lost:
 
     (told,) = rewriter.lost
     assert told.startswith(lost)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:text/html;charset=utf-16,%3C%00i%00",
+        "data:text/html;Charset='UTF-16BE',%00%3C",
+        "data:text/html,%FF%FE%3C%00i%00",
+        "data:text/html;charset=iso-2022-jp,%1B$B%3C!--",
+        "data:text/html;charset=iso-2022-jp;base64,GyRC",
+    ],
+)
+def test_a_document_in_a_url_that_cannot_be_read_is_held_while_anybody_is(url: str) -> None:
+    frame = b'<iframe src="%s"></iframe>' % url.encode()
+
+    assert rewrite(frame) == frame.replace(b" src", b" data-cg-src")
+    assert Rewriter(Rules(lambda _: None, ORIGIN)).feed(frame) == frame

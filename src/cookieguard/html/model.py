@@ -49,6 +49,7 @@ NO_TEXT, SCRIPT, STYLE = (
 )  # a name of a module is found in a third of the time
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
+ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that nobody declared
 Judge = Callable[[Url], Ruling | None]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cookieguard.html import charrefs
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import document_in, script_in
+from cookieguard.html.documents import document_in, is_unread, script_in
 from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.loads import (
     ANYWHERE,
@@ -19,7 +19,7 @@ from cookieguard.html.loads import (
     TEXT_NAMES,
     Load,
 )
-from cookieguard.html.model import JUDGED_TEXTS, Attribute, Bench, Held, Tag, Text
+from cookieguard.html.model import ANYBODY, JUDGED_TEXTS, Attribute, Bench, Held, Tag, Text
 from cookieguard.html.scripts import held_hosts
 from cookieguard.html.urls import Url, readings, resolve
 
@@ -330,6 +330,8 @@ def _document(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     document = document_in(reference)
     if document is None:
         return None
+    if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
+        return HOLD  # it may contact anybody
     tag.near = True
     changed, held = tag.bench.nest(document)
     tag.held += held
