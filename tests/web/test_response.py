@@ -107,13 +107,27 @@ def test_gpc_overrules_a_grant_made_without_it(guard: Guard) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "text/plain", "image/png", "text/css", "text/event-stream", "application/x-ndjson"],
+    [
+        "application/json",
+        "text/plain",
+        "image/png",
+        "image/webp",
+        "font/woff2",
+        "video/mp4",
+        "audio/mpeg",
+        "application/pdf",
+        "application/octet-stream",
+        "text/css",
+        "text/event-stream",
+        "application/x-ndjson",
+    ],
 )
 def test_what_is_no_document_passes_as_the_same_objects_and_without_headers_of_ours(
     guard: Guard, content_type: str
 ) -> None:
     chunks = [PIXEL, b"more"]
     headers = [("content-type", content_type), ("etag", '"a"'), ("cache-control", "public, max-age=60")]
+    headers += [("vary", "Accept"), ("last-modified", "Tue, 24 Nov 2026 12:00:00 GMT")]
 
     answer = ask(guard(page(*chunks, headers=headers)))
 
@@ -483,9 +497,11 @@ def test_a_304_for_a_picture_gets_nothing_of_ours(guard: Guard) -> None:
     ("content_type", "destination", "carries"),
     [
         ("text/javascript", "worker", True),
+        ("text/javascript", "sharedworker", True),
         ("text/javascript", "serviceworker", True),
         ("application/javascript", "", True),
         ("text/javascript", "script", False),
+        ("text/javascript", "audioworklet", False),
         ("image/svg+xml", "document", True),
         ("text/xml", "document", True),
         ("text/css", "style", False),
