@@ -29,15 +29,18 @@ class Rules:
         judge: Judge,
         url: str,
         *,
+        own_is_free: bool = False,
         is_foreign: Tell | None = None,
         is_lifted: Tell = nobody,
         marks_links: bool = False,
     ) -> None:
         """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest as Bench has it.
 
-        Without `is_foreign`, whoever is held is another.
+        `own_is_free` says that `judge` holds nothing of that origin, so that it need not be asked. Without
+        `is_foreign`, whoever is held is another.
         """
         self.url = parse_url(url)
+        self.own_is_free = own_is_free
         self.is_foreign = is_foreign or (lambda url: judge(url) is not None)
         self.is_lifted, self.marks_links = is_lifted, marks_links
         self._judge = judge
@@ -49,13 +52,14 @@ class Rules:
         self._texts: dict[tuple[int, bool, Url | None], dict[bytes | str, Verdict]] = {}
         self._texts_size = 0
 
-    def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
+    def bench(self, base: Url, nest: Nest, *, xml: bool, own_is_free: bool) -> Bench:
         """Return what a tag on a page with this base is judged by."""
         return Bench(
             base,
             self.judge,
             nest,
             xml=xml,
+            own_is_free=own_is_free,
             is_foreign=self.is_foreign,
             is_lifted=self.is_lifted,
             marks_links=self.marks_links,

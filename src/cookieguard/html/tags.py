@@ -21,14 +21,13 @@ from cookieguard.html.loads import (
 )
 from cookieguard.html.model import JUDGED_TEXTS, Attribute, Bench, Edit, Embed, Held, Tag, Text, nobody
 from cookieguard.html.referrers import tighten
+from cookieguard.html.refresh import refresh_url
 from cookieguard.html.scripts import held_hosts
 from cookieguard.html.urls import Url, readings, resolve
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
 # letter; so this only spares style attributes and the like the reading.
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
-REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
-REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 ANYWHERE_NAMED = re.compile(
     rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")"
 )  # in lower case: to search in any case takes longer
@@ -39,6 +38,9 @@ NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
 # Of nothing else does a meta element load, or say how much is told.
 EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]|[rR][eE][fF][eE][rR][rR][eE][rR]")
+ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
+# Without these a reference stays with the page's own origin (tabs and newlines go from URLs: `/<tab>/host`).
+MAY_REACH_OTHERS = re.compile(rb"/[/\t\n\r]|[\\:&]")
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 LINKS = frozenset({b"a", b"area"})
 NAMES_TO_KEEP = frozenset(
@@ -51,6 +53,12 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
+    if bench.own_is_free and name not in ALWAYS_READ and not MAY_REACH_OTHERS.search(raw, end):
+        return Tag(
+            name,
+            empty=raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)),
+            plain=name not in ATTENTION,
+        )
     if (name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))) and not (
         ANYWHERE_NAMED.search(raw.lower(), end) or (bench.marks_links and name in LINKS)
     ):
@@ -323,17 +331,13 @@ def _link(tag: _Judged, attribute: Attribute, name: str) -> str | None:
 
 
 def _refresh(tag: _Judged, attribute: Attribute, name: str) -> str | None:
-    match = REFRESH.match(attribute.value)
-    if match is None or (tag.says(b"http-equiv") or "").lower() != "refresh":
-        is_referrer = (tag.says(b"name") or "").lower() == "referrer"
-        return _referrer(tag, attribute, name) if is_referrer else None
-    named = REFRESH_URL.match(match[1])
-    url = named[1] if named else match[1]
-    if url[:1] in ("'", '"'):
-        url = url[1:].partition(url[0])[0]
-    if tag.reaches(url, "content"):
+    is_refresh = (tag.says(b"http-equiv") or "").lower() == "refresh"
+    url = refresh_url(attribute.value) if is_refresh else None
+    if url is not None and tag.reaches(url, name):
         tag.rename(b"http-equiv")
-    return None
+        return None
+    is_referrer = (tag.says(b"name") or "").lower() == "referrer"
+    return _referrer(tag, attribute, name) if is_referrer else None
 
 
 def _base(tag: _Judged, attribute: Attribute, name: str) -> str | None:

@@ -76,6 +76,7 @@ class Walls:
             rules=Rules(
                 rule,
                 url=f"{origin}/",
+                own_is_free=register.leaves_own(site),
                 is_foreign=lambda url: not verdict_of(url).is_first_party,
                 is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
                 marks_links=self._config.html.noreferrer,
