@@ -26,8 +26,7 @@ class TagJudge:
         rules = self._rules
         self.base = base
         self._near = self._scanner.known = rules.near(base, xml=self._xml)
-        own_is_free = rules.own_is_free and base[:3] == rules.url[:3]
-        self._bench = rules.bench(base, self._nest, xml=self._xml, own_is_free=own_is_free)
+        self._bench = rules.bench(base, self._nest, xml=self._xml)
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""

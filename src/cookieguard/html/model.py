@@ -138,14 +138,23 @@ class Tag:
         self.embed = embed  # held, and a placeholder may stand in for it
 
 
-class Attribute(NamedTuple):
+class Attribute:
     """Locate one attribute in its tag."""
 
-    name: bytes
-    start: int
-    raw: bytes
-    span: tuple[int, int]  # of the value without quotes; (-1, -1) where there is none
-    quote: bytes
+    __slots__ = ("end", "name", "quote", "raw", "start", "value_start")
+
+    def __init__(self, name: bytes, start: int, raw: bytes, value_start: int, end: int, quote: bytes) -> None:
+        self.name = name
+        self.start = start
+        self.raw = raw  # the value
+        self.value_start = value_start  # of the value without quotes; -1 where there is none
+        self.end = end  # of the value without quotes
+        self.quote = quote
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return from where to where the value goes; (-1, -1) where there is none."""
+        return self.value_start, self.end
 
     @property
     def value(self) -> str:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from cookieguard.html.grammar import (
     AFTER_NAME,
+    ATTRIBUTES,
     RUN,
     RUN_WITHOUT_LINKS,
     SCRIPT_LEVELS,
@@ -21,7 +22,8 @@ from cookieguard.html.grammar import (
     S,
     any_case,
 )
-from cookieguard.html.model import Tag
+from cookieguard.html.loads import NAMES
+from cookieguard.html.model import Attribute, Tag
 
 IS_COMPILED = False
 
@@ -172,3 +174,24 @@ def comment_end(data: bytes, start: int) -> int:
         return match.end() if match else -1
     match = COMMENT_END.search(data, match.end())
     return match.end() if match else -1
+
+
+QUOTES = {2: b'"', 3: b"'", 4: b""}
+
+
+def attribute_of(match: re.Match[bytes], name: bytes) -> Attribute:
+    """Make an attribute of a match of ATTRIBUTES."""
+    group = match.lastindex or 1
+    if group == 1:
+        return Attribute(name, match.start(), b"", -1, -1, b"")
+    return Attribute(name, match.start(), match[group], match.start(group), match.end(group), QUOTES[group])
+
+
+def named_attributes(raw: bytes, position: int) -> list[Attribute]:
+    """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
+    last = len(raw) - 1
+    return [
+        attribute_of(match, name)
+        for match in ATTRIBUTES.finditer(raw, position, last)
+        if (name := match[1].lower()) in NAMES or match.end() >= last - 1
+    ]
