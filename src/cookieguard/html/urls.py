@@ -24,7 +24,8 @@ PATH = re.compile(r"[^?#]*")
 # The plain case, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 LOCAL = re.compile(r"/(?![/\\])(?:[^\\\t\n\r\x00-\x20./]|(?<!/)\.|/(?!\.|%2))*+\Z")
-FORBIDDEN_IN_HOST = re.compile('[\x00-\x20"#%/:<>?@\\[\\\\\\]^`{|}\x7f]')
+# WHATWG URL, forbidden domain code points: quotes, backquotes and braces are allowed, and Chromium asks for them.
+FORBIDDEN_IN_HOST = re.compile("[\x00-\x20#%/:<>?@\\[\\\\\\]^|\x7f]")
 ENDS_IN_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
 # Code points UTS 46 maps to nothing or to the label separator.
 IDNA_MAP = dict.fromkeys([0xAD, 0x34F, 0x180B, 0x180C, 0x180D, 0x180F, 0x2060, 0x2064, 0xFEFF, 0x200B])
