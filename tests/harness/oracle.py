@@ -6,17 +6,23 @@ Rule: nothing of cookieguard is imported here, or the rewriter would be judge in
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+import html5lib
 import turbohtml
 
 from harness.node import Parse5
 
 SHOP = "shop.example"
 PAGE = f"https://{SHOP}/"
-Elements = Sequence[tuple[str, Sequence[tuple[str, str]], str, bool]]
+XLINK = "{http://www.w3.org/1999/xlink}"
+# (name, attributes, text of script and style, is in a template), in the order of the tree
+Element = tuple[str, Sequence[tuple[str, str]], str, bool]
+Elements = Sequence[Element]
+Found = list[Element]
 Read = Callable[
     [str, bool], Elements
 ]  # a page and whether scripts run -> its elements, in the order of the tree
@@ -78,14 +84,12 @@ class Contacts:
 
 def turbo_elements(page: str, scripting: bool) -> Elements:
     """Read a page with turbohtml: today's standard, without the "in select" mode."""
-    found: list[tuple[str, Sequence[tuple[str, str]], str, bool]] = []
+    found: Found = []
     _collect(turbohtml.parse(page, scripting=scripting, positions=False), False, found)
     return found
 
 
-def _collect(
-    node: turbohtml.Node, inside: bool, found: list[tuple[str, Sequence[tuple[str, str]], str, bool]]
-) -> None:
+def _collect(node: turbohtml.Node, inside: bool, found: Found) -> None:
     if isinstance(node, turbohtml.Element):
         is_text = node.tag in ("script", "style")
         text = (
@@ -106,6 +110,29 @@ def _collect(
         inside = inside or node.tag == "template"
     for child in node.children:
         _collect(child, inside, found)
+
+
+def html5lib_elements(page: str, scripting: bool) -> Elements:
+    """Read a page with html5lib, the oldest reading of the three: it does not know `template`."""
+    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        root = parser.parse(page, scripting=scripting)
+    found: Found = []
+    pending = [(root, False)]
+    while pending:
+        node, inside = pending.pop()
+        if isinstance(node.tag, str):
+            name = _local(node.tag)
+            text = "".join(node.itertext()) if name in ("script", "style") else ""
+            found.append((name, [(_local(key), value) for key, value in node.attrib.items()], text, inside))
+            inside = inside or name == "template"
+        pending += [(child, inside) for child in reversed(node)]
+    return found
+
+
+def _local(name: str) -> str:
+    return name.replace(XLINK, "xlink:").rpartition("}")[2]
 
 
 class Oracle:
