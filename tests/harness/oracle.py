@@ -174,12 +174,13 @@ class Oracle:
 
     def _note(self, contact: tuple[str, str, str], base: str, found: Contacts, *, inside: bool) -> None:
         url = self._urls.resolve(contact[2], base) if contact[2] else None
-        if url is None or url[0] not in NETWORK:
+        host = url[1].rstrip(".") if url and url[0] in NETWORK else ""
+        if not host:
             return
-        if url[1].rstrip(".") != SHOP:
+        if host != SHOP:
             found.held.append(contact)
-        # A second body tag brings what the first did not have: that the first lost it is no text come alive.
-        if not inside and contact[0] != "body":
+        # Sheets are edited, and a second body tag brings what the first has lost: neither is text come alive.
+        if not inside and contact[0] not in ("body", "style") and contact[1] != "style":
             found.alive.add(contact)
 
 

@@ -102,6 +102,7 @@ def test_a_reference_reaches_the_host_browsers_reach(reference: str, expected: t
         "//0x100000000/",
         "//a.1e/".replace("1e", "0x"),
         "//%00/",
+        "//%C3%28\udcaa%/",
     ],
 )
 def test_what_no_browser_looks_up_contacts_nobody(reference: str) -> None:

@@ -153,7 +153,8 @@ def _host(text: str) -> str | None:
     if text.startswith("["):
         return _ipv6(text)
     if "%" in text:
-        text = unquote_to_bytes(text).decode("utf-8", "replace")
+        # surrogatepass: a byte that is no UTF-8 comes as half a surrogate pair, and no page may end for it
+        text = unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
     name = text.lower() if text.isascii() else _domain_to_ascii(text)
     if not name or FORBIDDEN_IN_HOST.search(name):
         return None
