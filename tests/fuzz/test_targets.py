@@ -22,7 +22,7 @@ def test_a_seed_passes(seed: Path) -> None:
 
 
 def test_the_seeds_reach_what_the_targets_check() -> None:
-    pages = [seed.read_text("utf-8") for seed in SEEDS if seed.parent.name == "rewriter"]
+    pages = [seed.read_text("utf-8", "replace") for seed in SEEDS if seed.parent.name == "rewriter"]
     bodies = [seed.read_bytes() for seed in SEEDS if seed.parent.name == "tokens"]
 
     held = [turbo.contacts(page, scripting=False).held for turbo in rewriter.oracles()[:1] for page in pages]
