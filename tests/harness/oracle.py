@@ -124,7 +124,8 @@ def html5lib_elements(page: str, scripting: bool) -> Elements:
         node, inside = pending.pop()
         if isinstance(node.tag, str):
             name = _local(node.tag)
-            text = "".join(node.itertext()) if name in ("script", "style") else ""
+            is_text = name in ("script", "style")  # its own text, without that of comments and elements in it
+            text = "".join([node.text or "", *(child.tail or "" for child in node)]) if is_text else ""
             found.append((name, [(_local(key), value) for key, value in node.attrib.items()], text, inside))
             inside = inside or name == "template"
         pending += [(child, inside) for child in reversed(node)]
