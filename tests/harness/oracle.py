@@ -115,6 +115,8 @@ def _collect(node: turbohtml.Node, inside: bool, found: Found) -> None:
 def html5lib_elements(page: str, scripting: bool) -> Elements:
     """Read a page with html5lib, the oldest reading of the three: it does not know `template`."""
     parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"))
+    # Its own mistake: a NUL that begins a comment leaves it where `->` ends it (HTML 13.2.5.43).
+    page = page.replace("<!--\0", "<!--\ufffd")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         root = parser.parse(page, scripting=scripting)
