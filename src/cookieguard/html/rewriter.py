@@ -23,6 +23,7 @@ from cookieguard.html.constructs import (
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
+from cookieguard.html.markup import MarkupEnd
 from cookieguard.html.model import STYLE, Bench, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
@@ -263,17 +264,18 @@ class Rewriter:
         seen, known = self._peeked.get(tag.text, (0, PASSES))
         if reading is not AS_TEXT and start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
-        is_script = tag.name == b"script" and reading is AS_TEXT
         ends = self._context.ends
         if reading is AS_TEXT and not ends:
             stop = end_of_text(tag.name, data, end)
-        elif is_script:
-            stop = ScriptEnd().find(data, end, ends)[0]
+        elif (finder := self._finder(tag.name, reading)) is not None:
+            stop = finder.find(data, end, ends)[0]
         else:
             match = raw_text(tag.name).pattern(ends).search(data, end)
             stop = match.start() if match else -1
         if stop < 0 and not self._is_full and not self._is_last:
-            gather = UnfinishedText(data[start:], end - start, name=tag.name, ends=ends, is_script=is_script)
+            gather = UnfinishedText(
+                data[start:], end - start, name=tag.name, ends=ends, finder=self._finder(tag.name, reading)
+            )
             self._wait(data, start, gather)
             return None
         self._is_full = False
@@ -284,6 +286,12 @@ class Rewriter:
         else:
             self._peeked[tag.text] = (stop if stop >= 0 else len(data), verdict)
         return verdict
+
+    def _finder(self, name: bytes, reading: Reading) -> ScriptEnd | MarkupEnd | None:
+        """Choose what finds the end of an element's text; None: its first end tag is its end."""
+        if name == b"script" and reading is AS_TEXT:
+            return ScriptEnd()
+        return MarkupEnd(name, xml=self._xml) if reading is AS_MARKUP and not self._context.ends else None
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
         """Go on with the text of the element just opened."""

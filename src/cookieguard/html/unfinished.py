@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cookieguard.html.constructs import Ends, ScriptEnd, raw_text
 from cookieguard.html.grammar import TAG_NAME
+from cookieguard.html.markup import MarkupEnd
 from cookieguard.html.scanner import TagEnd
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
@@ -58,11 +59,13 @@ class UnfinishedTag:
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
-    def __init__(self, start: bytes, text: int, *, name: bytes, ends: Ends, is_script: bool) -> None:
+    def __init__(
+        self, start: bytes, text: int, *, name: bytes, ends: Ends, finder: ScriptEnd | MarkupEnd | None
+    ) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
         self._ends = ends
-        self._script = ScriptEnd() if is_script else None
+        self._finder = finder  # None: the first end tag is the end
         self._pattern = raw_text(name)
         self._rest = b""
         self.is_full = False
@@ -85,9 +88,9 @@ class UnfinishedText:
         self._pieces.append(data)
         self._size += len(data)
         window = self._rest + data
-        if self._script:
-            found = self._script.find(window, 0, self._ends)[0] >= 0
-            carry = self._script.carried(window, 0)
+        if self._finder:
+            found = self._finder.find(window, 0, self._ends)[0] >= 0
+            carry = self._finder.carried(window, 0)
         else:
             found = self._pattern.pattern(self._ends).search(window) is not None
             carry = self._pattern.carried(window, 0, self._ends)
