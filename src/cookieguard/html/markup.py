@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cookieguard.html.constructs import LONGEST_PARTIAL, OPENED, Construct, Ends
+from cookieguard.html.constructs import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
+from cookieguard.html.context import AS_MARKUP, AS_TEXT, Reading
 from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.grammar import AFTER_NAME, any_case
-from cookieguard.html.scanner import TagEnd
+from cookieguard.html.scanner import TagEnd, end_of_text
 
 NAME_START = re.compile(rb"<(?:/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)")
 PARTIAL_NAME = re.compile(rb"</?[^\t\n\f\r />]*+\Z")
@@ -89,3 +90,23 @@ class MarkupEnd:
 @lru_cache(maxsize=16)
 def _own(name: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"<(/?)(?:[a-zA-Z0-9_\-]+:)?" + any_case(name) + AFTER_NAME)
+
+
+Finder = ScriptEnd | MarkupEnd
+
+
+def finder_of(name: bytes, reading: Reading, has_ends: bool, xml: bool) -> Finder | None:  # noqa: FBT001  # as below
+    """Choose what finds the end of an element's text; None: the first end tag that counts here is its end."""
+    if reading is AS_TEXT:
+        return ScriptEnd() if name == b"script" else None
+    return MarkupEnd(name, xml=xml) if reading is AS_MARKUP and not has_ends else None
+
+
+def text_stop(name: bytes, data: bytes, position: int, ends: Ends, finder: Finder | None) -> int:
+    """Return where the text of an element ends in `data`, -1 where it does not."""
+    if finder is not None:
+        return finder.find(data, position, ends)[0]
+    if not ends and name != b"script":
+        return end_of_text(name, data, position)
+    match = raw_text(name).pattern(ends).search(data, position)
+    return match.start() if match else -1

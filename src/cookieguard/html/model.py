@@ -42,7 +42,11 @@ class Text(Enum):
     NOSCRIPT = auto()
 
 
-NO_TEXT, SCRIPT, STYLE = Text.NONE, Text.SCRIPT, Text.STYLE  # a name of a module is found in a third of the time
+NO_TEXT, SCRIPT, STYLE = (
+    Text.NONE,
+    Text.SCRIPT,
+    Text.STYLE,
+)  # a name of a module is found in a third of the time
 JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
 Judge = Callable[[Url], Ruling | None]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten

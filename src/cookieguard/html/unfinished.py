@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cookieguard.html.constructs import Ends, ScriptEnd, raw_text
+from cookieguard.html.constructs import Ends, raw_text
 from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.markup import MarkupEnd
-from cookieguard.html.scanner import TagEnd
+from cookieguard.html.markup import Finder
+from cookieguard.html.scanner import TagEnd, end_of_text
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
@@ -59,13 +59,13 @@ class UnfinishedTag:
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
-    def __init__(
-        self, start: bytes, text: int, *, name: bytes, ends: Ends, finder: ScriptEnd | MarkupEnd | None
-    ) -> None:
+    def __init__(self, start: bytes, text: int, name: bytes, ends: Ends, finder: Finder | None) -> None:
+        """Begin with `start`, whose text begins at `text`; `finder` as from `finder_of`."""
+        self._name = name
         self._pieces: list[bytes] = []
         self._size = 0
         self._ends = ends
-        self._finder = finder  # None: the first end tag is the end
+        self._finder = finder
         self._pattern = raw_text(name)
         self._rest = b""
         self.is_full = False
@@ -87,12 +87,17 @@ class UnfinishedText:
     def _seek(self, data: bytes) -> bool:
         self._pieces.append(data)
         self._size += len(data)
-        window = self._rest + data
+        window = self._rest + data if self._rest else data
         if self._finder:
             found = self._finder.find(window, 0, self._ends)[0] >= 0
             carry = self._finder.carried(window, 0)
         else:
-            found = self._pattern.pattern(self._ends).search(window) is not None
+            found = self._is_ended(window)
             carry = self._pattern.carried(window, 0, self._ends)
         self._rest = window[carry:]
         return found
+
+    def _is_ended(self, window: bytes) -> bool:
+        if self._ends:
+            return self._pattern.pattern(self._ends).search(window) is not None
+        return end_of_text(self._name, window, 0) >= 0
