@@ -74,6 +74,27 @@ def test_no_parser_finds_anything_held_alive(oracles: dict[str, Oracle], seed: i
     assert woken < alive / 200
 
 
+SHEET = '{}a{b:url("//ads.example/t")}'
+FOUND = [
+    f"<noscript><select><style></noscript>{SHEET}",
+    f"<noscript><select><style></noscript>{SHEET}</style>",
+    f"<select><noscript><style></noscript>{SHEET}</style></select>",
+    "<noscript><select><script></noscript>fetch('//ads.example/s')</script>",
+    "<svg><script></</script>fetch('//ads.example/s')</script>",
+    "<use href='//\"ads.example'>",
+]
+
+
+@pytest.mark.parametrize("page", FOUND)
+def test_what_the_fuzz_once_found_stays_held(oracles: dict[str, Oracle], page: str) -> None:
+    out = rewrite(page.encode())
+
+    assert any(contacts.held for contacts in readings(oracles, page.encode()).values())
+    assert not any(contacts.held for contacts in readings(oracles, out).values())
+    for cut in range(len(page)):
+        assert rewrite(page.encode(), [cut]) == out
+
+
 VECTORS = [
     '<img src="//ads.example/a">',
     "<img srcset='/own 1x, //ads.example/a 2x'>",

@@ -251,7 +251,7 @@ class Rewriter:
         seen, known = self._peeked.get(tag.text, (0, PASSES))
         if reading is not AS_TEXT and start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
-        ends = self._context.ends
+        ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
         kind = (tag.name, reading, bool(ends), self._xml)
         stop = text_stop(tag.name, data, end, ends, finder_of(*kind))
         if stop < 0 and not self._is_full and not self._is_last:
