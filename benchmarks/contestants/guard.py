@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from pages import BANNER, SHOP, SHOP_HOST
+
 import cookieguard.html as html
 from cookieguard.html import Rewriter, Rules, Ruling, Url
-from pages import BANNER, SHOP, SHOP_HOST
 
 HELD = Ruling("marketing", None)
 

@@ -17,17 +17,18 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import lolhtml  # type: ignore[import-not-found, unused-ignore]  # only in the group `bench`
+from pages import BANNER, SHOP, SHOP_HOST
 
+from contestants.guard import judge
+from contestants.table import LOADING, TABLE
 from cookieguard.html.charrefs import decode_attribute
 from cookieguard.html.css import cut, held_parts
 from cookieguard.html.documents import document_in, script_in
 from cookieguard.html.hosts import HOST
-from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, JAVASCRIPT_TYPES, LOADS, Load
+from cookieguard.html.loads import INERT_RELATIONS, JAVASCRIPT_TYPES
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.tags import REFRESH, REFRESH_URL, candidates
 from cookieguard.html.urls import parse_url, readings, resolve
-from contestants.guard import judge
-from pages import BANNER, SHOP, SHOP_HOST
 
 # Anything else is a path of the shop's own: nine of ten values end here.
 MAY_REACH = re.compile(r"//|[\\:&\t\n\r]")
@@ -35,26 +36,13 @@ MAY_LOAD = re.compile(r"[(\\&]")
 HTML = lolhtml.ContentType.HTML
 DEPTH = 3
 PAGE = parse_url(SHOP)
-# Which elements are looked at. Each selector costs all tags some time (150 of them, one for each pair of element
-# and attribute, take two thirds of the speed), so they are as few as do the job.
-LOADING = [
-    *(f"[{name}]" for name in "src srcset imagesrcset poster lowsrc dynsrc data background ping".split()),
-    *(f"[{name}]" for name in "attributionsrc manifest archive codebase classid code srcdoc".split()),
-    *(f'[style*="{sign}"]' for sign in ("(", "\\\\", "&")),
-    "link[href]",
-    "embed[href]",
-    "image[href]",
-    "param[value]",
-    *(f"svg [{name}]" for name in ["href", "xlink\\:href", "to", "from", "by", "values"]),
-    *(f"svg [{name.decode()}]" for name, load in ANYWHERE.items() if load is Load.CSS and name != b"style"),
-]
 Judge = Callable[[bytes], bool]
 ValueJudge = Callable[["LolHtml", str], bool]
 
 
 def names_held(text: bytes) -> bool:
     """Judge a script by the hosts it names, as most would."""
-    return any(host.partition(b":")[0] != SHOP_HOST.encode() for host in set(HOST.findall(text)))
+    return any(match[1].partition(b":")[0] != SHOP_HOST.encode() for match in HOST.finditer(text))
 
 
 def loads_from_held(text: bytes) -> bool:
@@ -74,7 +62,7 @@ class LolHtml:
 
     def forget(self) -> None:
         """Begin with an empty memo."""
-        self._values: dict[ValueJudge, dict[str, bool]] = {one: {} for one in JUDGES.values()}
+        self._values: dict[str, dict[str, bool]] = {kind: {} for kind in JUDGES}
         self._sheets: dict[str, str | None] = {}
         self._texts: dict[str, bool] = {}
 
@@ -103,19 +91,19 @@ class LolHtml:
         ]
         return [*handlers, ("body", Body())] if self._depth == 0 else handlers
 
-    def holds(self, judge_value: ValueJudge, value: str) -> bool:
+    def holds(self, kind: str, value: str) -> bool:
         """Tell whether a value reaches a held host."""
-        if not self.is_own:
-            return judge_value(self, decode_attribute(value))
-        if not self._has_memo:
-            return MAY_REACH.search(value) is not None and judge_value(self, decode_attribute(value))
-        memo = self._values[judge_value]
+        if not self._has_memo or not self.is_own:
+            return self._holds(kind, value)
+        memo = self._values[kind]
         known = memo.get(value)
         if known is None:
-            known = memo[value] = MAY_REACH.search(value) is not None and judge_value(
-                self, decode_attribute(value)
-            )
+            known = memo[value] = self._holds(kind, value)
         return known
+
+    def _holds(self, kind: str, value: str) -> bool:
+        may_reach = not self.is_own or kind == "srcdoc" or MAY_REACH.search(value) is not None
+        return may_reach and JUDGES[kind](self, decode_attribute(value))
 
     def reaches(self, reference: str) -> bool:
         """Tell whether one reference reaches a held host."""
@@ -178,12 +166,12 @@ class Loading:
         tag, page = element.tag_name, self._page
         loads = TABLE.get(tag, TABLE[""])
         for name, value in element.attributes:
-            judge_value = loads.get(name)
-            if judge_value is None or not value:
+            kind = loads.get(name)
+            if kind is None or not value:
                 continue
-            if judge_value is in_sheet:
+            if kind == "css":
                 self._cut(element, name, value)
-            elif page.holds(judge_value, value) and (tag != "link" or is_loading_link(element, name)):
+            elif page.holds(kind, value) and (tag != "link" or is_loading_link(element, name)):
                 hold(element, name, value)
                 if tag == "script":
                     neutralize(element)
@@ -244,7 +232,7 @@ class Base:
     def element(self, element: lolhtml.Element) -> None:
         """Hold it or resolve by it."""
         href = element.get_attribute("href") or ""
-        if self._page.holds(LolHtml.reaches, href):
+        if self._page.holds("url", href):
             hold(element, "href", href)
         else:
             self._page.set_base(href)
@@ -330,23 +318,11 @@ def _srcdoc(page: LolHtml, value: str) -> bool:
     return page.nested(value.encode())
 
 
-def in_sheet(page: LolHtml, value: str) -> bool:
-    """Stand for what is cut, not held."""
-    raise NotImplementedError
-
-
-JUDGES: dict[Load, ValueJudge] = {
-    Load.URL: LolHtml.reaches,
-    Load.LINK: LolHtml.reaches,
-    Load.URLS: _urls,
-    Load.SRCSET: _srcset,
-    Load.VALUES: _values,
-    Load.DOCUMENT: _document,
-    Load.SRCDOC: _srcdoc,
-    Load.CSS: in_sheet,
-}
-# How the attributes of each element are judged; the two loads that are missing have a handler of their own.
-TABLE: dict[str, dict[str, ValueJudge]] = {
-    tag.decode(): {name.decode(): JUDGES[load] for name, load in (ANYWHERE | loads).items() if load in JUDGES}
-    for tag, loads in (LOADS | {b"": {}}).items()
+JUDGES: dict[str, ValueJudge] = {
+    "url": LolHtml.reaches,
+    "urls": _urls,
+    "srcset": _srcset,
+    "values": _values,
+    "document": _document,
+    "srcdoc": _srcdoc,
 }
