@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contestants.guard import SCANNERS
 from figures import Figure, grid, table, written
 from pages import BANNER, CHUNK, SHOP, SHOP_HOST, chunked, pages
 
@@ -40,7 +41,6 @@ MARKS = {
     "URLs in styles": re.compile(rb"data:,"),
 }
 ROUGHLY = 0.25  # how far the number of held things may be from cookieguard's
-GUARDS = {"compiled": {"COOKIEGUARD_PURE": ""}, "pure": {"COOKIEGUARD_PURE": "1"}}
 PEERS = {
     "lolhtml": ", script judge of cookieguard",
     "lolhtml-hosts": ", scripts by the hosts they name",
@@ -152,7 +152,7 @@ def start(key: str, directory: Path | None, task: Path) -> Entrant:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **GUARDS.get(key, {})},
+        env={**os.environ, **SCANNERS.get(key, {})},
     )
     return Entrant(key, process)
 
@@ -176,7 +176,7 @@ def check(entrant: Entrant, found: list[bytes]) -> None:
 
 def compare(entrants: dict[str, Entrant]) -> None:
     """Hold everybody's number of held things to cookieguard's."""
-    control = next((entrants[key] for key in GUARDS if key in entrants), None)
+    control = next((entrants[key] for key in SCANNERS if key in entrants), None)
     for entrant in entrants.values():
         if control is None or entrant.key in READERS:
             continue
@@ -286,7 +286,7 @@ def main() -> None:
     options = parser.parse_args()
     found = pages(options.pages)
     size = sum(map(len, found))
-    keys = [*GUARDS, *PEERS, *(READERS if options.readers else ("copy",))]
+    keys = [*SCANNERS, *PEERS, *(READERS if options.readers else ("copy",))]
     with tempfile.TemporaryDirectory() as folder:
         task = Path(folder) / "task.json"
         task.write_text(json.dumps(wasm_task(found)))

@@ -46,7 +46,7 @@ def _turbohtml(page: list[bytes]) -> list[bytes]:
 
 
 def _look(element: Any) -> None:
-    element.attrs.get("src")
+    dict(element.attrs).get("src")
 
 
 READERS: dict[str, tuple[str, str, Callable[[list[bytes]], list[bytes]]]] = {
