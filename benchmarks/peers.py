@@ -49,6 +49,25 @@ PEERS = {
     "wasm-memo": ", same memo",
 }
 WITHOUT_CACHE = ("lolhtml", "lolhtml-hosts", "wasm")
+PLAIN = ("lolhtml", "lolhtml-hosts")
+# What is divided by what: ours in which state by the fastest of which peers.
+RATIOS = {
+    "python-lolhtml": ("warm", PLAIN),
+    "python-lolhtml with the same memo": ("warm", ("lolhtml-memo",)),
+    "html-rewriter-wasm": ("warm", ("wasm", "wasm-memo")),
+    "python-lolhtml with an empty memo": ("cold", ("lolhtml-memo",)),
+}
+BARS: dict[str, dict[str, float]] = {
+    "compiled": {
+        "warm": 1000,
+        "cold": 400,
+        "python-lolhtml": 3,
+        "python-lolhtml with the same memo": 2.5,
+        "html-rewriter-wasm": 8,
+    },
+    "pure": {"warm": 150, "cold": 100, "python-lolhtml": 0.5},
+}
+CLAIM = "In one sentence: "
 READERS = ("copy", "turbohtml", "lxml", "html.parser", "html5lib")
 
 
@@ -207,51 +226,53 @@ def contestants_table(entrants: dict[str, Entrant], missing: dict[str, str]) -> 
     return grid(rows)
 
 
-def best(entrants: dict[str, Entrant], *keys: str) -> tuple[float | None, str]:
+def best(entrants: dict[str, Entrant], state: str, *keys: str) -> tuple[float | None, str]:
     """Return the fastest of some contestants; a fault disqualifies."""
     found = [
-        (entrants[key].rate("warm") or 0, key) for key in keys if key in entrants and not entrants[key].fault
+        (entrants[key].rate(state) or 0, key) for key in keys if key in entrants and not entrants[key].fault
     ]
     return max(found) if found else (None, keys[0])
 
 
 def bars(entrants: dict[str, Entrant]) -> list[Figure]:
     """Hold the figures to their bars."""
-    lolhtml, which = best(entrants, "lolhtml", "lolhtml-hosts")
-    memo, _ = best(entrants, "lolhtml-memo")
-    wasm, _ = best(entrants, "wasm", "wasm-memo")
-    figures: list[Figure] = []
-    for key, warm_bar, cold_bar, ratios in (
-        ("compiled", 1000, 400, (3, 2.5, 8)),
-        ("pure", 150, 100, (0.5, None, None)),
-    ):
-        entrant = entrants.get(key)
-        warm = entrant.rate("warm") if entrant and not entrant.fault else None
-        cold = entrant.rate("cold") if entrant and not entrant.fault else None
-        note = "" if entrant else f"the {key} scanner is not there"
-        figures += [
-            Figure(name=f"{key}, warm", value=warm, unit="MB/s", bar=warm_bar, note=note),
-            Figure(name=f"{key}, cold", value=cold, unit="MB/s", bar=cold_bar, note=note),
-        ]
-        figures += [
-            Figure(
-                name=f"{key}, warm / {peer}",
-                value=warm / rate if warm and rate else None,
-                unit="x",
-                bar=bar,
-                note=note or why,
-            )
-            for (peer, rate, why), bar in zip(
-                (
-                    ("python-lolhtml", lolhtml, f"the faster one: {which}"),
-                    ("python-lolhtml with the same memo", memo, ""),
-                    ("html-rewriter-wasm", wasm, "the faster one"),
-                ),
-                ratios,
-                strict=True,
-            )
-        ]
+    return [figure for key, held_to in BARS.items() for figure in _bars_of(key, entrants, held_to)]
+
+
+def _bars_of(key: str, entrants: dict[str, Entrant], held_to: dict[str, float]) -> list[Figure]:
+    entrant = entrants.get(key)
+    rates = {
+        state: entrant.rate(state) if entrant and not entrant.fault else None for state in ("warm", "cold")
+    }
+    note = "" if entrant else f"the {key} scanner is not there"
+    figures = [
+        Figure(name=f"{key}, {state}", value=rate, unit="MB/s", bar=held_to.get(state), note=note)
+        for state, rate in rates.items()
+    ]
+    for name, (state, peers) in RATIOS.items():
+        theirs, fastest = best(entrants, state, *peers)
+        ours = rates[state]
+        value = ours / theirs if ours and theirs else None
+        which = f"the faster one: {fastest}" if len(peers) > 1 else ""
+        ratio = f"{key}, {state} / {name}"
+        figures.append(Figure(name=ratio, value=value, unit="x", bar=held_to.get(name), note=note or which))
     return figures
+
+
+def claim(entrants: dict[str, Entrant], pages_named: str) -> str:
+    """Say the outcome in one sentence: of the fastest scanner that is there."""
+    entrant = next((entrants[key] for key in SCANNERS if key in entrants), None)
+    lolhtml, _ = best(entrants, "warm", *PLAIN)
+    if entrant is None or entrant.fault or not lolhtml:
+        return ""
+    memo, _ = best(entrants, "warm", "lolhtml-memo")
+    warm, cold = entrant.rate("warm") or 0, entrant.rate("cold") or 0
+    beside = f" ({written(warm / memo)} times with the same memo)" if memo else ""
+    return (
+        f"On {pages_named} the rewriter ({entrant.key} scanner) takes {written(warm)} MB a second of CPU time warm "
+        f"and {written(cold)} cold: {written(warm / lolhtml)} times python-lolhtml (Rust) doing the same job in the "
+        f"same run{beside}."
+    )
 
 
 def enter(
@@ -301,6 +322,7 @@ def main() -> None:
         f"{len(found)} {where}, {size / 1e6:.1f} MB, chunks of {CHUNK // 1024} KB, {options.rounds} rounds\n"
     )
     print(contestants_table(entrants, missing), table(bars(entrants)), sep="\n\n")
+    print(f"\n{CLAIM}{claim(entrants, f'{len(found)} {where}')}")
 
 
 if __name__ == "__main__":
