@@ -2,8 +2,9 @@
 
 How it is written, for its best speed: the selectors name the attributes, so that Rust calls into Python only for
 elements that may load; what needs no judge is sorted out by one regular expression; handlers are made once and
-serve every page. A script's text is gathered (its start tag is out already) and, where it is held, wrapped into
-a script that does not run.
+serve every page. URLs, references and sheets are read by cookieguard's own functions, compiled ones where they are
+there. A script's text is gathered (its start tag is out already) and, where it is held, wrapped into a script that
+does not run.
 
 What it does not do, and cookieguard does: see inside `<noscript>` (raw text for it), keep bytes that are no
 UTF-8, survive `<select><xmp>` (it raises), remove the second of two equal attributes, judge import maps and
