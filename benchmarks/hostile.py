@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 
-from contestants.guard import SCANNERS, Guard
+from contestants.guard import Guard
 from figures import Figure, grid, table, written
 from pages import CHUNK, ROOT, chunked
+from scanners import SCANNERS, in_their_processes
 
 sys.path.insert(0, str(ROOT / "tests"))
 from harness.hostile import PATTERNS, hostile_page
@@ -72,19 +71,6 @@ def measured(scanner: str, only: str, repeats: int) -> Found:
             )
             for way, size in WAYS.items()
         }
-    return found
-
-
-def in_its_process(scanner: str, only: str, repeats: int) -> Found | None:
-    """Measure one scanner in a process of its own; None where it is not there."""
-    command = [sys.executable, __file__, "--scanner", scanner, "--only", only, "--repeats", str(repeats)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **SCANNERS[scanner]}
-    )
-    if done.returncode:
-        print(f"MISSING: {scanner}: {done.stderr.strip()[-200:]}", file=sys.stderr)
-        return None
-    found: Found = json.loads(done.stdout)
     return found
 
 
@@ -154,7 +140,7 @@ def main() -> None:
         except LookupError as error:
             sys.exit(str(error))
         return
-    results = {scanner: in_its_process(scanner, options.only, options.repeats) for scanner in SCANNERS}
+    results = in_their_processes(__file__, ["--only", options.only, "--repeats", str(options.repeats)])
     print(f"{len(PATTERNS)} patterns, 2 MB and 4 MB, empty caches, least of {options.repeats} runs\n")
     print(table([figure for scanner, found in results.items() for figure in bars(scanner, found)]))
     for scanner, found in results.items():

@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contestants.guard import SCANNERS
 from figures import Figure, grid, table, written
 from pages import BANNER, CHUNK, SHOP, SHOP_HOST, chunked, pages
+from scanners import SCANNERS
 
 HERE = Path(__file__).parent
 WASM = "html-rewriter-wasm"

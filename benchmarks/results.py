@@ -34,7 +34,7 @@ PACKAGES = (
 )
 QUOTED = re.compile(r"(?<=<!-- results -->\n).*?(?=\n<!-- /results -->)", re.DOTALL)
 # Title, script, whether it takes --pages, further arguments.
-BENCHMARKS = (
+BENCHMARKS: tuple[tuple[str, str, bool, list[str]], ...] = (
     ("The rewriter beside its peers", "peers.py", True, ["--readers"]),
     ("Hostile pages", "hostile.py", False, []),
     ("What a request costs more", "requests.py", False, []),
@@ -82,13 +82,8 @@ def run(script: str, pages: Path | None, more: list[str]) -> str:
 def document(sections: dict[str, str], load: float) -> str:
     """Put the whole together."""
     parts = [INTRODUCTION, machine(load), "## Bars\n\n" + bars(sections)]
-    parts += [f"## {title}\n\n{_markdown(body)}" for title, body in sections.items()]
+    parts += [f"## {title}\n\n{body}" for title, body in sections.items()]
     return "\n\n".join(parts) + "\n"
-
-
-def _markdown(body: str) -> str:
-    """Fence what is no Markdown yet."""
-    return body if "|" in body else f"```\n{body}\n```"
 
 
 def machine(load: float) -> str:

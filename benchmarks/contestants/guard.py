@@ -7,8 +7,6 @@ from pages import BANNER, SHOP, SHOP_HOST
 import cookieguard.html as html
 from cookieguard.html import Rewriter, Rules, Ruling, Url
 
-# The environment that asks for a scanner when the package is imported.
-SCANNERS = {"compiled": {"COOKIEGUARD_PURE": ""}, "pure": {"COOKIEGUARD_PURE": "1"}}
 HELD = Ruling("marketing", None)
 
 
