@@ -54,12 +54,14 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, help="directory of pages (*.html, *.html.gz)")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md, renew the README's sentence")
     options = parser.parse_args()
-    before = os.getloadavg()[0]
+    taken_on = machine(
+        os.getloadavg()[0]
+    )  # before anything is run: load and commit are those of the beginning
     sections = {
         title: run(script, options.pages if takes_pages else None, more)
         for title, script, takes_pages, more in BENCHMARKS
     }
-    text = document(sections, before)
+    text = document(sections, taken_on)
     if not options.write:
         print(text)
         return
@@ -79,9 +81,9 @@ def run(script: str, pages: Path | None, more: list[str]) -> str:
     return done.stdout.strip()
 
 
-def document(sections: dict[str, str], load: float) -> str:
+def document(sections: dict[str, str], taken_on: str) -> str:
     """Put the whole together."""
-    parts = [INTRODUCTION, machine(load), "## Bars\n\n" + bars(sections)]
+    parts = [INTRODUCTION, taken_on, "## Bars\n\n" + bars(sections)]
     parts += [f"## {title}\n\n{body}" for title, body in sections.items()]
     return "\n\n".join(parts) + "\n"
 
