@@ -94,9 +94,9 @@ def machine(load: float) -> str:
     versions = [f"Python {platform.python_version()}", *filter(None, map(_version, PACKAGES)), _node()]
     name = processor[1] if processor else platform.processor()
     commit = _output("git", "-C", str(ROOT), "describe", "--always", "--dirty")
-    system = (
-        f"{os.cpu_count()} cores, {platform.system()} {platform.release()}; load when it began {load:.1f}"
-    )
+    cores = os.cpu_count() or 1
+    busy = " (BUSY: others shared its caches; provisional)" if load > cores / 2 else ""
+    system = f"{cores} cores, {platform.system()} {platform.release()}; load when it began {load:.1f}{busy}"
     return f"- {datetime.now(UTC):%Y-%m-%d}, commit {commit}\n- {name}, {system}\n- {', '.join(filter(None, versions))}"
 
 
