@@ -129,6 +129,7 @@ def test_an_app_that_fails_is_not_finished_by_us_wherever_it_fails(guard: Guard,
     headers, content, _ = KINDS[kind]
     whole = messages_of([content[:30], content[30:60], content[60:]], *headers)
     failure = RuntimeError("the shop's own")
+    waited = 2 if kind == "gzip" else 1  # the first piece of a compressed page says nothing yet
 
     for count in range(len(whole)):
         conversation = converse(guard(Inside(*whole[:count], error=failure)))
@@ -136,7 +137,7 @@ def test_an_app_that_fails_is_not_finished_by_us_wherever_it_fails(guard: Guard,
         assert conversation.error is failure
         assert not conversation.is_complete
         assert all(message.get("more_body", True) for message in conversation.sent)
-        assert conversation.sent if count > 1 else not conversation.body
+        assert conversation.sent if count > waited else not conversation.body
 
 
 @pytest.mark.parametrize("kind", ["html", "gzip", "json"])
