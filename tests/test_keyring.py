@@ -43,6 +43,7 @@ def test_comments_blank_lines_padding_and_crlf_are_read_over() -> None:
     assert keyring.get("k2") is None
 
 
+PAIR = f"2026-11-24T15:00:00Z ed25519:{TEXT}"
 SHORT = base64.urlsafe_b64encode(SECRET[:31]).decode().rstrip("=")
 UNREADABLE = [
     ("", "0 signing keys of 0"),
@@ -52,13 +53,20 @@ UNREADABLE = [
     (f"{GOOD}\n{GOOD.replace('signing', 'verify')}", "a key id twice"),
     (GOOD.replace(TEXT, SHORT), "key 'k1' with a secret of 31 bytes"),
     (GOOD.replace(TEXT, ""), "line 1 with 3 fields"),
-    (f"\n{GOOD} more", "line 2 with 5 fields"),
+    (f"\n{GOOD} more", "the time on line 2"),
+    (f"\n{GOOD} 2026-11-24T15:00:00Z more", "line 2 with 6 fields"),
+    (f"{GOOD} 2026-11-24T15:00:00", "key 'k1' made at a local time"),
     (GOOD.replace("signing", "retired"), "the state on line 1"),
     (GOOD.replace("2026-11-24T15:00:00Z", "yesterday"), "the time on line 1"),
     (GOOD.replace("00Z", "00"), "key 'k1' made at a local time"),
     (GOOD.replace("k1", "k.1"), "a key id"),
     (GOOD.replace("k1", "k" * 17), "a key id"),
-    (GOOD.replace(TEXT, "ed25519:" + TEXT), "the secret on line 1"),
+    (GOOD.replace(TEXT, "rsa:" + TEXT), "the secret on line 1"),
+    (GOOD.replace(TEXT, "ed25519:" + TEXT), "0 signing keys of 0"),
+    (GOOD.replace(TEXT, "ed25519:" + TEXT[:20]), "key 'k1' with a private part of 15 bytes"),
+    (GOOD.replace(TEXT, "ed25519:!" + TEXT), "the secret on line 1"),
+    (f"{GOOD}\nr1 signing {PAIR}\nr2 signing {PAIR}", "2 signing pairs of 2"),
+    (f"{GOOD}\nk1 verify {PAIR}", "a key id twice"),
     (GOOD.replace(TEXT, TEXT[:20] + "!" + TEXT[21:]), "the secret on line 1"),
     (GOOD.replace(TEXT, TEXT[:20] + "+" + TEXT[21:]), "the secret on line 1"),
     (GOOD.replace(TEXT, "\u00e4" * 43), "the secret on line 1"),
