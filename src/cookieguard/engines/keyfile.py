@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from cookieguard.engines.files import sync_directory, write_private
@@ -45,7 +46,10 @@ class WatchedKeyring(Keyring):
         self._trouble = ""
         text, self._stamp = read_keyring(path, setting)
         self._next_look = time.monotonic() + self._pause
-        super().__init__(Keyring.loads(text, setting=setting).every)
+        found = Keyring.loads(text, setting=setting)
+        self._ever: dict[str, bytes] = {}
+        self._remember(found)
+        super().__init__(found.every)
 
     @property
     def signing(self) -> Key:
@@ -71,17 +75,18 @@ class WatchedKeyring(Keyring):
         except (ConfigError, OSError) as error:
             self._stay(str(error) if isinstance(error, ConfigError) else f"{self._path}: {error.strerror}")
             return
-        # Keys derived from a secret are kept by its id: another one needs another id.
-        if changed := [key.id for key in found.every if _is_another(key, self._by_id(key.id))]:
+        # Keys derived from a secret are kept by its id: another one needs another id, also after retirement.
+        if changed := [key.id for key in found.every if self._ever.get(key.id, _digest(key)) != _digest(key)]:
             self._stay(f"{self._path}: key {changed[0]} has another secret; a new secret needs a new id")
             return
         self._trouble = ""
         if found.every != self._every:
+            self._remember(found)
             super().__init__(found.every)
             logger.info("keyring: read again, %d keys, signing %s", len(self._every), self._signing.id)
 
-    def _by_id(self, key_id: str) -> AnyKey | None:
-        return self._keys.get(key_id) or self._pairs.get(key_id)
+    def _remember(self, keyring: Keyring) -> None:
+        self._ever |= {key.id: _digest(key) for key in keyring.every}
 
     def _stay(self, trouble: str) -> None:
         if trouble != self._trouble:
@@ -128,9 +133,12 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
             after = change(before)
             content = after.dumps() if text is None else after.dumps_into(text)
             _put(path, content.encode(), is_new=text is None)
+    except FileExistsError:  # a worker at its first start made one meanwhile: that one is changed
+        return change_keyring(path, setting, change)
     except OSError as error:
         raise KeyringFixed(
-            f"{path} cannot be written ({error.strerror}); run this as user {_owner(path)}, where the file comes from"
+            f"{path} cannot be written ({error.strerror}); "
+            f"run this as user {_owner(path)}, or change the file where it comes from"
         ) from error
     return after
 
@@ -179,12 +187,8 @@ def _stamp_of(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _is_another(key: AnyKey, known: AnyKey | None) -> bool:
-    return known is not None and (type(key) is not type(known) or _secret(key) != _secret(known))
-
-
-def _secret(key: AnyKey) -> bytes:
-    return key.secret if isinstance(key, Key) else key.seed
+def _digest(key: AnyKey) -> bytes:
+    return sha256(b"secret" + key.secret if isinstance(key, Key) else b"ed25519" + key.seed).digest()
 
 
 def _owner(path: Path) -> int:

@@ -64,9 +64,11 @@ def load_keyring(
 
 def longest_life(config: Config) -> timedelta:
     """Return how long anything that a key of ours signed counts at most."""
-    cookies = config.cookies
-    ages = [spec.max_age for spec in (cookies.session, cookies.cart, cookies.consent, cookies.remember)]
-    return max(timedelta(seconds=max(ages)), timedelta(days=config.identity.absolute_days), UNTOLD_LIFE)
+    return max(
+        timedelta(days=config.identity.absolute_days),  # sessions, and carts with them
+        timedelta(seconds=config.cookies.consent.max_age) or UNTOLD_LIFE,
+        timedelta(seconds=config.cookies.remember.max_age),
+    )
 
 
 def _make(state: StateDirectory, now: datetime) -> None:
