@@ -26,7 +26,7 @@ KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no dot: the id is a field of ever
 MIN_SECRET_BYTES = 32  # as many as SHA-256 gives: the key is never weaker than the digest
 MAX_KEYRING_CHARACTERS = 256 * 1024
 MAX_DERIVED_KEYS = 1024  # the host is part of a context and a client chooses it: never keep one per host
-HEADER = "# cookieguard keyring, secret. One key a line: id, state, created, secret (base64url), and since when in that state."
+HEADER = "# cookieguard keyring, secret. One key a line: id, state, created, secret (base64url), time of its state."
 SEED_BYTES = 32  # an Ed25519 private key (RFC 8032)
 SEED_MARK = "ed25519:"  # no base64url: a release that knows no pairs refuses the line and does not misread it
 # Workers learn of a new key within seconds, copies of the file on other hosts with the next roll-out: a key that

@@ -18,7 +18,7 @@ def main() -> None:
     try:
         from cookieguard.cli.app import run
     except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
+        if (error.name or "").partition(".")[0] not in EXTRA:
             raise
         sys.stderr.write(f"{MISSING}\n")
         sys.exit(UNUSABLE)
