@@ -1,56 +1,102 @@
-"""The brackets of a script's code (literals already cut out), paired once, so that walks step over them."""
+"""The brackets of a script's code (literals already cut out), paired where a walk comes to them.
+
+The code is kept backwards as well: what stands before a place is then matched from there on, as what stands
+behind it is, and no pattern has to try every place before it.
+"""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 
-STRUCTURE = re.compile(rb"[()\[\]{},;\n]")
 OPEN, CLOSE = b"([{", b")]}"
 MAX_REACH = 4096  # bytes of code an expression is followed over
+LEVELS = 8  # of brackets within each other that one match steps over
+BYTES_A_STEP = 64
+
+
+def _nested(opening: bytes, closing: bytes) -> bytes:
+    """Write the pattern of a bracket with brackets in it, LEVELS deep."""
+    plain = rb"[^()\[\]{}]"
+    pattern = opening + plain + b"*+" + closing
+    for _ in range(LEVELS - 1):
+        pattern = opening + b"(?:" + plain + b"++|" + pattern + b")*+" + closing
+    return pattern
+
+
+NESTED = _nested(rb"[(\[{]", rb"[)\]}]")
+NESTED_BACK = _nested(rb"[)\]}]", rb"[(\[{]")
+CLOSED = re.compile(NESTED)
+CLOSED_BACK = re.compile(NESTED_BACK)
+# Up to the comma or the bracket where an argument ends; up to the bracket where all of them end.
+ARGUMENT = re.compile(rb"(?:[^()\[\]{},;]++|" + NESTED + rb")*+")
+ARGUMENTS = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
+ENCLOSED_BACK = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
 
 
 class Brackets:
-    """Know where the brackets, commas and line ends of `code` stand, and which belong together."""
+    """Find where the brackets of `code` open and close. Owns how many more steps may be taken."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, code: bytes, steps: int) -> None:
         self.code = code
-        self.at = [match.start() for match in STRUCTURE.finditer(code)]
-        self.signs = b"".join(STRUCTURE.findall(code))
-        self.partner = self._pair()
-
-    def _pair(self) -> list[int]:
-        """Pair by nesting alone; what has no partner gets -1."""
-        partner = [-1] * len(self.signs)
-        open_: list[int] = []
-        for index, sign in enumerate(self.signs):
-            if sign in OPEN:
-                open_.append(index)
-            elif sign in CLOSE and open_:
-                first = open_.pop()
-                partner[first], partner[index] = index, first
-        return partner
-
-    def before(self, place: int) -> int:
-        """Return the index of the last structural sign before `place`."""
-        return bisect_left(self.at, place) - 1
-
-    def expression(self, start: int, *, is_call: bool = False) -> bytes:
-        """Return the expression at `start`; of a call, all arguments up to the closing parenthesis."""
-        index = bisect_left(self.at, start)
-        while index < len(self.at) and self.at[index] < start + MAX_REACH:
-            sign = self.signs[index]
-            if sign in CLOSE or (not is_call and sign in b",;"):
-                return self.code[start : self.at[index]]
-            index = self.partner[index] + 1 if sign in OPEN and self.partner[index] > index else index + 1
-        return self.code[start : start + MAX_REACH]
+        self.back = code[::-1]
+        self.size = len(code)
+        self.steps = steps
 
     def closing(self, at: int) -> int:
         """Return where the bracket at `at` closes, or the end of the code."""
-        index = self.partner[bisect_left(self.at, at)]
-        return self.at[index] if index >= 0 else len(self.code)
+        match = CLOSED.match(self.code, at)
+        end = match.end() if match else self._partner(ARGUMENTS, self.code, at, OPEN)
+        self.steps -= ((end or self.size) - at) // BYTES_A_STEP
+        return end - 1 if end else self.size
 
     def opening(self, at: int) -> int:
         """Return where the bracket that closes at `at` opens, or -1."""
-        index = self.partner[bisect_left(self.at, at)]
-        return self.at[index] if index >= 0 else -1
+        start = self.size - 1 - at
+        match = CLOSED_BACK.match(self.back, start)
+        end = match.end() if match else self._partner(ENCLOSED_BACK, self.back, start, CLOSE)
+        self.steps -= ((end or self.size) - start) // BYTES_A_STEP
+        return self.size - end if end else -1
+
+    def _partner(self, inside: re.Pattern[bytes], code: bytes, start: int, deeper: bytes) -> int:
+        """Return the place behind the partner of a bracket with more than LEVELS in it; 0 where it has none."""
+        depth, place = 1, start + 1
+        while depth and self.steps > 0:
+            place = inside.match(code, place).end()  # type: ignore[union-attr]  # matches always
+            if place == self.size:
+                return 0
+            depth += 1 if code[place] in deeper else -1
+            place += 1
+            self.steps -= 1
+        return 0 if depth else place
+
+    def enclosing(self, at: int) -> int:
+        """Return where the bracket around the place `at` opens, or -1."""
+        end = ENCLOSED_BACK.match(self.back, self.size - at).end()  # type: ignore[union-attr]  # matches always
+        while end < self.size and self.back[end] in CLOSE and self.steps > 0:
+            opened = self.opening(self.size - 1 - end)
+            if opened < 0:
+                return -1
+            end = ENCLOSED_BACK.match(self.back, self.size - opened).end()  # type: ignore[union-attr]
+        self.steps -= (end - self.size + at) // BYTES_A_STEP
+        return self.size - 1 - end
+
+    def arguments(self, start: int) -> bytes:
+        """Return all arguments of the call whose parenthesis opens before `start`."""
+        return ARGUMENTS.match(self.code, start, start + MAX_REACH)[0]  # type: ignore[index]  # matches always
+
+    def expression_end(self, start: int) -> int:
+        """Return where the expression at `start` ends: at a comma, a semicolon or the bracket around it."""
+        return ARGUMENT.match(self.code, start, start + MAX_REACH).end()  # type: ignore[union-attr]
+
+    def argument_number(self, opened: int, place: int) -> int:
+        """Count which argument of the call that opens at `opened` the place is in; from 0."""
+        number = 0
+        start = ARGUMENT.match(self.code, opened + 1, place).end()  # type: ignore[union-attr]  # matches always
+        while start < place and self.code[start] == COMMA and number < MOST_ARGUMENTS:
+            number += 1
+            start = ARGUMENT.match(self.code, start + 1, place).end()  # type: ignore[union-attr]
+        return number
+
+
+COMMA = ord(",")
+MOST_ARGUMENTS = 32

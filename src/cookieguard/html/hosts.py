@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-# The host may begin with a hole of a template (`//${x}.vendor.example`); user and password go.
+# The host may begin with a hole of a template (`//${x}.vendor.example`); user and password go. Two slashes and
+# a scheme (`//https://...`) begin a comment in a script that is kept as text: no host has these names.
 _HOST = (
-    rb"(?:[^/\"'`\s@<>]{1,64}@)?"
-    rb"((?:(?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
+    rb"(?!https?:[\\/])(?:[^/\"'`\s@<>]{1,64}@)?"
+    rb"((?:(?:\$\{[^}]{0,256}\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
     rb"(?::[0-9]{1,5})?)"  # the port too: a vendor may be declared by it
 )
 # XML names its languages by addresses that nobody fetches: every script that draws SVG has one of them.

@@ -6,24 +6,30 @@ import re
 
 SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
 KEYS = frozenset(b"src srcset srcdoc poster".split())
+SETTERS = frozenset(b"assign attr prop extend merge".split())  # take an object with such keys
 MARKUP = frozenset(
-    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString "
+    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString setHTMLUnsafe "
     b"createContextualFragment".split()
 )
+# Calls that load what their first argument says, and what their options say by one of these keys.
 CALLS = frozenset(
-    b"fetch sendBeacon importScripts import Worker SharedWorker WebSocket EventSource FontFace ajax axios getScript "
-    b"getJSON insertRule addModule require requirejs".split()
+    b"fetch sendBeacon Worker SharedWorker WebSocket EventSource ajax axios getScript getJSON insertRule addModule "
+    b"fetchLater".split()
 )
+OPTIONS = frozenset(b"url src href baseURL endpoint".split())
+# Calls that load any of their arguments.
+CALLS_OF_ALL = frozenset(b"importScripts import FontFace require requirejs".split())
 # What a script calls its own or its framework's loaders.
 LOADER_NAME = re.compile(rb"load|inject|script|beacon|pixel|iframe|embed", re.IGNORECASE)
 NOT_A_LOADER = re.compile(
     rb"payload|upload|download|reload|unload|describe|description|transcript|addEventListener", re.I
 )
 CLIENTS = frozenset(b"$ jQuery axios http https ky superagent request".split())
-# The value goes no further: it is looked at, or it is a link.
+# The value goes no further: it is looked at, kept as text or part of another URL, or it is a link.
 ENDS = frozenset(
-    b"indexOf includes startsWith endsWith test match search exec log warn error info debug postMessage "
-    b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS".split()
+    b"indexOf lastIndexOf includes startsWith endsWith test match search exec log warn error info debug postMessage "
+    b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS "
+    b"encodeURIComponent Error".split()
 )
 NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
 METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
@@ -32,3 +38,15 @@ LOADING_MARKUP = re.compile(
     rb"<\\?(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|\bsrc\s*=|url\(",
     re.IGNORECASE,
 )
+# Properties and calls that load where the script has all of these words: what no policy stops is read here.
+_RULES = ((b"speculationrules",),)
+MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
+    b"text": _RULES,
+    b"textContent": _RULES,
+    b"innerText": _RULES,
+    b"innerHTML": _RULES,
+    b"append": _RULES,
+    b"appendChild": _RULES,
+    b"content": ((b"refresh", b"quiv"),),  # httpEquiv, http-equiv
+    b"action": ((b"ubmit(", b"target"),),  # a form that is sent into a frame
+}
