@@ -36,9 +36,9 @@ ENCLOSED_BACK = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
 class Brackets:
     """Find where the brackets of `code` open and close. Owns how many more steps may be taken."""
 
-    def __init__(self, code: bytes, steps: int) -> None:
+    def __init__(self, code: bytes, back: bytes, steps: int) -> None:
         self.code = code
-        self.back = code[::-1]
+        self.back = back
         self.size = len(code)
         self.steps = steps
 

@@ -37,9 +37,8 @@ from cookieguard.html.pieces import MARK
 
 MAX_NAMES = 60
 MAX_STEPS = 20_000  # over brackets, in one script
-MAX_OCCURRENCES = 2000  # of one name
-OCCURRENCES_A_STEP = 4
 MAX_PLACES = 300  # where suspect names stand, looked at in one script
+OCCURRENCES_A_STEP = 4
 
 PARENTHESIS, BRACKET, BRACE, END_BRACE, EQUALS, COLON, COMMA, NEWLINE, BLANK = b"([{}=:,\n "
 WORDS_ONLY = bytes(n if chr(n).isalnum() or n in b"_$" else BLANK for n in range(256))
@@ -86,11 +85,12 @@ OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
 class Flow:
     """Follow the suspects of one script. Owns what became suspect."""
 
-    def __init__(self, code: bytes, literals: list[bytes]) -> None:
+    def __init__(self, code: bytes, back: bytes, literals: list[bytes]) -> None:
+        """Take the code, the same backwards, and the literals."""
         self._code = code
+        self._back = back
         self._literals = literals
-        self._brackets = Brackets(code, MAX_STEPS)
-        self._back = self._brackets.back
+        self._brackets = Brackets(code, back, MAX_STEPS)
         self._size = len(code)
         self._has_arrows = b"=>" in code
         self._queue: list[int] = []
@@ -389,10 +389,10 @@ class Flow:
         self._queue += self._occurrences(name, start, self._size if end is None else end)
 
     def _occurrences(self, name: bytes, start: int, end: int) -> list[int]:
-        """List where the name stands as a whole word, at most MAX_OCCURRENCES."""
+        """List where the name stands as a whole word, at most MAX_PLACES."""
         word, found = b" " + name + b" ", list[int]()
         at = self._spaced.find(word, start, end + 2)
-        while at >= 0 and len(found) < MAX_OCCURRENCES:
+        while at >= 0 and len(found) < MAX_PLACES:
             found.append(at)
             at = self._spaced.find(word, at + len(name) + 1, end + 2)
         self._brackets.steps -= len(found) // OCCURRENCES_A_STEP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
 KEYS = frozenset(b"src srcset srcdoc poster".split())
@@ -19,8 +20,12 @@ CALLS = frozenset(
 OPTIONS = frozenset(b"url src href baseURL endpoint".split())
 # Calls that load any of their arguments.
 CALLS_OF_ALL = frozenset(b"importScripts import FontFace require requirejs".split())
+# Calls that load only on some objects or with some arguments.
+SHARED_NAMES = frozenset(b"setAttribute setAttributeNS open get post".split())
+RUN_TEXT = frozenset(b"eval Function setTimeout setInterval Blob createTextNode".split())
 # What a script calls its own or its framework's loaders.
-LOADER_NAME = re.compile(rb"load|inject|script|beacon|pixel|iframe|embed", re.IGNORECASE)
+LOADER_WORDS = b"load inject script beacon pixel iframe embed".split()
+LOADER_NAME = re.compile(b"|".join(LOADER_WORDS), re.IGNORECASE)
 NOT_A_LOADER = re.compile(
     rb"payload|upload|download|reload|unload|describe|description|transcript|addEventListener", re.I
 )
@@ -50,3 +55,23 @@ MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
     b"content": ((b"refresh", b"quiv"),),  # httpEquiv, http-equiv
     b"action": ((b"ubmit(", b"target"),),  # a form that is sent into a frame
 }
+
+
+def _backwards(names: Iterable[bytes]) -> bytes:
+    return b"(?:" + b"|".join(sorted(name[::-1] for name in names)) + b")"
+
+
+# Any of all these in code that is read backwards (brackets.py): a script without one loads nothing by itself.
+SINK = re.compile(
+    rb"\(\s*+(?:"
+    + _backwards(CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT)
+    + rb"(?![\w$])|[\w$]{0,64}(?i:"
+    + _backwards(LOADER_WORDS)
+    + rb"))|=[+|?]{0,2}\s*+(?:\]|"
+    + _backwards(SETS | MARKUP | MEANT.keys() | {b"href"})
+    + rb"\s*+\.)|:\s*+"
+    + _backwards(KEYS)
+    + rb"(?![\w$])|\x01\s*+(?:morf|tropmi)\b"
+)
+# Any of these in code: what is a script as text may be run.
+RUNS_TEXT = re.compile(b"\\b(?:text\\b|(?:" + b"|".join(sorted(RUN_TEXT)) + rb")\s*\()")

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from cookieguard.html.flows import Flow
 from cookieguard.html.hosts import named_hosts
+from cookieguard.html.idioms import RUNS_TEXT, SINK
 from cookieguard.html.pieces import cut
 from cookieguard.html.suspects import BARE_LITERAL, has_glue, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
@@ -24,6 +25,7 @@ from cookieguard.html.urls import Url, parse_url, resolve
 Judge = Callable[[Url], object | None]
 
 MAX_FLOW_BYTES = 128 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
+ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
 ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
 
 
@@ -49,11 +51,22 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     glues = has_glue(text)
     if not any(named) and not (glues and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))):
         return []
-    code, literals = cut(text[:MAX_FLOW_BYTES])
+    return suspicion.found if _loads(text[:MAX_FLOW_BYTES], suspicion, glues=glues) else []
+
+
+def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = False) -> bool:
+    code, literals = cut(text)
+    back = code[::-1]
+    if not SINK.search(back):
+        return False
     numbers = suspects(literals, suspicion, glues=glues)
-    if numbers and Flow(code, literals).reaches_a_sink(numbers):
-        return suspicion.found
-    return []
+    if numbers and Flow(code, back, literals).reaches_a_sink(numbers):
+        return True
+    inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
+    if is_inner or not inner or not RUNS_TEXT.search(code):
+        return False
+    texts = (ESCAPED_SIGN.sub(rb"\1", literal[1:-1]) for literal in inner)
+    return any(_loads(text, suspicion, glues=False, is_inner=True) for text in texts)
 
 
 def _url_of(host: bytes) -> Url | None:
