@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 OPEN, CLOSE = b"([{", b")]}"
-MAX_REACH = 4096  # bytes of code an expression is followed over
+MAX_REACH = 2048  # bytes of code an expression is followed over
 LEVELS = 8  # of brackets within each other that one match steps over
 BYTES_A_STEP = 64
 

@@ -95,6 +95,7 @@ class Flow:
         self._has_arrows = b"=>" in code
         self._queue: list[int] = []
         self._names: set[tuple[bytes, int]] = set()
+        self._declared: dict[bytes, list[re.Match[bytes]]] = {}  # by the name of a function
         self._left: set[tuple[int, bytes | int]] = set()
 
     def reaches_a_sink(self, suspects: list[int]) -> bool:
@@ -348,10 +349,11 @@ class Flow:
         if (name, -1 - number) in self._names or name in NO_NAMES:
             return
         self._names.add((name, -1 - number))
-        for at in self._occurrences(name, 0, self._size):
-            match = DECLARED.match(self._code, at + len(name))
-            if match is None:
-                continue
+        if name not in self._declared:
+            places = self._occurrences(name, 0, self._size)
+            found = [DECLARED.match(self._code, at + len(name)) for at in places]
+            self._declared[name] = [match for match in found if match]
+        for match in self._declared[name]:
             brace = self._code.find(b"{", match.end() - 1, match.end() + 8)
             end = self._brackets.closing(brace) if brace >= 0 else self._size
             self._suspect_parameter(match[1] or match[2] or b"", number, match.start(), end)

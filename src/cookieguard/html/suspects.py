@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from cookieguard.html.hosts import ESCAPED_HOST, HOST
+from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
 from cookieguard.html.pieces import MARK
 
 IsHeld = Callable[[bytes], bool]
@@ -56,7 +56,7 @@ def suspects(literals: list[bytes], is_held: IsHeld, *, glues: bool) -> list[int
 
 
 def _places(joined: bytes, is_held: IsHeld, *, glues: bool) -> Iterator[int]:
-    patterns = (HOST, ESCAPED_HOST) if b"2f" in joined or b"2F" in joined else (HOST,)
+    patterns = (HOST, ESCAPED_HOST) if ESCAPED_SLASH.search(joined) else (HOST,)
     for pattern in patterns:
         for match in pattern.finditer(joined):
             place = match.start()
