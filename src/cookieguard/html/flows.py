@@ -17,6 +17,7 @@ from operator import add
 from cookieguard.html.brackets import CLOSE, MAX_REACH, NESTED_BACK, OPEN, Brackets
 from cookieguard.html.idioms import (
     ATTRIBUTE,
+    BUILT_IN,
     CALLS,
     CALLS_OF_ALL,
     CLIENTS,
@@ -42,9 +43,9 @@ OCCURRENCES_A_STEP = 4
 
 PARENTHESIS, BRACKET, BRACE, END_BRACE, EQUALS, COLON, COMMA, NEWLINE, BLANK = b"([{}=:,\n "
 WORDS_ONLY = bytes(n if chr(n).isalnum() or n in b"_$" else BLANK for n in range(256))
-NO_NAMES = frozenset(b"this window document self var let const return new typeof true false null".split())
 IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]*+")
 DEFINES = re.compile(rb"\s*+(?:=(?![=>])|=>|:(?![^;{}]*\?))")
+MEMBER = re.compile(rb"\s*+\??\.\s*+([\w$]++)(?!\s*+\()")
 CONTINUES = re.compile(rb"\s*+[+?:.&|*(=)\]}]")
 ARROW = re.compile(rb"\)\s*+=>")
 RETURNS = re.compile(rb"\s*+return\b")
@@ -95,6 +96,8 @@ class Flow:
         self._has_arrows = b"=>" in code
         self._queue: list[int] = []
         self._names: set[tuple[bytes, int]] = set()
+        self._members: dict[bytes, set[bytes]] = {}  # of a name: the suspect ones, b"" for all of it
+        self._is_looking_up = False
         self._declared: dict[bytes, list[re.Match[bytes]]] = {}  # by the name of a function
         self._left: set[tuple[int, bytes | int]] = set()
 
@@ -106,10 +109,11 @@ class Flow:
                 return True
             if not self._is_appended(number) and self._follow(place):
                 return True
+        self._is_looking_up = True
         seen: set[int] = set()
         while self._queue and len(seen) < MAX_PLACES and self._brackets.steps > 0:
             place = self._queue.pop()
-            if place not in seen and not self._is_defined_at(place):
+            if place not in seen and not self._is_defined_at(place) and not self._is_of_another(place):
                 seen.add(place)
                 self._suspect_items(place)
                 if self._follow(place):
@@ -166,7 +170,7 @@ class Flow:
             elif sign == EQUALS or sign == COLON:
                 if assigns and (match := self._assigned(here)):
                     name = self._name(match)
-                    if self._assigns(name, match):
+                    if self._assigns(name, match, key):
                         return True
                     key = name if sign == COLON else key
             elif sign != NEWLINE or self._is_line_end(here, place):
@@ -212,14 +216,18 @@ class Flow:
         return match
 
     def _name(self, match: re.Match[bytes]) -> bytes:
-        return match[2][::-1] if match[2] else self._literal_at(self._size - match.end(2 if match[2] else 1) - 1)[1:-1]
+        return (
+            match[2][::-1]
+            if match[2]
+            else self._literal_at(self._size - match.end(2 if match[2] else 1) - 1)[1:-1]
+        )
 
-    def _assigns(self, name: bytes, match: re.Match[bytes]) -> bool:
-        """Look at what is assigned; tell whether that loads."""
+    def _assigns(self, name: bytes, match: re.Match[bytes], key: bytes) -> bool:
+        """Look at what is assigned the suspect, or an object that has it at `key`; tell whether that loads."""
         if self._loads(name, match):
             return True
         if name not in NAVIGATES and name not in MARKUP and IDENTIFIER.fullmatch(name):
-            self._suspect(name)
+            self._suspect(name, member=key)
         return False
 
     def _loads(self, name: bytes, match: re.Match[bytes]) -> bool:
@@ -294,14 +302,17 @@ class Flow:
             return self._code[at + 1 : at + 2] == MARK and METHOD.match(self._literal_at(at + 1)) is not None
         if name in (b"get", b"post"):
             return receiver in CLIENTS
-        return name in CALLS_OF_ALL or (LOADER_NAME.search(name) and not NOT_A_LOADER.search(name)) is not None
+        return (
+            name in CALLS_OF_ALL or (LOADER_NAME.search(name) and not NOT_A_LOADER.search(name)) is not None
+        )
 
     def _sets_attribute(self, at: int, receiver: bytes) -> bool:
         names = self._literals_in(at + 1, at + 1 + len(self._brackets.arguments(at + 1)))
         if any(ATTRIBUTE.match(name) for name in names):
             return True
         return any(
-            (name[1:-1] == b"href" and receiver in self._links) or self._is_meant(name[1:-1]) for name in names
+            (name[1:-1] == b"href" and receiver in self._links) or self._is_meant(name[1:-1])
+            for name in names
         )
 
     # -- functions
@@ -346,7 +357,7 @@ class Flow:
 
     def _suspect_parameters_of(self, name: bytes, number: int) -> None:
         """Make the parameter suspect of a function this script declares."""
-        if (name, -1 - number) in self._names or name in NO_NAMES:
+        if (name, -1 - number) in self._names or name in BUILT_IN:
             return
         self._names.add((name, -1 - number))
         if name not in self._declared:
@@ -371,6 +382,15 @@ class Flow:
         word = IDENTIFIER.match(self._code, place)
         return word is not None and DEFINES.match(self._code, word.end(), place + 160) is not None
 
+    def _is_of_another(self, place: int) -> bool:
+        """Tell whether only a member of the name at `place` is taken, and one that is not suspect."""
+        word = IDENTIFIER.match(self._code, place)
+        members = self._members.get(word[0]) if word else None
+        if word is None or not members or b"" in members:
+            return False
+        taken = MEMBER.match(self._code, word.end())
+        return taken is not None and taken[1] not in members
+
     def _suspect_items(self, place: int) -> None:
         """Follow the items where the name at `place` is walked through."""
         word = IDENTIFIER.match(self._code, place)
@@ -381,11 +401,17 @@ class Flow:
         for name in IDENTIFIER.findall(header)[:2]:
             self._suspect(name)
 
-    def _suspect(self, name: bytes, start: int = 0, end: int | None = None) -> None:
-        """Take a name as suspect, from `start` to `end`: queue every place it stands at."""
-        if (name, start) in self._names or (name, 0) in self._names or not name or name in NO_NAMES:
+    def _suspect(self, name: bytes, start: int = 0, end: int | None = None, member: bytes = b"") -> None:
+        """Take a name, or only what it has at `member`, as suspect, from `start` to `end`: queue its places."""
+        if not name or name in BUILT_IN:
             return
-        if len(self._names) >= MAX_NAMES:
+        members = self._members.setdefault(name, set())
+        is_new = member not in members and b"" not in members
+        members.add(member)
+        is_queued = (name, start) in self._names or (name, 0) in self._names
+        if is_queued and not (is_new and self._is_looking_up):
+            return
+        if not is_queued and len(self._names) >= MAX_NAMES:
             return
         self._names.add((name, start))
         self._queue += self._occurrences(name, start, self._size if end is None else end)

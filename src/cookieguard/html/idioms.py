@@ -36,6 +36,14 @@ ENDS = frozenset(
     b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS "
     b"encodeURIComponent Error".split()
 )
+# The language's own: no script declares them as loaders, and all scripts call them.
+BUILT_IN = frozenset(
+    b"this window document self var let const return new typeof true false null for if while switch catch super "
+    b"constructor function apply call bind then finally all keys values entries push pop shift unshift slice splice "
+    b"join split replace concat sort map filter reduce some every find forEach hasOwnProperty toString parse stringify "
+    b"getElementById getElementsByTagName getItem appendChild insertBefore removeChild createElement getPrototypeOf "
+    b"defineProperty preventDefault Promise Object Array String Date Math".split()
+)
 NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
 METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
 ATTRIBUTE = re.compile(rb".(?:src|srcset|data|poster|xlink:href|srcdoc|style)\W?\Z", re.IGNORECASE)
