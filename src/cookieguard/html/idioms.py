@@ -69,7 +69,7 @@ def _backwards(names: Iterable[bytes]) -> bytes:
     return b"(?:" + b"|".join(sorted(name[::-1] for name in names)) + b")"
 
 
-# Any of all these in code that is read backwards (brackets.py): a script without one loads nothing by itself.
+# Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself.
 SINK = re.compile(
     rb"\(\s*+(?:"
     + _backwards(CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT)

@@ -45,7 +45,7 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     []
     """
     suspicion = Suspicion(judge)
-    if b"iceServers" in text and any([suspicion(host) for host in ICE_SERVER.findall(text)]):
+    if b"iceServers" in text and list(filter(suspicion, ICE_SERVER.findall(text))):
         return suspicion.found  # whatever becomes of it: no policy stops WebRTC
     named = [suspicion(host) for host in named_hosts(text)]
     glues = has_glue(text)

@@ -1,4 +1,4 @@
-"""The brackets of a script's code (literals already cut out), paired where a walk comes to them.
+"""A script as walks read it: its code, whose brackets are paired where a walk comes to them, and its literals.
 
 The code is kept backwards as well: what stands before a place is then matched from there on, as what stands
 behind it is, and no pattern has to try every place before it.
@@ -7,7 +7,14 @@ behind it is, and no pattern has to try every place before it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import cached_property
+from itertools import accumulate, count
+from operator import add
 
+from cookieguard.html.pieces import MARK
+
+MAX_STEPS = 20_000  # over brackets, in one script
 OPEN, CLOSE = b"([{", b")]}"
 MAX_REACH = 2048  # bytes of code an expression is followed over
 LEVELS = 8  # of brackets within each other that one match steps over
@@ -33,14 +40,44 @@ ARGUMENTS = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
 ENCLOSED_BACK = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
 
 
-class Brackets:
-    """Find where the brackets of `code` open and close. Owns how many more steps may be taken."""
+class Reading:
+    """Find brackets, arguments and literals in a script. Owns how many more steps may be taken."""
 
-    def __init__(self, code: bytes, back: bytes, steps: int) -> None:
+    def __init__(self, code: bytes, back: bytes, literals: list[bytes]) -> None:
+        """Take the code, the same backwards, and the literals that MARKs stand for in it."""
         self.code = code
         self.back = back
+        self.literals = literals
         self.size = len(code)
-        self.steps = steps
+        self.steps = MAX_STEPS
+
+    # -- literals
+
+    @cached_property
+    def marks(self) -> list[int]:
+        """List where the mark of each literal stands."""
+        return list(map(add, accumulate(map(len, self.code.split(MARK))), count()))
+
+    def literal_at(self, place: int) -> bytes:
+        """Return the literal whose mark is at, or next after, `place`."""
+        number = bisect_left(self.marks, place)
+        return self.literals[number] if number < len(self.literals) else b""
+
+    def literal_before(self, place: int) -> bytes:
+        """Return the literal whose mark is the last before `place`."""
+        number = bisect_left(self.marks, place) - 1
+        return self.literals[number] if number >= 0 else b""
+
+    def literals_in(self, start: int, end: int) -> list[bytes]:
+        """List the literals between two places."""
+        return self.literals[bisect_left(self.marks, start) : bisect_left(self.marks, end)]
+
+    @cached_property
+    def words(self) -> bytes:
+        """All of the script but its comments."""
+        return b" ".join([self.code, *self.literals])
+
+    # -- brackets
 
     def closing(self, at: int) -> int:
         """Return where the bracket at `at` closes, or the end of the code."""
