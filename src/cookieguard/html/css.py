@@ -50,6 +50,7 @@ BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
 NOTHING = "data:,"
+MAX_EDITS = 4096  # of one sheet; one with more is held whole
 
 
 def held_parts(text: str, holds: Holds) -> list[Edit] | None:
@@ -57,7 +58,7 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
     if "\\" in text and ESCAPED_LETTER.search(text) and _spells_with_escapes(text):
         plain = unescape(text)
         named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
-        return None if any(holds(url) for url in named) else []
+        return None if any(map(holds, dict.fromkeys(named))) else []
     live = Live(text)
     known: dict[str, bool] = {}
     found: list[Edit] = []
@@ -69,6 +70,8 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
             held = known[reference] = holds(unescape(reference))
         if held:
             found.append((start, end, new))
+            if len(found) > MAX_EDITS:
+                return None
     return sorted(found) if len(found) > 1 else found
 
 

@@ -120,7 +120,7 @@ class Flow:
         if APPENDED.match(back, walk.here) and OWN_PATH.match(reading.literal_before(place)):
             return False
         floor = min(self._size, walk.here + MAX_REACH)
-        while reading.steps > 0:
+        while reading.steps > 0 and walk.here < floor:
             stretch = (PLAIN if walk.assigns else SIBLINGS).match(back, walk.here, floor)
             walk.here = stretch.end()  # type: ignore[union-attr]  # matches always
             if walk.here >= floor:

@@ -11,7 +11,7 @@ MARK = b"\x01"  # stands in the code where a literal was cut out
 _SLASH = rb"/(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
 _REGEXP = (
     rb"|(?:(?<=[=(,:;!&|?{}\[\n]/)|(?<=[=(,:&|?] /)|(?<=return /))(?![*/])"
-    rb"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.){0,256}+\]){1,512}+/[a-z]*+)"
+    rb"(?:[^/\\\n\[]{1,512}+|\\.|\[[^\]\\\n]{0,128}+(?:\\.[^\]\\\n]{0,128}+){0,64}+\]){1,128}+/[a-z]*+)"
 )
 # Strings are read in runs between their escapes: byte by byte takes more than twice as long.
 PIECES = re.compile(
