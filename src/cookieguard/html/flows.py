@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from cookieguard.html.idioms import (
     ATTRIBUTE,
@@ -36,16 +37,14 @@ from cookieguard.html.names import IDENTIFIER, Names
 from cookieguard.html.pieces import MARK
 from cookieguard.html.reading import MAX_REACH, NESTED_BACK, Reading
 
+MAX_FUNCTIONS = 4000  # of one script
+
 PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
 CONTINUES = re.compile(rb"\s*+[+?:.&|*(=)\]}]")
 ARROW = re.compile(rb"\)\s*+=>")
 RETURNS = re.compile(rb"\s*+return\b")
 PARAMETERS_AT = re.compile(
     rb"[\s(!+\-]*+(?:async\s*+)?(?:function\s*+[\w$]*+\s*+\(([^()]{0,1024}+)\)|\(([\w$\s,]*+)\)\s*+=>|([\w$]++)\s*+=>)"
-)
-DECLARED = re.compile(
-    rb"(?:\s*+[=:]\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?([\w$\s,]*+)\)?\s*+(?:=>|\{)|"
-    rb"\s*+\(([^()]{0,1024}+)\)\s*+\{)"
 )
 EACH = re.compile(
     rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\))?\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
@@ -65,6 +64,8 @@ FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(
 NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
 ARROW_BEFORE = re.compile(rb"\s*+>=\s*+(?:\)([^()]{0,1024}+)\(|([\w$]++))")
 FUNCTION_BEFORE = re.compile(rb"\s*+\)([^()]{0,1024}+)\(\s*+(?:([\w$]++)(?:\s*+\*?\s*+(noitcnuf)\b)?)?")
+# Where the body of a function may begin.
+BODY = re.compile(rb"\{(?=\s*+(?:\)|>=))|>=")
 NAMED = re.compile(rb"\s*+(?:cnysa\s*+)?[=:]\s*+([\w$]++)")
 NOITCNUF = b"noitcnuf"
 KEYWORDS = frozenset(b"if for while switch catch with".split())
@@ -95,7 +96,6 @@ class Flow:
         self._has_arrows = b"=>" in code
         self._reading = Reading(code, back, literals)
         self._names = Names(code)
-        self._declared: dict[bytes, list[re.Match[bytes]]] = {}  # by the name of a function
         self._asked: set[tuple[bytes, int]] = set()  # which parameter of which function
         self._left: set[tuple[int, bytes, int]] = set()
 
@@ -271,8 +271,8 @@ class Flow:
             )
         if name in (b"get", b"post"):
             return receiver in CLIENTS
-        return (
-            name in CALLS_OF_ALL or (LOADER_NAME.search(name) and not NOT_A_LOADER.search(name)) is not None
+        return name in CALLS_OF_ALL or (
+            LOADER_NAME.search(name) is not None and not NOT_A_LOADER.search(name)
         )
 
     def _sets_attribute(self, at: int, receiver: bytes) -> bool:
@@ -329,14 +329,23 @@ class Flow:
         if name in BUILT_IN or (name, number) in self._asked:
             return
         self._asked.add((name, number))
-        if name not in self._declared:
-            places = self._names.places(name, 0, self._size)
-            found = [DECLARED.match(self._code, at + len(name)) for at in places]
-            self._declared[name] = [match for match in found if match]
-        for match in self._declared[name]:
-            brace = self._code.find(b"{", match.end() - 1, match.end() + 8)
-            end = self._reading.closing(brace) if brace >= 0 else self._size
-            self._suspect_parameter(match[1] or match[2] or b"", number, match.start(), end)
+        for header, body in self._functions.get(name, ()):
+            is_block = self._code[body] == BRACE
+            self._suspect_parameter(
+                header, number, body, self._reading.closing(body) if is_block else self._size
+            )
+
+    @cached_property
+    def _functions(self) -> dict[bytes, list[tuple[bytes, int]]]:
+        """The parameters and the bodies of the functions this script declares, by name."""
+        found: dict[bytes, list[tuple[bytes, int]]] = {}
+        for match in islice(BODY.finditer(self._back), MAX_FUNCTIONS):
+            is_block = self._back[match.start()] == BRACE
+            body = self._size - match.start() - (1 if is_block else 0)
+            name, header = self._function_before(body)
+            if name and body < self._size:
+                found.setdefault(name, []).append((header, body))
+        return found
 
     def _suspect_parameter(self, header: bytes, number: int, start: int, end: int) -> None:
         names = header.split(b",")

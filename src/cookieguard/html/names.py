@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 
 MAX_NAMES = 60
-MAX_PLACES = 300  # of one name, and of all names in one script that are followed
+MAX_PLACES = 300  # where suspect names stand, looked at in one script
 NO_NAMES = frozenset(b"this window document self var let const return new typeof true false null".split())
 BLANK = ord(" ")
 WORDS_ONLY = bytes(n if chr(n).isalnum() or n in b"_$" else BLANK for n in range(256))
@@ -24,15 +25,19 @@ class Names:
         self._queued: set[tuple[bytes, int]] = set()  # a name, and from where on it is suspect
         self._members: dict[bytes, set[bytes]] = {}  # of a name: the suspect ones, b"" for all of it
         self._seen: set[int] = set()
-        self.queue: list[int] = []
+        self._queue: list[Iterator[int]] = []
         self.is_open = False  # whether places are taken from the queue already
 
     def take(self) -> int | None:
         """Take the next place to follow; None where there is none, or too many were taken."""
         self.is_open = True
-        while self.queue and len(self._seen) < MAX_PLACES:
-            place = self.queue.pop()
-            if place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place):
+        while self._queue and len(self._seen) < MAX_PLACES:
+            place = next(self._queue[-1], None)
+            if place is None:
+                self._queue.pop()
+            elif (
+                place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place)
+            ):
                 self._seen.add(place)
                 return place
         return None
@@ -50,21 +55,20 @@ class Names:
         if not is_queued and len(self._queued) >= MAX_NAMES:
             return
         self._queued.add((name, start))
-        self.queue += self.places(name, start, len(self._code) if end is None else end)
+        self._queue.append(self._places(name, start, len(self._code) if end is None else end))
 
     def suspect_all(self, header: bytes) -> None:
         """Take the parameters of a function that is called for each item as suspect: the item and its number."""
         for name in IDENTIFIER.findall(header)[:2]:
             self.suspect(name)
 
-    def places(self, name: bytes, start: int, end: int) -> list[int]:
-        """List where the name stands as a whole word, at most MAX_PLACES."""
-        word, found = b" " + name + b" ", list[int]()
+    def _places(self, name: bytes, start: int, end: int) -> Iterator[int]:
+        """Find where the name stands as a whole word."""
+        word = b" " + name + b" "
         at = self._spaced.find(word, start, end + 2)
-        while at >= 0 and len(found) < MAX_PLACES:
-            found.append(at)
+        while at >= 0:
+            yield at
             at = self._spaced.find(word, at + len(name) + 1, end + 2)
-        return found
 
     @cached_property
     def _spaced(self) -> bytes:

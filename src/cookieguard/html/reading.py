@@ -19,6 +19,7 @@ OPEN, CLOSE = b"([{", b")]}"
 MAX_REACH = 2048  # bytes of code an expression is followed over
 LEVELS = 8  # of brackets within each other that one match steps over
 BYTES_A_STEP = 64
+BRACKET = re.compile(rb"[()\[\]{}]")
 
 
 def _nested(opening: bytes, closing: bytes) -> bytes:
@@ -50,6 +51,7 @@ class Reading:
         self.literals = literals
         self.size = len(code)
         self.steps = MAX_STEPS
+        self._closing: dict[int, int] = {}
 
     # -- literals
 
@@ -81,30 +83,33 @@ class Reading:
 
     def closing(self, at: int) -> int:
         """Return where the bracket at `at` closes, or the end of the code."""
-        match = CLOSED.match(self.code, at)
-        end = match.end() if match else self._partner(ARGUMENTS, self.code, at, OPEN)
-        self.steps -= ((end or self.size) - at) // BYTES_A_STEP
-        return end - 1 if end else self.size
+        known = self._closing.get(at)
+        if known is None:
+            match = CLOSED.match(self.code, at)
+            end = match.end() if match else self._partner(self.code, at, OPEN)
+            known = self._closing[at] = end - 1 if end else self.size
+        return known
 
     def opening(self, at: int) -> int:
         """Return where the bracket that closes at `at` opens, or -1."""
         start = self.size - 1 - at
         match = CLOSED_BACK.match(self.back, start)
-        end = match.end() if match else self._partner(ENCLOSED_BACK, self.back, start, CLOSE)
+        end = match.end() if match else self._partner(self.back, start, CLOSE)
         self.steps -= ((end or self.size) - start) // BYTES_A_STEP
         return self.size - end if end else -1
 
-    def _partner(self, inside: re.Pattern[bytes], code: bytes, start: int, deeper: bytes) -> int:
+    def _partner(self, code: bytes, start: int, deeper: bytes) -> int:
         """Return the place behind the partner of a bracket with more than LEVELS in it; 0 where it has none."""
-        depth, place = 1, start + 1
-        while depth and self.steps > 0:
-            place = inside.match(code, place).end()  # type: ignore[union-attr]  # matches always
-            if place == self.size:
-                return 0
-            depth += 1 if code[place] in deeper else -1
-            place += 1
-            self.steps -= 1
-        return 0 if depth else place
+        depth = end = 0
+        if self.steps < 0:
+            return 0
+        for match in BRACKET.finditer(code, start):
+            depth += 1 if match[0] in deeper else -1
+            if not depth:
+                end = match.end()
+                break
+        self.steps -= ((end or self.size) - start) // BYTES_A_STEP
+        return end
 
     def enclosing(self, at: int) -> int:
         """Return where the bracket around the place `at` opens, or -1."""
