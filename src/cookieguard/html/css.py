@@ -28,15 +28,16 @@ URL = re.compile(
 )
 IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
 BETWEEN_QUOTES = re.compile(r"[\"']([^\"'\n]{1,4096})(?=[\"'\n]|\Z)")
-NAMES_ONLY = re.compile(r"@(?:namespace|(?:-moz-)?document)\b[^;{}]*\Z", re.IGNORECASE)
+NAMES_ONLY = re.compile(
+    rf"@(?:namespace{S}(?:[\w\-]++{S})?|(?:-moz-)?document\b[^;{{}}\"']*?)(?:url\({S})?", re.IGNORECASE
+)
 # An escape that makes a letter: only these can spell one of the words above in another way.
 ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
-# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape, which may go on
-# as a name that ends in `url`.
+# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape.
 STRETCH = re.compile(
     r"(/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
-    r"\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|.)(?:[\w\-]|[^\x00-\x7f])*+|"
+    r"(?:\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+)++(\()?|"
     r"\((?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
     + S
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
@@ -87,7 +88,7 @@ class Live:
         if self._has_comments and self._is_commented(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
-        return rule < 0 or not NAMES_ONLY.match(self._text, rule, place)
+        return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
 
     def _is_commented(self, place: int) -> bool:
         # most have an end of a comment before them that no comment begins behind: nothing needs to be tokenized
@@ -110,7 +111,13 @@ class Live:
 
     @cached_property
     def _comments(self) -> list[tuple[int, int]]:
-        return [match.span(1) for match in STRETCH.finditer(self._text) if match[1]]
+        found: list[tuple[int, int]] = []
+        for match in STRETCH.finditer(self._text):
+            if match[2]:
+                break  # a function whose name is written with escapes may be `url`: from here on nothing is sure
+            if match[1]:
+                found.append(match.span(1))
+        return found
 
 
 def cut(text: str, edits: list[Edit]) -> str:
