@@ -52,6 +52,7 @@ class Reading:
         self.size = len(code)
         self.steps = MAX_STEPS
         self._closing: dict[int, int] = {}
+        self._unclosed = self.size  # the first bracket known to stay open: so does what it stands in
 
     # -- literals
 
@@ -86,7 +87,9 @@ class Reading:
         known = self._closing.get(at)
         if known is None:
             match = CLOSED.match(self.code, at)
-            end = match.end() if match else self._partner(self.code, at, OPEN)
+            end = match.end() if match else self._partner(self.code, at, OPEN, self._unclosed)
+            if not end:
+                self._unclosed = min(self._unclosed, at)
             known = self._closing[at] = end - 1 if end else self.size
         return known
 
@@ -94,21 +97,21 @@ class Reading:
         """Return where the bracket that closes at `at` opens, or -1."""
         start = self.size - 1 - at
         match = CLOSED_BACK.match(self.back, start)
-        end = match.end() if match else self._partner(self.back, start, CLOSE)
+        end = match.end() if match else self._partner(self.back, start, CLOSE, self.size)
         self.steps -= ((end or self.size) - start) // BYTES_A_STEP
         return self.size - end if end else -1
 
-    def _partner(self, code: bytes, start: int, deeper: bytes) -> int:
+    def _partner(self, code: bytes, start: int, deeper: bytes, stop: int) -> int:
         """Return the place behind the partner of a bracket with more than LEVELS in it; 0 where it has none."""
         depth = end = 0
         if self.steps < 0:
             return 0
-        for match in BRACKET.finditer(code, start):
+        for match in BRACKET.finditer(code, start, stop):
             depth += 1 if match[0] in deeper else -1
             if not depth:
                 end = match.end()
                 break
-        self.steps -= ((end or self.size) - start) // BYTES_A_STEP
+        self.steps -= ((end or stop) - start) // BYTES_A_STEP
         return end
 
     def enclosing(self, at: int) -> int:
