@@ -51,7 +51,9 @@ BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
 NOTHING = "data:,"
-MAX_EDITS = 4096  # of one sheet; one with more is held whole
+# Parts cut out of one sheet; real ones have some hundred. A sheet of more is held whole: cutting a mebibyte of
+# them took 36 MB.
+MOST_EDITS = 5000
 
 
 def held_parts(text: str, holds: Holds) -> list[Edit] | None:
@@ -71,7 +73,7 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
             held = known[reference] = holds(unescape(reference))
         if held:
             found.append((start, end, new))
-            if len(found) > MAX_EDITS:
+            if len(found) > MOST_EDITS:
                 return None
     return sorted(found) if len(found) > 1 else found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.model import Bench, Nest, Tag
+from cookieguard.html.model import Nest, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
 from cookieguard.html.tags import judge_tag
@@ -16,15 +16,17 @@ class TagJudge:
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         base = parse_url(url) if url else rules.url
-        is_own = (base.scheme, base.host, base.port) == (rules.url.scheme, rules.url.host, rules.url.port)
+        is_own = base[:3] == rules.url[:3]  # scheme, host and port
         self.move(base)
         if is_own:
             scanner.known = rules.xml_tags if xml else rules.tags
 
     def move(self, base: Url) -> None:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
+        rules = self._rules
         self.base = base
-        self._near = self._scanner.known = self._rules.near(base, xml=self._xml)
+        self._near = self._scanner.known = rules.near(base, xml=self._xml)
+        self._bench = rules.bench(base, self._nest, xml=self._xml)
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""
@@ -38,6 +40,6 @@ class TagJudge:
         near = self._near
         tag = near.get(raw)
         if tag is None:
-            tag = judge_tag(raw, Bench(self.base, self._rules.judge, self._nest, xml=self._xml))
+            tag = judge_tag(raw, self._bench)
             self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
         return tag
