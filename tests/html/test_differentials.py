@@ -10,8 +10,8 @@ import pytest
 from harness.rewriting import every_byte, outside, rewrite
 
 from cookieguard.html import parse_url, resolve
-from cookieguard.html.loads import ANYWHERE, LOADS, Load
 from cookieguard.html.judges import candidates
+from cookieguard.html.loads import ANYWHERE, LOADS, Load
 
 BASE = parse_url("https://shop.example/")
 XLINK = "{http://www.w3.org/1999/xlink}"

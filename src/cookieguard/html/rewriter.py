@@ -90,8 +90,7 @@ class Rewriter:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         gather, self._gather, self._is_last = self._gather, None, True
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        tail, self._tail = self._tail, b""
-        return rest + tail
+        return rest + self._tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
