@@ -14,17 +14,19 @@ from cookieguard.consent import Consent, decide, site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError
 from cookieguard.html import Rewriter, parse_url
-from cookieguard.identity import Session, TokenError, Visit, parse_cookies
+from cookieguard.identity import CookieJar, Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
+from cookieguard.identity.channel import Presented
 from cookieguard.stats.accesslog import LogLine
 from cookieguard.stats.anonymize import (
     FORWARDING_HEADERS,
+    LOOPBACK,
     read_client,
     throttle_key,
     without_forwarding,
 )
 from cookieguard.web.coding import cut_accept_encoding
-from cookieguard.web.headers import Headers, by_name, without
+from cookieguard.web.headers import Headers, by_name, replaced
 from cookieguard.web.origin import NOWHERE, origin_of
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import Request
@@ -37,7 +39,6 @@ logger = logging.getLogger("cookieguard")
 NO_COOKIES = parse_cookies([])
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
-ACCEPT_ENCODING = frozenset({b"accept-encoding"})
 CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
 
 
@@ -53,11 +54,12 @@ class Exchange:
         "_app_scope",
         "_consent",
         "_has_written_cookies",
+        "_jar",
+        "_session",
         "_visit",
         "_wall",
         "bytes_sent",
         "client",
-        "jar",
         "now",
         "parts",
         "request",
@@ -70,46 +72,51 @@ class Exchange:
         self.parts = parts
         self.scope = scope
         self.now = now
-        self.request = self._anonymize(scope)
-        cookie = self.request.headers.get(b"cookie")
-        self.jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
         self._has_written_cookies = False
         self._app_scope: dict[str, Any] = {}
+        self._jar: CookieJar | None = None
         self._consent: Consent | None = None
+        self._session: Session | None = None
         self._visit: Visit | None = None
         self._wall: Wall | None = None
+        self.request = self._anonymize(scope)
 
     def _anonymize(self, scope: Any) -> Request:
         """Take the address out of the scope, in place: the app and the server's log find an anonymous one."""
         parts, peer = self.parts, scope.get("client")
-        given = scope["headers"]
-        headers: Headers = given if type(given) is list else [(name, value) for name, value in given]
-        client = read_client(peer[0] if peer else None, headers, parts.trusted)
-        self._address = client.address
-        self.client = parts.truncate(client.address)
+        headers: Headers = scope["headers"]
+        if type(headers) is not list:
+            headers = scope["headers"] = [(name, value) for name, value in headers]
+        names = by_name(headers)
+        host, scheme = names.get(b"host", b""), scope.get("scheme", "http")
+        self._address = (peer and peer[0]) or LOOPBACK
+        if parts.trusted:
+            client = read_client(self._address, headers, parts.trusted)
+            self._address = client.address
+            host, scheme = client.host.encode("latin-1") if client.host else host, client.scheme or scheme
+        self.client = parts.truncate(self._address)
         if peer:
             scope["client"] = (self.client, 0)
-        names = by_name(headers)
         if not FORWARDING_HEADERS.isdisjoint(names):
-            headers = without_forwarding(headers)
+            headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
-        scope["headers"] = headers
-        host = client.host.encode("latin-1") if client.host else names.get(b"host", b"")
-        return Request(scope, origin_of(client.scheme or scope.get("scheme", "http"), host), names)
+        return Request(scope, origin_of(scheme, host), names)
 
     def app_scope(self, *, opens_session: bool) -> dict[str, Any]:
         """Return the scope the app gets: anonymous, with the visitor and the session in it.
 
         `opens_session` for frameworks that hand the session to encoders without touching it.
         """
-        scope = self._app_scope = {**self.scope, SCOPE_KEY: Visitor(self)}
+        scope: dict[str, Any]
+        scope = self._app_scope = dict(self.scope)
+        scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
-            scope["session"] = self.session
-            if opens_session and self.session.is_presented:
-                self.session.mark_accessed()
+            scope["session"] = session = self.session
+            if opens_session and session.is_presented:
+                session.mark_accessed()
         if scope["type"] == "http" and self.request.may_be_document:
             scope["headers"] = self._document_request(scope["headers"])
             extensions = scope.get("extensions")
@@ -121,15 +128,16 @@ class Exchange:
 
     def _document_request(self, headers: Headers) -> Headers:
         """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
-        if not CONDITION_HEADERS.isdisjoint(self.request.headers):
+        names = self.request.headers
+        if not CONDITION_HEADERS.isdisjoint(names):
             # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
-            is_ours = names_document(self.request.headers.get(b"if-none-match", b""))
+            is_ours = names_document(names.get(b"if-none-match", b""))
             state = self.state_tag if is_ours else b""
             headers = unmark_request(headers, state, is_navigation=self.request.is_navigation)
-        asked = self.request.headers.get(b"accept-encoding")
+        asked = names.get(b"accept-encoding")
         if asked is None or (cut := cut_accept_encoding(asked)) == asked:
             return headers
-        return [*without(headers, ACCEPT_ENCODING), (b"accept-encoding", cut)]
+        return replaced(headers, b"accept-encoding", asked, cut)
 
     # What a Visitor asks for
 
@@ -141,26 +149,41 @@ class Exchange:
         return self._consent
 
     @property
-    def visit(self) -> Visit:
-        """The visitor's session and cart, opened on the first question."""
-        if self._visit is None:
-            if self.parts.identity is None:
-                raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
-            jar = self.jar if self.is_own_host else NO_COOKIES
-            self._visit = self.parts.identity.open(
-                jar, host=self.request.origin.host, now=self.now, on_event=self.report_event
-            )
-        return self._visit
+    def jar(self) -> CookieJar:
+        """The request's cookies, read on the first question."""
+        if self._jar is None:
+            cookie = self.request.headers.get(b"cookie")
+            self._jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
+        return self._jar
 
     @property
     def session(self) -> Session:
-        """The visitor's session."""
-        return self.visit.session
+        """The visitor's session; it opens when something in it is touched."""
+        if self._session is None:
+            identity = self.parts.identity
+            if identity is None:
+                raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
+            self._session = identity.session(self._present)
+        return self._session
+
+    @property
+    def visit(self) -> Visit:
+        """The visitor's session and cart."""
+        if self._visit is None:
+            session, identity = self.session, self.parts.identity
+            assert identity is not None  # or there were no session
+            self._visit = Visit(identity, session)
+        return self._visit
 
     @property
     def cart(self) -> Cart:
         """The visitor's cart."""
         return self.visit.cart
+
+    def _present(self) -> Presented:
+        """Tell the session what this request brought: no cookie that came to another host than ours."""
+        jar = self.jar if self.is_own_host else NO_COOKIES
+        return Presented(jar, self.request.origin.host, self.now, self.report_event)
 
     def throttle_key(self, purpose: str) -> str:
         """Return the visitor's key of this hour for counting attempts."""
@@ -203,7 +226,7 @@ class Exchange:
     @property
     def has_read_cookies(self) -> bool:
         """Tell whether a cookie of ours took part in this response."""
-        return self._consent is not None or (self._visit is not None and self._visit.touched)
+        return self._consent is not None or (self._session is not None and self._session.is_open)
 
     def set_cookies(self) -> list[bytes]:
         """Return the Set-Cookie lines of session and cart.
@@ -211,15 +234,15 @@ class Exchange:
         Raises what the app must hear before its response starts (CookieTooLarge, NotJsonError), but once: the
         error page that follows gets through. The visit stays as it is for what is streamed after the start.
         """
-        visit = self._visit
-        if visit is None or self._has_written_cookies or not self.is_own_host:
+        session = self._session
+        if session is None or self._has_written_cookies or not self.is_own_host:
             return []
         self._has_written_cookies = True
-        session = self._app_scope.get("session")
-        if session is not visit.session and not isinstance(session, StarletteSession):
+        current = self._app_scope.get("session")
+        if current is not session and not isinstance(current, StarletteSession):
             # Litestar's set_session puts another mapping there, its clear_session a marker.
-            visit.session.replace(session if isinstance(session, Mapping) else {})
-        return visit.set_cookies(now=self.now)
+            session.replace(current if isinstance(current, Mapping) else {})
+        return self.visit.set_cookies(now=self.now) if session.is_open else []
 
     @property
     def revalidates_document(self) -> bool:

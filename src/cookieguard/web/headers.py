@@ -32,7 +32,7 @@ def lowered(headers: Iterable[Sequence[bytes]]) -> Headers:
 
     The same list where it is one of tuples in lower case already.
     """
-    if type(headers) is list and all(type(pair) is tuple for pair in headers):
+    if type(headers) is list and {tuple}.issuperset(map(type, headers)):
         names = b"".join([name for name, _ in headers])
         if names.islower() or not names:
             return headers
@@ -59,6 +59,17 @@ def essence(value: bytes) -> bytes:
 def without(headers: Headers, names: frozenset[bytes]) -> Headers:
     """Return the headers whose names are not in `names`."""
     return [pair for pair in headers if pair[0] not in names]
+
+
+def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
+    """Return headers with `new` for a header whose values, joined, are `old`."""
+    try:
+        index = headers.index((name, old))
+    except ValueError:  # several of them
+        return [*without(headers, frozenset((name,))), (name, new)]
+    copy = headers.copy()
+    copy[index] = (name, new)
+    return copy
 
 
 def add_vary(headers: Headers, *names: bytes) -> Headers:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +19,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
-from cookieguard.stats.anonymize import Networks, truncate
+from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.findings import Findings
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
@@ -87,7 +86,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         recorder=_recorder(config, state),
         findings=Findings(),
         trusted=Networks(config.trusted_proxies),
-        truncate=partial(truncate, ipv4_prefix=config.log.ipv4_prefix, ipv6_prefix=config.log.ipv6_prefix),
+        truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
         fingerprint=_fingerprint(config, renderer),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -35,18 +34,26 @@ FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-t
 class Request:
     """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
 
+    __slots__ = ("_full_path", "_scope", "headers", "method", "origin", "path", "root_path")
+
     def __init__(self, scope: Any, origin: Origin, headers: Mapping[bytes, bytes]) -> None:
+        self._scope = scope
+        self._full_path = ""  # written when it is first asked for
         self.headers = headers
         self.origin = origin
-        self.root_path: str = scope.get("root_path", "").rstrip("/")
-        self.path = local_path(scope["path"], self.root_path)
+        self.path: str = scope["path"]
+        self.root_path: str = scope.get("root_path", "")
+        if self.root_path:
+            self.root_path = self.root_path.rstrip("/")
+            self.path = local_path(self.path, self.root_path)
         self.method: str = scope.get("method", "GET")
-        self._scope = scope
 
-    @cached_property
+    @property
     def full_path(self) -> str:
         """The path from the host's root, percent-encoded."""
-        return full_path(self._scope["path"], self.root_path)
+        if not self._full_path:
+            self._full_path = full_path(self._scope["path"], self.root_path)
+        return self._full_path
 
     @property
     def url(self) -> str:
