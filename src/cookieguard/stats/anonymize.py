@@ -82,10 +82,10 @@ def truncation(ipv4_prefix: int, ipv6_prefix: int) -> Callable[[str], str]:
     def cut(address: str) -> str:
         if ipv4_prefix == 24 and ":" not in address:
             try:
-                first, second, third, _ = inet_pton(AF_INET, address)
+                inet_pton(AF_INET, address)
             except (OSError, ValueError):
                 return UNKNOWN
-            return f"{first}.{second}.{third}.0"
+            return address[: address.rindex(".")] + ".0"
         return truncate(address, ipv4_prefix=ipv4_prefix, ipv6_prefix=ipv6_prefix)
 
     return cut

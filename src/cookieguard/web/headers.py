@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 Headers = list[tuple[bytes, bytes]]
+PAIRS = frozenset({tuple})
 
 # What invites a shared cache (RFC 9111), and what we write ourselves.
 SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
@@ -27,16 +28,18 @@ def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in headers if key == name]
 
 
-def lowered(headers: Iterable[Sequence[bytes]]) -> Headers:
-    """Return headers as pairs with lower-case names; some apps send them capitalized.
+def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes]]:
+    """Return headers as pairs with lower-case names, and joined by name; some apps send them capitalized.
 
     The same list where it is one of tuples in lower case already.
     """
-    if type(headers) is list and {tuple}.issuperset(map(type, headers)):
-        names = b"".join([name for name, _ in headers])
-        if names.islower() or not names:
-            return headers
-    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+    if type(headers) is list and PAIRS.issuperset(map(type, headers)):
+        names = by_name(headers)
+        glued = b"".join(names)
+        if glued.islower() or not glued:
+            return headers, names
+    pairs = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+    return pairs, by_name(pairs)
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:

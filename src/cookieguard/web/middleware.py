@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cookieguard.config import Config
@@ -36,7 +37,7 @@ class CookieGuard:
         clock: Clock | None = None,
     ) -> None:
         self.app = app
-        self._clock = clock or _utc_now
+        self._clock = clock or partial(datetime.now, UTC)
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
@@ -69,13 +70,17 @@ class CookieGuard:
                 await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
         finally:
             self._record(exchange)
+            exchange.end()
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        try:
+            await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        finally:
+            exchange.end()
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)
@@ -115,7 +120,3 @@ class CookieGuard:
 def _error_of(conflict: tuple[str, str]) -> ConfigError:
     found, advice = conflict
     return ConfigError("app", was=found, allowed=advice)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -42,7 +42,7 @@ class Parts:
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
-    trusted: Networks
+    trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as the log may know it
     authorities: frozenset[str]  # host or host:port of each configured origin
     fingerprint: str  # changes when the same consent would give other pages
@@ -85,7 +85,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
         findings=Findings(),
-        trusted=Networks(config.trusted_proxies),
+        trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
         fingerprint=_fingerprint(config, renderer),

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cookieguard.consent import local_path as choice_path
+from cookieguard.stats.anonymize import Client
 from cookieguard.web.origin import Origin, full_path, local_path, origin_of
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
@@ -34,19 +35,36 @@ FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-t
 class Request:
     """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
 
-    __slots__ = ("_full_path", "_scope", "headers", "method", "origin", "path", "root_path")
+    __slots__ = ("_full_path", "_origin", "_scope", "_via", "headers", "path", "root_path")
 
-    def __init__(self, scope: Any, origin: Origin, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None) -> None:
+        """`via` is what trusted proxies say of scheme and host, None where there are none."""
         self._scope = scope
-        self._full_path = ""  # written when it is first asked for
+        self._via = via
+        self._origin: Origin | None = None  # read when it is first asked for, as is the full path
+        self._full_path = ""
         self.headers = headers
-        self.origin = origin
         self.path: str = scope["path"]
         self.root_path: str = scope.get("root_path", "")
         if self.root_path:
             self.root_path = self.root_path.rstrip("/")
             self.path = local_path(self.path, self.root_path)
-        self.method: str = scope.get("method", "GET")
+
+    @property
+    def method(self) -> str:
+        """The method, GET for a WebSocket."""
+        return str(self._scope.get("method", "GET"))
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request came in."""
+        if self._origin is None:
+            scheme, host = self._scope.get("scheme", "http"), self.headers.get(b"host", b"")
+            via = self._via
+            if via is not None:
+                scheme, host = via.scheme or scheme, via.host.encode("latin-1") if via.host else host
+            self._origin = origin_of(scheme, host)
+        return self._origin
 
     @property
     def full_path(self) -> str:

@@ -11,7 +11,7 @@ from cookieguard.web.coding import CODINGS, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, add_vary, by_name, every, lowered, make_private, without
+from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
@@ -32,6 +32,7 @@ DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
 # It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
 UNREAD_RULES = frozenset({b"speculation-rules"})
+CONTACT_NAMES = frozenset(CONTACT_HEADERS)
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -42,7 +43,12 @@ class Response:
 
     Mutable, owned by the middleware for the time of one response. `_start` is a document's start message, its
     headers lower-case, while it waits for the first body event; `_body` is set from then on.
+
+    What passes as it is goes straight to the server's `send`, whose awaitable the app gets: a coroutine of ours
+    around it would cost as much as all else that is done here.
     """
+
+    __slots__ = ("_body", "_exchange", "_kind", "_send", "_start", "_waiting")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
@@ -52,9 +58,9 @@ class Response:
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Take one message of the app."""
-        await HANDLERS.get(message["type"], Response._on_other)(self, message)
+        return HANDLERS.get(message["type"], Response._on_other)(self, message)
 
     async def send_own(self, message: Message) -> None:
         """Send one message of a page of our own: it brings its own headers."""
@@ -62,18 +68,19 @@ class Response:
         self._exchange.bytes_sent += len(message.get("body", b""))
         await self._send(message)
 
-    async def _on_start(self, message: Message) -> None:
+    def _on_start(self, message: Message) -> Awaitable[None]:
         exchange = self._exchange
         exchange.status = status = message["status"]
-        headers = lowered(message.get("headers") or ())
-        names = by_name(headers)
-        self._kind = kind_of(names.get(b"content-type", b""))
+        given = message.get("headers") or ()
+        headers, names = read(given)
+        self._kind = kind = kind_of(names.get(b"content-type", b""))
         if status == NOT_MODIFIED and exchange.revalidates_document:
-            await self._send({**message, "headers": self._document_headers(headers)})
-        elif self._is_rewritten(status, names):
+            return self._send({**message, "headers": self._document_headers(headers)})
+        if (kind.is_document or kind.is_xml) and self._is_rewritten(status, names):
             self._start = {**message, "headers": headers}
-        else:
-            await self._send({**message, "headers": self._passing_headers(headers, names)})
+            return _nothing()
+        headers = self._passing_headers(headers, names)
+        return self._send(message if headers is given else {**message, "headers": headers})
 
     def _is_rewritten(self, status: int, names: Mapping[bytes, bytes]) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
@@ -83,11 +90,13 @@ class Response:
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
         return self._kind.is_document or (self._kind.is_xml and is_shown)
 
-    async def _on_body(self, message: Message) -> None:
+    def _on_body(self, message: Message) -> Awaitable[None]:
         if self._start is None and self._body is None:
             self._exchange.bytes_sent += len(message.get("body", b""))
-            await self._send(message)
-            return
+            return self._send(message)
+        return self._on_document(message)
+
+    async def _on_document(self, message: Message) -> None:
         body = self._waiting + message.get("body", b"")
         has_more = message.get("more_body", False)
         if self._start is not None and has_more and len(body) < MARK_BYTES:
@@ -197,11 +206,11 @@ class Response:
 
     def _passing_headers(self, headers: Headers, names: Mapping[bytes, bytes]) -> Headers:
         exchange, kind = self._exchange, self._kind
-        if not CONTACT_HEADERS.keys().isdisjoint(names):
+        if not CONTACT_NAMES.isdisjoint(names):
             headers = filter_contacts(headers, exchange.holds)
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
-        if not self._becomes_context():
+        if not ((kind.is_xml or kind.is_script or exchange.status == NOT_MODIFIED) and self._becomes_context()):
             return self._with_cookies(headers, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         return [*headers, (POLICY, exchange.wall.policy)]
@@ -228,6 +237,10 @@ class Response:
             return headers
         headers = make_private(add_vary(headers, b"Cookie"), store=not lines)
         return [*headers, *((b"set-cookie", line) for line in lines)]
+
+
+async def _nothing() -> None:
+    """Be what the app awaits where nothing is sent yet."""
 
 
 HANDLERS: dict[str, Callable[[Response, Message], Awaitable[None]]] = {
