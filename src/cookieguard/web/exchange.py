@@ -222,6 +222,14 @@ class Exchange:
         return not parts.authorities or origin.authority in parts.authorities
 
     @property
+    def is_untouched(self) -> bool:
+        """Tell whether the app asked for nothing of ours: consent, session or cart."""
+        if self._consent is not None:
+            return False
+        session = self._session
+        return session is None or (self._app_scope.get("session") is session and not session.is_open)
+
+    @property
     def has_read_cookies(self) -> bool:
         """Tell whether a cookie of ours took part in this response."""
         return self._consent is not None or (self._session is not None and self._session.is_open)
@@ -233,13 +241,10 @@ class Exchange:
         error page that follows gets through. The visit stays as it is for what is streamed after the start.
         """
         session = self._session
-        if session is None:
-            return []
-        current = self._app_scope.get("session")
-        is_untouched = current is session and not session.is_open
-        if is_untouched or self._has_written_cookies or not self.is_own_host:
+        if session is None or self._has_written_cookies or not self.is_own_host:
             return []
         self._has_written_cookies = True
+        current = self._app_scope.get("session")
         if current is not session and not isinstance(current, StarletteSession):
             # Litestar's set_session puts another mapping there, its clear_session a marker.
             session.replace(current if isinstance(current, Mapping) else {})

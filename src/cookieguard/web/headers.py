@@ -35,8 +35,7 @@ def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes
     """
     if type(headers) is list and PAIRS.issuperset(map(type, headers)):
         names = by_name(headers)
-        glued = b"".join(names)
-        if glued.islower() or not glued:
+        if b"".join(names).islower():
             return headers, names
     pairs = [(bytes(name).lower(), bytes(value)) for name, value in headers]
     return pairs, by_name(pairs)

@@ -45,7 +45,7 @@ class CookieGuard:
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
-        self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
+        self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
         """Write what is still queued, within 5 s. Called at the end of a lifespan, and at exit without one."""
@@ -54,9 +54,9 @@ class CookieGuard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
-        await self._handlers.get(scope["type"], self.app)(scope, receive, send)
-
-    async def _http(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._others.get(scope["type"], self.app)(scope, receive, send)
+            return
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return

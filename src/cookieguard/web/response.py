@@ -71,24 +71,26 @@ class Response:
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange = self._exchange
         exchange.status = status = message["status"]
-        given = message.get("headers") or ()
-        headers, names = read(given)
+        headers, names = read(message.get("headers") or ())
         self._kind = kind = kind_of(names.get(b"content-type", b""))
+        if kind.is_plain and exchange.is_untouched and status != NOT_MODIFIED and CONTACT_NAMES.isdisjoint(names):
+            return self._send(message)
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
-        if (kind.is_document or kind.is_xml) and self._is_rewritten(status, names):
+        if self._is_rewritten(status, names):
             self._start = {**message, "headers": headers}
             return _nothing()
-        headers = self._passing_headers(headers, names)
-        return self._send(message if headers is given else {**message, "headers": headers})
+        return self._send({**message, "headers": self._passing_headers(headers, names)})
 
     def _is_rewritten(self, status: int, names: Mapping[bytes, bytes]) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
         if status in BODILESS_STATUSES or is_attachment(names.get(DISPOSITION)):
             return False
+        if self._kind.is_document:
+            return True
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
-        return self._kind.is_document or (self._kind.is_xml and is_shown)
+        return self._kind.is_xml and is_shown
 
     def _on_body(self, message: Message) -> Awaitable[None]:
         if self._start is None and self._body is None:
@@ -210,7 +212,7 @@ class Response:
             headers = filter_contacts(headers, exchange.holds)
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
-        if not ((kind.is_xml or kind.is_script or exchange.status == NOT_MODIFIED) and self._becomes_context()):
+        if not self._becomes_context():
             return self._with_cookies(headers, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         return [*headers, (POLICY, exchange.wall.policy)]
