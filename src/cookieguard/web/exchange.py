@@ -22,15 +22,16 @@ from cookieguard.stats.accesslog import LogLine
 from cookieguard.stats.anonymize import (
     FORWARDING_HEADERS,
     LOOPBACK,
+    Client,
     read_client,
     throttle_key,
     without_forwarding,
 )
 from cookieguard.web.coding import cut_accept_encoding
 from cookieguard.web.headers import Headers, by_name, replaced
-from cookieguard.web.origin import NOWHERE
+from cookieguard.web.origin import NOWHERE, local_path
 from cookieguard.web.parts import Parts
-from cookieguard.web.request import Request
+from cookieguard.web.request import RESOURCE_DESTINATIONS, Request
 from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
@@ -57,14 +58,17 @@ class Exchange:
         "_consent",
         "_has_written_cookies",
         "_jar",
+        "_request",
         "_session",
         "_visit",
+        "_via",
         "_wall",
         "bytes_sent",
         "client",
+        "headers",
         "now",
         "parts",
-        "request",
+        "path",
         "rewriter",
         "scope",
         "status",
@@ -84,26 +88,40 @@ class Exchange:
         self._session: Session | None = None
         self._visit: Visit | None = None
         self._wall: Wall | None = None
-        self.request = self._anonymize(scope)
+        self._request: Request | None = None
+        self._via: Client | None = None
+        self.headers = self._anonymize(scope)
+        root_path = scope.get("root_path")
+        self.path: str = local_path(scope["path"], root_path) if root_path else scope["path"]
 
-    def _anonymize(self, scope: Any) -> Request:
-        """Take the address out of the scope, in place: the app and the server's log find an anonymous one."""
-        parts, peer, via = self.parts, scope.get("client"), None
-        headers: Headers = scope["headers"]
+    def _anonymize(self, scope: Any) -> dict[bytes, bytes]:
+        """Take the address out of the scope, in place: the app and the server's log find an anonymous one.
+
+        Returns the headers joined by name.
+        """
+        parts, peer, headers = self.parts, scope.get("client"), scope["headers"]
         if type(headers) is not list:
             headers = scope["headers"] = [(name, value) for name, value in headers]
-        self._address = (peer and peer[0]) or LOOPBACK
+        self._address = address = (peer and peer[0]) or LOOPBACK
         if parts.trusted is not None:
-            via = read_client(self._address, headers, parts.trusted)
-            self._address = via.address
-        self.client = parts.truncate(self._address)
+            self._via = read_client(address, headers, parts.trusted)
+            self._address = address = self._via.address
+        self.client = parts.truncate(address)
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
-        if not FORWARDING_HEADERS.isdisjoint(names):
-            headers = scope["headers"] = without_forwarding(headers)
-            names = by_name(headers)
-        return Request(scope, names, via)
+        if FORWARDING_HEADERS.isdisjoint(names):
+            return names
+        headers = scope["headers"] = without_forwarding(headers)
+        return by_name(headers)
+
+    @property
+    def request(self) -> Request:
+        """What the request says, read on the first question."""
+        if self._request is None:
+            self._request = Request(self.scope, self.headers, self._via)
+        return self._request
+
 
     def app_scope(self, *, opens_session: bool) -> dict[str, Any]:
         """Return the scope the app gets: anonymous, with the visitor and the session in it.
@@ -114,16 +132,16 @@ class Exchange:
         self._app_scope = scope
         scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
-            scope["session"] = session = self.session
+            scope["session"] = session = self._session = self.parts.identity.session(self._present)
             if opens_session and session.is_presented:
                 session.mark_accessed()
-        if scope["type"] == "http" and self.request.may_be_document:
+        if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
             self._ask_for_document(scope)
         return scope
 
     def _ask_for_document(self, scope: dict[str, Any]) -> None:
         """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
-        names, headers = self.request.headers, scope["headers"]
+        names, headers = self.headers, scope["headers"]
         if not CONDITION_HEADERS.isdisjoint(names):
             # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
             is_ours = names_document(names.get(b"if-none-match", b""))
@@ -150,7 +168,7 @@ class Exchange:
     def jar(self) -> CookieJar:
         """The request's cookies, read on the first question."""
         if self._jar is None:
-            cookie = self.request.headers.get(b"cookie")
+            cookie = self.headers.get(b"cookie")
             self._jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
         return self._jar
 

@@ -34,9 +34,9 @@ def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes
     The same list where it is one of tuples in lower case already.
     """
     if type(headers) is list and PAIRS.issuperset(map(type, headers)):
-        names = by_name(headers)
+        names = dict(headers)
         if b"".join(names).islower():
-            return headers, names
+            return headers, names if len(names) == len(headers) else by_name(headers)
     pairs = [(bytes(name).lower(), bytes(value)) for name, value in headers]
     return pairs, by_name(pairs)
 

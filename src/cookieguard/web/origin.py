@@ -84,6 +84,7 @@ def full_path(scope_path: str, root_path: str) -> str:
 
 def local_path(scope_path: str, root_path: str) -> str:
     """Return the path below `root_path`."""
+    root_path = root_path.rstrip("/")
     if root_path and (scope_path == root_path or scope_path.startswith(root_path + "/")):
         return scope_path[len(root_path) :] or "/"
     return scope_path

@@ -44,11 +44,8 @@ class Request:
         self._origin: Origin | None = None  # read when it is first asked for, as is the full path
         self._full_path = ""
         self.headers = headers
-        self.path: str = scope["path"]
-        self.root_path: str = scope.get("root_path", "")
-        if self.root_path:
-            self.root_path = self.root_path.rstrip("/")
-            self.path = local_path(self.path, self.root_path)
+        self.root_path: str = scope.get("root_path", "").rstrip("/")
+        self.path = local_path(scope["path"], self.root_path)
 
     @property
     def method(self) -> str:
@@ -111,11 +108,6 @@ class Request:
         """
         origin = self.origin
         return origin.scheme in ("https", "wss") or origin.is_loopback or b"sec-fetch-site" in self.headers
-
-    @property
-    def may_be_document(self) -> bool:
-        """Tell whether the answer may be read as HTML: a page does not ask for it as a picture or the like."""
-        return self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS
 
     @property
     def is_navigation(self) -> bool:

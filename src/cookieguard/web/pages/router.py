@@ -42,7 +42,7 @@ class Pages:
 
     def find(self, exchange: Exchange) -> Page | None:
         """Return the page that answers, None where the path is the app's."""
-        path = exchange.request.path
+        path = exchange.path
         found = self._pages.get(path)
         if found is None:
             if exchange.is_held_path:
