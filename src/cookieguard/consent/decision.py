@@ -153,12 +153,15 @@ def local_path(next_: str) -> str:
 
 def _version_at(policy: PolicyVersion, now: datetime) -> str:
     """Name the version a choice is made under: the announced one only from its day on."""
-    is_announced_only = policy.effective is not None and now.date() < policy.effective
-    return f"before-{policy.version}" if is_announced_only else policy.version
+    return f"before-{policy.version}" if is_announced_only(policy, now) else policy.version
+
+
+def is_announced_only(policy: PolicyVersion, now: datetime) -> bool:
+    """Say whether a version is not in effect yet: what was agreed to before still counts."""
+    return policy.effective is not None and now.date() < policy.effective
 
 
 def _is_in_force(receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime) -> bool:
     if not receipt.granted <= purposes:
         return False
-    is_announced_only = policy.effective is not None and now.date() < policy.effective
-    return receipt.policy_version == policy.version or is_announced_only
+    return receipt.policy_version == policy.version or is_announced_only(policy, now)

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.middleware.sessions import Session as StarletteSession
 
-from cookieguard.consent import Consent, decide, site_of
+from cookieguard.consent import Consent, site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError
 from cookieguard.html import Rewriter, parse_url
@@ -294,24 +294,15 @@ class Exchange:
 
     def _decide(self) -> Consent:
         parts = self.parts
-        return decide(
-            self._consent_payload(),
-            gpc=parts.config.consent.gpc and self.request.has_gpc,
-            policy=parts.config.policy,
-            purposes=parts.register.ids,
-            now=self.now,
-        )
-
-    def _consent_payload(self) -> Mapping[str, Any] | None:
-        codec = self.parts.consent_codec
-        value = self.jar.get(codec.name) if self.is_own_host else None
-        if value is None:
-            return None
+        gpc = parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
+        cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
+        if cookie is None:
+            return parts.consents.undecided(gpc=gpc)
         try:
-            return codec.loads(value, host=self.request.origin.host, now=self.now).payload
+            return parts.consents.read(cookie, host=self.request.origin.host, gpc=gpc, now=self.now)
         except TokenError as error:
             self.report_event(f"consent cookie {error.reason}: counts as undecided")
-            return None
+            return parts.consents.undecided(gpc=gpc)
 
     # What is left of it afterwards
 

@@ -20,6 +20,7 @@ from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.web.consents import Consents
 from cookieguard.web.findings import Findings
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
@@ -39,6 +40,7 @@ class Parts:
     renderer: Renderer
     identity: Identity | None
     consent_codec: TokenCodec
+    consents: Consents
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -73,15 +75,17 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         undeclared=config.undeclared,
         first_party_hosts=config.first_party_hosts,
     )
+    consent_codec = TokenCodec(
+        keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
+    )
     return Parts(
         config=config,
         register=register,
         walls=Walls(config, register),
         renderer=renderer,
         identity=_identity(config, keyring),
-        consent_codec=TokenCodec(
-            keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
-        ),
+        consent_codec=consent_codec,
+        consents=Consents(consent_codec, config, register),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
         findings=Findings(),
