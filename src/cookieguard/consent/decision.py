@@ -22,6 +22,7 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
 MAX_PATH_BYTES = 2048
 # What stays as it is in a path with its query (RFC 3986); the rest, non-ASCII above all, is percent-encoded.
 PATH_CHARACTERS = "!$&'()*+,/:;=?@[]~%#-._"
+PLAIN_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9!$&'()*+,/:;=?@\[\]~%#._-]*")  # nothing in it that quoting changes
 
 
 class State(StrEnum):
@@ -145,6 +146,8 @@ def write_receipt(
 
 def local_path(next_: str) -> str:
     """Return `next_` as a path of this host, fit for a Location header; `/` for anything else."""
+    if PLAIN_PATH.fullmatch(next_):
+        return next_ if len(next_) <= MAX_PATH_BYTES else "/"
     if not LOCAL_PATH.fullmatch(next_):
         return "/"
     path = quote(next_, safe=PATH_CHARACTERS, errors="replace")

@@ -76,27 +76,33 @@ def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
 
 def add_vary(headers: Headers, *names: bytes) -> Headers:
     """Return headers whose Vary names `names` too."""
-    known = {one.strip().lower() for value in every(headers, b"vary") for one in value.split(b",")}
+    values = every(headers, b"vary")
+    known = {one.strip().lower() for value in values for one in value.split(b",")} if values else ()
     if b"*" in known:
         return headers
-    missing = [name for name in names if name.lower() not in known]
+    missing = [name for name in names if name.lower() not in known] if known else names
     return [*headers, (b"vary", b", ".join(missing))] if missing else headers
 
 
 def make_private(headers: Headers, *, store: bool = True) -> Headers:
     """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
-    directives = [
+    kept = [
+        (name, value)
+        for name, value in headers
+        if not (name == b"cache-control" or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS)
+    ]
+    directives = [] if len(kept) == len(headers) else _own_directives(headers)
+    directives.append(b"private")
+    if not store and b"no-store" not in directives:
+        directives.append(b"no-store")
+    kept.append((b"cache-control", b", ".join(directives)))
+    return kept
+
+
+def _own_directives(headers: Headers) -> list[bytes]:
+    return [
         one.strip()
         for value in every(headers, b"cache-control")
         for one in value.split(b",")
         if one.strip() and essence(one.partition(b"=")[0]) not in SHARED_DIRECTIVES
     ]
-    directives.append(b"private")
-    if not store and b"no-store" not in directives:
-        directives.append(b"no-store")
-    kept = [pair for pair in headers if not _steers_caches(pair[0])]
-    return [*kept, (b"cache-control", b", ".join(directives))]
-
-
-def _steers_caches(name: bytes) -> bool:
-    return name == b"cache-control" or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS

@@ -108,8 +108,8 @@ class CookieGuard:
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
         if exchange.rewriter is not None and exchange.rewriter.held:
-            verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
-            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)
+            verdicts = exchange.wall.news(exchange.rewriter.held)
+            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
             conflict = conflict_inside(self.app, CookieGuard)

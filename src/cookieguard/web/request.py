@@ -29,7 +29,9 @@ GPC_ON = b"1"
 PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 # What libraries send when they ask for a piece of a page.
-FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-target", b"x-up-version")
+FRAGMENT_HEADERS = frozenset(
+    {b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-target", b"x-up-version"}
+)
 
 
 class Request:
@@ -73,7 +75,7 @@ class Request:
     @property
     def url(self) -> str:
         """The page's own URL, without its query."""
-        return f"{self.origin}{self.full_path}"
+        return self.origin.text + self.full_path
 
     @property
     def query(self) -> str:
@@ -124,7 +126,7 @@ class Request:
             return False
         if self.headers.get(b"hx-boosted") == b"true":
             return True
-        return not any(name in self.headers for name in FRAGMENT_HEADERS)
+        return FRAGMENT_HEADERS.isdisjoint(self.headers)
 
     @property
     def return_path(self) -> str:
@@ -135,7 +137,7 @@ class Request:
 
     def own_base(self, prefix: str, *, is_foreign: bool = False) -> str:
         """Return where our own pages are: a path, or a URL where a page's <base> would lead a path astray."""
-        path = quote(self.root_path) + prefix
+        path = quote(self.root_path) + prefix if self.root_path else prefix
         return f"{self.origin}{path}" if is_foreign else path
 
     def _referring_path(self) -> str:

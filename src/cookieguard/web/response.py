@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from cookieguard.html import Rewriter
@@ -19,7 +20,7 @@ from cookieguard.web.kinds import (
     is_unreadable,
     kind_of,
 )
-from cookieguard.web.validators import mark_state
+from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -30,9 +31,11 @@ PARTIAL_CONTENT = 206
 POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
+DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 # It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
-UNREAD_RULES = frozenset({b"speculation-rules"})
+LENGTH_AND_RULES = LENGTH | {b"speculation-rules"}
 CONTACT_NAMES = frozenset(CONTACT_HEADERS)
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -48,13 +51,14 @@ class Response:
     around it would cost as much as all else that is done here.
     """
 
-    __slots__ = ("_body", "_exchange", "_kind", "_send", "_start", "_waiting")
+    __slots__ = ("_body", "_exchange", "_kind", "_names", "_send", "_start", "_waiting")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
         self._start: Message | None = None
         self._kind = PLAIN
+        self._names: Mapping[bytes, bytes] = NO_HEADERS
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
@@ -71,20 +75,22 @@ class Response:
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange = self._exchange
         exchange.status = status = message["status"]
-        headers, names = read(message.get("headers") or ())
+        given = message.get("headers") or ()
+        headers, names = read(given)
+        self._names = names
         self._kind = kind = kind_of(names.get(b"content-type", b""))
         if kind.is_plain and exchange.is_untouched and status != NOT_MODIFIED and CONTACT_NAMES.isdisjoint(names):
-            return self._send(message)
+            return self._send(message if headers is given else {**message, "headers": headers})
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
-        if self._is_rewritten(status, names):
+        if self._is_rewritten(status):
             self._start = {**message, "headers": headers}
             return _nothing()
-        return self._send({**message, "headers": self._passing_headers(headers, names)})
+        return self._send({**message, "headers": self._passing_headers(headers)})
 
-    def _is_rewritten(self, status: int, names: Mapping[bytes, bytes]) -> bool:
+    def _is_rewritten(self, status: int) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
-        if status in BODILESS_STATUSES or is_attachment(names.get(DISPOSITION)):
+        if status in BODILESS_STATUSES or is_attachment(self._names.get(DISPOSITION)):
             return False
         if self._kind.is_document:
             return True
@@ -161,7 +167,7 @@ class Response:
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding = b",".join(every(headers, b"content-encoding")).strip().lower()
+        coding = self._names.get(b"content-encoding", b"").strip().lower()
         if not self._exchange.parts.config.html.enabled:
             return RawBody()
         if self._exchange.status == PARTIAL_CONTENT:
@@ -182,7 +188,8 @@ class Response:
         asks = (
             self._kind.is_document and exchange.parts.config.consent.enabled and exchange.request.wants_banner
         )
-        insertion = Insertion(exchange, policies=every(headers, POLICY)) if asks else None
+        policies = every(headers, POLICY) if POLICY in self._names else ()
+        insertion = Insertion(exchange, policies=policies) if asks else None
         exchange.rewriter = Rewriter(
             exchange.wall.rules,
             url=exchange.request.url,
@@ -196,25 +203,27 @@ class Response:
 
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
-        config = exchange.parts.config
-        unwanted = LENGTH if exchange.wall.is_open else LENGTH | UNREAD_RULES
-        headers = filter_contacts(without(headers, unwanted), exchange.wall.holds)
-        headers = mark_state(headers, exchange.state_tag)
-        headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
-        if config.csp.enabled:
+        wall, names = exchange.wall, self._names
+        headers = without(headers, LENGTH if wall.is_open else LENGTH_AND_RULES)
+        if not CONTACT_NAMES.isdisjoint(names):
+            headers = filter_contacts(headers, wall.holds)
+        if not STALE_HEADERS.isdisjoint(names):
+            headers = mark_state(headers, exchange.state_tag)
+        headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
+        if exchange.parts.config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict
-            headers.append((POLICY, exchange.wall.strict_policy if is_strict else exchange.wall.policy))
+            headers.append((POLICY, wall.strict_policy if is_strict else wall.policy))
         return headers
 
-    def _passing_headers(self, headers: Headers, names: Mapping[bytes, bytes]) -> Headers:
+    def _passing_headers(self, headers: Headers) -> Headers:
         exchange, kind = self._exchange, self._kind
-        if not CONTACT_NAMES.isdisjoint(names):
+        if not CONTACT_NAMES.isdisjoint(self._names):
             headers = filter_contacts(headers, exchange.holds)
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
         if not self._becomes_context():
-            return self._with_cookies(headers, has_read=exchange.has_read_cookies)
-        headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
+            return self._with_cookies(headers, (b"Cookie",), has_read=exchange.has_read_cookies)
+        headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         return [*headers, (POLICY, exchange.wall.policy)]
 
     def _becomes_context(self) -> bool:
@@ -232,13 +241,14 @@ class Response:
             return False
         return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
 
-    def _with_cookies(self, headers: Headers, *, has_read: bool) -> Headers:
-        """Add our cookies; a response that read or set one is this visitor's alone."""
+    def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], *, has_read: bool) -> Headers:
+        """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
         lines = self._exchange.set_cookies()
         if not (has_read or lines):
             return headers
-        headers = make_private(add_vary(headers, b"Cookie"), store=not lines)
-        return [*headers, *((b"set-cookie", line) for line in lines)]
+        headers = make_private(add_vary(headers, *varying), store=not lines)
+        headers += [(b"set-cookie", line) for line in lines]
+        return headers
 
 
 async def _nothing() -> None:
