@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -32,8 +32,7 @@ IDNA_MAP |= dict.fromkeys(range(0xFE00, 0xFE10))
 DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """Name what a reference reaches. `port` is None where it is the scheme's own."""
 
     scheme: str
