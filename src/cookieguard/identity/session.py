@@ -44,14 +44,14 @@ class Binding(NamedTuple):
 
 
 NOBODY = Binding(None, None)
-SHAPE: dict[str, set[type]] = {
-    "i": {str},
-    "c": {str, NoneType},
-    "b": {int},
-    "e": {int},
-    "a": {int, NoneType},
-    "d": {dict},
-}
+SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("i", (str,)),
+    ("c", (str, NoneType)),
+    ("b", (int,)),
+    ("e", (int,)),
+    ("a", (int, NoneType)),
+    ("d", (dict,)),
+)
 
 
 @dataclass(slots=True)
@@ -258,7 +258,7 @@ class Session(JsonMapping):
 
     def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
         payload = token.payload
-        for name, types in SHAPE.items():
+        for name, types in SHAPE:
             if type(payload[name]) not in types:
                 raise TypeError(name)
         state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
