@@ -38,7 +38,7 @@ def decode(encoded: bytes) -> dict[str, Any]:
     try:
         text = encoded.decode("utf-8", "surrogatepass")
         # A third of the cost of json.loads; it also refuses the blanks around, which we never write.
-        payload, end = _DECODER.scan_once(text, 0)
+        payload, end = _scan(text, 0)
     except StopIteration as error:
         raise ValueError("no JSON") from error
     except RecursionError as error:
@@ -68,12 +68,14 @@ def _encoder() -> Callable[[dict[str, Any]], str]:
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # not CPython
         return _ENCODER.encode
-    write = json.encoder.encode_basestring  # type: ignore[attr-defined]  # what ensure_ascii=False takes
-    encode = make(None, _refuse, write, None, ":", ",", False, False, False)
+    write = json.encoder.encode_basestring  # what ensure_ascii=False takes
+    sorts = skips = allows_nan = False
+    encode = make(None, _refuse, write, None, ":", ",", sorts, skips, allows_nan)
     return lambda payload: "".join(encode(payload, 0))
 
 
 _written = _encoder()
+_scan: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # what raw_decode calls
 
 
 def _may_be_deep(encoded: bytes) -> bool:

@@ -15,7 +15,7 @@ from cookieguard.consent import Consent, site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError
 from cookieguard.html import Rewriter, parse_url
-from cookieguard.identity import CookieJar, Session, TokenError, Visit, parse_cookies
+from cookieguard.identity import CookieJar, Identity, Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
 from cookieguard.stats.accesslog import LogLine
@@ -28,7 +28,7 @@ from cookieguard.stats.anonymize import (
     without_forwarding,
 )
 from cookieguard.web.coding import cut_accept_encoding
-from cookieguard.web.headers import Headers, by_name, replaced
+from cookieguard.web.headers import by_name, replaced
 from cookieguard.web.origin import NOWHERE, local_path
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS, Request
@@ -60,8 +60,8 @@ class Exchange:
         "_jar",
         "_request",
         "_session",
-        "_visit",
         "_via",
+        "_visit",
         "_wall",
         "bytes_sent",
         "client",
@@ -122,7 +122,6 @@ class Exchange:
             self._request = Request(self.scope, self.headers, self._via)
         return self._request
 
-
     def app_scope(self, *, opens_session: bool) -> dict[str, Any]:
         """Return the scope the app gets: anonymous, with the visitor and the session in it.
 
@@ -176,20 +175,21 @@ class Exchange:
     def session(self) -> Session:
         """The visitor's session; it opens when something in it is touched."""
         if self._session is None:
-            identity = self.parts.identity
-            if identity is None:
-                raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
-            self._session = identity.session(self._present)
+            self._session = self._identity.session(self._present)
         return self._session
 
     @property
     def visit(self) -> Visit:
         """The visitor's session and cart."""
         if self._visit is None:
-            session, identity = self.session, self.parts.identity
-            assert identity is not None  # or there were no session
-            self._visit = Visit(identity, session)
+            self._visit = Visit(self._identity, self.session)
         return self._visit
+
+    @property
+    def _identity(self) -> Identity:
+        if self.parts.identity is None:
+            raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
+        return self.parts.identity
 
     @property
     def cart(self) -> Cart:
@@ -245,7 +245,9 @@ class Exchange:
         if self._consent is not None:
             return False
         session = self._session
-        return session is None or (self._app_scope.get("session") is session and not session.is_open)
+        if session is None:
+            return True
+        return not session.is_open and self._app_scope.get("session") is session
 
     @property
     def has_read_cookies(self) -> bool:

@@ -248,16 +248,16 @@ def _form(allowed: Allowance) -> str:
 
 def _filled(pieces: list[bytes], next_: str, style_nonce: str, script_nonce: str) -> bytes:
     """Put in what differs from page to page; a path that names a marker is not filled in turn."""
-    values: dict[bytes, str] = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce}  # base64, by their grammar
+    values: dict[bytes, str] = {
+        STYLE_NONCE: style_nonce,
+        SCRIPT_NONCE: script_nonce,
+    }  # base64, by their grammar
     if NEXT in pieces:
         values[NEXT] = str(escape(next_))
     if NEXT_QUERY in pieces:
         values[NEXT_QUERY] = quote(next_, safe="/")
     return b"".join(
-        [
-            values[piece].encode("ascii", "xmlcharrefreplace") if piece in values else piece
-            for piece in pieces
-        ]
+        [values[piece].encode("ascii", "xmlcharrefreplace") if piece in values else piece for piece in pieces]
     )
 
 

@@ -79,7 +79,12 @@ class Response:
         headers, names = read(given)
         self._names = names
         self._kind = kind = kind_of(names.get(b"content-type", b""))
-        if kind.is_plain and exchange.is_untouched and status != NOT_MODIFIED and CONTACT_NAMES.isdisjoint(names):
+        if (
+            kind.is_plain
+            and exchange.is_untouched
+            and status != NOT_MODIFIED
+            and CONTACT_NAMES.isdisjoint(names)
+        ):
             return self._send(message if headers is given else {**message, "headers": headers})
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
