@@ -17,8 +17,8 @@ HTML = Path("src", "cookieguard", "html")
 PACKAGE = "cookieguard.html"
 # What a page passes through; the rest decides rarely, or is regular expressions, which are compiled already.
 MODULES = (
-    "charrefs constructs context declarations model output placement rewriter rules tags unfinished urls".split()
-)
+    "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls"
+).split()
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
 from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]

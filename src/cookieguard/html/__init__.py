@@ -5,12 +5,12 @@ from cookieguard.compiled import compiled_folder
 if (_folder := compiled_folder(__path__[0])) is not None:
     __path__.insert(0, _folder)
 
-from cookieguard.html.model import Held, Ruling  # noqa: E402  # only now it is known which build is imported
-from cookieguard.html.placement import InsertContext  # noqa: E402
-from cookieguard.html.rewriter import Rewriter  # noqa: E402
-from cookieguard.html.rules import Rules  # noqa: E402
-from cookieguard.html.scanner import IS_COMPILED  # noqa: E402
-from cookieguard.html.urls import Url, parse_url, readings, resolve  # noqa: E402
+from cookieguard.html.model import Held, Ruling  # only now it is known which build is imported
+from cookieguard.html.placement import InsertContext
+from cookieguard.html.rewriter import Rewriter
+from cookieguard.html.rules import Rules
+from cookieguard.html.scanner import IS_COMPILED
+from cookieguard.html.urls import Url, parse_url, readings, resolve
 
 __all__ = [
     "Held",

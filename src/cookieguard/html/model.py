@@ -19,8 +19,7 @@ class Ruling:
     vendor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """Name one thing that was held: `attribute` is "" for the text of an element."""
 
     element: str
@@ -42,7 +41,11 @@ class Text(Enum):
     NOSCRIPT = auto()
 
 
-NO_TEXT, SCRIPT, STYLE = Text.NONE, Text.SCRIPT, Text.STYLE  # a name of a module is found in a third of the time
+NO_TEXT, SCRIPT, STYLE = (
+    Text.NONE,
+    Text.SCRIPT,
+    Text.STYLE,
+)  # a name of a module is found in a third of the time
 JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
 Judge = Callable[[Url], Ruling | None]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
@@ -56,6 +59,7 @@ class Bench:
     judge: Judge
     nest: Nest
     xml: bool = False
+    own_is_free: bool = False  # nothing of the base's own origin is held
 
 
 class Tag:

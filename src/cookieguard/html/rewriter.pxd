@@ -1,4 +1,5 @@
 from cookieguard.html.context cimport Context
+from cookieguard.html.judging cimport TagJudge
 from cookieguard.html.model cimport Tag
 from cookieguard.html.output cimport Output
 from cookieguard.html.placement cimport Placement, blank_start
@@ -25,18 +26,16 @@ cdef class Rewriter:
     cdef dict _peeked
     cdef Output _output
     cdef bint _is_careful
-    cdef bint _has_base
-    cdef object _base
-    cdef dict _near
+    cdef TagJudge _judge
 
     cpdef bytes feed(self, bytes chunk)
     cdef bytes _run(self, bytes data)
     cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
     cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef Py_ssize_t _text(self, bytes data, Py_ssize_t position)
-    cdef Tag _learn(self, bytes raw)
-    cdef _update(self)
     cdef Py_ssize_t _tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef Py_ssize_t _tag_with_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef _place_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)
     cdef _write_plainly(self, Tag tag, Py_ssize_t start, Py_ssize_t end)
     cdef _follow(self, Tag tag, bint is_aside)
     cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)

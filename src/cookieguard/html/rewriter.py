@@ -20,18 +20,18 @@ from cookieguard.html.constructs import (
     Construct,
     ScriptEnd,
     raw_text,
+    text_stop,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
-from cookieguard.html.model import STYLE, Bench, Held, Tag, Text
+from cookieguard.html.judging import TagJudge
+from cookieguard.html.model import STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
-from cookieguard.html.tags import judge_tag
 from cookieguard.html.texts import PASSES, Verdict, judge_instruction
 from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
-from cookieguard.html.urls import Url, parse_url, resolve
 
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
@@ -71,10 +71,8 @@ class Rewriter:
         self._text_end = -1  # where the text just judged ends
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         self._output = Output(b"")
-        self._is_careful, self._has_base = True, False
-        base = parse_url(url) if url else rules.url
-        is_own = (base.scheme, base.host, base.port) == (rules.url.scheme, rules.url.host, rules.url.port)
-        self._set_base(base, known=(rules.xml_tags if xml else rules.tags) if is_own else None)
+        self._is_careful = True
+        self._judge = TagJudge(rules, self._scanner, self._nest, url=url, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
@@ -132,7 +130,9 @@ class Rewriter:
         size, scanner = len(data), self._scanner
         while self._state is None:
             if self._is_careful:
-                position = scanner.text(data, position) if self._placement.is_done else self._text(data, position)
+                position = (
+                    scanner.text(data, position) if self._placement.is_done else self._text(data, position)
+                )
                 if position < size:
                     scanner.look(data, position)
             else:
@@ -145,7 +145,7 @@ class Rewriter:
                 continue
             tag = scanner.tag
             if tag is None:
-                tag = self._learn(data[position:end])
+                tag = self._judge.learn(data[position:end])
             if not tag.plain or (self._is_careful and not self._is_followed(tag, data, position, end)):
                 position = self._tag(tag, data, position, end)
             else:
@@ -173,41 +173,36 @@ class Rewriter:
         if end == len(data) and not self._is_last and is_part_of_bom(data[start:]):
             return self._carry(data, start)
         self._output.insert(start, self._placement.text())
-        self._update()
-        return end
-
-    def _learn(self, raw: bytes) -> Tag:
-        near = self._near
-        tag = near.get(raw)
-        if tag is None:
-            tag = judge_tag(raw, Bench(self._base, self._rules.judge, self._nest, xml=self._xml))
-            self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
-        return tag
-
-    def _set_base(self, base: Url, *, known: dict[bytes, Tag] | None = None) -> None:
-        """Resolve by `base` from here on; answers of the rules' own origin (`known`) hold for no other."""
-        self._base = base
-        self._near = self._rules.near(base, xml=self._xml)
-        self._scanner.known = self._near if known is None else known
-
-    def _update(self) -> None:
         self._is_careful = not self._placement.is_done or self._context.is_careful()
+        return end
 
     # -- tags
 
     def _tag(self, tag: Tag, data: bytes, start: int, end: int) -> int:
-        if not tag.has_text and not self._is_careful:
-            self._write_plainly(tag, start, end)
-            return end
-        verdict, reading = PASSES, AS_TEXT
         if tag.has_text:
-            reading = self._context.reading(tag.name)
-            self._text_end = -1
-            if tag.is_judged and not (tag.empty and reading is AS_MARKUP):
-                judged = self._judge_text(tag, data, start, end, reading)
-                if judged is None:
-                    return len(data)
-                verdict = judged
+            return self._tag_with_text(tag, data, start, end)
+        if self._is_careful:
+            self._place_tag(tag, data, start, end, PASSES)
+            self._is_careful = not self._placement.is_done or self._context.is_careful()
+        else:
+            self._write_plainly(tag, start, end)
+        return end
+
+    def _tag_with_text(self, tag: Tag, data: bytes, start: int, end: int) -> int:
+        verdict, reading = PASSES, self._context.reading(tag.name)
+        self._text_end = -1
+        if tag.is_judged and not (tag.empty and reading is AS_MARKUP):
+            judged = self._judge_text(tag, data, start, end, reading)
+            if judged is None:
+                return len(data)
+            verdict = judged
+        self._place_tag(tag, data, start, end, verdict)
+        end = self._enter(tag, data, end, reading, verdict)
+        self._is_careful = not self._placement.is_done or self._context.is_careful()
+        return end
+
+    def _place_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
+        """Write a tag, with what is to be inserted before and after it."""
         aside = self._placement.is_done or self._context.is_aside()
         if not aside:
             self._output.insert(start, self._placement.before(tag))
@@ -217,10 +212,6 @@ class Rewriter:
         self._write_tag(tag, data, start, end, verdict)
         if not aside:
             self._output.insert(end, self._placement.after(tag))
-        if tag.has_text:
-            end = self._enter(tag, data, end, reading, verdict)
-        self._update()
-        return end
 
     def _write_plainly(self, tag: Tag, start: int, end: int) -> None:
         """Write a tag where nothing is to be inserted, waited for or read in two ways: the most there are."""
@@ -236,11 +227,8 @@ class Rewriter:
             self._context.end(tag.name)
             return
         self._context.start(tag)
-        if tag.base is not None and not self._has_base and not (is_aside and self._context.is_aside()):
-            self._has_base = True
-            base = resolve(tag.base, self._base)
-            if base is not None:
-                self._set_base(base)
+        if tag.base is not None and not (is_aside and self._context.is_aside()):
+            self._judge.take_base(tag.base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
         new = tag.inert if verdict is not PASSES and verdict.hold else tag.live
@@ -265,20 +253,14 @@ class Rewriter:
             return known  # inside of text that was judged already: nothing is judged twice
         is_script = tag.name == b"script" and reading is AS_TEXT
         ends = self._context.ends
-        if reading is AS_TEXT and not ends:
-            stop = end_of_text(tag.name, data, end)
-        elif is_script:
-            stop = ScriptEnd().find(data, end, ends)[0]
-        else:
-            match = raw_text(tag.name).pattern(ends).search(data, end)
-            stop = match.start() if match else -1
+        stop = text_stop(tag.name, data, end, ends, is_script=is_script)
         if stop < 0 and not self._is_full and not self._is_last:
             gather = UnfinishedText(data[start:], end - start, name=tag.name, ends=ends, is_script=is_script)
             self._wait(data, start, gather)
             return None
         self._is_full = False
         text = data[end:stop] if stop >= 0 else data[end:]
-        verdict = self._rules.judge_text(tag.text, text, self._base, reading is not AS_TEXT)
+        verdict = self._rules.judge_text(tag.text, text, self._judge.base, reading is not AS_TEXT)
         if reading is AS_TEXT:
             self._text_end = stop
         else:
@@ -294,14 +276,10 @@ class Rewriter:
             return end
         for start, stop, new in verdict.edits if verdict is not PASSES else ():
             self._output.replace(end + start, end + stop, new)
-        name = tag.name
         if self._text_end < 0 and not tag.is_judged and not self._context.ends:
-            self._text_end = end_of_text(name, data, end)
+            self._text_end = end_of_text(tag.name, data, end)
         if self._text_end >= 0:
-            if self._context.ends and data[self._text_end + 2 : self._text_end + 2 + len(name)].lower() != name:
-                self._output.insert(
-                    self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer
-                )
+            self._close_text(tag.name, data)
             return self._text_end
         self._construct = raw_text(tag.name)
         self._state = self._in_construct
@@ -312,6 +290,12 @@ class Rewriter:
             self._state = self._in_rest_of_sheet
             return len(data)
         return end
+
+    def _close_text(self, name: bytes, data: bytes) -> None:
+        """Write the end tag that the text has in one reading only, where another element's end tag ends it."""
+        found = data[self._text_end + 2 : self._text_end + 2 + len(name)]
+        if self._context.ends and found.lower() != name:
+            self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)
 
     def _in_rest_of_sheet(self, data: bytes, position: int) -> int:
         """Drop the rest of a style sheet that is longer than MAX_TEXT_BYTES."""
@@ -359,7 +343,7 @@ class Rewriter:
         if end < 0 and len(data) - start < MAX_INSTRUCTION and not self._is_last:
             return self._carry(data, start)
         source = data[start:end] if end >= 0 else data[start:]
-        held = judge_instruction(source, base=self._base, judge=self._rules.judge)
+        held = judge_instruction(source, base=self._judge.base, judge=self._rules.judge)
         self._note(held)
         if (end >= 0 and not held) or not source.startswith(STYLESHEET, 2):
             self._construct, self._state = INSTRUCTION, self._in_construct
@@ -394,8 +378,6 @@ class Rewriter:
         self._state = None
         return stop
 
-    # -- what is carried
-
     def _carry(self, data: bytes, start: int) -> int:
         self._tail = data[start:]
         if self._tail:
@@ -412,6 +394,6 @@ class Rewriter:
         if self._depth >= MAX_NESTING:
             return b"", ()  # differs from the document: held
         inner = Rewriter(self._rules, depth=self._depth + 1)
-        inner._set_base(self._base)
+        inner._judge.move(self._judge.base)
         changed = inner.feed(document) + inner.close()
         return changed, tuple(inner.held)

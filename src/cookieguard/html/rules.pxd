@@ -1,5 +1,6 @@
 cdef class Rules:
     cdef readonly object url
+    cdef readonly bint own_is_free
     cdef object _judge
     cdef dict _urls
     cdef readonly dict tags
@@ -7,6 +8,7 @@ cdef class Rules:
     cdef dict _near
     cdef dict _texts
     cdef Py_ssize_t _texts_size
+    cdef Py_ssize_t _tags_size
     cdef object __weakref__
 
     cpdef judge_text(self, object kind, bytes text, object base, bint is_markup)

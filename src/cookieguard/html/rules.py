@@ -8,12 +8,13 @@ from cookieguard.html.model import SCRIPT, STYLE, Judge, Ruling, Tag, Text
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
-# A large shop has some ten thousand spellings of tags on its pages; with these limits a full cache is 8 MiB.
-MAX_TAGS = 8192
-MAX_TAG_BYTES = 1024
+# A large shop has some ten thousand spellings of tags on its pages, of 160 bytes each.
+MAX_TAGS_SIZE = 8 * 1024 * 1024  # bytes of all tags kept
+MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
 MAX_DIRECTORIES = 32
-MAX_NEAR_TAGS = 512
-MAX_KEPT_TEXT = 32 * 1024  # bytes of a text that is its own key: to hash a longer one costs less than to keep it
+MAX_KEPT_TEXT = (
+    128 * 1024
+)  # bytes of a text that is its own key: to hash a longer one costs less than to keep it
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
@@ -23,15 +24,20 @@ MAX_URLS = 4096
 class Rules:
     """Decide which URLs are held on the pages of one origin. Owns the answers given so far (bounded)."""
 
-    def __init__(self, judge: Judge, url: str) -> None:
-        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL."""
+    def __init__(self, judge: Judge, url: str, *, own_is_free: bool = False) -> None:
+        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL.
+
+        `own_is_free` says that `judge` holds nothing of that origin, so that it need not be asked.
+        """
         self.url = parse_url(url)
+        self.own_is_free = own_is_free
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
         self.tags: dict[bytes, Tag] = {}
         self.xml_tags: dict[bytes, Tag] = {}
         self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
-        self._texts: dict[tuple[Text, bool, Url | None], dict[bytes | str, Verdict]] = {}
+        self._tags_size = 0
+        self._texts: dict[tuple[int, bool, Url | None], dict[bytes | str, Verdict]] = {}
         self._texts_size = 0
 
     def judge(self, url: Url) -> Ruling | None:
@@ -60,11 +66,15 @@ class Rules:
         return known
 
     def keep(self, known: dict[bytes, Tag], raw: bytes, tag: Tag) -> None:
-        """Keep the answer about a tag."""
-        if len(raw) > MAX_TAG_BYTES:
+        """Keep the answer about a tag in `known`, one of this object's."""
+        size = len(raw) + len(tag.live or b"") + ENTRY_OVERHEAD
+        if size > MAX_TAG_SIZE:
             return
-        if len(known) >= (MAX_TAGS if known is self.tags or known is self.xml_tags else MAX_NEAR_TAGS):
-            known.clear()
+        self._tags_size += size
+        if self._tags_size > MAX_TAGS_SIZE:
+            for kept in (self.tags, self.xml_tags, *self._near.values()):
+                kept.clear()
+            self._tags_size = size
         known[raw] = tag
 
     def judge_text(self, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001  # compiled
@@ -84,7 +94,7 @@ class Rules:
                 known[key] = verdict
         return verdict
 
-    def _known_texts(self, key: tuple[Text, bool, Url | None]) -> dict[bytes | str, Verdict]:
+    def _known_texts(self, key: tuple[int, bool, Url | None]) -> dict[bytes | str, Verdict]:
         if self._texts_size > MAX_TEXTS_SIZE:
             self._texts.clear()
             self._texts_size = 0

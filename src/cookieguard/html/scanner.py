@@ -143,7 +143,9 @@ def script_end(data: bytes, position: int, level: int) -> tuple[int, int]:
         if after is None:
             return match.start(), level
         level = after
-        position = match.end() - 2 * (found == b"<!--")  # `<!-->` ends at once: its dashes count for the end, too
+        position = match.end() - 2 * (
+            found == b"<!--"
+        )  # `<!-->` ends at once: its dashes count for the end, too
 
 
 COMMENT = re.compile(rb"<!--(?:-?>)?+")

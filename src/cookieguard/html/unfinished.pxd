@@ -1,4 +1,4 @@
-from cookieguard.html.scanner cimport TagEnd
+from cookieguard.html.scanner cimport TagEnd, end_of_text
 
 
 cdef class UnfinishedTag:
@@ -18,6 +18,9 @@ cdef class UnfinishedText:
     cdef object _script
     cdef object _pattern
     cdef bytes _rest
+    cdef bytes _name
     cdef readonly bint is_full
 
     cpdef take(self, bytes data)
+    cdef bint _seek(self, bytes data)
+    cdef bint _is_ended(self, bytes window)

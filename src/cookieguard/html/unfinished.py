@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cookieguard.html.constructs import Ends, ScriptEnd, raw_text
 from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.scanner import TagEnd
+from cookieguard.html.scanner import TagEnd, end_of_text
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
@@ -59,6 +59,7 @@ class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
     def __init__(self, start: bytes, text: int, *, name: bytes, ends: Ends, is_script: bool) -> None:
+        self._name = name
         self._pieces: list[bytes] = []
         self._size = 0
         self._ends = ends
@@ -84,12 +85,17 @@ class UnfinishedText:
     def _seek(self, data: bytes) -> bool:
         self._pieces.append(data)
         self._size += len(data)
-        window = self._rest + data
+        window = self._rest + data if self._rest else data
         if self._script:
             found = self._script.find(window, 0, self._ends)[0] >= 0
             carry = self._script.carried(window, 0)
         else:
-            found = self._pattern.pattern(self._ends).search(window) is not None
+            found = self._is_ended(window)
             carry = self._pattern.carried(window, 0, self._ends)
         self._rest = window[carry:]
         return found
+
+    def _is_ended(self, window: bytes) -> bool:
+        if self._ends:
+            return self._pattern.pattern(self._ends).search(window) is not None
+        return end_of_text(self._name, window, 0) >= 0

@@ -65,6 +65,8 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
     There are two for `https:x`: relative where the page itself is https, absolute where it is http. Which of
     the two the page is cannot be known for sure where TLS ends in front of us.
     """
+    if reference[:5] == "data:":  # long ones are not worth a closer look
+        return ()
     plain = PLAIN.match(reference)
     if plain and "/." not in (path := plain[3] or "/"):
         return (Url(plain[1][:-1] if plain[1] else base.scheme, plain[2], None, path),)
