@@ -2,10 +2,11 @@
 
     python benchmarks/requests.py [--rounds N] [--requests N]
 
-"on uvicorn": a server process answers the bare app and the guarded one in turn, and says how much CPU time it took
-(all its threads: the log's writer too). A client in this process keeps one connection; its time does not count. "in
-process": the same apps over raw ASGI, no server and no socket, so that little is left to blur small differences. Each
-figure is the median, over the rounds, of the difference between two neighbouring measurements.
+On uvicorn: a server process answers the bare app and the guarded one in turn, and says how much CPU time it took (all
+its threads: the log's writer too). A client in this process keeps one connection; its time does not count. In process:
+the same apps over raw ASGI, no server and no socket, so that little is left to blur small differences. Each figure is
+the median, over the rounds, of the difference between two neighbouring measurements. Both scanners are measured where
+both are there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gzip
+import json
 import logging
 import re
 import socket
@@ -28,9 +30,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from contestants.guard import scanner
+from figures import Figure, table
+from scanners import SCANNERS, in_their_processes
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from cookieguard import Config, CookieGuard, Vendor, html, visitor_of
+from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import IdentitySettings, LogSettings
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -41,6 +46,7 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 PIPELINED = (
     10  # requests sent in one go: a server that sleeps after each wakes to cold caches on a busy machine
 )
+CUT = 8  # bytes of the tag that the first part of the streamed page ends in
 PAUSE = 0.2  # seconds between the two parts of a streamed page
 CARD = (
     '<li class="card"><a href="/product/{n}?a=1&amp;b=2"><img src="/img/{n}.jpg" alt="No. {n}"></a>'
@@ -103,7 +109,7 @@ def answering(
 async def streaming(_: Any, __: Any, send: Any) -> None:
     """Answer with a page in two parts: the first ends inside a tag, the second comes after a pause."""
     page = page_of(8_000)
-    cut = page.rindex(b"<img") + 8
+    cut = page.rindex(b"<img") + CUT
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
     await send({"type": "http.response.body", "body": page[:cut], "more_body": True})
     await asyncio.sleep(PAUSE)
@@ -154,7 +160,7 @@ def apps_in(folder: Path) -> dict[str, App]:
 
 def lines_of(apps: dict[str, App]) -> list[Line]:
     """List what is measured."""
-    scanner = html.scanner()
+    build = scanner()
     consent = [(b"cookie", _cookie(apps["/full/json"], "/_cg/consent", b"choice=reject"))]
     session = [(b"cookie", _cookie(apps["/quiet/writing"], "/quiet/writing", b""))]
     lines = [
@@ -167,11 +173,11 @@ def lines_of(apps: dict[str, App]) -> list[Line]:
             "/bare/json",
             "/full/asking",
             [*FETCH, *consent],
-            CONSENT_BARS[scanner],
+            CONSENT_BARS[build],
         ),
     ]
     for kind in ("page", "gzip"):
-        for size, bar in zip((8, 100), PLAIN_BARS[scanner], strict=True):
+        for size, bar in zip((8, 100), PLAIN_BARS[build], strict=True):
             for state, cookie in (("undecided", []), ("refused", consent)):
                 name = f"{kind} of {size} KB, {state}"
                 told = bar if kind == "page" else None
@@ -247,7 +253,7 @@ def held_back(app: App) -> int:
     asyncio.run(app(_scope("/full/stream", PAGE), _receive, send))  # type: ignore[arg-type]
     end = b"".join(sent)[-40:]
     page = page_of(8_000)
-    return page.rindex(b"<img") + 8 - (page.rindex(end) + len(end))
+    return page.rindex(b"<img") + CUT - (page.rindex(end) + len(end))
 
 
 # On uvicorn
@@ -351,50 +357,82 @@ def added(measure: Callable[[str, int], float], line: Line, rounds: int, count: 
     return statistics.median(differences)
 
 
+def measured(rounds: int, count: int) -> list[dict[str, Any]]:
+    """Return the microseconds of each kind of request, and what a streamed page waits for."""
+    with tempfile.TemporaryDirectory() as folder:
+        apps = apps_in(Path(folder))
+        with _served(Path(folder)) as client:
+            found = [_measured(line, apps, client, rounds, count) for line in lines_of(apps)]
+            return [*found, *_streamed(client), _held_back(apps["/full/stream"])]
+
+
+def _measured(line: Line, apps: dict[str, App], client: Client, rounds: int, count: int) -> dict[str, Any]:
+    def on_uvicorn(path: str, times: int) -> float:
+        return client.cpu(_request(path, line.headers), times)
+
+    def in_process(path: str, times: int) -> float:
+        return cpu_in_process(apps[path], path, line.headers, times)
+
+    inside = added(in_process, line, rounds, count * 5)
+    value = added(on_uvicorn, line, rounds, count)
+    note = f"in process {inside:.1f} us"
+    return {"name": line.name, "value": value, "unit": "us", "bar": line.bar, "note": note}
+
+
+def _streamed(client: Client) -> Iterator[dict[str, Any]]:
+    for kind, path in (("bare", "/bare/stream"), ("guarded", "/full/stream")):
+        firsts = [client.get(_request(path, PAGE))[1] for _ in range(5)]
+        note = f"its second part comes after {PAUSE * 1000:.0f} ms"
+        name = f"first byte of a streamed page, {kind}"
+        yield {"name": name, "value": statistics.median(firsts) * 1000, "unit": "ms", "note": note}
+
+
+def _held_back(app: App) -> dict[str, Any]:
+    name = "held back of a part that ends inside a tag"
+    return {"name": name, "value": held_back(app), "unit": "bytes", "bar": CUT, "note": "that tag's own"}
+
+
 def main() -> None:
-    """Print one line per kind of request."""
+    """Print Markdown: one row per kind of request."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--requests", type=int, default=200, help="in one measurement")
+    parser.add_argument("--scanner", choices=SCANNERS, help=argparse.SUPPRESS)  # the process of one
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)  # its server
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     if options.serve:
         serve(options.serve)
         return
-    rounds, count = options.rounds, options.requests
-    with tempfile.TemporaryDirectory() as folder:
-        apps = apps_in(Path(folder))
-        versions = f"Python {sys.version.split()[0]}; uvicorn {uvicorn.__version__} with {PARSER}"
-        print(f"scanner: {html.scanner()}; {versions}")
-        print(f"{'added CPU, us per request':38}{'on uvicorn':>12}{'in process':>12}{'bar':>8}")
-        with _served(Path(folder)) as client:
-            for line in lines_of(apps):
-                on_uvicorn = added(
-                    lambda path, n, line=line: client.cpu(_request(path, line.headers), n),
-                    line,
-                    rounds,
-                    count,
-                )
-                in_process = added(
-                    lambda path, n, line=line: cpu_in_process(apps[path], path, line.headers, n),
-                    line,
-                    rounds,
-                    count * 5,
-                )
-                bar = f"{line.bar:8}" if line.bar is not None else f"{'-':>8}"
-                print(f"{line.name:38}{on_uvicorn:12.1f}{in_process:12.1f}{bar}", flush=True)
-            for path in ("/bare/stream", "/full/stream"):
-                firsts = [client.get(_request(path, PAGE))[1] for _ in range(5)]
-                print(
-                    f"first byte of a streamed page, {path[1:5]}: {statistics.median(firsts) * 1000:.1f} ms",
-                    end="; ",
-                )
-            print(
-                f"held back of a part that ends inside a tag: {held_back(apps['/full/stream'])} bytes of that tag"
-            )
+    if options.scanner:
+        if scanner() != options.scanner:
+            sys.exit(f"the {options.scanner} scanner is not there")
+        print(json.dumps(measured(options.rounds, options.requests)))
+        return
+    arguments = ["--rounds", str(options.rounds), "--requests", str(options.requests)]
+    results = in_their_processes(__file__, arguments)
+    print(
+        f"Added CPU time per request on uvicorn with {PARSER}: {options.rounds} rounds of {options.requests} requests\n"
+    )
+    print(
+        table(
+            Figure(at_most=True, **{**one, "name": f"{build}: {one['name']}"})
+            for build, found in results.items()
+            for one in found or [_missing(build)]
+        )
+    )
+
+
+def _missing(build: str) -> dict[str, Any]:
+    return {
+        "name": "every request",
+        "value": None,
+        "unit": "us",
+        "bar": 0,
+        "note": f"the {build} scanner is not there",
+    }
 
 
 if __name__ == "__main__":

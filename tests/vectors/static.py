@@ -59,6 +59,7 @@ UNREADABLE = {
 }
 UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
 BLIND = "a page that cannot be read keeps the strict policy, whatever was agreed to"
+GONE = "a ping tells others of a click and shows nobody anything: it does not come back"
 CONNECTS = frozenset({"connection", "lookup"})
 # What a page in such an encoding contacts in spite of the policy.
 UNREAD_WAYS = {
@@ -118,7 +119,8 @@ def _elements() -> Iterator[Vector]:
     for name, body in ELEMENTS.items():
         script = "on" if name in SCRIPTS else "any"
         silent = SILENT.get(name, NO_SILENCE)
-        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), silent=silent)
+        lost = GONE if name == "ping" else ""
+        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), silent=silent, lost=lost)
     for name, head in HEADS.items():
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():

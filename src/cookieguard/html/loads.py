@@ -17,11 +17,14 @@ class Load(Enum):
     SRCSET = auto()
     CSS = auto()
     LINK = auto()  # by its rel
-    REFRESH = auto()  # meta refresh, by its http-equiv
+    REFRESH = auto()  # a meta element's: by its http-equiv or name
     BASE = auto()
     DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
     SRCDOC = auto()
+    CHARSET = auto()  # contacts nobody, and may change what every byte means
     VALUES = auto()  # an SVG animation's list, separated by `;`
+    PING = auto()  # as URLS, and gone for good where it reaches anybody else
+    REFERRER = auto()  # no URL: how much of the page's own the others hear
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -62,7 +65,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"input": _PICTURE,
     b"lineargradient": _HREF,
     b"link": {b"href": Load.LINK, b"imagesrcset": Load.SRCSET},
-    b"meta": {b"content": Load.REFRESH},
+    b"meta": {b"content": Load.REFRESH, b"charset": Load.CHARSET},
     b"mglyph": _SOURCE,
     b"model": _SOURCE,
     b"mpath": _HREF,
@@ -94,7 +97,8 @@ ANYWHERE: dict[bytes, Load] = {
     b"marker-mid": Load.CSS,
     b"marker-start": Load.CSS,
     b"mask": Load.CSS,
-    b"ping": Load.URLS,
+    b"ping": Load.PING,
+    b"referrerpolicy": Load.REFERRER,
     b"stroke": Load.CSS,
     b"style": Load.CSS,
 }
@@ -120,3 +124,21 @@ JAVASCRIPT_TYPES = frozenset(
     "text/x-ecmascript text/x-javascript module".split()
 )
 RULE_TYPES = frozenset({"importmap", "speculationrules"})
+
+# What is read of a tag: the names of attributes, and the elements of which something is always to be known.
+NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
+    {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
+    | {b"color", b"face", b"size", b"src", b"name", b"href"}
+)
+CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
+READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
+ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
+LINKS = frozenset({b"a", b"area"})
+# Elements the page's context is read from.
+ATTENTION = frozenset(b"html head body base meta svg math select frameset template col".split())
+SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
+# Encodings where a byte below 0x80 may be a part of another character: no scanner of bytes reads them. The labels
+# of ISO-2022-JP, and those that browsers map to `replacement` (Encoding standard).
+SHIFTING_CHARSETS = frozenset(
+    b"csiso2022jp csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-jp iso-2022-kr replacement".split()
+)

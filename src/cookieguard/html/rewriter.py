@@ -15,28 +15,27 @@ from cookieguard.html.constructs import (
     DROPPED_CDATA,
     DROPPED_INSTRUCTION,
     INSTRUCTION,
+    LOST_CDATA,
+    LOST_SHEET,
     OPENED,
     SCRIPT_CLOSER,
     Construct,
     ScriptEnd,
     raw_text,
-    text_stop,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.judging import TagJudge
-from cookieguard.html.model import STYLE, Held, Tag, Text
+from cookieguard.html.markup import finder_of, text_stop
+from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
+from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
-from cookieguard.html.texts import PASSES, Verdict, judge_instruction
+from cookieguard.html.texts import MAX_INSTRUCTION, PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
 
-MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
-MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
-STYLESHEET = b"xml-stylesheet"
 State = Callable[[bytes, int], int]
 
 
@@ -50,18 +49,19 @@ class Rewriter:
         url: str = "",
         insert: Callable[[InsertContext], bytes] | None = None,
         head: bytes = b"",
+        stand: Stand | None = None,
         xml: bool = False,
         depth: int = 0,
     ) -> None:
-        """Start a page at `url`; `head` and what `insert` returns (both ASCII) go to where they belong.
+        """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
-        `xml` reads the page as XHTML; `depth` counts the documents around this one.
-        """
+        `xml` reads the page as XHTML; `depth` counts the documents around it."""
         self._rules, self._xml, self._depth = rules, xml, depth
         self._context = XmlContext() if xml else Context()
-        self._placement = Placement(insert, head, xml=xml)
-        self._scanner = Scanner(xml=xml)
+        self._placement = Placement(insert, head, stand, xml=xml)
+        self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self._held: list[Held] = []
+        self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
         self._script = ScriptEnd()
@@ -82,6 +82,7 @@ class Rewriter:
         if complete is None:
             return b""
         self._is_full = isinstance(self._gather, UnfinishedText) and self._gather.is_full
+        self.lost |= self._gather.lost
         self._gather = None
         return self._run(complete)
 
@@ -89,8 +90,7 @@ class Rewriter:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         gather, self._gather, self._is_last = self._gather, None, True
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        tail, self._tail = self._tail, b""
-        return rest + tail
+        return rest + self._tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
@@ -107,11 +107,6 @@ class Rewriter:
     def held(self) -> Sequence[Held]:
         """List what was held so far (the first MAX_HELD)."""
         return self._held
-
-    @property
-    def is_document(self) -> bool:
-        """Tell whether a doctype, html, head or body was seen: this is no fragment."""
-        return self._placement.is_document
 
     # -- the run over one piece of data
 
@@ -130,9 +125,7 @@ class Rewriter:
         size, scanner = len(data), self._scanner
         while self._state is None:
             if self._is_careful:
-                position = (
-                    scanner.text(data, position) if self._placement.is_done else self._text(data, position)
-                )
+                position = self._text(data, position)
                 if position < size:
                     scanner.look(data, position)
             else:
@@ -165,8 +158,10 @@ class Rewriter:
         return True
 
     def _text(self, data: bytes, position: int) -> int:
-        """Pass text before the body begins; what is not blank begins it."""
+        """Pass text; what is not blank begins the body."""
         end = self._scanner.text(data, position)
+        if self._placement.is_done:
+            return end
         start = position + len(blank_start(data[position:end]))
         if start == end or self._context.is_aside():
             return end
@@ -218,8 +213,9 @@ class Rewriter:
         self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
         if tag.held:
             self._note(tag.held)
-        if tag.live is not None:
-            self._output.replace(start, end, tag.live)
+        new = tag.live if tag.embed is None else self._placement.shown(tag)
+        if new is not None:
+            self._output.replace(start, end, new)
         self._is_careful = self._context.is_careful()
 
     def _follow(self, tag: Tag, is_aside: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
@@ -227,11 +223,13 @@ class Rewriter:
             self._context.end(tag.name)
             return
         self._context.start(tag)
+        if tag.lost:
+            self.lost.add(tag.lost)
         if tag.base is not None and not (is_aside and self._context.is_aside()):
             self._judge.take_base(tag.base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
-        new = tag.inert if verdict is not PASSES and verdict.hold else tag.live
+        new = tag.inert if verdict is not PASSES and verdict.hold else self._placement.shown(tag)
         if self._context.ends:
             raw = data[start:end] if new is None else new
             if raw.find(b"</", 1) > 0:
@@ -251,11 +249,11 @@ class Rewriter:
         seen, known = self._peeked.get(tag.text, (0, PASSES))
         if reading is not AS_TEXT and start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
-        is_script = tag.name == b"script" and reading is AS_TEXT
-        ends = self._context.ends
-        stop = text_stop(tag.name, data, end, ends, is_script=is_script)
+        ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
+        kind = (tag.name, reading, bool(ends), self._xml)
+        stop = text_stop(tag.name, data, end, ends, finder_of(*kind))
         if stop < 0 and not self._is_full and not self._is_last:
-            gather = UnfinishedText(data[start:], end - start, name=tag.name, ends=ends, is_script=is_script)
+            gather = UnfinishedText(data[start:], end - start, tag.name, ends, finder_of(*kind))
             self._wait(data, start, gather)
             return None
         self._is_full = False
@@ -287,6 +285,7 @@ class Rewriter:
             self._script = ScriptEnd()
             self._state = self._in_script
         elif tag.text is STYLE and not verdict.hold:
+            self.lost.add(LOST_SHEET)
             self._state = self._in_rest_of_sheet
             return len(data)
         return end
@@ -329,6 +328,7 @@ class Rewriter:
         elif kind is Kind.CDATA and self._context.is_unsure():
             # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
             construct = DROPPED_CDATA
+            self.lost.add(LOST_CDATA)
             self._output.replace(start, position, b"")
         elif kind is Kind.CDATA and not self._context.is_foreign():
             construct, position = BOGUS, start + 2
@@ -396,4 +396,5 @@ class Rewriter:
         inner = Rewriter(self._rules, depth=self._depth + 1)
         inner._judge.move(self._judge.base)
         changed = inner.feed(document) + inner.close()
+        self.lost |= inner.lost
         return changed, tuple(inner.held)

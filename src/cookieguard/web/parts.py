@@ -22,6 +22,7 @@ from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.consents import Consents
 from cookieguard.web.findings import Findings
+from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
@@ -41,6 +42,7 @@ class Parts:
     identity: Identity | None
     consent_codec: TokenCodec
     consents: Consents
+    grants: Grants
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -86,6 +88,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         identity=_identity(config, keyring),
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
+        grants=Grants(keyring),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
         findings=Findings(),

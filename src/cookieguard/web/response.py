@@ -8,18 +8,19 @@ from typing import Any
 
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
-from cookieguard.web.coding import CODINGS, first_bytes
-from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
-from cookieguard.web.document import DocumentBody, RawBody
+from cookieguard.web.charsets import Charset, as_utf_8, charset_of, is_part_of_start
+from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
+from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
+from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
     is_attachment,
-    is_unreadable,
     kind_of,
 )
+from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
@@ -37,7 +38,6 @@ LENGTH_AND_RULES = LENGTH | {b"speculation-rules"}
 CONTACT_NAMES = frozenset(CONTACT_HEADERS)
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -51,7 +51,7 @@ class Response:
     around it would cost as much as all else that is done here.
     """
 
-    __slots__ = ("_body", "_exchange", "_kind", "_names", "_send", "_start", "_waiting")
+    __slots__ = ("_body", "_coding", "_exchange", "_kind", "_names", "_send", "_start", "_waiting")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
@@ -59,6 +59,7 @@ class Response:
         self._start: Message | None = None
         self._kind = PLAIN
         self._names: Mapping[bytes, bytes] = NO_HEADERS
+        self._coding = b""
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
@@ -67,8 +68,10 @@ class Response:
         return HANDLERS.get(message["type"], Response._on_other)(self, message)
 
     async def send_own(self, message: Message) -> None:
-        """Send one message of a page of our own: it brings its own headers."""
+        """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
         self._exchange.status = message.get("status", self._exchange.status)
+        if self._is_head and "body" in message:
+            message = {**message, "body": b""}
         self._exchange.bytes_sent += len(message.get("body", b""))
         await self._send(message)
 
@@ -90,6 +93,7 @@ class Response:
             return self._send({**message, "headers": self._document_headers(headers)})
         if self._is_rewritten(status):
             self._start = {**message, "headers": headers}
+            self._coding = names.get(b"content-encoding", b"").strip().lower()
             return _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
 
@@ -101,7 +105,14 @@ class Response:
             return True
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
-        return self._kind.is_xml and is_shown
+        return (self._kind.is_xml and is_shown) or self._is_service_worker()
+
+    def _is_service_worker(self) -> bool:
+        """Tell whether this is a script that a browser keeps running, under the policy it came with."""
+        if not self._kind.is_script:
+            return False
+        destination = self._exchange.request.headers.get(b"sec-fetch-dest")
+        return destination == b"serviceworker" and self._exchange.parts.config.csp.enabled
 
     def _on_body(self, message: Message) -> Awaitable[None]:
         if self._start is None and self._body is None:
@@ -112,7 +123,7 @@ class Response:
     async def _on_document(self, message: Message) -> None:
         body = self._waiting + message.get("body", b"")
         has_more = message.get("more_body", False)
-        if self._start is not None and has_more and len(body) < MARK_BYTES:
+        if self._start is not None and has_more and self._is_too_short(body):
             self._waiting = body
             return
         self._waiting = b""
@@ -140,8 +151,7 @@ class Response:
     async def _send_rest(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
         """Send the last of a document in one message; the whole of it, if nothing went before, with its length."""
         content = b"".join([*transform.feed(body), transform.close()])
-        is_head = self._exchange.request.method == "HEAD"
-        await self._release(length=None if is_head else len(content))
+        await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
 
@@ -153,7 +163,8 @@ class Response:
                 self._exchange.bytes_sent += len(piece)
                 await self._send({**message, "body": piece, "more_body": True})
         if not has_more:
-            rest = transform.close()
+            # Even the encoding of nothing has a length, and HEAD gets no body.
+            rest = b"" if self._is_head else transform.close()
             self._exchange.bytes_sent += len(rest)
             await self._send({**message, "body": rest, "more_body": False})
 
@@ -167,24 +178,44 @@ class Response:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})
 
+    @property
+    def _is_head(self) -> bool:
+        return self._exchange.request.method == "HEAD"
+
     # What becomes of the body
+
+    def _is_too_short(self, start: bytes) -> bool:
+        """Tell whether a document's first bytes do not say yet how it is to be read."""
+        if len(start) >= FIRST_BYTES:
+            return False
+        first = first_bytes(start, CODINGS.get(self._coding))
+        return first is not None and is_part_of_start(first)
 
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding = self._names.get(b"content-encoding", b"").strip().lower()
+        coding, count = self._coding, self._exchange.parts.findings.count
+        if self._is_service_worker():
+            mark = WorkerMark(self._exchange.wall.policy)
+            return DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else RawBody()
         if not self._exchange.parts.config.html.enabled:
             return RawBody()
         if self._exchange.status == PARTIAL_CONTENT:
             return self._give_up("a part of a page")
         if coding not in CODINGS:
             return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
-        if is_unreadable(self._kind, first_bytes(start, coding, MARK_BYTES)):
+        first = first_bytes(start, CODINGS[coding])
+        if first == b"" and len(start) >= FIRST_BYTES:
+            return self._give_up("a coding that says nothing for long")
+        charset = charset_of(b",".join(every(headers, b"content-type")), first or b"")
+        if charset is Charset.UNREAD:
             return self._give_up("a charset that is not ASCII's")
-        return DocumentBody(self._rewriter(headers), coding, on_event=self._exchange.parts.findings.count)
+        return DocumentBody(self._rewriter(headers), CODINGS[coding], on_event=count, charset=charset)
 
     def _give_up(self, reason: str) -> RawBody:
-        """Let a document pass as it is, under the strict policy."""
+        """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
+        if self._exchange.wall.has_everything:
+            return RawBody()
         self._exchange.parts.findings.count(f"sent under the strict policy: {reason}")
         return RawBody(is_strict=True)
 
@@ -195,11 +226,13 @@ class Response:
         )
         policies = every(headers, POLICY) if POLICY in self._names else ()
         insertion = Insertion(exchange, policies=policies) if asks else None
+        has_places = self._kind.is_document and exchange.parts.config.consent.enabled
         exchange.rewriter = Rewriter(
             exchange.wall.rules,
             url=exchange.request.url,
             insert=insertion,
             head=insertion.head if insertion else b"",
+            stand=Placeholders(exchange, policies=policies) if has_places else None,
             xml=self._kind.is_xml,
         )
         return exchange.rewriter
@@ -212,8 +245,14 @@ class Response:
         headers = without(headers, LENGTH if wall.is_open else LENGTH_AND_RULES)
         if not CONTACT_NAMES.isdisjoint(names):
             headers = filter_contacts(headers, wall.holds)
+        if b"referrer-policy" in names:
+            headers = tighten_referrers(headers)
+        if self._body is not None and self._body.is_transcoded:
+            headers = as_utf_8(headers)
         if not STALE_HEADERS.isdisjoint(names):
             headers = mark_state(headers, exchange.state_tag)
+        if self._kind.is_script:
+            headers = add_vary(headers, b"Sec-Fetch-Dest")
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         if exchange.parts.config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict
@@ -251,7 +290,7 @@ class Response:
         lines = self._exchange.set_cookies()
         if not (has_read or lines):
             return headers
-        headers = make_private(add_vary(headers, *varying), store=not lines)
+        headers = make_private(add_vary(headers, *varying), store=not (lines or self._exchange.is_lifted))
         headers += [(b"set-cookie", line) for line in lines]
         return headers
 
