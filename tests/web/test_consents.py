@@ -96,10 +96,14 @@ def test_more_consents_than_are_kept_are_all_read_right(
     assert [ask(app, headers=[cookie]).text for cookie in cookies + cookies] == ["all"] * 8
 
 
-def test_what_is_known_of_a_request_goes_when_it_ends(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Watched(Exchange):
-        __slots__ = ("__weakref__",)
+PAGE = b"<!doctype html><body><iframe src=//ads.example/a></iframe><img src=//ads.example/b>"
 
+
+@pytest.mark.parametrize(("content_type", "content"), [(b"text/plain", b"rows"), (b"text/html", PAGE)])
+def test_what_is_known_of_a_request_goes_when_it_ends(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, content_type: bytes, content: bytes
+) -> None:
+    class Watched(Exchange):
         def __init__(self, *given: Any) -> None:
             super().__init__(*given)
             seen.append(weakref.ref(self))
@@ -111,7 +115,9 @@ def test_what_is_known_of_a_request_goes_when_it_ends(guard: Guard, monkeypatch:
         scope["session"]["seen"] = True
         visitor_of(scope).cart["mug"] = 1
         alive.append(seen[-1]() is not None)
-        await telling(scope, receive, send)
+        headers = [(b"content-type", content_type)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
     monkeypatch.setattr("cookieguard.web.middleware.Exchange", Watched)
     shop = guard(app)

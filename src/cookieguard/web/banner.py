@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import proxy
 
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
@@ -21,7 +22,8 @@ class Insertion:
     __slots__ = ("_exchange", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
-        self._exchange = exchange
+        # Weak: a rewriter ends in circles, and the visitor's address must not wait for their collection.
+        self._exchange: Exchange = proxy(exchange)
         self._policies = tuple([policy.decode("latin-1") for policy in policies]) if policies else ()
 
     def __call__(self, context: InsertContext) -> bytes:

@@ -54,6 +54,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "__weakref__",
         "_address",
         "_app_scope",
         "_consent",
