@@ -68,14 +68,25 @@ class Engine:
         if self.program() is None:
             return f"no {self.name} found; on Debian: apt-get install {self.package}"
         lacks = world.missing()
-        return f"{self.name} is seen whole only in a network namespace, and there is none: {lacks}" if lacks else ""
+        return (
+            f"{self.name} is seen whole only in a network namespace, and there is none: {lacks}"
+            if lacks
+            else ""
+        )
 
 
 ENGINES = {
     one.name: one
     for one in (
         Engine("firefox", "firefox-esr", firefox.program, firefox.launched, (firefox.Refused,)),
-        Engine("webkit", "webkit2gtk-driver xvfb", webkit.program, webkit.launched, (webkit.Refused,), is_dev=True),
+        Engine(
+            "webkit",
+            "webkit2gtk-driver xvfb",
+            webkit.program,
+            webkit.launched,
+            (webkit.Refused,),
+            is_dev=True,
+        ),
     )
 }
 

@@ -120,18 +120,21 @@ class Firefox:
         while received := await self._reader.read(65536):
             self._socket.receive_data(received)
             for event in self._socket.events():
-                if isinstance(event, AcceptConnection):
-                    self._accepted.set()
-                elif isinstance(event, Ping):
-                    self._writer.write(self._socket.send(event.response()))
-                elif isinstance(event, Message):
-                    self._text += str(event.data)
-                    if event.message_finished:
-                        text, self._text = self._text, ""
-                        self._on_message(json.loads(text))
+                self._on_event(event)
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(Refused("the browser is gone"))
+
+    def _on_event(self, event: object) -> None:
+        if isinstance(event, AcceptConnection):
+            self._accepted.set()
+        elif isinstance(event, Ping):
+            self._writer.write(self._socket.send(event.response()))
+        elif isinstance(event, Message):
+            self._text += str(event.data)
+            if event.message_finished:
+                text, self._text = self._text, ""
+                self._on_message(json.loads(text))
 
     def _on_message(self, message: dict[str, Any]) -> None:
         answer = self._waiting.pop(message.get("id") or 0, None)
@@ -174,6 +177,6 @@ async def _port(told: Path) -> int:
     """Wait until Firefox tells where it listens."""
     for _ in range(int(PATIENCE / 0.1)):
         with suppress(FileNotFoundError, ValueError):
-            return int(json.loads(told.read_text())["ws_port"])
+            return int(json.loads(await asyncio.to_thread(told.read_text))["ws_port"])
         await asyncio.sleep(0.1)
     raise TimeoutError(f"not within {PATIENCE} s: Firefox writes {told.name}")

@@ -151,6 +151,16 @@ LIMITS = {
         "lookup",
         HINTS,
     ),
+    "link-plain": (
+        'var a = document.createElement("a"); a.href = "$U/a.html"; document.documentElement.append(a);',
+        "lookup",
+        HINTS,
+    ),
+    "link-plain-inner-html": (
+        'document.documentElement.insertAdjacentHTML("beforeend", "<a href=$U/a.html>elsewhere</a>");',
+        "lookup",
+        HINTS,
+    ),
     "frame": (
         'var f = document.createElement("iframe"); f.src = "$U/a.html"; document.documentElement.append(f);',
         "request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .markup import CONNECTIONS, ELEMENTS, HEADS, NOSCRIPTS, SHEETS, STYLES, URL_FORMS
+from .markup import CONNECTIONS, ELEMENTS, HEADS, LOOKUPS, NOSCRIPTS, SHEETS, STYLES, URL_FORMS
 from .vector import CLASSIC, SVG, File, Vector
 
 INNER = '<!doctype html><title>inner</title><img src="$U/a.gif" alt="">'
@@ -123,7 +123,8 @@ def _elements() -> Iterator[Vector]:
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():
         yield Vector(name=name, head=head, tells="connection")
-    yield Vector(name="dns-prefetch", head='<link rel="dns-prefetch" href="//$H">', tells="lookup")
+    for name, body in LOOKUPS.items():
+        yield Vector(name=name, body=body, tells="lookup")
     yield Vector(
         name="speculation-prefetch",
         body='<script type="speculationrules">{"prefetch":[{"source":"list","urls":["$S/a.html"]}]}</script>',

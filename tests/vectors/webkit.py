@@ -49,6 +49,8 @@ class WebKit:
     async def open(self) -> str:
         """Open a window."""
         async with self._turn:
+            handles = await self._call("GET", "window/handles")
+            await self._call("POST", "window", handle=handles[0])  # the one before may have been closed
             return str((await self._call("POST", "window/new", type="window"))["handle"])
 
     async def go(self, window: str, url: str) -> None:
@@ -105,7 +107,8 @@ async def launched(folder: Path, *, script: bool) -> AsyncIterator[WebKit]:
 
         reads, writes = os.pipe()
         await spawn(
-            *(DISPLAY, "-displayfd", str(writes), "-screen", "0", "1024x768x24", "-nolisten", "tcp"), pass_fds=(writes,)
+            *(DISPLAY, "-displayfd", str(writes), "-screen", "0", "1024x768x24", "-nolisten", "tcp"),
+            pass_fds=(writes,),
         )
         os.close(writes)
         number = (await asyncio.to_thread(os.read, reads, 16)).decode().strip()

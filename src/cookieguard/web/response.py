@@ -30,8 +30,10 @@ PARTIAL_CONTENT = 206
 POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
-# It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
-UNREAD_RULES = frozenset({b"speculation-rules"})
+# Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
+NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
+# Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
+HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -186,8 +188,10 @@ class Response:
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
         config = exchange.parts.config
-        unwanted = LENGTH if exchange.wall.is_open else LENGTH | UNREAD_RULES
-        headers = filter_contacts(without(headers, unwanted), exchange.wall.holds)
+        is_open = exchange.wall.is_open
+        headers = filter_contacts(without(headers, LENGTH if is_open else HELD_HEADERS), exchange.wall.holds)
+        if not is_open:
+            headers.append(NO_LOOKUPS)
         headers = mark_state(headers, exchange.state_tag)
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         if config.csp.enabled:
