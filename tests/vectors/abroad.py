@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,6 @@ from .visits import (
 
 WINDOWS = 12
 LONGEST_RUN = 900.0  # seconds
-TIDY_EVERY = 5.0
 MODULE = "vectors.abroad"
 
 
@@ -45,11 +44,11 @@ class Browser(Protocol):
     async def stir(self, window: str) -> None:
         """Scroll and click."""
 
-    async def keep(self, name: str, value: str, host: str) -> None:
-        """Put a cookie into the jar."""
+    async def keep(self, window: str, name: str, value: str, host: str) -> None:
+        """Put a cookie into the jar of this window at least."""
 
-    async def tidy(self, own: set[str]) -> None:
-        """Close every window but these."""
+    async def forget(self, window: str) -> None:
+        """Give a window up that does not obey any more."""
 
 
 @dataclass(frozen=True)
@@ -135,62 +134,47 @@ async def _visit(task: Task, folder: Path) -> Run:
     return _told(vectors, recorder, {name: where(name) for name in names.asked}, names.asked, shop.served)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Tour:
-    """Lead a few windows from page to page. Owns the windows."""
+    """Lead a few windows from page to page."""
 
     browser: Browser
     origin: str
     refusals: tuple[type[Exception], ...]
     cookie: tuple[str, str] | None
 
-    def __post_init__(self) -> None:
-        self._own: set[str] = set()
-        self._opening = asyncio.Lock()
-
     async def through(self, vectors: Sequence[Vector], recorder: Recorder) -> None:
         """View every page, and wait until nobody hears anything any more."""
-        first = await self._window()
-        await self.browser.go(first, f"{self.origin}/own.css")
-        await asyncio.sleep(1)
-        if self.cookie is not None:
-            await self.browser.keep(*self.cookie, SHOP)
         left = iter(vectors)
-        tidying = asyncio.create_task(self._tidy())
-        windows = [first, *[await self._window() for _ in range(min(WINDOWS, len(vectors)) - 1)]]
-        await asyncio.gather(*(self._lead(window, left) for window in windows))
-        tidying.cancel()
+        await asyncio.gather(*(self._lead(left) for _ in range(min(WINDOWS, len(vectors)))))
         await until_quiet(recorder)
 
-    async def _window(self) -> str:
-        async with self._opening:
-            window = await self.browser.open()
-            self._own.add(window)
-            return window
-
-    async def _lead(self, window: str, left: Any) -> None:
+    async def _lead(self, left: Iterator[Vector]) -> None:
+        window = await self._window()
         for vector in left:
             window = await self._view(window, f"{self.origin}/v/{vector.name}")
         with suppress(*self.refusals, TimeoutError):
             await self.browser.go(window, "about:blank")
 
+    async def _window(self) -> str:
+        window = await self.browser.open()
+        if self.cookie is not None:
+            await self.browser.go(window, f"{self.origin}/own.css")
+            await asyncio.sleep(AFTER_STIRRING)
+            await self.browser.keep(window, *self.cookie, SHOP)
+        return window
+
     async def _view(self, window: str, url: str) -> str:
         try:
             await self.browser.go(window, url)
-        except (*self.refusals, TimeoutError):  # the page before closed it, or never let go
-            self._own.discard(window)
+        except (*self.refusals, TimeoutError):  # the page before closed it, crashed it or never let go
+            await self.browser.forget(window)
             window = await self._window()
             await self.browser.go(window, url)
         await asyncio.sleep(BEFORE_STIRRING)
         await self.browser.stir(window)
         await asyncio.sleep(AFTER_STIRRING)
         return window
-
-    async def _tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY_EVERY)
-            async with self._opening:
-                await self.browser.tidy(self._own)
 
 
 def _told(

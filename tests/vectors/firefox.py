@@ -25,10 +25,13 @@ PREFERENCES = {
     "dom.ipc.processPrelaunch.enabled": False,
     "dom.min_background_timeout_value": 4,
     "media.autoplay.default": 0,
+    "media.peerconnection.ice.loopback": True,
+    "media.peerconnection.ice.obfuscate_host_addresses": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "network.manage-offline-status": False,
     "network.trr.mode": 5,  # names are asked of the system, where they are counted
+    "security.warn_submit_secure_to_insecure": False,
     "security.sandbox.warn_unprivileged_namespaces": False,
     "toolkit.startup.max_resumed_crashes": -1,
 }
@@ -58,6 +61,8 @@ class Firefox:
         self._socket = WSConnection(ConnectionType.CLIENT)
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._own: set[str] = set()
+        self._turn = asyncio.Lock()  # a window just made must not be taken for a page's
         self._text = ""
         self._accepted = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
@@ -79,11 +84,15 @@ class Firefox:
 
     async def open(self) -> str:
         """Open a window."""
-        made = await self.call("browsingContext.create", type="window")
+        async with self._turn:
+            made = await self.call("browsingContext.create", type="window")
+            self._own.add(str(made["context"]))
         return str(made["context"])
 
     async def go(self, window: str, url: str) -> None:
         """Leave the page that is there, whatever became of it, for another."""
+        async with self._turn:
+            await self._tidy()
         await self.call("browsingContext.navigate", context=window, url=url, wait="none")
 
     async def stir(self, window: str) -> None:
@@ -96,8 +105,8 @@ class Firefox:
             with suppress(Refused, TimeoutError):
                 await self.call("input.performActions", context=window, actions=[source])
 
-    async def keep(self, name: str, value: str, host: str) -> None:
-        """Put a cookie into the jar."""
+    async def keep(self, window: str, name: str, value: str, host: str) -> None:
+        """Put a cookie into the jar that all windows share."""
         cookie = {
             "name": name,
             "value": {"type": "string", "value": value},
@@ -108,11 +117,17 @@ class Firefox:
         }
         await self.call("storage.setCookie", cookie=cookie)
 
-    async def tidy(self, own: set[str]) -> None:
-        """Close every window but these: pages open some."""
+    async def forget(self, window: str) -> None:
+        """Give a window up that does not obey any more."""
+        async with self._turn:
+            self._own.discard(window)
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Close every window but our own: pages open some."""
         tree = await self.call("browsingContext.getTree", maxDepth=0)
         for one in tree["contexts"]:
-            if one["context"] not in own:
+            if one["context"] not in self._own:
                 with suppress(Refused, TimeoutError):
                     await self.call("browsingContext.close", context=one["context"])
 
