@@ -24,10 +24,11 @@ NO_SCRIPT = "--enable-javascript=false"
 ARGUMENTS = ("--automation", "--javascript-can-open-windows-automatically=true")
 MOVE = {"type": "pointerMove", "duration": 0, "x": 4, "y": 4}
 CLICK = [MOVE, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-SCROLL = [{"type": "scroll", "duration": 0, "x": 4, "y": 4, "deltaX": 0, "deltaY": 1200}]
+PAGE_DOWN = "\ue00f"  # the driver turns no wheel
+SCROLL = [{"type": kind, "value": PAGE_DOWN} for kind in ("keyDown", "keyUp") * 3]
 ACTIONS = [
-    {"type": "wheel", "id": "wheel", "actions": SCROLL},
     {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": CLICK},
+    {"type": "key", "id": "keyboard", "actions": SCROLL},
 ]
 
 
@@ -159,8 +160,8 @@ async def launched(folder: Path, *, script: bool) -> AsyncIterator[WebKit]:
             stderr=log,
         )
         os.close(writes)
-        number = (await asyncio.to_thread(os.read, reads, 16)).decode().strip()
-        os.close(reads)
+        with os.fdopen(reads) as told:
+            number = (await asyncio.to_thread(told.readline)).strip()
         own = {"DISPLAY": f":{number}", "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
         webkit = WebKit(os.environ | QUIETLY | own, log, script=script)
         try:
