@@ -31,7 +31,9 @@ PAGE = """<!doctype html>
 <img src="THERE/{name}.gif" alt=""><script src="THERE/{name}.js"></script>
 <iframe src="THERE/{name}.html"></iframe><p style="background:url(THERE/{name}-style.gif)">text</p>
 {fragment}</body></html>"""
-FRAGMENT = '<p id="piece">a piece</p><img src="THERE/piece.gif" alt=""><iframe src="THERE/piece.html"></iframe>'
+FRAGMENT = (
+    '<p id="piece">a piece</p><img src="THERE/piece.gif" alt=""><iframe src="THERE/piece.html"></iframe>'
+)
 FRAME = '<turbo-frame id="frame">{}</turbo-frame>'
 EVERYTHING = {
     *(f"/{name}{end}" for name in ("one", "two") for end in (".gif", ".js", ".html", "-style.gif")),
@@ -103,12 +105,19 @@ def world(tmp_path: Path, packages: Path, swapper: Swapper, policy: str) -> Iter
 
         def page(name: str) -> str:
             filled = PAGE.format(
-                name=name, defer=swapper.defer, body=swapper.body, fragment=swapper.fragment if name == "two" else ""
+                name=name,
+                defer=swapper.defer,
+                body=swapper.body,
+                fragment=swapper.fragment if name == "two" else "",
             )
             return filled.replace("THERE", origin)
 
         def shop() -> TinyShop:
-            pages = {"/one": page("one"), "/two": page("two"), "/piece": swapper.piece.replace("THERE", origin)}
+            pages = {
+                "/one": page("one"),
+                "/two": page("two"),
+                "/piece": swapper.piece.replace("THERE", origin),
+            }
             library = {"/lib/swapper.js": (packages / swapper.file).read_text("utf-8")}
             return TinyShop(pages, dict.fromkeys(("/one", "/two"), policy) if policy else {}, library)
 

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from . import firefox, webkit, world
 from .recorder import STRAYS, Recorder, recording_everywhere
@@ -18,17 +20,20 @@ from .visits import (
     AFTER_STIRRING,
     BEFORE_STIRRING,
     CHOICES,
+    LONGEST_WAIT,
+    QUIET,
     SHOP,
     Counting,
     Run,
-    consent_cookie,
     place_of,
     served_by,
     until_quiet,
 )
 
 WINDOWS = 12
-LONGEST_RUN = 900.0  # seconds
+LONGEST_RUN = 600.0  # seconds
+DECIDED, OWN_FILE = "/decided", "/own.css"
+FORM = b"application/x-www-form-urlencoded"
 MODULE = "vectors.abroad"
 
 
@@ -43,9 +48,6 @@ class Browser(Protocol):
 
     async def stir(self, window: str) -> None:
         """Scroll and click."""
-
-    async def keep(self, window: str, name: str, value: str, host: str) -> None:
-        """Put a cookie into the jar of this window at least."""
 
     async def forget(self, window: str) -> None:
         """Give a window up that does not obey any more."""
@@ -124,14 +126,43 @@ async def _visit(task: Task, folder: Path) -> Run:
     async with recording_everywhere([home_of(vector) for vector in vectors]) as recorder:
         shop = Counting(Shop({vector.name: place_of(vector, recorder) for vector in vectors}))
         async with world.naming(where) as names:
-            with served_by(shop, task.state, folder, is_dev=engine.is_dev) as server:
+            choice, arrived = CHOICES.get(task.state), set[bytes]()
+            deciding = partial(Deciding, choice or {}, arrived)
+            with served_by(shop, task.state, folder, is_dev=engine.is_dev, wrap=deciding) as server:
                 async with engine.launched(folder, script=task.script) as browser:
-                    cookie = None
-                    if task.state in CHOICES:
-                        cookie = await asyncio.to_thread(consent_cookie, server, CHOICES[task.state])
-                    tour = _Tour(browser, server.at(SHOP), engine.refusals, cookie)
+                    tour = _Tour(
+                        browser, server.at(SHOP), engine.refusals, arrived=None if choice is None else arrived
+                    )
                     await tour.through(vectors, recorder)
     return _told(vectors, recorder, {name: where(name) for name in names.asked}, names.asked, shop.served)
+
+
+class Deciding:
+    """Stand around a guarded shop: whoever opens `/decided` posts a choice, as the banner would for a click.
+
+    Each window has a number, the query: `arrived` holds those whose browser followed the answer, with its cookie.
+    """
+
+    def __init__(self, choice: dict[str, str], arrived: set[bytes], guard: Any) -> None:
+        self._guard, self._choice, self._arrived = guard, choice, arrived
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass one request on, or the choice instead."""
+        if scope.get("path") == OWN_FILE and scope["query_string"]:
+            self._arrived.add(scope["query_string"])
+        if scope.get("path") != DECIDED:
+            await self._guard(scope, receive, send)
+            return
+        body = urlencode(self._choice | {"next": f"{OWN_FILE}?{scope['query_string'].decode()}"}).encode()
+
+        async def posted() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        kept = [pair for pair in scope["headers"] if pair[0] in (b"host", b"cookie")]
+        headers = [*kept, (b"sec-fetch-site", b"same-origin"), (b"content-type", FORM)]
+        path = "/_cg/consent"
+        post = {"method": "POST", "path": path, "raw_path": path.encode(), "headers": headers}
+        await self._guard({**scope, **post, "query_string": b""}, posted, send)
 
 
 @dataclass(frozen=True)
@@ -141,7 +172,8 @@ class _Tour:
     browser: Browser
     origin: str
     refusals: tuple[type[Exception], ...]
-    cookie: tuple[str, str] | None
+    arrived: set[bytes] | None
+    """Which windows hold their choice by now; None where nothing is decided."""
 
     async def through(self, vectors: Sequence[Vector], recorder: Recorder) -> None:
         """View every page, and wait until nobody hears anything any more."""
@@ -158,10 +190,12 @@ class _Tour:
 
     async def _window(self) -> str:
         window = await self.browser.open()
-        if self.cookie is not None:
-            await self.browser.go(window, f"{self.origin}/own.css")
-            await asyncio.sleep(AFTER_STIRRING)
-            await self.browser.keep(window, *self.cookie, SHOP)
+        if self.arrived is not None:
+            await self.browser.go(window, f"{self.origin}{DECIDED}?{window}")
+            for _ in range(int(LONGEST_WAIT / QUIET)):
+                if window.encode() in self.arrived:
+                    break
+                await asyncio.sleep(QUIET)
         return window
 
     async def _view(self, window: str, url: str) -> str:

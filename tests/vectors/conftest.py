@@ -11,6 +11,7 @@ import pytest
 from harness.browser import chromium_path
 
 from . import abroad, visits
+from .differences import goes
 from .recorder import Heard
 from .vector import Vector
 from .visits import UNGUARDED, Run
@@ -103,7 +104,7 @@ class Runs:
 
 def tells(vector: Vector, heard: Heard, *, script: bool, engine: str = CHROMIUM) -> bool:
     """Tell whether a control shows what it must show."""
-    return not vector.tells_in(engine, script=script) or vector.tells in heard.kinds
+    return not goes(vector, engine, script=script) or vector.tells in heard.kinds
 
 
 @pytest.fixture(scope="session")

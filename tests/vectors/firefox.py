@@ -16,6 +16,7 @@ from wsproto.events import AcceptConnection, Message, Ping, Request
 
 PROGRAMS = ("firefox-esr", "firefox")
 PATIENCE = 30.0  # seconds until an answer has to be there, on a busy machine
+FOREIGN_SECONDS = 4.0
 # Beside those that BiDi sets itself (no telemetry, no updates, no lists of bad sites).
 PREFERENCES = {
     "app.normandy.enabled": False,
@@ -62,6 +63,7 @@ class Firefox:
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._own: set[str] = set()
+        self._foreign: dict[str, float] = {}
         self._turn = asyncio.Lock()  # a window just made must not be taken for a page's
         self._text = ""
         self._accepted = asyncio.Event()
@@ -105,31 +107,18 @@ class Firefox:
             with suppress(Refused, TimeoutError):
                 await self.call("input.performActions", context=window, actions=[source])
 
-    async def keep(self, window: str, name: str, value: str, host: str) -> None:
-        """Put a cookie into the jar that all windows share."""
-        cookie = {
-            "name": name,
-            "value": {"type": "string", "value": value},
-            "domain": host,
-            "path": "/",
-            "secure": True,
-            "httpOnly": True,
-        }
-        await self.call("storage.setCookie", cookie=cookie)
-
     async def forget(self, window: str) -> None:
         """Give a window up that does not obey any more."""
-        async with self._turn:
-            self._own.discard(window)
-            await self._tidy()
+        self._own.discard(window)
 
     async def _tidy(self) -> None:
-        """Close every window but our own: pages open some."""
+        """Close the windows that pages opened, once they had their time."""
+        now = asyncio.get_running_loop().time()
         tree = await self.call("browsingContext.getTree", maxDepth=0)
-        for one in tree["contexts"]:
-            if one["context"] not in self._own:
+        for window in {one["context"] for one in tree["contexts"]} - self._own:
+            if now > self._foreign.setdefault(window, now) + FOREIGN_SECONDS:
                 with suppress(Refused, TimeoutError):
-                    await self.call("browsingContext.close", context=one["context"])
+                    await self.call("browsingContext.close", context=window)
 
     async def _listen(self) -> None:
         while received := await self._reader.read(65536):

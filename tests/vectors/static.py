@@ -107,8 +107,6 @@ SCRIPTS = frozenset(
     "script-importmap-prefix svg-script-href svg-script-xlink svg-script-text base-entities link-preload-script "
     "link-modulepreload".split()
 )
-SILENT = {"svg-filter": frozenset({"chromium"}), "filter": frozenset({"chromium"})}
-NO_SILENCE: frozenset[str] = frozenset()
 FILES = {
     "script-importmap-prefix": {"uses.js": File(kind=CLASSIC, body='import "x/a.js";')},
 }
@@ -117,8 +115,7 @@ FILES = {
 def _elements() -> Iterator[Vector]:
     for name, body in ELEMENTS.items():
         script = "on" if name in SCRIPTS else "any"
-        silent = SILENT.get(name, NO_SILENCE)
-        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), silent=silent)
+        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}))
     for name, head in HEADS.items():
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():
@@ -146,8 +143,7 @@ def _forms_and_styles() -> Iterator[Vector]:
         yield Vector(name=f"url-{name}", body=f'<img src="{url}" alt="">', is_declared=is_declared)
     yield Vector(name="url-in-script", body='<script src="\\\\$H\\a.classic"></script>', script="on")
     for name, sheet in SHEETS.items():
-        silent = SILENT.get(name, NO_SILENCE)
-        yield Vector(name=f"css-{name}", head=f"<style>{sheet}</style>", silent=silent)
+        yield Vector(name=f"css-{name}", head=f"<style>{sheet}</style>")
         if name in ("background", "import", "font-face"):
             own = {"own.css": File(kind="text/css", body=sheet)}
             yield Vector(name=f"css-file-{name}", head='<link rel="stylesheet" href="$F/own.css">', files=own)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from .conftest import CHROMIUM, Runs, tells
+from .differences import goes
 from .recorder import Heard
 from .vector import PURPOSES, Vector
 from .vectors import domain_of, every, quarter
@@ -32,7 +33,7 @@ def _cases(states: Iterable[str]) -> Iterator[Any]:
     for state in states:
         for vector in every():
             for script in (True, False):
-                if not vector.tells_in(CHROMIUM, script=script):
+                if not goes(vector, CHROMIUM, script=script):
                     continue
                 is_main = state in ALWAYS and script == (vector.script != "off")
                 marks = [] if is_main or vector.name in QUARTER else [pytest.mark.slow]

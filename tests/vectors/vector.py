@@ -55,8 +55,6 @@ class Vector:
     """What the control must show: `request`, `connection`, `lookup` or `datagram`."""
     script: str = "any"
     """Whether it works with script `on`, `off` or `any` of both."""
-    silent: frozenset[str] = frozenset()
-    """Engines that fetch nothing for it."""
     needs_window: bool = False
     """Whether a browser does it only for what is really in front."""
     leaks: frozenset[str] = frozenset()
@@ -67,10 +65,6 @@ class Vector:
 
     is_declared: bool = True
     """Whether a vendor's declaration covers the host as it is written here."""
-
-    def tells_in(self, engine: str, *, script: bool) -> bool:
-        """Tell whether this way works in an engine, with or without script."""
-        return engine not in self.silent and self.script in ("any", "on" if script else "off")
 
     @property
     def main(self) -> File:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,14 +69,21 @@ async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium:
 
 
 @contextmanager
-def served_by(shop: Counting, state: str, folder: Path, *, is_dev: bool = False) -> Iterator[Server]:
-    """Serve the shop, guarded unless the state says it is not."""
+def served_by(
+    shop: Counting,
+    state: str,
+    folder: Path,
+    *,
+    is_dev: bool = False,
+    wrap: Callable[[Any], Any] | None = None,
+) -> Iterator[Server]:
+    """Serve the shop, guarded unless the state says it is not; `wrap` goes around the guard."""
     if state == UNGUARDED:
         with serving(shop) as server:
             yield server
         return
     guard = guarded(shop, folder / "state", is_dev=is_dev)
-    with closing(guard), serving(guard) as server:
+    with closing(guard), serving(wrap(guard) if wrap else guard) as server:
         yield server
 
 

@@ -130,11 +130,6 @@ class WebKit:
             with suppress(Refused):
                 await self._windows[window].call("POST", "actions", actions=[source])
 
-    async def keep(self, window: str, name: str, value: str, host: str) -> None:
-        """Put a cookie into the jar; a page of its host has to be open, and here it cannot be Secure."""
-        cookie = {"name": name, "value": value, "path": "/", "domain": host, "httpOnly": True}
-        await self._windows[window].call("POST", "cookie", cookie=cookie)
-
     async def forget(self, window: str) -> None:
         """Give a window up that does not obey any more."""
         await self._windows.pop(window).close()
