@@ -9,10 +9,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "stats"})
-GROUND = frozenset({"errors", "config", "keyring", "static"})
+GROUND = frozenset({"compiled", "errors", "config", "keyring", "static"})
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "compiled": frozenset(),
     "config": frozenset({"errors"}),
     "keyring": frozenset({"errors", "config"}),
     **dict.fromkeys(PARTS, GROUND),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+from cookieguard.html.rules import ENTRY_OVERHEAD, MAX_TAGS_SIZE
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [
     (b'<img src="\n/\t/ads.example/x">', b'<img data-cg-src="\n/\t/ads.example/x">'),
@@ -550,9 +551,12 @@ def test_no_mixture_of_syntax_depends_on_where_chunks_end(
     assert rewrite(page, every_byte(page), insert=lambda _: B, head=H, xml=xml) == whole
 
 
-def test_rules_keep_their_answers_within_bounds() -> None:
+@pytest.mark.parametrize("length", [1, 2000, 20_000])
+def test_rules_keep_their_answers_within_bounds(length: int) -> None:
     rules = Rules(outside, ORIGIN)
-    for n in range(9000):
-        Rewriter(rules).feed(b"<img src=/%d.png>" % n)
+    count = 30_000 if length == 1 else 3 * MAX_TAGS_SIZE // length
+    for n in range(count):
+        Rewriter(rules).feed(b"<img alt=%s src=/%d.png>" % (b"a" * length, n))
 
-    assert 0 < len(rules.tags) <= 8192
+    assert 0 < len(rules.tags) < count
+    assert sum(len(raw) + ENTRY_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE

@@ -48,41 +48,30 @@ SWITCHING = {name.decode() for name in TEXT_NAMES} | {
 }
 
 
-class Forgetful(Rules):
-    """Rules that keep no answer, so that every tag is looked at."""
+class Attentive(Rules):
+    """Rules that keep no answer, so that every tag is looked at, and list the tags they were asked about."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda url: None, ORIGIN)
+        self.seen: list[bytes] = []
 
     def keep(self, known: dict[bytes, Tag], raw: bytes, tag: Tag) -> None:
-        """Keep nothing."""
-
-
-class Recorder(Rewriter):
-    """A rewriter that takes no short cut over dull tags and lists what it sees."""
-
-    @property
-    def _is_careful(self) -> bool:
-        return True
-
-    @_is_careful.setter
-    def _is_careful(self, value: bool) -> None:
-        pass
-
-    def _is_followed(self, tag: Tag, raw: bytes) -> bool:
-        return False
-
-    def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, *, hold: bool) -> None:
-        self.seen.append(data[start:end])
-        super()._write_tag(tag, data, start, end, hold=hold)
+        """List the tag and keep nothing; one that waited for its text comes twice in a row."""
+        if not tag.is_judged or self.seen[-1:] != [raw]:
+            self.seen.append(raw)
 
 
 def start_tags(page: bytes, cuts: list[int]) -> list[tuple[str, dict[str, str]]]:
-    recorder = Recorder(Forgetful(lambda url: None, ORIGIN))
-    recorder.seen = []
+    """List the start tags seen, in a template: within it the scanner passes over none."""
+    rules = Attentive()
+    rewriter = Rewriter(rules)
+    rewriter.feed(b"<template>")
     position = 0
     for cut in [*cuts, len(page)]:
-        recorder.feed(page[position:cut])
+        rewriter.feed(page[position:cut])
         position = cut
-    recorder.close()
-    return [read(raw) for raw in recorder.seen if not raw.startswith(b"</")]
+    rewriter.close()
+    return [read(raw) for raw in rules.seen[1:] if not raw.startswith(b"</")]
 
 
 def read(raw: bytes) -> tuple[str, dict[str, str]]:

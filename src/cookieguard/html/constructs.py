@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cookieguard.html.declarations import Kind
+from cookieguard.html.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
+from cookieguard.html.scanner import end_of_text, script_end
 
 Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
 
-AFTER_NAME = rb"(?=[\t\n\f\r />])"
 LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
-# A script or style sheet is held back until its end, or until this much of it was seen and judged.
-MAX_TEXT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,6 @@ def _pattern(end: bytes, ends: Ends) -> re.Pattern[bytes]:
     if not ends:  # a literal prefix makes the search many times faster: no group, no flag
         return re.compile(end)
     return re.compile(end + rb"|</(?P<forced>" + b"|".join(map(any_case, ends)) + rb")" + AFTER_NAME)
-
-
-def any_case(name: bytes) -> bytes:
-    """Spell a name as a pattern that matches it in any case."""
-    letters = (bytes([letter]) for letter in name)
-    return b"".join(b"[" + x.lower() + x.upper() + b"]" if x.isalpha() else re.escape(x) for x in letters)
 
 
 @lru_cache(maxsize=64)
@@ -98,23 +91,19 @@ class ScriptEnd:
 
     def find(self, data: bytes, position: int, ends: Ends = ()) -> tuple[int, bytes]:
         """Return (where it ends, which element's end tag ends it), or (-1, b"")."""
+        if not ends:
+            end, self._level = script_end(data, position, self._level)
+            return end, b"script" if end >= 0 else b""
         while True:
             match = _script_pattern(bool(self._level), ends).search(data, position)
             if match is None:
                 return -1, b""
             found = match[0].lower()
-            position = match.end()
-            if found == b"<!--":
-                self._level = 1
-                position -= 2  # `<!-->` ends at once: its dashes count for the end too
-            elif found == b"-->":
-                self._level = 0
-            elif found == b"<script":
-                self._level = 2
-            elif found == b"</script" and self._level == 2:
-                self._level = 1
-            else:
+            level = SCRIPT_LEVELS.get((found, self._level))
+            if level is None:
                 return match.start(), found[2:]
+            self._level = level
+            position = match.end() - 2 * (found == b"<!--")  # `<!-->` ends at once: its dashes count, too
 
     def carried(self, data: bytes, position: int) -> int:
         """Return where the bytes begin that have to be searched again with the next chunk."""
@@ -129,41 +118,11 @@ def _script_pattern(escaped: bool, ends: Ends) -> re.Pattern[bytes]:  # noqa: FB
     return re.compile(rb"-->|<(?:" + any_case(b"script") + rb"|/(?:" + names + rb"))" + AFTER_NAME)
 
 
-class UnfinishedText:
-    """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
-
-    def __init__(self, start: bytes, text: int, *, name: bytes, ends: Ends, is_script: bool) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._ends = ends
-        self._script = ScriptEnd() if is_script else None
-        self._pattern = raw_text(name)
-        self._rest = b""
-        self.is_full = False
-        self._pieces.append(start[:text])
-        self._seek(start[text:])
-
-    def take(self, data: bytes) -> bytes | None:
-        """Add a chunk; return everything collected once the end is in it, or enough was collected."""
-        if not self._seek(data) and self._size < MAX_TEXT_BYTES:
-            return None
-        self.is_full = self._size >= MAX_TEXT_BYTES
-        return self.raw
-
-    @property
-    def raw(self) -> bytes:
-        """Return what was collected."""
-        return b"".join(self._pieces)
-
-    def _seek(self, data: bytes) -> bool:
-        self._pieces.append(data)
-        self._size += len(data)
-        window = self._rest + data
-        if self._script:
-            found = self._script.find(window, 0, self._ends)[0] >= 0
-            carry = self._script.carried(window, 0)
-        else:
-            found = self._pattern.pattern(self._ends).search(window) is not None
-            carry = self._pattern.carried(window, 0, self._ends)
-        self._rest = window[carry:]
-        return found
+def text_stop(name: bytes, data: bytes, position: int, ends: Ends, *, is_script: bool) -> int:
+    """Return where the text of an element ends in `data`, -1 where it does not."""
+    if is_script:
+        return ScriptEnd().find(data, position, ends)[0]
+    if not ends and name != b"script":
+        return end_of_text(name, data, position)
+    match = raw_text(name).pattern(ends).search(data, position)
+    return match.start() if match else -1

@@ -1,4 +1,4 @@
-"""The tag grammar of the WHATWG tokenizer as regular expressions over bytes, and a tag that is not complete yet.
+"""The tag grammar of the WHATWG tokenizer as regular expressions over bytes.
 
 Rule: white space is spelled out (Python's bytes `\\s` takes VT too), quantifiers are possessive, so that every
 match is linear.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 S = rb"[\t\n\f\r ]"  # the white space of the tokenizer
+AFTER_NAME = rb"(?=[\t\n\f\r />])"
 
 # A name may start with `=`. Quotes count only right after `=`; where one is open, nothing matches.
 ATTRIBUTE = (
@@ -54,90 +55,20 @@ RUN = re.compile(
 )
 XML_TEXT = re.compile(rb"[^<]*+")
 TEXT = re.compile(rb"(?:" + _TEXT + rb")*+")
-# Attributes that are complete whatever follows.
-_WHOLE_ATTRIBUTES = re.compile(
-    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:"
-    + S
-    + rb"*+=[\t\n\f\r ]*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >]))|"
-    + S
-    + rb"*+(?=[^\t\n\f\r =])))*+"
-)
 
-# A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
-# pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
-MAX_TAG_BYTES = 2 * 1024 * 1024
 
-_NAME, _BEFORE, _ATTRIBUTE, _AFTER, _EQUALS, _DOUBLE, _SINGLE, _PLAIN = range(8)
-_STOPS = {
-    _NAME: re.compile(rb"[\t\n\f\r />]"),
-    _BEFORE: re.compile(rb"[^\t\n\f\r /]"),
-    _ATTRIBUTE: re.compile(rb"[\t\n\f\r />=]"),
-    _AFTER: re.compile(rb"[^\t\n\f\r ]"),
-    _EQUALS: re.compile(rb"[^\t\n\f\r ]"),
-    _DOUBLE: re.compile(rb'"'),
-    _SINGLE: re.compile(rb"'"),
-    _PLAIN: re.compile(rb"[\t\n\f\r >]"),
+def any_case(name: bytes) -> bytes:
+    """Spell a name as a pattern that matches it in any case."""
+    letters = (bytes([letter]) for letter in name)
+    return b"".join(b"[" + x.lower() + x.upper() + b"]" if x.isalpha() else re.escape(x) for x in letters)
+
+
+# The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it); what leads on.
+SCRIPT_LEVELS = {
+    (b"<!--", 0): 1,
+    (b"-->", 1): 0,
+    (b"-->", 2): 0,
+    (b"<script", 1): 2,
+    (b"<script", 2): 2,
+    (b"</script", 2): 1,
 }
-# What the byte that stops a state leads to; the default is under None.
-_NEXT: dict[int, dict[int | None, int]] = {
-    _NAME: {None: _BEFORE},
-    _BEFORE: {None: _ATTRIBUTE},
-    _ATTRIBUTE: {ord("="): _EQUALS, ord("/"): _BEFORE, None: _AFTER},
-    _AFTER: {ord("="): _EQUALS, ord("/"): _BEFORE, None: _ATTRIBUTE},
-    _EQUALS: {ord('"'): _DOUBLE, ord("'"): _SINGLE, None: _PLAIN},
-    _DOUBLE: {None: _BEFORE},
-    _SINGLE: {None: _BEFORE},
-    _PLAIN: {None: _BEFORE},
-}
-_QUOTED = (_DOUBLE, _SINGLE)
-
-
-class UnfinishedTag:
-    """Collect a tag that chunks cut apart. Owns its bytes and how far they were read: none is read twice."""
-
-    def __init__(self, start: bytes) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._state = _NAME
-        self.cut = False
-        name = TAG_NAME.match(start)
-        self._read = name.end() if name else len(start)
-        self.take(start)
-
-    def take(self, data: bytes) -> bytes | None:
-        """Read on; once the tag ends in `data`, return the tag and what follows it."""
-        position, self._read = self._read, 0
-        while True:
-            if self._state == _BEFORE:
-                position = _WHOLE_ATTRIBUTES.match(data, position).end()  # type: ignore[union-attr]  # matches always
-            stop = _STOPS[self._state].search(data, position)
-            if stop is None:
-                self._keep(data)
-                return None
-            byte = data[stop.start()]
-            position = stop.end()
-            if byte == 0x3E and self._state not in _QUOTED:
-                self._keep(data[:position])
-                return self.raw + data[position:]
-            follow = _NEXT[self._state]
-            self._state = follow.get(byte, follow[None])
-
-    def _keep(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= MAX_TAG_BYTES:
-            self._pieces.append(data)
-        elif not self.cut:
-            self.cut = True
-            self._pieces = [b"".join(self._pieces)[:256]]
-
-    @property
-    def raw(self) -> bytes:
-        """Return the whole tag; one that is too long without its attributes."""
-        whole = b"".join(self._pieces)
-        if not self.cut:
-            return whole
-        name = TAG_NAME.match(whole)
-        if name is None or name.end() >= 256:
-            return b"<cg-too-long>"
-        inert = b' type="text/plain"' if name[2].lower() in (b"script", b"style") else b""
-        return name[0] + inert + b">"

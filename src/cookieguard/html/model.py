@@ -42,6 +42,12 @@ class Text(Enum):
     NOSCRIPT = auto()
 
 
+NO_TEXT, SCRIPT, STYLE = (
+    Text.NONE,
+    Text.SCRIPT,
+    Text.STYLE,
+)  # a name of a module is found in a third of the time
+JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
 Judge = Callable[[Url], Ruling | None]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
 
@@ -56,20 +62,51 @@ class Bench:
     xml: bool = False
 
 
-class Tag(NamedTuple):
-    """Keep what was decided about one spelling of a tag, so that it is decided once."""
+class Tag:
+    """Keep what was decided about one spelling of a tag, so that it is decided once. Never changed."""
 
-    name: bytes
-    closing: bool
-    empty: bool
-    live: bytes | None = None  # what is sent instead; None: the tag itself
-    inert: bytes = b""  # what is sent where the element's text turns out to be held
-    held: tuple[Held, ...] = ()
-    text: Text = Text.NONE
-    near: bool = False  # decided by the page's own path
-    attributes: tuple[tuple[bytes, str], ...] = ()  # of the few elements the page's context needs
-    base: str | None = None
-    plain: bool = True  # nothing to do but to pass it on
+    __slots__ = (
+        "attributes",
+        "base",
+        "closing",
+        "empty",
+        "has_text",
+        "held",
+        "inert",
+        "is_judged",
+        "live",
+        "name",
+        "near",
+        "plain",
+        "text",
+    )
+
+    def __init__(
+        self,
+        name: bytes,
+        *,
+        closing: bool = False,
+        empty: bool = False,
+        live: bytes | None = None,
+        inert: bytes = b"",
+        held: tuple[Held, ...] = (),
+        text: Text = NO_TEXT,
+        near: bool = False,
+        attributes: tuple[tuple[bytes, str], ...] = (),
+        base: str | None = None,
+        plain: bool = True,
+    ) -> None:
+        self.name, self.closing, self.empty = name, closing, empty
+        self.live = live  # what is sent instead; None: the tag itself
+        self.inert = inert  # what is sent where the element's text turns out to be held
+        self.held = held
+        self.text = text
+        self.has_text = text is not NO_TEXT
+        self.is_judged = text in JUDGED_TEXTS
+        self.near = near  # decided by the page's own path
+        self.attributes = attributes  # of the few elements the page's context needs
+        self.base = base
+        self.plain = plain  # nothing to do but to pass it on
 
 
 class Attribute(NamedTuple):
@@ -85,6 +122,3 @@ class Attribute(NamedTuple):
     def value(self) -> str:
         """Return the value as the browser's DOM has it (invalid UTF-8 kept as surrogates)."""
         return charrefs.decode_attribute(self.raw.decode("utf-8", "surrogateescape"))
-
-
-JUDGED_TEXTS = (Text.SCRIPT, Text.RULES, Text.STYLE)

@@ -15,7 +15,8 @@ class Output:
 
     def replace(self, start: int, end: int, new: bytes) -> None:
         """Write `new` instead of data[start:end]; positions only grow."""
-        self._pieces += (self._data[self._kept : start], new)
+        self._pieces.append(self._data[self._kept : start])
+        self._pieces.append(new)
         self._kept = end
 
     def insert(self, position: int, new: bytes) -> None:

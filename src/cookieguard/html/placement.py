@@ -17,6 +17,8 @@ BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)?+")
 
 def blank_start(text: bytes) -> bytes:
     """Return what of the text, from its start, implies no body: blanks and a byte order mark."""
+    if not text.strip(b"\t\n\f\r "):
+        return text
     return BLANK.match(text)[0]  # type: ignore[index]  # matches always
 
 

@@ -19,19 +19,19 @@ from cookieguard.html.constructs import (
     SCRIPT_CLOSER,
     Construct,
     ScriptEnd,
-    UnfinishedText,
     raw_text,
+    text_stop,
 )
-from cookieguard.html.context import Context, Reading, XmlContext
+from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
-from cookieguard.html.grammar import RUN, TAG, TEXT, XML_TAG, XML_TEXT, UnfinishedTag
-from cookieguard.html.model import JUDGED_TEXTS, Bench, Held, Tag, Text
+from cookieguard.html.judging import TagJudge
+from cookieguard.html.model import STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
-from cookieguard.html.tags import judge_tag
+from cookieguard.html.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.texts import PASSES, Verdict, judge_instruction
-from cookieguard.html.urls import Url, parse_url, resolve
+from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
 
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
@@ -60,8 +60,7 @@ class Rewriter:
         self._rules, self._xml, self._depth = rules, xml, depth
         self._context = XmlContext() if xml else Context()
         self._placement = Placement(insert, head, xml=xml)
-        self._tag_at = (XML_TAG if xml else TAG).match
-        self._text_at = (XML_TEXT if xml else TEXT).match
+        self._scanner = Scanner(xml=xml)
         self._held: list[Held] = []
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
@@ -72,10 +71,8 @@ class Rewriter:
         self._text_end = -1  # where the text just judged ends
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         self._output = Output(b"")
-        self._is_careful, self._has_base = True, False
-        base = parse_url(url) if url else rules.url
-        is_own = (base.scheme, base.host, base.port) == (rules.url.scheme, rules.url.host, rules.url.port)
-        self._set_base(base, known=(rules.xml_tags if xml else rules.tags) if is_own else None)
+        self._is_careful = True
+        self._judge = TagJudge(rules, self._scanner, self._nest, url=url, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
@@ -124,118 +121,122 @@ class Rewriter:
         self._peeked.clear()
         position, size = 0, len(data)
         while position < size:
-            position = (self._state or self._markup)(data, position)
+            state = self._state
+            position = self._markup(data, position) if state is None else state(data, position)
         return output.finish()
 
     def _markup(self, data: bytes, position: int) -> int:
         """Read markup until the data or the state ends."""
-        size, known = len(data), self._known
-        tag_at, text_at, run_at = self._tag_at, self._text_at, RUN.match
+        size, scanner = len(data), self._scanner
         while self._state is None:
-            if not self._is_careful:
-                position = run_at(data, position).end()  # type: ignore[union-attr]  # matches always
-            elif self._placement.is_done:
-                position = text_at(data, position).end()  # type: ignore[union-attr]  # matches always
+            if self._is_careful:
+                position = (
+                    scanner.text(data, position) if self._placement.is_done else self._text(data, position)
+                )
+                if position < size:
+                    scanner.look(data, position)
             else:
-                position = self._text(data, position)
+                position = scanner.skip(data, position)
             if position >= size:
                 break
-            match = tag_at(data, position)
-            if match is None:
+            end = scanner.end
+            if end < 0:
                 position = self._other(data, position)
                 continue
-            raw = match[0]
-            tag = known.get(raw) or self._learn(raw)
-            if tag.plain and (not self._is_careful or self._is_followed(tag, raw)):
-                position = match.end()
-                continue
-            position = self._tag(tag, data, position, match.end())
-            known = self._known
+            tag = scanner.tag
+            if tag is None:
+                tag = self._judge.learn(data[position:end])
+            if not tag.plain or (self._is_careful and not self._is_followed(tag, data, position, end)):
+                position = self._tag(tag, data, position, end)
+            else:
+                position = end
         return position
 
-    def _is_followed(self, tag: Tag, raw: bytes) -> bool:
+    def _is_followed(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
         """Follow the context through a tag that passes as it is; tell whether that was all to do."""
         context = self._context
-        if not self._placement.is_done or (context.ends and b"</" in raw[1:]):
+        if not self._placement.is_done or (context.ends and data.find(b"</", start + 1, end) >= 0):
             return False
         if tag.closing:
             context.end(tag.name)
         else:
             context.start(tag)
-        self._is_careful = context.is_careful
+        self._is_careful = context.is_careful()
         return True
 
     def _text(self, data: bytes, position: int) -> int:
         """Pass text before the body begins; what is not blank begins it."""
-        end = self._text_at(data, position).end()  # type: ignore[union-attr]  # matches always
+        end = self._scanner.text(data, position)
         start = position + len(blank_start(data[position:end]))
-        if start == end or self._context.is_aside:
+        if start == end or self._context.is_aside():
             return end
         if end == len(data) and not self._is_last and is_part_of_bom(data[start:]):
             return self._carry(data, start)
         self._output.insert(start, self._placement.text())
-        self._update()
+        self._is_careful = not self._placement.is_done or self._context.is_careful()
         return end
-
-    def _learn(self, raw: bytes) -> Tag:
-        near = self._near
-        tag = near.get(raw)
-        if tag is None:
-            tag = judge_tag(raw, Bench(self._base, self._rules.judge, self._nest, xml=self._xml))
-            self._rules.keep(near if tag.near else self._known, raw, tag)
-        return tag
-
-    def _set_base(self, base: Url, *, known: dict[bytes, Tag] | None = None) -> None:
-        """Resolve by `base` from here on; answers of the rules' own origin (`known`) hold for no other."""
-        self._base = base
-        self._near = self._rules.near(base, xml=self._xml)
-        self._known = self._near if known is None else known
-
-    def _update(self) -> None:
-        self._is_careful = not self._placement.is_done or self._context.is_careful
 
     # -- tags
 
     def _tag(self, tag: Tag, data: bytes, start: int, end: int) -> int:
-        verdict, reading = PASSES, Reading.TEXT
-        if tag.text is not Text.NONE:
-            reading = self._context.reading(tag.name)
-            self._text_end = -1
-            if tag.text in JUDGED_TEXTS and not (tag.empty and reading is Reading.MARKUP):
-                judged = self._judge_text(tag, data, start, end, reading)
-                if judged is None:
-                    return len(data)
-                verdict = judged
-        aside = self._placement.is_done or self._context.is_aside
-        if not aside:
-            self._output.insert(start, self._placement.before(tag))
-        self._follow(tag, is_aside=aside)
-        self._note(tag.held + verdict.held)
-        self._write_tag(tag, data, start, end, hold=verdict.hold)
-        if not aside:
-            self._output.insert(end, self._placement.after(tag))
-        if tag.text is not Text.NONE:
-            end = self._enter(tag, data, end, reading, verdict)
-        self._update()
+        if tag.has_text:
+            return self._tag_with_text(tag, data, start, end)
+        if self._is_careful:
+            self._place_tag(tag, data, start, end, PASSES)
+            self._is_careful = not self._placement.is_done or self._context.is_careful()
+        else:
+            self._write_plainly(tag, start, end)
         return end
 
-    def _follow(self, tag: Tag, *, is_aside: bool) -> None:
+    def _tag_with_text(self, tag: Tag, data: bytes, start: int, end: int) -> int:
+        verdict, reading = PASSES, self._context.reading(tag.name)
+        self._text_end = -1
+        if tag.is_judged and not (tag.empty and reading is AS_MARKUP):
+            judged = self._judge_text(tag, data, start, end, reading)
+            if judged is None:
+                return len(data)
+            verdict = judged
+        self._place_tag(tag, data, start, end, verdict)
+        end = self._enter(tag, data, end, reading, verdict)
+        self._is_careful = not self._placement.is_done or self._context.is_careful()
+        return end
+
+    def _place_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
+        """Write a tag, with what is to be inserted before and after it."""
+        aside = self._placement.is_done or self._context.is_aside()
+        if not aside:
+            self._output.insert(start, self._placement.before(tag))
+        self._follow(tag, aside)
+        if tag.held or verdict is not PASSES:
+            self._note(tag.held + verdict.held)
+        self._write_tag(tag, data, start, end, verdict)
+        if not aside:
+            self._output.insert(end, self._placement.after(tag))
+
+    def _write_plainly(self, tag: Tag, start: int, end: int) -> None:
+        """Write a tag where nothing is to be inserted, waited for or read in two ways: the most there are."""
+        self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
+        if tag.held:
+            self._note(tag.held)
+        if tag.live is not None:
+            self._output.replace(start, end, tag.live)
+        self._is_careful = self._context.is_careful()
+
+    def _follow(self, tag: Tag, is_aside: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
         if tag.closing:
             self._context.end(tag.name)
             return
         self._context.start(tag)
-        if tag.base is not None and not self._has_base and not (is_aside and self._context.is_aside):
-            self._has_base = True
-            base = resolve(tag.base, self._base)
-            if base is not None:
-                self._set_base(base)
+        if tag.base is not None and not (is_aside and self._context.is_aside()):
+            self._judge.take_base(tag.base)
 
-    def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, *, hold: bool) -> None:
-        new = tag.inert if hold else tag.live
-        raw = data[start:end] if new is None else new
-        if self._context.ends and raw.find(b"</", 1) > 0:
-            # in one reading this tag is text and an end tag in it would end that text: both must agree
-            new = raw[:1] + raw[1:].replace(b"</", b"&lt;/")
+    def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
+        new = tag.inert if verdict is not PASSES and verdict.hold else tag.live
+        if self._context.ends:
+            raw = data[start:end] if new is None else new
+            if raw.find(b"</", 1) > 0:
+                # in one reading this tag is text and an end tag in it would end that text: both must agree
+                new = raw[:1] + raw[1:].replace(b"</", b"&lt;/")
         if new is not None:
             self._output.replace(start, end, new)
 
@@ -248,25 +249,19 @@ class Rewriter:
     def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Verdict | None:
         """Judge the text that follows; None where it has to be waited for (then the tag waits too)."""
         seen, known = self._peeked.get(tag.text, (0, PASSES))
-        if reading is not Reading.TEXT and start < seen:
+        if reading is not AS_TEXT and start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
-        is_script = tag.name == b"script" and reading is Reading.TEXT
+        is_script = tag.name == b"script" and reading is AS_TEXT
         ends = self._context.ends
-        if is_script:
-            stop = ScriptEnd().find(data, end, ends)[0]
-        else:
-            match = raw_text(tag.name).pattern(ends).search(data, end)
-            stop = match.start() if match else -1
+        stop = text_stop(tag.name, data, end, ends, is_script=is_script)
         if stop < 0 and not self._is_full and not self._is_last:
             gather = UnfinishedText(data[start:], end - start, name=tag.name, ends=ends, is_script=is_script)
             self._wait(data, start, gather)
             return None
         self._is_full = False
         text = data[end:stop] if stop >= 0 else data[end:]
-        verdict = self._rules.judge_text(
-            tag.text, text, base=self._base, is_markup=reading is not Reading.TEXT
-        )
-        if reading is Reading.TEXT:
+        verdict = self._rules.judge_text(tag.text, text, self._judge.base, reading is not AS_TEXT)
+        if reading is AS_TEXT:
             self._text_end = stop
         else:
             self._peeked[tag.text] = (stop if stop >= 0 else len(data), verdict)
@@ -274,29 +269,33 @@ class Rewriter:
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
         """Go on with the text of the element just opened."""
-        if reading is Reading.MARKUP:
+        if reading is AS_MARKUP:
             return end
-        if reading is Reading.BOTH:
+        if reading is AS_BOTH:
             self._context.open_both(tag.name)
             return end
-        for start, stop, new in verdict.edits:
+        for start, stop, new in verdict.edits if verdict is not PASSES else ():
             self._output.replace(end + start, end + stop, new)
+        if self._text_end < 0 and not tag.is_judged and not self._context.ends:
+            self._text_end = end_of_text(tag.name, data, end)
         if self._text_end >= 0:
-            name = tag.name
-            if data[self._text_end + 2 : self._text_end + 2 + len(name)].lower() != name:
-                self._output.insert(
-                    self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer
-                )
+            self._close_text(tag.name, data)
             return self._text_end
         self._construct = raw_text(tag.name)
         self._state = self._in_construct
         if tag.name == b"script":
             self._script = ScriptEnd()
             self._state = self._in_script
-        elif tag.text is Text.STYLE and not verdict.hold:
+        elif tag.text is STYLE and not verdict.hold:
             self._state = self._in_rest_of_sheet
             return len(data)
         return end
+
+    def _close_text(self, name: bytes, data: bytes) -> None:
+        """Write the end tag that the text has in one reading only, where another element's end tag ends it."""
+        found = data[self._text_end + 2 : self._text_end + 2 + len(name)]
+        if self._context.ends and found.lower() != name:
+            self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)
 
     def _in_rest_of_sheet(self, data: bytes, position: int) -> int:
         """Drop the rest of a style sheet that is longer than MAX_TEXT_BYTES."""
@@ -312,6 +311,8 @@ class Rewriter:
 
     def _other(self, data: bytes, start: int) -> int:
         """Read what begins with `<` and is no complete tag."""
+        if not self._context.ends and (end := comment_end(data, start)) >= 0:
+            return end
         kind, position = opening(data, start, xml=self._xml)
         if kind in (Kind.PASSED, Kind.UNDECIDED):
             return position if kind is Kind.PASSED else self._carry(data, start)
@@ -325,11 +326,11 @@ class Rewriter:
             self._placement.doctype()
         elif kind is Kind.COMMENT:
             self._context.comment()
-        elif kind is Kind.CDATA and self._context.is_unsure:
+        elif kind is Kind.CDATA and self._context.is_unsure():
             # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
             construct = DROPPED_CDATA
             self._output.replace(start, position, b"")
-        elif kind is Kind.CDATA and not self._context.is_foreign:
+        elif kind is Kind.CDATA and not self._context.is_foreign():
             construct, position = BOGUS, start + 2
         elif kind is Kind.INSTRUCTION and STYLESHEET.startswith(data[position : position + len(STYLESHEET)]):
             return self._instruction(data, start)
@@ -342,7 +343,7 @@ class Rewriter:
         if end < 0 and len(data) - start < MAX_INSTRUCTION and not self._is_last:
             return self._carry(data, start)
         source = data[start:end] if end >= 0 else data[start:]
-        held = judge_instruction(source, base=self._base, judge=self._rules.judge)
+        held = judge_instruction(source, base=self._judge.base, judge=self._rules.judge)
         self._note(held)
         if (end >= 0 and not held) or not source.startswith(STYLESHEET, 2):
             self._construct, self._state = INSTRUCTION, self._in_construct
@@ -377,8 +378,6 @@ class Rewriter:
         self._state = None
         return stop
 
-    # -- what is carried
-
     def _carry(self, data: bytes, start: int) -> int:
         self._tail = data[start:]
         if self._tail:
@@ -395,6 +394,6 @@ class Rewriter:
         if self._depth >= MAX_NESTING:
             return b"", ()  # differs from the document: held
         inner = Rewriter(self._rules, depth=self._depth + 1)
-        inner._set_base(self._base)
+        inner._judge.move(self._judge.base)
         changed = inner.feed(document) + inner.close()
         return changed, tuple(inner.held)

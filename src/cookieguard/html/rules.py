@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 
-from cookieguard.html.model import Judge, Ruling, Tag, Text
+from cookieguard.html.model import SCRIPT, STYLE, Judge, Ruling, Tag, Text
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
-# A large shop has some ten thousand spellings of tags on its pages; with these limits a full cache is 8 MiB.
-MAX_TAGS = 8192
-MAX_TAG_BYTES = 1024
+# A large shop has some ten thousand spellings of tags on its pages, of 160 bytes each.
+MAX_TAGS_SIZE = 8 * 1024 * 1024  # bytes of all tags kept
+MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
 MAX_DIRECTORIES = 32
-MAX_NEAR_TAGS = 512
-MAX_TEXTS = 2048
+MAX_KEPT_TEXT = (
+    128 * 1024
+)  # bytes of a text that is its own key: to hash a longer one costs less than to keep it
+MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
+ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
 
@@ -29,7 +32,9 @@ class Rules:
         self.tags: dict[bytes, Tag] = {}
         self.xml_tags: dict[bytes, Tag] = {}
         self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
-        self._texts: dict[tuple[object, ...], Verdict] = {}
+        self._tags_size = 0
+        self._texts: dict[tuple[int, bool, Url | None], dict[bytes | str, Verdict]] = {}
+        self._texts_size = 0
 
     def judge(self, url: Url) -> Ruling | None:
         """Say why a URL is held; None where it is not."""
@@ -57,28 +62,40 @@ class Rules:
         return known
 
     def keep(self, known: dict[bytes, Tag], raw: bytes, tag: Tag) -> None:
-        """Keep the answer about a tag."""
-        if len(raw) > MAX_TAG_BYTES:
+        """Keep the answer about a tag in `known`, one of this object's."""
+        size = len(raw) + len(tag.live or b"") + ENTRY_OVERHEAD
+        if size > MAX_TAG_SIZE:
             return
-        if len(known) >= (MAX_TAGS if known is self.tags or known is self.xml_tags else MAX_NEAR_TAGS):
-            known.clear()
+        self._tags_size += size
+        if self._tags_size > MAX_TAGS_SIZE:
+            for kept in (self.tags, self.xml_tags, *self._near.values()):
+                kept.clear()
+            self._tags_size = size
         known[raw] = tag
 
-    def judge_text(self, kind: Text, text: bytes, *, base: Url, is_markup: bool) -> Verdict:
+    def judge_text(self, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001  # compiled
         """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
         # every way to name another host in a script takes one of these (a sheet could say `url(http:host)`)
-        if kind is Text.SCRIPT and b"/" not in text and b"\\" not in text and b"&" not in text:
+        if kind is SCRIPT and b"/" not in text and b"\\" not in text and b"&" not in text:
             return PASSES
-        digest = blake2b(text, digest_size=16).digest()
-        key = (kind, is_markup, base if kind is Text.STYLE else None, digest)
-        verdict = self._texts.get(key)
+        known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
+        key = text if len(text) <= MAX_KEPT_TEXT else sha256(text).hexdigest()
+        verdict = known.get(key)
         if verdict is None:
             verdict = (judge_markup_text if is_markup else judge_text)(
                 kind, text, base=base, judge=self.judge
             )
-            if len(base.path) > MAX_PATH:
-                return verdict
-            if len(self._texts) >= MAX_TEXTS:
-                self._texts.clear()
-            self._texts[key] = verdict
+            if len(base.path) <= MAX_PATH:
+                self._texts_size += len(key) + ENTRY_OVERHEAD
+                known[key] = verdict
         return verdict
+
+    def _known_texts(self, key: tuple[int, bool, Url | None]) -> dict[bytes | str, Verdict]:
+        if self._texts_size > MAX_TEXTS_SIZE:
+            self._texts.clear()
+            self._texts_size = 0
+        known = self._texts.get(key)
+        if known is None:
+            self._texts_size += ENTRY_OVERHEAD
+            known = self._texts[key] = {}
+        return known

@@ -349,6 +349,7 @@ ATTENTION = frozenset(
         b"col",
     }
 )
+SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
 JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
     Load.URL: _url,
     Load.URLS: _urls,

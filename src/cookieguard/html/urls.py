@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -32,8 +32,7 @@ IDNA_MAP |= dict.fromkeys(range(0xFE00, 0xFE10))
 DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """Name what a reference reaches. `port` is None where it is the scheme's own."""
 
     scheme: str
@@ -66,6 +65,8 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
     There are two for `https:x`: relative where the page itself is https, absolute where it is http. Which of
     the two the page is cannot be known for sure where TLS ends in front of us.
     """
+    if reference[:5] == "data:":  # long ones are not worth a closer look
+        return ()
     plain = PLAIN.match(reference)
     if plain and "/." not in (path := plain[3] or "/"):
         return (Url(plain[1][:-1] if plain[1] else base.scheme, plain[2], None, path),)

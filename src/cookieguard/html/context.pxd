@@ -1,0 +1,26 @@
+from cookieguard.html.model cimport Tag
+
+
+cdef class Context:
+    cdef list _foreign
+    cdef list _both
+    cdef readonly tuple ends
+    cdef bint _unsure
+    cdef bint _in_select
+    cdef bint _lasting_script
+    cdef Py_ssize_t _templates
+
+    cpdef bint is_careful(self)
+    cpdef bint is_foreign(self)
+    cpdef bint is_unsure(self)
+    cpdef bint is_aside(self)
+    cpdef start(self, Tag tag)
+    cdef _start_in_foreign(self, Tag tag)
+    cpdef end(self, bytes name)
+    cdef _end_in_foreign(self, bytes name)
+    cpdef reading(self, bytes name)
+    cpdef open_both(self, bytes name)
+
+
+cdef class XmlContext(Context):
+    pass

@@ -1,0 +1,15 @@
+from cookieguard.html.model cimport Tag
+from cookieguard.html.rules cimport Rules
+from cookieguard.html.scanner cimport Scanner
+
+
+cdef class TagJudge:
+    cdef Rules _rules
+    cdef Scanner _scanner
+    cdef object _nest
+    cdef bint _xml
+    cdef bint _has_base
+    cdef readonly object base
+    cdef dict _near
+
+    cpdef Tag learn(self, bytes raw)

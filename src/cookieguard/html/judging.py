@@ -1,0 +1,43 @@
+"""The tags of one page, judged by where the page is: answers are taken from the rules' where they are the same."""
+
+from __future__ import annotations
+
+from cookieguard.html.model import Bench, Nest, Tag
+from cookieguard.html.rules import Rules
+from cookieguard.html.scanner import Scanner
+from cookieguard.html.tags import judge_tag
+from cookieguard.html.urls import Url, parse_url, resolve
+
+
+class TagJudge:
+    """Judge the tags of one page. Owns the URL that its references are relative to."""
+
+    def __init__(self, rules: Rules, scanner: Scanner, nest: Nest, *, url: str, xml: bool) -> None:
+        self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
+        self._has_base = False
+        base = parse_url(url) if url else rules.url
+        is_own = (base.scheme, base.host, base.port) == (rules.url.scheme, rules.url.host, rules.url.port)
+        self.move(base)
+        if is_own:
+            scanner.known = rules.xml_tags if xml else rules.tags
+
+    def move(self, base: Url) -> None:
+        """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
+        self.base = base
+        self._near = self._scanner.known = self._rules.near(base, xml=self._xml)
+
+    def take_base(self, reference: str) -> None:
+        """Follow the page's first `<base href>`."""
+        base = None if self._has_base else resolve(reference, self.base)
+        self._has_base = True
+        if base is not None:
+            self.move(base)
+
+    def learn(self, raw: bytes) -> Tag:
+        """Judge a tag that the scanner does not know."""
+        near = self._near
+        tag = near.get(raw)
+        if tag is None:
+            tag = judge_tag(raw, Bench(self.base, self._rules.judge, self._nest, xml=self._xml))
+            self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
+        return tag

@@ -1,0 +1,14 @@
+cdef class Tag:
+    cdef readonly bytes name
+    cdef readonly bytes inert
+    cdef readonly bint closing
+    cdef readonly bint empty
+    cdef readonly bint near
+    cdef readonly bint plain
+    cdef readonly bint has_text
+    cdef readonly bint is_judged
+    cdef readonly object live
+    cdef readonly object text
+    cdef readonly object base
+    cdef readonly tuple held
+    cdef readonly tuple attributes

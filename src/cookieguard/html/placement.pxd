@@ -1,0 +1,24 @@
+from cookieguard.html.model cimport Tag
+
+
+cdef class Placement:
+    cdef object _insert
+    cdef bytes _head
+    cdef bint _xml
+    cdef str _lang
+    cdef list _policies
+    cdef bint _has_base
+    cdef readonly bint is_document
+    cdef readonly bint is_done
+
+    cpdef doctype(self)
+    cpdef bytes text(self)
+    cpdef bytes before(self, Tag tag)
+    cpdef bytes after(self, Tag tag)
+    cdef _note(self, Tag tag)
+    cdef bytes _imply_body(self)
+    cdef bytes _take_head(self)
+    cdef bytes _take_body(self)
+
+
+cpdef bytes blank_start(bytes text)

@@ -1,0 +1,46 @@
+from cookieguard.html.context cimport Context
+from cookieguard.html.judging cimport TagJudge
+from cookieguard.html.model cimport Tag
+from cookieguard.html.output cimport Output
+from cookieguard.html.placement cimport Placement, blank_start
+from cookieguard.html.rules cimport Rules
+from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text
+
+
+cdef class Rewriter:
+    cdef Rules _rules
+    cdef bint _xml
+    cdef Py_ssize_t _depth
+    cdef Context _context
+    cdef Placement _placement
+    cdef Scanner _scanner
+    cdef list _held
+    cdef object _state
+    cdef object _construct
+    cdef object _script
+    cdef bytes _tail
+    cdef object _gather
+    cdef bint _is_full
+    cdef bint _is_last
+    cdef Py_ssize_t _text_end
+    cdef dict _peeked
+    cdef Output _output
+    cdef bint _is_careful
+    cdef TagJudge _judge
+
+    cpdef bytes feed(self, bytes chunk)
+    cdef bytes _run(self, bytes data)
+    cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
+    cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef Py_ssize_t _text(self, bytes data, Py_ssize_t position)
+    cdef Py_ssize_t _tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef Py_ssize_t _tag_with_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef _place_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)
+    cdef _write_plainly(self, Tag tag, Py_ssize_t start, Py_ssize_t end)
+    cdef _follow(self, Tag tag, bint is_aside)
+    cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)
+    cdef _note(self, tuple held)
+    cdef _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
+    cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, object verdict)
+    cdef Py_ssize_t _other(self, bytes data, Py_ssize_t start)
+    cdef Py_ssize_t _carry(self, bytes data, Py_ssize_t start)

@@ -1,0 +1,14 @@
+cdef class Rules:
+    cdef readonly object url
+    cdef object _judge
+    cdef dict _urls
+    cdef readonly dict tags
+    cdef readonly dict xml_tags
+    cdef dict _near
+    cdef dict _texts
+    cdef Py_ssize_t _texts_size
+    cdef Py_ssize_t _tags_size
+    cdef object __weakref__
+
+    cpdef judge_text(self, object kind, bytes text, object base, bint is_markup)
+    cdef dict _known_texts(self, tuple key)

@@ -1,0 +1,28 @@
+from cookieguard.html.model cimport Tag
+
+ctypedef const unsigned char* text_t
+
+
+cdef class Scanner:
+    cdef bint _xml
+    cdef public dict known
+    cdef public Tag tag
+    cdef public Py_ssize_t end
+
+    cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position)
+    cpdef Py_ssize_t text(self, bytes data, Py_ssize_t position)
+    cpdef look(self, bytes data, Py_ssize_t position)
+    cdef bint _passes(self, text_t s, Py_ssize_t start, Py_ssize_t end)
+    cdef bint _begins_name(self, unsigned char byte) noexcept
+    cdef _find(self, text_t s, Py_ssize_t start, Py_ssize_t end)
+
+
+cdef class TagEnd:
+    cdef int _state
+
+    cpdef Py_ssize_t find(self, bytes data, Py_ssize_t position)
+
+
+cpdef tuple script_end(bytes data, Py_ssize_t position, int level)
+cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position)
+cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start)

@@ -1,0 +1,161 @@
+"""The innermost loop: from one place in the markup to the next that has to be looked at.
+
+This is the reference, in regular expressions. `scanner.pyx` says the same in C, where a compiler was there at the
+installation; which one runs, `scanner()` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from cookieguard.html.grammar import AFTER_NAME, RUN, SCRIPT_LEVELS, TAG, TEXT, XML_TAG, XML_TEXT, S, any_case
+from cookieguard.html.model import Tag
+
+IS_COMPILED = False
+
+
+class Scanner:
+    """Find the places to look at. `tag` and `end` tell of the last one found."""
+
+    __slots__ = ("_tag_at", "_text_at", "end", "known", "tag")
+
+    def __init__(self, *, xml: bool) -> None:
+        self._tag_at = (XML_TAG if xml else TAG).match
+        self._text_at = (XML_TEXT if xml else TEXT).match
+        self.known: dict[bytes, Tag] = {}  # the tags decided about already, by their spelling
+        self.tag: Tag | None = None  # what is known of the tag found
+        self.end = -1  # where the tag found ends; -1: what was found is no complete tag
+
+    def skip(self, data: bytes, position: int) -> int:
+        """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
+        size, known, run_at, tag_at = len(data), self.known, RUN.match, self._tag_at
+        while True:
+            position = run_at(data, position).end()  # type: ignore[union-attr]  # matches always
+            if position >= size:
+                return position
+            match = tag_at(data, position)
+            if match is None:
+                self.end = -1
+                return position
+            tag = known.get(match[0])
+            if tag is None or not tag.plain:
+                self.tag, self.end = tag, match.end()
+                return position
+            position = match.end()
+
+    def text(self, data: bytes, position: int) -> int:
+        """Return where the text at `position` ends."""
+        return self._text_at(data, position).end()  # type: ignore[union-attr]  # matches always
+
+    def look(self, data: bytes, position: int) -> None:
+        """Look at the tag that begins at `position`, whatever it is."""
+        match = self._tag_at(data, position)
+        if match is None:
+            self.end = -1
+            return
+        self.tag, self.end = self.known.get(match[0]), match.end()
+
+
+class TagEnd:
+    """Find the end of a tag that chunks cut apart, from its name on. Owns the tokenizer's state."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self) -> None:
+        self._state = _NAME
+
+    def find(self, data: bytes, position: int) -> int:
+        """Return where the tag ends in its next piece, read from `position` on; -1 where it does not."""
+        while True:
+            if self._state == _BEFORE:
+                position = _WHOLE_ATTRIBUTES.match(data, position).end()  # type: ignore[union-attr]  # matches always
+            stop = _STOPS[self._state].search(data, position)
+            if stop is None:
+                return -1
+            byte = data[stop.start()]
+            position = stop.end()
+            if byte == 0x3E and self._state not in _QUOTED:
+                return position
+            follow = _NEXT[self._state]
+            self._state = follow.get(byte, follow[None])
+
+
+# Attributes that are complete whatever follows.
+_WHOLE_ATTRIBUTES = re.compile(
+    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:"
+    + S
+    + rb"*+=[\t\n\f\r ]*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >]))|"
+    + S
+    + rb"*+(?=[^\t\n\f\r =])))*+"
+)
+_NAME, _BEFORE, _ATTRIBUTE, _AFTER, _EQUALS, _DOUBLE, _SINGLE, _PLAIN = range(8)
+_STOPS = {
+    _NAME: re.compile(rb"[\t\n\f\r />]"),
+    _BEFORE: re.compile(rb"[^\t\n\f\r /]"),
+    _ATTRIBUTE: re.compile(rb"[\t\n\f\r />=]"),
+    _AFTER: re.compile(rb"[^\t\n\f\r ]"),
+    _EQUALS: re.compile(rb"[^\t\n\f\r ]"),
+    _DOUBLE: re.compile(rb'"'),
+    _SINGLE: re.compile(rb"'"),
+    _PLAIN: re.compile(rb"[\t\n\f\r >]"),
+}
+# What the byte that stops a state leads to; the default is under None.
+_NEXT: dict[int, dict[int | None, int]] = {
+    _NAME: {None: _BEFORE},
+    _BEFORE: {None: _ATTRIBUTE},
+    _ATTRIBUTE: {ord("="): _EQUALS, ord("/"): _BEFORE, None: _AFTER},
+    _AFTER: {ord("="): _EQUALS, ord("/"): _BEFORE, None: _ATTRIBUTE},
+    _EQUALS: {ord('"'): _DOUBLE, ord("'"): _SINGLE, None: _PLAIN},
+    _DOUBLE: {None: _BEFORE},
+    _SINGLE: {None: _BEFORE},
+    _PLAIN: {None: _BEFORE},
+}
+_QUOTED = (_DOUBLE, _SINGLE)
+
+
+def end_of_text(name: bytes, data: bytes, position: int) -> int:
+    """Return where the end tag of the raw text element `name` begins, its text being at `position`; else -1."""
+    if name == b"script":
+        return script_end(data, position, 0)[0]
+    match = _end_of(name).search(data, position)
+    return match.start() if match else -1
+
+
+@lru_cache(maxsize=16)
+def _end_of(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"</" + any_case(name) + AFTER_NAME)
+
+
+_NAMED_SCRIPT = any_case(b"script") + AFTER_NAME
+_PLAIN_SCRIPT = re.compile(rb"<(?:!--|/" + _NAMED_SCRIPT + rb")")
+_ESCAPED_SCRIPT = re.compile(rb"-->|</?" + _NAMED_SCRIPT)
+
+
+def script_end(data: bytes, position: int, level: int) -> tuple[int, int]:
+    """Return where the end tag of a script begins (-1: nowhere) and the state its text is in then."""
+    while True:
+        match = (_ESCAPED_SCRIPT if level else _PLAIN_SCRIPT).search(data, position)
+        if match is None:
+            return -1, level
+        found = match[0].lower()
+        after = SCRIPT_LEVELS.get((found, level))
+        if after is None:
+            return match.start(), level
+        level = after
+        position = match.end() - 2 * (
+            found == b"<!--"
+        )  # `<!-->` ends at once: its dashes count for the end, too
+
+
+COMMENT = re.compile(rb"<!--(?:-?>)?+")
+COMMENT_END = re.compile(rb"--!?>")
+
+
+def comment_end(data: bytes, start: int) -> int:
+    """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
+    match = COMMENT.match(data, start)
+    if match is None or match.end() > start + len(b"<!--"):
+        return match.end() if match else -1
+    match = COMMENT_END.search(data, match.end())
+    return match.end() if match else -1

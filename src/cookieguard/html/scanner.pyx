@@ -1,0 +1,408 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The innermost loop in C: what scanner.py says in regular expressions. The same tests run over both."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from libc.string cimport memchr, memset
+
+from cookieguard.html.loads import ANYWHERE, Load
+from cookieguard.html.model cimport Tag
+from cookieguard.html.tags import SPECIAL_NAMES
+
+IS_COMPILED = True
+
+cdef enum:
+    BLANK = 1  # the white space of the tokenizer
+    SLASH = 2
+    GREATER = 4
+    EQUALS = 8
+    LETTER = 16
+    ENDS_NAME = BLANK | SLASH | GREATER
+    ENDS_ATTRIBUTE = ENDS_NAME | EQUALS
+
+    SLOTS = 512  # of a table of names; a power of two, several times the names there are
+    LONGEST_NAME = 24
+    NEVER = 0  # what an attribute means: no contact
+    ALWAYS = 1
+    BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
+
+cdef const char* SCRIPT = "script"
+cdef unsigned char KIND[256]
+cdef unsigned char LOWER[256]
+
+
+cdef struct Name:
+    unsigned char size
+    unsigned char meaning
+    unsigned char text[LONGEST_NAME]
+
+cdef Name ELEMENTS[SLOTS]
+cdef Name ATTRIBUTES[SLOTS]
+
+
+cdef inline unsigned int _hash(unsigned int value, unsigned char letter) noexcept nogil:
+    return (value ^ letter) * 16777619u
+
+
+cdef void _fill(Name* table, bytes name, unsigned char meaning):
+    cdef unsigned int value = 2166136261u
+    cdef Py_ssize_t index
+    for index in range(len(name)):
+        value = _hash(value, name[index])
+    value = (value ^ (value >> 15)) & (SLOTS - 1)
+    while table[value].size:
+        value = (value + 1) & (SLOTS - 1)
+    table[value].size = len(name)
+    table[value].meaning = meaning
+    for index in range(len(name)):
+        table[value].text[index] = name[index]
+
+
+cdef void _prepare():
+    cdef int byte
+    memset(KIND, 0, sizeof(KIND))
+    memset(ELEMENTS, 0, sizeof(ELEMENTS))
+    memset(ATTRIBUTES, 0, sizeof(ATTRIBUTES))
+    for byte in range(256):
+        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
+        if 97 <= LOWER[byte] <= 122:
+            KIND[byte] = LETTER
+    for byte in b"\t\n\f\r ":
+        KIND[byte] = BLANK
+    KIND[47], KIND[62], KIND[61] = SLASH, GREATER, EQUALS
+    for name in SPECIAL_NAMES:
+        _fill(ELEMENTS, name, ALWAYS)
+    for name, load in ANYWHERE.items():
+        _fill(ATTRIBUTES, name, BY_CSS if load is Load.CSS else ALWAYS)
+
+
+assert max(map(len, [*SPECIAL_NAMES, *ANYWHERE])) <= LONGEST_NAME
+_prepare()
+
+
+cdef inline unsigned char _meaning(Name* table, unsigned int value, text_t name, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t index
+    if size > LONGEST_NAME:
+        return NEVER
+    value = (value ^ (value >> 15)) & (SLOTS - 1)
+    while table[value].size:
+        if table[value].size == size:
+            index = 0
+            while index < size and table[value].text[index] == LOWER[name[index]]:
+                index += 1
+            if index == size:
+                return table[value].meaning
+        value = (value + 1) & (SLOTS - 1)
+    return NEVER
+
+
+cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
+    """Tell whether a style may load (CSS_MAY_LOAD in tags.py)."""
+    cdef Py_ssize_t index
+    for index in range(size):
+        if start[index] == 40 or start[index] == 92 or start[index] == 38:
+            return True
+    return False
+
+
+cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) noexcept nogil:
+    """Return where the tag ends whose name begins at `p`, -1 if it does not; `dull`: it has nothing to do."""
+    cdef unsigned int value = 2166136261u
+    cdef unsigned char kind, meaning, quote
+    cdef Py_ssize_t start = p
+    cdef const void* found
+    while p < size and not KIND[s[p]] & ENDS_NAME:
+        value = _hash(value, LOWER[s[p]])
+        p += 1
+    dull[0] = _meaning(ELEMENTS, value, s + start, p - start) == NEVER
+    while True:
+        while p < size and KIND[s[p]] & (BLANK | SLASH):
+            p += 1
+        if p >= size:
+            return -1
+        if s[p] == 62:
+            return p + 1
+        start = p
+        value = _hash(2166136261u, LOWER[s[p]])
+        p += 1
+        while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
+            value = _hash(value, LOWER[s[p]])
+            p += 1
+        meaning = _meaning(ATTRIBUTES, value, s + start, p - start) if dull[0] else NEVER
+        while p < size and KIND[s[p]] & BLANK:
+            p += 1
+        if p >= size:
+            return -1
+        if s[p] != 61:
+            continue
+        p += 1
+        while p < size and KIND[s[p]] & BLANK:
+            p += 1
+        if p >= size:
+            return -1
+        start = p
+        quote = s[p]
+        if quote == 34 or quote == 39:
+            found = memchr(s + p + 1, quote, size - p - 1)
+            if found == NULL:
+                return -1
+            p = <text_t>found - s + 1
+        else:
+            while p < size and not KIND[s[p]] & (BLANK | GREATER):
+                p += 1
+        if meaning == ALWAYS or (meaning == BY_CSS and _may_load(s + start, p - start)):
+            dull[0] = False
+
+
+cdef class Scanner:
+    """Find the places to look at. `tag` and `end` tell of the last one found."""
+
+    def __init__(self, *, xml):
+        self._xml = xml
+        self.known = {}
+        self.tag = None
+        self.end = -1
+
+    cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position):
+        """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), end
+        cdef const void* found
+        cdef bint dull = False
+        self.end = -1
+        while position < size:
+            found = memchr(s + position, 60, size - position)
+            if found == NULL:
+                return size
+            position = <text_t>found - s
+            if position + 1 >= size:
+                return position
+            if KIND[s[position + 1]] == LETTER:
+                end = _tag_end(s, position + 1, size, &dull)
+                if end < 0 or not (dull or self._passes(s, position, end)):
+                    return position
+                position = end
+            elif s[position + 1] == 47:
+                if position + 2 >= size or KIND[s[position + 2]] != LETTER:
+                    return position
+                end = _tag_end(s, position + 2, size, &dull)
+                if end < 0:
+                    return position
+                position = end
+            elif s[position + 1] == 33 or s[position + 1] == 63:
+                return position
+            else:
+                position += 1
+        return size
+
+    cdef bint _passes(self, text_t s, Py_ssize_t start, Py_ssize_t end):
+        """Look the tag up; tell whether it is known to have nothing to do."""
+        self._find(s, start, end)
+        if self.tag is None or not self.tag.plain:
+            return False
+        self.end = -1
+        return True
+
+    cpdef Py_ssize_t text(self, bytes data, Py_ssize_t position):
+        """Return where the text at `position` ends."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef const void* found
+        while position < size:
+            found = memchr(s + position, 60, size - position)
+            if found == NULL:
+                return size
+            position = <text_t>found - s
+            if self._xml or position + 1 >= size or KIND[s[position + 1]] == LETTER:
+                return position
+            if s[position + 1] == 47 or s[position + 1] == 33 or s[position + 1] == 63:
+                return position
+            position += 1
+        return position
+
+    cpdef look(self, bytes data, Py_ssize_t position):
+        """Look at the tag that begins at `position`, whatever it is."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), name = position + 1
+        cdef bint dull = False
+        self.end = -1
+        if name < size and s[name] == 47:
+            name += 1
+        if name >= size or not self._begins_name(s[name]):
+            return
+        cdef Py_ssize_t end = _tag_end(s, name, size, &dull)
+        if end >= 0:
+            self._find(s, position, end)
+
+    cdef bint _begins_name(self, unsigned char byte) noexcept:
+        if self._xml:
+            return not KIND[byte] & ENDS_NAME and byte != 33 and byte != 63 and byte != 60
+        return KIND[byte] == LETTER
+
+    cdef _find(self, text_t s, Py_ssize_t start, Py_ssize_t end):
+        raw = PyBytes_FromStringAndSize(<char*>s + start, end - start)
+        cdef void* known = <void*>PyDict_GetItem(self.known, raw)
+        self.tag = None if known == NULL else <Tag>known
+        self.end = end
+
+
+cdef bint _named(text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length) noexcept nogil:
+    """Tell whether the name stands at `p`, in any case, with what ends a tag's name behind it."""
+    cdef Py_ssize_t index
+    if p + length >= size or not KIND[s[p + length]] & ENDS_NAME:
+        return False
+    for index in range(length):
+        if LOWER[s[p + index]] != name[index]:
+            return False
+    return True
+
+
+cdef Py_ssize_t _script_end(text_t s, Py_ssize_t p, Py_ssize_t size, int* level) noexcept nogil:
+    """Return where the end tag of a script begins, else -1; `level` is the state its text is in."""
+    cdef text_t name = <text_t>SCRIPT
+    cdef const void* found
+    while p < size:
+        if level[0]:
+            while p < size and s[p] != 60 and s[p] != 45:
+                p += 1
+            if p >= size:
+                return -1
+            if s[p] == 45:
+                if p + 2 < size and s[p + 1] == 45 and s[p + 2] == 62:
+                    level[0] = 0
+                    p += 2
+                p += 1
+                continue
+        else:
+            found = memchr(s + p, 60, size - p)
+            if found == NULL:
+                return -1
+            p = <text_t>found - s
+        if p + 1 < size and s[p + 1] == 47 and _named(s, p + 2, size, name, 6):
+            if level[0] < 2:
+                return p
+            level[0] = 1
+            p += 8
+        elif level[0] and _named(s, p + 1, size, name, 6):
+            level[0] = 2
+            p += 7
+        elif not level[0] and p + 3 < size and s[p + 1] == 33 and s[p + 2] == 45 and s[p + 3] == 45:
+            level[0] = 1
+            p += 2  # its dashes count for the end, too
+        else:
+            p += 1
+    return -1
+
+
+cpdef tuple script_end(bytes data, Py_ssize_t position, int level):
+    """Return where the end tag of a script begins (-1: nowhere) and the state its text is in then."""
+    end = _script_end(<text_t>PyBytes_AS_STRING(data), position, PyBytes_GET_SIZE(data), &level)
+    return end, level
+
+
+cdef enum:
+    NAME
+    BEFORE
+    ATTRIBUTE
+    AFTER
+    VALUE
+    DOUBLE
+    SINGLE
+    UNQUOTED
+
+
+cdef class TagEnd:
+    """Find the end of a tag that chunks cut apart, from its name on. Owns the tokenizer's state."""
+
+    def __init__(self):
+        self._state = NAME
+
+    cpdef Py_ssize_t find(self, bytes data, Py_ssize_t position):
+        """Return where the tag ends in its next piece, read from `position` on; -1 where it does not."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef int state = self._state
+        cdef unsigned char byte, kind
+        cdef const void* found
+        while position < size:
+            byte = s[position]
+            kind = KIND[byte]
+            if state == DOUBLE or state == SINGLE:
+                found = memchr(s + position, 34 if state == DOUBLE else 39, size - position)
+                if found == NULL:
+                    break
+                position = <text_t>found - s
+                state = BEFORE
+            elif kind & GREATER:
+                return position + 1
+            elif state == NAME:
+                if kind & (BLANK | SLASH):
+                    state = BEFORE
+            elif state == BEFORE:
+                if not kind & (BLANK | SLASH):
+                    state = ATTRIBUTE
+            elif state == ATTRIBUTE:
+                if kind & EQUALS:
+                    state = VALUE
+                elif kind & SLASH:
+                    state = BEFORE
+                elif kind & BLANK:
+                    state = AFTER
+            elif state == AFTER:
+                if kind & EQUALS:
+                    state = VALUE
+                elif kind & SLASH:
+                    state = BEFORE
+                elif not kind & BLANK:
+                    state = ATTRIBUTE
+            elif state == VALUE:
+                if not kind & BLANK:
+                    state = DOUBLE if byte == 34 else SINGLE if byte == 39 else UNQUOTED
+            elif kind & BLANK:
+                state = BEFORE
+            position += 1
+        self._state = state
+        return -1
+
+
+cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position):
+    """Return where the end tag of the raw text element `name` begins, its text being at `position`; else -1."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+    cdef text_t wanted = <text_t>PyBytes_AS_STRING(name)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), length = PyBytes_GET_SIZE(name)
+    cdef const void* found
+    cdef int level = 0
+    if name == b"script":
+        return _script_end(s, position, size, &level)
+    while position < size:
+        found = memchr(s + position, 60, size - position)
+        if found == NULL:
+            return -1
+        position = <text_t>found - s
+        if position + 1 < size and s[position + 1] == 47 and _named(s, position + 2, size, wanted, length):
+            return position
+        position += 1
+    return -1
+
+
+cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
+    """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), p = start + 4
+    cdef const void* found
+    if p > size or s[start + 1] != 33 or s[start + 2] != 45 or s[start + 3] != 45:
+        return -1
+    if p < size and s[p] == 62:
+        return p + 1
+    if p + 1 < size and s[p] == 45 and s[p + 1] == 62:
+        return p + 2
+    while p < size:
+        found = memchr(s + p, 62, size - p)
+        if found == NULL:
+            return -1
+        p = <text_t>found - s + 1
+        if p - 3 >= start + 4 and s[p - 2] == 45 and s[p - 3] == 45:
+            return p
+        if p - 4 >= start + 4 and s[p - 2] == 33 and s[p - 3] == 45 and s[p - 4] == 45:
+            return p
+    return -1
