@@ -31,7 +31,8 @@ from .visits import (
 )
 
 WINDOWS = 12
-LONGEST_RUN = 600.0  # seconds
+TRIES = 3
+LONGEST_RUN = 900.0  # seconds
 DECIDED, OWN_FILE = "/decided", "/own.css"
 FORM = b"application/x-www-form-urlencoded"
 MODULE = "vectors.abroad"
@@ -189,7 +190,12 @@ class _Tour:
             await self.browser.go(window, "about:blank")
 
     async def _window(self) -> str:
-        window = await self.browser.open()
+        for _ in range(TRIES):
+            with suppress(*self.refusals, TimeoutError):
+                window = await self.browser.open()
+                break
+        else:
+            raise TimeoutError(f"no window after {TRIES} tries")
         if self.arrived is not None:
             await self.browser.go(window, f"{self.origin}{DECIDED}?{window}")
             for _ in range(int(LONGEST_WAIT / QUIET)):

@@ -20,6 +20,7 @@ CHROMIUM = "chromium"
 # A machine that has too much to do may not let a page finish; whoever is silent is visited again.
 VISITS = 3
 SECONDS = 900  # the first test that looks at a run waits for it
+ABROAD_SECONDS = 2400  # and there, longer: twelve windows, one page after the other, control and all
 Key = tuple[str, str, bool]  # engine, state of consent, with script
 Wanted = dict[Key, dict[str, Vector]]
 
@@ -30,9 +31,10 @@ runs_key = pytest.StashKey["Runs"]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this folder that looks at a run."""
     for item in items:
-        if _params(item):
+        params = _params(item)
+        if params:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(SECONDS))
+            item.add_marker(pytest.mark.timeout(SECONDS if params[1] == CHROMIUM else ABROAD_SECONDS))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

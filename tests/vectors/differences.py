@@ -15,8 +15,8 @@ NO_OTHER_FILTER = "takes svg filters from the same document only"
 SILENT: Mapping[str, Mapping[str, str]] = {
     "chromium": {
         NO_OTHER_FILTER: "svg-filter css-filter",
-        "looks no host of a plain link up": "link-plain link-plain-tls js-link-plain-inline js-link-plain-file "
-        "js-link-plain-inner-html-inline js-link-plain-inner-html-file",
+        "looks no host of a plain link up": "link-plain link-plain-tls link-plain-asked-for "
+        "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
     },
     "firefox": {
         NO_OTHER_FILTER: "svg-filter css-filter",
@@ -39,12 +39,15 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "imports no style sheet by module": "js-module-css",
         "prefetches nothing": "link-prefetch link-two-relations header-link-prefetch js-create-prefetch-inline "
         "js-create-prefetch-file js-create-prefetch-hidden",
-        "looks no host up ahead": "dns-prefetch link-plain link-plain-tls page-utf-16-dns-prefetch "
-        "header-link-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file js-link-plain-inline "
-        "js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
+        "looks no host up ahead": "dns-prefetch link-plain link-plain-tls link-plain-asked-for "
+        "page-utf-16-dns-prefetch header-link-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file "
+        "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
         "loads captions beside a film that plays, and none is here": "track-src",
         "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file",
     },
+}
+SILENT_WITHOUT_SCRIPT: Mapping[str, Mapping[str, str]] = {
+    "firefox": {"animates no address": "svg-set-href svg-animate-values"},
 }
 # A prefetch in a header is a hint that an engine may forget: nothing is asked of it but that it holds its tongue.
 UNSTEADY: Mapping[str, frozenset[str]] = {"firefox": frozenset({"header-link-prefetch"})}
@@ -56,14 +59,19 @@ NOTHING: frozenset[str] = frozenset()
 
 
 @cache
-def is_silent(engine: str, name: str) -> bool:
-    """Tell whether an engine goes this way nowhere."""
-    return any(name in names.split() for names in SILENT[engine].values())
+def is_silent(engine: str, name: str, *, script: bool) -> bool:
+    """Tell whether an engine does not go this way, with or without script."""
+    reasons = dict(SILENT[engine])
+    if not script:
+        reasons |= SILENT_WITHOUT_SCRIPT.get(engine, {})
+    return any(name in names.split() for names in reasons.values())
 
 
 def goes(vector: Vector, engine: str, *, script: bool) -> bool:
     """Tell whether this way works in an engine, with or without script."""
-    return vector.script in ("any", "on" if script else "off") and not is_silent(engine, vector.name)
+    return vector.script in ("any", "on" if script else "off") and not is_silent(
+        engine, vector.name, script=script
+    )
 
 
 def leaks_of(vector: Vector, engine: str) -> frozenset[str]:

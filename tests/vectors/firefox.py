@@ -15,7 +15,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Message, Ping, Request
 
 PROGRAMS = ("firefox-esr", "firefox")
-PATIENCE = 30.0  # seconds until an answer has to be there, on a busy machine
+PATIENCE = 60.0  # seconds until an answer has to be there, on a busy machine
 FOREIGN_SECONDS = 4.0
 # Beside those that BiDi sets itself (no telemetry, no updates, no lists of bad sites).
 PREFERENCES = {

@@ -141,6 +141,7 @@ CONNECTIONS = {
 LOOKUPS = {
     "dns-prefetch": '<link rel="dns-prefetch" href="//$H">',
     "link-plain": '<a href="$U/a.html">elsewhere</a>',
+    "link-plain-asked-for": '<meta http-equiv="x-dns-prefetch-control" content="on"><a href="$U/a.html">on</a>',
     "link-plain-tls": '<a href="$S/a.html">elsewhere</a>',
 }
 

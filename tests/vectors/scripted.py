@@ -151,16 +151,6 @@ LIMITS = {
         "lookup",
         HINTS,
     ),
-    "link-plain": (
-        'var a = document.createElement("a"); a.href = "$U/a.html"; document.documentElement.append(a);',
-        "lookup",
-        HINTS,
-    ),
-    "link-plain-inner-html": (
-        'document.documentElement.insertAdjacentHTML("beforeend", "<a href=$U/a.html>elsewhere</a>");',
-        "lookup",
-        HINTS,
-    ),
     "frame": (
         'var f = document.createElement("iframe"); f.src = "$U/a.html"; document.documentElement.append(f);',
         "request",
@@ -218,6 +208,16 @@ LIMITS = {
         ),
         "datagram",
         WEBRTC,
+    ),
+}
+
+# Whose host one engine looks up before anybody clicks.
+LOOKUPS = {
+    "link-plain": (
+        'var a = document.createElement("a"); a.href = "$U/a.html"; document.documentElement.append(a);'
+    ),
+    "link-plain-inner-html": (
+        'document.documentElement.insertAdjacentHTML("beforeend", "<a href=$U/a.html>elsewhere</a>");'
     ),
 }
 
@@ -283,6 +283,8 @@ def vectors() -> Iterator[Vector]:
         yield from _delivered(name, script)
         if name in HIDDEN:
             yield Vector(name=f"js-{name}-hidden", body=f"<script>{hide(script)}</script>", script="on")
+    for name, script in LOOKUPS.items():
+        yield from _delivered(name, script, tells="lookup")
     for name, (script, tells, why) in LIMITS.items():
         for vector in _delivered(name, script, tells=tells):
             is_held = name in HELD_INLINE and vector.name.endswith("-inline")

@@ -17,7 +17,6 @@ from harness.servers import free_port
 
 DRIVER, DISPLAY = "WebKitWebDriver", "Xvfb"
 FOLDERS = ("/usr/lib/*/webkit2gtk-4.1", "/usr/libexec/webkit2gtk-4.1", "/usr/lib/*/webkitgtk-6.0")
-TRIES = 3
 PATIENCE = 20.0  # seconds until an answer has to be there, on a busy machine
 QUIETLY = {"GSETTINGS_BACKEND": "memory", "NO_AT_BRIDGE": "1", "LIBGL_ALWAYS_SOFTWARE": "1"}
 NO_SCRIPT = "--enable-javascript=false"
@@ -92,10 +91,7 @@ class WebKit:
     async def open(self) -> str:
         """Open a window; one at a time, since both driver and browser look for a free port."""
         async with self._turn:
-            for _ in range(TRIES):
-                with suppress(Refused):
-                    return await self._open()
-            raise Refused(f"no window after {TRIES} tries")
+            return await self._open()
 
     async def _open(self) -> str:
         port = free_port()
