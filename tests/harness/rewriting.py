@@ -15,7 +15,7 @@ def outside(url: Url) -> Ruling | None:
     return None if url.host == "shop.example" else HELD
 
 
-RULES = Rules(outside, ORIGIN)
+RULES = Rules(outside, ORIGIN, own_is_free=True)
 
 
 def rewrite(

@@ -119,6 +119,10 @@ class Register:
         purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
         return purposes <= granted | {NECESSARY, REPORTED}
 
+    def leaves_own(self, shop: Site) -> bool:
+        """Tell whether nobody is declared by a path of the page's own host."""
+        return not any(rule.path for rule in self._matching(normal_host(shop.host)))
+
     def is_open(self, granted: frozenset[str]) -> bool:
         """Say whether any host may be contacted: nothing declared is held, and marketing covers the rest.
 

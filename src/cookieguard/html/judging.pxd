@@ -11,5 +11,6 @@ cdef class TagJudge:
     cdef bint _has_base
     cdef readonly object base
     cdef dict _near
+    cdef object _bench
 
     cpdef Tag learn(self, bytes raw)

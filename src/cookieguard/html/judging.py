@@ -16,15 +16,18 @@ class TagJudge:
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         base = parse_url(url) if url else rules.url
-        is_own = (base.scheme, base.host, base.port) == (rules.url.scheme, rules.url.host, rules.url.port)
+        is_own = base[:3] == rules.url[:3]  # scheme, host and port
         self.move(base)
         if is_own:
             scanner.known = rules.xml_tags if xml else rules.tags
 
     def move(self, base: Url) -> None:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
+        rules = self._rules
         self.base = base
-        self._near = self._scanner.known = self._rules.near(base, xml=self._xml)
+        self._near = self._scanner.known = rules.near(base, xml=self._xml)
+        own_is_free = rules.own_is_free and base[:3] == rules.url[:3]
+        self._bench = Bench(base, rules.judge, self._nest, xml=self._xml, own_is_free=own_is_free)
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""
@@ -38,6 +41,6 @@ class TagJudge:
         near = self._near
         tag = near.get(raw)
         if tag is None:
-            tag = judge_tag(raw, Bench(self.base, self._rules.judge, self._nest, xml=self._xml))
+            tag = judge_tag(raw, self._bench)
             self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
         return tag

@@ -19,8 +19,7 @@ class Ruling:
     vendor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """Name one thing that was held: `attribute` is "" for the text of an element."""
 
     element: str
@@ -60,6 +59,7 @@ class Bench:
     judge: Judge
     nest: Nest
     xml: bool = False
+    own_is_free: bool = False  # nothing of the base's own origin is held
 
 
 class Tag:

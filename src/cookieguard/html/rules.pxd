@@ -1,5 +1,6 @@
 cdef class Rules:
     cdef readonly object url
+    cdef readonly bint own_is_free
     cdef object _judge
     cdef dict _urls
     cdef readonly dict tags

@@ -24,9 +24,13 @@ MAX_URLS = 4096
 class Rules:
     """Decide which URLs are held on the pages of one origin. Owns the answers given so far (bounded)."""
 
-    def __init__(self, judge: Judge, url: str) -> None:
-        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL."""
+    def __init__(self, judge: Judge, url: str, *, own_is_free: bool = False) -> None:
+        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL.
+
+        `own_is_free` says that `judge` holds nothing of that origin, so that it need not be asked.
+        """
         self.url = parse_url(url)
+        self.own_is_free = own_is_free
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
         self.tags: dict[bytes, Tag] = {}

@@ -36,6 +36,9 @@ NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
 )
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
 EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]")  # of nothing else does a meta element load
+ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
+# Without these a reference stays with the page's own origin (tabs and newlines go from URLs: `/<tab>/host`).
+MAY_REACH_OTHERS = re.compile(rb"/[/\t\n\r]|[\\:&]")
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
@@ -47,6 +50,12 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
+    if bench.own_is_free and name not in ALWAYS_READ and not MAY_REACH_OTHERS.search(raw, end):
+        return Tag(
+            name,
+            empty=raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)),
+            plain=name not in ATTENTION,
+        )
     if (
         name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))
     ) and not ANYWHERE_NAMED.search(raw.lower(), end):

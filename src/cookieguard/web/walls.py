@@ -68,7 +68,7 @@ class Walls:
             return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
 
         return Wall(
-            rules=Rules(rule, url=f"{origin}/"),
+            rules=Rules(rule, url=f"{origin}/", own_is_free=register.leaves_own(site)),
             policy=policy_for(register, granted, shop=site, form_action=form_action, report=report),
             strict_policy=strict_policy(register, shop=site, form_action=form_action, report=report),
             register=register,
