@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ TRIES = 3
 LONGEST_RUN = 900.0  # seconds
 DECIDED, OWN_FILE = "/decided", "/own.css"
 FORM = b"application/x-www-form-urlencoded"
+SERVICE = re.compile(
+    r"^(?:_[^.]*\.)+"
+)  # what a record about a host's service puts before its name (RFC 9460, 2.3)
 MODULE = "vectors.abroad"
 
 
@@ -122,6 +126,7 @@ async def _visit(task: Task, folder: Path) -> Run:
     labels = {host_of(vector).partition(".")[0]: home_of(vector) for vector in vectors}
 
     def where(name: str) -> str:
+        name = SERVICE.sub("", name)
         return "127.0.0.1" if name.endswith("localhost") else labels.get(name.partition(".")[0], STRAYS)
 
     async with recording_everywhere([home_of(vector) for vector in vectors]) as recorder:
