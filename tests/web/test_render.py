@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
 from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
+from cookieguard.web.place import Offer, Place
 from cookieguard.web.render import LANGUAGES, RENDERED_KEPT, Renderer
 
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -43,6 +44,15 @@ WAYS = [
     Allowance(Way.FILE, "x"),
     NO,
 ]
+
+
+PLACE = Place(
+    lang="en",
+    base=BASE,
+    offer=Offer(party="@host x.example", name="x.example", purpose="marketing", once=True, always=True),
+    next="/",
+    anchor="",
+)
 
 
 def consent(*granted: str, gpc: bool = False, signal: bool = False) -> Consent:
@@ -232,6 +242,8 @@ def test_files_named_in_the_markup_are_there() -> None:
         RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
+        + RENDERER.once_script(base=BASE, script=way)
+        + RENDERER.place_page(PLACE)
     )
 
     named = {name.decode() for name in re.findall(rb'(?:src|href)="/_cg/([\w.]+\.(?:css|js))"', markup)}

@@ -276,10 +276,11 @@ def test_a_failing_rewriter_ends_the_page_without_a_raw_byte(
 ) -> None:
     from cookieguard.html import Rewriter
 
-    def broken(self: Rewriter, chunk: bytes) -> bytes:
-        raise ZeroDivisionError
+    class Broken(Rewriter):
+        def feed(self, chunk: bytes) -> bytes:
+            raise ZeroDivisionError
 
-    monkeypatch.setattr(Rewriter, "feed", broken)
+    monkeypatch.setattr("cookieguard.web.response.Rewriter", Broken)
     answer = ask(guard(page(DOCUMENT, b"more" + PIXEL)))
 
     assert answer.status == 200

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cookieguard.config.checks import require_between, require_match, require_one_of, require_text
 from cookieguard.config.types import require_types
+from cookieguard.errors import ConfigError
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -32,12 +33,18 @@ class KeySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlSettings:
-    """Switch the first wall, the HTML rewriter."""
+    """Set the first wall, the HTML rewriter."""
 
     enabled: bool = True
+    noreferrer: bool = False
+    """Mark links that lead to other sites `rel=noreferrer`: who is visited next does not hear from where."""
 
     def __post_init__(self) -> None:
         require_types("html", self)
+        if self.noreferrer and not self.enabled:
+            raise ConfigError(
+                "html.noreferrer", was="true", allowed="false where html.enabled is: nothing else marks links"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from cookieguard.consent.decision import NOTHING_BEYOND
-from cookieguard.consent.purposes import HostRule, Register
+from cookieguard.consent.purposes import ONE_HOST, HostRule, Register
 from cookieguard.consent.sites import HOST_NAME, Site
 
 KEYWORDS = "'unsafe-inline' 'unsafe-eval' blob: data:"
@@ -65,11 +65,11 @@ def _written(
 
 
 def _sources(register: Register, granted: frozenset[str], shop: Site) -> Iterator[str]:
-    held = [rule for rule in register.rules if rule.purpose not in granted]
+    held = [rule for rule in register.rules if not rule.is_granted(granted)]
     yield "'self'"
     yield from _own_sockets(shop)
-    for rule in [*_own_site(shop), *register.rules]:
-        if rule.purpose in granted:
+    for rule in [*_own_site(shop), *register.rules, *_alone(granted)]:
+        if rule.is_granted(granted):
             yield from _rule_sources(rule, held)
 
 
@@ -86,6 +86,14 @@ def _own_site(shop: Site) -> list[HostRule]:
     if not shop.domain:
         return []
     return [HostRule(host=shop.domain, is_wildcard=True, port=None, path="", vendor=None)]
+
+
+def _alone(granted: Iterable[str]) -> Iterator[HostRule]:
+    """Name the hosts that are let in for one document and that nobody declared."""
+    for name in sorted(granted):
+        if name.startswith(ONE_HOST):
+            host = name.removeprefix(ONE_HOST)
+            yield HostRule(host=host, is_wildcard=False, port=None, path="", vendor=None)
 
 
 def _rule_sources(rule: HostRule, held: Iterable[HostRule]) -> Iterator[str]:

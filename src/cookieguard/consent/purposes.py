@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from cookieguard.config.purposes import NECESSARY, Purpose, Vendor
-from cookieguard.consent.sites import Site, normal_host, normal_port
+from cookieguard.consent.sites import HOST_NAME, Site, normal_host, normal_port
 from cookieguard.errors import ConfigError
 
 # Verdict.purpose of a host nobody declared, where `undeclared` does not count it as marketing. No purpose id
@@ -20,8 +20,12 @@ from cookieguard.errors import ConfigError
 BLOCKED = "!block"
 REPORTED = "!report"
 UNDECLARED_PURPOSE = {"marketing": "marketing", "block": BLOCKED, "report": REPORTED}
+# What is granted for one document stands among the purposes under a name no purpose can have: a vendor's name, or
+# the host of somebody whom nobody declared.
+ONE_VENDOR, ONE_HOST = "@vendor ", "@host "
 # 20,000 short keys are about 4 MB; a page names 42 third-party hosts at the median.
 VERDICTS_KEPT = 20_000
+LONGEST_NAME = 253  # of a host (RFC 1035)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class Verdict:
         """Say whether this is a third party that no vendor declares, which the owner wants to hear of."""
         return self.vendor is None and not self.is_first_party
 
+    @property
+    def alone(self) -> str:
+        """Name the grant that lets this party in, for one document, and nobody else."""
+        return f"{ONE_HOST}{self.host}" if self.vendor is None else f"{ONE_VENDOR}{self.vendor}"
+
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
@@ -53,6 +62,12 @@ class HostRule:
     def purpose(self) -> str:
         """Name the purpose that must be granted for this host."""
         return self.vendor.purpose if self.vendor else NECESSARY
+
+    def is_granted(self, granted: frozenset[str]) -> bool:
+        """Say whether a visitor who granted these may contact this host."""
+        return self.purpose in granted or (
+            self.vendor is not None and f"{ONE_VENDOR}{self.vendor.name}" in granted
+        )
 
     def covers(self, port: int | None, path: str) -> bool:
         """Say whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
@@ -105,14 +120,31 @@ class Register:
         return verdict
 
     def holds(self, verdict: Verdict, granted: frozenset[str]) -> bool:
-        """Say whether a load must be held from a visitor who granted these purposes.
+        """Say whether a load must be held from a visitor who granted these purposes, or this party alone.
 
         A host nobody declared is let through only where the policy is open: a policy of allowed hosts has no
         name for it, and an element that one wall restores and the other refuses helps nobody.
         """
+        if verdict.alone in granted:
+            return False
         if verdict.is_undeclared and verdict.purpose != REPORTED:
             return not self.is_open(granted)
         return verdict.purpose not in granted and verdict.purpose not in (NECESSARY, REPORTED)
+
+    def party(self, alone: str, *, shop: Site) -> Verdict | None:
+        """Find who may be let in alone under this name; None for nobody we know, or who may never be.
+
+        Whom nobody declared counts only while it counts as marketing, and by a name that a policy can hold.
+        """
+        if alone.startswith(ONE_VENDOR):
+            name = alone.removeprefix(ONE_VENDOR)
+            known = next((one for one in self.vendors if one.name == name), None)
+            return None if known is None else Verdict("", known.purpose, known.name)
+        host = alone.removeprefix(ONE_HOST)
+        if alone == host or not HOST_NAME.fullmatch(host) or len(host) > LONGEST_NAME:
+            return None
+        verdict = self._verdict(host, None, "/", shop)
+        return verdict if verdict.is_undeclared and verdict.purpose in self.ids else None
 
     def holds_nobody(self, granted: frozenset[str]) -> bool:
         """Tell whether a visitor who granted these purposes may contact every host there is."""
@@ -149,6 +181,11 @@ class Register:
         while host:
             yield from self._wild.get(host, ())
             host = host.partition(".")[2]
+
+
+def is_once(granted: Iterable[str]) -> bool:
+    """Tell whether somebody among these is let in alone, for one document."""
+    return any(name.startswith((ONE_VENDOR, ONE_HOST)) for name in granted)
 
 
 def declaration(verdict: Verdict, purpose: str = "marketing") -> str:

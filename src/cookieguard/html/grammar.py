@@ -44,15 +44,15 @@ _DULL_ATTRIBUTE = (
 )
 # `<` before anything else is text.
 _TEXT = rb"[^<]++|<(?=[^a-zA-Z/!?])"
-RUN = re.compile(
-    rb"(?:"
-    + _TEXT
-    + rb"|</[a-zA-Z][^>=]*+>|<"
-    + _DULL
-    + rb"(?:"
-    + _DULL_ATTRIBUTE
-    + rb")*+[\t\n\f\r ]*+/?>)*+"
-)
+
+
+def _run(dull: bytes) -> re.Pattern[bytes]:
+    tag = rb"<" + dull + rb"(?:" + _DULL_ATTRIBUTE + rb")*+[\t\n\f\r ]*+/?>"
+    return re.compile(rb"(?:" + _TEXT + rb"|</[a-zA-Z][^>=]*+>|" + tag + rb")*+")
+
+
+RUN = _run(_DULL)
+RUN_WITHOUT_LINKS = _run(_DULL.replace(b"|a|", b"|"))
 XML_TEXT = re.compile(rb"[^<]*+")
 TEXT = re.compile(rb"(?:" + _TEXT + rb")*+")
 

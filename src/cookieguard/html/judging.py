@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.model import Bench, Nest, Tag
+from cookieguard.html.model import Nest, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
 from cookieguard.html.tags import judge_tag
@@ -26,8 +26,7 @@ class TagJudge:
         rules = self._rules
         self.base = base
         self._near = self._scanner.known = rules.near(base, xml=self._xml)
-        own_is_free = rules.own_is_free and base[:3] == rules.url[:3]
-        self._bench = Bench(base, rules.judge, self._nest, xml=self._xml, own_is_free=own_is_free)
+        self._bench = rules.bench(base, self._nest, xml=self._xml)
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""

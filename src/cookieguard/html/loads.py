@@ -17,11 +17,13 @@ class Load(Enum):
     SRCSET = auto()
     CSS = auto()
     LINK = auto()  # by its rel
-    REFRESH = auto()  # meta refresh, by its http-equiv
+    REFRESH = auto()  # a meta element's: by its http-equiv or name
     BASE = auto()
     DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
     SRCDOC = auto()
     VALUES = auto()  # an SVG animation's list, separated by `;`
+    PING = auto()  # as URLS, and gone for good where it reaches anybody else
+    REFERRER = auto()  # no URL: how much of the page's own the others hear
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -94,7 +96,8 @@ ANYWHERE: dict[bytes, Load] = {
     b"marker-mid": Load.CSS,
     b"marker-start": Load.CSS,
     b"mask": Load.CSS,
-    b"ping": Load.URLS,
+    b"ping": Load.PING,
+    b"referrerpolicy": Load.REFERRER,
     b"stroke": Load.CSS,
     b"style": Load.CSS,
 }
@@ -120,3 +123,16 @@ JAVASCRIPT_TYPES = frozenset(
     "text/x-ecmascript text/x-javascript module".split()
 )
 RULE_TYPES = frozenset({"importmap", "speculationrules"})
+
+# What is read of a tag: the names of attributes, and the elements of which something is always to be known.
+NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
+    {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
+    | {b"color", b"face", b"size", b"src", b"name", b"href"}
+)
+CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
+READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
+ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
+LINKS = frozenset({b"a", b"area"})
+# Elements the page's context is read from.
+ATTENTION = frozenset(b"html head body base meta svg math select frameset template col".split())
+SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count

@@ -10,5 +10,15 @@ cdef class Tag:
     cdef readonly object live
     cdef readonly object text
     cdef readonly object base
+    cdef readonly object embed
     cdef readonly tuple held
     cdef readonly tuple attributes
+
+
+cdef class Attribute:
+    cdef readonly bytes name
+    cdef readonly bytes raw
+    cdef readonly bytes quote
+    cdef readonly Py_ssize_t start
+    cdef readonly Py_ssize_t value_start
+    cdef readonly Py_ssize_t end

@@ -48,18 +48,44 @@ NO_TEXT, SCRIPT, STYLE = (
 )  # a name of a module is found in a third of the time
 JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
 Judge = Callable[[Url], Ruling | None]
+Tell = Callable[[Url], bool]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
+Edit = tuple[int, int, bytes]  # of a tag: from, to, what stands there instead
+
+
+def nobody(_: Url) -> bool:
+    """Say no."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested."""
+    """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested.
+
+    `is_foreign` tells of a URL whether it is another's, held or not; `is_lifted` whether only this one document
+    may load it; `marks_links` wants links to others marked `noreferrer`.
+    """
 
     base: Url
     judge: Judge
     nest: Nest
     xml: bool = False
     own_is_free: bool = False  # nothing of the base's own origin is held
+    is_foreign: Tell = nobody
+    is_lifted: Tell = nobody
+    marks_links: bool = False
+
+
+class Embed(NamedTuple):
+    """Keep what a placeholder needs to know of one held element, and the element's tag with room for it."""
+
+    element: bytes
+    held: Held
+    anchor: str  # the element's own id, or one made from what it embeds
+    is_sandboxed: bool
+    title: str | None  # what the page calls it; None where it has no such attribute
+    head: bytes  # the tag up to the end of its name
+    tail: bytes  # the rest of it, with what would be in the way under other names
 
 
 class Tag:
@@ -69,6 +95,7 @@ class Tag:
         "attributes",
         "base",
         "closing",
+        "embed",
         "empty",
         "has_text",
         "held",
@@ -95,6 +122,7 @@ class Tag:
         attributes: tuple[tuple[bytes, str], ...] = (),
         base: str | None = None,
         plain: bool = True,
+        embed: Embed | None = None,
     ) -> None:
         self.name, self.closing, self.empty = name, closing, empty
         self.live = live  # what is sent instead; None: the tag itself
@@ -107,16 +135,26 @@ class Tag:
         self.attributes = attributes  # of the few elements the page's context needs
         self.base = base
         self.plain = plain  # nothing to do but to pass it on
+        self.embed = embed  # held, and a placeholder may stand in for it
 
 
-class Attribute(NamedTuple):
+class Attribute:
     """Locate one attribute in its tag."""
 
-    name: bytes
-    start: int
-    raw: bytes
-    span: tuple[int, int]  # of the value without quotes; (-1, -1) where there is none
-    quote: bytes
+    __slots__ = ("end", "name", "quote", "raw", "start", "value_start")
+
+    def __init__(self, name: bytes, start: int, raw: bytes, value_start: int, end: int, quote: bytes) -> None:
+        self.name = name
+        self.start = start
+        self.raw = raw  # the value
+        self.value_start = value_start  # of the value without quotes; -1 where there is none
+        self.end = end  # of the value without quotes
+        self.quote = quote
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return from where to where the value goes; (-1, -1) where there is none."""
+        return self.value_start, self.end
 
     @property
     def value(self) -> str:

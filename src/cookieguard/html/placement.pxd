@@ -4,6 +4,7 @@ from cookieguard.html.model cimport Tag
 cdef class Placement:
     cdef object _insert
     cdef bytes _head
+    cdef object _stand
     cdef bint _xml
     cdef str _lang
     cdef list _policies
@@ -15,6 +16,7 @@ cdef class Placement:
     cpdef bytes text(self)
     cpdef bytes before(self, Tag tag)
     cpdef bytes after(self, Tag tag)
+    cpdef shown(self, Tag tag)
     cdef _note(self, Tag tag)
     cdef bytes _imply_body(self)
     cdef bytes _take_head(self)

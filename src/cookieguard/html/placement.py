@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cookieguard.html.model import Tag
+from cookieguard.html.model import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
@@ -36,14 +36,24 @@ class InsertContext:
     has_base: bool = False
 
 
+# Returns the attributes that make an element its own placeholder, nothing where there shall be none.
+Stand = Callable[[Embed, InsertContext], bytes]
+
+
 class Placement:
     """Insert once after `<head>` and once at the start of the body, never in a fragment. Owns what was seen."""
 
     def __init__(
-        self, insert: Callable[[InsertContext], bytes] | None, head: bytes, *, xml: bool = False
+        self,
+        insert: Callable[[InsertContext], bytes] | None,
+        head: bytes,
+        stand: Stand | None = None,
+        *,
+        xml: bool = False,
     ) -> None:
         self._insert = insert
         self._head = head
+        self._stand = stand
         self._xml = xml  # nothing is implied in XML
         self._lang = ""
         self._policies: list[str] = []
@@ -84,6 +94,17 @@ class Placement:
             return self._take_head()
         return self._take_body() if tag.name == b"body" else b""
 
+    def shown(self, tag: Tag) -> bytes | None:
+        """Return what is sent instead of this tag: a placeholder where it is held and may have one."""
+        if tag.embed is None or self._stand is None:
+            return tag.live
+        attributes = self._stand(tag.embed, self._seen)
+        return tag.embed.head + attributes + tag.embed.tail if attributes else tag.live
+
+    @property
+    def _seen(self) -> InsertContext:
+        return InsertContext(self._lang, tuple(self._policies), self._has_base)
+
     def _note(self, tag: Tag) -> None:
         if tag.name in (b"html", b"head", b"body"):
             self.is_document = True
@@ -107,4 +128,4 @@ class Placement:
     def _take_body(self) -> bytes:
         self.is_done = True
         insert, self._insert = self._insert, None
-        return insert(InsertContext(self._lang, tuple(self._policies), self._has_base)) if insert else b""
+        return insert(self._seen) if insert else b""

@@ -27,7 +27,7 @@ from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.model import STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement, blank_start, is_part_of_bom
+from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.texts import PASSES, Verdict, judge_instruction
@@ -50,17 +50,17 @@ class Rewriter:
         url: str = "",
         insert: Callable[[InsertContext], bytes] | None = None,
         head: bytes = b"",
+        stand: Stand | None = None,
         xml: bool = False,
         depth: int = 0,
     ) -> None:
-        """Start a page at `url`; `head` and what `insert` returns (both ASCII) go to where they belong.
+        """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
-        `xml` reads the page as XHTML; `depth` counts the documents around this one.
-        """
+        `xml` reads the page as XHTML; `depth` counts the documents around it."""
         self._rules, self._xml, self._depth = rules, xml, depth
         self._context = XmlContext() if xml else Context()
-        self._placement = Placement(insert, head, xml=xml)
-        self._scanner = Scanner(xml=xml)
+        self._placement = Placement(insert, head, stand, xml=xml)
+        self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self._held: list[Held] = []
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
@@ -218,8 +218,9 @@ class Rewriter:
         self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
         if tag.held:
             self._note(tag.held)
-        if tag.live is not None:
-            self._output.replace(start, end, tag.live)
+        new = tag.live if tag.embed is None else self._placement.shown(tag)
+        if new is not None:
+            self._output.replace(start, end, new)
         self._is_careful = self._context.is_careful()
 
     def _follow(self, tag: Tag, is_aside: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
@@ -231,7 +232,7 @@ class Rewriter:
             self._judge.take_base(tag.base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
-        new = tag.inert if verdict is not PASSES and verdict.hold else tag.live
+        new = tag.inert if verdict is not PASSES and verdict.hold else self._placement.shown(tag)
         if self._context.ends:
             raw = data[start:end] if new is None else new
             if raw.find(b"</", 1) > 0:

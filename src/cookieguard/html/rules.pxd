@@ -1,6 +1,9 @@
 cdef class Rules:
     cdef readonly object url
     cdef readonly bint own_is_free
+    cdef readonly object is_foreign
+    cdef readonly object is_lifted
+    cdef readonly bint marks_links
     cdef object _judge
     cdef dict _urls
     cdef readonly dict tags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from cookieguard.html.model import SCRIPT, STYLE, Judge, Ruling, Tag, Text
+from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
@@ -12,9 +12,7 @@ from cookieguard.html.urls import Url, parse_url
 MAX_TAGS_SIZE = 8 * 1024 * 1024  # bytes of all tags kept
 MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
 MAX_DIRECTORIES = 32
-MAX_KEPT_TEXT = (
-    128 * 1024
-)  # bytes of a text that is its own key: to hash a longer one costs less than to keep it
+MAX_KEPT_TEXT = 128 * 1024  # bytes of a text that is its own key; of longer ones the digest is kept
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
@@ -24,13 +22,24 @@ MAX_URLS = 4096
 class Rules:
     """Decide which URLs are held on the pages of one origin. Owns the answers given so far (bounded)."""
 
-    def __init__(self, judge: Judge, url: str, *, own_is_free: bool = False) -> None:
-        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL.
+    def __init__(
+        self,
+        judge: Judge,
+        url: str,
+        *,
+        own_is_free: bool = False,
+        is_foreign: Tell | None = None,
+        is_lifted: Tell = nobody,
+        marks_links: bool = False,
+    ) -> None:
+        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest as Bench has it.
 
-        `own_is_free` says that `judge` holds nothing of that origin, so that it need not be asked.
+        Without `is_foreign`, whoever is held is another.
         """
         self.url = parse_url(url)
         self.own_is_free = own_is_free
+        self.is_foreign = is_foreign or (lambda url: judge(url) is not None)
+        self.is_lifted, self.marks_links = is_lifted, marks_links
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
         self.tags: dict[bytes, Tag] = {}
@@ -39,6 +48,19 @@ class Rules:
         self._tags_size = 0
         self._texts: dict[tuple[int, bool, Url | None], dict[bytes | str, Verdict]] = {}
         self._texts_size = 0
+
+    def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
+        """Return what tags on a page with this base are judged by."""
+        return Bench(
+            base,
+            self.judge,
+            nest,
+            xml=xml,
+            own_is_free=self.own_is_free and base[:3] == self.url[:3],
+            is_foreign=self.is_foreign,
+            is_lifted=self.is_lifted,
+            marks_links=self.marks_links,
+        )
 
     def judge(self, url: Url) -> Ruling | None:
         """Say why a URL is held; None where it is not."""

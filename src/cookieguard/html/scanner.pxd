@@ -5,6 +5,7 @@ ctypedef const unsigned char* text_t
 
 cdef class Scanner:
     cdef bint _xml
+    cdef bint _links
     cdef public dict known
     cdef public Tag tag
     cdef public Py_ssize_t end
@@ -26,3 +27,4 @@ cdef class TagEnd:
 cpdef tuple script_end(bytes data, Py_ssize_t position, int level)
 cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position)
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start)
+cpdef list named_attributes(bytes raw, Py_ssize_t position)

@@ -9,8 +9,21 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cookieguard.html.grammar import AFTER_NAME, RUN, SCRIPT_LEVELS, TAG, TEXT, XML_TAG, XML_TEXT, S, any_case
-from cookieguard.html.model import Tag
+from cookieguard.html.grammar import (
+    AFTER_NAME,
+    ATTRIBUTES,
+    RUN,
+    RUN_WITHOUT_LINKS,
+    SCRIPT_LEVELS,
+    TAG,
+    TEXT,
+    XML_TAG,
+    XML_TEXT,
+    S,
+    any_case,
+)
+from cookieguard.html.loads import NAMES
+from cookieguard.html.model import Attribute, Tag
 
 IS_COMPILED = False
 
@@ -18,9 +31,11 @@ IS_COMPILED = False
 class Scanner:
     """Find the places to look at. `tag` and `end` tell of the last one found."""
 
-    __slots__ = ("_tag_at", "_text_at", "end", "known", "tag")
+    __slots__ = ("_run_at", "_tag_at", "_text_at", "end", "known", "tag")
 
-    def __init__(self, *, xml: bool) -> None:
+    def __init__(self, *, xml: bool, marks_links: bool = False) -> None:
+        # where links are marked, a run may not pass over them
+        self._run_at = (RUN_WITHOUT_LINKS if marks_links else RUN).match
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
         self.known: dict[bytes, Tag] = {}  # the tags decided about already, by their spelling
@@ -29,7 +44,7 @@ class Scanner:
 
     def skip(self, data: bytes, position: int) -> int:
         """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
-        size, known, run_at, tag_at = len(data), self.known, RUN.match, self._tag_at
+        size, known, run_at, tag_at = len(data), self.known, self._run_at, self._tag_at
         while True:
             position = run_at(data, position).end()  # type: ignore[union-attr]  # matches always
             if position >= size:
@@ -159,3 +174,24 @@ def comment_end(data: bytes, start: int) -> int:
         return match.end() if match else -1
     match = COMMENT_END.search(data, match.end())
     return match.end() if match else -1
+
+
+QUOTES = {2: b'"', 3: b"'", 4: b""}
+
+
+def attribute_of(match: re.Match[bytes], name: bytes) -> Attribute:
+    """Make an attribute of a match of ATTRIBUTES."""
+    group = match.lastindex or 1
+    if group == 1:
+        return Attribute(name, match.start(), b"", -1, -1, b"")
+    return Attribute(name, match.start(), match[group], match.start(group), match.end(group), QUOTES[group])
+
+
+def named_attributes(raw: bytes, position: int) -> list[Attribute]:
+    """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
+    last = len(raw) - 1
+    return [
+        attribute_of(match, name)
+        for match in ATTRIBUTES.finditer(raw, position, last)
+        if (name := match[1].lower()) in NAMES or match.end() >= last - 1
+    ]

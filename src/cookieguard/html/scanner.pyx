@@ -3,11 +3,12 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from libc.string cimport memchr, memset
 
-from cookieguard.html.loads import ANYWHERE, Load
-from cookieguard.html.model cimport Tag
-from cookieguard.html.tags import SPECIAL_NAMES
+from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
+from cookieguard.html.model cimport Attribute, Tag
 
 IS_COMPILED = True
 
@@ -24,6 +25,7 @@ cdef enum:
     LONGEST_NAME = 24
     NEVER = 0  # what an attribute means: no contact
     ALWAYS = 1
+    LINK = 3  # an element's: to be marked where this is wanted
     BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
 
 cdef const char* SCRIPT = "script"
@@ -32,12 +34,14 @@ cdef unsigned char LOWER[256]
 
 
 cdef struct Name:
+    PyObject* whole
     unsigned char size
     unsigned char meaning
     unsigned char text[LONGEST_NAME]
 
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
+cdef Name READ[SLOTS]
 
 
 cdef inline unsigned int _hash(unsigned int value, unsigned char letter) noexcept nogil:
@@ -52,6 +56,8 @@ cdef void _fill(Name* table, bytes name, unsigned char meaning):
     value = (value ^ (value >> 15)) & (SLOTS - 1)
     while table[value].size:
         value = (value + 1) & (SLOTS - 1)
+    table[value].whole = <PyObject*>name
+    Py_INCREF(name)
     table[value].size = len(name)
     table[value].meaning = meaning
     for index in range(len(name)):
@@ -63,6 +69,7 @@ cdef void _prepare():
     memset(KIND, 0, sizeof(KIND))
     memset(ELEMENTS, 0, sizeof(ELEMENTS))
     memset(ATTRIBUTES, 0, sizeof(ATTRIBUTES))
+    memset(READ, 0, sizeof(READ))
     for byte in range(256):
         LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
         if 97 <= LOWER[byte] <= 122:
@@ -72,18 +79,23 @@ cdef void _prepare():
     KIND[47], KIND[62], KIND[61] = SLASH, GREATER, EQUALS
     for name in SPECIAL_NAMES:
         _fill(ELEMENTS, name, ALWAYS)
+    for name in LINKS:
+        _fill(ELEMENTS, name, LINK)
     for name, load in ANYWHERE.items():
         _fill(ATTRIBUTES, name, BY_CSS if load is Load.CSS else ALWAYS)
+    for name in NAMES:
+        _fill(READ, name, ALWAYS)
 
 
-assert max(map(len, [*SPECIAL_NAMES, *ANYWHERE])) <= LONGEST_NAME
+assert max(map(len, [*SPECIAL_NAMES, *LINKS, *ANYWHERE, *NAMES])) <= LONGEST_NAME
 _prepare()
 
 
-cdef inline unsigned char _meaning(Name* table, unsigned int value, text_t name, Py_ssize_t size) noexcept nogil:
+cdef inline Name* _entry(Name* table, unsigned int value, text_t name, Py_ssize_t size) noexcept nogil:
+    """Return a name's entry, NULL where it has none; `value` is the hash of it in lower case."""
     cdef Py_ssize_t index
     if size > LONGEST_NAME:
-        return NEVER
+        return NULL
     value = (value ^ (value >> 15)) & (SLOTS - 1)
     while table[value].size:
         if table[value].size == size:
@@ -91,9 +103,14 @@ cdef inline unsigned char _meaning(Name* table, unsigned int value, text_t name,
             while index < size and table[value].text[index] == LOWER[name[index]]:
                 index += 1
             if index == size:
-                return table[value].meaning
+                return &table[value]
         value = (value + 1) & (SLOTS - 1)
-    return NEVER
+    return NULL
+
+
+cdef inline unsigned char _meaning(Name* table, unsigned int value, text_t name, Py_ssize_t size) noexcept nogil:
+    cdef Name* entry = _entry(table, value, name, size)
+    return NEVER if entry == NULL else entry.meaning
 
 
 cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
@@ -105,7 +122,7 @@ cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
     return False
 
 
-cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) noexcept nogil:
+cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept nogil:
     """Return where the tag ends whose name begins at `p`, -1 if it does not; `dull`: it has nothing to do."""
     cdef unsigned int value = 2166136261u
     cdef unsigned char kind, meaning, quote
@@ -114,7 +131,8 @@ cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) no
     while p < size and not KIND[s[p]] & ENDS_NAME:
         value = _hash(value, LOWER[s[p]])
         p += 1
-    dull[0] = _meaning(ELEMENTS, value, s + start, p - start) == NEVER
+    meaning = _meaning(ELEMENTS, value, s + start, p - start)
+    dull[0] = meaning == NEVER or (meaning == LINK and not links)
     while True:
         while p < size and KIND[s[p]] & (BLANK | SLASH):
             p += 1
@@ -157,8 +175,9 @@ cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) no
 cdef class Scanner:
     """Find the places to look at. `tag` and `end` tell of the last one found."""
 
-    def __init__(self, *, xml):
+    def __init__(self, *, xml, marks_links=False):
         self._xml = xml
+        self._links = marks_links
         self.known = {}
         self.tag = None
         self.end = -1
@@ -178,14 +197,14 @@ cdef class Scanner:
             if position + 1 >= size:
                 return position
             if KIND[s[position + 1]] == LETTER:
-                end = _tag_end(s, position + 1, size, &dull)
+                end = _tag_end(s, position + 1, size, self._links, &dull)
                 if end < 0 or not (dull or self._passes(s, position, end)):
                     return position
                 position = end
             elif s[position + 1] == 47:
                 if position + 2 >= size or KIND[s[position + 2]] != LETTER:
                     return position
-                end = _tag_end(s, position + 2, size, &dull)
+                end = _tag_end(s, position + 2, size, self._links, &dull)
                 if end < 0:
                     return position
                 position = end
@@ -230,7 +249,7 @@ cdef class Scanner:
             name += 1
         if name >= size or not self._begins_name(s[name]):
             return
-        cdef Py_ssize_t end = _tag_end(s, name, size, &dull)
+        cdef Py_ssize_t end = _tag_end(s, name, size, self._links, &dull)
         if end >= 0:
             self._find(s, position, end)
 
@@ -406,3 +425,71 @@ cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
         if p - 4 >= start + 4 and s[p - 2] == 33 and s[p - 3] == 45 and s[p - 4] == 45:
             return p
     return -1
+
+
+cpdef list named_attributes(bytes raw, Py_ssize_t position):
+    """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
+    cdef Py_ssize_t p = position, size = PyBytes_GET_SIZE(raw) - 1, start, stop, value, end
+    cdef unsigned int hashed
+    cdef const void* found
+    cdef Name* entry
+    cdef bytes quote
+    cdef list attributes = []
+    while True:
+        while p < size and KIND[s[p]] & (BLANK | SLASH | GREATER):
+            p += 1
+        if p >= size:
+            return attributes
+        start = p
+        hashed = _hash(2166136261u, LOWER[s[p]])
+        p += 1
+        while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
+            hashed = _hash(hashed, LOWER[s[p]])
+            p += 1
+        stop = p
+        value = end = -1
+        quote = NONE
+        while p < size and KIND[s[p]] & BLANK:
+            p += 1
+        if p < size and s[p] == 61:
+            p += 1
+            while p < size and KIND[s[p]] & BLANK:
+                p += 1
+            if p < size and (s[p] == 34 or s[p] == 39):
+                quote = DOUBLE_QUOTE if s[p] == 34 else SINGLE_QUOTE
+                value = p + 1
+                found = memchr(s + value, s[p], size - value)
+                end = size if found == NULL else <text_t>found - s
+                p = end + 1
+            elif p < size and s[p] != 62:
+                value = p
+                while p < size and not KIND[s[p]] & (BLANK | GREATER):
+                    p += 1
+                end = p
+        else:
+            p = stop
+        entry = _entry(READ, hashed, s + start, stop - start)
+        if entry != NULL or p >= size - 1:
+            attributes.append(
+                Attribute(
+                    raw[start:stop].lower() if entry == NULL else <bytes>entry.whole,
+                    start,
+                    NONE if value < 0 else raw[value:end],
+                    value,
+                    end,
+                    quote,
+                )
+            )
+
+
+NONE, DOUBLE_QUOTE, SINGLE_QUOTE = b"", b'"', b"'"
+
+
+def attribute_of(match, bytes name):
+    """Make an attribute of a match of ATTRIBUTES."""
+    cdef int group = match.lastindex or 1
+    if group == 1:
+        return Attribute(name, match.start(), NONE, -1, -1, NONE)
+    quote = DOUBLE_QUOTE if group == 2 else SINGLE_QUOTE if group == 3 else NONE
+    return Attribute(name, match.start(), match[group], match.start(group), match.end(group), quote)

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from cookieguard.html import charrefs
 from cookieguard.html.css import cut, held_parts
 from cookieguard.html.documents import document_in, script_in
+from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.loads import (
+    ALWAYS_READ,
     ANYWHERE,
+    ATTENTION,
+    CONTEXT_NAMES,
     INERT_RELATIONS,
     JAVASCRIPT_TYPES,
+    LINKS,
     LOADS,
+    READ_NAMES,
     RULE_TYPES,
     TEXT_NAMES,
     Load,
 )
-from cookieguard.html.model import JUDGED_TEXTS, Attribute, Bench, Held, Tag, Text
+from cookieguard.html.model import (
+    JUDGED_TEXTS,
+    NO_TEXT,
+    SCRIPT,
+    STYLE,
+    Attribute,
+    Bench,
+    Edit,
+    Embed,
+    Held,
+    Tag,
+    Text,
+    nobody,
+)
+from cookieguard.html.referrers import tighten
+from cookieguard.html.scanner import attribute_of, named_attributes
 from cookieguard.html.scripts import held_hosts
 from cookieguard.html.urls import Url, readings, resolve
 
@@ -30,16 +52,9 @@ REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL
 ANYWHERE_NAMED = re.compile(
     rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")"
 )  # in lower case: to search in any case takes longer
-NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
-    {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
-    | {b"color", b"face", b"size", b"src"}
-)
-CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
-EQUIV = re.compile(rb"-[eE][qQ][uU][iI][vV]")  # of nothing else does a meta element load
-ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
 # Without these a reference stays with the page's own origin (tabs and newlines go from URLs: `/<tab>/host`).
-MAY_REACH_OTHERS = re.compile(rb"/[/\t\n\r]|[\\:&]")
-READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
+TO_OTHERS = (b"//", b":", b"&", b"\\", b"/\n", b"/\t", b"/\r")
+ANYWHERE_PARTS = tuple(name for name in sorted(ANYWHERE) if not name.startswith(b"marker-"))
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -50,22 +65,27 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
-    if bench.own_is_free and name not in ALWAYS_READ and not MAY_REACH_OTHERS.search(raw, end):
-        return Tag(
-            name,
-            empty=raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)),
-            plain=name not in ATTENTION,
-        )
-    if (
-        name not in READ_NAMES or (name == b"meta" and not EQUIV.search(raw, end))
-    ) and not ANYWHERE_NAMED.search(raw.lower(), end):
-        return Tag(
-            name,
-            closing=False,
-            empty=raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)),
-            plain=name not in ATTENTION or name == b"meta",
-        )
+    if _has_nothing_to_judge(raw, name, bench):
+        return _dull(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)))
     return _Judged(raw, name, end, bench).tag()
+
+
+def _has_nothing_to_judge(raw: bytes, name: bytes, bench: Bench) -> bool:
+    """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
+    if bench.own_is_free and name not in ALWAYS_READ and not any(map(raw.__contains__, TO_OTHERS)):
+        return True
+    low = raw.lower()
+    if name in READ_NAMES and (name != b"meta" or b"-equiv" in low or b"referrer" in low):
+        return False  # of nothing else does a meta element load, or say how much is told
+    if bench.marks_links and name in LINKS:
+        return False
+    return not any(map(low.__contains__, ANYWHERE_PARTS)) or not ANYWHERE_NAMED.search(low)
+
+
+@lru_cache(maxsize=512)
+def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
+    """Return what is known of every tag of this name that nothing is to be done about."""
+    return Tag(name, empty=empty, plain=name not in ATTENTION or name == b"meta")
 
 
 def _name(raw: bytes, *, xml: bool) -> tuple[bool, bytes, int]:
@@ -88,7 +108,7 @@ class _Judged:
         for attribute in self.attributes:
             self.first.setdefault(attribute.name, attribute)
         self.held: list[Held] = []
-        self.edits: list[tuple[int, int, bytes]] = []
+        self.edits: list[Edit] = []
         self.near = False
         self.hold_type = False
 
@@ -97,12 +117,13 @@ class _Judged:
         exempt = self.says(b"data-cg") == "necessary"
         if not exempt:
             self._judge_attributes()
-        if exempt and text in (Text.SCRIPT, Text.RULES, Text.STYLE):
-            text = Text.DATA if self.name == b"script" else Text.RAW
+            self._mark_link()
+        if exempt and text in JUDGED_TEXTS:
+            text = DATA if self.name == b"script" else RAW
         if self.name == b"script" and self.held:
-            self.hold_type, text = True, Text.DATA
+            self.hold_type, text = True, DATA
         live = self._written(neutral=self.hold_type)
-        plain = text is Text.NONE and live is None and not self.held
+        plain = text is NO_TEXT and live is None and not self.held
         return Tag(
             name=self.name,
             closing=False,
@@ -115,9 +136,42 @@ class _Judged:
             attributes=self._kept(),
             base=self._base(),
             plain=plain and self.name not in ATTENTION,
+            embed=self._embed() if self.held and self.name in EMBEDS else None,
         )
 
-    def reaches(self, reference: str, attribute: str) -> bool:
+    def _embed(self) -> Embed | None:
+        """Return what a placeholder needs to know, where it is the embedded thing that is held."""
+        attribute = self.first.get(EMBEDS[self.name])
+        if attribute is None or not any(start == attribute.start for start, _, _ in self.edits):
+            return None
+        every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
+        return place_in(
+            self.raw, self.name, self.name_end, attributes=every, edits=self.edits, held=self.held[0]
+        )
+
+    def _mark_link(self) -> None:
+        if not self.bench.marks_links or self.name not in LINKS or not (href := self.says(b"href")):
+            return
+        if any(self.bench.is_foreign(url) for url in readings(href, self.bench.base)):
+            relations = self.first.get(b"rel")
+            if relations is None:
+                self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
+            elif relations.span == (-1, -1):
+                self.rename(b"rel")
+                self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
+            elif "noreferrer" not in relations.value.lower().split():
+                self._replace(relations, f"{relations.value} noreferrer")
+
+    def lift(self, reference: str) -> None:
+        """Give what is loaded in this one document a name to come back to (a fragment)."""
+        if self.name in EMBEDS and any(map(self.bench.is_lifted, readings(reference, self.bench.base))):
+            every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
+            first = {one.name: one for one in reversed(every)}
+            if b"id" not in first:
+                name = anchor_of(first, EMBEDS[self.name]).encode("ascii")
+                self.edits.append((self.name_end, self.name_end, b' id="%b"' % name))
+
+    def reaches(self, reference: str, attribute: bytes) -> bool:
         """Judge one reference; note what is held."""
         if not reference or reference.startswith("#"):
             return False
@@ -127,25 +181,22 @@ class _Judged:
                 return True
         return False
 
-    def judge(self, url: Url, attribute: str) -> bool:
+    def judge(self, url: Url, attribute: bytes) -> bool:
         """Judge one URL; note it where it is held."""
         ruling = self.bench.judge(url)
         if ruling is None:
             return False
-        self.held.append(Held(self.name.decode("latin-1"), attribute, url, ruling.purpose, ruling.vendor))
+        names = (self.name.decode("latin-1"), attribute.decode("latin-1"))
+        self.held.append(Held(*names, url, ruling.purpose, ruling.vendor))
         return True
 
     def _judge_attributes(self) -> None:
-        loads = LOADS.get(self.name, NO_LOADS)
+        judged = JUDGED.get(self.name, JUDGED_ANYWHERE)
         for name, attribute in self.first.items():
-            load = loads.get(name) or ANYWHERE.get(name)
-            if (
-                load is None
-                or not attribute.raw
-                or (load is Load.CSS and not CSS_MAY_LOAD.search(attribute.raw))
-            ):
+            judge = judged.get(name)
+            if judge is None or not attribute.raw:
                 continue
-            replaced = JUDGES[load](self, attribute, name.decode("latin-1"))
+            replaced = judge(self, attribute, name)
             if replaced is HOLD:
                 self.rename(name)
             elif replaced is not None:
@@ -180,14 +231,7 @@ class _Judged:
                 for a in self.attributes
                 if a.name == b"type"
             ]
-        if not edits:
-            return None
-        pieces: list[bytes] = []
-        position = 0
-        for start, end, new in sorted(edits):
-            pieces += (self.raw[position:start], new)
-            position = end
-        return b"".join(pieces) + self.raw[position:]
+        return apply_edits(self.raw, edits) if edits else None
 
     def says(self, name: bytes) -> str | None:
         attribute = self.first.get(name)
@@ -195,20 +239,20 @@ class _Judged:
 
     def _text(self) -> Text:
         if self.name not in TEXT_NAMES:
-            return Text.NONE
-        return TEXTS.get(self.name, Text.RAW) if self.name != b"script" else self._script_text()
+            return NO_TEXT
+        return TEXTS.get(self.name, RAW) if self.name != b"script" else self._script_text()
 
     def _script_text(self) -> Text:
         # An svg script runs its `href`; in HTML that attribute means nothing and the text runs: judge it.
         if b"src" in self.first:
-            return Text.DATA
+            return DATA
         kind = self.says(b"type")
         if kind is None and (language := self.says(b"language")):
             kind = f"text/{language}"
         kind = (kind or "text/javascript").strip("\t\n\f\r ").lower()
         if kind in RULE_TYPES:
             return Text.RULES
-        return Text.SCRIPT if kind.partition(";")[0].strip() in JAVASCRIPT_TYPES else Text.DATA
+        return SCRIPT if kind.partition(";")[0].strip() in JAVASCRIPT_TYPES else DATA
 
     def _kept(self) -> tuple[tuple[bytes, str], ...]:
         if self.name not in CONTEXT_NAMES:
@@ -234,20 +278,16 @@ def _spelling(raw: bytes, start: int) -> bytes:
     return match[1] if match else b""
 
 
-def _attributes(raw: bytes, position: int, *, xml: bool) -> list[Attribute]:
+def _attributes(raw: bytes, position: int, *, xml: bool, every: bool = False) -> list[Attribute]:
+    """List the attributes with a name that is read, and the last one; in XML and on request `every` one."""
+    if not (xml or every):
+        return named_attributes(raw, position)
     found: list[Attribute] = []
-    last = len(raw) - 1
-    for match in ATTRIBUTES.finditer(raw, position, last):
+    for match in ATTRIBUTES.finditer(raw, position, len(raw) - 1):
         name = match[1].lower()
-        if name not in NAMES and not xml and match.end() < last - 1:
-            continue
-        group = match.lastindex or 1
         if xml and name.partition(b":")[2] == b"href":
             name = b"xlink:href"  # whatever the prefix is
-        if group == 1:
-            found.append(Attribute(name, match.start(), b"", (-1, -1), b""))
-        else:
-            found.append(Attribute(name, match.start(), match[group], match.span(group), QUOTES[group]))
+        found.append(attribute_of(match, name))
     return found
 
 
@@ -257,23 +297,37 @@ FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own p
 HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
 
 
-def _url(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _url(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     return HOLD if tag.reaches(attribute.value, name) else None
 
 
-def _urls(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _urls(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     return HOLD if any(tag.reaches(url, name) for url in attribute.value.split()) else None
 
 
-def _values(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _pings(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
+    if _urls(tag, attribute, name) is HOLD:
+        return HOLD
+    found = (url for one in attribute.value.split() for url in readings(one, tag.bench.base))
+    return HOLD if any(map(tag.bench.is_foreign, found)) else None
+
+
+def _referrer(_: _Judged, attribute: Attribute, __: bytes) -> str | None:
+    tightened = tighten(attribute.value)
+    return None if tightened == attribute.value else tightened
+
+
+def _values(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))) else None
 
 
-def _srcset(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _srcset(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(candidates(attribute.value))) else None
 
 
-def _css(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _css(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
+    if not CSS_MAY_LOAD.search(attribute.raw):
+        return None
     text = attribute.value
     edits = held_parts(text, lambda reference: tag.reaches(reference, name))
     if edits is None:
@@ -281,39 +335,40 @@ def _css(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     return cut(text, edits) if edits else None
 
 
-def _link(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _link(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     tokens = (tag.says(b"rel") or "").lower().split()
     if INERT_RELATIONS.issuperset(tokens):
         return None
     return _url(tag, attribute, name)
 
 
-def _refresh(tag: _Judged, attribute: Attribute, name: str) -> str | None:
-    if (tag.says(b"http-equiv") or "").lower() != "refresh":
-        return None
+def _refresh(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     match = REFRESH.match(attribute.value)
-    if match is None:
-        return None
+    if match is None or (tag.says(b"http-equiv") or "").lower() != "refresh":
+        is_referrer = (tag.says(b"name") or "").lower() == "referrer"
+        return _referrer(tag, attribute, name) if is_referrer else None
     named = REFRESH_URL.match(match[1])
     url = named[1] if named else match[1]
     if url[:1] in ("'", '"'):
         url = url[1:].partition(url[0])[0]
-    if tag.reaches(url, "content"):
+    if tag.reaches(url, b"content"):
         tag.rename(b"http-equiv")
     return None
 
 
-def _base(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _base(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     tag.near = True  # and it changes what follows: never taken from another page's answer
     own = resolve(attribute.value, tag.bench.base)
     # on the page's own host it only says where relative references begin, and those are judged
     return None if own and own.host == tag.bench.base.host else _url(tag, attribute, name)
 
 
-def _document(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _document(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     reference = attribute.value
     if tag.reaches(reference, name):
         return HOLD
+    if tag.bench.is_lifted is not nobody:
+        tag.lift(reference)
     script = script_in(reference)
     if script is not None:
         return HOLD if any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge)) else None
@@ -326,7 +381,7 @@ def _document(tag: _Judged, attribute: Attribute, name: str) -> str | None:
     return HOLD if held or changed != document else None
 
 
-def _srcdoc(tag: _Judged, attribute: Attribute, name: str) -> str | None:
+def _srcdoc(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
     document = attribute.value.encode("utf-8", "surrogateescape")
     tag.near = True
     changed, held = tag.bench.nest(document)
@@ -340,26 +395,10 @@ def candidates(srcset: str) -> list[str]:
 
 
 CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)(?:(?<!,)(?:\([^)]*+\)?|[^,(])*+)?")
-NO_LOADS: dict[bytes, Load] = {}
-QUOTES = {2: b'"', 3: b"'", 4: b""}
-TEXTS = {b"style": Text.STYLE, b"noscript": Text.NOSCRIPT}
-ATTENTION = frozenset(
-    {
-        b"html",
-        b"head",
-        b"body",
-        b"base",
-        b"meta",
-        b"svg",
-        b"math",
-        b"select",
-        b"frameset",
-        b"template",
-        b"col",
-    }
-)
-SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
-JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
+TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
+RAW, DATA = Text.RAW, Text.DATA
+AttributeJudge = Callable[[_Judged, Attribute, bytes], str | None]
+JUDGES: dict[Load, AttributeJudge] = {
     Load.URL: _url,
     Load.URLS: _urls,
     Load.SRCSET: _srcset,
@@ -370,4 +409,11 @@ JUDGES: dict[Load, Callable[[_Judged, Attribute, str], str | None]] = {
     Load.DOCUMENT: _document,
     Load.SRCDOC: _srcdoc,
     Load.VALUES: _values,
+    Load.PING: _pings,
+    Load.REFERRER: _referrer,
+}
+JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
+JUDGED = {
+    element: JUDGED_ANYWHERE | {name: JUDGES[load] for name, load in loads.items()}
+    for element, loads in LOADS.items()
 }

@@ -47,6 +47,7 @@ class Kind(StrEnum):
     CART = "cart"
     REMEMBER = "remember"
     CONSENT = "consent"
+    ONCE = "once"
 
 
 class Reason(StrEnum):

@@ -43,12 +43,18 @@ class Insertion:
 
     @property
     def head(self) -> bytes:
-        """Return what goes first into the head: on pages with something to withdraw, the script that notices it."""
-        exchange = self._exchange
-        if not exchange.consent.is_beyond_necessary:
+        """Return what goes first into the head.
+
+        On pages with something to withdraw the script that notices it; where somebody was let in for this page
+        alone, the one that takes the grant out of the address.
+        """
+        exchange, renderer, base = self._exchange, self._exchange.parts.renderer, self._exchange.own_base
+        is_live, is_lifted = exchange.consent.is_beyond_necessary, exchange.is_lifted
+        if not (is_live or is_lifted):
             return b""
         script = self._allowance("script", ())
-        return exchange.parts.renderer.live_script(base=exchange.own_base, script=script)
+        once = renderer.once_script(base=base, script=script) if is_lifted else b""
+        return once + (renderer.live_script(base=base, script=script) if is_live else b"")
 
     def _allowance(self, kind: str, metas: Sequence[str]) -> Allowance:
         request, base = self._exchange.request, self._exchange.own_base

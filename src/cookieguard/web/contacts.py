@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.loads import INERT_RELATIONS
+from cookieguard.html.referrers import tighten
 from cookieguard.web.headers import Headers
 
 Holds = Callable[[str], bool]  # tells of one URL reference whether the host it reaches is held
@@ -35,6 +36,14 @@ def filter_contacts(headers: Headers, holds: Holds) -> Headers:
         if remains:
             kept.append((name, remains))
     return kept
+
+
+def tighten_referrers(headers: Headers) -> Headers:
+    """Return a document's headers with a Referrer-Policy that tells others no more than browsers do by default."""
+    return [
+        (name, tighten(value.decode("latin-1")).encode("latin-1") if name == b"referrer-policy" else value)
+        for name, value in headers
+    ]
 
 
 def _link(value: bytes, holds: Holds) -> bytes:

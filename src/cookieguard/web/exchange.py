@@ -24,6 +24,7 @@ from cookieguard.stats.anonymize import (
     without_forwarding,
 )
 from cookieguard.web.coding import cut_accept_encoding
+from cookieguard.web.grants import MARK, take_grant, without_grant
 from cookieguard.web.headers import Headers, by_name, without
 from cookieguard.web.origin import NOWHERE, origin_of
 from cookieguard.web.parts import Parts
@@ -52,11 +53,13 @@ class Exchange:
         "_address",
         "_app_scope",
         "_consent",
+        "_granted",
         "_has_written_cookies",
         "_visit",
         "_wall",
         "bytes_sent",
         "client",
+        "grant",
         "jar",
         "now",
         "parts",
@@ -79,6 +82,7 @@ class Exchange:
         self._has_written_cookies = False
         self._app_scope: dict[str, Any] = {}
         self._consent: Consent | None = None
+        self._granted: frozenset[str] | None = None
         self._visit: Visit | None = None
         self._wall: Wall | None = None
 
@@ -96,6 +100,10 @@ class Exchange:
         if not FORWARDING_HEADERS.isdisjoint(names):
             headers = without_forwarding(headers)
             names = by_name(headers)
+        if MARK in names.get(b"referer", b""):
+            headers = without_grant(headers)
+            names = by_name(headers)
+        self.grant = take_grant(scope) if MARK in scope.get("query_string", b"") else b""
         scope["headers"] = headers
         host = client.host.encode("latin-1") if client.host else names.get(b"host", b"")
         return Request(scope, origin_of(client.scheme or scope.get("scheme", "http"), host), names)
@@ -172,10 +180,40 @@ class Exchange:
     def wall(self) -> Wall:
         """The walls for this shop origin and this visitor's consent."""
         if self._wall is None:
-            self._wall = self.parts.walls.around(
-                self.request.origin, self.consent.granted, base=self.own_base
-            )
+            self._wall = self.parts.walls.around(self.request.origin, self.granted, base=self.own_base)
         return self._wall
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """What this document may contact: the purposes agreed to, and whoever is let in for it alone."""
+        if not self.grant:
+            return self.consent.granted
+        if self._granted is None:
+            party = self._party_let_in()
+            self._granted = self.consent.granted | {party} if party else self.consent.granted
+        return self._granted
+
+    @property
+    def is_lifted(self) -> bool:
+        """Tell whether somebody is let in for this document alone: no cache may keep it."""
+        return bool(self.grant) and self.granted is not self.consent.granted
+
+    @property
+    def has_idle_grant(self) -> bool:
+        """Tell whether a page was opened with a grant that does not count: over, or not for this page."""
+        is_opened = bool(self.grant) and self.request.is_navigation and self.request.is_read
+        return is_opened and not self.is_lifted
+
+    def _party_let_in(self) -> str:
+        """Read the grant. It counts where a browser opens the page it was written for, sent by the shop itself."""
+        request = self.request
+        if not (
+            self.is_own_host and request.is_read and request.is_navigation and request.comes_from_own_page
+        ):
+            return ""
+        party = self.parts.grants.read(self.grant, request.address, host=request.origin.host, now=self.now)
+        shop = site_of(request.origin.host, request.origin.port)
+        return party if party and self.parts.register.party(party, shop=shop) else ""
 
     @property
     def is_held_path(self) -> bool:
@@ -236,7 +274,7 @@ class Exchange:
         """Name, in 12 hex digits, all that our part of a document depends on."""
         consent, request = self.consent, self.request
         facts = (
-            *sorted(consent.granted),
+            *sorted(self.granted),
             consent.state,
             str(consent.gpc),
             str(request.is_secure_context),

@@ -22,6 +22,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncate
 from cookieguard.web.findings import Findings
+from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
@@ -40,6 +41,7 @@ class Parts:
     renderer: Renderer
     identity: Identity | None
     consent_codec: TokenCodec
+    grants: Grants
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -83,6 +85,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         consent_codec=TokenCodec(
             keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
         ),
+        grants=Grants(keyring),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
         findings=Findings(),

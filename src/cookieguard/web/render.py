@@ -22,17 +22,19 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config, Vendor
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
+from cookieguard.web.place import Place
 
 STATIC = files("cookieguard.static")
 LANGUAGES = ("ar", "de", "en")
-ASSETS = ("banner.css", "banner.js", "control.css", "live.js", "page.css")
+ASSETS = ("banner.css", "banner.js", "control.css", "embed.css", "live.js", "once.js", "page.css")
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 # What differs from page to page is put in last, into text rendered once. The markers need no escaping.
 NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = "CG-NEXT", "CG-NQUERY", "CG-SNONCE", "CG-JNONCE"
-MARKERS = re.compile("|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE)).encode())
+ANCHOR, TITLE = "CG-AT", "CG-TITLE"
+MARKERS = re.compile("|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,11 @@ class Renderer:
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
         wordings = {lang: self._wording(lang) for lang in LANGUAGES}
         self._hashes = {lang: _hash(text) for lang, text in wordings.items()}
-        self.wordings: Mapping[str, bytes] = {_hash(text): text for text in wordings.values()}
+        embeds = {lang: _ascii(repr(self._texts[lang]["embed"])) for lang in LANGUAGES}
+        self._embed_hashes = {lang: _hash(text) for lang, text in embeds.items()}
+        self.wordings: Mapping[str, bytes] = {
+            _hash(text): text for text in (*wordings.values(), *embeds.values())
+        }
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
         """Pick the language to speak: the page's, else the browser's, else the shop's default."""
@@ -157,6 +163,47 @@ class Renderer:
         key = ("live", base, script.way, bool(script.nonce))
         text = self._once(key, lambda: str(self._script("live.js", script, base)))
         return _filled(text, "", "", script.nonce)
+
+    def once_script(self, *, base: str, script: Allowance) -> bytes:
+        """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
+        key = ("once", base, script.way, bool(script.nonce))
+        text = self._once(key, lambda: str(self._script("once.js", script, base)))
+        return _filled(text, "", "", script.nonce)
+
+    def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
+        """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
+        key = ("srcdoc", place.lang, place.base, place.offer, style.way, bool(style.nonce))
+        text = self._once(key, lambda: _in_attribute(self._place(place, style)))
+        next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
+        return _filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
+
+    def place_page(self, place: Place) -> bytes:
+        """Render a placeholder as a page of its own."""
+        text = self._place(place, Allowance(Way.FILE))
+        return _filled(_ascii(text), place.next, "", "", anchor=place.anchor, title=place.offer.name)
+
+    def place_title(self, place: Place) -> bytes:
+        """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""
+        title = self._texts[place.lang]["embed"]["title"]
+        return _ascii(str(escape(_fill(title, "name", place.offer.name))))
+
+    def _place(self, place: Place, style: Allowance) -> str:
+        offer = place.offer
+        shown = {one.id: one.title for one in self._purposes[place.lang]}
+        privacy = next((one.privacy_url for one in self._config.vendors if one.name == offer.name), "")
+        return self._squeezed(
+            "embed.html",
+            place.lang,
+            base=place.base,
+            next=NEXT,
+            at=ANCHOR,
+            title=TITLE,
+            offer=offer,
+            purpose=shown.get(offer.purpose, offer.purpose),
+            privacy=privacy,
+            banner=self._embed_hashes[place.lang],
+            style=self._style("embed.css", style, place.base),
+        )
 
     def choices_page(
         self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None
@@ -232,12 +279,16 @@ def _nonce(allowed: Allowance, marker: str) -> Markup:
     return Markup(' nonce="{}"').format(marker) if allowed.nonce else Markup()
 
 
-def _filled(text: bytes, next_: str, style_nonce: str, script_nonce: str) -> bytes:
+def _filled(
+    text: bytes, next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
+) -> bytes:
     values = {
         NEXT: str(escape(next_)),
         NEXT_QUERY: quote(next_, safe="/"),
         STYLE_NONCE: style_nonce,  # nonces are base64 by the grammar that found them
         SCRIPT_NONCE: script_nonce,
+        ANCHOR: anchor,
+        TITLE: str(escape(title)),
     }
     # In one pass: a path that names a marker must not be filled in turn.
     return MARKERS.sub(lambda found: values[found[0].decode()].encode("ascii", "xmlcharrefreplace"), text)
@@ -300,6 +351,11 @@ def _squeeze(source: str, kind: str) -> str:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _in_attribute(document: str) -> str:
+    """Escape a document for an attribute in double quotes; what is beyond ASCII is left to `_ascii`."""
+    return str(escape(str(document)))
 
 
 def _ascii(text: str) -> bytes:

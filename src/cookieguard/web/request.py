@@ -105,24 +105,52 @@ class Request:
         """Tell whether a document answered here may carry the banner: not in frames, not in fragments."""
         if self.headers.get(b"sec-fetch-dest") in FRAME_DESTINATIONS:
             return False
-        if self.headers.get(b"hx-boosted") == b"true":
-            return True
-        return not any(name in self.headers for name in FRAGMENT_HEADERS)
+        return not self.is_fragment
+
+    @property
+    def is_fragment(self) -> bool:
+        """Tell whether a library asks for a piece of a page."""
+        is_boosted = self.headers.get(b"hx-boosted") == b"true"  # htmx, for a whole page
+        return not is_boosted and any(name in self.headers for name in FRAGMENT_HEADERS)
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether the method only asks for something."""
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def address(self) -> str:
+        """The path from the host's root with its query, as it is fit for a Location header."""
+        return choice_path(f"{self.full_path}?{self.query}" if self.query else self.full_path)
 
     @property
     def return_path(self) -> str:
         """Return where a choice made on this page leads back to: the page, or the one that posted to it."""
-        if self.method not in ("GET", "HEAD"):
-            return choice_path(self._referring_path())
-        return choice_path(f"{self.full_path}?{self.query}" if self.query else self.full_path)
+        return self.address if self.is_read else choice_path(self.referring_path)
+
+    @property
+    def comes_from_own_page(self) -> bool:
+        """Tell whether a page of this very host led here: no script and no link elsewhere can make it look so.
+
+        Fetch metadata says it, for every step of a redirect; without it (plain http) the Referer has to.
+        """
+        fetch_site = self.headers.get(b"sec-fetch-site")
+        if fetch_site is not None:
+            return fetch_site == b"same-origin"
+        return bool(self._referrer_of_ours())
 
     def own_base(self, prefix: str, *, is_foreign: bool = False) -> str:
         """Return where our own pages are: a path, or a URL where a page's <base> would lead a path astray."""
         path = quote(self.root_path) + prefix
         return f"{self.origin}{path}" if is_foreign else path
 
-    def _referring_path(self) -> str:
+    @property
+    def referring_path(self) -> str:
+        """The path of the page of this host that led here, the home page where that is not told."""
+        return self._referrer_of_ours() or quote(self.root_path) + "/"
+
+    def _referrer_of_ours(self) -> str:
         scheme, _, rest = self.text(b"referer").partition("://")
         authority, slash, path = rest.partition("/")
         is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
-        return slash + path if slash and is_ours else quote(self.root_path) + "/"
+        return slash + path if slash and is_ours else ""

@@ -8,7 +8,7 @@ from typing import Any
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
 from cookieguard.web.coding import CODINGS, first_bytes
-from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
+from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import Headers, add_vary, by_name, every, lowered, make_private, without
@@ -19,6 +19,7 @@ from cookieguard.web.kinds import (
     is_unreadable,
     kind_of,
 )
+from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.validators import mark_state
 
 Message = Any
@@ -173,12 +174,15 @@ class Response:
         asks = (
             self._kind.is_document and exchange.parts.config.consent.enabled and exchange.request.wants_banner
         )
-        insertion = Insertion(exchange, policies=every(headers, POLICY)) if asks else None
+        policies = every(headers, POLICY)
+        insertion = Insertion(exchange, policies=policies) if asks else None
+        has_places = self._kind.is_document and exchange.parts.config.consent.enabled
         exchange.rewriter = Rewriter(
             exchange.wall.rules,
             url=exchange.request.url,
             insert=insertion,
             head=insertion.head if insertion else b"",
+            stand=Placeholders(exchange, policies=policies) if has_places else None,
             xml=self._kind.is_xml,
         )
         return exchange.rewriter
@@ -189,7 +193,8 @@ class Response:
         exchange = self._exchange
         config = exchange.parts.config
         is_open = exchange.wall.is_open
-        headers = filter_contacts(without(headers, LENGTH if is_open else HELD_HEADERS), exchange.wall.holds)
+        headers = without(headers, LENGTH if is_open else HELD_HEADERS)
+        headers = tighten_referrers(filter_contacts(headers, exchange.wall.holds))
         if not is_open:
             headers.append(NO_LOOKUPS)
         headers = mark_state(headers, exchange.state_tag)
@@ -230,7 +235,7 @@ class Response:
         lines = self._exchange.set_cookies()
         if not (has_read or lines):
             return headers
-        headers = make_private(add_vary(headers, b"Cookie"), store=not lines)
+        headers = make_private(add_vary(headers, b"Cookie"), store=not (lines or self._exchange.is_lifted))
         return [*headers, *((b"set-cookie", line) for line in lines)]
 
 

@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from cookieguard.config import Config
 from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
+from cookieguard.consent.purposes import is_once
 from cookieguard.html import Rules, Ruling, Url, readings
+from cookieguard.html.model import nobody
 from cookieguard.web.origin import Origin
 
 # (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
@@ -51,7 +53,7 @@ class Walls:
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
-        """Return the walls for pages of `origin` and visitors who granted these purposes.
+        """Return the walls for pages of `origin` and visitors who granted these purposes (or one party alone).
 
         `base` is the path our own pages are under, for the reports of violations.
         """
@@ -61,14 +63,24 @@ class Walls:
         register, form_action = self._register, self._config.csp.form_action
         site = site_of(origin.host, origin.port)
 
+        def verdict_of(url: Url) -> Verdict:
+            return register.judge(url.host, url.port, url.path, shop=site)
+
         def rule(url: Url) -> Ruling | None:
-            verdict = register.judge(url.host, url.port, url.path, shop=site)
+            verdict = verdict_of(url)
             if not register.holds(verdict, granted):
                 return None
             return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
 
         return Wall(
-            rules=Rules(rule, url=f"{origin}/", own_is_free=register.leaves_own(site)),
+            rules=Rules(
+                rule,
+                url=f"{origin}/",
+                own_is_free=register.leaves_own(site),
+                is_foreign=lambda url: not verdict_of(url).is_first_party,
+                is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
+                marks_links=self._config.html.noreferrer,
+            ),
             policy=policy_for(register, granted, shop=site, form_action=form_action, report=report),
             strict_policy=strict_policy(register, shop=site, form_action=form_action, report=report),
             register=register,

@@ -26,29 +26,34 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     """
     host, origins = exchange.request.origin.authority, exchange.parts.config.origins
     if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
-        return _refusal(403, NOT_OURS)
+        return refusal(403, NOT_OURS)
     try:
         fields = await read_fields(essence(exchange.request.headers.get(b"content-type", b"")), receive)
         receipt = _receipt(exchange, fields)
     except BadRequestError as error:
-        return _refusal(error.status, f"{error}\n")
+        return refusal(error.status, f"{error}\n")
     except ChoiceError as error:
-        return _refusal(400, f"{error}\n")
+        return refusal(400, f"{error}\n")
     response = _answer(exchange, fields, receipt)
     if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
         response.headers["clear-site-data"] = '"cache"'
-    response.raw_headers.append((b"set-cookie", _cookie(exchange, receipt)))
+    response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
     return response
 
 
 def _receipt(exchange: Exchange, fields: Fields) -> Receipt:
+    granted = choose(fields.choice, fields.purposes, exchange.parts.register.ids)
+    return receipt_of(exchange, granted, banner=fields.banner)
+
+
+def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> Receipt:
+    """Write the receipt of a choice just made; `banner` is the hash of the wording that was posted with it."""
     parts = exchange.parts
-    purposes = parts.register.ids
     return write_receipt(
-        choose(fields.choice, fields.purposes, purposes),
-        purposes=purposes,
+        granted,
+        purposes=parts.register.ids,
         policy=parts.config.policy,
-        banner=parts.renderer.known_banner(fields.banner),
+        banner=parts.renderer.known_banner(banner),
         gpc=exchange.consent.gpc,
         now=exchange.now,
     )
@@ -63,7 +68,8 @@ def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
 
 
-def _cookie(exchange: Exchange, receipt: Receipt) -> bytes:
+def cookie_of(exchange: Exchange, receipt: Receipt) -> bytes:
+    """Return the Set-Cookie line of a choice."""
     parts = exchange.parts
     spec = parts.config.cookies.consent
     token = parts.consent_codec.dumps(
@@ -75,5 +81,6 @@ def _cookie(exchange: Exchange, receipt: Receipt) -> bytes:
     return set_cookie(spec, token, dev=parts.config.dev)
 
 
-def _refusal(status: int, line: str) -> Response:
+def refusal(status: int, line: str) -> Response:
+    """Refuse a posted choice in one line."""
     return PlainTextResponse(line, status, ANSWER_HEADERS)

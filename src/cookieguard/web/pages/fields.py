@@ -38,18 +38,24 @@ class Fields:
 
 async def read_fields(content_type: bytes, receive: Receive) -> Fields:
     """Read the request body into Fields; raises BadRequestError."""
-    reader = READERS.get(content_type)
-    if reader is None:
-        raise BadRequestError(415, f"a choice is posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
-    pairs = reader(await read_body(receive))
-    if len(pairs) > MAX_FIELDS:
-        raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields")
+    pairs = await read_pairs(content_type, receive)
     return Fields(
         choice=next((value for name, value in pairs if name == "choice"), ""),
         purposes=tuple(value for name, value in pairs if name == "purpose"),
         next=next((value for name, value in pairs if name == "next"), ""),
         banner=next((value for name, value in pairs if name == "banner"), ""),
     )
+
+
+async def read_pairs(content_type: bytes, receive: Receive) -> list[tuple[str, str]]:
+    """Read the request body into names and values; raises BadRequestError."""
+    reader = READERS.get(content_type)
+    if reader is None:
+        raise BadRequestError(415, f"a choice is posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
+    pairs = reader(await read_body(receive))
+    if len(pairs) > MAX_FIELDS:
+        raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields")
+    return pairs
 
 
 async def read_body(receive: Receive) -> bytes:

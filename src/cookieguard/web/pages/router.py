@@ -9,9 +9,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.choice import answer_choice
 from cookieguard.web.pages.choices import show_choices
+from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.fields import Receive
 from cookieguard.web.pages.report import take_report
 from cookieguard.web.parts import Parts
+from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
 from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
@@ -32,6 +34,8 @@ class Pages:
         if parts.config.consent.enabled:
             self._pages[self._prefix + "consent"] = (("POST",), answer_choice)
             self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)
+            self._pages[self._prefix + EMBED_PAGE] = (("POST",), answer_embed)
+            self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
         if parts.config.consent.enabled:
@@ -44,6 +48,8 @@ class Pages:
         """Return the page that answers, None where the path is the app's."""
         methods, page = self._pages.get(exchange.request.path, (None, None))
         if page is None:
+            if exchange.has_idle_grant:
+                return drop_grant
             if exchange.is_held_path:
                 return _held
             return _missing if exchange.request.path.startswith(self._prefix) else None

@@ -1,0 +1,26 @@
+from cookieguard.html.scanner cimport named_attributes
+
+
+cdef class _Judged:
+    cdef readonly bytes raw
+    cdef readonly bytes name
+    cdef readonly Py_ssize_t name_end
+    cdef readonly object bench
+    cdef readonly list attributes
+    cdef readonly dict first
+    cdef public list held
+    cdef readonly list edits
+    cdef public bint near
+    cdef bint hold_type
+
+    cpdef bint reaches(self, str reference, bytes attribute)
+    cpdef bint judge(self, object url, bytes attribute)
+    cpdef rename(self, bytes name)
+    cpdef says(self, bytes name)
+    cdef _judge_attributes(self)
+    cdef _mark_link(self)
+    cdef _text(self)
+    cdef _script_text(self)
+    cdef _kept(self)
+    cdef _base(self)
+    cdef _embed(self)

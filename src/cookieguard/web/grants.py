@@ -1,0 +1,77 @@
+"""The grant of one document: signed, in the query, good for 60 s, one page and one party; nobody else sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote, unquote
+
+from cookieguard.identity import Kind, TokenCodec, TokenError
+from cookieguard.keyring import Keyring
+from cookieguard.web.headers import Headers
+from cookieguard.web.origin import PATH_SAFE
+
+PARAMETER = "cg-once"
+MARK = f"{PARAMETER}=".encode()
+NO_GRANT = b"-"  # there was one, or more, and none can count
+ADDRESSES = frozenset({b"referer", b"hx-current-url"})  # headers that name the page a request comes from
+LIFE = timedelta(seconds=60)
+LONGEST = 600  # bytes: a vendor's name has 80 characters at most, the rest is of fixed length
+
+
+class Grants:
+    """Write and read grants. They belong to a host and to one page, its query included."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._codec = TokenCodec(keyring, kind=Kind.ONCE, name=PARAMETER, sealed=False)
+
+    def address(self, page: str, party: str, *, host: str, now: datetime) -> str:
+        """Return the path and query of `page` with the grant of `party` in it."""
+        payload = {"page": _digest(page), "party": party}
+        token = self._codec.dumps(payload, host=host, issued=now, expires=now + LIFE)
+        return f"{page}{'&' if '?' in page else '?'}{PARAMETER}={token}"
+
+    def read(self, grant: bytes, page: str, *, host: str, now: datetime) -> str:
+        """Return who is let in on this page; nobody ("") where the grant is not genuine, not its own, or over."""
+        try:
+            payload = self._codec.loads(grant.decode("latin-1"), host=host, now=now).payload
+        except TokenError:
+            return ""
+        party = payload.get("party")
+        return party if payload.get("page") == _digest(page) and isinstance(party, str) else ""
+
+
+def take_grant(scope: Any) -> bytes:
+    """Cut the grant out of the scope's query, in place, and return it: the server's log reads the same scope.
+
+    Of two grants neither counts.
+    """
+    scope["query_string"], found = _without_grants(scope["query_string"])
+    if not found:
+        return b""
+    return found[0] if len(found) == 1 and 0 < len(found[0]) <= LONGEST else NO_GRANT
+
+
+def without_grant(headers: Headers) -> Headers:
+    """Return a request's headers whose addresses of pages carry no grant."""
+    return [(name, _cut(value) if name in ADDRESSES else value) for name, value in headers]
+
+
+def _without_grants(query: bytes) -> tuple[bytes, list[bytes]]:
+    pairs = query.split(b"&")
+    found = [pair.removeprefix(MARK) for pair in pairs if pair.startswith(MARK)]
+    return b"&".join(pair for pair in pairs if not pair.startswith(MARK)), found
+
+
+def _cut(address: bytes) -> bytes:
+    path, mark, query = address.partition(b"?")
+    rest, _ = _without_grants(query)
+    return path + mark + rest if rest else path
+
+
+def _digest(page: str) -> str:
+    """Name a page by its path, in the one spelling that servers make of it, and its query."""
+    path, _, query = page.partition("?")
+    plain = f"{quote(unquote(path), safe=PATH_SAFE)}?{query}"
+    return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,103 @@
+"""What a placeholder's buttons post to: "load once" leads back with a grant, "always" is consent for the purpose."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs
+
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from cookieguard.consent import Verdict, local_path, site_of
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.headers import essence
+from cookieguard.web.kinds import EMBED_DESTINATIONS
+from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, cookie_of, receipt_of, refusal
+from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
+from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.sender import is_own_post
+from cookieguard.web.place import Place
+from cookieguard.web.placeholders import offer_for
+
+ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+ACTIONS = ("once", "always")
+NOBODY = "there is nobody of this name to load anything from\n"
+PLACE_HEADERS = {
+    **PAGE_HEADERS,
+    "content-security-policy": PAGE_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'"),
+}
+
+
+async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
+    """Answer POST {prefix}embed with act=once|always, party=<name>, next=<local path>, at=<element id>.
+
+    303 back to the page: with a grant in its query, or with the cookie of a choice. 400, 403, 413 or 415 with
+    one line.
+    """
+    host, origins = exchange.request.origin.authority, exchange.parts.config.origins
+    if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
+        return refusal(403, NOT_OURS)
+    try:
+        pairs = await read_pairs(essence(exchange.request.headers.get(b"content-type", b"")), receive)
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    fields = dict(reversed(pairs))  # of two the first counts
+    action, verdict = fields.get("act", ""), _party(exchange, fields.get("party", ""))
+    if action not in ACTIONS:
+        return refusal(400, f"act: {action[:40]!r} cannot be used; allowed: {', '.join(ACTIONS)}\n")
+    if verdict is None:
+        return refusal(400, NOBODY)
+    page = local_path(fields.get("next") or exchange.request.referring_path).partition("#")[0]
+    answer = _once if action == "once" else _always
+    return answer(exchange, verdict, page, fields)
+
+
+def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
+    parts, host = exchange.parts, exchange.request.origin.host
+    address = parts.grants.address(page, verdict.alone, host=host, now=exchange.now)
+    return _back(address, fields)
+
+
+def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
+    """Save a choice: all that was agreed to before, and this purpose."""
+    granted = exchange.consent.granted | {verdict.purpose}
+    receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
+    response = _back(page, fields)
+    response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
+    return response
+
+
+def _back(address: str, fields: dict[str, str]) -> Response:
+    anchor = fields.get("at", "")
+    location = f"{address}#{anchor}" if ANCHOR.fullmatch(anchor) else address
+    return Response(status_code=303, headers={"location": location, **ANSWER_HEADERS})
+
+
+def _party(exchange: Exchange, name: str) -> Verdict | None:
+    origin = exchange.request.origin
+    return exchange.parts.register.party(name, shop=site_of(origin.host, origin.port))
+
+
+async def drop_grant(exchange: Exchange, _: Receive) -> Response:
+    """Lead a page that was opened with a grant which does not count to its own address."""
+    return Response(status_code=303, headers={"location": exchange.request.address, **ANSWER_HEADERS})
+
+
+async def show_place(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}place: the placeholder as a page, for elements that hold no document of their own."""
+    try:
+        asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
+    except ValueError:  # more fields than any placeholder of ours has
+        asked = {}
+    party, next_, at, lang = (asked.get(name, [""])[0] for name in ("party", "next", "at", "lang"))
+    verdict = _party(exchange, party)
+    destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")
+    if verdict is None or destination not in EMBED_DESTINATIONS | {b"frame"}:
+        return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)
+    place = Place(
+        lang=exchange.parts.renderer.pick_language(lang, exchange.request.text(b"accept-language")),
+        base=exchange.own_base,
+        offer=offer_for(exchange, verdict),
+        next=local_path(next_ or exchange.request.referring_path),
+        anchor=at if ANCHOR.fullmatch(at) else "",
+    )
+    return HTMLResponse(exchange.parts.renderer.place_page(place), headers=PLACE_HEADERS)

@@ -1,0 +1,28 @@
+"""What is said where something embedded is held: values, without markup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Say who is held, for what, and what a click can do about it."""
+
+    party: str  # as the register names it
+    name: str
+    purpose: str
+    once: bool
+    always: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Describe one placeholder. `next` is the page it is on, empty where the Referer will tell better."""
+
+    lang: str
+    base: str
+    offer: Offer
+    next: str
+    anchor: str
+    title: str = ""  # what the page calls the element

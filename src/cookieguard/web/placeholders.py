@@ -1,0 +1,94 @@
+"""What stands where something embedded is held: who it is, for what purpose, "load once" and "always".
+
+An iframe becomes its own placeholder by a `srcdoc` of ours, free of scripts; an object, embed or frame, which
+hold no document of their own, load one of our pages. The element keeps its name, size and place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from markupsafe import escape
+
+from cookieguard.consent import Allowance, Verdict, Way, allowance
+from cookieguard.html import InsertContext
+from cookieguard.html.embeds import EMBEDS
+from cookieguard.html.model import Embed
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.place import Offer, Place
+
+EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
+LONGEST_TITLE = 120  # characters: three lines in a small frame
+FILE = Allowance(Way.FILE)
+# Nothing in the placeholder runs scripts. It posts as the shop's own page and opens what it links to.
+SANDBOX = (
+    "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin"
+    " allow-top-navigation-by-user-activation"
+)
+
+
+def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
+    """Say what can be done about a held party: each action only where it would let the party in."""
+    register = exchange.parts.register
+    return Offer(
+        party=verdict.alone,
+        name=verdict.vendor or verdict.host,
+        purpose=verdict.purpose,
+        # a path of the shop's own is asked for by its own address, which brings no grant
+        once=verdict.host != exchange.request.origin.host
+        and register.party(verdict.alone, shop=exchange.wall.site) is not None,
+        always=verdict.purpose in register.ids
+        and not register.holds(verdict, exchange.consent.granted | {verdict.purpose}),
+    )
+
+
+class Placeholders:
+    """Write the placeholders of one response."""
+
+    __slots__ = ("_exchange", "_policies")
+
+    def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
+        self._exchange = exchange
+        self._policies = [policy.decode("latin-1") for policy in policies]
+
+    def __call__(self, embed: Embed, context: InsertContext) -> bytes:
+        """Return the attributes that make a held element its own placeholder; none where nothing can be offered."""
+        exchange = self._exchange
+        offer = offer_for(exchange, exchange.wall.verdict(embed.held.url))
+        if not (offer.once or offer.always):
+            return b""
+        request, renderer = exchange.request, exchange.parts.renderer
+        place = Place(
+            lang=renderer.pick_language(context.lang, request.text(b"accept-language")),
+            base=request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base),
+            offer=offer,
+            # a piece of a page does not know the page; what is posted from it does
+            next=request.return_path if request.is_navigation and not request.is_fragment else "",
+            anchor=embed.anchor,
+            title=_shown(embed.title or ""),
+        )
+        title = b"" if embed.title is not None else b' title="%b"' % renderer.place_title(place)
+        if embed.element != b"iframe":
+            return b' %b="%b"%b' % (EMBEDS[embed.element], _address(place), title)
+        sandbox = b' sandbox="%b"' % SANDBOX.encode() if embed.is_sandboxed else b""
+        srcdoc = renderer.srcdoc(place, style=self._style(context.policies))
+        return b' srcdoc="%b"%b%b' % (srcdoc, sandbox, title)
+
+    def _style(self, metas: Sequence[str]) -> Allowance:
+        """Load our style sheet as a file, which is kept by the browser, unless the shop's policies say otherwise."""
+        if not self._policies and not metas:
+            return FILE
+        request, base = self._exchange.request, self._exchange.own_base
+        return allowance(self._policies, "style", origin=str(request.origin), path=base, metas=metas)
+
+
+def _shown(title: str) -> str:
+    """Return a title as it may be shown; nothing of one that is not UTF-8, and never more than a line."""
+    is_text = title.isprintable() and len(title) <= LONGEST_TITLE
+    return title.strip() if is_text else ""
+
+
+def _address(place: Place) -> bytes:
+    asked = {"party": place.offer.party, "next": place.next, "at": place.anchor, "lang": place.lang}
+    return str(escape(f"{place.base}{PLACE_PAGE}?{urlencode(asked)}")).encode("ascii")
