@@ -166,7 +166,8 @@ def test_no_page_from_before_a_withdrawal_comes_back_alive(
     else:
         other = keeping.new_page()
         other.goto(f"{ticking.shop}/quiet")
-        withdraw(other)
+        with opened.expect_navigation():  # the page it lies behind is live too, and hears of it
+            withdraw(other)
 
     go_back(opened, ticking, steps=2 if is_same_tab else 1)
 
