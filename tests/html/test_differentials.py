@@ -11,7 +11,7 @@ from harness.rewriting import every_byte, outside, rewrite
 
 from cookieguard.html import parse_url, resolve
 from cookieguard.html.loads import ANYWHERE, LOADS, Load
-from cookieguard.html.tags import candidates
+from cookieguard.html.judges import candidates
 
 BASE = parse_url("https://shop.example/")
 XLINK = "{http://www.w3.org/1999/xlink}"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
 from cookieguard.html.rules import ENTRY_OVERHEAD, MAX_TAGS_SIZE
+from cookieguard.html.unfinished import MAX_TAG_BYTES, MAX_TEXT_BYTES
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [
     (b'<img src="\n/\t/ads.example/x">', b'<img data-cg-src="\n/\t/ads.example/x">'),
@@ -253,6 +254,7 @@ def test_every_other_byte_passes_and_the_chunk_is_the_same_object(page: bytes) -
     assert rewriter.feed(page) is page
     assert rewriter.close() == b""
     assert rewriter.held == []
+    assert not rewriter.lost
 
 
 @pytest.mark.parametrize("page", [page for page, _ in HELD_WAYS] + PASSING)
@@ -401,17 +403,14 @@ def test_the_insertion_knows_the_pages_language_base_and_policies() -> None:
     ("page", "is_document"),
     [
         (b"<!DOCTYPE html>x", True),
-        (b"<html>", True),
+        (b"<html>x", True),
         (b"<p>x</p>", False),
-        (b"<!-- x -->", False),
-        (b"x<html>", False),
+        (b"<!-- x -->x", False),
+        (b"x<html>x", False),
     ],
 )
 def test_a_document_is_told_from_a_fragment(page: bytes, is_document: bool) -> None:
-    rewriter = Rewriter(RULES)
-    rewriter.feed(page)
-
-    assert rewriter.is_document is is_document
+    assert (B in rewrite(page, insert=lambda _: B, head=H)) is is_document
 
 
 # -- XHTML
@@ -560,3 +559,41 @@ def test_rules_keep_their_answers_within_bounds(length: int) -> None:
 
     assert 0 < len(rules.tags) < count
     assert sum(len(raw) + ENTRY_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lost"),
+    [
+        ([b"<img alt='", b"x" * MAX_TAG_BYTES, b"'>"], "a tag lost its attributes"),
+        ([b"<style>", b"p{}" * (MAX_TEXT_BYTES // 3 + 1), b"p{}</style>"], "the rest of a style sheet"),
+        ([b"<math><mi><select><![CDATA[x]]>"], "a CDATA section"),
+        ([b"<iframe srcdoc='<math><mi><select><![CDATA[x]]>'>"], "a CDATA section"),
+        ([b"<meta charset=iso-2022-jp>"], "an encoding that only a meta element names"),
+    ],
+)
+def test_what_a_page_lost_beside_what_is_held_is_told(chunks: list[bytes], lost: str) -> None:
+    rewriter = Rewriter(RULES)
+
+    for chunk in chunks:
+        rewriter.feed(chunk)
+    rewriter.close()
+
+    (told,) = rewriter.lost
+    assert told.startswith(lost)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:text/html;charset=utf-16,%3C%00i%00",
+        "data:text/html;Charset='UTF-16BE',%00%3C",
+        "data:text/html,%FF%FE%3C%00i%00",
+        "data:text/html;charset=iso-2022-jp,%1B$B%3C!--",
+        "data:text/html;charset=iso-2022-jp;base64,GyRC",
+    ],
+)
+def test_a_document_in_a_url_that_cannot_be_read_is_held_while_anybody_is(url: str) -> None:
+    frame = b'<iframe src="%s"></iframe>' % url.encode()
+
+    assert rewrite(frame) == frame.replace(b" src", b" data-cg-src")
+    assert Rewriter(Rules(lambda _: None, ORIGIN)).feed(frame) == frame

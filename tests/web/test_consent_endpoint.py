@@ -221,6 +221,8 @@ def test_a_withdrawal_clears_the_browsers_cache_and_other_choices_do_not(guard: 
     cookie = ("cookie", f"{COOKIE}={granted.cookies()[COOKIE]}")
 
     assert not granted.all("clear-site-data")
+    assert not granted.all("nel")
+    assert post(app, "choice=reject", OWN, cookie).get("nel") == '{"max_age":0}'
     assert post(app, "choice=reject", OWN, cookie).get("clear-site-data") == '"cache"'
     assert post(app, "choice=save&purpose=statistics", OWN, cookie).get("clear-site-data") == '"cache"'
     assert not post(app, "choice=accept", OWN, cookie).all("clear-site-data")

@@ -22,6 +22,10 @@ def kept(name: str, value: str) -> str:
     return headers[0][1].decode("latin-1") if headers else ""
 
 
+# A browser keeps what an earlier answer said, while that was agreed to, until another one ends it.
+ENDED = '{"group": "default", "max_age": 0}'
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -47,9 +51,19 @@ def kept(name: str, value: str) -> str:
         ("content-security-policy", r"img-src 'none'; report-uri /\ads.example/r", "img-src 'none';"),
         ("reporting-endpoints", r'a="/own", b="/\\ads.example/r"', ""),
         ("reporting-endpoints", 'a="/own"', 'a="/own"'),
-        ("report-to", '{"endpoints":[{"url":"https://ads.example/r"}]}', ""),
-        ("report-to", r'{"endpoints":[{"url":"https:\/\/ads.example\/r"}]}', ""),
-        ("report-to", r'{"endpoints":[{"url":"https:\u002f\u002fads.example/r"}]}', ""),
+        ("report-to", '{"endpoints":[{"url":"https://ads.example/r"}]}', ENDED),
+        ("report-to", r'{"endpoints":[{"url":"https:\/\/ads.example\/r"}]}', ENDED),
+        ("report-to", r'{"endpoints":[{"url":"https:\u002f\u002fads.example/r"}]}', ENDED),
+        (
+            "report-to",
+            '{"group":"a","endpoints":[{"url":"/own"}]}, {"group":"b\\n","endpoints":[{"url":"//ads.example"}]}',
+            '{"group": "a", "endpoints": [{"url": "/own"}]}, {"group": "b\\n", "max_age": 0}',
+        ),
+        ("report-to", '{"group":"a","max_age":0}', '{"group":"a","max_age":0}'),
+        ("report-to", '{"endpoints":"//ads.example"}', ""),
+        ("report-to", '{"//ads.example', ""),
+        ("report-to", '{"url":"\\\\', ""),
+        ("report-to", "[" * 9000, "[" * 9000),
         ("report-to", r'{"endpoints":[{"url":"\/own"}]}', r'{"endpoints":[{"url":"\/own"}]}'),
         (
             "content-security-policy",

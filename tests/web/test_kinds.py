@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cookieguard.web.kinds import is_unreadable, kind_of
+from cookieguard.web.kinds import kind_of
 
 
 @pytest.mark.parametrize(
@@ -24,17 +24,3 @@ def test_a_type_ends_where_a_browser_ends_it(content_type: bytes) -> None:
 @pytest.mark.parametrize("content_type", [b"text/plain charset=text/html", b"text/htmlx", b"image/png"])
 def test_no_other_type_becomes_a_document(content_type: bytes) -> None:
     assert not kind_of(content_type).is_document
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        b"text/html; charset=unicode",
-        b"text/html;charset='UCS-2'",
-        b"text/html; charset=utf-8,text/html; charset=utf-16le",
-        b"text/html charset=utf-16",
-    ],
-)
-def test_every_charset_named_counts(content_type: bytes) -> None:
-    assert is_unreadable(kind_of(content_type), b"")
-    assert not is_unreadable(kind_of(b'text/html; charset="utf-8"'), b"")

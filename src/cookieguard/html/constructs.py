@@ -12,6 +12,9 @@ from cookieguard.html.scanner import end_of_text, script_end
 
 Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
 
+# What the owner is told of a page that lost something which need not be held.
+LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
+LOST_SHEET = "the rest of a style sheet was left out of a page: it is longer than 1 MB"
 LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
 
 

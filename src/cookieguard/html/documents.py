@@ -16,6 +16,19 @@ INERT_TYPE = re.compile(
 )
 
 
+# Encodings that are not ASCII's: their bytes are not read here.
+UNREAD = re.compile(
+    r"[^,]*;[ ]*charset[ ]*=[ \"']*(?:utf-?16|ucs-|iso-10646|(?:cs)?unicode|(?:cs)?iso-?2022|hz-gb|replacement)",
+    re.I,
+)
+WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def is_unread(reference: str, document: bytes) -> bool:
+    """Tell whether the document that a `data:` URL holds is in an encoding that no scanner of bytes reads."""
+    return document.startswith(WIDE_MARKS) or UNREAD.match(reference) is not None
+
+
 def script_in(reference: str) -> bytes | None:
     """Return the text a `javascript:` URL would run."""
     match = _local(reference)

@@ -21,6 +21,7 @@ class Load(Enum):
     BASE = auto()
     DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
     SRCDOC = auto()
+    CHARSET = auto()  # contacts nobody, and may change what every byte means
     VALUES = auto()  # an SVG animation's list, separated by `;`
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
@@ -64,7 +65,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"input": _PICTURE,
     b"lineargradient": _HREF,
     b"link": {b"href": Load.LINK, b"imagesrcset": Load.SRCSET},
-    b"meta": {b"content": Load.REFRESH},
+    b"meta": {b"content": Load.REFRESH, b"charset": Load.CHARSET},
     b"mglyph": _SOURCE,
     b"model": _SOURCE,
     b"mpath": _HREF,
@@ -136,3 +137,8 @@ LINKS = frozenset({b"a", b"area"})
 # Elements the page's context is read from.
 ATTENTION = frozenset(b"html head body base meta svg math select frameset template col".split())
 SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
+# Encodings where a byte below 0x80 may be a part of another character: no scanner of bytes reads them. The labels
+# of ISO-2022-JP, and those that browsers map to `replacement` (Encoding standard).
+SHIFTING_CHARSETS = frozenset(
+    b"csiso2022jp csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-jp iso-2022-kr replacement".split()
+)

@@ -10,6 +10,7 @@ cdef class Tag:
     cdef readonly object live
     cdef readonly object text
     cdef readonly object base
+    cdef readonly str lost
     cdef readonly object embed
     cdef readonly tuple held
     cdef readonly tuple attributes

@@ -46,7 +46,9 @@ NO_TEXT, SCRIPT, STYLE = (
     Text.SCRIPT,
     Text.STYLE,
 )  # a name of a module is found in a third of the time
+MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
+ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that nobody declared
 Judge = Callable[[Url], Ruling | None]
 Tell = Callable[[Url], bool]
 Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
@@ -102,6 +104,7 @@ class Tag:
         "inert",
         "is_judged",
         "live",
+        "lost",
         "name",
         "near",
         "plain",
@@ -123,6 +126,7 @@ class Tag:
         base: str | None = None,
         plain: bool = True,
         embed: Embed | None = None,
+        lost: str = "",
     ) -> None:
         self.name, self.closing, self.empty = name, closing, empty
         self.live = live  # what is sent instead; None: the tag itself
@@ -136,6 +140,7 @@ class Tag:
         self.base = base
         self.plain = plain  # nothing to do but to pass it on
         self.embed = embed  # held, and a placeholder may stand in for it
+        self.lost = lost  # what the owner is told was taken away, beside what is held
 
 
 class Attribute:

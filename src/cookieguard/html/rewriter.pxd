@@ -15,6 +15,7 @@ cdef class Rewriter:
     cdef Placement _placement
     cdef Scanner _scanner
     cdef list _held
+    cdef readonly set lost
     cdef object _state
     cdef object _construct
     cdef object _script

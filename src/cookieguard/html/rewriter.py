@@ -15,6 +15,8 @@ from cookieguard.html.constructs import (
     DROPPED_CDATA,
     DROPPED_INSTRUCTION,
     INSTRUCTION,
+    LOST_CDATA,
+    LOST_SHEET,
     OPENED,
     SCRIPT_CLOSER,
     Construct,
@@ -25,18 +27,15 @@ from cookieguard.html.constructs import (
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.judging import TagJudge
-from cookieguard.html.model import STYLE, Held, Tag, Text
+from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
-from cookieguard.html.texts import PASSES, Verdict, judge_instruction
+from cookieguard.html.texts import MAX_INSTRUCTION, PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
 
-MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
-MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
-STYLESHEET = b"xml-stylesheet"
 State = Callable[[bytes, int], int]
 
 
@@ -62,6 +61,7 @@ class Rewriter:
         self._placement = Placement(insert, head, stand, xml=xml)
         self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self._held: list[Held] = []
+        self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
         self._script = ScriptEnd()
@@ -82,6 +82,7 @@ class Rewriter:
         if complete is None:
             return b""
         self._is_full = isinstance(self._gather, UnfinishedText) and self._gather.is_full
+        self.lost |= self._gather.lost
         self._gather = None
         return self._run(complete)
 
@@ -108,11 +109,6 @@ class Rewriter:
         """List what was held so far (the first MAX_HELD)."""
         return self._held
 
-    @property
-    def is_document(self) -> bool:
-        """Tell whether a doctype, html, head or body was seen: this is no fragment."""
-        return self._placement.is_document
-
     # -- the run over one piece of data
 
     def _run(self, data: bytes) -> bytes:
@@ -130,9 +126,7 @@ class Rewriter:
         size, scanner = len(data), self._scanner
         while self._state is None:
             if self._is_careful:
-                position = (
-                    scanner.text(data, position) if self._placement.is_done else self._text(data, position)
-                )
+                position = self._text(data, position)
                 if position < size:
                     scanner.look(data, position)
             else:
@@ -165,8 +159,10 @@ class Rewriter:
         return True
 
     def _text(self, data: bytes, position: int) -> int:
-        """Pass text before the body begins; what is not blank begins it."""
+        """Pass text; what is not blank begins the body."""
         end = self._scanner.text(data, position)
+        if self._placement.is_done:
+            return end
         start = position + len(blank_start(data[position:end]))
         if start == end or self._context.is_aside():
             return end
@@ -228,6 +224,8 @@ class Rewriter:
             self._context.end(tag.name)
             return
         self._context.start(tag)
+        if tag.lost:
+            self.lost.add(tag.lost)
         if tag.base is not None and not (is_aside and self._context.is_aside()):
             self._judge.take_base(tag.base)
 
@@ -288,6 +286,7 @@ class Rewriter:
             self._script = ScriptEnd()
             self._state = self._in_script
         elif tag.text is STYLE and not verdict.hold:
+            self.lost.add(LOST_SHEET)
             self._state = self._in_rest_of_sheet
             return len(data)
         return end
@@ -330,6 +329,7 @@ class Rewriter:
         elif kind is Kind.CDATA and self._context.is_unsure():
             # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
             construct = DROPPED_CDATA
+            self.lost.add(LOST_CDATA)
             self._output.replace(start, position, b"")
         elif kind is Kind.CDATA and not self._context.is_foreign():
             construct, position = BOGUS, start + 2
@@ -397,4 +397,5 @@ class Rewriter:
         inner = Rewriter(self._rules, depth=self._depth + 1)
         inner._judge.move(self._judge.base)
         changed = inner.feed(document) + inner.close()
+        self.lost |= inner.lost
         return changed, tuple(inner.held)

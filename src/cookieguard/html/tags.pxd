@@ -5,13 +5,14 @@ cdef class _Judged:
     cdef readonly bytes raw
     cdef readonly bytes name
     cdef readonly Py_ssize_t name_end
-    cdef readonly object bench
+    cdef public object bench
     cdef readonly list attributes
     cdef readonly dict first
     cdef public list held
     cdef readonly list edits
     cdef public bint near
     cdef bint hold_type
+    cdef public str lost
 
     cpdef bint reaches(self, str reference, bytes attribute)
     cpdef bint judge(self, object url, bytes attribute)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from cookieguard.html import charrefs
-from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import document_in, script_in
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
+from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
 from cookieguard.html.loads import (
     ALWAYS_READ,
     ANYWHERE,
     ATTENTION,
     CONTEXT_NAMES,
-    INERT_RELATIONS,
     JAVASCRIPT_TYPES,
     LINKS,
-    LOADS,
     READ_NAMES,
     RULE_TYPES,
     TEXT_NAMES,
-    Load,
 )
 from cookieguard.html.model import (
     JUDGED_TEXTS,
@@ -37,21 +32,15 @@ from cookieguard.html.model import (
     Held,
     Tag,
     Text,
-    nobody,
 )
-from cookieguard.html.referrers import tighten
 from cookieguard.html.scanner import attribute_of, named_attributes
-from cookieguard.html.scripts import held_hosts
-from cookieguard.html.urls import Url, readings, resolve
+from cookieguard.html.urls import Url, readings
 
-# Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
-# letter; so this only spares style attributes and the like the reading.
-CSS_MAY_LOAD = re.compile(rb"[(\\&]")
-REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
-REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 ANYWHERE_NAMED = re.compile(
     rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")"
 )  # in lower case: to search in any case takes longer
+# What a meta element counts by: a refresh or policy, the referrers, a charset that shifts (or spelled by references).
+META_PARTS = (b"-equiv", b"referrer", b"2022", b"-2312", b"eplacement", b"&#")
 # Without these a reference stays with the page's own origin (tabs and newlines go from URLs: `/<tab>/host`).
 TO_OTHERS = (b"//", b":", b"&", b"\\", b"/\n", b"/\t", b"/\r")
 ANYWHERE_PARTS = tuple(name for name in sorted(ANYWHERE) if not name.startswith(b"marker-"))
@@ -75,7 +64,7 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, bench: Bench) -> bool:
     if bench.own_is_free and name not in ALWAYS_READ and not any(map(raw.__contains__, TO_OTHERS)):
         return True
     low = raw.lower()
-    if name in READ_NAMES and (name != b"meta" or b"-equiv" in low or b"referrer" in low):
+    if name in READ_NAMES and (name != b"meta" or any(map(low.__contains__, META_PARTS))):
         return False  # of nothing else does a meta element load, or say how much is told
     if bench.marks_links and name in LINKS:
         return False
@@ -111,6 +100,7 @@ class _Judged:
         self.edits: list[Edit] = []
         self.near = False
         self.hold_type = False
+        self.lost = ""
 
     def tag(self) -> Tag:
         text = self._text()
@@ -137,6 +127,7 @@ class _Judged:
             base=self._base(),
             plain=plain and self.name not in ATTENTION,
             embed=self._embed() if self.held and self.name in EMBEDS else None,
+            lost=self.lost,
         )
 
     def _embed(self) -> Embed | None:
@@ -292,128 +283,5 @@ def _attributes(raw: bytes, position: int, *, xml: bool, every: bool = False) ->
 
 
 FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own path has no part in it
-
-
-HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
-
-
-def _url(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    return HOLD if tag.reaches(attribute.value, name) else None
-
-
-def _urls(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    return HOLD if any(tag.reaches(url, name) for url in attribute.value.split()) else None
-
-
-def _pings(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    if _urls(tag, attribute, name) is HOLD:
-        return HOLD
-    found = (url for one in attribute.value.split() for url in readings(one, tag.bench.base))
-    return HOLD if any(map(tag.bench.is_foreign, found)) else None
-
-
-def _referrer(_: _Judged, attribute: Attribute, __: bytes) -> str | None:
-    tightened = tighten(attribute.value)
-    return None if tightened == attribute.value else tightened
-
-
-def _values(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))) else None
-
-
-def _srcset(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(candidates(attribute.value))) else None
-
-
-def _css(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    if not CSS_MAY_LOAD.search(attribute.raw):
-        return None
-    text = attribute.value
-    edits = held_parts(text, lambda reference: tag.reaches(reference, name))
-    if edits is None:
-        return HOLD
-    return cut(text, edits) if edits else None
-
-
-def _link(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    tokens = (tag.says(b"rel") or "").lower().split()
-    if INERT_RELATIONS.issuperset(tokens):
-        return None
-    return _url(tag, attribute, name)
-
-
-def _refresh(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    match = REFRESH.match(attribute.value)
-    if match is None or (tag.says(b"http-equiv") or "").lower() != "refresh":
-        is_referrer = (tag.says(b"name") or "").lower() == "referrer"
-        return _referrer(tag, attribute, name) if is_referrer else None
-    named = REFRESH_URL.match(match[1])
-    url = named[1] if named else match[1]
-    if url[:1] in ("'", '"'):
-        url = url[1:].partition(url[0])[0]
-    if tag.reaches(url, b"content"):
-        tag.rename(b"http-equiv")
-    return None
-
-
-def _base(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    tag.near = True  # and it changes what follows: never taken from another page's answer
-    own = resolve(attribute.value, tag.bench.base)
-    # on the page's own host it only says where relative references begin, and those are judged
-    return None if own and own.host == tag.bench.base.host else _url(tag, attribute, name)
-
-
-def _document(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    reference = attribute.value
-    if tag.reaches(reference, name):
-        return HOLD
-    if tag.bench.is_lifted is not nobody:
-        tag.lift(reference)
-    script = script_in(reference)
-    if script is not None:
-        return HOLD if any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge)) else None
-    document = document_in(reference)
-    if document is None:
-        return None
-    tag.near = True
-    changed, held = tag.bench.nest(document)
-    tag.held += held
-    return HOLD if held or changed != document else None
-
-
-def _srcdoc(tag: _Judged, attribute: Attribute, name: bytes) -> str | None:
-    document = attribute.value.encode("utf-8", "surrogateescape")
-    tag.near = True
-    changed, held = tag.bench.nest(document)
-    tag.held += held
-    return None if changed == document else changed.decode("utf-8", "surrogateescape")
-
-
-def candidates(srcset: str) -> list[str]:
-    """List the URLs of a srcset (WHATWG: parse a srcset attribute)."""
-    return [match[1].rstrip(",") for match in CANDIDATE.finditer(srcset)]
-
-
-CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)(?:(?<!,)(?:\([^)]*+\)?|[^,(])*+)?")
 TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
-AttributeJudge = Callable[[_Judged, Attribute, bytes], str | None]
-JUDGES: dict[Load, AttributeJudge] = {
-    Load.URL: _url,
-    Load.URLS: _urls,
-    Load.SRCSET: _srcset,
-    Load.CSS: _css,
-    Load.LINK: _link,
-    Load.REFRESH: _refresh,
-    Load.BASE: _base,
-    Load.DOCUMENT: _document,
-    Load.SRCDOC: _srcdoc,
-    Load.VALUES: _values,
-    Load.PING: _pings,
-    Load.REFERRER: _referrer,
-}
-JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
-JUDGED = {
-    element: JUDGED_ANYWHERE | {name: JUDGES[load] for name, load in loads.items()}
-    for element, loads in LOADS.items()
-}

@@ -10,7 +10,7 @@ from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_parts
-from cookieguard.html.model import Held, Judge, Text
+from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings
 
@@ -27,11 +27,12 @@ class Verdict:
 PASSES = Verdict()
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
-ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for the hosts that links lead to
 SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")
 OWN_PATTERN = re.compile(r"/(?![/\\{(:])")
 MOST_CONDITIONS = 20  # nested in each other
 TAGS = re.compile(rb"<[^>]*>")
+MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
+STYLESHEET = b"xml-stylesheet"
 
 
 def judge_text(kind: Text, text: bytes, *, base: Url, judge: Judge) -> Verdict:

@@ -9,6 +9,7 @@ from cookieguard.html.scanner import TagEnd, end_of_text
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
 MAX_TAG_BYTES = 2 * 1024 * 1024
+LOST_ATTRIBUTES = "a tag lost its attributes: it is longer than 2 MB"  # what the owner is told
 NAME_KEPT = 256  # bytes of it that are kept, for its name
 # A script or style sheet is held back until its end, or until this much of it was seen and judged.
 MAX_TEXT_BYTES = 1024 * 1024
@@ -41,6 +42,11 @@ class UnfinishedTag:
         elif not self.cut:
             self.cut = True
             self._pieces = [b"".join(self._pieces)[:NAME_KEPT]]
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Say what of the tag is gone, in words for the owner."""
+        return frozenset({LOST_ATTRIBUTES} if self.cut else ())
 
     @property
     def raw(self) -> bytes:
@@ -76,6 +82,11 @@ class UnfinishedText:
             return None
         self.is_full = self._size >= MAX_TEXT_BYTES
         return self.raw
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Say what of the text is gone: nothing so far."""
+        return frozenset()
 
     @property
     def raw(self) -> bytes:

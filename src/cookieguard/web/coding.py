@@ -4,32 +4,54 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Protocol
 
-from cookieguard.errors import CookieGuardError
+from cookieguard.web.optional_codings import (
+    BROTLI,
+    ENCODE_LEVEL,
+    PIECE_BYTES,
+    ZSTD,
+    BrotliDecoder,
+    BrotliEncoder,
+    CodingError,
+    ZstdDecoder,
+    ZstdEncoder,
+)
 
-# Output of one decoding step: a bomb becomes many small pieces, never one large one.
-PIECE_BYTES = 64 * 1024
-# Level 1: what is sent was compressed by the app already, and time to first byte matters more than size.
-ENCODE_LEVEL = 1
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
 RAW_WBITS = -15
 
 
-class CodingError(CookieGuardError):
-    """Say that a document's bytes are not in the coding its header names."""
+class Decoder(Protocol):
+    """Decode a body as it streams, in pieces of bounded size."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what `chunk` decodes to; raises CodingError."""
+
+
+class Encoder(Protocol):
+    """Encode a body as it streams."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the encoding of `chunk`, complete up to its last byte."""
+
+    def close(self) -> bytes:
+        """Return the end of the encoding."""
 
 
 class Inflater:
     """Decode gzip or deflate in bounded pieces. Owned by one response."""
 
-    def __init__(self, wbits: int | None) -> None:
+    def __init__(self, wbits: int | None, piece: int = PIECE_BYTES) -> None:
         self._wbits = wbits
+        self._piece = piece
         self._inflate = zlib.decompressobj(wbits) if wbits is not None else None
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what `chunk` decodes to, at most PIECE_BYTES at a time; raises CodingError."""
+        """Yield what `chunk` decodes to, at most `piece` bytes at a time; raises CodingError."""
         while chunk:
             if self._inflate is None:
                 self._inflate = zlib.decompressobj(
@@ -38,7 +60,7 @@ class Inflater:
             if self._inflate.eof:
                 self._inflate = zlib.decompressobj(self._wbits or ZLIB_WBITS)
             try:
-                piece = self._inflate.decompress(chunk, PIECE_BYTES)
+                piece = self._inflate.decompress(chunk, self._piece)
             except zlib.error as error:
                 raise CodingError("a document is not in the coding its Content-Encoding names") from error
             chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
@@ -47,9 +69,9 @@ class Inflater:
         yield from self._rest()
 
     def _rest(self) -> Iterator[bytes]:
-        """Yield what is decoded but was cut off by PIECE_BYTES with no input left."""
+        """Yield what is decoded but was cut off by `piece` with no input left."""
         while self._inflate is not None and not self._inflate.eof:
-            piece = self._inflate.decompress(b"", PIECE_BYTES)
+            piece = self._inflate.decompress(b"", self._piece)
             if not piece:
                 return
             yield piece
@@ -75,31 +97,42 @@ def _deflate_wbits(chunk: bytes) -> int:
     return ZLIB_WBITS if chunk[0] & 0x0F == 8 else RAW_WBITS
 
 
-# Content-Encoding -> what decodes and encodes it, None where nothing must. What is missing here goes out under
-# the strict policy.
-CODINGS: dict[bytes, Callable[[], tuple[Inflater, Deflater]] | None] = {
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """Make what decodes (in pieces of so many bytes) and encodes one body."""
+
+    decoder: Callable[[int], Decoder]
+    encoder: Callable[[], Encoder]
+
+
+GZIP = Coding(partial(Inflater, GZIP_WBITS), partial(Deflater, GZIP_WBITS))
+# Content-Encoding -> its coding, None where there is none. What is missing here goes out under the strict policy.
+CODINGS: dict[bytes, Coding | None] = {
     b"": None,
     b"identity": None,
-    b"gzip": lambda: (Inflater(GZIP_WBITS), Deflater(GZIP_WBITS)),
-    b"x-gzip": lambda: (Inflater(GZIP_WBITS), Deflater(GZIP_WBITS)),
-    b"deflate": lambda: (Inflater(None), Deflater(ZLIB_WBITS)),
+    b"gzip": GZIP,
+    b"x-gzip": GZIP,
+    b"deflate": Coding(partial(Inflater, None), partial(Deflater, ZLIB_WBITS)),
 }
+if BROTLI is not None:
+    CODINGS[b"br"] = Coding(BrotliDecoder, BrotliEncoder)
+if ZSTD is not None:
+    CODINGS[b"zstd"] = Coding(ZstdDecoder, ZstdEncoder)
+
+FIRST_BYTES = 4096  # of a coded document that are looked at before it starts
 
 
-def first_bytes(start: bytes, coding: bytes, count: int) -> bytes:
-    """Return what a body begins with once decoded, at most `count` bytes; nothing where that cannot be told yet."""
-    make = CODINGS[coding]
-    if make is None:
-        return start[:count]
+def first_bytes(start: bytes, coding: Coding | None) -> bytes | None:
+    """Return what a body begins with once decoded, empty where that cannot be told yet, None where it never can."""
+    if coding is None:
+        return start
     try:
-        return next(make()[0].feed(start), b"")[:count]
+        return next(coding.decoder(FIRST_BYTES).feed(start), b"")
     except CodingError:
-        return b""
+        return None
 
 
-ACCEPTED = (b"gzip", b"deflate", b"identity")
-
-
+ACCEPTED = frozenset(CODINGS) - {b""}
 LONGEST_ACCEPT = 256  # bytes; browsers send about 25, and what is kept is as long as a client likes
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 from cookieguard.html.loads import INERT_RELATIONS
 from cookieguard.html.referrers import tighten
@@ -81,10 +83,25 @@ def _endpoints(value: bytes, holds: Holds) -> bytes:
     return b"" if any(holds(url.decode("latin-1")) for url in urls) else _any_url(value, holds)
 
 
-def _json_urls(value: bytes, holds: Holds) -> bytes:
-    """As `_any_url`, for JSON, where a slash may be written as `\\/`; with any other escape nobody can tell."""
-    plain = value.replace(b"\\/", b"/")
-    return b"" if b"\\" in plain or not _any_url(plain, holds) else value
+def _groups(value: bytes, holds: Holds) -> bytes:
+    """End the groups of endpoints of which any reaches a held host.
+
+    A browser keeps a group for its `max_age`, whatever later answers say, unless one of them ends it.
+    """
+    try:
+        groups = json.loads(b"[%s]" % value)
+        ended = [_ended(group) if any(map(holds, _endpoints_of(group))) else group for group in groups]
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return b"" if b"\\" in value else _any_url(value, holds)
+    return value if ended == groups else json.dumps(ended)[1:-1].encode("ascii")
+
+
+def _endpoints_of(group: Any) -> list[str]:
+    return [str(endpoint["url"]) for endpoint in group.get("endpoints", ())]
+
+
+def _ended(group: dict[str, object]) -> dict[str, object]:
+    return {"group": str(group.get("group", "default")), "max_age": 0}
 
 
 def _whole_url(value: bytes, holds: Holds) -> bytes:
@@ -106,7 +123,7 @@ CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
     b"link": _link,
     b"nel": _any_url,
     b"refresh": _refresh,
-    b"report-to": _json_urls,
+    b"report-to": _groups,
     b"reporting-endpoints": _endpoints,
     b"sourcemap": _whole_url,
     b"speculation-rules": _any_url,

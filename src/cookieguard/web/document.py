@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 from cookieguard.html import Rewriter
-from cookieguard.web.coding import CODINGS, CodingError, Deflater, Inflater
+from cookieguard.web.charsets import Charset
+from cookieguard.web.coding import Coding, Decoder, Encoder
+from cookieguard.web.optional_codings import PIECE_BYTES, CodingError
 
 
 class RawBody:
@@ -14,6 +18,7 @@ class RawBody:
     def __init__(self, *, is_strict: bool = False) -> None:
         self.is_strict = is_strict
         self.is_coded = False
+        self.is_transcoded = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the chunk."""
@@ -21,6 +26,28 @@ class RawBody:
 
     def close(self) -> bytes:
         """Return what is left: nothing."""
+        return b""
+
+
+class WorkerMark:
+    """Let a service worker's script pass, with a last line that names the policy it runs under.
+
+    A browser that finds the same bytes keeps the worker it has, with the policy of its registration.
+    """
+
+    def __init__(self, policy: bytes) -> None:
+        self._line = b"\n// " + blake2b(policy, digest_size=6).hexdigest().encode()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the chunk."""
+        return chunk
+
+    def close(self) -> bytes:
+        """Return the last line."""
+        return self._line
+
+    def abandon(self) -> bytes:
+        """Return nothing: half a script does not parse."""
         return b""
 
 
@@ -33,25 +60,34 @@ class DocumentBody:
 
     is_strict = False
 
-    def __init__(self, rewriter: Rewriter, coding: bytes, *, on_event: Callable[[str], None]) -> None:
-        """`coding` is a key of CODINGS; `on_event` hears of a failure."""
+    def __init__(
+        self,
+        rewriter: Rewriter | WorkerMark,
+        coding: Coding | None,
+        *,
+        on_event: Callable[[str], None],
+        charset: Charset = Charset.PLAIN,
+    ) -> None:
+        """`on_event` hears of a failure; what is sent of a wide `charset` is UTF-8."""
         self._on_event = on_event
-        make = CODINGS[coding]
         self.rewriter = rewriter
-        self.is_coded = make is not None  # then the length is not known in advance
+        self.is_coded = coding is not None  # then the length is not known in advance
         self._has_failed = False
-        self._inflater: Inflater | None = None
-        self._deflater: Deflater | None = None
-        if make is not None:
-            self._inflater, self._deflater = make()
+        self._decoder: Decoder | None = None if coding is None else coding.decoder(PIECE_BYTES)
+        self._encoder: Encoder | None = None if coding is None else coding.encoder()
+        self.is_transcoded = charset is not Charset.PLAIN
+        self._wide: codecs.IncrementalDecoder | None = None
+        if self.is_transcoded:
+            # Its byte order mark becomes UTF-8's. What is no character becomes U+FFFD, as in browsers.
+            self._wide = codecs.getincrementaldecoder(charset.value)("replace")
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what `chunk` becomes, in pieces of bounded size."""
-        if self._inflater is None:
+        if self._decoder is None:
             yield self._rewrite(chunk)
             return
         try:
-            for piece in self._inflater.feed(chunk):
+            for piece in self._decoder.feed(chunk):
                 yield self._encode(self._rewrite(piece))
         except CodingError as error:
             yield self._encode(self._fail(error))
@@ -59,19 +95,22 @@ class DocumentBody:
     def close(self) -> bytes:
         """Return what is left when the app's body has ended."""
         rest = b"" if self._has_failed else self._finish()
-        return rest if self._deflater is None else self._encode(rest) + self._deflater.close()
+        return rest if self._encoder is None else self._encode(rest) + self._encoder.close()
 
     def _rewrite(self, chunk: bytes) -> bytes:
         if self._has_failed:
             return b""
         try:
-            return self.rewriter.feed(chunk)
+            return self.rewriter.feed(chunk if self._wide is None else self._wide.decode(chunk).encode())
         except Exception as error:  # noqa: BLE001 - whatever it is, no raw byte may pass and no page become a 500
             return self._fail(error)
 
     def _finish(self) -> bytes:
         try:
-            return self.rewriter.close()
+            last = (
+                b"" if self._wide is None else self.rewriter.feed(self._wide.decode(b"", final=True).encode())
+            )
+            return last + self.rewriter.close()
         except Exception as error:  # noqa: BLE001 - as above
             return self._fail(error)
 
@@ -83,4 +122,4 @@ class DocumentBody:
         return self.rewriter.abandon()
 
     def _encode(self, piece: bytes) -> bytes:
-        return self._deflater.feed(piece) if self._deflater is not None and piece else piece
+        return self._encoder.feed(piece) if self._encoder is not None and piece else piece

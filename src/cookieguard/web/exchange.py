@@ -135,7 +135,7 @@ class Exchange:
             state = self.state_tag if is_ours else b""
             headers = unmark_request(headers, state, is_navigation=self.request.is_navigation)
         asked = self.request.headers.get(b"accept-encoding")
-        if asked is None or (cut := cut_accept_encoding(asked)) == asked:
+        if asked is None or not self.request.asks_for_html or (cut := cut_accept_encoding(asked)) == asked:
             return headers
         return [*without(headers, ACCEPT_ENCODING), (b"accept-encoding", cut)]
 

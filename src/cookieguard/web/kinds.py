@@ -30,36 +30,9 @@ SCRIPT_TYPES = frozenset(
 # what an element embeds.
 WORKER_DESTINATIONS = frozenset({b"worker", b"sharedworker", b"serviceworker"})
 EMBED_DESTINATIONS = frozenset({b"embed", b"object"})
-# Byte order marks of encodings whose bytes are not ASCII's: the scanner cannot read them.
-UTF_8_MARK = b"\xef\xbb\xbf"
-WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# Encodings where an ASCII byte may be a part of another character, or stand for one.
-UNREADABLE_CHARSETS = frozenset(
-    {
-        b"csiso2022jp",
-        b"csunicode",
-        b"hz-gb-2312",
-        b"iso-10646-ucs-2",
-        b"iso-2022-jp",
-        b"iso-2022-kr",
-        b"ucs-2",
-        b"unicode",
-        b"unicodefeff",
-        b"unicodefffe",
-        b"utf-16",
-        b"utf-16be",
-        b"utf-16le",
-        b"utf-32",
-        b"utf-32be",
-        b"utf-32le",
-        b"utf-7",
-    }
-)
-
 
 # A type ends where a browser ends it: `text/html charset=utf-8`, its semicolon forgotten, is HTML.
 TYPE_END = re.compile(rb"[ \t;(]")
-CHARSET = re.compile(rb"charset[ \t]*=[ \t]*[\"']?([^ \t\"';,(]+)", re.IGNORECASE)
 
 # Apps name a few dozen types; a type made up per response must not pile up.
 KINDS_KEPT = 512
@@ -76,7 +49,6 @@ class Kind:
     is_document: bool
     is_xml: bool
     is_script: bool
-    charset: bytes
 
 
 @lru_cache(maxsize=KINDS_KEPT)
@@ -92,26 +64,9 @@ def kind_of(content_type: bytes) -> Kind:
         is_document=is_html or XHTML_TYPE in types,
         is_xml=not is_html and any(one in XML_TYPES or one.endswith(b"+xml") for one in types),
         is_script=not SCRIPT_TYPES.isdisjoint(types),
-        charset=_charset(content_type),
     )
 
 
 def is_attachment(disposition: bytes | None) -> bool:
     """Tell from a Content-Disposition whether the response is a download, which no browser renders."""
     return disposition is not None and essence(disposition) == b"attachment"
-
-
-def is_unreadable(kind: Kind, start: bytes) -> bool:
-    """Tell whether the scanner cannot read a document, from its charset and its first bytes.
-
-    A byte order mark wins over what the header says.
-    """
-    if start.startswith(UTF_8_MARK):
-        return False
-    return kind.charset in UNREADABLE_CHARSETS or start.startswith(WIDE_MARKS)
-
-
-def _charset(content_type: bytes) -> bytes:
-    """Return the charset named; of several one that cannot be read, since any may win."""
-    named = [value.lower() for value in CHARSET.findall(content_type)]
-    return next((one for one in named if one in UNREADABLE_CHARSETS), named[0] if named else b"")

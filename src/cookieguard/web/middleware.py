@@ -102,6 +102,9 @@ class CookieGuard:
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
+        if exchange.rewriter is not None and exchange.rewriter.lost:
+            for event in exchange.rewriter.lost:
+                parts.findings.count(event)
         if exchange.rewriter is not None and exchange.rewriter.held:
             verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
             parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)

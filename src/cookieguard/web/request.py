@@ -28,8 +28,10 @@ RESOURCE_DESTINATIONS = frozenset(
 GPC_ON = b"1"
 PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
-# What libraries send when they ask for a piece of a page.
-FRAGMENT_HEADERS = (b"hx-request", b"turbo-frame", b"x-requested-with", b"x-up-target", b"x-up-version")
+SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
+# What libraries send when they ask for a piece of a page; the last one also with requests for data.
+SWAPPER_HEADERS = (b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version")
+FRAGMENT_HEADERS = (*SWAPPER_HEADERS, b"x-requested-with")
 
 
 class Request:
@@ -91,6 +93,18 @@ class Request:
     def may_be_document(self) -> bool:
         """Tell whether the answer may be read as HTML: a page does not ask for it as a picture or the like."""
         return self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS
+
+    @property
+    def asks_for_html(self) -> bool:
+        """Tell whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
+
+        A script that fetches data keeps every coding it offers; what it gets of HTML is guarded all the same.
+        """
+        destination = self.headers.get(b"sec-fetch-dest", b"empty")
+        if destination != b"empty":
+            return destination in SHOWN_DESTINATIONS
+        names_html = b"text/html" in self.headers.get(b"accept", b"")
+        return names_html or any(name in self.headers for name in SWAPPER_HEADERS)
 
     @property
     def is_navigation(self) -> bool:

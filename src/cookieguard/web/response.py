@@ -7,16 +7,16 @@ from typing import Any
 
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
-from cookieguard.web.coding import CODINGS, first_bytes
+from cookieguard.web.charsets import Charset, as_utf_8, charset_of, is_part_of_start
+from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
-from cookieguard.web.document import DocumentBody, RawBody
+from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import Headers, add_vary, by_name, every, lowered, make_private, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
     is_attachment,
-    is_unreadable,
     kind_of,
 )
 from cookieguard.web.placeholders import Placeholders
@@ -36,7 +36,6 @@ NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-MARK_BYTES = 3  # of a byte order mark: a shorter first piece waits for the next
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -52,6 +51,7 @@ class Response:
         self._send = send
         self._start: Message | None = None
         self._kind = PLAIN
+        self._coding = b""
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
@@ -75,6 +75,7 @@ class Response:
             await self._send({**message, "headers": self._document_headers(headers)})
         elif self._is_rewritten(status, names):
             self._start = {**message, "headers": headers}
+            self._coding = names.get(b"content-encoding", b"").strip().lower()
         else:
             await self._send({**message, "headers": self._passing_headers(headers, names)})
 
@@ -84,7 +85,16 @@ class Response:
             return False
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
-        return self._kind.is_document or (self._kind.is_xml and is_shown)
+        return self._kind.is_document or (self._kind.is_xml and is_shown) or self._is_service_worker()
+
+    def _is_service_worker(self) -> bool:
+        """Tell whether this is a script that a browser keeps running, under the policy it came with."""
+        destination = self._exchange.request.headers.get(b"sec-fetch-dest")
+        return (
+            destination == b"serviceworker"
+            and self._kind.is_script
+            and self._exchange.parts.config.csp.enabled
+        )
 
     async def _on_body(self, message: Message) -> None:
         if self._start is None and self._body is None:
@@ -93,7 +103,7 @@ class Response:
             return
         body = self._waiting + message.get("body", b"")
         has_more = message.get("more_body", False)
-        if self._start is not None and has_more and len(body) < MARK_BYTES:
+        if self._start is not None and has_more and self._is_too_short(body):
             self._waiting = body
             return
         self._waiting = b""
@@ -150,22 +160,38 @@ class Response:
 
     # What becomes of the body
 
+    def _is_too_short(self, start: bytes) -> bool:
+        """Tell whether a document's first bytes do not say yet how it is to be read."""
+        if len(start) >= FIRST_BYTES:
+            return False
+        first = first_bytes(start, CODINGS.get(self._coding))
+        return first is not None and is_part_of_start(first)
+
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding = b",".join(every(headers, b"content-encoding")).strip().lower()
+        coding, count = self._coding, self._exchange.parts.findings.count
+        if self._is_service_worker():
+            mark = WorkerMark(self._exchange.wall.policy)
+            return DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else RawBody()
         if not self._exchange.parts.config.html.enabled:
             return RawBody()
         if self._exchange.status == PARTIAL_CONTENT:
             return self._give_up("a part of a page")
         if coding not in CODINGS:
             return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
-        if is_unreadable(self._kind, first_bytes(start, coding, MARK_BYTES)):
+        first = first_bytes(start, CODINGS[coding])
+        if first == b"" and len(start) >= FIRST_BYTES:
+            return self._give_up("a coding that says nothing for long")
+        charset = charset_of(b",".join(every(headers, b"content-type")), first or b"")
+        if charset is Charset.UNREAD:
             return self._give_up("a charset that is not ASCII's")
-        return DocumentBody(self._rewriter(headers), coding, on_event=self._exchange.parts.findings.count)
+        return DocumentBody(self._rewriter(headers), CODINGS[coding], on_event=count, charset=charset)
 
     def _give_up(self, reason: str) -> RawBody:
-        """Let a document pass as it is, under the strict policy."""
+        """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
+        if self._exchange.wall.has_everything:
+            return RawBody()
         self._exchange.parts.findings.count(f"sent under the strict policy: {reason}")
         return RawBody(is_strict=True)
 
@@ -197,7 +223,11 @@ class Response:
         headers = tighten_referrers(filter_contacts(headers, exchange.wall.holds))
         if not is_open:
             headers.append(NO_LOOKUPS)
+        if self._body is not None and self._body.is_transcoded:
+            headers = as_utf_8(headers)
         headers = mark_state(headers, exchange.state_tag)
+        if self._kind.is_script:
+            headers = add_vary(headers, b"Sec-Fetch-Dest")
         headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
         if config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict

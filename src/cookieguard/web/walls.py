@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cookieguard.config import Config
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
 from cookieguard.consent.purposes import is_once
 from cookieguard.html import Rules, Ruling, Url, readings
@@ -33,6 +34,11 @@ class Wall:
     def is_open(self) -> bool:
         """Tell whether nobody is held from these visitors."""
         return self.register.holds_nobody(self.granted)
+
+    @property
+    def has_everything(self) -> bool:
+        """Tell whether these visitors agreed to every purpose there is, or need not."""
+        return self.is_open or self.register.ids <= self.granted | {NECESSARY}
 
     def verdict(self, url: Url) -> Verdict:
         """Find whose host a URL reaches."""

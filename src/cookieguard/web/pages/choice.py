@@ -37,6 +37,8 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     response = _answer(exchange, fields, receipt)
     if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
         response.headers["clear-site-data"] = '"cache"'
+        # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.
+        response.headers["nel"] = '{"max_age":0}'
     response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
     return response
 

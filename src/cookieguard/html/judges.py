@@ -1,0 +1,201 @@
+"""The attributes of a tag, judged: each way in which a value names what is contacted, and what is done about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from cookieguard.html.css import cut, held_parts
+from cookieguard.html.documents import document_in, is_unread, script_in
+from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
+from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
+from cookieguard.html.referrers import tighten
+from cookieguard.html.scripts import held_hosts
+from cookieguard.html.urls import Url, readings, resolve
+
+# Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
+# letter; so this only spares style attributes and the like the reading.
+CSS_MAY_LOAD = re.compile(rb"[(\\&]")
+REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
+REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
+CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", re.IGNORECASE)
+
+
+class JudgedTag(Protocol):
+    """Stand for the tag that an attribute is of (tags.py)."""
+
+    bench: Bench
+    held: list[Held]
+    near: bool
+    lost: str
+
+    def reaches(self, reference: str, attribute: bytes) -> bool:
+        """Judge one reference; note what is held."""
+
+    def judge(self, url: Url, attribute: bytes) -> bool:
+        """Judge one URL; note it where it is held."""
+
+    def rename(self, name: bytes) -> None:
+        """Take another attribute out of the way."""
+
+    def says(self, name: bytes) -> str | None:
+        """Return what another attribute says."""
+
+    def lift(self, reference: str) -> None:
+        """Give what is loaded in this one document a name to come back to."""
+
+
+LATE_CHARSET = "an encoding that only a meta element names was not used: name it in the Content-Type header"
+HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
+
+
+def _url(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    return HOLD if tag.reaches(attribute.value, name) else None
+
+
+def _urls(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    return HOLD if any(tag.reaches(url, name) for url in attribute.value.split()) else None
+
+
+def _pings(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    if _urls(tag, attribute, name) is HOLD:
+        return HOLD
+    found = (url for one in attribute.value.split() for url in readings(one, tag.bench.base))
+    return HOLD if any(map(tag.bench.is_foreign, found)) else None
+
+
+def _referrer(_: JudgedTag, attribute: Attribute, __: bytes) -> str | None:
+    tightened = tighten(attribute.value)
+    return None if tightened == attribute.value else tightened
+
+
+def _values(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))) else None
+
+
+def _srcset(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(candidates(attribute.value))) else None
+
+
+def _css(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    if not CSS_MAY_LOAD.search(attribute.raw):
+        return None
+    text = attribute.value
+    edits = held_parts(text, lambda reference: tag.reaches(reference, name))
+    if edits is None:
+        return HOLD
+    return cut(text, edits) if edits else None
+
+
+def _link(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    tokens = (tag.says(b"rel") or "").lower().split()
+    if INERT_RELATIONS.issuperset(tokens):
+        return None
+    return _url(tag, attribute, name)
+
+
+def _charset(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    """Take away the name of a charset that no scanner reads: the bytes before it were read in another one."""
+    if not _shifts(attribute.value.strip("\t\n\f\r ")):
+        return None
+    tag.lost = LATE_CHARSET
+    return HOLD
+
+
+def _shifts(label: str) -> bool:
+    return label.lower().encode("utf-8", "surrogateescape") in SHIFTING_CHARSETS
+
+
+def _content(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    """Judge what a meta element says, by what it says it about."""
+    about = META_JUDGES.get((tag.says(b"http-equiv") or "").lower())
+    if about is not None:
+        return about(tag, attribute, name)
+    return _referrer(tag, attribute, name) if (tag.says(b"name") or "").lower() == "referrer" else None
+
+
+def _content_type(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    label = CHARSET.search(attribute.value)
+    if label is None or not _shifts(label[1]):
+        return None
+    tag.lost = LATE_CHARSET
+    return HOLD
+
+
+def _refresh(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    match = REFRESH.match(attribute.value)
+    if match is None:
+        return None
+    named = REFRESH_URL.match(match[1])
+    url = named[1] if named else match[1]
+    if url[:1] in ("'", '"'):
+        url = url[1:].partition(url[0])[0]
+    if tag.reaches(url, b"content"):
+        tag.rename(b"http-equiv")
+    return None
+
+
+def _base(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    tag.near = True  # and it changes what follows: never taken from another page's answer
+    own = resolve(attribute.value, tag.bench.base)
+    # on the page's own host it only says where relative references begin, and those are judged
+    return None if own and own.host == tag.bench.base.host else _url(tag, attribute, name)
+
+
+def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    reference = attribute.value
+    if tag.reaches(reference, name):
+        return HOLD
+    if tag.bench.is_lifted is not nobody:
+        tag.lift(reference)
+    script = script_in(reference)
+    if script is not None:
+        return HOLD if any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge)) else None
+    document = document_in(reference)
+    if document is None:
+        return None
+    if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
+        return HOLD  # it may contact anybody
+    tag.near = True
+    changed, held = tag.bench.nest(document)
+    tag.held += held
+    return HOLD if held or changed != document else None
+
+
+def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    document = attribute.value.encode("utf-8", "surrogateescape")
+    tag.near = True
+    changed, held = tag.bench.nest(document)
+    tag.held += held
+    return None if changed == document else changed.decode("utf-8", "surrogateescape")
+
+
+def candidates(srcset: str) -> list[str]:
+    """List the URLs of a srcset (WHATWG: parse a srcset attribute)."""
+    return [match[1].rstrip(",") for match in CANDIDATE.finditer(srcset)]
+
+
+CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)(?:(?<!,)(?:\([^)]*+\)?|[^,(])*+)?")
+META_JUDGES = {"content-type": _content_type, "refresh": _refresh}
+AttributeJudge = Callable[[JudgedTag, Attribute, bytes], str | None]
+JUDGES: dict[Load, AttributeJudge] = {
+    Load.URL: _url,
+    Load.URLS: _urls,
+    Load.SRCSET: _srcset,
+    Load.CSS: _css,
+    Load.LINK: _link,
+    Load.CHARSET: _charset,
+    Load.REFRESH: _content,
+    Load.BASE: _base,
+    Load.DOCUMENT: _document,
+    Load.SRCDOC: _srcdoc,
+    Load.VALUES: _values,
+    Load.PING: _pings,
+    Load.REFERRER: _referrer,
+}
+JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
+JUDGED = {
+    element: JUDGED_ANYWHERE | {name: JUDGES[load] for name, load in loads.items()}
+    for element, loads in LOADS.items()
+}

@@ -1,0 +1,122 @@
+"""br and zstd, where the packages for them are installed: `pip install cookieguard[compression]`.
+
+Only packages whose decoders can be told how much to give at a time: without that a bomb fills the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from cookieguard.errors import CookieGuardError
+
+# Output of one decoding step: a bomb becomes many small pieces, never one large one.
+PIECE_BYTES = 64 * 1024
+# The lowest level: what is sent was compressed by the app already, and time to first byte matters more than size.
+ENCODE_LEVEL = 1
+BROTLI_WINDOW = 18  # bits; the default of 22 costs megabytes for each response
+ZSTD_WINDOW = 23  # bits: 8 MB is all that RFC 9659 lets a server use for `zstd`
+
+
+class CodingError(CookieGuardError):
+    """Say that a document's bytes are not in the coding its header names."""
+
+
+def installed(*names: str, attribute: str) -> ModuleType | None:
+    """Return the first of these modules that is there and has what we need."""
+    for name in names:
+        try:
+            module = import_module(name)
+        except ImportError:
+            continue
+        if hasattr(getattr(module, attribute.partition(".")[0]), attribute.partition(".")[2]):
+            return module
+    return None
+
+
+# Before 1.2 a decoder gave all at once.
+BROTLI: Any = installed("brotli", "brotlicffi", attribute="Decompressor.can_accept_more_data")
+ZSTD: Any = installed("compression.zstd", "backports.zstd", attribute="ZstdDecompressor.needs_input")
+
+
+class BrotliDecoder:
+    """Decode br in bounded pieces. Owned by one response."""
+
+    def __init__(self, piece: int = PIECE_BYTES) -> None:
+        self._piece = piece
+        self._decoder = BROTLI.Decompressor()
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what `chunk` decodes to, about `piece` bytes at a time; raises CodingError."""
+        decoder = self._decoder
+        while not decoder.is_finished():
+            try:
+                piece = decoder.process(chunk, output_buffer_limit=self._piece)
+            except BROTLI.error as error:
+                raise CodingError("a document is not br, which its Content-Encoding names") from error
+            chunk = b""
+            if not piece:  # "can accept more" may be said while there still is output
+                return
+            yield piece
+
+
+class BrotliEncoder:
+    """Encode br, flushed with each chunk. Owned by one response."""
+
+    def __init__(self) -> None:
+        self._encoder = BROTLI.Compressor(quality=ENCODE_LEVEL, lgwin=BROTLI_WINDOW)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the encoding of `chunk`, complete up to its last byte."""
+        return bytes(self._encoder.process(chunk) + self._encoder.flush())
+
+    def close(self) -> bytes:
+        """Return the end of the encoding."""
+        return bytes(self._encoder.finish())
+
+
+class ZstdDecoder:
+    """Decode zstd in bounded pieces, frame after frame. Owned by one response."""
+
+    def __init__(self, piece: int = PIECE_BYTES) -> None:
+        self._piece = piece
+        self._decoder = self._new()
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what `chunk` decodes to, at most `piece` bytes at a time; raises CodingError."""
+        while True:
+            if self._decoder.eof:
+                chunk = chunk or self._decoder.unused_data
+                if not chunk:
+                    return
+                self._decoder = self._new()
+            try:
+                piece = self._decoder.decompress(chunk, self._piece)
+            except ZSTD.ZstdError as error:
+                raise CodingError("a document is not zstd, which its Content-Encoding names") from error
+            chunk = b""
+            if piece:
+                yield piece
+            if self._decoder.needs_input and not self._decoder.eof:
+                return
+
+    @staticmethod
+    def _new() -> Any:
+        return ZSTD.ZstdDecompressor(options={ZSTD.DecompressionParameter.window_log_max: ZSTD_WINDOW})
+
+
+class ZstdEncoder:
+    """Encode zstd, flushed with each chunk. Owned by one response."""
+
+    def __init__(self) -> None:
+        self._encoder = ZSTD.ZstdCompressor(level=ENCODE_LEVEL)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the encoding of `chunk`, complete up to its last byte."""
+        return bytes(self._encoder.compress(chunk, ZSTD.ZstdCompressor.FLUSH_BLOCK))
+
+    def close(self) -> bytes:
+        """Return the end of the encoding."""
+        return bytes(self._encoder.flush(ZSTD.ZstdCompressor.FLUSH_FRAME))

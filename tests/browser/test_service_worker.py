@@ -1,0 +1,72 @@
+"""A service worker of the shop's own outlives every page: its policy follows the visitor's consent all the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.browser import Recorder
+from harness.servers import serving, wait_until
+from playwright.sync_api import Page
+
+from cookieguard import Config, CookieGuard, Vendor
+
+from .conftest import Visitors
+from .tiny import TinyShop, page
+
+# Tells the vendor of every visit to /beacon; takes over at once, as most do.
+WORKER = """
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+self.addEventListener('fetch', (event) => {
+  if (event.request.url.endsWith('/beacon')) fetch('THERE/told', { mode: 'no-cors' }).catch(() => {});
+});
+"""
+REGISTERS = "<script>navigator.serviceWorker.register('/worker.js')</script>"
+TAKING_OVER = 0.5  # seconds
+CONTROLLED = "navigator.serviceWorker.controller !== null"
+
+
+@pytest.fixture
+def vendor() -> Iterator[tuple[Recorder, str]]:
+    """Serve a recorder as the host of a vendor."""
+    recorder = Recorder()
+    with serving(recorder) as server:
+        yield recorder, server.at("ads.localhost")
+
+
+def test_a_service_worker_gets_the_policy_of_each_choice(
+    visit: Visitors, vendor: tuple[Recorder, str], tmp_path: Path
+) -> None:
+    recorder, there = vendor
+    app = TinyShop(
+        {"/": page(body=REGISTERS)}, files={"/worker.js": WORKER.replace("THERE", there), "/beacon": "1"}
+    )
+    vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.localhost",)),)
+    guarded = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
+
+    def told(opened: Page) -> bool:
+        asked = app.asked.count("/worker.js")
+        opened.goto(shop)
+        opened.wait_for_function(CONTROLLED)
+        wait_until(lambda: app.asked.count("/worker.js") > asked, "the browser looks for a new script")
+        time.sleep(TAKING_OVER)
+        recorder.forget()
+        opened.evaluate("fetch('/beacon').then(() => 1)")
+        recorder.wait()
+        return "/told" in recorder.paths
+
+    with serving(guarded) as server:
+        shop, opened = server.at("shop.localhost"), visit().new_page()
+
+        undecided = told(opened)
+        with opened.expect_response("**/_cg/consent"):
+            opened.get_by_role("button", name="Accept all").click()
+        accepted = told(opened)
+        with opened.expect_navigation():
+            opened.get_by_role("button", name="Withdraw").click()
+        withdrawn = told(opened)
+
+    assert (undecided, accepted, withdrawn) == (False, True, False)
