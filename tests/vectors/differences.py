@@ -40,7 +40,8 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "prefetches nothing": "link-prefetch link-two-relations header-link-prefetch js-create-prefetch-inline "
         "js-create-prefetch-file js-create-prefetch-hidden",
         "looks no host up ahead": "dns-prefetch link-plain link-plain-tls link-plain-asked-for "
-        "page-utf-16-dns-prefetch header-link-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file "
+        "page-utf-16-dns-prefetch page-utf-16-named-dns-prefetch page-iso-2022-jp-dns-prefetch "
+        "header-link-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file "
         "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
         "loads captions beside a film that plays, and none is here": "track-src",
         "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file",
@@ -54,7 +55,7 @@ UNSTEADY: Mapping[str, frozenset[str]] = {"firefox": frozenset({"header-link-pre
 # Chromium leaks what `Vector.leaks` says. These refuse a frame before they connect for it, look nothing up under
 # X-DNS-Prefetch-Control, and know no speculation rules: what remains are navigations and preconnect.
 TIGHTER = frozenset({"firefox", "webkit"})
-REMAINS = frozenset({"js-preconnect-file", "page-utf-16-preconnect", "page-utf-16-refresh"})
+REMAINS = frozenset({"js-preconnect-file", "page-iso-2022-jp-preconnect", "page-iso-2022-jp-refresh"})
 NOTHING: frozenset[str] = frozenset()
 
 

@@ -52,17 +52,19 @@ PAGES = {
     "page-cut-off": File(body='<!doctype html><title>x</title><img src="$U/a.gif"><p title="'),
 }
 
-UNREADABLE = {
-    "utf-16": ("text/html", "utf-16"),
-    "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le"),
-    "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp"),
+# Encodings that are not ASCII's: (content type, charset, is it read).
+ENCODINGS = {
+    "utf-16": ("text/html", "utf-16", True),
+    "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le", True),
+    "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp", False),
 }
 UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
-BLIND = "a page that cannot be read keeps the strict policy, whatever was agreed to"
+BLIND = "a page that cannot be read keeps the strict policy until everything is agreed to"
+NOTHING: frozenset[str] = frozenset()
 CONNECTS = frozenset({"connection", "lookup"})
-# What a page in such an encoding contacts in spite of the policy.
+# What a page in an encoding that is not read contacts in spite of the policy.
 UNREAD_WAYS = {
-    "img": ('<img src="$U/a.gif">', "request", frozenset[str]()),
+    "img": ('<img src="$U/a.gif">', "request", NOTHING),
     "frame": ('<iframe src="$U/a.html"></iframe>', "request", CONNECTS),
     "preconnect": ('<link rel="preconnect" href="$U">', "connection", CONNECTS),
     "dns-prefetch": ('<link rel="dns-prefetch" href="$U">', "lookup", CONNECTS),
@@ -161,7 +163,7 @@ def _forms_and_styles() -> Iterator[Vector]:
 def _documents() -> Iterator[Vector]:
     for name, page in PAGES.items():
         yield Vector(name=name, page=page)
-    yield from _unreadable()
+    yield from _encoded()
     for name, document in DOCUMENTS.items():
         script = "on" if name in SCRIPTED_DOCUMENTS else "any"
         yield Vector(
@@ -190,18 +192,17 @@ def _documents() -> Iterator[Vector]:
     yield Vector(name="redirect-frame", body='<iframe src="$GO"></iframe>')
 
 
-def _unreadable() -> Iterator[Vector]:
-    for encoding, (kind, charset) in UNREADABLE.items():
-        ways = UNREAD_WAYS if encoding == "utf-16" else {"img": UNREAD_WAYS["img"]}
-        for name, (body, tells, leaks) in ways.items():
+def _encoded() -> Iterator[Vector]:
+    for encoding, (kind, charset, is_read) in ENCODINGS.items():
+        for name, (body, tells, leaks) in UNREAD_WAYS.items():
             page = File(body=f"<!doctype html><title>\u65e5\u672c</title>{body}", kind=kind, charset=charset)
             yield Vector(
                 name=f"page-{encoding}-{name}",
                 page=page,
                 tells=tells,
-                leaks=leaks,
-                why=UNREAD if leaks else "",
-                lost="" if "request" in leaks else BLIND,
+                leaks=NOTHING if is_read else leaks,
+                why=UNREAD if leaks and not is_read else "",
+                lost="" if is_read or "request" in leaks else BLIND,
             )
 
 

@@ -61,7 +61,7 @@ class Vector:
     """What gets out before consent all the same: a known limit, with its reason in `why`."""
     why: str = ""
     lost: str = ""
-    """Why it does not come back after consent; empty where it does."""
+    """Why it does not come back where only some purposes were agreed to; empty where it does."""
 
     is_declared: bool = True
     """Whether a vendor's declaration covers the host as it is written here."""
