@@ -28,8 +28,9 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
 
-bench: $(VENV)/.test
-	for bench in benchmarks/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
+# BENCH="--pages DIR --write" measures on pages of your own and writes RESULTS.md.
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/results.py $(BENCH)
 
 wheel: $(VENV)/.test
 	$(BIN)/python scripts/check_wheel.py
@@ -45,6 +46,10 @@ $(VENV)/bin/python:
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -qq -e '.[demo]'
 	touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -qq -e '.[demo]' --group bench
+	touch $@ $(VENV)/.demo
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -qq -e '.[demo]' --group check --group test

@@ -3,26 +3,44 @@
     python benchmarks/requests.py [--rounds N]
 
 In process, over raw ASGI: no server and no socket, so that what is left is ours. Each figure is the median of the
-rounds; the bare app's own cost is subtracted.
+rounds; the bare app's own cost is subtracted. Both scanners are measured where both are there.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from contestants.guard import scanner
+from figures import Figure, table
+from scanners import SCANNERS, in_their_processes
+
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import LogSettings
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 REQUESTS = 2000
+# Microseconds a request may cost more.
+BARS: dict[str, dict[str, float]] = {
+    name: {
+        "JSON, log off, no cookie of ours": 5,
+        "JSON, log on, consent cookie": consent,
+        "page of 8 KB, undecided": small,
+        "page of 8 KB, refused": small,
+        "page of 100 KB, undecided": large,
+        "page of 100 KB, refused": large,
+    }
+    for name, consent, small, large in (("compiled", 18, 20, 100), ("pure", 25, 120, 800))
+}
 CARD = (
     '<li class="card"><a href="/product/{n}?a=1&amp;b=2"><img src="/img/{n}.jpg" alt="No. {n}"></a>'
     "<p>{n},99</p></li>\n"
@@ -125,32 +143,60 @@ def added(app: App, guarded: App, headers: list[tuple[bytes, bytes]], rounds: in
     )
 
 
-def main() -> None:
-    """Print one line per kind of request."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    logging.disable(logging.WARNING)
+def measured(rounds: int) -> dict[str, float]:
+    """Return the microseconds of each kind of request."""
+    found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        json = answering(b"{}", b"application/json")
-        plain = guard(json, Path(folder) / "a", log=False)
-        logged = guard(json, Path(folder) / "b", log=True)
-        print(f"JSON, log off, no cookie of ours   {added(json, plain, BROWSER, rounds):8.1f} us")
-        print(f"JSON, log on, no cookie of ours    {added(json, logged, BROWSER, rounds):8.1f} us")
+        json_app = answering(b"{}", b"application/json")
+        plain = guard(json_app, Path(folder) / "a", log=False)
+        logged = guard(json_app, Path(folder) / "b", log=True)
+        found["JSON, log off, no cookie of ours"] = added(json_app, plain, BROWSER, rounds)
+        found["JSON, log on, no cookie of ours"] = added(json_app, logged, BROWSER, rounds)
         cookie = [*BROWSER, (b"cookie", consent_cookie(logged))]
-        print(f"JSON, log on, consent cookie       {added(json, logged, cookie, rounds):8.1f} us")
+        found["JSON, log on, consent cookie"] = added(json_app, logged, cookie, rounds)
         for size in (8_000, 100_000):
             app = answering(page_of(size), b"text/html; charset=utf-8")
             guarded = guard(app, Path(folder) / f"c{size}", log=True)
             cookie = [*BROWSER, (b"cookie", consent_cookie(guarded))]
-            print(
-                f"page of {size // 1000:3} KB, undecided          {added(app, guarded, BROWSER, rounds):8.1f} us"
-            )
-            print(
-                f"page of {size // 1000:3} KB, refused            {added(app, guarded, cookie, rounds):8.1f} us"
-            )
+            found[f"page of {size // 1000} KB, undecided"] = added(app, guarded, BROWSER, rounds)
+            found[f"page of {size // 1000} KB, refused"] = added(app, guarded, cookie, rounds)
+    return found
+
+
+def bars(build: str, found: dict[str, float] | None) -> list[Figure]:
+    """Hold the figures to their bars."""
+    note = "" if found else f"the {build} scanner is not there"
+    names = found or BARS[build]
+    return [
+        Figure(
+            name=f"{build}: {name}",
+            value=(found or {}).get(name),
+            unit="us",
+            bar=BARS[build].get(name),
+            at_most=True,
+            note=note,
+        )
+        for name in names
+    ]
+
+
+def main() -> None:
+    """Print Markdown: one row per kind of request."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scanner", choices=SCANNERS, help=argparse.SUPPRESS)  # the process of one
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    if options.scanner:
+        if scanner() != options.scanner:
+            sys.exit(f"the {options.scanner} scanner is not there")
+        print(json.dumps(measured(options.rounds)))
+        return
+    results = in_their_processes(__file__, ["--rounds", str(options.rounds)])
+    print(f"Added CPU time per request, {options.rounds} rounds of {REQUESTS} requests\n")
+    print(table(figure for name, found in results.items() for figure in bars(name, found)))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
     [
         ('state_dirr = "x"', "state_dirr is not a known setting; allowed: state_dir, "),
         ('[consent]\nlang = "de"', "consent.lang is not a known setting; allowed: "),
+        ('[html]\nnoreferrer = "yes"', "html.noreferrer is 'yes'; allowed: true or false"),
+        (
+            "[html]\nenabled = false\nnoreferrer = true",
+            "html.noreferrer is true; allowed: false where html.enabled",
+        ),
         (
             '[[vendors]]\nname = "A"\nhosts = ["a.example"]',
             "vendors.A.purpose is ''; allowed: the id of a purpose",

@@ -160,3 +160,25 @@ def test_no_host_header_can_add_a_directive(host: str, port: int | None) -> None
     assert policy.startswith("default-src 'self' ")
     assert not set(policy) & set(';,\r\n"')
     assert "*" not in policy.split()
+
+
+def test_who_is_let_in_alone_joins_the_policy_of_that_document_and_nobody_with_it() -> None:
+    plain = sources(policy_for(register(), NOTHING, shop=SHOP))
+    vendor = sources(policy_for(register(), NOTHING | {"@vendor Demo"}, shop=SHOP))
+    host = sources(policy_for(register(), NOTHING | {"@host maps.example"}, shop=SHOP))
+
+    assert vendor - plain == {"ads.localhost:8001", "ws://ads.localhost:8001"}
+    assert host - plain == {"maps.example:*", "ws://maps.example:*"}
+    assert not plain - vendor - host
+
+
+def test_who_is_let_in_alone_brings_in_no_other_vendor_below_its_wildcard() -> None:
+    inside = (
+        Vendor(name="Wide", purpose="statistics", hosts=("*.wide.example",)),
+        Vendor(name="Narrow", purpose="marketing", hosts=("ads.wide.example",)),
+    )
+
+    found = sources(policy_for(register(*inside), NOTHING | {"@vendor Wide"}, shop=SHOP))
+
+    assert "wide.example:*" in found
+    assert not {one for one in found if "ads.wide" in one or "*.wide" in one}

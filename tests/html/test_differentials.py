@@ -10,8 +10,8 @@ import pytest
 from harness.rewriting import every_byte, outside, rewrite
 
 from cookieguard.html import parse_url, resolve
-from cookieguard.html.loads import ANYWHERE, LOADS, Load
 from cookieguard.html.judges import candidates
+from cookieguard.html.loads import ANYWHERE, LOADS, Load
 
 BASE = parse_url("https://shop.example/")
 XLINK = "{http://www.w3.org/1999/xlink}"
@@ -60,7 +60,8 @@ def live(page: bytes, *, scripting: bool) -> list[tuple[str, ...]]:
         found += [
             (name, k, v) for k, v in element.attrib.items() if reaches(name, k.replace(XLINK, "xlink:"), v)
         ]
-        text = "".join(element.itertext())
+        # its own text, without that of comments and elements in it
+        text = "".join([element.text or "", *(child.tail or "" for child in element)])
         if element.get("type") != "text/plain" and RUNS.get(name, "\0") in text.replace(" ", ""):
             found.append((name, text))
     return found
@@ -77,6 +78,8 @@ def reaches(name: str, attribute: str, value: str) -> bool:
 
 
 I = "<img src=//ads.example>"  # noqa: E741
+RUN = "var i=new Image;i.src='//ads.example/s'"
+SHEET = '@import"//ads.example/t";'
 CASES = [
     f"<noscript>{I}</noscript>",
     f"<noscript><!-- </noscript>{I}-->",
@@ -147,6 +150,18 @@ CASES = [
     f"<svg><style/>{I}",
     f"<svg><script/>{I}",
     f"<style/>{I}</style>{I}",
+    f"<svg><script></</script>{RUN}</script>",
+    f"<svg><script><!-- </script> -->{RUN}</script>",
+    f"<svg><script><![CDATA[ </script> ]]>{RUN}</script>",
+    f"<svg><script><g a='</script>'>{RUN}</script>",
+    f"<svg><script><script></script>{RUN}</script>",
+    f"<svg><script><script /><script/>{RUN}</script>{RUN}",
+    f"<svg><script><script b /></script>{RUN}</script>{RUN}",
+    f"<svg><script></></script></script>{RUN}",
+    f"<svg><style></</style>{SHEET}</style>",
+    f"<svg><style><!-- </style> -->{SHEET}</style>",
+    f"<svg><style><g></style>{SHEET}</style>",
+    f"<svg><style><?x </style ?>{SHEET}</style>",
     "<body><frameset><frame src=//ads.example>",
     f"<table><tr><noscript><td>{I}</noscript>",
     f"<img src=/a\x00 srcset=//ads.example>{I}",

@@ -131,6 +131,18 @@ def test_a_placeholder_hears_who_is_held_what_the_page_calls_it_and_what_was_see
     assert (embed.anchor, context.lang) == ("film", "de")
 
 
+def test_a_placeholder_speaks_of_what_is_embedded_not_of_what_else_the_tag_names() -> None:
+    heard: list[str] = []
+    page = b"<iframe style='background:url(//a.example)' srcdoc='<img src=//b.example>' src=//v.example></iframe>"
+    inside = b"<iframe src='data:text/html,<img src=//b.example>'></iframe>"
+
+    Rewriter(Rules(outside, ORIGIN), stand=lambda embed, _: heard.append(embed.held.url.host) or b"").feed(
+        b"<!doctype html><body>" + page + inside
+    )
+
+    assert heard == ["v.example", "b.example"]
+
+
 def test_what_is_let_in_for_one_document_can_be_come_back_to() -> None:
     page = b"<!doctype html><body><iframe src=//v.example/1></iframe><iframe id=x src=//v.example/2></iframe>"
     heard: list[str] = []

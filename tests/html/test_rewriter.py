@@ -416,6 +416,11 @@ def test_a_document_is_told_from_a_fragment(page: bytes, is_document: bool) -> N
 # -- XHTML
 
 
+SECTION = (
+    b"<script>//<![CDATA[\ndocument.write('<b></script>');new Image().src='//ads.example/p'//]]></script>"
+)
+
+
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
@@ -430,6 +435,7 @@ def test_a_document_is_told_from_a_fragment(page: bytes, is_document: bool) -> N
             b"<style><![CDATA[@import '//ads.example';]]></style>",
             b"<style type=\"text/plain\"><![CDATA[@import '//ads.example';]]></style>",
         ),
+        (SECTION, SECTION.replace(b"<script>", b'<script type="text/plain">')),
         (b"<![CDATA[<img src='//ads.example'/>]]>", b"<![CDATA[<img src='//ads.example'/>]]>"),
         (b"<?x > <!-- ?><img src='//ads.example'/>", b"<?x > <!-- ?><img data-cg-src='//ads.example'/>"),
         (b"<?xml-stylesheet href='//ads.example/a.css'?><p/>", b"<p/>"),

@@ -51,6 +51,9 @@ BASE = parse_url("https://shop.example/a/b")
         ("//bücher.example", ("https", "xn--bcher-kva.example", None, "/")),
         ("//b%C3%BCcher.example", ("https", "xn--bcher-kva.example", None, "/")),
         ("//BÜCHER.example", ("https", "xn--bcher-kva.example", None, "/")),
+        ('//ads".example', ("https", 'ads".example', None, "/")),
+        ("//{ads}.`x`.example", ("https", "{ads}.`x`.example", None, "/")),
+        ("//ads%22.example", ("https", 'ads".example', None, "/")),
         ("//0x7f.1/", ("https", "127.0.0.1", None, "/")),
         ("//2130706433/", ("https", "127.0.0.1", None, "/")),
         ("//017700000001/", ("https", "127.0.0.1", None, "/")),
@@ -99,6 +102,7 @@ def test_a_reference_reaches_the_host_browsers_reach(reference: str, expected: t
         "//0x100000000/",
         "//a.1e/".replace("1e", "0x"),
         "//%00/",
+        "//%C3%28\udcaa%/",
     ],
 )
 def test_what_no_browser_looks_up_contacts_nobody(reference: str) -> None:

@@ -60,6 +60,7 @@ ENCODINGS = {
 }
 UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
 BLIND = "a page that cannot be read keeps the strict policy until everything is agreed to"
+GONE = "a ping tells others of a click and shows nobody anything: it does not come back"
 NOTHING: frozenset[str] = frozenset()
 CONNECTS = frozenset({"connection", "lookup"})
 # What a page in an encoding that is not read contacts in spite of the policy.
@@ -117,7 +118,8 @@ FILES = {
 def _elements() -> Iterator[Vector]:
     for name, body in ELEMENTS.items():
         script = "on" if name in SCRIPTS else "any"
-        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}))
+        lost = GONE if name == "ping" else ""
+        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), lost=lost)
     for name, head in HEADS.items():
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():
@@ -202,7 +204,7 @@ def _encoded() -> Iterator[Vector]:
                 tells=tells,
                 leaks=NOTHING if is_read else leaks,
                 why=UNREAD if leaks and not is_read else "",
-                lost="" if is_read or "request" in leaks else BLIND,
+                lost_partly="" if is_read or "request" in leaks else BLIND,
             )
 
 

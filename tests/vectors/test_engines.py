@@ -94,6 +94,9 @@ def test_after_accepting_each_host_hears_what_it_hears_unguarded(
     assert run.served[vector.name] == state
     if vector.name in UNSTEADY.get(engine, ()):
         return
+    if vector.lost:
+        assert asked(heard) < asked(control)
+        return
     if asked(heard) != asked(control) or vector.tells not in heard.kinds:
         heard = runs.again(vector, state, script=script, engine=engine)
     assert asked(heard) == asked(control)

@@ -61,7 +61,9 @@ class Vector:
     """What gets out before consent all the same: a known limit, with its reason in `why`."""
     why: str = ""
     lost: str = ""
-    """Why it does not come back where only some purposes were agreed to; empty where it does."""
+    """Why it does not come back after consent; empty where it does."""
+    lost_partly: str = ""
+    """Why it comes back only once everything is agreed to."""
 
     is_declared: bool = True
     """Whether a vendor's declaration covers the host as it is written here."""

@@ -299,6 +299,17 @@ def test_always_is_consent_for_the_purpose_and_keeps_what_was_agreed_to(guard: G
     assert FRAME.decode() in opened.text
 
 
+def test_under_an_opt_out_signal_both_actions_count_since_the_visitor_chose_them(guard: Guard) -> None:
+    app, signal = guard(page(PAGE), vendors=ALL), ("sec-gpc", "1")
+
+    answer = post(app, ONCE | {"act": "always"}, OWN, signal)
+    cookie = ("cookie", f"{COOKIE}={answer.cookies()[COOKIE]}")
+
+    assert not is_let_in(follow(app, "/p?a=1", headers=[*OPENED, signal]))
+    assert is_let_in(follow(app, once(app), headers=[*OPENED, signal]))
+    assert is_let_in(follow(app, "/p?a=1", headers=[*OPENED, signal, cookie]))
+
+
 @pytest.mark.parametrize(
     "headers",
     [

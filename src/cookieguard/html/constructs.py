@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from cookieguard.html.declarations import Kind
 from cookieguard.html.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
-from cookieguard.html.scanner import end_of_text, script_end
+from cookieguard.html.scanner import script_end
 
 Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
 
@@ -119,13 +119,3 @@ def _script_pattern(escaped: bool, ends: Ends) -> re.Pattern[bytes]:  # noqa: FB
     if not escaped:
         return re.compile(rb"<(?:!--|/(?:" + names + rb")" + AFTER_NAME + rb")")
     return re.compile(rb"-->|<(?:" + any_case(b"script") + rb"|/(?:" + names + rb"))" + AFTER_NAME)
-
-
-def text_stop(name: bytes, data: bytes, position: int, ends: Ends, *, is_script: bool) -> int:
-    """Return where the text of an element ends in `data`, -1 where it does not."""
-    if is_script:
-        return ScriptEnd().find(data, position, ends)[0]
-    if not ends and name != b"script":
-        return end_of_text(name, data, position)
-    match = raw_text(name).pattern(ends).search(data, position)
-    return match.start() if match else -1

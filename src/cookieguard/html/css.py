@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
@@ -30,6 +31,9 @@ BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
 NOTHING = "data:,"
+# Parts cut out of one sheet; real ones have some hundred. A sheet of more is held whole: cutting a mebibyte of
+# them took 36 MB.
+MOST_EDITS = 5000
 
 
 def held_parts(text: str, holds: Holds) -> list[Edit] | None:
@@ -38,9 +42,12 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
         plain = unescape(text)
         named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
         return None if any(holds(url) for url in named) else []
-    found = [
+    held = (
         (start, end, new) for start, end, reference, new in _references(text) if holds(unescape(reference))
-    ]
+    )
+    found = list(islice(held, MOST_EDITS + 1))
+    if len(found) > MOST_EDITS:
+        return None
     return sorted(found) if len(found) > 1 else found
 
 

@@ -30,7 +30,13 @@ PLAIN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
 def place_in(
-    raw: bytes, name: bytes, name_end: int, *, attributes: list[Attribute], edits: list[Edit], held: Held
+    raw: bytes,
+    name: bytes,
+    name_end: int,
+    *,
+    attributes: list[Attribute],
+    edits: list[Edit],
+    held: list[Held],
 ) -> Embed | None:
     """Return what a placeholder needs to know of a held element; None where nobody would see it."""
     first: dict[bytes, Attribute] = {}
@@ -38,6 +44,7 @@ def place_in(
         first.setdefault(attribute.name, attribute)
     if _is_unseen({key: one.value for key, one in first.items()}):
         return None
+    embedded = (one for one in held if (one.element, one.attribute) == (name.decode(), EMBEDS[name].decode()))
     moved = [
         (one.start, one.start + len(one.name), b"data-cg-" + one.name)
         for one in attributes
@@ -45,7 +52,7 @@ def place_in(
     ]
     return Embed(
         element=name,
-        held=held,
+        held=next(embedded, held[0]),  # a document in a data: URL is held for what is in it
         anchor=anchor_of(first, EMBEDS[name]),
         is_sandboxed=b"sandbox" in first,
         title=first[b"title"].value if b"title" in first else None,

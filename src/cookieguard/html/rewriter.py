@@ -22,11 +22,11 @@ from cookieguard.html.constructs import (
     Construct,
     ScriptEnd,
     raw_text,
-    text_stop,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
 from cookieguard.html.judging import TagJudge
+from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
@@ -90,8 +90,7 @@ class Rewriter:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         gather, self._gather, self._is_last = self._gather, None, True
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        tail, self._tail = self._tail, b""
-        return rest + tail
+        return rest + self._tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
@@ -250,11 +249,11 @@ class Rewriter:
         seen, known = self._peeked.get(tag.text, (0, PASSES))
         if reading is not AS_TEXT and start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
-        is_script = tag.name == b"script" and reading is AS_TEXT
-        ends = self._context.ends
-        stop = text_stop(tag.name, data, end, ends, is_script=is_script)
+        ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
+        kind = (tag.name, reading, bool(ends), self._xml)
+        stop = text_stop(tag.name, data, end, ends, finder_of(*kind))
         if stop < 0 and not self._is_full and not self._is_last:
-            gather = UnfinishedText(data[start:], end - start, name=tag.name, ends=ends, is_script=is_script)
+            gather = UnfinishedText(data[start:], end - start, tag.name, ends, finder_of(*kind))
             self._wait(data, start, gather)
             return None
         self._is_full = False

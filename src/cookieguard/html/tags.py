@@ -137,7 +137,7 @@ class _Judged:
             return None
         every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
         return place_in(
-            self.raw, self.name, self.name_end, attributes=every, edits=self.edits, held=self.held[0]
+            self.raw, self.name, self.name_end, attributes=every, edits=self.edits, held=self.held
         )
 
     def _mark_link(self) -> None:

@@ -29,6 +29,7 @@ CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
 SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")
 OWN_PATTERN = re.compile(r"/(?![/\\{(:])")
+MOST_FOUND = 200  # references noted of one sheet: no more are listed of a whole page (rewriter.MAX_HELD)
 MOST_CONDITIONS = 20  # nested in each other
 TAGS = re.compile(rb"<[^>]*>")
 MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
@@ -107,7 +108,8 @@ def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
 
     def holds(reference: str) -> bool:
         urls = [url for url in readings(reference, base) if judge(url)]
-        found.extend(urls[:1])
+        if len(found) < MOST_FOUND:
+            found.extend(urls[:1])
         return bool(urls)
 
     edits = held_parts(text.decode("latin-1"), holds)

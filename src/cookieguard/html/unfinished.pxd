@@ -15,7 +15,7 @@ cdef class UnfinishedText:
     cdef list _pieces
     cdef Py_ssize_t _size
     cdef tuple _ends
-    cdef object _script
+    cdef object _finder
     cdef object _pattern
     cdef bytes _rest
     cdef bytes _name

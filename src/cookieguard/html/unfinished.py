@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cookieguard.html.constructs import Ends, ScriptEnd, raw_text
+from cookieguard.html.constructs import Ends, raw_text
 from cookieguard.html.grammar import TAG_NAME
+from cookieguard.html.markup import Finder
 from cookieguard.html.scanner import TagEnd, end_of_text
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
@@ -64,12 +65,13 @@ class UnfinishedTag:
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
-    def __init__(self, start: bytes, text: int, *, name: bytes, ends: Ends, is_script: bool) -> None:
+    def __init__(self, start: bytes, text: int, name: bytes, ends: Ends, finder: Finder | None) -> None:
+        """Begin with `start`, whose text begins at `text`; `finder` as from `finder_of`."""
         self._name = name
         self._pieces: list[bytes] = []
         self._size = 0
         self._ends = ends
-        self._script = ScriptEnd() if is_script else None
+        self._finder = finder
         self._pattern = raw_text(name)
         self._rest = b""
         self.is_full = False
@@ -97,9 +99,9 @@ class UnfinishedText:
         self._pieces.append(data)
         self._size += len(data)
         window = self._rest + data if self._rest else data
-        if self._script:
-            found = self._script.find(window, 0, self._ends)[0] >= 0
-            carry = self._script.carried(window, 0)
+        if self._finder:
+            found = self._finder.find(window, 0, self._ends)[0] >= 0
+            carry = self._finder.carried(window, 0)
         else:
             found = self._is_ended(window)
             carry = self._pattern.carried(window, 0, self._ends)

@@ -24,7 +24,8 @@ PATH = re.compile(r"[^?#]*")
 # The plain case, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 LOCAL = re.compile(r"/(?![/\\])(?:[^\\\t\n\r\x00-\x20./]|(?<!/)\.|/(?!\.|%2))*+\Z")
-FORBIDDEN_IN_HOST = re.compile('[\x00-\x20"#%/:<>?@\\[\\\\\\]^`{|}\x7f]')
+# WHATWG URL, forbidden domain code points: quotes, backquotes and braces are allowed, and Chromium asks for them.
+FORBIDDEN_IN_HOST = re.compile("[\x00-\x20#%/:<>?@\\[\\\\\\]^|\x7f]")
 ENDS_IN_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
 # Code points UTS 46 maps to nothing or to the label separator.
 IDNA_MAP = dict.fromkeys([0xAD, 0x34F, 0x180B, 0x180C, 0x180D, 0x180F, 0x2060, 0x2064, 0xFEFF, 0x200B])
@@ -153,7 +154,8 @@ def _host(text: str) -> str | None:
     if text.startswith("["):
         return _ipv6(text)
     if "%" in text:
-        text = unquote_to_bytes(text).decode("utf-8", "replace")
+        # surrogatepass: a byte that is no UTF-8 comes as half a surrogate pair, and no page may end for it
+        text = unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
     name = text.lower() if text.isascii() else _domain_to_ascii(text)
     if not name or FORBIDDEN_IN_HOST.search(name):
         return None

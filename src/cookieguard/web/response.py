@@ -60,8 +60,10 @@ class Response:
         await HANDLERS.get(message["type"], Response._on_other)(self, message)
 
     async def send_own(self, message: Message) -> None:
-        """Send one message of a page of our own: it brings its own headers."""
+        """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
         self._exchange.status = message.get("status", self._exchange.status)
+        if self._is_head and "body" in message:
+            message = {**message, "body": b""}
         self._exchange.bytes_sent += len(message.get("body", b""))
         await self._send(message)
 
@@ -131,8 +133,7 @@ class Response:
     async def _send_rest(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
         """Send the last of a document in one message; the whole of it, if nothing went before, with its length."""
         content = b"".join([*transform.feed(body), transform.close()])
-        is_head = self._exchange.request.method == "HEAD"
-        await self._release(length=None if is_head else len(content))
+        await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
 
@@ -144,7 +145,8 @@ class Response:
                 self._exchange.bytes_sent += len(piece)
                 await self._send({**message, "body": piece, "more_body": True})
         if not has_more:
-            rest = transform.close()
+            # Even the encoding of nothing has a length, and HEAD gets no body.
+            rest = b"" if self._is_head else transform.close()
             self._exchange.bytes_sent += len(rest)
             await self._send({**message, "body": rest, "more_body": False})
 
@@ -157,6 +159,10 @@ class Response:
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})
+
+    @property
+    def _is_head(self) -> bool:
+        return self._exchange.request.method == "HEAD"
 
     # What becomes of the body
 

@@ -1,0 +1,112 @@
+"""Where an element ends whose text is markup, a script or style sheet in SVG or XHTML: not at the first `</script`.
+
+One in a comment, a section or an attribute ends nothing there, nor does the one of an element inside of the same
+name: what follows them is the element's text still, and has to be judged with it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from cookieguard.html.constructs import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
+from cookieguard.html.context import AS_MARKUP, AS_TEXT, Reading
+from cookieguard.html.declarations import Kind, opening
+from cookieguard.html.grammar import AFTER_NAME, any_case
+from cookieguard.html.scanner import TagEnd, end_of_text
+
+NAME_START = re.compile(rb"<(?:/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)")
+PARTIAL_NAME = re.compile(rb"</?[^\t\n\f\r />]*+\Z")
+EMPTY = re.compile(rb"[\t\n\f\r ]/>\Z|\A<[^\t\n\f\r />]++/>\Z")
+
+
+class MarkupEnd:
+    """Find the end of an element through the markup inside of it. Owns the state; may go on with more data."""
+
+    def __init__(self, name: bytes, *, xml: bool) -> None:
+        self._own, self._xml = _own(name), xml
+        self._depth = 1
+        self._inside: Construct | TagEnd | None = None
+        self._counts = (
+            False  # the tag that is read opens an element of the same name, unless it closes itself
+        )
+        self._start = b""  # of that tag: where chunks cut it
+        self._rest = 0
+
+    def find(self, data: bytes, position: int, ends: Ends = ()) -> tuple[int, bytes]:
+        """Return (where its end tag begins, b""), or (-1, b"")."""
+        while True:
+            if self._inside is not None:
+                position = self._leave(data, position)
+                if position < 0:
+                    return -1, b""
+            found = NAME_START.search(data, position)
+            start = self._rest = found.start() if found else len(data)
+            if len(data) - start < LONGEST_PARTIAL and PARTIAL_NAME.match(data, start):
+                return -1, b""
+            own = self._own.match(data, start)
+            self._depth -= own is not None and bool(own[1])
+            if not self._depth:
+                return start, b""
+            position = self._enter(data, start, is_nested=own is not None and not own[1])
+            if position < 0:
+                return -1, b""
+
+    def carried(self, data: bytes, position: int) -> int:
+        """Return where the bytes begin that have to be searched again with the next chunk."""
+        return self._rest
+
+    def _enter(self, data: bytes, start: int, *, is_nested: bool) -> int:
+        """Return where the inside of what begins here begins; -1 where that is not known yet."""
+        if start == len(data):
+            return -1
+        kind, position = opening(data, start, xml=self._xml)
+        if kind is Kind.TAG:
+            self._inside, self._counts, self._start = TagEnd(), is_nested, data[start : start + 1]
+            return start + 1 + data.startswith(b"/", start + 1)
+        self._inside = None if kind is Kind.PASSED else OPENED.get(kind)
+        return -1 if kind is Kind.UNDECIDED else position
+
+    def _leave(self, data: bytes, position: int) -> int:
+        """Return where the markup inside ends; -1 where it does not end in this piece."""
+        if isinstance(self._inside, TagEnd):
+            end = self._inside.find(data, position)
+            self._start += data[
+                position - 1 if self._start == b"<" else position : end if end >= 0 else len(data)
+            ]
+            self._start = self._start[:LONGEST_PARTIAL] + self._start[LONGEST_PARTIAL:][-3:]
+            self._depth += end >= 0 and self._counts and not EMPTY.search(self._start)
+            self._rest = len(data)
+        else:
+            assert self._inside is not None  # noqa: S101  # the caller asked
+            match = self._inside.pattern(()).search(data, position)
+            end = match.end() if match else -1
+            self._rest = self._inside.carried(data, position, ())
+        if end >= 0:
+            self._inside = None
+        return end
+
+
+@lru_cache(maxsize=16)
+def _own(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"<(/?)(?:[a-zA-Z0-9_\-]+:)?" + any_case(name) + AFTER_NAME)
+
+
+Finder = ScriptEnd | MarkupEnd
+
+
+def finder_of(name: bytes, reading: Reading, has_ends: bool, xml: bool) -> Finder | None:  # noqa: FBT001  # as below
+    """Choose what finds the end of an element's text; None: the first end tag that counts here is its end."""
+    if reading is AS_TEXT:
+        return ScriptEnd() if name == b"script" else None
+    return MarkupEnd(name, xml=xml) if reading is AS_MARKUP and not has_ends else None
+
+
+def text_stop(name: bytes, data: bytes, position: int, ends: Ends, finder: Finder | None) -> int:
+    """Return where the text of an element ends in `data`, -1 where it does not."""
+    if finder is not None:
+        return finder.find(data, position, ends)[0]
+    if not ends and name != b"script":
+        return end_of_text(name, data, position)
+    match = raw_text(name).pattern(ends).search(data, position)
+    return match.start() if match else -1

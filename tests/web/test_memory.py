@@ -1,0 +1,50 @@
+"""Memory stays where it is however long a page is, and whatever a compressed one unpacks to. Counted by the kernel.
+
+One case of each kind runs with `make test`, all of them in the slow run.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from harness.memory import extra_bytes
+
+MIB = 1024 * 1024
+PAGE_LIMIT, BOMB_LIMIT = 8 * MIB, 32 * MIB
+KEPT_LIMIT = 16 * MIB  # answers about tags and texts no page had before (rules.py), and the page itself
+ENDLESS = [f"{kind} without end" for kind in ("tag", "value", "script", "sheet", "comment")]
+SLOW = pytest.mark.slow
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the kernel's figures are Linux's"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.mark.parametrize("body", ["page", *(pytest.param(one, marks=SLOW) for one in ["tags", *ENDLESS])])
+@pytest.mark.parametrize("job", ["rewriter", pytest.param("app", marks=SLOW)])
+def test_a_page_of_48_mib_streams_in_less_than_8(job: str, body: str) -> None:
+    assert extra_bytes(job, body) < PAGE_LIMIT
+
+
+@pytest.mark.parametrize("job", ["rewriter, cold", pytest.param("app, cold", marks=SLOW)])
+def test_what_is_kept_for_the_next_page_has_an_end(job: str) -> None:
+    assert extra_bytes(job, "page") < KEPT_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("job", "body"),
+    [
+        ("gzip", "words"),
+        ("deflate", "value without end"),
+        pytest.param("raw deflate", "words", marks=SLOW),
+        *(pytest.param("gzip", one, marks=SLOW) for one in ["page", "tags", *ENDLESS]),
+    ],
+)
+def test_a_bomb_of_200_mib_goes_off_in_less_than_32(job: str, body: str) -> None:
+    assert extra_bytes(job, body) < BOMB_LIMIT
+
+
+def test_the_measure_sees_a_page_that_is_kept() -> None:
+    assert extra_bytes("control", "words") > 40 * MIB
