@@ -137,7 +137,9 @@ LEAKS = {
     WEBRTC: frozenset({"datagram", "lookup"}),
 }
 # Where the script stands in the page, the rewriter reads where its address goes to.
-HELD_INLINE = frozenset({"preconnect", "dns-prefetch", "frame", "frame-inner-html"})
+HELD_INLINE = frozenset(
+    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun".split()
+)
 NEED_WINDOW = frozenset({"speculation"})
 # (script, what the control shows, why it gets out of a file of the shop's own all the same)
 LIMITS = {

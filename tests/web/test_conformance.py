@@ -36,8 +36,9 @@ KINDS: dict[str, tuple[list[tuple[bytes, bytes]], bytes, bool]] = {
     "no type": ([], PAGE, True),
     "gzip": ([HTML, GZIP], gzip.compress(PAGE, mtime=0), True),
     "deflate": ([HTML, (b"content-encoding", b"deflate")], zlib.compress(PAGE), True),
-    "brotli": ([HTML, (b"content-encoding", b"br")], b"\x1b\x0f\x00\xf8not really", False),
-    "wide": ([(b"content-type", b"text/html; charset=utf-16")], PAGE.decode().encode("utf-16"), False),
+    "unread coding": ([HTML, (b"content-encoding", b"compress")], b"\x1f\x9d\x90not really", False),
+    "wide": ([(b"content-type", b"text/html; charset=utf-16")], PAGE.decode().encode("utf-16"), True),
+    "shifting": ([(b"content-type", b"text/html; charset=iso-2022-jp")], PAGE, False),
     "json": ([(b"content-type", b"application/json"), length(JSON)], JSON, False),
     "events": ([(b"content-type", b"text/event-stream")], b"data: <img src=//ads.example>\n\n" * 3, False),
     "lines": ([(b"content-type", b"application/x-ndjson")], b'{"a": 1}\n{"a": 2}\n', False),
@@ -91,7 +92,7 @@ def test_every_way_to_cut_a_response_keeps_to_the_specification(guard: Guard, ki
         assert conversation.error is None
         assert conversation.is_complete
         results.add(decoded(conversation))
-        if not is_rewritten and kind not in ("brotli", "wide"):
+        if not is_rewritten and kind not in ("unread coding", "shifting"):
             assert all(a is b for a, b in zip(conversation.sent[1:], inside.messages[1:], strict=True))
 
     assert len(results) == 1
@@ -123,11 +124,12 @@ def test_a_part_of_a_page_passes_as_it_is(guard: Guard) -> None:
     assert conversation.body == PAGE[:10]
 
 
-@pytest.mark.parametrize("kind", ["html", "gzip", "json", "events", "attachment", "brotli"])
+@pytest.mark.parametrize("kind", ["html", "gzip", "json", "events", "attachment", "unread coding"])
 def test_an_app_that_fails_is_not_finished_by_us_wherever_it_fails(guard: Guard, kind: str) -> None:
     headers, content, _ = KINDS[kind]
     whole = messages_of([content[:30], content[30:60], content[60:]], *headers)
     failure = RuntimeError("the shop's own")
+    waited = 2 if kind == "gzip" else 1  # the first piece of a compressed page says nothing yet
 
     for count in range(len(whole)):
         conversation = converse(guard(Inside(*whole[:count], error=failure)))
@@ -135,7 +137,7 @@ def test_an_app_that_fails_is_not_finished_by_us_wherever_it_fails(guard: Guard,
         assert conversation.error is failure
         assert not conversation.is_complete
         assert all(message.get("more_body", True) for message in conversation.sent)
-        assert conversation.sent if count > 1 else not conversation.body
+        assert conversation.sent if count > waited else not conversation.body
 
 
 @pytest.mark.parametrize("kind", ["html", "gzip", "json"])

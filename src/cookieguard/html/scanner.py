@@ -22,7 +22,7 @@ from cookieguard.html.grammar import (
     S,
     any_case,
 )
-from cookieguard.html.loads import NAMES
+from cookieguard.html.loads import ANYWHERE, NAMES
 from cookieguard.html.model import Attribute, Tag
 
 IS_COMPILED = False
@@ -195,3 +195,11 @@ def named_attributes(raw: bytes, position: int) -> list[Attribute]:
         for match in ATTRIBUTES.finditer(raw, position, last)
         if (name := match[1].lower()) in NAMES or match.end() >= last - 1
     ]
+
+
+_ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")")
+
+
+def names_anywhere(raw: bytes, position: int) -> bool:
+    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
+    return _ANYWHERE.search(raw.lower(), position) is not None  # to search in any case takes longer

@@ -133,6 +133,15 @@ cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bi
         p += 1
     meaning = _meaning(ELEMENTS, value, s + start, p - start)
     dull[0] = meaning == NEVER or (meaning == LINK and not links)
+    return _attributes_end(s, p, size, dull)
+
+
+cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) noexcept nogil:
+    """Return where the tag ends whose name ended at `p`, -1 if it does not; not `dull` is what may load anywhere."""
+    cdef unsigned int value
+    cdef unsigned char meaning, quote
+    cdef Py_ssize_t start
+    cdef const void* found
     while True:
         while p < size and KIND[s[p]] & (BLANK | SLASH):
             p += 1
@@ -493,3 +502,10 @@ def attribute_of(match, bytes name):
         return Attribute(name, match.start(), NONE, -1, -1, NONE)
     quote = DOUBLE_QUOTE if group == 2 else SINGLE_QUOTE if group == 3 else NONE
     return Attribute(name, match.start(), match[group], match.start(group), match.end(group), quote)
+
+
+cpdef bint names_anywhere(bytes raw, Py_ssize_t position):
+    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
+    cdef bint dull = True
+    _attributes_end(<text_t>PyBytes_AS_STRING(raw), position, PyBytes_GET_SIZE(raw), &dull)
+    return not dull

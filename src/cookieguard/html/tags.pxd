@@ -1,4 +1,4 @@
-from cookieguard.html.scanner cimport named_attributes
+from cookieguard.html.scanner cimport named_attributes, names_anywhere
 
 
 cdef class _Judged:
@@ -25,3 +25,9 @@ cdef class _Judged:
     cdef _kept(self)
     cdef _base(self)
     cdef _embed(self)
+
+
+cpdef object judge_tag(bytes raw, object bench)
+cdef bint _has_nothing_to_judge(bytes raw, bytes name, Py_ssize_t end, object bench)
+cdef bint _meta_counts(bytes raw)
+cdef bint _may_reach_others(bytes raw)

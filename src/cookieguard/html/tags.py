@@ -11,7 +11,6 @@ from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
 from cookieguard.html.loads import (
     ALWAYS_READ,
-    ANYWHERE,
     ATTENTION,
     CONTEXT_NAMES,
     JAVASCRIPT_TYPES,
@@ -33,17 +32,9 @@ from cookieguard.html.model import (
     Tag,
     Text,
 )
-from cookieguard.html.scanner import attribute_of, named_attributes
+from cookieguard.html.scanner import attribute_of, named_attributes, names_anywhere
 from cookieguard.html.urls import Url, readings
 
-ANYWHERE_NAMED = re.compile(
-    rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")"
-)  # in lower case: to search in any case takes longer
-# What a meta element counts by: a refresh or policy, the referrers, a charset that shifts (or spelled by references).
-META_PARTS = (b"-equiv", b"referrer", b"2022", b"-2312", b"eplacement", b"&#")
-# Without these a reference stays with the page's own origin (tabs and newlines go from URLs: `/<tab>/host`).
-TO_OTHERS = (b"//", b":", b"&", b"\\", b"/\n", b"/\t", b"/\r")
-ANYWHERE_PARTS = tuple(name for name in sorted(ANYWHERE) if not name.startswith(b"marker-"))
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -54,21 +45,46 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     closing, name, end = _name(raw, xml=bench.xml)
     if closing:
         return Tag(name, closing=True, empty=False)
-    if _has_nothing_to_judge(raw, name, bench):
+    if _has_nothing_to_judge(raw, name, end, bench):
         return _dull(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)))
     return _Judged(raw, name, end, bench).tag()
 
 
-def _has_nothing_to_judge(raw: bytes, name: bytes, bench: Bench) -> bool:
+def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bool:
     """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
-    if bench.own_is_free and name not in ALWAYS_READ and not any(map(raw.__contains__, TO_OTHERS)):
+    if bench.own_is_free and name not in ALWAYS_READ and not _may_reach_others(raw):
         return True
-    low = raw.lower()
-    if name in READ_NAMES and (name != b"meta" or any(map(low.__contains__, META_PARTS))):
-        return False  # of nothing else does a meta element load, or say how much is told
-    if bench.marks_links and name in LINKS:
+    if name in READ_NAMES and (name != b"meta" or _meta_counts(raw.lower())):
         return False
-    return not any(map(low.__contains__, ANYWHERE_PARTS)) or not ANYWHERE_NAMED.search(low)
+    return not (bench.marks_links and name in LINKS) and not names_anywhere(raw, end)
+
+
+def _meta_counts(raw: bytes) -> bool:
+    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts.
+
+    The last may be spelled by references.
+    """
+    return (
+        b"-equiv" in raw
+        or b"referrer" in raw
+        or b"2022" in raw
+        or b"-2312" in raw
+        or b"replacement" in raw
+        or b"&#" in raw
+    )
+
+
+def _may_reach_others(raw: bytes) -> bool:
+    """Tell whether a reference may leave the page's own origin (tabs and newlines go from URLs: `/<tab>/host`)."""
+    return (
+        b"//" in raw
+        or b":" in raw
+        or b"&" in raw
+        or b"\\" in raw
+        or b"/\n" in raw
+        or b"/\t" in raw
+        or b"/\r" in raw
+    )
 
 
 @lru_cache(maxsize=512)
@@ -107,12 +123,13 @@ class _Judged:
         exempt = self.says(b"data-cg") == "necessary"
         if not exempt:
             self._judge_attributes()
-            self._mark_link()
+            if self.bench.marks_links:
+                self._mark_link()
         if exempt and text in JUDGED_TEXTS:
             text = DATA if self.name == b"script" else RAW
         if self.name == b"script" and self.held:
             self.hold_type, text = True, DATA
-        live = self._written(neutral=self.hold_type)
+        live = self._written(neutral=self.hold_type) if self.edits or self.hold_type else None
         plain = text is NO_TEXT and live is None and not self.held
         return Tag(
             name=self.name,
@@ -123,8 +140,8 @@ class _Judged:
             held=tuple(self.held),
             text=text,
             near=self.near,
-            attributes=self._kept(),
-            base=self._base(),
+            attributes=self._kept() if self.name in CONTEXT_NAMES else (),
+            base=self._base() if self.name == b"base" else None,
             plain=plain and self.name not in ATTENTION,
             embed=self._embed() if self.held and self.name in EMBEDS else None,
             lost=self.lost,
@@ -141,7 +158,7 @@ class _Judged:
         )
 
     def _mark_link(self) -> None:
-        if not self.bench.marks_links or self.name not in LINKS or not (href := self.says(b"href")):
+        if self.name not in LINKS or not (href := self.says(b"href")):
             return
         if any(self.bench.is_foreign(url) for url in readings(href, self.bench.base)):
             relations = self.first.get(b"rel")
@@ -246,14 +263,10 @@ class _Judged:
         return SCRIPT if kind.partition(";")[0].strip() in JAVASCRIPT_TYPES else DATA
 
     def _kept(self) -> tuple[tuple[bytes, str], ...]:
-        if self.name not in CONTEXT_NAMES:
-            return ()
         return tuple((name, self.says(name) or "") for name in self.first if name in NAMES_TO_KEEP)
 
     def _base(self) -> str | None:
-        if self.name != b"base" or self.held:
-            return None
-        return self.says(b"href")
+        return None if self.held else self.says(b"href")
 
 
 def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
