@@ -15,6 +15,7 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.test
 	$(BIN)/python scripts/find_chromium.py --install
+	$(BIN)/python scripts/find_engines.py --install
 	$(BIN)/python scripts/check_wheel.py
 	$(BIN)/coverage erase
 	HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest

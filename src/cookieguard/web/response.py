@@ -33,8 +33,10 @@ POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
 DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
-# It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
-LENGTH_AND_RULES = LENGTH | {b"speculation-rules"}
+# Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
+NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
+# Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
+HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 CONTACT_NAMES = frozenset(CONTACT_HEADERS)
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
@@ -242,11 +244,13 @@ class Response:
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
         wall, names = exchange.wall, self._names
-        headers = without(headers, LENGTH if wall.is_open else LENGTH_AND_RULES)
+        headers = without(headers, LENGTH if wall.is_open else HELD_HEADERS)
         if not CONTACT_NAMES.isdisjoint(names):
             headers = filter_contacts(headers, wall.holds)
         if b"referrer-policy" in names:
             headers = tighten_referrers(headers)
+        if not wall.is_open:
+            headers.append(NO_LOOKUPS)
         if self._body is not None and self._body.is_transcoded:
             headers = as_utf_8(headers)
         if not STALE_HEADERS.isdisjoint(names):
