@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cookieguard.config import Config
@@ -36,7 +37,7 @@ class CookieGuard:
         clock: Clock | None = None,
     ) -> None:
         self.app = app
-        self._clock = clock or _utc_now
+        self._clock = clock or partial(datetime.now, UTC)
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
@@ -44,7 +45,7 @@ class CookieGuard:
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
-        self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
+        self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
         """Write what is still queued, within 5 s. Called at the end of a lifespan, and at exit without one."""
@@ -53,9 +54,9 @@ class CookieGuard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
-        await self._handlers.get(scope["type"], self.app)(scope, receive, send)
-
-    async def _http(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._others.get(scope["type"], self.app)(scope, receive, send)
+            return
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
@@ -69,13 +70,17 @@ class CookieGuard:
                 await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
         finally:
             self._record(exchange)
+            exchange.end()
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        try:
+            await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        finally:
+            exchange.end()
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)
@@ -106,8 +111,8 @@ class CookieGuard:
             for event in exchange.rewriter.lost:
                 parts.findings.count(event)
         if exchange.rewriter is not None and exchange.rewriter.held:
-            verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
-            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)
+            verdicts = exchange.wall.news(exchange.rewriter.held)
+            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
             conflict = conflict_inside(self.app, CookieGuard)
@@ -118,7 +123,3 @@ class CookieGuard:
 def _error_of(conflict: tuple[str, str]) -> ConfigError:
     found, advice = conflict
     return ConfigError("app", was=found, allowed=advice)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
