@@ -13,7 +13,7 @@ import pytest
 from cookieguard.engines.keyfile import LOOK_EVERY, WatchedKeyring, change_keyring
 from cookieguard.errors import KeyringFixed
 from cookieguard.identity import Kind, TokenCodec, TokenError
-from cookieguard.keyring import Key, Keyring, KeyState
+from cookieguard.keyring import Key, Keyring, KeyState, new_pair
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 AT_ONCE = timedelta(0)
@@ -83,6 +83,17 @@ def test_tokens_follow_the_file(file: Path) -> None:
     put(file, Keyring([key("k2", KeyState.SIGNING)]).dumps())
     with pytest.raises(TokenError, match="unknown key"):
         codec.loads(old, host="shop.example", now=NOW)
+
+
+def test_id_of_a_pair_in_a_token_is_an_unknown_key(file: Path) -> None:
+    pair = new_pair(NOW)
+    change_keyring(file, "keys.file", lambda before: before.with_key(pair))  # type: ignore[union-attr]
+    codec = TokenCodec(WatchedKeyring(file, "keys.file"), kind=Kind.SESSION, name="s", sealed=True)
+    token = codec.dumps({}, host="shop.example", issued=NOW, expires=NOW + LATER)
+
+    with pytest.raises(TokenError, match="unknown key"):
+        codec.loads(token.replace(".k1.", f".{pair.id}."), host="shop.example", now=NOW)
+    assert codec.loads(token, host="shop.example", now=NOW).key_id == "k1"
 
 
 def broken(path: Path) -> None:
