@@ -39,9 +39,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "imports no style sheet by module": "js-module-css",
         "prefetches nothing": "link-prefetch link-two-relations header-link-prefetch js-create-prefetch-inline "
         "js-create-prefetch-file js-create-prefetch-hidden",
-        "looks no host up ahead": "dns-prefetch link-plain link-plain-tls link-plain-asked-for "
-        "page-utf-16-dns-prefetch page-utf-16-named-dns-prefetch page-iso-2022-jp-dns-prefetch "
-        "header-link-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file "
+        "looks no host of a plain link up": "link-plain link-plain-tls link-plain-asked-for "
         "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
         "loads captions beside a film that plays, and none is here": "track-src",
         "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file",
@@ -50,12 +48,21 @@ SILENT: Mapping[str, Mapping[str, str]] = {
 SILENT_WITHOUT_SCRIPT: Mapping[str, Mapping[str, str]] = {
     "firefox": {"animates no address": "svg-set-href svg-animate-values"},
 }
-# A prefetch in a header is a hint that an engine may forget: nothing is asked of it but that it holds its tongue.
-UNSTEADY: Mapping[str, frozenset[str]] = {"firefox": frozenset({"header-link-prefetch"})}
-# Chromium leaks what `Vector.leaks` says. These refuse a frame before they connect for it, look nothing up under
-# X-DNS-Prefetch-Control, and know no speculation rules: what remains are navigations and preconnect.
-TIGHTER = frozenset({"firefox", "webkit"})
-REMAINS = frozenset({"js-preconnect-file", "page-iso-2022-jp-preconnect", "page-iso-2022-jp-refresh"})
+# Hints that an engine forgets more often than not: nothing is asked of it but that it holds its tongue.
+UNSTEADY: Mapping[str, frozenset[str]] = {
+    "firefox": frozenset({"header-link-prefetch"}),
+    "webkit": frozenset(
+        "dns-prefetch header-link-dns-prefetch page-utf-16-dns-prefetch page-utf-16-named-dns-prefetch "
+        "page-iso-2022-jp-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file".split()
+    ),
+}
+# Chromium leaks what `Vector.leaks` says. These refuse a frame before they connect for it and know no speculation
+# rules; Firefox looks nothing up under X-DNS-Prefetch-Control. Beside navigations this remains.
+PRECONNECTS = frozenset({"js-preconnect-file", "page-iso-2022-jp-preconnect", "page-iso-2022-jp-refresh"})
+REMAINS: Mapping[str, frozenset[str]] = {
+    "firefox": PRECONNECTS,
+    "webkit": PRECONNECTS | {"js-dns-prefetch-file", "page-iso-2022-jp-dns-prefetch"},
+}
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -77,5 +84,5 @@ def goes(vector: Vector, engine: str, *, script: bool) -> bool:
 
 def leaks_of(vector: Vector, engine: str) -> frozenset[str]:
     """Name the kinds of contact that a vector's host may see in an engine before consent."""
-    remains = engine not in TIGHTER or vector.why == NAVIGATES or vector.name in REMAINS
+    remains = engine not in REMAINS or vector.why == NAVIGATES or vector.name in REMAINS[engine]
     return vector.leaks if remains else NOTHING

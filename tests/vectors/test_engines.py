@@ -62,7 +62,7 @@ def control_of(runs: Runs, vector: Vector, engine: str, *, script: bool) -> Hear
     assert control.served[vector.name] == UNGUARDED
     if is_silent(engine, vector.name, script=script):
         assert vector.tells not in heard.kinds, f"{engine} goes this way by now: {heard.figure}"
-    elif vector.name not in UNSTEADY.get(engine, ()):
+    else:
         assert tells(vector, heard, engine=engine, script=script), heard.figure
     return heard
 
