@@ -31,6 +31,7 @@ from cookieguard.web.parts import Parts
 from cookieguard.web.request import Request
 from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
+from cookieguard.web.waiting import Ended, ended
 from cookieguard.web.walls import Wall
 
 logger = logging.getLogger("cookieguard")
@@ -138,6 +139,45 @@ class Exchange:
         if asked is None or not self.request.asks_for_html or (cut := cut_accept_encoding(asked)) == asked:
             return headers
         return [*without(headers, ACCEPT_ENCODING), (b"accept-encoding", cut)]
+
+    # What the store must know, and hear of
+
+    @property
+    def must_wait_for_store(self) -> bool:
+        """Tell whether a session came before this process heard what was ended: once, at its start."""
+        parts = self.parts
+        return (
+            parts.watch is not None
+            and not parts.watch.is_ready
+            and parts.identity is not None
+            and parts.identity.is_presented(self.jar)
+        )
+
+    async def wait_for_store(self) -> None:
+        """Wait for the store's first word, in a thread; without one nobody is a customer."""
+        watch = self.parts.watch
+        if watch is not None and await ended(watch.begin()) is Ended.LATE:
+            watch.give_up()
+
+    @property
+    def has_news(self) -> bool:
+        """Tell whether the store must hear of this visit before the response starts."""
+        return self._visit is not None and self._visit.has_news
+
+    async def settle(self) -> None:
+        """Have the store know what this request ended, and a login count after all that was ended before.
+
+        Where it takes too long or fails, this worker obeys already and the rest is written later.
+        """
+        visit, watch = self._visit, self.parts.watch
+        if visit is not None and watch is not None:
+            await ended(watch.record(visit.take_news()))
+            visit.session.settle()
+
+    def tell_store(self) -> None:
+        """Tell the store what was ended after the response had started."""
+        if self.has_news and self._visit is not None and self.parts.watch is not None:
+            self.parts.watch.record(self._visit.take_news())
 
     # What a Visitor asks for
 

@@ -40,16 +40,20 @@ class CookieGuard:
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
-        self._parts = build_parts(read_config(config), environ=os.environ, now=self._clock())
+        self._parts = build_parts(
+            read_config(config), environ=os.environ, now=self._clock(), clock=self._clock
+        )
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
         self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
-        """Write what is still queued, within 5 s. Called at the end of a lifespan, and at exit without one."""
+        """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
         if self._parts.recorder is not None:
             self._parts.recorder.close()
+        if self._parts.watch is not None:
+            self._parts.watch.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
@@ -66,8 +70,11 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
+                if exchange.must_wait_for_store:
+                    await exchange.wait_for_store()
                 await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
         finally:
+            exchange.tell_store()
             self._record(exchange)
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
@@ -75,7 +82,12 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        if exchange.must_wait_for_store:
+            await exchange.wait_for_store()
+        try:
+            await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        finally:
+            exchange.tell_store()
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)

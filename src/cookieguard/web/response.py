@@ -67,6 +67,8 @@ class Response:
 
     async def _on_start(self, message: Message) -> None:
         exchange = self._exchange
+        if exchange.has_news:
+            await exchange.settle()
         exchange.status = status = message["status"]
         headers = lowered(message.get("headers") or ())
         names = by_name(headers)
@@ -153,6 +155,8 @@ class Response:
         start, self._start = self._start, None
         if start is None:
             return
+        if self._exchange.has_news:  # since the start was held
+            await self._exchange.settle()
         headers = self._document_headers(start["headers"])
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
