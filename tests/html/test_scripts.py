@@ -55,6 +55,81 @@ LOADS = [
     "!(function(){function r(n){this.url=n}\nvar q=new r('https://t.example/x.js');var s=document.createElement('script');s.src=q.url;})()",  # noqa: E501
 ]
 
+LOADERS = {
+    "a manager that names its layer": "(function (win, doc, layer, id) { win[layer] = win[layer] || []; "
+    "win[layer].push({start: Date.now()}); var first = doc.getElementsByTagName('script')[0], tag = "
+    "doc.createElement('script'); tag.async = true; tag.src = 'https://tags.example/m.js?id=' + id; "
+    "first.parentNode.insertBefore(tag, first); })(window, document, 'layer', 'X-1');",
+    "a manager that is given its address": "!function(a,b,c){var d=b.createElement('script');d.async=1;d.src=c+'?v=2';"
+    "(b.head||b.body).appendChild(d)}(window,document,'https://tags.example/m.js');",
+    "a manager over two lines": "var el = document.createElement('script');\nel.async = true;\nel.src =\n"
+    "  'https://tags.example/m.js';\ndocument.head.appendChild(el);",
+    "a pixel": "(new Image(1, 1)).src = 'https://pixel.example/t?e=view&u=' + encodeURIComponent(location.href);",
+    "a pixel by a helper": "var pix = {send: function (e) { var i = new Image(); i.src = this.base + e; }, "
+    "base: 'https://pixel.example/t?e='}; pix.send('view');",
+    "a pixel that waits": "window.addEventListener('load', function () { setTimeout(function () { var i = "
+    "document.createElement('img'); i.width = 1; i.setAttribute('src', '//pixel.example/t'); "
+    "document.body.appendChild(i); }, 2000); });",
+    "a pixel in markup": "document.body.insertAdjacentHTML('beforeend', '<img width=1 src=\"https://pixel.example/t?' "
+    "+ Date.now() + '\">');",
+    "a chat": "window.Chat = window.Chat || function () { (Chat.q = Chat.q || []).push(arguments); }; Chat('init', "
+    "{team: 7}); (function () { function start() { var s = document.createElement('script'); s.src = "
+    "'https://chat.example/widget/7.js'; document.body.appendChild(s); } if (document.readyState === 'complete') "
+    "{ start(); } else { window.attachEvent ? attachEvent('onload', start) : addEventListener('load', start); } })();",
+    "a chat by its settings": "window.chatSettings = {base: 'https://chat.example', team: 7};\n(function (s) { var e = "
+    "document.createElement('script'); e.src = s.base + '/w.js?t=' + s.team; document.head.appendChild(e); "
+    "})(window.chatSettings);",
+    "a chat in a frame": "var f = document.createElement('iframe'); f.title = 'chat'; f.src = "
+    "'https://chat.example/box'; document.body.appendChild(f);",
+    "a split test": "var code = (function () { var t = 2000; return {init: function () { "
+    "this.load('https://split.example/j.php?a=1&u=' + encodeURIComponent(document.URL)); }, load: function (u) { var b "
+    "= document.createElement('script'); b.src = u; b.type = 'text/javascript'; "
+    "document.getElementsByTagName('head')[0].appendChild(b); }}; })(); code.init();",
+    "a split test that blocks": "document.write('<script src=\"https://split.example/' + id + '.js\"><\\/script>');",
+    "a heat map": "(function(h,e,a,t){h.q=h.q||[];a=e.createElement('script');a.async=1;a.src=t;"
+    "e.head.appendChild(a)})(window,document,0,'https://heat.example/h.js');",
+    "statistics by a queue": "var _q = window._q = window._q || []; _q.push(['view']); (function () { var base = "
+    "'https://stats.example/'; _q.push(['url', base + 'hit']); var s = document.createElement('script'); s.src = base "
+    "+ 'a.js'; document.head.appendChild(s); })();",
+    "statistics by a beacon": "const ENDPOINT = 'https://stats.example/hit'; addEventListener('pagehide', () => "
+    "navigator.sendBeacon(ENDPOINT, JSON.stringify({u: location.href})));",
+    "statistics by fetch": "const hit = (name, more) => fetch(`https://stats.example/hit?n=${name}`, {method: 'POST', "
+    "keepalive: true, body: JSON.stringify(more)}); hit('view', {});",
+    "statistics by a request": "function post(path, body) { var x = new XMLHttpRequest(); x.open('POST', "
+    "'https://stats.example' + path); x.send(body); } post('/hit', '1');",
+    "a module": "import { init } from 'https://stats.example/sdk.mjs';\ninit({key: 'k'});",
+    "a module for its effects": "'use strict';\nimport 'https://stats.example/sdk.mjs';",
+    "a module on demand": "if (visitor) { const sdk = await import('https://stats.example/sdk.mjs'); sdk.go(); }",
+    "an options object": "$.ajax({type: 'GET', cache: true, url: 'https://stats.example/x.js', dataType: 'script'});",
+    "a loader with options": "loadScript({name: 'w', attrs: {id: 1}, from: 'https://widget.example/w.js'});",
+    "a list of scripts": "const SCRIPTS = [\n  '/own.js', // ours\n  'https://widget.example/a.js',\n];\n"
+    "SCRIPTS.forEach((src) => { const s = document.createElement('script'); s.src = src; document.head.append(s); });",
+    "a script by its properties": "document.head.appendChild(Object.assign(document.createElement('script'), "
+    "{async: true, src: 'https://widget.example/w.js'}));",
+    "a protocol of the page's": "var p = document.location.protocol === 'https:' ? 'https://' : 'http://'; var s = "
+    "document.createElement('script'); s.src = p + 'widget.example/w.js'; document.body.appendChild(s);",
+    "a font": "var l = document.createElement('link'); l.rel = 'stylesheet'; l.href = 'https://fonts.example/css?f=A'; "
+    "document.head.appendChild(l);",
+    "a hint": "['preconnect'].forEach(function (rel) { var l = document.createElement('link'); l.rel = rel; l.href = "
+    "'https://fonts.example'; document.head.appendChild(l); });",
+    "a video in a template": "document.querySelector('.v').innerHTML = `<iframe src=\"https://video.example/e/${id}\" "
+    "allowfullscreen></iframe>`;",
+    "a worker made of text": "new Worker(URL.createObjectURL(new Blob(['importScripts(\"https://w.example/w.js\")'])));",
+    "a comment before it": "/* the tag of https://docs.example/ */ // as of today\nnew Image().src = "
+    "'https://pixel.example/t';",
+    "a relay of peers": "new RTCPeerConnection({iceServers: [{urls: ['stun:stun.example:3478']}]});",
+    "a relay that needs a password": "var ice = {iceServers: [{urls: 'turns:turn.example', username: 'u'}]};",
+    "rules for the browser": "const rules = {prerender: [{source: 'list', urls: ['https://next.example/p']}]}; var s = "
+    "document.createElement('script'); s.type = 'speculationrules'; s.textContent = JSON.stringify(rules); "
+    "document.head.append(s);",
+    "rules as text": "var s = document.createElement('script'); s.type = 'speculationrules'; s.text = "
+    '\'{"prefetch":[{"urls":["https://next.example/p"]}]}\'; document.head.append(s);',
+    "a refresh": "var m = document.createElement('meta'); m.setAttribute('http-equiv', 'refresh'); "
+    "m.setAttribute('content', '3; url=https://next.example/'); document.head.append(m);",
+    "a form that is sent into a frame": "var f = document.createElement('form'); f.method = 'post'; f.target = 'x'; "
+    "f.setAttribute('action', 'https://stats.example/hit'); document.body.append(f); f.submit();",
+}
+
 # A shop's own scripts, which name somebody without loading from there.
 NAMES = [
     "fetch('/api/cart').then(r=>r.json()).then(c=>{n.textContent=c.n});const links=['https://facebook.com/shop','https://instagram.com/shop'];links.forEach(u=>{const a=document.createElement('a');a.href=u;a.textContent='x';nav.append(a)});",  # noqa: E501
@@ -83,6 +158,14 @@ NAMES = [
 
 def outside(url: Url) -> Ruling | None:
     return None if url.host == "shop.example" else Ruling("marketing", None)
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_a_loader_in_the_style_of_the_wild_is_held_and_works_where_nobody_is(name: str) -> None:
+    script = LOADERS[name].encode()
+
+    assert loads_held(script, outside)
+    assert loads_held(script, lambda url: None) == []
 
 
 @pytest.mark.parametrize("script", LOADS)

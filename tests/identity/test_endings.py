@@ -26,7 +26,7 @@ class Worker:
 
     def hear(self, visit: Any) -> None:
         """Do what the door does before a response starts."""
-        self.endings.add(visit.take_news())
+        self.endings.add(visit.session.take_news())
         visit.session.settle()
 
 

@@ -1,15 +1,16 @@
 """What a style sheet or a style attribute loads, and how to cut that out.
 
-Every `url(`, `src(`, `@import` and `image-set(` is looked at wherever it stands: one in a comment is judged too,
-which costs nothing, while no trick with comments and quotes can hide one. A sheet that spells these words with
+Every `url(`, `src(`, `@import` and `image-set(` is looked at wherever it stands, but in a comment, which is found as
+the CSS tokenizer finds it: no trick with comments and quotes can hide one. A sheet that spells these words with
 escapes is not worth understanding: where it names a held host at all, it is held whole (fail closed).
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from itertools import islice
+from functools import cached_property
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
@@ -17,16 +18,35 @@ Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 S = r"[ \t\r\n\f]*+"
 STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|\\.)*+(?:'|\Z|(?=\n))", re.DOTALL)
 # The bracket leads, so that the search for it is one for a single character.
-OPENED = re.compile(r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\())")
+OPENED = re.compile(
+    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
+    r"((?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\()))"  # a function that takes strings
+)
 # Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
-URL = re.compile(rf"{S}(?:({STRING.pattern})|((?:[^ \t\r\n\f\"'()\\]|\\.)++){S}(?:\)|\Z))", re.DOTALL)
+URL = re.compile(
+    rf"{S}(?:({STRING.pattern})|(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\.)*+){S}(?:\)|\Z))", re.DOTALL
+)
 IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
-SET = re.compile(r"\((?:(?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\())")
 BETWEEN_QUOTES = re.compile(r"[\"']([^\"'\n]{1,4096})(?=[\"'\n]|\Z)")
-NAMES_ONLY = re.compile(r"@(?:namespace|(?:-moz-)?document)\b[^;{}]*\Z", re.IGNORECASE)
+NAMES_ONLY = re.compile(
+    rf"@(?:namespace{S}(?:[\w\-]++{S})?|(?:-moz-)?document\b[^;{{}}\"']*?)(?:url\({S})?", re.IGNORECASE
+)
 # An escape that makes a letter: only these can spell one of the words above in another way.
 ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
+# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape.
+STRETCH = re.compile(
+    r"(/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
+    r"(?:\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+)++(\()?|"
+    r"\((?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
+    + S
+    + r"(?![\"'])(?:[^)\\]++|\\.)*+",
+    re.DOTALL,
+)
+OPENS_COMMENT = re.compile(r"/\*")
+CLOSES_COMMENT = re.compile(r"\*/")
+# What may reach another host; all else is not worth the search for comments.
+LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|(?!data:)[a-zA-Z][a-zA-Z0-9+.\-]*+:")
 BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
@@ -41,14 +61,65 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
     if "\\" in text and ESCAPED_LETTER.search(text) and _spells_with_escapes(text):
         plain = unescape(text)
         named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
-        return None if any(holds(url) for url in named) else []
-    held = (
-        (start, end, new) for start, end, reference, new in _references(text) if holds(unescape(reference))
-    )
-    found = list(islice(held, MOST_EDITS + 1))
-    if len(found) > MOST_EDITS:
-        return None
+        return None if any(map(holds, dict.fromkeys(named))) else []
+    live = Live(text)
+    known: dict[str, bool] = {}
+    found: list[Edit] = []
+    for start, end, reference, new in _references(text):
+        held = known.get(reference)
+        if held is False or (LEAVES.search(reference) and not live(start)):
+            continue
+        if held is None:
+            held = known[reference] = holds(unescape(reference))
+        if held:
+            found.append((start, end, new))
+            if len(found) > MOST_EDITS:
+                return None
     return sorted(found) if len(found) > 1 else found
+
+
+class Live:
+    """Tell whether what stands in a sheet is read by the browser. Owns where its comments are, once asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._has_comments = "/*" in text
+
+    def __call__(self, place: int) -> bool:
+        """Tell whether the reference at `place` is in no comment, and no mere name."""
+        if self._has_comments and self._is_commented(place):
+            return False
+        rule = self._text.rfind("@", max(0, place - 100), place)
+        return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
+
+    def _is_commented(self, place: int) -> bool:
+        # most have an end of a comment before them that no comment begins behind: nothing needs to be tokenized
+        opened = bisect_left(self._opened, place) - 1
+        if opened < 0:
+            return False
+        closed = bisect_left(self._closed, self._opened[opened] + 2)
+        if closed < len(self._closed) and self._closed[closed] < place:
+            return False
+        before = bisect_left(self._comments, (place, 0)) - 1
+        return before >= 0 and place < self._comments[before][1]
+
+    @cached_property
+    def _opened(self) -> list[int]:
+        return [match.start() for match in OPENS_COMMENT.finditer(self._text)]
+
+    @cached_property
+    def _closed(self) -> list[int]:
+        return [match.start() for match in CLOSES_COMMENT.finditer(self._text)]
+
+    @cached_property
+    def _comments(self) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for match in STRETCH.finditer(self._text):
+            if match[2]:
+                break  # a function whose name is written with escapes may be `url`: from here on nothing is sure
+            if match[1]:
+                found.append(match.span(1))
+        return found
 
 
 def cut(text: str, edits: list[Edit]) -> str:
@@ -81,15 +152,19 @@ def _spells_with_escapes(text: str) -> bool:
 def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, reference, what stands for it when it is held)."""
     yield from _imports(text)
+    takes_strings = False
     for opened in OPENED.finditer(text):
+        if opened.lastindex:
+            takes_strings = True
+            continue
         match = URL.match(text, opened.end())
-        if match is None or NAMES_ONLY.search(text, max(0, opened.start() - 100), opened.start()):
+        if match is None:
             continue
         if match[1]:
             yield match.start(1), match.end(1), _inside(match[1]), f'"{NOTHING}"'
         else:
             yield match.start(2), match.end(2), match[2], NOTHING
-    if SET.search(text):
+    if takes_strings:
         # which of its quotes open a string takes a whole parser to tell: what is between any two is judged
         for match in BETWEEN_QUOTES.finditer(text):
             yield match.start(1), match.end(1), match[1], NOTHING

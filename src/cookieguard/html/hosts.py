@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-# The host may begin with a hole of a template (`//${x}.vendor.example`); user and password go.
+# The host may begin with a hole of a template (`//${x}.vendor.example`); user and password go. Two slashes and
+# a scheme (`//https://...`) begin a comment in a script that is kept as text: no host has these names.
 _HOST = (
-    rb"(?:[^/\"'`\s@<>]{1,64}@)?"
-    rb"((?:(?:\$\{[^}]*\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
+    rb"(?!https?:[\\/])(?:[^/\"'`\s@<>]{1,64}@)?"
+    rb"((?:(?:\$\{[^}]{0,256}\})?\.?[A-Za-z0-9_\x80-\xff\-]+(?:\.[A-Za-z0-9_\x80-\xff\-]+)*|\[[0-9a-fA-F:.]+\])"
     rb"(?::[0-9]{1,5})?)"  # the port too: a vendor may be declared by it
 )
 # XML names its languages by addresses that nobody fetches: every script that draws SVG has one of them.
@@ -17,11 +18,12 @@ HOST = re.compile(rb"/\\?/" + _NO_NAMESPACE + _HOST)
 ESCAPED_HOST = re.compile(
     rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
 )
+ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
 
 
 def named_hosts(text: bytes) -> list[bytes]:
     """List the hosts named, each once."""
     found = HOST.findall(text)
-    if b"2f" in text or b"2F" in text:
+    if ESCAPED_SLASH.search(text):
         found += ESCAPED_HOST.findall(text)
     return list(dict.fromkeys(found))

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
 KEYS = frozenset(b"src srcset srcdoc poster".split())
+SETTERS = frozenset(b"assign attr prop extend merge".split())  # take an object with such keys
 MARKUP = frozenset(
-    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString "
+    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString setHTMLUnsafe "
     b"createContextualFragment".split()
 )
+# Calls that load what their first argument says, and what their options say by one of these keys.
 CALLS = frozenset(
-    b"fetch sendBeacon importScripts import Worker SharedWorker WebSocket EventSource FontFace ajax axios getScript "
-    b"getJSON insertRule addModule require requirejs".split()
+    b"fetch sendBeacon Worker SharedWorker WebSocket EventSource ajax axios getScript getJSON insertRule addModule "
+    b"fetchLater".split()
 )
+OPTIONS = frozenset(b"url src href baseURL endpoint".split())
+# Calls that load any of their arguments.
+CALLS_OF_ALL = frozenset(b"importScripts import FontFace require requirejs".split())
+# Calls that load only on some objects or with some arguments.
+SHARED_NAMES = frozenset(b"setAttribute setAttributeNS open get post".split())
+RUN_TEXT = frozenset(b"eval Function setTimeout setInterval Blob createTextNode".split())
 # What a script calls its own or its framework's loaders.
-LOADER_NAME = re.compile(rb"load|inject|script|beacon|pixel|iframe|embed", re.IGNORECASE)
+LOADER_WORDS = b"load inject script beacon pixel iframe embed".split()
+LOADER_NAME = re.compile(b"|".join(LOADER_WORDS), re.IGNORECASE)
 NOT_A_LOADER = re.compile(
     rb"payload|upload|download|reload|unload|describe|description|transcript|addEventListener", re.I
 )
 CLIENTS = frozenset(b"$ jQuery axios http https ky superagent request".split())
-# The value goes no further: it is looked at, or it is a link.
+# The value goes no further: it is looked at, kept as text or part of another URL, or it is a link.
 ENDS = frozenset(
-    b"indexOf includes startsWith endsWith test match search exec log warn error info debug postMessage "
-    b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS".split()
+    b"indexOf lastIndexOf includes startsWith endsWith test match search exec log warn error info debug postMessage "
+    b"addEventListener querySelector querySelectorAll setItem assign share redirect navigate createElementNS "
+    b"encodeURIComponent Error".split()
+)
+# The language's own: no script declares them as loaders, and all scripts call them.
+BUILT_IN = frozenset(
+    b"this window document self var let const return new typeof true false null for if while switch catch super "
+    b"constructor function apply call bind then finally all keys values entries push pop shift unshift slice splice "
+    b"join split replace concat sort map filter reduce some every find forEach hasOwnProperty toString parse stringify "
+    b"getElementById getElementsByTagName getItem appendChild insertBefore removeChild createElement getPrototypeOf "
+    b"defineProperty preventDefault Promise Object Array String Date Math".split()
 )
 NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
 METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
@@ -32,3 +51,35 @@ LOADING_MARKUP = re.compile(
     rb"<\\?(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|\bsrc\s*=|url\(",
     re.IGNORECASE,
 )
+# Properties and calls that load where the script has all of these words: what no policy stops is read here.
+_RULES = ((b"speculationrules",),)
+MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
+    b"text": _RULES,
+    b"textContent": _RULES,
+    b"innerText": _RULES,
+    b"innerHTML": _RULES,
+    b"append": _RULES,
+    b"appendChild": _RULES,
+    b"content": ((b"refresh", b"quiv"),),  # httpEquiv, http-equiv
+    b"action": ((b"ubmit(", b"target"),),  # a form that is sent into a frame
+}
+
+
+def _backwards(names: Iterable[bytes]) -> bytes:
+    return b"(?:" + b"|".join(sorted(name[::-1] for name in names)) + b")"
+
+
+# Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself.
+SINK = re.compile(
+    rb"\(\s*+(?:"
+    + _backwards(CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT)
+    + rb"(?![\w$])|[\w$]{0,64}(?i:"
+    + _backwards(LOADER_WORDS)
+    + rb"))|=[+|?]{0,2}\s*+(?:\]|"
+    + _backwards(SETS | MARKUP | MEANT.keys() | {b"href"})
+    + rb"\s*+\.)|:\s*+"
+    + _backwards(KEYS)
+    + rb"(?![\w$])|\x01\s*+(?:morf|tropmi)\b"
+)
+# Any of these in code: what is a script as text may be run.
+RUNS_TEXT = re.compile(b"\\b(?:text\\b|(?:" + b"|".join(sorted(RUN_TEXT)) + rb")\s*\()")

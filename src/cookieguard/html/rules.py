@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
@@ -12,7 +10,8 @@ from cookieguard.html.urls import Url, parse_url
 MAX_TAGS_SIZE = 8 * 1024 * 1024  # bytes of all tags kept
 MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
 MAX_DIRECTORIES = 32
-MAX_KEPT_TEXT = 128 * 1024  # bytes of a text that is its own key; of longer ones the digest is kept
+SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when it comes again
+MAX_SEEN = 4096
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
@@ -46,8 +45,9 @@ class Rules:
         self.xml_tags: dict[bytes, Tag] = {}
         self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
         self._tags_size = 0
-        self._texts: dict[tuple[int, bool, Url | None], dict[bytes | str, Verdict]] = {}
+        self._texts: dict[tuple[int, bool, Url | None], dict[bytes, Verdict]] = {}
         self._texts_size = 0
+        self._seen: set[int] = set()
 
     def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
         """Return what tags on a page with this base are judged by."""
@@ -102,21 +102,30 @@ class Rules:
     def judge_text(self, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001  # compiled
         """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
         # every way to name another host in a script takes one of these (a sheet could say `url(http:host)`)
-        if kind is SCRIPT and b"/" not in text and b"\\" not in text and b"&" not in text:
+        if kind is SCRIPT and not (b"/" in text or b"\\" in text or b"&" in text or b"iceServers" in text):
             return PASSES
         known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
-        key = text if len(text) <= MAX_KEPT_TEXT else sha256(text).hexdigest()
-        verdict = known.get(key)
+        verdict = known.get(text)
         if verdict is None:
             verdict = (judge_markup_text if is_markup else judge_text)(
                 kind, text, base=base, judge=self.judge
             )
-            if len(base.path) <= MAX_PATH:
-                self._texts_size += len(key) + ENTRY_OVERHEAD
-                known[key] = verdict
+            if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
+                self._texts_size += len(text) + ENTRY_OVERHEAD
+                known[text] = verdict
         return verdict
 
-    def _known_texts(self, key: tuple[int, bool, Url | None]) -> dict[bytes | str, Verdict]:
+    def _is_seen_again(self, text: bytes) -> bool:
+        """Tell whether a long text came before: pages that print their state into a script never repeat it."""
+        mark = hash(text)
+        if mark in self._seen:
+            return True
+        if len(self._seen) >= MAX_SEEN:
+            self._seen.clear()
+        self._seen.add(mark)
+        return False
+
+    def _known_texts(self, key: tuple[int, bool, Url | None]) -> dict[bytes, Verdict]:
         if self._texts_size > MAX_TEXTS_SIZE:
             self._texts.clear()
             self._texts_size = 0

@@ -14,28 +14,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import islice
 
 from cookieguard.html.flows import Flow
-from cookieguard.html.hosts import HOST, named_hosts
+from cookieguard.html.hosts import named_hosts
+from cookieguard.html.idioms import RUNS_TEXT, SINK
+from cookieguard.html.pieces import cut
+from cookieguard.html.suspects import BARE_LITERAL, has_glue, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
 
 Judge = Callable[[Url], object | None]
 
-IDIOM = re.compile(
-    rb"createElement|\bsrc|setAttribute|Image|sendBeacon|fetch|XMLHttp|import|rite\(|riteln\(|insertAdj|innerHTML|"
-    rb"outerHTML|EventSource|WebSocket|Worker|ajax|axios|getScript|getJSON|\.get\(|\.post\(|oad|nject|cript|eacon|"
-    rb"ixel|require|append|\.html\(|createContextual|parseFromString|ackground|cssText|insertRule|FontFace|\.open\("
-)
-GLUE = re.compile(rb"//(?:[A-Za-z0-9\-]+\.?)?[\"'`]|:[\"']")  # a scheme that waits for its host
-BARE_LITERAL = re.compile(rb"[\"'`}]\.?((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])")
-DIRECT = re.compile(
-    rb"(?:\.src\s*=\s*|(?<![\w$])(?:fetch|sendBeacon|importScripts|import|Worker|WebSocket|EventSource|getScript)\(\s*|"
-    rb"(?:\A|[;\n}])\s*(?:import|export)\b[^;\"'`()]*)[\"'`](?:https?:|wss?:)?\\?\Z"
-)
-LOOK_BACK = 256
-MAX_DIRECT = 500  # places of held hosts looked at for a sink right before them
 MAX_FLOW_BYTES = 128 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
+ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
+ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
@@ -53,27 +44,29 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     >>> loads_held(b"a.href='//ads.example/p'; fetch('/cart')", shop)
     []
     """
-    if b"/" not in text:
-        return []
     suspicion = Suspicion(judge)
-    hosts = {host for host in named_hosts(text) if suspicion(host)}
-    if not hosts and not (
-        GLUE.search(text) and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))
-    ):
+    if b"iceServers" in text and list(filter(suspicion, ICE_SERVER.findall(text))):
+        return suspicion.found  # whatever becomes of it: no policy stops WebRTC
+    named = [suspicion(host) for host in named_hosts(text)]
+    glues = has_glue(text)
+    if not any(named) and not (glues and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))):
         return []
-    if not IDIOM.search(text):
-        return []
-    if _is_direct(text, hosts) or Flow(text[:MAX_FLOW_BYTES], suspicion).reaches_a_sink():
-        return suspicion.found
-    return []
+    return suspicion.found if _loads(text[:MAX_FLOW_BYTES], suspicion, glues=glues) else []
 
 
-def _is_direct(text: bytes, hosts: set[bytes]) -> bool:
-    named = (match for match in HOST.finditer(text) if match[1] in hosts)
-    for match in islice(named, MAX_DIRECT):
-        if DIRECT.search(text, max(0, match.start() - LOOK_BACK), match.start()):
-            return True
-    return False
+def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = False) -> bool:
+    code, literals = cut(text)
+    back = code[::-1]
+    if not SINK.search(back):
+        return False
+    numbers = suspects(literals, suspicion, glues=glues)
+    if numbers and Flow(code, back, literals).reaches_a_sink(numbers):
+        return True
+    inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
+    if is_inner or not inner or not RUNS_TEXT.search(code):
+        return False
+    texts = (ESCAPED_SIGN.sub(rb"\1", literal[1:-1]) for literal in inner)
+    return any(_loads(text, suspicion, glues=False, is_inner=True) for text in texts)
 
 
 def _url_of(host: bytes) -> Url | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import NoneType
@@ -51,14 +52,14 @@ class Binding(NamedTuple):
 
 
 NOBODY = Binding(None, None)
-SHAPE: dict[str, set[type]] = {
-    "i": {str},
-    "c": {str, NoneType},
-    "b": {int},
-    "e": {int},
-    "a": {int, NoneType},
-    "d": {dict},
-}
+SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("i", (str,)),
+    ("c", (str, NoneType)),
+    ("b", (int,)),
+    ("e", (int,)),
+    ("a", (int, NoneType)),
+    ("d", (dict,)),
+)
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class Session(JsonMapping):
         "_hidden",
         "_is_id_asked",
         "_life",
+        "_present",
         "_presented",
         "_state",
         "_token",
@@ -101,41 +103,39 @@ class Session(JsonMapping):
         "endings",
         "presented_binding",
     )
+    _hidden: dict[str, Any] | None
+    ended: list[Ending]
 
     def __init__(
-        self, channel: Channel, presented: Presented, life: Life, endings: Endings | None = None
+        self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
     ) -> None:
+        """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
+
+        One is made for each request, and most touch none: what only an open session has is set by `_open`.
+        """
         self._channel = channel
-        self._presented = presented
         self._life = life
+        self._present = present
         self._endings = endings
-        self._token: Token | None = None
-        self._is_id_asked = False
-        self._has_logged_in = False
+        self._presented: Presented | None = None
         self._state: _State | None = None
-        self._hidden: dict[str, Any] | None = (
-            None  # a customer's entries, while nobody knows if the session was ended
-        )
-        self.ended_at: int | None = None  # when the session that the browser presented was ended
-        self.ended: list[Ending] = []  # what this request ended, for the store
-        self.presented_binding = NOBODY
-        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
 
     @property
     def id(self) -> str:
         """Return the random id of this session; asking for it makes the session one that is kept."""
+        identity = self._identified().id or ""
         self._is_id_asked = True
-        return self._identified().id or ""
+        return identity
 
     @property
     def customer(self) -> str | None:
         """Return the customer number this session is logged in as; None while that is uncertain."""
-        state = self._open()
-        return None if self.is_uncertain else state.customer
+        return None if self.is_uncertain else self._open().customer
 
     @property
     def is_uncertain(self) -> bool:
         """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
+        self._open()
         return self._hidden is not None or (self._endings is not None and not self._endings.is_certain)
 
     @property
@@ -148,7 +148,7 @@ class Session(JsonMapping):
     def auth_age(self) -> timedelta | None:
         """Return how long ago the customer logged in, None for a guest: a checkout may ask for a fresh login."""
         moment = None if self.customer is None else self.auth_time
-        return None if moment is None else max(self._presented.now - moment, timedelta(0))
+        return None if moment is None else max(self.presented.now - moment, timedelta(0))
 
     @property
     def created(self) -> datetime:
@@ -187,7 +187,7 @@ class Session(JsonMapping):
         """
         if self._endings is None:
             raise CookieGuardError(NO_STORE)
-        customer, now = self._open().customer, self._presented.now
+        customer, now = self._open().customer, self.presented.now
         if customer is not None:
             self.ended.append(ended_customer(customer, now=now, longest=self._life.longest))
         self.logout()
@@ -205,6 +205,13 @@ class Session(JsonMapping):
         return self._state is not None
 
     # From here on: for the visit and the cart.
+
+    @property
+    def presented(self) -> Presented:
+        """Return what the request brought."""
+        if self._presented is None:
+            self._presented = self._present()
+        return self._presented
 
     @property
     def binding(self) -> Binding:
@@ -232,28 +239,36 @@ class Session(JsonMapping):
     def was_refused(self) -> bool:
         """Say whether the browser presented a session that does not count."""
         self._open()
-        jar = self._presented.jar
+        jar = self.presented.jar
         return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
 
     @property
     def is_just_ended(self) -> bool:
         """Say whether the browser may have sent this ended session before it heard of its new one."""
         ended_at = self.ended_at
-        return ended_at is not None and self._presented.now - from_milliseconds(ended_at) < IN_FLIGHT
+        return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
 
     def settle(self) -> None:
         """Let a login of this request count after every ending that is known by now."""
         state = self._state
-        if self._endings is None or state is None or state.customer is None or not self._has_logged_in:
+        if self._endings is None or state is None or not self._has_logged_in:
             return
         self._has_logged_in = False
+        if state.customer is None:
+            return
         earliest = self._endings.not_before(state.customer) + 1
         state.authenticated = max(state.authenticated or 0, earliest)
 
     @property
     def has_news(self) -> bool:
         """Say whether the store must hear of this request before its response starts."""
-        return self._endings is not None and (self._has_logged_in or len(self.ended) > 0)
+        is_told = self._endings is not None and self._state is not None
+        return is_told and (self._has_logged_in or len(self.ended) > 0)
+
+    def take_news(self) -> list[Ending]:
+        """Take what this request ended, each once."""
+        ended, self.ended = self.ended, []
+        return ended
 
     def is_stale(self, now: datetime) -> bool:
         """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
@@ -265,13 +280,13 @@ class Session(JsonMapping):
     def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
         if not is_needed:
-            return None if self.is_just_ended else self._channel.expire(self._presented)
+            return None if self.is_just_ended else self._channel.expire(self.presented)
         state = self._identified()
         text = self._text(state)
         if self._token is not None and text == self._token.text and not self.is_stale(now):
             return None
         expires = min(now + self._life.idle, self.ends)
-        return self._channel.write(text, host=self._presented.host, now=now, expires=expires)
+        return self._channel.write(text, host=self.presented.host, now=now, expires=expires)
 
     def _is_as_presented(self) -> bool:
         return self._token is not None and self._text(self._open()) == self._token.text
@@ -283,7 +298,7 @@ class Session(JsonMapping):
     @property
     def is_presented(self) -> bool:
         """Say whether the browser sent a session."""
-        return self._presented.jar.has(self._channel.name)
+        return self.presented.jar.has(self._channel.name)
 
     def mark_accessed(self) -> None:
         """Open the session, unless it is open."""
@@ -293,13 +308,24 @@ class Session(JsonMapping):
     def _open(self) -> _State:
         if self._state is not None:
             return self._state
-        if self._presented.jar.is_over_limit:
-            self._presented.on_event(OVER_LIMIT)
-        found = self._channel.read(self._presented, self._parse)
+        self._token: Token | None = None
+        self._is_id_asked = False
+        self._has_logged_in = False
+        # A customer's entries, while nobody knows whether the session was ended.
+        self._hidden = None
+        self.ended_at: int | None = None  # when the session that the browser presented was ended
+        self.ended = []  # what this request ended, for the store
+        self.presented_binding = NOBODY
+        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
+        presented = self.presented
+        if presented.jar.is_over_limit:
+            presented.on_event(OVER_LIMIT)
+        found = self._channel.read(presented, self._parse)
         if found is None:
             return self._begin()
         self._token, (self._state, entries) = found
-        if self._state.customer is not None and self.is_uncertain:
+        endings = self._endings
+        if self._state.customer is not None and endings is not None and not endings.is_certain:
             self._hidden, entries = entries, {}
         self._fill(entries)
         self.presented_binding = Binding(self._state.id, self._state.customer)
@@ -310,11 +336,11 @@ class Session(JsonMapping):
         session_id = self.presented_binding.session_id
         is_told = any(ending.key == session_id for ending in self.ended)
         if self._endings is not None and session_id is not None and not is_told:
-            self.ended.append(ended_session(session_id, now=self._presented.now, idle=self._life.idle))
+            self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
     def _begin(self) -> _State:
         """Start anew, anonymous; the id comes when there is something to keep."""
-        now = self._presented.now
+        now = self.presented.now
         self._state = _State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
 
@@ -326,11 +352,11 @@ class Session(JsonMapping):
 
     def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
         payload = token.payload
-        for name, types in SHAPE.items():
+        for name, types in SHAPE:
             if type(payload[name]) not in types:
                 raise TypeError(name)
         state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
-        if from_milliseconds(state.ends) <= self._presented.now:
+        if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
             self.ended_at = ended_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cookieguard.config import Config
@@ -15,6 +16,7 @@ from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
 from cookieguard.web.visitor import SCOPE_KEY
+from cookieguard.web.waiting import hear_first, must_wait, tell_store
 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
@@ -36,7 +38,7 @@ class CookieGuard:
         clock: Clock | None = None,
     ) -> None:
         self.app = app
-        self._clock = clock or _utc_now
+        self._clock = clock or partial(datetime.now, UTC)
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
@@ -46,7 +48,7 @@ class CookieGuard:
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
-        self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
+        self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
         """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
@@ -57,9 +59,9 @@ class CookieGuard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
-        await self._handlers.get(scope["type"], self.app)(scope, receive, send)
-
-    async def _http(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._others.get(scope["type"], self.app)(scope, receive, send)
+            return
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
@@ -70,24 +72,26 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
-                if exchange.must_wait_for_store:
-                    await exchange.wait_for_store()
+                if must_wait(exchange):
+                    await hear_first(exchange)
                 await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
         finally:
-            exchange.tell_store()
+            tell_store(exchange)
             self._record(exchange)
+            exchange.end()
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        if exchange.must_wait_for_store:
-            await exchange.wait_for_store()
         try:
+            if must_wait(exchange):
+                await hear_first(exchange)
             await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
         finally:
-            exchange.tell_store()
+            tell_store(exchange)
+            exchange.end()
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)
@@ -118,8 +122,8 @@ class CookieGuard:
             for event in exchange.rewriter.lost:
                 parts.findings.count(event)
         if exchange.rewriter is not None and exchange.rewriter.held:
-            verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
-            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)
+            verdicts = exchange.wall.news(exchange.rewriter.held)
+            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
             conflict = conflict_inside(self.app, CookieGuard)
@@ -130,7 +134,3 @@ class CookieGuard:
 def _error_of(conflict: tuple[str, str]) -> ConfigError:
     found, advice = conflict
     return ConfigError("app", was=found, allowed=advice)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

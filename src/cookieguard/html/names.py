@@ -1,0 +1,92 @@
+"""The names of a script that became suspect, and where they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+MAX_NAMES = 60
+MAX_PLACES = 300  # where suspect names stand, looked at in one script
+NO_NAMES = frozenset(b"this window document self var let const return new typeof true false null".split())
+BLANK = ord(" ")
+WORDS_ONLY = bytes(n if chr(n).isalnum() or n in b"_$" else BLANK for n in range(256))
+IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]*+")
+DEFINES = re.compile(rb"\s*+(?:=(?![=>])|=>|:(?![^;{}]*\?))")
+MEMBER = re.compile(rb"\s*+\??\.\s*+([\w$]++)(?!\s*+\()")
+LONGEST_DEFINITION = 160  # bytes looked at to tell a key from a branch
+
+
+class Names:
+    """Queue the places where suspect names stand. Owns which names those are."""
+
+    def __init__(self, code: bytes) -> None:
+        self._code = code
+        self._queued: set[tuple[bytes, int]] = set()  # a name, and from where on it is suspect
+        self._members: dict[bytes, set[bytes]] = {}  # of a name: the suspect ones, b"" for all of it
+        self._seen: set[int] = set()
+        self._queue: list[Iterator[int]] = []
+        self.is_open = False  # whether places are taken from the queue already
+
+    def take(self) -> int | None:
+        """Take the next place to follow; None where there is none, or too many were taken."""
+        self.is_open = True
+        while self._queue and len(self._seen) < MAX_PLACES:
+            place = next(self._queue[-1], None)
+            if place is None:
+                self._queue.pop()
+            elif (
+                place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place)
+            ):
+                self._seen.add(place)
+                return place
+        return None
+
+    def suspect(self, name: bytes, start: int = 0, end: int | None = None, member: bytes = b"") -> None:
+        """Take a name, or only what it has at `member`, as suspect, from `start` to `end`: queue its places."""
+        if not name or name in NO_NAMES:
+            return
+        members = self._members.setdefault(name, set())
+        is_new = member not in members and b"" not in members
+        members.add(member)
+        is_queued = (name, start) in self._queued or (name, 0) in self._queued
+        if is_queued and not (is_new and self.is_open):
+            return
+        if not is_queued and len(self._queued) >= MAX_NAMES:
+            return
+        self._queued.add((name, start))
+        self._queue.append(self._places(name, start, len(self._code) if end is None else end))
+
+    def suspect_all(self, header: bytes) -> None:
+        """Take the parameters of a function that is called for each item as suspect: the item and its number."""
+        for name in IDENTIFIER.findall(header)[:2]:
+            self.suspect(name)
+
+    def _places(self, name: bytes, start: int, end: int) -> Iterator[int]:
+        """Find where the name stands as a whole word."""
+        word = b" " + name + b" "
+        at = self._spaced.find(word, start, end + 2)
+        while at >= 0:
+            yield at
+            at = self._spaced.find(word, at + len(name) + 1, end + 2)
+
+    @cached_property
+    def _spaced(self) -> bytes:
+        """The code with a blank for all that is no part of a word, and one around: shifted by one, that is."""
+        return b" " + self._code.translate(WORDS_ONLY) + b" "
+
+    def _is_defined_at(self, place: int) -> bool:
+        """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""
+        word = IDENTIFIER.match(self._code, place)
+        return (
+            word is not None and DEFINES.match(self._code, word.end(), place + LONGEST_DEFINITION) is not None
+        )
+
+    def _is_of_another(self, place: int) -> bool:
+        """Tell whether only a member of the name at `place` is taken, and one that is not suspect."""
+        word = IDENTIFIER.match(self._code, place)
+        members = self._members.get(word[0]) if word else None
+        if word is None or not members or b"" in members:
+            return False
+        taken = MEMBER.match(self._code, word.end())
+        return taken is not None and taken[1] not in members

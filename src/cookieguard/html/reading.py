@@ -1,0 +1,147 @@
+"""A script as walks read it: its code, whose brackets are paired where a walk comes to them, and its literals.
+
+The code is kept backwards as well: what stands before a place is then matched from there on, as what stands
+behind it is, and no pattern has to try every place before it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from functools import cached_property
+from itertools import accumulate, count
+from operator import add
+
+from cookieguard.html.pieces import MARK
+
+MAX_STEPS = 20_000  # over brackets, in one script
+OPEN, CLOSE = b"([{", b")]}"
+MAX_REACH = 2048  # bytes of code an expression is followed over
+LEVELS = 8  # of brackets within each other that one match steps over
+BYTES_A_STEP = 64
+BRACKET = re.compile(rb"[()\[\]{}]")
+
+
+def _nested(opening: bytes, closing: bytes) -> bytes:
+    """Write the pattern of a bracket with brackets in it, LEVELS deep."""
+    plain = rb"[^()\[\]{}]"
+    pattern = opening + plain + b"*+" + closing
+    for _ in range(LEVELS - 1):
+        pattern = opening + b"(?:" + plain + b"++|" + pattern + b")*+" + closing
+    return pattern
+
+
+NESTED = _nested(rb"[(\[{]", rb"[)\]}]")
+NESTED_BACK = _nested(rb"[)\]}]", rb"[(\[{]")
+CLOSED = re.compile(NESTED)
+CLOSED_BACK = re.compile(NESTED_BACK)
+# Up to the comma or the bracket where an argument ends; up to the bracket where all of them end.
+ARGUMENT = re.compile(rb"(?:[^()\[\]{},;]++|" + NESTED + rb")*+")
+ARGUMENTS = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
+ENCLOSED_BACK = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
+
+
+class Reading:
+    """Find brackets, arguments and literals in a script. Owns how many more steps may be taken."""
+
+    def __init__(self, code: bytes, back: bytes, literals: list[bytes]) -> None:
+        """Take the code, the same backwards, and the literals that MARKs stand for in it."""
+        self.code = code
+        self.back = back
+        self.literals = literals
+        self.size = len(code)
+        self.steps = MAX_STEPS
+        self._closing: dict[int, int] = {}
+        self._unclosed = self.size  # the first bracket known to stay open: so does what it stands in
+
+    # -- literals
+
+    @cached_property
+    def marks(self) -> list[int]:
+        """List where the mark of each literal stands."""
+        return list(map(add, accumulate(map(len, self.code.split(MARK))), count()))
+
+    def literal_at(self, place: int) -> bytes:
+        """Return the literal whose mark is at, or next after, `place`."""
+        number = bisect_left(self.marks, place)
+        return self.literals[number] if number < len(self.literals) else b""
+
+    def literal_before(self, place: int) -> bytes:
+        """Return the literal whose mark is the last before `place`."""
+        number = bisect_left(self.marks, place) - 1
+        return self.literals[number] if number >= 0 else b""
+
+    def literals_in(self, start: int, end: int) -> list[bytes]:
+        """List the literals between two places."""
+        return self.literals[bisect_left(self.marks, start) : bisect_left(self.marks, end)]
+
+    @cached_property
+    def words(self) -> bytes:
+        """All of the script but its comments."""
+        return b" ".join([self.code, *self.literals])
+
+    # -- brackets
+
+    def closing(self, at: int) -> int:
+        """Return where the bracket at `at` closes, or the end of the code."""
+        known = self._closing.get(at)
+        if known is None:
+            match = CLOSED.match(self.code, at)
+            end = match.end() if match else self._partner(self.code, at, OPEN, self._unclosed)
+            if not end:
+                self._unclosed = min(self._unclosed, at)
+            known = self._closing[at] = end - 1 if end else self.size
+        return known
+
+    def opening(self, at: int) -> int:
+        """Return where the bracket that closes at `at` opens, or -1."""
+        start = self.size - 1 - at
+        match = CLOSED_BACK.match(self.back, start)
+        end = match.end() if match else self._partner(self.back, start, CLOSE, self.size)
+        self.steps -= ((end or self.size) - start) // BYTES_A_STEP
+        return self.size - end if end else -1
+
+    def _partner(self, code: bytes, start: int, deeper: bytes, stop: int) -> int:
+        """Return the place behind the partner of a bracket with more than LEVELS in it; 0 where it has none."""
+        depth = end = 0
+        if self.steps < 0:
+            return 0
+        for match in BRACKET.finditer(code, start, stop):
+            depth += 1 if match[0] in deeper else -1
+            if not depth:
+                end = match.end()
+                break
+        self.steps -= ((end or stop) - start) // BYTES_A_STEP
+        return end
+
+    def enclosing(self, at: int) -> int:
+        """Return where the bracket around the place `at` opens, or -1."""
+        end = ENCLOSED_BACK.match(self.back, self.size - at).end()  # type: ignore[union-attr]  # matches always
+        while end < self.size and self.back[end] in CLOSE and self.steps > 0:
+            opened = self.opening(self.size - 1 - end)
+            if opened < 0:
+                return -1
+            end = ENCLOSED_BACK.match(self.back, self.size - opened).end()  # type: ignore[union-attr]
+        self.steps -= (end - self.size + at) // BYTES_A_STEP
+        return self.size - 1 - end
+
+    def arguments(self, start: int) -> bytes:
+        """Return all arguments of the call whose parenthesis opens before `start`."""
+        return ARGUMENTS.match(self.code, start, start + MAX_REACH)[0]  # type: ignore[index]  # matches always
+
+    def expression_end(self, start: int) -> int:
+        """Return where the expression at `start` ends: at a comma, a semicolon or the bracket around it."""
+        return ARGUMENT.match(self.code, start, start + MAX_REACH).end()  # type: ignore[union-attr]
+
+    def argument_number(self, opened: int, place: int) -> int:
+        """Count which argument of the call that opens at `opened` the place is in; from 0."""
+        number = 0
+        start = ARGUMENT.match(self.code, opened + 1, place).end()  # type: ignore[union-attr]  # matches always
+        while start < place and self.code[start] == COMMA and number < MOST_ARGUMENTS:
+            number += 1
+            start = ARGUMENT.match(self.code, start + 1, place).end()  # type: ignore[union-attr]
+        return number
+
+
+COMMA = ord(",")
+MOST_ARGUMENTS = 32

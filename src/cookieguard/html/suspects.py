@@ -1,0 +1,79 @@
+"""Which literals of a script may be the URL of a held host, or markup, a sheet or a script with one in it.
+
+A literal that only mentions a URL (`"see https://..."`, `"/cart?ref=https://..."`, `<a href="https://...">`) is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
+from cookieguard.html.pieces import MARK
+
+IsHeld = Callable[[bytes], bool]
+
+# A scheme that waits for its host.
+GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
+GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
+_BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
+BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + _BARE)
+BARE_HOST = re.compile(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\})?\.?" + _BARE)
+
+# What stands before the slashes where the literal begins with the URL: the scheme or its end, holes.
+BEGINS = re.compile(rb"[\"'`]\s*+(?:\$\{[^{}]*+\})*+(?:[A-Za-z]{0,10}:)?[\\/]*+")
+# The same within text that is markup, style sheet, script or JSON; backwards, from the slashes on.
+QUOTED = re.compile(
+    rb"[\\/]*+(?::[A-Za-z]{0,10}+)?\s*+(?:[\"'`(]|,\s*+[wx][0-9.]|=\s*+(?:crs|tescrs|ferh|atad|retsop|lru|noitca)(?:[\s;\"'`<]|\Z))"
+)
+IN_BRACKETS = re.compile(rb"[\\/]*+(?::[A-Za-z]{0,10}+)?[\"'\\\s]*+\(")
+LOOK_BACK = 64
+MARKUP = re.compile(rb"<\\?/?([A-Za-z][\w\-]*+)")
+ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # until somebody clicks
+# Names of things, never fetched: the vocabularies of linked data.
+VOCABULARY = re.compile(rb"(?:www\.)?(?:schema\.org|ogp\.me|purl\.org)\Z")
+MAX_SUSPECTS = 500
+
+
+def has_glue(text: bytes) -> bool:
+    """Tell whether a host may be put behind a scheme somewhere in the text."""
+    return GLUE_SLASHES.search(text) is not None or GLUE_SCHEME.search(text) is not None
+
+
+def suspects(literals: list[bytes], is_held: IsHeld, *, glues: bool) -> list[int]:
+    """List the numbers of the suspect literals, at most MAX_SUSPECTS."""
+    joined = MARK + MARK.join(literals)
+    found: list[int] = []
+    counted = number = 0
+    for place in sorted(_places(joined, is_held, glues=glues)):
+        number += joined.count(MARK, counted, place)
+        counted = place
+        if not found or found[-1] != number - 1:
+            found.append(number - 1)
+            if len(found) >= MAX_SUSPECTS:
+                break
+    return found
+
+
+def _places(joined: bytes, is_held: IsHeld, *, glues: bool) -> Iterator[int]:
+    patterns = (HOST, ESCAPED_HOST) if ESCAPED_SLASH.search(joined) else (HOST,)
+    for pattern in patterns:
+        for match in pattern.finditer(joined):
+            place = match.start()
+            if is_held(match[1]) and not VOCABULARY.match(match[1]) and _may_load(joined, place):
+                yield place
+    if glues:
+        yield from (match.start(1) for match in BARE_HOST.finditer(joined) if is_held(match[1]))
+
+
+def _may_load(joined: bytes, place: int) -> bool:
+    """Tell whether the URL at `place` may be what is loaded, by what stands before it in its literal."""
+    start = joined.rfind(MARK, 0, place) + 1
+    if BEGINS.fullmatch(joined, start, place):
+        return True
+    before = joined[max(start, place - LOOK_BACK) : place][::-1]
+    tag_at = joined.rfind(b"<", start, place)
+    tag = MARKUP.match(joined, tag_at, place) if tag_at >= 0 else None
+    if tag is None or joined.find(b">", tag_at, place) >= 0:
+        return QUOTED.match(before) is not None
+    return tag[1].lower() not in ONLY_MENTIONS or IN_BRACKETS.match(before) is not None
