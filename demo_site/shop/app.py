@@ -45,6 +45,7 @@ ROUTES = [
     Route("/login", account.ask),
     Route("/login", account.login, methods=["POST"]),
     Route("/logout", account.logout, methods=["POST"]),
+    Route("/logout-everywhere", account.logout_everywhere, methods=["POST"]),
     Mount("/static", StaticFiles(directory=HERE / "static")),
 ]
 

@@ -29,6 +29,13 @@ class Visitor(Protocol):
     def logout(self) -> None:
         """Untie it and forget the cart."""
 
+    def logout_everywhere(self) -> None:
+        """Do so in every browser of this customer."""
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it cannot be known just now who this is."""
+
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor for counting attempts."""
 
@@ -64,6 +71,15 @@ class PlainVisitor:
     def logout(self) -> None:
         """Empty the session."""
         self.session.clear()
+
+    def logout_everywhere(self) -> None:
+        """Empty this session; a plain cookie cannot reach the others."""
+        self.session.clear()
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Say no: a plain cookie is believed whatever happened."""
+        return False
 
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor by address, as most shops do."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.servers import wait_until
 
 from demo_site.settings import guard_config
 from demo_site.shop import create_app
@@ -72,6 +73,37 @@ def test_logout_empties_session_and_cart(client: Any) -> None:
 
     assert client.get("/account").url.path == "/login"
     assert client.get("/api/cart").json()["count"] == 0
+
+
+def test_logging_out_everywhere_ends_the_visit_in_the_other_browser(
+    database: Path, tmp_path: Path, browser_for: Callable[[Any, str], Any]
+) -> None:
+    guard = guard_config(ads_origin=ADS, state_dir=tmp_path / "state")
+    app = create_app(ads_origin=ADS, database=database, guard=guard)
+    one, other = (browser_for(app, "https://shop.localhost:8000") for _ in range(2))
+    for browser in (one, other):
+        browser.post("/login", MARA)
+    assert 'action="/logout-everywhere"' in other.get("/account").text
+
+    one.post("/logout-everywhere")
+
+    assert other.get("/account").url.path == "/login"
+    other.post("/login", MARA)
+    assert other.get("/account").url.path == "/account"
+
+
+def test_no_cart_checks_out_while_the_store_is_gone(client: Any, tmp_path: Path) -> None:
+    client.post("/login", MARA)
+    client.post("/cart/add", {"sku": "KK-102"})
+    store = tmp_path / "state" / "store.db"
+    store.rename(tmp_path / "aside.db")
+    wait_until(lambda: client.get("/account").url.path == "/login", "the customer is a guest")
+
+    assert client.get("/api/cart").json()["count"] == 1
+    assert client.post("/checkout", {"name": "Ida"}).status_code == 503
+    (tmp_path / "aside.db").rename(store)
+    wait_until(lambda: client.get("/account").url.path == "/account", "the customer is known again")
+    assert client.post("/checkout", {"name": "Ida"}).status_code == 422
 
 
 def test_five_failures_shut_the_door_without_the_shop_knowing_an_address(client: Any) -> None:

@@ -41,6 +41,7 @@ def make_app() -> Any:
             Route("/state", state),
             Route("/keep", keep, methods=["POST"]),
             Route("/login", login, methods=["POST"]),
+            Route("/logout", logout, methods=["POST"]),
             Route("/keys", keys),
             Route("/boom", boom),
             Route("/picture", picture),
@@ -129,6 +130,7 @@ async def state(request: Request) -> Response:
         "name": visitor.session.get("name"),
         "lines": visitor.cart.get("lines"),
         "customer": visitor.customer,
+        "is_uncertain": visitor.is_uncertain,
         "granted": sorted(visitor.consent.granted),
         "client": request.client.host if request.client else None,
     }
@@ -154,6 +156,16 @@ async def login(request: Request) -> Response:
         visitor.login("4711")
         _count(visitor.throttle_key("login"))
     return PlainTextResponse("welcome")
+
+
+async def logout(request: Request) -> Response:
+    """End this session, with `?everywhere` all of the customer's."""
+    visitor = visitor_of(request)
+    if "everywhere" in request.query_params:
+        visitor.logout_everywhere()
+    else:
+        visitor.logout()
+    return PlainTextResponse("goodbye")
 
 
 def _count(key: str) -> None:

@@ -167,4 +167,4 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
     assert shop.count("exchange = <cookieguard.web.exchange.Exchange") >= raised  # a frame's local values
     assert len((directory / THROTTLED).read_text().split()) == len(clients)
     state = {path.name.partition("-")[0] for path in (directory / STATE).iterdir()}
-    assert state == {"hour", "keyring", "logs"}
+    assert state == {"hour", "keyring", "logs", "store.db"}

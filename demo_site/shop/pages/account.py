@@ -55,6 +55,12 @@ async def logout(request: Request) -> Response:
     return RedirectResponse("/", 303)
 
 
+async def logout_everywhere(request: Request) -> Response:
+    """End the visits of this customer in every browser."""
+    visitor_of(request).logout_everywhere()
+    return RedirectResponse("/", 303)
+
+
 def _is_customer(request: Request, form: dict[str, str]) -> bool:
     customer = shop_of(request).database.customer(form.get("number", ""))
     matches = is_password(form.get("password", ""), customer.password if customer else NOBODY)

@@ -30,6 +30,8 @@ async def place(request: Request) -> Response:
     """Place the order and lead to its receipt (303, so that reloading orders nothing twice)."""
     form = await read_form(request)
     visitor, database = visitor_of(request), shop_of(request).database
+    if visitor.is_uncertain:  # an order must not go to the account of nobody, nor a cart be bought twice
+        raise HTTPException(503, "Please try again in a minute: your cart is kept.", {"retry-after": "60"})
     lines = lines_of(visitor.cart, database)
     address, wrong = address_of(form)
     if not lines:

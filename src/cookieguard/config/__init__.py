@@ -13,6 +13,7 @@ from cookieguard.config.sections import (
     KeySettings,
     LogSettings,
 )
+from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "LogSettings",
     "PolicyVersion",
     "Purpose",
+    "StoreSettings",
     "Vendor",
     "config_from_mapping",
     "load_config",

@@ -24,6 +24,7 @@ from cookieguard.config.sections import (
     KeySettings,
     LogSettings,
 )
+from cookieguard.config.store import StoreSettings
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
@@ -56,6 +57,7 @@ class Config:
     csp: CspSettings = field(default_factory=CspSettings)
     consent: ConsentSettings = field(default_factory=ConsentSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     cookies: CookieSettings = field(default_factory=CookieSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

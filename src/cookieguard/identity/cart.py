@@ -54,7 +54,7 @@ class Cart(JsonMapping):
     def set_cookie(self, *, now: datetime) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
         if not self.is_kept:
-            return self._channel.expire(self._session.presented)
+            return None if self._session.is_just_ended else self._channel.expire(self._session.presented)
         session = self._session
         is_changed = self._is_changed()
         if not (is_changed or self._must_follow(now)):

@@ -33,6 +33,7 @@ class Mismatch(StrEnum):
     OTHER_CUSTOMER = "of another customer"
     OTHER_SESSION = "of another session"
     NO_SESSION = "without its session"
+    ENDED = "ended"
 
 
 # The rest of the vocabulary reads well as it is: "session cookie forged: starts empty".

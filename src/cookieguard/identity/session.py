@@ -10,13 +10,18 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from cookieguard.config import IdentitySettings
+from cookieguard.errors import CookieGuardError
 from cookieguard.identity import jsontext
-from cookieguard.identity.channel import OVER_LIMIT, Channel, Presented, Refused
+from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
+from cookieguard.identity.endings import Ending, Endings, ended_customer, ended_session
 from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
 from cookieguard.identity.values import JsonMapping
 
 ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
 MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
+# A request that left before the answer that ended its session came must not take the new cookie away.
+IN_FLIGHT = timedelta(seconds=60)
+NO_STORE = "logging out everywhere needs the store, and store.enabled is false"
 REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not with every request
 
 
@@ -27,13 +32,16 @@ class Life:
     idle: timedelta
     absolute: timedelta
     refresh: timedelta
+    longest: timedelta
+    """The most that anything can live which a customer's login made."""
 
     @classmethod
-    def of(cls, settings: IdentitySettings) -> Life:
-        """Take both limits from the settings."""
+    def of(cls, settings: IdentitySettings, *, remembered: timedelta = timedelta(0)) -> Life:
+        """Take both limits from the settings; `remembered` is how long a customer is."""
         idle = timedelta(days=settings.idle_days)
         absolute = timedelta(days=settings.absolute_days)
-        return cls(idle=idle, absolute=absolute, refresh=idle * REFRESH_SHARE)
+        refresh = idle * REFRESH_SHARE
+        return cls(idle=idle, absolute=absolute, refresh=refresh, longest=max(absolute, remembered))
 
 
 class Binding(NamedTuple):
@@ -81,17 +89,26 @@ class Session(JsonMapping):
 
     __slots__ = (
         "_channel",
+        "_endings",
+        "_has_logged_in",
+        "_hidden",
         "_is_id_asked",
         "_life",
         "_present",
         "_presented",
         "_state",
         "_token",
+        "ended",
+        "ended_at",
         "endings",
         "presented_binding",
     )
+    _hidden: dict[str, Any] | None
+    ended: list[Ending]
 
-    def __init__(self, channel: Channel, life: Life, present: Callable[[], Presented]) -> None:
+    def __init__(
+        self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
+    ) -> None:
         """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
 
         One is made for each request, and most touch none: what only an open session has is set by `_open`.
@@ -99,6 +116,7 @@ class Session(JsonMapping):
         self._channel = channel
         self._life = life
         self._present = present
+        self._endings = endings
         self._presented: Presented | None = None
         self._state: _State | None = None
 
@@ -111,14 +129,26 @@ class Session(JsonMapping):
 
     @property
     def customer(self) -> str | None:
-        """Return the customer number this session is logged in as."""
-        return self._open().customer
+        """Return the customer number this session is logged in as; None while that is uncertain."""
+        return None if self.is_uncertain else self._open().customer
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
+        self._open()
+        return self._hidden is not None or (self._endings is not None and not self._endings.is_certain)
 
     @property
     def auth_time(self) -> datetime | None:
         """Return when the customer logged in."""
         moment = self._open().authenticated
         return None if moment is None else from_milliseconds(moment)
+
+    @property
+    def auth_age(self) -> timedelta | None:
+        """Return how long ago the customer logged in, None for a guest: a checkout may ask for a fresh login."""
+        moment = None if self.customer is None else self.auth_time
+        return None if moment is None else max(self.presented.now - moment, timedelta(0))
 
     @property
     def created(self) -> datetime:
@@ -130,9 +160,11 @@ class Session(JsonMapping):
         number = _customer_number(customer)
         if self._open().customer not in (None, number):
             self.logout()
+        self._end_presented()
         state = self._begin()
         state.customer = number
         state.authenticated = state.begun
+        self._has_logged_in = True
 
     def logout(self) -> None:
         """End the session: no customer, no entries, an empty cart, a new id for what comes.
@@ -140,14 +172,31 @@ class Session(JsonMapping):
         `clear()` only removes entries, the customer stays.
         """
         self._open()
+        self._end_presented()
         self._begin()
+        self._hidden = None
         self._fill({})
         self._is_id_asked = False
+        self._has_logged_in = False
         self.endings += 1
 
+    def logout_everywhere(self) -> None:
+        """End every session of this customer, this one included; a login after it counts.
+
+        Raises CookieGuardError where there is no store to tell the other sessions.
+        """
+        if self._endings is None:
+            raise CookieGuardError(NO_STORE)
+        customer, now = self._open().customer, self.presented.now
+        if customer is not None:
+            self.ended.append(ended_customer(customer, now=now, longest=self._life.longest))
+        self.logout()
+
     def renew_id(self) -> None:
-        """Give the session a new id and keep all else; for changes of privilege."""
-        self._open().id = _new_id()
+        """Give the session a new id and keep all else; for changes of privilege. Copies under the old one end."""
+        state = self._open()
+        self._end_presented()
+        state.id = _new_id()
         self._is_id_asked = True
 
     @property
@@ -193,6 +242,34 @@ class Session(JsonMapping):
         jar = self.presented.jar
         return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
 
+    @property
+    def is_just_ended(self) -> bool:
+        """Say whether the browser may have sent this ended session before it heard of its new one."""
+        ended_at = self.ended_at
+        return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
+
+    def settle(self) -> None:
+        """Let a login of this request count after every ending that is known by now."""
+        state = self._state
+        if self._endings is None or state is None or not self._has_logged_in:
+            return
+        self._has_logged_in = False
+        if state.customer is None:
+            return
+        earliest = self._endings.not_before(state.customer) + 1
+        state.authenticated = max(state.authenticated or 0, earliest)
+
+    @property
+    def has_news(self) -> bool:
+        """Say whether the store must hear of this request before its response starts."""
+        is_told = self._endings is not None and self._state is not None
+        return is_told and (self._has_logged_in or len(self.ended) > 0)
+
+    def take_news(self) -> list[Ending]:
+        """Take what this request ended, each once."""
+        ended, self.ended = self.ended, []
+        return ended
+
     def is_stale(self, now: datetime) -> bool:
         """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
         token = self._token
@@ -203,18 +280,20 @@ class Session(JsonMapping):
     def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
         if not is_needed:
-            return self._channel.expire(self.presented)
+            return None if self.is_just_ended else self._channel.expire(self.presented)
         state = self._identified()
-        text = jsontext.encode(state.payload(self.copy()))
+        text = self._text(state)
         if self._token is not None and text == self._token.text and not self.is_stale(now):
             return None
         expires = min(now + self._life.idle, self.ends)
         return self._channel.write(text, host=self.presented.host, now=now, expires=expires)
 
     def _is_as_presented(self) -> bool:
-        return (
-            self._token is not None and jsontext.encode(self._open().payload(self.copy())) == self._token.text
-        )
+        return self._token is not None and self._text(self._open()) == self._token.text
+
+    def _text(self, state: _State) -> bytes:
+        entries = self.copy()
+        return jsontext.encode(state.payload({**self._hidden, **entries} if self._hidden else entries))
 
     @property
     def is_presented(self) -> bool:
@@ -231,6 +310,11 @@ class Session(JsonMapping):
             return self._state
         self._token: Token | None = None
         self._is_id_asked = False
+        self._has_logged_in = False
+        # A customer's entries, while nobody knows whether the session was ended.
+        self._hidden = None
+        self.ended_at: int | None = None  # when the session that the browser presented was ended
+        self.ended = []  # what this request ended, for the store
         self.presented_binding = NOBODY
         self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
         presented = self.presented
@@ -240,9 +324,19 @@ class Session(JsonMapping):
         if found is None:
             return self._begin()
         self._token, (self._state, entries) = found
+        endings = self._endings
+        if self._state.customer is not None and endings is not None and not endings.is_certain:
+            self._hidden, entries = entries, {}
         self._fill(entries)
         self.presented_binding = Binding(self._state.id, self._state.customer)
         return self._state
+
+    def _end_presented(self) -> None:
+        """Have the session that the browser presented ended, once; copies of its cookie open no more."""
+        session_id = self.presented_binding.session_id
+        is_told = any(ending.key == session_id for ending in self.ended)
+        if self._endings is not None and session_id is not None and not is_told:
+            self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
     def _begin(self) -> _State:
         """Start anew, anonymous; the id comes when there is something to keep."""
@@ -264,7 +358,20 @@ class Session(JsonMapping):
         state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
         if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
+        if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
+            self.ended_at = ended_at
+            raise Refused(Mismatch.ENDED)
         return state, payload["d"]
+
+    def _end_of(self, state: _State, token: Token) -> int | None:
+        endings = self._endings
+        if endings is None:
+            return None
+        if state.customer is not None:
+            not_before = endings.not_before(state.customer)
+            if (state.authenticated or state.begun) <= not_before:
+                return not_before
+        return endings.end_of(state.id or "", token)
 
 
 def _new_id() -> str:

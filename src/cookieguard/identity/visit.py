@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Channel, Presented
 from cookieguard.identity.cookies import CookieJar
+from cookieguard.identity.endings import Endings
 from cookieguard.identity.session import Life, Session
 from cookieguard.identity.tokens import Kind
 from cookieguard.keyring import Keyring
@@ -17,14 +18,25 @@ from cookieguard.keyring import Keyring
 class Identity:
     """Hold what sessions and carts need and no request changes: keys, cookies, limits."""
 
-    __slots__ = ("cart_channel", "life", "session_channel")
+    __slots__ = ("cart_channel", "endings", "life", "session_channel")
 
     def __init__(
-        self, keyring: Keyring, cookies: CookieSettings, settings: IdentitySettings, *, dev: bool = False
+        self,
+        keyring: Keyring,
+        cookies: CookieSettings,
+        settings: IdentitySettings,
+        *,
+        dev: bool = False,
+        endings: Endings | None = None,
     ) -> None:
-        self.life = Life.of(settings)
+        self.endings = endings
+        self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
         self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev)
         self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev)
+
+    def is_presented(self, jar: CookieJar) -> bool:
+        """Say whether a request brought what must be held against the store."""
+        return jar.has(self.session_channel.name)
 
     def open(self, jar: CookieJar, *, host: str, now: datetime, on_event: Callable[[str], None]) -> Visit:
         """Begin a visit. No cookie is looked at before the session or the cart is touched.
@@ -37,7 +49,7 @@ class Identity:
 
     def session(self, present: Callable[[], Presented]) -> Session:
         """Make a request's session; `present` is asked for its cookies when the session is first touched."""
-        return Session(self.session_channel, self.life, present)
+        return Session(self.session_channel, self.life, present, self.endings)
 
 
 class Visit:

@@ -214,6 +214,12 @@ class Exchange:
         """Return the visitor's key of this hour for counting attempts."""
         return throttle_key(self._address, purpose, self.parts.hour_keys.key(self.now))
 
+    @property
+    def news(self) -> Session | None:
+        """The session, where the store must hear of it before the response starts: a login or an end."""
+        session = self._session
+        return session if session is not None and session.has_news else None
+
     # What the response asks for
 
     @property

@@ -16,6 +16,7 @@ from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
 from cookieguard.web.visitor import SCOPE_KEY
+from cookieguard.web.waiting import hear_first, must_wait, tell_store
 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
@@ -41,16 +42,20 @@ class CookieGuard:
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
-        self._parts = build_parts(read_config(config), environ=os.environ, now=self._clock())
+        self._parts = build_parts(
+            read_config(config), environ=os.environ, now=self._clock(), clock=self._clock
+        )
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
         self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
-        """Write what is still queued, within 5 s. Called at the end of a lifespan, and at exit without one."""
+        """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
         if self._parts.recorder is not None:
             self._parts.recorder.close()
+        if self._parts.watch is not None:
+            self._parts.watch.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
@@ -67,8 +72,11 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
+                if must_wait(exchange):
+                    await hear_first(exchange)
                 await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
         finally:
+            tell_store(exchange)
             self._record(exchange)
             exchange.end()
 
@@ -78,8 +86,11 @@ class CookieGuard:
             return
         exchange = Exchange(self._parts, scope, self._clock())
         try:
+            if must_wait(exchange):
+                await hear_first(exchange)
             await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
         finally:
+            tell_store(exchange)
             exchange.end()
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:

@@ -15,6 +15,7 @@ from cookieguard.config import Config, load_config
 from cookieguard.consent import Register
 from cookieguard.engines.files import HourKeys, LogFile, StateDirectory, log_directory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
+from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.keyring import Keyring
@@ -40,6 +41,7 @@ class Parts:
     walls: Walls
     renderer: Renderer
     identity: Identity | None
+    watch: Watch | None  # who speaks with the store
     consent_codec: TokenCodec
     consents: Consents
     grants: Grants
@@ -64,13 +66,16 @@ def read_config(config: Config | str | os.PathLike[str] | None) -> Config:
     raise ConfigError("config", was=f"a {type(config).__name__}", allowed=allowed)
 
 
-def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) -> Parts:
+def build_parts(
+    config: Config, *, environ: Mapping[str, str], now: datetime, clock: Callable[[], datetime] | None = None
+) -> Parts:
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
     state = StateDirectory(config.state_dir)
     renderer = Renderer(config)
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
     spec = config.cookies.consent
+    watch = open_watch(config.store, state, environ=environ, clock=clock) if config.identity.enabled else None
     register = Register(
         purposes=config.purposes,
         vendors=config.vendors,
@@ -85,7 +90,8 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         register=register,
         walls=Walls(config, register),
         renderer=renderer,
-        identity=_identity(config, keyring),
+        identity=_identity(config, keyring, watch),
+        watch=watch,
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),
@@ -121,10 +127,11 @@ def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
     )
 
 
-def _identity(config: Config, keyring: Keyring) -> Identity | None:
+def _identity(config: Config, keyring: Keyring, watch: Watch | None) -> Identity | None:
     if not config.identity.enabled:
         return None
-    return Identity(keyring, config.cookies, config.identity, dev=config.dev)
+    endings = watch.endings if watch is not None else None
+    return Identity(keyring, config.cookies, config.identity, dev=config.dev, endings=endings)
 
 
 def _recorder(config: Config, state: StateDirectory) -> Recorder | None:

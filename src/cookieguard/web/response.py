@@ -22,6 +22,7 @@ from cookieguard.web.kinds import (
 )
 from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.validators import STALE_HEADERS, mark_state
+from cookieguard.web.waiting import settle
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -79,6 +80,8 @@ class Response:
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange = self._exchange
+        if exchange.news is not None:
+            return self._start_settled(message)
         exchange.status = status = message["status"]
         given = message.get("headers") or ()
         headers, names = read(given)
@@ -98,6 +101,11 @@ class Response:
             self._coding = names.get(b"content-encoding", b"").strip().lower()
             return _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
+
+    async def _start_settled(self, message: Message) -> None:
+        """Start once the store knows of a login or an end."""
+        await settle(self._exchange)
+        await self._on_start(message)
 
     def _is_rewritten(self, status: int) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
@@ -175,6 +183,8 @@ class Response:
         start, self._start = self._start, None
         if start is None:
             return
+        if self._exchange.news is not None:  # since the start was held
+            await settle(self._exchange)
         headers = self._document_headers(start["headers"])
         if length is not None:
             headers.append((b"content-length", str(length).encode()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Protocol
 
 from cookieguard.consent.decision import Consent
@@ -68,8 +69,26 @@ class Visitor:
         self.session.login(customer_number)
 
     def logout(self) -> None:
-        """End the session: emptied, a new id, an empty cart."""
+        """End the session: emptied, a new id, an empty cart. Copies of its cookie open no more, on any worker."""
         self.session.logout()
+
+    def logout_everywhere(self) -> None:
+        """End every session of this customer; every worker obeys within 5 s.
+
+        After a change of password call `login` again: this browser then stays. Raises CookieGuardError without
+        a store (`store.enabled = false`).
+        """
+        self.session.logout_everywhere()
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the store is down: nobody is a customer then. The cart can be read; let it not check out."""
+        return self.session.is_uncertain
+
+    @property
+    def auth_age(self) -> timedelta | None:
+        """How long ago the customer logged in, None for a guest; ask for a new login where it is too long."""
+        return self.session.auth_age
 
     def throttle_key(self, purpose: str) -> str:
         """Return a key that counts attempts of one address for `purpose` without being the address.

@@ -1,0 +1,39 @@
+"""Where what must be known to every worker is kept: which sessions were ended, and who is remembered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from cookieguard.config.checks import require_match
+from cookieguard.config.types import require_types
+from cookieguard.errors import ConfigError
+
+STORE_URL = re.compile(r"(sqlite:///[!-~]+|postgres(ql)?://[!-~]+)?")
+FORMS = "empty, 'sqlite:///path/file.db' or 'postgresql://user@host/database'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Set the store. Without it a copy of a cookie made before logout opens until it expires."""
+
+    enabled: bool = True
+    url: str = field(default="", repr=False)  # it may hold a password
+    """`sqlite:///path` or `postgresql://...`; empty means `store.db` in the state directory."""
+    environment: str = "COOKIEGUARD_STORE"
+    """The environment variable that holds the URL; it wins over `url` when it is set."""
+
+    def __post_init__(self) -> None:
+        if type(self.url) is not str:
+            raise ConfigError("store.url", was=f"a {type(self.url).__name__}", allowed=FORMS)
+        require_types("store", self)
+        require_match(
+            "store.environment", self.environment, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name"
+        )
+        require_store_url("store.url", self.url)
+
+
+def require_store_url(setting: str, url: str) -> None:
+    """Require a store's URL, without showing it."""
+    if not STORE_URL.fullmatch(url):
+        raise ConfigError(setting, was="another URL", allowed=FORMS)

@@ -1,0 +1,109 @@
+"""The store in PostgreSQL: for shops on several machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from cookieguard.engines.ports import StoreDown
+from cookieguard.identity.endings import Ending, Ends
+
+# What makes a silent server a store that is down, well within the 5 s in which a worker must know.
+WAITS = "-c statement_timeout=2000 -c lock_timeout=1000"
+CONNECT_SECONDS = 2
+SILENCE_MILLISECONDS = 3000
+
+# Two workers that make the same table at once would fail: one number, ours, lets them take turns.
+MAKE_IN_TURN = "SELECT pg_advisory_xact_lock(4951760157141521099)"
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS cookieguard_change (
+        one INTEGER PRIMARY KEY CHECK (one = 1), number BIGINT NOT NULL
+    )""",
+    "INSERT INTO cookieguard_change VALUES (1, 0) ON CONFLICT DO NOTHING",
+    """CREATE TABLE IF NOT EXISTS cookieguard_ending (
+        what TEXT NOT NULL, key TEXT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL,
+        number BIGINT NOT NULL, PRIMARY KEY (what, key)
+    )""",
+    "CREATE INDEX IF NOT EXISTS cookieguard_ending_number ON cookieguard_ending (number)",
+)
+# The row is locked until its transaction ends, so numbers are seen in their order. A sequence's are not: a
+# reader that saw 8 would miss a 7 that is committed later.
+NEXT_NUMBER = "UPDATE cookieguard_change SET number = number + 1 RETURNING number"
+NUMBER = "SELECT number FROM cookieguard_change"
+RECORD = """
+    INSERT INTO cookieguard_ending AS kept (what, key, at, until, number) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (what, key) DO UPDATE SET
+        at = greatest(kept.at, excluded.at), until = greatest(kept.until, excluded.until),
+        number = excluded.number
+"""
+CHANGES = "SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s ORDER BY at"
+FORGET = "DELETE FROM cookieguard_ending WHERE until <= %s"
+
+
+class PostgresStore:
+    """Be a Store in the tables `cookieguard_*` of one database, made where there are none."""
+
+    def __init__(self, url: str) -> None:
+        with _telling():
+            self._connection = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=CONNECT_SECONDS,
+                options=WAITS,
+                tcp_user_timeout=SILENCE_MILLISECONDS,
+                application_name="cookieguard",
+            )
+            with self._connection.transaction():
+                self._connection.execute(MAKE_IN_TURN)
+                for statement in SCHEMA:
+                    self._connection.execute(statement)
+
+    def record(self, endings: Sequence[Ending]) -> None:
+        """Keep endings in one transaction."""
+        with _telling(), self._connection.transaction(), self._connection.cursor() as cursor:
+            number = _first(cursor.execute(NEXT_NUMBER))
+            cursor.executemany(RECORD, [(*ending, number) for ending in endings])
+
+    def counter(self) -> int:
+        """Return the number of the last change."""
+        with _telling():
+            return _first(self._connection.execute(NUMBER))
+
+    def changes(self, after: int) -> list[Ending]:
+        """Return the endings after a number."""
+        with _telling():
+            rows = self._connection.execute(CHANGES, (after,)).fetchall()
+        return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
+
+    def forget(self, moment: int) -> None:
+        """Delete endings that are over."""
+        with _telling():
+            self._connection.execute(FORGET, (moment,))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+
+def _first(cursor: psycopg.Cursor[tuple[int, ...]]) -> int:
+    row = cursor.fetchone()
+    if row is None:
+        raise StoreDown("PostgreSQL: the table of changes is empty")
+    return row[0]
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        # Its own words may hold the URL with the password: the kind of error says enough.
+        raise StoreDown(f"PostgreSQL: {type(error).__name__}") from error
+
+
+def opener(url: str) -> Callable[[], PostgresStore]:
+    """Return what opens the store."""
+    return lambda: PostgresStore(url)

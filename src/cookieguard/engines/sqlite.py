@@ -1,0 +1,119 @@
+"""The store in one SQLite file: for all workers of one machine."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cookieguard.engines.ports import StoreDown
+from cookieguard.identity.endings import Ending, Ends
+
+BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
+
+# WAL: readers never wait for a writer. FULL: what a visitor was told is ended stays so after a power cut.
+PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS change (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL)",
+    "INSERT OR IGNORE INTO change VALUES (1, 0)",
+    """CREATE TABLE IF NOT EXISTS ending (
+        what TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
+        number INTEGER NOT NULL, PRIMARY KEY (what, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS ending_number ON ending (number)",
+)
+NEXT_NUMBER = "UPDATE change SET number = number + 1 RETURNING number"
+NUMBER = "SELECT number FROM change"
+RECORD = """
+    INSERT INTO ending (what, key, at, until, number) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (what, key) DO UPDATE SET
+        at = max(at, excluded.at), until = max(until, excluded.until), number = excluded.number
+"""
+CHANGES = "SELECT what, key, at, until FROM ending WHERE number > ? ORDER BY at"
+FORGET = "DELETE FROM ending WHERE until <= ?"
+
+
+class SqliteStore:
+    """Be a Store in a file, made with mode 0600 where there is none and `make` is true.
+
+    A file that went away while it was in use is not made again: with it went what had been ended.
+    """
+
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        self._path = path
+        with _telling():
+            if make:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._inode = path.stat().st_ino
+            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            for statement in PRAGMAS:
+                self._connection.execute(statement)
+        with self._writing():
+            for statement in SCHEMA:
+                self._connection.execute(statement)
+
+    def record(self, endings: Sequence[Ending]) -> None:
+        """Keep endings in one transaction."""
+        with self._writing():
+            (number,) = self._connection.execute(NEXT_NUMBER).fetchone()
+            self._connection.executemany(RECORD, [(*ending, number) for ending in endings])
+
+    def counter(self) -> int:
+        """Return the number of the last change."""
+        with _telling():
+            if self._path.stat().st_ino != self._inode:
+                raise StoreDown("another file took the place of the one in use")
+            return int(self._connection.execute(NUMBER).fetchone()[0])
+
+    def changes(self, after: int) -> list[Ending]:
+        """Return the endings after a number; a write transaction gives the number, so none comes late."""
+        with _telling():
+            rows = self._connection.execute(CHANGES, (after,)).fetchall()
+        return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
+
+    def forget(self, moment: int) -> None:
+        """Delete endings that are over."""
+        with self._writing():
+            self._connection.execute(FORGET, (moment,))
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
+        with _telling():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreDown(f"SQLite: {error}") from error
+    except OSError as error:
+        raise StoreDown(f"the file: {error.strerror}") from error
+
+
+def opener(path: Path) -> Callable[[], SqliteStore]:
+    """Return what opens the store: the first time it makes the file."""
+    made = False
+
+    def open_store() -> SqliteStore:
+        nonlocal made
+        store = SqliteStore(path, make=not made)
+        made = True
+        return store
+
+    return open_store

@@ -1,0 +1,274 @@
+"""One thread per worker that alone speaks with the store: it writes what ended here, and hears what ended elsewhere.
+
+Rule: no request waits for the store in the event loop; what it must ask for on its way is a look into memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cookieguard.config.store import StoreSettings, require_store_url
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.errors import ConfigError
+from cookieguard.identity.endings import Ending, Endings, to_milliseconds_of
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+Opener = Callable[[], Store]
+
+POLL_EVERY = timedelta(seconds=1)
+# What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
+HEARD_WITHIN = timedelta(seconds=4)
+FORGET_EVERY = timedelta(hours=1)
+MAX_WAITING = 10_000  # endings that a store which is down has not got yet; this worker obeys them already
+STORE_FILE = "store.db"
+MISSING_EXTRA = "a URL whose driver is installed: pip install cookieguard[postgres]"
+
+
+class Watch:
+    """Own the thread, its connection and what it must write; `endings` is what requests look into.
+
+    The thread starts with the first question in each process, and ends with `close` or with this object.
+    """
+
+    is_ready: bool
+    """The store was asked once in this process, whatever came of it."""
+    _thread: threading.Thread | None
+    _store: Store | None
+    _questions: deque[tuple[Callable[[Store], Any], Future[Any]]]
+    _waiting: deque[Ending]
+    _heard: float | None
+    _number: int
+    _forgot: float
+    _is_down: bool
+
+    def __init__(self, open_store: Opener, *, clock: Callable[[], datetime] | None = None) -> None:
+        self._open_store = open_store
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self.endings = Endings(self._is_certain)
+        self._reset()
+        _WATCHES.add(self)
+
+    def begin(self) -> Future[None]:
+        """Start listening; the future ends with the first answer of the store, or its failure."""
+        return self.ask(lambda _: None)
+
+    def give_up(self) -> None:
+        """Be ready although the store has not said a word yet: uncertain, until it does."""
+        self.is_ready = True
+
+    def record(self, endings: list[Ending]) -> Future[None]:
+        """Obey endings at once, write them soon, and again until the store has them.
+
+        The future ends when they were written, or with StoreDown when that has to wait.
+        """
+        with self._lock:
+            self.endings.add(endings)
+            self._waiting.extend(endings)
+        return self.ask(lambda _: None)
+
+    def ask(self, question: Callable[[Store], Answer]) -> Future[Answer]:
+        """Ask the store in its thread, after all endings recorded so far and with every change heard."""
+        future: Future[Answer] = Future()
+        self._questions.append((question, future))
+        self._wake.set()
+        if self._thread is None:
+            self._start()
+        return future
+
+    def close(self) -> None:
+        """Write what waits, if the store takes it, and end the thread."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._stop.set()
+        self._wake.set()
+        thread.join(HEARD_WITHIN.total_seconds())
+        self._heard, self.is_ready = None, False
+        if self._waiting:
+            logger.error("store: %d endings could not be written", len(self._waiting))
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._stop = threading.Event()
+            target = (weakref.ref(self), self._stop, self._wake)
+            thread = threading.Thread(target=_run, args=target, name="cookieguard-store", daemon=True)
+            with suppress(
+                RuntimeError
+            ):  # no more threads, or the interpreter is going: the next one tries again
+                thread.start()
+                self._thread = thread
+
+    # From here on: for the thread.
+
+    def round(self) -> None:
+        """Write, listen, answer; where the store does not, be uncertain until it does."""
+        started = time.monotonic()
+        questions = [self._questions.popleft() for _ in range(len(self._questions))]
+        try:
+            store = self._opened()
+            self._write(store)
+            self._listen(store)
+            self._heard = started
+            self._tell(is_down=False)
+            for question, future in questions:
+                _answer(store, question, future)
+        except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
+            self.let_go()
+            reason = str(error) if isinstance(error, StoreDown) else type(error).__name__
+            self._tell(is_down=True, reason=reason)
+            for _, future in questions:
+                if not future.done():
+                    future.set_exception(StoreDown(reason))
+        self.is_ready = True
+
+    def let_go(self) -> None:
+        """Close the connection."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+    def _write(self, store: Store) -> None:
+        with self._lock:
+            batch = list(self._waiting)
+        if not batch:
+            return
+        store.record(batch)
+        with self._lock:
+            for _ in range(min(len(batch), len(self._waiting))):
+                self._waiting.popleft()
+
+    def _listen(self, store: Store) -> None:
+        number = store.counter()
+        if number == self._number and not self._is_due():
+            return
+        # A smaller number is an older copy of the store: what is known stays, and all of it is read.
+        changes = store.changes(self._number if number >= self._number else 0)
+        with self._lock:
+            self.endings.add(changes)
+            self.endings.prune(self._clock())
+        self._number = number
+        if self._is_due():
+            store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
+            self._forgot = time.monotonic()
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._forgot > FORGET_EVERY.total_seconds()
+
+    def _is_certain(self) -> bool:
+        if not self.is_ready:  # nothing of a customer is opened before: the door waits for that
+            return True
+        heard = self._heard
+        return heard is not None and time.monotonic() - heard < HEARD_WITHIN.total_seconds()
+
+    def _tell(self, *, is_down: bool, reason: str = "") -> None:
+        """Log once that the store went, and once that it came back."""
+        if is_down == self._is_down:
+            return
+        self._is_down = is_down
+        if is_down:
+            logger.error("store: down (%s); customers count as guests until it answers", reason)
+        else:
+            logger.warning("store: it answers again")
+
+    def _reset(self) -> None:
+        """Begin anew: at first, and in a forked child, whose connection and thread are its parent's."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = None
+        self._store = None
+        self._questions = deque()
+        self._waiting = deque(maxlen=MAX_WAITING)
+        self._number = 0
+        self._heard = None
+        self.is_ready = False
+        self._forgot = time.monotonic()
+        self._is_down = False
+
+
+def _answer(store: Store, question: Callable[[Store], Any], future: Future[Any]) -> None:
+    try:
+        future.set_result(question(store))
+    except StoreDown:
+        raise
+    except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
+        future.set_exception(error)
+
+
+def _run(reference: weakref.ref[Watch], stop: threading.Event, wake: threading.Event) -> None:
+    """Do a round every second, and at once when there is something to write; hold the watch no longer."""
+    while True:
+        wake.clear()
+        watch = reference()
+        if watch is None:
+            return
+        is_last = stop.is_set()
+        watch.round()
+        if is_last:
+            watch.let_go()
+            return
+        del watch
+        wake.wait(POLL_EVERY.total_seconds())
+
+
+def open_watch(
+    settings: StoreSettings,
+    state: StateDirectory,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] | None = None,
+) -> Watch | None:
+    """Choose the store by its URL; None where it is switched off. Raises ConfigError, never showing the URL."""
+    if not settings.enabled:
+        return None
+    setting, url = "store.url", settings.url
+    if settings.environment in environ:
+        setting, url = f"store.environment ({settings.environment})", environ[settings.environment]
+        require_store_url(setting, url)
+    return Watch(_opener(url, setting, state), clock=clock)
+
+
+def _opener(url: str, setting: str, state: StateDirectory) -> Opener:
+    if not url.startswith("postgres"):
+        from cookieguard.engines import sqlite
+
+        return sqlite.opener(
+            Path(url.removeprefix("sqlite:///")).absolute() if url else state.path / STORE_FILE
+        )
+    try:
+        from cookieguard.engines import postgres
+    except ImportError as error:
+        raise ConfigError(setting, was="of PostgreSQL without its driver", allowed=MISSING_EXTRA) from error
+    return postgres.opener(url)
+
+
+_WATCHES: weakref.WeakSet[Watch] = weakref.WeakSet()
+
+
+def _reset_all() -> None:
+    for watch in list(_WATCHES):
+        watch._reset()
+
+
+os.register_at_fork(after_in_child=_reset_all)

@@ -1,0 +1,281 @@
+"""The store in SQLite and in PostgreSQL: what one worker ended another one hears, and a store that is gone is down."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness.postgres import Postgres, postgres, why_not
+from harness.servers import wait_until
+
+from cookieguard.config import StoreSettings
+from cookieguard.engines import sqlite
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.engines.watch import Watch, open_watch
+from cookieguard.errors import ConfigError
+from cookieguard.identity.endings import Ending, Ends
+
+PATIENCE = 5  # seconds
+END = Ending(Ends.SESSION, "s1", 1_000, 9_000)
+WRITERS, EACH = 4, 25
+
+
+@dataclass
+class Engine:
+    """Be one kind of store: how it is opened, how it goes away and comes back."""
+
+    open: Callable[[], Store]
+    take_away: Callable[[], None]
+    bring_back: Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """Run one PostgreSQL for this module."""
+    if why_not():
+        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """Return an engine with an empty store."""
+    if request.param == "postgres":
+        return _postgres(request.getfixturevalue("server"))
+    path, aside = tmp_path / "store.db", tmp_path / "aside.db"
+    opener = sqlite.opener(path)
+    opener().close()  # the file is there: one that went away is not made again
+    return Engine(opener, lambda: _move(path, aside), lambda: _move(aside, path))
+
+
+def _move(one: Path, other: Path) -> None:
+    one.rename(other)
+
+
+def _postgres(server: Postgres) -> Engine:
+    import psycopg
+
+    from cookieguard.engines.postgres import opener
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS cookieguard_change, cookieguard_ending")
+    return Engine(opener(server.url), server.stop, server.start)
+
+
+@pytest.fixture
+def worker(engine: Engine) -> Iterator[Callable[[], Watch]]:
+    """Start workers on one store, and end them."""
+    started: list[Watch] = []
+
+    def start() -> Watch:
+        started.append(Watch(engine.open))
+        return started[-1]
+
+    yield start
+    for watch in started:
+        watch.close()
+
+
+def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
+    store = engine.open()
+    assert (store.counter(), store.changes(0)) == (0, [])
+
+    store.record([END])
+    first = store.counter()
+    store.record([END._replace(key="s2"), Ending(Ends.CUSTOMER, "17", 2_000, 9_000)])
+
+    assert [one.key for one in store.changes(first)] == ["s2", "17"]
+    assert store.changes(store.counter()) == []
+    assert len(engine.open().changes(0)) == 3
+
+
+def test_of_two_endings_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
+    store = engine.open()
+    customer = Ending(Ends.CUSTOMER, "17", 2_000, 9_000)
+    store.record([customer])
+    number = store.counter()
+    store.record([customer._replace(at=3_000, until=8_000)])
+    store.record([customer._replace(at=1_000)])
+
+    assert store.changes(number) == [customer._replace(at=3_000)]
+
+
+def test_what_is_over_is_forgotten(engine: Engine) -> None:
+    store = engine.open()
+    store.record([END, END._replace(key="s2", until=9_001)])
+    store.forget(9_000)
+
+    assert [one.key for one in store.changes(0)] == ["s2"]
+
+
+def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None:
+    reader, heard, number = engine.open(), set[str](), 0
+    written = threading.Event()
+
+    def write(worker: int) -> None:
+        store = engine.open()
+        for count in range(EACH):
+            store.record([END._replace(key=f"{worker}-{count}")])
+        store.close()
+
+    def write_all() -> None:
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(write, range(WRITERS)))
+        written.set()
+
+    thread = threading.Thread(target=write_all)
+    thread.start()
+    is_last = False
+    while not is_last:
+        is_last = written.is_set()
+        now = reader.counter()
+        if now == number:
+            continue
+        heard |= {one.key for one in reader.changes(number)}
+        number = now
+    thread.join()
+
+    assert len(heard) == WRITERS * EACH
+
+
+def test_every_worker_hears_within_5_s_what_one_ended(worker: Callable[[], Watch]) -> None:
+    one, other = worker(), worker()
+    other.begin().result(PATIENCE)
+    one.record([Ending(Ends.CUSTOMER, "17", 5, 2**50)]).result(PATIENCE)
+
+    wait_until(lambda: other.endings.not_before("17") == 5, "the other worker heard", seconds=PATIENCE)
+    late = worker()
+    late.begin().result(PATIENCE)
+    assert late.endings.not_before("17") == 5
+
+
+def test_what_is_asked_comes_after_all_that_was_ended_before(worker: Callable[[], Watch]) -> None:
+    one, other = worker(), worker()
+    other.begin().result(PATIENCE)
+    for at in range(1, 6):
+        one.record([Ending(Ends.CUSTOMER, "17", at, 2**50)]).result(PATIENCE)
+        other.ask(lambda _: None).result(PATIENCE)
+        assert other.endings.not_before("17") == at
+
+
+def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
+    engine: Engine, worker: Callable[[], Watch], caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = worker(), worker()
+    one.begin().result(PATIENCE)
+    other.begin().result(PATIENCE)
+    assert one.endings.is_certain
+
+    engine.take_away()
+    gone = time.monotonic()
+    wait_until(lambda: not one.endings.is_certain and not other.endings.is_certain, "they are uncertain")
+    assert time.monotonic() - gone < PATIENCE
+    with pytest.raises(StoreDown):
+        one.record([END._replace(until=2**50)]).result(PATIENCE)
+    assert one.endings._kept[Ends.SESSION]
+
+    engine.bring_back()
+    wait_until(lambda: one.endings.is_certain and other.endings.is_certain, "they are certain again")
+    wait_until(
+        lambda: other.endings._kept[Ends.SESSION], "what was ended meanwhile is heard", seconds=PATIENCE
+    )
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line.partition(" (")[0] for line in told].count("store: down") == 2
+    assert told.count("store: it answers again") == 2
+
+
+def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(
+    engine: Engine, worker: Callable[[], Watch]
+) -> None:
+    engine.open().close()
+    engine.take_away()
+    watch = worker()
+    with pytest.raises(StoreDown):
+        watch.begin().result(PATIENCE)
+
+    assert (watch.is_ready, watch.endings.is_certain) == (True, False)
+    engine.bring_back()
+    wait_until(lambda: watch.endings.is_certain, "it is certain", seconds=PATIENCE)
+
+
+def test_a_watch_that_nobody_holds_ends_its_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    watch = Watch(sqlite.opener(tmp_path / "store.db"))
+    watch.begin().result(PATIENCE)
+    assert threading.active_count() == before + 1
+
+    del watch
+    gc.collect()  # it and its endings know each other
+    wait_until(lambda: threading.active_count() == before, "the thread ended", seconds=PATIENCE)
+
+
+def test_a_forked_worker_listens_itself(tmp_path: Path) -> None:
+    watch = Watch(sqlite.opener(tmp_path / "store.db"))
+    watch.begin().result(PATIENCE)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            assert not watch.is_ready
+            watch.record([END._replace(until=2**50)]).result(PATIENCE)
+            assert watch.endings.is_certain
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+
+    wait_until(lambda: watch.endings._kept[Ends.SESSION], "the parent heard", seconds=PATIENCE)
+    watch.close()
+
+
+def test_the_file_is_private(tmp_path: Path) -> None:
+    store = sqlite.SqliteStore(tmp_path / "store.db")
+    store.record([END])
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(["store.db", "store.db-shm", "store.db-wal"], 0o600)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://root:secret@db/shop", "sqlite://store.db", "postgresql://a b:secret@db"]
+)
+def test_another_url_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^store\.url is another URL; allowed: ") as caught:
+        StoreSettings(url=url)
+    assert "secret" not in str(caught.value)
+    state = StateDirectory(tmp_path / "state")
+    with pytest.raises(ConfigError, match=r"store\.environment \(COOKIEGUARD_STORE\)") as caught:
+        open_watch(StoreSettings(), state, environ={"COOKIEGUARD_STORE": url})
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_in_the_url_is_in_no_repr_and_no_event(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    settings = StoreSettings(url="postgresql://shop:hush@127.0.0.1:1/shop")
+    if why_not():
+        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
+    watch = open_watch(settings, StateDirectory(tmp_path / "state"), environ={})
+    assert watch is not None
+    with pytest.raises(StoreDown):
+        watch.begin().result(PATIENCE)
+    watch.close()
+
+    assert "store: down (PostgreSQL: " in caplog.text
+    assert "hush" not in caplog.text + repr(settings)
+
+
+def test_a_store_that_is_switched_off_opens_nothing(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+
+    assert open_watch(StoreSettings(enabled=False), state, environ={}) is None

