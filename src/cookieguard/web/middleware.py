@@ -10,6 +10,7 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.gate import Gate
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -66,7 +67,9 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
-                await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
+                gate = Gate(exchange, response.send)
+                app_scope = exchange.app_scope(opens_session=self._opens_session)
+                await self.app(gate.shown(app_scope), receive, gate.send)
         finally:
             self._record(exchange)
 
@@ -75,7 +78,9 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+        gate = Gate(exchange, send)
+        app_scope = exchange.app_scope(opens_session=self._opens_session)
+        await self.app(gate.shown(app_scope), receive, gate.send)
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)

@@ -26,6 +26,7 @@ from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
+from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
@@ -42,6 +43,7 @@ class Parts:
     identity: Identity | None
     consent_codec: TokenCodec
     grants: Grants
+    shop_cookies: ShopCookies
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -76,6 +78,7 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         undeclared=config.undeclared,
         first_party_hosts=config.first_party_hosts,
     )
+    findings = Findings()
     return Parts(
         config=config,
         register=register,
@@ -86,9 +89,10 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
             keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
         ),
         grants=Grants(keyring),
+        shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
-        findings=Findings(),
+        findings=findings,
         trusted=Networks(config.trusted_proxies),
         truncate=partial(truncate, ipv4_prefix=config.log.ipv4_prefix, ipv6_prefix=config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),

@@ -1,0 +1,224 @@
+"""The register of cookies: what each is for, which are held from a visitor, and the lines that remove one.
+
+Rule: pure look-ups over what configuration declared. A cookie is known by its name; its value is nobody's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from cookieguard.config import OwnCookie, Vendor
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent.purposes import REPORTED, UNDECLARED_PURPOSE
+from cookieguard.consent.sites import Site
+from cookieguard.errors import ConfigError
+
+NAMES_KEPT = 4096  # names come from browsers: free text
+LONGEST_NAME = 256  # bytes of a name that are remembered
+MOST_REMOVED = 50  # names removed with one response; a browser keeps 180 a site
+MOST_PATHS = 8
+LONGEST_PATH = 200
+# The servers and proxies in front take 4 to 8 KB of headers: what does not fit goes with the next response.
+MOST_REMOVAL_BYTES = 2048
+# A name goes back into a header as the browser sent it: nothing in it may end the pair or the line.
+REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
+# RFC 6265 5.2.2: zero and less end a cookie at once; of several the last counts, so all must say so.
+MAX_AGE = re.compile(rb";[ \t]*max-age[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
+ENDED = re.compile(rb"(-[0-9]+|0+)[ \t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Say what a cookie is for, and whether somebody declared it."""
+
+    purpose: str
+    is_declared: bool = True
+
+    @property
+    def is_free(self) -> bool:
+        """Say whether no visitor has to agree to it."""
+        return self.purpose in (NECESSARY, REPORTED)
+
+
+NEEDED = Use(NECESSARY)
+
+
+class CookieRegister:
+    """Know what each cookie on the shop's host is for. Owns the answers given (bounded).
+
+    `ours` are the names of cookieguard's own cookies: they pass, whatever a pattern says.
+    """
+
+    def __init__(
+        self, *, vendors: Sequence[Vendor], own: Sequence[OwnCookie], ours: Collection[str], undeclared: str
+    ) -> None:
+        self._uses = _declared(vendors, own)
+        self._ours = frozenset(name.encode() for name in ours)
+        self._exact = {name.encode(): use for name, use in self._uses.items() if not name.endswith("*")}
+        wild = sorted((name for name in self._uses if name.endswith("*")), key=len, reverse=True)
+        self._wild = {name[:-1].encode(): self._uses[name] for name in wild}  # the longest, most exact first
+        self._starts = tuple(self._wild)
+        self._rest = Use(UNDECLARED_PURPOSE[undeclared], is_declared=False)
+        self._known: dict[bytes, Use] = {}
+        self.deeper = tuple(one for one in own if one.path != "/" and not one.name.endswith("*"))
+
+    def use_of(self, name: bytes) -> Use:
+        """Find what a cookie is for: by its name, else by the longest pattern."""
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        use = self._find(name)
+        if len(name) <= LONGEST_NAME:
+            if len(self._known) >= NAMES_KEPT:
+                self._known.clear()
+            self._known[name] = use
+        return use
+
+    def holds(self, name: bytes, granted: frozenset[str]) -> bool:
+        """Say whether a cookie is held from a visitor who granted these purposes."""
+        use = self.use_of(name)
+        return not use.is_free and use.purpose not in granted
+
+    def held_patterns(self, granted: frozenset[str]) -> tuple[str, ...]:
+        """Return the declared names and patterns held from such a visitor: what storage is cleared of, too."""
+        return tuple(
+            name for name, use in self._uses.items() if not use.is_free and use.purpose not in granted
+        )
+
+    def beyond_necessary(self, header: bytes) -> list[bytes]:
+        """Name the cookies in a Cookie header that are not known to be necessary."""
+        names = []
+        for pair in header.split(b";"):
+            name = cookie_name_of(pair)
+            if self.use_of(name) is not NEEDED:
+                names.append(name)
+        return names
+
+    def shown(self, header: bytes, granted: frozenset[str]) -> bytes:
+        """Return a Cookie header without what is held; empty where nothing is left."""
+        kept = [pair for pair in header.split(b";") if not self.holds(cookie_name_of(pair), granted)]
+        return b";".join(kept).strip(b" \t")
+
+    def _find(self, name: bytes) -> Use:
+        if name in self._ours:
+            return NEEDED
+        use = self._exact.get(name)
+        if use is None and name.startswith(self._starts):
+            use = next(use for start, use in self._wild.items() if name.startswith(start))
+        return use or self._rest
+
+
+def _declared(vendors: Iterable[Vendor], own: Iterable[OwnCookie]) -> dict[str, Use]:
+    """Return name or pattern -> use; a cookie with two purposes has no answer to "was it consented to"."""
+    uses: dict[str, Use] = {}
+    declared = [(f"vendors.{one.name}.cookies", name, one.purpose) for one in vendors for name in one.cookies]
+    declared += [("cookies.own.name", one.name, one.purpose) for one in own]
+    for setting, name, purpose in declared:
+        use = NEEDED if purpose == NECESSARY else Use(purpose)
+        if uses.setdefault(name, use) != use:
+            allowed = f"a cookie not already declared for {uses[name].purpose}"
+            raise ConfigError(setting, was=repr(name), allowed=allowed)
+    return uses
+
+
+def cookie_name_of(pair: bytes) -> bytes:
+    """Return the name in a pair of a Cookie header, or in a Set-Cookie line.
+
+    What has no name but an equals sign in its value goes back to the server as if the value's start were the name.
+    """
+    return pair.partition(b";")[0].lstrip(b" \t=").partition(b"=")[0].rstrip(b" \t")
+
+
+def is_removal(line: bytes) -> bool:
+    """Say whether a Set-Cookie line only takes a cookie away."""
+    ages = MAX_AGE.findall(line)
+    return bool(ages) and all(ENDED.fullmatch(age) for age in ages)
+
+
+def removal_lines(
+    names: Sequence[bytes], *, site: Site, paths: Sequence[str], secure: Sequence[bool], turn: int
+) -> list[bytes]:
+    """Write the Set-Cookie lines that remove these cookies, wherever they lie; at most MOST_REMOVAL_BYTES.
+
+    Browsers do not tell a cookie's path, domain or partition, and keep one for each: so one line for each that
+    can be. `secure` are the kinds of line this context takes. What does not fit is tried in turn, by `turn`.
+    """
+    variants = [
+        _attributes(domain, path, secure=is_secure, partitioned=is_partitioned)
+        for is_partitioned in (False, *([True] if True in secure else []))
+        for path in ("/", *paths)
+        for domain in _domains(site)
+        for is_secure in ([True] if is_partitioned else secure)
+    ]
+    lines = [
+        name + attributes
+        for attributes, name in product(
+            variants, [name for name in names if REMOVABLE.fullmatch(name)][:MOST_REMOVED]
+        )
+        if _is_taken(name, attributes)
+    ]
+    if sum(map(len, lines)) <= MOST_REMOVAL_BYTES:
+        return lines
+    start = turn % len(lines)
+    likely = _fitting(lines, MOST_REMOVAL_BYTES // 2)
+    return likely + _fitting(
+        (line for line in lines[start:] + lines[:start] if line not in likely), MOST_REMOVAL_BYTES // 2
+    )
+
+
+def paths_above(path: str) -> list[str]:
+    """Return the cookie paths, beside `/`, that a request for `path` shows cookies of; the likeliest first.
+
+    A page at /a/b sets its cookies on /a where it names no path (RFC 6265 5.1.4).
+    """
+    if ";" in path or len(path) > LONGEST_PATH:
+        return []
+    found: list[str] = []
+    folder = path.rpartition("/")[0]
+    while folder:
+        found += [folder, folder + "/"]
+        folder = folder.rpartition("/")[0]
+    return list(dict.fromkeys([*found, path] if path != "/" else found))[:MOST_PATHS]
+
+
+def _domains(site: Site) -> list[str]:
+    """Return the Domain attributes a cookie of this host can have: none, the host, and its parents in the site."""
+    domains = [""]
+    host = site.host if site.domain else ""
+    while host:
+        domains.append(host)
+        host = host.partition(".")[2] if host != site.domain else ""
+    return domains
+
+
+def _attributes(domain: str, path: str, *, secure: bool, partitioned: bool) -> bytes:
+    parts = (
+        f"=; Max-Age=0; Path={path}",
+        f"; Domain={domain}" if domain else "",
+        "; Secure" if secure else "",
+        "; Partitioned" if partitioned else "",
+    )
+    return "".join(parts).encode("ascii", "ignore")
+
+
+def _is_taken(name: bytes, attributes: bytes) -> bool:
+    """Say whether a browser takes this line: a prefix in a name forbids what it does not fit with."""
+    lower = name.lower()
+    if lower.startswith((b"__host-", b"__secure-", b"__http-")) and b"; Secure" not in attributes:
+        return False
+    return not lower.startswith(b"__host-") or (b"; Path=/;" in attributes and b"; Domain=" not in attributes)
+
+
+def _fitting(lines: Iterable[bytes], size: int) -> list[bytes]:
+    return list(_until(lines, size))
+
+
+def _until(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    for line in lines:
+        size -= len(line)
+        if size < 0:
+            return
+        yield line
