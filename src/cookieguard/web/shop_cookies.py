@@ -29,6 +29,7 @@ class ShopCookies:
         )
         self._findings = findings
         self._tells = config.consent.enabled
+        self._dev = config.dev
 
     def note(self, name: bytes, *, way: str, page: str) -> None:
         """Tell the owner of a cookie that nobody declared."""
@@ -48,18 +49,20 @@ class ShopCookies:
             names,
             site=site_of(origin.host, origin.port),
             paths=list(dict.fromkeys([*deeper, *paths_above(path)])),
-            secure=_secure_lines(request),
-            turn=int(now.timestamp()),
+            secure=request.is_secure_context and not self._dev,  # Safari takes no Secure one on loopback
+            turn=int(now.timestamp() * 1000),
         )
 
-    def removals_of_choice(
-        self, request: Request, granted: frozenset[str], *, path: str, now: datetime
-    ) -> list[bytes]:
-        """Write the lines that go with a choice just made: also for what lies too deep to have been sent."""
+    def removals_of_choice(self, request: Request, granted: frozenset[str], *, now: datetime) -> list[bytes]:
+        """Write the lines that go with a choice just made.
+
+        What is sent to our own pages lies at the root; what lies deeper is removed by the pages there, and here
+        where it is declared.
+        """
         names = self.held(request.headers.get(b"cookie", b""), granted)
         deeper = [one.name.encode() for one in self.register.deeper]
         names += [name for name in deeper if name not in names and self.register.holds(name, granted)]
-        return self.removals(names, request, path=path, now=now)
+        return self.removals(names, request, path="/", now=now)
 
     def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
         """Name what pages clear the browser's storage of: what is held, for a while after the choice.
@@ -68,14 +71,3 @@ class ShopCookies:
         """
         is_fresh = consent.decided is not None and now - consent.decided < FORGETTING
         return self.register.held_patterns(consent.granted) if is_fresh or consent.is_overruled else ()
-
-
-def _secure_lines(request: Request) -> tuple[bool, ...]:
-    """Say which kinds of line are due; on loopback that depends on the browser.
-
-    Over plain http none takes a Secure one, and lets any other end a Secure cookie.
-    """
-    if not request.is_secure_context:
-        return (False,)
-    is_plain_loopback = request.origin.is_loopback and request.origin.scheme in ("http", "ws")
-    return (True, False) if is_plain_loopback else (True,)

@@ -41,7 +41,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         response.headers["nel"] = '{"max_age":0}'
     response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
     removals = exchange.parts.shop_cookies.removals_of_choice(
-        exchange.request, receipt.granted, path=local_path(fields.next).partition("?")[0], now=exchange.now
+        exchange.request, receipt.granted, now=exchange.now
     )
     response.raw_headers.extend((b"set-cookie", line) for line in removals)
     return response
