@@ -32,11 +32,11 @@ class Gate:
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets: the same, without the cookies that are held."""
-        for name, value in scope["headers"]:
-            if name == COOKIE:
-                self._look_at(value)
-        if self._held:
-            scope["headers"] = [*self._shown_headers(scope["headers"])]
+        header = self._exchange.request.headers.get(COOKIE)
+        if header is not None and not self._cookies.register.is_necessary(header):
+            self._look_at(header)
+            if self._held:
+                scope["headers"] = self._shown_headers(scope["headers"])
         return scope
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -69,7 +69,8 @@ class Gate:
     def _start(self, message: Message) -> Message:
         given = message.get("headers") or ()
         headers = given if type(given) is list else list(given)
-        if any(len(name) == len(SET_COOKIE) and name.lower() == SET_COOKIE for name, _ in headers):
+        # Most set none, so they are asked all at once.
+        if SET_COOKIE in b" ".join([name for name, _ in headers]).lower():
             headers = [pair for pair in lowered(headers) if not self._is_held(*pair)]
         if self._held:
             headers = self._with_removals(headers)
