@@ -6,6 +6,7 @@ source of its own in Cython. They are laid into the package's folder `_compiled`
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -27,8 +28,15 @@ from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[impo
 class BuildCompiled(build_ext):
     """Build what can be built, and note the sources it was made from."""
 
+    def finalize_options(self) -> None:
+        """Compile as many modules at once as there are processors."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self) -> None:
         """Build; a missing compiler is a warning."""
+        if self.inplace:
+            (HTML / FOLDER).mkdir(exist_ok=True)
         super().run()
         made = [Path(self.get_ext_fullpath(one.name)) for one in self.extensions]
         if made and all(path.exists() for path in made):
@@ -44,7 +52,7 @@ def extensions() -> list[Extension]:
     sources = [HTML / "scanner.pyx", *(HTML / f"{name}.py" for name in MODULES)]
     found = cythonize(
         [
-            Extension(f"{PACKAGE}.{path.stem}", [str(path)], optional=True, extra_compile_args=["-w"])
+            Extension(f"{PACKAGE}.{path.stem}", [str(path)], optional=True, extra_compile_args=["-w", "-g0"])
             for path in sources
         ],
         build_dir="build/cython",

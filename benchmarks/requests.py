@@ -1,183 +1,395 @@
 """Measure what the guard adds to a request, in CPU microseconds: the same app bare and guarded, in one run.
 
-    python benchmarks/requests.py [--rounds N]
+    python benchmarks/requests.py [--rounds N] [--requests N]
 
-In process, over raw ASGI: no server and no socket, so that what is left is ours. Each figure is the median of the
-rounds; the bare app's own cost is subtracted. Both scanners are measured where both are there.
+On uvicorn: a server process answers the bare app and the guarded one in turn, and says how much CPU time it took (all
+its threads: the log's writer too). A client in this process keeps one connection; its time does not count. In process:
+the same apps over raw ASGI, no server and no socket, so that little is left to blur small differences. Each figure is
+the median, over the rounds, of the difference between two neighbouring measurements. Both scanners are measured where
+both are there.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gzip
 import json
 import logging
+import re
+import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from contestants.guard import scanner
 from figures import Figure, table
 from scanners import SCANNERS, in_their_processes
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from cookieguard import Config, CookieGuard, Vendor
-from cookieguard.config import LogSettings
+from cookieguard import Config, CookieGuard, Vendor, visitor_of
+from cookieguard.config import IdentitySettings, LogSettings
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
-REQUESTS = 2000
-# Microseconds a request may cost more.
-BARS: dict[str, dict[str, float]] = {
-    name: {
-        "JSON, log off, no cookie of ours": 5,
-        "JSON, log on, consent cookie": consent,
-        "page of 8 KB, undecided": small,
-        "page of 8 KB, refused": small,
-        "page of 100 KB, undecided": large,
-        "page of 100 KB, refused": large,
-    }
-    for name, consent, small, large in (("compiled", 18, 20, 100), ("pure", 25, 120, 800))
-}
+Pairs = list[tuple[bytes, bytes]]
+CPU_PATH = "/cpu"
+PARSER = AutoHTTPProtocol.__module__.rpartition(".")[2].removesuffix("_impl")
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+PIPELINED = (
+    10  # requests sent in one go: a server that sleeps after each wakes to cold caches on a busy machine
+)
+CUT = 8  # bytes of the tag that the first part of the streamed page ends in
+PAUSE = 0.2  # seconds between the two parts of a streamed page
 CARD = (
     '<li class="card"><a href="/product/{n}?a=1&amp;b=2"><img src="/img/{n}.jpg" alt="No. {n}"></a>'
     "<p>{n},99</p></li>\n"
 )
 TRACKERS = '<script async src="https://ads.example/t.js"></script><img src="//ads.example/p.gif" width="1" height="1">'
-BROWSER = [
+AGENT = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36"
+COMMON = [
     (b"host", b"shop.example"),
-    (
-        b"user-agent",
-        b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36",
-    ),
-    (b"accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    (b"user-agent", AGENT),
     (b"accept-encoding", b"gzip, deflate, br, zstd"),
     (b"accept-language", b"en-US,en;q=0.9"),
-    (b"sec-fetch-dest", b"document"),
-    (b"sec-fetch-mode", b"navigate"),
     (b"sec-fetch-site", b"same-origin"),
 ]
+PAGE = [
+    *COMMON,
+    (b"accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    (b"sec-fetch-dest", b"document"),
+    (b"sec-fetch-mode", b"navigate"),
+]
+FETCH = [*COMMON, (b"accept", b"*/*"), (b"sec-fetch-dest", b"empty"), (b"sec-fetch-mode", b"cors")]
+PLAIN_BARS = {"compiled": (20, 100), "pure": (120, 800)}  # of pages of 8 and 100 KB
+CONSENT_BARS = {"compiled": 18, "pure": 25}
+
+
+@dataclass(frozen=True)
+class Line:
+    """Compare two paths with the same request; `bar` is what may come on top, None where nothing was promised."""
+
+    name: str
+    bare: str
+    guarded: str
+    headers: Pairs
+    bar: float | None
 
 
 def page_of(size: int) -> bytes:
     """Make a shop's page of about `size` bytes."""
-    cards = "".join(CARD.format(n=n) for n in range(max(1, size // len(CARD))))
+    card_bytes = len(CARD.format(n=100))
+    cards = "".join(CARD.format(n=n) for n in range(100, 100 + size // card_bytes))
     return f"<!doctype html><html><head><title>x</title>{TRACKERS}</head><body><ul>{cards}</ul></body></html>".encode()
 
 
-def answering(body: bytes, content_type: bytes) -> App:
-    """Be an app that answers with one body."""
+def answering(
+    body: bytes, content_type: bytes, *, coding: bytes = b"", touch: Callable[[Any], object] = id
+) -> App:
+    """Be an app that touches its scope and answers with one body."""
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if coding:
+        headers.append((b"content-encoding", coding))
 
-    async def app(_: Any, __: Any, send: Any) -> None:
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", content_type)]}
-        )
+    async def app(scope: Any, _: Any, send: Any) -> None:
+        touch(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return app
 
 
-def microseconds(app: App, headers: list[tuple[bytes, bytes]]) -> float:
-    """Return the CPU time of one request."""
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_: Any) -> None:
-        return None
-
-    async def run() -> float:
-        start = time.process_time()
-        for _ in range(REQUESTS):
-            await app(scope_of(headers), receive, send)
-        return (time.process_time() - start) / REQUESTS * 1e6
-
-    return asyncio.run(run())
+async def streaming(_: Any, __: Any, send: Any) -> None:
+    """Answer with a page in two parts: the first ends inside a tag, the second comes after a pause."""
+    page = page_of(8_000)
+    cut = page.rindex(b"<img") + CUT
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    await send({"type": "http.response.body", "body": page[:cut], "more_body": True})
+    await asyncio.sleep(PAUSE)
+    await send({"type": "http.response.body", "body": page[cut:]})
 
 
-def scope_of(headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """Make a request's scope as a server does."""
+def apps_in(folder: Path) -> dict[str, App]:
+    """Make every app that is asked, by its path: bare ones, and the same guarded."""
+
+    def guard(app: App, *, log: bool = True, identity: bool = True) -> CookieGuard:
+        vendor = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",))
+        return CookieGuard(
+            app,
+            Config(
+                state_dir=str(folder),
+                vendors=(vendor,),
+                log=LogSettings(enabled=log),
+                identity=IdentitySettings(enabled=identity),
+            ),
+        )
+
+    plain = answering(b"{}", b"application/json")
+    asking = answering(b"{}", b"application/json", touch=lambda scope: visitor_of(scope).consent)
+    reading = answering(b"{}", b"application/json", touch=lambda scope: scope["session"].get("names"))
+    writing = answering(
+        b"{}", b"application/json", touch=lambda scope: scope["session"].update(names=["a", "b"], n=1)
+    )
+    apps: dict[str, App] = {
+        "/bare/json": plain,
+        "/quiet/json": guard(plain, log=False),
+        "/quiet/anonymous": guard(plain, log=False, identity=False),
+        "/quiet/reading": guard(reading, log=False),
+        "/quiet/writing": guard(writing, log=False),
+        "/full/json": guard(plain),
+        "/full/asking": guard(asking),
+        "/bare/stream": streaming,
+        "/full/stream": guard(streaming),
+    }
+    for size in (8, 100):
+        page = page_of(size * 1000)
+        kinds = {"page": (page, b""), "gzip": (gzip.compress(page), b"gzip")}
+        for kind, (body, coding) in kinds.items():
+            app = answering(body, b"text/html; charset=utf-8", coding=coding)
+            apps[f"/bare/{kind}{size}"] = app
+            apps[f"/full/{kind}{size}"] = guard(app)
+    return apps
+
+
+def lines_of(apps: dict[str, App]) -> list[Line]:
+    """List what is measured."""
+    build = scanner()
+    consent = [(b"cookie", _cookie(apps["/full/json"], "/_cg/consent", b"choice=reject"))]
+    session = [(b"cookie", _cookie(apps["/quiet/writing"], "/quiet/writing", b""))]
+    lines = [
+        Line("JSON, log off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5),
+        Line("  of it identity, untouched", "/quiet/anonymous", "/quiet/json", [*FETCH, *session], 2),
+        Line("  a session only read, on top", "/quiet/json", "/quiet/reading", [*FETCH, *session], 15),
+        Line("JSON, all on, no cookie of ours", "/bare/json", "/full/json", FETCH, None),
+        Line(
+            "JSON, all on, consent cookie asked",
+            "/bare/json",
+            "/full/asking",
+            [*FETCH, *consent],
+            CONSENT_BARS[build],
+        ),
+    ]
+    for kind in ("page", "gzip"):
+        for size, bar in zip((8, 100), PLAIN_BARS[build], strict=True):
+            for state, cookie in (("undecided", []), ("refused", consent)):
+                name = f"{kind} of {size} KB, {state}"
+                told = bar if kind == "page" else None
+                lines.append(Line(name, f"/bare/{kind}{size}", f"/full/{kind}{size}", [*PAGE, *cookie], told))
+    return lines
+
+
+# In process
+
+
+async def _receive() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _send(_: Any) -> None:
+    return None
+
+
+def _scope(path: str, headers: Pairs) -> dict[str, Any]:
     return {
         "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": "GET",
-        "scheme": "https",
-        "path": "/product/7",
-        "raw_path": b"/product/7",
-        "query_string": b"a=1",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
         "root_path": "",
         "headers": list(headers),
-        "client": ("198.51.100.7", 4711),
+        "client": ("127.0.0.1", 4711),
         "server": ("127.0.0.1", 8000),
+        "state": {},
     }
 
 
-def consent_cookie(guarded: App) -> bytes:
-    """Refuse everything and return the cookie that says so."""
+def cpu_in_process(app: App, path: str, headers: Pairs, count: int) -> float:
+    """Return the CPU microseconds of one call; the apps asked here never wait, so no event loop is needed."""
+    start = time.process_time()
+    for _ in range(count):
+        call: Any = app(_scope(path, headers), _receive, _send)
+        try:
+            call.send(None)
+        except StopIteration:
+            continue
+        raise RuntimeError(f"{path} waits for something")
+    return (time.process_time() - start) / count * 1e6
+
+
+def _cookie(app: App, path: str, form: bytes) -> bytes:
+    """Return the cookie that an answer sets."""
     found: list[bytes] = []
-    form = [*BROWSER, (b"content-type", b"application/x-www-form-urlencoded")]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"choice=reject", "more_body": False}
+        return {"type": "http.request", "body": form, "more_body": False}
 
     async def send(message: Any) -> None:
         found.extend(value for name, value in message.get("headers", ()) if name == b"set-cookie")
 
-    scope = {**scope_of(form), "method": "POST", "path": "/_cg/consent"}
-    asyncio.run(guarded(scope, receive, send))  # type: ignore[arg-type]  # an app's call is a coroutine here
+    scope = _scope(path, [*PAGE, (b"content-type", b"application/x-www-form-urlencoded")])
+    asyncio.run(app({**scope, "method": "POST" if form else "GET"}, receive, send))  # type: ignore[arg-type]
     return found[0].partition(b";")[0]
 
 
-def guard(app: App, folder: Path, *, log: bool) -> CookieGuard:
-    """Wrap an app with one vendor."""
-    vendor = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",))
-    return CookieGuard(app, Config(state_dir=str(folder), vendors=(vendor,), log=LogSettings(enabled=log)))
+def held_back(app: App) -> int:
+    """Count the bytes of a streamed page's first part that wait for the second."""
+    sent: list[bytes] = []
+
+    async def send(message: Any) -> None:
+        if message.get("more_body"):
+            sent.append(message["body"])
+
+    asyncio.run(app(_scope("/full/stream", PAGE), _receive, send))  # type: ignore[arg-type]
+    end = b"".join(sent)[-40:]
+    page = page_of(8_000)
+    return page.rindex(b"<img") + CUT - (page.rindex(end) + len(end))
 
 
-def added(app: App, guarded: App, headers: list[tuple[bytes, bytes]], rounds: int) -> float:
-    """Return what `guarded` costs more than `app`: the median over rounds taken in turn."""
-    return statistics.median(
-        microseconds(guarded, headers) - microseconds(app, headers) for _ in range(rounds)
-    )
+# On uvicorn
 
 
-def measured(rounds: int) -> dict[str, float]:
-    """Return the microseconds of each kind of request."""
-    found: dict[str, float] = {}
+def serve(folder: Path) -> None:
+    """Be the server process: all apps on one port, which is printed; CPU_PATH tells the CPU seconds so far."""
+    apps = apps_in(folder)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] != CPU_PATH:
+            await apps[scope["path"]](scope, receive, send)
+            return
+        for one in apps.values():
+            if isinstance(one, CookieGuard):
+                one.close()  # what the log still has to write counts too
+        await answering(str(time.process_time()).encode(), b"text/plain")(scope, receive, send)
+
+    # TCP by name: asyncio sets TCP_NODELAY on nothing else, and every answer would wait 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    print(listener.getsockname()[1], flush=True)
+    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=600)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+class Client:
+    """Ask over one connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._rest = b""
+
+    def get(self, request: bytes) -> tuple[bytes, float]:
+        """Return the body of the answer (as it came) and the seconds until its first byte."""
+        start = time.perf_counter()
+        self._socket.sendall(request)
+        body, first = self._answer()
+        return body, first - start
+
+    def cpu(self, request: bytes, count: int) -> float:
+        """Return the CPU microseconds that the server takes for one of `count` such requests."""
+        asking = _request(CPU_PATH, COMMON)
+        before = float(self.get(asking)[0])
+        for _ in range(count // PIPELINED):
+            self._socket.sendall(request * PIPELINED)
+            for _ in range(PIPELINED):
+                self._answer()
+        return (float(self.get(asking)[0]) - before) / (count // PIPELINED * PIPELINED) * 1e6
+
+    def _answer(self) -> tuple[bytes, float]:
+        """Take one answer off what came; return its body and when its first byte was there."""
+        while b"\r\n\r\n" not in self._rest:
+            self._rest += self._received()
+        head, _, rest = self._rest.partition(b"\r\n\r\n")
+        rest = rest or self._received()
+        first = time.perf_counter()
+        length = re.search(rb"content-length: (\d+)", head)
+        while (end := int(length[1]) if length else rest.find(LAST_CHUNK) + len(LAST_CHUNK)) > len(rest) or (
+            not length and LAST_CHUNK not in rest
+        ):
+            rest += self._received()
+        self._rest = rest[end:]
+        return rest[:end], first
+
+    def _received(self) -> bytes:
+        data = self._socket.recv(1 << 18)
+        if not data:
+            raise RuntimeError("the server closed the connection")
+        return data
+
+
+def _request(path: str, headers: Pairs) -> bytes:
+    lines = b"".join(b"%s: %s\r\n" % pair for pair in headers)
+    return b"GET %s HTTP/1.1\r\n%s\r\n" % (path.encode(), lines)
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[Client]:
+    command = [sys.executable, __file__, "--serve", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        try:
+            assert server.stdout is not None
+            yield Client(int(server.stdout.readline()))
+        finally:
+            server.terminate()
+
+
+def added(measure: Callable[[str, int], float], line: Line, rounds: int, count: int) -> float:
+    """Return what the guarded path costs more: the median over rounds, in which the two take turns to begin."""
+    paths = [line.bare, line.guarded]
+    for path in paths:
+        measure(path, count)  # caches warm
+    differences = []
+    for number in range(rounds):
+        order = paths[:: -1 if number % 2 else 1]
+        cost = {path: measure(path, count) for path in order}
+        differences.append(cost[line.guarded] - cost[line.bare])
+    return statistics.median(differences)
+
+
+def measured(rounds: int, count: int) -> list[dict[str, Any]]:
+    """Return the microseconds of each kind of request, and what a streamed page waits for."""
     with tempfile.TemporaryDirectory() as folder:
-        json_app = answering(b"{}", b"application/json")
-        plain = guard(json_app, Path(folder) / "a", log=False)
-        logged = guard(json_app, Path(folder) / "b", log=True)
-        found["JSON, log off, no cookie of ours"] = added(json_app, plain, BROWSER, rounds)
-        found["JSON, log on, no cookie of ours"] = added(json_app, logged, BROWSER, rounds)
-        cookie = [*BROWSER, (b"cookie", consent_cookie(logged))]
-        found["JSON, log on, consent cookie"] = added(json_app, logged, cookie, rounds)
-        for size in (8_000, 100_000):
-            app = answering(page_of(size), b"text/html; charset=utf-8")
-            guarded = guard(app, Path(folder) / f"c{size}", log=True)
-            cookie = [*BROWSER, (b"cookie", consent_cookie(guarded))]
-            found[f"page of {size // 1000} KB, undecided"] = added(app, guarded, BROWSER, rounds)
-            found[f"page of {size // 1000} KB, refused"] = added(app, guarded, cookie, rounds)
-    return found
+        apps = apps_in(Path(folder))
+        with _served(Path(folder)) as client:
+            found = [_measured(line, apps, client, rounds, count) for line in lines_of(apps)]
+            return [*found, *_streamed(client), _held_back(apps["/full/stream"])]
 
 
-def bars(build: str, found: dict[str, float] | None) -> list[Figure]:
-    """Hold the figures to their bars."""
-    note = "" if found else f"the {build} scanner is not there"
-    names = found or BARS[build]
-    return [
-        Figure(
-            name=f"{build}: {name}",
-            value=(found or {}).get(name),
-            unit="us",
-            bar=BARS[build].get(name),
-            at_most=True,
-            note=note,
-        )
-        for name in names
-    ]
+def _measured(line: Line, apps: dict[str, App], client: Client, rounds: int, count: int) -> dict[str, Any]:
+    def on_uvicorn(path: str, times: int) -> float:
+        return client.cpu(_request(path, line.headers), times)
+
+    def in_process(path: str, times: int) -> float:
+        return cpu_in_process(apps[path], path, line.headers, times)
+
+    inside = added(in_process, line, rounds, count * 5)
+    value = added(on_uvicorn, line, rounds, count)
+    note = f"in process {inside:.1f} us"
+    return {"name": line.name, "value": value, "unit": "us", "bar": line.bar, "note": note}
+
+
+def _streamed(client: Client) -> Iterator[dict[str, Any]]:
+    for kind, path in (("bare", "/bare/stream"), ("guarded", "/full/stream")):
+        firsts = [client.get(_request(path, PAGE))[1] for _ in range(5)]
+        note = f"its second part comes after {PAUSE * 1000:.0f} ms"
+        name = f"first byte of a streamed page, {kind}"
+        yield {"name": name, "value": statistics.median(firsts) * 1000, "unit": "ms", "note": note}
+
+
+def _held_back(app: App) -> dict[str, Any]:
+    name = "held back of a part that ends inside a tag"
+    return {"name": name, "value": held_back(app), "unit": "bytes", "bar": CUT, "note": "that tag's own"}
 
 
 def main() -> None:
@@ -185,18 +397,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--requests", type=int, default=200, help="in one measurement")
     parser.add_argument("--scanner", choices=SCANNERS, help=argparse.SUPPRESS)  # the process of one
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)  # its server
     options = parser.parse_args()
     logging.disable(logging.WARNING)
+    if options.serve:
+        serve(options.serve)
+        return
     if options.scanner:
         if scanner() != options.scanner:
             sys.exit(f"the {options.scanner} scanner is not there")
-        print(json.dumps(measured(options.rounds)))
+        print(json.dumps(measured(options.rounds, options.requests)))
         return
-    results = in_their_processes(__file__, ["--rounds", str(options.rounds)])
-    print(f"Added CPU time per request, {options.rounds} rounds of {REQUESTS} requests\n")
-    print(table(figure for name, found in results.items() for figure in bars(name, found)))
+    arguments = ["--rounds", str(options.rounds), "--requests", str(options.requests)]
+    results = in_their_processes(__file__, arguments)
+    print(
+        f"Added CPU time per request on uvicorn with {PARSER}: {options.rounds} rounds of {options.requests} requests\n"
+    )
+    print(
+        table(
+            Figure(at_most=True, **{**one, "name": f"{build}: {one['name']}"})
+            for build, found in results.items()
+            for one in found or [_missing(build)]
+        )
+    )
+
+
+def _missing(build: str) -> dict[str, Any]:
+    return {
+        "name": "every request",
+        "value": None,
+        "unit": "us",
+        "bar": 0,
+        "note": f"the {build} scanner is not there",
+    }
 
 
 if __name__ == "__main__":

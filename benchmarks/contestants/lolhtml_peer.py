@@ -26,9 +26,9 @@ from cookieguard.html.charrefs import decode_attribute
 from cookieguard.html.css import cut, held_parts
 from cookieguard.html.documents import document_in, script_in
 from cookieguard.html.hosts import HOST
+from cookieguard.html.judges import REFRESH, REFRESH_URL, candidates
 from cookieguard.html.loads import INERT_RELATIONS, JAVASCRIPT_TYPES
 from cookieguard.html.scripts import held_hosts, loads_held
-from cookieguard.html.tags import REFRESH, REFRESH_URL, candidates
 from cookieguard.html.urls import parse_url, readings, resolve
 
 # Anything else is a path of the shop's own: nine of ten values end here.

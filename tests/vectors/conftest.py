@@ -10,15 +10,19 @@ from pathlib import Path
 import pytest
 from harness.browser import chromium_path
 
+from . import abroad, visits
+from .differences import goes
 from .recorder import Heard
 from .vector import Vector
-from .visits import UNGUARDED, Run, run
+from .visits import UNGUARDED, Run
 
-ENGINE = "chromium"
+CHROMIUM = "chromium"
 # A machine that has too much to do may not let a page finish; whoever is silent is visited again.
 VISITS = 3
 SECONDS = 900  # the first test that looks at a run waits for it
-Wanted = dict[tuple[str, bool], dict[str, Vector]]
+ABROAD_SECONDS = 2400  # and there, longer: twelve windows, one page after the other, control and all
+Key = tuple[str, str, bool]  # engine, state of consent, with script
+Wanted = dict[Key, dict[str, Vector]]
 
 wanted_key = pytest.StashKey[Wanted]()
 runs_key = pytest.StashKey["Runs"]()
@@ -27,9 +31,10 @@ runs_key = pytest.StashKey["Runs"]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this folder that looks at a run."""
     for item in items:
-        if _params(item):
+        params = _params(item)
+        if params:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(SECONDS))
+            item.add_marker(pytest.mark.timeout(SECONDS if params[1] == CHROMIUM else ABROAD_SECONDS))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -38,19 +43,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for item in session.items:
         params = _params(item)
         if params:
-            vector, state, script = params
-            wanted[state, script][vector.name] = vector
-            wanted[UNGUARDED, script][vector.name] = vector
+            vector, engine, state, script = params
+            wanted[engine, state, script][vector.name] = vector
+            wanted[engine, UNGUARDED, script][vector.name] = vector
     session.config.stash[wanted_key] = wanted
 
 
-def _params(item: pytest.Item) -> tuple[Vector, str, bool] | None:
+def _params(item: pytest.Item) -> tuple[Vector, str, str, bool] | None:
     if Path(__file__).parent not in item.path.parents:
         return None
     params = getattr(getattr(item, "callspec", None), "params", {})
     if "vector" not in params:
         return None
-    return params["vector"], params.get("state", UNGUARDED), params["script"]
+    return params["vector"], params.get("engine", CHROMIUM), params.get("state", UNGUARDED), params["script"]
 
 
 @dataclass
@@ -58,52 +63,57 @@ class Runs:
     """Make each run on the first question. Owns the runs."""
 
     wanted: Wanted
-    chromium: str
     folder: Path
-    done: dict[tuple[str, bool], Run] = field(default_factory=dict)
+    done: dict[Key, Run] = field(default_factory=dict)
 
-    def get(self, state: str, *, script: bool) -> Run:
+    def get(self, state: str, *, script: bool, engine: str = CHROMIUM) -> Run:
         """Return the run in a state of consent."""
-        key = (state, script)
+        key = (engine, state, script)
         if key not in self.done:
             with ThreadPoolExecutor(1) as thread:  # another test's browser may have an event loop in this one
-                self.done[key] = thread.submit(self._run, state, script=script).result()
+                self.done[key] = thread.submit(self._run, key).result()
         return self.done[key]
 
-    def _run(self, state: str, *, script: bool) -> Run:
-        vectors = list(self.wanted[state, script].values())
-        whole = self._visit(vectors, state, script=script)
+    def _run(self, key: Key) -> Run:
+        engine, state, script = key
+        vectors = list(self.wanted[key].values())
+        whole = self._visit(vectors, key)
         if state != UNGUARDED:
             return whole
         for _ in range(1, VISITS):
-            silent = [one for one in vectors if not tells(one, whole.heard[one.name], script=script)]
+            silent = [
+                one for one in vectors if not tells(one, whole.heard[one.name], engine=engine, script=script)
+            ]
             if not silent:
                 break
-            whole.heard.update(self._visit(silent, state, script=script).heard)
+            whole.heard.update(self._visit(silent, key).heard)
         return whole
 
-    def again(self, vector: Vector, state: str, *, script: bool) -> Heard:
+    def again(self, vector: Vector, state: str, *, script: bool, engine: str = CHROMIUM) -> Heard:
         """Visit one page once more, where something was missing."""
         with ThreadPoolExecutor(1) as thread:
-            visit = thread.submit(self._visit, [vector], state, script=script)
+            visit = thread.submit(self._visit, [vector], (engine, state, script))
             return visit.result().heard[vector.name]
 
-    def _visit(self, vectors: list[Vector], state: str, *, script: bool) -> Run:
-        folder = self.folder / f"{state}-{script}-{len(list(self.folder.iterdir()))}"
+    def _visit(self, vectors: list[Vector], key: Key) -> Run:
+        engine, state, script = key
+        folder = self.folder / f"{engine}-{state}-{script}-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
-        return run(vectors, state, script=script, chromium=self.chromium, folder=folder)
+        if engine == CHROMIUM:
+            return visits.run(vectors, state, script=script, chromium=chromium_path(), folder=folder)
+        return abroad.run(vectors, state, script=script, engine=engine, folder=folder)
 
 
-def tells(vector: Vector, heard: Heard, *, script: bool) -> bool:
+def tells(vector: Vector, heard: Heard, *, script: bool, engine: str = CHROMIUM) -> bool:
     """Tell whether a control shows what it must show."""
-    return not vector.tells_in(ENGINE, script=script) or vector.tells in heard.kinds
+    return not goes(vector, engine, script=script) or vector.tells in heard.kinds
 
 
 @pytest.fixture(scope="session")
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Give all runs, made when they are first looked at."""
     config = request.config
-    made = Runs(config.stash[wanted_key], chromium_path(), tmp_path_factory.mktemp("vectors"))
+    made = Runs(config.stash[wanted_key], tmp_path_factory.mktemp("vectors"))
     config.stash[runs_key] = made
     return made
 
@@ -113,9 +123,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     runs = terminalreporter.config.stash.get(runs_key, None)
     if runs is None:
         return
-    terminalreporter.section("vectors in Chromium")
-    for (state, script), one in runs.done.items():
-        terminalreporter.write_line(f"{state:10} {'with' if script else 'no'} script: {_figures(one)}")
+    terminalreporter.section("vectors")
+    for (engine, state, script), one in runs.done.items():
+        terminalreporter.write_line(
+            f"{engine:8} {state:10} {'with' if script else 'no'} script: {_figures(one)}"
+        )
 
 
 def _figures(one: Run) -> str:

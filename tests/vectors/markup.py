@@ -138,6 +138,13 @@ CONNECTIONS = {
     "preconnect-in-body": '</head><body><p>text<link rel="preconnect" href="$U">',
 }
 
+LOOKUPS = {
+    "dns-prefetch": '<link rel="dns-prefetch" href="//$H">',
+    "link-plain": '<a href="$U/a.html">elsewhere</a>',
+    "link-plain-asked-for": '<meta http-equiv="x-dns-prefetch-control" content="on"><a href="$U/a.html">on</a>',
+    "link-plain-tls": '<a href="$S/a.html">elsewhere</a>',
+}
+
 # As a picture's address. Nobody declared the addresses, and no policy knows a name with its final dot.
 URL_FORMS = {
     "relative": "//$H/a.gif",

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -35,6 +35,8 @@ ANSWERS = (
     (".events", "text/event-stream", b"data: 1\n\n"),
 )
 HOSTS_A_NET = 250
+ANY = "0.0.0.0"
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -74,17 +76,28 @@ class Recorder:
         self.port = 0
         self.tls_port = 0
         self.last = 0.0  # when something was heard last, on the loop's clock
+        self._tls = _tls()
 
     async def on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Count a connection and answer what it asks."""
         address = writer.get_extra_info("sockname")[0]
         scheme = "https" if writer.get_extra_info("ssl_object") else "http"
-        self.heard[address].connections += 1
-        self._note()
+        if scheme == "http":
+            self._count(address)
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             while await self._answer(address, scheme, reader, writer):
                 pass
         writer.close()
+
+    async def on_secret(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Count a connection before it says a word, then answer what it asks in secret."""
+        self._count(writer.get_extra_info("sockname")[0])
+        try:
+            await writer.start_tls(self._tls)
+        except (OSError, ssl.SSLError):
+            writer.close()
+            return
+        await self.on_connection(reader, writer)
 
     async def _answer(
         self, address: str, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -107,6 +120,10 @@ class Recorder:
     def on_datagram(self, address: str) -> None:
         """Count a datagram: nobody answers it."""
         self.heard[address].datagrams += 1
+        self._note()
+
+    def _count(self, address: str) -> None:
+        self.heard[address].connections += 1
         self._note()
 
     def _note(self) -> None:
@@ -153,24 +170,38 @@ async def recording(addresses: Sequence[str]) -> AsyncIterator[Recorder]:
     recorder = Recorder()
     every = [*addresses, STRAYS]
     async with AsyncExitStack() as stack:
-        recorder.port = await _serve(stack, recorder, every, None)
-        recorder.tls_port = await _serve(stack, recorder, every, _tls())
-        loop = asyncio.get_running_loop()
-        for address in addresses:
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda address=address: _Datagrams(recorder, address), local_addr=(address, recorder.port)
-            )
-            stack.callback(transport.close)
+        recorder.port = await _serve(stack, recorder.on_connection, every, _free_port(addresses))
+        recorder.tls_port = await _serve(stack, recorder.on_secret, every, _free_port(addresses))
+        await _receive(stack, recorder, addresses)
         yield recorder
 
 
-async def _serve(
-    stack: AsyncExitStack, recorder: Recorder, addresses: Sequence[str], tls: ssl.SSLContext | None
-) -> int:
-    port = _free_port(addresses)
-    server = await asyncio.start_server(recorder.on_connection, list(addresses), port, ssl=tls, backlog=64)
+@asynccontextmanager
+async def recording_everywhere(addresses: Sequence[str]) -> AsyncIterator[Recorder]:
+    """Listen at all addresses of a world of one's own, on the ports everybody knows too; datagrams at these."""
+    recorder = Recorder()
+    async with AsyncExitStack() as stack:
+        for port in (80, _free_port(addresses)):
+            recorder.port = await _serve(stack, recorder.on_connection, [ANY], port)
+        for port in (443, _free_port(addresses)):
+            recorder.tls_port = await _serve(stack, recorder.on_secret, [ANY], port)
+        await _receive(stack, recorder, addresses)
+        yield recorder
+
+
+async def _serve(stack: AsyncExitStack, answer: Answer, addresses: Sequence[str], port: int) -> int:
+    server = await asyncio.start_server(answer, list(addresses), port, backlog=64)
     stack.callback(server.close)
     return port
+
+
+async def _receive(stack: AsyncExitStack, recorder: Recorder, addresses: Sequence[str]) -> None:
+    loop = asyncio.get_running_loop()
+    for address in addresses:
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda address=address: _Datagrams(recorder, address), local_addr=(address, recorder.port)
+        )
+        stack.callback(transport.close)
 
 
 def _free_port(addresses: Sequence[str]) -> int:

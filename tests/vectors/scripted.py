@@ -213,6 +213,16 @@ LIMITS = {
     ),
 }
 
+# Whose host one engine looks up before anybody clicks.
+LOOKUPS = {
+    "link-plain": (
+        'var a = document.createElement("a"); a.href = "$U/a.html"; document.documentElement.append(a);'
+    ),
+    "link-plain-inner-html": (
+        'document.documentElement.insertAdjacentHTML("beforeend", "<a href=$U/a.html>elsewhere</a>");'
+    ),
+}
+
 # Files of the shop's own that a page runs: (what the page does, the files it takes).
 CONTEXTS = {
     "worker": ('new Worker("$F/w.js");', {"w.js": 'fetch("$U/a.json").catch(() => 0);'}),
@@ -275,6 +285,8 @@ def vectors() -> Iterator[Vector]:
         yield from _delivered(name, script)
         if name in HIDDEN:
             yield Vector(name=f"js-{name}-hidden", body=f"<script>{hide(script)}</script>", script="on")
+    for name, script in LOOKUPS.items():
+        yield from _delivered(name, script, tells="lookup")
     for name, (script, tells, why) in LIMITS.items():
         for vector in _delivered(name, script, tells=tells):
             is_held = name in HELD_INLINE and vector.name.endswith("-inline")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .markup import CONNECTIONS, ELEMENTS, HEADS, NOSCRIPTS, SHEETS, STYLES, URL_FORMS
+from .markup import CONNECTIONS, ELEMENTS, HEADS, LOOKUPS, NOSCRIPTS, SHEETS, STYLES, URL_FORMS
 from .vector import CLASSIC, SVG, File, Vector
 
 INNER = '<!doctype html><title>inner</title><img src="$U/a.gif" alt="">'
@@ -52,18 +52,20 @@ PAGES = {
     "page-cut-off": File(body='<!doctype html><title>x</title><img src="$U/a.gif"><p title="'),
 }
 
-UNREADABLE = {
-    "utf-16": ("text/html", "utf-16"),
-    "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le"),
-    "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp"),
+# Encodings that are not ASCII's: (content type, charset, is it read).
+ENCODINGS = {
+    "utf-16": ("text/html", "utf-16", True),
+    "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le", True),
+    "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp", False),
 }
 UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
-BLIND = "a page that cannot be read keeps the strict policy, whatever was agreed to"
+BLIND = "a page that cannot be read keeps the strict policy until everything is agreed to"
 GONE = "a ping tells others of a click and shows nobody anything: it does not come back"
+NOTHING: frozenset[str] = frozenset()
 CONNECTS = frozenset({"connection", "lookup"})
-# What a page in such an encoding contacts in spite of the policy.
+# What a page in an encoding that is not read contacts in spite of the policy.
 UNREAD_WAYS = {
-    "img": ('<img src="$U/a.gif">', "request", frozenset[str]()),
+    "img": ('<img src="$U/a.gif">', "request", NOTHING),
     "frame": ('<iframe src="$U/a.html"></iframe>', "request", CONNECTS),
     "preconnect": ('<link rel="preconnect" href="$U">', "connection", CONNECTS),
     "dns-prefetch": ('<link rel="dns-prefetch" href="$U">', "lookup", CONNECTS),
@@ -108,8 +110,6 @@ SCRIPTS = frozenset(
     "script-importmap-prefix svg-script-href svg-script-xlink svg-script-text base-entities link-preload-script "
     "link-modulepreload".split()
 )
-SILENT = {"svg-filter": frozenset({"chromium"}), "filter": frozenset({"chromium"})}
-NO_SILENCE: frozenset[str] = frozenset()
 FILES = {
     "script-importmap-prefix": {"uses.js": File(kind=CLASSIC, body='import "x/a.js";')},
 }
@@ -118,14 +118,14 @@ FILES = {
 def _elements() -> Iterator[Vector]:
     for name, body in ELEMENTS.items():
         script = "on" if name in SCRIPTS else "any"
-        silent = SILENT.get(name, NO_SILENCE)
         lost = GONE if name == "ping" else ""
-        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), silent=silent, lost=lost)
+        yield Vector(name=name, body=body, script=script, files=FILES.get(name, {}), lost=lost)
     for name, head in HEADS.items():
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():
         yield Vector(name=name, head=head, tells="connection")
-    yield Vector(name="dns-prefetch", head='<link rel="dns-prefetch" href="//$H">', tells="lookup")
+    for name, body in LOOKUPS.items():
+        yield Vector(name=name, body=body, tells="lookup")
     yield Vector(
         name="speculation-prefetch",
         body='<script type="speculationrules">{"prefetch":[{"source":"list","urls":["$S/a.html"]}]}</script>',
@@ -147,8 +147,7 @@ def _forms_and_styles() -> Iterator[Vector]:
         yield Vector(name=f"url-{name}", body=f'<img src="{url}" alt="">', is_declared=is_declared)
     yield Vector(name="url-in-script", body='<script src="\\\\$H\\a.classic"></script>', script="on")
     for name, sheet in SHEETS.items():
-        silent = SILENT.get(name, NO_SILENCE)
-        yield Vector(name=f"css-{name}", head=f"<style>{sheet}</style>", silent=silent)
+        yield Vector(name=f"css-{name}", head=f"<style>{sheet}</style>")
         if name in ("background", "import", "font-face"):
             own = {"own.css": File(kind="text/css", body=sheet)}
             yield Vector(name=f"css-file-{name}", head='<link rel="stylesheet" href="$F/own.css">', files=own)
@@ -166,7 +165,7 @@ def _forms_and_styles() -> Iterator[Vector]:
 def _documents() -> Iterator[Vector]:
     for name, page in PAGES.items():
         yield Vector(name=name, page=page)
-    yield from _unreadable()
+    yield from _encoded()
     for name, document in DOCUMENTS.items():
         script = "on" if name in SCRIPTED_DOCUMENTS else "any"
         yield Vector(
@@ -195,18 +194,17 @@ def _documents() -> Iterator[Vector]:
     yield Vector(name="redirect-frame", body='<iframe src="$GO"></iframe>')
 
 
-def _unreadable() -> Iterator[Vector]:
-    for encoding, (kind, charset) in UNREADABLE.items():
-        ways = UNREAD_WAYS if encoding == "utf-16" else {"img": UNREAD_WAYS["img"]}
-        for name, (body, tells, leaks) in ways.items():
+def _encoded() -> Iterator[Vector]:
+    for encoding, (kind, charset, is_read) in ENCODINGS.items():
+        for name, (body, tells, leaks) in UNREAD_WAYS.items():
             page = File(body=f"<!doctype html><title>\u65e5\u672c</title>{body}", kind=kind, charset=charset)
             yield Vector(
                 name=f"page-{encoding}-{name}",
                 page=page,
                 tells=tells,
-                leaks=leaks,
-                why=UNREAD if leaks else "",
-                lost="" if "request" in leaks else BLIND,
+                leaks=NOTHING if is_read else leaks,
+                why=UNREAD if leaks and not is_read else "",
+                lost_partly="" if is_read or "request" in leaks else BLIND,
             )
 
 

@@ -55,8 +55,6 @@ class Vector:
     """What the control must show: `request`, `connection`, `lookup` or `datagram`."""
     script: str = "any"
     """Whether it works with script `on`, `off` or `any` of both."""
-    silent: frozenset[str] = frozenset()
-    """Engines that fetch nothing for it."""
     needs_window: bool = False
     """Whether a browser does it only for what is really in front."""
     leaks: frozenset[str] = frozenset()
@@ -64,13 +62,11 @@ class Vector:
     why: str = ""
     lost: str = ""
     """Why it does not come back after consent; empty where it does."""
+    lost_partly: str = ""
+    """Why it comes back only once everything is agreed to."""
 
     is_declared: bool = True
     """Whether a vendor's declaration covers the host as it is written here."""
-
-    def tells_in(self, engine: str, *, script: bool) -> bool:
-        """Tell whether this way works in an engine, with or without script."""
-        return engine not in self.silent and self.script in ("any", "on" if script else "off")
 
     @property
     def main(self) -> File:

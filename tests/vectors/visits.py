@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +55,9 @@ def run(vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, f
 async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path) -> Run:
     log = folder / "net-log.json"
     async with recording([home_of(vector) for vector in vectors]) as recorder:
-        places = {vector.name: _place(vector, recorder) for vector in vectors}
+        places = {vector.name: place_of(vector, recorder) for vector in vectors}
         shop = Counting(Shop(places))
-        with _served(shop, state, folder) as server:
+        with served_by(shop, state, folder) as server:
             arguments = [f"--log-net-log={log}", _mapping(places.values(), recorder)]
             if not script:
                 arguments.append(NO_SCRIPT)
@@ -69,13 +69,21 @@ async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium:
 
 
 @contextmanager
-def _served(shop: Counting, state: str, folder: Path) -> Iterator[Server]:
+def served_by(
+    shop: Counting,
+    state: str,
+    folder: Path,
+    *,
+    is_dev: bool = False,
+    wrap: Callable[[Any], Any] | None = None,
+) -> Iterator[Server]:
+    """Serve the shop, guarded unless the state says it is not; `wrap` goes around the guard."""
     if state == UNGUARDED:
         with serving(shop) as server:
             yield server
         return
-    guard = guarded(shop, folder / "state")
-    with closing(guard), serving(guard) as server:
+    guard = guarded(shop, folder / "state", is_dev=is_dev)
+    with closing(guard), serving(wrap(guard) if wrap else guard) as server:
         yield server
 
 
@@ -94,7 +102,8 @@ class Counting:
         await self._app(scope, receive, send)
 
 
-def _place(vector: Vector, recorder: Recorder) -> Place:
+def place_of(vector: Vector, recorder: Recorder) -> Place:
+    """Say where a vector's host is while this recorder listens."""
     return Place(
         vector=vector,
         host=host_of(vector),
@@ -130,12 +139,12 @@ async def _visit(browser: Chromium, recorder: Recorder, origin: str, vectors: Se
             await browser.close(tab)
 
     await asyncio.gather(*map(view, vectors))
-    await _until_quiet(recorder)
+    await until_quiet(recorder)
 
 
 async def _decide(browser: Chromium, server: Server, choice: dict[str, str]) -> None:
     """Make the choice as the banner would, and let the browser keep its cookie."""
-    name, value = await asyncio.to_thread(_consent_cookie, server, choice)
+    name, value = await asyncio.to_thread(consent_cookie, server, choice)
     await browser.call(
         "Storage.setCookies",
         cookies=[
@@ -151,7 +160,8 @@ async def _decide(browser: Chromium, server: Server, choice: dict[str, str]) -> 
     )
 
 
-def _consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
+def consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
+    """Make the choice as the banner would, and return the cookie that comes back: name and value."""
     authority = f"{SHOP}:{server.port}"
     headers = {"Host": authority, "Origin": f"http://{authority}", "Sec-Fetch-Site": "same-origin"}
     answer = httpx.post(f"{server.url}/_cg/consent", data=choice | {"next": "/"}, headers=headers)
@@ -159,7 +169,7 @@ def _consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
     return name, rest.partition(";")[0]
 
 
-async def _until_quiet(recorder: Recorder) -> None:
+async def until_quiet(recorder: Recorder) -> None:
     """Wait until nothing new was heard for a while; never longer than LONGEST_WAIT."""
     for _ in range(int(LONGEST_WAIT / QUIET)):
         left = recorder.last + QUIET - asyncio.get_running_loop().time()

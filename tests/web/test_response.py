@@ -60,6 +60,17 @@ def test_speculation_rules_in_files_are_not_named_until_nobody_is_held(guard: Gu
     assert ask(app, headers=[choose(app, "accept")]).get("speculation-rules") == rules[1]
 
 
+def test_no_name_is_looked_up_ahead_until_nobody_is_held(guard: Guard) -> None:
+    asked_for = ("x-dns-prefetch-control", "on")
+    app = guard(page(DOCUMENT, headers=[*HTML, asked_for]))
+    plain = guard(page(b"{}", headers=[("content-type", "application/json")]))
+
+    assert ask(app).all("x-dns-prefetch-control") == ["off"]
+    assert ask(app, headers=[choose(app, "reject")]).all("x-dns-prefetch-control") == ["off"]
+    assert ask(app, headers=[choose(app, "accept")]).all("x-dns-prefetch-control") == ["on"]
+    assert not ask(plain).all("x-dns-prefetch-control")
+
+
 def test_after_refusing_nothing_comes_alive_and_the_banner_stays_away(guard: Guard) -> None:
     app = guard(page(DOCUMENT))
 

@@ -22,6 +22,9 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
 MAX_PATH_BYTES = 2048
 # What stays as it is in a path with its query (RFC 3986); the rest, non-ASCII above all, is percent-encoded.
 PATH_CHARACTERS = "!$&'()*+,/:;=?@[]~%#-._"
+PLAIN_PATH = re.compile(
+    r"/(?![/\\])[A-Za-z0-9!$&'()*+,/:;=?@\[\]~%#._-]*"
+)  # nothing in it that quoting changes
 
 
 class State(StrEnum):
@@ -145,6 +148,8 @@ def write_receipt(
 
 def local_path(next_: str) -> str:
     """Return `next_` as a path of this host, fit for a Location header; `/` for anything else."""
+    if PLAIN_PATH.fullmatch(next_):
+        return next_ if len(next_) <= MAX_PATH_BYTES else "/"
     if not LOCAL_PATH.fullmatch(next_):
         return "/"
     path = quote(next_, safe=PATH_CHARACTERS, errors="replace")
@@ -153,12 +158,15 @@ def local_path(next_: str) -> str:
 
 def _version_at(policy: PolicyVersion, now: datetime) -> str:
     """Name the version a choice is made under: the announced one only from its day on."""
-    is_announced_only = policy.effective is not None and now.date() < policy.effective
-    return f"before-{policy.version}" if is_announced_only else policy.version
+    return f"before-{policy.version}" if is_announced_only(policy, now) else policy.version
+
+
+def is_announced_only(policy: PolicyVersion, now: datetime) -> bool:
+    """Say whether a version is not in effect yet: what was agreed to before still counts."""
+    return policy.effective is not None and now.date() < policy.effective
 
 
 def _is_in_force(receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime) -> bool:
     if not receipt.granted <= purposes:
         return False
-    is_announced_only = policy.effective is not None and now.date() < policy.effective
-    return receipt.policy_version == policy.version or is_announced_only
+    return receipt.policy_version == policy.version or is_announced_only(policy, now)

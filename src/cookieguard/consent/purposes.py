@@ -115,9 +115,12 @@ class Register:
             self._verdicts.clear()
         # None marks a host whose verdict depends on the path.
         verdict = self._verdict(host, port, path, shop)
-        has_paths = any(rule.path for rule in self._matching(normal_host(host)))
-        self._verdicts[key] = None if has_paths else verdict
+        self._verdicts[key] = None if self.is_by_path(host) else verdict
         return verdict
+
+    def is_by_path(self, host: str) -> bool:
+        """Say whether the verdict on a host depends on the path."""
+        return any(rule.path for rule in self._matching(normal_host(host)))
 
     def holds(self, verdict: Verdict, granted: frozenset[str]) -> bool:
         """Say whether a load must be held from a visitor who granted these purposes, or this party alone.

@@ -13,7 +13,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import LogSettings
@@ -23,6 +23,7 @@ logger = logging.getLogger("cookieguard")
 
 HOUR_KEY_BYTES = 32
 NO_KEY = (-1, b"")
+BEFORE = datetime.min.replace(tzinfo=UTC)
 # Lines are joined up to about this much for one write; a single longer line still goes out whole.
 WRITE_BYTES = 64 * 1024
 
@@ -110,7 +111,7 @@ class HourKeys:
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
         self._current: tuple[int, bytes] = NO_KEY
-        self._cleared = -1  # the hour in which old keys were last looked for
+        self._cleared_from = self._cleared_until = BEFORE  # the hour in which old keys were last looked for
         self._has_failed = False
 
     def key(self, now: datetime) -> bytes:
@@ -122,10 +123,11 @@ class HourKeys:
 
     def expire(self, now: datetime) -> None:
         """Let go of old keys, also where nobody asks for a new one; all but one call an hour only compare."""
-        hour = int(now.timestamp()) // 3600
-        if self._cleared == hour:
+        if self._cleared_from <= now < self._cleared_until:
             return
-        self._cleared = hour
+        hour = int(now.timestamp()) // 3600
+        self._cleared_from = datetime.fromtimestamp(hour * 3600, UTC)
+        self._cleared_until = self._cleared_from + timedelta(hours=1)
         if self._current[0] != hour:
             self._current = NO_KEY
         try:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from cookieguard.html.model import Nest, Tag
+from collections.abc import Callable
+from functools import partial
+
+from cookieguard.html.model import Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
 from cookieguard.html.tags import judge_tag
 from cookieguard.html.urls import Url, parse_url, resolve
 
+NestAt = Callable[[Url, bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten by this base
+
 
 class TagJudge:
     """Judge the tags of one page. Owns the URL that its references are relative to."""
 
-    def __init__(self, rules: Rules, scanner: Scanner, nest: Nest, *, url: str, xml: bool) -> None:
+    def __init__(self, rules: Rules, scanner: Scanner, nest: NestAt, *, url: str, xml: bool) -> None:
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         base = parse_url(url) if url else rules.url
@@ -26,7 +31,7 @@ class TagJudge:
         rules = self._rules
         self.base = base
         self._near = self._scanner.known = rules.near(base, xml=self._xml)
-        self._bench = rules.bench(base, self._nest, xml=self._xml)
+        self._bench = rules.bench(base, partial(self._nest, base), xml=self._xml)
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""

@@ -10,11 +10,10 @@ from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text
 cdef class Rewriter:
     cdef Rules _rules
     cdef bint _xml
-    cdef Py_ssize_t _depth
     cdef Context _context
     cdef Placement _placement
     cdef Scanner _scanner
-    cdef list _held
+    cdef readonly list held
     cdef readonly set lost
     cdef object _state
     cdef object _construct

@@ -7,7 +7,8 @@ the few bytes that may begin an end. Text, comments and raw text go out at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
 from cookieguard.html.constructs import (
     BOGUS,
@@ -34,6 +35,7 @@ from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.texts import MAX_INSTRUCTION, PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
+from cookieguard.html.urls import Url
 
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 State = Callable[[bytes, int], int]
@@ -56,11 +58,11 @@ class Rewriter:
         """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
         `xml` reads the page as XHTML; `depth` counts the documents around it."""
-        self._rules, self._xml, self._depth = rules, xml, depth
+        self._rules, self._xml = rules, xml
         self._context = XmlContext() if xml else Context()
         self._placement = Placement(insert, head, stand, xml=xml)
         self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
-        self._held: list[Held] = []
+        self.held: list[Held] = []  # the first MAX_HELD
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
@@ -72,7 +74,8 @@ class Rewriter:
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         self._output = Output(b"")
         self._is_careful = True
-        self._judge = TagJudge(rules, self._scanner, self._nest, url=url, xml=xml)
+        nest = partial(_rewrite_nested, rules, depth, self.lost)
+        self._judge = TagJudge(rules, self._scanner, nest, url=url, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
@@ -102,13 +105,6 @@ class Rewriter:
             closer = SCRIPT_CLOSER if self._state == self._in_script else self._construct.closer
         self._tail, self._gather, self._state = b"", None, None
         return closer
-
-    @property
-    def held(self) -> Sequence[Held]:
-        """List what was held so far (the first MAX_HELD)."""
-        return self._held
-
-    # -- the run over one piece of data
 
     def _run(self, data: bytes) -> bytes:
         self._tail = b""
@@ -239,8 +235,8 @@ class Rewriter:
             self._output.replace(start, end, new)
 
     def _note(self, held: tuple[Held, ...]) -> None:
-        if held and len(self._held) < MAX_HELD:
-            self._held += held[: MAX_HELD - len(self._held)]
+        if held and len(self.held) < MAX_HELD:
+            self.held += held[: MAX_HELD - len(self.held)]
 
     # -- the text of elements
 
@@ -389,12 +385,15 @@ class Rewriter:
         self._output.replace(start, len(data), b"")
         return len(data)
 
-    def _nest(self, document: bytes) -> tuple[bytes, tuple[Held, ...]]:
-        """Rewrite a document inside of this one."""
-        if self._depth >= MAX_NESTING:
-            return b"", ()  # differs from the document: held
-        inner = Rewriter(self._rules, depth=self._depth + 1)
-        inner._judge.move(self._judge.base)
-        changed = inner.feed(document) + inner.close()
-        self.lost |= inner.lost
-        return changed, tuple(inner.held)
+
+def _rewrite_nested(
+    rules: Rules, depth: int, lost: set[str], base: Url, document: bytes
+) -> tuple[bytes, tuple[Held, ...]]:
+    """Rewrite a document inside of another one; bound to no rewriter, which would be held by itself."""
+    if depth >= MAX_NESTING:
+        return b"", ()  # differs from the document: held
+    inner = Rewriter(rules, depth=depth + 1)
+    inner._judge.move(base)
+    changed = inner.feed(document) + inner.close()
+    lost |= inner.lost
+    return changed, tuple(inner.held)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.identity import jsontext
-from cookieguard.identity.channel import Channel, Mismatch, Presented, Refused
+from cookieguard.identity.channel import Channel, Mismatch, Refused
 from cookieguard.identity.session import Binding, Session
 from cookieguard.identity.tokens import Token
 from cookieguard.identity.values import JsonMapping
@@ -18,11 +18,10 @@ class Cart(JsonMapping):
     At login it follows its session, at logout it is empty. Owns its entries until the response starts.
     """
 
-    __slots__ = ("_channel", "_endings", "_is_open", "_presented", "_session", "_token", "_version")
+    __slots__ = ("_channel", "_endings", "_is_open", "_session", "_token", "_version")
 
-    def __init__(self, channel: Channel, presented: Presented, session: Session) -> None:
+    def __init__(self, channel: Channel, session: Session) -> None:
         self._channel = channel
-        self._presented = presented
         self._session = session
         self._token: Token | None = None
         self._is_open = False
@@ -45,7 +44,7 @@ class Cart(JsonMapping):
     @property
     def is_presented(self) -> bool:
         """Say whether the browser sent a cart."""
-        return self._presented.jar.has(self._channel.name)
+        return self._session.presented.jar.has(self._channel.name)
 
     @property
     def is_kept(self) -> bool:
@@ -55,14 +54,14 @@ class Cart(JsonMapping):
     def set_cookie(self, *, now: datetime) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
         if not self.is_kept:
-            return self._channel.expire(self._presented)
+            return self._channel.expire(self._session.presented)
         session = self._session
         is_changed = self._is_changed()
         if not (is_changed or self._must_follow(now)):
             return None
         text = self._text(session.binding, self._version + is_changed)
         # The session's last end, not its idle one: a cart outlives no session and needs no refreshing.
-        return self._channel.write(text, host=self._presented.host, now=now, expires=session.ends)
+        return self._channel.write(text, host=self._session.presented.host, now=now, expires=session.ends)
 
     def _is_changed(self) -> bool:
         before = self._text(self._session.presented_binding, self._version)
@@ -91,7 +90,7 @@ class Cart(JsonMapping):
         self._token, self._version, self._endings = None, 0, session.endings
         if is_refused or session.endings:
             return {}
-        found = self._channel.read(self._presented, self._parse)
+        found = self._channel.read(self._session.presented, self._parse)
         if found is None:
             return {}
         self._token, (self._version, entries) = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import NoneType
@@ -43,14 +44,14 @@ class Binding(NamedTuple):
 
 
 NOBODY = Binding(None, None)
-SHAPE: dict[str, set[type]] = {
-    "i": {str},
-    "c": {str, NoneType},
-    "b": {int},
-    "e": {int},
-    "a": {int, NoneType},
-    "d": {dict},
-}
+SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("i", (str,)),
+    ("c", (str, NoneType)),
+    ("b", (int,)),
+    ("e", (int,)),
+    ("a", (int, NoneType)),
+    ("d", (dict,)),
+)
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class Session(JsonMapping):
         "_channel",
         "_is_id_asked",
         "_life",
+        "_present",
         "_presented",
         "_state",
         "_token",
@@ -89,21 +91,23 @@ class Session(JsonMapping):
         "presented_binding",
     )
 
-    def __init__(self, channel: Channel, presented: Presented, life: Life) -> None:
+    def __init__(self, channel: Channel, life: Life, present: Callable[[], Presented]) -> None:
+        """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
+
+        One is made for each request, and most touch none: what only an open session has is set by `_open`.
+        """
         self._channel = channel
-        self._presented = presented
         self._life = life
-        self._token: Token | None = None
-        self._is_id_asked = False
+        self._present = present
+        self._presented: Presented | None = None
         self._state: _State | None = None
-        self.presented_binding = NOBODY
-        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
 
     @property
     def id(self) -> str:
         """Return the random id of this session; asking for it makes the session one that is kept."""
+        identity = self._identified().id or ""
         self._is_id_asked = True
-        return self._identified().id or ""
+        return identity
 
     @property
     def customer(self) -> str | None:
@@ -154,6 +158,13 @@ class Session(JsonMapping):
     # From here on: for the visit and the cart.
 
     @property
+    def presented(self) -> Presented:
+        """Return what the request brought."""
+        if self._presented is None:
+            self._presented = self._present()
+        return self._presented
+
+    @property
     def binding(self) -> Binding:
         """Return what a cart written now belongs to."""
         state = self._open()
@@ -179,7 +190,7 @@ class Session(JsonMapping):
     def was_refused(self) -> bool:
         """Say whether the browser presented a session that does not count."""
         self._open()
-        jar = self._presented.jar
+        jar = self.presented.jar
         return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
 
     def is_stale(self, now: datetime) -> bool:
@@ -192,13 +203,13 @@ class Session(JsonMapping):
     def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
         if not is_needed:
-            return self._channel.expire(self._presented)
+            return self._channel.expire(self.presented)
         state = self._identified()
         text = jsontext.encode(state.payload(self.copy()))
         if self._token is not None and text == self._token.text and not self.is_stale(now):
             return None
         expires = min(now + self._life.idle, self.ends)
-        return self._channel.write(text, host=self._presented.host, now=now, expires=expires)
+        return self._channel.write(text, host=self.presented.host, now=now, expires=expires)
 
     def _is_as_presented(self) -> bool:
         return (
@@ -208,7 +219,7 @@ class Session(JsonMapping):
     @property
     def is_presented(self) -> bool:
         """Say whether the browser sent a session."""
-        return self._presented.jar.has(self._channel.name)
+        return self.presented.jar.has(self._channel.name)
 
     def mark_accessed(self) -> None:
         """Open the session, unless it is open."""
@@ -218,9 +229,14 @@ class Session(JsonMapping):
     def _open(self) -> _State:
         if self._state is not None:
             return self._state
-        if self._presented.jar.is_over_limit:
-            self._presented.on_event(OVER_LIMIT)
-        found = self._channel.read(self._presented, self._parse)
+        self._token: Token | None = None
+        self._is_id_asked = False
+        self.presented_binding = NOBODY
+        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
+        presented = self.presented
+        if presented.jar.is_over_limit:
+            presented.on_event(OVER_LIMIT)
+        found = self._channel.read(presented, self._parse)
         if found is None:
             return self._begin()
         self._token, (self._state, entries) = found
@@ -230,7 +246,7 @@ class Session(JsonMapping):
 
     def _begin(self) -> _State:
         """Start anew, anonymous; the id comes when there is something to keep."""
-        now = self._presented.now
+        now = self.presented.now
         self._state = _State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
 
@@ -242,11 +258,11 @@ class Session(JsonMapping):
 
     def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
         payload = token.payload
-        for name, types in SHAPE.items():
+        for name, types in SHAPE:
             if type(payload[name]) not in types:
                 raise TypeError(name)
         state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
-        if from_milliseconds(state.ends) <= self._presented.now:
+        if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
         return state, payload["d"]
 

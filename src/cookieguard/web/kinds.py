@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cookieguard.web.headers import essence
@@ -44,11 +44,16 @@ class Kind:
 
     `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
     may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
+    `is_plain`: none of these.
     """
 
     is_document: bool
     is_xml: bool
     is_script: bool
+    is_plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_plain", not (self.is_document or self.is_xml or self.is_script))
 
 
 @lru_cache(maxsize=KINDS_KEPT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cookieguard.config import Config
@@ -37,7 +38,7 @@ class CookieGuard:
         clock: Clock | None = None,
     ) -> None:
         self.app = app
-        self._clock = clock or _utc_now
+        self._clock = clock or partial(datetime.now, UTC)
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
@@ -45,7 +46,7 @@ class CookieGuard:
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
-        self._handlers = {"http": self._http, "websocket": self._websocket, "lifespan": self._lifespan}
+        self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
         """Write what is still queued, within 5 s. Called at the end of a lifespan, and at exit without one."""
@@ -54,9 +55,9 @@ class CookieGuard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
-        await self._handlers.get(scope["type"], self.app)(scope, receive, send)
-
-    async def _http(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._others.get(scope["type"], self.app)(scope, receive, send)
+            return
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
@@ -72,6 +73,7 @@ class CookieGuard:
                 await self.app(gate.shown(app_scope), receive, gate.send)
         finally:
             self._record(exchange)
+            exchange.end()
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
         if SCOPE_KEY in scope:
@@ -79,8 +81,11 @@ class CookieGuard:
             return
         exchange = Exchange(self._parts, scope, self._clock())
         gate = Gate(exchange, send)
-        app_scope = exchange.app_scope(opens_session=self._opens_session)
-        await self.app(gate.shown(app_scope), receive, gate.send)
+        try:
+            app_scope = exchange.app_scope(opens_session=self._opens_session)
+            await self.app(gate.shown(app_scope), receive, gate.send)
+        finally:
+            exchange.end()
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)
@@ -111,8 +116,8 @@ class CookieGuard:
             for event in exchange.rewriter.lost:
                 parts.findings.count(event)
         if exchange.rewriter is not None and exchange.rewriter.held:
-            verdicts = [exchange.wall.verdict(held.url) for held in exchange.rewriter.held]
-            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.request.path)
+            verdicts = exchange.wall.news(exchange.rewriter.held)
+            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
             conflict = conflict_inside(self.app, CookieGuard)
@@ -123,7 +128,3 @@ class CookieGuard:
 def _error_of(conflict: tuple[str, str]) -> ConfigError:
     found, advice = conflict
     return ConfigError("app", was=found, allowed=advice)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

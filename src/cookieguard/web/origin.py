@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ NOWHERE = "invalid.invalid"  # RFC 2606: never anybody's name, so everything is 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986 pchar and "/": what stays as it is in a path; "%" too where the raw path is at hand.
 PATH_SAFE = "/:@!$&'()*+,;=~-._"
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9/:@!$&'()*+,;=~._-]*")  # nothing in it that quoting changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,20 @@ class Origin:
     scheme: str
     host: str
     port: int | None  # None: the scheme's default
+    authority: str = field(init=False, compare=False)
+    """`host` or `host:port`, as a Host header says it."""
+    text: str = field(init=False, compare=False)
 
-    @property
-    def authority(self) -> str:
-        """`host` or `host:port`, as a Host header says it."""
-        return self.host if self.port is None else f"{self.host}:{self.port}"
+    def __post_init__(self) -> None:
+        authority = self.host if self.port is None else f"{self.host}:{self.port}"
+        object.__setattr__(self, "authority", authority)
+        object.__setattr__(self, "text", f"{self.scheme}://{authority}")
+
+    def __hash__(self) -> int:
+        return hash(self.text)  # which a str remembers: origins are asked for with every page
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
+        return self.text
 
     @property
     def is_loopback(self) -> bool:
@@ -78,12 +85,16 @@ def full_path(scope_path: str, root_path: str) -> str:
     Servers disagree whether `path` contains `root_path` (the ASGI specification says it does), and let targets
     without a slash through (`OPTIONS *`).
     """
-    path = quote(root_path + local_path(scope_path, root_path), safe=PATH_SAFE)
+    path = root_path + local_path(scope_path, root_path)
+    if PLAIN_PATH.fullmatch(path):
+        return path
+    path = quote(path, safe=PATH_SAFE)
     return path if path.startswith("/") else f"/{path}"
 
 
 def local_path(scope_path: str, root_path: str) -> str:
     """Return the path below `root_path`."""
+    root_path = root_path.rstrip("/")
     if root_path and (scope_path == root_path or scope_path.startswith(root_path + "/")):
         return scope_path[len(root_path) :] or "/"
     return scope_path

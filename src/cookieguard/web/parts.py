@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +19,8 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
-from cookieguard.stats.anonymize import Networks, truncate
+from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.web.consents import Consents
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
@@ -42,12 +42,13 @@ class Parts:
     renderer: Renderer
     identity: Identity | None
     consent_codec: TokenCodec
+    consents: Consents
     grants: Grants
     shop_cookies: ShopCookies
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
-    trusted: Networks
+    trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as the log may know it
     authorities: frozenset[str]  # host or host:port of each configured origin
     fingerprint: str  # changes when the same consent would give other pages
@@ -79,22 +80,24 @@ def build_parts(config: Config, *, environ: Mapping[str, str], now: datetime) ->
         first_party_hosts=config.first_party_hosts,
     )
     findings = Findings()
+    consent_codec = TokenCodec(
+        keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
+    )
     return Parts(
         config=config,
         register=register,
         walls=Walls(config, register),
         renderer=renderer,
         identity=_identity(config, keyring),
-        consent_codec=TokenCodec(
-            keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
-        ),
+        consent_codec=consent_codec,
+        consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),
         shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
         findings=findings,
-        trusted=Networks(config.trusted_proxies),
-        truncate=partial(truncate, ipv4_prefix=config.log.ipv4_prefix, ipv6_prefix=config.log.ipv6_prefix),
+        trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
+        truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
         fingerprint=_fingerprint(config, renderer),
     )

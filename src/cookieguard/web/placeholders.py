@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
+from weakref import proxy
 
 from markupsafe import escape
 
@@ -49,7 +50,7 @@ class Placeholders:
     __slots__ = ("_exchange", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
-        self._exchange = exchange
+        self._exchange: Exchange = proxy(exchange)  # weak, as in banner.py
         self._policies = [policy.decode("latin-1") for policy in policies]
 
     def __call__(self, embed: Embed, context: InsertContext) -> bytes:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -41,9 +42,11 @@ MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset
 RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 # What differs from page to page is put in last, into text rendered once. The markers need no escaping.
-NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = "CG-NEXT", "CG-NQUERY", "CG-SNONCE", "CG-JNONCE"
-ANCHOR, TITLE = "CG-AT", "CG-TITLE"
-MARKERS = re.compile("|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)).encode())
+NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = b"CG-NEXT", b"CG-NQUERY", b"CG-SNONCE", b"CG-JNONCE"
+ANCHOR, TITLE = b"CG-AT", b"CG-TITLE"
+MARKERS = re.compile(b"(" + b"|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)) + b")")
+LANGUAGES_KEPT = 256
+LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,11 @@ class Renderer:
         self._environment.filters["fill"] = _fill
         found = {name: _asset(name) for name in ASSETS}
         self._files = found
-        self._rendered: dict[tuple[object, ...], bytes] = {}
+        self._rendered: dict[tuple[object, ...], list[bytes]] = {}
+        default = config.consent.language
+        self._pick = lru_cache(maxsize=LANGUAGES_KEPT)(
+            lambda html_lang, accepted: pick_language(html_lang, accepted, default, LANGUAGES)
+        )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
         wordings = {lang: self._wording(lang) for lang in LANGUAGES}
         self._hashes = {lang: _hash(text) for lang, text in wordings.items()}
@@ -109,7 +116,8 @@ class Renderer:
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
         """Pick the language to speak: the page's, else the browser's, else the shop's default."""
-        return pick_language(html_lang, accept_language, self._config.consent.language, LANGUAGES)
+        is_short = len(html_lang) + len(accept_language) <= LONGEST_LANGUAGES
+        return (self._pick if is_short else self._pick.__wrapped__)(html_lang, accept_language)
 
     def banner_hash(self, lang: str) -> str:
         """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
@@ -130,14 +138,14 @@ class Renderer:
         script: Allowance = INLINE,
     ) -> bytes:
         """Render the banner for the start of `<body>`; `note` names a text of the languages' [notes]."""
-        key = ("banner", lang, base, note, style.way, bool(style.nonce), script.way, bool(script.nonce))
+        key = ("banner", lang, base, note, _form(style), _form(script))
 
         def make() -> str:
             return self._squeezed(
                 "banner.html",
                 lang,
                 base=base,
-                next=NEXT,
+                next=NEXT.decode(),
                 note=self._texts[lang]["notes"][note] if note else "",
                 banner=self.banner_hash(lang),
                 style=self._style("banner.css", style, base),
@@ -151,15 +159,15 @@ class Renderer:
     ) -> bytes:
         """Render what stays once the banner is gone: the way to the choices, one click to withdraw."""
         is_signal = consent.gpc and not consent.is_beyond_necessary
-        key = ("control", lang, base, consent.is_beyond_necessary, is_signal, style.way, bool(style.nonce))
+        key = ("control", lang, base, consent.is_beyond_necessary, is_signal, _form(style))
 
         def make() -> str:
             return self._squeezed(
                 "control.html",
                 lang,
                 base=base,
-                next=NEXT,
-                next_query=NEXT_QUERY,
+                next=NEXT.decode(),
+                next_query=NEXT_QUERY.decode(),
                 withdraw=consent.is_beyond_necessary,
                 gpc=is_signal,
                 style=self._style("control.css", style, base),
@@ -169,13 +177,13 @@ class Renderer:
 
     def live_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of pages where something beyond the necessary is alive: it reloads stale ones."""
-        key = ("live", base, script.way, bool(script.nonce))
+        key = ("live", base, _form(script))
         text = self._once(key, lambda: str(self._script("live.js", script, base)))
         return _filled(text, "", "", script.nonce)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
-        key = ("once", base, script.way, bool(script.nonce))
+        key = ("once", base, _form(script))
         text = self._once(key, lambda: str(self._script("once.js", script, base)))
         return _filled(text, "", "", script.nonce)
 
@@ -190,7 +198,7 @@ class Renderer:
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
-        key = ("srcdoc", place.lang, place.base, place.offer, style.way, bool(style.nonce))
+        key = ("srcdoc", place.lang, place.base, place.offer, _form(style))
         text = self._once(key, lambda: _in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
         return _filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
@@ -198,7 +206,9 @@ class Renderer:
     def place_page(self, place: Place) -> bytes:
         """Render a placeholder as a page of its own."""
         text = self._place(place, Allowance(Way.FILE))
-        return _filled(_ascii(text), place.next, "", "", anchor=place.anchor, title=place.offer.name)
+        return _filled(
+            MARKERS.split(_ascii(text)), place.next, "", "", anchor=place.anchor, title=place.offer.name
+        )
 
     def place_title(self, place: Place) -> bytes:
         """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""
@@ -213,9 +223,9 @@ class Renderer:
             "embed.html",
             place.lang,
             base=place.base,
-            next=NEXT,
-            at=ANCHOR,
-            title=TITLE,
+            next=NEXT.decode(),
+            at=ANCHOR.decode(),
+            title=TITLE.decode(),
             offer=offer,
             purpose=shown.get(offer.purpose, offer.purpose),
             privacy=privacy,
@@ -249,12 +259,13 @@ class Renderer:
         plain = self._squeezed("banner.html", lang, base="", next="", note="", banner="", style="", script="")
         return _ascii(plain)
 
-    def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> bytes:
+    def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
+        """Return a rendered text in pieces: what is between the markers, and the markers."""
         found = self._rendered.get(key)
         if found is None:
             if len(self._rendered) >= RENDERED_KEPT:
                 self._rendered.clear()
-            found = self._rendered[key] = _ascii(make())
+            found = self._rendered[key] = MARKERS.split(_ascii(make()))
         return found
 
     def _squeezed(self, template: str, lang: str, **values: object) -> str:
@@ -276,7 +287,7 @@ class Renderer:
 
     def _style(self, name: str, allowed: Allowance, base: str) -> Markup:
         asset = self._files[name]
-        nonce = _nonce(allowed, STYLE_NONCE)
+        nonce = _nonce(allowed, STYLE_NONCE.decode())
         if allowed.way is Way.FILE:
             return Markup('<link rel="stylesheet" href="{}{}"{}/>').format(base, asset.name, nonce)
         if allowed.way is Way.NONE:
@@ -285,7 +296,7 @@ class Renderer:
 
     def _script(self, name: str, allowed: Allowance, base: str) -> Markup:
         asset = self._files[name]
-        nonce = _nonce(allowed, SCRIPT_NONCE)
+        nonce = _nonce(allowed, SCRIPT_NONCE.decode())
         if allowed.way is Way.FILE:
             return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
         if allowed.way is Way.NONE:
@@ -297,19 +308,26 @@ def _nonce(allowed: Allowance, marker: str) -> Markup:
     return Markup(' nonce="{}"').format(marker) if allowed.nonce else Markup()
 
 
+def _form(allowed: Allowance) -> str:
+    """Name all of an allowance but the nonce."""
+    return "" if allowed is INLINE else f"{allowed.way}+" if allowed.nonce else f"{allowed.way}"
+
+
 def _filled(
-    text: bytes, next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
+    pieces: list[bytes], next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
 ) -> bytes:
-    values = {
-        NEXT: str(escape(next_)),
-        NEXT_QUERY: quote(next_, safe="/"),
-        STYLE_NONCE: style_nonce,  # nonces are base64 by the grammar that found them
-        SCRIPT_NONCE: script_nonce,
-        ANCHOR: anchor,
-        TITLE: str(escape(title)),
-    }
-    # In one pass: a path that names a marker must not be filled in turn.
-    return MARKERS.sub(lambda found: values[found[0].decode()].encode("ascii", "xmlcharrefreplace"), text)
+    """Put in what differs from page to page; a path that names a marker is not filled in turn."""
+    # Nonces are base64 by the grammar that found them.
+    values: dict[bytes, str] = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
+    if NEXT in pieces:
+        values[NEXT] = str(escape(next_))
+    if NEXT_QUERY in pieces:
+        values[NEXT_QUERY] = quote(next_, safe="/")
+    if TITLE in pieces:
+        values[TITLE] = str(escape(title))
+    return b"".join(
+        [values[piece].encode("ascii", "xmlcharrefreplace") if piece in values else piece for piece in pieces]
+    )
 
 
 def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:

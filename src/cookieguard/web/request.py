@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 from cookieguard.consent import local_path as choice_path
+from cookieguard.stats.anonymize import Client
 from cookieguard.web.origin import Origin, full_path, local_path, origin_of
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
@@ -30,30 +30,52 @@ PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 # What libraries send when they ask for a piece of a page; the last one also with requests for data.
-SWAPPER_HEADERS = (b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version")
-FRAGMENT_HEADERS = (*SWAPPER_HEADERS, b"x-requested-with")
+SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version"})
+FRAGMENT_HEADERS = SWAPPER_HEADERS | {b"x-requested-with"}
 
 
 class Request:
     """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
 
-    def __init__(self, scope: Any, origin: Origin, headers: Mapping[bytes, bytes]) -> None:
+    __slots__ = ("_full_path", "_origin", "_scope", "_via", "headers", "path", "root_path")
+
+    def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None) -> None:
+        """`via` is what trusted proxies say of scheme and host, None where there are none."""
+        self._scope = scope
+        self._via = via
+        self._origin: Origin | None = None  # read when it is first asked for, as is the full path
+        self._full_path = ""
         self.headers = headers
-        self.origin = origin
         self.root_path: str = scope.get("root_path", "").rstrip("/")
         self.path = local_path(scope["path"], self.root_path)
-        self.method: str = scope.get("method", "GET")
-        self._scope = scope
 
-    @cached_property
+    @property
+    def method(self) -> str:
+        """The method, GET for a WebSocket."""
+        return str(self._scope.get("method", "GET"))
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request came in."""
+        if self._origin is None:
+            scheme, host = self._scope.get("scheme", "http"), self.headers.get(b"host", b"")
+            via = self._via
+            if via is not None:
+                scheme, host = via.scheme or scheme, via.host.encode("latin-1") if via.host else host
+            self._origin = origin_of(scheme, host)
+        return self._origin
+
+    @property
     def full_path(self) -> str:
         """The path from the host's root, percent-encoded."""
-        return full_path(self._scope["path"], self.root_path)
+        if not self._full_path:
+            self._full_path = full_path(self._scope["path"], self.root_path)
+        return self._full_path
 
     @property
     def url(self) -> str:
         """The page's own URL, without its query."""
-        return f"{self.origin}{self.full_path}"
+        return self.origin.text + self.full_path
 
     @property
     def query(self) -> str:
@@ -90,23 +112,6 @@ class Request:
         return origin.scheme in ("https", "wss") or origin.is_loopback or b"sec-fetch-site" in self.headers
 
     @property
-    def may_be_document(self) -> bool:
-        """Tell whether the answer may be read as HTML: a page does not ask for it as a picture or the like."""
-        return self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS
-
-    @property
-    def asks_for_html(self) -> bool:
-        """Tell whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
-
-        A script that fetches data keeps every coding it offers; what it gets of HTML is guarded all the same.
-        """
-        destination = self.headers.get(b"sec-fetch-dest", b"empty")
-        if destination != b"empty":
-            return destination in SHOWN_DESTINATIONS
-        names_html = b"text/html" in self.headers.get(b"accept", b"")
-        return names_html or any(name in self.headers for name in SWAPPER_HEADERS)
-
-    @property
     def is_navigation(self) -> bool:
         """Tell whether a browser asks for a page to show."""
         destination = self.headers.get(b"sec-fetch-dest")
@@ -125,7 +130,7 @@ class Request:
     def is_fragment(self) -> bool:
         """Tell whether a library asks for a piece of a page."""
         is_boosted = self.headers.get(b"hx-boosted") == b"true"  # htmx, for a whole page
-        return not is_boosted and any(name in self.headers for name in FRAGMENT_HEADERS)
+        return not is_boosted and not FRAGMENT_HEADERS.isdisjoint(self.headers)
 
     @property
     def is_read(self) -> bool:
@@ -155,7 +160,7 @@ class Request:
 
     def own_base(self, prefix: str, *, is_foreign: bool = False) -> str:
         """Return where our own pages are: a path, or a URL where a page's <base> would lead a path astray."""
-        path = quote(self.root_path) + prefix
+        path = quote(self.root_path) + prefix if self.root_path else prefix
         return f"{self.origin}{path}" if is_foreign else path
 
     @property
@@ -168,3 +173,14 @@ class Request:
         authority, slash, path = rest.partition("/")
         is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
         return slash + path if slash and is_ours else ""
+
+
+def asks_for_html(headers: Mapping[bytes, bytes]) -> bool:
+    """Tell whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
+
+    A script that fetches data keeps every coding it offers; what it gets of HTML is guarded all the same.
+    """
+    destination = headers.get(b"sec-fetch-dest", b"empty")
+    if destination != b"empty":
+        return destination in SHOWN_DESTINATIONS
+    return b"text/html" in headers.get(b"accept", b"") or not SWAPPER_HEADERS.isdisjoint(headers)

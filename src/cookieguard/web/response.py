@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from cookieguard.html import Rewriter
@@ -12,7 +13,7 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, add_vary, by_name, every, lowered, make_private, without
+from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
@@ -20,7 +21,7 @@ from cookieguard.web.kinds import (
     kind_of,
 )
 from cookieguard.web.placeholders import Placeholders
-from cookieguard.web.validators import mark_state
+from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -31,8 +32,13 @@ PARTIAL_CONTENT = 206
 POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
 LENGTH = frozenset({b"content-length"})
-# It names files of the shop's own, whose rules no wall reads and no policy covers: prefetching is but a hint.
-UNREAD_RULES = frozenset({b"speculation-rules"})
+DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
+# Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
+NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
+# Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
+HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
+CONTACT_NAMES = frozenset(CONTACT_HEADERS)
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -42,20 +48,26 @@ class Response:
 
     Mutable, owned by the middleware for the time of one response. `_start` is a document's start message, its
     headers lower-case, while it waits for the first body event; `_body` is set from then on.
+
+    What passes as it is goes straight to the server's `send`, whose awaitable the app gets: a coroutine of ours
+    around it would cost as much as all else that is done here.
     """
+
+    __slots__ = ("_body", "_coding", "_exchange", "_kind", "_names", "_send", "_start", "_waiting")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
         self._start: Message | None = None
         self._kind = PLAIN
+        self._names: Mapping[bytes, bytes] = NO_HEADERS
         self._coding = b""
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Take one message of the app."""
-        await HANDLERS.get(message["type"], Response._on_other)(self, message)
+        return HANDLERS.get(message["type"], Response._on_other)(self, message)
 
     async def send_own(self, message: Message) -> None:
         """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
@@ -65,42 +77,52 @@ class Response:
         self._exchange.bytes_sent += len(message.get("body", b""))
         await self._send(message)
 
-    async def _on_start(self, message: Message) -> None:
+    def _on_start(self, message: Message) -> Awaitable[None]:
         exchange = self._exchange
         exchange.status = status = message["status"]
-        headers = lowered(message.get("headers") or ())
-        names = by_name(headers)
-        self._kind = kind_of(names.get(b"content-type", b""))
+        given = message.get("headers") or ()
+        headers, names = read(given)
+        self._names = names
+        self._kind = kind = kind_of(names.get(b"content-type", b""))
+        if (
+            kind.is_plain
+            and exchange.is_untouched
+            and status != NOT_MODIFIED
+            and CONTACT_NAMES.isdisjoint(names)
+        ):
+            return self._send(message if headers is given else {**message, "headers": headers})
         if status == NOT_MODIFIED and exchange.revalidates_document:
-            await self._send({**message, "headers": self._document_headers(headers)})
-        elif self._is_rewritten(status, names):
+            return self._send({**message, "headers": self._document_headers(headers)})
+        if self._is_rewritten(status):
             self._start = {**message, "headers": headers}
             self._coding = names.get(b"content-encoding", b"").strip().lower()
-        else:
-            await self._send({**message, "headers": self._passing_headers(headers, names)})
+            return _nothing()
+        return self._send({**message, "headers": self._passing_headers(headers)})
 
-    def _is_rewritten(self, status: int, names: Mapping[bytes, bytes]) -> bool:
+    def _is_rewritten(self, status: int) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
-        if status in BODILESS_STATUSES or is_attachment(names.get(DISPOSITION)):
+        if status in BODILESS_STATUSES or is_attachment(self._names.get(DISPOSITION)):
             return False
+        if self._kind.is_document:
+            return True
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
-        return self._kind.is_document or (self._kind.is_xml and is_shown) or self._is_service_worker()
+        return (self._kind.is_xml and is_shown) or self._is_service_worker()
 
     def _is_service_worker(self) -> bool:
         """Tell whether this is a script that a browser keeps running, under the policy it came with."""
+        if not self._kind.is_script:
+            return False
         destination = self._exchange.request.headers.get(b"sec-fetch-dest")
-        return (
-            destination == b"serviceworker"
-            and self._kind.is_script
-            and self._exchange.parts.config.csp.enabled
-        )
+        return destination == b"serviceworker" and self._exchange.parts.config.csp.enabled
 
-    async def _on_body(self, message: Message) -> None:
+    def _on_body(self, message: Message) -> Awaitable[None]:
         if self._start is None and self._body is None:
             self._exchange.bytes_sent += len(message.get("body", b""))
-            await self._send(message)
-            return
+            return self._send(message)
+        return self._on_document(message)
+
+    async def _on_document(self, message: Message) -> None:
         body = self._waiting + message.get("body", b"")
         has_more = message.get("more_body", False)
         if self._start is not None and has_more and self._is_too_short(body):
@@ -204,7 +226,7 @@ class Response:
         asks = (
             self._kind.is_document and exchange.parts.config.consent.enabled and exchange.request.wants_banner
         )
-        policies = every(headers, POLICY)
+        policies = every(headers, POLICY) if POLICY in self._names else ()
         insertion = Insertion(exchange, policies=policies) if asks else None
         has_places = self._kind.is_document and exchange.parts.config.consent.enabled
         exchange.rewriter = Rewriter(
@@ -221,29 +243,35 @@ class Response:
 
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
-        config = exchange.parts.config
-        unwanted = LENGTH if exchange.wall.is_open else LENGTH | UNREAD_RULES
-        headers = tighten_referrers(filter_contacts(without(headers, unwanted), exchange.wall.holds))
+        wall, names = exchange.wall, self._names
+        headers = without(headers, LENGTH if wall.is_open else HELD_HEADERS)
+        if not CONTACT_NAMES.isdisjoint(names):
+            headers = filter_contacts(headers, wall.holds)
+        if b"referrer-policy" in names:
+            headers = tighten_referrers(headers)
+        if not wall.is_open:
+            headers.append(NO_LOOKUPS)
         if self._body is not None and self._body.is_transcoded:
             headers = as_utf_8(headers)
-        headers = mark_state(headers, exchange.state_tag)
+        if not STALE_HEADERS.isdisjoint(names):
+            headers = mark_state(headers, exchange.state_tag)
         if self._kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
-        headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
-        if config.csp.enabled:
+        headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
+        if exchange.parts.config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict
-            headers.append((POLICY, exchange.wall.strict_policy if is_strict else exchange.wall.policy))
+            headers.append((POLICY, wall.strict_policy if is_strict else wall.policy))
         return headers
 
-    def _passing_headers(self, headers: Headers, names: Mapping[bytes, bytes]) -> Headers:
+    def _passing_headers(self, headers: Headers) -> Headers:
         exchange, kind = self._exchange, self._kind
-        if not CONTACT_HEADERS.keys().isdisjoint(names):
+        if not CONTACT_NAMES.isdisjoint(self._names):
             headers = filter_contacts(headers, exchange.holds)
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
         if not self._becomes_context():
-            return self._with_cookies(headers, has_read=exchange.has_read_cookies)
-        headers = self._with_cookies(add_vary(headers, b"Cookie", b"Sec-GPC"), has_read=True)
+            return self._with_cookies(headers, (b"Cookie",), has_read=exchange.has_read_cookies)
+        headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         return [*headers, (POLICY, exchange.wall.policy)]
 
     def _becomes_context(self) -> bool:
@@ -261,13 +289,18 @@ class Response:
             return False
         return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
 
-    def _with_cookies(self, headers: Headers, *, has_read: bool) -> Headers:
-        """Add our cookies; a response that read or set one is this visitor's alone."""
+    def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], *, has_read: bool) -> Headers:
+        """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
         lines = self._exchange.set_cookies()
         if not (has_read or lines):
             return headers
-        headers = make_private(add_vary(headers, b"Cookie"), store=not (lines or self._exchange.is_lifted))
-        return [*headers, *((b"set-cookie", line) for line in lines)]
+        headers = make_private(add_vary(headers, *varying), store=not (lines or self._exchange.is_lifted))
+        headers += [(b"set-cookie", line) for line in lines]
+        return headers
+
+
+async def _nothing() -> None:
+    """Be what the app awaits where nothing is sent yet."""
 
 
 HANDLERS: dict[str, Callable[[Response, Message], Awaitable[None]]] = {

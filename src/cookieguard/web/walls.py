@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
 from cookieguard.consent.purposes import is_once
-from cookieguard.html import Rules, Ruling, Url, readings
+from cookieguard.html import Held, Rules, Ruling, Url, readings
 from cookieguard.html.model import nobody
 from cookieguard.web.origin import Origin
 
 # (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
 # ones push out each other, not the shop's own, which is asked for again and again.
 WALLS_KEPT = 64
+HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
 
@@ -29,11 +31,8 @@ class Wall:
     register: Register
     site: Site
     granted: frozenset[str]
-
-    @property
-    def is_open(self) -> bool:
-        """Tell whether nobody is held from these visitors."""
-        return self.register.holds_nobody(self.granted)
+    is_open: bool  # nobody is held from these visitors
+    known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts that are no news
 
     @property
     def has_everything(self) -> bool:
@@ -43,6 +42,14 @@ class Wall:
     def verdict(self, url: Url) -> Verdict:
         """Find whose host a URL reaches."""
         return self.register.judge(url.host, url.port, url.path, shop=self.site)
+
+    def news(self, held: Iterable[Held]) -> list[Verdict]:
+        """Return the verdicts on what a page holds, without the hosts of pages before: pages hold the same again."""
+        new = [one.url for one in held if one.url.host not in self.known]
+        if len(self.known) + len(new) > HOSTS_KNOWN:
+            self.known.clear()
+        self.known.update(url.host for url in new if not self.register.is_by_path(url.host))
+        return [self.verdict(url) for url in new]
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a held host."""
@@ -92,4 +99,5 @@ class Walls:
             register=register,
             site=site,
             granted=granted,
+            is_open=register.holds_nobody(granted),
         )

@@ -46,14 +46,16 @@ class Pages:
 
     def find(self, exchange: Exchange) -> Page | None:
         """Return the page that answers, None where the path is the app's."""
-        methods, page = self._pages.get(exchange.request.path, (None, None))
-        if page is None:
-            if exchange.has_idle_grant:
+        path = exchange.path
+        found = self._pages.get(path)
+        if found is None:
+            if exchange.grant and exchange.has_idle_grant:
                 return drop_grant
             if exchange.is_held_path:
                 return _held
-            return _missing if exchange.request.path.startswith(self._prefix) else None
-        return page if exchange.request.method in (methods or ()) else _refuse(methods or ())
+            return _missing if path.startswith(self._prefix) else None
+        methods, page = found
+        return page if exchange.request.method in methods else _refuse(methods)
 
 
 def _refuse(methods: tuple[str, ...]) -> Page:

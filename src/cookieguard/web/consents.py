@@ -1,0 +1,45 @@
+"""What consent cookies say: each is verified once, and then known by its text while it is in its time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cookieguard.config import Config
+from cookieguard.consent import Consent, Register, decide
+from cookieguard.consent.decision import is_announced_only
+from cookieguard.identity import Token, TokenCodec
+from cookieguard.identity.tokens import check_times
+
+# Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
+COOKIES_KEPT = 2048
+
+
+class Consents:
+    """Decide what is in force for a cookie and a signal. Owns the answers given last (bounded)."""
+
+    def __init__(self, codec: TokenCodec, config: Config, register: Register) -> None:
+        self.cookie_name = codec.name
+        self._codec = codec
+        self._policy = config.policy
+        self._purposes = register.ids
+        self._known: dict[tuple[object, ...], tuple[Token, Consent]] = {}
+        self._undecided = {gpc: Consent(gpc=gpc) for gpc in (False, True)}
+
+    def undecided(self, *, gpc: bool) -> Consent:
+        """Return what is in force without a cookie."""
+        return self._undecided[gpc]
+
+    def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
+        """Return what is in force by a cookie's value; raises TokenError for one that does not count."""
+        # The day a version takes effect changes the answer, and so must the key.
+        key = (cookie, host, gpc, is_announced_only(self._policy, now))
+        known = self._known.get(key)
+        if known is not None:
+            check_times(known[0], now)
+            return known[1]
+        token = self._codec.loads(cookie, host=host, now=now)
+        consent = decide(token.payload, gpc=gpc, policy=self._policy, purposes=self._purposes, now=now)
+        if len(self._known) >= COOKIES_KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[key] = token, consent
+        return consent

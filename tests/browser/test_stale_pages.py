@@ -1,0 +1,176 @@
+"""Pages from before a withdrawal: in another tab, and in the history a browser keeps them in alive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness.browser import ARGUMENTS, PATIENCE_MS, Recorder, counting
+from harness.servers import serving
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+from cookieguard import Config, CookieGuard
+
+from .conftest import Visitors, answer
+from .tiny import TinyShop, page
+
+TICKS = "<script>setInterval(() => { new Image().src = 'THERE/tick.gif?' + Math.random(); }, 100);</script>"
+LISTENS_TO_NOBODY = "delete window.BroadcastChannel;"
+# Notes in the page what the browser says of it, and lets nobody else hear of it where `IS_MUTE`.
+NOTES = """
+addEventListener('pageshow', event => {
+  if (event.persisted) sessionStorage.persisted = true;
+  if (IS_MUTE) event.stopImmediatePropagation();
+}, true);
+"""
+# Asked again by Playwright when the page is loaded anew meanwhile.
+LOADED_ANEW = "document.readyState === 'complete' && window.mark === undefined"
+AFTERWARDS = 2.0  # seconds in which the other tab has to be silent
+
+
+@dataclass(frozen=True)
+class Ticking:
+    """Hold a guarded shop whose pages tell a third party ten times a second that they are open."""
+
+    shop: str
+    there: Recorder
+
+    def heard(self, seconds: float) -> int:
+        """Count the requests within so many seconds."""
+        before = len(self.there.requests)
+        time.sleep(seconds)
+        return len(self.there.requests) - before
+
+
+@pytest.fixture(scope="module")
+def ticking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ticking]:
+    """Serve the shop and the third party."""
+    there = Recorder()
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(there, http=counting(there.note_connection)))
+        ticks = TICKS.replace("THERE", server.at("there.localhost"))
+        app = TinyShop({"/": page(body=ticks + '<a href="/quiet">on</a>'), "/quiet": page()})
+        guard = CookieGuard(app, Config(state_dir=str(tmp_path_factory.mktemp("stale") / "state")))
+        yield Ticking(stack.enter_context(serving(guard)).at("shop.localhost"), there)
+
+
+def two_tabs(context: BrowserContext, ticking: Ticking) -> tuple[Page, Page]:
+    """Open two pages of a visitor who agreed: one that ticks, and one to withdraw on."""
+    own, other = context.new_page(), context.new_page()
+    own.goto(f"{ticking.shop}/quiet")
+    answer(own, "accept")
+    other.goto(ticking.shop)
+    return own, other
+
+
+def withdraw(opened: Page) -> None:
+    with opened.expect_navigation():
+        opened.get_by_role("button", name="Withdraw").click()
+
+
+def test_a_withdrawal_silences_the_other_tab(visit: Visitors, ticking: Ticking) -> None:
+    own, other = two_tabs(visit(), ticking)
+    assert ticking.heard(1)
+
+    with other.expect_navigation():  # by itself: nobody touches it
+        withdraw(own)
+    time.sleep(0.2)  # what was on its way
+
+    assert ticking.heard(AFTERWARDS) == 0
+    assert other.get_by_role("button", name="Withdraw").count() == 0
+
+
+def test_without_the_message_the_other_tab_goes_on(visit: Visitors, ticking: Ticking) -> None:
+    context = visit()
+    context.add_init_script(LISTENS_TO_NOBODY)
+    own, other = two_tabs(context, ticking)
+
+    withdraw(own)
+    time.sleep(0.2)
+
+    assert ticking.heard(AFTERWARDS)
+    other.close()
+
+
+@pytest.fixture
+def keeping(driver: tuple[Playwright, str], tmp_path: Path) -> Iterator[BrowserContext]:
+    """Give a browser that keeps pages alive in its history, as browsers do: Playwright switches that off."""
+    playwright, path = driver
+    context = playwright.chromium.launch_persistent_context(
+        tmp_path / "profile",
+        executable_path=path,
+        args=[*ARGUMENTS],
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+def lay_in_history(context: BrowserContext, ticking: Ticking, *, is_mute: bool = False) -> Page:
+    """Agree, look at a page that ticks, and go on to one that does not."""
+    context.add_init_script(NOTES.replace("IS_MUTE", str(is_mute).lower()))
+    opened = context.new_page()
+    opened.goto(f"{ticking.shop}/quiet")
+    answer(opened, "accept")
+    opened.goto(ticking.shop)
+    opened.evaluate("window.mark = 'same document'")
+    assert ticking.heard(1)
+    opened.goto(f"{ticking.shop}/quiet")
+    return opened
+
+
+def go_back(opened: Page, ticking: Ticking, *, steps: int = 1) -> None:
+    """Go back to the page that ticked; a page that was kept alive fires no load event."""
+    opened.evaluate("steps => history.go(-steps)", steps)
+    opened.wait_for_url(f"{ticking.shop}/", wait_until="commit")
+    time.sleep(0.5)  # it is there at once, or asked for anew
+
+
+def test_a_page_kept_in_the_history_comes_back_alive_where_nothing_notices(
+    keeping: BrowserContext, ticking: Ticking
+) -> None:
+    opened = lay_in_history(keeping, ticking, is_mute=True)
+    keeping.clear_cookies()
+
+    go_back(opened, ticking)
+
+    assert opened.evaluate("sessionStorage.persisted") == "true"
+    assert opened.evaluate("window.mark") == "same document"
+    assert ticking.heard(AFTERWARDS)
+
+
+def test_a_page_kept_in_the_history_is_loaded_anew(keeping: BrowserContext, ticking: Ticking) -> None:
+    opened = lay_in_history(keeping, ticking)
+    keeping.clear_cookies()  # consent is gone without a word: no message, no Clear-Site-Data
+
+    go_back(opened, ticking)
+
+    opened.wait_for_function(LOADED_ANEW)
+    assert opened.evaluate("sessionStorage.persisted") == "true"
+    assert ticking.heard(AFTERWARDS) == 0
+    assert opened.get_by_role("button", name="Accept all").is_visible()
+
+
+@pytest.mark.parametrize("is_same_tab", [True, False], ids=["same-tab", "other-tab"])
+def test_no_page_from_before_a_withdrawal_comes_back_alive(
+    keeping: BrowserContext, ticking: Ticking, is_same_tab: bool
+) -> None:
+    opened = lay_in_history(keeping, ticking)
+    if is_same_tab:
+        withdraw(opened)
+    else:
+        other = keeping.new_page()
+        other.goto(f"{ticking.shop}/quiet")
+        with opened.expect_navigation():  # the page it lies behind is live too, and hears of it
+            withdraw(other)
+
+    go_back(opened, ticking, steps=2 if is_same_tab else 1)
+
+    opened.wait_for_function(LOADED_ANEW)
+    assert ticking.heard(AFTERWARDS) == 0
+    assert opened.get_by_role("link", name="Privacy choices").is_visible()

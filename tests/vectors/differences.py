@@ -1,0 +1,81 @@
+"""What engines do differently, as data: the ways one of them does not go, and the leaks one of them does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from .scripted import NAVIGATES
+from .vector import Vector
+
+NO_SPECULATION = "fetches nothing by speculation rules"
+NO_REFERENCE = "takes clip paths from the same document only"
+NO_OTHER_FILTER = "takes svg filters from the same document only"
+# Engine -> why it is silent there -> which ways. A control that tells all the same fails: it learnt the way.
+SILENT: Mapping[str, Mapping[str, str]] = {
+    "chromium": {
+        NO_OTHER_FILTER: "svg-filter css-filter",
+        "looks no host of a plain link up": "link-plain link-plain-tls link-plain-asked-for "
+        "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
+    },
+    "firefox": {
+        NO_OTHER_FILTER: "svg-filter css-filter",
+        NO_REFERENCE: "svg-clip-path css-clip-path",
+        NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
+        "js-speculation-inline js-speculation-file",
+        "sends no ping unless asked to": "ping js-ping-click-inline js-ping-click-file",
+        "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
+        "knows no cross-fade": "css-cross-fade",
+        "reads no Link header of a style sheet": "header-on-sheet-preconnect",
+        "asks no STUN server where all networks are loopback": "js-stun-inline js-stun-file",
+    },
+    "webkit": {
+        NO_OTHER_FILTER: "svg-filter css-filter",
+        NO_REFERENCE: "svg-clip-path css-clip-path",
+        NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
+        "js-speculation-inline js-speculation-file",
+        "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
+        "knows no requestIdleCallback": "js-beacon-idle-inline js-beacon-idle-file",
+        "imports no style sheet by module": "js-module-css",
+        "prefetches nothing": "link-prefetch link-two-relations header-link-prefetch js-create-prefetch-inline "
+        "js-create-prefetch-file js-create-prefetch-hidden",
+        "looks no host up ahead": "dns-prefetch link-plain link-plain-tls link-plain-asked-for "
+        "page-utf-16-dns-prefetch page-utf-16-named-dns-prefetch page-iso-2022-jp-dns-prefetch "
+        "header-link-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file "
+        "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
+        "loads captions beside a film that plays, and none is here": "track-src",
+        "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file",
+    },
+}
+SILENT_WITHOUT_SCRIPT: Mapping[str, Mapping[str, str]] = {
+    "firefox": {"animates no address": "svg-set-href svg-animate-values"},
+}
+# A prefetch in a header is a hint that an engine may forget: nothing is asked of it but that it holds its tongue.
+UNSTEADY: Mapping[str, frozenset[str]] = {"firefox": frozenset({"header-link-prefetch"})}
+# Chromium leaks what `Vector.leaks` says. These refuse a frame before they connect for it, look nothing up under
+# X-DNS-Prefetch-Control, and know no speculation rules: what remains are navigations and preconnect.
+TIGHTER = frozenset({"firefox", "webkit"})
+REMAINS = frozenset({"js-preconnect-file", "page-iso-2022-jp-preconnect", "page-iso-2022-jp-refresh"})
+NOTHING: frozenset[str] = frozenset()
+
+
+@cache
+def is_silent(engine: str, name: str, *, script: bool) -> bool:
+    """Tell whether an engine does not go this way, with or without script."""
+    reasons = dict(SILENT[engine])
+    if not script:
+        reasons |= SILENT_WITHOUT_SCRIPT.get(engine, {})
+    return any(name in names.split() for names in reasons.values())
+
+
+def goes(vector: Vector, engine: str, *, script: bool) -> bool:
+    """Tell whether this way works in an engine, with or without script."""
+    return vector.script in ("any", "on" if script else "off") and not is_silent(
+        engine, vector.name, script=script
+    )
+
+
+def leaks_of(vector: Vector, engine: str) -> frozenset[str]:
+    """Name the kinds of contact that a vector's host may see in an engine before consent."""
+    remains = engine not in TIGHTER or vector.why == NAVIGATES or vector.name in REMAINS
+    return vector.leaks if remains else NOTHING

@@ -1,0 +1,131 @@
+"""Consent cookies that were read before: known by their text, and still held to their times, host and signal."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from harness.asgi import Answer, ask
+
+from cookieguard import CookieGuard, PolicyVersion, visitor_of
+from cookieguard.web import consents
+from cookieguard.web.exchange import Exchange
+
+Guard = Callable[..., CookieGuard]
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+COOKIE = "__Host-cg_consent"
+FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+
+
+async def telling(scope: Any, _: Any, send: Any) -> None:
+    """Answer with what the visitor agreed to."""
+    headers = [(b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": visitor_of(scope).consent.state.encode()})
+
+
+def accepted(app: CookieGuard) -> tuple[str, str]:
+    answer = ask(app, path="/_cg/consent", method="POST", headers=FORM, body=b"choice=accept")
+    return "cookie", f"{COOKIE}={answer.cookies()[COOKIE]}"
+
+
+def test_a_consent_read_before_is_refused_once_its_time_is_over(guard: Guard) -> None:
+    clock = [NOW]
+    app = guard(telling, clock=lambda: clock[0])
+    cookie = accepted(app)
+
+    states = []
+    for day in (0, 0, 179, 181, 179):
+        clock[0] = NOW + timedelta(days=day)
+        states.append(ask(app, headers=[cookie]).text)
+
+    assert states == ["all", "all", "all", "undecided", "all"]
+
+
+def test_a_consent_read_before_does_not_count_at_a_time_before_it_was_given(guard: Guard) -> None:
+    clock = [NOW]
+    app = guard(telling, clock=lambda: clock[0])
+    cookie = accepted(app)
+    assert ask(app, headers=[cookie]).text == "all"
+
+    clock[0] = NOW - timedelta(minutes=5)
+
+    assert ask(app, headers=[cookie]).text == "undecided"
+
+
+def test_a_consent_read_before_counts_for_its_host_only(guard: Guard) -> None:
+    app = guard(telling)
+    cookie = accepted(app)
+    assert ask(app, headers=[cookie]).text == "all"
+
+    assert ask(app, headers=[cookie], host="other.example").text == "undecided"
+
+
+def test_a_signal_overrules_a_consent_read_before_without_it(guard: Guard) -> None:
+    app = guard(telling)
+    cookie = accepted(app)
+    assert ask(app, headers=[cookie]).text == "all"
+
+    assert ask(app, headers=[cookie, ("sec-gpc", "1")]).text == "undecided"
+    assert ask(app, headers=[cookie]).text == "all"
+
+
+def test_a_consent_read_before_ends_on_the_day_a_new_version_takes_effect(guard: Guard) -> None:
+    clock = [NOW]
+    policy = PolicyVersion(version="2", effective=date(2026, 11, 25))
+    app = guard(telling, clock=lambda: clock[0], policy=policy)
+    cookie = accepted(app)
+    assert ask(app, headers=[cookie]).text == "all"
+
+    clock[0] = NOW + timedelta(days=1)
+
+    assert ask(app, headers=[cookie]).text == "undecided"
+
+
+def test_more_consents_than_are_kept_are_all_read_right(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consents, "COOKIES_KEPT", 2)
+    app = guard(telling)
+    cookies = [accepted(app) for _ in range(4)]
+
+    assert [ask(app, headers=[cookie]).text for cookie in cookies + cookies] == ["all"] * 8
+
+
+PAGE = b"<!doctype html><body><iframe src=//ads.example/a></iframe><img src=//ads.example/b>"
+
+
+@pytest.mark.parametrize(("content_type", "content"), [(b"text/plain", b"rows"), (b"text/html", PAGE)])
+def test_what_is_known_of_a_request_goes_when_it_ends(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch, content_type: bytes, content: bytes
+) -> None:
+    class Watched(Exchange):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            seen.append(weakref.ref(self))
+
+    seen: list[weakref.ref[Exchange]] = []
+    alive: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["session"]["seen"] = True
+        visitor_of(scope).cart["mug"] = 1
+        alive.append(seen[-1]() is not None)
+        headers = [(b"content-type", content_type)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    monkeypatch.setattr("cookieguard.web.middleware.Exchange", Watched)
+    shop = guard(app)
+    gc.disable()
+    try:
+        answer: Answer = ask(shop)
+        answer.scope.clear()  # the test's own hold on the scope
+        assert alive == [True]
+        assert seen[-1]() is None
+    finally:
+        gc.enable()
