@@ -13,7 +13,7 @@ import pytest
 from harness.asgi import HTML, Answer, ask, page, scope_of
 
 from cookieguard import Config, ConfigError, CookieGuard, Vendor
-from cookieguard.config import CookieSettings, OwnCookie, config_from_mapping
+from cookieguard.config import CookieSettings, OwnCookie, config_from_mapping, load_config
 
 Guard = Callable[..., CookieGuard]
 OURS = "__Host-cg_consent"
@@ -335,6 +335,21 @@ def test_a_declaration_that_cannot_be_is_one_clear_line(settings: dict[str, Any]
         config_from_mapping(settings)
 
     assert "\n" not in str(raised.value)
+
+
+def test_the_shops_own_cookies_are_declared_in_toml(tmp_path: Path) -> None:
+    file = tmp_path / "cookieguard.toml"
+    file.write_text(
+        '[cookies]\nundeclared = "block"\n'
+        '[[cookies.own]]\nname = "lang"\npurpose = "preferences"\n'
+        '[[cookies.own]]\nname = "tour_*"\npurpose = "preferences"\npath = "/en"\n'
+    )
+
+    cookies = load_config(file).cookies
+
+    assert cookies.undeclared == "block"
+    assert [(one.name, one.path) for one in cookies.own] == [("lang", "/"), ("tour_*", "/en")]
+    assert cookies.session.name == "__Host-cg_session"
 
 
 def test_two_purposes_for_one_cookie_do_not_start(tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ class CookieRegister:
         self._uses = _declared(vendors, own)
         self._ours = frozenset(name.encode() for name in ours)
         self._exact = {name.encode(): use for name, use in self._uses.items() if not name.endswith("*")}
-        wild = sorted((name for name in self._uses if name.endswith("*")), key=len, reverse=True)
-        self._wild = {name[:-1].encode(): self._uses[name] for name in wild}  # the longest, most exact first
-        self._starts = tuple(self._wild)
+        self._wild = {name[:-1].encode(): use for name, use in self._uses.items() if name.endswith("*")}
+        # By length, the longest and most exact first: names are hostile, and patterns may be hundreds.
+        self._lengths = sorted({len(start) for start in self._wild}, reverse=True)
         self._rest = Use(UNDECLARED_PURPOSE[undeclared], is_declared=False)
         self._known: dict[bytes, Use] = {}
         needed = [*self._ours, *(name for name, use in self._exact.items() if use is NEEDED)]
@@ -99,7 +99,7 @@ class CookieRegister:
         names = []
         for pair in header.split(b";"):
             name = cookie_name_of(pair)
-            if self.use_of(name) is not NEEDED:
+            if name and self.use_of(name) is not NEEDED:
                 names.append(name)
         return names
 
@@ -112,9 +112,10 @@ class CookieRegister:
         if name in self._ours:
             return NEEDED
         use = self._exact.get(name)
-        if use is None and name.startswith(self._starts):
-            use = next(use for start, use in self._wild.items() if name.startswith(start))
-        return use or self._rest
+        if use is not None:
+            return use
+        starts = (self._wild.get(name[:length]) for length in self._lengths)
+        return next((use for use in starts if use is not None), self._rest)
 
 
 def _declared(vendors: Iterable[Vendor], own: Iterable[OwnCookie]) -> dict[str, Use]:
