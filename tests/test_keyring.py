@@ -6,11 +6,22 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.errors import ConfigError
-from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
+from cookieguard.errors import ConfigError, KeyRefused
+from cookieguard.keyring import (
+    VERIFY_FIRST,
+    Key,
+    KeyPair,
+    Keyring,
+    KeyState,
+    length_prefixed,
+    new_key,
+    new_pair,
+    retires_from,
+)
 
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
 SECRET = bytes(range(200, 232))
@@ -43,6 +54,7 @@ def test_comments_blank_lines_padding_and_crlf_are_read_over() -> None:
     assert keyring.get("k2") is None
 
 
+PAIR = f"2026-11-24T15:00:00Z ed25519:{TEXT}"
 SHORT = base64.urlsafe_b64encode(SECRET[:31]).decode().rstrip("=")
 UNREADABLE = [
     ("", "0 signing keys of 0"),
@@ -52,13 +64,20 @@ UNREADABLE = [
     (f"{GOOD}\n{GOOD.replace('signing', 'verify')}", "a key id twice"),
     (GOOD.replace(TEXT, SHORT), "key 'k1' with a secret of 31 bytes"),
     (GOOD.replace(TEXT, ""), "line 1 with 3 fields"),
-    (f"\n{GOOD} more", "line 2 with 5 fields"),
+    (f"\n{GOOD} more", "the time on line 2"),
+    (f"\n{GOOD} 2026-11-24T15:00:00Z more", "line 2 with 6 fields"),
+    (f"{GOOD} 2026-11-24T15:00:00", "key 'k1' made at a local time"),
     (GOOD.replace("signing", "retired"), "the state on line 1"),
     (GOOD.replace("2026-11-24T15:00:00Z", "yesterday"), "the time on line 1"),
     (GOOD.replace("00Z", "00"), "key 'k1' made at a local time"),
     (GOOD.replace("k1", "k.1"), "a key id"),
     (GOOD.replace("k1", "k" * 17), "a key id"),
-    (GOOD.replace(TEXT, "ed25519:" + TEXT), "the secret on line 1"),
+    (GOOD.replace(TEXT, "rsa:" + TEXT), "the secret on line 1"),
+    (GOOD.replace(TEXT, "ed25519:" + TEXT), "0 signing keys of 0"),
+    (GOOD.replace(TEXT, "ed25519:" + TEXT[:20]), "key 'k1' with a private part of 15 bytes"),
+    (GOOD.replace(TEXT, "ed25519:!" + TEXT), "the secret on line 1"),
+    (f"{GOOD}\nr1 signing {PAIR}\nr2 signing {PAIR}", "2 signing pairs of 2"),
+    (f"{GOOD}\nk1 verify {PAIR}", "a key id twice"),
     (GOOD.replace(TEXT, TEXT[:20] + "!" + TEXT[21:]), "the secret on line 1"),
     (GOOD.replace(TEXT, TEXT[:20] + "+" + TEXT[21:]), "the secret on line 1"),
     (GOOD.replace(TEXT, "\u00e4" * 43), "the secret on line 1"),
@@ -149,3 +168,103 @@ def test_every_keyring_survives_its_text_form(secrets: list[bytes], age: int) ->
     read = Keyring.loads(Keyring(keys).dumps())
 
     assert [read.get(one.id) for one in keys] == keys
+
+
+@given(
+    seeds=st.lists(st.binary(min_size=32, max_size=32), max_size=3),
+    since=st.none() | st.integers(min_value=0, max_value=10**9),
+)
+def test_pairs_survive_the_text_form_beside_secrets(seeds: list[bytes], since: int | None) -> None:
+    moment = None if since is None else NOW + timedelta(seconds=since)
+    pairs = [
+        KeyPair(
+            id=f"r{number}",
+            seed=seed,
+            state=KeyState.VERIFY if number else KeyState.SIGNING,
+            created=NOW,
+            since=moment,
+        )
+        for number, seed in enumerate(seeds)
+    ]
+    keyring = Keyring(
+        [*pairs, Key(id="k1", secret=SECRET, state=KeyState.SIGNING, created=NOW, since=moment)]
+    )
+
+    read = Keyring.loads(keyring.dumps())
+
+    assert read.every == keyring.every
+    assert read.signing_pair == (pairs[0] if pairs else None)
+
+
+def test_public_part_of_a_pair_verifies_what_the_pair_signs() -> None:
+    read = Keyring.loads(Keyring([key(), new_pair(NOW)]).dumps()).every[1]
+    assert isinstance(read, KeyPair)
+
+    signature = Ed25519PrivateKey.from_private_bytes(read.seed).sign(b"receipt")
+
+    Ed25519PublicKey.from_public_bytes(read.public).verify(signature, b"receipt")
+
+
+def test_pair_of_rfc_8032_has_its_public_part() -> None:
+    seed = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+    pair = KeyPair(id="r1", seed=seed, state=KeyState.VERIFY, created=NOW)
+
+    assert pair.public.hex() == "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+
+
+def test_pair_passes_for_no_secret_and_shows_no_private_part() -> None:
+    pair = new_pair(NOW)
+    keyring = Keyring([key(), pair])
+
+    assert (keyring.get(pair.id), keyring.pair(pair.id), keyring.pair("k1")) == (None, pair, None)
+    assert keyring.ids == ("k1", pair.id)
+    assert repr(pair.seed) not in repr(pair) + repr(keyring)
+
+
+def test_secrets_and_pairs_are_promoted_apart() -> None:
+    pair = new_pair(NOW)
+    keyring = Keyring([key(), new_key(NOW), pair]).promoted(pair.id, now=NOW + VERIFY_FIRST)
+
+    assert keyring.signing.id == "k1"
+    assert keyring.signing_pair is not None
+    assert keyring.signing_pair.id == pair.id
+
+
+def test_key_is_promoted_from_the_tenth_minute_on() -> None:
+    fresh = new_key(NOW)
+    keyring = Keyring([key(), fresh])
+
+    with pytest.raises(KeyRefused):
+        keyring.promoted(fresh.id, now=NOW + VERIFY_FIRST - timedelta(microseconds=1))
+
+    assert timedelta(minutes=10) <= VERIFY_FIRST
+    assert keyring.promoted(fresh.id, now=NOW + VERIFY_FIRST).signing.id == fresh.id
+
+
+def test_key_that_never_signed_is_needed_by_nobody_and_one_that_did_for_a_life() -> None:
+    life, fresh = timedelta(days=180), new_key(NOW)
+    at_once = (
+        Keyring([key(), fresh]).promoted(fresh.id, now=NOW, force=True).promoted("k1", now=NOW, force=True)
+    )
+    signed = at_once.get(fresh.id)
+    assert signed is not None
+
+    assert retires_from(fresh, life=life) == NOW
+    assert retires_from(signed, life=life) == NOW + timedelta(seconds=1) + life
+    assert retires_from(key("k3", KeyState.VERIFY), life=life) is None
+
+
+@given(order=st.permutations(["k1", "k2", "r1"]), crlf=st.booleans())
+def test_text_written_over_an_older_one_gives_the_keyring_and_keeps_its_comments(
+    order: list[str], crlf: bool
+) -> None:
+    lines = {"k1": GOOD, "k2": GOOD.replace("k1 signing", "k2 verify"), "r1": f"r1 verify {PAIR}"}
+    text = "\n".join(["\ufeff# ours", *(lines[one] for one in order), "# end"])
+    after = Keyring.loads(text).promoted("k2", now=NOW + VERIFY_FIRST).with_key(new_pair(NOW))
+
+    written = after.dumps_into(text.replace("\n", "\r\n") if crlf else text)
+
+    assert Keyring.loads(written).every == after.every
+    assert lines["r1"] in written
+    assert written.startswith("\ufeff# ours\n")
+    assert "\n# end\n" in written

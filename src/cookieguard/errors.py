@@ -29,3 +29,11 @@ class CookieTooLarge(CookieGuardError):
         self.size = size
         self.limit = limit
         super().__init__(f"cookie {cookie}: {size} bytes of name and value; allowed: at most {limit}")
+
+
+class KeyRefused(CookieGuardError):
+    """Say that a key may not change its state like this, and when or how it may."""
+
+
+class KeyringFixed(CookieGuardError):
+    """Say that the keyring cannot be changed from here, and where it can be."""

@@ -10,22 +10,28 @@ import binascii
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from cookieguard.errors import ConfigError
+from cookieguard.errors import ConfigError, KeyRefused
 
 SETTING = "keys"
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # no dot: the id is a field of every token
 MIN_SECRET_BYTES = 32  # as many as SHA-256 gives: the key is never weaker than the digest
 MAX_KEYRING_CHARACTERS = 256 * 1024
 MAX_DERIVED_KEYS = 1024  # the host is part of a context and a client chooses it: never keep one per host
-HEADER = "# cookieguard keyring, secret. One key a line: id, state, created, secret (base64url)."
+HEADER = "# cookieguard keyring, secret. One key a line: id, state, created, secret (base64url), time of its state."
+SEED_BYTES = 32  # an Ed25519 private key (RFC 8032)
+SEED_MARK = "ed25519:"  # no base64url: a release that knows no pairs refuses the line and does not misread it
+# Workers learn of a new key within seconds, copies of the file on other hosts with the next roll-out: a key that
+# signs before all of them know it logs customers out wherever they do not.
+VERIFY_FIRST = timedelta(minutes=10)
 
 
 class KeyState(StrEnum):
@@ -43,43 +49,69 @@ class Key:
     secret: bytes = field(repr=False)
     state: KeyState
     created: datetime
+    since: datetime | None = None
+    """When it entered its state; None where its line does not say. A key that never signed has `created` here."""
 
     def __post_init__(self) -> None:
-        if not KEY_ID.fullmatch(self.id):
-            raise ConfigError(SETTING, was="a key id", allowed="1 to 16 of A-Z a-z 0-9 _ -")
+        _check_id_and_times(self)
         if len(self.secret) < MIN_SECRET_BYTES:
             was = f"key {self.id!r} with a secret of {len(self.secret)} bytes"
             raise ConfigError(SETTING, was=was, allowed=f"at least {MIN_SECRET_BYTES} random bytes")
-        if self.created.tzinfo is None:
-            raise ConfigError(
-                SETTING, was=f"key {self.id!r} made at a local time", allowed="a time with a zone"
-            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """Hold one Ed25519 pair, for what others must be able to verify; its repr never shows the private part."""
+
+    id: str
+    seed: bytes = field(repr=False)
+    state: KeyState
+    created: datetime
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _check_id_and_times(self)
+        if len(self.seed) != SEED_BYTES:
+            was = f"key {self.id!r} with a private part of {len(self.seed)} bytes"
+            raise ConfigError(SETTING, was=was, allowed=f"{SEED_BYTES} random bytes")
+
+    @property
+    def public(self) -> bytes:
+        """Return the 32 bytes of the public part."""
+        return Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw()
+
+
+AnyKey = Key | KeyPair
 
 
 class Keyring:
-    """Hold every key that is in force, exactly one of them signing.
+    """Hold every key that is in force: of the secrets exactly one signs, of the Ed25519 pairs one at most.
 
     Immutable but for a bounded cache of derived keys: rotation makes a new keyring.
     """
 
-    def __init__(self, keys: Iterable[Key]) -> None:
-        every = tuple(keys)
-        self._keys = {key.id: key for key in every}
-        if len(self._keys) < len(every):
+    def __init__(self, keys: Iterable[AnyKey]) -> None:
+        self._every = tuple(keys)
+        self._keys = {key.id: key for key in self._every if isinstance(key, Key)}
+        self._pairs = {key.id: key for key in self._every if isinstance(key, KeyPair)}
+        if len({key.id for key in self._every}) < len(self._every):
             raise ConfigError(SETTING, was="a key id twice", allowed="each id once")
-        signing = [key for key in every if key.state is KeyState.SIGNING]
+        signing = [key for key in self._keys.values() if key.state is KeyState.SIGNING]
         if len(signing) != 1:
-            was = f"{len(signing)} signing keys of {len(every)}"
+            was = f"{len(signing)} signing keys of {len(self._keys)}"
             raise ConfigError(SETTING, was=was, allowed="exactly one key in state 'signing'")
+        signing_pairs = [pair for pair in self._pairs.values() if pair.state is KeyState.SIGNING]
+        if len(signing_pairs) > 1:
+            was = f"{len(signing_pairs)} signing pairs of {len(self._pairs)}"
+            raise ConfigError(SETTING, was=was, allowed="at most one Ed25519 pair in state 'signing'")
         self._signing = signing[0]
+        self._signing_pair = signing_pairs[0] if signing_pairs else None
         self._derive = lru_cache(maxsize=MAX_DERIVED_KEYS)(_hkdf)
 
     @classmethod
     def generate(cls, now: datetime) -> Keyring:
         """Make a keyring with one new random key."""
-        created = now.astimezone(UTC).replace(microsecond=0)
-        secret = secrets.token_bytes(MIN_SECRET_BYTES)
-        return cls([Key(id=secrets.token_hex(4), secret=secret, state=KeyState.SIGNING, created=created)])
+        return cls([new_key(now, state=KeyState.SIGNING)])
 
     @classmethod
     def loads(cls, text: str, *, setting: str = SETTING) -> Keyring:
@@ -91,7 +123,20 @@ class Keyring:
 
     def dumps(self) -> str:
         """Write the text form, one key a line."""
-        return "\n".join([HEADER, *(_line_of(key) for key in self._keys.values()), ""])
+        return "\n".join([HEADER, *(_line_of(key) for key in self._every), ""])
+
+    def dumps_into(self, text: str) -> str:
+        """Write the text form over an older one: comments, order and the lines of unchanged keys stay."""
+        left = {key.id: key for key in self._every}
+        lines = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            before = _key_of(line, number) if _holds_key(line) else None
+            after = left.pop(before.id, None) if before else None
+            if before == after:
+                lines.append(line)
+            elif after is not None:
+                lines.append(_line_of(after))
+        return "\n".join([*lines, *(_line_of(key) for key in left.values()), ""])
 
     @property
     def signing(self) -> Key:
@@ -100,12 +145,68 @@ class Keyring:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Return the ids of all keys, in the order given."""
-        return tuple(self._keys)
+        """Return the ids of all keys and pairs, in the order given."""
+        return tuple(key.id for key in self._every)
+
+    @property
+    def every(self) -> tuple[AnyKey, ...]:
+        """Return all keys and pairs, in the order given."""
+        return self._every
+
+    @property
+    def signing_pair(self) -> KeyPair | None:
+        """Return the Ed25519 pair that signs, if there is one."""
+        return self._signing_pair
 
     def get(self, key_id: str) -> Key | None:
-        """Return the key with this id, if it is in force."""
+        """Return the secret with this id, if it is in force; a pair never passes for one."""
         return self._keys.get(key_id)
+
+    def pair(self, key_id: str) -> KeyPair | None:
+        """Return the Ed25519 pair with this id, if it is in force."""
+        return self._pairs.get(key_id)
+
+    def with_key(self, key: AnyKey) -> Keyring:
+        """Return this keyring and one key more."""
+        return Keyring([*self.every, key])
+
+    def promoted(self, key_id: str, *, now: datetime, force: bool = False) -> Keyring:
+        """Return the keyring in which this key signs, and the one before only verifies.
+
+        Raises KeyRefused while the key is younger than VERIFY_FIRST, unless forced.
+        """
+        chosen = self._known(key_id)
+        if chosen.state is KeyState.SIGNING:
+            raise KeyRefused(f"key {key_id} signs already; nothing to do")
+        ready = chosen.created + VERIFY_FIRST
+        if now < ready and not force:
+            raise KeyRefused(
+                f"key {key_id} is too new to sign: not every worker need know it yet; "
+                f"promote it from {to_text(_next_second(ready))} on, or insist with --force"
+            )
+        return Keyring(
+            _in_state(key, signs=key is chosen, now=now) if type(key) is type(chosen) else key
+            for key in self.every
+        )
+
+    def retired(self, key_id: str, *, now: datetime, life: timedelta, force: bool = False) -> Keyring:
+        """Return the keyring without this key. `life` is how long a cookie counts at most.
+
+        Raises KeyRefused for the key that signs, and unless forced for one whose cookies may still be out.
+        """
+        key = self._known(key_id)
+        if key.state is KeyState.SIGNING:
+            raise KeyRefused(f"key {key_id} signs: promote another one first (cookieguard keys add)")
+        ends = retires_from(key, life=life)
+        if not force and (ends is None or now < ends):
+            raise KeyRefused(f"key {key_id} is still needed: {_why_needed(key, ends)} with --force")
+        return Keyring(other for other in self.every if other is not key)
+
+    def _known(self, key_id: str) -> AnyKey:
+        for key in self.every:
+            if key.id == key_id:
+                return key
+        raise KeyRefused(f"no key {key_id!r} is in the keyring: it holds {', '.join(self.ids)}")
 
     def derive(self, key: Key, *context: bytes, length: int = 32) -> bytes:
         """Derive the key for one use (HKDF-SHA256); other contexts give independent keys."""
@@ -113,6 +214,36 @@ class Keyring:
 
     def __repr__(self) -> str:
         return f"<Keyring of {len(self._keys)} keys, signing {self._signing.id!r}>"
+
+
+def new_key(now: datetime, *, state: KeyState = KeyState.VERIFY) -> Key:
+    """Make a random secret with a random id."""
+    made, secret = _whole(now), secrets.token_bytes(MIN_SECRET_BYTES)
+    return Key(id=secrets.token_hex(4), secret=secret, state=state, created=made, since=made)
+
+
+def new_pair(now: datetime) -> KeyPair:
+    """Make a random Ed25519 pair with a random id; it verifies only."""
+    made, seed = _whole(now), secrets.token_bytes(SEED_BYTES)
+    return KeyPair(id=secrets.token_hex(4), seed=seed, state=KeyState.VERIFY, created=made, since=made)
+
+
+def retires_from(key: AnyKey, *, life: timedelta) -> datetime | None:
+    """Return from when on nothing needs this key; None where that is not known, or never.
+
+    `life` is how long what a secret signs counts at most; what a pair signs counts for good. A key that never
+    signed is needed by nobody.
+    """
+    if key.state is KeyState.SIGNING:
+        return None
+    if key.since == key.created:
+        return key.created
+    return None if key.since is None or isinstance(key, KeyPair) else key.since + life
+
+
+def to_text(moment: datetime) -> str:
+    """Write a time as the text form has it: 2026-11-24T15:00:00Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def length_prefixed(*parts: bytes) -> bytes:
@@ -124,31 +255,74 @@ def _hkdf(secret: bytes, context: bytes, length: int) -> bytes:
     return HKDF(algorithm=SHA256(), length=length, salt=None, info=context).derive(secret)
 
 
-def _line_of(key: Key) -> str:
-    created = key.created.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return f"{key.id} {key.state} {created} {base64.urlsafe_b64encode(key.secret).decode().rstrip('=')}"
+def _check_id_and_times(key: AnyKey) -> None:
+    if not KEY_ID.fullmatch(key.id):
+        raise ConfigError(SETTING, was="a key id", allowed="1 to 16 of A-Z a-z 0-9 _ -")
+    if key.created.tzinfo is None or (key.since is not None and key.since.tzinfo is None):
+        raise ConfigError(SETTING, was=f"key {key.id!r} made at a local time", allowed="a time with a zone")
 
 
-def _keys_of(text: str) -> list[Key]:
+def _in_state(key: AnyKey, *, signs: bool, now: datetime) -> AnyKey:
+    state = KeyState.SIGNING if signs else KeyState.VERIFY
+    if key.state is state:
+        return key
+    # Never `created` itself: that would say that it never signed.
+    return replace(key, state=state, since=max(_whole(now), key.created + timedelta(seconds=1)))
+
+
+def _why_needed(key: AnyKey, ends: datetime | None) -> str:
+    if isinstance(key, KeyPair):
+        return "nobody could verify what it signed without it; keep it, or insist"
+    if ends is None:
+        return "its line does not say when it stopped signing; keep it, or end what it signed"
+    return f"cookies it signed count until {to_text(_next_second(ends))}; retire it then, or end them now"
+
+
+def _whole(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(microsecond=0)
+
+
+def _next_second(moment: datetime) -> datetime:
+    """Round up, so that the time named in a message is late enough."""
+    return moment if not moment.microsecond else _whole(moment) + timedelta(seconds=1)
+
+
+def _line_of(key: AnyKey) -> str:
+    secret, mark = (key.secret, "") if isinstance(key, Key) else (key.seed, SEED_MARK)
+    text = f"{mark}{base64.urlsafe_b64encode(secret).decode().rstrip('=')}"
+    since = [] if key.since is None else [to_text(key.since)]
+    return " ".join([key.id, key.state, to_text(key.created), text, *since])
+
+
+def _keys_of(text: str) -> list[AnyKey]:
     if len(text) > MAX_KEYRING_CHARACTERS:
         raise ConfigError(SETTING, was=f"{len(text)} characters", allowed=f"at most {MAX_KEYRING_CHARACTERS}")
     lines = enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
-    return [_key_of(line, number) for number, line in lines if line.strip() and line.lstrip()[0] != "#"]
+    return [_key_of(line, number) for number, line in lines if _holds_key(line)]
 
 
-def _key_of(line: str, number: int) -> Key:
-    fields = line.split()
-    # A later algorithm names itself before its secret ("ed25519:..."): no base64url, refused, not misread.
-    if len(fields) != 4:
+def _holds_key(line: str) -> bool:
+    line = line.removeprefix("\ufeff").lstrip()
+    return bool(line) and line[0] != "#"
+
+
+def _key_of(line: str, number: int) -> AnyKey:
+    fields = line.removeprefix("\ufeff").split()
+    if len(fields) not in (4, 5):
         raise ConfigError(
-            SETTING, was=f"line {number} with {len(fields)} fields", allowed="id, state, created, secret"
+            SETTING,
+            was=f"line {number} with {len(fields)} fields",
+            allowed="id, state, created, secret, and the time of its state",
         )
-    key_id, state, created, secret = fields
+    key_id, state, created, secret, *since = fields
     if state not in list(KeyState):
         raise ConfigError(SETTING, was=f"the state on line {number}", allowed="'signing' or 'verify'")
-    return Key(
-        id=key_id, secret=_secret_of(secret, number), state=KeyState(state), created=_time_of(created, number)
-    )
+    entered = _time_of(since[0], number) if since else None
+    made, named = _time_of(created, number), KeyState(state)
+    if secret.startswith(SEED_MARK):
+        seed = _secret_of(secret.removeprefix(SEED_MARK), number)
+        return KeyPair(id=key_id, seed=seed, state=named, created=made, since=entered)
+    return Key(id=key_id, secret=_secret_of(secret, number), state=named, created=made, since=entered)
 
 
 def _secret_of(text: str, number: int) -> bytes:

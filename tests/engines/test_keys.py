@@ -11,7 +11,8 @@ import pytest
 
 from cookieguard.config import KeySettings
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keys import MAX_KEYRING_BYTES, load_keyring
+from cookieguard.engines.keyfile import MAX_KEYRING_BYTES
+from cookieguard.engines.keys import load_keyring
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 

@@ -87,7 +87,7 @@ class StateDirectory:
         """
         draft = self.path / f".{name}.{secrets.token_hex(8)}"
         try:
-            _write_private(draft, content)
+            write_private(draft, content)
             os.link(draft, self.path / name)
         except FileExistsError:
             return False
@@ -97,7 +97,7 @@ class StateDirectory:
             raise
         finally:
             draft.unlink(missing_ok=True)
-        _sync_directory(self.path)
+        sync_directory(self.path)
         return True
 
 
@@ -293,7 +293,7 @@ def _refused(path: Path, what: str, allowed: str) -> ConfigError:
     return ConfigError("state_dir", was=f"{path}, {what},", allowed=allowed)
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Write a new file of mode 0600 and bring it to the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
@@ -303,7 +303,7 @@ def _write_private(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Bring a new name to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from cookieguard.config import KeySettings
+from cookieguard.config import Config, KeySettings
 from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.keyfile import WatchedKeyring
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 
@@ -17,32 +18,57 @@ KEYRING_FILE = "keyring"
 # The first line of a keyring that was made here. The owner who takes it over on purpose removes the line.
 GENERATED = b"# made by cookieguard at its first start\n"
 PRODUCTION = "COOKIEGUARD_ENV"
+# A consent cookie that ends with the browser (`max_age` 0) still counts this long in one left open.
+UNTOLD_LIFE = timedelta(days=180)
 
-# A keyring holds a few lines; more is some other file.
-MAX_KEYRING_BYTES = 256 * 1024
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyringPlace:
+    """Say where a keyring is: the setting that decides, and the file, or the variable where there is none."""
+
+    setting: str
+    path: Path | None = None
+    variable: str = ""
+
+
+def place_of(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, str]) -> KeyringPlace:
+    """Find where the keyring is; the first of environment variable, `keys.file` and state directory decides."""
+    if settings.environment in environ:
+        name = settings.environment
+        return KeyringPlace(setting=f"keys.environment ({name})", variable=name)
+    if settings.file:
+        return KeyringPlace(setting="keys.file", path=Path(settings.file))
+    return KeyringPlace(setting="state_dir", path=state_dir / KEYRING_FILE)
 
 
 def load_keyring(
     state: StateDirectory, settings: KeySettings, *, environ: Mapping[str, str], now: datetime
 ) -> Keyring:
-    """Load the keyring; the first of environment variable, `keys.file` and state directory decides.
+    """Load the keyring from its place; one in a file follows the file while the shop runs.
 
     Only in the state directory is one made, once for all workers, and not where `keys.generate` is false or
     COOKIEGUARD_ENV is `production`. Raises a ConfigError naming the setting, never showing a key.
     """
-    if settings.environment in environ:
-        return Keyring.loads(
-            environ[settings.environment], setting=f"keys.environment ({settings.environment})"
-        )
+    place = place_of(state.path, settings, environ=environ)
+    if place.path is None:
+        return Keyring.loads(environ[place.variable], setting=place.setting)
     if settings.file:
-        return _read(Path(settings.file), "keys.file")
-    path = state.path / KEYRING_FILE
-    is_there = os.path.lexists(path)
+        return WatchedKeyring(place.path, place.setting)
+    is_there = os.path.lexists(place.path)
     if not is_there or state.read(KEYRING_FILE, limit=len(GENERATED)) == GENERATED:
-        _require_permission(settings, environ, path, is_there=is_there)
+        _require_permission(settings, environ, place.path, is_there=is_there)
     if not is_there:
         _make(state, now)
-    return _read(path, "state_dir")
+    return WatchedKeyring(place.path, place.setting)
+
+
+def longest_life(config: Config) -> timedelta:
+    """Return how long anything that a key of ours signed counts at most."""
+    return max(
+        timedelta(days=config.identity.absolute_days),  # sessions, and carts with them
+        timedelta(seconds=config.cookies.consent.max_age) or UNTOLD_LIFE,
+        timedelta(seconds=config.cookies.remember.max_age),
+    )
 
 
 def _make(state: StateDirectory, now: datetime) -> None:
@@ -67,25 +93,3 @@ def _require_permission(
         raise ConfigError(
             "keys.generate", was=f"true with {what} under {PRODUCTION}=production", allowed=allowed
         )
-
-
-def _read(path: Path, setting: str) -> Keyring:
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            content = file.read(MAX_KEYRING_BYTES + 1)
-    except OSError as error:
-        allowed = "a keyring file this user can read"
-        raise ConfigError(setting, was=f"{path} ({error.strerror})", allowed=allowed) from error
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & 0o077:
-        raise ConfigError(
-            setting, was=f"{path}, open to others (mode {mode:04o}),", allowed=f"mode 0600: chmod 600 {path}"
-        )
-    if len(content) > MAX_KEYRING_BYTES:
-        raise ConfigError(setting, was=f"{path}, over {MAX_KEYRING_BYTES} bytes,", allowed="a keyring")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:  # from None: that error holds the content
-        raise ConfigError(setting, was=f"{path}, not text,", allowed="a keyring") from None
-    return Keyring.loads(text, setting=setting)

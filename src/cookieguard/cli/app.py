@@ -1,0 +1,75 @@
+"""The floor of all commands: one application, one way to end, one line for each error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+
+import typer
+
+from cookieguard.cli.keys import keys
+from cookieguard.errors import ConfigError, CookieGuardError, KeyRefused, KeyringFixed
+
+
+class ExitCode(IntEnum):
+    """Say how a command ended; part of what scripts may rely on."""
+
+    DONE = 0
+    USAGE = 2
+    UNUSABLE = 3
+    REFUSED = 4
+    FIXED = 5
+    INTERRUPTED = 130
+
+
+EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
+    ConfigError: ExitCode.UNUSABLE,
+    KeyRefused: ExitCode.REFUSED,
+    KeyringFixed: ExitCode.FIXED,
+}
+EXPLAINED = (
+    "Exit codes: 0 done; 2 the command line is wrong; 3 configuration, keyring or installation cannot be used; "
+    "4 a rule refuses it (the message says until when, or how to insist); 5 it cannot be changed from here "
+    "(environment, rights, another command); 130 interrupted."
+)
+
+app = typer.Typer(
+    name="cookieguard",
+    help="Look after a shop behind cookieguard.",
+    epilog=EXPLAINED,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local values, and those may be keys
+)
+app.add_typer(keys, name="keys")
+
+
+@app.callback()
+def _root() -> None:
+    """Look after a shop behind cookieguard."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error is one line on stderr, JSON where `--json` was asked."""
+    try:
+        app(list(arguments), prog_name="cookieguard", standalone_mode=False)
+    except CookieGuardError as error:
+        return _fail(str(error), EXIT_CODES.get(type(error), ExitCode.UNUSABLE), arguments)
+    except typer.TyperException as error:
+        return _fail(_usage(error), ExitCode.USAGE, arguments)
+    except typer.Abort:
+        return _fail("interrupted", ExitCode.INTERRUPTED, arguments)
+    return ExitCode.DONE
+
+
+def _usage(error: typer.TyperException) -> str:
+    message = " ".join(error.format_message().split())
+    return f"{message.rstrip('.')}; see --help"
+
+
+def _fail(message: str, code: ExitCode, arguments: Sequence[str]) -> ExitCode:
+    as_json = "--json" in arguments
+    line = json.dumps({"error": message, "exit_code": code}) if as_json else f"cookieguard: {message}"
+    sys.stderr.write(f"{line}\n")
+    return code

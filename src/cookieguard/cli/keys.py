@@ -1,0 +1,241 @@
+"""`cookieguard keys`: list, add, promote and retire the keys of a shop. No secret is ever shown."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.config import Config, load_config
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.keyfile import change_keyring, read_keyring
+from cookieguard.engines.keys import KeyringPlace, longest_life, place_of
+from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.keyring import (
+    VERIFY_FIRST,
+    AnyKey,
+    Key,
+    KeyPair,
+    Keyring,
+    KeyState,
+    new_key,
+    new_pair,
+    retires_from,
+    to_text,
+)
+
+CONFIG_FILE = "cookieguard.toml"
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help=f"The shop's TOML file. Default: ./{CONFIG_FILE} where there is one, else the default settings.",
+    ),
+]
+KeyringOption = Annotated[
+    Path | None, typer.Option("--keyring", help="A keyring file, whatever the configuration says.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, errors too.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Insist, where a rule says not yet.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
+
+keys = typer.Typer(help="List, add, promote and retire keys.")
+
+
+@keys.command("list")
+def list_keys(
+    *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
+) -> None:
+    """Show every key: what it may do, since when, and what may be done with it."""
+    shop = _shop_config(config)
+    place = _place(shop, keyring)
+    now, life = datetime.now(UTC), longest_life(shop)
+    found = _read(place)
+    if as_json:
+        show_json({"keyring": _name(place), "keys": [_facts(key, life) for key in found.every]})
+        return
+    show_line(f"keyring: {_name(place)}")
+    rows = [
+        (key.id, _kind(key), key.state, to_text(key.created), _next(key, now, life)) for key in found.every
+    ]
+    show_table(("id", "kind", "state", "created", "next"), rows)
+
+
+@keys.command("add")
+def add_key(
+    *,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    ed25519: Annotated[bool, typer.Option("--ed25519", help="An Ed25519 pair, for receipts.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a new random key. It verifies only; the very first one of a keyring signs at once."""
+    now = datetime.now(UTC)
+    made: AnyKey = new_pair(now) if ed25519 else new_key(now)
+
+    def add(before: Keyring | None) -> Keyring:
+        nonlocal made
+        if before is not None:
+            return before.with_key(made)
+        if ed25519:
+            raise ConfigError(
+                "keyring", was="not made yet", allowed="one with a secret: cookieguard keys add"
+            )
+        made = new_key(now, state=KeyState.SIGNING)
+        return Keyring([made])
+
+    shop = _shop_config(config)
+    place = _place(shop, keyring)
+    if place.setting == "state_dir":
+        StateDirectory(shop.state_dir)  # made where it is missing, refused where it is not ours alone
+    _change(place, add)
+    told = f"added {made.id} to {_name(place)}: "
+    if made.state is KeyState.SIGNING:
+        told += "the first key, it signs"
+    else:
+        told += f"it verifies only; from {to_text(made.created + VERIFY_FIRST)} on: cookieguard keys promote {made.id}"
+    _answer("added", made, place, longest_life(shop), told, as_json=as_json)
+
+
+@keys.command("promote")
+def promote_key(
+    key_id: KeyId,
+    *,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a key sign, 10 minutes after it was added. The one before only verifies from then on."""
+    now = datetime.now(UTC)
+    shop = _shop_config(config)
+    place, life = _place(shop, keyring), longest_life(shop)
+    after = _change(place, lambda before: _existing(before, place).promoted(key_id, now=now, force=force))
+    told = (
+        f"promoted {key_id}: it signs within 5 s in every worker; what the key before it signed still counts"
+    )
+    _answer("promoted", _one(after, key_id), place, life, told, as_json=as_json)
+
+
+@keys.command("retire")
+def retire_key(
+    key_id: KeyId,
+    *,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a key for good, once no cookie that it signed counts any more."""
+    now = datetime.now(UTC)
+    shop = _shop_config(config)
+    place, life = _place(shop, keyring), longest_life(shop)
+    gone: list[AnyKey] = []
+
+    def retire(before: Keyring | None) -> Keyring:
+        there = _existing(before, place)
+        after = there.retired(key_id, now=now, life=life, force=force)
+        gone.append(_one(there, key_id))
+        return after
+
+    _change(place, retire)
+    told = f"retired {key_id}: within 5 s no worker takes what it signed"
+    _answer("retired", gone[-1], place, life, told, as_json=as_json)
+
+
+def _shop_config(path: Path | None) -> Config:
+    if path is not None:
+        return load_config(path)
+    return load_config(CONFIG_FILE) if Path(CONFIG_FILE).exists() else Config()
+
+
+def _place(shop: Config, keyring: Path | None) -> KeyringPlace:
+    if keyring is not None:
+        return KeyringPlace(setting="--keyring", path=keyring.absolute())
+    return place_of(Path(shop.state_dir).absolute(), shop.keys, environ=os.environ)
+
+
+def _name(place: KeyringPlace) -> str:
+    return str(place.path.absolute()) if place.path is not None else f"environment variable {place.variable}"
+
+
+def _read(place: KeyringPlace) -> Keyring:
+    if place.path is None:
+        return Keyring.loads(os.environ[place.variable], setting=place.setting)
+    if not os.path.lexists(place.path):
+        raise _no_keyring(place)
+    text, _ = read_keyring(place.path, place.setting)
+    return Keyring.loads(text, setting=place.setting)
+
+
+def _change(place: KeyringPlace, change: Callable[[Keyring | None], Keyring]) -> Keyring:
+    if place.path is None:
+        raise KeyringFixed(
+            f"{place.variable} holds the keyring, and no command can set a variable of the shop: write its text to a "
+            f"file of mode 0600, repeat this with --keyring FILE, then set {place.variable} to that file's text"
+        )
+    return change_keyring(place.path, place.setting, change)
+
+
+def _existing(keyring: Keyring | None, place: KeyringPlace) -> Keyring:
+    if keyring is None:
+        raise _no_keyring(place)
+    return keyring
+
+
+def _no_keyring(place: KeyringPlace) -> ConfigError:
+    allowed = "a keyring, which `cookieguard keys add` or the shop's first start makes"
+    return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)
+
+
+def _one(keyring: Keyring, key_id: str) -> AnyKey:
+    return next(key for key in keyring.every if key.id == key_id)
+
+
+def _answer(
+    done: str, key: AnyKey, place: KeyringPlace, life: timedelta, told: str, *, as_json: bool
+) -> None:
+    if as_json:
+        show_json({"done": done, "keyring": _name(place), "key": _facts(key, life)})
+    else:
+        show_line(told)
+
+
+def _facts(key: AnyKey, life: timedelta) -> dict[str, Any]:
+    """Tell of a key all that is no secret."""
+    ends = retires_from(key, life=life)
+    is_new = key.state is KeyState.VERIFY
+    facts = {
+        "id": key.id,
+        "kind": _kind(key),
+        "state": key.state,
+        "created": to_text(key.created),
+        "since": None if key.since is None else to_text(key.since),
+        "promote_from": to_text(key.created + VERIFY_FIRST) if is_new else None,
+        "retire_from": None if ends is None else to_text(ends),
+    }
+    if isinstance(key, KeyPair):
+        facts["public"] = base64.urlsafe_b64encode(key.public).decode().rstrip("=")
+    return facts
+
+
+def _kind(key: AnyKey) -> str:
+    return "secret" if isinstance(key, Key) else "ed25519"
+
+
+def _next(key: AnyKey, now: datetime, life: timedelta) -> str:
+    if key.state is KeyState.SIGNING:
+        return ""
+    ready, ends = key.created + VERIFY_FIRST, retires_from(key, life=life)
+    if now < ready:
+        return f"promote from {to_text(ready)}"
+    if ends is None:
+        return "keep"
+    return "promote or retire" if ends <= now else f"retire from {to_text(ends)}"

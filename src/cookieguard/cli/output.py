@@ -1,0 +1,33 @@
+"""How commands show things: lines and tables for people, JSON for programs, both on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 160  # what is no terminal has no width: a pipe must not get folded lines
+
+
+def show_json(facts: Any) -> None:
+    """Write one JSON document."""
+    sys.stdout.write(f"{json.dumps(facts, indent=2)}\n")
+
+
+def show_line(line: str) -> None:
+    """Write a line as it is; rich would read brackets in it as markup."""
+    sys.stdout.write(f"{line}\n")
+
+
+def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table with a line of heads."""
+    table = Table(*heads, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)

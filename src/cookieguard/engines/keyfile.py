@@ -1,0 +1,196 @@
+"""The keyring's file: read with its guards, watched while workers run, changed by one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from cookieguard.engines.files import sync_directory, write_private
+from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.keyring import AnyKey, Key, Keyring
+
+logger = logging.getLogger("cookieguard")
+
+# A keyring holds a few lines; more is some other file.
+MAX_KEYRING_BYTES = 256 * 1024
+# How late a worker may notice a change: far below the 10 minutes of a new key, and 5 s is what is promised.
+LOOK_EVERY = timedelta(seconds=2)
+LOCK_WITHIN = timedelta(seconds=5)  # another command holds the lock for milliseconds
+LOCK_PAUSE = 0.05
+
+Stamp = tuple[int, int, int, int]
+
+
+class WatchedKeyring(Keyring):
+    """Be the keyring in a file, also after the file has changed: at most `look_every` late, without a restart.
+
+    A subclass, so that whoever holds a Keyring need not know that it moves. Owns its last look; between two of
+    them a question costs one comparison more than that of a fixed keyring. What cannot be read, or gives a
+    known id another secret, leaves the keyring as it was and is logged once: nobody is logged out for a typing
+    error.
+    """
+
+    def __init__(self, path: Path, setting: str, *, look_every: timedelta = LOOK_EVERY) -> None:
+        self._path = path.absolute()  # the process may change its directory later
+        self._setting = setting
+        self._pause = look_every.total_seconds()
+        self._trouble = ""
+        text, self._stamp = read_keyring(path, setting)
+        self._next_look = time.monotonic() + self._pause
+        found = Keyring.loads(text, setting=setting)
+        self._ever: dict[str, bytes] = {}
+        self._remember(found)
+        super().__init__(found.every)
+
+    @property
+    def signing(self) -> Key:
+        """Return the key that signs now."""
+        if time.monotonic() >= self._next_look:
+            self._look()
+        return self._signing
+
+    def get(self, key_id: str) -> Key | None:
+        """Return the secret with this id, if it is in force now."""
+        if time.monotonic() >= self._next_look:
+            self._look()
+        return self._keys.get(key_id)
+
+    def _look(self) -> None:
+        """Ask for the file's stamp, and read it where that is another one."""
+        self._next_look = time.monotonic() + self._pause
+        try:
+            if _stamp_of(os.stat(self._path)) == self._stamp:
+                return
+            text, self._stamp = read_keyring(self._path, self._setting)
+            found = Keyring.loads(text, setting=self._setting)
+        except (ConfigError, OSError) as error:
+            self._stay(str(error) if isinstance(error, ConfigError) else f"{self._path}: {error.strerror}")
+            return
+        # Keys derived from a secret are kept by its id: another one needs another id, also after retirement.
+        if changed := [key.id for key in found.every if self._ever.get(key.id, _digest(key)) != _digest(key)]:
+            self._stay(f"{self._path}: key {changed[0]} has another secret; a new secret needs a new id")
+            return
+        self._trouble = ""
+        if found.every != self._every:
+            self._remember(found)
+            super().__init__(found.every)
+            logger.info("keyring: read again, %d keys, signing %s", len(self._every), self._signing.id)
+
+    def _remember(self, keyring: Keyring) -> None:
+        self._ever |= {key.id: _digest(key) for key in keyring.every}
+
+    def _stay(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            logger.warning("keyring: %s; the keys known so far stay in force until this is mended", trouble)
+
+
+def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
+    """Read a keyring's text and what tells this version of the file from others.
+
+    Raises a ConfigError naming the setting for a file that is not there, not ours alone, or no keyring.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read(MAX_KEYRING_BYTES + 1)
+    except OSError as error:
+        allowed = "a keyring file this user can read"
+        raise ConfigError(setting, was=f"{path} ({error.strerror})", allowed=allowed) from error
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise ConfigError(
+            setting, was=f"{path}, open to others (mode {mode:04o}),", allowed=f"mode 0600: chmod 600 {path}"
+        )
+    if len(content) > MAX_KEYRING_BYTES:
+        raise ConfigError(setting, was=f"{path}, over {MAX_KEYRING_BYTES} bytes,", allowed="a keyring")
+    try:
+        return content.decode(), _stamp_of(status)
+    except UnicodeDecodeError:  # from None: that error holds the content
+        raise ConfigError(setting, was=f"{path}, not text,", allowed="a keyring") from None
+
+
+def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], Keyring]) -> Keyring:
+    """Write the keyring that `change` makes of the one in the file (None where there is no file yet).
+
+    One writer at a time; readers see the old file or the new one. Lines of keys that stay the same stay as
+    they are, the file's owner too. Raises KeyringFixed where nothing can be written, and whatever `change` raises.
+    """
+    path = Path(os.path.realpath(path))  # a link stays a link
+    try:
+        with _locked(path.parent):
+            text = read_keyring(path, setting)[0] if os.path.lexists(path) else None
+            before = None if text is None else Keyring.loads(text, setting=setting)
+            after = change(before)
+            content = after.dumps() if text is None else after.dumps_into(text)
+            _put(path, content.encode(), is_new=text is None)
+    except FileExistsError:  # a worker at its first start made one meanwhile: that one is changed
+        return change_keyring(path, setting, change)
+    except OSError as error:
+        raise KeyringFixed(
+            f"{path} cannot be written ({error.strerror}); "
+            f"run this as user {_owner(path)}, or change the file where it comes from"
+        ) from error
+    return after
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a directory: no lock file to leave behind, and it goes with the process."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + LOCK_WITHIN.total_seconds()
+        while not _takes_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise KeyringFixed(f"{directory} is locked by another command; try again when that has ended")
+            time.sleep(LOCK_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _takes_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _put(path: Path, content: bytes, *, is_new: bool) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        write_private(draft, content)
+        if is_new:
+            os.link(draft, path)  # fails where a starting worker made one meanwhile
+        else:
+            status = path.stat()
+            if status.st_uid != os.geteuid():  # root changes it for the user who runs the shop
+                os.chown(draft, status.st_uid, status.st_gid)
+            os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def _stamp_of(status: os.stat_result) -> Stamp:
+    # The change time too: `cp -p` and `touch` can bring back the modification time, nothing brings back this one.
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _digest(key: AnyKey) -> bytes:
+    return sha256(b"secret" + key.secret if isinstance(key, Key) else b"ed25519" + key.seed).digest()
+
+
+def _owner(path: Path) -> int:
+    there = path if path.exists() else path.parent
+    return there.stat().st_uid if there.exists() else os.geteuid()

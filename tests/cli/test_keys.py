@@ -1,0 +1,345 @@
+"""The command `cookieguard keys`, run as its owner runs it: what it writes, shows, refuses and exits with."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import stat
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookieguard.keyring import Key, Keyring, KeyState, to_text
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime.now(UTC).replace(microsecond=0)
+OLD, LONG_AGO = NOW - timedelta(hours=1), NOW - timedelta(days=400)
+
+
+class Shop:
+    """Be a directory with a shop's keyring, and a shell in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.file = directory / ".cookieguard" / "keyring"
+
+    def run(
+        self, *arguments: str, env: dict[str, str] | None = None, code: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command as a process of its own; `code` runs before it."""
+        start = f"{code}\nfrom cookieguard.cli import main; main()"
+        command = [sys.executable, "-c", start, *arguments]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("COOKIEGUARD")}
+        environ["PYTHONPATH"] = str(ROOT / "src")
+        return subprocess.run(
+            command,
+            cwd=self.directory,
+            env=environ | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def ask(self, *arguments: str) -> Any:
+        """Run a command that must succeed, and return its JSON."""
+        done = self.run(*arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    def refuse(self, *arguments: str, code: int, env: dict[str, str] | None = None) -> str:
+        """Run a command that must fail with this exit code, and return its one line."""
+        done = self.run(*arguments, env=env)
+        assert (done.returncode, done.stdout) == (code, "")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("cookieguard: ")
+        return line
+
+    def keep(self, *lines: str) -> None:
+        """Write the keyring, as an owner would."""
+        self.file.parent.mkdir(mode=0o700, exist_ok=True)
+        self.file.touch(mode=0o600)
+        self.file.write_text("\n".join([*lines, ""]))
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Tell what the file says of each key."""
+        return {key.id: key.state for key in Keyring.loads(self.file.read_text()).every}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def line(key_id: str, state: str, created: datetime, since: datetime | None = None, mark: str = "") -> str:
+    secret = mark + base64.urlsafe_b64encode(key_id.encode().ljust(32, b"-")).decode().rstrip("=")
+    return " ".join([key_id, state, to_text(created), secret, *([to_text(since)] if since else [])])
+
+
+def test_first_key_signs_and_the_next_ones_only_verify(shop: Shop) -> None:
+    first, second, pair = (shop.ask("keys", "add", *more)["key"] for more in ([], [], ["--ed25519"]))
+
+    listed = shop.ask("keys", "list")
+    assert listed == {"keyring": str(shop.file), "keys": [first, second, pair]}
+    assert [key["state"] for key in listed["keys"]] == ["signing", "verify", "verify"]
+    assert [key["kind"] for key in listed["keys"]] == ["secret", "secret", "ed25519"]
+    assert stat.S_IMODE(shop.file.stat().st_mode) == 0o600
+    assert os.listdir(shop.file.parent) == ["keyring"]
+
+
+def test_no_secret_is_shown_by_any_command(shop: Shop) -> None:
+    shop.keep(
+        line("k1", "signing", LONG_AGO),
+        line("k2", "verify", OLD, OLD),
+        line("r1", "verify", OLD, OLD, "ed25519:"),
+    )
+    secrets = [text.split()[3].removeprefix("ed25519:") for text in shop.file.read_text().splitlines()]
+
+    runs = [
+        shop.run("keys", *arguments)
+        for arguments in (
+            ["list"],
+            ["list", "--json"],
+            ["add", "--ed25519", "--json"],
+            ["promote", "r1"],
+            ["retire", "k2"],
+        )
+    ]
+
+    shown = "".join(run.stdout + run.stderr for run in runs)
+    assert [run.returncode for run in runs] == [0] * len(runs)
+    assert "k2" in shown
+    assert [secret for secret in secrets if secret[:8] in shown] == []
+
+
+def test_list_is_a_table_that_a_pipe_does_not_fold(shop: Shop) -> None:
+    shop.keep(
+        line("k" * 16, "signing", LONG_AGO), line("k2", "verify", OLD, OLD), line("k3", "verify", NOW, NOW)
+    )
+
+    rows = [row.split() for row in shop.run("keys", "list").stdout.splitlines() if row.strip()]
+
+    assert rows[0] == ["keyring:", str(shop.file)]
+    assert rows[1] == ["id", "kind", "state", "created", "next"]
+    assert rows[3:] == [
+        ["k" * 16, "secret", "signing", to_text(LONG_AGO)],
+        ["k2", "secret", "verify", to_text(OLD), "promote", "or", "retire"],
+        ["k3", "secret", "verify", to_text(NOW), "promote", "from", to_text(NOW + timedelta(minutes=10))],
+    ]
+
+
+def test_promoted_key_signs_and_the_lines_of_the_others_stay_as_they_were(shop: Shop) -> None:
+    kept = [
+        "# ours",
+        "",
+        f"  {line('k0', 'verify', LONG_AGO)}=",
+        line("r1", "signing", OLD, None, "ed25519:"),
+    ]
+    shop.keep(*kept, line("k1", "signing", LONG_AGO), line("k2", "verify", OLD, OLD))
+
+    shop.ask("keys", "promote", "k2")
+
+    *before, k1, k2 = shop.file.read_text().splitlines()
+    assert before == kept
+    assert k1.startswith(line("k1", "verify", LONG_AGO) + " ")
+    assert k2.startswith(line("k2", "signing", OLD) + " ")
+    assert stat.S_IMODE(shop.file.stat().st_mode) == 0o600
+
+
+def test_new_key_is_not_promoted_within_ten_minutes_unless_the_owner_insists(shop: Shop) -> None:
+    young = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=8)
+    shop.keep(line("k1", "signing", LONG_AGO), line("k2", "verify", young, young))
+
+    told = shop.refuse("keys", "promote", "k2", code=4)
+
+    assert f"promote it from {to_text(young + timedelta(minutes=10))} on, or insist with --force" in told
+    assert shop.states == {"k1": "signing", "k2": "verify"}
+    assert shop.ask("keys", "promote", "k2", "--force")["key"]["state"] == "signing"
+    assert shop.states == {"k1": "verify", "k2": "signing"}
+
+
+def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
+    shop.keep(
+        line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)),
+        line("k2", "verify", LONG_AGO, NOW - timedelta(days=179)),
+        line("k3", "verify", LONG_AGO),
+        line("r1", "verify", LONG_AGO, OLD, "ed25519:"),
+        line("k4", "signing", OLD),
+    )
+
+    shop.ask("keys", "retire", "k1")
+
+    told = [shop.refuse("keys", "retire", key_id, code=4) for key_id in ("k2", "k3", "r1")]
+    assert f"count until {to_text(NOW + timedelta(days=1))}; retire it then" in told[0]
+    assert "does not say when it stopped signing" in told[1]
+    assert "nobody could verify what it signed" in told[2]
+    assert all(one.endswith("with --force") for one in told)
+    shop.ask("keys", "retire", "k2", "--force")
+    assert list(shop.states) == ["k3", "r1", "k4"]
+
+
+def test_signing_key_is_never_retired(shop: Shop) -> None:
+    shop.keep(line("k1", "signing", LONG_AGO), line("r1", "signing", OLD, None, "ed25519:"))
+
+    for key_id in ("k1", "r1"):
+        assert "signs: promote another one first" in shop.refuse("keys", "retire", key_id, "--force", code=4)
+    assert shop.states == {"k1": "signing", "r1": "signing"}
+
+
+WRONG = [
+    (["keys", "promote", "nope"], 4, "no key 'nope' is in the keyring: it holds k1"),
+    (["keys", "promote", "k1"], 4, "key k1 signs already; nothing to do"),
+    ([], 2, "Missing command; see --help"),
+    (["keys", "retire"], 2, "see --help"),
+    (["keys", "burn"], 2, "No such command 'burn'; see --help"),
+    (["keys", "list", "--loud"], 2, "No such option: --loud; see --help"),
+    (["keys", "list", "--config", "none.toml"], 3, "config file none.toml is No such file or directory"),
+    (
+        ["keys", "list", "--keyring", "none"],
+        3,
+        "none (no such file); allowed: a keyring, which `cookieguard keys add`",
+    ),
+    (["keys", "promote", "k1", "--keyring", "none"], 3, "allowed: a keyring, which `cookieguard keys add`"),
+    (
+        ["keys", "add", "--ed25519", "--keyring", "none"],
+        3,
+        "allowed: one with a secret: cookieguard keys add",
+    ),
+    (["keys", "add", "--keyring", "no/such"], 5, "cannot be written (No such file or directory)"),
+    (["keys", "list", "--keyring", "open"], 3, "mode 0600: chmod 600"),
+    (["keys", "add", "--keyring", "other"], 3, "--keyring is line 1 with 2 fields"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "told"), WRONG, ids=[told for _, _, told in WRONG])
+def test_mistake_is_one_line_with_its_mend(shop: Shop, arguments: list[str], code: int, told: str) -> None:
+    shop.keep(line("k1", "signing", LONG_AGO))
+    (shop.directory / "open").write_text("")
+    (shop.directory / "open").chmod(0o644)
+    (shop.directory / "other").touch(mode=0o600)
+    (shop.directory / "other").write_text("not keys")
+
+    assert told in shop.refuse(*arguments, code=code)
+    assert shop.states == {"k1": "signing"}
+    assert not (shop.directory / "none").exists()
+
+
+def test_error_is_json_where_json_was_asked(shop: Shop) -> None:
+    done = shop.run("keys", "list", "--json")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    error = json.loads(done.stderr)
+    assert error["exit_code"] == 3
+    assert error["error"].startswith(f"state_dir is {shop.file} (no such file)")
+    assert not shop.file.parent.exists()
+
+
+def test_configuration_says_where_the_keyring_is(shop: Shop) -> None:
+    (shop.directory / "cookieguard.toml").write_text('[keys]\nfile = "mine"\n')
+    (shop.directory / "other.toml").write_text('state_dir = "state"\n')
+
+    places = [
+        shop.ask("keys", "add", *more)["keyring"]
+        for more in ([], ["--config", "other.toml"], ["--keyring", "k"])
+    ]
+
+    assert places == [str(shop.directory / name) for name in ("mine", "state/keyring", "k")]
+    assert all(Path(place).exists() for place in places)
+
+
+def test_keyring_in_the_environment_is_listed_and_changing_it_tells_what_to_set(shop: Shop) -> None:
+    env = {"COOKIEGUARD_KEYS": line("k1", "signing", LONG_AGO)}
+
+    listed = shop.run("keys", "list", "--json", env=env)
+    told = [
+        shop.refuse("keys", *what, code=5, env=env) for what in (["add"], ["promote", "k1"], ["retire", "k1"])
+    ]
+
+    assert [key["id"] for key in json.loads(listed.stdout)["keys"]] == ["k1"]
+    assert all("then set COOKIEGUARD_KEYS to that file's text" in one for one in told)
+    assert not shop.file.parent.exists()
+
+
+def test_two_writers_lose_nothing(shop: Shop) -> None:
+    shop.keep(line("k1", "signing", LONG_AGO))
+
+    with ThreadPoolExecutor(4) as pool:
+        added = list(pool.map(lambda _: shop.ask("keys", "add")["key"]["id"], range(5)))
+
+    assert set(shop.states) == {"k1", *added}
+    assert len(set(added)) == 5
+
+
+def test_held_lock_is_told_after_a_while(shop: Shop) -> None:
+    shop.keep(line("k1", "signing", LONG_AGO))
+    held = os.open(shop.file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "is locked by another command; try again" in shop.refuse("keys", "add", code=5)
+    finally:
+        os.close(held)
+    assert shop.ask("keys", "add")["done"] == "added"
+
+
+def test_link_to_a_keyring_stays_a_link(shop: Shop) -> None:
+    shop.keep(line("k1", "signing", LONG_AGO))
+    (shop.directory / "link").symlink_to(shop.file)
+
+    shop.ask("keys", "add", "--keyring", "link")
+
+    assert (shop.directory / "link").is_symlink()
+    assert len(shop.states) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+def test_keyring_of_another_user_stays_theirs(shop: Shop) -> None:
+    file = shop.directory / "theirs"
+    file.touch(mode=0o600)
+    file.write_text(line("k1", "signing", LONG_AGO))
+    os.chown(file, 12345, 12346)
+
+    shop.ask("keys", "add", "--keyring", "theirs")
+
+    status = file.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 12346, 0o600)
+    assert len(Keyring.loads(file.read_text()).every) == 2
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_one_line_tells_what_to_install(shop: Shop, missing: str) -> None:
+    done = shop.run("keys", "list", code=f"import sys; sys.modules[{missing!r}] = None")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    (told,) = done.stderr.splitlines()
+    assert told.endswith("pip install 'cookieguard[cli]'")
+
+
+def test_script_of_the_package_is_this_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert project["project"]["scripts"] == {"cookieguard": "cookieguard.cli:main"}
+    assert "cookieguard.cli" in project["tool"]["setuptools"]["packages"]
+    assert {one.partition(">")[0] for one in project["project"]["optional-dependencies"]["cli"]} == {
+        "typer",
+        "rich",
+    }
+
+
+def test_key_made_by_the_first_start_keeps_its_mark(shop: Shop) -> None:
+    made = Key(id="k1", secret=b"x" * 32, state=KeyState.SIGNING, created=LONG_AGO)
+    mark = "# made by cookieguard at its first start"
+    shop.keep(mark, *Keyring([made]).dumps().splitlines())
+    before = shop.file.read_text()
+
+    shop.ask("keys", "add")
+
+    assert shop.file.read_text().startswith(before)

@@ -1,0 +1,157 @@
+"""A keyring that follows its file: what is taken over, what is not, and what is told of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cookieguard.engines.keyfile import LOOK_EVERY, WatchedKeyring, change_keyring
+from cookieguard.errors import KeyringFixed
+from cookieguard.identity import Kind, TokenCodec, TokenError
+from cookieguard.keyring import Key, Keyring, KeyState, new_pair
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+AT_ONCE = timedelta(0)
+LATER = timedelta(hours=1)
+
+
+def key(key_id: str, state: KeyState = KeyState.VERIFY, secret: bytes = b"") -> Key:
+    return Key(id=key_id, secret=(secret or key_id.encode()).ljust(32, b"-"), state=state, created=NOW)
+
+
+K1, K2 = key("k1", KeyState.SIGNING), key("k2")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "keyring"
+    put(path, Keyring([K1]).dumps())
+    return path
+
+
+def put(path: Path, text: str) -> None:
+    draft = path.with_name("draft")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.rename(path)
+
+
+def test_changed_file_is_in_force_without_a_restart(file: Path) -> None:
+    keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
+    assert (keyring.get("k2"), keyring.signing) == (None, K1)
+
+    change_keyring(file, "keys.file", lambda before: before.with_key(K2))  # type: ignore[union-attr]
+    assert (keyring.get("k2"), keyring.signing) == (K2, K1)
+
+    change_keyring(file, "keys.file", lambda before: before.promoted("k2", now=NOW + LATER))  # type: ignore[union-attr]
+    assert keyring.signing.id == "k2"
+
+    change_keyring(
+        file,
+        "keys.file",
+        lambda before: before.retired("k1", now=NOW, life=LATER, force=True),  # type: ignore[union-attr]
+    )
+    assert (keyring.get("k1"), keyring.ids) == (None, ("k2",))
+
+
+def test_file_is_looked_at_within_five_seconds_and_not_for_every_question(file: Path) -> None:
+    keyring = WatchedKeyring(file, "keys.file")
+    put(file, Keyring([K1, K2]).dumps())
+
+    assert keyring.get("k2") is None
+    assert timedelta(0) < LOOK_EVERY <= timedelta(seconds=5)
+    time.sleep(LOOK_EVERY.total_seconds() + 0.1)
+    assert keyring.get("k2") == K2
+
+
+def test_tokens_follow_the_file(file: Path) -> None:
+    keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
+    codec = TokenCodec(keyring, kind=Kind.SESSION, name="s", sealed=True)
+    old = codec.dumps({"n": 1}, host="shop.example", issued=NOW, expires=NOW + LATER)
+
+    put(file, Keyring([key("k1"), key("k2", KeyState.SIGNING)]).dumps())
+    read = codec.loads(old, host="shop.example", now=NOW)
+    assert (read.payload, codec.is_current(read)) == ({"n": 1}, False)
+    new = codec.dumps({"n": 1}, host="shop.example", issued=NOW, expires=NOW + LATER)
+    assert codec.is_current(codec.loads(new, host="shop.example", now=NOW))
+
+    put(file, Keyring([key("k2", KeyState.SIGNING)]).dumps())
+    with pytest.raises(TokenError, match="unknown key"):
+        codec.loads(old, host="shop.example", now=NOW)
+
+
+def test_id_of_a_pair_in_a_token_is_an_unknown_key(file: Path) -> None:
+    pair = new_pair(NOW)
+    change_keyring(file, "keys.file", lambda before: before.with_key(pair))  # type: ignore[union-attr]
+    codec = TokenCodec(WatchedKeyring(file, "keys.file"), kind=Kind.SESSION, name="s", sealed=True)
+    token = codec.dumps({}, host="shop.example", issued=NOW, expires=NOW + LATER)
+
+    with pytest.raises(TokenError, match="unknown key"):
+        codec.loads(token.replace(".k1.", f".{pair.id}."), host="shop.example", now=NOW)
+    assert codec.loads(token, host="shop.example", now=NOW).key_id == "k1"
+
+
+def broken(path: Path) -> None:
+    put(path, "nonsense")
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def wide(path: Path) -> None:
+    put(path, Keyring([K1, K2]).dumps())
+    path.chmod(0o644)
+
+
+def swapped(path: Path) -> None:
+    put(path, Keyring([key("k1", KeyState.SIGNING, b"other"), K2]).dumps())
+
+
+@pytest.mark.parametrize("spoil", [broken, missing, wide, swapped])
+def test_spoiled_file_leaves_the_keys_in_force_and_is_told_once(
+    file: Path, caplog: pytest.LogCaptureFixture, spoil: object
+) -> None:
+    keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
+    spoil(file)  # type: ignore[operator]
+
+    with caplog.at_level(logging.WARNING, logger="cookieguard"):
+        assert [keyring.signing for _ in range(3)] == [K1] * 3
+
+    (record,) = caplog.records
+    assert record.getMessage().endswith("the keys known so far stay in force until this is mended")
+    put(file, Keyring([K1, K2]).dumps())
+    assert keyring.get("k2") == K2
+
+
+def test_id_of_a_retired_key_does_not_come_back_with_another_secret(file: Path) -> None:
+    put(file, Keyring([K1, K2]).dumps())
+    keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
+    put(file, Keyring([K1]).dumps())
+    assert keyring.get("k2") is None
+
+    put(file, Keyring([K1, key("k2", secret=b"other")]).dumps())
+    assert keyring.get("k2") is None
+
+    put(file, Keyring([K1, K2]).dumps())
+    assert keyring.get("k2") == K2
+
+
+def test_failed_change_leaves_the_file_as_it_was(file: Path) -> None:
+    before = file.read_bytes()
+
+    with pytest.raises(ValueError, match="stop"):
+        change_keyring(file, "keys.file", lambda _: (_ for _ in ()).throw(ValueError("stop")))
+
+    assert file.read_bytes() == before
+    assert os.listdir(file.parent) == ["keyring"]
+
+
+def test_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KeyringFixed, match="cannot be written"):
+        change_keyring(tmp_path / "no" / "keyring", "keys.file", lambda _: Keyring([K1]))
