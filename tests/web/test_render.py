@@ -77,6 +77,13 @@ def test_the_script_of_live_pages_is_at_most_700_bytes() -> None:
     assert 100 < len(RENDERER.live_script(base=BASE, script=Allowance(Way.INLINE))) <= 700
 
 
+def test_the_script_that_clears_storage_is_at_most_700_bytes_beside_the_names() -> None:
+    script = RENDERER.forget_script(('_a&"b', "_ga_*"), base=BASE, script=Allowance(Way.INLINE))
+
+    assert script.startswith(b'<script data-k="_a&amp;&#34;b _ga_*">')
+    assert 100 < len(script) <= 700
+
+
 @pytest.mark.parametrize("next_", ["/CG-SNONCE", "/?a=CG-JNONCE&b=CG-NQUERY"])
 def test_a_path_that_names_a_marker_is_not_filled(next_: str) -> None:
     nonced = Allowance(Way.NONCE, "SECRET")
@@ -243,6 +250,7 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
         + RENDERER.once_script(base=BASE, script=way)
+        + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
         + RENDERER.place_page(PLACE)
     )
 

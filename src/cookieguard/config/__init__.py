@@ -13,6 +13,7 @@ from cookieguard.config.sections import (
     KeySettings,
     LogSettings,
 )
+from cookieguard.config.shop_cookies import OwnCookie
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
 
@@ -27,6 +28,7 @@ __all__ = [
     "IdentitySettings",
     "KeySettings",
     "LogSettings",
+    "OwnCookie",
     "PolicyVersion",
     "Purpose",
     "StoreSettings",

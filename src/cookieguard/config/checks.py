@@ -16,6 +16,8 @@ HOST_PATTERN = re.compile(
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 # RFC 9110 tchar: what a cookie name may consist of.
 COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# A name, and `*` for any rest of it: at the end only, and not alone, since it would be every cookie there is.
+COOKIE_PATTERN = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -49,6 +51,11 @@ def require_host(setting: str, value: str) -> None:
     """Require a host pattern: `ads.example`, `*.ads.example`, `host:port` or `shop.example/matomo/`."""
     allowed = "a lower-case host like 'ads.example', '*.ads.example', 'host:8001' or 'shop.example/path/'"
     require_match(setting, value, HOST_PATTERN, allowed)
+
+
+def require_cookie(setting: str, value: str) -> None:
+    """Require a cookie's name, or its start and `*`."""
+    require_match(setting, value, COOKIE_PATTERN, "a cookie name, '*' at its end for any rest")
 
 
 def require_origin(setting: str, value: str) -> None:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import COOKIE_NAME, require_between, require_match, require_one_of
+from cookieguard.config.checks import (
+    COOKIE_NAME,
+    require_between,
+    require_distinct,
+    require_match,
+    require_one_of,
+)
+from cookieguard.config.shop_cookies import OwnCookie
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
 SAME_SITE = ("Lax", "Strict", "None")
+# What a cookie of the shop's host counts as that nobody declared; the same words as for hosts.
+UNDECLARED_COOKIES = ("report", "marketing", "block")
 HOST_PREFIX = "__Host-"
 
 
@@ -46,15 +55,24 @@ def _spec(kind: str, days: int) -> CookieSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieSettings:
-    """Hold one CookieSpec per kind."""
+    """Hold one CookieSpec per kind of ours, and what is known of the shop's own cookies."""
 
     session: CookieSpec = field(default_factory=lambda: _spec("session", 90))
     cart: CookieSpec = field(default_factory=lambda: _spec("cart", 90))
     consent: CookieSpec = field(default_factory=lambda: _spec("consent", 180))
     remember: CookieSpec = field(default_factory=lambda: _spec("remember", 90))
+    own: tuple[OwnCookie, ...] = ()
+    undeclared: str = "report"
+    """What a cookie that nobody declared is: `report` (kept, and told of once), `marketing` or `block` (never)."""
 
     def __post_init__(self) -> None:
         require_types("cookies", self)
         names = [self.session.name, self.cart.name, self.consent.name, self.remember.name]
         if len(set(names)) < len(names):
             raise ConfigError("cookies", was=f"names {names}", allowed="four different names")
+        require_one_of("cookies.undeclared", self.undeclared, UNDECLARED_COOKIES)
+        require_distinct("cookies.own", [one.name for one in self.own])
+        for one in self.own:
+            if one.name in names:
+                allowed = "a cookie of the shop's own: this one is cookieguard's"
+                raise ConfigError("cookies.own.name", was=repr(one.name), allowed=allowed)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from cookieguard.config.checks import (
-    COOKIE_NAME,
     IDENTIFIER,
+    require_cookie,
     require_distinct,
     require_host,
     require_match,
@@ -18,7 +18,6 @@ from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
 NECESSARY = "necessary"
-COOKIE_PATTERN = re.compile(COOKIE_NAME.pattern)  # "*" is a tchar, so "_ga_*" passes the same check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ class Vendor:
         for host in self.hosts:
             require_host(f"{where}.hosts", host)
         for cookie in self.cookies:
-            require_match(f"{where}.cookies", cookie, COOKIE_PATTERN, "a cookie name, '*' at its end")
+            require_cookie(f"{where}.cookies", cookie)
         require_distinct(f"{where}.hosts", self.hosts)
         if self.privacy_url and not self.privacy_url.startswith(("https://", "/")):
             raise ConfigError(

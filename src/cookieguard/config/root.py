@@ -79,10 +79,15 @@ class Config:
         require_distinct("purposes", ids)
         if NECESSARY not in ids:
             raise ConfigError("purposes", was=ids, allowed=f"a list that contains {NECESSARY!r}")
-        if self.undeclared == "marketing" and "marketing" not in ids:
-            raise ConfigError(
-                "undeclared", was="'marketing'", allowed="'block' or 'report' where no purpose is 'marketing'"
-            )
+        for setting, value in (
+            ("undeclared", self.undeclared),
+            ("cookies.undeclared", self.cookies.undeclared),
+        ):
+            if value == "marketing" and "marketing" not in ids:
+                allowed = "'block' or 'report' where no purpose is 'marketing'"
+                raise ConfigError(setting, was="'marketing'", allowed=allowed)
         require_distinct("vendors", [vendor.name for vendor in self.vendors])
         for vendor in self.vendors:
             require_one_of(f"vendors.{vendor.name}.purpose", vendor.purpose, ids)
+        for cookie in self.cookies.own:
+            require_one_of(f"cookies.own.{cookie.name}.purpose", cookie.purpose, ids)

@@ -6,6 +6,7 @@ Rule: pure logic. No I/O, no clock of its own, nothing of HTML rewriting, identi
 from __future__ import annotations
 
 from cookieguard.consent.allowance import INLINE, Allowance, Way, allowance
+from cookieguard.consent.cookies import CookieRegister
 from cookieguard.consent.csp import policy_for, strict_policy
 from cookieguard.consent.decision import (
     ChoiceError,
@@ -27,6 +28,7 @@ __all__ = [
     "Allowance",
     "ChoiceError",
     "Consent",
+    "CookieRegister",
     "Receipt",
     "Register",
     "Site",

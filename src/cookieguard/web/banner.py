@@ -49,15 +49,17 @@ class Insertion:
         """Return what goes first into the head.
 
         On pages with something to withdraw the script that notices it; where somebody was let in for this page
-        alone, the one that takes the grant out of the address.
+        alone, the one that takes the grant out of the address; after a refusal the one that clears storage.
         """
         exchange, renderer, base = self._exchange, self._exchange.parts.renderer, self._exchange.own_base
         is_live, is_lifted = exchange.consent.is_beyond_necessary, exchange.is_lifted
-        if not (is_live or is_lifted):
+        to_forget = exchange.to_forget
+        if not (is_live or is_lifted or to_forget):
             return b""
         script = self._allowance("script", ())
         once = renderer.once_script(base=base, script=script) if is_lifted else b""
-        return once + (renderer.live_script(base=base, script=script) if is_live else b"")
+        forget = renderer.forget_script(to_forget, base=base, script=script) if to_forget else b""
+        return once + forget + (renderer.live_script(base=base, script=script) if is_live else b"")
 
     def _allowance(self, kind: str, metas: Sequence[str]) -> Allowance:
         if not (self._policies or metas):

@@ -58,6 +58,7 @@ class Exchange:
         "_address",
         "_app_scope",
         "_consent",
+        "_decided",
         "_granted",
         "_has_written_cookies",
         "_jar",
@@ -89,6 +90,7 @@ class Exchange:
         self._app_scope: Mapping[str, Any] = NO_SCOPE
         self._jar: CookieJar | None = None
         self._consent: Consent | None = None
+        self._decided: Consent | None = None
         self._session: Session | None = None
         self._granted: frozenset[str] | None = None
         self._visit: Visit | None = None
@@ -169,8 +171,14 @@ class Exchange:
     def consent(self) -> Consent:
         """What the visitor agreed to, decided on the first question."""
         if self._consent is None:
-            self._consent = self._decide()
+            self._consent = self.peek_consent()
         return self._consent
+
+    def peek_consent(self) -> Consent:
+        """Return the same without making this response one that depends on it, and belongs in no shared cache."""
+        if self._decided is None:
+            self._decided = self._decide()
+        return self._decided
 
     @property
     def jar(self) -> CookieJar:
@@ -333,11 +341,17 @@ class Exchange:
             *sorted(self.granted),
             consent.state,
             str(consent.gpc),
+            *self.to_forget,
             str(request.is_secure_context),
             request.text(b"accept-language"),
             self.parts.fingerprint,
         )
         return blake2b("\0".join(facts).encode(), digest_size=6).hexdigest().encode()
+
+    @property
+    def to_forget(self) -> tuple[str, ...]:
+        """What a document clears the browser's storage of: names and patterns of what is held."""
+        return self.parts.shop_cookies.to_forget(self.consent, self.now)
 
     def _decide(self) -> Consent:
         parts = self.parts

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,6 +20,10 @@ REPORTED_HOSTS_TOLD = (
     200  # of these from browsers' reports, which anybody can post: the pages' own keep their room
 )
 LONGEST_PAGE = 200  # characters of a path that are shown
+# Cookies told of; the shop's own responses keep their room, whatever names browsers send.
+COOKIES_TOLD = {"set": 200, "sent": 200}
+LONGEST_COOKIE = 64  # bytes of a cookie's name that are shown
+DECLARABLE = re.compile(rb"[!#$%&'+.^_`|~0-9A-Za-z-]+")
 
 
 class Findings:
@@ -25,6 +31,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
+        self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
         self._reported = 0
         self._turn = (0, 0)
         self.counts: Counter[str] = Counter()
@@ -55,6 +62,20 @@ class Findings:
             self._reported += 1
             self._tell(verdict, site=site, page=page, source=" (reported by a browser; anybody can)")
 
+    def note_cookie(self, name: bytes, *, way: str, page: str) -> None:
+        """Log a cookie that nobody declared, once: one the shop `set`, or one that a browser `sent`."""
+        told, known = self._told_cookies[way], name[:LONGEST_COOKIE]
+        if len(told) >= COOKIES_TOLD[way] or any(known in one for one in self._told_cookies.values()):
+            return
+        told.add(known)
+        source = "by the shop" if way == "set" else "by a browser (anybody can)"
+        # Name and path are free text: escaped, so that they end no line and move no cursor.
+        shown, where = (
+            ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), page[:LONGEST_PAGE])
+        )
+        line = "cookie %s, %s %s on %s: nobody declared it%s"
+        logger.warning(line, shown, way, source, where, _own_cookie(name))
+
     def _is_news(self, verdict: Verdict) -> bool:
         return verdict.is_undeclared and verdict.host not in self._told and len(self._told) < HOSTS_TOLD
 
@@ -69,3 +90,11 @@ class Findings:
         logger.warning(
             "held %s on %s: nobody declared it%s; %s\n%s", verdict.host, shown, source, advice, lines
         )
+
+
+def _own_cookie(name: bytes) -> str:
+    """Write the TOML lines that would declare a cookie; nothing for a name that no line can hold."""
+    if not DECLARABLE.fullmatch(name) or len(name) > LONGEST_COOKIE:
+        return ""
+    advice = "; to declare it, as necessary or for what it is:"
+    return f'{advice}\n[[cookies.own]]\nname = {json.dumps(name.decode())}\npurpose = "necessary"'

@@ -11,6 +11,7 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.gate import Gate
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -74,7 +75,9 @@ class CookieGuard:
             else:
                 if must_wait(exchange):
                     await hear_first(exchange)
-                await self.app(exchange.app_scope(opens_session=self._opens_session), receive, response.send)
+                gate = Gate(exchange, response.send)
+                app_scope = exchange.app_scope(opens_session=self._opens_session)
+                await self.app(gate.shown(app_scope), receive, gate.send)
         finally:
             tell_store(exchange)
             self._record(exchange)
@@ -85,10 +88,12 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
+        gate = Gate(exchange, send)
         try:
             if must_wait(exchange):
                 await hear_first(exchange)
-            await self.app(exchange.app_scope(opens_session=self._opens_session), receive, send)
+            app_scope = exchange.app_scope(opens_session=self._opens_session)
+            await self.app(gate.shown(app_scope), receive, gate.send)
         finally:
             tell_store(exchange)
             exchange.end()

@@ -27,6 +27,7 @@ from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
+from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
@@ -45,6 +46,7 @@ class Parts:
     consent_codec: TokenCodec
     consents: Consents
     grants: Grants
+    shop_cookies: ShopCookies
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -82,6 +84,7 @@ def build_parts(
         undeclared=config.undeclared,
         first_party_hosts=config.first_party_hosts,
     )
+    findings = Findings()
     consent_codec = TokenCodec(
         keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
     )
@@ -95,9 +98,10 @@ def build_parts(
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),
+        shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
-        findings=Findings(),
+        findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),

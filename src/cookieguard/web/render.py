@@ -27,7 +27,16 @@ from cookieguard.web.place import Place
 
 STATIC = files("cookieguard.static")
 LANGUAGES = ("ar", "de", "en")
-ASSETS = ("banner.css", "banner.js", "control.css", "embed.css", "live.js", "once.js", "page.css")
+ASSETS = (
+    "banner.css",
+    "banner.js",
+    "control.css",
+    "embed.css",
+    "forget.js",
+    "live.js",
+    "once.js",
+    "page.css",
+)
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
@@ -176,6 +185,15 @@ class Renderer:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
         key = ("once", base, _form(script))
         text = self._once(key, lambda: str(self._script("once.js", script, base)))
+        return _filled(text, "", "", script.nonce)
+
+    def forget_script(self, keys: tuple[str, ...], *, base: str, script: Allowance) -> bytes:
+        """Render the script that clears the browser's storage of these names and patterns."""
+        key = ("forget", keys, base, script.way, bool(script.nonce))
+        named = Markup('<script data-k="{}"').format(" ".join(keys))
+        text = self._once(
+            key, lambda: str(self._script("forget.js", script, base)).replace("<script", str(named), 1)
+        )
         return _filled(text, "", "", script.nonce)
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:

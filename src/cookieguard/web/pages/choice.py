@@ -40,6 +40,10 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.
         response.headers["nel"] = '{"max_age":0}'
     response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
+    removals = exchange.parts.shop_cookies.removals_of_choice(
+        exchange.request, receipt.granted, now=exchange.now
+    )
+    response.raw_headers.extend((b"set-cookie", line) for line in removals)
     return response
 
 

@@ -1,0 +1,228 @@
+"""The register of cookies: what each is for, which are held from a visitor, and the lines that remove one.
+
+Rule: pure look-ups over what configuration declared. A cookie is known by its name; its value is nobody's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from cookieguard.config import OwnCookie, Vendor
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent.purposes import REPORTED, UNDECLARED_PURPOSE
+from cookieguard.consent.sites import Site
+from cookieguard.errors import ConfigError
+
+NAMES_KEPT = 4096  # names come from browsers: free text
+LONGEST_NAME = 256  # bytes of a name that are remembered
+MOST_REMOVED = 50  # names removed with one response; a browser keeps 180 a site
+MOST_PATHS = 8
+LONGEST_PATH = 200
+# The servers and proxies in front take 4 to 8 KB of headers: what does not fit goes with the next response.
+MOST_REMOVAL_BYTES = 2048
+# A name goes back into a header as the browser sent it: nothing in it may end the pair or the line.
+REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
+# RFC 6265 5.2.2: zero and less end a cookie at once; of several the last counts, so all must say so.
+MAX_AGE = re.compile(rb";[ \t]*max-age[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
+ENDED = re.compile(rb"(-[0-9]+|0+)[ \t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Say what a cookie is for, and whether somebody declared it."""
+
+    purpose: str
+    is_declared: bool = True
+
+    @property
+    def is_free(self) -> bool:
+        """Say whether no visitor has to agree to it."""
+        return self.purpose in (NECESSARY, REPORTED)
+
+
+NEEDED = Use(NECESSARY)
+
+
+class CookieRegister:
+    """Know what each cookie on the shop's host is for. Owns the answers given (bounded).
+
+    `ours` are the names of cookieguard's own cookies: they pass, whatever a pattern says.
+    """
+
+    def __init__(
+        self, *, vendors: Sequence[Vendor], own: Sequence[OwnCookie], ours: Collection[str], undeclared: str
+    ) -> None:
+        self._uses = _declared(vendors, own)
+        self._ours = frozenset(name.encode() for name in ours)
+        self._exact = {name.encode(): use for name, use in self._uses.items() if not name.endswith("*")}
+        self._wild = {name[:-1].encode(): use for name, use in self._uses.items() if name.endswith("*")}
+        # By length, the longest and most exact first: names are hostile, and patterns may be hundreds.
+        self._lengths = sorted({len(start) for start in self._wild}, reverse=True)
+        self._rest = Use(UNDECLARED_PURPOSE[undeclared], is_declared=False)
+        self._known: dict[bytes, Use] = {}
+        needed = [*self._ours, *(name for name, use in self._exact.items() if use is NEEDED)]
+        self._plain = re.compile(rb"(?>[ \t]*(?>%s)=[^;]*+(?:;|\Z))*+" % b"|".join(map(re.escape, needed)))
+        self.deeper = tuple(one for one in own if one.path != "/" and not one.name.endswith("*"))
+
+    def use_of(self, name: bytes) -> Use:
+        """Find what a cookie is for: by its name, else by the longest pattern."""
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        use = self._find(name)
+        if len(name) <= LONGEST_NAME:
+            if len(self._known) >= NAMES_KEPT:
+                self._known.clear()
+            self._known[name] = use
+        return use
+
+    def holds(self, name: bytes, granted: frozenset[str]) -> bool:
+        """Say whether a cookie is held from a visitor who granted these purposes."""
+        use = self.use_of(name)
+        return not use.is_free and use.purpose not in granted
+
+    def held_patterns(self, granted: frozenset[str]) -> tuple[str, ...]:
+        """Return the declared names and patterns held from such a visitor: what storage is cleared of, too."""
+        return tuple(
+            name for name, use in self._uses.items() if not use.is_free and use.purpose not in granted
+        )
+
+    def is_necessary(self, header: bytes) -> bool:
+        """Say whether a Cookie header names nothing but exact names of necessary cookies: the plain case."""
+        return self._plain.fullmatch(header) is not None
+
+    def beyond_necessary(self, header: bytes) -> list[bytes]:
+        """Name the cookies in a Cookie header that are not known to be necessary."""
+        names = []
+        for pair in header.split(b";"):
+            name = cookie_name_of(pair)
+            if name and self.use_of(name) is not NEEDED:
+                names.append(name)
+        return names
+
+    def shown(self, header: bytes, granted: frozenset[str]) -> bytes:
+        """Return a Cookie header without what is held; empty where nothing is left."""
+        kept = [pair for pair in header.split(b";") if not self.holds(cookie_name_of(pair), granted)]
+        return b";".join(kept).strip(b" \t")
+
+    def _find(self, name: bytes) -> Use:
+        if name in self._ours:
+            return NEEDED
+        use = self._exact.get(name)
+        if use is not None:
+            return use
+        starts = (self._wild.get(name[:length]) for length in self._lengths)
+        return next((use for use in starts if use is not None), self._rest)
+
+
+def _declared(vendors: Iterable[Vendor], own: Iterable[OwnCookie]) -> dict[str, Use]:
+    """Return name or pattern -> use; a cookie with two purposes has no answer to "was it consented to"."""
+    uses: dict[str, Use] = {}
+    declared = [(f"vendors.{one.name}.cookies", name, one.purpose) for one in vendors for name in one.cookies]
+    declared += [("cookies.own.name", one.name, one.purpose) for one in own]
+    for setting, name, purpose in declared:
+        use = NEEDED if purpose == NECESSARY else Use(purpose)
+        if uses.setdefault(name, use) != use:
+            allowed = f"a cookie not already declared for {uses[name].purpose}"
+            raise ConfigError(setting, was=repr(name), allowed=allowed)
+    return uses
+
+
+def cookie_name_of(pair: bytes) -> bytes:
+    """Return the name in a pair of a Cookie header, or in a Set-Cookie line.
+
+    What has no name but an equals sign in its value goes back to the server as if the value's start were the name.
+    """
+    return pair.partition(b";")[0].lstrip(b" \t=").partition(b"=")[0].rstrip(b" \t")
+
+
+def is_removal(line: bytes) -> bool:
+    """Say whether a Set-Cookie line only takes a cookie away."""
+    ages = MAX_AGE.findall(line)
+    return bool(ages) and all(ENDED.fullmatch(age) for age in ages)
+
+
+def removal_lines(
+    names: Sequence[bytes], *, site: Site, paths: Sequence[str], secure: bool, turn: int
+) -> list[bytes]:
+    """Write the Set-Cookie lines that remove these cookies, wherever they lie; at most MOST_REMOVAL_BYTES.
+
+    Browsers do not tell a cookie's path, domain or partition, and keep one for each: so one line for each that
+    can be, the likeliest first. A `secure` line ends a cookie without Secure too, but is taken in secure contexts
+    only. What does not fit is tried in turn, by `turn`: the names that are left come with the next request.
+    """
+    names = [name for name in names if REMOVABLE.fullmatch(name)][:MOST_REMOVED]
+    variants = _variants(["/", *paths], _domains(site), secure=secure)
+    lines = [
+        name + attributes for attributes, name in product(variants, names) if _is_taken(name, attributes)
+    ]
+    if sum(map(len, lines)) <= MOST_REMOVAL_BYTES:
+        return lines
+    # One name wherever it can lie, and of the others what is likely: each page has one less to remove.
+    chosen = names[turn % len(names)]
+    first = [chosen + attributes for attributes in variants if _is_taken(chosen, attributes)]
+    return list(_fitting(dict.fromkeys([*first, *lines]), MOST_REMOVAL_BYTES))
+
+
+def paths_above(path: str) -> list[str]:
+    """Return the cookie paths, beside `/`, that a request for `path` shows cookies of; the likeliest first.
+
+    A page at /a/b sets its cookies on /a where it names no path (RFC 6265 5.1.4).
+    """
+    if ";" in path or len(path) > LONGEST_PATH:
+        return []
+    found: list[str] = []
+    folder = path.rpartition("/")[0]
+    while folder:
+        found += [folder, folder + "/"]
+        folder = folder.rpartition("/")[0]
+    return list(dict.fromkeys([*found, path] if path != "/" else found))[:MOST_PATHS]
+
+
+def _variants(paths: Sequence[str], domains: Sequence[str], *, secure: bool) -> list[bytes]:
+    """Return the attributes a line can have; each step from the root and from no domain is less likely."""
+    places = sorted(
+        product(enumerate(paths), enumerate(domains)), key=lambda place: place[0][0] + place[1][0]
+    )
+    plain = [_attributes(domain, path, secure=secure) for (_, path), (_, domain) in places]
+    # Who partitions a cookie is told to write Path=/ with it, as the prefix __Host- requires.
+    partitioned = [_attributes(domain, "/", secure=True) + b"; Partitioned" for domain in domains]
+    return [*plain[:2], *partitioned, *plain[2:]] if secure else plain
+
+
+def _domains(site: Site) -> list[str]:
+    """Return the Domain attributes a cookie of this host can have: none, the site, and what lies down to the host."""
+    domains = []
+    host = site.host if site.domain else ""
+    while host:
+        domains.append(host)
+        host = host.partition(".")[2] if host != site.domain else ""
+    return ["", *reversed(domains)]
+
+
+def _attributes(domain: str, path: str, *, secure: bool) -> bytes:
+    parts = (
+        f"=; Max-Age=0; Path={path}",
+        f"; Domain={domain}" if domain else "",
+        "; Secure" if secure else "",
+    )
+    return "".join(parts).encode("ascii", "ignore")
+
+
+def _is_taken(name: bytes, attributes: bytes) -> bool:
+    """Say whether a browser takes this line: a prefix in a name forbids what it does not fit with."""
+    lower = name.lower()
+    if lower.startswith((b"__host-", b"__secure-", b"__http-")) and b"; Secure" not in attributes:
+        return False
+    return not lower.startswith(b"__host-") or (b"; Path=/;" in attributes and b"; Domain=" not in attributes)
+
+
+def _fitting(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    for line in lines:
+        size -= len(line)
+        if size < 0:
+            return
+        yield line

@@ -1,0 +1,110 @@
+"""The gate right before the app: cookies the visitor did not agree to reach neither the app nor the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from cookieguard.consent.cookies import cookie_name_of, is_removal
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.headers import Headers, add_vary, make_private, read
+from cookieguard.web.request import RESOURCE_DESTINATIONS
+
+Message = Any
+Send = Callable[[Message], Awaitable[None]]
+
+STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+COOKIE, SET_COOKIE = b"cookie", b"set-cookie"
+
+
+class Gate:
+    """Pass one request to the app and its response back.
+
+    Owned by the middleware for the time of one response. `_held` are the cookies of the request that are held.
+    """
+
+    __slots__ = ("_cookies", "_exchange", "_held", "_send")
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self._exchange = exchange
+        self._cookies = exchange.parts.shop_cookies
+        self._send = send
+        self._held: list[bytes] = []
+
+    def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
+        """Return the scope that the app gets: the same, without the cookies that are held."""
+        header = self._exchange.headers.get(COOKIE)
+        if header is not None and not self._cookies.register.is_necessary(header):
+            self._look_at(header)
+            if self._held:
+                scope["headers"] = self._shown_headers(scope["headers"])
+        return scope
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Take one message of the app."""
+        if message["type"] in STARTS:
+            message = self._start(message)
+        return self._send(message)
+
+    # The request
+
+    def _look_at(self, header: bytes) -> None:
+        """Find what is held in a Cookie header. Who has nothing beyond the necessary is asked for no consent."""
+        register = self._cookies.register
+        for name in register.beyond_necessary(header):
+            use = register.use_of(name)
+            if not use.is_declared:
+                self._cookies.note(name, way="sent", page=self._exchange.path)
+            if not use.is_free and use.purpose not in self._exchange.peek_consent().granted:
+                self._held.append(name)
+
+    def _shown_headers(self, headers: Headers) -> Headers:
+        register, granted = self._cookies.register, self._exchange.peek_consent().granted
+        shown = [
+            (name, register.shown(value, granted) if name == COOKIE else value) for name, value in headers
+        ]
+        return [(name, value) for name, value in shown if value or name != COOKIE]
+
+    # The response
+
+    def _start(self, message: Message) -> Message:
+        given = message.get("headers") or ()
+        headers = given if type(given) is list else list(given)
+        # Most set none, so they are asked all at once.
+        if SET_COOKIE in b" ".join([name for name, _ in headers]).lower():
+            headers = [pair for pair in read(headers)[0] if not self._is_held(*pair)]
+        if self._held:
+            headers = self._with_removals(headers)
+        return message if headers is given else {**message, "headers": headers}
+
+    def _is_held(self, name: bytes, line: bytes) -> bool:
+        """Tell whether this is a Set-Cookie line that the browser must not get; one that removes always passes."""
+        if name != SET_COOKIE:
+            return False
+        cookie = cookie_name_of(line)
+        use = self._cookies.register.use_of(cookie)
+        if not use.is_declared:
+            self._cookies.note(cookie, way="set", page=self._exchange.path)
+        if use.is_free or is_removal(line):
+            return False
+        return use.purpose not in self._exchange.consent.granted
+
+    def _with_removals(self, headers: Headers) -> Headers:
+        """Add the lines that remove what is held, once the visitor has answered.
+
+        Not to what a page shows as a picture or the like: shared caches keep that, and a page comes soon.
+        """
+        exchange = self._exchange
+        is_resource = exchange.headers.get(b"sec-fetch-dest") in RESOURCE_DESTINATIONS
+        if is_resource or exchange.scope["type"] != "http" or exchange.peek_consent().asks:
+            return headers
+        lines = self._cookies.removals(
+            list(dict.fromkeys(self._held)),
+            exchange.request,
+            path=exchange.request.full_path,
+            now=exchange.now,
+        )
+        if not lines:
+            return headers
+        headers = make_private(add_vary(read(headers)[0], b"Cookie", b"Sec-GPC"), store=False)
+        return [*headers, *((SET_COOKIE, line) for line in lines)]

@@ -1,0 +1,73 @@
+"""The shop's cookies on their way through: what every request shares, built once at start."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cookieguard.config import Config
+from cookieguard.consent import Consent, CookieRegister, site_of
+from cookieguard.consent.cookies import paths_above, removal_lines
+from cookieguard.identity import cookie_name
+from cookieguard.web.findings import Findings
+from cookieguard.web.request import Request
+
+# How long after a choice pages carry the script that clears storage: the page that was open, and the next ones.
+FORGETTING = timedelta(minutes=5)
+
+
+class ShopCookies:
+    """Judge the cookies that the app sets and reads. Made once; knows no request."""
+
+    def __init__(self, config: Config, findings: Findings) -> None:
+        cookies = config.cookies
+        specs = (cookies.session, cookies.cart, cookies.consent, cookies.remember)
+        self.register = CookieRegister(
+            vendors=config.vendors,
+            own=cookies.own,
+            ours={name for spec in specs for name in (spec.name, cookie_name(spec, dev=config.dev))},
+            undeclared=cookies.undeclared,
+        )
+        self._findings = findings
+        self._tells = config.consent.enabled
+        self._dev = config.dev
+
+    def note(self, name: bytes, *, way: str, page: str) -> None:
+        """Tell the owner of a cookie that nobody declared."""
+        if self._tells and not self.register.use_of(name).is_declared:
+            self._findings.note_cookie(name, way=way, page=page)
+
+    def held(self, header: bytes, granted: frozenset[str]) -> list[bytes]:
+        """Name the cookies of a Cookie header that are held from who granted these purposes; each once."""
+        names = self.register.beyond_necessary(header)
+        return [name for name in dict.fromkeys(names) if self.register.holds(name, granted)]
+
+    def removals(self, names: list[bytes], request: Request, *, path: str, now: datetime) -> list[bytes]:
+        """Write the lines that remove these cookies, wherever under `path` they lie."""
+        origin = request.origin
+        deeper = [one.path for one in self.register.deeper if one.name.encode() in names]
+        return removal_lines(
+            names,
+            site=site_of(origin.host, origin.port),
+            paths=list(dict.fromkeys([*deeper, *paths_above(path)])),
+            secure=request.is_secure_context and not self._dev,  # Safari takes no Secure one on loopback
+            turn=int(now.timestamp() * 1000),
+        )
+
+    def removals_of_choice(self, request: Request, granted: frozenset[str], *, now: datetime) -> list[bytes]:
+        """Write the lines that go with a choice just made.
+
+        What is sent to our own pages lies at the root; what lies deeper is removed by the pages there, and here
+        where it is declared.
+        """
+        names = self.held(request.headers.get(b"cookie", b""), granted)
+        deeper = [one.name.encode() for one in self.register.deeper]
+        names += [name for name in deeper if name not in names and self.register.holds(name, granted)]
+        return self.removals(names, request, path="/", now=now)
+
+    def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
+        """Name what pages clear the browser's storage of: what is held, for a while after the choice.
+
+        Longer under a signal that overrules a choice, which nobody made at any one time.
+        """
+        is_fresh = consent.decided is not None and now - consent.decided < FORGETTING
+        return self.register.held_patterns(consent.granted) if is_fresh or consent.is_overruled else ()
