@@ -125,7 +125,7 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
     (b'<style>@IMPORT/**/"//ads.example";</style>', b'<style>@IMPORT/**/"data:,";</style>'),
     (
         b'<style>@\\69mport "//ads.example";</style>',
-        b'<style type="text/plain">@\\69mport "//ads.example";</style>',
+        b'<style type="text/plain">-->@\\69mport "//ads.example";</style>',
     ),
     (b'<style>a{b:url( "//ads.example" )}', b'<style>a{b:url( "data:," )}'),
     (b"<style>a{b:url('//ads.example", b'<style>a{b:url("data:,"'),
@@ -136,15 +136,15 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
     ),
     (
         b"<svg><style>a{b:url(&#x2f;/ads.example)}</style></svg>",
-        b'<svg><style type="text/plain">a{b:url(&#x2f;/ads.example)}</style></svg>',
+        b'<svg><style type="text/plain">-->a{b:url(&#x2f;/ads.example)}</style></svg>',
     ),
     (
         b'<svg><style>@imp<!-- x -->ort "//ads.example"</style>',
-        b'<svg><style type="text/plain">@imp<!-- x -->ort "//ads.example"</style>',
+        b'<svg><style type="text/plain">-->@imp<!-- x -->ort "//ads.example"</style>',
     ),
     (
         b'<svg><style><![CDATA[@import "//ads.example"]]></style>',
-        b'<svg><style type="text/plain"><![CDATA[@import "//ads.example"]]></style>',
+        b'<svg><style type="text/plain">--><![CDATA[@import "//ads.example"]]></style>',
     ),
     (
         b'<svg><image xlink:href=//ads.example /><use href="//ads.example#a"/><feImage href=//ads.example />',
@@ -433,7 +433,7 @@ SECTION = (
         (b"<title><img src='//ads.example'/></title>", b"<title><img data-cg-src='//ads.example'/></title>"),
         (
             b"<style><![CDATA[@import '//ads.example';]]></style>",
-            b"<style type=\"text/plain\"><![CDATA[@import '//ads.example';]]></style>",
+            b"<style type=\"text/plain\">--><![CDATA[@import '//ads.example';]]></style>",
         ),
         (SECTION, SECTION.replace(b"<script>", b'<script type="text/plain">')),
         (b"<![CDATA[<img src='//ads.example'/>]]>", b"<![CDATA[<img src='//ads.example'/>]]>"),

@@ -16,7 +16,11 @@ Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 
 S = r"[ \t\r\n\f]*+"
-STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|\\.)*+(?:'|\Z|(?=\n))", re.DOTALL)
+AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
+IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
+STRING = re.compile(
+    rf"\"(?:[^\"\\\n]|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|{IN_STRING})*+(?:'|\Z|(?=\n))", re.DOTALL
+)
 # The bracket leads, so that the search for it is one for a single character.
 OPENED = re.compile(
     r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
@@ -24,10 +28,13 @@ OPENED = re.compile(
 )
 # Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
 URL = re.compile(
-    rf"{S}(?:({STRING.pattern})|(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\.)*+){S}(?:\)|\Z))", re.DOTALL
+    rf"{S}(?:({STRING.pattern})|(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\\.)*+)"
+    rf"{S}(?:\)|\Z))",
+    re.DOTALL,
 )
 IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
-BETWEEN_QUOTES = re.compile(r"[\"']([^\"'\n]{1,4096})(?=[\"'\n]|\Z)")
+# A string goes on over an end of line that is a part of an escape.
+BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
 NAMES_ONLY = re.compile(
     rf"@(?:namespace{S}(?:[\w\-]++{S})?|(?:-moz-)?document\b[^;{{}}\"']*?)(?:url\({S})?", re.IGNORECASE
 )
@@ -49,7 +56,7 @@ CLOSES_COMMENT = re.compile(r"\*/")
 LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|(?!data:)[a-zA-Z][a-zA-Z0-9+.\-]*+:")
 BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
-ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f\r]?|\n|(.))", re.DOTALL)
+ESCAPE = re.compile(rf"\\(?:([0-9a-fA-F]{{1,6}}){AFTER_HEX}|\r\n|[\n\r\f]|(.))", re.DOTALL)
 NOTHING = "data:,"
 # Parts cut out of one sheet; real ones have some hundred. A sheet of more is held whole: cutting a mebibyte of
 # them took 36 MB.

@@ -37,16 +37,25 @@ def script_in(reference: str) -> bytes | None:
     return unquote_to_bytes(match[2].encode("utf-8", "surrogateescape"))
 
 
-def document_in(reference: str) -> bytes | None:
-    """Return the document a `data:` URL holds."""
+def documents_in(reference: str) -> tuple[bytes, ...]:
+    """Return the document a `data:` URL holds: as the standard reads it, and with its tabs and newlines.
+
+    Chromium keeps those in what follows the comma, and there they part an element's name from its attributes.
+    """
     match = _local(reference)
     if match is None or match[1].lower() != "data":
-        return None
+        return ()
     kind, _, body = match[2].partition(",")
     if INERT_TYPE.match(kind.strip()):
-        return None
+        return ()
+    is_base64 = re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE) is not None
+    bodies = dict.fromkeys((body, reference.partition(",")[2]))
+    return tuple(dict.fromkeys(_content(one, is_base64=is_base64) for one in bodies))
+
+
+def _content(body: str, *, is_base64: bool) -> bytes:
     content = unquote_to_bytes(body.encode("utf-8", "surrogateescape"))
-    if not re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE):
+    if not is_base64:
         return content
     try:
         return base64.b64decode(content + b"=" * (-len(content) % 4))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import document_in, is_unread, script_in
+from cookieguard.html.documents import documents_in, is_unread, script_in
 from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
 from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
 from cookieguard.html.referrers import tighten
@@ -152,15 +152,15 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     script = script_in(reference)
     if script is not None:
         return HOLD if any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge)) else None
-    document = document_in(reference)
-    if document is None:
-        return None
-    if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
-        return HOLD  # it may contact anybody
-    tag.near = True
-    changed, held = tag.bench.nest(document)
-    tag.held += held
-    return HOLD if held or changed != document else None
+    for document in documents_in(reference):
+        if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
+            return HOLD  # it may contact anybody
+        tag.near = True
+        changed, held = tag.bench.nest(document)
+        tag.held += held
+        if held or changed != document:
+            return HOLD
+    return None
 
 
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:

@@ -35,6 +35,9 @@ from cookieguard.html.model import (
 from cookieguard.html.scanner import attribute_of, named_attributes, names_anywhere
 from cookieguard.html.urls import Url, readings
 
+# Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its
+# search at this; to a style sheet it means nothing, and to markup it is text.
+STOPS_PRELOADS = b"-->"
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -136,7 +139,7 @@ class _Judged:
             closing=False,
             empty=_is_empty(self.raw, self.attributes),
             live=live,
-            inert=self._written(neutral=True) or b"" if text in JUDGED_TEXTS else b"",
+            inert=self._inert() if text in JUDGED_TEXTS else b"",
             held=tuple(self.held),
             text=text,
             near=self.near,
@@ -240,6 +243,10 @@ class _Judged:
                 if a.name == b"type"
             ]
         return apply_edits(self.raw, edits) if edits else None
+
+    def _inert(self) -> bytes:
+        inert = self._written(neutral=True) or b""
+        return inert + STOPS_PRELOADS if self.name == b"style" else inert
 
     def says(self, name: bytes) -> str | None:
         attribute = self.first.get(name)
