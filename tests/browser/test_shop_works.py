@@ -70,7 +70,7 @@ def test_cart_and_login_survive_every_change_of_consent(
     page.wait_for_url("**/account")
     assert visit_of(page, shop) == ("3", NUMBER)
 
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log out", exact=True).click()
     page.wait_for_url(f"{shop}/")
     assert visit_of(page, shop) == ("", "")
     # Consent is the device's, not the customer's.
