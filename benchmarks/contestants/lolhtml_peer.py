@@ -24,7 +24,7 @@ from contestants.guard import judge
 from contestants.table import LOADING, TABLE
 from cookieguard.html.charrefs import decode_attribute
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import document_in, script_in
+from cookieguard.html.documents import documents_in, script_in
 from cookieguard.html.hosts import HOST
 from cookieguard.html.judges import REFRESH, REFRESH_URL, candidates
 from cookieguard.html.loads import INERT_RELATIONS, JAVASCRIPT_TYPES
@@ -311,7 +311,7 @@ def _document(page: LolHtml, value: str) -> bool:
     script = script_in(value)
     if script is not None:
         return bool(held_hosts(script, judge))
-    document = document_in(value)
+    document = next(iter(documents_in(value)), None)
     return document is not None and page.nested(document)
 
 
