@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
-import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from harness.npm import installed
+
 HERE = Path(__file__).parent / "parse5"
-CACHE = Path(sys.prefix) / "node"
 MISSING = "node and npm are not there: parse5 has no say"
 
 
@@ -28,7 +26,7 @@ class Parse5:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            ["node", str(HERE / "serve.mjs"), str(_installed())],
+            ["node", str(HERE / "serve.mjs"), str(installed(HERE).parent)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -64,23 +62,3 @@ class Parse5:
         process.stdin.write(json.dumps(question) + "\n")
         process.stdin.flush()
         return json.loads(process.stdout.readline())
-
-
-def _installed() -> Path:
-    """Install what the lock file pins, once; several workers may try at the same time."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    target = CACHE / f"parse5-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if target.exists():
-        return target
-    CACHE.mkdir(exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=CACHE))
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, made)
-    subprocess.run(
-        ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=made, check=True
-    )
-    try:
-        made.rename(target)
-    except OSError:  # another worker was faster
-        shutil.rmtree(made)
-    return target

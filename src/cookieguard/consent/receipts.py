@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ PAYLOAD_VERSION = 1
 # Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
 # time, gpc, pending.
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
-RECEIPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 # The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
 LATEST = 253_402_300_799
 
