@@ -47,7 +47,10 @@ MOST_PAGES = 20  # each page has one cookie less at least
 
 
 class Leaving:
-    """Be a shop that sets cookies on /en/cart while `leaves`, and keeps the Cookie headers it was shown."""
+    """Be a shop that sets cookies on /en/cart while `leaves`, and keeps the Cookie headers it was shown there.
+
+    Only there: a browser asks for the icon of a page when it likes, of the unguarded one too.
+    """
 
     def __init__(self, lines: tuple[str, ...]) -> None:
         self.lines = lines
@@ -58,7 +61,8 @@ class Leaving:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        self.shown = [value.decode() for name, value in scope["headers"] if name == b"cookie"]
+        if scope["path"] == PATH:
+            self.shown = [value.decode() for name, value in scope["headers"] if name == b"cookie"]
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         if self.leaves and scope["path"] == PATH:
             headers += [(b"set-cookie", line.encode()) for line in self.lines]
