@@ -19,7 +19,7 @@ from harness.servers import wait_until
 from cookieguard.config import StoreSettings
 from cookieguard.engines import sqlite
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.engines.ports import Kept, Store, StoreDown
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity.endings import Ending, Ends
@@ -68,7 +68,7 @@ def _postgres(server: Postgres) -> Engine:
     from cookieguard.engines.postgres import opener
 
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS cookieguard_change, cookieguard_ending")
+        connection.execute("DROP TABLE IF EXISTS cookieguard_change, cookieguard_ending, cookieguard_kept")
     return Engine(opener(server.url), server.stop, server.start)
 
 
@@ -116,6 +116,56 @@ def test_what_is_over_is_forgotten(engine: Engine) -> None:
     store.forget(9_000)
 
     assert [one.key for one in store.changes(0)] == ["s2"]
+
+
+def test_a_value_is_read_as_it_was_written_last(engine: Engine) -> None:
+    store = engine.open()
+    assert store.read("cart", "17") is None
+
+    versions = [store.write("cart", "17", value, until=9_000) for value in (b"{}", b'{"tea":1}')]
+    store.write("receipts", "17", b"[]", until=9_000)
+
+    assert versions == [1, 2]
+    assert engine.open().read("cart", "17") == Kept(b'{"tea":1}', 2, 9_000)
+    store.erase("cart", "17")
+    assert store.read("cart", "17") is None
+    assert store.read("receipts", "17") is not None
+
+
+def test_a_value_is_written_over_the_version_that_was_read_and_no_other(engine: Engine) -> None:
+    store = engine.open()
+    assert store.write("series", "s", b"1", until=9_000, after=1) == 0
+    assert store.write("series", "s", b"1", until=9_000, after=0) == 1
+    assert store.write("series", "s", b"2", until=9_000, after=0) == 0
+    assert store.write("series", "s", b"2", until=9_000, after=1) == 2
+    assert store.write("series", "s", b"3", until=9_000, after=1) == 0
+
+    assert store.read("series", "s") == Kept(b"2", 2, 9_000)
+
+
+def test_of_many_that_write_over_the_same_version_one_succeeds(engine: Engine) -> None:
+    engine.open().write("series", "s", b"first", until=9_000)
+
+    def write(worker: int) -> int:
+        return engine.open().write("series", "s", str(worker).encode(), until=9_000, after=1)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        versions = list(pool.map(write, range(WRITERS)))
+
+    assert sorted(versions) == [0] * (WRITERS - 1) + [2]
+    kept = engine.open().read("series", "s")
+    assert kept is not None
+    assert versions[int(kept.value)] == 2
+
+
+def test_a_value_that_is_over_is_forgotten(engine: Engine) -> None:
+    store = engine.open()
+    store.write("cart", "17", b"{}", until=9_000)
+    store.write("cart", "18", b"{}", until=9_001)
+    store.forget(9_000)
+
+    assert store.read("cart", "17") is None
+    assert store.read("cart", "18") is not None
 
 
 def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None:

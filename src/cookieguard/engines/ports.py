@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cookieguard.identity.endings import Ending
 
 
 class StoreDown(Exception):
     """Say that the store could not be asked; the reason holds no URL and no value."""
+
+
+class Kept(NamedTuple):
+    """Hold one value of the store: JSON, how often it was written, until when it is kept (milliseconds)."""
+
+    value: bytes
+    version: int
+    until: int
 
 
 class Store(Protocol):
@@ -26,6 +34,19 @@ class Store(Protocol):
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings of all changes after a number, and nothing less."""
+
+    def read(self, shelf: str, key: str) -> Kept | None:
+        """Return the value under a key of a shelf; also one that is over and not yet forgotten."""
+
+    def write(self, shelf: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
+        """Keep a value, safe from a crash when it returns, and return its version: how often it was written.
+
+        With `after` only over that version, 0 for a key that holds nothing; where another is there, nothing is
+        written and 0 returned. So of two that read the same one loses, and hears of it.
+        """
+
+    def erase(self, shelf: str, key: str) -> None:
+        """Delete a value."""
 
     def forget(self, moment: int) -> None:
         """Delete what need not be kept any longer (milliseconds)."""

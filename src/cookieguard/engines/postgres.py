@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
-from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.ports import Kept, StoreDown
 from cookieguard.identity.endings import Ending, Ends
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
@@ -27,6 +27,11 @@ SCHEMA = (
         number BIGINT NOT NULL, PRIMARY KEY (what, key)
     )""",
     "CREATE INDEX IF NOT EXISTS cookieguard_ending_number ON cookieguard_ending (number)",
+    """CREATE TABLE IF NOT EXISTS cookieguard_kept (
+        shelf TEXT NOT NULL, key TEXT NOT NULL, value BYTEA NOT NULL, version BIGINT NOT NULL,
+        until BIGINT NOT NULL, PRIMARY KEY (shelf, key)
+    )""",
+    "CREATE INDEX IF NOT EXISTS cookieguard_kept_until ON cookieguard_kept (until)",
 )
 # The row is locked until its transaction ends, so numbers are seen in their order. A sequence's are not: a
 # reader that saw 8 would miss a 7 that is committed later.
@@ -39,7 +44,28 @@ RECORD = """
         number = excluded.number
 """
 CHANGES = "SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s ORDER BY at"
-FORGET = "DELETE FROM cookieguard_ending WHERE until <= %s"
+READ = "SELECT value, version, until FROM cookieguard_kept WHERE shelf = %s AND key = %s"
+MAKE = """
+    INSERT INTO cookieguard_kept (shelf, key, value, until, version)
+    VALUES (%(shelf)s, %(key)s, %(value)s, %(until)s, 1)
+    ON CONFLICT (shelf, key) DO NOTHING RETURNING version
+"""
+REPLACE = """
+    UPDATE cookieguard_kept SET value = %(value)s, until = %(until)s, version = version + 1
+    WHERE shelf = %(shelf)s AND key = %(key)s AND version = %(after)s RETURNING version
+"""
+PUT = """
+    INSERT INTO cookieguard_kept AS kept (shelf, key, value, until, version)
+    VALUES (%(shelf)s, %(key)s, %(value)s, %(until)s, 1)
+    ON CONFLICT (shelf, key) DO UPDATE SET
+        value = excluded.value, until = excluded.until, version = kept.version + 1
+    RETURNING version
+"""
+ERASE = "DELETE FROM cookieguard_kept WHERE shelf = %s AND key = %s"
+FORGET = (
+    "DELETE FROM cookieguard_ending WHERE until <= %s",
+    "DELETE FROM cookieguard_kept WHERE until <= %s",
+)
 
 
 class PostgresStore:
@@ -77,10 +103,30 @@ class PostgresStore:
             rows = self._connection.execute(CHANGES, (after,)).fetchall()
         return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
 
-    def forget(self, moment: int) -> None:
-        """Delete endings that are over."""
+    def read(self, shelf: str, key: str) -> Kept | None:
+        """Return the value under a key of a shelf."""
         with _telling():
-            self._connection.execute(FORGET, (moment,))
+            row = self._connection.execute(READ, (shelf, key)).fetchone()
+        return None if row is None else Kept(*row)
+
+    def write(self, shelf: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
+        """Keep a value; each statement is one step that nobody gets into."""
+        statement = PUT if after is None else REPLACE if after else MAKE
+        values = {"shelf": shelf, "key": key, "value": value, "until": until, "after": after}
+        with _telling():
+            row = self._connection.execute(statement, values).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def erase(self, shelf: str, key: str) -> None:
+        """Delete a value."""
+        with _telling():
+            self._connection.execute(ERASE, (shelf, key))
+
+    def forget(self, moment: int) -> None:
+        """Delete what is over."""
+        with _telling():
+            for statement in FORGET:
+                self._connection.execute(statement, (moment,))
 
     def close(self) -> None:
         """Close the connection."""

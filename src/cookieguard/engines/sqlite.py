@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.ports import Kept, StoreDown
 from cookieguard.identity.endings import Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
@@ -23,6 +23,11 @@ SCHEMA = (
         number INTEGER NOT NULL, PRIMARY KEY (what, key)
     ) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS ending_number ON ending (number)",
+    """CREATE TABLE IF NOT EXISTS kept (
+        shelf TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, version INTEGER NOT NULL,
+        until INTEGER NOT NULL, PRIMARY KEY (shelf, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS kept_until ON kept (until)",
 )
 NEXT_NUMBER = "UPDATE change SET number = number + 1 RETURNING number"
 NUMBER = "SELECT number FROM change"
@@ -32,7 +37,23 @@ RECORD = """
         at = max(at, excluded.at), until = max(until, excluded.until), number = excluded.number
 """
 CHANGES = "SELECT what, key, at, until FROM ending WHERE number > ? ORDER BY at"
-FORGET = "DELETE FROM ending WHERE until <= ?"
+READ = "SELECT value, version, until FROM kept WHERE shelf = ? AND key = ?"
+MAKE = """
+    INSERT INTO kept (shelf, key, value, until, version) VALUES (:shelf, :key, :value, :until, 1)
+    ON CONFLICT (shelf, key) DO NOTHING RETURNING version
+"""
+REPLACE = """
+    UPDATE kept SET value = :value, until = :until, version = version + 1
+    WHERE shelf = :shelf AND key = :key AND version = :after RETURNING version
+"""
+PUT = """
+    INSERT INTO kept (shelf, key, value, until, version) VALUES (:shelf, :key, :value, :until, 1)
+    ON CONFLICT (shelf, key) DO UPDATE SET
+        value = excluded.value, until = excluded.until, version = version + 1
+    RETURNING version
+"""
+ERASE = "DELETE FROM kept WHERE shelf = ? AND key = ?"
+FORGET = ("DELETE FROM ending WHERE until <= ?", "DELETE FROM kept WHERE until <= ?")
 
 
 class SqliteStore:
@@ -73,10 +94,30 @@ class SqliteStore:
             rows = self._connection.execute(CHANGES, (after,)).fetchall()
         return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
 
-    def forget(self, moment: int) -> None:
-        """Delete endings that are over."""
+    def read(self, shelf: str, key: str) -> Kept | None:
+        """Return the value under a key of a shelf."""
+        with _telling():
+            row = self._connection.execute(READ, (shelf, key)).fetchone()
+        return None if row is None else Kept(*row)
+
+    def write(self, shelf: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
+        """Keep a value; the write lock lets nobody in between."""
+        statement = PUT if after is None else REPLACE if after else MAKE
+        values = {"shelf": shelf, "key": key, "value": value, "until": until, "after": after}
         with self._writing():
-            self._connection.execute(FORGET, (moment,))
+            row = self._connection.execute(statement, values).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def erase(self, shelf: str, key: str) -> None:
+        """Delete a value."""
+        with self._writing():
+            self._connection.execute(ERASE, (shelf, key))
+
+    def forget(self, moment: int) -> None:
+        """Delete what is over."""
+        with self._writing():
+            for statement in FORGET:
+                self._connection.execute(statement, (moment,))
 
     def close(self) -> None:
         """Close the file."""
