@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cookieguard.consent.cookies import cookie_name_of, is_removal
+from cookieguard.identity.cookies import MAX_COOKIES
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import Headers, add_vary, make_private, read
 from cookieguard.web.request import RESOURCE_DESTINATIONS
@@ -51,9 +52,10 @@ class Gate:
     def _look_at(self, header: bytes) -> None:
         """Find what is held in a Cookie header. Who has nothing beyond the necessary is asked for no consent."""
         register = self._cookies.register
+        is_browsers = header.count(b";") < MAX_COOKIES  # else each made-up name would be a line to the owner
         for name in register.beyond_necessary(header):
             use = register.use_of(name)
-            if not use.is_declared:
+            if is_browsers and not use.is_declared:
                 self._cookies.note(name, way="sent", page=self._exchange.path)
             if not use.is_free and use.purpose not in self._exchange.peek_consent().granted:
                 self._held.append(name)
