@@ -28,7 +28,8 @@ def guard(tmp_path: Path) -> Iterator[Callable[..., CookieGuard]]:
         settings.setdefault("vendors", VENDORS)
         settings.setdefault("state_dir", str(tmp_path / "state"))
         clock = settings.pop("clock", lambda: NOW)
-        made.append(CookieGuard(app, Config(**settings), clock=clock))
+        customer_from = settings.pop("customer_from", None)
+        made.append(CookieGuard(app, Config(**settings), clock=clock, customer_from=customer_from))
         return made[-1]
 
     yield wrap

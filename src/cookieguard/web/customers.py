@@ -25,16 +25,17 @@ class Customers:
     def __init__(self, ask: CustomerFrom | None, header: str) -> None:
         self.ask = ask
         self._header = header.lower().encode()
+        self.are_asked = ask is not None or bool(header)
 
     @classmethod
-    def of(cls, config: Config, ask: CustomerFrom | None) -> Customers | None:
-        """Take the two ways there are; None without either. Raises ConfigError where they do not fit."""
+    def of(cls, config: Config, ask: CustomerFrom | None) -> Customers:
+        """Take the two ways there are, if any. Raises ConfigError where they do not fit."""
         header = config.identity.customer_header
         if ask is None:
-            return cls(None, header) if header else None
-        if not callable(ask) or inspect.iscoroutinefunction(ask):
-            was = "a coroutine function" if callable(ask) else f"a {type(ask).__name__}"
-            raise ConfigError("customer_from", was=was, allowed="a plain function of the ASGI scope")
+            return cls(None, header)
+        if inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(type(ask).__call__):
+            allowed = "a plain function of the ASGI scope"
+            raise ConfigError("customer_from", was="a coroutine function", allowed=allowed)
         if header:
             allowed = "one of customer_from and identity.customer_header"
             raise ConfigError("customer_from", was="given beside identity.customer_header", allowed=allowed)
@@ -51,7 +52,7 @@ class Customers:
         try:
             said = self.ask(scope)
             number = "" if said is None else _text(said)
-        except Exception as error:  # the shop's own code: it may raise anything, and anything ends as a guest
+        except Exception as error:  # noqa: BLE001  # the shop's own code: it may raise anything, and anything ends as a guest
             report(f"customer_from failed ({type(error).__name__}): nobody is a customer")
             return Claim(None, is_certain=False)
         return Claim(number or None, lasts=lasts)

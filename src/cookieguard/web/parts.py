@@ -49,8 +49,8 @@ class Parts:
     consents: Consents
     grants: Grants
     shop_cookies: ShopCookies
-    signed_cookies: SignedCookies | None  # those of the shop that go out in tokens of ours
-    customers: Customers | None  # who else knows the customer number
+    signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
+    customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -109,7 +109,7 @@ def build_parts(
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),
         shop_cookies=shop_cookies,
-        signed_cookies=SignedCookies(config, keyring, shop_cookies.register) if config.cookies.sign else None,
+        signed_cookies=SignedCookies(config, keyring, shop_cookies.register),
         customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),

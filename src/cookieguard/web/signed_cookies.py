@@ -29,7 +29,8 @@ class SignedCookies:
         }
         for name in self._tokens:
             _require_necessary(name, register)
-        names = b"|".join(map(re.escape, self._tokens))
+        self.are_there = bool(self._tokens)
+        names = b"|".join(map(re.escape, self._tokens)) or b"(?!)"
         self._names = re.compile(names)
         # http.cookies ends a value at a blank, and begins the next name there.
         self._inside = re.compile(rb"[\x00-\x20\"\x7f-\xff](?:%s)[\x00-\x20]*=" % names)

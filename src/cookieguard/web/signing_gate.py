@@ -26,7 +26,7 @@ Lines = list[tuple[bytes, bytes]]
 
 def gate_of(parts: Parts) -> type[Gate]:
     """Choose the gate once: who signs no cookie and asks nobody for customers pays for none of this."""
-    return Gate if parts.signed_cookies is None and parts.customers is None else SigningGate
+    return SigningGate if parts.signed_cookies.are_there or parts.customers.are_asked else Gate
 
 
 class SigningGate(Gate):
@@ -48,12 +48,11 @@ class SigningGate(Gate):
         scope = super().shown(scope)
         exchange, parts = self._exchange, self._exchange.parts
         signed, customers = parts.signed_cookies, parts.customers
-        if customers is not None:
-            scope["headers"] = customers.without(scope["headers"])
+        scope["headers"] = customers.without(scope["headers"])
         header = exchange.headers.get(COOKIE)
-        if header is not None and signed is not None and signed.occur_in(header):
+        if header is not None and signed.occur_in(header):
             self._open(scope)
-        if customers is not None and customers.ask is not None:
+        if customers.ask is not None:
             exchange.session.believe(partial(self._claim, scope))
         if self._opened and self._heed():
             self._show(scope)
@@ -62,39 +61,36 @@ class SigningGate(Gate):
     def _claim(self, scope: Any) -> Any:
         """Ask the shop whose request this is. After the start, and on a WebSocket, no cookie can follow."""
         exchange, customers = self._exchange, self._exchange.parts.customers
-        assert customers is not None  # else nobody asks
         lasts = scope["type"] == "http" and not exchange.status
         return customers.claim(scope, lasts=lasts, report=exchange.report_event)
 
     # The request
 
     def _open(self, scope: dict[str, Any]) -> None:
-        signed = self._exchange.parts.signed_cookies
-        assert signed is not None  # else there is nothing to open
-        header = b";".join(value for name, value in scope["headers"] if name == COOKIE)
-        values: dict[ShopToken, set[bytes]] = {}
-        for _, token, value in signed.pairs(header):
-            if token is None:
-                continue
-            if value is None:
-                self._report(token, Plain.SPELLING)
-            else:
-                values.setdefault(token, set()).add(value)
-        if self._exchange.jar.is_over_limit:
-            self._exchange.report_event(OVER_LIMIT)
-        elif self._exchange.is_own_host:
+        exchange = self._exchange
+        if exchange.jar.is_over_limit:
+            exchange.report_event(OVER_LIMIT)
+        elif exchange.is_own_host:
+            values: dict[ShopToken, set[bytes | None]] = {}
+            header = b";".join(value for name, value in scope["headers"] if name == COOKIE)
+            for _, token, value in exchange.parts.signed_cookies.pairs(header):
+                if token is not None:
+                    values.setdefault(token, set()).add(value)
             for token, found in values.items():
                 self._judge(token, found)
         self._show(scope)
 
-    def _judge(self, token: ShopToken, values: set[bytes]) -> None:
+    def _judge(self, token: ShopToken, found: set[bytes | None]) -> None:
         """Look at what came under one name; of different values neither counts."""
-        exchange = self._exchange
+        exchange, values = self._exchange, [value for value in found if value is not None]
+        if len(values) < len(found):
+            self._report(token, Plain.SPELLING)
         if len(values) > 1:
             self._report(token, Mismatch.DOUBLED)
+        if len(values) != 1:
             return
         binding = exchange.session.peek() if token.is_bound else NOBODY
-        verdict = token.read(values.pop(), binding, host=exchange.request.origin.host, now=exchange.now)
+        verdict = token.read(values[0], binding, host=exchange.request.origin.host, now=exchange.now)
         if verdict.refusal is not None:
             self._refuse(token, verdict.content, verdict.refusal)
         elif verdict.content is not None:
@@ -125,8 +121,7 @@ class SigningGate(Gate):
         if not is_bound:
             return False
         session = exchange.session
-        if exchange.parts.customers is not None:
-            session.heed()
+        session.heed()
         if not self._is_resource and session.is_stale(exchange.now):
             session.mark_accessed()  # it is in use, so it is kept
         if not (session.is_hidden or session.endings):
@@ -146,7 +141,6 @@ class SigningGate(Gate):
 
     def _show(self, scope: dict[str, Any]) -> None:
         signed = self._exchange.parts.signed_cookies
-        assert signed is not None  # else there is nothing to show
         values = {token.name: content.value for token, content in self._opened.items()}
         shown = [
             (name, signed.shown(value, values) if name == COOKIE else value)
@@ -164,16 +158,12 @@ class SigningGate(Gate):
         message = super()._start(message)
         given = message.get("headers") or ()
         headers, _ = read(given)
-        if self._exchange.parts.customers is not None:
-            headers = self._obey(headers)
-        if self._exchange.parts.signed_cookies is not None:
-            headers = self._signed(headers)
+        headers = self._signed(self._obey(headers))
         return message if headers is given else {**message, "headers": headers}
 
     def _obey(self, headers: Headers) -> Headers:
         """Log in or out as the app's header says, and take the header out."""
         exchange, customers = self._exchange, self._exchange.parts.customers
-        assert customers is not None  # else there is nobody to obey
         headers, customer = customers.take(headers, exchange.report_event)
         if customer is None or exchange.parts.identity is None or not exchange.is_own_host:
             return headers
@@ -208,7 +198,6 @@ class SigningGate(Gate):
     def _wrapped(self, line: bytes) -> tuple[bytes, bytes]:
         """Return the name and the line that goes out for one of the app's; none where it could never open."""
         exchange, signed = self._exchange, self._exchange.parts.signed_cookies
-        assert signed is not None  # else there is nothing to wrap
         read_one = read_line(line, exchange.now)
         token = signed.of(read_one.name)
         is_removal = read_one.ends is not None and read_one.ends <= exchange.now
