@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import App
+from harness.shopping import World
 
 from cookieguard import Config, CookieGuard, Vendor
 
@@ -35,3 +37,24 @@ def guard(tmp_path: Path) -> Iterator[Callable[..., CookieGuard]]:
     yield wrap
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def world(guard: Callable[..., CookieGuard]) -> World:
+    """Give a shop that is yet to be opened."""
+    return World(guard)
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    """Give the security events since the last question."""
+
+    def take() -> list[str]:
+        found = [
+            record.getMessage() for record in caplog.records if "nobody declared" not in record.getMessage()
+        ]
+        caplog.clear()
+        return found
+
+    with caplog.at_level(logging.WARNING, logger="cookieguard"):
+        yield take
