@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import App
+from harness.shopping import World
 
 from cookieguard import Config, CookieGuard, Vendor
 
@@ -28,9 +30,31 @@ def guard(tmp_path: Path) -> Iterator[Callable[..., CookieGuard]]:
         settings.setdefault("vendors", VENDORS)
         settings.setdefault("state_dir", str(tmp_path / "state"))
         clock = settings.pop("clock", lambda: NOW)
-        made.append(CookieGuard(app, Config(**settings), clock=clock))
+        customer_from = settings.pop("customer_from", None)
+        made.append(CookieGuard(app, Config(**settings), clock=clock, customer_from=customer_from))
         return made[-1]
 
     yield wrap
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def world(guard: Callable[..., CookieGuard]) -> World:
+    """Give a shop that is yet to be opened."""
+    return World(guard)
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    """Give the security events since the last question."""
+
+    def take() -> list[str]:
+        found = [
+            record.getMessage() for record in caplog.records if "nobody declared" not in record.getMessage()
+        ]
+        caplog.clear()
+        return found
+
+    with caplog.at_level(logging.WARNING, logger="cookieguard"):
+        yield take

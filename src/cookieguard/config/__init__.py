@@ -13,7 +13,7 @@ from cookieguard.config.sections import (
     KeySettings,
     LogSettings,
 )
-from cookieguard.config.shop_cookies import OwnCookie
+from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
 
@@ -31,6 +31,7 @@ __all__ = [
     "OwnCookie",
     "PolicyVersion",
     "Purpose",
+    "SignedCookie",
     "StoreSettings",
     "Vendor",
     "config_from_mapping",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from cookieguard.config.checks import (
@@ -11,7 +12,7 @@ from cookieguard.config.checks import (
     require_match,
     require_one_of,
 )
-from cookieguard.config.shop_cookies import OwnCookie
+from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
@@ -62,6 +63,7 @@ class CookieSettings:
     consent: CookieSpec = field(default_factory=lambda: _spec("consent", 180))
     remember: CookieSpec = field(default_factory=lambda: _spec("remember", 90))
     own: tuple[OwnCookie, ...] = ()
+    sign: tuple[SignedCookie, ...] = ()
     undeclared: str = "report"
     """What a cookie that nobody declared is: `report` (kept, and told of once), `marketing` or `block` (never)."""
 
@@ -72,7 +74,15 @@ class CookieSettings:
             raise ConfigError("cookies", was=f"names {names}", allowed="four different names")
         require_one_of("cookies.undeclared", self.undeclared, UNDECLARED_COOKIES)
         require_distinct("cookies.own", [one.name for one in self.own])
-        for one in self.own:
-            if one.name in names:
-                allowed = "a cookie of the shop's own: this one is cookieguard's"
-                raise ConfigError("cookies.own.name", was=repr(one.name), allowed=allowed)
+        require_distinct("cookies.sign", [one.name for one in self.sign])
+        ours = {*names, *(name.removeprefix(HOST_PREFIX) for name in names)}  # in dev mode without it
+        for own in self.own:
+            _require_theirs("cookies.own.name", own.name, names)
+        for signed in self.sign:
+            _require_theirs("cookies.sign.name", signed.name, ours)
+
+
+def _require_theirs(setting: str, name: str, ours: Collection[str]) -> None:
+    if name in ours:
+        allowed = "a cookie of the shop's own: this one is cookieguard's"
+        raise ConfigError(setting, was=repr(name), allowed=allowed)

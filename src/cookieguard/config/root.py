@@ -73,6 +73,14 @@ class Config:
         for network in self.trusted_proxies:
             require_network("trusted_proxies", network)
         self._check_purposes()
+        if not self.identity.enabled:
+            self._check_unbound()
+
+    def _check_unbound(self) -> None:
+        for cookie in self.cookies.sign:
+            if cookie.is_bound:
+                allowed = "'none' where identity.enabled is false: there is no session to bind it to"
+                raise ConfigError(f"cookies.sign.{cookie.name}.binding", was="'session'", allowed=allowed)
 
     def _check_purposes(self) -> None:
         ids = [purpose.id for purpose in self.purposes]

@@ -9,6 +9,8 @@ from cookieguard.config.checks import require_between, require_match, require_on
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
+# It is taken out of every response, so it must be none that means something to a browser.
+HEADER = re.compile(r"([Xx]-[A-Za-z0-9-]{1,62})?")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -84,9 +86,13 @@ class IdentitySettings:
     """A session unused for this long is over (sliding; OWASP asks for an idle limit)."""
     absolute_days: int = 90
     """A session this old is over however much it is used."""
+    customer_header: str = ""
+    """The response header in which an app behind a proxy names its customer; it never reaches a browser."""
 
     def __post_init__(self) -> None:
         require_types("identity", self)
+        allowed = "a header of your own like 'X-Customer'"
+        require_match("identity.customer_header", self.customer_header, HEADER, allowed)
         require_between("identity.idle_days", self.idle_days, 1, 400, "days")
         require_between(
             "identity.absolute_days", self.absolute_days, self.idle_days, 400, "days (>= idle_days)"

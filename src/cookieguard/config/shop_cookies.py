@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 
-from cookieguard.config.checks import IDENTIFIER, require_cookie, require_match
+from cookieguard.config.checks import (
+    COOKIE_NAME,
+    IDENTIFIER,
+    require_cookie,
+    require_match,
+    require_one_of,
+)
 from cookieguard.config.types import require_types
+from cookieguard.errors import ConfigError
 
 # RFC 6265 path-value, from the root; what else it could hold would end the attribute.
 COOKIE_PATH = re.compile(r"/[!-:<-~]{0,199}")
+BINDINGS = ("session", "none")
+# A token that nobody's session bounds lives as long as a browser keeps a cookie at most (RFC 6265bis).
+LONGEST_UNBOUND = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +42,42 @@ class OwnCookie:
         require_match(
             f"{where}.path", self.path, COOKIE_PATH, "a path like '/account', at most 200 characters"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCookie:
+    """Name a cookie that the app sets and that goes out in a token of ours; the app sees its own value.
+
+    `sealed` encrypts the value before it is signed.
+    """
+
+    name: str = ""
+    sealed: bool = True
+    binding: str = "session"
+    """`session`: opens in the session and for the customer it was set for. `none`: for whoever has it."""
+    accept_unsigned_until: str = ""
+    """The last day (`2026-12-24`, UTC) on which a value from before counts; empty for never."""
+
+    def __post_init__(self) -> None:
+        require_types("cookies.sign", self)
+        require_match("cookies.sign.name", self.name, COOKIE_NAME, "the name of one cookie")
+        where = f"cookies.sign.{self.name}"
+        require_one_of(f"{where}.binding", self.binding, BINDINGS)
+        if self.accept_unsigned_until and self.last_unsigned_day is None:
+            allowed = "a day like '2026-12-24'"
+            raise ConfigError(
+                f"{where}.accept_unsigned_until", was=repr(self.accept_unsigned_until)[:80], allowed=allowed
+            )
+
+    @property
+    def is_bound(self) -> bool:
+        """Say whether it belongs to one session and customer."""
+        return self.binding == "session"
+
+    @property
+    def last_unsigned_day(self) -> date | None:
+        """Return the last day on which a value that was never signed counts."""
+        try:
+            return date.fromisoformat(self.accept_unsigned_until)
+        except ValueError:
+            return None

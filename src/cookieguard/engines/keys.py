@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config, KeySettings
+from cookieguard.config.shop_cookies import LONGEST_UNBOUND
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.keyfile import WatchedKeyring
 from cookieguard.errors import ConfigError
@@ -64,7 +65,9 @@ def load_keyring(
 
 def longest_life(config: Config) -> timedelta:
     """Return how long anything that a key of ours signed counts at most."""
+    unbound = [LONGEST_UNBOUND for one in config.cookies.sign if not one.is_bound]
     return max(
+        *unbound,
         timedelta(days=config.identity.absolute_days),  # sessions, and carts with them
         timedelta(seconds=config.cookies.consent.max_age) or UNTOLD_LIFE,
         timedelta(seconds=config.cookies.remember.max_age),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
-from cookieguard.config import IdentitySettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity import jsontext
 from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
 from cookieguard.identity.endings import Ending, Endings, ended_customer, ended_session
+from cookieguard.identity.state import NOBODY, SHAPE, Binding, Claim, Life, State
 from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
 from cookieguard.identity.values import JsonMapping
 
@@ -22,63 +20,6 @@ MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
 # A request that left before the answer that ended its session came must not take the new cookie away.
 IN_FLIGHT = timedelta(seconds=60)
 NO_STORE = "logging out everywhere needs the store, and store.enabled is false"
-REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not with every request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """Say how long a session lives unused, at most, and from which age its cookie is written again."""
-
-    idle: timedelta
-    absolute: timedelta
-    refresh: timedelta
-    longest: timedelta
-    """The most that anything can live which a customer's login made."""
-
-    @classmethod
-    def of(cls, settings: IdentitySettings, *, remembered: timedelta = timedelta(0)) -> Life:
-        """Take both limits from the settings; `remembered` is how long a customer is."""
-        idle = timedelta(days=settings.idle_days)
-        absolute = timedelta(days=settings.absolute_days)
-        refresh = idle * REFRESH_SHARE
-        return cls(idle=idle, absolute=absolute, refresh=refresh, longest=max(absolute, remembered))
-
-
-class Binding(NamedTuple):
-    """Name what a cart belongs to: a session and the customer it is logged in as."""
-
-    session_id: str | None
-    customer: str | None
-
-
-NOBODY = Binding(None, None)
-SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("i", (str,)),
-    ("c", (str, NoneType)),
-    ("b", (int,)),
-    ("e", (int,)),
-    ("a", (int, NoneType)),
-    ("d", (dict,)),
-)
-
-
-@dataclass(slots=True)
-class _State:
-    begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
-    ends: int
-    id: str | None = None
-    customer: str | None = None
-    authenticated: int | None = None
-
-    def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "i": self.id,
-            "c": self.customer,
-            "b": self.begun,
-            "e": self.ends,
-            "a": self.authenticated,
-            "d": entries,
-        }
 
 
 class Session(JsonMapping):
@@ -89,10 +30,12 @@ class Session(JsonMapping):
 
     __slots__ = (
         "_channel",
+        "_claim",
         "_endings",
         "_has_logged_in",
         "_hidden",
         "_is_id_asked",
+        "_is_peeked",
         "_life",
         "_present",
         "_presented",
@@ -118,7 +61,8 @@ class Session(JsonMapping):
         self._present = present
         self._endings = endings
         self._presented: Presented | None = None
-        self._state: _State | None = None
+        self._state: State | None = None
+        self._claim: Callable[[], Claim] | None = None
 
     @property
     def id(self) -> str:
@@ -202,7 +146,42 @@ class Session(JsonMapping):
     @property
     def is_open(self) -> bool:
         """Say whether anything was read or written."""
-        return self._state is not None
+        return self._state is not None and not self._is_peeked
+
+    # From here on: for whoever knows the customer, and for the shop's own cookies.
+
+    def believe(self, claim: Callable[[], Claim]) -> None:
+        """Have `claim` say whose session this is, once, when it is first touched."""
+        self._claim = claim
+        if self.is_open:
+            self.heed()
+
+    def heed(self) -> None:
+        """Ask the claim, if it was not asked; where it is no news the session stays untouched."""
+        claim, self._claim = self._claim, None
+        if claim is None:
+            return
+        self.peek()
+        claimed = claim()
+        state = self._state or self._read()
+        if not claimed.is_certain:
+            self._hide()
+        elif claimed.customer != state.customer:
+            self.logout() if claimed.customer is None else self.login(claimed.customer)
+            if not claimed.lasts:
+                self.ended, self._has_logged_in = [], False
+
+    def peek(self) -> Binding:
+        """Return what the browser presented, without making this a response that a session took part in."""
+        if self._state is None:
+            self._read()
+            self._is_peeked = True
+        return self.presented_binding
+
+    @property
+    def is_hidden(self) -> bool:
+        """Say whether this is a customer's session that nobody can vouch for; only after `peek`."""
+        return self._hidden is not None
 
     # From here on: for the visit and the cart.
 
@@ -291,7 +270,7 @@ class Session(JsonMapping):
     def _is_as_presented(self) -> bool:
         return self._token is not None and self._text(self._open()) == self._token.text
 
-    def _text(self, state: _State) -> bytes:
+    def _text(self, state: State) -> bytes:
         entries = self.copy()
         return jsontext.encode(state.payload({**self._hidden, **entries} if self._hidden else entries))
 
@@ -302,12 +281,19 @@ class Session(JsonMapping):
 
     def mark_accessed(self) -> None:
         """Open the session, unless it is open."""
-        if self._state is None:
+        if self._state is None or self._is_peeked:
             self._open()
 
-    def _open(self) -> _State:
-        if self._state is not None:
-            return self._state
+    def _open(self) -> State:
+        state = self._read() if self._state is None else self._state
+        self._is_peeked = False
+        if self._claim is not None:
+            self.heed()
+            state = self._state or state
+        return state
+
+    def _read(self) -> State:
+        self._is_peeked = False
         self._token: Token | None = None
         self._is_id_asked = False
         self._has_logged_in = False
@@ -325,11 +311,17 @@ class Session(JsonMapping):
             return self._begin()
         self._token, (self._state, entries) = found
         endings = self._endings
-        if self._state.customer is not None and endings is not None and not endings.is_certain:
-            self._hidden, entries = entries, {}
         self._fill(entries)
+        if endings is not None and not endings.is_certain:
+            self._hide()
         self.presented_binding = Binding(self._state.id, self._state.customer)
         return self._state
+
+    def _hide(self) -> None:
+        """Hide a customer's entries, while nobody knows whether the session still is the customer's."""
+        if self._state is not None and self._state.customer is not None and self._hidden is None:
+            self._hidden = dict.copy(self)  # as it is: nothing is touched by it
+            self._fill({})
 
     def _end_presented(self) -> None:
         """Have the session that the browser presented ended, once; copies of its cookie open no more."""
@@ -338,24 +330,24 @@ class Session(JsonMapping):
         if self._endings is not None and session_id is not None and not is_told:
             self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
-    def _begin(self) -> _State:
+    def _begin(self) -> State:
         """Start anew, anonymous; the id comes when there is something to keep."""
         now = self.presented.now
-        self._state = _State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
+        self._state = State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
 
-    def _identified(self) -> _State:
+    def _identified(self) -> State:
         state = self._open()
         if state.id is None:
             state.id = _new_id()
         return state
 
-    def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
+    def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
         payload = token.payload
         for name, types in SHAPE:
             if type(payload[name]) not in types:
                 raise TypeError(name)
-        state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+        state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
         if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
@@ -363,7 +355,7 @@ class Session(JsonMapping):
             raise Refused(Mismatch.ENDED)
         return state, payload["d"]
 
-    def _end_of(self, state: _State, token: Token) -> int | None:
+    def _end_of(self, state: State, token: Token) -> int | None:
         endings = self._endings
         if endings is None:
             return None

@@ -10,7 +10,8 @@ from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Channel, Presented
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.endings import Endings
-from cookieguard.identity.session import Life, Session
+from cookieguard.identity.session import Session
+from cookieguard.identity.state import Life
 from cookieguard.identity.tokens import Kind
 from cookieguard.keyring import Keyring
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
+from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.gate import Gate
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
+from cookieguard.web.signing_gate import gate_of
 from cookieguard.web.visitor import SCOPE_KEY
 from cookieguard.web.waiting import hear_first, must_wait, tell_store
 
@@ -28,6 +29,7 @@ class CookieGuard:
     """Guard an ASGI shop: `app = CookieGuard(app)`.
 
     `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
+    `customer_from` takes a scope and returns whose it is, where the shop knows that without `visitor.login`.
     Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
     """
 
@@ -37,6 +39,7 @@ class CookieGuard:
         config: Config | str | os.PathLike[str] | None = None,
         *,
         clock: Clock | None = None,
+        customer_from: CustomerFrom | None = None,
     ) -> None:
         self.app = app
         self._clock = clock or partial(datetime.now, UTC)
@@ -44,8 +47,13 @@ class CookieGuard:
         if conflict is not None:
             raise _error_of(conflict)
         self._parts = build_parts(
-            read_config(config), environ=os.environ, now=self._clock(), clock=self._clock
+            read_config(config),
+            environ=os.environ,
+            now=self._clock(),
+            clock=self._clock,
+            customer_from=customer_from,
         )
+        self._gate = gate_of(self._parts)
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
@@ -75,7 +83,7 @@ class CookieGuard:
             else:
                 if must_wait(exchange):
                     await hear_first(exchange)
-                gate = Gate(exchange, response.send)
+                gate = self._gate(exchange, response.send)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
                 await self.app(gate.shown(app_scope), receive, gate.send)
         finally:
@@ -88,7 +96,7 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        gate = Gate(exchange, send)
+        gate = self._gate(exchange, send)
         try:
             if must_wait(exchange):
                 await hear_first(exchange)

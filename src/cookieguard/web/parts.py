@@ -22,12 +22,14 @@ from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.consents import Consents
+from cookieguard.web.customers import CustomerFrom, Customers
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
 from cookieguard.web.shop_cookies import ShopCookies
+from cookieguard.web.signed_cookies import SignedCookies
 from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
@@ -47,6 +49,8 @@ class Parts:
     consents: Consents
     grants: Grants
     shop_cookies: ShopCookies
+    signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
+    customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
     recorder: Recorder | None
     findings: Findings
@@ -69,7 +73,12 @@ def read_config(config: Config | str | os.PathLike[str] | None) -> Config:
 
 
 def build_parts(
-    config: Config, *, environ: Mapping[str, str], now: datetime, clock: Callable[[], datetime] | None = None
+    config: Config,
+    *,
+    environ: Mapping[str, str],
+    now: datetime,
+    clock: Callable[[], datetime] | None = None,
+    customer_from: CustomerFrom | None = None,
 ) -> Parts:
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
@@ -85,6 +94,7 @@ def build_parts(
         first_party_hosts=config.first_party_hosts,
     )
     findings = Findings()
+    shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(
         keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
     )
@@ -98,7 +108,9 @@ def build_parts(
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),
-        shop_cookies=ShopCookies(config, findings),
+        shop_cookies=shop_cookies,
+        signed_cookies=SignedCookies(config, keyring, shop_cookies.register),
+        customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
         findings=findings,

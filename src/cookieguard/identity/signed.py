@@ -1,0 +1,143 @@
+"""A cookie of the shop's own in a token of ours: its value, what came with it, and whom it belongs to.
+
+Rule: pure logic. The app keeps its own value, byte for byte; the browser keeps the token.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+
+from cookieguard.config import SignedCookie
+from cookieguard.config.shop_cookies import LONGEST_UNBOUND
+from cookieguard.identity.channel import Mismatch
+from cookieguard.identity.lines import CookieLine
+from cookieguard.identity.state import NOBODY, Binding
+from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError, check_times
+from cookieguard.keyring import Keyring, length_prefixed
+
+DIGEST_BYTES = 12  # a second pair for one digest is out of reach, and nobody chooses session ids
+
+
+class Plain(StrEnum):
+    """Name why what is no token of ours does not count."""
+
+    UNSIGNED = "not signed"
+    SPELLING = "under another spelling"
+
+
+# Reasons that say no more than that this never was a token of ours.
+UNSIGNED = frozenset({Reason.MALFORMED, Reason.UNKNOWN_FORMAT, Reason.UNKNOWN_KEY})
+Refusal = Reason | Mismatch | Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Hold what a token said, or a value that was never signed: `token` is None then."""
+
+    value: bytes = field(repr=False)
+    lasting: bytes = b""
+    is_persistent: bool = False
+    token: Token | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say what becomes of a presented value: shown, or refused with a reason.
+
+    A `content` beside a refusal is genuine, but out of its time or somebody else's: it can be removed.
+    """
+
+    content: Content | None
+    refusal: Refusal | None = None
+
+
+class ShopToken:
+    """Write and read the tokens of one cookie of the shop's."""
+
+    def __init__(self, keyring: Keyring, cookie: SignedCookie, *, session_life: timedelta) -> None:
+        self.name = cookie.name.encode()
+        self.is_bound = cookie.is_bound
+        self._codec = TokenCodec(keyring, kind=Kind.SHOP, name=cookie.name, sealed=cookie.sealed)
+        self._life = session_life
+        self._longest = session_life if cookie.is_bound else LONGEST_UNBOUND
+        self._last_unsigned_day = cookie.last_unsigned_day
+
+    def wrap(self, line: CookieLine, binding: Binding, *, host: str, now: datetime) -> bytes:
+        """Return the app's line with a token for its value. Raises CookieTooLarge for what no cookie holds."""
+        payload = {"v": line.value.decode("latin-1"), "a": line.lasting.decode("latin-1")}
+        if line.ends is not None:
+            payload["k"] = ""
+        expires = min(line.ends or now + self._life, now + self._longest)
+        return self.name + b"=" + self._token(payload, binding, host, now, expires) + line.attributes
+
+    def follow(self, content: Content, binding: Binding, *, host: str, now: datetime) -> bytes:
+        """Return the line that binds a value anew, with what came with it at first, until it would have ended."""
+        token = content.token
+        if token is None:
+            raise ValueError("only what was signed can follow")
+        payload = {key: value for key, value in token.payload.items() if key != "b"}
+        ending = b"; Max-Age=%d" % max(0, int((token.expires - now).total_seconds()))
+        body = self._token(payload, binding, host, now, token.expires)
+        return self.name + b"=" + body + (ending if content.is_persistent else b"") + content.lasting
+
+    def removal(self, content: Content) -> bytes:
+        """Return the line that removes the cookie, from where the app had put it."""
+        return self.name + b"=; Max-Age=0" + content.lasting
+
+    def read(self, value: bytes, presented: Binding, *, host: str, now: datetime) -> Verdict:
+        """Judge a presented value."""
+        try:
+            token = self._codec.open(value.decode("latin-1"), host=host)
+            content = _content(token)
+        except TokenError as error:
+            return self._unsigned(value, error.reason, now)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return Verdict(None, Reason.MALFORMED)
+        return Verdict(content, self._refusal(token, presented, now))
+
+    def is_current(self, content: Content) -> bool:
+        """Say whether a value was written with today's key; one never signed cannot be written again."""
+        return content.token is None or self._codec.is_current(content.token)
+
+    def _token(
+        self, payload: dict[str, Any], binding: Binding, host: str, now: datetime, expires: datetime
+    ) -> bytes:
+        bound = {**payload, "b": _digest(binding)} if self.is_bound else payload
+        return self._codec.dumps(bound, host=host, issued=now, expires=expires).encode("ascii")
+
+    def _unsigned(self, value: bytes, reason: Reason, now: datetime) -> Verdict:
+        if reason not in UNSIGNED:
+            return Verdict(None, reason)
+        last_day = self._last_unsigned_day
+        if last_day is not None and now.date() <= last_day:
+            return Verdict(Content(value))
+        return Verdict(None, reason if reason is Reason.UNKNOWN_KEY else Plain.UNSIGNED)
+
+    def _refusal(self, token: Token, presented: Binding, now: datetime) -> Refusal | None:
+        try:
+            check_times(token, now)
+        except TokenError as error:
+            return error.reason
+        if not self.is_bound:
+            return None
+        if presented == NOBODY:
+            return Mismatch.NO_SESSION
+        return None if token.payload.get("b") == _digest(presented) else Mismatch.OTHER_SESSION
+
+
+def _content(token: Token) -> Content:
+    payload = token.payload
+    value, lasting = payload["v"].encode("latin-1"), payload["a"].encode("latin-1")
+    return Content(value, lasting, "k" in payload, token)
+
+
+def _digest(binding: Binding) -> str:
+    """Name session and customer without saying them: a token may be signed only, for everybody to read."""
+    customer = b"" if binding.customer is None else binding.customer.encode("utf-8", "surrogatepass")
+    parts = length_prefixed((binding.session_id or "").encode(), customer)
+    return urlsafe_b64encode(blake2b(parts, digest_size=DIGEST_BYTES).digest()).decode("ascii")

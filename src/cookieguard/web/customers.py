@@ -1,0 +1,87 @@
+"""Whose request it is, where not `visitor.login` says so: a callable of the shop's, or a header of its response."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from cookieguard.config import Config
+from cookieguard.errors import ConfigError
+from cookieguard.identity.state import Claim
+from cookieguard.web.headers import Headers
+
+CustomerFrom = Callable[[Any], str | int | None]
+Report = Callable[[str], None]
+
+NUMBER = re.compile(rb"[ -~]{1,128}")  # as much as a session takes, and what no log line can be broken by
+GUEST = ""
+
+
+class Customers:
+    """Know who else names the customer. Made once; knows no request."""
+
+    def __init__(self, ask: CustomerFrom | None, header: str) -> None:
+        self.ask = ask
+        self._header = header.lower().encode()
+        self.are_asked = ask is not None or bool(header)
+
+    @classmethod
+    def of(cls, config: Config, ask: CustomerFrom | None) -> Customers:
+        """Take the two ways there are, if any. Raises ConfigError where they do not fit."""
+        header = config.identity.customer_header
+        if ask is None:
+            return cls(None, header)
+        if inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(type(ask).__call__):
+            allowed = "a plain function of the ASGI scope"
+            raise ConfigError("customer_from", was="a coroutine function", allowed=allowed)
+        if header:
+            allowed = "one of customer_from and identity.customer_header"
+            raise ConfigError("customer_from", was="given beside identity.customer_header", allowed=allowed)
+        if not config.identity.enabled:
+            raise ConfigError(
+                "customer_from", was="given where identity.enabled is false", allowed="None there"
+            )
+        return cls(ask, "")
+
+    def claim(self, scope: Any, *, lasts: bool, report: Report) -> Claim:
+        """Ask the shop's callable. Whatever goes wrong in it, the request is nobody's and no error."""
+        if self.ask is None:
+            return Claim(None, is_certain=False)
+        try:
+            said = self.ask(scope)
+            number = "" if said is None else _text(said)
+        except Exception as error:  # noqa: BLE001  # the shop's own code: it may raise anything, and anything ends as a guest
+            report(f"customer_from failed ({type(error).__name__}): nobody is a customer")
+            return Claim(None, is_certain=False)
+        return Claim(number or None, lasts=lasts)
+
+    def without(self, headers: Headers) -> Headers:
+        """Return a request's headers without the one that only the app may say; `_` is read as `-` by some."""
+        if not self._header:
+            return headers
+        kept = [pair for pair in headers if pair[0].lower().replace(b"_", b"-") != self._header]
+        return headers if len(kept) == len(headers) else kept
+
+    def take(self, headers: Headers, report: Report) -> tuple[Headers, str | None]:
+        """Take the header out of a response's (lower-case) headers: GUEST for none, None where nothing counts."""
+        values = {value.strip(b" \t") for name, value in headers if name == self._header}
+        if not self._header or not values:
+            return headers, None
+        kept = [pair for pair in headers if pair[0] != self._header]
+        value = values.pop()
+        if values or (value and not NUMBER.fullmatch(value)):
+            reason = "said several things" if values else "is no customer number"
+            report(f"the response header {self._header.decode()} {reason}: ignored")
+            return kept, None
+        return kept, value.decode("ascii")
+
+
+def _text(said: object) -> str:
+    if isinstance(said, bool) or not isinstance(said, str | int):
+        raise TypeError("customer number")
+    number = str(said)
+    if number and not NUMBER.fullmatch(number.encode("utf-8", "surrogatepass")):
+        raise ValueError("customer number")
+    return number
