@@ -7,7 +7,8 @@ from typing import Any
 
 from cookieguard.identity import jsontext
 from cookieguard.identity.channel import Channel, Mismatch, Refused
-from cookieguard.identity.session import Binding, Session
+from cookieguard.identity.session import Session
+from cookieguard.identity.state import Binding
 from cookieguard.identity.tokens import Token
 from cookieguard.identity.values import JsonMapping
 
