@@ -146,14 +146,18 @@ class Remembering:
         """Gather what the store has to do, and decide whether the browser's cookie stays."""
         ticket, customer = self._ticket(session), session.binding.customer
         left = set(memory.left)
-        is_kept = ticket is not None and ticket.customer == customer and not memory.is_wanted
-        if ticket is not None and not (is_kept and ticket.series not in left):
+        if ticket is not None and not self._is_kept(ticket, customer, memory):
             left.add(ticket.series)
         memory.is_over = memory.is_over or ticket is None or ticket.series in left
         if ticket is not None and not memory.is_over and session.link is None:
             session.link = Link(ticket.series)
         begun = self._begun(session) if memory.is_wanted and customer is not None else None
         return Errand(frozenset(left), begun, customer, memory.shown)
+
+    def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
+        """Tell whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
+        is_theirs = ticket.customer == customer and not memory.is_wanted
+        return is_theirs and self._watch.endings.end_of_series(ticket.series) is None
 
     def _begun(self, session: Session) -> tuple[str, Series] | None:
         customer, since = session.binding.customer, session.auth_time
