@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,13 @@ ROUTES = [
 ]
 
 
-def create_app(*, ads_origin: str, database: Path, guard: Config | str | None) -> ASGIApp:
+def create_app(
+    *,
+    ads_origin: str,
+    database: Path,
+    guard: Config | str | None,
+    clock: Callable[[], datetime] | None = None,
+) -> ASGIApp:
     """Build the shop whose tags point at `ads_origin`; `guard` configures CookieGuard, None leaves it off."""
     templates = _templates(AdNetwork.at(ads_origin), is_guarded=guard is not None)
     app = Starlette(
@@ -63,7 +70,7 @@ def create_app(*, ads_origin: str, database: Path, guard: Config | str | None) -
         return app
     from cookieguard import CookieGuard
 
-    guarded: ASGIApp = CookieGuard(app, guard)
+    guarded: ASGIApp = CookieGuard(app, guard, clock=clock)
     return guarded
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -23,8 +23,8 @@ class Visitor(Protocol):
     def cart(self) -> MutableMapping[str, Any]:
         """Quantities by article number."""
 
-    def login(self, customer_number: str, /) -> None:
-        """Tie the visit to a customer."""
+    def login(self, customer_number: str, /, *, remember: bool = False) -> None:
+        """Tie the visit to a customer, and remember this browser if asked to."""
 
     def logout(self) -> None:
         """Untie it and forget the cart."""
@@ -35,6 +35,13 @@ class Visitor(Protocol):
     @property
     def is_uncertain(self) -> bool:
         """Whether it cannot be known just now who this is."""
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether nobody typed a password for this visit."""
+
+    def take_warnings(self) -> Sequence[object]:
+        """Return what the customer must be told, once."""
 
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor for counting attempts."""
@@ -64,8 +71,8 @@ class PlainVisitor:
         number = self.session.get("customer")
         return number if isinstance(number, str) else None
 
-    def login(self, customer_number: str, /) -> None:
-        """Write the customer number into the session."""
+    def login(self, customer_number: str, /, *, remember: bool = False) -> None:
+        """Write the customer number into the session; this shop offers no more, whatever is asked."""
         self.session["customer"] = customer_number
 
     def logout(self) -> None:
@@ -80,6 +87,15 @@ class PlainVisitor:
     def is_uncertain(self) -> bool:
         """Say no: a plain cookie is believed whatever happened."""
         return False
+
+    @property
+    def is_remembered(self) -> bool:
+        """Say no: nobody is remembered here."""
+        return False
+
+    def take_warnings(self) -> Sequence[object]:
+        """Return nothing: a plain cookie cannot tell that it was copied."""
+        return ()
 
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor by address, as most shops do."""

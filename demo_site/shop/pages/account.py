@@ -24,7 +24,13 @@ async def show(request: Request) -> Response:
     customer = database.customer(number) if number else None
     if customer is None:
         return RedirectResponse("/login?next=/account", 303)
-    context = {"customer": customer, "orders": database.orders_of(customer.number)}
+    visitor = visitor_of(request)
+    context = {
+        "customer": customer,
+        "orders": database.orders_of(customer.number),
+        "is_remembered": visitor.is_remembered,
+        "is_copied": bool(visitor.take_warnings()),
+    }
     return page(request, "account.html", context)
 
 
@@ -45,7 +51,7 @@ async def login(request: Request) -> Response:
         shop.attempts.failed(key)
         return _refuse(request, form, WRONG, status=422)
     shop.attempts.succeeded(key)
-    visitor.login(form["number"])
+    visitor.login(form["number"], remember=form.get("remember") == "yes")
     return RedirectResponse(local_path(form.get("next", ""), otherwise="/account"), 303)
 
 

@@ -24,6 +24,7 @@ class Ends(StrEnum):
 
     SESSION = "session"
     CUSTOMER = "customer"
+    SERIES = "series"  # all sessions that a remembered browser was given, and itself
 
 
 class Ending(NamedTuple):
@@ -50,13 +51,18 @@ def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Endin
     return Ending(Ends.CUSTOMER, customer, to_milliseconds(at), to_milliseconds(at + longest + UNHEARD))
 
 
+def ended_series(series: str, *, now: datetime, longest: timedelta) -> Ending:
+    """End a series; `longest` is the most that what it ends can live."""
+    return Ending(Ends.SERIES, series, to_milliseconds(now), to_milliseconds(now + longest + UNHEARD))
+
+
 class Endings:
     """Hold the endings this worker heard of, and say whether that is all there are.
 
     Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
     """
 
-    __slots__ = ("_is_certain", "_kept", "_limit", "cutoff")
+    __slots__ = ("_is_certain", "_kept", "_limit", "_past_series", "cutoff")
 
     def __init__(self, is_certain: Callable[[], bool], *, limit: int = MAX_KEPT) -> None:
         self._is_certain = is_certain
@@ -64,6 +70,7 @@ class Endings:
         self._kept: dict[Ends, dict[str, Ending]] = {one: {} for one in Ends}
         # What was issued until then does not count: endings as old as that were too many to keep.
         self.cutoff = NEVER
+        self._past_series = NEVER  # the same for series: logouts end none, so there it is rarely reached
 
     @property
     def is_certain(self) -> bool:
@@ -76,6 +83,16 @@ class Endings:
         if ending is not None:
             return ending.at
         return self.cutoff if self.cutoff and to_milliseconds(token.issued) <= self.cutoff else None
+
+    def end_of_series(self, series: str) -> int | None:
+        """Return when a series was ended, None for one that was not."""
+        ending = self._kept[Ends.SERIES].get(series)
+        return None if ending is None else ending.at
+
+    def is_series_over(self, series: str, *, customer: str, authenticated: int) -> bool:
+        """Say whether a series was ended, or all that this customer logged in to until then."""
+        not_before = max(self.not_before(customer), self._past_series)
+        return authenticated <= not_before or self.end_of_series(series) is not None
 
     def not_before(self, customer: str) -> int:
         """Return the time until which whatever the customer logged in to is over; 0 for nothing."""
@@ -96,17 +113,19 @@ class Endings:
         for what, kept in self._kept.items():
             left = {key: ending for key, ending in kept.copy().items() if ending.until > moment}
             if len(left) > self._limit:
-                left = self._newest(left)
+                left = self._newest(what, left)
             self._kept[what] = left
 
-    def _newest(self, kept: dict[str, Ending]) -> dict[str, Ending]:
+    def _newest(self, what: Ends, kept: dict[str, Ending]) -> dict[str, Ending]:
         by_age = sorted(kept.values(), key=lambda ending: ending.at)
         dropped = by_age[: -self._limit]
         self.cutoff = max(self.cutoff, dropped[-1].at + to_milliseconds_of(UNHEARD))
+        if what is not Ends.SESSION:
+            self._past_series = self.cutoff
         return {ending.key: ending for ending in by_age[-self._limit :]}
 
     def __repr__(self) -> str:
-        return f"<Endings of {' and '.join(f'{len(kept)} {what}s' for what, kept in self._kept.items())}>"
+        return f"<Endings: {', '.join(f'{len(kept)} of {what}' for what, kept in self._kept.items())}>"
 
 
 def to_milliseconds_of(span: timedelta) -> int:

@@ -11,15 +11,16 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity import jsontext
 from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
 from cookieguard.identity.endings import Ending, Endings, ended_customer, ended_session
-from cookieguard.identity.state import NOBODY, SHAPE, Binding, Claim, Life, State
+from cookieguard.identity.remember import COPY_USED, Link, Memory, SecurityWarning, Series
+from cookieguard.identity.state import NOBODY, Binding, Claim, Life, State, customer_number, state_of
 from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
 from cookieguard.identity.values import JsonMapping
 
 ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
-MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
 # A request that left before the answer that ended its session came must not take the new cookie away.
 IN_FLIGHT = timedelta(seconds=60)
 NO_STORE = "logging out everywhere needs the store, and store.enabled is false"
+NO_MEMORY = "login(remember=True) needs the store, and store.enabled is false"
 
 
 class Session(JsonMapping):
@@ -44,10 +45,12 @@ class Session(JsonMapping):
         "ended",
         "ended_at",
         "endings",
+        "memory",
         "presented_binding",
     )
     _hidden: dict[str, Any] | None
     ended: list[Ending]
+    memory: Memory | None
 
     def __init__(
         self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
@@ -99,16 +102,44 @@ class Session(JsonMapping):
         """Return when this session began; login begins a new one."""
         return from_milliseconds(self._open().begun)
 
-    def login(self, customer: str | int) -> None:
-        """Begin a new session of this customer; entries and cart come along, but never another customer's."""
-        number = _customer_number(customer)
+    @property
+    def is_remembered(self) -> bool:
+        """Say whether nobody typed a password for this session: a remember-me cookie began it."""
+        link = None if self.customer is None else self.link
+        return link is not None and link.is_remembered
+
+    @property
+    def warnings(self) -> tuple[SecurityWarning, ...]:
+        """Return what this customer should be told since a login, until it is taken."""
+        warned = None if self.customer is None else self._open().warned
+        return () if warned is None else (SecurityWarning(COPY_USED, from_milliseconds(warned)),)
+
+    def take_warnings(self) -> tuple[SecurityWarning, ...]:
+        """Return them for the last time: the customer is told now."""
+        warnings, state = self.warnings, self._open()
+        if warnings:
+            self._news().shown, state.warned = state.warned, None
+        return warnings
+
+    def login(self, customer: str | int, *, remember: bool = False) -> None:
+        """Begin a new session of this customer; entries and cart come along, but never another customer's.
+
+        Raises CookieGuardError for `remember` where there is no store to remember anybody.
+        """
+        number = customer_number(customer)
+        if remember and self._endings is None:
+            raise CookieGuardError(NO_MEMORY)
         if self._open().customer not in (None, number):
             self.logout()
         self._end_presented()
-        state = self._begin()
+        link, state = self.link, self._begin()
         state.customer = number
         state.authenticated = state.begun
+        state.link = link and Link(link.series, link.unseen)
         self._has_logged_in = True
+        if self._endings is not None:
+            memory = self._news()
+            memory.has_logged_in, memory.is_wanted = True, remember
 
     def logout(self) -> None:
         """End the session: no customer, no entries, an empty cart, a new id for what comes.
@@ -117,6 +148,7 @@ class Session(JsonMapping):
         """
         self._open()
         self._end_presented()
+        self._leave_series()
         self._begin()
         self._hidden = None
         self._fill({})
@@ -140,7 +172,7 @@ class Session(JsonMapping):
         """Give the session a new id and keep all else; for changes of privilege. Copies under the old one end."""
         state = self._open()
         self._end_presented()
-        state.id = _new_id()
+        state.id = new_id()
         self._is_id_asked = True
 
     @property
@@ -193,6 +225,26 @@ class Session(JsonMapping):
         return self._presented
 
     @property
+    def link(self) -> Link | None:
+        """Return the series that this session is tied to."""
+        return self._open().link
+
+    @link.setter
+    def link(self, link: Link | None) -> None:
+        self._open().link = link
+
+    def warn(self, moment: int) -> None:
+        """Have the customer told of what happened then."""
+        self._open().warned = moment
+
+    def resume(self, series: Series, link: Link) -> None:
+        """Begin a session of a remembered customer, as old as the login that it goes back to."""
+        self._end_presented()
+        state = self._begin()
+        state.customer, state.authenticated, state.link = series.customer, series.authenticated, link
+        state.ends = min(state.ends, series.ends)  # nothing that a login made outlives the longest it can
+
+    @property
     def binding(self) -> Binding:
         """Return what a cart written now belongs to."""
         state = self._open()
@@ -242,7 +294,9 @@ class Session(JsonMapping):
     def has_news(self) -> bool:
         """Say whether the store must hear of this request before its response starts."""
         is_told = self._endings is not None and self._state is not None
-        return is_told and (self._has_logged_in or len(self.ended) > 0)
+        if not is_told:
+            return False
+        return self._has_logged_in or len(self.ended) > 0 or (self.memory is not None and self.memory.is_news)
 
     def take_news(self) -> list[Ending]:
         """Take what this request ended, each once."""
@@ -301,6 +355,7 @@ class Session(JsonMapping):
         self._hidden = None
         self.ended_at: int | None = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
+        self.memory = None  # what it makes of being remembered
         self.presented_binding = NOBODY
         self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
         presented = self.presented
@@ -330,6 +385,22 @@ class Session(JsonMapping):
         if self._endings is not None and session_id is not None and not is_told:
             self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
+    def _news(self) -> Memory:
+        """Return what the door has to tell the store."""
+        if self.memory is None:
+            self.memory = Memory()
+        self.memory.is_news = True
+        return self.memory
+
+    def _leave_series(self) -> None:
+        """Have this browser remembered no more; sessions that others were given by its series end too."""
+        if self._endings is None:
+            return
+        memory, link = self._news(), self.link
+        memory.ticket, memory.is_wanted, memory.has_logged_in = None, False, False
+        if link is not None:
+            memory.left.append(link.series)
+
     def _begin(self) -> State:
         """Start anew, anonymous; the id comes when there is something to keep."""
         now = self.presented.now
@@ -339,21 +410,17 @@ class Session(JsonMapping):
     def _identified(self) -> State:
         state = self._open()
         if state.id is None:
-            state.id = _new_id()
+            state.id = new_id()
         return state
 
     def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
-        payload = token.payload
-        for name, types in SHAPE:
-            if type(payload[name]) not in types:
-                raise TypeError(name)
-        state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+        state = state_of(token.payload)
         if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
             self.ended_at = ended_at
             raise Refused(Mismatch.ENDED)
-        return state, payload["d"]
+        return state, token.payload["d"]
 
     def _end_of(self, state: State, token: Token) -> int | None:
         endings = self._endings
@@ -363,17 +430,11 @@ class Session(JsonMapping):
             not_before = endings.not_before(state.customer)
             if (state.authenticated or state.begun) <= not_before:
                 return not_before
+        if state.link is not None and (ended_at := endings.end_of_series(state.link.series)) is not None:
+            return ended_at
         return endings.end_of(state.id or "", token)
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """Return a random id, of a session or a series."""
     return secrets.token_urlsafe(ID_BYTES)
-
-
-def _customer_number(customer: object) -> str:
-    if isinstance(customer, bool) or not isinstance(customer, str | int):
-        raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
-    number = str(customer)
-    if not 0 < len(number) <= MAX_CUSTOMER:
-        raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
-    return number

@@ -11,7 +11,9 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from cookieguard.config import IdentitySettings
+from cookieguard.identity.remember import Link, link_of
 
+MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
 REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not with every request
 
 
@@ -24,6 +26,8 @@ class Life:
     refresh: timedelta
     longest: timedelta
     """The most that anything can live which a customer's login made."""
+    remembered: timedelta
+    """How long a customer is remembered after a login."""
 
     @classmethod
     def of(cls, settings: IdentitySettings, *, remembered: timedelta = timedelta(0)) -> Life:
@@ -31,7 +35,11 @@ class Life:
         idle = timedelta(days=settings.idle_days)
         absolute = timedelta(days=settings.absolute_days)
         refresh = idle * REFRESH_SHARE
-        return cls(idle=idle, absolute=absolute, refresh=refresh, longest=max(absolute, remembered))
+        remembered = (
+            remembered or absolute
+        )  # a cookie that goes with the browser's session has no age of its own
+        longest = max(absolute, remembered)
+        return cls(idle=idle, absolute=absolute, refresh=refresh, longest=longest, remembered=remembered)
 
 
 class Binding(NamedTuple):
@@ -67,17 +75,19 @@ SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
 
 @dataclass(slots=True)
 class State:
-    """Hold what a session is beside its entries. Owned and changed by its Session."""
+    """Hold it while a request changes it. Owned by its Session."""
 
     begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
     ends: int
     id: str | None = None
     customer: str | None = None
     authenticated: int | None = None
+    link: Link | None = None
+    warned: int | None = None
 
     def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
-        """Return the payload of its token."""
-        return {
+        """Return what the cookie holds; few sessions are tied to a series, fewer carry a warning."""
+        payload: dict[str, Any] = {
             "i": self.id,
             "c": self.customer,
             "b": self.begun,
@@ -85,3 +95,31 @@ class State:
             "a": self.authenticated,
             "d": entries,
         }
+        if self.link is not None:
+            payload["r"] = list(self.link)
+        if self.warned is not None:
+            payload["w"] = self.warned
+        return payload
+
+
+def state_of(payload: dict[str, Any]) -> State:
+    """Read a payload; KeyError or TypeError for what is of another shape."""
+    for name, types in SHAPE:
+        if type(payload[name]) not in types:
+            raise TypeError(name)
+    state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+    if "r" in payload:
+        state.link = link_of(payload["r"])
+    if "w" in payload:
+        state.warned = int(payload["w"])
+    return state
+
+
+def customer_number(customer: object) -> str:
+    """Take a customer number as text; TypeError or ValueError for what is none."""
+    if isinstance(customer, bool) or not isinstance(customer, str | int):
+        raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
+    number = str(customer)
+    if not 0 < len(number) <= MAX_CUSTOMER:
+        raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
+    return number

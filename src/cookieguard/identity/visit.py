@@ -10,16 +10,17 @@ from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Channel, Presented
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.endings import Endings
+from cookieguard.identity.remember import Memory
 from cookieguard.identity.session import Session
 from cookieguard.identity.state import Life
-from cookieguard.identity.tokens import Kind
+from cookieguard.identity.tokens import Kind, from_milliseconds
 from cookieguard.keyring import Keyring
 
 
 class Identity:
     """Hold what sessions and carts need and no request changes: keys, cookies, limits."""
 
-    __slots__ = ("cart_channel", "endings", "life", "session_channel")
+    __slots__ = ("cart_channel", "endings", "life", "remember_channel", "session_channel")
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Identity:
         self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
         self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev)
         self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev)
+        self.remember_channel = Channel(keyring, kind=Kind.REMEMBER, spec=cookies.remember, dev=dev)
 
     def is_presented(self, jar: CookieJar) -> bool:
         """Say whether a request brought what must be held against the store."""
@@ -90,6 +92,9 @@ class Visit:
         lines = [session.set_cookie(now=now, is_needed=is_needed)]
         if cart.is_open:
             lines.append(cart.set_cookie(now=now))
+        if session.memory is not None:
+            channel, presented = self._identity.remember_channel, session.presented
+            lines.append(remember_cookie(session.memory, channel, presented, now=now))
         return [line for line in lines if line is not None]
 
     def _concerns_cart(self, now: datetime, *, is_needed: bool) -> bool:
@@ -99,3 +104,12 @@ class Visit:
 
     def __repr__(self) -> str:
         return f"<Visit {'touched' if self.touched else 'untouched'}>"
+
+
+def remember_cookie(memory: Memory, channel: Channel, presented: Presented, *, now: datetime) -> bytes | None:
+    """Return the Set-Cookie header value of the remember-me cookie, if the browser's copy is to change."""
+    ticket = memory.ticket
+    if ticket is None:
+        return channel.expire(presented) if memory.is_over else None
+    expires = from_milliseconds(ticket.ends)
+    return channel.write(ticket.encode(), host=presented.host, now=now, expires=expires)

@@ -43,6 +43,7 @@ NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
+SERVER_ERROR = 500  # what a server answers where the app raised before it said anything
 CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
 
 
@@ -142,7 +143,9 @@ class Exchange:
         self._app_scope = scope
         scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
-            scope["session"] = session = self._session = self.parts.identity.session(self._present)
+            if self._session is None:
+                self._session = self.parts.identity.session(self._present)
+            scope["session"] = session = self._session
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
@@ -194,6 +197,10 @@ class Exchange:
         if self._session is None:
             self._session = self._identity.session(self._present)
         return self._session
+
+    def close_session(self) -> None:
+        """Have the session be opened anew when it is touched: a look into it has not touched it."""
+        self._session = None
 
     @property
     def visit(self) -> Visit:
@@ -297,8 +304,7 @@ class Exchange:
         """Tell whether the app asked for nothing of ours: consent, session or cart."""
         if self._consent is not None:
             return False
-        session = self._session
-        if session is None:
+        if (session := self._session) is None:
             return True
         return not session.is_open and self._app_scope.get("session") is session
 
@@ -365,8 +371,6 @@ class Exchange:
             self.report_event(f"consent cookie {error.reason}: counts as undecided")
             return parts.consents.undecided(gpc=gpc)
 
-    # What is left of it afterwards
-
     def end(self) -> None:
         """Let go of what points back here, so that address and page go now, not with a later garbage collection.
 
@@ -394,6 +398,3 @@ class Exchange:
             user_agent=request.headers.get(b"user-agent", b""),
             host=request.origin.authority.encode("latin-1"),
         )
-
-
-SERVER_ERROR = 500  # what a server answers where the app raised before it said anything

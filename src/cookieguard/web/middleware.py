@@ -18,7 +18,7 @@ from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
 from cookieguard.web.signing_gate import gate_of
 from cookieguard.web.visitor import SCOPE_KEY
-from cookieguard.web.waiting import hear_first, must_wait, tell_store
+from cookieguard.web.waiting import hear_first, must_recall, must_wait, recall, tell_store
 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
@@ -83,6 +83,8 @@ class CookieGuard:
             else:
                 if must_wait(exchange):
                     await hear_first(exchange)
+                if must_recall(exchange):
+                    await recall(exchange)
                 gate = self._gate(exchange, response.send)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
                 await self.app(gate.shown(app_scope), receive, gate.send)

@@ -27,6 +27,7 @@ from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
+from cookieguard.web.remembering import Remembering
 from cookieguard.web.render import Renderer
 from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.signed_cookies import SignedCookies
@@ -45,6 +46,7 @@ class Parts:
     renderer: Renderer
     identity: Identity | None
     watch: Watch | None  # who speaks with the store
+    remembering: Remembering | None
     consent_codec: TokenCodec
     consents: Consents
     grants: Grants
@@ -93,6 +95,7 @@ def build_parts(
         undeclared=config.undeclared,
         first_party_hosts=config.first_party_hosts,
     )
+    identity = _identity(config, keyring, watch)
     findings = Findings()
     shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(
@@ -103,8 +106,9 @@ def build_parts(
         register=register,
         walls=Walls(config, register),
         renderer=renderer,
-        identity=_identity(config, keyring, watch),
+        identity=identity,
         watch=watch,
+        remembering=Remembering(identity, watch) if identity is not None and watch is not None else None,
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cart import Cart
+from cookieguard.identity.remember import SecurityWarning
 from cookieguard.identity.session import Session
 
 SCOPE_KEY = "cookieguard.visitor"
@@ -64,9 +65,13 @@ class Visitor:
         """The signed cart: a mapping of JSON values bound to this session and customer."""
         return self._source.cart
 
-    def login(self, customer_number: str | int) -> None:
-        """Make this session the customer's: a new session id, the guest's cart comes along."""
-        self.session.login(customer_number)
+    def login(self, customer_number: str | int, *, remember: bool = False) -> None:
+        """Make this session the customer's: a new session id, the guest's cart comes along.
+
+        With `remember` this browser is logged in again when the session is over, for 90 days. Who is remembered
+        already stays so without it. Raises CookieGuardError for it without a store (`store.enabled = false`).
+        """
+        self.session.login(customer_number, remember=remember)
 
     def logout(self) -> None:
         """End the session: emptied, a new id, an empty cart. Copies of its cookie open no more, on any worker."""
@@ -84,6 +89,20 @@ class Visitor:
     def is_uncertain(self) -> bool:
         """Whether the store is down: nobody is a customer then. The cart can be read; let it not check out."""
         return self.session.is_uncertain
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether a remember-me cookie logged this customer in and nobody typed a password since."""
+        return self.session.is_remembered
+
+    @property
+    def warnings(self) -> tuple[SecurityWarning, ...]:
+        """What this customer should be told: from the page after a login on, until `take_warnings`."""
+        return self.session.warnings
+
+    def take_warnings(self) -> tuple[SecurityWarning, ...]:
+        """Return the warnings for the last time, for a page that shows them."""
+        return self.session.take_warnings()
 
     @property
     def auth_age(self) -> timedelta | None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, wait
-from datetime import timedelta
-
-from anyio import to_thread
-
 from cookieguard.web.exchange import Exchange
-
-PATIENCE = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
+from cookieguard.web.patience import is_done
+from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 
 def must_wait(exchange: Exchange) -> bool:
@@ -23,8 +18,23 @@ def must_wait(exchange: Exchange) -> bool:
 async def hear_first(exchange: Exchange) -> None:
     """Wait for the store's first word; without one nobody is a customer."""
     watch = exchange.parts.watch
-    if watch is not None and not await _is_done(watch.begin()):
+    if watch is not None and not await is_done(watch.begin()):
         watch.give_up()
+
+
+def must_recall(exchange: Exchange) -> bool:
+    """Tell whether the browser says it is remembered; pictures and the like log nobody in: shared caches keep them."""
+    remembering, cookie = exchange.parts.remembering, exchange.headers.get(b"cookie")
+    if remembering is None or cookie is None or remembering.mark not in cookie:
+        return False
+    return exchange.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS
+
+
+async def recall(exchange: Exchange) -> None:
+    """Log in whom the browser is remembered as; where nothing came of it, the app opens the session, or nobody."""
+    remembering = exchange.parts.remembering
+    if remembering is not None and not await remembering.recall(exchange.session):
+        exchange.close_session()
 
 
 async def settle(exchange: Exchange) -> None:
@@ -34,8 +44,10 @@ async def settle(exchange: Exchange) -> None:
     """
     session, watch = exchange.news, exchange.parts.watch
     if session is not None and watch is not None:
-        await _is_done(watch.record(session.take_news()))
+        await is_done(watch.record(session.take_news()))
         session.settle()
+        if exchange.parts.remembering is not None:
+            await exchange.parts.remembering.settle(session)
 
 
 def tell_store(exchange: Exchange) -> None:
@@ -43,9 +55,5 @@ def tell_store(exchange: Exchange) -> None:
     session, watch = exchange.news, exchange.parts.watch
     if session is not None and watch is not None:
         watch.record(session.take_news())
-
-
-async def _is_done(future: Future[None]) -> bool:
-    """Wait until a future ends, well or badly, but not longer than our patience."""
-    await to_thread.run_sync(wait, [future], PATIENCE.total_seconds())
-    return future.done()
+        if exchange.parts.remembering is not None:
+            exchange.parts.remembering.tell(session)

@@ -1,0 +1,89 @@
+"""The questions about remembered browsers that the store is asked, in the store's thread.
+
+Rule: a series is written over the version that was read, so of two workers that were as fast one begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.identity.endings import UNHEARD, Ending, to_milliseconds_of
+from cookieguard.identity.remember import Outcome, Series, series_of
+
+SERIES_SHELF = "remember"
+WARNING_SHELF = "warning"  # by customer: when a copy was noticed
+TRIES = 10  # each time another worker was faster; they are parallel requests of one browser
+Step = Callable[[Series], tuple[Outcome, Series]]
+
+
+class Turn(NamedTuple):
+    """Hold what became of a number: a series is there where it is good, or where a copy ended it."""
+
+    outcome: Outcome
+    series: Series | None = None
+
+
+class Errand(NamedTuple):
+    """Hold what one response has the store do: series to forget, one to begin, a warning to look up or to forget."""
+
+    left: frozenset[str]
+    begun: tuple[str, Series] | None
+    customer: str | None
+    shown: int | None
+
+
+class Done(NamedTuple):
+    """Answer an errand: when a copy was noticed that its customer was not told of yet."""
+
+    warned: int | None
+
+
+def turn(store: Store, *, key: str, step: Step, ending: Ending) -> Turn:
+    """Take a series one step on; where that shows a copy, end it. Raises StoreDown where others are always faster."""
+    for _ in range(TRIES):
+        kept = store.read(SERIES_SHELF, key)
+        series = None if kept is None else series_of(kept.value)
+        if kept is None or series is None:
+            return Turn(Outcome.OVER)
+        outcome, after = step(series)
+        if outcome is not Outcome.GOOD:
+            if outcome is Outcome.COPY:
+                _warn_of(store, series, ending)
+            store.erase(SERIES_SHELF, key)
+            return Turn(outcome)
+        if after is series or _write(store, key, after, after=kept.version):
+            return Turn(outcome, after)
+    raise StoreDown("a series that is written all the time")
+
+
+def run(store: Store, errand: Errand) -> Done:
+    """Do an errand."""
+    for key in errand.left:
+        store.erase(SERIES_SHELF, key)
+    if errand.begun is not None:
+        _write(store, *errand.begun, after=0)
+    return Done(None if errand.customer is None else _warning(store, errand.customer, errand.shown))
+
+
+def _warn_of(store: Store, series: Series, ending: Ending) -> None:
+    """End what came of a series, and keep a warning for its customer, before the series itself goes."""
+    store.record([ending])
+    store.write(WARNING_SHELF, series.customer, str(ending.at).encode(), until=ending.until)
+
+
+def _warning(store: Store, customer: str, shown: int | None) -> int | None:
+    kept = store.read(WARNING_SHELF, customer)
+    if kept is None:
+        return None
+    moment = int(kept.value)
+    if shown is None or moment > shown:
+        return moment
+    store.erase(WARNING_SHELF, customer)
+    return None
+
+
+def _write(store: Store, key: str, series: Series, *, after: int) -> int:
+    until = series.ends + to_milliseconds_of(UNHEARD)
+    return store.write(SERIES_SHELF, key, series.encode(), until=until, after=after)

@@ -1,0 +1,198 @@
+"""The door of remember-me: who comes with its cookie and no session is logged in before the app is called.
+
+Each use rotates the number in the cookie; a number that somebody else used ends everything that came of the login.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.engines.series import Errand, run, turn
+from cookieguard.engines.watch import Watch
+from cookieguard.identity import Identity
+from cookieguard.identity.endings import ended_series
+from cookieguard.identity.remember import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
+from cookieguard.identity.session import Session, new_id
+from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.web.patience import is_done
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+Move = Callable[..., tuple[Outcome, Series]]
+EVENTS = {
+    Outcome.OVER: "remember cookie ended: starts empty",
+    Outcome.COPY: "remember cookie used elsewhere: a copy of it is about, and all that came of its login ends",
+}
+
+
+class Remembering:
+    """Know the cookie, the store and how long who is remembered; one for all requests."""
+
+    def __init__(self, identity: Identity, watch: Watch) -> None:
+        self._channel = identity.remember_channel
+        self._watch = watch
+        self._life = identity.life
+        self.mark = self._channel.name.encode()
+        """What a Cookie header holds that concerns this door."""
+
+    async def recall(self, session: Session) -> bool:
+        """Log in whom the browser is remembered as; say whether something became of it.
+
+        Not who is a customer already, who comes with a session that was ended, or while the store is silent.
+        """
+        if session.is_uncertain:
+            return session.was_refused
+        if session.customer is not None:
+            return await self._go_on(session)
+        if session.ended_at is not None or not session.presented.jar.has(self._channel.name):
+            return session.was_refused
+        await self._log_in(session)
+        return True
+
+    async def settle(self, session: Session) -> None:
+        """Have the store know what this request made of being remembered, before its response starts."""
+        memory = session.memory
+        if memory is None or not memory.is_news:
+            return
+        memory.is_news = False
+        errand = self._errand(session, memory)
+        done = await self._ask(partial(run, errand=errand))
+        self._end(session, errand, is_forgotten=done is not None)
+        if done is None:
+            return
+        if errand.begun is not None:
+            key, series = errand.begun
+            session.link, memory.ticket = Link(key), _ticket(key, series)
+        if memory.has_logged_in and done.warned is not None:
+            session.warn(done.warned)
+
+    def tell(self, session: Session) -> None:
+        """Tell the store what was ended after the response had started; nobody waits, nobody gets a cookie."""
+        memory = session.memory
+        if memory is not None and memory.is_news:
+            memory.is_news = memory.is_wanted = False
+            errand = self._errand(session, memory)
+            self._end(session, errand, is_forgotten=False)
+            self._watch.ask(partial(run, errand=errand))
+
+    async def _log_in(self, session: Session) -> None:
+        ticket = self._ticket(session)
+        if ticket is None:
+            session.memory = Memory(is_over=True)
+            return
+        series = await self._turn(session, use, ticket.series, ticket.number)
+        if series is not None:
+            session.resume(series, Link(ticket.series, series.current, is_remembered=True))
+            session.memory = Memory(ticket=_ticket(ticket.series, series))
+
+    async def _go_on(self, session: Session) -> bool:
+        """Look after a customer's session: whether it came with its number, and is still alone with it.
+
+        The latter when its cookie is renewed, every 1.4 days: who comes daily would never use the number, and a
+        thief could for all the life of a series.
+        """
+        link = session.link
+        if link is not None and link.unseen:
+            if await self._turn(session, see, link.series, link.unseen) is not None:
+                session.link = link._replace(unseen=0)
+            return True
+        if not session.is_stale(session.presented.now):
+            return False
+        ticket = self._ticket(session)
+        if ticket is None:
+            session.memory = Memory(is_over=True)
+            return True
+        is_remembered = session.is_remembered
+        series = await self._turn(session, use, ticket.series, ticket.number)
+        if series is not None:
+            session.link = Link(ticket.series, series.current, is_remembered)
+            session.memory = Memory(ticket=_ticket(ticket.series, series))
+        return True
+
+    async def _turn(self, session: Session, move: Move, key: str, number: int) -> Series | None:
+        """Have the store take a series on; None where the number does not count, or the store is silent."""
+        now, endings = session.presented.now, self._watch.endings
+
+        def step(series: Series) -> tuple[Outcome, Series]:
+            if endings.is_series_over(key, customer=series.customer, authenticated=series.authenticated):
+                return Outcome.OVER, series
+            return move(series, number, now=now)
+
+        ending = ended_series(key, now=now, longest=self._life.remembered)
+        result = await self._ask(partial(turn, key=key, step=step, ending=ending))
+        if result is None:
+            return None  # the browser keeps its cookie for better times
+        if result.outcome is Outcome.GOOD:
+            return result.series
+        await self._refuse(session, result.outcome)
+        return None
+
+    async def _refuse(self, session: Session, outcome: Outcome) -> None:
+        """Take the cookie away; after a copy the session too, and hear at once what ends with it."""
+        session.presented.on_event(EVENTS[outcome])
+        if outcome is Outcome.COPY:
+            await self._ask(lambda _: None)
+            if session.binding.customer is not None:
+                session.logout()
+        if session.memory is None:
+            session.memory = Memory()
+        session.memory.is_over = True
+
+    def _errand(self, session: Session, memory: Memory) -> Errand:
+        """Gather what the store has to do, and decide whether the browser's cookie stays."""
+        ticket, customer = self._ticket(session), session.binding.customer
+        left = set(memory.left)
+        if ticket is not None and not self._is_kept(ticket, customer, memory):
+            left.add(ticket.series)
+        memory.is_over = memory.is_over or ticket is None or ticket.series in left
+        if ticket is not None and not memory.is_over and session.link is None:
+            session.link = Link(ticket.series)
+        begun = self._begun(session) if memory.is_wanted and customer is not None else None
+        return Errand(frozenset(left), begun, customer, memory.shown)
+
+    def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
+        """Tell whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
+        is_theirs = ticket.customer == customer and not memory.is_wanted
+        return is_theirs and self._watch.endings.end_of_series(ticket.series) is None
+
+    def _begun(self, session: Session) -> tuple[str, Series] | None:
+        customer, since = session.binding.customer, session.auth_time
+        if customer is None or since is None:
+            return None
+        now, ends = to_milliseconds(session.presented.now), to_milliseconds(since + self._life.remembered)
+        return new_id(), Series(
+            customer=customer, authenticated=to_milliseconds(since), ends=ends, rotated=now
+        )
+
+    def _end(self, session: Session, errand: Errand, *, is_forgotten: bool) -> None:
+        """End what came of series that are left; where the store could not forget them, for as long as they live."""
+        longest = self._life.idle if is_forgotten else self._life.remembered
+        now = session.presented.now
+        if errand.left:
+            self._watch.record([ended_series(key, now=now, longest=longest) for key in sorted(errand.left)])
+
+    def _ticket(self, session: Session) -> Ticket | None:
+        """Read the cookie."""
+        found = self._channel.read(session.presented, ticket_of)
+        return None if found is None else found[1]
+
+    async def _ask(self, question: Callable[[Store], Answer]) -> Answer | None:
+        """Ask the store; None where it says nothing in time, as where it has nothing to say."""
+        future = self._watch.ask(question)
+        if not await is_done(future):
+            self._watch.give_up()
+            return None
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if not isinstance(error, StoreDown):
+            logger.error("remember-me: a question to the store failed (%s)", type(error).__name__)
+        return None
+
+
+def _ticket(key: str, series: Series) -> Ticket:
+    return Ticket(key, series.current, series.customer, series.ends)

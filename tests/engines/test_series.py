@@ -1,0 +1,79 @@
+"""Two workers that are at one series at the same moment: the store lets one go on, the other begins anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.series import TRIES, Errand, run, turn
+from cookieguard.engines.sqlite import SqliteStore
+from cookieguard.identity.endings import ended_series
+from cookieguard.identity.remember import Outcome, Series, use
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MOMENT = round(NOW.timestamp() * 1000)
+ENDING = ended_series("s", now=NOW, longest=timedelta(days=90))
+FIRST = Series(customer="17", authenticated=MOMENT, ends=MOMENT + 10**9, rotated=MOMENT)
+take = partial(turn, key="s", ending=ENDING)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[list[SqliteStore]]:
+    """Open the store twice, with one series in it."""
+    opened = [SqliteStore(tmp_path / "store.db") for _ in range(2)]
+    run(opened[0], Errand(frozenset(), ("s", FIRST), None, None))
+    yield opened
+    for store in opened:
+        store.close()
+
+
+def test_of_two_that_read_the_same_number_one_rotates_and_both_get_the_same(
+    stores: list[SqliteStore],
+) -> None:
+    others: list[Series | None] = []
+
+    def step(series: Series) -> tuple[Outcome, Series]:
+        if not others:  # between reading and writing here, the other worker does both
+            others.append(take(stores[1], step=partial(use, number=1, now=NOW)).series)
+        return use(series, 1, now=NOW)
+
+    mine = take(stores[0], step=step)
+
+    assert mine.outcome is Outcome.GOOD
+    assert [mine.series] == others
+    assert mine.series is not None
+    assert mine.series.current == 2
+
+
+def test_who_is_always_slower_gives_up_and_nothing_is_lost(stores: list[SqliteStore]) -> None:
+    numbers = iter(range(1, TRIES + 1))
+
+    def step(series: Series) -> tuple[Outcome, Series]:
+        take(stores[1], step=partial(use, number=next(numbers), now=NOW))
+        return use(series, series.current, now=NOW)
+
+    with pytest.raises(StoreDown):
+        take(stores[0], step=step)
+    assert take(stores[0], step=partial(use, number=TRIES + 1, now=NOW)).outcome is Outcome.GOOD
+
+
+def test_a_copy_ends_before_its_series_goes_and_leaves_a_warning_until_it_was_shown(
+    stores: list[SqliteStore],
+) -> None:
+    for number in (1, 2):
+        take(stores[0], step=partial(use, number=number, now=NOW))
+
+    assert take(stores[1], step=partial(use, number=1, now=NOW)).outcome is Outcome.COPY
+
+    assert stores[0].changes(0) == [ENDING]
+    assert take(stores[0], step=partial(use, number=3, now=NOW)).outcome is Outcome.OVER
+    look = Errand(frozenset(), None, "17", None)
+    assert run(stores[0], look).warned == ENDING.at
+    assert run(stores[0], look._replace(shown=ENDING.at - 1)).warned == ENDING.at
+    assert run(stores[0], look._replace(shown=ENDING.at)).warned is None
+    assert run(stores[1], look).warned is None
