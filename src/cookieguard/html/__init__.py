@@ -1,9 +1,8 @@
 """The first wall: a streaming HTML rewriter that makes inert what would contact a held host. No I/O, no clock."""
 
-from cookieguard.compiled import compiled_folder
+from cookieguard.compiled import prefer_compiled
 
-if (_folder := compiled_folder(__path__[0])) is not None:
-    __path__.insert(0, _folder)
+prefer_compiled(__path__)
 
 from cookieguard.html.model import Held, Ruling  # only now it is known which build is imported
 from cookieguard.html.placement import InsertContext
