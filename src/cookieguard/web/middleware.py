@@ -47,6 +47,7 @@ class CookieGuard:
             read_config(config), environ=os.environ, now=self._clock(), clock=self._clock
         )
         self._pages = Pages(self._parts)
+        self._has_store = self._parts.watch is not None
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
         self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
@@ -73,13 +74,13 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
-                if must_wait(exchange):
+                if self._has_store and must_wait(exchange):
                     await hear_first(exchange)
-                gate = Gate(exchange, response.send)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
-                await self.app(gate.shown(app_scope), receive, gate.send)
+                await self.app(response.shown(app_scope), receive, response.send)
         finally:
-            tell_store(exchange)
+            if self._has_store:
+                tell_store(exchange)
             self._record(exchange)
             exchange.end()
 
@@ -88,12 +89,12 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        gate = Gate(exchange, send)
+        gate = Gate(exchange)
         try:
             if must_wait(exchange):
                 await hear_first(exchange)
             app_scope = exchange.app_scope(opens_session=self._opens_session)
-            await self.app(gate.shown(app_scope), receive, gate.send)
+            await self.app(gate.shown(app_scope), receive, gate.around(send))
         finally:
             tell_store(exchange)
             exchange.end()
@@ -123,11 +124,12 @@ class CookieGuard:
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
-        if exchange.rewriter is not None and exchange.rewriter.lost:
-            for event in exchange.rewriter.lost:
+        rewriter = exchange.rewriter
+        if rewriter is not None and rewriter.lost:
+            for event in rewriter.lost:
                 parts.findings.count(event)
-        if exchange.rewriter is not None and exchange.rewriter.held:
-            verdicts = exchange.wall.news(exchange.rewriter.held)
+        if rewriter is not None and rewriter.held:
+            verdicts = exchange.wall.news(rewriter.held)
             parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
