@@ -76,7 +76,10 @@ def extensions() -> list[Extension]:
 def _sources(package: str) -> list[Path]:
     folder = SOURCES / package
     twice = WRITTEN_TWICE.get(package, ())
-    return [*(folder / f"{name}.pyx" for name in twice), *(folder / f"{name}.py" for name in MODULES[package])]
+    return [
+        *(folder / f"{name}.pyx" for name in twice),
+        *(folder / f"{name}.py" for name in MODULES[package]),
+    ]
 
 
 def _extension(package: str, path: Path) -> Extension:
