@@ -8,20 +8,12 @@ COOKIEGUARD_PURE=1) means the Python source, which is the reference.
 from __future__ import annotations
 
 import os
-from collections.abc import MutableSequence
 from hashlib import blake2b
 from pathlib import Path
 
 FOLDER = "_compiled"
 STAMP = "sources"  # file in it: the digest of what it was made from
 SUFFIXES = (".py", ".pyx", ".pxd")
-
-
-def prefer_compiled(path: MutableSequence[str]) -> None:
-    """Have a package import its compiled modules: `path` is its `__path__`. To be called before it imports any."""
-    folder = compiled_folder(path[0])
-    if folder is not None:
-        path.insert(0, folder)
 
 
 def compiled_folder(package: str) -> str | None:

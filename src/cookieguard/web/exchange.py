@@ -126,8 +126,7 @@ class Exchange:
         if b"referer" in names and MARK in names[b"referer"]:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
-        query = scope.get("query_string")
-        self.grant = take_grant(scope) if query and MARK in query else b""
+        self.grant = take_grant(scope) if MARK in scope.get("query_string", b"") else b""
         return names
 
     @property
