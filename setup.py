@@ -1,7 +1,7 @@
-"""Build the compiled modules of the rewriter, where Cython and a C compiler are there; without them it is pure Python.
+"""Build the compiled modules, where Cython and a C compiler are there; without them all is pure Python.
 
 Each is made from the Python source of the same name (types stand in the .pxd beside it), only the scanner has a
-source of its own in Cython. They are laid into the package's folder `_compiled` (see src/cookieguard/compiled.py).
+source of its own in Cython. They are laid into their package's folder `_compiled` (see src/cookieguard/compiled.py).
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-HTML = Path("src", "cookieguard", "html")
-PACKAGE = "cookieguard.html"
-# What a page passes through; the rest decides rarely, or is regular expressions, which are compiled already.
-MODULES = (
-    "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls"
-).split()
+SOURCES = Path("src", "cookieguard")
+# Package -> what is compiled of it: what a page, or every request, passes through. The rest decides rarely, or is
+# regular expressions, which are compiled already.
+MODULES = {
+    "html": (
+        "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls"
+    ).split(),
+}
+WRITTEN_TWICE = {"html": ["scanner"]}  # in Cython beside the Python source
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
 from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]
@@ -36,11 +39,18 @@ class BuildCompiled(build_ext):
     def run(self) -> None:
         """Build; a missing compiler is a warning."""
         if self.inplace:
-            (HTML / FOLDER).mkdir(exist_ok=True)
+            for package in MODULES:
+                (SOURCES / package / FOLDER).mkdir(exist_ok=True)
         super().run()
-        made = [Path(self.get_ext_fullpath(one.name)) for one in self.extensions]
+        for package in MODULES:
+            self._stamp(package)
+
+    def _stamp(self, package: str) -> None:
+        """Note what a package's modules were made from: one that is missing leaves the whole package pure."""
+        names = [one.name for one in self.extensions if one.name.startswith(f"cookieguard.{package}.")]
+        made = [Path(self.get_ext_fullpath(name)) for name in names]
         if made and all(path.exists() for path in made):
-            made[0].parent.joinpath(STAMP).write_text(digest_of(ROOT / HTML), "ascii")
+            made[0].parent.joinpath(STAMP).write_text(digest_of(ROOT / SOURCES / package), "ascii")
 
 
 def extensions() -> list[Extension]:
@@ -49,12 +59,8 @@ def extensions() -> list[Extension]:
         from Cython.Build import cythonize
     except ImportError:
         return []
-    sources = [HTML / "scanner.pyx", *(HTML / f"{name}.py" for name in MODULES)]
     found = cythonize(
-        [
-            Extension(f"{PACKAGE}.{path.stem}", [str(path)], optional=True, extra_compile_args=["-w", "-g0"])
-            for path in sources
-        ],
+        [_extension(package, path) for package in MODULES for path in _sources(package)],
         build_dir="build/cython",
         compiler_directives={"language_level": "3", "annotation_typing": False, "binding": False},
         include_path=["src"],
@@ -62,8 +68,23 @@ def extensions() -> list[Extension]:
         nthreads=2,
     )
     for one in found:  # only now: the name is part of what is compiled
-        one.name = f"{PACKAGE}.{FOLDER}.{one.name.rpartition('.')[2]}"
+        package, _, name = one.name.rpartition(".")
+        one.name = f"{package}.{FOLDER}.{name}"
     return found
+
+
+def _sources(package: str) -> list[Path]:
+    folder = SOURCES / package
+    twice = WRITTEN_TWICE.get(package, ())
+    return [
+        *(folder / f"{name}.pyx" for name in twice),
+        *(folder / f"{name}.py" for name in MODULES[package]),
+    ]
+
+
+def _extension(package: str, path: Path) -> Extension:
+    name = f"cookieguard.{package}.{path.stem}"
+    return Extension(name, [str(path)], optional=True, extra_compile_args=["-w", "-g0"])
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCompiled})

@@ -33,6 +33,7 @@ import uvicorn
 from contestants.guard import scanner
 from figures import Figure, table
 from scanners import SCANNERS, in_their_processes
+from starlette.middleware.sessions import SessionMiddleware
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
@@ -70,17 +71,23 @@ PAGE = [
 FETCH = [*COMMON, (b"accept", b"*/*"), (b"sec-fetch-dest", b"empty"), (b"sec-fetch-mode", b"cors")]
 PLAIN_BARS = {"compiled": (20, 100), "pure": (120, 800)}  # of pages of 8 and 100 KB
 CONSENT_BARS = {"compiled": 18, "pure": 25}
+SECRET = "5a" * 32  # as strong as a key of ours
+PAYLOAD = {"names": ["a", "b"], "n": 1}
 
 
 @dataclass(frozen=True)
 class Line:
-    """Compare two paths with the same request; `bar` is what may come on top, None where nothing was promised."""
+    """Compare two paths with the same request; `bar` is what may come on top, None where nothing was promised.
+
+    `no_more_than` names the line above whose figure is the bar.
+    """
 
     name: str
     bare: str
     guarded: str
     headers: Pairs
-    bar: float | None
+    bar: float | None = None
+    no_more_than: str = ""
 
 
 def page_of(size: int) -> bytes:
@@ -135,15 +142,19 @@ def apps_in(folder: Path) -> dict[str, App]:
     plain = answering(b"{}", b"application/json")
     asking = answering(b"{}", b"application/json", touch=lambda scope: visitor_of(scope).consent)
     reading = answering(b"{}", b"application/json", touch=lambda scope: scope["session"].get("names"))
-    writing = answering(
-        b"{}", b"application/json", touch=lambda scope: scope["session"].update(names=["a", "b"], n=1)
-    )
+    writing = answering(b"{}", b"application/json", touch=lambda scope: scope["session"].update(PAYLOAD))
+    counting = answering(b"{}", b"application/json", touch=_count)
     apps: dict[str, App] = {
         "/bare/json": plain,
         "/quiet/json": guard(plain, log=False),
         "/quiet/anonymous": guard(plain, log=False, identity=False),
         "/quiet/reading": guard(reading, log=False),
         "/quiet/writing": guard(writing, log=False),
+        "/quiet/counting": guard(counting, log=False),
+        "/starlette/json": SessionMiddleware(plain, SECRET),
+        "/starlette/reading": SessionMiddleware(reading, SECRET),
+        "/starlette/writing": SessionMiddleware(writing, SECRET),
+        "/starlette/counting": SessionMiddleware(counting, SECRET),
         "/full/json": guard(plain),
         "/full/asking": guard(asking),
         "/bare/stream": streaming,
@@ -159,6 +170,27 @@ def apps_in(folder: Path) -> dict[str, App]:
     return apps
 
 
+def _count(scope: Any) -> None:
+    """Change what the session holds: an update to the same would be none, and be written by Starlette alone."""
+    session = scope["session"]
+    session["n"] = session.get("n", 0) + 1
+
+
+def session_lines(apps: dict[str, App]) -> Iterator[Line]:
+    """List what a session costs in all, beside Starlette's SessionMiddleware with the same in it."""
+    kinds = {"touch neither": "json", "read": "reading", "read and write": "counting"}
+    for kind, path in kinds.items():
+        theirs = f"session, {kind}: Starlette's SessionMiddleware"
+        for name, door, bar in (
+            (theirs, "starlette", ""),
+            (f"session, {kind}: cookieguard", "quiet", theirs),
+        ):
+            cookie = _cookie(apps[f"/{door}/writing"], f"/{door}/writing", b"")
+            headers = [*FETCH, (b"cookie", cookie)]
+            told = bar if kind == "read and write" else ""
+            yield Line(name, "/bare/json", f"/{door}/{path}", headers, no_more_than=told)
+
+
 def lines_of(apps: dict[str, App]) -> list[Line]:
     """List what is measured."""
     build = scanner()
@@ -168,7 +200,7 @@ def lines_of(apps: dict[str, App]) -> list[Line]:
         Line("JSON, log off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5),
         Line("  of it identity, untouched", "/quiet/anonymous", "/quiet/json", [*FETCH, *session], 2),
         Line("  a session only read, on top", "/quiet/json", "/quiet/reading", [*FETCH, *session], 15),
-        Line("JSON, all on, no cookie of ours", "/bare/json", "/full/json", FETCH, None),
+        Line("JSON, all on, no cookie of ours", "/bare/json", "/full/json", FETCH),
         Line(
             "JSON, all on, consent cookie asked",
             "/bare/json",
@@ -176,6 +208,7 @@ def lines_of(apps: dict[str, App]) -> list[Line]:
             [*FETCH, *consent],
             CONSENT_BARS[build],
         ),
+        *session_lines(apps),
     ]
     for kind in ("page", "gzip"):
         for size, bar in zip((8, 100), PLAIN_BARS[build], strict=True):
@@ -363,8 +396,12 @@ def measured(rounds: int, count: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         apps = apps_in(Path(folder))
         with _served(Path(folder)) as client:
-            found = [_measured(line, apps, client, rounds, count) for line in lines_of(apps)]
-            return [*found, *_streamed(client), _held_back(apps["/full/stream"])]
+            found: dict[str, dict[str, Any]] = {}
+            for line in lines_of(apps):
+                found[line.name] = one = _measured(line, apps, client, rounds, count)
+                if line.no_more_than:
+                    one["bar"] = found[line.no_more_than]["value"]
+            return [*found.values(), *_streamed(client), _held_back(apps["/full/stream"])]
 
 
 def _measured(line: Line, apps: dict[str, App], client: Client, rounds: int, count: int) -> dict[str, Any]:

@@ -45,6 +45,7 @@ NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
 SERVER_ERROR = 500  # what a server answers where the app raised before it said anything
 CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
+RARE_HEADERS = FORWARDING_HEADERS | CONDITION_HEADERS  # asked for at once
 
 
 class Exchange:
@@ -61,6 +62,7 @@ class Exchange:
         "_consent",
         "_decided",
         "_granted",
+        "_has_rare_headers",
         "_has_written_cookies",
         "_jar",
         "_request",
@@ -118,10 +120,11 @@ class Exchange:
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
-        if not FORWARDING_HEADERS.isdisjoint(names):
+        self._has_rare_headers = not RARE_HEADERS.isdisjoint(names)
+        if self._has_rare_headers and not FORWARDING_HEADERS.isdisjoint(names):
             headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
-        if MARK in names.get(b"referer", b""):
+        if b"referer" in names and MARK in names[b"referer"]:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
         self.grant = take_grant(scope) if MARK in scope.get("query_string", b"") else b""
@@ -155,7 +158,7 @@ class Exchange:
     def _ask_for_document(self, scope: dict[str, Any]) -> None:
         """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
         names, headers = self.headers, scope["headers"]
-        if not CONDITION_HEADERS.isdisjoint(names):
+        if self._has_rare_headers and not CONDITION_HEADERS.isdisjoint(names):
             # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
             is_ours = names_document(names.get(b"if-none-match", b""))
             state = self.state_tag if is_ours else b""
@@ -280,8 +283,6 @@ class Exchange:
     def is_held_path(self) -> bool:
         """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
         register, origin = self.parts.register, self.request.origin
-        if not register.has_paths:
-            return False
         url = parse_url(self.request.url)
         verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
         # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.

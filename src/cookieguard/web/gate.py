@@ -14,22 +14,21 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
-STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+SOCKET_STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
 COOKIE, SET_COOKIE = b"cookie", b"set-cookie"
 
 
 class Gate:
-    """Pass one request to the app and its response back.
+    """Filter the cookies of one request and of its response.
 
     Owned by the middleware for the time of one response. `_held` are the cookies of the request that are held.
     """
 
-    __slots__ = ("_cookies", "_exchange", "_held", "_send")
+    __slots__ = ("_cookies", "_exchange", "_held")
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._cookies = exchange.parts.shop_cookies
-        self._send = send
         self._held: list[bytes] = []
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
@@ -41,11 +40,29 @@ class Gate:
                 scope["headers"] = self._shown_headers(scope["headers"])
         return scope
 
-    def send(self, message: Message) -> Awaitable[None]:
-        """Take one message of the app."""
-        if message["type"] in STARTS:
-            message = self._start(message)
-        return self._send(message)
+    def passed(self, headers: Headers) -> Headers:
+        """Return the headers of a response as the browser gets them; the same list where all of it passes."""
+        kept = self.kept(headers)
+        return self._with_removals(kept) if self._held else kept
+
+    def kept(self, headers: Headers) -> Headers:
+        """Return the headers without the cookies that are held; the same list where there is none."""
+        # Most set none, so they are asked all at once.
+        if SET_COOKIE not in b" ".join([name for name, _ in headers]).lower():
+            return headers
+        return [pair for pair in read(headers)[0] if not self._is_held(*pair)]
+
+    def around(self, send: Send) -> Send:
+        """Return what a WebSocket's messages are sent by."""
+
+        def guarded(message: Message) -> Awaitable[None]:
+            if message["type"] in SOCKET_STARTS:
+                given = message.get("headers") or ()
+                headers = self.passed(given if type(given) is list else list(given))
+                message = message if headers is given else {**message, "headers": headers}
+            return send(message)
+
+        return guarded
 
     # The request
 
@@ -68,16 +85,6 @@ class Gate:
         return [(name, value) for name, value in shown if value or name != COOKIE]
 
     # The response
-
-    def _start(self, message: Message) -> Message:
-        given = message.get("headers") or ()
-        headers = given if type(given) is list else list(given)
-        # Most set none, so they are asked all at once.
-        if SET_COOKIE in b" ".join([name for name, _ in headers]).lower():
-            headers = [pair for pair in read(headers)[0] if not self._is_held(*pair)]
-        if self._held:
-            headers = self._with_removals(headers)
-        return message if headers is given else {**message, "headers": headers}
 
     def _is_held(self, name: bytes, line: bytes) -> bool:
         """Tell whether this is a Set-Cookie line that the browser must not get; one that removes always passes."""

@@ -12,11 +12,12 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.gate import Gate
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
 from cookieguard.web.response import Response
-from cookieguard.web.signing_gate import gate_of
+from cookieguard.web.signing_gate import SigningGate, signs
 from cookieguard.web.visitor import SCOPE_KEY
 from cookieguard.web.waiting import hear_first, must_recall, must_wait, recall, tell_store
 
@@ -53,8 +54,9 @@ class CookieGuard:
             clock=self._clock,
             customer_from=customer_from,
         )
-        self._gate = gate_of(self._parts)
+        self._signs = signs(self._parts)
         self._pages = Pages(self._parts)
+        self._has_store = self._parts.watch is not None
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
         self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
@@ -81,15 +83,16 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
-                if must_wait(exchange):
+                if self._has_store and must_wait(exchange):
                     await hear_first(exchange)
                 if must_recall(exchange):
                     await recall(exchange)
-                gate = self._gate(exchange, response.send)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
-                await self.app(gate.shown(app_scope), receive, gate.send)
+                shown, send = self._signed(exchange, response.shown(app_scope), response.send)
+                await self.app(shown, receive, send)
         finally:
-            tell_store(exchange)
+            if self._has_store:
+                tell_store(exchange)
             self._record(exchange)
             exchange.end()
 
@@ -98,15 +101,23 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        gate = self._gate(exchange, send)
+        gate = Gate(exchange)
         try:
             if must_wait(exchange):
                 await hear_first(exchange)
             app_scope = exchange.app_scope(opens_session=self._opens_session)
-            await self.app(gate.shown(app_scope), receive, gate.send)
+            shown, send = self._signed(exchange, gate.shown(app_scope), gate.around(send))
+            await self.app(shown, receive, send)
         finally:
             tell_store(exchange)
             exchange.end()
+
+    def _signed(self, exchange: Exchange, scope: Any, send: Any) -> tuple[Any, Any]:
+        """Put the signing of the shop's own cookies between the app and all else, where there is any."""
+        if not self._signs:
+            return scope, send
+        gate = SigningGate(exchange, send)
+        return gate.shown(scope), gate.send
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)
@@ -133,11 +144,12 @@ class CookieGuard:
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
-        if exchange.rewriter is not None and exchange.rewriter.lost:
-            for event in exchange.rewriter.lost:
+        rewriter = exchange.rewriter
+        if rewriter is not None and rewriter.lost:
+            for event in rewriter.lost:
                 parts.findings.count(event)
-        if exchange.rewriter is not None and exchange.rewriter.held:
-            verdicts = exchange.wall.news(exchange.rewriter.held)
+        if rewriter is not None and rewriter.held:
+            verdicts = exchange.wall.news(rewriter.held)
             parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True

@@ -31,11 +31,14 @@ class Origin:
     authority: str = field(init=False, compare=False)
     """`host` or `host:port`, as a Host header says it."""
     text: str = field(init=False, compare=False)
+    is_loopback: bool = field(init=False, compare=False)
+    """Whether the host names this machine: localhost, *.localhost, 127/8 or ::1."""
 
     def __post_init__(self) -> None:
         authority = self.host if self.port is None else f"{self.host}:{self.port}"
         object.__setattr__(self, "authority", authority)
         object.__setattr__(self, "text", f"{self.scheme}://{authority}")
+        object.__setattr__(self, "is_loopback", _is_loopback(self.host))  # 3 us, asked for with every page
 
     def __hash__(self) -> int:
         return hash(self.text)  # which a str remembers: origins are asked for with every page
@@ -43,15 +46,14 @@ class Origin:
     def __str__(self) -> str:
         return self.text
 
-    @property
-    def is_loopback(self) -> bool:
-        """Tell whether the host names this machine: localhost, *.localhost, 127/8 or ::1."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def origin_of(scheme: str, host_header: bytes) -> Origin:

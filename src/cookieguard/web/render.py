@@ -319,15 +319,16 @@ def _filled(
     """Put in what differs from page to page; a path that names a marker is not filled in turn."""
     # Nonces are base64 by the grammar that found them.
     values: dict[bytes, str] = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
-    if NEXT in pieces:
+    markers = pieces[1::2]  # every other one: what `split` leaves
+    if NEXT in markers:
         values[NEXT] = str(escape(next_))
-    if NEXT_QUERY in pieces:
+    if NEXT_QUERY in markers:
         values[NEXT_QUERY] = quote(next_, safe="/")
-    if TITLE in pieces:
+    if TITLE in markers:
         values[TITLE] = str(escape(title))
-    return b"".join(
-        [values[piece].encode("ascii", "xmlcharrefreplace") if piece in values else piece for piece in pieces]
-    )
+    filled = pieces.copy()
+    filled[1::2] = [values[marker].encode("ascii", "xmlcharrefreplace") for marker in markers]
+    return b"".join(filled)
 
 
 def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:

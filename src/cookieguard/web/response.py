@@ -13,6 +13,7 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
 from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
@@ -54,17 +55,25 @@ class Response:
     around it would cost as much as all else that is done here.
     """
 
-    __slots__ = ("_body", "_coding", "_exchange", "_kind", "_names", "_send", "_start", "_waiting")
+    __slots__ = ("_body", "_coding", "_exchange", "_gate", "_kind", "_names", "_send", "_start", "_waiting")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
+        self._gate: Gate | None = None  # where cookies are
         self._start: Message | None = None
         self._kind = PLAIN
         self._names: Mapping[bytes, bytes] = NO_HEADERS
         self._coding = b""
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
+
+    def shown(self, app_scope: dict[str, Any]) -> dict[str, Any]:
+        """Return the scope that the app gets: the same, without the cookies that are held."""
+        if COOKIE not in self._exchange.headers:
+            return app_scope
+        self._gate = Gate(self._exchange)
+        return self._gate.shown(app_scope)
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take one message of the app."""
@@ -85,6 +94,8 @@ class Response:
         exchange.status = status = message["status"]
         given = message.get("headers") or ()
         headers, names = read(given)
+        if self._gate is not None or SET_COOKIE in names:
+            headers, names = self._passed(headers, names)
         self._names = names
         self._kind = kind = kind_of(names.get(b"content-type", b""))
         if (
@@ -101,6 +112,11 @@ class Response:
             self._coding = names.get(b"content-encoding", b"").strip().lower()
             return _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
+
+    def _passed(self, headers: Headers, names: dict[bytes, bytes]) -> tuple[Headers, dict[bytes, bytes]]:
+        """Leave out the cookies that are held, and add what removes them."""
+        passed = (self._gate or Gate(self._exchange)).passed(headers)
+        return (headers, names) if passed is headers else read(passed)
 
     async def _start_settled(self, message: Message) -> None:
         """Start once the store knows of a login or an end."""

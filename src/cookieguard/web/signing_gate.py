@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from cookieguard.identity.state import NOBODY, Binding
 from cookieguard.identity.tokens import Reason
 from cookieguard.web.customers import GUEST
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate, Message, Send
+from cookieguard.web.gate import COOKIE, SET_COOKIE, SOCKET_STARTS, Gate, Message, Send
 from cookieguard.web.headers import Headers, add_vary, make_private, read
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS
@@ -21,31 +22,33 @@ from cookieguard.web.waiting import tell_store
 
 # Where browsers send SameSite=Lax cookies too: a session that is missing there is gone.
 FULL_SENDERS = frozenset({b"same-origin", b"same-site", b"none"})
+STARTS = SOCKET_STARTS | {"http.response.start"}
 Lines = list[tuple[bytes, bytes]]
 
 
-def gate_of(parts: Parts) -> type[Gate]:
-    """Choose the gate once: who signs no cookie and asks nobody for customers pays for none of this."""
-    return SigningGate if parts.signed_cookies.are_there or parts.customers.are_asked else Gate
+def signs(parts: Parts) -> bool:
+    """Say once whether this gate is needed: who signs no cookie and asks nobody for customers pays for none of it."""
+    return parts.signed_cookies.are_there or parts.customers.are_asked
 
 
-class SigningGate(Gate):
+class SigningGate:
     """Show the app its own values, and the browser tokens that belong to session and customer.
 
     `_opened` are the signed cookies the app was shown, `_removed` the lines for what the browser need not keep.
     """
 
-    __slots__ = ("_has_raised", "_opened", "_removed")
+    __slots__ = ("_exchange", "_filter", "_has_raised", "_opened", "_removed", "_send")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
-        super().__init__(exchange, send)
+        self._exchange = exchange
+        self._send = send
+        self._filter = Gate(exchange)  # what the browser will not get is not wrapped
         self._opened: dict[ShopToken, Content] = {}
         self._removed: dict[bytes, bytes] = {}
         self._has_raised = False
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
-        """Return the scope that the app gets: what is held is gone, what is signed is plain."""
-        scope = super().shown(scope)
+        """Return the scope that the app gets, of one without what is held: what is signed is plain."""
         exchange, parts = self._exchange, self._exchange.parts
         signed, customers = parts.signed_cookies, parts.customers
         scope["headers"] = customers.without(scope["headers"])
@@ -57,6 +60,10 @@ class SigningGate(Gate):
         if self._opened and self._heed():
             self._show(scope)
         return scope
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Take one message of the app."""
+        return self._send(self._start(message) if message["type"] in STARTS else message)
 
     def _claim(self, scope: Any) -> Any:
         """Ask the shop whose request this is. After the start, and on a WebSocket, no cookie can follow."""
@@ -155,10 +162,8 @@ class SigningGate(Gate):
     # The response
 
     def _start(self, message: Message) -> Message:
-        message = super()._start(message)
         given = message.get("headers") or ()
-        headers, _ = read(given)
-        headers = self._signed(self._obey(headers))
+        headers = self._signed(self._obey(self._filter.kept(read(given)[0])))
         return message if headers is given else {**message, "headers": headers}
 
     def _obey(self, headers: Headers) -> Headers:

@@ -30,6 +30,7 @@ class Pages:
 
     def __init__(self, parts: Parts) -> None:
         self._prefix = parts.config.prefix
+        self._has_paths = parts.register.has_paths  # of vendors, on the shop's own host
         self._pages: dict[str, tuple[tuple[str, ...], Page]] = {}
         if parts.config.consent.enabled:
             self._pages[self._prefix + "consent"] = (("POST",), answer_choice)
@@ -51,7 +52,7 @@ class Pages:
         if found is None:
             if exchange.grant and exchange.has_idle_grant:
                 return drop_grant
-            if exchange.is_held_path:
+            if self._has_paths and exchange.is_held_path:
                 return _held
             return _missing if path.startswith(self._prefix) else None
         methods, page = found
