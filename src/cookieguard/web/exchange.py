@@ -30,7 +30,7 @@ from cookieguard.stats.anonymize import (
 from cookieguard.web.coding import cut_accept_encoding
 from cookieguard.web.grants import MARK, take_grant, without_grant
 from cookieguard.web.headers import by_name, replaced
-from cookieguard.web.origin import NOWHERE, local_path
+from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS, Request, asks_for_html
 from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
@@ -287,10 +287,7 @@ class Exchange:
     @property
     def is_own_host(self) -> bool:
         """Tell whether the request came for one of the configured origins (any, with none configured)."""
-        parts, origin = self.parts, self.request.origin
-        if origin.host == NOWHERE or (parts.config.dev and not origin.is_loopback):
-            return False
-        return not parts.authorities or origin.authority in parts.authorities
+        return self.parts.is_own(self.request.origin)
 
     @property
     def is_untouched(self) -> bool:

@@ -20,6 +20,7 @@ from cookieguard.web.kinds import (
     is_attachment,
     kind_of,
 )
+from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.validators import STALE_HEADERS, mark_state
 from cookieguard.web.waiting import settle
@@ -301,7 +302,7 @@ class Response:
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], *, has_read: bool) -> Headers:
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
-        lines = self._exchange.set_cookies()
+        lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
         headers = make_private(add_vary(headers, *varying), store=not (lines or self._exchange.is_lifted))

@@ -7,9 +7,10 @@ from datetime import timedelta
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, to_payload, write_receipt
-from cookieguard.identity import set_cookie
+from cookieguard.identity import bound_host, set_cookie
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import essence
+from cookieguard.web.own_cookies import removals
 from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.sender import is_own_post
 
@@ -39,11 +40,11 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         response.headers["clear-site-data"] = '"cache"'
         # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.
         response.headers["nel"] = '{"max_age":0}'
-    response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
-    removals = exchange.parts.shop_cookies.removals_of_choice(
+    response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
+    others = exchange.parts.shop_cookies.removals_of_choice(
         exchange.request, receipt.granted, now=exchange.now
     )
-    response.raw_headers.extend((b"set-cookie", line) for line in removals)
+    response.raw_headers.extend((b"set-cookie", line) for line in others)
     return response
 
 
@@ -74,13 +75,18 @@ def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
 
 
+def lines_of(exchange: Exchange, receipt: Receipt) -> list[bytes]:
+    """Return the Set-Cookie lines of a choice: what would shadow it goes first, so that it sticks."""
+    return [*removals(exchange), cookie_of(exchange, receipt)]
+
+
 def cookie_of(exchange: Exchange, receipt: Receipt) -> bytes:
     """Return the Set-Cookie line of a choice."""
     parts = exchange.parts
     spec = parts.config.cookies.consent
     token = parts.consent_codec.dumps(
         to_payload(receipt),
-        host=exchange.request.origin.host,
+        host=bound_host(spec, exchange.request.origin.host),
         issued=exchange.now,
         expires=exchange.now + (timedelta(seconds=spec.max_age) or LONGEST_CONSENT),
     )

@@ -11,7 +11,7 @@ from cookieguard.consent import Verdict, local_path, site_of
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import essence
 from cookieguard.web.kinds import EMBED_DESTINATIONS
-from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, cookie_of, receipt_of, refusal
+from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, lines_of, receipt_of, refusal
 from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.sender import is_own_post
@@ -62,7 +62,7 @@ def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, s
     granted = exchange.consent.granted | {verdict.purpose}
     receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
     response = _back(page, fields)
-    response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
+    response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
     return response
 
 
