@@ -61,7 +61,7 @@ def test_what_is_shared_says_so_when_it_is_set_and_when_it_is_removed(guard: Gua
     ending = "; Path=/; Domain=shop.example; Secure; HttpOnly; SameSite=Lax"
     assert login.all("set-cookie")[0].startswith(f"{SESSION}=")
     assert login.all("set-cookie")[0].endswith(ending)
-    assert forged.all("set-cookie") == [f"{SESSION}=; Max-Age=0{ending}"]
+    assert forged.all("set-cookie")[-1] == f"{SESSION}=; Max-Age=0{ending}"
 
 
 def test_a_cookie_of_one_host_does_not_open_as_one_of_its_domain_nor_the_other_way(guard: Guard) -> None:

@@ -6,6 +6,8 @@ these settings, or where another host of the site plants one, both come back, an
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from cookieguard.web.exchange import Exchange
 
 CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
@@ -14,20 +16,26 @@ CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
 def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
     lines = exchange.set_cookies()
-    return [*removals(exchange), *lines] if lines or exchange.jar.has_doubles else lines
+    if not (lines or exchange.jar.has_doubles):
+        return lines
+    return [*removals(exchange, exchange.parts.shop_cookies.shadowable if lines else ()), *lines]
 
 
-def removals(exchange: Exchange) -> list[bytes]:
-    """Return the lines that remove our cookies which came doubled, or under the names of another setting."""
+def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
+    """Return the lines that remove what came doubled, or under the names of another setting.
+
+    Also what came of `written`: the one that is there may lie elsewhere than the one that is about to be set.
+    """
     if not exchange.is_own_host:
         return []
     parts, jar = exchange.parts, exchange.jar
-    shadowed = [name for name in parts.shop_cookies.own if jar.is_doubled(name)]
-    former = [name for name in parts.shop_cookies.former if jar.has(name)]
-    if not (shadowed or former):
+    shop = parts.shop_cookies
+    names = [one for one in shop.own if jar.is_doubled(one) or (one in written and jar.has(one))]
+    names += [one for one in shop.former if jar.has(one)]
+    if not names:
         return []
-    if parts.consents.cookie_name in shadowed:
+    if jar.is_doubled(parts.consents.cookie_name):
         exchange.report_event(CONSENT_DOUBLED)
-    names = [name.encode("ascii") for name in (*shadowed, *former)]
     request = exchange.request
-    return parts.shop_cookies.removals(names, request, path=request.full_path, now=exchange.now)
+    encoded = [name.encode("ascii") for name in names]
+    return shop.removals(encoded, request, path=request.full_path, now=exchange.now)

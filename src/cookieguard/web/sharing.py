@@ -14,7 +14,7 @@ def shared_domains(config: Config) -> tuple[str, ...]:
 
     A browser takes no cookie for a public suffix, such as `co.uk`: whoever has a host there would get it.
     """
-    domains = {spec.domain: spec.name for spec in config.cookies.specs if spec.domain}
+    domains = {spec.domain: spec.name for spec in reversed(config.cookies.specs) if spec.domain}
     for domain, name in domains.items():
         setting = f"cookies.{name}.domain"
         if not site_of(domain).domain:

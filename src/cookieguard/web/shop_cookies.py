@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cookieguard.config import Config
-from cookieguard.config.cookies import DEFAULT_NAMES
+from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
 from cookieguard.consent import Consent, CookieRegister, site_of
 from cookieguard.consent.cookies import paths_above, removal_lines
 from cookieguard.identity import cookie_name
@@ -25,6 +25,12 @@ class ShopCookies:
         self.own = tuple(cookie_name(spec, dev=config.dev) for spec in cookies.specs)
         self.former = tuple(sorted(BOTH_NAMES - set(self.own)))
         """What our cookies are called under the other setting of `cookies.domain`; ours as well, and over."""
+        self.shadowable = frozenset(
+            cookie_name(spec, dev=config.dev)
+            for spec in (cookies.session, cookies.cart, cookies.remember)
+            if spec.domain or spec.partitioned or not spec.name.startswith(HOST_PREFIX)
+        )
+        """Of those a browser may hold one elsewhere than where they are set now, from before a change."""
         self.register = CookieRegister(
             vendors=config.vendors,
             own=cookies.own,

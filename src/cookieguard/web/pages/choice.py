@@ -77,7 +77,7 @@ def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
 
 def lines_of(exchange: Exchange, receipt: Receipt) -> list[bytes]:
     """Return the Set-Cookie lines of a choice: what would shadow it goes first, so that it sticks."""
-    return [*removals(exchange), cookie_of(exchange, receipt)]
+    return [*removals(exchange, (exchange.parts.consents.cookie_name,)), cookie_of(exchange, receipt)]
 
 
 def cookie_of(exchange: Exchange, receipt: Receipt) -> bytes:
