@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import NoneType
 from typing import Any, NamedTuple
 
 from cookieguard.config import IdentitySettings
@@ -14,6 +13,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity import jsontext
 from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
 from cookieguard.identity.endings import Ending, Endings, ended_customer, ended_session
+from cookieguard.identity.state import SHAPE, State, followed_of
 from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
 from cookieguard.identity.values import JsonMapping
 
@@ -52,33 +52,6 @@ class Binding(NamedTuple):
 
 
 NOBODY = Binding(None, None)
-SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("i", (str,)),
-    ("c", (str, NoneType)),
-    ("b", (int,)),
-    ("e", (int,)),
-    ("a", (int, NoneType)),
-    ("d", (dict,)),
-)
-
-
-@dataclass(slots=True)
-class _State:
-    begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
-    ends: int
-    id: str | None = None
-    customer: str | None = None
-    authenticated: int | None = None
-
-    def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "i": self.id,
-            "c": self.customer,
-            "b": self.begun,
-            "e": self.ends,
-            "a": self.authenticated,
-            "d": entries,
-        }
 
 
 class Session(JsonMapping):
@@ -118,7 +91,7 @@ class Session(JsonMapping):
         self._present = present
         self._endings = endings
         self._presented: Presented | None = None
-        self._state: _State | None = None
+        self._state: State | None = None
 
     @property
     def id(self) -> str:
@@ -204,7 +177,21 @@ class Session(JsonMapping):
         """Say whether anything was read or written."""
         return self._state is not None
 
-    # From here on: for the visit and the cart.
+    # From here on: for the visit, the cart and whoever follows the customer.
+
+    @property
+    def followed(self) -> int:
+        """Say what this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
+        return self._open().followed
+
+    @followed.setter
+    def followed(self, level: int) -> None:
+        self._open().followed = level
+
+    def is_owed(self, level: int) -> bool:
+        """Say whether a customer's session has not come so far; opens nothing."""
+        state = self._state
+        return state is not None and state.customer is not None and state.followed < level
 
     @property
     def presented(self) -> Presented:
@@ -291,7 +278,7 @@ class Session(JsonMapping):
     def _is_as_presented(self) -> bool:
         return self._token is not None and self._text(self._open()) == self._token.text
 
-    def _text(self, state: _State) -> bytes:
+    def _text(self, state: State) -> bytes:
         entries = self.copy()
         return jsontext.encode(state.payload({**self._hidden, **entries} if self._hidden else entries))
 
@@ -305,7 +292,7 @@ class Session(JsonMapping):
         if self._state is None:
             self._open()
 
-    def _open(self) -> _State:
+    def _open(self) -> State:
         if self._state is not None:
             return self._state
         self._token: Token | None = None
@@ -338,24 +325,25 @@ class Session(JsonMapping):
         if self._endings is not None and session_id is not None and not is_told:
             self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
-    def _begin(self) -> _State:
+    def _begin(self) -> State:
         """Start anew, anonymous; the id comes when there is something to keep."""
         now = self.presented.now
-        self._state = _State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
+        self._state = State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
 
-    def _identified(self) -> _State:
+    def _identified(self) -> State:
         state = self._open()
         if state.id is None:
             state.id = _new_id()
         return state
 
-    def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
+    def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
         payload = token.payload
         for name, types in SHAPE:
             if type(payload[name]) not in types:
                 raise TypeError(name)
-        state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+        state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+        state.followed = followed_of(payload)
         if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
@@ -363,7 +351,7 @@ class Session(JsonMapping):
             raise Refused(Mismatch.ENDED)
         return state, payload["d"]
 
-    def _end_of(self, state: _State, token: Token) -> int | None:
+    def _end_of(self, state: State, token: Token) -> int | None:
         endings = self._endings
         if endings is None:
             return None

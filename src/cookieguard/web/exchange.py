@@ -69,7 +69,9 @@ class Exchange:
         "_wall",
         "bytes_sent",
         "client",
+        "followed",
         "grant",
+        "has_followed",
         "headers",
         "now",
         "parts",
@@ -86,6 +88,10 @@ class Exchange:
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
+        self.has_followed = False
+        self.followed: tuple[bytes, bool] | None = (
+            None  # the cookie of what came with the customer; it took something
+        )
         self._has_written_cookies = False
         self._app_scope: Mapping[str, Any] = NO_SCOPE
         self._jar: CookieJar | None = None
@@ -228,6 +234,25 @@ class Exchange:
         session = self._session
         return session if session is not None and session.has_news else None
 
+    @property
+    def must_settle(self) -> bool:
+        """Tell whether the store must be spoken with before the response starts."""
+        session = self._session
+        if session is None or not session.is_open:
+            return False
+        is_owed = self.parts.follows and not self.has_followed and session.is_owed(self.follow_level)
+        return is_owed or session.has_news
+
+    @property
+    def follow_level(self) -> int:
+        """How far a customer's session has to have come for this request: the signal is told once in each."""
+        return 1 + self.has_gpc
+
+    def replace_consent(self, consent: Consent) -> None:
+        """Put another consent in force, before anything was made of the one before."""
+        self._consent = self._decided = consent
+        self._granted = self._wall = None
+
     # What the response asks for
 
     @property
@@ -337,6 +362,7 @@ class Exchange:
         facts = (
             *sorted(self.granted),
             consent.state,
+            consent.source,
             str(consent.gpc),
             *self.to_forget,
             str(request.is_secure_context),
@@ -350,9 +376,14 @@ class Exchange:
         """What a document clears the browser's storage of: names and patterns of what is held."""
         return self.parts.shop_cookies.to_forget(self.consent, self.now)
 
+    @property
+    def has_gpc(self) -> bool:
+        """Tell whether this request carries a signal that counts."""
+        return self.parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
+
     def _decide(self) -> Consent:
         parts = self.parts
-        gpc = parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
+        gpc = self.has_gpc
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
         if cookie is None:
             return parts.consents.undecided(gpc=gpc)

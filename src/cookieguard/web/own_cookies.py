@@ -16,6 +16,9 @@ CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
 def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
     lines = exchange.set_cookies()
+    if exchange.followed is not None:
+        lines = [*removals(exchange, (exchange.parts.consents.cookie_name,)), exchange.followed[0], *lines]
+        return lines
     if not (lines or exchange.jar.has_doubles):
         return lines
     return [*removals(exchange, exchange.parts.shop_cookies.shadowable if lines else ()), *lines]

@@ -55,6 +55,7 @@ class Parts:
     truncate: Callable[[str], str]  # an address as deep as the log may know it
     authorities: frozenset[str]  # host or host:port of each configured origin
     domains: tuple[str, ...]  # what cookies of ours are shared with
+    follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
 
     def is_own(self, origin: Origin) -> bool:
@@ -116,6 +117,7 @@ def build_parts(
         truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
         domains=shared_domains(config),
+        follows=watch is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=_fingerprint(config, renderer),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, wait
 from datetime import timedelta
+from typing import Any
 
 from anyio import to_thread
 
@@ -23,19 +24,22 @@ def must_wait(exchange: Exchange) -> bool:
 async def hear_first(exchange: Exchange) -> None:
     """Wait for the store's first word; without one nobody is a customer."""
     watch = exchange.parts.watch
-    if watch is not None and not await _is_done(watch.begin()):
+    if watch is not None and not await is_done(watch.begin()):
         watch.give_up()
 
 
-async def settle(exchange: Exchange) -> None:
+async def settle(exchange: Exchange) -> bool:
     """Have the store know what this request ended, and a login count after all that was ended before.
 
-    Where that takes too long or fails, this worker obeys already and the rest is written later.
+    Where that takes too long or fails, this worker obeys already and the rest is written later. Returns whether
+    the store answered in time.
     """
     session, watch = exchange.news, exchange.parts.watch
-    if session is not None and watch is not None:
-        await _is_done(watch.record(session.take_news()))
-        session.settle()
+    if session is None or watch is None:
+        return True
+    has_answered = await is_done(watch.record(session.take_news()))
+    session.settle()
+    return has_answered
 
 
 def tell_store(exchange: Exchange) -> None:
@@ -45,7 +49,7 @@ def tell_store(exchange: Exchange) -> None:
         watch.record(session.take_news())
 
 
-async def _is_done(future: Future[None]) -> bool:
+async def is_done(future: Future[Any]) -> bool:
     """Wait until a future ends, well or badly, but not longer than our patience."""
     await to_thread.run_sync(wait, [future], PATIENCE.total_seconds())
     return future.done()
