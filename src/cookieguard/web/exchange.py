@@ -12,9 +12,8 @@ from typing import Any
 from starlette.middleware.sessions import Session as StarletteSession
 
 from cookieguard.consent import Consent, site_of
-from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError
-from cookieguard.html import Rewriter, parse_url
+from cookieguard.html import Rewriter
 from cookieguard.identity import CookieJar, Identity, Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
@@ -27,13 +26,13 @@ from cookieguard.stats.anonymize import (
     throttle_key,
     without_forwarding,
 )
-from cookieguard.web.coding import cut_accept_encoding
+from cookieguard.web.asking import ask_for_document
 from cookieguard.web.grants import MARK, take_grant, without_grant
-from cookieguard.web.headers import by_name, replaced
+from cookieguard.web.headers import by_name
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
-from cookieguard.web.request import RESOURCE_DESTINATIONS, Request, asks_for_html
-from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
+from cookieguard.web.request import RESOURCE_DESTINATIONS, Request
+from cookieguard.web.validators import names_document
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
 
@@ -41,9 +40,6 @@ logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
-# Ways around us: the server would send a file, or links, that no wall has seen.
-SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
-CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
 
 
 class Exchange:
@@ -152,24 +148,8 @@ class Exchange:
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
-            self._ask_for_document(scope)
+            ask_for_document(self, scope)
         return scope
-
-    def _ask_for_document(self, scope: dict[str, Any]) -> None:
-        """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
-        names, headers = self.headers, scope["headers"]
-        if not CONDITION_HEADERS.isdisjoint(names):
-            # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
-            is_ours = names_document(names.get(b"if-none-match", b""))
-            state = self.state_tag if is_ours else b""
-            headers = unmark_request(headers, state, is_navigation=self.request.is_navigation)
-        asked = names.get(b"accept-encoding")
-        if asked is not None and asks_for_html(names) and (cut := cut_accept_encoding(asked)) != asked:
-            headers = replaced(headers, b"accept-encoding", asked, cut)
-        scope["headers"] = headers
-        extensions = scope.get("extensions")
-        if extensions and not SHUT_DOORS.isdisjoint(extensions):
-            scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}
 
     # What a Visitor asks for
 
@@ -293,17 +273,6 @@ class Exchange:
         party = self.parts.grants.read(self.grant, request.address, host=request.origin.host, now=self.now)
         shop = site_of(request.origin.host, request.origin.port)
         return party if party and self.parts.register.party(party, shop=shop) else ""
-
-    @property
-    def is_held_path(self) -> bool:
-        """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
-        register, origin = self.parts.register, self.request.origin
-        if not register.has_paths:
-            return False
-        url = parse_url(self.request.url)
-        verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
-        # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
-        return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, self.consent.granted)
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a host that is held from this visitor."""

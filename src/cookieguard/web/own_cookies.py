@@ -17,8 +17,7 @@ def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
     lines = exchange.set_cookies()
     if exchange.followed is not None:
-        lines = [*removals(exchange, (exchange.parts.consents.cookie_name,)), exchange.followed[0], *lines]
-        return lines
+        return [*removals(exchange, (exchange.parts.consents.cookie_name,)), exchange.followed[0], *lines]
     if not (lines or exchange.jar.has_doubles):
         return lines
     return [*removals(exchange, exchange.parts.shop_cookies.shadowable if lines else ()), *lines]
