@@ -30,6 +30,10 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
         visitor.logout()
     elif scope["path"] == "/me":
         assert visitor.customer
+    elif scope["path"] == "/fill":
+        visitor.session["seen"] = visitor.cart["mug"] = 2
+    elif scope["path"] == "/full":
+        assert (visitor.customer, visitor.session["seen"], visitor.cart["mug"]) == ("10042", 2, 2)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
     await send({"type": "http.response.body", "body": PAGE})
 
@@ -234,3 +238,37 @@ def test_without_sessions_a_choice_is_kept_in_its_browser_alone(guard: Guard) ->
 
     assert device.choose("reject").status == 303
     assert not is_asked(device.get())
+
+
+@pytest.mark.parametrize("choice", ["reject", "accept"])
+def test_a_choice_takes_nothing_from_session_and_cart(guard: Guard, choice: str) -> None:
+    device = Device(guard(shop))
+    device.get("/login")
+    device.get("/fill")
+    device.choose(choice)
+
+    assert device.get("/full").status == 200
+
+
+def test_a_session_asks_the_store_once_and_a_guest_never(guard: Guard) -> None:
+    app = guard(shop)
+    asked: list[object] = []
+    watch = app._parts.watch
+    assert watch is not None
+    ask_store = watch.ask
+
+    def counted(question: Any) -> Any:
+        asked.append(question)
+        return ask_store(question)
+
+    watch.ask = counted  # type: ignore[method-assign]  # the real one, counted
+    device, guest = Device(app), Device(app)
+    guest.get("/fill")
+    guest.choose("reject")
+    guest.get("/")
+    as_guest = len([one for one in asked if type(one).__name__ == "_Question"])
+    for path in ("/login", "/me", "/me", "/"):
+        device.get(path)
+
+    assert as_guest == 0
+    assert len([one for one in asked if type(one).__name__ == "_Question"]) == 1

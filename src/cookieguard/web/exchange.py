@@ -174,6 +174,10 @@ class Exchange:
             self._jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
         return self._jar
 
+    def forget_cookies(self) -> None:
+        """Let no cookie of ours count in this exchange."""
+        self._jar = NO_COOKIES
+
     @property
     def session(self) -> Session:
         """The visitor's session; it opens when something in it is touched."""

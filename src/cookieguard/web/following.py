@@ -21,7 +21,7 @@ from cookieguard.consent import (
     write_restrictions,
 )
 from cookieguard.engines.ports import Store
-from cookieguard.errors import CookieGuardError
+from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.web.choices import LONGEST_CONSENT, cookie_of
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.waiting import hear_first, is_done, must_wait
@@ -68,7 +68,10 @@ async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
     is_kept = await _tell(exchange, customer, receipt) is not None
     # Where it could not be kept the next request of the session tries again: the cookie holds the choice.
     session.followed = exchange.follow_level if is_kept else 0
-    return exchange.set_cookies()
+    try:
+        return exchange.visit.set_cookies(now=exchange.now)
+    except CookieTooLarge:  # by the mark alone: the choice counts all the same
+        return []
 
 
 def _apply(exchange: Exchange, receipt: Receipt) -> None:

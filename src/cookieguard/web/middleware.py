@@ -12,6 +12,7 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
+from cookieguard.web.handshake import Handshake, keep_out
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -88,7 +89,8 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        gate = Gate(exchange, send)
+        keep_out(exchange)
+        gate = Gate(exchange, Handshake(exchange, send).send)
         try:
             if must_wait(exchange):
                 await hear_first(exchange)
