@@ -25,7 +25,7 @@ PAGE = b'<!doctype html><html lang="en"><body><script ' + AD + b"></script><scri
 async def shop(scope: Any, _: Any, send: Any) -> None:
     visitor = visitor_of(scope)
     if scope["path"].startswith("/login"):
-        visitor.login(scope["path"].removeprefix("/login/") or "10042")
+        visitor.login(scope["path"].removeprefix("/login").strip("/") or "10042")
     elif scope["path"] == "/logout":
         visitor.logout()
     elif scope["path"] == "/me":
