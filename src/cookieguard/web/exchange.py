@@ -85,9 +85,7 @@ class Exchange:
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
         self.has_followed = False
-        self.followed: tuple[bytes, bool] | None = (
-            None  # the cookie of what came with the customer; it took something
-        )
+        self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
         self._app_scope: Mapping[str, Any] = NO_SCOPE
         self._jar: CookieJar | None = None
@@ -224,16 +222,16 @@ class Exchange:
         session = self._session
         if session is None or not session.is_open:
             return False
-        is_owed = self.parts.follows and not self.has_followed and session.is_owed(self.follow_level)
-        return is_owed or session.has_news
-
-    @property
-    def follow_level(self) -> int:
-        """How far a customer's session has to have come for this request: the signal is told once in each."""
-        return 1 + self.has_gpc
+        if session.has_news:
+            return True
+        if self.has_followed or not (
+            session.is_owed(2) and self.parts.follows
+        ):  # a guest's session owes nothing
+            return False
+        return session.is_owed(1 + self.has_gpc)
 
     def replace_consent(self, consent: Consent) -> None:
-        """Put another consent in force, before anything was made of the one before."""
+        """Put another consent in force, before walls were built for the one before."""
         self._consent = self._decided = consent
         self._granted = self._wall = None
 

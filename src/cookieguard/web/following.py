@@ -24,7 +24,7 @@ from cookieguard.engines.ports import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.web.choices import LONGEST_CONSENT, cookie_of
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.waiting import hear_first, is_done, must_wait
+from cookieguard.web.waiting import hear_first, is_done, must_wait, settle
 
 SHELF = "consent"
 TRIES = (
@@ -34,10 +34,16 @@ TRIES = (
 EMPTIED = timedelta(hours=1)
 
 
+async def speak(exchange: Exchange) -> None:
+    """Speak with the store before a response starts: of what ended first, then of what the customer refused."""
+    if await settle(exchange) and exchange.must_settle:
+        await follow(exchange)
+    exchange.has_followed = True
+
+
 async def follow(exchange: Exchange) -> None:
     """Tell the store what the customer of this session says, and apply what was refused elsewhere; once a session."""
-    exchange.has_followed = True
-    session, level = exchange.session, exchange.follow_level
+    session, level = exchange.session, 1 + exchange.has_gpc
     since = session.auth_time
     if since is None or not exchange.parts.follows or not exchange.is_own_host or session.customer is None:
         return
@@ -67,7 +73,7 @@ async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
         return []
     is_kept = await _tell(exchange, customer, receipt) is not None
     # Where it could not be kept the next request of the session tries again: the cookie holds the choice.
-    session.followed = exchange.follow_level if is_kept else 0
+    session.followed = 1 + exchange.has_gpc if is_kept else 0
     try:
         return exchange.visit.set_cookies(now=exchange.now)
     except CookieTooLarge:  # by the mark alone: the choice counts all the same

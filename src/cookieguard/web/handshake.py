@@ -7,11 +7,10 @@ from typing import Any
 
 from cookieguard.identity import is_inside
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import follow
+from cookieguard.web.following import speak
 from cookieguard.web.headers import read
 from cookieguard.web.origin import origin_of
 from cookieguard.web.own_cookies import own_lines
-from cookieguard.web.waiting import settle
 
 FOREIGN = "a WebSocket from a page of another origin: session and cart start empty"
 ANSWERS = frozenset({"websocket.accept", "websocket.http.response.start"})
@@ -72,9 +71,7 @@ class Handshake:
     async def _answer(self, message: Message) -> None:
         exchange = self._exchange
         if exchange.must_settle:
-            if await settle(exchange) and exchange.must_settle:
-                await follow(exchange)
-            exchange.has_followed = True
+            await speak(exchange)
         lines = own_lines(exchange)
         if lines:
             headers = read(message.get("headers") or ())[0]

@@ -13,7 +13,7 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import follow
+from cookieguard.web.following import speak
 from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
@@ -24,7 +24,6 @@ from cookieguard.web.kinds import (
 from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.validators import STALE_HEADERS, mark_state
-from cookieguard.web.waiting import settle
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -108,15 +107,8 @@ class Response:
 
     async def _start_settled(self, message: Message) -> None:
         """Start once the store knows of a login or an end."""
-        await self._settle()
+        await speak(self._exchange)
         await self._on_start(message)
-
-    async def _settle(self) -> None:
-        """Speak with the store: about what ended first, then about what the customer refused elsewhere."""
-        exchange = self._exchange
-        if await settle(exchange) and exchange.must_settle:
-            await follow(exchange)
-        exchange.has_followed = True
 
     def _is_rewritten(self, status: int) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
@@ -149,7 +141,7 @@ class Response:
             return
         self._waiting = b""
         if self._start is not None and self._exchange.must_settle:  # since the start was held
-            await self._settle()
+            await speak(self._exchange)
         self._body = self._body or self._choose_body(body)
         if not has_more and not self._body.is_coded:
             await self._send_rest(message, self._body, body)
@@ -162,7 +154,7 @@ class Response:
         if self._start is not None and message["type"] != "http.response.debug":
             # What becomes of the body is settled with the start: what follows must not pass unread.
             if self._exchange.must_settle:
-                await self._settle()
+                await speak(self._exchange)
             is_file = message["type"] in FILE_SENDS  # the door was shut: the app did not look
             self._body = (
                 self._give_up("a file handed to the server") if is_file else self._choose_body(self._waiting)
