@@ -106,6 +106,7 @@ def test_one_answer_and_one_session_count_on_every_host_and_so_does_a_withdrawal
         assert page.locator("#cg-t").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cg_consent", ""], ids=["same-name", "default-names"])
 def test_after_a_change_to_a_domain_and_back_one_answer_is_enough(
     faraway: Browser, tmp_path: Path, tls: dict[str, str], name: str
@@ -180,6 +181,7 @@ def test_a_session_survives_inside_the_frame_of_another_site_only_where_it_was_m
         assert second_load(framed(name)) == ("visits 2, undecided", {name})
 
 
+@pytest.mark.slow
 def test_a_change_to_partitioned_cookies_leaves_no_double_on_the_shops_own_pages(
     faraway: Browser, tmp_path: Path, tls: dict[str, str]
 ) -> None:
