@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.config import CookieSpec
-from cookieguard.errors import CookieTooLarge
+from cookieguard.errors import ConfigError, CookieTooLarge
 from cookieguard.identity import MAX_COOKIE_BYTES, cookie_name, expire_cookie, parse_cookies, set_cookie
 
 NAME = "__Host-cg_session"
@@ -153,3 +153,34 @@ def test_value_that_would_leave_its_cookie_is_refused_unseen(value: str) -> None
         set_cookie(spec(), value)
 
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "__Host-x"},
+        {"name": "__HOST-x"},
+        {"name": "__Secure-x"},
+        {"name": "__Http-x"},
+        {"name": "__Host-Http-x"},
+        {"name": "x", "same_site": "None"},
+        {"name": "x", "partitioned": True},
+    ],
+)
+def test_what_a_browser_takes_with_secure_only_is_refused_without(changes: dict[str, object]) -> None:
+    spec(**changes)
+
+    with pytest.raises(ConfigError, match=r"secure is False; allowed: true"):
+        spec(secure=False, **changes)
+
+
+def test_a_domain_is_written_without_its_dot_and_renames_only_a_default_name() -> None:
+    shared = spec("__Host-cg_cart", domain=".shop.example")
+
+    assert set_cookie(shared, "v").startswith(
+        b"__Secure-cg_cart=v; Max-Age=600; Path=/; Domain=shop.example;"
+    )
+    assert b"; Domain=shop.example;" in expire_cookie(shared)
+    assert spec("sid", domain="shop.example").name == "sid"
+    with pytest.raises(ConfigError, match="allowed: a name that begins with __Secure-"):
+        spec("__Host-sid", domain="shop.example")

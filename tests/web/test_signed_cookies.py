@@ -29,7 +29,6 @@ from cookieguard.config import (
     config_from_mapping,
 )
 from cookieguard.errors import CookieTooLarge
-from cookieguard.web.gate import Gate
 
 SESSION = "__Host-cg_session"
 TAIL = "; Path=/; HttpOnly; SameSite=Lax"
@@ -608,4 +607,5 @@ def test_what_is_declared_as_not_needed_cannot_be_signed(guard: Guard, settings:
 
 
 def test_a_shop_that_signs_nothing_has_the_plain_gate(guard: Guard) -> None:
-    assert guard(Shop())._gate is Gate
+    assert not guard(Shop())._signs
+    assert guard(Shop(), cookies=CookieSettings(sign=(CART,)))._signs

@@ -14,6 +14,7 @@ HOST_PATTERN = re.compile(
 )
 # One origin as a browser writes it in the Origin header: scheme, host, port where it is not the default.
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 # RFC 9110 tchar: what a cookie name may consist of.
 COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A name, and `*` for any rest of it: at the end only, and not alone, since it would be every cookie there is.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cookieguard.config.checks import (
     COOKIE_NAME,
+    HOST_NAME,
     require_between,
     require_distinct,
     require_match,
@@ -19,15 +20,21 @@ from cookieguard.errors import ConfigError
 SAME_SITE = ("Lax", "Strict", "None")
 # What a cookie of the shop's host counts as that nobody declared; the same words as for hosts.
 UNDECLARED_COOKIES = ("report", "marketing", "block")
-HOST_PREFIX = "__Host-"
+HOST_PREFIX, SECURE_PREFIX = "__Host-", "__Secure-"
+KINDS = ("session", "cart", "consent", "remember")
+# What browsers take a name with each prefix for, whatever its case (RFC 6265bis 4.1.3); HttpOnly and Path=/ always are.
+NEEDS_SECURE = ("__host-", "__secure-", "__http-")
+FORBIDS_DOMAIN = "__host-"  # `__Host-Http-` begins so too
+DEFAULT_NAMES = {f"{HOST_PREFIX}cg_{kind}": f"{SECURE_PREFIX}cg_{kind}" for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieSpec:
     """Describe one cookie: its name and attributes. Always HttpOnly, always Path=/.
 
-    `name` carries the prefix: browsers take `__Host-` only with Secure, Path=/ and no Domain.
+    `name` carries the prefix: browsers take `__Host-` and `__Host-Http-` only with Secure, Path=/ and no Domain.
     `sealed` encrypts the content before it is signed. `max_age` is seconds; 0 makes a browser-session cookie.
+    `domain` shares the cookie with a domain and all hosts below it; a default name is then `__Secure-cg_*`.
     """
 
     name: str
@@ -36,18 +43,36 @@ class CookieSpec:
     secure: bool = True
     sealed: bool = True
     partitioned: bool = False
+    domain: str = ""
 
     def __post_init__(self) -> None:
         require_types(f"cookies.{self.name}", self)
         require_match("cookies.name", self.name, COOKIE_NAME, "an RFC 9110 token")
+        if self.domain:
+            object.__setattr__(self, "domain", shared_domain(f"cookies.{self.name}.domain", self.domain))
+            object.__setattr__(self, "name", DEFAULT_NAMES.get(self.name, self.name))
         where = f"cookies.{self.name}"
         require_one_of(f"{where}.same_site", self.same_site, SAME_SITE)
         # RFC 6265bis caps Max-Age at 400 days.
         require_between(f"{where}.max_age", self.max_age, 0, 400 * 86400, "seconds")
-        if not self.secure and (self.name.startswith(("__Host-", "__Secure-")) or self.same_site == "None"):
-            raise ConfigError(
-                f"{where}.secure", was=False, allowed="true: the prefix or SameSite=None requires it"
-            )
+        self._check_prefix(where, self.name.lower())
+
+    def _check_prefix(self, where: str, name: str) -> None:
+        """Refuse what a browser would drop without a word."""
+        if name.startswith(FORBIDS_DOMAIN) and self.domain:
+            allowed = f"a name that begins with {SECURE_PREFIX} where the cookie has a domain, or no domain"
+            raise ConfigError(f"{where}.name", was=f"{self.name!r} with a domain", allowed=allowed)
+        needs = name.startswith(NEEDS_SECURE) or self.same_site == "None" or self.partitioned
+        if needs and not self.secure:
+            allowed = "true: the prefix, SameSite=None or Partitioned requires it"
+            raise ConfigError(f"{where}.secure", was=False, allowed=allowed)
+
+
+def shared_domain(setting: str, domain: str) -> str:
+    """Return a cookie's domain without its leading dot, which browsers ignore (RFC 6265 5.2.3)."""
+    bare = domain.removeprefix(".")
+    require_match(setting, bare, HOST_NAME, "a domain in lower case, like 'shop.example' or '.shop.example'")
+    return bare
 
 
 def _spec(kind: str, days: int) -> CookieSpec:
@@ -62,6 +87,8 @@ class CookieSettings:
     cart: CookieSpec = field(default_factory=lambda: _spec("cart", 90))
     consent: CookieSpec = field(default_factory=lambda: _spec("consent", 180))
     remember: CookieSpec = field(default_factory=lambda: _spec("remember", 90))
+    domain: str = ""
+    """Share all four with this domain and every host below it; each may have a `domain` of its own instead."""
     own: tuple[OwnCookie, ...] = ()
     sign: tuple[SignedCookie, ...] = ()
     undeclared: str = "report"
@@ -69,7 +96,8 @@ class CookieSettings:
 
     def __post_init__(self) -> None:
         require_types("cookies", self)
-        names = [self.session.name, self.cart.name, self.consent.name, self.remember.name]
+        self._share()
+        names = [spec.name for spec in self.specs]
         if len(set(names)) < len(names):
             raise ConfigError("cookies", was=f"names {names}", allowed="four different names")
         require_one_of("cookies.undeclared", self.undeclared, UNDECLARED_COOKIES)
@@ -80,6 +108,22 @@ class CookieSettings:
             _require_theirs("cookies.own.name", own.name, names)
         for signed in self.sign:
             _require_theirs("cookies.sign.name", signed.name, ours)
+
+    @property
+    def specs(self) -> tuple[CookieSpec, ...]:
+        """Return the four, in the order of KINDS."""
+        return (self.session, self.cart, self.consent, self.remember)
+
+    def _share(self) -> None:
+        """Give every cookie without a domain of its own the one of all."""
+        if self.domain:
+            object.__setattr__(self, "domain", shared_domain("cookies.domain", self.domain))
+            for kind, spec in zip(KINDS, self.specs, strict=True):
+                if not spec.domain:
+                    object.__setattr__(self, kind, replace(spec, domain=self.domain))
+        if self.cart.domain != self.session.domain:
+            allowed = "the domain of cookies.session: a cart belongs to a session"
+            raise ConfigError("cookies.cart.domain", was=repr(self.cart.domain), allowed=allowed)
 
 
 def _require_theirs(setting: str, name: str, ours: Collection[str]) -> None:

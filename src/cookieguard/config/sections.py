@@ -69,6 +69,8 @@ class ConsentSettings:
     enabled: bool = True
     gpc: bool = True
     """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
+    follow_customer: bool = True
+    """What a customer refused on one device applies on every other one, from the login on; needs the store."""
     language: str = "en"
     """The banner's language where neither <html lang> nor Accept-Language names one we speak."""
 

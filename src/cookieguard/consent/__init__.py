@@ -20,7 +20,15 @@ from cookieguard.consent.decision import (
 )
 from cookieguard.consent.language import pick_language
 from cookieguard.consent.purposes import Register, Verdict, declaration, first_party_line
-from cookieguard.consent.receipts import Receipt, from_payload, new_receipt_id, to_payload
+from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
+from cookieguard.consent.restrictions import (
+    Restrictions,
+    own_word,
+    read_restrictions,
+    restricted,
+    told,
+    write_restrictions,
+)
 from cookieguard.consent.sites import Site, look_alike, site_of
 
 __all__ = [
@@ -31,7 +39,9 @@ __all__ = [
     "CookieRegister",
     "Receipt",
     "Register",
+    "Restrictions",
     "Site",
+    "Source",
     "State",
     "Verdict",
     "Way",
@@ -44,11 +54,16 @@ __all__ = [
     "local_path",
     "look_alike",
     "new_receipt_id",
+    "own_word",
     "pick_language",
     "policy_for",
+    "read_restrictions",
+    "restricted",
     "site_of",
     "state_of",
     "strict_policy",
     "to_payload",
+    "told",
     "write_receipt",
+    "write_restrictions",
 ]

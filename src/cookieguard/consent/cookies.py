@@ -27,6 +27,7 @@ MOST_REMOVAL_BYTES = 2048
 REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
 # RFC 6265 5.2.2: zero and less end a cookie at once; of several the last counts, so all must say so.
 MAX_AGE = re.compile(rb";[ \t]*max-age[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
+HTTP_PREFIXES = (b"__http-", b"__host-http-")
 ENDED = re.compile(rb"(-[0-9]+|0+)[ \t]*")
 
 
@@ -157,13 +158,15 @@ def removal_lines(
     names = [name for name in names if REMOVABLE.fullmatch(name)][:MOST_REMOVED]
     variants = _variants(["/", *paths], _domains(site), secure=secure)
     lines = [
-        name + attributes for attributes, name in product(variants, names) if _is_taken(name, attributes)
+        _line(name, attributes)
+        for attributes, name in product(variants, names)
+        if _is_taken(name, attributes)
     ]
     if sum(map(len, lines)) <= MOST_REMOVAL_BYTES:
         return lines
     # One name wherever it can lie, and of the others what is likely: each page has one less to remove.
     chosen = names[turn % len(names)]
-    first = [chosen + attributes for attributes in variants if _is_taken(chosen, attributes)]
+    first = [_line(chosen, attributes) for attributes in variants if _is_taken(chosen, attributes)]
     return list(_fitting(dict.fromkeys([*first, *lines]), MOST_REMOVAL_BYTES))
 
 
@@ -210,6 +213,11 @@ def _attributes(domain: str, path: str, *, secure: bool) -> bytes:
         "; Secure" if secure else "",
     )
     return "".join(parts).encode("ascii", "ignore")
+
+
+def _line(name: bytes, attributes: bytes) -> bytes:
+    """Write one line; the prefixes that only a server can set ask for HttpOnly, from who removes one too."""
+    return name + attributes + (b"; HttpOnly" if name.lower().startswith(HTTP_PREFIXES) else b"")
 
 
 def _is_taken(name: bytes, attributes: bytes) -> bool:

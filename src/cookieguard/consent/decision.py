@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cookieguard.config.purposes import NECESSARY, PolicyVersion
-from cookieguard.consent.receipts import Receipt, from_payload, new_receipt_id
+from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id
 from cookieguard.errors import CookieGuardError
 
 NOTHING_BEYOND = frozenset({NECESSARY})
@@ -76,6 +76,11 @@ class Consent:
         return self.receipt.policy_version if self.receipt else ""
 
     @property
+    def source(self) -> Source:
+        """Say whether the choice in force was made in this browser, or came with the customer."""
+        return self.receipt.source if self.receipt else Source.HERE
+
+    @property
     def receipt_id(self) -> str:
         """Name the receipt of the choice in force; empty while undecided."""
         return self.receipt.id if self.receipt else ""
@@ -137,7 +142,7 @@ def write_receipt(
     """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
     return Receipt(
         id=new_receipt_id(),
-        policy_version=_version_at(policy, now),
+        policy_version=version_at(policy, now),
         banner=banner,
         granted=granted | NOTHING_BEYOND,
         refused=purposes - granted - NOTHING_BEYOND,
@@ -156,7 +161,7 @@ def local_path(next_: str) -> str:
     return path if len(path) <= MAX_PATH_BYTES else "/"
 
 
-def _version_at(policy: PolicyVersion, now: datetime) -> str:
+def version_at(policy: PolicyVersion, now: datetime) -> str:
     """Name the version a choice is made under: the announced one only from its day on."""
     return f"before-{policy.version}" if is_announced_only(policy, now) else policy.version
 

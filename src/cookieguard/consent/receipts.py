@@ -6,14 +6,25 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 PAYLOAD_VERSION = 1
 # Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
-# time, gpc, pending.
+# time, gpc, pending; origin (`o`) only where it is not this browser.
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
 # The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
 LATEST = 253_402_300_799
+
+
+class Source(StrEnum):
+    """Name where a choice comes from: made in this browser, or kept with the customer number."""
+
+    HERE = ""
+    PROFILE = "profile"
+    """Refused on another device."""
+    SIGNAL = "signal"
+    """Another device sends Global Privacy Control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,7 @@ class Receipt:
     decided: datetime
     gpc: bool = False
     pending: bool = False
+    source: Source = Source.HERE
 
 
 def new_receipt_id() -> str:
@@ -41,7 +53,7 @@ def new_receipt_id() -> str:
 
 def to_payload(receipt: Receipt) -> dict[str, Any]:
     """Write a receipt as the consent cookie's payload."""
-    return {
+    payload = {
         "v": PAYLOAD_VERSION,
         "g": sorted(receipt.granted),
         "x": sorted(receipt.refused),
@@ -52,6 +64,7 @@ def to_payload(receipt: Receipt) -> dict[str, Any]:
         "s": int(receipt.gpc),
         "n": int(receipt.pending),
     }
+    return payload | {"o": receipt.source.value} if receipt.source else payload
 
 
 def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
@@ -67,6 +80,7 @@ def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
         decided=datetime.fromtimestamp(payload["t"], UTC),
         gpc=bool(payload["s"]),
         pending=bool(payload["n"]),
+        source=Source(payload.get("o", "")),
     )
 
 
@@ -78,4 +92,5 @@ def _is_well_formed(payload: Mapping[str, Any]) -> bool:
         payload["v"] == PAYLOAD_VERSION
         and all(isinstance(one, str) for one in purposes)
         and 0 <= payload["t"] <= LATEST
+        and payload.get("o", "") in list(Source)
     )

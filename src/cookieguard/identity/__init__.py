@@ -9,8 +9,10 @@ from cookieguard.identity.cart import Cart
 from cookieguard.identity.cookies import (
     MAX_COOKIE_BYTES,
     CookieJar,
+    bound_host,
     cookie_name,
     expire_cookie,
+    is_inside,
     parse_cookies,
     set_cookie,
 )
@@ -32,8 +34,10 @@ __all__ = [
     "TokenCodec",
     "TokenError",
     "Visit",
+    "bound_host",
     "cookie_name",
     "expire_cookie",
+    "is_inside",
     "parse_cookies",
     "set_cookie",
 ]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cookieguard.config import CookieSpec
-from cookieguard.identity.cookies import CookieJar, cookie_name, expire_cookie, set_cookie
+from cookieguard.identity.cookies import CookieJar, bound_host, cookie_name, expire_cookie, set_cookie
 from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
 
@@ -72,7 +72,7 @@ class Channel:
                 self._report(presented, Mismatch.DOUBLED)
             return None
         try:
-            token = self._codec.loads(value, host=presented.host, now=presented.now)
+            token = self._codec.loads(value, host=bound_host(self._spec, presented.host), now=presented.now)
             return token, parse(token)
         except (TokenError, Refused) as refusal:
             self._report(presented, refusal.reason)
@@ -82,7 +82,8 @@ class Channel:
 
     def write(self, text: bytes, *, host: str, now: datetime, expires: datetime) -> bytes:
         """Return the Set-Cookie header value of a payload; the browser forgets it when the token expires."""
-        token = self._codec.dumps_text(text, host=host, issued=now, expires=expires)
+        bound = bound_host(self._spec, host)
+        token = self._codec.dumps_text(text, host=bound, issued=now, expires=expires)
         left = int((expires - now).total_seconds())
         return set_cookie(self._spec, token, dev=self._dev, max_age=left)
 

@@ -50,6 +50,11 @@ class CookieJar:
         return name in self._header and name in self.doubled
 
     @property
+    def has_doubles(self) -> bool:
+        """Say whether the cookies that were looked at so far came with doubles; splits nothing."""
+        return len(self._doubled) > 0
+
+    @property
     def doubled(self) -> frozenset[str]:
         """Return the names that came with different values."""
         self._split()
@@ -94,6 +99,19 @@ def cookie_name(spec: CookieSpec, *, dev: bool) -> str:
     return spec.name.removeprefix(prefix)
 
 
+def bound_host(spec: CookieSpec, host: str) -> str:
+    """Return what a token in this cookie is good for: the host, or all of a shared domain.
+
+    The dot keeps `.shop.example` apart from the host `shop.example`, in case the cookie's name stays the same.
+    """
+    return f".{spec.domain}" if spec.domain else host
+
+
+def is_inside(domain: str, host: str) -> bool:
+    """Say whether a browser sends a host the cookies of a domain."""
+    return host == domain or host.endswith(f".{domain}")
+
+
 def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int | None = None) -> bytes:
     """Write a Set-Cookie header value.
 
@@ -111,7 +129,7 @@ def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int 
 def expire_cookie(spec: CookieSpec, *, dev: bool = False) -> bytes:
     """Write the Set-Cookie header value that removes the cookie.
 
-    With all its attributes: without Secure a browser keeps a Secure cookie, and so with Partitioned.
+    With all its attributes: without Secure a browser keeps a Secure cookie, and so with Partitioned and Domain.
     """
     return f"{cookie_name(spec, dev=dev)}=; Max-Age=0{_attributes(spec, dev=dev)}".encode("ascii")
 
@@ -130,6 +148,7 @@ def _attributes(spec: CookieSpec, *, dev: bool) -> str:
     return "".join(
         (
             "; Path=/",
+            f"; Domain={spec.domain}" if spec.domain else "",
             "; Secure" if secure else "",
             "; HttpOnly; SameSite=",
             same_site,

@@ -215,7 +215,21 @@ class Session(JsonMapping):
         """Say whether this is a customer's session that nobody can vouch for; only after `peek`."""
         return self._hidden is not None
 
-    # From here on: for the visit and the cart.
+    # From here on: for the visit, the cart and whoever follows the customer.
+
+    @property
+    def followed(self) -> int:
+        """Say what this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
+        return self._open().followed
+
+    @followed.setter
+    def followed(self, level: int) -> None:
+        self._open().followed = level
+
+    def is_owed(self, level: int) -> bool:
+        """Say whether a customer's session has not come so far; opens nothing."""
+        state = self._state
+        return state is not None and state.customer is not None and state.followed < level
 
     @property
     def presented(self) -> Presented:

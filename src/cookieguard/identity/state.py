@@ -84,6 +84,7 @@ class State:
     authenticated: int | None = None
     link: Link | None = None
     warned: int | None = None
+    followed: int = 0
 
     def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
         """Return what the cookie holds; few sessions are tied to a series, fewer carry a warning."""
@@ -99,6 +100,8 @@ class State:
             payload["r"] = list(self.link)
         if self.warned is not None:
             payload["w"] = self.warned
+        if self.followed:
+            payload["f"] = self.followed
         return payload
 
 
@@ -112,6 +115,7 @@ def state_of(payload: dict[str, Any]) -> State:
         state.link = link_of(payload["r"])
     if "w" in payload:
         state.warned = int(payload["w"])
+    state.followed = payload["f"] if payload.get("f") in (1, 2) else 0
     return state
 
 

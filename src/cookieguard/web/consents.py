@@ -7,7 +7,7 @@ from datetime import datetime
 from cookieguard.config import Config
 from cookieguard.consent import Consent, Register, decide
 from cookieguard.consent.decision import is_announced_only
-from cookieguard.identity import Token, TokenCodec
+from cookieguard.identity import Token, TokenCodec, bound_host
 from cookieguard.identity.tokens import check_times
 
 # Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
@@ -19,6 +19,7 @@ class Consents:
 
     def __init__(self, codec: TokenCodec, config: Config, register: Register) -> None:
         self.cookie_name = codec.name
+        self._spec = config.cookies.consent
         self._codec = codec
         self._policy = config.policy
         self._purposes = register.ids
@@ -31,6 +32,7 @@ class Consents:
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a cookie's value; raises TokenError for one that does not count."""
+        host = bound_host(self._spec, host)
         # The day a version takes effect changes the answer, and so must the key.
         key = (cookie, host, gpc, is_announced_only(self._policy, now))
         known = self._known.get(key)

@@ -12,9 +12,8 @@ from typing import Any
 from starlette.middleware.sessions import Session as StarletteSession
 
 from cookieguard.consent import Consent, site_of
-from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError
-from cookieguard.html import Rewriter, parse_url
+from cookieguard.html import Rewriter
 from cookieguard.identity import CookieJar, Identity, Session, TokenError, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
@@ -27,13 +26,13 @@ from cookieguard.stats.anonymize import (
     throttle_key,
     without_forwarding,
 )
-from cookieguard.web.coding import cut_accept_encoding
+from cookieguard.web.asking import ask_for_document
 from cookieguard.web.grants import MARK, take_grant, without_grant
-from cookieguard.web.headers import by_name, replaced
-from cookieguard.web.origin import NOWHERE, local_path
+from cookieguard.web.headers import by_name
+from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
-from cookieguard.web.request import RESOURCE_DESTINATIONS, Request, asks_for_html
-from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
+from cookieguard.web.request import RESOURCE_DESTINATIONS, Request
+from cookieguard.web.validators import names_document
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
 
@@ -41,11 +40,7 @@ logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
-# Ways around us: the server would send a file, or links, that no wall has seen.
-SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
 SERVER_ERROR = 500  # what a server answers where the app raised before it said anything
-CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
-RARE_HEADERS = FORWARDING_HEADERS | CONDITION_HEADERS  # asked for at once
 
 
 class Exchange:
@@ -62,7 +57,6 @@ class Exchange:
         "_consent",
         "_decided",
         "_granted",
-        "_has_rare_headers",
         "_has_written_cookies",
         "_jar",
         "_request",
@@ -72,7 +66,9 @@ class Exchange:
         "_wall",
         "bytes_sent",
         "client",
+        "followed",
         "grant",
+        "has_followed",
         "headers",
         "now",
         "parts",
@@ -89,6 +85,8 @@ class Exchange:
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
+        self.has_followed = False
+        self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
         self._app_scope: Mapping[str, Any] = NO_SCOPE
         self._jar: CookieJar | None = None
@@ -120,8 +118,7 @@ class Exchange:
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
-        self._has_rare_headers = not RARE_HEADERS.isdisjoint(names)
-        if self._has_rare_headers and not FORWARDING_HEADERS.isdisjoint(names):
+        if not FORWARDING_HEADERS.isdisjoint(names):
             headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
         if b"referer" in names and MARK in names[b"referer"]:
@@ -152,24 +149,8 @@ class Exchange:
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
-            self._ask_for_document(scope)
+            ask_for_document(self, scope)
         return scope
-
-    def _ask_for_document(self, scope: dict[str, Any]) -> None:
-        """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
-        names, headers = self.headers, scope["headers"]
-        if self._has_rare_headers and not CONDITION_HEADERS.isdisjoint(names):
-            # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
-            is_ours = names_document(names.get(b"if-none-match", b""))
-            state = self.state_tag if is_ours else b""
-            headers = unmark_request(headers, state, is_navigation=self.request.is_navigation)
-        asked = names.get(b"accept-encoding")
-        if asked is not None and asks_for_html(names) and (cut := cut_accept_encoding(asked)) != asked:
-            headers = replaced(headers, b"accept-encoding", asked, cut)
-        scope["headers"] = headers
-        extensions = scope.get("extensions")
-        if extensions and not SHUT_DOORS.isdisjoint(extensions):
-            scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}
 
     # What a Visitor asks for
 
@@ -193,6 +174,10 @@ class Exchange:
             cookie = self.headers.get(b"cookie")
             self._jar = NO_COOKIES if cookie is None else parse_cookies([cookie])
         return self._jar
+
+    def forget_cookies(self) -> None:
+        """Let no cookie of ours count in this exchange."""
+        self._jar = NO_COOKIES
 
     @property
     def session(self) -> Session:
@@ -238,6 +223,25 @@ class Exchange:
         session = self._session
         return session if session is not None and session.has_news else None
 
+    @property
+    def must_settle(self) -> bool:
+        """Tell whether the store must be spoken with before the response starts."""
+        session = self._session
+        if session is None or not session.is_open:
+            return False
+        if session.has_news:
+            return True
+        if self.has_followed or not (
+            session.is_owed(2) and self.parts.follows
+        ):  # a guest's session owes nothing
+            return False
+        return session.is_owed(1 + self.has_gpc)
+
+    def replace_consent(self, consent: Consent) -> None:
+        """Put another consent in force, before walls were built for the one before."""
+        self._consent = self._decided = consent
+        self._granted = self._wall = None
+
     # What the response asks for
 
     @property
@@ -279,15 +283,6 @@ class Exchange:
         shop = site_of(request.origin.host, request.origin.port)
         return party if party and self.parts.register.party(party, shop=shop) else ""
 
-    @property
-    def is_held_path(self) -> bool:
-        """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
-        register, origin = self.parts.register, self.request.origin
-        url = parse_url(self.request.url)
-        verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
-        # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
-        return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, self.consent.granted)
-
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a host that is held from this visitor."""
         return self.wall.holds(reference)
@@ -295,10 +290,7 @@ class Exchange:
     @property
     def is_own_host(self) -> bool:
         """Tell whether the request came for one of the configured origins (any, with none configured)."""
-        parts, origin = self.parts, self.request.origin
-        if origin.host == NOWHERE or (parts.config.dev and not origin.is_loopback):
-            return False
-        return not parts.authorities or origin.authority in parts.authorities
+        return self.parts.is_own(self.request.origin)
 
     @property
     def is_untouched(self) -> bool:
@@ -347,6 +339,7 @@ class Exchange:
         facts = (
             *sorted(self.granted),
             consent.state,
+            consent.source,
             str(consent.gpc),
             *self.to_forget,
             str(request.is_secure_context),
@@ -360,9 +353,14 @@ class Exchange:
         """What a document clears the browser's storage of: names and patterns of what is held."""
         return self.parts.shop_cookies.to_forget(self.consent, self.now)
 
+    @property
+    def has_gpc(self) -> bool:
+        """Tell whether this request carries a signal that counts."""
+        return self.parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
+
     def _decide(self) -> Consent:
         parts = self.parts
-        gpc = parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
+        gpc = self.has_gpc
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
         if cookie is None:
             return parts.consents.undecided(gpc=gpc)

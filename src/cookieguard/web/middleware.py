@@ -13,6 +13,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
+from cookieguard.web.handshake import Handshake, keep_out
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -101,7 +102,8 @@ class CookieGuard:
             await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
-        gate = Gate(exchange)
+        keep_out(exchange)
+        gate, send = Gate(exchange), Handshake(exchange, send).send
         try:
             if must_wait(exchange):
                 await hear_first(exchange)

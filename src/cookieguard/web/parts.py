@@ -17,7 +17,7 @@ from cookieguard.engines.files import HourKeys, LogFile, StateDirectory, log_dir
 from cookieguard.engines.keys import PRODUCTION, load_keyring
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
-from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
+from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name, is_inside
 from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
@@ -25,10 +25,11 @@ from cookieguard.web.consents import Consents
 from cookieguard.web.customers import CustomerFrom, Customers
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
-from cookieguard.web.origin import origin_of
+from cookieguard.web.origin import NOWHERE, Origin, origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.remembering import Remembering
 from cookieguard.web.render import Renderer
+from cookieguard.web.sharing import shared_domains
 from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.signed_cookies import SignedCookies
 from cookieguard.web.walls import Walls
@@ -59,7 +60,17 @@ class Parts:
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as the log may know it
     authorities: frozenset[str]  # host or host:port of each configured origin
+    domains: tuple[str, ...]  # what cookies of ours are shared with
+    follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
+
+    def is_own(self, origin: Origin) -> bool:
+        """Tell whether what came in there counts as the shop: a configured origin (any, with none configured)."""
+        if origin.host == NOWHERE or (self.config.dev and not origin.is_loopback):
+            return False
+        if self.domains and not all(is_inside(domain, origin.host) for domain in self.domains):
+            return False
+        return not self.authorities or origin.authority in self.authorities
 
 
 def read_config(config: Config | str | os.PathLike[str] | None) -> Config:
@@ -121,6 +132,8 @@ def build_parts(
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
         authorities=frozenset(_authority(origin) for origin in config.origins),
+        domains=shared_domains(config),
+        follows=watch is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=_fingerprint(config, renderer),
     )
 

@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config, Vendor
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
+from cookieguard.web.notices import control_notice, page_notices
 from cookieguard.web.place import Place
 
 STATIC = files("cookieguard.static")
@@ -158,8 +159,8 @@ class Renderer:
         self, lang: str, consent: Consent, *, base: str, next_: str, style: Allowance = INLINE
     ) -> bytes:
         """Render what stays once the banner is gone: the way to the choices, one click to withdraw."""
-        is_signal = consent.gpc and not consent.is_beyond_necessary
-        key = ("control", lang, base, consent.is_beyond_necessary, is_signal, _form(style))
+        notice = control_notice(consent, self._texts[lang]["control"])
+        key = ("control", lang, base, consent.is_beyond_necessary, notice, _form(style))
 
         def make() -> str:
             return self._squeezed(
@@ -169,7 +170,7 @@ class Renderer:
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
                 withdraw=consent.is_beyond_necessary,
-                gpc=is_signal,
+                notice=notice,
                 style=self._style("control.css", style, base),
             )
 
@@ -246,7 +247,7 @@ class Renderer:
             css=self._files["page.css"].name,
             script=self._files["live.js"].name,
             note=texts["notes"][note] if note else "",
-            gpc=_signal_text(consent, texts["page"]),
+            notices=page_notices(consent, texts["page"]),
             state=consent.state.value,
             granted=consent.granted,
             receipt=consent.receipt,
@@ -329,14 +330,6 @@ def _filled(
     filled = pieces.copy()
     filled[1::2] = [values[marker].encode("ascii", "xmlcharrefreplace") for marker in markers]
     return b"".join(filled)
-
-
-def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:
-    if not consent.gpc:
-        return ""
-    if consent.is_beyond_necessary:
-        return page["agreed"]
-    return f"{page['gpc']} {page['overruled']}" if consent.is_overruled else page["gpc"]
 
 
 def _fill(text: str, name: str, value: str) -> str:

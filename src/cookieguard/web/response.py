@@ -13,6 +13,7 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.following import speak
 from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
 from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
@@ -21,9 +22,9 @@ from cookieguard.web.kinds import (
     is_attachment,
     kind_of,
 )
+from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.validators import STALE_HEADERS, mark_state
-from cookieguard.web.waiting import settle
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -40,6 +41,8 @@ NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 CONTACT_NAMES = frozenset(CONTACT_HEADERS)
+# As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
+WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -89,7 +92,7 @@ class Response:
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange = self._exchange
-        if exchange.news is not None:
+        if exchange.must_settle:
             return self._start_settled(message)
         exchange.status = status = message["status"]
         given = message.get("headers") or ()
@@ -120,7 +123,7 @@ class Response:
 
     async def _start_settled(self, message: Message) -> None:
         """Start once the store knows of a login or an end."""
-        await settle(self._exchange)
+        await speak(self._exchange)
         await self._on_start(message)
 
     def _is_rewritten(self, status: int) -> bool:
@@ -153,6 +156,8 @@ class Response:
             self._waiting = body
             return
         self._waiting = b""
+        if self._start is not None and self._exchange.must_settle:  # since the start was held
+            await speak(self._exchange)
         self._body = self._body or self._choose_body(body)
         if not has_more and not self._body.is_coded:
             await self._send_rest(message, self._body, body)
@@ -164,6 +169,8 @@ class Response:
         """Pass a message of any other type on; a start that waits goes first."""
         if self._start is not None and message["type"] != "http.response.debug":
             # What becomes of the body is settled with the start: what follows must not pass unread.
+            if self._exchange.must_settle:
+                await speak(self._exchange)
             is_file = message["type"] in FILE_SENDS  # the door was shut: the app did not look
             self._body = (
                 self._give_up("a file handed to the server") if is_file else self._choose_body(self._waiting)
@@ -199,8 +206,6 @@ class Response:
         start, self._start = self._start, None
         if start is None:
             return
-        if self._exchange.news is not None:  # since the start was held
-            await settle(self._exchange)
         headers = self._document_headers(start["headers"])
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
@@ -317,12 +322,13 @@ class Response:
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], *, has_read: bool) -> Headers:
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
-        lines = self._exchange.set_cookies()
+        lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
         headers = make_private(add_vary(headers, *varying), store=not (lines or self._exchange.is_lifted))
         headers += [(b"set-cookie", line) for line in lines]
-        return headers
+        followed = self._exchange.followed
+        return [*headers, *WITHDRAWN] if followed is not None and followed[1] else headers
 
 
 async def _nothing() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cookieguard.config import Config
+from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
 from cookieguard.consent import Consent, CookieRegister, site_of
 from cookieguard.consent.cookies import paths_above, removal_lines
 from cookieguard.identity import cookie_name
 from cookieguard.web.findings import Findings
 from cookieguard.web.request import Request
 
+BOTH_NAMES = frozenset(DEFAULT_NAMES) | frozenset(DEFAULT_NAMES.values())
 # How long after a choice pages carry the script that clears storage: the page that was open, and the next ones.
 FORGETTING = timedelta(minutes=5)
 
@@ -20,11 +22,19 @@ class ShopCookies:
 
     def __init__(self, config: Config, findings: Findings) -> None:
         cookies = config.cookies
-        specs = (cookies.session, cookies.cart, cookies.consent, cookies.remember)
+        self.own = tuple(cookie_name(spec, dev=config.dev) for spec in cookies.specs)
+        self.former = tuple(sorted(BOTH_NAMES - set(self.own)))
+        """What our cookies are called under the other setting of `cookies.domain`; ours as well, and over."""
+        self.shadowable = frozenset(
+            cookie_name(spec, dev=config.dev)
+            for spec in (cookies.session, cookies.cart, cookies.remember)
+            if spec.domain or spec.partitioned or not spec.name.startswith(HOST_PREFIX)
+        )
+        """Of those a browser may hold one elsewhere than where they are set now, from before a change."""
         self.register = CookieRegister(
             vendors=config.vendors,
             own=cookies.own,
-            ours={name for spec in specs for name in (spec.name, cookie_name(spec, dev=config.dev))},
+            ours={*self.own, *self.former, *(spec.name for spec in cookies.specs)},
             undeclared=cookies.undeclared,
         )
         self._findings = findings

@@ -15,10 +15,10 @@ from cookieguard.identity.tokens import Reason
 from cookieguard.web.customers import GUEST
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import COOKIE, SET_COOKIE, SOCKET_STARTS, Gate, Message, Send
+from cookieguard.web.handshake import is_own_page
 from cookieguard.web.headers import Headers, add_vary, make_private, read
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS
-from cookieguard.web.waiting import tell_store
 
 # Where browsers send SameSite=Lax cookies too: a session that is missing there is gone.
 FULL_SENDERS = frozenset({b"same-origin", b"same-site", b"none"})
@@ -77,7 +77,7 @@ class SigningGate:
         exchange = self._exchange
         if exchange.jar.is_over_limit:
             exchange.report_event(OVER_LIMIT)
-        elif exchange.is_own_host:
+        elif exchange.is_own_host and self._is_own_page:
             values: dict[ShopToken, set[bytes | None]] = {}
             header = b";".join(value for name, value in scope["headers"] if name == COOKIE)
             for _, token, value in exchange.parts.signed_cookies.pairs(header):
@@ -178,7 +178,7 @@ class SigningGate:
                 session.logout()
         elif session.binding.customer != customer:
             session.login(customer)
-        return self._with_session(headers)
+        return headers
 
     def _signed(self, headers: Headers) -> Headers:
         """Wrap what the app sets; beside it, bind anew what it leaves as it is, and remove what is over."""
@@ -198,7 +198,7 @@ class SigningGate:
             return headers
         if self._exchange.scope["type"] == "http":
             kept = make_private(add_vary(kept, b"Cookie"), store=False)
-        return self._with_session([*kept, *lines])
+        return [*kept, *lines]
 
     def _wrapped(self, line: bytes) -> tuple[bytes, bytes]:
         """Return the name and the line that goes out for one of the app's; none where it could never open."""
@@ -260,13 +260,9 @@ class SigningGate:
         _ = session.id
         return session.binding
 
-    def _with_session(self, headers: Headers) -> Headers:
-        """Add our own cookies to the start of a WebSocket, which passes no other place where they would be."""
-        exchange = self._exchange
-        if exchange.scope["type"] == "http" or not exchange.has_read_cookies:
-            return headers
-        tell_store(exchange)
-        return [*headers, *((SET_COOKIE, line) for line in exchange.set_cookies())]
+    @property
+    def _is_own_page(self) -> bool:
+        return self._exchange.scope["type"] == "http" or is_own_page(self._exchange)
 
     @property
     def _is_resource(self) -> bool:

@@ -37,17 +37,20 @@ async def recall(exchange: Exchange) -> None:
         exchange.close_session()
 
 
-async def settle(exchange: Exchange) -> None:
+async def settle(exchange: Exchange) -> bool:
     """Have the store know what this request ended, and a login count after all that was ended before.
 
-    Where that takes too long or fails, this worker obeys already and the rest is written later.
+    Where that takes too long or fails, this worker obeys already and the rest is written later. Returns whether
+    the store answered in time.
     """
     session, watch = exchange.news, exchange.parts.watch
-    if session is not None and watch is not None:
-        await is_done(watch.record(session.take_news()))
-        session.settle()
-        if exchange.parts.remembering is not None:
-            await exchange.parts.remembering.settle(session)
+    if session is None or watch is None:
+        return True
+    has_answered = await is_done(watch.record(session.take_news()))
+    session.settle()
+    if exchange.parts.remembering is not None:
+        await exchange.parts.remembering.settle(session)
+    return has_answered
 
 
 def tell_store(exchange: Exchange) -> None:

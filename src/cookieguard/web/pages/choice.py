@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, to_payload, write_receipt
-from cookieguard.identity import set_cookie
+from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, write_receipt
+from cookieguard.web.choices import lines_of
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.following import keep_choice
 from cookieguard.web.headers import essence
 from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.sender import is_own_post
 
 ANSWER_HEADERS = {"cache-control": "private, no-store", "vary": "Cookie"}
-# A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
-LONGEST_CONSENT = timedelta(days=180)
 NOT_OURS = "a choice can only be posted by a page of this shop\n"
 
 
@@ -39,11 +36,12 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         response.headers["clear-site-data"] = '"cache"'
         # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.
         response.headers["nel"] = '{"max_age":0}'
-    response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
-    removals = exchange.parts.shop_cookies.removals_of_choice(
+    response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
+    response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
+    others = exchange.parts.shop_cookies.removals_of_choice(
         exchange.request, receipt.granted, now=exchange.now
     )
-    response.raw_headers.extend((b"set-cookie", line) for line in removals)
+    response.raw_headers.extend((b"set-cookie", line) for line in others)
     return response
 
 
@@ -72,19 +70,6 @@ def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
             {"ok": True, "state": state, "granted": sorted(receipt.granted)}, headers=ANSWER_HEADERS
         )
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
-
-
-def cookie_of(exchange: Exchange, receipt: Receipt) -> bytes:
-    """Return the Set-Cookie line of a choice."""
-    parts = exchange.parts
-    spec = parts.config.cookies.consent
-    token = parts.consent_codec.dumps(
-        to_payload(receipt),
-        host=exchange.request.origin.host,
-        issued=exchange.now,
-        expires=exchange.now + (timedelta(seconds=spec.max_age) or LONGEST_CONSENT),
-    )
-    return set_cookie(spec, token, dev=parts.config.dev)
 
 
 def refusal(status: int, line: str) -> Response:

@@ -8,10 +8,12 @@ from urllib.parse import parse_qs
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.consent import Verdict, local_path, site_of
+from cookieguard.web.choices import lines_of
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.following import keep_choice
 from cookieguard.web.headers import essence
 from cookieguard.web.kinds import EMBED_DESTINATIONS
-from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, cookie_of, receipt_of, refusal
+from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.sender import is_own_post
@@ -47,8 +49,9 @@ async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
     if verdict is None:
         return refusal(400, NOBODY)
     page = local_path(fields.get("next") or exchange.request.referring_path).partition("#")[0]
-    answer = _once if action == "once" else _always
-    return answer(exchange, verdict, page, fields)
+    if action == "once":
+        return _once(exchange, verdict, page, fields)
+    return await _always(exchange, verdict, page, fields)
 
 
 def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
@@ -57,12 +60,13 @@ def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str
     return _back(address, fields)
 
 
-def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
+async def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
     """Save a choice: all that was agreed to before, and this purpose."""
     granted = exchange.consent.granted | {verdict.purpose}
     receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
     response = _back(page, fields)
-    response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
+    response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
+    response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
     return response
 
 

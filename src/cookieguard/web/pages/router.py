@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from cookieguard.consent import site_of
+from cookieguard.consent.decision import NOTHING_BEYOND
+from cookieguard.html import parse_url
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.choice import answer_choice
 from cookieguard.web.pages.choices import show_choices
@@ -52,11 +55,20 @@ class Pages:
         if found is None:
             if exchange.grant and exchange.has_idle_grant:
                 return drop_grant
-            if self._has_paths and exchange.is_held_path:
+            if self._has_paths and _is_held_path(exchange):
                 return _held
             return _missing if path.startswith(self._prefix) else None
         methods, page = found
         return page if exchange.request.method in methods else _refuse(methods)
+
+
+def _is_held_path(exchange: Exchange) -> bool:
+    """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
+    register, origin = exchange.parts.register, exchange.request.origin
+    url = parse_url(exchange.request.url)
+    verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
+    # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
+    return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, exchange.consent.granted)
 
 
 def _refuse(methods: tuple[str, ...]) -> Page:

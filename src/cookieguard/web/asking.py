@@ -1,0 +1,43 @@
+"""What the app is asked for: only what can be read here, and no page of another state of consent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from cookieguard.web.coding import cut_accept_encoding
+from cookieguard.web.headers import replaced
+from cookieguard.web.request import Request, asks_for_html
+from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
+
+# Ways around us: the server would send a file, or links, that no wall has seen.
+SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
+CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
+
+
+class Asked(Protocol):
+    """Be the exchange whose request is passed on."""
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]: ...
+    @property
+    def request(self) -> Request: ...
+    @property
+    def state_tag(self) -> bytes: ...
+
+
+def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
+    """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
+    names, headers = exchange.headers, scope["headers"]
+    if not CONDITION_HEADERS.isdisjoint(names):
+        # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
+        is_ours = names_document(names.get(b"if-none-match", b""))
+        state = exchange.state_tag if is_ours else b""
+        headers = unmark_request(headers, state, is_navigation=exchange.request.is_navigation)
+    asked = names.get(b"accept-encoding")
+    if asked is not None and asks_for_html(names) and (cut := cut_accept_encoding(asked)) != asked:
+        headers = replaced(headers, b"accept-encoding", asked, cut)
+    scope["headers"] = headers
+    extensions = scope.get("extensions")
+    if extensions and not SHUT_DOORS.isdisjoint(extensions):
+        scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}

@@ -1,0 +1,143 @@
+"""Refusals that follow their customer: told to the store, and applied where the customer logs in next.
+
+A session is asked about once, at its login; where the store does not answer, with a later request of the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cookieguard.consent import (
+    Consent,
+    Receipt,
+    Restrictions,
+    decide,
+    own_word,
+    read_restrictions,
+    restricted,
+    to_payload,
+    told,
+    write_restrictions,
+)
+from cookieguard.engines.ports import Store
+from cookieguard.errors import CookieGuardError, CookieTooLarge
+from cookieguard.web.choices import LONGEST_CONSENT, cookie_of
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.patience import is_done
+from cookieguard.web.waiting import hear_first, must_wait, settle
+
+SHELF = "consent"
+TRIES = (
+    5  # of two who write at once one begins anew: as many devices of one customer answer at the same moment
+)
+# What restricts nothing any more is kept so long that nobody who read it before takes it for another one.
+EMPTIED = timedelta(hours=1)
+
+
+async def speak(exchange: Exchange) -> None:
+    """Speak with the store before a response starts: of what ended first, then of what the customer refused."""
+    if await settle(exchange) and exchange.must_settle:
+        await follow(exchange)
+    exchange.has_followed = True
+
+
+async def follow(exchange: Exchange) -> None:
+    """Tell the store what the customer of this session says, and apply what was refused elsewhere; once a session."""
+    session, level = exchange.session, 1 + exchange.has_gpc
+    since = session.auth_time
+    if since is None or not exchange.parts.follows or not exchange.is_own_host or session.customer is None:
+        return
+    before = exchange.consent
+    kept = await _tell(exchange, session.customer, own_word(before, since=since))
+    if kept is None:
+        return
+    session.followed = level
+    register = exchange.parts.register
+    receipt = restricted(
+        before, kept, purposes=register.ids, policy=exchange.parts.config.policy, now=exchange.now
+    )
+    if receipt is not None:
+        _apply(exchange, receipt)
+
+
+async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
+    """Keep a choice just posted, if a customer made it; return the Set-Cookie lines of the session it changed."""
+    parts = exchange.parts
+    if not parts.follows or parts.identity is None or not parts.identity.is_presented(exchange.jar):
+        return []
+    if must_wait(exchange):
+        await hear_first(exchange)
+    session = exchange.session
+    customer = session.customer
+    if customer is None:
+        return []
+    is_kept = await _tell(exchange, customer, receipt) is not None
+    # Where it could not be kept the next request of the session tries again: the cookie holds the choice.
+    session.followed = 1 + exchange.has_gpc if is_kept else 0
+    try:
+        return exchange.visit.set_cookies(now=exchange.now)
+    except CookieTooLarge:  # by the mark alone: the choice counts all the same
+        return []
+
+
+def _apply(exchange: Exchange, receipt: Receipt) -> None:
+    """Put the narrower consent in force for this very response, and into the browser with it."""
+    parts = exchange.parts
+    taken = exchange.consent.granted - receipt.granted
+    consent: Consent = decide(
+        to_payload(receipt),
+        gpc=exchange.consent.gpc,
+        policy=parts.config.policy,
+        purposes=parts.register.ids,
+        now=exchange.now,
+    )
+    exchange.replace_consent(consent)
+    exchange.followed = (cookie_of(exchange, receipt), bool(taken))
+
+
+async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Restrictions | None:
+    """Ask the store; None where it does not answer in time, or not at all."""
+    watch, spec = exchange.parts.watch, exchange.parts.config.cookies.consent
+    if watch is None or not customer.isprintable():  # PostgreSQL keeps no NUL and no half surrogates
+        return None
+    life = timedelta(seconds=spec.max_age) or LONGEST_CONSENT
+    question = _Question(customer, word, gpc=exchange.has_gpc, now=exchange.now, life=life)
+    future = watch.ask(question)
+    if not await is_done(future) or future.exception() is not None:
+        return None
+    return future.result()
+
+
+class ContentionError(CookieGuardError):
+    """Say that others wrote the same customer's restrictions all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Read, change and write what one customer refused; runs in the store's thread."""
+
+    customer: str
+    word: Receipt | None
+    gpc: bool
+    now: datetime
+    life: timedelta
+
+    def __call__(self, store: Store) -> Restrictions:
+        for _ in range(TRIES):
+            found = store.read(SHELF, self.customer)
+            before = Restrictions() if found is None else read_restrictions(found.value)
+            after = told(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
+            if after == before or self._write(store, after, 0 if found is None else found.version):
+                return after
+        raise ContentionError("the restrictions of one customer are written by many at once")
+
+    def _write(self, store: Store, kept: Restrictions, version: int) -> int:
+        newest = kept.newest
+        last = (
+            self.now + EMPTIED
+            if newest is None
+            else datetime.fromtimestamp(newest, self.now.tzinfo) + self.life
+        )
+        until = int(last.timestamp() * 1000)
+        return store.write(SHELF, self.customer, write_restrictions(kept), until=until, after=version)

@@ -1,0 +1,43 @@
+"""Our own cookies in a response: what is set, and what is taken away because it would shadow what is set.
+
+A browser keeps one name several times: for the host and for its domain, in a partition and outside. After a change of
+these settings, or where another host of the site plants one, both come back, and neither counts. So both go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cookieguard.web.exchange import Exchange
+
+CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
+
+
+def own_lines(exchange: Exchange) -> list[bytes]:
+    """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
+    lines = exchange.set_cookies()
+    if exchange.followed is not None:
+        return [*removals(exchange, (exchange.parts.consents.cookie_name,)), exchange.followed[0], *lines]
+    if not (lines or exchange.jar.has_doubles):
+        return lines
+    return [*removals(exchange, exchange.parts.shop_cookies.shadowable if lines else ()), *lines]
+
+
+def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
+    """Return the lines that remove what came doubled, or under the names of another setting.
+
+    Also what came of `written`: the one that is there may lie elsewhere than the one that is about to be set.
+    """
+    if not exchange.is_own_host:
+        return []
+    parts, jar = exchange.parts, exchange.jar
+    shop = parts.shop_cookies
+    names = [one for one in shop.own if jar.is_doubled(one) or (one in written and jar.has(one))]
+    names += [one for one in shop.former if jar.has(one)]
+    if not names:
+        return []
+    if jar.is_doubled(parts.consents.cookie_name):
+        exchange.report_event(CONSENT_DOUBLED)
+    request = exchange.request
+    encoded = [name.encode("ascii") for name in names]
+    return shop.removals(encoded, request, path=request.full_path, now=exchange.now)

@@ -1,0 +1,64 @@
+"""A refusal follows its customer to another device, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.browser import Recorder
+from harness.servers import serving
+from playwright.sync_api import BrowserContext
+
+from cookieguard import Config, CookieGuard, visitor_of
+
+from .conftest import answer
+
+SHOP, ADS = "shop.localhost", "ads.localhost"
+
+
+def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
+    tmp_path: Path, visit: Callable[..., BrowserContext], javascript: bool
+) -> None:
+    network = Recorder()
+    tag = ""
+
+    async def shop(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/login":
+            visitor_of(scope).login("10042")
+        page = f'<!doctype html><html lang="en"><body><h1>Shop</h1><img src="{tag}" alt=""></body></html>'
+        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": page.encode()})
+
+    config = Config(state_dir=str(tmp_path / "state"))
+    with (
+        serving(network) as ads,
+        serving(CookieGuard(shop, config)) as one,
+        serving(CookieGuard(shop, config)) as other,
+    ):
+        tag = ads.at(ADS) + "/pixel"
+        first, second = visit(javascript=javascript).new_page(), visit(javascript=javascript).new_page()
+        first.goto(one.at(SHOP) + "/login")
+        answer(first, "reject")
+        second.goto(other.at(SHOP))
+        answer(second, "accept")
+        network.wait()
+        control = len(network.requests)
+        network.forget()
+        second.goto(other.at(SHOP) + "/login")
+        at_login = second.locator("#cg").inner_text()
+        second.goto(other.at(SHOP))
+        network.wait()
+
+        assert control > 0
+        assert network.requests == []
+        assert "Your choice from another device applies" in at_login
+        second.get_by_role("link", name="Privacy choices").click()
+        assert second.get_by_text("You refused this on another device").is_visible()
+        with second.expect_navigation():
+            second.locator("button[value=accept]").click()
+        network.wait()
+        assert len(network.requests) > 0
