@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files import WRITE_BYTES, LogFile
+from cookieguard.engines.log_file import WRITE_BYTES, LogFile
 
 
 def test_lines_are_appended_to_the_file_of_this_process(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_many_lines_go_out_in_order(tmp_path: Path) -> None:
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from cookieguard.engines.files import LogFile
+from cookieguard.engines.log_file import LogFile
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 log = LogFile(Path(sys.argv[1]))
 limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -144,7 +144,7 @@ def test_full_disk_drops_whole_lines_and_says_so_once(tmp_path: Path) -> None:
 SHARED = """
 import os, sys
 from pathlib import Path
-from cookieguard.engines.files import LogFile
+from cookieguard.engines.log_file import LogFile
 os.getpid = lambda: 1  # all four in one file, as two guards in one process are
 log = LogFile(Path(sys.argv[1]))
 sys.stdin.read(1)

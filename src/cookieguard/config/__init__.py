@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cookieguard.config.cookies import CookieSettings, CookieSpec
+from cookieguard.config.log import LogSettings
 from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor
 from cookieguard.config.root import Config
 from cookieguard.config.sections import (
@@ -11,7 +12,6 @@ from cookieguard.config.sections import (
     HtmlSettings,
     IdentitySettings,
     KeySettings,
-    LogSettings,
 )
 from cookieguard.config.shop_cookies import OwnCookie
 from cookieguard.config.store import StoreSettings

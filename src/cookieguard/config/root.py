@@ -15,6 +15,7 @@ from cookieguard.config.checks import (
     require_text,
 )
 from cookieguard.config.cookies import CookieSettings
+from cookieguard.config.log import LogSettings
 from cookieguard.config.purposes import DEFAULT_PURPOSES, NECESSARY, PolicyVersion, Purpose, Vendor
 from cookieguard.config.sections import (
     ConsentSettings,
@@ -22,7 +23,6 @@ from cookieguard.config.sections import (
     HtmlSettings,
     IdentitySettings,
     KeySettings,
-    LogSettings,
 )
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.types import require_types

@@ -380,10 +380,10 @@ class Exchange:
         logger.warning("%s (%s %s)", event, self.request.method, ascii(self.request.path[:200]))
 
     def log_line(self) -> LogLine:
-        """Return the request as the access log records it, without a person in it."""
+        """Return the request as the access log records it, without a person in it once that is written."""
         request = self.request
         return LogLine(
-            address=self.client,
+            address=self._address if self.parts.logs_in_cipher else self.client,
             time=self.now,
             method=request.method,
             path=request.raw_path,

@@ -12,15 +12,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cookieguard.config import Config, load_config
+from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
-from cookieguard.engines.files import HourKeys, LogFile, StateDirectory, log_directory
+from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.keyring import Keyring
-from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.web.access_log import open_access_log
 from cookieguard.web.consents import Consents
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
@@ -51,7 +52,8 @@ class Parts:
     recorder: Recorder | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
-    truncate: Callable[[str], str]  # an address as deep as the log may know it
+    truncate: Callable[[str], str]  # an address as deep as app and log may know it
+    logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
     authorities: frozenset[str]  # host or host:port of each configured origin
     fingerprint: str  # changes when the same consent would give other pages
 
@@ -100,10 +102,11 @@ def build_parts(
         grants=Grants(keyring),
         shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
-        recorder=_recorder(config, state),
+        recorder=open_access_log(state, config.log, clock),
         findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
-        truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
+        truncate=truncation(*config.log.prefixes),
+        logs_in_cipher=config.log.addresses == PREFIX_DAILY,
         authorities=frozenset(_authority(origin) for origin in config.origins),
         fingerprint=_fingerprint(config, renderer),
     )
@@ -136,17 +139,6 @@ def _identity(config: Config, keyring: Keyring, watch: Watch | None) -> Identity
         return None
     endings = watch.endings if watch is not None else None
     return Identity(keyring, config.cookies, config.identity, dev=config.dev, endings=endings)
-
-
-def _recorder(config: Config, state: StateDirectory) -> Recorder | None:
-    log = config.log
-    if not log.enabled:
-        return None
-
-    def form(line: LogLine) -> bytes:
-        return combined(line, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
-
-    return Recorder(LogFile(log_directory(state, log)), form=form)
 
 
 def _authority(origin: str) -> str:
