@@ -23,6 +23,7 @@ MAX_PATH = 2000
 MAX_REFERRER = 1000
 MAX_AGENT = 512
 MAX_WORD = 45  # the longest address; methods and versions are shorter
+MAX_REQUEST = MAX_PATH + 2 * MAX_WORD + 7
 
 _USUAL = {word: word.encode() for word in ("GET", "POST", "HEAD", "1.1", "2", "1.0")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -98,13 +99,19 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
 
 
 def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> bytes:
-    """Write the same as one JSON object and a newline, in ASCII; what is empty is `-` here too."""
+    """Write the same as one JSON object and a newline, in ASCII; what is empty is `-` here too.
+
+    The request stays one text: GoAccess refuses unusual methods that stand alone, and takes them in it.
+    """
     path, referrer, agent = _texts(line, ipv4_prefix, ipv6_prefix)
+    request = b"%b %b HTTP/%b" % (
+        line.method.encode("latin-1", "replace")[:MAX_WORD].replace(b" ", b"%20"),
+        path[:MAX_PATH].replace(b" ", b"%20") or b"-",
+        line.http_version.encode("latin-1", "replace")[:MAX_WORD],
+    )
     return (
         f'{{"time":"{_iso(int(line.time.timestamp()))}","client":{_quoted(line.address.encode("ascii", "replace"))},'
-        f'"method":{_quoted(line.method.encode("latin-1", "replace"))},"path":{_quoted(path, MAX_PATH)},'
-        f'"protocol":{_quoted(b"HTTP/" + line.http_version.encode("latin-1", "replace"))},'
-        f'"status":{line.status:d},"bytes":{line.bytes_sent:d},'
+        f'"request":{_quoted(request, MAX_REQUEST)},"status":{line.status:d},"bytes":{line.bytes_sent:d},'
         f'"referrer":{_quoted(referrer, MAX_REFERRER)},"agent":{_quoted(agent, MAX_AGENT)}}}\n'
     ).encode()
 
