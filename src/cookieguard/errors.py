@@ -37,3 +37,7 @@ class KeyRefused(CookieGuardError):
 
 class KeyringFixed(CookieGuardError):
     """Say that the keyring cannot be changed from here, and where it can be."""
+
+
+class StaffRefused(CookieGuardError):
+    """Say that a member of the staff cannot be added or found like this."""

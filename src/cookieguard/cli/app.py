@@ -10,7 +10,8 @@ from enum import IntEnum
 import typer
 
 from cookieguard.cli.keys import keys
-from cookieguard.errors import ConfigError, CookieGuardError, KeyRefused, KeyringFixed
+from cookieguard.cli.staff import staff
+from cookieguard.errors import ConfigError, CookieGuardError, KeyRefused, KeyringFixed, StaffRefused
 
 
 class ExitCode(IntEnum):
@@ -28,6 +29,7 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     ConfigError: ExitCode.UNUSABLE,
     KeyRefused: ExitCode.REFUSED,
     KeyringFixed: ExitCode.FIXED,
+    StaffRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 2 the command line is wrong; 3 configuration, keyring or installation cannot be used; "
@@ -43,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local values, and those may be keys
 )
 app.add_typer(keys, name="keys")
+app.add_typer(staff, name="staff")
 
 
 @app.callback()

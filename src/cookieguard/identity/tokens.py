@@ -48,6 +48,7 @@ class Kind(StrEnum):
     REMEMBER = "remember"
     CONSENT = "consent"
     ONCE = "once"
+    STAFF = "staff"
 
 
 class Reason(StrEnum):

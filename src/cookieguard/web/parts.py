@@ -16,9 +16,11 @@ from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
+from cookieguard.engines.staff import StaffDoor, WatchedStaff
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
+from cookieguard.identity.staff import staff_codec
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.access_log import open_access_log
@@ -49,6 +51,7 @@ class Parts:
     grants: Grants
     shop_cookies: ShopCookies
     hour_keys: HourKeys
+    staff: StaffDoor
     recorder: Recorder | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
@@ -102,6 +105,7 @@ def build_parts(
         grants=Grants(keyring),
         shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
+        staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
         recorder=open_access_log(state, config.log, clock),
         findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
