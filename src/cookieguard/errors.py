@@ -41,3 +41,7 @@ class KeyringFixed(CookieGuardError):
 
 class StaffRefused(CookieGuardError):
     """Say that a member of the staff cannot be added or found like this."""
+
+
+class RevealRefused(CookieGuardError):
+    """Say why an event of the vault is not opened."""

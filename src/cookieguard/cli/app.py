@@ -11,7 +11,15 @@ import typer
 
 from cookieguard.cli.keys import keys
 from cookieguard.cli.staff import staff
-from cookieguard.errors import ConfigError, CookieGuardError, KeyRefused, KeyringFixed, StaffRefused
+from cookieguard.cli.vault import reveal, vault
+from cookieguard.errors import (
+    ConfigError,
+    CookieGuardError,
+    KeyRefused,
+    KeyringFixed,
+    RevealRefused,
+    StaffRefused,
+)
 
 
 class ExitCode(IntEnum):
@@ -30,6 +38,7 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     KeyRefused: ExitCode.REFUSED,
     KeyringFixed: ExitCode.FIXED,
     StaffRefused: ExitCode.REFUSED,
+    RevealRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 2 the command line is wrong; 3 configuration, keyring or installation cannot be used; "
@@ -46,6 +55,8 @@ app = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
+app.add_typer(vault, name="vault")
+app.command("reveal")(reveal)
 
 
 @app.callback()

@@ -16,6 +16,7 @@ from cookieguard.config.sections import (
 from cookieguard.config.shop_cookies import OwnCookie
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
+from cookieguard.config.vault import VaultSettings
 
 __all__ = [
     "DEFAULT_PURPOSES",
@@ -32,6 +33,7 @@ __all__ = [
     "PolicyVersion",
     "Purpose",
     "StoreSettings",
+    "VaultSettings",
     "Vendor",
     "config_from_mapping",
     "load_config",

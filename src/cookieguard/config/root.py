@@ -26,6 +26,7 @@ from cookieguard.config.sections import (
 )
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.types import require_types
+from cookieguard.config.vault import VaultSettings
 from cookieguard.errors import ConfigError
 
 UNDECLARED = ("marketing", "block", "report")
@@ -60,6 +61,7 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     cookies: CookieSettings = field(default_factory=CookieSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    vault: VaultSettings = field(default_factory=VaultSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)

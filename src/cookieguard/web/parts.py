@@ -30,6 +30,7 @@ from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.render import Renderer
+from cookieguard.web.risks import Risks
 from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.walls import Walls
 
@@ -52,6 +53,7 @@ class Parts:
     shop_cookies: ShopCookies
     hour_keys: HourKeys
     staff: StaffDoor
+    vault: Risks
     recorder: Recorder | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
@@ -105,6 +107,7 @@ def build_parts(
         grants=Grants(keyring),
         shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
+        vault=Risks(state if config.vault.enabled else None),
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
         recorder=open_access_log(state, config.log, clock),
         findings=findings,
