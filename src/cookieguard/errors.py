@@ -37,3 +37,11 @@ class KeyRefused(CookieGuardError):
 
 class KeyringFixed(CookieGuardError):
     """Say that the keyring cannot be changed from here, and where it can be."""
+
+
+class StaffRefused(CookieGuardError):
+    """Say that a member of the staff cannot be added or found like this."""
+
+
+class RevealRefused(CookieGuardError):
+    """Say why an event of the vault is not opened."""

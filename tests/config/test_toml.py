@@ -57,6 +57,21 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
         ("log = 3", "log is 3; allowed: a table"),
         ("[log]\nipv4_prefix = 32", "log.ipv4_prefix is 32; allowed: 0 to 24 bits"),
         ("[log]\nipv4_prefix = true", "log.ipv4_prefix is True; allowed: a whole number"),
+        ('[log]\npreset = "gdpr"', "log.preset is 'gdpr'; allowed: '', 'ga', 'cnil', 'zero'"),
+        (
+            '[log]\npreset = "ga"\nipv4_prefix = 24',
+            "log.ipv4_prefix is 24 beside log.preset = 'ga'; allowed: one of the two",
+        ),
+        (
+            '[log]\npreset = "zero"\nipv6_prefix = 0',
+            "log.ipv6_prefix is 0 beside log.preset = 'zero'; allowed: one of the two",
+        ),
+        (
+            '[log]\npreset = "cnil"\naddresses = "prefix-daily"',
+            "log.addresses is 'prefix-daily' beside log.preset = 'cnil'; allowed: one of the two",
+        ),
+        ('[log]\nformat = "xml"', "log.format is 'xml'; allowed: 'combined', 'json'"),
+        ("[log]\nkeep_days = 0", "log.keep_days is 0; allowed: 1 to 400 days"),
         (
             'origins = ["https://shop.example/"]',
             "origins is 'https://shop.example/'; allowed: an origin like",

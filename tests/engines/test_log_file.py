@@ -7,11 +7,12 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files import WRITE_BYTES, LogFile
+from cookieguard.engines.log_file import WRITE_BYTES, LogFile
 
 
 def test_lines_are_appended_to_the_file_of_this_process(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_many_lines_go_out_in_order(tmp_path: Path) -> None:
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from cookieguard.engines.files import LogFile
+from cookieguard.engines.log_file import LogFile
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 log = LogFile(Path(sys.argv[1]))
 limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -144,7 +145,7 @@ def test_full_disk_drops_whole_lines_and_says_so_once(tmp_path: Path) -> None:
 SHARED = """
 import os, sys
 from pathlib import Path
-from cookieguard.engines.files import LogFile
+from cookieguard.engines.log_file import LogFile
 os.getpid = lambda: 1  # all four in one file, as two guards in one process are
 log = LogFile(Path(sys.argv[1]))
 sys.stdin.read(1)
@@ -169,3 +170,92 @@ def test_four_processes_in_one_file_leave_whole_lines(tmp_path: Path) -> None:
 
     assert len(lines) == 4 * 300 * 20
     assert set(lines) == {letter * 150 for letter in (b"a", b"b", b"c", b"d")}
+
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def test_each_utc_day_has_its_file(tmp_path: Path) -> None:
+    moments = [NOON.replace(hour=23, minute=59), NOON.replace(hour=23, minute=59) + timedelta(minutes=2)]
+    now = moments[0]
+    log = LogFile(tmp_path, daily=True, clock=lambda: now)
+    log.write([b"before\n"])
+    now = moments[1]
+    log.write([b"after\n"])
+
+    pid = os.getpid()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        f"access-2026-11-24-{pid}.log": b"before\n",
+        f"access-2026-11-25-{pid}.log": b"after\n",
+    }
+
+
+def test_moved_file_of_today_is_left_for_a_new_one(tmp_path: Path) -> None:
+    log = LogFile(tmp_path, daily=True, clock=lambda: NOON)
+    log.write([b"one\n"])
+    log.path.rename(tmp_path / "rotated")
+
+    log.write([b"two\n"])
+
+    assert (tmp_path / "rotated").read_bytes() == b"one\n"
+    assert log.path.read_bytes() == b"two\n"
+
+
+MIDNIGHT = """
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from cookieguard.engines.log_file import LogFile
+begin = datetime.now(UTC)
+late = datetime(2026, 11, 24, 23, 59, 59, 700000, tzinfo=UTC)
+log = LogFile(Path(sys.argv[1]), daily=True, keep_days=14, clock=lambda: late + (datetime.now(UTC) - begin))
+sys.stdin.read(1)
+written = 0
+while datetime.now(UTC) - begin < timedelta(seconds=0.7):
+    written += log.write([f"{sys.argv[2]} {written}\\n".encode()])
+print(written)
+"""
+
+
+def test_four_workers_lose_nothing_at_midnight(tmp_path: Path) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIDNIGHT, str(tmp_path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in "abcd"
+    ]
+    counts = {
+        name: int(worker.communicate("g", timeout=30)[0])
+        for name, worker in zip("abcd", workers, strict=True)
+    }
+
+    lines = [line for path in tmp_path.iterdir() for line in path.read_text().splitlines()]
+    days = {path.name[7:17] for path in tmp_path.iterdir()}
+    assert days == {"2026-11-24", "2026-11-25"}
+    assert sorted(lines) == sorted(f"{name} {n}" for name, count in counts.items() for n in range(count))
+
+
+def test_files_older_than_the_limit_go_and_others_stay(tmp_path: Path) -> None:
+    kept = [
+        "access-2026-11-11-7.log",
+        "access-2026-11-24-8.log.1",
+        "access-9.log",
+        "access-2026-11-31-7.log",
+        "notes-2020-01-01-7.log",
+        "error.log",
+        "access-2020-01-01.txt",
+    ]
+    gone = ["access-2026-11-10-7.log", "access-2026-11-10-7.log.gz", "access-9.log.2.gz", "access-4.log"]
+    for name in [*kept, *gone]:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (NOON.timestamp(),) * 2)
+    for name in gone[2:]:
+        os.utime(tmp_path / name, ((NOON - timedelta(days=14)).timestamp(),) * 2)
+
+    log = LogFile(tmp_path, daily=True, keep_days=14, clock=lambda: NOON)
+    log.write([b"one\n"])
+
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, log.path.name])

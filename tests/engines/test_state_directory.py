@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cookieguard.config import LogSettings
-from cookieguard.engines.files import StateDirectory, log_directory
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.log_file import log_directory
 from cookieguard.errors import ConfigError
 
 

@@ -2,11 +2,12 @@
 
 Runs in a server's process, in the directory it may write to. `SHOP_GUARD=off` leaves CookieGuard away, for the
 control of a test; `SHOP_TRUSTED` names the trusted proxies; `SHOP_RACERS` workers wait for each other and start at
-once; a file `clock` holds the time, where there is one.
+once; a file `clock` holds the time, where there is one; `SHOP_LOG` holds settings of the access log as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -22,6 +23,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
+from cookieguard.config import LogSettings
 
 LOG = "shop.log"
 THROTTLED = "throttled.txt"
@@ -57,9 +59,9 @@ def guarded(app: Any) -> CookieGuard:
     """Wrap the shop as its owner would, but for the clock."""
     trusted = tuple(filter(None, os.environ.get("SHOP_TRUSTED", "").split(",")))
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.example",)),)
-    return CookieGuard(
-        app, Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors), clock=read_clock
-    )
+    log = LogSettings(**json.loads(os.environ.get("SHOP_LOG", "{}")))
+    config = Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors, log=log)
+    return CookieGuard(app, config, clock=read_clock)
 
 
 def read_clock() -> datetime:

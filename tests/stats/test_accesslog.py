@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined
+from cookieguard.config.log import PRESETS
+from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined, json_line
+from cookieguard.stats.anonymize import truncation
+from cookieguard.stats.prefixes import prefix_cipher
 
 LINE = LogLine(
     address="203.0.113.0",
@@ -232,7 +235,23 @@ HOSTILE = [
 ]
 
 
-def test_goaccess_reads_every_hostile_line(tmp_path: Path) -> None:
+# How GoAccess is told of our JSON lines; the README has the same.
+JSON_FORMAT = (
+    '{"time":"%x","client":"%h","request":"%r","status":"%s","bytes":"%b","referrer":"%R","agent":"%u"}'
+)
+READ_BY: dict[str, tuple[str, ...]] = {
+    "combined": ("--log-format=COMBINED",),
+    "json": (f"--log-format={JSON_FORMAT}", "--datetime-format=%Y-%m-%dT%H:%M:%SZ"),
+}
+WRITE = {"combined": combined, "json": json_line}
+MODES = {name: truncation(*bits) for name, bits in PRESETS.items()} | {
+    "prefix-daily": prefix_cipher(bytes(range(32)))
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("form", WRITE)
+def test_goaccess_reads_every_hostile_line(form: str, mode: str, tmp_path: Path) -> None:
     goaccess = shutil.which("goaccess")
     if goaccess is None:
         pytest.skip(
@@ -241,7 +260,7 @@ def test_goaccess_reads_every_hostile_line(tmp_path: Path) -> None:
     lines = [
         replace(
             LINE,
-            address=address,
+            address=MODES[mode](address),
             path=path,
             referrer=referrer,
             user_agent=path or agent,
@@ -252,17 +271,77 @@ def test_goaccess_reads_every_hostile_line(tmp_path: Path) -> None:
         for referrer in (b"", b"https://shop.example" + path, b'https://x"y\\.example/', path)
         for agent in (b"", b"Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0")
         for address, method, version in (
-            ("203.0.113.0", "GET", "1.1"),
-            ("2001:db8:1::", "FOO", "2"),
-            ("0.0.0.0", 'G"', "9"),
+            ("203.0.113.77", "GET", "1.1"),
+            ("2001:db8:1::7", "FOO", "2"),
+            ("nowhere", 'G"', "9"),
         )
     ]
     log = tmp_path / "access.log"
-    log.write_bytes(b"".join(map(combined, lines)))
+    log.write_bytes(b"".join(map(WRITE[form], lines)))
     report = tmp_path / "report.json"
 
-    command = [goaccess, str(log), "--log-format=COMBINED", "-o", str(report), "--no-global-config"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    command = [goaccess, str(log), *READ_BY[form], "-o", str(report), "--no-global-config"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
 
     general = json.loads(report.read_text(encoding="utf-8", errors="replace"))["general"]
     assert (general["failed_requests"], general["total_requests"]) == (0, len(lines))
+
+
+def test_json_line_says_the_same() -> None:
+    line = replace(LINE, referrer=b"https://shop.example/a?q=1", user_agent=b'A "quoted" \x1b agent')
+
+    written = json_line(line)
+
+    assert json.loads(written) == {
+        "time": "2026-11-04T05:06:07Z",
+        "client": "203.0.113.0",
+        "request": "GET /products/7 HTTP/1.1",
+        "status": 200,
+        "bytes": 5120,
+        "referrer": "https://shop.example/a",
+        "agent": 'A "quoted" \\x1b agent',
+    }
+
+
+@given(path=junk, referrer=junk, agent=junk, method=st.text(max_size=8), version=st.text(max_size=4))
+def test_any_request_is_one_json_object_on_one_line_of_ascii(
+    path: bytes, referrer: bytes, agent: bytes, method: str, version: str
+) -> None:
+    line = replace(LINE, path=path, referrer=referrer, user_agent=agent, method=method, http_version=version)
+
+    written = json_line(line)
+
+    assert written.isascii()
+    assert written.endswith(b"}\n")
+    assert written.count(b"\n") == 1
+    assert isinstance(json.loads(written), dict)
+
+
+@given(st.binary(max_size=3000), st.binary(max_size=3000))
+def test_json_line_stays_below_what_goaccess_reads_at_once(path: bytes, agent: bytes) -> None:
+    for filling in (b'"', b"\\", b"\x00", b"\xff"):
+        long = filling * 3000
+
+        line = replace(
+            LINE, path=long + path, user_agent=long + agent, referrer=b"https://shop.example/" + long
+        )
+
+        assert len(json_line(line)) < 4096
+
+
+def test_full_address_is_not_in_the_repr_of_a_line() -> None:
+    assert "203.0.113.77" not in repr(replace(LINE, address="203.0.113.77"))
+
+
+@pytest.mark.parametrize(
+    ("preset", "ipv4", "ipv6"),
+    [
+        ("ga", "203.0.113.0", "2001:db8:1::"),
+        ("cnil", "203.0.0.0", "2001:db8::"),
+        ("zero", "0.0.0.0", "0.0.0.0"),
+    ],
+)
+def test_presets_cut_as_far_as_their_rules_say(preset: str, ipv4: str, ipv6: str) -> None:
+    cut = truncation(*PRESETS[preset])
+
+    assert (cut("203.0.113.77"), cut("2001:db8:1:2:3::4")) == (ipv4, ipv6)

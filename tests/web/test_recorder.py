@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files import LogFile
+from cookieguard.engines.log_file import LogFile
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.web.recorder import QUEUE_FULL, UNWRITABLE, WRITE_FAILED, Recorder
 
@@ -228,7 +228,7 @@ ENDS = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from cookieguard.engines.files import LogFile
+from cookieguard.engines.log_file import LogFile
 from cookieguard.stats.accesslog import LogLine
 from cookieguard.web.recorder import Recorder
 recorder = Recorder(LogFile(Path(sys.argv[1])))

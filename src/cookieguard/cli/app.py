@@ -10,7 +10,16 @@ from enum import IntEnum
 import typer
 
 from cookieguard.cli.keys import keys
-from cookieguard.errors import ConfigError, CookieGuardError, KeyRefused, KeyringFixed
+from cookieguard.cli.staff import staff
+from cookieguard.cli.vault import reveal, vault
+from cookieguard.errors import (
+    ConfigError,
+    CookieGuardError,
+    KeyRefused,
+    KeyringFixed,
+    RevealRefused,
+    StaffRefused,
+)
 
 
 class ExitCode(IntEnum):
@@ -28,6 +37,8 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     ConfigError: ExitCode.UNUSABLE,
     KeyRefused: ExitCode.REFUSED,
     KeyringFixed: ExitCode.FIXED,
+    StaffRefused: ExitCode.REFUSED,
+    RevealRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 2 the command line is wrong; 3 configuration, keyring or installation cannot be used; "
@@ -43,6 +54,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local values, and those may be keys
 )
 app.add_typer(keys, name="keys")
+app.add_typer(staff, name="staff")
+app.add_typer(vault, name="vault")
+app.command("reveal")(reveal)
 
 
 @app.callback()

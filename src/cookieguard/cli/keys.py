@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    name_of,
+    no_keyring,
+    read_place,
+    shop_config,
+)
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.config import Config, load_config
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keyfile import change_keyring, read_keyring
-from cookieguard.engines.keys import KeyringPlace, longest_life, place_of
+from cookieguard.engines.keyfile import change_keyring
+from cookieguard.engines.keys import KeyringPlace, longest_life
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import (
     VERIFY_FIRST,
@@ -30,19 +37,6 @@ from cookieguard.keyring import (
     to_text,
 )
 
-CONFIG_FILE = "cookieguard.toml"
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help=f"The shop's TOML file. Default: ./{CONFIG_FILE} where there is one, else the default settings.",
-    ),
-]
-KeyringOption = Annotated[
-    Path | None, typer.Option("--keyring", help="A keyring file, whatever the configuration says.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, errors too.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Insist, where a rule says not yet.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
 
@@ -54,14 +48,14 @@ def list_keys(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
     """Show every key: what it may do, since when, and what may be done with it."""
-    shop = _shop_config(config)
-    place = _place(shop, keyring)
+    shop = shop_config(config)
+    place = keyring_place(shop, keyring)
     now, life = datetime.now(UTC), longest_life(shop)
-    found = _read(place)
+    found = read_place(place)
     if as_json:
-        show_json({"keyring": _name(place), "keys": [_facts(key, life) for key in found.every]})
+        show_json({"keyring": name_of(place), "keys": [_facts(key, life) for key in found.every]})
         return
-    show_line(f"keyring: {_name(place)}")
+    show_line(f"keyring: {name_of(place)}")
     rows = [
         (key.id, _kind(key), key.state, to_text(key.created), _next(key, now, life)) for key in found.every
     ]
@@ -91,12 +85,12 @@ def add_key(
         made = new_key(now, state=KeyState.SIGNING)
         return Keyring([made])
 
-    shop = _shop_config(config)
-    place = _place(shop, keyring)
+    shop = shop_config(config)
+    place = keyring_place(shop, keyring)
     if place.setting == "state_dir":
         StateDirectory(shop.state_dir)  # made where it is missing, refused where it is not ours alone
     _change(place, add)
-    told = f"added {made.id} to {_name(place)}: "
+    told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
         told += "the first key, it signs"
     else:
@@ -115,8 +109,8 @@ def promote_key(
 ) -> None:
     """Let a key sign, 10 minutes after it was added. The one before only verifies from then on."""
     now = datetime.now(UTC)
-    shop = _shop_config(config)
-    place, life = _place(shop, keyring), longest_life(shop)
+    shop = shop_config(config)
+    place, life = keyring_place(shop, keyring), longest_life(shop)
     after = _change(place, lambda before: _existing(before, place).promoted(key_id, now=now, force=force))
     told = (
         f"promoted {key_id}: it signs within 5 s in every worker; what the key before it signed still counts"
@@ -135,8 +129,8 @@ def retire_key(
 ) -> None:
     """Remove a key for good, once no cookie that it signed counts any more."""
     now = datetime.now(UTC)
-    shop = _shop_config(config)
-    place, life = _place(shop, keyring), longest_life(shop)
+    shop = shop_config(config)
+    place, life = keyring_place(shop, keyring), longest_life(shop)
     gone: list[AnyKey] = []
 
     def retire(before: Keyring | None) -> Keyring:
@@ -150,31 +144,6 @@ def retire_key(
     _answer("retired", gone[-1], place, life, told, as_json=as_json)
 
 
-def _shop_config(path: Path | None) -> Config:
-    if path is not None:
-        return load_config(path)
-    return load_config(CONFIG_FILE) if Path(CONFIG_FILE).exists() else Config()
-
-
-def _place(shop: Config, keyring: Path | None) -> KeyringPlace:
-    if keyring is not None:
-        return KeyringPlace(setting="--keyring", path=keyring.absolute())
-    return place_of(Path(shop.state_dir).absolute(), shop.keys, environ=os.environ)
-
-
-def _name(place: KeyringPlace) -> str:
-    return str(place.path.absolute()) if place.path is not None else f"environment variable {place.variable}"
-
-
-def _read(place: KeyringPlace) -> Keyring:
-    if place.path is None:
-        return Keyring.loads(os.environ[place.variable], setting=place.setting)
-    if not os.path.lexists(place.path):
-        raise _no_keyring(place)
-    text, _ = read_keyring(place.path, place.setting)
-    return Keyring.loads(text, setting=place.setting)
-
-
 def _change(place: KeyringPlace, change: Callable[[Keyring | None], Keyring]) -> Keyring:
     if place.path is None:
         raise KeyringFixed(
@@ -186,13 +155,8 @@ def _change(place: KeyringPlace, change: Callable[[Keyring | None], Keyring]) ->
 
 def _existing(keyring: Keyring | None, place: KeyringPlace) -> Keyring:
     if keyring is None:
-        raise _no_keyring(place)
+        raise no_keyring(place)
     return keyring
-
-
-def _no_keyring(place: KeyringPlace) -> ConfigError:
-    allowed = "a keyring, which `cookieguard keys add` or the shop's first start makes"
-    return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)
 
 
 def _one(keyring: Keyring, key_id: str) -> AnyKey:
@@ -203,7 +167,7 @@ def _answer(
     done: str, key: AnyKey, place: KeyringPlace, life: timedelta, told: str, *, as_json: bool
 ) -> None:
     if as_json:
-        show_json({"done": done, "keyring": _name(place), "key": _facts(key, life)})
+        show_json({"done": done, "keyring": name_of(place), "key": _facts(key, life)})
     else:
         show_line(told)
 

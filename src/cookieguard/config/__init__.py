@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cookieguard.config.cookies import CookieSettings, CookieSpec
+from cookieguard.config.log import LogSettings
 from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor
 from cookieguard.config.root import Config
 from cookieguard.config.sections import (
@@ -11,11 +12,11 @@ from cookieguard.config.sections import (
     HtmlSettings,
     IdentitySettings,
     KeySettings,
-    LogSettings,
 )
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
+from cookieguard.config.vault import VaultSettings
 
 __all__ = [
     "DEFAULT_PURPOSES",
@@ -33,6 +34,7 @@ __all__ = [
     "Purpose",
     "SignedCookie",
     "StoreSettings",
+    "VaultSettings",
     "Vendor",
     "config_from_mapping",
     "load_config",

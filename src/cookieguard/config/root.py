@@ -15,6 +15,7 @@ from cookieguard.config.checks import (
     require_text,
 )
 from cookieguard.config.cookies import CookieSettings
+from cookieguard.config.log import LogSettings
 from cookieguard.config.purposes import DEFAULT_PURPOSES, NECESSARY, PolicyVersion, Purpose, Vendor
 from cookieguard.config.sections import (
     ConsentSettings,
@@ -22,10 +23,10 @@ from cookieguard.config.sections import (
     HtmlSettings,
     IdentitySettings,
     KeySettings,
-    LogSettings,
 )
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.types import require_types
+from cookieguard.config.vault import VaultSettings
 from cookieguard.errors import ConfigError
 
 UNDECLARED = ("marketing", "block", "report")
@@ -60,6 +61,7 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     cookies: CookieSettings = field(default_factory=CookieSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    vault: VaultSettings = field(default_factory=VaultSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)

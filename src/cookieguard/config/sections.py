@@ -99,21 +99,3 @@ class IdentitySettings:
         require_between(
             "identity.absolute_days", self.absolute_days, self.idle_days, 400, "days (>= idle_days)"
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings:
-    """Set the access log: Combined Log Format, one file per worker, anonymized addresses."""
-
-    enabled: bool = True
-    directory: str = ""
-    """Where the files go; empty means `logs` in the state directory."""
-    ipv4_prefix: int = 24
-    ipv6_prefix: int = 48
-
-    def __post_init__(self) -> None:
-        require_types("log", self)
-        require_text("log.directory", self.directory, empty=True)
-        # More bits than these name one household or one firm (CNIL takes two bytes off IPv4).
-        require_between("log.ipv4_prefix", self.ipv4_prefix, 0, 24, "bits")
-        require_between("log.ipv6_prefix", self.ipv6_prefix, 0, 48, "bits")

@@ -1,4 +1,4 @@
-"""What lives in files: the state directory, the hourly keys and the access log.
+"""What lives in files: the state directory and the hourly keys.
 
 Rule: keys are 0600 in a 0700 directory of our own, and no reader ever sees half a file.
 """
@@ -11,12 +11,10 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cookieguard.config import LogSettings
 from cookieguard.errors import ConfigError
 
 logger = logging.getLogger("cookieguard")
@@ -24,8 +22,6 @@ logger = logging.getLogger("cookieguard")
 HOUR_KEY_BYTES = 32
 NO_KEY = (-1, b"")
 BEFORE = datetime.min.replace(tzinfo=UTC)
-# Lines are joined up to about this much for one write; a single longer line still goes out whole.
-WRITE_BYTES = 64 * 1024
 
 _OTHERS = 0o077
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -165,102 +161,6 @@ class HourKeys:
                 yield name, int(match[1])
 
 
-class LogFile:
-    """Append lines to `access-<pid>.log`: one file per worker, opened at the first line, whole lines only.
-
-    Moved away (logrotate) or inherited through a fork, it is opened anew. A full or failing disk costs lines,
-    never a request: `write` says how many were written, and one warning says why.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._pid = 0
-        self._descriptor = -1
-        self._is_torn = False
-        self._has_warned = False
-
-    @property
-    def path(self) -> Path:
-        """Where this process writes."""
-        return self._directory / f"access-{os.getpid()}.log"
-
-    def write(self, lines: Sequence[bytes]) -> int:
-        """Append lines (each with its newline) and give the number of those now in the file."""
-        written = 0
-        try:
-            self._open()
-            for batch in _batches(lines):
-                self._append(b"".join(batch))
-                written += len(batch)
-        except OSError as error:
-            self._warn(error)
-            return written
-        self._has_warned = False
-        return written
-
-    def close(self) -> None:
-        """Close the file; a later write opens it again."""
-        if self._descriptor >= 0:
-            with suppress(OSError):
-                os.close(self._descriptor)
-        self._descriptor = -1
-
-    def _open(self) -> None:
-        path = self.path
-        if self._descriptor >= 0 and self._pid == os.getpid() and _is_at(self._descriptor, path):
-            return
-        self.close()
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
-        self._pid = os.getpid()
-        self._is_torn = False
-
-    def _append(self, batch: bytes) -> None:
-        """Write a batch; a failure in the middle leaves no half line for the next one to grow onto."""
-        if self._is_torn:
-            batch = b"\n" + batch
-        rest = memoryview(batch)
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError:
-            self._take_back(len(batch) - len(rest))
-            raise
-        self._is_torn = False
-
-    def _take_back(self, count: int) -> None:
-        """Cut off what the failed batch left, if it is still the end of the file; else end its line later."""
-        if not count:
-            return
-        self._is_torn = True
-        with suppress(OSError):
-            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-            if os.fstat(self._descriptor).st_size == end:
-                os.ftruncate(self._descriptor, end - count)
-                self._is_torn = False
-
-    def _warn(self, error: OSError) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            logger.warning("access log %s: %s; lines are dropped until it works", self.path, error.strerror)
-
-
-def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
-    """Give the directory of the access log: the configured one, else `logs` in the state directory."""
-    if not settings.directory:
-        return state.subdirectory("logs")
-    path = Path(settings.directory).absolute()
-    allowed = f"a directory user {os.geteuid()} can write to"
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError("log.directory", was=f"{path} ({error.strerror})", allowed=allowed) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError("log.directory", was=f"{path} (not writable)", allowed=allowed)
-    return path
-
-
 def _make_private(path: Path) -> None:
     try:
         path.mkdir(mode=0o700)
@@ -310,25 +210,3 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Say whether a path still names the open file."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Group lines so that each group is about one write."""
-    batch: list[bytes] = []
-    size = 0
-    for line in lines:
-        if batch and size + len(line) > WRITE_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(line)
-        size += len(line)
-    if batch:
-        yield batch

@@ -68,7 +68,7 @@ class WatchedKeyring(Keyring):
         """Ask for the file's stamp, and read it where that is another one."""
         self._next_look = time.monotonic() + self._pause
         try:
-            if _stamp_of(os.stat(self._path)) == self._stamp:
+            if stamp_of(os.stat(self._path)) == self._stamp:
                 return
             text, self._stamp = read_keyring(self._path, self._setting)
             found = Keyring.loads(text, setting=self._setting)
@@ -114,7 +114,7 @@ def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
     if len(content) > MAX_KEYRING_BYTES:
         raise ConfigError(setting, was=f"{path}, over {MAX_KEYRING_BYTES} bytes,", allowed="a keyring")
     try:
-        return content.decode(), _stamp_of(status)
+        return content.decode(), stamp_of(status)
     except UnicodeDecodeError:  # from None: that error holds the content
         raise ConfigError(setting, was=f"{path}, not text,", allowed="a keyring") from None
 
@@ -127,12 +127,12 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
     """
     path = Path(os.path.realpath(path))  # a link stays a link
     try:
-        with _locked(path.parent):
+        with locked(path.parent):
             text = read_keyring(path, setting)[0] if os.path.lexists(path) else None
             before = None if text is None else Keyring.loads(text, setting=setting)
             after = change(before)
             content = after.dumps() if text is None else after.dumps_into(text)
-            _put(path, content.encode(), is_new=text is None)
+            put_file(path, content.encode(), is_new=text is None)
     except FileExistsError:  # a worker at its first start made one meanwhile: that one is changed
         return change_keyring(path, setting, change)
     except OSError as error:
@@ -144,7 +144,7 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Hold the lock of a directory: no lock file to leave behind, and it goes with the process."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -166,7 +166,8 @@ def _takes_lock(descriptor: int) -> bool:
     return True
 
 
-def _put(path: Path, content: bytes, *, is_new: bool) -> None:
+def put_file(path: Path, content: bytes, *, is_new: bool) -> None:
+    """Put a file of mode 0600 in place at once; a new one fails with FileExistsError where there is one."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         write_private(draft, content)
@@ -182,7 +183,8 @@ def _put(path: Path, content: bytes, *, is_new: bool) -> None:
     sync_directory(path.parent)
 
 
-def _stamp_of(status: os.stat_result) -> Stamp:
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Tell this version of a file from others."""
     # The change time too: `cp -p` and `touch` can bring back the modification time, nothing brings back this one.
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     CONSENT = "consent"
     ONCE = "once"
     SHOP = "shop"
+    STAFF = "staff"
 
 
 class Reason(StrEnum):

@@ -1,4 +1,4 @@
-"""One request as one line of the Combined Log Format, without a person in it.
+"""One request as one line, without a person in it: in the Combined Log Format, or as JSON.
 
 What a client can put into a line is cleaned: queries go, a foreign referrer keeps its origin, and addresses
 written as text (dotted IPv4, colon IPv6) are truncated wherever they stand. Left over, because only a client
@@ -9,9 +9,11 @@ digits, `203-0-113-7` in a host name).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 
 from cookieguard.stats.anonymize import UNKNOWN, truncate
 
@@ -21,6 +23,7 @@ MAX_PATH = 2000
 MAX_REFERRER = 1000
 MAX_AGENT = 512
 MAX_WORD = 45  # the longest address; methods and versions are shorter
+MAX_REQUEST = MAX_PATH + 2 * MAX_WORD + 7
 
 _USUAL = {word: word.encode() for word in ("GET", "POST", "HEAD", "1.1", "2", "1.0")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -30,6 +33,9 @@ _ESCAPES = {byte: chr(byte).encode() if 0x20 <= byte < 0x7F else b"\\x%02x" % by
     0x5C: b"\\\\",
 }
 _HOSTILE = re.compile(rb"[^ !#-\[\]-~]")
+# The same within JSON, which has its own way for quotes and backslashes; GoAccess ends a text at a NUL.
+_UNPRINTABLE = re.compile(rb"[^ -~]")
+_HEX = {byte: b"\\x%02x" % byte for byte in range(256)}
 _ORIGIN = re.compile(
     rb"([a-z][a-z0-9+.-]{0,31})://(?:[^/?#@\\]*@)*([^/?#@\\\s]{1,300})(?:(/[^?#]*)|\Z|(?=[?#]))", re.I
 )
@@ -47,13 +53,13 @@ _IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}"
 
 @dataclass(slots=True, kw_only=True)  # not frozen: that triples the cost of making one, with every request
 class LogLine:
-    """Hold what one line says of a request; `address` is truncated before it gets here.
+    """Hold what one line says of a request; `address` is truncated before it is written, mostly before it gets here.
 
     `path` is the raw path as it came (percent-encoded), `host` the request's Host header, which tells the
     shop's own referrers from foreign ones. Overlong fields are cut, so that a queue of lines stays small.
     """
 
-    address: str
+    address: str = field(repr=False)
     time: datetime
     method: str
     path: bytes = field(repr=False)
@@ -78,9 +84,7 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
 
     The prefixes say how far addresses inside path, referrer and user agent are cut.
     """
-    path = _scrub(line.path.partition(b"?")[0], ipv4_prefix, ipv6_prefix)
-    referrer = _scrub(_reduced(line.referrer, line.host), ipv4_prefix, ipv6_prefix)
-    agent = _scrub(line.user_agent, ipv4_prefix, ipv6_prefix)
+    path, referrer, agent = _texts(line, ipv4_prefix, ipv6_prefix)
     return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
         _word(line.address.encode("ascii", "replace")),
         _stamp(int(line.time.timestamp())),
@@ -94,6 +98,36 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
     )
 
 
+def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> bytes:
+    """Write the same as one JSON object and a newline, in ASCII; what is empty is `-` here too.
+
+    The request stays one text: GoAccess refuses unusual methods that stand alone, and takes them in it.
+    """
+    path, referrer, agent = _texts(line, ipv4_prefix, ipv6_prefix)
+    request = b"%b %b HTTP/%b" % (
+        line.method.encode("latin-1", "replace")[:MAX_WORD].replace(b" ", b"%20"),
+        path[:MAX_PATH].replace(b" ", b"%20") or b"-",
+        line.http_version.encode("latin-1", "replace")[:MAX_WORD],
+    )
+    return (
+        f'{{"time":"{_iso(int(line.time.timestamp()))}","client":{_quoted(line.address.encode("ascii", "replace"))},'
+        f'"request":{_quoted(request, MAX_REQUEST)},"status":{line.status:d},"bytes":{line.bytes_sent:d},'
+        f'"referrer":{_quoted(referrer, MAX_REFERRER)},"agent":{_quoted(agent, MAX_AGENT)}}}\n'
+    ).encode()
+
+
+FORMS: dict[str, Callable[..., bytes]] = {"combined": combined, "json": json_line}
+
+
+def _texts(line: LogLine, ipv4_prefix: int, ipv6_prefix: int) -> tuple[bytes, bytes, bytes]:
+    """Return path, referrer and user agent without queries and addresses."""
+    return (
+        _scrub(line.path.partition(b"?")[0], ipv4_prefix, ipv6_prefix),
+        _scrub(_reduced(line.referrer, line.host), ipv4_prefix, ipv6_prefix),
+        _scrub(line.user_agent, ipv4_prefix, ipv6_prefix),
+    )
+
+
 @lru_cache(maxsize=8)  # a batch holds a few different seconds
 def _stamp(second: int) -> bytes:
     """Write a time as Apache does, in UTC; by hand, since strftime speaks the process's language."""
@@ -102,6 +136,23 @@ def _stamp(second: int) -> bytes:
     return (
         f"{time.day:02}/{month}/{time.year:04}:{time.hour:02}:{time.minute:02}:{time.second:02} +0000"
     ).encode()
+
+
+@lru_cache(maxsize=8)
+def _iso(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def _quoted(value: bytes, longest: int = MAX_WORD) -> str:
+    """Write a JSON text of at most `longest` characters between its quotes; what is unprintable becomes \\xhh."""
+    text = encode_basestring_ascii(_plain(value[:longest]))
+    if len(text) > longest + 2:  # an escape takes five characters at most
+        text = encode_basestring_ascii(_plain(value[: longest // 5]))
+    return text if value else '"-"'
+
+
+def _plain(value: bytes) -> str:
+    return _UNPRINTABLE.sub(lambda match: _HEX[match[0][0]], value).decode()
 
 
 def _word(value: bytes, longest: int = MAX_WORD) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from cookieguard.config import Config
 from cookieguard.consent import Consent, Register, decide
 from cookieguard.consent.decision import is_announced_only
-from cookieguard.identity import Token, TokenCodec, bound_host
+from cookieguard.identity import Token, TokenCodec, TokenError, bound_host
 from cookieguard.identity.tokens import check_times
 
 # Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
@@ -29,6 +30,18 @@ class Consents:
     def undecided(self, *, gpc: bool) -> Consent:
         """Return what is in force without a cookie."""
         return self._undecided[gpc]
+
+    def decided(
+        self, cookie: str | None, *, host: str, gpc: bool, now: datetime, report: Callable[[str], None]
+    ) -> Consent:
+        """Return what is in force by a cookie's value; one that does not count is reported, and undecided."""
+        if cookie is None:
+            return self.undecided(gpc=gpc)
+        try:
+            return self.read(cookie, host=host, gpc=gpc, now=now)
+        except TokenError as error:
+            report(f"consent cookie {error.reason}: counts as undecided")
+            return self.undecided(gpc=gpc)
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a cookie's value; raises TokenError for one that does not count."""

@@ -14,7 +14,7 @@ from starlette.middleware.sessions import Session as StarletteSession
 from cookieguard.consent import Consent, site_of
 from cookieguard.errors import CookieGuardError
 from cookieguard.html import Rewriter
-from cookieguard.identity import CookieJar, Identity, Session, TokenError, Visit, parse_cookies
+from cookieguard.identity import CookieJar, Identity, Session, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
 from cookieguard.stats.accesslog import LogLine
@@ -217,6 +217,11 @@ class Exchange:
         """Return the visitor's key of this hour for counting attempts."""
         return throttle_key(self._address, purpose, self.parts.hour_keys.key(self.now))
 
+    def risk(self, event: str, detail: str) -> None:
+        """Hand an event to the vault's thread, with the address."""
+        customer = self.session.customer if self.parts.identity is not None else None
+        self.parts.vault.put(event, detail, address=self._address, customer=customer, time=self.now)
+
     @property
     def news(self) -> Session | None:
         """The session, where the store must hear of it before the response starts: a login or an end."""
@@ -362,13 +367,8 @@ class Exchange:
         parts = self.parts
         gpc = self.has_gpc
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
-        if cookie is None:
-            return parts.consents.undecided(gpc=gpc)
-        try:
-            return parts.consents.read(cookie, host=self.request.origin.host, gpc=gpc, now=self.now)
-        except TokenError as error:
-            self.report_event(f"consent cookie {error.reason}: counts as undecided")
-            return parts.consents.undecided(gpc=gpc)
+        host, report = self.request.origin.host, self.report_event
+        return parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
 
     def end(self) -> None:
         """Let go of what points back here, so that address and page go now, not with a later garbage collection.
@@ -383,10 +383,10 @@ class Exchange:
         logger.warning("%s (%s %s)", event, self.request.method, ascii(self.request.path[:200]))
 
     def log_line(self) -> LogLine:
-        """Return the request as the access log records it, without a person in it."""
+        """Return the request as the access log records it, without a person in it once that is written."""
         request = self.request
         return LogLine(
-            address=self.client,
+            address=self._address if self.parts.logs_in_cipher else self.client,
             time=self.now,
             method=request.method,
             path=request.raw_path,

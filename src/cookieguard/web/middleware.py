@@ -66,6 +66,7 @@ class CookieGuard:
         """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
         if self._parts.recorder is not None:
             self._parts.recorder.close()
+        self._parts.vault.close()
         if self._parts.watch is not None:
             self._parts.watch.close()
 

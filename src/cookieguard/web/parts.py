@@ -12,15 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cookieguard.config import Config, load_config
+from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
-from cookieguard.engines.files import HourKeys, LogFile, StateDirectory, log_directory
+from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
+from cookieguard.engines.staff import StaffDoor, WatchedStaff
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name, is_inside
+from cookieguard.identity.staff import staff_codec
 from cookieguard.keyring import Keyring
-from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.web.access_log import open_access_log
 from cookieguard.web.consents import Consents
 from cookieguard.web.customers import CustomerFrom, Customers
 from cookieguard.web.findings import Findings
@@ -29,6 +32,7 @@ from cookieguard.web.origin import NOWHERE, Origin, origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.remembering import Remembering
 from cookieguard.web.render import Renderer
+from cookieguard.web.risks import Risks
 from cookieguard.web.sharing import shared_domains
 from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.signed_cookies import SignedCookies
@@ -55,10 +59,13 @@ class Parts:
     signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
     customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
+    staff: StaffDoor
+    vault: Risks
     recorder: Recorder | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
-    truncate: Callable[[str], str]  # an address as deep as the log may know it
+    truncate: Callable[[str], str]  # an address as deep as app and log may know it
+    logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
     authorities: frozenset[str]  # host or host:port of each configured origin
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
@@ -127,10 +134,13 @@ def build_parts(
         signed_cookies=SignedCookies(config, keyring, shop_cookies.register),
         customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(state),
-        recorder=_recorder(config, state),
+        vault=Risks(state if config.vault.enabled else None),
+        staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
+        recorder=open_access_log(state, config.log, clock),
         findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
-        truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),
+        truncate=truncation(*config.log.prefixes),
+        logs_in_cipher=config.log.addresses == PREFIX_DAILY,
         authorities=frozenset(_authority(origin) for origin in config.origins),
         domains=shared_domains(config),
         follows=watch is not None and config.consent.enabled and config.consent.follow_customer,
@@ -165,17 +175,6 @@ def _identity(config: Config, keyring: Keyring, watch: Watch | None) -> Identity
         return None
     endings = watch.endings if watch is not None else None
     return Identity(keyring, config.cookies, config.identity, dev=config.dev, endings=endings)
-
-
-def _recorder(config: Config, state: StateDirectory) -> Recorder | None:
-    log = config.log
-    if not log.enabled:
-        return None
-
-    def form(line: LogLine) -> bytes:
-        return combined(line, ipv4_prefix=log.ipv4_prefix, ipv6_prefix=log.ipv6_prefix)
-
-    return Recorder(LogFile(log_directory(state, log)), form=form)
 
 
 def _authority(origin: str) -> str:

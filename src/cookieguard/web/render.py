@@ -239,13 +239,11 @@ class Renderer:
     ) -> bytes:
         """Render the page of privacy choices: purposes, who is behind them, and what is in force."""
         texts = self._texts[lang]
-        page = self._render(
+        return self.page(
             "choices.html",
             lang,
             base=base,
             next=next_,
-            css=self._files["page.css"].name,
-            script=self._files["live.js"].name,
             note=texts["notes"][note] if note else "",
             notices=page_notices(consent, texts["page"]),
             state=consent.state.value,
@@ -254,7 +252,11 @@ class Renderer:
             decided=_date(consent.decided, texts["meta"]) if consent.decided else "",
             banner=self.banner_hash(lang),
         )
-        return _ascii(page)
+
+    def page(self, template: str, lang: str, **values: object) -> bytes:
+        """Render a page of our own, with its style sheet and script."""
+        css, script = self._files["page.css"].name, self._files["live.js"].name
+        return _ascii(self._render(template, lang, css=css, script=script, **values))
 
     def _wording(self, lang: str) -> bytes:
         plain = self._squeezed("banner.html", lang, base="", next="", note="", banner="", style="", script="")

@@ -15,6 +15,7 @@ from cookieguard.web.pages.choices import show_choices
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.fields import Receive
 from cookieguard.web.pages.report import take_report
+from cookieguard.web.pages.staff import STAFF_PAGE, answer_staff
 from cookieguard.web.parts import Parts
 from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
 from cookieguard.web.walls import REPORT_PAGE
@@ -34,7 +35,9 @@ class Pages:
     def __init__(self, parts: Parts) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on the shop's own host
-        self._pages: dict[str, tuple[tuple[str, ...], Page]] = {}
+        self._pages: dict[str, tuple[tuple[str, ...], Page]] = {
+            self._prefix + STAFF_PAGE: ((*READ_METHODS, "POST"), answer_staff)
+        }
         if parts.config.consent.enabled:
             self._pages[self._prefix + "consent"] = (("POST",), answer_choice)
             self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)

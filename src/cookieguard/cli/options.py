@@ -1,0 +1,64 @@
+"""What commands share: their options, and how these lead to the shop's configuration and keyring."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cookieguard.config import Config, load_config
+from cookieguard.engines.keyfile import read_keyring
+from cookieguard.engines.keys import KeyringPlace, place_of
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+
+CONFIG_FILE = "cookieguard.toml"
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help=f"The shop's TOML file. Default: ./{CONFIG_FILE} where there is one, else the default settings.",
+    ),
+]
+KeyringOption = Annotated[
+    Path | None, typer.Option("--keyring", help="A keyring file, whatever the configuration says.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, errors too.")]
+
+
+def shop_config(path: Path | None) -> Config:
+    """Read the shop's configuration, the default one where there is no file."""
+    if path is not None:
+        return load_config(path)
+    return load_config(CONFIG_FILE) if Path(CONFIG_FILE).exists() else Config()
+
+
+def keyring_place(shop: Config, keyring: Path | None) -> KeyringPlace:
+    """Find the keyring: the one that was named, else the shop's."""
+    if keyring is not None:
+        return KeyringPlace(setting="--keyring", path=keyring.absolute())
+    return place_of(Path(shop.state_dir).absolute(), shop.keys, environ=os.environ)
+
+
+def name_of(place: KeyringPlace) -> str:
+    """Say where a keyring is."""
+    return str(place.path.absolute()) if place.path is not None else f"environment variable {place.variable}"
+
+
+def read_place(place: KeyringPlace) -> Keyring:
+    """Read the keyring; raises ConfigError."""
+    if place.path is None:
+        return Keyring.loads(os.environ[place.variable], setting=place.setting)
+    if not os.path.lexists(place.path):
+        raise no_keyring(place)
+    text, _ = read_keyring(place.path, place.setting)
+    return Keyring.loads(text, setting=place.setting)
+
+
+def no_keyring(place: KeyringPlace) -> ConfigError:
+    """Say that there is no keyring yet, and what makes one."""
+    allowed = "a keyring, which `cookieguard keys add` or the shop's first start makes"
+    return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)

@@ -1,0 +1,106 @@
+"""`cookieguard staff`: add, list and revoke who may see statistics. A token is shown once, and kept nowhere."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    read_place,
+    shop_config,
+)
+from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.config.checks import require_between, require_match, require_one_of
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.keys import longest_life
+from cookieguard.engines.staff import Members, change_staff, read_staff
+from cookieguard.errors import StaffRefused
+from cookieguard.identity.staff import NAME, ROLES, Member, staff_codec, write_token
+from cookieguard.keyring import to_text
+
+staff = typer.Typer(help="Add, list and revoke staff tokens.")
+
+
+@staff.command("add")
+def add_member(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is; one token a name.")],
+    *,
+    role: Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")],
+    days: Annotated[int, typer.Option("--days", help="How long it counts.")] = 90,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token for somebody, and show it this once."""
+    require_match("NAME", name, NAME, "1 to 60 letters, digits, spaces and .@'-_")
+    require_one_of("--role", role, ROLES)
+    shop = shop_config(config)
+    require_between("--days", days, 1, longest_life(shop).days, "days, as long as a retired key is kept")
+    codec = staff_codec(read_place(keyring_place(shop, keyring)))
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = Member(id=secrets.token_hex(6), name=name, role=role, made=now, expires=now + timedelta(days=days))
+
+    def add(before: Members) -> Members:
+        current = {one.id: one for one in before.values() if one.expires > now}
+        if any(one.name == name for one in current.values()):
+            raise StaffRefused(f"{name} has a token already; first: cookieguard staff revoke '{name}'")
+        return current | {made.id: made}
+
+    change_staff(StateDirectory(shop.state_dir).path, add)
+    token = write_token(codec, made)
+    if as_json:
+        show_json({"done": "added", "member": _facts(made), "token": token})
+        return
+    show_line(f"added {name} ({role}) until {to_text(made.expires)}; the token, shown this once:")
+    show_line(token)
+
+
+@staff.command("list")
+def list_members(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show who has a token: id, name, role, until when. Never a token."""
+    members = read_staff(StateDirectory(shop_config(config).state_dir).path).values()
+    if as_json:
+        show_json({"staff": [_facts(one) for one in members]})
+        return
+    rows = [(one.id, one.name, one.role, to_text(one.made), to_text(one.expires)) for one in members]
+    show_table(("id", "name", "role", "made", "expires"), rows)
+
+
+@staff.command("revoke")
+def revoke_member(
+    who: Annotated[str, typer.Argument(metavar="NAME|ID", help="As `staff list` shows it.")],
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End somebody's token: within 5 s no worker takes it."""
+    gone: list[Member] = []
+
+    def revoke(before: Members) -> Members:
+        gone.extend(one for one in before.values() if who in (one.id, one.name))
+        if not gone:
+            raise StaffRefused(f"nobody is called {who[:60]!r}; see: cookieguard staff list")
+        return {one.id: one for one in before.values() if one not in gone}
+
+    change_staff(StateDirectory(shop_config(config).state_dir).path, revoke)
+    if as_json:
+        show_json({"done": "revoked", "members": [_facts(one) for one in gone]})
+        return
+    show_line(f"revoked {', '.join(one.name for one in gone)}: within 5 s no worker takes the token")
+
+
+def _facts(member: Member) -> dict[str, Any]:
+    return {
+        "id": member.id,
+        "name": member.name,
+        "role": member.role,
+        "made": to_text(member.made),
+        "expires": to_text(member.expires),
+    }

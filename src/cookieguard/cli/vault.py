@@ -1,0 +1,165 @@
+"""`cookieguard vault` and `cookieguard reveal`: keys made ahead and destroyed, and the one way to an address."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    read_place,
+    shop_config,
+)
+from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.config import Config
+from cookieguard.config.checks import require_between, require_text
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.reveal_log import append_entry, read_entries
+from cookieguard.engines.staff import read_staff
+from cookieguard.engines.vault import expire_keys, make_keys, private_key, read_events
+from cookieguard.errors import ConfigError, RevealRefused
+from cookieguard.identity.staff import Member, read_member, staff_codec
+from cookieguard.keyring import Keyring, to_text
+from cookieguard.stats.vault import open_box
+
+vault = typer.Typer(help="Make the vault's keys ahead, and destroy those of days that are over.")
+OWNERS = "the tokens of two different members with the role owner: --token twice"
+
+
+@vault.command("init")
+def init(
+    *,
+    days: Annotated[int, typer.Option("--days", help="For how many days ahead, today's included.")] = 14,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make key pairs for the days ahead: public halves for the workers, private ones for `vault.private_dir`."""
+    require_between("--days", days, 1, 400, "days")
+    shop = shop_config(config)
+    state, private = _directories(shop)
+    gone = _expire(shop, state, private)
+    made = make_keys(state, private, today=_today(), days=days)
+    _answer({"made": made, "destroyed": gone}, as_json=as_json)
+
+
+@vault.command("expire")
+def expire(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Destroy the private keys of days that are over for `vault.keep_days`, and what was sealed to them."""
+    shop = shop_config(config)
+    _answer({"destroyed": _expire(shop, *_directories(shop))}, as_json=as_json)
+
+
+def reveal(
+    *,
+    log: Annotated[bool, typer.Option("--log", help="Verify the reveal log and show it.")] = False,
+    day: Annotated[str, typer.Option("--day", help="The event's day, as 2026-11-24.")] = "",
+    event: Annotated[str, typer.Option("--event", help="Its id; without one the day's are listed.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the reveal log.")] = "",
+    token: Annotated[list[str] | None, typer.Option("--token", help="An owner's token; twice.")] = None,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the address of one risk event: with the day's private key, a reason, and two persons' tokens."""
+    shop = shop_config(config)
+    state, private = _directories(shop)
+    _expire(shop, state, private)
+    if log:
+        _show_log(read_entries(private.path), as_json=as_json)
+        return
+    of_day = _day(day)
+    if not event:
+        _show_events(read_events(state, of_day), as_json=as_json)
+        return
+    require_text("--reason", reason.strip(), longest=500)
+    codec_ring = read_place(keyring_place(shop, keyring))
+    first, second = _two_owners(codec_ring, state, token or [])
+    facts = _opened(state, private, of_day, event)
+    # Written before anything is shown: what cannot be recorded stays closed.
+    entry = {"time": to_text(datetime.now(UTC)), "day": str(of_day), "event": event, "reason": reason.strip()}
+    append_entry(private.path, entry | {"by": first.name, "with": second.name})
+    if as_json:
+        show_json({"event": event, "day": str(of_day), **facts})
+        return
+    show_line(f"address: {facts['address']}")
+    show_line(f"customer: {facts['customer'] or '-'}")
+    show_line(f"detail: {facts['detail'] or '-'}")
+
+
+def _directories(shop: Config) -> tuple[StateDirectory, StateDirectory]:
+    allowed = "a directory of its own, away from state_dir, that no worker can read"
+    if not shop.vault.private_dir:
+        raise ConfigError("vault.private_dir", was="empty", allowed=allowed)
+    state, private = Path(shop.state_dir).resolve(), Path(shop.vault.private_dir).resolve()
+    if private == state or state in private.parents or private in state.parents:
+        raise ConfigError("vault.private_dir", was=f"{private} (in one tree with state_dir)", allowed=allowed)
+    return StateDirectory(state), StateDirectory(private)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _expire(shop: Config, state: StateDirectory, private: StateDirectory) -> list[date]:
+    return expire_keys(state, private, today=_today(), keep_days=shop.vault.keep_days)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError("--day", was=repr(text[:20]), allowed="a day like 2026-11-24") from None
+
+
+def _two_owners(keyring: Keyring, state: StateDirectory, tokens: list[str]) -> tuple[Member, Member]:
+    codec, members, now = staff_codec(keyring), read_staff(state.path), datetime.now(UTC)
+    found = [read_member(codec, token, members, now) for token in tokens]
+    owners = [one for one in found if one is not None and one.may("owner")]
+    if len(tokens) != 2 or len(owners) != 2 or owners[0].name == owners[1].name:
+        raise RevealRefused(f"this takes {OWNERS}")
+    return owners[0], owners[1]
+
+
+def _opened(state: StateDirectory, private: StateDirectory, day: date, event: str) -> dict[str, Any]:
+    key = private_key(private, day)
+    if key is None:
+        raise RevealRefused(
+            f"there is no private key of {day}: destroyed after vault.keep_days, or elsewhere"
+        )
+    line = next((one for one in read_events(state, day) if one.get("id") == event), None)
+    if line is None:
+        raise RevealRefused(f"there is no such event on {day}; see: cookieguard reveal --day {day}")
+    try:
+        return open_box(line, key)
+    except (KeyError, ValueError) as error:
+        raise RevealRefused("this event cannot be opened: sealed to another key, or changed") from error
+
+
+def _answer(days: dict[str, list[date]], *, as_json: bool) -> None:
+    if as_json:
+        show_json({done: [str(day) for day in which] for done, which in days.items()})
+        return
+    for done, which in days.items():
+        show_line(f"{done}: {', '.join(map(str, which)) or 'none'}")
+
+
+def _show_events(events: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"events": [{name: one[name] for name in ("id", "hour", "event")} for one in events]})
+        return
+    show_table(("id", "hour", "event"), [(one["id"], str(one["hour"]), one["event"]) for one in events])
+
+
+def _show_log(entries: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"verified": True, "entries": entries})
+        return
+    show_line(f"verified: {len(entries)} entries, none changed, moved or missing")
+    names = ("number", "time", "day", "event", "by", "with", "reason")
+    show_table(names, [[str(entry.get(name, "")) for name in names] for entry in entries])

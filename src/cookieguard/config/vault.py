@@ -1,0 +1,24 @@
+"""The vault: where addresses of risk events are sealed, for whom, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cookieguard.config.checks import require_between, require_text
+from cookieguard.config.types import require_types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSettings:
+    """Set the vault. Workers only seal; who opens it has `private_dir`, which no worker needs to read."""
+
+    enabled: bool = True
+    private_dir: str = ""
+    """The directory of private keys and the reveal log, of another user or machine; the commands need it."""
+    keep_days: int = 7
+    """A day's private key is destroyed when its day is over for so long: then nothing opens that day."""
+
+    def __post_init__(self) -> None:
+        require_types("vault", self)
+        require_text("vault.private_dir", self.private_dir, empty=True)
+        require_between("vault.keep_days", self.keep_days, 1, 90, "days")

@@ -1,0 +1,196 @@
+"""The access log's files: one per worker and day, whole lines only, old ones removed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from cookieguard.config import LogSettings
+from cookieguard.engines.files import StateDirectory
+from cookieguard.errors import ConfigError
+
+logger = logging.getLogger("cookieguard")
+
+# Lines are joined up to about this much for one write; a single longer line still goes out whole.
+WRITE_BYTES = 64 * 1024
+# Ours, as we name them, and what logrotate makes of them: `access-71.log.1`, `access-2026-11-24-71.log.gz`.
+_OURS = re.compile(r"access-(?:([0-9]{4}-[0-9]{2}-[0-9]{2})-)?[0-9]+\.log(?:[.-][0-9A-Za-z.-]+)?")
+
+
+class LogFile:
+    """Append lines to `access-<pid>.log`: one file per worker, opened at the first line, whole lines only.
+
+    `daily` puts the UTC day in the name (`access-2026-11-24-71.log`): at midnight the next line opens the next
+    file, nothing is renamed, and no worker need know of another. `keep_days` removes what is older, today counted.
+    Moved away (logrotate) or inherited through a fork, a file is opened anew. A full or failing disk costs lines,
+    never a request: `write` says how many were written, and one warning says why.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        daily: bool = False,
+        keep_days: int | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._daily = daily
+        self._keep_days = keep_days
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._cleared: date | None = None  # the day on which old files were last looked for
+        self._open_path = Path()
+        self._pid = 0
+        self._descriptor = -1
+        self._is_torn = False
+        self._has_warned = False
+
+    @property
+    def path(self) -> Path:
+        """Where this process writes now."""
+        day = f"{self._today()}-" if self._daily else ""
+        return self._directory / f"access-{day}{os.getpid()}.log"
+
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Append lines (each with its newline) and give the number of those now in the file."""
+        written = 0
+        try:
+            self._open()
+            for batch in _batches(lines):
+                self._append(b"".join(batch))
+                written += len(batch)
+        except OSError as error:
+            self._warn(error)
+            return written
+        self._has_warned = False
+        return written
+
+    def close(self) -> None:
+        """Close the file; a later write opens it again."""
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _open(self) -> None:
+        path = self.path
+        if self._keep_days is not None and self._cleared != self._today():
+            self._cleared = self._today()
+            remove_old_logs(self._directory, keep_days=self._keep_days, today=self._cleared)
+        if self._is_open(path):
+            return
+        self.close()
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
+        self._pid = os.getpid()
+        self._open_path = path
+        self._is_torn = False
+
+    def _is_open(self, path: Path) -> bool:
+        is_ours = self._descriptor >= 0 and self._pid == os.getpid() and self._open_path == path
+        return is_ours and _is_at(self._descriptor, path)
+
+    def _today(self) -> date:
+        return self._clock().astimezone(UTC).date()
+
+    def _append(self, batch: bytes) -> None:
+        """Write a batch; a failure in the middle leaves no half line for the next one to grow onto."""
+        if self._is_torn:
+            batch = b"\n" + batch
+        rest = memoryview(batch)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            self._take_back(len(batch) - len(rest))
+            raise
+        self._is_torn = False
+
+    def _take_back(self, count: int) -> None:
+        """Cut off what the failed batch left, if it is still the end of the file; else end its line later."""
+        if not count:
+            return
+        self._is_torn = True
+        with suppress(OSError):
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            if os.fstat(self._descriptor).st_size == end:
+                os.ftruncate(self._descriptor, end - count)
+                self._is_torn = False
+
+    def _warn(self, error: OSError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("access log %s: %s; lines are dropped until it works", self.path, error.strerror)
+
+
+def remove_old_logs(directory: Path, *, keep_days: int, today: date) -> list[str]:
+    """Remove our log files of days that are over for `keep_days`, and return their names.
+
+    A file without a day in its name is as old as its last line. Others' files in the directory stay.
+    """
+    first = today - timedelta(days=keep_days - 1)
+    removed = []
+    for path, day in _log_files(directory):
+        if day < first:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                logger.warning("access log %s cannot be removed: %s", path, error.strerror)
+                continue
+            removed.append(path.name)
+    return removed
+
+
+def _log_files(directory: Path) -> Iterator[tuple[Path, date]]:
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(directory)):
+            match = _OURS.fullmatch(name)
+            if match is None:
+                continue
+            with suppress(FileNotFoundError, ValueError):  # gone meanwhile, or no day of any calendar
+                status = (directory / name).lstat()
+                written = datetime.fromtimestamp(status.st_mtime, UTC).date()
+                yield directory / name, date.fromisoformat(match[1]) if match[1] else written
+
+
+def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
+    """Give the directory of the access log: the configured one, else `logs` in the state directory."""
+    if not settings.directory:
+        return state.subdirectory("logs")
+    path = Path(settings.directory).absolute()
+    allowed = f"a directory user {os.geteuid()} can write to"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("log.directory", was=f"{path} ({error.strerror})", allowed=allowed) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError("log.directory", was=f"{path} (not writable)", allowed=allowed)
+    return path
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Say whether a path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Group lines so that each group is about one write."""
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        if batch and size + len(line) > WRITE_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield batch

@@ -1,0 +1,90 @@
+"""The list of staff in the state directory: read while workers run, changed by one command at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from cookieguard.engines.keyfile import LOOK_EVERY, locked, put_file, read_keyring, stamp_of
+from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.identity.staff import Member, dumps_staff, loads_staff, read_member
+from cookieguard.identity.tokens import TokenCodec
+
+logger = logging.getLogger("cookieguard")
+
+STAFF_FILE = "staff.toml"
+SETTING = "the staff list"
+
+Members = dict[str, Member]
+
+
+class WatchedStaff:
+    """Know the members, at most 2 s late. A list that cannot be read has nobody in it: no page opens by mistake."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory.absolute() / STAFF_FILE
+        self._members: Members = {}
+        self._stamp: object = None
+        self._next_look = float("-inf")
+        self._trouble = ""
+
+    @property
+    def members(self) -> Members:
+        """The members now, by id."""
+        if time.monotonic() >= self._next_look:
+            self._look()
+        return self._members
+
+    def _look(self) -> None:
+        self._next_look = time.monotonic() + LOOK_EVERY.total_seconds()
+        try:
+            if stamp_of(os.stat(self._path)) == self._stamp:
+                return
+            text, stamp = read_keyring(self._path, SETTING)
+            self._members, self._stamp, self._trouble = loads_staff(text, SETTING), stamp, ""
+        except FileNotFoundError:
+            self._members, self._stamp = {}, None
+        except (ConfigError, OSError) as error:
+            self._members, self._stamp = {}, None
+            trouble = str(error) if isinstance(error, ConfigError) else str(error.strerror)
+            if trouble != self._trouble:
+                self._trouble = trouble
+                logger.warning("staff: %s; nobody of the staff is let in until this is mended", trouble)
+
+
+class StaffDoor:
+    """Know a member by a token: signed, in its time, and still in the list."""
+
+    def __init__(self, codec: TokenCodec, staff: WatchedStaff) -> None:
+        self._codec = codec
+        self._staff = staff
+
+    def member(self, token: str, now: datetime) -> Member | None:
+        """Return whose token this is."""
+        return read_member(self._codec, token, self._staff.members, now)
+
+
+def read_staff(directory: Path) -> Members:
+    """Read the members; nobody where there is no list yet. Raises ConfigError."""
+    path = directory / STAFF_FILE
+    if not path.exists():
+        return {}
+    return loads_staff(read_keyring(path, SETTING)[0], SETTING)
+
+
+def change_staff(directory: Path, change: Callable[[Members], Members]) -> Members:
+    """Write what `change` makes of the list, one command at a time; raises whatever `change` raises."""
+    path = directory / STAFF_FILE
+    try:
+        with locked(directory):
+            after = change(read_staff(directory))
+            put_file(path, dumps_staff(after).encode(), is_new=not path.exists())
+    except OSError as error:
+        raise KeyringFixed(
+            f"{path} cannot be written ({error.strerror}); run this as the user who runs the shop"
+        ) from error
+    return after

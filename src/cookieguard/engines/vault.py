@@ -1,0 +1,153 @@
+"""The vault's files: public keys and sealed events with the workers, private keys with their owner."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from cookieguard.engines.files import StateDirectory, sync_directory
+from cookieguard.engines.keyfile import locked, put_file
+from cookieguard.errors import ConfigError
+from cookieguard.stats.vault import KEY_BYTES, Risk, new_key_pair, seal
+
+logger = logging.getLogger("cookieguard")
+
+PUBLIC_FILE = "vault-keys"
+EVENTS_DIRECTORY = "vault"
+_PRIVATE = re.compile(r"vault-([0-9]{4}-[0-9]{2}-[0-9]{2})")
+_EVENTS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl")
+_DAY_AT = slice(9, 19)  # in a line: {"day": "2026-11-24"
+
+
+class VaultWriter:
+    """Be form and sink of risk events: seal to the day's public key, append to the day's file.
+
+    Without a key for the day an event is dropped and counted, with one log line. Used by one thread.
+    """
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._state = state
+        self._keys: dict[date, bytes] = {}
+        self._told: set[date] = set()
+        self.without_key = 0
+
+    def form(self, risk: Risk) -> bytes:
+        """Seal an event; nothing where its day has no key."""
+        if risk.day not in self._keys:
+            self._keys = read_public_keys(self._state.path)
+        public = self._keys.get(risk.day)
+        if public is not None:
+            return seal(risk, public)
+        self.without_key += 1
+        if risk.day not in self._told:
+            self._told.add(risk.day)
+            logger.warning("vault: no key for %s, events are dropped: cookieguard vault init", risk.day)
+        return b""
+
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Append sealed events to the files of their days."""
+        directory = self._state.subdirectory(EVENTS_DIRECTORY)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        written = 0
+        for line in lines:
+            descriptor = os.open(directory / f"{line[_DAY_AT].decode()}.jsonl", flags, 0o600)
+            try:
+                written += os.write(descriptor, line) == len(line)
+            finally:
+                os.close(descriptor)
+        return written
+
+    def close(self) -> None:
+        """Have nothing open."""
+
+
+def read_public_keys(state: Path) -> dict[date, bytes]:
+    """Read the public keys by day; none where there are none yet."""
+    try:
+        lines = (state / PUBLIC_FILE).read_text("ascii").splitlines()
+        pairs = [line.split() for line in lines]
+        return {date.fromisoformat(day): base64.b64decode(key, validate=True) for day, key in pairs}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        logger.warning("vault: %s cannot be read", state / PUBLIC_FILE)
+        return {}
+
+
+def make_keys(state: StateDirectory, private: StateDirectory, *, today: date, days: int) -> list[date]:
+    """Make the pairs of the days ahead that have none, and return these days."""
+    with locked(state.path):
+        public = read_public_keys(state.path)
+        new = [day for day in (today + timedelta(days=ahead) for ahead in range(days)) if day not in public]
+        for day in new:
+            secret, public[day] = new_key_pair()
+            if private.create_once(f"vault-{day}", lambda secret=secret: secret) != secret:  # type: ignore[misc]
+                raise ConfigError(
+                    "vault.private_dir",
+                    was=f"holding a key of {day} whose public half is missing",
+                    allowed="keys made together with those in the state directory",
+                )
+        _write_public(state.path, public)
+    return new
+
+
+def expire_keys(state: StateDirectory, private: StateDirectory, *, today: date, keep_days: int) -> list[date]:
+    """Destroy the private keys of days that are over for `keep_days`, with what was sealed to them."""
+    first = today - timedelta(days=keep_days)
+    gone = [day for day in _days_in(private.path, _PRIVATE) if day < first]
+    for day in gone:
+        _destroy(private.path / f"vault-{day}")
+    sync_directory(private.path)
+    events = state.subdirectory(EVENTS_DIRECTORY)
+    for day in _days_in(events, _EVENTS):
+        if day < first:
+            (events / f"{day}.jsonl").unlink(missing_ok=True)
+    with locked(state.path):
+        public = read_public_keys(state.path)
+        _write_public(state.path, {day: key for day, key in public.items() if day >= first})
+    return gone
+
+
+def private_key(private: StateDirectory, day: date) -> bytes | None:
+    """Read the private key of a day, None where it is destroyed or elsewhere."""
+    key = private.read(f"vault-{day}", limit=KEY_BYTES)
+    return key if key is not None and len(key) == KEY_BYTES else None
+
+
+def read_events(state: StateDirectory, day: date) -> list[dict[str, Any]]:
+    """Read the sealed events of a day."""
+    path = state.subdirectory(EVENTS_DIRECTORY) / f"{day}.jsonl"
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines]
+
+
+def _write_public(state: Path, keys: dict[date, bytes]) -> None:
+    text = "".join(f"{day} {base64.b64encode(key).decode()}\n" for day, key in sorted(keys.items()))
+    path = state / PUBLIC_FILE
+    put_file(path, text.encode(), is_new=not path.exists())
+
+
+def _days_in(directory: Path, names: re.Pattern[str]) -> list[date]:
+    found = (names.fullmatch(name) for name in sorted(os.listdir(directory)))
+    return [date.fromisoformat(match[1]) for match in found if match]
+
+
+def _destroy(path: Path) -> None:
+    """Overwrite a key before its name goes; on flash storage the old cells may outlive that."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, os.urandom(os.fstat(descriptor).st_size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink()

@@ -1,0 +1,100 @@
+"""The access log put together: the form of a line, the address in it, the file it goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+
+from cookieguard.config import LogSettings
+from cookieguard.config.log import PREFIX_DAILY
+from cookieguard.engines.day_keys import DayKeys
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.log_file import LogFile, log_directory
+from cookieguard.stats.accesslog import FORMS, LogLine
+from cookieguard.stats.anonymize import UNKNOWN
+from cookieguard.stats.prefixes import prefix_cipher
+from cookieguard.web.recorder import Recorder
+
+KEY_USE = "log"
+# Other addresses inside a line are not enciphered but cut away whole: never the network in the clear beside a
+# pseudonym of the full address.
+NOTHING_LEFT = (0, 0)
+
+Form = Callable[[LogLine], bytes]
+
+
+def open_access_log(
+    state: StateDirectory, settings: LogSettings, clock: Callable[[], datetime] | None
+) -> Recorder | None:
+    """Return the recorder of the access log, None where it is switched off; raises ConfigError."""
+    if not settings.enabled:
+        return None
+    file = LogFile(
+        log_directory(state, settings),
+        daily=settings.rotate == "daily",
+        keep_days=settings.keep_days,
+        clock=clock,
+    )
+    if settings.addresses != PREFIX_DAILY:
+        return Recorder(file, form=_form(settings, settings.prefixes))
+    pseudonyms = Pseudonyms(DayKeys(state, KEY_USE, clock=clock), _form(settings, NOTHING_LEFT), file)
+    return Recorder(pseudonyms, form=pseudonyms.form)
+
+
+def _form(settings: LogSettings, prefixes: tuple[int, int]) -> Form:
+    write = FORMS[settings.format]
+    ipv4, ipv6 = prefixes
+
+    def form(line: LogLine) -> bytes:
+        return write(line, ipv4_prefix=ipv4, ipv6_prefix=ipv6)
+
+    return form
+
+
+class Pseudonyms:
+    """Be the form and the sink of a log whose lines come with full addresses, which leave it enciphered.
+
+    Owns the ciphers of the days and, until its batch is written, what each address became. An address of a day
+    whose key is destroyed becomes `0.0.0.0`. Used by the recorder's thread alone.
+    """
+
+    def __init__(self, keys: DayKeys, form: Form, file: LogFile) -> None:
+        self._keys = keys
+        self._form = form
+        self._file = file
+        self._ciphers: dict[date, tuple[bytes, Callable[[str], str]]] = {}
+        self._batch: dict[tuple[date, str], str] = {}
+
+    def form(self, line: LogLine) -> bytes:
+        """Write a line, its address enciphered in place."""
+        known = (line.time.astimezone(UTC).date(), line.address)
+        line.address = UNKNOWN  # whatever fails from here on, the full one is gone
+        pseudonym = self._batch.get(known)
+        if pseudonym is None:
+            pseudonym = self._batch[known] = self._encipher(*known)
+        line.address = pseudonym
+        return self._form(line)
+
+    def write(self, lines: Sequence[bytes]) -> int:
+        """Write a batch, and forget whose lines these were."""
+        self._batch.clear()
+        return self._file.write(lines)
+
+    def close(self) -> None:
+        """Close the file and forget the keys."""
+        self._batch.clear()
+        self._ciphers.clear()
+        self._file.close()
+
+    def _encipher(self, day: date, address: str) -> str:
+        key = self._keys.key(day)
+        if key is None:
+            self._ciphers.pop(day, None)
+            return UNKNOWN
+        cipher = self._ciphers.get(day)
+        if cipher is None or cipher[0] != key:
+            self._ciphers = {
+                day: (key, prefix_cipher(key))
+            }  # of two days in one batch the other is made anew
+            cipher = self._ciphers[day]
+        return cipher[1](address)

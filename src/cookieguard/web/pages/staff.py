@@ -1,0 +1,64 @@
+"""The page where staff sign in: a token pasted into a form, kept in a cookie; it works without JavaScript."""
+
+from __future__ import annotations
+
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.identity import expire_cookie, set_cookie
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.headers import essence
+from cookieguard.web.pages.choice import refusal
+from cookieguard.web.pages.choices import PAGE_HEADERS
+from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.sender import is_own_post
+from cookieguard.web.staff import STAFF_COOKIE, staff_of
+
+STAFF_PAGE = "staff"
+LOWEST_ROLE = "analyst"
+HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
+NOT_OURS = "a token can only be posted by the page that asks for it\n"
+
+
+async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
+
+    303 to the page with the cookie; 403 with the form again for a token that does not count, and no reason.
+    """
+    if exchange.request.is_read:
+        return _page(exchange, 200, is_refused=False)
+    return await _sign_in(exchange, receive)
+
+
+async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
+    request, config = exchange.request, exchange.parts.config
+    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=config.origins)
+    if not exchange.is_own_host or not is_ours:
+        return refusal(403, NOT_OURS)
+    try:
+        fields = dict(await read_pairs(essence(request.headers.get(b"content-type", b"")), receive))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    if "leave" in fields:
+        return _back(exchange, expire_cookie(STAFF_COOKIE, dev=config.dev))
+    token = fields.get("token", "").strip()
+    if exchange.parts.staff.member(token, exchange.now) is None:
+        return _page(exchange, 403, is_refused=True)
+    return _back(exchange, set_cookie(STAFF_COOKIE, token, dev=config.dev))
+
+
+def _back(exchange: Exchange, cookie: bytes) -> Response:
+    headers = {"location": f"{exchange.own_base}{STAFF_PAGE}", "cache-control": "private, no-store"}
+    response = Response(status_code=303, headers=headers)
+    response.raw_headers.append((b"set-cookie", cookie))
+    return response
+
+
+def _page(exchange: Exchange, status: int, *, is_refused: bool) -> Response:
+    page = exchange.parts.renderer.page(
+        "staff.html",
+        "en",
+        base=exchange.own_base,
+        member=None if is_refused else staff_of(exchange, LOWEST_ROLE),
+        is_refused=is_refused,
+    )
+    return HTMLResponse(page, status, HEADERS)

@@ -1,0 +1,50 @@
+"""The way of a risk event from the app to the vault: a bounded queue, sealed by a thread after the response."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.vault import VaultWriter
+from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
+from cookieguard.stats.vault import EVENTS, LONGEST_DETAIL, Risk
+from cookieguard.web.recorder import Recorder
+
+QUEUE_EVENTS = 1000
+LONGEST_ADDRESS = 45
+NOBODY = Networks(())
+
+
+class Risks:
+    """Take risk events. Owns the vault's queue and thread, which start with the first event."""
+
+    def __init__(self, state: StateDirectory | None) -> None:
+        self.writer = VaultWriter(state) if state is not None else None
+        form: Any = self.writer.form if self.writer is not None else None
+        self._recorder: Any = (
+            Recorder(self.writer, form=form, limit=QUEUE_EVENTS) if self.writer is not None else None
+        )
+
+    def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
+        """Queue an event; one that has no room is dropped and counted."""
+        if event not in EVENTS:
+            raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(EVENTS)}")
+        if self._recorder is None:
+            return
+        plain = client_address(address, (), NOBODY)  # in its one usual form; what is none is 0.0.0.0
+        risk = Risk(
+            event=event,
+            id=secrets.token_hex(8),
+            time=time,
+            address=plain if len(plain) <= LONGEST_ADDRESS else UNKNOWN,
+            customer=customer,
+            detail=detail[:LONGEST_DETAIL],
+        )
+        self._recorder.put(risk)
+
+    def close(self) -> None:
+        """Seal and write what is queued, within 5 s."""
+        if self._recorder is not None:
+            self._recorder.close()

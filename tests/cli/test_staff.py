@@ -1,0 +1,88 @@
+"""The command `cookieguard staff`: shown once, kept nowhere, refused where it must be."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from cookieguard.cli.app import run
+
+
+class Shop:
+    """Be a directory with a shop's keyring, and a shell in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state = directory / ".cookieguard"
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in this process: the start of another one takes most of its time."""
+        out, err = StringIO(), StringIO()
+        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
+            code = int(run(arguments))
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    shop = Shop(tmp_path)
+    assert shop.run("keys", "add").returncode == 0
+    return shop
+
+
+def test_token_is_shown_once_and_kept_nowhere(shop: Shop) -> None:
+    added = json.loads(shop.run("staff", "add", "Anna", "--role", "analyst", "--json").stdout)
+    listed = shop.run("staff", "list", "--json")
+
+    token = added["token"]
+    assert json.loads(listed.stdout) == {"staff": [added["member"]]}
+    assert token not in listed.stdout
+    body, signature = token.split(".")[2:]
+    written = b"".join(path.read_bytes() for path in shop.state.iterdir())
+    assert body.encode() not in written
+    assert signature.encode() not in written
+    assert added["member"]["id"].encode() in written
+    assert stat.S_IMODE((shop.state / "staff.toml").stat().st_mode) == 0o600
+
+
+def test_revoke_takes_a_name_or_an_id(shop: Shop) -> None:
+    anna = json.loads(shop.run("staff", "add", "Anna", "--role", "analyst", "--json").stdout)["member"]["id"]
+    shop.run("staff", "add", "Bert", "--role", "owner")
+
+    assert shop.run("staff", "revoke", anna).stdout.startswith("revoked Anna: within 5 s")
+    assert shop.run("staff", "revoke", "Bert").returncode == 0
+    assert json.loads(shop.run("staff", "list", "--json").stdout) == {"staff": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("add", "Anna", "--role", "boss"), 3, "--role is 'boss'; allowed: 'analyst', 'owner'"),
+        (("add", "Anna", "--role", "owner", "--days", "0"), 3, "--days is 0; allowed: 1 to 180 days"),
+        (("add", 'A"]\n', "--role", "owner"), 3, "NAME is "),
+        (("add", "Anna"), 2, "Missing option '--role'"),
+        (
+            ("add", "Taken", "--role", "owner"),
+            4,
+            "Taken has a token already; first: cookieguard staff revoke",
+        ),
+        (("revoke", "nobody"), 4, "nobody is called 'nobody'; see: cookieguard staff list"),
+    ],
+)
+def test_mistake_is_one_line_and_an_exit_code(
+    shop: Shop, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    if "Taken" in arguments:
+        shop.run("staff", "add", "Taken", "--role", "analyst")
+
+    done = shop.run("staff", *arguments)
+
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (code, "")
+    assert line.startswith(f"cookieguard: {message}")

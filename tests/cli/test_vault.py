@@ -1,0 +1,173 @@
+"""The vault from the app to the reveal: who opens it, who cannot, and when nobody can any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.test_staff import Shop
+from harness.asgi import ask
+from servers.traces import Written, check_nothing_found, draw
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from cookieguard import Config, CookieGuard, visitor_of
+
+CLIENTS = draw(200, seed=71)
+CONTROLS = draw(200, seed=72)
+TODAY = datetime.now(UTC).date()
+
+
+class VaultShop(Shop):
+    """Be a shop with a vault, and two owners and an analyst."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.private = directory / "private"
+        (directory / "cookieguard.toml").write_text(f'[vault]\nprivate_dir = "{self.private}"\n')
+
+    def ask(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    def refuse(self, *arguments: str, code: int = 4) -> str:
+        done = self.run(*arguments)
+        assert (done.returncode, done.stdout) == (code, "")
+        (line,) = done.stderr.splitlines()
+        return line
+
+    def serve(self, clients: list[Any]) -> CookieGuard:
+        """Let each client log in."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            visitor = visitor_of(Request(scope))
+            visitor.login("10042")
+            visitor.risk("login", detail="third try")
+            await PlainTextResponse("welcome")(scope, receive, send)
+
+        guard = CookieGuard(app, Config(state_dir=str(self.state)))
+        for client in clients:
+            assert ask(guard, client=(str(client), 4711)).text == "welcome"
+        guard.close()
+        return guard
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> VaultShop:
+    shop = VaultShop(tmp_path)
+    assert shop.run("keys", "add").returncode == 0
+    return shop
+
+
+@pytest.fixture
+def owners(shop: VaultShop) -> Callable[[str], str]:
+    made: dict[str, str] = {}
+
+    def token(name: str) -> str:
+        if name not in made:
+            role = "analyst" if name == "Carl" else "owner"
+            made[name] = shop.ask("staff", "add", name, "--role", role)["token"]
+        return made[name]
+
+    return token
+
+
+def test_no_address_is_readable_without_the_private_key_and_each_is_with_it(shop: VaultShop) -> None:
+    from cookieguard.engines.files import StateDirectory
+    from cookieguard.engines.vault import private_key, read_events
+    from cookieguard.stats.vault import open_box
+
+    shop.ask("vault", "init", "--days", "2")
+    guard = shop.serve(CLIENTS)
+
+    check_nothing_found(Written(shop.state), CLIENTS, CONTROLS)
+    events = read_events(StateDirectory(shop.state), TODAY)
+    key = private_key(StateDirectory(shop.private), TODAY)
+    assert key is not None
+    assert guard._parts.vault.writer is not None
+    assert guard._parts.vault.writer.without_key == 0
+    assert [open_box(event, key)["address"] for event in events] == [str(client) for client in CLIENTS]
+    assert {open_box(event, key)["customer"] for event in events} == {"10042"}
+    assert {path.name for path in shop.state.rglob("vault*")} == {"vault", "vault-keys"}
+    (shop.state / "planted").write_bytes(CLIENTS[1].packed + str(CLIENTS[0]).encode())
+    assert Written(shop.state).traces_of(CLIENTS)["text"] == 1
+
+
+def test_without_a_key_of_the_day_events_are_dropped_and_counted(
+    shop: VaultShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard = shop.serve(CLIENTS[:5])
+
+    assert guard._parts.vault.writer is not None
+    assert guard._parts.vault.writer.without_key == 5
+    assert caplog.text.count("vault: no key for") == 1
+    assert not (shop.state / "vault").exists() or not list((shop.state / "vault").iterdir())
+
+
+def test_reveal_takes_two_owners_and_a_reason_and_is_logged_first(
+    shop: VaultShop, owners: Callable[[str], str]
+) -> None:
+    shop.ask("vault", "init", "--days", "1")
+    shop.serve(CLIENTS[:1])
+    day = ("reveal", "--day", str(TODAY))
+    (event,) = shop.ask(*day)["events"]
+    assert set(event) == {"id", "hour", "event"}
+    case = (*day, "--event", event["id"], "--reason", "fraud case 7")
+    anna, bert = owners("Anna"), owners("Bert")
+
+    for tokens in ([], [anna], [anna, anna], [anna, owners("Carl")], [anna, bert[:-2]], [anna, bert, anna]):
+        line = shop.refuse(*case, *(part for token in tokens for part in ("--token", token)))
+        assert "two different members with the role owner" in line
+    both = ("--token", anna, "--token", bert)
+    assert "--reason is" in shop.refuse(*day, "--event", event["id"], *both, code=3)
+    assert shop.ask("reveal", "--log")["entries"] == []
+
+    assert shop.ask(*case, *both)["address"] == str(CLIENTS[0])
+
+    (entry,) = shop.ask("reveal", "--log")["entries"]
+    assert (entry["by"], entry["with"], entry["reason"]) == ("Anna", "Bert", "fraud case 7")
+    assert str(CLIENTS[0]) not in (shop.private / "reveal-log").read_text()
+    (shop.private / "reveal-log").write_text("")
+    assert "end of the reveal log" in shop.refuse("reveal", "--log", code=3)
+    assert str(CLIENTS[0]) not in shop.run(*case, *both).stdout  # what cannot be recorded stays closed
+
+
+def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], str]) -> None:
+    from cookieguard.engines.files import StateDirectory
+    from cookieguard.engines.vault import expire_keys, make_keys
+
+    state, private = StateDirectory(shop.state), StateDirectory(shop.private)
+    make_keys(state, private, today=TODAY, days=1)
+    key = (shop.private / f"vault-{TODAY}").read_bytes()
+    shop.serve(CLIENTS[:1])
+    (event,) = shop.ask("reveal", "--day", str(TODAY))["events"]
+    sealed = (shop.state / "vault" / f"{TODAY}.jsonl").read_bytes()
+
+    assert expire_keys(state, private, today=TODAY + timedelta(days=7), keep_days=7) == []
+    assert expire_keys(state, private, today=TODAY + timedelta(days=8), keep_days=7) == [TODAY]
+
+    written = b"".join(path.read_bytes() for path in shop.directory.rglob("*") if path.is_file())
+    assert key not in written
+    assert not (shop.state / "vault" / f"{TODAY}.jsonl").exists()
+    (shop.state / "vault" / f"{TODAY}.jsonl").write_bytes(sealed)  # a copy of it from elsewhere
+    tokens = ("--token", owners("Anna"), "--token", owners("Bert"))
+    case = ("reveal", "--day", str(TODAY), "--event", event["id"], "--reason", "late")
+    assert "there is no private key" in shop.refuse(*case, *tokens)
+
+
+def test_private_directory_is_away_from_the_state(shop: VaultShop) -> None:
+    (shop.directory / "cookieguard.toml").write_text('[vault]\nprivate_dir = ".cookieguard/private"\n')
+
+    assert "in one tree with state_dir" in shop.refuse("vault", "init", code=3)
+
+
+def test_unknown_event_is_a_mistake_of_the_app(shop: VaultShop) -> None:
+    guard = CookieGuard(lambda *_: None, Config(state_dir=str(shop.state)))  # type: ignore[arg-type, return-value]
+
+    with pytest.raises(ValueError, match="allowed: login, checkout, payment_failure, abuse"):
+        guard._parts.vault.put("visit", "", address="203.0.113.7", customer=None, time=datetime.now(UTC))
