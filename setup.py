@@ -18,8 +18,10 @@ HTML = Path("src", "cookieguard", "html")
 PACKAGE = "cookieguard.html"
 # What a page passes through; the rest decides rarely, or is regular expressions, which are compiled already.
 MODULES = (
-    "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls"
+    "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls "
+    "flows names scripts suspects texts"
 ).split()
+TWINS = "pieces reading scanner".split()  # written twice: regular expressions in Python, loops in C
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
 from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]
@@ -49,7 +51,7 @@ def extensions() -> list[Extension]:
         from Cython.Build import cythonize
     except ImportError:
         return []
-    sources = [HTML / "scanner.pyx", *(HTML / f"{name}.py" for name in MODULES)]
+    sources = [*(HTML / f"{name}.pyx" for name in TWINS), *(HTML / f"{name}.py" for name in MODULES)]
     found = cythonize(
         [
             Extension(f"{PACKAGE}.{path.stem}", [str(path)], optional=True, extra_compile_args=["-w", "-g0"])

@@ -40,9 +40,8 @@ def has_glue(text: bytes) -> bool:
     return GLUE_SLASHES.search(text) is not None or GLUE_SCHEME.search(text) is not None
 
 
-def suspects(literals: list[bytes], is_held: IsHeld, *, glues: bool) -> list[int]:
-    """List the numbers of the suspect literals, at most MAX_SUSPECTS."""
-    joined = MARK + MARK.join(literals)
+def suspects(joined: bytes, is_held: IsHeld, *, glues: bool) -> list[int]:
+    """List the numbers of the suspect literals, at most MAX_SUSPECTS; a MARK leads each."""
     found: list[int] = []
     counted = number = 0
     for place in sorted(_places(joined, is_held, glues=glues)):
