@@ -19,9 +19,9 @@ PACKAGE = "cookieguard.html"
 # What a page passes through; the rest decides rarely, or is regular expressions, which are compiled already.
 MODULES = (
     "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls "
-    "flows names scripts suspects texts"
+    "css flows judges names scripts suspects texts"
 ).split()
-TWINS = "pieces reading scanner".split()  # written twice: regular expressions in Python, loops in C
+TWINS = "glances pieces reading scanner".split()  # written twice: regular expressions in Python, loops in C
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
 from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]

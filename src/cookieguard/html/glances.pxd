@@ -1,0 +1,5 @@
+cpdef list named_hosts(bytes text)
+cpdef bint has_glue(bytes text)
+cpdef bint has_sink(bytes code, bytes back)
+cpdef bint may_reach_others(bytes raw)
+cpdef tuple name_of(bytes raw)
