@@ -1,7 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""What a look at the bytes of a script or a tag tells, in C: what glances.py says. The same tests run over both."""
+"""What a look at the bytes of a script, a tag or a sheet tells, in C: what glances.py says. The same tests run over both."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport (
+    PyUnicode_DATA, PyUnicode_FindChar, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ, PyUnicode_Substring,
+)
 from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
@@ -15,6 +18,7 @@ cdef enum:
     BLANK = 8
     LEAVES = 16  # may lead a reference away
     ADDS = 32  # may stand before the `=` that adds to a value
+    MEANS = 128  # the first sign of a word that makes a meta element count
     NAMES_HOST = 64  # may stand behind two slashes where a host is named
 
     MARK_BYTE = 1
@@ -39,6 +43,7 @@ cdef void _prepare():
             KIND[byte] |= NAMES_HOST
     for signs, kind in (
         (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b" \t\n\r\f\v", BLANK), (b":&\\", LEAVES), (b"+|?", ADDS),
+        (b"-rR2&", MEANS),
     ):
         for byte in signs:
             KIND[byte] |= kind
@@ -201,6 +206,31 @@ cpdef bint may_reach_others(bytes raw):
     return False
 
 
+cdef bint _stands(text_t s, Py_ssize_t p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil:
+    """Tell whether a word, here in lower case, stands at `p` in any case."""
+    cdef Py_ssize_t index
+    if p + length > size:
+        return False
+    for index in range(length):
+        if LOWER[s[p + index]] != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cpdef bint meta_counts(bytes raw):
+    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p
+    for p in range(size):
+        if KIND[s[p]] & MEANS and (
+            _stands(s, p, size, b"-equiv", 6) or _stands(s, p, size, b"referrer", 8) or _stands(s, p, size, b"2022", 4)
+            or _stands(s, p, size, b"-2312", 5) or _stands(s, p, size, b"replacement", 11)
+            or _stands(s, p, size, b"&#", 2)
+        ):
+            return True
+    return False
+
+
 cpdef tuple name_of(bytes raw):
     """Return the name of a tag in lower case, and where it ends."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
@@ -213,3 +243,101 @@ cpdef tuple name_of(bytes raw):
         p += 1
     name = PyBytes_FromStringAndSize(<char*>s + start, p - start)
     return (name if is_lower else name.lower()), p
+
+
+cdef inline unsigned int _low(int kind, void* text, Py_ssize_t p) noexcept:
+    cdef unsigned int sign = <unsigned int>PyUnicode_READ(kind, text, p)
+    return LOWER[sign] if sign < 128 else sign
+
+
+cdef bint _ends_in(int kind, void* text, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept:
+    """Tell whether a word, here in lower case, stands before `p` in any case."""
+    cdef Py_ssize_t index
+    if p < length:
+        return False
+    for index in range(length):
+        if _low(kind, text, p - length + index) != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cdef class openings:
+    """Find the functions of a style sheet that load: where the bracket ends, and whether strings in it are URLs."""
+
+    def __init__(self, str text):
+        self._text, self._position = text, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Py_ssize_t p, size = PyUnicode_GET_LENGTH(self._text)
+        cdef int kind = PyUnicode_KIND(self._text)
+        cdef void* text = PyUnicode_DATA(self._text)
+        while True:
+            p = PyUnicode_FindChar(self._text, 40, self._position, size, 1)
+            if p < 0:
+                self._position = size
+                raise StopIteration
+            self._position = p + 1
+            if _ends_in(kind, text, p, b"url", 3) or _ends_in(kind, text, p, b"src", 3) or _ends_in(kind, text, p, b"x", 1):
+                return p + 1, False
+            if _ends_in(kind, text, p, b"set", 3) or _ends_in(kind, text, p, b"mage", 4) or _ends_in(kind, text, p, b"fade", 4):
+                return p + 1, True
+
+
+cdef enum:
+    LONGEST_TOP = 24  # letters of the last label of a plain host
+    SHORTEST_TOP = 2
+
+
+cdef Py_ssize_t _plain_host_end(int kind, void* text, Py_ssize_t p, Py_ssize_t size) noexcept:
+    """Return where the plain host ends that begins at `p`: labels, and letters behind the last dot; -1: it is none."""
+    cdef Py_ssize_t label = p, dots = 0
+    cdef bint has_letters_only = True
+    cdef unsigned int sign
+    while p < size:
+        sign = <unsigned int>PyUnicode_READ(kind, text, p)
+        if sign == 46:
+            if p == label:
+                return -1
+            dots += 1
+            label, has_letters_only = p + 1, True
+        elif 48 <= sign <= 57 or sign == 45:
+            has_letters_only = False
+        elif not 97 <= sign <= 122:
+            break
+        p += 1
+    return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
+
+
+cpdef tuple plain_parts(str reference):
+    """Return scheme ("" for the page's), host and path of a plain URL; None where it takes a closer look."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(reference), start = 0, host, p
+    cdef int kind = PyUnicode_KIND(reference)
+    cdef void* text = PyUnicode_DATA(reference)
+    cdef unsigned int sign
+    scheme = ""
+    if size > 4 and PyUnicode_READ(kind, text, 0) == 104:
+        if reference.startswith("http:"):
+            scheme, start = "http", 5
+        elif reference.startswith("https:"):
+            scheme, start = "https", 6
+    host = start + 2
+    if host >= size or PyUnicode_READ(kind, text, start) != 47 or PyUnicode_READ(kind, text, start + 1) != 47:
+        return None
+    start = p = _plain_host_end(kind, text, host, size)
+    if p < 0:
+        return None
+    if p < size:
+        sign = <unsigned int>PyUnicode_READ(kind, text, p)
+        if sign != 47 and sign != 63 and sign != 35:
+            return None
+        while p < size:
+            sign = <unsigned int>PyUnicode_READ(kind, text, p)
+            if sign == 63 or sign == 35 or sign == 92 or sign == 37 or sign == 9 or sign == 10 or sign == 13:
+                break
+            if sign == 46 and PyUnicode_READ(kind, text, p - 1) == 47:
+                return None
+            p += 1
+    return scheme, PyUnicode_Substring(reference, host, start), PyUnicode_Substring(reference, start, p) if p > start else "/"

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from cookieguard.html import charrefs
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
-from cookieguard.html.glances import may_reach_others, name_of
+from cookieguard.html.glances import may_reach_others, meta_counts, name_of
 from cookieguard.html.grammar import ATTRIBUTES
 from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
 from cookieguard.html.loads import (
@@ -60,24 +60,9 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bo
     """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
     if bench.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
         return True
-    if name in READ_NAMES and (name != b"meta" or _meta_counts(raw.lower())):
+    if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
     return not (bench.marks_links and name in LINKS) and not names_anywhere(raw, end)
-
-
-def _meta_counts(raw: bytes) -> bool:
-    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts.
-
-    The last may be spelled by references.
-    """
-    return (
-        b"-equiv" in raw
-        or b"referrer" in raw
-        or b"2022" in raw
-        or b"-2312" in raw
-        or b"replacement" in raw
-        or b"&#" in raw
-    )
 
 
 @lru_cache(maxsize=512)
