@@ -17,8 +17,11 @@ SEEDS = 6
 SCRIPTS_A_SEED = 400
 PARTS = (
     (
-        r"""'//ads.example/p'|"a\"b"|`a${b(c)}d`|`${|"|'|`|\|/x[/]y/g|/* c */|/*|// c|:// |///|return /x/|= /y/|(|)|[|]|{|}|,|;|:|=
-|+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
+        r"""'//ads.example/p'|"a\"b"|`a${b(c)}d`|`${|"|'|`|\|/x[/]y/g|/* c */|@
+/*|// c|:// |///|return /x/|= /y/|(|)|[|]|{|}|,|@
+;|:|=|
+|+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|@
+write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
 loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|@
 //u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg"""
     )
