@@ -12,6 +12,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
+from cookieguard.html.glances import openings
+
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 
@@ -20,11 +22,6 @@ AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, 
 IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
 STRING = re.compile(
     rf"\"(?:[^\"\\\n]|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|{IN_STRING})*+(?:'|\Z|(?=\n))", re.DOTALL
-)
-# The bracket leads, so that the search for it is one for a single character.
-OPENED = re.compile(
-    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
-    r"((?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\()))"  # a function that takes strings
 )
 # Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
 URL = re.compile(
@@ -160,11 +157,11 @@ def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, reference, what stands for it when it is held)."""
     yield from _imports(text)
     takes_strings = False
-    for opened in OPENED.finditer(text):
-        if opened.lastindex:
+    for end, is_of_strings in openings(text):
+        if is_of_strings:
             takes_strings = True
             continue
-        match = URL.match(text, opened.end())
+        match = URL.match(text, end)
         if match is None:
             continue
         if match[1]:

@@ -35,7 +35,7 @@ from cookieguard.html.idioms import (
 )
 from cookieguard.html.names import IDENTIFIER, Names
 from cookieguard.html.pieces import MARK
-from cookieguard.html.reading import MAX_REACH, NESTED_BACK, Reading
+from cookieguard.html.reading import MAX_REACH, OPERATOR, Reading
 
 MAX_FUNCTIONS = 4000  # of one script
 
@@ -54,10 +54,7 @@ LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
 LINK_MADE = re.compile(rb"([\w$]+)\s*+=\s*+[\w$.]*createElement\(\s*+(?=\x01)")
 
 # The rest is matched backwards (reading.py), so all words in it are spelled backwards.
-_OPERATOR = rb"[+\-*?:=(&|,.{\[]"
-PLAIN = re.compile(rb"[^()\[\]{},;\n=:]*+")
-SIBLINGS = re.compile(rb"(?:[^()\[\]{};\n]++|\n\s*+(?=" + _OPERATOR + rb")|" + NESTED_BACK + rb")*+")
-GOES_ON = re.compile(rb"\s*+" + _OPERATOR)
+GOES_ON = re.compile(rb"\s*+" + OPERATOR)
 ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)(\.?)(\s*+\?)?")
 CALLEE = re.compile(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++))?+")
 FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
@@ -88,13 +85,13 @@ class Walk:
 class Flow:
     """Follow the suspects of one script. Owns what became suspect."""
 
-    def __init__(self, code: bytes, back: bytes, literals: list[bytes]) -> None:
-        """Take the code, the same backwards, and the literals."""
+    def __init__(self, code: bytes, back: bytes, joined: bytes) -> None:
+        """Take the code, the same backwards, and the literals, each behind a MARK."""
         self._code = code
         self._back = back
         self._size = len(code)
         self._has_arrows = b"=>" in code
-        self._reading = Reading(code, back, literals)
+        self._reading = Reading(code, back, joined)
         self._names = Names(code)
         self._asked: set[tuple[bytes, int]] = set()  # which parameter of which function
         self._left: set[tuple[int, bytes, int]] = set()
@@ -102,7 +99,7 @@ class Flow:
     def reaches_a_sink(self, suspects: list[int]) -> bool:
         """Tell whether one of the literals with these numbers flows into something that loads."""
         for number in suspects:
-            place = self._reading.marks[number]
+            place = self._reading.mark(number)
             if IMPORTED.match(self._back, self._size - place) or self._follow(place):
                 return True
         while (named := self._names.take()) is not None and self._reading.steps > 0:
@@ -121,8 +118,7 @@ class Flow:
             return False
         floor = min(self._size, walk.here + MAX_REACH)
         while reading.steps > 0 and walk.here < floor:
-            stretch = (PLAIN if walk.assigns else SIBLINGS).match(back, walk.here, floor)
-            walk.here = stretch.end()  # type: ignore[union-attr]  # matches always
+            walk.here = reading.stretch_end(walk.here, floor, walk.assigns)
             if walk.here >= floor:
                 return False
             reading.steps -= 1
@@ -260,7 +256,7 @@ class Flow:
         if name in CALLS:
             return number == 0
         if name in MARKUP:
-            end = at + 1 + len(self._reading.arguments(at + 1))
+            end = self._reading.arguments_end(at + 1)
             return self._loads_by_markup(at + 1, end) or self._is_meant(name)
         if name in (b"setAttribute", b"setAttributeNS"):
             return self._sets_attribute(at, receiver)
@@ -276,7 +272,7 @@ class Flow:
         )
 
     def _sets_attribute(self, at: int, receiver: bytes) -> bool:
-        names = self._reading.literals_in(at + 1, at + 1 + len(self._reading.arguments(at + 1)))
+        names = self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))
         if any(ATTRIBUTE.match(name) for name in names):
             return True
         return any(

@@ -19,11 +19,3 @@ ESCAPED_HOST = re.compile(
     rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
 )
 ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
-
-
-def named_hosts(text: bytes) -> list[bytes]:
-    """List the hosts named, each once."""
-    found = HOST.findall(text)
-    if ESCAPED_SLASH.search(text):
-        found += ESCAPED_HOST.findall(text)
-    return list(dict.fromkeys(found))

@@ -69,16 +69,20 @@ def _backwards(names: Iterable[bytes]) -> bytes:
     return b"(?:" + b"|".join(sorted(name[::-1] for name in names)) + b")"
 
 
+SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT
+SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, b"href"})
+SINK_KEYS = KEYS
+IMPORTS = frozenset({b"from", b"import"})
 # Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself.
 SINK = re.compile(
     rb"\(\s*+(?:"
-    + _backwards(CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT)
+    + _backwards(SINK_CALLS)
     + rb"(?![\w$])|[\w$]{0,64}(?i:"
     + _backwards(LOADER_WORDS)
     + rb"))|=[+|?]{0,2}\s*+(?:\]|"
-    + _backwards(SETS | MARKUP | MEANT.keys() | {b"href"})
+    + _backwards(SINK_PROPERTIES)
     + rb"\s*+\.)|:\s*+"
-    + _backwards(KEYS)
+    + _backwards(SINK_KEYS)
     + rb"(?![\w$])|\x01\s*+(?:morf|tropmi)\b"
 )
 # Any of these in code: what is a script as text may be run.

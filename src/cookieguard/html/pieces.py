@@ -27,13 +27,13 @@ COMMENTS = b"/*"  # the second byte of one
 NO_MARKS = bytes.maketrans(MARK, b" ")
 
 
-def cut(text: bytes) -> tuple[bytes, list[bytes]]:
-    r"""Return the code, with a MARK for each literal, and the literals with their quotes; comments go.
+def cut(text: bytes) -> tuple[bytes, bytes]:
+    r"""Return the code, with a MARK for each literal, and the literals with their quotes, each behind a MARK.
 
-    Regular expressions are literals too. The code in the holes of a template follows its mark.
+    Regular expressions are literals too, comments go. The code in the holes of a template follows its mark.
 
     >>> cut(b"a('x', /y/) // z")
-    (b'a(\x01, \x01)  ', [b"'x'", b'/y/'])
+    (b'a(\x01, \x01)  ', b"\x01'x'\x01/y/")
     """
     if MARK in text:
         text = text.translate(NO_MARKS)
@@ -48,4 +48,4 @@ def cut(text: bytes) -> tuple[bytes, list[bytes]]:
             if b"${" in piece and piece[:1] == b"`":
                 marks[index] += b"".join(b"+(" + hole + b")" for hole in HOLE.findall(piece))
     parts[1::2] = marks
-    return b"".join(parts), list(filter(None, literals))
+    return b"".join(parts), MARK.join([b"", *filter(None, literals)])

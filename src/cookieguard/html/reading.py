@@ -38,17 +38,21 @@ CLOSED_BACK = re.compile(NESTED_BACK)
 # Up to the comma or the bracket where an argument ends; up to the bracket where all of them end.
 ARGUMENT = re.compile(rb"(?:[^()\[\]{},;]++|" + NESTED + rb")*+")
 ARGUMENTS = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
+# Backwards over what stands before a place in its expression; the same over more than one of them.
+OPERATOR = rb"[+\-*?:=(&|,.{\[]"
+PLAIN = re.compile(rb"[^()\[\]{},;\n=:]*+")
+SIBLINGS = re.compile(rb"(?:[^()\[\]{};\n]++|\n\s*+(?=" + OPERATOR + rb")|" + NESTED_BACK + rb")*+")
 ENCLOSED_BACK = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
 
 
 class Reading:
     """Find brackets, arguments and literals in a script. Owns how many more steps may be taken."""
 
-    def __init__(self, code: bytes, back: bytes, literals: list[bytes]) -> None:
-        """Take the code, the same backwards, and the literals that MARKs stand for in it."""
+    def __init__(self, code: bytes, back: bytes, joined: bytes) -> None:
+        """Take the code, the same backwards, and the literals that MARKs stand for in it, each behind a MARK."""
         self.code = code
         self.back = back
-        self.literals = literals
+        self._joined = joined
         self.size = len(code)
         self.steps = MAX_STEPS
         self._closing: dict[int, int] = {}
@@ -57,9 +61,18 @@ class Reading:
     # -- literals
 
     @cached_property
+    def literals(self) -> list[bytes]:
+        """List the literals."""
+        return self._joined.split(MARK)[1:]
+
+    @cached_property
     def marks(self) -> list[int]:
         """List where the mark of each literal stands."""
         return list(map(add, accumulate(map(len, self.code.split(MARK))), count()))
+
+    def mark(self, number: int) -> int:
+        """Return where the mark of a literal stands."""
+        return self.marks[number]
 
     def literal_at(self, place: int) -> bytes:
         """Return the literal whose mark is at, or next after, `place`."""
@@ -78,7 +91,7 @@ class Reading:
     @cached_property
     def words(self) -> bytes:
         """All of the script but its comments."""
-        return b" ".join([self.code, *self.literals])
+        return self.code + self._joined.replace(MARK, b" ")
 
     # -- brackets
 
@@ -125,9 +138,11 @@ class Reading:
         self.steps -= (end - self.size + at) // BYTES_A_STEP
         return self.size - 1 - end
 
-    def arguments(self, start: int) -> bytes:
-        """Return all arguments of the call whose parenthesis opens before `start`."""
-        return ARGUMENTS.match(self.code, start, start + MAX_REACH)[0]  # type: ignore[index]  # matches always
+    # -- stretches of an expression
+
+    def arguments_end(self, start: int) -> int:
+        """Return where all arguments end of the call whose parenthesis opens before `start`."""
+        return ARGUMENTS.match(self.code, start, start + MAX_REACH).end()  # type: ignore[union-attr]
 
     def expression_end(self, start: int) -> int:
         """Return where the expression at `start` ends: at a comma, a semicolon or the bracket around it."""
@@ -141,6 +156,10 @@ class Reading:
             number += 1
             start = ARGUMENT.match(self.code, start + 1, place).end()  # type: ignore[union-attr]
         return number
+
+    def stretch_end(self, here: int, floor: int, is_plain: bool) -> int:  # noqa: FBT001  # compiled
+        """Return where, backwards from `here`, the next sign stands that a walk looks at."""
+        return (PLAIN if is_plain else SIBLINGS).match(self.back, here, floor).end()  # type: ignore[union-attr]
 
 
 COMMA = ord(",")

@@ -16,10 +16,10 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.flows import Flow
-from cookieguard.html.hosts import named_hosts
-from cookieguard.html.idioms import RUNS_TEXT, SINK
-from cookieguard.html.pieces import cut
-from cookieguard.html.suspects import BARE_LITERAL, has_glue, suspects
+from cookieguard.html.glances import has_glue, has_sink, named_hosts
+from cookieguard.html.idioms import RUNS_TEXT
+from cookieguard.html.pieces import MARK, cut
+from cookieguard.html.suspects import BARE_LITERAL, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
 
 Judge = Callable[[Url], object | None]
@@ -55,16 +55,17 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
 
 
 def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = False) -> bool:
-    code, literals = cut(text)
+    code, joined = cut(text)
     back = code[::-1]
-    if not SINK.search(back):
+    if not has_sink(code, back):
         return False
-    numbers = suspects(literals, suspicion, glues=glues)
-    if numbers and Flow(code, back, literals).reaches_a_sink(numbers):
+    numbers = suspects(joined, suspicion, glues=glues)
+    if numbers and Flow(code, back, joined).reaches_a_sink(numbers):
         return True
-    inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
-    if is_inner or not inner or not RUNS_TEXT.search(code):
+    if is_inner or not numbers or not RUNS_TEXT.search(code):
         return False
+    literals = joined.split(MARK)[1:]
+    inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
     texts = (ESCAPED_SIGN.sub(rb"\1", literal[1:-1]) for literal in inner)
     return any(_loads(text, suspicion, glues=False, is_inner=True) for text in texts)
 

@@ -13,9 +13,6 @@ from cookieguard.html.pieces import MARK
 
 IsHeld = Callable[[bytes], bool]
 
-# A scheme that waits for its host.
-GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
-GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
 _BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
 BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + _BARE)
 BARE_HOST = re.compile(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\})?\.?" + _BARE)
@@ -35,14 +32,8 @@ VOCABULARY = re.compile(rb"(?:www\.)?(?:schema\.org|ogp\.me|purl\.org)\Z")
 MAX_SUSPECTS = 500
 
 
-def has_glue(text: bytes) -> bool:
-    """Tell whether a host may be put behind a scheme somewhere in the text."""
-    return GLUE_SLASHES.search(text) is not None or GLUE_SCHEME.search(text) is not None
-
-
-def suspects(literals: list[bytes], is_held: IsHeld, *, glues: bool) -> list[int]:
-    """List the numbers of the suspect literals, at most MAX_SUSPECTS."""
-    joined = MARK + MARK.join(literals)
+def suspects(joined: bytes, is_held: IsHeld, *, glues: bool) -> list[int]:
+    """List the numbers of the suspect literals, at most MAX_SUSPECTS; a MARK leads each."""
     found: list[int] = []
     counted = number = 0
     for place in sorted(_places(joined, is_held, glues=glues)):

@@ -1,3 +1,4 @@
+from cookieguard.html.glances cimport may_reach_others, meta_counts, name_of
 from cookieguard.html.scanner cimport named_attributes, names_anywhere
 
 
@@ -29,5 +30,3 @@ cdef class _Judged:
 
 cpdef object judge_tag(bytes raw, object bench)
 cdef bint _has_nothing_to_judge(bytes raw, bytes name, Py_ssize_t end, object bench)
-cdef bint _meta_counts(bytes raw)
-cdef bint _may_reach_others(bytes raw)

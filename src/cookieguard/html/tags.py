@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from cookieguard.html import charrefs
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
-from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
+from cookieguard.html.glances import may_reach_others, meta_counts, name_of
+from cookieguard.html.grammar import ATTRIBUTES
 from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
 from cookieguard.html.loads import (
     ALWAYS_READ,
@@ -45,8 +46,10 @@ NAMES_TO_KEEP = frozenset(
 
 def judge_tag(raw: bytes, bench: Bench) -> Tag:
     """Decide about one tag."""
-    closing, name, end = _name(raw, xml=bench.xml)
-    if closing:
+    name, end = name_of(raw)
+    if bench.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
+        name = name.rpartition(b":")[2]
+    if raw[1] == SLASH:
         return Tag(name, closing=True, empty=False)
     if _has_nothing_to_judge(raw, name, end, bench):
         return _dull(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)))
@@ -55,54 +58,17 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
 
 def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bool:
     """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
-    if bench.own_is_free and name not in ALWAYS_READ and not _may_reach_others(raw):
+    if bench.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
         return True
-    if name in READ_NAMES and (name != b"meta" or _meta_counts(raw.lower())):
+    if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
     return not (bench.marks_links and name in LINKS) and not names_anywhere(raw, end)
-
-
-def _meta_counts(raw: bytes) -> bool:
-    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts.
-
-    The last may be spelled by references.
-    """
-    return (
-        b"-equiv" in raw
-        or b"referrer" in raw
-        or b"2022" in raw
-        or b"-2312" in raw
-        or b"replacement" in raw
-        or b"&#" in raw
-    )
-
-
-def _may_reach_others(raw: bytes) -> bool:
-    """Tell whether a reference may leave the page's own origin (tabs and newlines go from URLs: `/<tab>/host`)."""
-    return (
-        b"//" in raw
-        or b":" in raw
-        or b"&" in raw
-        or b"\\" in raw
-        or b"/\n" in raw
-        or b"/\t" in raw
-        or b"/\r" in raw
-    )
 
 
 @lru_cache(maxsize=512)
 def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
     """Return what is known of every tag of this name that nothing is to be done about."""
     return Tag(name, empty=empty, plain=name not in ATTENTION or name == b"meta")
-
-
-def _name(raw: bytes, *, xml: bool) -> tuple[bool, bytes, int]:
-    match = TAG_NAME.match(raw)
-    assert match is not None  # noqa: S101  # the caller matched a tag
-    name = match[2]
-    # A prefixed XHTML element is the element: fail closed about what the prefix stands for.
-    name = name.rpartition(b":")[2] if xml else name.lower()
-    return bool(match[1]), name.lower(), match.end()
 
 
 class _Judged:
@@ -305,3 +271,4 @@ def _attributes(raw: bytes, position: int, *, xml: bool, every: bool = False) ->
 FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own path has no part in it
 TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
+SLASH = ord("/")

@@ -12,6 +12,8 @@ import unicodedata
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from cookieguard.html.glances import plain_parts
+
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 WEB = frozenset({"http", "https"})
 
@@ -21,8 +23,6 @@ SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 SLASHES = re.compile(r"[/\\]*")
 AUTHORITY = re.compile(r"[^/\\?#]*")
 PATH = re.compile(r"[^?#]*")
-# The plain case, nine of ten references: no user, no port, nothing to decode, no dot segment.
-PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 LOCAL = re.compile(r"/(?![/\\])(?:[^\\\t\n\r\x00-\x20./]|(?<!/)\.|/(?!\.|%2))*+\Z")
 # WHATWG URL, forbidden domain code points: quotes, backquotes and braces are allowed, and Chromium asks for them.
 FORBIDDEN_IN_HOST = re.compile("[\x00-\x20#%/:<>?@\\[\\\\\\]^|\x7f]")
@@ -68,9 +68,9 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
     """
     if reference[:5] == "data:":  # long ones are not worth a closer look
         return ()
-    plain = PLAIN.match(reference)
-    if plain and "/." not in (path := plain[3] or "/"):
-        return (Url(plain[1][:-1] if plain[1] else base.scheme, plain[2], None, path),)
+    plain = plain_parts(reference)
+    if plain is not None:
+        return (Url(plain[0] or base.scheme, plain[1], None, plain[2]),)
     if LOCAL.match(reference) and base.host:
         return (Url(base.scheme, base.host, base.port, reference.partition("?")[0].partition("#")[0]),)
     text = reference.strip(C0_OR_SPACE).translate(REMOVED)

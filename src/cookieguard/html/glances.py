@@ -1,0 +1,88 @@
+"""What a look at the bytes of a script, a tag or a sheet tells, before it is read.
+
+Rule: text in, an answer out that is never "no" where it should be "yes". `glances.pyx` says the same in C.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cookieguard.html.grammar import TAG_NAME
+from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
+from cookieguard.html.idioms import SINK
+
+# A scheme that waits for its host.
+GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
+GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
+META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
+# The bracket leads, so that the search for it is one for a single character.
+OPENED = re.compile(
+    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
+    r"((?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\()))"  # a function that takes strings
+)
+# The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
+PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
+
+
+def named_hosts(text: bytes) -> list[bytes]:
+    """List the hosts a script names, each once."""
+    found = HOST.findall(text)
+    if ESCAPED_SLASH.search(text):
+        found += ESCAPED_HOST.findall(text)
+    return list(dict.fromkeys(found))
+
+
+def has_glue(text: bytes) -> bool:
+    """Tell whether a host may be put behind a scheme somewhere in a script."""
+    return GLUE_SLASHES.search(text) is not None or GLUE_SCHEME.search(text) is not None
+
+
+def has_sink(_code: bytes, back: bytes) -> bool:
+    """Tell whether a script's code, here backwards as well, has anything that loads."""
+    return SINK.search(back) is not None
+
+
+def may_reach_others(raw: bytes) -> bool:
+    """Tell whether a reference in a tag may leave the page's own origin.
+
+    Tabs and newlines go from URLs: `/<tab>/host`.
+    """
+    return (
+        b"//" in raw
+        or b":" in raw
+        or b"&" in raw
+        or b"\\" in raw
+        or b"/\n" in raw
+        or b"/\t" in raw
+        or b"/\r" in raw
+    )
+
+
+def meta_counts(raw: bytes) -> bool:
+    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts.
+
+    The last may be spelled by references.
+    """
+    raw = raw.lower()
+    return any(word in raw for word in META_WORDS)
+
+
+def name_of(raw: bytes) -> tuple[bytes, int]:
+    """Return the name of a tag in lower case, and where it ends."""
+    match = TAG_NAME.match(raw)
+    assert match is not None  # noqa: S101  # the caller matched a tag
+    return match[2].lower(), match.end()
+
+
+def openings(text: str) -> Iterator[tuple[int, bool]]:
+    """Find the functions of a style sheet that load: where the bracket ends, and whether strings in it are URLs."""
+    return ((opened.end(), opened.lastindex is not None) for opened in OPENED.finditer(text))
+
+
+def plain_parts(reference: str) -> tuple[str, str, str] | None:
+    """Return scheme ("" for the page's), host and path of a plain URL; None where it takes a closer look."""
+    plain = PLAIN.match(reference)
+    if plain is None or "/." in (path := plain[3] or "/"):
+        return None
+    return (plain[1][:-1] if plain[1] else ""), plain[2], path

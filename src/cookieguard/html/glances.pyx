@@ -1,0 +1,343 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""What a look at the bytes of a script, a tag or a sheet tells, in C: what glances.py says. The same tests run over both."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport (
+    PyUnicode_DATA, PyUnicode_FindChar, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ, PyUnicode_Substring,
+)
+from libc.string cimport memchr, memcmp, memset
+
+from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
+from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
+from cookieguard.html.scanner cimport text_t
+
+cdef enum:
+    WORD = 1  # of a script's names
+    LABEL = 2  # of a host
+    QUOTE = 4
+    BLANK = 8
+    LEAVES = 16  # may lead a reference away
+    ADDS = 32  # may stand before the `=` that adds to a value
+    MEANS = 128  # the first sign of a word that makes a meta element count
+    NAMES_HOST = 64  # may stand behind two slashes where a host is named
+
+    MARK_BYTE = 1
+    LONGEST_LABEL = 63
+    LONGEST_AFTER = 64  # signs of a name behind the word that says it loads
+    LONGEST_SINK = 32
+
+cdef unsigned char KIND[256]
+cdef unsigned char LOWER[256]
+cdef frozenset CALLS = SINK_CALLS, PROPERTIES = SINK_PROPERTIES, KEYS = SINK_KEYS, OPENERS = IMPORTS
+cdef tuple LOADERS = tuple(LOADER_WORDS)
+
+
+cdef void _prepare():
+    cdef int byte
+    memset(KIND, 0, sizeof(KIND))
+    for byte in range(256):
+        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
+        if 97 <= LOWER[byte] <= 122 or 48 <= byte <= 57:
+            KIND[byte] |= WORD | LABEL
+        if byte not in b"/\"'`@<> \t\n\r\f\v":
+            KIND[byte] |= NAMES_HOST
+    for signs, kind in (
+        (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b" \t\n\r\f\v", BLANK), (b":&\\", LEAVES), (b"+|?", ADDS),
+        (b"-rR2&", MEANS),
+    ):
+        for byte in signs:
+            KIND[byte] |= kind
+    assert max(map(len, [*CALLS, *PROPERTIES, *KEYS, *OPENERS])) <= LONGEST_SINK
+
+
+_prepare()
+
+
+cpdef list named_hosts(bytes text):
+    """List the hosts a script names, each once."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, after
+    cdef const void* found
+    cdef dict hosts = {}
+    match_at = HOST.match
+    while p < size:
+        found = memchr(s + p, 47, size - p)
+        if found == NULL:
+            break
+        p = <text_t>found - s
+        after = p + 2 if p + 1 < size and s[p + 1] == 92 else p + 1
+        if after + 1 >= size or s[after] != 47 or not KIND[s[after + 1]] & NAMES_HOST:
+            p += 1
+            continue
+        match = match_at(text, p)
+        if match is None:
+            p += 1
+            continue
+        hosts[match[1]] = None
+        p = match.end()
+    if memchr(s, 92, size) != NULL and ESCAPED_SLASH.search(text):
+        hosts.update(dict.fromkeys(ESCAPED_HOST.findall(text)))
+    return list(hosts)
+
+
+cdef bint _glues(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Tell whether nothing but the first part of a host stands between `p` and the end of the literal."""
+    cdef Py_ssize_t start = p
+    while p < size and p - start < LONGEST_LABEL and KIND[s[p]] & LABEL:
+        p += 1
+    if p > start and p < size and s[p] == 46:
+        p += 1
+    return p < size and KIND[s[p]] & QUOTE
+
+
+cpdef bint has_glue(bytes text):
+    """Tell whether a host may be put behind a scheme somewhere in a script."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, after
+    cdef const void* found
+    while p < size:
+        found = memchr(s + p, 47, size - p)
+        if found == NULL:
+            break
+        p = <text_t>found - s
+        after = p + 2 if p + 1 < size and s[p + 1] == 92 else p + 1
+        if after < size and s[after] == 47 and _glues(s, after + 1, size):
+            return True
+        p += 1
+    p = 3
+    while p < size:
+        found = memchr(s + p, 58, size - p)
+        if found == NULL:
+            return False
+        p = <text_t>found - s
+        if p + 1 < size and KIND[s[p + 1]] & QUOTE and (
+            (p > 3 and memcmp(s + p - 4, b"ttps", 4) == 0) or memcmp(s + p - 3, b"ttp", 3) == 0
+        ):
+            return True
+        p += 1
+    return False
+
+
+cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p) noexcept nogil:
+    """Go backwards from before `p` over blanks."""
+    while p > 0 and KIND[s[p - 1]] & BLANK:
+        p -= 1
+    return p
+
+
+cdef inline Py_ssize_t _word(text_t s, Py_ssize_t p) noexcept nogil:
+    """Go backwards from before `p` over a name."""
+    while p > 0 and KIND[s[p - 1]] & WORD:
+        p -= 1
+    return p
+
+
+cdef bint _is_one_of(frozenset names, text_t s, Py_ssize_t start, Py_ssize_t end):
+    return 0 < end - start <= LONGEST_SINK and PyBytes_FromStringAndSize(<char*>s + start, end - start) in names
+
+
+cdef bint _is_loader(text_t s, Py_ssize_t start, Py_ssize_t end):
+    """Tell whether a name says that it loads, near to its end."""
+    cdef Py_ssize_t p, length, index
+    cdef text_t word
+    for loader in LOADERS:
+        word, length = <text_t>PyBytes_AS_STRING(loader), PyBytes_GET_SIZE(loader)
+        p = max(start, end - LONGEST_AFTER - length)
+        while p + length <= end:
+            index = 0
+            while index < length and LOWER[s[p + index]] == word[index]:
+                index += 1
+            if index == length:
+                return True
+            p += 1
+    return False
+
+
+cpdef bint has_sink(bytes code, bytes back):
+    """Tell whether a script's code has anything that loads."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(code)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(code), p, end, start, added
+    cdef unsigned char byte
+    for p in range(size):
+        byte = s[p]
+        if byte == 40:
+            end = _blanks(s, p)
+            start = _word(s, end)
+            if _is_one_of(CALLS, s, start, end) or _is_loader(s, start, end):
+                return True
+        elif byte == 61:
+            end, added = p, 0
+            while end > 0 and added < 2 and KIND[s[end - 1]] & ADDS:
+                end -= 1
+                added += 1
+            end = _blanks(s, end)
+            if end and s[end - 1] == 93:
+                return True
+            start = _word(s, end)
+            if start < end:
+                added = _blanks(s, start)
+                if added and s[added - 1] == 46 and _is_one_of(PROPERTIES, s, start, end):
+                    return True
+        elif byte == 58 or byte == MARK_BYTE:
+            end = _blanks(s, p)
+            start = _word(s, end)
+            if _is_one_of(KEYS, s, start, end) if byte == 58 else _opens(s, start, end):
+                return True
+    return False
+
+
+cdef bint _opens(text_t s, Py_ssize_t start, Py_ssize_t end):
+    """Tell whether a name ends in one that opens a module: `$` is no part of these."""
+    cdef Py_ssize_t p = end
+    while p > start and s[p - 1] != 36:
+        p -= 1
+    return _is_one_of(OPENERS, s, p, end)
+
+
+cpdef bint may_reach_others(bytes raw):
+    """Tell whether a reference in a tag may leave the page's own origin."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p
+    for p in range(size):
+        if KIND[s[p]] & LEAVES:
+            return True
+        if s[p] == 47 and p + 1 < size and (s[p + 1] == 47 or s[p + 1] == 10 or s[p + 1] == 9 or s[p + 1] == 13):
+            return True
+    return False
+
+
+cdef bint _stands(text_t s, Py_ssize_t p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil:
+    """Tell whether a word, here in lower case, stands at `p` in any case."""
+    cdef Py_ssize_t index
+    if p + length > size:
+        return False
+    for index in range(length):
+        if LOWER[s[p + index]] != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cpdef bint meta_counts(bytes raw):
+    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p
+    for p in range(size):
+        if KIND[s[p]] & MEANS and (
+            _stands(s, p, size, b"-equiv", 6) or _stands(s, p, size, b"referrer", 8) or _stands(s, p, size, b"2022", 4)
+            or _stands(s, p, size, b"-2312", 5) or _stands(s, p, size, b"replacement", 11)
+            or _stands(s, p, size, b"&#", 2)
+        ):
+            return True
+    return False
+
+
+cpdef tuple name_of(bytes raw):
+    """Return the name of a tag in lower case, and where it ends."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), start, p
+    cdef bint is_lower = True
+    start = 2 if size > 1 and s[1] == 47 else 1
+    p = start
+    while p < size and s[p] != 62 and s[p] != 47 and s[p] != 32 and not (9 <= s[p] <= 13 and s[p] != 11):
+        is_lower = is_lower and not 65 <= s[p] <= 90
+        p += 1
+    name = PyBytes_FromStringAndSize(<char*>s + start, p - start)
+    return (name if is_lower else name.lower()), p
+
+
+cdef inline unsigned int _low(int kind, void* text, Py_ssize_t p) noexcept:
+    cdef unsigned int sign = <unsigned int>PyUnicode_READ(kind, text, p)
+    return LOWER[sign] if sign < 128 else sign
+
+
+cdef bint _ends_in(int kind, void* text, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept:
+    """Tell whether a word, here in lower case, stands before `p` in any case."""
+    cdef Py_ssize_t index
+    if p < length:
+        return False
+    for index in range(length):
+        if _low(kind, text, p - length + index) != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cdef class openings:
+    """Find the functions of a style sheet that load: where the bracket ends, and whether strings in it are URLs."""
+
+    def __init__(self, str text):
+        self._text, self._position = text, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Py_ssize_t p, size = PyUnicode_GET_LENGTH(self._text)
+        cdef int kind = PyUnicode_KIND(self._text)
+        cdef void* text = PyUnicode_DATA(self._text)
+        while True:
+            p = PyUnicode_FindChar(self._text, 40, self._position, size, 1)
+            if p < 0:
+                self._position = size
+                raise StopIteration
+            self._position = p + 1
+            if _ends_in(kind, text, p, b"url", 3) or _ends_in(kind, text, p, b"src", 3) or _ends_in(kind, text, p, b"x", 1):
+                return p + 1, False
+            if _ends_in(kind, text, p, b"set", 3) or _ends_in(kind, text, p, b"mage", 4) or _ends_in(kind, text, p, b"fade", 4):
+                return p + 1, True
+
+
+cdef enum:
+    LONGEST_TOP = 24  # letters of the last label of a plain host
+    SHORTEST_TOP = 2
+
+
+cdef Py_ssize_t _plain_host_end(int kind, void* text, Py_ssize_t p, Py_ssize_t size) noexcept:
+    """Return where the plain host ends that begins at `p`: labels, and letters behind the last dot; -1: it is none."""
+    cdef Py_ssize_t label = p, dots = 0
+    cdef bint has_letters_only = True
+    cdef unsigned int sign
+    while p < size:
+        sign = <unsigned int>PyUnicode_READ(kind, text, p)
+        if sign == 46:
+            if p == label:
+                return -1
+            dots += 1
+            label, has_letters_only = p + 1, True
+        elif 48 <= sign <= 57 or sign == 45:
+            has_letters_only = False
+        elif not 97 <= sign <= 122:
+            break
+        p += 1
+    return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
+
+
+cpdef tuple plain_parts(str reference):
+    """Return scheme ("" for the page's), host and path of a plain URL; None where it takes a closer look."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(reference), start = 0, host, p
+    cdef int kind = PyUnicode_KIND(reference)
+    cdef void* text = PyUnicode_DATA(reference)
+    cdef unsigned int sign
+    scheme = ""
+    if size > 4 and PyUnicode_READ(kind, text, 0) == 104:
+        if reference.startswith("http:"):
+            scheme, start = "http", 5
+        elif reference.startswith("https:"):
+            scheme, start = "https", 6
+    host = start + 2
+    if host >= size or PyUnicode_READ(kind, text, start) != 47 or PyUnicode_READ(kind, text, start + 1) != 47:
+        return None
+    start = p = _plain_host_end(kind, text, host, size)
+    if p < 0:
+        return None
+    if p < size:
+        sign = <unsigned int>PyUnicode_READ(kind, text, p)
+        if sign != 47 and sign != 63 and sign != 35:
+            return None
+        while p < size:
+            sign = <unsigned int>PyUnicode_READ(kind, text, p)
+            if sign == 63 or sign == 35 or sign == 92 or sign == 37 or sign == 9 or sign == 10 or sign == 13:
+                break
+            if sign == 46 and PyUnicode_READ(kind, text, p - 1) == 47:
+                return None
+            p += 1
+    return scheme, PyUnicode_Substring(reference, host, start), PyUnicode_Substring(reference, start, p) if p > start else "/"

@@ -1,0 +1,1 @@
+cpdef tuple cut(bytes text)

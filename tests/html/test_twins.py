@@ -1,0 +1,129 @@
+"""What is written twice, as regular expressions and as loops in C, says the same in both builds."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cookieguard.html
+from cookieguard.html import glances, pieces, reading, scanner
+
+SEEDS = 6
+SCRIPTS_A_SEED = 400
+PARTS = (
+    (
+        r"""'//ads.example/p'|"a\"b"|`a${b(c)}d`|`${|"|'|`|\|/x[/]y/g|/* c */|@
+/*|// c|:// |///|return /x/|= /y/|(|)|[|]|{|}|,|@
+;|:|=|
+|+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|@
+write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
+loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|@
+//u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg"""
+    )
+    .replace("@\n", "")
+    .split("|")
+)
+REFERENCES = r"""//|http:|https:|HTTPS:|h|ads|.|example|-|0|/|?|#|\|%2e|..|:|@|é|a|z/b| """.split("|")
+
+
+def source_of(module: ModuleType) -> Any:
+    """Load the Python source of a module, whichever build runs."""
+    name = module.__name__.rpartition(".")[2]
+    path = Path(str(cookieguard.html.__file__)).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"pure_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+pytestmark = pytest.mark.skipif(scanner() == "pure", reason="there is one build only")
+
+
+def texts_of(seed: int) -> list[str]:
+    rnd = random.Random(seed)
+    return ["".join(rnd.choices(PARTS, k=rnd.randint(0, 30))) for _ in range(SCRIPTS_A_SEED)]
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
+    pure_pieces, pure = source_of(pieces), source_of(glances)
+
+    for text in texts_of(seed):
+        script = text.encode()
+        code, _ = cut = pieces.cut(script)
+
+        assert cut == pure_pieces.cut(script)
+        assert glances.named_hosts(script) == pure.named_hosts(script)
+        assert glances.has_glue(script) == pure.has_glue(script)
+        assert glances.has_sink(code, code[::-1]) == pure.has_sink(code, code[::-1])
+        assert list(glances.openings(text)) == list(pure.openings(text))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_glance_at_a_tag_alike(seed: int) -> None:
+    pure, rnd = source_of(glances), random.Random(seed)
+
+    for _ in range(SCRIPTS_A_SEED):
+        reference = "".join(rnd.choices(REFERENCES, k=rnd.randint(0, 8)))
+        words = [
+            "http-EQUIV",
+            "-2312",
+            "Referrer",
+            "2022",
+            "replacement",
+            "&#",
+            "-",
+            "r",
+            "\t",
+            "/\t",
+            "\n",
+            "/\n",
+        ]
+        tag = f"<{rnd.choice(['/', ''])}{rnd.choice(['a', 'IMG', 'x:A'])} {reference}{rnd.choice(words)}>".encode()
+
+        assert glances.plain_parts(reference) == pure.plain_parts(reference)
+        assert glances.may_reach_others(tag) == pure.may_reach_others(tag)
+        assert glances.meta_counts(tag) == pure.meta_counts(tag)
+        assert glances.name_of(tag) == pure.name_of(tag)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_walk_over_brackets_alike(seed: int) -> None:
+    pure, rnd = source_of(reading), random.Random(seed)
+
+    for text in texts_of(seed):
+        around = rnd.choice(["", "(" * 9]), rnd.choice(["", ")" * 9, "\n}"])
+        code, joined = pieces.cut(text.join(around).encode())
+        both = [build.Reading(code, code[::-1], joined) for build in (reading, pure)]
+        for place in (rnd.randint(0, len(code)) for _ in range(8)):
+            answers = [walked(one, place, bytes(code)) for one in both]
+
+            assert answers[0] == answers[1]
+
+
+def walked(one: Any, place: int, code: bytes) -> list[object]:
+    """Ask a reading all it can tell of a place."""
+    floor = min(len(code), len(code) - place + 40)
+    answers: list[object] = [
+        one.literal_at(place),
+        one.literal_before(place),
+        one.literals_in(place // 2, place),
+        one.words,
+        one.arguments_end(place),
+        one.expression_end(place),
+        one.enclosing(place),
+        one.argument_number(0, place) if place else 0,
+        *(one.stretch_end(len(code) - place, floor, plain) for plain in (True, False)),
+    ]
+    if code[place : place + 1] and code[place] in b"([{":
+        answers.append(one.closing(place))
+    if code[place : place + 1] and code[place] in b")]}":
+        answers.append(one.opening(place))
+    return [*answers, one.steps]
