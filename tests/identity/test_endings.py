@@ -243,7 +243,7 @@ def test_an_ending_is_kept_until_the_last_copy_is_over(worker: Worker, browser: 
         assert visit.session.customer is None
     browser.wait(hours=2)
     worker.endings.prune(browser.now)
-    assert repr(worker.endings) == "<Endings of 0 sessions and 0 customers>"
+    assert repr(worker.endings) == "<Endings of 0 sessions and 0 customers and 0 carts>"
     browser.cookies = dict(copy)
     with browser.request() as visit:
         assert visit.session.customer is None

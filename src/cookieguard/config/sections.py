@@ -84,6 +84,8 @@ class IdentitySettings:
     """A session unused for this long is over (sliding; OWASP asks for an idle limit)."""
     absolute_days: int = 90
     """A session this old is over however much it is used."""
+    keep_carts: bool = True
+    """Keep each cart's newest content in the store: a customer's comes back at login, in any browser."""
 
     def __post_init__(self) -> None:
         require_types("identity", self)

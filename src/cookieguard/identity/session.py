@@ -2,83 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
-from cookieguard.config import IdentitySettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity import jsontext
 from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
 from cookieguard.identity.endings import Ending, Endings, ended_customer, ended_session
+from cookieguard.identity.floors import IN_FLIGHT
+from cookieguard.identity.keeping import Write
+from cookieguard.identity.life import Life
+from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
+from cookieguard.identity.spilling import Place
+from cookieguard.identity.state import NOBODY, Binding, State, customer_number, new_id, read_state
 from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
 from cookieguard.identity.values import JsonMapping
 
-ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
-MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
-# A request that left before the answer that ended its session came must not take the new cookie away.
-IN_FLIGHT = timedelta(seconds=60)
 NO_STORE = "logging out everywhere needs the store, and store.enabled is false"
-REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not with every request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """Say how long a session lives unused, at most, and from which age its cookie is written again."""
-
-    idle: timedelta
-    absolute: timedelta
-    refresh: timedelta
-    longest: timedelta
-    """The most that anything can live which a customer's login made."""
-
-    @classmethod
-    def of(cls, settings: IdentitySettings, *, remembered: timedelta = timedelta(0)) -> Life:
-        """Take both limits from the settings; `remembered` is how long a customer is."""
-        idle = timedelta(days=settings.idle_days)
-        absolute = timedelta(days=settings.absolute_days)
-        refresh = idle * REFRESH_SHARE
-        return cls(idle=idle, absolute=absolute, refresh=refresh, longest=max(absolute, remembered))
-
-
-class Binding(NamedTuple):
-    """Name what a cart belongs to: a session and the customer it is logged in as."""
-
-    session_id: str | None
-    customer: str | None
-
-
-NOBODY = Binding(None, None)
-SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("i", (str,)),
-    ("c", (str, NoneType)),
-    ("b", (int,)),
-    ("e", (int,)),
-    ("a", (int, NoneType)),
-    ("d", (dict,)),
-)
-
-
-@dataclass(slots=True)
-class _State:
-    begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
-    ends: int
-    id: str | None = None
-    customer: str | None = None
-    authenticated: int | None = None
-
-    def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "i": self.id,
-            "c": self.customer,
-            "b": self.begun,
-            "e": self.ends,
-            "a": self.authenticated,
-            "d": entries,
-        }
 
 
 class Session(JsonMapping):
@@ -88,12 +29,14 @@ class Session(JsonMapping):
     """
 
     __slots__ = (
+        "_before",
         "_channel",
         "_endings",
         "_has_logged_in",
         "_hidden",
         "_is_id_asked",
         "_life",
+        "_overflow",
         "_present",
         "_presented",
         "_state",
@@ -104,7 +47,9 @@ class Session(JsonMapping):
         "presented_binding",
     )
     _hidden: dict[str, Any] | None
+    _overflow: Overflow
     ended: list[Ending]
+    endings: int
 
     def __init__(
         self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
@@ -118,7 +63,7 @@ class Session(JsonMapping):
         self._present = present
         self._endings = endings
         self._presented: Presented | None = None
-        self._state: _State | None = None
+        self._state: State | None = None
 
     @property
     def id(self) -> str:
@@ -136,7 +81,10 @@ class Session(JsonMapping):
     def is_uncertain(self) -> bool:
         """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
         self._open()
-        return self._hidden is not None or (self._endings is not None and not self._endings.is_certain)
+        if self._hidden is not None or (self._endings is not None and not self._endings.is_certain):
+            return True
+        spilled = self.presented.spilled
+        return spilled is not None and spilled.is_incomplete
 
     @property
     def auth_time(self) -> datetime | None:
@@ -157,13 +105,15 @@ class Session(JsonMapping):
 
     def login(self, customer: str | int) -> None:
         """Begin a new session of this customer; entries and cart come along, but never another customer's."""
-        number = _customer_number(customer)
+        number = customer_number(customer)
         if self._open().customer not in (None, number):
             self.logout()
         self._end_presented()
-        state = self._begin()
+        before, state = self._open(), self._begin()
         state.customer = number
         state.authenticated = state.begun
+        state.orders, state.new_orders = before.orders, before.new_orders
+        state.merges = self._endings is not None
         self._has_logged_in = True
 
     def logout(self) -> None:
@@ -175,6 +125,7 @@ class Session(JsonMapping):
         self._end_presented()
         self._begin()
         self._hidden = None
+        self._overflow = self._overflow.left()
         self._fill({})
         self._is_id_asked = False
         self._has_logged_in = False
@@ -196,7 +147,7 @@ class Session(JsonMapping):
         """Give the session a new id and keep all else; for changes of privilege. Copies under the old one end."""
         state = self._open()
         self._end_presented()
-        state.id = _new_id()
+        state.id = new_id()
         self._is_id_asked = True
 
     @property
@@ -214,10 +165,14 @@ class Session(JsonMapping):
         return self._presented
 
     @property
+    def state(self) -> State:
+        """Return all of the session but its entries."""
+        return self._open()
+
+    @property
     def binding(self) -> Binding:
         """Return what a cart written now belongs to."""
-        state = self._open()
-        return Binding(state.id, state.customer)
+        return self._open().binding
 
     @property
     def ends(self) -> datetime:
@@ -233,7 +188,8 @@ class Session(JsonMapping):
     def is_needed(self) -> bool:
         """Say whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
         state = self._open()
-        return len(self) > 0 or state.customer is not None or self._is_id_asked or self._is_as_presented()
+        is_held = len(self) > 0 or state.customer is not None or len(state.orders) > 0
+        return is_held or self._is_id_asked or self._is_as_presented()
 
     @property
     def was_refused(self) -> bool:
@@ -245,6 +201,7 @@ class Session(JsonMapping):
     @property
     def is_just_ended(self) -> bool:
         """Say whether the browser may have sent this ended session before it heard of its new one."""
+        # A request that left before the answer that ended its session must not take the new cookie away.
         ended_at = self.ended_at
         return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
 
@@ -277,23 +234,60 @@ class Session(JsonMapping):
             now - token.issued > self._life.refresh or not self._channel.is_current(token)
         )
 
-    def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
-        """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
+    def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
+        """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
+
+        Raises StoreFirst where the store is to have its entries, or had them, and did not hear of that.
+        """
+        overflow = self._overflow
         if not is_needed:
+            if has_store:
+                overflow.require_release()
             return None if self.is_just_ended else self._channel.expire(self.presented)
         state = self._identified()
-        text = self._text(state)
-        if self._token is not None and text == self._token.text and not self.is_stale(now):
+        text, is_spilled = self._text(state), overflow.is_missing
+        if self._is_unchanged(text, now):
             return None
-        expires = min(now + self._life.idle, self.ends)
-        return self._channel.write(text, host=self.presented.host, now=now, expires=expires)
+        if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
+            place = overflow.place_of(text, cookie=self._channel.name)
+            text, is_spilled = jsontext.encode(state.payload({}, place)), True
+        host, expires = self.presented.host, self._expires(now)
+        return self._channel.write(text, host=host, now=now, expires=expires, is_spilled=is_spilled)
+
+    def spill(self, *, now: datetime, is_needed: bool) -> list[Write]:
+        """Return what the store is to keep of this session, and what no more."""
+        if not is_needed:
+            return self._overflow.release()
+        text = self._text(self._identified())
+        if self._is_unchanged(text, now):
+            return []
+        self._overflow = self._overflow.own()
+        return self._overflow.spill(
+            text, self._entries(), self._channel.fits, is_same=self._is_same, until=self._expires(now)
+        )
+
+    def _expires(self, now: datetime) -> datetime:
+        return min(now + self._life.idle, self.ends)
+
+    @property
+    def _is_same(self) -> bool:
+        return self.binding.session_id == self.presented_binding.session_id
+
+    def _is_unchanged(self, text: bytes, now: datetime) -> bool:
+        return self._token is not None and text == self._before and not self.is_stale(now)
 
     def _is_as_presented(self) -> bool:
-        return self._token is not None and self._text(self._open()) == self._token.text
+        return self._token is not None and self._text(self._open()) == self._before
 
-    def _text(self, state: _State) -> bytes:
+    def _entries(self) -> dict[str, Any]:
         entries = self.copy()
-        return jsontext.encode(state.payload({**self._hidden, **entries} if self._hidden else entries))
+        return {**self._hidden, **entries} if self._hidden else entries
+
+    def _text(self, state: State) -> bytes:
+        overflow = self._overflow
+        return jsontext.encode(
+            state.payload(self._entries(), overflow.place if overflow.is_missing else None)
+        )
 
     @property
     def is_presented(self) -> bool:
@@ -305,7 +299,7 @@ class Session(JsonMapping):
         if self._state is None:
             self._open()
 
-    def _open(self) -> _State:
+    def _open(self) -> State:
         if self._state is not None:
             return self._state
         self._token: Token | None = None
@@ -313,6 +307,8 @@ class Session(JsonMapping):
         self._has_logged_in = False
         # A customer's entries, while nobody knows whether the session was ended.
         self._hidden = None
+        self._before = b""  # the payload as it came, with what the store had of it
+        self._overflow = NOWHERE
         self.ended_at: int | None = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
         self.presented_binding = NOBODY
@@ -325,10 +321,12 @@ class Session(JsonMapping):
             return self._begin()
         self._token, (self._state, entries) = found
         endings = self._endings
-        if self._state.customer is not None and endings is not None and not endings.is_certain:
+        if self._overflow.is_missing or (
+            self._state.customer is not None and endings is not None and not endings.is_certain
+        ):
             self._hidden, entries = entries, {}
         self._fill(entries)
-        self.presented_binding = Binding(self._state.id, self._state.customer)
+        self.presented_binding = self._state.binding
         return self._state
 
     def _end_presented(self) -> None:
@@ -338,32 +336,40 @@ class Session(JsonMapping):
         if self._endings is not None and session_id is not None and not is_told:
             self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
-    def _begin(self) -> _State:
+    def _begin(self) -> State:
         """Start anew, anonymous; the id comes when there is something to keep."""
         now = self.presented.now
-        self._state = _State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
+        self._state = State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
 
-    def _identified(self) -> _State:
+    def _identified(self) -> State:
         state = self._open()
         if state.id is None:
-            state.id = _new_id()
+            state.id = new_id()
         return state
 
-    def _parse(self, token: Token) -> tuple[_State, dict[str, Any]]:
-        payload = token.payload
-        for name, types in SHAPE:
-            if type(payload[name]) not in types:
-                raise TypeError(name)
-        state = _State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+    def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
+        state, place = read_state(token.payload)
         if from_milliseconds(state.ends) <= self.presented.now:
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
             self.ended_at = ended_at
             raise Refused(Mismatch.ENDED)
-        return state, payload["d"]
+        entries, self._before = token.payload["d"], token.text
+        if place is not None:
+            entries = self._fetch(place, state, entries)
+        return state, entries
 
-    def _end_of(self, state: _State, token: Token) -> int | None:
+    def _fetch(self, place: Place, state: State, added: dict[str, Any]) -> dict[str, Any]:
+        """Return what the store had, and what was added while it could not be asked."""
+        entries = fetched(self.presented, place)
+        self._overflow = Overflow(place, is_missing=entries is None)
+        if entries is None:
+            return added
+        self._before = jsontext.encode(state.payload(entries))
+        return {**entries, **added}
+
+    def _end_of(self, state: State, token: Token) -> int | None:
         endings = self._endings
         if endings is None:
             return None
@@ -372,16 +378,3 @@ class Session(JsonMapping):
             if (state.authenticated or state.begun) <= not_before:
                 return not_before
         return endings.end_of(state.id or "", token)
-
-
-def _new_id() -> str:
-    return secrets.token_urlsafe(ID_BYTES)
-
-
-def _customer_number(customer: object) -> str:
-    if isinstance(customer, bool) or not isinstance(customer, str | int):
-        raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
-    number = str(customer)
-    if not 0 < len(number) <= MAX_CUSTOMER:
-        raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
-    return number

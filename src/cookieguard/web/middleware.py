@@ -10,8 +10,10 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
+from cookieguard.identity.keeping import Rule, merge_carts
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
+from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -28,6 +30,7 @@ class CookieGuard:
     """Guard an ASGI shop: `app = CookieGuard(app)`.
 
     `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
+    `merge_carts` makes one cart of this browser's and the one the customer left elsewhere, at login.
     Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
     """
 
@@ -37,6 +40,7 @@ class CookieGuard:
         config: Config | str | os.PathLike[str] | None = None,
         *,
         clock: Clock | None = None,
+        merge_carts: Rule = merge_carts,
     ) -> None:
         self.app = app
         self._clock = clock or partial(datetime.now, UTC)
@@ -44,7 +48,11 @@ class CookieGuard:
         if conflict is not None:
             raise _error_of(conflict)
         self._parts = build_parts(
-            read_config(config), environ=os.environ, now=self._clock(), clock=self._clock
+            read_config(config),
+            environ=os.environ,
+            now=self._clock(),
+            clock=self._clock,
+            merge_carts=merge_carts,
         )
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
@@ -122,7 +130,7 @@ class CookieGuard:
         parts = self._parts
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
-            parts.recorder.put(exchange.log_line())
+            parts.recorder.put(line_of(exchange))
         if exchange.rewriter is not None and exchange.rewriter.lost:
             for event in exchange.rewriter.lost:
                 parts.findings.count(event)

@@ -18,6 +18,7 @@ from cookieguard.engines.keys import PRODUCTION, load_keyring
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
+from cookieguard.identity.keeping import Keeping, Rule, merge_carts
 from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
@@ -69,7 +70,12 @@ def read_config(config: Config | str | os.PathLike[str] | None) -> Config:
 
 
 def build_parts(
-    config: Config, *, environ: Mapping[str, str], now: datetime, clock: Callable[[], datetime] | None = None
+    config: Config,
+    *,
+    environ: Mapping[str, str],
+    now: datetime,
+    clock: Callable[[], datetime] | None = None,
+    merge_carts: Rule = merge_carts,
 ) -> Parts:
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
@@ -93,7 +99,7 @@ def build_parts(
         register=register,
         walls=Walls(config, register),
         renderer=renderer,
-        identity=_identity(config, keyring, watch),
+        identity=_identity(config, keyring, watch, merge_carts),
         watch=watch,
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
@@ -131,11 +137,16 @@ def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
     )
 
 
-def _identity(config: Config, keyring: Keyring, watch: Watch | None) -> Identity | None:
+def _identity(config: Config, keyring: Keyring, watch: Watch | None, rule: Rule) -> Identity | None:
     if not config.identity.enabled:
         return None
-    endings = watch.endings if watch is not None else None
-    return Identity(keyring, config.cookies, config.identity, dev=config.dev, endings=endings)
+    endings, keeping = None, None
+    if watch is not None:
+        endings = watch.endings
+        keeping = Keeping(keep_carts=config.identity.keep_carts, merge_carts=rule)
+    return Identity(
+        keyring, config.cookies, config.identity, dev=config.dev, endings=endings, keeping=keeping
+    )
 
 
 def _recorder(config: Config, state: StateDirectory) -> Recorder | None:

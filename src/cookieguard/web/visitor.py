@@ -10,6 +10,7 @@ from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.session import Session
+from cookieguard.web.orders import Orders
 
 SCOPE_KEY = "cookieguard.visitor"
 
@@ -30,6 +31,8 @@ class Source(Protocol):
     def session(self) -> Session: ...
     @property
     def cart(self) -> Cart: ...
+    @property
+    def orders(self) -> Orders: ...
     def throttle_key(self, purpose: str) -> str: ...
 
 
@@ -63,6 +66,11 @@ class Visitor:
     def cart(self) -> Cart:
         """The signed cart: a mapping of JSON values bound to this session and customer."""
         return self._source.cart
+
+    @property
+    def orders(self) -> Orders:
+        """The orders this visitor placed and may come back to."""
+        return self._source.orders
 
     def login(self, customer_number: str | int) -> None:
         """Make this session the customer's: a new session id, the guest's cart comes along."""

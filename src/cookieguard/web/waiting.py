@@ -1,41 +1,88 @@
-"""Where a request waits for the store: in a thread, under asyncio and trio, and not for long."""
+"""Where a request waits for the store: before the app, and before its response starts."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future, wait
-from datetime import timedelta
+from concurrent.futures import Future
+from typing import Any
 
-from anyio import to_thread
-
+from cookieguard.engines.shelves import doing, key_of
+from cookieguard.engines.watch import Watch
+from cookieguard.identity.keeping import Shelf
+from cookieguard.identity.spilling import MARK_IN_HEADER, resolve
+from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.patience import is_done, read_store
 
-PATIENCE = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
+MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
 
 
 def must_wait(exchange: Exchange) -> bool:
-    """Tell whether a session came before this process heard what was ended: once, at its start."""
+    """Tell whether the store is to be asked first.
+
+    A session came before this process heard what was ended: once, at its start. Or the store has what a cookie
+    was too small for.
+    """
     watch, identity = exchange.parts.watch, exchange.parts.identity
-    if watch is None or watch.is_ready or identity is None:
+    if watch is None or identity is None:
         return False
-    return identity.is_presented(exchange.jar)
+    if MARK_IN_HEADER in exchange.headers.get(b"cookie", b""):
+        return True
+    return not watch.is_ready and identity.is_presented(exchange.jar)
 
 
 async def hear_first(exchange: Exchange) -> None:
-    """Wait for the store's first word; without one nobody is a customer."""
-    watch = exchange.parts.watch
-    if watch is not None and not await _is_done(watch.begin()):
+    """Wait for the store's first word, and for what is spilled; without one nobody is a customer."""
+    watch, identity = exchange.parts.watch, exchange.parts.identity
+    if watch is None or identity is None:
+        return
+    if not watch.is_ready and not await is_done(watch.begin()):
         watch.give_up()
+    if MARK_IN_HEADER not in exchange.headers.get(b"cookie", b""):
+        return
+    references = identity.references(exchange.presented)
+    if references:
+        keys = {(Shelf.SPILLED, reference.place.key) for reference in references}
+        answer = await read_store(watch, keys, now=to_milliseconds(exchange.now))
+        values = None if answer is None else {key: value for (_, key), value in answer.items()}
+        exchange.presented.spilled = resolve(references, values, now=exchange.now)
 
 
 async def settle(exchange: Exchange) -> None:
-    """Have the store know what this request ended, and a login count after all that was ended before.
+    """Have the store know what this request ended and changed, and a login count after all that was ended before.
 
     Where that takes too long or fails, this worker obeys already and the rest is written later.
     """
-    session, watch = exchange.news, exchange.parts.watch
-    if session is not None and watch is not None:
-        await _is_done(watch.record(session.take_news()))
+    watch, visit = exchange.parts.watch, exchange.visit
+    if watch is None:
+        return
+    session = visit.session
+    told = watch.record(session.take_news()) if session.has_news else None
+    asks = visit.asks if exchange.is_own_host else ()
+    if asks:
+        now = to_milliseconds(exchange.now)
+        visit.hear(await read_store(watch, asks, now=now), exchange.report_event)
+    elif told is not None:
+        await is_done(told)
+    if told is not None:
         session.settle()
+    if exchange.is_own_host:
+        await _pay(exchange, watch)
+
+
+async def _pay(exchange: Exchange, watch: Watch) -> None:
+    """Tell the store what this visit owes it, before the browser gets what depends on it."""
+    visit = exchange.visit
+    for _ in range(MOST_RACES):
+        endings, works = visit.owed(now=exchange.now)
+        if not (endings or works):
+            return
+        last: Future[Any] = watch.record(endings)
+        for work in works:
+            last = watch.owe(key_of(work), doing(work))
+        if not watch.is_down:
+            await is_done(last)
+        if not visit.cart.is_outrun:
+            return
 
 
 def tell_store(exchange: Exchange) -> None:
@@ -43,9 +90,3 @@ def tell_store(exchange: Exchange) -> None:
     session, watch = exchange.news, exchange.parts.watch
     if session is not None and watch is not None:
         watch.record(session.take_news())
-
-
-async def _is_done(future: Future[None]) -> bool:
-    """Wait until a future ends, well or badly, but not longer than our patience."""
-    await to_thread.run_sync(wait, [future], PATIENCE.total_seconds())
-    return future.done()

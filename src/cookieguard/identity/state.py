@@ -1,0 +1,115 @@
+"""What stands in a session's cookie beside the shop's entries: whose it is, since when, and what belongs to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, NamedTuple
+
+from cookieguard.identity.orders import MOST_CARRIED, Order, joined, orders_of
+from cookieguard.identity.spilling import Place, place_of
+
+ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
+MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
+
+
+class Binding(NamedTuple):
+    """Name what a cart belongs to: a session and the customer it is logged in as."""
+
+    session_id: str | None
+    customer: str | None
+
+    @property
+    def owner(self) -> str:
+        """Return the key under which the store keeps what is the customer's, or the guest's."""
+        return f"s:{self.session_id}" if self.customer is None else f"c:{self.customer}"
+
+
+NOBODY = Binding(None, None)
+SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("i", (str,)),
+    ("c", (str, NoneType)),
+    ("b", (int,)),
+    ("e", (int,)),
+    ("a", (int, NoneType)),
+    ("d", (dict,)),
+)
+
+
+@dataclass(slots=True)
+class State:
+    """Hold all of a session but its entries."""
+
+    begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
+    ends: int
+    id: str | None = None
+    customer: str | None = None
+    authenticated: int | None = None
+    orders: tuple[Order, ...] = ()
+    new_orders: tuple[Order, ...] = ()
+    """Those of this request, and those that they pushed out of the cookie: for the store."""
+    merges: bool = False
+    """The store is still to be asked for what this customer left elsewhere."""
+
+    def payload(self, entries: dict[str, Any], place: Place | None = None) -> dict[str, Any]:
+        """Return what the token carries; `place` is where the store has the other entries."""
+        payload: dict[str, Any] = {
+            "i": self.id,
+            "c": self.customer,
+            "b": self.begun,
+            "e": self.ends,
+            "a": self.authenticated,
+            "d": entries,
+        }
+        if self.orders:
+            payload["o"] = self.orders
+        if self.merges:
+            payload["m"] = 1
+        if place is not None:
+            payload["n"] = place
+        return payload
+
+    def add_order(self, order: Order) -> None:
+        """Let this visitor come back to an order."""
+        orders = joined([order], self.orders)
+        self.orders = orders[:MOST_CARRIED]
+        self.new_orders = joined([order], orders[MOST_CARRIED:], self.new_orders)
+
+    def take_over(self, orders: tuple[Order, ...]) -> None:
+        """Add the orders that the customer placed elsewhere; that is what `merges` asked for."""
+        self.orders, self.merges = joined(self.orders, orders)[:MOST_CARRIED], False
+
+    @property
+    def binding(self) -> Binding:
+        """Return what a cart written now belongs to."""
+        return Binding(self.id, self.customer)
+
+
+def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
+    """Read a payload; KeyError, TypeError or ValueError where it has another shape."""
+    for name, types in SHAPE:
+        if type(payload[name]) not in types:
+            raise TypeError(name)
+    state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+    if len(payload) == len(SHAPE):
+        return state, None
+    state.orders = orders_of(payload.get("o", ()))
+    state.merges = "m" in payload
+    return state, place_of(payload.get("n"))
+
+
+def new_id() -> str:
+    """Make a session id."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def customer_number(customer: object) -> str:
+    """Return a customer number as text; TypeError or ValueError for what is none, without showing it."""
+    if isinstance(customer, bool) or not isinstance(customer, str | int):
+        raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
+    number = str(customer)
+    if not 0 < len(number) <= MAX_CUSTOMER:
+        raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
+    return number
