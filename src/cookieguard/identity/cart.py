@@ -188,12 +188,21 @@ class Cart(JsonMapping):
         self._token, self._version, self._endings = None, 0, session.endings
         self._overflow, self._is_outdated = self._overflow.left(), False
         if is_refused or session.endings:
+            if session.endings and session.presented.spilled is not None:
+                self._overflow = self._left_place()
             return {}
         found = self._channel.read(self._session.presented, self._parse)
         if found is None:
             return {}
         self._token, (self._version, entries) = found
         return entries
+
+    def _left_place(self) -> Overflow:
+        """Return where the store still has the cart of a session that is over, to give it up."""
+        token, session = self._channel.peek(self._session.presented), self._session
+        if token is None or token.payload.get("s") != session.presented_binding.session_id:
+            return NOWHERE
+        return Overflow(place_of(token.payload.get("n"))).left()
 
     def _parse(self, token: Token) -> tuple[int, dict[str, Any]]:
         payload = token.payload

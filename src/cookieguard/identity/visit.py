@@ -201,8 +201,8 @@ class Visit:
             is_unsure = session.is_uncertain and session.state.customer is not None
             if is_unsure and (session.state.new_orders or (cart.is_open and cart.is_changed)):
                 session.state.merges = True  # whose it is will be known at a later request
+            works += session.spill(now=now, is_needed=self._needs_session(now))  # it has its id from here on
             works += self._orders(now, is_unsure=is_unsure)
-            works += session.spill(now=now, is_needed=self._needs_session(now))
             if cart.is_open:
                 endings += cart.outdate(now=now)
                 works += cart.spill(now=now)
