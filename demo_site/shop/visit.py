@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
-
 MOST_ORDERS = 20  # what a guest of the unguarded shop can come back to
 
 

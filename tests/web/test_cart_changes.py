@@ -11,6 +11,7 @@ from harness.two_workers import Browser, Shop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+RUNS = int(os.environ.get("COOKIEGUARD_CART_RUNS", "25"))
 KEYS = st.sampled_from(["lamp", "vase", "bowl"])
 WORKERS = st.integers(0, 1)
 STEPS = st.one_of(
@@ -58,7 +59,11 @@ def _larger(here: Any, elsewhere: Any) -> Any:
     return max(here, elsewhere) if isinstance(here, int) else here
 
 
-@settings(max_examples=int(os.environ.get("COOKIEGUARD_CART_RUNS", "25")), suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(
+    max_examples=int(os.environ.get("COOKIEGUARD_CART_RUNS", "25")),
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+)
 @given(steps=st.lists(st.tuples(STEPS, WORKERS), max_size=12))
 def test_no_acknowledged_change_is_lost(steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -108,10 +113,10 @@ def _do(visitor: Any, step: tuple[str, Any, Any]) -> None:
         "put": lambda: visitor.cart.update({what: value}),
         "large": lambda: visitor.cart.update({what: "x" * value}),
         "drop": lambda: visitor.cart.pop(what, None),
-        "empty": lambda: visitor.cart.clear(),
+        "empty": visitor.cart.clear,
         "login": lambda: visitor.login(what),
-        "logout": lambda: visitor.logout(),
-        "renew": lambda: visitor.session.renew_id(),
+        "logout": visitor.logout,
+        "renew": visitor.session.renew_id,
     }
     deeds[kind]()
 
