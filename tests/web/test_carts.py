@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -484,3 +486,22 @@ def execute(tmp_path: Path, statement: str) -> list[Any]:
 
     with sqlite3.connect(tmp_path / "state" / "store.db") as connection:
         return connection.execute(statement).fetchall()
+
+
+@pytest.mark.slow
+def test_a_store_that_does_not_answer_costs_a_login_two_seconds_and_merges_later(shop: Shop) -> None:
+    customer_with(shop, lamp=1)
+    other = Browser(shop)
+    other.do(put(vase=1))
+    watch, gate = shop.workers[0]._parts.watch, threading.Event()
+    assert watch is not None
+    watch.ask(lambda _: gate.wait(30))
+    started = time.monotonic()
+    other.do(log_in())
+    took = time.monotonic() - started
+    gate.set()
+    shop.hear()
+
+    assert took < 3.5  # one patience, and a busy machine
+    assert other.cart(1) == {"vase": 1}
+    assert other.cart(1) == {"lamp": 1, "vase": 1}

@@ -58,18 +58,20 @@ async def settle(exchange: Exchange) -> None:
     session = visit.session
     told = watch.record(session.take_news()) if session.has_news else None
     asks = visit.asks if exchange.is_own_host else ()
+    answers = not watch.is_down
     if asks:
-        now = to_milliseconds(exchange.now)
-        visit.hear(await read_store(watch, asks, now=now), exchange.report_event)
+        answer = await read_store(watch, asks, now=to_milliseconds(exchange.now))
+        answers = answer is not None
+        visit.hear(answer, exchange.report_event)
     elif told is not None:
-        await is_done(told)
+        answers = await is_done(told)
     if told is not None:
         session.settle()
     if exchange.is_own_host:
-        await _pay(exchange, watch)
+        await _pay(exchange, watch, waits=answers)
 
 
-async def _pay(exchange: Exchange, watch: Watch) -> None:
+async def _pay(exchange: Exchange, watch: Watch, *, waits: bool) -> None:
     """Tell the store what this visit owes it, before the browser gets what depends on it."""
     visit = exchange.visit
     for _ in range(MOST_RACES):
@@ -79,9 +81,7 @@ async def _pay(exchange: Exchange, watch: Watch) -> None:
         last: Future[Any] = watch.record(endings)
         for work in works:
             last = watch.owe(key_of(work), doing(work))
-        if not watch.is_down:
-            await is_done(last)
-        if not visit.cart.is_outrun:
+        if not (waits and await is_done(last) and visit.cart.is_outrun):
             return
 
 
