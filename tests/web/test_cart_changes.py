@@ -102,9 +102,9 @@ def _lose(shop: Shop, browser: Browser, model: Model, value: int, worker: int) -
     assert {key: one for key, one in found.items() if key != "lost"} == {
         key: one for key, one in model.cart.items() if key != "lost"
     }
+    if model.customer is not None:  # the shop did it, and may show it at the next login
+        model.left[model.customer] = {**model.cart, "lost": value}
     model.cart = found
-    if found.get("lost") == value:
-        model.keep()
 
 
 def _do(visitor: Any, step: tuple[str, Any, Any]) -> None:
