@@ -7,6 +7,18 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
+MOST_ORDERS = 20  # what a guest of the unguarded shop can come back to
+
+
+class Orders(Protocol):
+    """Say what the shop needs of a visitor's orders."""
+
+    def add(self, order: str, /) -> None:
+        """Let the visitor come back to an order."""
+
+    async def has(self, order: str, /) -> bool:
+        """Say whether this visitor may see an order."""
+
 
 class Visitor(Protocol):
     """Say what the shop needs of a visitor; `cookieguard.Visitor` offers all of it."""
@@ -22,6 +34,10 @@ class Visitor(Protocol):
     @property
     def cart(self) -> MutableMapping[str, Any]:
         """Quantities by article number."""
+
+    @property
+    def orders(self) -> Orders:
+        """The orders this visitor may come back to."""
 
     def login(self, customer_number: str, /, *, remember: bool = False) -> None:
         """Tie the visit to a customer, and remember this browser if asked to."""
@@ -66,6 +82,11 @@ class PlainVisitor:
         self._address = request.client.host if request.client else ""
 
     @property
+    def orders(self) -> Orders:
+        """Return the orders the session carries."""
+        return PlainOrders(self.session)
+
+    @property
     def customer(self) -> str | None:
         """Return the customer number the session carries."""
         number = self.session.get("customer")
@@ -100,6 +121,21 @@ class PlainVisitor:
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor by address, as most shops do."""
         return f"{purpose} {self._address}"
+
+
+class PlainOrders:
+    """Keep the newest order numbers in the session."""
+
+    def __init__(self, session: MutableMapping[str, Any]) -> None:
+        self._session = session
+
+    def add(self, order: str, /) -> None:
+        """Put an order first; a plain cookie has no room for many."""
+        self._session["orders"] = [order, *self._session.get("orders", [])][:MOST_ORDERS]
+
+    async def has(self, order: str, /) -> bool:
+        """Look into the session."""
+        return order in self._session.get("orders", [])
 
 
 class PlainCart(MutableMapping[str, Any]):

@@ -22,13 +22,19 @@ class ConfigError(CookieGuardError):
 
 
 class CookieTooLarge(CookieGuardError):
-    """Say that a cookie of ours would exceed what browsers keep (RFC 6265bis: 4,096 bytes name and value)."""
+    """Say that a cookie of ours would exceed what browsers keep (RFC 6265bis: 4,096 bytes name and value).
 
-    def __init__(self, cookie: str, *, size: int, limit: int) -> None:
+    `stored` is what the store takes instead, 0 where there is none.
+    """
+
+    def __init__(self, cookie: str, *, size: int, limit: int, stored: int = 0) -> None:
         self.cookie = cookie
         self.size = size
         self.limit = limit
-        super().__init__(f"cookie {cookie}: {size} bytes of name and value; allowed: at most {limit}")
+        self.stored = stored
+        in_store = f" in the cookie, {stored} in the store" if stored else ""
+        of_what = "" if stored else " of name and value"
+        super().__init__(f"cookie {cookie}: {size} bytes{of_what}; allowed: at most {limit}{in_store}")
 
 
 class KeyRefused(CookieGuardError):

@@ -12,6 +12,7 @@ import pytest
 from harness.servers import Server, serving
 
 from cookieguard import Config, CookieGuard, Vendor
+from cookieguard.config import IdentitySettings
 
 FRAMEWORKS = ("starlette", "fastapi", "litestar", "quart", "django")
 VENDORS = (Vendor(name="Ads", purpose="marketing", hosts=("*.ads.example",)),)
@@ -43,7 +44,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         def serve(framework: str) -> Server:
             if framework not in servers:
                 state = str(tmp_path_factory.mktemp(framework) / "state")
-                app = CookieGuard(shop_of(framework).create_app(), Config(vendors=VENDORS, state_dir=state))
+                # The tests log in as one customer, whose cart would come along from one to the next.
+                identity = IdentitySettings(keep_carts=False)
+                config = Config(vendors=VENDORS, state_dir=state, identity=identity)
+                app = CookieGuard(shop_of(framework).create_app(), config)
                 servers[framework] = stack.enter_context(serving(app))
             return servers[framework]
 

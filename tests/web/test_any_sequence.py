@@ -34,6 +34,7 @@ from hypothesis.stateful import (
 from cookieguard import Config, CookieGuard, Visitor, visitor_of
 from cookieguard.config import LogSettings
 from cookieguard.engines.keyfile import WatchedKeyring, change_keyring
+from cookieguard.identity.keeping import CARTS_KEPT
 from cookieguard.keyring import VERIFY_FIRST, new_key
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -45,6 +46,7 @@ UNIT = timedelta(minutes=425)
 SPANS = [UNIT * count for count in (1, 5, 44, 50, 320)]
 HEARING = timedelta(seconds=5)
 LIFE = timedelta(days=90)
+KEPT = CARTS_KEPT
 
 workers = st.integers(0, 1)
 customers = st.sampled_from(["10042", "10077"])
@@ -121,6 +123,9 @@ class World(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.jar: dict[str, tuple[str, datetime]] = {}
         self.eras: list[Era] = []
+        self.kept: dict[
+            str, tuple[dict[str, int], datetime]
+        ] = {}  # what each customer's cart was, and until when
         self.become_guest()
 
     def teardown(self) -> None:
@@ -137,18 +142,21 @@ class World(RuleBasedStateMachine):
         self.arrive()
         self.cart[article] = self.cart.get(article, 0) + 1
         self.browse(worker, "/add", article)
+        self.keep()
 
     @rule(worker=workers, article=articles)
     def remove_from_cart(self, worker: int, article: str) -> None:
         self.arrive()
         self.cart.pop(article, None)
         self.browse(worker, "/remove", article)
+        self.keep()
 
     @rule(worker=workers)
     def empty_cart(self, worker: int) -> None:
         self.arrive()
         self.cart.clear()
         self.browse(worker, "/empty")
+        self.keep()
 
     @rule(worker=workers, word=st.sampled_from(["a", "b"]))
     def write_note(self, worker: int, word: str) -> None:
@@ -169,6 +177,10 @@ class World(RuleBasedStateMachine):
         self.end(self.era, worker)
         self.customer, self.era = customer, None
         self.browse(worker, "/login", customer)
+        kept, until = self.kept.get(customer, ({}, self.now))
+        if until > self.now:  # from the next page on what the customer left elsewhere is there
+            self.cart = {one: max(self.cart.get(one, 0), kept.get(one, 0)) for one in {*self.cart, *kept}}
+        self.keep()
 
     @rule(worker=workers)
     def log_out(self, worker: int) -> None:
@@ -284,6 +296,11 @@ class World(RuleBasedStateMachine):
 
         assert json.loads(answer.body) == [self.customer, self.cart, self.note]
         assert self.customer is None or SESSION in self.cookies
+
+    def keep(self) -> None:
+        """Know what the store keeps of a customer's cart."""
+        if self.customer is not None:
+            self.kept[self.customer] = (dict(self.cart), self.now + KEPT)
 
     def is_over(self, copy: Copy, worker: int) -> bool:
         is_heard = copy.era.is_ended and worker in copy.era.heard

@@ -37,7 +37,7 @@ def test_the_error_page_after_a_session_too_large_gets_through_though_it_looks_a
     guard: Guard,
 ) -> None:
     async def app(scope: Any, _: Any, send: Any) -> None:
-        scope["session"]["essay"] = "x" * 9000
+        scope["session"]["essay"] = "x" * 70_000
         with pytest.raises(CookieTooLarge):
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"a/b")]})
         text = f"sorry, {visitor_of(scope).customer or 'guest'}"

@@ -14,9 +14,6 @@ from demo_site.shop.kiln import page, shop_of
 from demo_site.shop.pages.basket import lines_of, shipping_for, summary_of
 from demo_site.shop.visit import Visitor, visitor_of
 
-# Receipts a guest can come back to; older ones need an account.
-MOST_RECEIPTS = 20
-
 
 async def show(request: Request) -> Response:
     """Ask where the parcel goes; a customer's own address is already there."""
@@ -41,7 +38,7 @@ async def place(request: Request) -> Response:
     number = database.place_order(
         customer=visitor.customer, address=address, lines=lines, shipping_cents=shipping_for(lines)
     )
-    visitor.session["orders"] = [number, *visitor.session.get("orders", [])][:MOST_RECEIPTS]
+    visitor.orders.add(number)
     visitor.cart.clear()
     return RedirectResponse(f"/receipt/{number}", 303)
 
@@ -49,7 +46,7 @@ async def place(request: Request) -> Response:
 async def receipt(request: Request) -> Response:
     """Show an order to who placed it; to anybody else it does not exist."""
     order = shop_of(request).database.order(request.path_params["number"])
-    if order is None or not _may_see(visitor_of(request), order):
+    if order is None or not await _may_see(visitor_of(request), order):
         raise HTTPException(404)
     return page(request, "receipt.html", {"order": order})
 
@@ -62,6 +59,6 @@ def _form(request: Request, form: dict[str, str], wrong: dict[str, str], *, stat
     return page(request, "checkout.html", context, status=status)
 
 
-def _may_see(visitor: Visitor, order: Order) -> bool:
+async def _may_see(visitor: Visitor, order: Order) -> bool:
     owned = order.customer is not None and order.customer == visitor.customer
-    return owned or order.number in visitor.session.get("orders", [])
+    return owned or await visitor.orders.has(order.number)

@@ -90,6 +90,8 @@ class IdentitySettings:
     """A session this old is over however much it is used."""
     customer_header: str = ""
     """The response header in which an app behind a proxy names its customer; it never reaches a browser."""
+    keep_carts: bool = True
+    """Keep each cart's newest content in the store: a customer's comes back at login, in any browser."""
 
     def __post_init__(self) -> None:
         require_types("identity", self)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from cookieguard.engines.ports import Kept, StoreDown
-from cookieguard.identity.endings import Ending, Ends
+from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
 WAITS = "-c statement_timeout=2000 -c lock_timeout=1000"
@@ -43,7 +43,14 @@ RECORD = """
         at = greatest(kept.at, excluded.at), until = greatest(kept.until, excluded.until),
         number = excluded.number
 """
-CHANGES = "SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s ORDER BY at"
+CHANGES = (
+    "SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s AND what <> 'cart' ORDER BY at"
+)
+# There may be very many carts: as many as a worker holds, the last ones.
+CARTS = """
+    SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s AND what = 'cart'
+    ORDER BY number DESC LIMIT %s
+"""
 READ = "SELECT value, version, until FROM cookieguard_kept WHERE shelf = %s AND key = %s"
 MAKE = """
     INSERT INTO cookieguard_kept (shelf, key, value, until, version)
@@ -101,6 +108,7 @@ class PostgresStore:
         """Return the endings after a number."""
         with _telling():
             rows = self._connection.execute(CHANGES, (after,)).fetchall()
+            rows += self._connection.execute(CARTS, (after, MAX_FLOORS)).fetchall()
         return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
 
     def read(self, shelf: str, key: str) -> Kept | None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.ports import Kept, StoreDown
-from cookieguard.identity.endings import Ending, Ends
+from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
 
@@ -36,7 +36,12 @@ RECORD = """
     ON CONFLICT (what, key) DO UPDATE SET
         at = max(at, excluded.at), until = max(until, excluded.until), number = excluded.number
 """
-CHANGES = "SELECT what, key, at, until FROM ending WHERE number > ? ORDER BY at"
+CHANGES = "SELECT what, key, at, until FROM ending WHERE number > ? AND what <> 'cart' ORDER BY at"
+# There may be very many carts: as many as a worker holds, the last ones.
+CARTS = """
+    SELECT what, key, at, until FROM ending WHERE number > ? AND what = 'cart'
+    ORDER BY number DESC LIMIT ?
+"""
 READ = "SELECT value, version, until FROM kept WHERE shelf = ? AND key = ?"
 MAKE = """
     INSERT INTO kept (shelf, key, value, until, version) VALUES (:shelf, :key, :value, :until, 1)
@@ -92,6 +97,7 @@ class SqliteStore:
         """Return the endings after a number; a write transaction gives the number, so none comes late."""
         with _telling():
             rows = self._connection.execute(CHANGES, (after,)).fetchall()
+            rows += self._connection.execute(CARTS, (after, MAX_FLOORS)).fetchall()
         return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
 
     def read(self, shelf: str, key: str) -> Kept | None:

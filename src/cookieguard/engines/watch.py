@@ -22,16 +22,20 @@ from cookieguard.config.store import StoreSettings, require_store_url
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.ports import Store, StoreDown
 from cookieguard.errors import ConfigError
-from cookieguard.identity.endings import Ending, Endings, to_milliseconds_of
+from cookieguard.identity.endings import Ending, Endings, Ends, to_milliseconds_of
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 Opener = Callable[[], Store]
 
 POLL_EVERY = timedelta(seconds=1)
 # What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
 HEARD_WITHIN = timedelta(seconds=4)
 FORGET_EVERY = timedelta(hours=1)
+PRUNE_SECONDS = 60  # going through all that is known takes a while
+MAX_OWED = 1_000  # values of at most 64 KB that a store which is down has not got yet
 MAX_WAITING = 10_000  # endings that a store which is down has not got yet; this worker obeys them already
 STORE_FILE = "store.db"
 MISSING_EXTRA = "a URL whose driver is installed: pip install cookieguard[postgres]"
@@ -49,6 +53,9 @@ class Watch:
     _store: Store | None
     _questions: deque[tuple[Callable[[Store], Any], Future[Any]]]
     _waiting: deque[Ending]
+    _floors: dict[str, Ending]
+    _owed: dict[object, Callable[[Store], None]]
+    _pruned: float
     _heard: float | None
     _number: int
     _forgot: float
@@ -76,8 +83,26 @@ class Watch:
         """
         with self._lock:
             self.endings.add(endings)
-            self._waiting.extend(endings)
+            self._waiting.extend(ending for ending in endings if ending.what is not Ends.CART)
+            for ending in endings:
+                if ending.what is Ends.CART:  # the last of each cart: many carts must not crowd out a logout
+                    _put(self._floors, ending.key, ending, limit=MAX_WAITING)
         return self.ask(lambda _: None)
+
+    def owe(self, key: object, task: Callable[[Store], None]) -> Future[None]:
+        """Do something soon, and again until the store has it; a later task of the same key takes its place.
+
+        The future ends when it was done, or with StoreDown when that has to wait.
+        """
+        with self._lock:
+            self._owed.pop(key, None)
+            _put(self._owed, key, task, limit=MAX_OWED)
+        return self.ask(lambda _: None)
+
+    @property
+    def is_down(self) -> bool:
+        """Say whether the store did not answer the last time: waiting for it is in vain."""
+        return self._is_down
 
     def ask(self, question: Callable[[Store], Answer]) -> Future[Answer]:
         """Ask the store in its thread, after all endings recorded so far and with every change heard."""
@@ -100,6 +125,9 @@ class Watch:
         self._heard, self.is_ready = None, False
         if self._waiting:
             logger.error("store: %d endings could not be written", len(self._waiting))
+        if self._floors or self._owed:
+            count = len(self._floors) + len(self._owed)
+            logger.error("store: %d changes of carts and sessions could not be written", count)
 
     def _start(self) -> None:
         with self._lock:
@@ -124,6 +152,7 @@ class Watch:
             store = self._opened()
             self._write(store)
             self._listen(store)
+            self._pay(store)
             self._heard = started
             self._tell(is_down=False)
             for question, future in questions:
@@ -150,13 +179,31 @@ class Watch:
 
     def _write(self, store: Store) -> None:
         with self._lock:
-            batch = list(self._waiting)
-        if not batch:
+            batch, floors = list(self._waiting), dict(self._floors)
+        if not (batch or floors):
             return
-        store.record(batch)
+        store.record([*batch, *floors.values()])
         with self._lock:
             for _ in range(min(len(batch), len(self._waiting))):
                 self._waiting.popleft()
+            for key, floor in floors.items():
+                if self._floors.get(key) is floor:
+                    del self._floors[key]
+
+    def _pay(self, store: Store) -> None:
+        """Do what is owed; a task that fails by itself is dropped, and told."""
+        with self._lock:
+            owed = dict(self._owed)
+        for key, task in owed.items():
+            try:
+                task(store)
+            except StoreDown:
+                raise
+            except Exception as error:  # noqa: BLE001 - told; it would fail again, and hold up all others
+                logger.error("store: a value could not be kept (%s)", type(error).__name__)
+            with self._lock:
+                if self._owed.get(key) is task:
+                    del self._owed[key]
 
     def _listen(self, store: Store) -> None:
         number = store.counter()
@@ -166,7 +213,9 @@ class Watch:
         changes = store.changes(self._number if number >= self._number else 0)
         with self._lock:
             self.endings.add(changes)
-            self.endings.prune(self._clock())
+            if self.endings.is_crowded or time.monotonic() - self._pruned > PRUNE_SECONDS:
+                self.endings.prune(self._clock())
+                self._pruned = time.monotonic()
         self._number = number
         if self._is_due():
             store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
@@ -200,11 +249,21 @@ class Watch:
         self._store = None
         self._questions = deque()
         self._waiting = deque(maxlen=MAX_WAITING)
+        self._floors = {}
+        self._owed = {}
+        self._pruned = time.monotonic()
         self._number = 0
         self._heard = None
         self.is_ready = False
         self._forgot = time.monotonic()
         self._is_down = False
+
+
+def _put(owned: dict[Key, Value], key: Key, value: Value, *, limit: int) -> None:
+    """Keep a value; beyond the limit the oldest goes."""
+    owned[key] = value
+    if len(owned) > limit:
+        del owned[next(iter(owned))]
 
 
 def _answer(store: Store, question: Callable[[Store], Any], future: Future[Any]) -> None:

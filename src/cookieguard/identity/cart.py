@@ -7,7 +7,12 @@ from typing import Any
 
 from cookieguard.identity import jsontext
 from cookieguard.identity.channel import Channel, Mismatch, Refused
+from cookieguard.identity.endings import Ending, Endings, outdated_carts
+from cookieguard.identity.floors import NO_FLOOR, Floor
+from cookieguard.identity.keeping import StoreFirst, Write
+from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
 from cookieguard.identity.session import Session
+from cookieguard.identity.spilling import MAX_SPILLED, Place, check_spilled, place_of
 from cookieguard.identity.state import Binding
 from cookieguard.identity.tokens import Token
 from cookieguard.identity.values import JsonMapping
@@ -19,15 +24,34 @@ class Cart(JsonMapping):
     At login it follows its session, at logout it is empty. Owns its entries until the response starts.
     """
 
-    __slots__ = ("_channel", "_endings", "_is_open", "_session", "_token", "_version")
+    __slots__ = (
+        "_before",
+        "_channel",
+        "_endings",
+        "_floors",
+        "_is_open",
+        "_is_outdated",
+        "_overflow",
+        "_session",
+        "_token",
+        "_told",
+        "_version",
+        "_written",
+    )
 
-    def __init__(self, channel: Channel, session: Session) -> None:
+    def __init__(self, channel: Channel, session: Session, floors: Endings | None = None) -> None:
         self._channel = channel
         self._session = session
+        self._floors = floors
         self._token: Token | None = None
         self._is_open = False
+        self._is_outdated = False
         self._version = 0
+        self._written = 0  # the version that was told to the store
+        self._told = b""  # and the payload that it stands for
         self._endings = 0
+        self._before = b""  # the payload as it came, with what the store had of it
+        self._overflow = NOWHERE
 
     @property
     def version(self) -> int:
@@ -52,32 +76,105 @@ class Cart(JsonMapping):
         """Say whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
         return len(self) > 0 or self._version > 0
 
-    def set_cookie(self, *, now: datetime) -> bytes | None:
-        """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
+    @property
+    def is_outdated(self) -> bool:
+        """Say whether the browser presented an older version, which does not count."""
+        return self._is_outdated
+
+    @property
+    def is_missing(self) -> bool:
+        """Say whether the entries are in a store that could not be asked."""
+        return self._overflow.is_missing
+
+    def set_cookie(self, *, now: datetime, has_store: bool = False) -> bytes | None:
+        """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
+
+        Raises StoreFirst where the store did not hear of a change.
+        """
+        overflow, session = self._overflow, self._session
         if not self.is_kept:
-            return None if self._session.is_just_ended else self._channel.expire(self._session.presented)
-        session = self._session
-        is_changed = self._is_changed()
+            if has_store:
+                overflow.require_release()
+            return None if session.is_just_ended else self._channel.expire(session.presented)
+        is_changed = self.is_changed
         if not (is_changed or self._must_follow(now)):
             return None
-        text = self._text(session.binding, self._version + is_changed)
+        version = (self._written or self._version + 1) if is_changed else self._version
+        text, is_spilled = self._text(version), overflow.is_missing
+        if has_store and is_changed:
+            check_spilled(self._channel.name, text)
+            if text != self._told:
+                raise StoreFirst
+        if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
+            place = overflow.place_of(text, cookie=self._channel.name)
+            text, is_spilled = _payload(session.binding, version, {}, place), True
         # The session's last end, not its idle one: a cart outlives no session and needs no refreshing.
-        return self._channel.write(text, host=self._session.presented.host, now=now, expires=session.ends)
+        return self._channel.write(
+            text, host=session.presented.host, now=now, expires=session.ends, is_spilled=is_spilled
+        )
 
-    def _is_changed(self) -> bool:
-        before = self._text(self._session.presented_binding, self._version)
-        return self._token is None or before != self._token.text
+    @property
+    def is_changed(self) -> bool:
+        """Say whether the entries are others than those that came."""
+        if self._token is None:
+            return len(self) > 0 or self._version > 0
+        return self._text(self._version, self._session.presented_binding) != self._before
+
+    def outdate(self, *, now: datetime) -> list[Ending]:
+        """Give a changed cart the next version, and return what ends the ones before; once for each change."""
+        session_id = self._session.binding.session_id
+        if not self.is_changed or self._floors is None or session_id is None:
+            return []
+        if self._told == self._text(self._written) and not self.is_outrun:
+            return []
+        self._written = max(self._version, self._written, self._floor(session_id).version) + 1
+        self._told = self._text(self._written)
+        if len(self._told) > MAX_SPILLED:
+            return []
+        return [outdated_carts(session_id, Floor.at(self._written, now), until=self._session.ends)]
+
+    def catch_up(self) -> None:
+        """Stop being outdated: the newest content is known."""
+        self._is_outdated = False
+
+    @property
+    def is_outrun(self) -> bool:
+        """Say whether a newer version was written meanwhile: the response that starts last has the last word."""
+        session_id = self._session.binding.session_id
+        return bool(self._written and session_id) and self._floor(session_id).version > self._written
+
+    def spill(self, *, now: datetime) -> list[Write]:
+        """Return what the store is to keep of this cart, and what no more."""
+        if not self.is_kept:
+            return self._overflow.release()
+        is_changed = self.is_changed
+        if not (is_changed or self._must_follow(now)):
+            return []
+        self._overflow = self._overflow.own()
+        text = self._text((self._written or self._version + 1) if is_changed else self._version)
+        until = self._session.ends
+        return self._overflow.spill(text, self.copy(), self._channel.fits, is_same=self._is_same, until=until)
+
+    def _floor(self, session_id: str | None) -> Floor:
+        return NO_FLOOR if self._floors is None or session_id is None else self._floors.floor(session_id)
+
+    @property
+    def _is_same(self) -> bool:
+        return self._session.binding == self._session.presented_binding
 
     def _must_follow(self, now: datetime) -> bool:
         """Say whether an unchanged cart is written again: new session id or customer, or an old key."""
         session = self._session
-        is_old = self._token is not None and not self._channel.is_current(self._token)
-        return is_old or session.is_stale(now) or session.binding != session.presented_binding
+        if not self._is_same:
+            return True
+        if self._token is None or self._version < self._floor(session.binding.session_id).version:
+            return False  # a newer one is on its way to the browser
+        return session.is_stale(now) or not self._channel.is_current(self._token)
 
-    def _text(self, binding: Binding, version: int) -> bytes:
-        return jsontext.encode(
-            {"s": binding.session_id, "c": binding.customer, "v": version, "d": self.copy()}
-        )
+    def _text(self, version: int, binding: Binding | None = None) -> bytes:
+        overflow = self._overflow
+        place = overflow.place if overflow.is_missing else None
+        return _payload(binding or self._session.binding, version, self.copy(), place)
 
     def mark_accessed(self) -> None:
         """Open the cart, unless it is open; a logout in between has emptied it."""
@@ -89,7 +186,10 @@ class Cart(JsonMapping):
         session = self._session
         is_refused = session.was_refused  # its event is told; a cart without its session is the consequence
         self._token, self._version, self._endings = None, 0, session.endings
+        self._overflow, self._is_outdated = self._overflow.left(), False
         if is_refused or session.endings:
+            if session.endings and session.presented.spilled is not None:
+                self._overflow = self._left_place()
             return {}
         found = self._channel.read(self._session.presented, self._parse)
         if found is None:
@@ -97,16 +197,48 @@ class Cart(JsonMapping):
         self._token, (self._version, entries) = found
         return entries
 
+    def _left_place(self) -> Overflow:
+        """Return where the store still has the cart of a session that is over, to give it up."""
+        token, session = self._channel.peek(self._session.presented), self._session
+        if token is None or token.payload.get("s") != session.presented_binding.session_id:
+            return NOWHERE
+        return Overflow(place_of(token.payload.get("n"))).left()
+
     def _parse(self, token: Token) -> tuple[int, dict[str, Any]]:
         payload = token.payload
         belongs_to = Binding(payload["s"], payload["c"])
         version, entries = payload["v"], payload["d"]
         if not (isinstance(version, int) and isinstance(entries, dict)):
             raise TypeError("cart payload")
-        mismatch = _mismatch(belongs_to, self._session.presented_binding)
+        session = self._session
+        mismatch = _mismatch(belongs_to, session.presented_binding)
         if mismatch is not None:
             raise Refused(mismatch)
+        if self._floor(belongs_to.session_id).refuses(version, session.presented.now):
+            self._is_outdated = True
+            raise Refused(Mismatch.OLD)
+        self._before = token.text
+        if "n" in payload:
+            entries = self._fetch(place_of(payload["n"]), version, entries)
         return version, entries
+
+    def _fetch(self, place: Place | None, version: int, added: dict[str, Any]) -> dict[str, Any]:
+        """Return what the store had; what was added while it could not be asked is a change."""
+        if place is None:
+            raise TypeError("place")
+        entries = fetched(self._session.presented, place)
+        self._overflow = Overflow(place, is_missing=entries is None)
+        if entries is None:
+            return added
+        self._before = _payload(self._session.presented_binding, version, entries)
+        return {**entries, **added}
+
+
+def _payload(binding: Binding, version: int, entries: dict[str, Any], place: Place | None = None) -> bytes:
+    payload: dict[str, Any] = {"s": binding.session_id, "c": binding.customer, "v": version, "d": entries}
+    if place is not None:
+        payload["n"] = place
+    return jsontext.encode(payload)
 
 
 def _mismatch(belongs_to: Binding, presented: Binding) -> Mismatch | None:

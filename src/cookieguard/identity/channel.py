@@ -9,7 +9,15 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cookieguard.config import CookieSpec
-from cookieguard.identity.cookies import CookieJar, bound_host, cookie_name, expire_cookie, set_cookie
+from cookieguard.identity.cookies import (
+    MAX_COOKIE_BYTES,
+    CookieJar,
+    bound_host,
+    cookie_name,
+    expire_cookie,
+    set_cookie,
+)
+from cookieguard.identity.spilling import MARK, Spilled
 from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
 
@@ -24,6 +32,7 @@ class Presented:
     host: str
     now: datetime
     on_event: Callable[[str], None]
+    spilled: Spilled | None = None  # what the store had for them, where one of them says so
 
 
 class Mismatch(StrEnum):
@@ -34,6 +43,8 @@ class Mismatch(StrEnum):
     OTHER_SESSION = "of another session"
     NO_SESSION = "without its session"
     ENDED = "ended"
+    OLD = "old"
+    GONE = "gone from the store"
 
 
 # The rest of the vocabulary reads well as it is: "session cookie forged: starts empty".
@@ -72,7 +83,7 @@ class Channel:
                 self._report(presented, Mismatch.DOUBLED)
             return None
         try:
-            token = self._codec.loads(value, host=bound_host(self._spec, presented.host), now=presented.now)
+            token = self._loads(value, presented)
             return token, parse(token)
         except (TokenError, Refused) as refusal:
             self._report(presented, refusal.reason)
@@ -80,10 +91,31 @@ class Channel:
             self._report(presented, Reason.MALFORMED)
         return None
 
-    def write(self, text: bytes, *, host: str, now: datetime, expires: datetime) -> bytes:
+    def peek(self, presented: Presented) -> Token | None:
+        """Return a genuine token, whatever it says, without a word where there is none."""
+        value = presented.jar.get(self.name)
+        try:
+            return None if value is None else self._loads(value, presented)
+        except TokenError:
+            return None
+
+    def _loads(self, value: str, presented: Presented) -> Token:
+        return self._codec.loads(
+            value.removeprefix(MARK), host=bound_host(self._spec, presented.host), now=presented.now
+        )
+
+    def fits(self, text: bytes) -> bool:
+        """Say whether a cookie holds a payload."""
+        return self._codec.size_of(text) <= MAX_COOKIE_BYTES
+
+    def write(
+        self, text: bytes, *, host: str, now: datetime, expires: datetime, is_spilled: bool = False
+    ) -> bytes:
         """Return the Set-Cookie header value of a payload; the browser forgets it when the token expires."""
         bound = bound_host(self._spec, host)
         token = self._codec.dumps_text(text, host=bound, issued=now, expires=expires)
+        if is_spilled:
+            token = MARK + token
         left = int((expires - now).total_seconds())
         return set_cookie(self._spec, token, dev=self._dev, max_age=left)
 

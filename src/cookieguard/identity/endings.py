@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from cookieguard.identity.floors import NO_FLOOR, Floor
 from cookieguard.identity.tokens import LEEWAY, Token, to_milliseconds
 
 # About 60 MB for a worker at the very most; a shop with 10,000 logouts a day holds 140,000 for 14 days.
 MAX_KEPT = 200_000
+MAX_FLOORS = 100_000  # carts, about 30 MB; of more the oldest are forgotten, and refuse nothing
 # A worker that has not heard yet may write a cookie again, on a clock that differs: 5 s and twice the leeway.
 UNHEARD = 2 * LEEWAY + timedelta(seconds=5)
 NEVER = 0
@@ -25,10 +27,14 @@ class Ends(StrEnum):
     SESSION = "session"
     CUSTOMER = "customer"
     SERIES = "series"  # all sessions that a remembered browser was given, and itself
+    CART = "cart"  # all versions of a session's cart but the newest: `at` is its floor
 
 
 class Ending(NamedTuple):
-    """End one session, or all of a customer's that began until `at`; to be kept until `until` (milliseconds)."""
+    """End one session, or all of a customer's that began until `at`, or the older versions of a cart.
+
+    To be kept until `until` (milliseconds).
+    """
 
     what: Ends
     key: str
@@ -56,17 +62,22 @@ def ended_series(series: str, *, now: datetime, longest: timedelta) -> Ending:
     return Ending(Ends.SERIES, series, to_milliseconds(now), to_milliseconds(now + longest + UNHEARD))
 
 
+def outdated_carts(session_id: str, floor: Floor, *, until: datetime) -> Ending:
+    """End the versions of a session's cart that are older than `floor`."""
+    return Ending(Ends.CART, session_id, floor.packed, to_milliseconds(until + UNHEARD))
+
+
 class Endings:
     """Hold the endings this worker heard of, and say whether that is all there are.
 
     Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
     """
 
-    __slots__ = ("_is_certain", "_kept", "_limit", "_past_series", "cutoff")
+    __slots__ = ("_is_certain", "_kept", "_limits", "_past_series", "cutoff")
 
     def __init__(self, is_certain: Callable[[], bool], *, limit: int = MAX_KEPT) -> None:
         self._is_certain = is_certain
-        self._limit = limit
+        self._limits: dict[Ends, int] = dict.fromkeys(Ends, limit) | {Ends.CART: min(limit, MAX_FLOORS)}
         self._kept: dict[Ends, dict[str, Ending]] = {one: {} for one in Ends}
         # What was issued until then does not count: endings as old as that were too many to keep.
         self.cutoff = NEVER
@@ -99,6 +110,18 @@ class Endings:
         ending = self._kept[Ends.CUSTOMER].get(customer)
         return NEVER if ending is None else ending.at
 
+    def floor(self, session_id: str) -> Floor:
+        """Return the newest version of a session's cart that is known."""
+        ending = self._kept[Ends.CART].get(session_id)
+        return NO_FLOOR if ending is None else Floor.read(ending.at)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Say whether so many are kept that some should be let go."""
+        return any(
+            len(kept) > self._limits[what] + self._limits[what] // 8 for what, kept in self._kept.items()
+        )
+
     def add(self, endings: Iterable[Ending]) -> None:
         """Take over endings; of two for the same the later counts."""
         for ending in endings:
@@ -108,21 +131,29 @@ class Endings:
                 kept[ending.key] = ending
 
     def prune(self, now: datetime) -> None:
-        """Let go of what is over; where still too many are left, of the oldest, and refuse all that is as old."""
+        """Let go of what is over; where still too many are left, of the oldest, and refuse all that is as old.
+
+        Of carts the oldest are forgotten, no more: an older copy then counts, and nobody loses a cart.
+        """
         moment = to_milliseconds(now)
         for what, kept in self._kept.items():
             left = {key: ending for key, ending in kept.copy().items() if ending.until > moment}
-            if len(left) > self._limit:
-                left = self._newest(what, left)
+            if len(left) > self._limits[what]:
+                left = self._last_changed(left) if what is Ends.CART else self._newest(what, left)
             self._kept[what] = left
 
     def _newest(self, what: Ends, kept: dict[str, Ending]) -> dict[str, Ending]:
         by_age = sorted(kept.values(), key=lambda ending: ending.at)
-        dropped = by_age[: -self._limit]
+        limit = self._limits[what]
+        dropped = by_age[:-limit]
         self.cutoff = max(self.cutoff, dropped[-1].at + to_milliseconds_of(UNHEARD))
         if what is not Ends.SESSION:
             self._past_series = self.cutoff
-        return {ending.key: ending for ending in by_age[-self._limit :]}
+        return {ending.key: ending for ending in by_age[-limit:]}
+
+    def _last_changed(self, kept: dict[str, Ending]) -> dict[str, Ending]:
+        by_age = sorted(kept.values(), key=lambda ending: Floor.read(ending.at).since)
+        return {ending.key: ending for ending in by_age[-self._limits[Ends.CART] :]}
 
     def __repr__(self) -> str:
         return f"<Endings: {', '.join(f'{len(kept)} of {what}' for what, kept in self._kept.items())}>"

@@ -2,70 +2,27 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity import jsontext
-from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
-from cookieguard.identity.endings import Ending, Endings, ended_customer, ended_session
+from cookieguard.identity.endings import ended_customer, ended_session
 from cookieguard.identity.remember import COPY_USED, Link, Memory, SecurityWarning, Series
-from cookieguard.identity.state import NOBODY, Binding, Claim, Life, State, customer_number, state_of
-from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
-from cookieguard.identity.values import JsonMapping
+from cookieguard.identity.session_cookie import SessionCookie
+from cookieguard.identity.state import Claim, customer_number, new_id
+from cookieguard.identity.tokens import from_milliseconds
 
-ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
-# A request that left before the answer that ended its session came must not take the new cookie away.
-IN_FLIGHT = timedelta(seconds=60)
 NO_STORE = "logging out everywhere needs the store, and store.enabled is false"
 NO_MEMORY = "login(remember=True) needs the store, and store.enabled is false"
 
 
-class Session(JsonMapping):
+class Session(SessionCookie):
     """Be `request.session`: a dict of JSON values, with the customer it belongs to.
 
-    The cookie is opened at the first touch. Owns what it held and what became of it, until the response.
+    The cookie is opened at the first touch.
     """
 
-    __slots__ = (
-        "_channel",
-        "_claim",
-        "_endings",
-        "_has_logged_in",
-        "_hidden",
-        "_is_id_asked",
-        "_is_peeked",
-        "_life",
-        "_present",
-        "_presented",
-        "_state",
-        "_token",
-        "ended",
-        "ended_at",
-        "endings",
-        "memory",
-        "presented_binding",
-    )
-    _hidden: dict[str, Any] | None
-    ended: list[Ending]
-    memory: Memory | None
-
-    def __init__(
-        self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
-    ) -> None:
-        """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
-
-        One is made for each request, and most touch none: what only an open session has is set by `_open`.
-        """
-        self._channel = channel
-        self._life = life
-        self._present = present
-        self._endings = endings
-        self._presented: Presented | None = None
-        self._state: State | None = None
-        self._claim: Callable[[], Claim] | None = None
+    __slots__ = ()
 
     @property
     def id(self) -> str:
@@ -78,12 +35,6 @@ class Session(JsonMapping):
     def customer(self) -> str | None:
         """Return the customer number this session is logged in as; None while that is uncertain."""
         return None if self.is_uncertain else self._open().customer
-
-    @property
-    def is_uncertain(self) -> bool:
-        """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
-        self._open()
-        return self._hidden is not None or (self._endings is not None and not self._endings.is_certain)
 
     @property
     def auth_time(self) -> datetime | None:
@@ -132,10 +83,12 @@ class Session(JsonMapping):
         if self._open().customer not in (None, number):
             self.logout()
         self._end_presented()
-        link, state = self.link, self._begin()
+        before, state = self._open(), self._begin()
         state.customer = number
         state.authenticated = state.begun
-        state.link = link and Link(link.series, link.unseen)
+        state.link = before.link and Link(before.link.series, before.link.unseen)
+        state.orders, state.new_orders = before.orders, before.new_orders
+        state.merges = self._endings is not None
         self._has_logged_in = True
         if self._endings is not None:
             memory = self._news()
@@ -151,6 +104,7 @@ class Session(JsonMapping):
         self._leave_series()
         self._begin()
         self._hidden = None
+        self._overflow = self._overflow.left()
         self._fill({})
         self._is_id_asked = False
         self._has_logged_in = False
@@ -175,11 +129,6 @@ class Session(JsonMapping):
         state.id = new_id()
         self._is_id_asked = True
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether anything was read or written."""
-        return self._state is not None and not self._is_peeked
-
     # From here on: for whoever knows the customer, and for the shop's own cookies.
 
     def believe(self, claim: Callable[[], Claim]) -> None:
@@ -203,19 +152,7 @@ class Session(JsonMapping):
             if not claimed.lasts:
                 self.ended, self._has_logged_in = [], False
 
-    def peek(self) -> Binding:
-        """Return what the browser presented, without making this a response that a session took part in."""
-        if self._state is None:
-            self._read()
-            self._is_peeked = True
-        return self.presented_binding
-
-    @property
-    def is_hidden(self) -> bool:
-        """Say whether this is a customer's session that nobody can vouch for; only after `peek`."""
-        return self._hidden is not None
-
-    # From here on: for the visit, the cart and whoever follows the customer.
+    # From here on: for whoever remembers or follows the customer.
 
     @property
     def followed(self) -> int:
@@ -230,13 +167,6 @@ class Session(JsonMapping):
         """Say whether a customer's session has not come so far; opens nothing."""
         state = self._state
         return state is not None and state.customer is not None and state.followed < level
-
-    @property
-    def presented(self) -> Presented:
-        """Return what the request brought."""
-        if self._presented is None:
-            self._presented = self._present()
-        return self._presented
 
     @property
     def link(self) -> Link | None:
@@ -256,141 +186,8 @@ class Session(JsonMapping):
         self._end_presented()
         state = self._begin()
         state.customer, state.authenticated, state.link = series.customer, series.authenticated, link
+        state.merges = self._endings is not None
         state.ends = min(state.ends, series.ends)  # nothing that a login made outlives the longest it can
-
-    @property
-    def binding(self) -> Binding:
-        """Return what a cart written now belongs to."""
-        state = self._open()
-        return Binding(state.id, state.customer)
-
-    @property
-    def ends(self) -> datetime:
-        """Return the end that no use postpones."""
-        return from_milliseconds(self._open().ends)
-
-    @property
-    def is_continued(self) -> bool:
-        """Say whether this still is the session that the browser presented."""
-        return self._token is not None and self.binding == self.presented_binding
-
-    @property
-    def is_needed(self) -> bool:
-        """Say whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
-        state = self._open()
-        return len(self) > 0 or state.customer is not None or self._is_id_asked or self._is_as_presented()
-
-    @property
-    def was_refused(self) -> bool:
-        """Say whether the browser presented a session that does not count."""
-        self._open()
-        jar = self.presented.jar
-        return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
-
-    @property
-    def is_just_ended(self) -> bool:
-        """Say whether the browser may have sent this ended session before it heard of its new one."""
-        ended_at = self.ended_at
-        return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
-
-    def settle(self) -> None:
-        """Let a login of this request count after every ending that is known by now."""
-        state = self._state
-        if self._endings is None or state is None or not self._has_logged_in:
-            return
-        self._has_logged_in = False
-        if state.customer is None:
-            return
-        earliest = self._endings.not_before(state.customer) + 1
-        state.authenticated = max(state.authenticated or 0, earliest)
-
-    @property
-    def has_news(self) -> bool:
-        """Say whether the store must hear of this request before its response starts."""
-        is_told = self._endings is not None and self._state is not None
-        if not is_told:
-            return False
-        return self._has_logged_in or len(self.ended) > 0 or (self.memory is not None and self.memory.is_news)
-
-    def take_news(self) -> list[Ending]:
-        """Take what this request ended, each once."""
-        ended, self.ended = self.ended, []
-        return ended
-
-    def is_stale(self, now: datetime) -> bool:
-        """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
-        token = self._token
-        return token is not None and (
-            now - token.issued > self._life.refresh or not self._channel.is_current(token)
-        )
-
-    def set_cookie(self, *, now: datetime, is_needed: bool) -> bytes | None:
-        """Return the Set-Cookie header value that makes the browser's copy right, if it is not."""
-        if not is_needed:
-            return None if self.is_just_ended else self._channel.expire(self.presented)
-        state = self._identified()
-        text = self._text(state)
-        if self._token is not None and text == self._token.text and not self.is_stale(now):
-            return None
-        expires = min(now + self._life.idle, self.ends)
-        return self._channel.write(text, host=self.presented.host, now=now, expires=expires)
-
-    def _is_as_presented(self) -> bool:
-        return self._token is not None and self._text(self._open()) == self._token.text
-
-    def _text(self, state: State) -> bytes:
-        entries = self.copy()
-        return jsontext.encode(state.payload({**self._hidden, **entries} if self._hidden else entries))
-
-    @property
-    def is_presented(self) -> bool:
-        """Say whether the browser sent a session."""
-        return self.presented.jar.has(self._channel.name)
-
-    def mark_accessed(self) -> None:
-        """Open the session, unless it is open."""
-        if self._state is None or self._is_peeked:
-            self._open()
-
-    def _open(self) -> State:
-        state = self._read() if self._state is None else self._state
-        self._is_peeked = False
-        if self._claim is not None:
-            self.heed()
-            state = self._state or state
-        return state
-
-    def _read(self) -> State:
-        self._is_peeked = False
-        self._token: Token | None = None
-        self._is_id_asked = False
-        self._has_logged_in = False
-        # A customer's entries, while nobody knows whether the session was ended.
-        self._hidden = None
-        self.ended_at: int | None = None  # when the session that the browser presented was ended
-        self.ended = []  # what this request ended, for the store
-        self.memory = None  # what it makes of being remembered
-        self.presented_binding = NOBODY
-        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
-        presented = self.presented
-        if presented.jar.is_over_limit:
-            presented.on_event(OVER_LIMIT)
-        found = self._channel.read(presented, self._parse)
-        if found is None:
-            return self._begin()
-        self._token, (self._state, entries) = found
-        endings = self._endings
-        self._fill(entries)
-        if endings is not None and not endings.is_certain:
-            self._hide()
-        self.presented_binding = Binding(self._state.id, self._state.customer)
-        return self._state
-
-    def _hide(self) -> None:
-        """Hide a customer's entries, while nobody knows whether the session still is the customer's."""
-        if self._state is not None and self._state.customer is not None and self._hidden is None:
-            self._hidden = dict.copy(self)  # as it is: nothing is touched by it
-            self._fill({})
 
     def _end_presented(self) -> None:
         """Have the session that the browser presented ended, once; copies of its cookie open no more."""
@@ -414,41 +211,3 @@ class Session(JsonMapping):
         memory.ticket, memory.is_wanted, memory.has_logged_in = None, False, False
         if link is not None:
             memory.left.append(link.series)
-
-    def _begin(self) -> State:
-        """Start anew, anonymous; the id comes when there is something to keep."""
-        now = self.presented.now
-        self._state = State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
-        return self._state
-
-    def _identified(self) -> State:
-        state = self._open()
-        if state.id is None:
-            state.id = new_id()
-        return state
-
-    def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
-        state = state_of(token.payload)
-        if from_milliseconds(state.ends) <= self.presented.now:
-            raise Refused(Reason.EXPIRED)
-        if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
-            self.ended_at = ended_at
-            raise Refused(Mismatch.ENDED)
-        return state, token.payload["d"]
-
-    def _end_of(self, state: State, token: Token) -> int | None:
-        endings = self._endings
-        if endings is None:
-            return None
-        if state.customer is not None:
-            not_before = endings.not_before(state.customer)
-            if (state.authenticated or state.begun) <= not_before:
-                return not_before
-        if state.link is not None and (ended_at := endings.end_of_series(state.link.series)) is not None:
-            return ended_at
-        return endings.end_of(state.id or "", token)
-
-
-def new_id() -> str:
-    """Return a random id, of a session or a series."""
-    return secrets.token_urlsafe(ID_BYTES)

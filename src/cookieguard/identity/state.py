@@ -1,45 +1,19 @@
-"""What a session is made of: how long it lives, whom it belongs to, what its token says.
-
-Rule: values only; what becomes of them is the session's.
-"""
+"""What stands in a session's cookie beside the shop's entries: whose it is, since when, and what belongs to it."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from types import NoneType
 from typing import Any, NamedTuple
 
-from cookieguard.config import IdentitySettings
+from cookieguard.identity.orders import MOST_CARRIED, Order, joined, orders_of
 from cookieguard.identity.remember import Link, link_of
+from cookieguard.identity.spilling import Place, place_of
 
+ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
 MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
-REFRESH_SHARE = 0.1  # write again when this share of the idle time is used: not with every request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """Say how long a session lives unused, at most, and from which age its cookie is written again."""
-
-    idle: timedelta
-    absolute: timedelta
-    refresh: timedelta
-    longest: timedelta
-    """The most that anything can live which a customer's login made."""
-    remembered: timedelta
-    """How long a customer is remembered after a login."""
-
-    @classmethod
-    def of(cls, settings: IdentitySettings, *, remembered: timedelta = timedelta(0)) -> Life:
-        """Take both limits from the settings; `remembered` is how long a customer is."""
-        idle = timedelta(days=settings.idle_days)
-        absolute = timedelta(days=settings.absolute_days)
-        refresh = idle * REFRESH_SHARE
-        remembered = (
-            remembered or absolute
-        )  # a cookie that goes with the browser's session has no age of its own
-        longest = max(absolute, remembered)
-        return cls(idle=idle, absolute=absolute, refresh=refresh, longest=longest, remembered=remembered)
 
 
 class Binding(NamedTuple):
@@ -47,6 +21,11 @@ class Binding(NamedTuple):
 
     session_id: str | None
     customer: str | None
+
+    @property
+    def owner(self) -> str:
+        """Return the key under which the store keeps what is the customer's, or the guest's."""
+        return f"s:{self.session_id}" if self.customer is None else f"c:{self.customer}"
 
 
 NOBODY = Binding(None, None)
@@ -75,19 +54,27 @@ SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
 
 @dataclass(slots=True)
 class State:
-    """Hold it while a request changes it. Owned by its Session."""
+    """Hold all of a session but its entries."""
 
     begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
     ends: int
     id: str | None = None
     customer: str | None = None
     authenticated: int | None = None
+    orders: tuple[Order, ...] = ()
+    new_orders: tuple[Order, ...] = ()
+    """Those of this request, and those that they pushed out of the cookie: for the store."""
+    merges: bool = False
+    """The store is still to be asked for what this customer left elsewhere."""
     link: Link | None = None
+    """The series of a remembered browser."""
     warned: int | None = None
+    """When a copy of the remember-me cookie was used, until the customer is told."""
     followed: int = 0
+    """What this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
 
-    def payload(self, entries: dict[str, Any]) -> dict[str, Any]:
-        """Return what the cookie holds; few sessions are tied to a series, fewer carry a warning."""
+    def payload(self, entries: dict[str, Any], place: Place | None = None) -> dict[str, Any]:
+        """Return what the token carries; `place` is where the store has the other entries."""
         payload: dict[str, Any] = {
             "i": self.id,
             "c": self.customer,
@@ -96,31 +83,61 @@ class State:
             "a": self.authenticated,
             "d": entries,
         }
+        if self.orders:
+            payload["o"] = self.orders
+        if self.merges:
+            payload["m"] = 1
         if self.link is not None:
             payload["r"] = list(self.link)
         if self.warned is not None:
             payload["w"] = self.warned
         if self.followed:
             payload["f"] = self.followed
+        if place is not None:
+            payload["n"] = place
         return payload
 
+    def add_order(self, order: Order) -> None:
+        """Let this visitor come back to an order."""
+        orders = joined([order], self.orders)
+        self.orders = orders[:MOST_CARRIED]
+        self.new_orders = joined([order], orders[MOST_CARRIED:], self.new_orders)
 
-def state_of(payload: dict[str, Any]) -> State:
-    """Read a payload; KeyError or TypeError for what is of another shape."""
+    def take_over(self, orders: tuple[Order, ...]) -> None:
+        """Add the orders that the customer placed elsewhere; that is what `merges` asked for."""
+        self.orders, self.merges = joined(self.orders, orders)[:MOST_CARRIED], False
+
+    @property
+    def binding(self) -> Binding:
+        """Return what a cart written now belongs to."""
+        return Binding(self.id, self.customer)
+
+
+def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
+    """Read a payload; KeyError, TypeError or ValueError where it has another shape."""
     for name, types in SHAPE:
         if type(payload[name]) not in types:
             raise TypeError(name)
     state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+    if len(payload) == len(SHAPE):
+        return state, None
+    state.orders = orders_of(payload.get("o", ()))
+    state.merges = "m" in payload
     if "r" in payload:
         state.link = link_of(payload["r"])
     if "w" in payload:
         state.warned = int(payload["w"])
     state.followed = payload["f"] if payload.get("f") in (1, 2) else 0
-    return state
+    return state, place_of(payload.get("n"))
+
+
+def new_id() -> str:
+    """Make a session id."""
+    return secrets.token_urlsafe(ID_BYTES)
 
 
 def customer_number(customer: object) -> str:
-    """Take a customer number as text; TypeError or ValueError for what is none."""
+    """Return a customer number as text; TypeError or ValueError for what is none, without showing it."""
     if isinstance(customer, bool) or not isinstance(customer, str | int):
         raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
     number = str(customer)

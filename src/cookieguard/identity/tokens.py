@@ -36,6 +36,8 @@ LEEWAY = timedelta(seconds=60)  # two hosts' clocks differ; itsdangerous refuses
 MAX_CONTEXTS = 256  # hosts and keys whose derived keys are kept; a client chooses the host
 MAX_HOST = 261  # 253 for a DNS name, a colon, a port: all that is longer is no host and shares one context
 NONCE_BYTES = 12
+TAG_BYTES = 16
+SIGNATURE_LENGTH = 43  # of SHA-256 in base64url
 TIMES_BYTES = 12
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 
@@ -110,6 +112,12 @@ class TokenCodec:
         token = f"{head}.{use.sign(head)}"
         check_size(self.name, token)
         return token
+
+    def size_of(self, text: bytes) -> int:
+        """Return how many bytes name and token of such a payload take."""
+        body = TIMES_BYTES + len(text) + (NONCE_BYTES + TAG_BYTES if self._sealed else 0)
+        head = len(str(FORMAT)) + len(self._keyring.signing.id) + len("...")
+        return len(self.name) + head + -(-body * 4 // 3) + SIGNATURE_LENGTH
 
     def loads(self, token: str, *, host: str, now: datetime) -> Token:
         """Read a token that is genuine, for `host` and in its time; else raise TokenError with the reason."""

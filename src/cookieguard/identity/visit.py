@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Channel, Presented
 from cookieguard.identity.cookies import CookieJar
-from cookieguard.identity.endings import Endings
+from cookieguard.identity.endings import Ending, Endings
+from cookieguard.identity.jsontext import NotJsonError
+from cookieguard.identity.keeping import (
+    CARTS_KEPT,
+    ORDERS_KEPT,
+    Add,
+    Keeping,
+    Shelf,
+    StoreFirst,
+    Write,
+    kept_cart,
+    merged_by,
+    read_cart,
+    read_orders,
+)
+from cookieguard.identity.life import Life
+from cookieguard.identity.orders import MOST_CARRIED, joined
 from cookieguard.identity.remember import Memory
 from cookieguard.identity.session import Session
-from cookieguard.identity.state import Life
-from cookieguard.identity.tokens import Kind, from_milliseconds
+from cookieguard.identity.spilling import Reference, place_of
+from cookieguard.identity.tokens import Kind, from_milliseconds, to_milliseconds
 from cookieguard.keyring import Keyring
 
 
 class Identity:
     """Hold what sessions and carts need and no request changes: keys, cookies, limits."""
 
-    __slots__ = ("cart_channel", "endings", "life", "remember_channel", "session_channel")
+    __slots__ = ("cart_channel", "endings", "keeping", "life", "remember_channel", "session_channel")
 
     def __init__(
         self,
@@ -30,8 +48,11 @@ class Identity:
         *,
         dev: bool = False,
         endings: Endings | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
+        """Take `endings` and `keeping` where there is a store: who keeps must do what the visit says it owes."""
         self.endings = endings
+        self.keeping = keeping
         self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
         self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev)
         self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev)
@@ -40,6 +61,17 @@ class Identity:
     def is_presented(self, jar: CookieJar) -> bool:
         """Say whether a request brought what must be held against the store."""
         return jar.has(self.session_channel.name)
+
+    def references(self, presented: Presented) -> list[Reference]:
+        """Return where the store has what the cookies of a request only refer to."""
+        found = []
+        for channel in (self.session_channel, self.cart_channel):
+            token = channel.peek(presented)
+            with suppress(TypeError, ValueError):
+                place = None if token is None else place_of(token.payload.get("n"))
+                if token is not None and place is not None:
+                    found.append(Reference(place, token.issued))
+        return found
 
     def open(self, jar: CookieJar, *, host: str, now: datetime, on_event: Callable[[str], None]) -> Visit:
         """Begin a visit. No cookie is looked at before the session or the cart is touched.
@@ -58,11 +90,14 @@ class Identity:
 class Visit:
     """Hold one request's session and its cart, which is made when it is first asked for."""
 
-    __slots__ = ("_cart", "_identity", "session")
+    __slots__ = ("_cart", "_elsewhere", "_has_asked", "_has_cleared", "_identity", "session")
 
     def __init__(self, identity: Identity, session: Session) -> None:
         self._identity = identity
         self._cart: Cart | None = None
+        self._has_asked = False
+        self._has_cleared = False
+        self._elsewhere: dict[str, Any] | None = None  # the cart that the store had, once it was asked
         self.session = session
         """It opens when something in it is touched."""
 
@@ -70,7 +105,8 @@ class Visit:
     def cart(self) -> Cart:
         """Return the cart; it opens when something in it is touched."""
         if self._cart is None:
-            self._cart = Cart(self._identity.cart_channel, self.session)
+            identity = self._identity
+            self._cart = Cart(identity.cart_channel, self.session, identity.endings)
         return self._cart
 
     @property
@@ -81,26 +117,141 @@ class Visit:
     def set_cookies(self, *, now: datetime) -> list[bytes]:
         """Return the Set-Cookie header values for what changed, must be refreshed or does not count.
 
-        Changes nothing itself. Raises NotJsonError or CookieTooLarge, so ask before the response starts.
+        Changes nothing itself. Raises NotJsonError or CookieTooLarge, so ask before the response starts; and
+        StoreFirst where the store is to hear of it before (see `owed`).
         """
         if not self.touched:
             return []
-        session, cart = self.session, self.cart
-        is_needed = session.is_needed
-        if cart.is_open or (cart.is_presented and self._concerns_cart(now, is_needed=is_needed)):
-            is_needed = cart.is_kept or is_needed
-        lines = [session.set_cookie(now=now, is_needed=is_needed)]
-        if cart.is_open:
-            lines.append(cart.set_cookie(now=now))
+        session, cart, has_store = self.session, self.cart, self._identity.keeping is not None
+        if has_store and (self.asks or session.state.new_orders):
+            raise StoreFirst
+        lines = [session.set_cookie(now=now, is_needed=self._needs_session(now), has_store=has_store)]
+        if cart.is_open and not self._waits_for_store:
+            lines.append(cart.set_cookie(now=now, has_store=has_store))
         if session.memory is not None:
             channel, presented = self._identity.remember_channel, session.presented
             lines.append(remember_cookie(session.memory, channel, presented, now=now))
         return [line for line in lines if line is not None]
 
+    def _needs_session(self, now: datetime) -> bool:
+        cart, is_needed = self.cart, self.session.is_needed
+        if cart.is_open or (cart.is_presented and self._concerns_cart(now, is_needed=is_needed)):
+            return cart.is_kept or is_needed
+        return is_needed
+
     def _concerns_cart(self, now: datetime, *, is_needed: bool) -> bool:
         """Say whether a cart nobody touched moves with its session, is renewed with it, or keeps it alive."""
         session = self.session
         return not (is_needed and session.is_continued) or session.is_stale(now)
+
+    # From here on: for the door, where there is a store.
+
+    @property
+    def asks(self) -> tuple[tuple[Shelf, str], ...]:
+        """Say what to ask the store for: what the customer left elsewhere, or the newest of an outdated cart.
+
+        Once for each request; what could not be asked is asked at a later one.
+        """
+        keeping, session = self._identity.keeping, self.session
+        if keeping is None or self._has_asked or session.is_uncertain:
+            return ()
+        owner = session.binding.owner
+        asks: tuple[tuple[Shelf, str], ...] = ()
+        if keeping.keep_carts and (session.state.merges or self.cart.is_outdated):
+            asks = ((Shelf.CART, owner),)
+        if session.state.merges:
+            asks += ((Shelf.ORDERS, owner),)
+            before = session.presented_binding
+            if before.customer is None and len(session.state.orders) == MOST_CARRIED:
+                asks += ((Shelf.ORDERS, before.owner),)
+        return asks
+
+    def hear(
+        self, answer: Mapping[tuple[Shelf, str], bytes | None] | None, on_event: Callable[[str], None]
+    ) -> None:
+        """Take what the store had; None where it could not be asked."""
+        self._has_asked = True
+        if answer is None:
+            return
+        state, owner = self.session.state, self.session.binding.owner
+        if (Shelf.CART, owner) in answer:
+            self._merge(read_cart(answer[Shelf.CART, owner]), on_event)
+        if (Shelf.ORDERS, owner) in answer:
+            own, before = state.orders, self.session.presented_binding.owner
+            state.take_over(read_orders(answer[Shelf.ORDERS, owner]))
+            state.new_orders = joined(state.new_orders, own, read_orders(answer.get((Shelf.ORDERS, before))))
+
+    def _merge(self, elsewhere: dict[str, Any], on_event: Callable[[str], None]) -> None:
+        keeping, cart = self._identity.keeping, self.cart
+        if keeping is None:
+            return
+        here = cart.copy()
+        cart.catch_up()
+        merged = merged_by(keeping.merge_carts, here, elsewhere, on_event)
+        if merged is None:
+            return
+        self._elsewhere = elsewhere
+        if merged != here:
+            cart.replace(merged)
+
+    def owed(self, *, now: datetime) -> tuple[list[Ending], list[Write | Add]]:
+        """Say what the store is to hear: versions that are over, and what it is to keep. Each once.
+
+        What no cookie can be made of is left out: `set_cookies` raises.
+        """
+        session, cart = self.session, self.cart
+        endings: list[Ending] = []
+        works: list[Write | Add] = []
+        with suppress(NotJsonError):
+            is_unsure = session.is_uncertain and session.state.customer is not None
+            if is_unsure and (session.state.new_orders or (cart.is_open and cart.is_changed)):
+                session.state.merges = True  # whose it is will be known at a later request
+            works += session.spill(now=now, is_needed=self._needs_session(now))  # it has its id from here on
+            works += self._orders(now, is_unsure=is_unsure)
+            if cart.is_open:
+                endings += cart.outdate(now=now)
+                works += cart.spill(now=now)
+                works += self._kept(now, is_changed=bool(endings), is_unsure=is_unsure)
+            works += self._left_behind()
+        return endings, works
+
+    def _orders(self, now: datetime, *, is_unsure: bool) -> list[Add]:
+        """Return a customer's new orders, and those of a guest that the cookie does not hold."""
+        session = self.session
+        state = session.state
+        orders, state.new_orders = state.new_orders, ()
+        if state.customer is None:
+            orders = tuple(one for one in orders if one not in state.orders)
+        if not orders or is_unsure or state.id is None:
+            return []
+        until = now + ORDERS_KEPT if state.customer is not None else session.ends
+        return [Add(session.binding.owner, orders, to_milliseconds(until))]
+
+    def _kept(self, now: datetime, *, is_changed: bool, is_unsure: bool) -> list[Write]:
+        """Return the newest content of a cart, unless it is still to be merged with what the store has."""
+        keeping, session, cart = self._identity.keeping, self.session, self.cart
+        if keeping is None or not keeping.keep_carts or is_unsure or cart.is_missing or session.state.merges:
+            return []
+        elsewhere, self._elsewhere = self._elsewhere, None
+        if not is_changed and (elsewhere is None or elsewhere == cart.copy()):
+            return []
+        until = now + CARTS_KEPT if session.state.customer is not None else session.ends
+        return [kept_cart(session.binding.owner, cart.copy(), now=now, until=until)]
+
+    def _left_behind(self) -> list[Write]:
+        """Return what nobody asks for any more: a guest's, after login and logout."""
+        before, binding = self.session.presented_binding, self.session.binding
+        is_left = before.customer is None and before.session_id is not None and before.owner != binding.owner
+        if not is_left or self._has_cleared:
+            return []
+        self._has_cleared = True
+        return [Write(shelf, before.owner, None) for shelf in (Shelf.CART, Shelf.ORDERS)]
+
+    @property
+    def _waits_for_store(self) -> bool:
+        """Say whether an outdated cart stays in the browser, since its newest content was not to be had."""
+        keeping, cart = self._identity.keeping, self.cart
+        return keeping is not None and keeping.keep_carts and cart.is_outdated and not cart.is_kept
 
     def __repr__(self) -> str:
         return f"<Visit {'touched' if self.touched else 'untouched'}>"

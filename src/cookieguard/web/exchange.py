@@ -17,7 +17,7 @@ from cookieguard.html import Rewriter
 from cookieguard.identity import CookieJar, Identity, Session, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
-from cookieguard.stats.accesslog import LogLine
+from cookieguard.identity.keeping import StoreFirst
 from cookieguard.stats.anonymize import (
     FORWARDING_HEADERS,
     LOOPBACK,
@@ -29,6 +29,7 @@ from cookieguard.stats.anonymize import (
 from cookieguard.web.asking import ask_for_document
 from cookieguard.web.grants import MARK, take_grant, without_grant
 from cookieguard.web.headers import by_name
+from cookieguard.web.orders import Orders
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS, Request
@@ -40,7 +41,6 @@ logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
-SERVER_ERROR = 500  # what a server answers where the app raised before it said anything
 
 
 class Exchange:
@@ -59,6 +59,7 @@ class Exchange:
         "_granted",
         "_has_written_cookies",
         "_jar",
+        "_presented",
         "_request",
         "_session",
         "_via",
@@ -90,6 +91,7 @@ class Exchange:
         self._has_written_cookies = False
         self._app_scope: Mapping[str, Any] = NO_SCOPE
         self._jar: CookieJar | None = None
+        self._presented: Presented | None = None
         self._consent: Consent | None = None
         self._decided: Consent | None = None
         self._session: Session | None = None
@@ -209,9 +211,20 @@ class Exchange:
         return self.visit.cart
 
     def _present(self) -> Presented:
-        """Tell the session what this request brought: no cookie that came to another host than ours."""
-        jar = self.jar if self.is_own_host else NO_COOKIES
-        return Presented(jar, self.request.origin.host, self.now, self.report_event)
+        return self.presented
+
+    @property
+    def presented(self) -> Presented:
+        """What this request brought: no cookie that came to another host than ours."""
+        if self._presented is None:
+            jar = self.jar if self.is_own_host else NO_COOKIES
+            self._presented = Presented(jar, self.request.origin.host, self.now, self.report_event)
+        return self._presented
+
+    @property
+    def orders(self) -> Orders:
+        """The orders the visitor may come back to."""
+        return Orders(self.session, self.parts.watch)
 
     def throttle_key(self, purpose: str) -> str:
         """Return the visitor's key of this hour for counting attempts."""
@@ -325,7 +338,11 @@ class Exchange:
         if current is not session and not isinstance(current, StarletteSession):
             # Litestar's set_session puts another mapping there, its clear_session a marker.
             session.replace(current if isinstance(current, Mapping) else {})
-        return self.visit.set_cookies(now=self.now) if session.is_open else []
+        try:
+            return self.visit.set_cookies(now=self.now) if session.is_open else []
+        except StoreFirst:
+            self._has_written_cookies = False
+            raise
 
     @property
     def revalidates_document(self) -> bool:
@@ -376,24 +393,8 @@ class Exchange:
         Without this collecting costs as much as all else that is done for a plain request (4 us).
         """
         self._app_scope = NO_SCOPE
-        self._session = self._visit = self.rewriter = None
+        self._session = self._visit = self._presented = self.rewriter = None
 
     def report_event(self, event: str) -> None:
         """Write one security event to the log: what and where, never a value."""
         logger.warning("%s (%s %s)", event, self.request.method, ascii(self.request.path[:200]))
-
-    def log_line(self) -> LogLine:
-        """Return the request as the access log records it, without a person in it once that is written."""
-        request = self.request
-        return LogLine(
-            address=self._address if self.parts.logs_in_cipher else self.client,
-            time=self.now,
-            method=request.method,
-            path=request.raw_path,
-            http_version=request.http_version,
-            status=self.status or SERVER_ERROR,
-            bytes_sent=self.bytes_sent,
-            referrer=request.headers.get(b"referer", b""),
-            user_agent=request.headers.get(b"user-agent", b""),
-            host=request.origin.authority.encode("latin-1"),
-        )

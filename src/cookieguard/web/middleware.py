@@ -10,10 +10,12 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
+from cookieguard.identity.keeping import Rule, merge_carts
 from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
 from cookieguard.web.handshake import Handshake, keep_out
+from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -32,6 +34,7 @@ class CookieGuard:
 
     `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
     `customer_from` takes a scope and returns whose it is, where the shop knows that without `visitor.login`.
+    `merge_carts` makes one cart of this browser's and the one the customer left elsewhere, at login.
     Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
     """
 
@@ -42,6 +45,7 @@ class CookieGuard:
         *,
         clock: Clock | None = None,
         customer_from: CustomerFrom | None = None,
+        merge_carts: Rule = merge_carts,
     ) -> None:
         self.app = app
         self._clock = clock or partial(datetime.now, UTC)
@@ -54,6 +58,7 @@ class CookieGuard:
             now=self._clock(),
             clock=self._clock,
             customer_from=customer_from,
+            merge_carts=merge_carts,
         )
         self._signs = signs(self._parts)
         self._pages = Pages(self._parts)
@@ -146,7 +151,7 @@ class CookieGuard:
         parts = self._parts
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
-            parts.recorder.put(exchange.log_line())
+            parts.recorder.put(line_of(exchange))
         rewriter = exchange.rewriter
         if rewriter is not None and rewriter.lost:
             for event in rewriter.lost:

@@ -20,6 +20,7 @@ from cookieguard.engines.staff import StaffDoor, WatchedStaff
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name, is_inside
+from cookieguard.identity.keeping import Keeping, Rule, merge_carts
 from cookieguard.identity.staff import staff_codec
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
@@ -99,6 +100,7 @@ def build_parts(
     now: datetime,
     clock: Callable[[], datetime] | None = None,
     customer_from: CustomerFrom | None = None,
+    merge_carts: Rule = merge_carts,
 ) -> Parts:
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
@@ -113,7 +115,7 @@ def build_parts(
         undeclared=config.undeclared,
         first_party_hosts=config.first_party_hosts,
     )
-    identity = _identity(config, keyring, watch)
+    identity = _identity(config, keyring, watch, merge_carts)
     findings = Findings()
     shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(
@@ -170,11 +172,16 @@ def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
     )
 
 
-def _identity(config: Config, keyring: Keyring, watch: Watch | None) -> Identity | None:
+def _identity(config: Config, keyring: Keyring, watch: Watch | None, rule: Rule) -> Identity | None:
     if not config.identity.enabled:
         return None
-    endings = watch.endings if watch is not None else None
-    return Identity(keyring, config.cookies, config.identity, dev=config.dev, endings=endings)
+    endings, keeping = None, None
+    if watch is not None:
+        endings = watch.endings
+        keeping = Keeping(keep_carts=config.identity.keep_carts, merge_carts=rule)
+    return Identity(
+        keyring, config.cookies, config.identity, dev=config.dev, endings=endings, keeping=keeping
+    )
 
 
 def _authority(origin: str) -> str:

@@ -16,7 +16,8 @@ from cookieguard.engines.watch import Watch
 from cookieguard.identity import Identity
 from cookieguard.identity.endings import ended_series
 from cookieguard.identity.remember import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
-from cookieguard.identity.session import Session, new_id
+from cookieguard.identity.session import Session
+from cookieguard.identity.state import new_id
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.web.patience import is_done
 
@@ -53,9 +54,15 @@ class Remembering:
         await self._log_in(session)
         return True
 
-    async def settle(self, session: Session) -> None:
-        """Have the store know what this request made of being remembered, before its response starts."""
+    async def settle(self, session: Session, *, waits: bool) -> None:
+        """Have the store know what this request made of being remembered, before its response starts.
+
+        Without `waits`, since it just did not answer, nobody waits for it a second time.
+        """
         memory = session.memory
+        if not waits:
+            self.tell(session)
+            return
         if memory is None or not memory.is_news:
             return
         memory.is_news = False

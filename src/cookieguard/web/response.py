@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cookieguard.html import Rewriter
+from cookieguard.identity.keeping import StoreFirst
 from cookieguard.web.banner import Insertion
 from cookieguard.web.charsets import Charset, as_utf_8, charset_of, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
@@ -80,7 +81,10 @@ class Response:
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take one message of the app."""
-        return HANDLERS.get(message["type"], Response._on_other)(self, message)
+        try:
+            return HANDLERS.get(message["type"], Response._on_other)(self, message)
+        except StoreFirst:
+            return self._start_settled(message)
 
     async def send_own(self, message: Message) -> None:
         """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
@@ -122,9 +126,9 @@ class Response:
         return (headers, names) if passed is headers else read(passed)
 
     async def _start_settled(self, message: Message) -> None:
-        """Start once the store knows of a login or an end."""
+        """Start once the store knows of a login, an end, or what was changed."""
         await speak(self._exchange)
-        await self._on_start(message)
+        await self.send(message)
 
     def _is_rewritten(self, status: int) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
@@ -206,7 +210,13 @@ class Response:
         start, self._start = self._start, None
         if start is None:
             return
-        headers = self._document_headers(start["headers"])
+        if self._exchange.news is not None:  # since the start was held
+            await speak(self._exchange)
+        try:
+            headers = self._document_headers(start["headers"])
+        except StoreFirst:
+            await speak(self._exchange)
+            headers = self._document_headers(start["headers"])
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})

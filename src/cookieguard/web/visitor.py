@@ -11,6 +11,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.remember import SecurityWarning
 from cookieguard.identity.session import Session
+from cookieguard.web.orders import Orders
 
 SCOPE_KEY = "cookieguard.visitor"
 
@@ -31,6 +32,8 @@ class Source(Protocol):
     def session(self) -> Session: ...
     @property
     def cart(self) -> Cart: ...
+    @property
+    def orders(self) -> Orders: ...
     def throttle_key(self, purpose: str) -> str: ...
     def risk(self, event: str, detail: str) -> None: ...
 
@@ -65,6 +68,11 @@ class Visitor:
     def cart(self) -> Cart:
         """The signed cart: a mapping of JSON values bound to this session and customer."""
         return self._source.cart
+
+    @property
+    def orders(self) -> Orders:
+        """The orders this visitor placed and may come back to."""
+        return self._source.orders
 
     def login(self, customer_number: str | int, *, remember: bool = False) -> None:
         """Make this session the customer's: a new session id, the guest's cart comes along.

@@ -1,25 +1,51 @@
-"""Where a request waits for the store: in a thread, under asyncio and trio, and not for long."""
+"""Where a request waits for the store: before the app, and before its response starts."""
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from typing import Any
+
+from cookieguard.engines.shelves import doing, key_of
+from cookieguard.engines.watch import Watch
+from cookieguard.identity.keeping import Shelf
+from cookieguard.identity.spilling import MARK_IN_HEADER, resolve
+from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.patience import is_done
+from cookieguard.web.patience import is_done, read_store
 from cookieguard.web.request import RESOURCE_DESTINATIONS
+
+MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
 
 
 def must_wait(exchange: Exchange) -> bool:
-    """Tell whether a session came before this process heard what was ended: once, at its start."""
+    """Tell whether the store is to be asked first.
+
+    A session came before this process heard what was ended: once, at its start. Or the store has what a cookie
+    was too small for.
+    """
     watch, identity = exchange.parts.watch, exchange.parts.identity
-    if watch is None or watch.is_ready or identity is None:
+    if watch is None or identity is None:
         return False
-    return identity.is_presented(exchange.jar)
+    if MARK_IN_HEADER in exchange.headers.get(b"cookie", b""):
+        return True
+    return not watch.is_ready and identity.is_presented(exchange.jar)
 
 
 async def hear_first(exchange: Exchange) -> None:
-    """Wait for the store's first word; without one nobody is a customer."""
-    watch = exchange.parts.watch
-    if watch is not None and not await is_done(watch.begin()):
+    """Wait for the store's first word, and for what is spilled; without one nobody is a customer."""
+    watch, identity = exchange.parts.watch, exchange.parts.identity
+    if watch is None or identity is None:
+        return
+    if not watch.is_ready and not await is_done(watch.begin()):
         watch.give_up()
+    if MARK_IN_HEADER not in exchange.headers.get(b"cookie", b""):
+        return
+    references = identity.references(exchange.presented)
+    if references:
+        keys = {(Shelf.SPILLED, reference.place.key) for reference in references}
+        answer = await read_store(watch, keys, now=to_milliseconds(exchange.now))
+        values = None if answer is None else {key: value for (_, key), value in answer.items()}
+        exchange.presented.spilled = resolve(references, values, now=exchange.now)
 
 
 def must_recall(exchange: Exchange) -> bool:
@@ -38,19 +64,46 @@ async def recall(exchange: Exchange) -> None:
 
 
 async def settle(exchange: Exchange) -> bool:
-    """Have the store know what this request ended, and a login count after all that was ended before.
+    """Have the store know what this request ended and changed, and a login count after all that was ended before.
 
     Where that takes too long or fails, this worker obeys already and the rest is written later. Returns whether
     the store answered in time.
     """
-    session, watch = exchange.news, exchange.parts.watch
-    if session is None or watch is None:
+    watch = exchange.parts.watch
+    if watch is None:
         return True
-    has_answered = await is_done(watch.record(session.take_news()))
-    session.settle()
-    if exchange.parts.remembering is not None:
-        await exchange.parts.remembering.settle(session)
-    return has_answered
+    visit, is_own_host = exchange.visit, exchange.is_own_host
+    session = visit.session
+    told = watch.record(session.take_news()) if session.has_news else None
+    asks = visit.asks if is_own_host else ()
+    answers = True
+    if asks:
+        answer = await read_store(watch, asks, now=to_milliseconds(exchange.now))
+        answers = answer is not None
+        visit.hear(answer, exchange.report_event)
+    elif told is not None:
+        answers = await is_done(told)
+    if told is not None:
+        session.settle()
+        if exchange.parts.remembering is not None:
+            await exchange.parts.remembering.settle(session, waits=answers)
+    if is_own_host:
+        await _pay(exchange, watch, waits=answers and not watch.is_down)
+    return answers
+
+
+async def _pay(exchange: Exchange, watch: Watch, *, waits: bool) -> None:
+    """Tell the store what this visit owes it, before the browser gets what depends on it."""
+    visit = exchange.visit
+    for _ in range(MOST_RACES):
+        endings, works = visit.owed(now=exchange.now)
+        if not (endings or works):
+            return
+        last: Future[Any] = watch.record(endings)
+        for work in works:
+            last = watch.owe(key_of(work), doing(work))
+        if not (waits and await is_done(last) and visit.cart.is_outrun):
+            return
 
 
 def tell_store(exchange: Exchange) -> None:

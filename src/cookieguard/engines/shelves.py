@@ -1,0 +1,68 @@
+"""What is done with the values in the store: the newer one stays, and of two writers none loses anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from cookieguard.engines.ports import Store
+from cookieguard.identity import jsontext
+from cookieguard.identity.keeping import Add, Shelf, Write, read_orders, write_orders
+from cookieguard.identity.orders import MOST_KEPT, joined
+
+TRIES = 10  # each loses only to one that won
+Work = Write | Add
+
+
+def reading(
+    keys: Iterable[tuple[Shelf, str]], *, now: int
+) -> Callable[[Store], dict[tuple[Shelf, str], bytes | None]]:
+    """Return the question for several values at once; those that are over (milliseconds) are none."""
+    wanted = list(keys)
+
+    def read(store: Store) -> dict[tuple[Shelf, str], bytes | None]:
+        found = {place: store.read(*place) for place in wanted}
+        return {place: one.value if one and one.until > now else None for place, one in found.items()}
+
+    return read
+
+
+def doing(work: Work) -> Callable[[Store], None]:
+    """Return how a piece of work is done. Doing it twice does no harm."""
+    if isinstance(work, Add):
+        return lambda store: _add(store, work)
+    return lambda store: _write(store, work)
+
+
+def key_of(work: Work) -> object:
+    """Name what a piece of work is about: a later one about the same takes the place of an earlier one."""
+    return work if isinstance(work, Add) else (work.shelf, work.key)
+
+
+def _write(store: Store, work: Write) -> None:
+    if work.value is None:
+        store.erase(work.shelf, work.key)
+        return
+    for _ in range(TRIES):
+        kept = store.read(work.shelf, work.key)
+        if kept is not None and _order_of(kept.value) > work.order:
+            return
+        after = 0 if kept is None else kept.version
+        if store.write(work.shelf, work.key, work.value, until=work.until, after=after):
+            return
+
+
+def _add(store: Store, work: Add) -> None:
+    for _ in range(TRIES):
+        kept = store.read(Shelf.ORDERS, work.key)
+        before = () if kept is None else read_orders(kept.value)
+        value = write_orders(joined(work.orders, before)[:MOST_KEPT])
+        after = 0 if kept is None else kept.version
+        if store.write(Shelf.ORDERS, work.key, value, until=work.until, after=after):
+            return
+
+
+def _order_of(value: bytes) -> int:
+    with suppress(ValueError, KeyError, TypeError):
+        return int(jsontext.decode(value)["t"])
+    return 0

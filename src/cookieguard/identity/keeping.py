@@ -1,0 +1,118 @@
+"""What the store keeps of sessions and carts, beside what was ended; and how two carts become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from cookieguard.identity import jsontext
+from cookieguard.identity.orders import Order, orders_of
+from cookieguard.identity.spilling import MAX_SPILLED
+from cookieguard.identity.tokens import to_milliseconds
+
+Rule = Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]
+
+CARTS_KEPT = timedelta(days=90)  # a customer's cart, since its last change: as long as a cart's cookie
+ORDERS_KEPT = timedelta(days=400)  # ids only, since the last order or login: as long as any cookie may live
+
+MAX_MERGED = MAX_SPILLED - 1024  # what else stands in a cart's payload takes at most 500 bytes
+
+
+class Shelf(StrEnum):
+    """Name what the store keeps."""
+
+    CART = "cart"
+    ORDERS = "orders"
+    SPILLED = "spilled"
+
+
+class StoreFirst(Exception):  # an outcome, not an error: the door catches it
+    """Say that the store is to hear of this visit before its cookies can be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Say that there is a store, and what the shop wants of it."""
+
+    keep_carts: bool
+    merge_carts: Rule
+
+
+class Write(NamedTuple):
+    """Put a value on a shelf, unless a newer one is there: `order` tells which is newer. None takes it away."""
+
+    shelf: Shelf
+    key: str
+    value: bytes | None
+    order: int = 0
+    until: int = 0
+
+
+class Add(NamedTuple):
+    """Add orders to those that the store has under a key."""
+
+    key: str
+    orders: tuple[Order, ...]
+    until: int
+
+
+def merge_carts(here: dict[str, Any], elsewhere: dict[str, Any]) -> dict[str, Any]:
+    """Make one cart of two: the entries of both, of two numbers the larger, lists joined; else `here` counts."""
+    return {**elsewhere, **{key: _merged(value, elsewhere.get(key)) for key, value in here.items()}}
+
+
+def _merged(here: Any, elsewhere: Any) -> Any:
+    if isinstance(here, dict) and isinstance(elsewhere, dict):
+        return merge_carts(here, elsewhere)
+    if isinstance(here, list) and isinstance(elsewhere, list):
+        return here + [one for one in elsewhere if one not in here]
+    if _is_number(here) and _is_number(elsewhere):
+        return max(here, elsewhere)
+    return here
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def merged_by(
+    rule: Rule, here: dict[str, Any], elsewhere: dict[str, Any], on_event: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """Return the merged cart; None where this browser's stays, since the rule fails or too much comes of it."""
+    try:
+        merged = dict(rule(deepcopy(here), deepcopy(elsewhere)))
+        text = jsontext.encode(merged)
+    except Exception as error:  # noqa: BLE001 - the shop's own code; a login must not fail for it
+        on_event(f"merging carts raised {type(error).__name__}: this browser's cart stays")
+        return None
+    if len(text) > MAX_MERGED or not all(isinstance(key, str) for key in merged):
+        on_event("merged cart too large or with keys that are no text: this browser's cart stays")
+        return None
+    return merged
+
+
+def kept_cart(owner: str, entries: dict[str, Any], *, now: datetime, until: datetime) -> Write:
+    """Return how a cart is kept in the store."""
+    moment = to_milliseconds(now)
+    value = jsontext.encode({"t": moment, "d": entries})
+    return Write(Shelf.CART, owner, value, moment, to_milliseconds(until))
+
+
+def read_cart(value: bytes | None) -> dict[str, Any]:
+    """Return the entries of a kept cart, none where there is none."""
+    entries = jsontext.decode(value)["d"] if value is not None else {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def read_orders(value: bytes | None) -> tuple[Order, ...]:
+    """Return the kept orders, the newest first."""
+    return () if value is None else orders_of(jsontext.decode(value)["o"])
+
+
+def write_orders(orders: tuple[Order, ...]) -> bytes:
+    """Return how orders are kept in the store."""
+    return jsontext.encode({"o": orders})

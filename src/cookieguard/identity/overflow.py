@@ -1,0 +1,94 @@
+"""Where the entries of one session or one cart lie while they are too large for its cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from cookieguard.identity.channel import Mismatch, Presented, Refused
+from cookieguard.identity.endings import UNHEARD
+from cookieguard.identity.keeping import Shelf, StoreFirst, Write
+from cookieguard.identity.spilling import MAX_SPILLED, Parcel, Place, check_spilled, pack
+from cookieguard.identity.tokens import to_milliseconds
+
+
+class Overflow:
+    """Know the place in the store, and what of this request the store was told.
+
+    Owned by one session or cart. Once there, entries stay there as long as the session has its id: so nobody
+    can tell a cookie that went back to being small from an older copy of it.
+    """
+
+    __slots__ = ("_is_released", "_parcel", "is_missing", "place")
+
+    def __init__(self, place: Place | None = None, *, is_missing: bool = False) -> None:
+        self.place = place
+        self.is_missing = is_missing
+        self._is_released = False
+        self._parcel: Parcel | None = None
+
+    def own(self) -> Overflow:
+        """Return one that may be changed."""
+        return Overflow() if self is NOWHERE else self
+
+    def left(self) -> Overflow:
+        """Return what is left after a logout: a place to give up."""
+        return NOWHERE if self.place is None else Overflow(self.place)
+
+    def takes(self, text: bytes, fits: Callable[[bytes], bool], *, is_same: bool) -> bool:
+        """Say whether these entries belong into the store."""
+        return not self.is_missing and ((self.place is not None and is_same) or not fits(text))
+
+    def place_of(self, text: bytes, *, cookie: str) -> Place:
+        """Return where the store has them by now. Raises StoreFirst where it has not, or CookieTooLarge."""
+        check_spilled(cookie, text)
+        if self._parcel is None or self._parcel.text != text:
+            raise StoreFirst
+        return self._parcel.place
+
+    def require_release(self) -> None:
+        """Raise StoreFirst where the store still has what nobody refers to any more."""
+        if self.place is not None and not self._is_released:
+            raise StoreFirst
+
+    def release(self) -> list[Write]:
+        """Return how the store lets go of it."""
+        if self.place is None or self._is_released:
+            return []
+        self._is_released = True
+        return [Write(Shelf.SPILLED, self.place.key, None)]
+
+    def spill(
+        self,
+        text: bytes,
+        entries: dict[str, Any],
+        fits: Callable[[bytes], bool],
+        *,
+        is_same: bool,
+        until: datetime,
+    ) -> list[Write]:
+        """Return how the store takes the entries; nothing where the cookie holds them."""
+        if self.is_missing:
+            return []
+        writes = [] if is_same else self.release()
+        if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_SPILLED:
+            last = self._parcel.place if self._parcel is not None else self.place if is_same else None
+            self._parcel = pack(text, entries, last)
+            place, value = self._parcel.place, self._parcel.value
+            kept_until = to_milliseconds(until + UNHEARD)
+            writes.append(Write(Shelf.SPILLED, place.key, value, place.number, kept_until))
+        return writes
+
+
+NOWHERE = Overflow()
+
+
+def fetched(presented: Presented, place: Place) -> dict[str, Any] | None:
+    """Return the entries the store had there, None where it could not be asked. Raises Refused once they are gone."""
+    spilled = presented.spilled
+    if spilled is None:
+        return None
+    if place.key in spilled.gone:
+        raise Refused(Mismatch.GONE)
+    return spilled.entries.get(place.key)

@@ -1,0 +1,345 @@
+"""A session on its way into and out of its cookie: opened at the first touch, written when it changed.
+
+Rule: what the shop does with a session stands in session.py; here is what becomes of it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from cookieguard.identity import jsontext
+from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
+from cookieguard.identity.endings import Ending, Endings
+from cookieguard.identity.floors import IN_FLIGHT
+from cookieguard.identity.keeping import Write
+from cookieguard.identity.life import Life
+from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
+from cookieguard.identity.remember import Memory
+from cookieguard.identity.spilling import Place
+from cookieguard.identity.state import NOBODY, Binding, Claim, State, new_id, read_state
+from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
+from cookieguard.identity.values import JsonMapping
+
+
+class SessionCookie(JsonMapping):
+    """Hold what one session held and what became of it, until the response.
+
+    Mutable, owned by the session of one request.
+    """
+
+    __slots__ = (
+        "_before",
+        "_channel",
+        "_claim",
+        "_endings",
+        "_has_logged_in",
+        "_hidden",
+        "_is_id_asked",
+        "_is_peeked",
+        "_life",
+        "_overflow",
+        "_present",
+        "_presented",
+        "_state",
+        "_token",
+        "ended",
+        "ended_at",
+        "endings",
+        "memory",
+        "presented_binding",
+    )
+    _hidden: dict[str, Any] | None
+    _overflow: Overflow
+    _has_logged_in: bool
+    _is_id_asked: bool
+    ended: list[Ending]
+    ended_at: int | None
+    endings: int
+    memory: Memory | None
+    presented_binding: Binding
+
+    def __init__(
+        self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
+    ) -> None:
+        """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
+
+        One is made for each request, and most touch none: what only an open session has is set by `_open`.
+        """
+        self._channel = channel
+        self._life = life
+        self._present = present
+        self._endings = endings
+        self._presented: Presented | None = None
+        self._state: State | None = None
+        self._claim: Callable[[], Claim] | None = None
+
+    @abstractmethod
+    def heed(self) -> None:
+        """Ask the claim whose session this is, if it was not asked."""
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
+        self._open()
+        if self._hidden is not None or (self._endings is not None and not self._endings.is_certain):
+            return True
+        spilled = self.presented.spilled
+        return spilled is not None and spilled.is_incomplete
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether anything was read or written."""
+        return self._state is not None and not self._is_peeked
+
+    def peek(self) -> Binding:
+        """Return what the browser presented, without making this a response that a session took part in."""
+        if self._state is None:
+            self._read()
+            self._is_peeked = True
+        return self.presented_binding
+
+    @property
+    def is_hidden(self) -> bool:
+        """Say whether this is a customer's session that nobody can vouch for; only after `peek`."""
+        return self._hidden is not None
+
+    @property
+    def presented(self) -> Presented:
+        """Return what the request brought."""
+        if self._presented is None:
+            self._presented = self._present()
+        return self._presented
+
+    @property
+    def state(self) -> State:
+        """Return all of the session but its entries."""
+        return self._open()
+
+    @property
+    def binding(self) -> Binding:
+        """Return what a cart written now belongs to."""
+        return self._open().binding
+
+    @property
+    def ends(self) -> datetime:
+        """Return the end that no use postpones."""
+        return from_milliseconds(self._open().ends)
+
+    @property
+    def is_continued(self) -> bool:
+        """Say whether this still is the session that the browser presented."""
+        return self._token is not None and self.binding == self.presented_binding
+
+    @property
+    def is_needed(self) -> bool:
+        """Say whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
+        state = self._open()
+        is_held = len(self) > 0 or state.customer is not None or len(state.orders) > 0
+        return is_held or self._is_id_asked or self._is_as_presented()
+
+    @property
+    def was_refused(self) -> bool:
+        """Say whether the browser presented a session that does not count."""
+        self._open()
+        jar = self.presented.jar
+        return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
+
+    @property
+    def is_just_ended(self) -> bool:
+        """Say whether the browser may have sent this ended session before it heard of its new one."""
+        # A request that left before the answer that ended its session must not take the new cookie away.
+        ended_at = self.ended_at
+        return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
+
+    def settle(self) -> None:
+        """Let a login of this request count after every ending that is known by now."""
+        state = self._state
+        if self._endings is None or state is None or not self._has_logged_in:
+            return
+        self._has_logged_in = False
+        if state.customer is None:
+            return
+        earliest = self._endings.not_before(state.customer) + 1
+        state.authenticated = max(state.authenticated or 0, earliest)
+
+    @property
+    def has_news(self) -> bool:
+        """Say whether the store must hear of this request before its response starts."""
+        is_told = self._endings is not None and self._state is not None
+        if not is_told:
+            return False
+        return self._has_logged_in or len(self.ended) > 0 or (self.memory is not None and self.memory.is_news)
+
+    def take_news(self) -> list[Ending]:
+        """Take what this request ended, each once."""
+        ended, self.ended = self.ended, []
+        return ended
+
+    def is_stale(self, now: datetime) -> bool:
+        """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
+        token = self._token
+        return token is not None and (
+            now - token.issued > self._life.refresh or not self._channel.is_current(token)
+        )
+
+    def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
+        """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
+
+        Raises StoreFirst where the store is to have its entries, or had them, and did not hear of that.
+        """
+        overflow = self._overflow
+        if not is_needed:
+            if has_store:
+                overflow.require_release()
+            return None if self.is_just_ended else self._channel.expire(self.presented)
+        state = self._identified()
+        text, is_spilled = self._text(state), overflow.is_missing
+        if self._is_unchanged(text, now):
+            return None
+        if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
+            place = overflow.place_of(text, cookie=self._channel.name)
+            text, is_spilled = jsontext.encode(state.payload({}, place)), True
+        host, expires = self.presented.host, self._expires(now)
+        return self._channel.write(text, host=host, now=now, expires=expires, is_spilled=is_spilled)
+
+    def spill(self, *, now: datetime, is_needed: bool) -> list[Write]:
+        """Return what the store is to keep of this session, and what no more."""
+        if not is_needed:
+            return self._overflow.release()
+        text = self._text(self._identified())
+        if self._is_unchanged(text, now):
+            return []
+        self._overflow = self._overflow.own()
+        return self._overflow.spill(
+            text, self._entries(), self._channel.fits, is_same=self._is_same, until=self._expires(now)
+        )
+
+    def _expires(self, now: datetime) -> datetime:
+        return min(now + self._life.idle, self.ends)
+
+    @property
+    def _is_same(self) -> bool:
+        return self.binding.session_id == self.presented_binding.session_id
+
+    def _is_unchanged(self, text: bytes, now: datetime) -> bool:
+        return self._token is not None and text == self._before and not self.is_stale(now)
+
+    def _is_as_presented(self) -> bool:
+        return self._token is not None and self._text(self._open()) == self._before
+
+    def _entries(self) -> dict[str, Any]:
+        entries = self.copy()
+        return {**self._hidden, **entries} if self._hidden else entries
+
+    def _text(self, state: State) -> bytes:
+        overflow = self._overflow
+        return jsontext.encode(
+            state.payload(self._entries(), overflow.place if overflow.is_missing else None)
+        )
+
+    @property
+    def is_presented(self) -> bool:
+        """Say whether the browser sent a session."""
+        return self.presented.jar.has(self._channel.name)
+
+    def mark_accessed(self) -> None:
+        """Open the session, unless it is open."""
+        if self._state is None or self._is_peeked:
+            self._open()
+
+    def _open(self) -> State:
+        state = self._read() if self._state is None else self._state
+        self._is_peeked = False
+        if self._claim is not None:
+            self.heed()
+            state = self._state or state
+        return state
+
+    def _read(self) -> State:
+        self._is_peeked = False
+        self._token: Token | None = None
+        self._is_id_asked = False
+        self._has_logged_in = False
+        # A customer's entries, while nobody knows whether the session was ended.
+        self._hidden = None
+        self._before = b""  # the payload as it came, with what the store had of it
+        self._overflow = NOWHERE
+        self.ended_at = None  # when the session that the browser presented was ended
+        self.ended = []  # what this request ended, for the store
+        self.memory = None  # what it makes of being remembered
+        self.presented_binding = NOBODY
+        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
+        presented = self.presented
+        if presented.jar.is_over_limit:
+            presented.on_event(OVER_LIMIT)
+        found = self._channel.read(presented, self._parse)
+        if found is None:
+            return self._begin()
+        self._token, (self._state, entries) = found
+        endings = self._endings
+        self._fill(entries)
+        if self._overflow.is_missing:
+            self._hide(always=True)
+        elif endings is not None and not endings.is_certain:
+            self._hide()
+        self.presented_binding = self._state.binding
+        return self._state
+
+    def _hide(self, *, always: bool = False) -> None:
+        """Hide a customer's entries, while nobody knows whether the session still is the customer's.
+
+        `always` hides a guest's too: those that came are not all there are.
+        """
+        if self._state is None or self._hidden is not None:
+            return
+        if always or self._state.customer is not None:
+            self._hidden = dict.copy(self)  # as it is: nothing is touched by it
+            self._fill({})
+
+    def _begin(self) -> State:
+        """Start anew, anonymous; the id comes when there is something to keep."""
+        now = self.presented.now
+        self._state = State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
+        return self._state
+
+    def _identified(self) -> State:
+        state = self._open()
+        if state.id is None:
+            state.id = new_id()
+        return state
+
+    def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
+        state, place = read_state(token.payload)
+        if from_milliseconds(state.ends) <= self.presented.now:
+            raise Refused(Reason.EXPIRED)
+        if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
+            self.ended_at = ended_at
+            raise Refused(Mismatch.ENDED)
+        entries, self._before = token.payload["d"], token.text
+        if place is not None:
+            entries = self._fetch(place, state, entries)
+        return state, entries
+
+    def _fetch(self, place: Place, state: State, added: dict[str, Any]) -> dict[str, Any]:
+        """Return what the store had, and what was added while it could not be asked."""
+        entries = fetched(self.presented, place)
+        self._overflow = Overflow(place, is_missing=entries is None)
+        if entries is None:
+            return added
+        self._before = jsontext.encode(state.payload(entries))
+        return {**entries, **added}
+
+    def _end_of(self, state: State, token: Token) -> int | None:
+        endings = self._endings
+        if endings is None:
+            return None
+        if state.customer is not None:
+            not_before = endings.not_before(state.customer)
+            if (state.authenticated or state.begun) <= not_before:
+                return not_before
+        if state.link is not None and (ended_at := endings.end_of_series(state.link.series)) is not None:
+            return ended_at
+        return endings.end_of(state.id or "", token)

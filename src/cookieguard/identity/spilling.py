@@ -1,0 +1,101 @@
+"""What is too large for a cookie: its entries lie in the store, and the cookie says where.
+
+Of a place the newest content counts, whichever of its references is presented: an older one brings nothing back.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from cookieguard.errors import CookieTooLarge
+from cookieguard.identity import jsontext
+from cookieguard.identity.cookies import MAX_COOKIE_BYTES
+
+# 16 times what a cookie holds, and far more than any cart: it is read before each request of its visitor.
+MAX_SPILLED = 64 * 1024
+KEY_BYTES = 12
+# Stands before the token, so that a request without it costs one look at its Cookie header.
+MARK = "~"
+MARK_IN_HEADER = b"=~"
+# A worker that could not write is still trying; later the content counts as gone.
+OWED_WITHIN = timedelta(hours=1)
+
+
+class Place(NamedTuple):
+    """Say where the store has the entries, and how often they were written."""
+
+    key: str
+    number: int
+
+
+class Reference(NamedTuple):
+    """Hold what a presented cookie says of a place."""
+
+    place: Place
+    issued: datetime
+
+
+class Parcel(NamedTuple):
+    """Hold content on its way into the store; `text` is the payload as it would be without it."""
+
+    text: bytes
+    place: Place
+    value: bytes
+
+
+@dataclass(slots=True)
+class Spilled:
+    """Hold what the store had for the references of one request."""
+
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    gone: set[str] = field(default_factory=set, repr=False)
+    is_incomplete: bool = False
+    """Something could not be read, and may come back."""
+
+
+def place_of(value: Any) -> Place | None:
+    """Read a place from a payload; TypeError or ValueError for what is none."""
+    if value is None:
+        return None
+    key, number = value
+    if not isinstance(key, str) or type(number) is not int:
+        raise TypeError("place")
+    return Place(key, number)
+
+
+def resolve(
+    references: Iterable[Reference], values: Mapping[str, bytes | None] | None, *, now: datetime
+) -> Spilled:
+    """Match references with what the store had under their keys, None where it could not be asked."""
+    spilled = Spilled()
+    for place, issued in references:
+        value = None if values is None else values.get(place.key)
+        number, entries = (0, {}) if value is None else _unpack(value)
+        if number >= place.number:
+            spilled.entries[place.key] = entries
+        elif values is None or now - issued < OWED_WITHIN:
+            spilled.is_incomplete = True
+        else:
+            spilled.gone.add(place.key)
+    return spilled
+
+
+def pack(text: bytes, entries: dict[str, Any], last: Place | None) -> Parcel:
+    """Wrap entries up for where they were, once more, or for a new place."""
+    place = Place(secrets.token_urlsafe(KEY_BYTES), 1) if last is None else Place(last.key, last.number + 1)
+    return Parcel(text, place, jsontext.encode({"t": place.number, "d": entries}))
+
+
+def check_spilled(cookie: str, text: bytes) -> None:
+    """Raise CookieTooLarge for what the store does not take either."""
+    if len(text) > MAX_SPILLED:
+        raise CookieTooLarge(cookie, size=len(text), limit=MAX_COOKIE_BYTES, stored=MAX_SPILLED)
+
+
+def _unpack(value: bytes) -> tuple[int, dict[str, Any]]:
+    payload = jsontext.decode(value)
+    return int(payload["t"]), dict(payload["d"])

@@ -1,0 +1,129 @@
+"""What is owed to the store in SQLite and PostgreSQL: the newer stays, and what waited comes too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from harness.postgres import postgres, why_not
+
+from cookieguard.engines import sqlite
+from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.engines.shelves import doing, key_of, reading
+from cookieguard.engines.watch import Watch
+from cookieguard.identity.endings import Ending, Ends
+from cookieguard.identity.keeping import Add, Shelf, Write, read_orders
+from cookieguard.identity.orders import Order
+
+FAR = 4_000_000_000_000
+PLACE = (Shelf.CART, "c:17")
+Open = Callable[[], Store]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    """Return what opens a store, which is empty for the first test."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("store") / "store.db"
+        yield lambda: sqlite.SqliteStore(path)
+        return
+    if why_not():
+        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
+    from cookieguard.engines.postgres import PostgresStore
+
+    with postgres() as server:
+        yield lambda: PostgresStore(server.url)
+
+
+@pytest.fixture
+def store(open_store: Open) -> Iterator[Store]:
+    """Return an open store."""
+    opened = open_store()
+    yield opened
+    opened.close()
+
+
+def cart(order: int) -> Write:
+    return Write(Shelf.CART, "c:17", b'{"t":%d,"d":{}}' % order, order, FAR)
+
+
+def test_the_newer_of_two_values_stays_in_whatever_order_they_come(store: Store) -> None:
+    for order in (5, 3, 7, 7, 6):
+        doing(cart(order))(store)
+
+    assert reading([PLACE], now=0)(store) == {PLACE: cart(7).value}
+    assert reading([PLACE], now=FAR)(store) == {PLACE: None}
+    doing(Write(*PLACE, None))(store)
+    assert reading([PLACE], now=0)(store) == {PLACE: None}
+
+
+def test_orders_that_are_added_at_once_are_all_there(open_store: Open) -> None:
+    def add(number: int) -> None:
+        own = open_store()
+        doing(Add("c:1", (Order(f"{number}", number),), FAR))(own)
+        own.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(12)))
+
+    store = open_store()
+    kept = store.read(Shelf.ORDERS, "c:1")
+    assert kept is not None
+    assert [one.id for one in read_orders(kept.value)] == [str(number) for number in range(11, -1, -1)]
+    store.close()
+
+
+def test_floors_of_carts_are_heard_by_a_worker_that_comes_later(store: Store) -> None:
+    store.record([Ending(Ends.CART, "s1", 8, FAR), Ending(Ends.CART, "s1", 5, FAR)])
+
+    assert Ending(Ends.CART, "s1", 8, FAR) in store.changes(0)
+
+
+def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> None:
+    path, aside = tmp_path / "store.db", tmp_path / "aside.db"
+    watch = Watch(sqlite.opener(path))
+    watch.begin().result(timeout=10)
+    path.rename(aside)
+    for order in (1, 2, 3):
+        future = watch.owe(key_of(cart(order)), doing(cart(order)))
+        with pytest.raises(StoreDown):
+            future.result(timeout=10)
+    assert watch.is_down
+    watch.owe(key_of(cart(4)), doing(cart(4)))
+    aside.rename(path)
+    watch.begin().result(timeout=10)
+
+    assert watch.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(4).value}
+    assert not watch.is_down
+    watch.close()
+
+
+def test_a_task_that_fails_by_itself_holds_nobody_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch(sqlite.opener(tmp_path / "store.db"))
+    watch.owe("bad", lambda _: {}["secret"]).exception(timeout=10)
+    watch.owe(key_of(cart(1)), doing(cart(1))).result(timeout=10)
+
+    assert watch.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(1).value}
+    assert caplog.messages == ["store: a value could not be kept (KeyError)"]
+    watch.close()
+
+
+def test_a_thousand_carts_that_wait_push_no_logout_out(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    watch = Watch(sqlite.opener(path))
+    watch.begin().result(timeout=10)
+    path.rename(tmp_path / "aside.db")
+    logout = Ending(Ends.SESSION, "s0", 1, FAR)
+    watch.record([logout]).exception(timeout=10)
+    watch.record([Ending(Ends.CART, f"s{number}", number, FAR) for number in range(20_000)]).exception(
+        timeout=10
+    )
+
+    (tmp_path / "aside.db").rename(path)
+    watch.begin().result(timeout=10)
+    assert logout in watch.ask(lambda store: store.changes(0)).result(timeout=10)
+    watch.close()

@@ -1,0 +1,83 @@
+"""Merging, floors and places in the store: the pure parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cookieguard.identity.endings import Endings, outdated_carts
+from cookieguard.identity.floors import NO_FLOOR, Floor
+from cookieguard.identity.keeping import merge_carts
+from cookieguard.identity.orders import Order, joined
+from cookieguard.identity.spilling import Place, Reference, pack, resolve
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+MERGES: list[tuple[Any, Any, Any]] = [
+    ({}, {}, {}),
+    ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+    ({"a": 1}, {"a": 3}, {"a": 3}),
+    ({"a": 1.5}, {"a": 1}, {"a": 1.5}),
+    ({"a": True}, {"a": 3}, {"a": True}),
+    ({"a": "x"}, {"a": "y"}, {"a": "x"}),
+    ({"a": [1, 2]}, {"a": [2, 3]}, {"a": [1, 2, 3]}),
+    ({"a": {"n": 1, "m": 2}}, {"a": {"n": 2, "k": 1}}, {"a": {"n": 2, "m": 2, "k": 1}}),
+    ({"a": [1]}, {"a": {"n": 2}}, {"a": [1]}),
+    ({"a": None}, {"a": 2}, {"a": None}),
+]
+
+
+@pytest.mark.parametrize(("here", "elsewhere", "merged"), MERGES)
+def test_two_carts_become_one(here: Any, elsewhere: Any, merged: Any) -> None:
+    assert merge_carts(here, elsewhere) == merged
+    assert merge_carts(merged, elsewhere) == merged
+
+
+def test_a_floor_keeps_version_and_time_and_the_later_of_two_is_the_larger_number() -> None:
+    floor = Floor.at(7, NOW)
+
+    assert Floor.read(floor.packed) == floor
+    assert Floor.at(7, NOW).packed < Floor.at(7, NOW + timedelta(seconds=1)).packed
+    assert Floor.at(7, NOW + timedelta(days=9_000)).packed < Floor.at(8, NOW).packed
+    assert Floor.at(2**29, NOW).packed < 2**63
+
+
+@pytest.mark.parametrize(("version", "seconds", "refused"), [(6, 59, False), (6, 60, True), (7, 999, False)])
+def test_a_version_below_the_floor_counts_in_flight_only(version: int, seconds: int, refused: bool) -> None:
+    assert Floor.at(7, NOW).refuses(version, NOW + timedelta(seconds=seconds)) is refused
+
+
+def test_too_many_carts_forget_the_oldest_and_refuse_no_session() -> None:
+    endings = Endings(lambda: True, limit=2)
+    until = NOW + timedelta(days=90)
+    for number in range(4):
+        floor = Floor.at(9 - number, NOW + timedelta(seconds=number))
+        endings.add([outdated_carts(f"s{number}", floor, until=until)])
+    assert endings.is_crowded
+    endings.prune(NOW)
+
+    assert [endings.floor(f"s{number}").version for number in range(4)] == [0, 0, 7, 6]
+    assert endings.cutoff == 0
+    endings.prune(until + timedelta(days=1))
+    assert endings.floor("s3") == NO_FLOOR
+
+
+def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() -> None:
+    first = pack(b"{}", {"a": 1}, None)
+    second = pack(b"{}", {"a": 2}, first.place)
+    key = first.place.key
+
+    older = Reference(first.place, NOW)
+    assert resolve([older], {key: second.value}, now=NOW).entries == {key: {"a": 2}}
+    newer = Reference(Place(key, 3), NOW)
+    assert resolve([newer], {key: second.value}, now=NOW).is_incomplete
+    assert resolve([newer], {key: second.value}, now=NOW + timedelta(hours=1)).gone == {key}
+    assert resolve([newer], None, now=NOW + timedelta(hours=1)).is_incomplete
+
+
+def test_orders_are_joined_newest_first_and_each_once() -> None:
+    one, two, again = Order("1", 5), Order("2", 7), Order("1", 9)
+
+    assert joined([one], [two, again]) == (two, one)
