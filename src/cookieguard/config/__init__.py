@@ -14,6 +14,7 @@ from cookieguard.config.sections import (
     LogSettings,
 )
 from cookieguard.config.shop_cookies import OwnCookie
+from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
 
@@ -31,6 +32,7 @@ __all__ = [
     "OwnCookie",
     "PolicyVersion",
     "Purpose",
+    "StatsSettings",
     "StoreSettings",
     "Vendor",
     "config_from_mapping",

@@ -24,6 +24,7 @@ from cookieguard.config.sections import (
     KeySettings,
     LogSettings,
 )
+from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
@@ -60,6 +61,7 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     cookies: CookieSettings = field(default_factory=CookieSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    stats: StatsSettings = field(default_factory=StatsSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)
@@ -72,6 +74,9 @@ class Config:
             require_host("first_party_hosts", host)
         for network in self.trusted_proxies:
             require_network("trusted_proxies", network)
+        if self.stats.country_header and not self.trusted_proxies:
+            allowed = "empty where trusted_proxies is: anybody could write that header"
+            raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
         self._check_purposes()
 
     def _check_purposes(self) -> None:

@@ -56,7 +56,7 @@ class ConsentCount(NamedTuple):
     day: int
     policy: str
     event: str
-    count: int
+    times: int
 
 
 class HeldCount(NamedTuple):

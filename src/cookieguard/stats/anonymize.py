@@ -66,7 +66,7 @@ def truncate(address: str, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> s
 
     An IPv4 address inside an IPv6 one (`::ffff:a.b.c.d`, 6to4) is cut as IPv4: 48 bits of 6to4 are all of it.
     """
-    packed = _packed(address)
+    packed = packed_address(address)
     if packed is None:
         return UNKNOWN
     if len(packed) == 4:
@@ -95,7 +95,7 @@ _MASKS4 = tuple((1 << 32) - (1 << (32 - bits)) for bits in range(33))
 _MASKS6 = tuple((1 << 128) - (1 << (128 - bits)) for bits in range(129))
 
 
-def _packed(address: str) -> bytes | None:
+def packed_address(address: str) -> bytes | None:
     """Pack an address to 4 or 16 bytes, unmapped and without its zone; None where it is none."""
     try:
         if ":" not in address:
@@ -118,7 +118,7 @@ class Networks:
         return bool(self._networks)
 
     def __contains__(self, address: str) -> bool:
-        packed = _packed(address)
+        packed = packed_address(address)
         if packed is None:
             return False
         length, number = len(packed), int.from_bytes(packed, "big")
@@ -186,7 +186,7 @@ def throttle_key(address: str, purpose: str, hour_key: bytes) -> str:
 
     Keyed BLAKE2b, so nobody without the key can try out addresses; `hour_key` is at most 64 bytes.
     """
-    packed = (_packed(address) or bytes(4))[:8]  # one IPv6 customer has a /64 at least
+    packed = (packed_address(address) or bytes(4))[:8]  # one IPv6 customer has a /64 at least
     label = purpose.encode("utf-8", "surrogatepass")
     # The length in front keeps (purpose, address) apart from any other pair with the same bytes.
     message = len(label).to_bytes(4, "big") + label + packed
@@ -268,7 +268,7 @@ def _node(entry: str) -> str:
 
 def _plain(address: str) -> str:
     """Write an address in its one usual form, unmapped and without zone."""
-    packed = _packed(address)
+    packed = packed_address(address)
     if packed is None:
         return UNKNOWN
     return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
