@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
 
-_TYPED = ",\n    ".join(f"{name} {'TEXT' if name in TEXT_COLUMNS else 'INTEGER'} NOT NULL" for name in COLUMNS)
+_TYPED = ",\n    ".join(
+    f"{name} {'TEXT' if name in TEXT_COLUMNS else 'INTEGER'} NOT NULL" for name in COLUMNS
+)
 
 # Every hit, for filters and exports: 30 days. Its `key` becomes 0 once the day's key is destroyed.
 HIT = f"CREATE TABLE IF NOT EXISTS hit (\n    id INTEGER PRIMARY KEY,\n    {_TYPED}\n)"
@@ -28,7 +30,7 @@ DAILY = """CREATE TABLE IF NOT EXISTS daily (
 ) WITHOUT ROWID"""
 # What happened with consent: 25 months. `event` is an Event.
 CONSENT = """CREATE TABLE IF NOT EXISTS consent (
-    day INTEGER NOT NULL, policy TEXT NOT NULL, event TEXT NOT NULL, count INTEGER NOT NULL,
+    day INTEGER NOT NULL, policy TEXT NOT NULL, event TEXT NOT NULL, times INTEGER NOT NULL,
     PRIMARY KEY (day, policy, event)
 ) WITHOUT ROWID"""
 # What was held on pages: 25 months. `vendor` is empty where nobody declared the host.
@@ -42,11 +44,10 @@ BOT = """CREATE TABLE IF NOT EXISTS bot (
     day INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, hits INTEGER NOT NULL,
     PRIMARY KEY (day, kind, name)
 ) WITHOUT ROWID"""
-# Which keys of a day were seen, on which page and from which source, so that each counts once; and when they were
-# seen first and last (`visit`), so that a visit is one: deleted with the day's key.
+# Which keys of a day were seen with which value (`what`: eight bytes of its digest), so that each counts once; and
+# when they were seen first and last, so that a visit is one: deleted with the day's key.
 SEEN = """CREATE TABLE IF NOT EXISTS seen (
-    day INTEGER NOT NULL, key INTEGER NOT NULL, dimension TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (day, key, dimension, value)
+    day INTEGER NOT NULL, what INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (day, what, key)
 ) WITHOUT ROWID"""
 VISIT = """CREATE TABLE IF NOT EXISTS visit (
     day INTEGER NOT NULL, key INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
