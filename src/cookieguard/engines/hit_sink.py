@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -21,6 +22,8 @@ BATCH_HITS = 1000  # of one transaction: the lock is short, and the event loop i
 TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
 FORGET_EVERY = timedelta(hours=1)
 KEY_DAYS = 1  # whole days that who came when is kept after its own day: 48 hours at most
+
+_INHERITED: list[HitWriter | None] = []
 
 Counted = tuple[Hit, int]  # a hit, and in the first half hour of a day its visitor's key of the day before
 
@@ -49,6 +52,8 @@ class HitSink:
         self._engine: HitWriter | None = None
         self._lost: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
+        self._noted: deque[tuple[str, int]] = deque()
+        self._pid = os.getpid()
         self._pause, self._longest_pause = (one.total_seconds() for one in TRY_AGAIN)
         self._first_pause = self._pause
         self._not_before = 0.0
@@ -65,8 +70,8 @@ class HitSink:
         return self._not_before > 0
 
     def note_lost(self, reason: str, count: int) -> None:
-        """Hear of hits that were lost before they came here: the figures must say so."""
-        self._untold[reason] += count
+        """Hear, in any thread, of hits that were lost before they came here: the figures must say so."""
+        self._noted.append((reason, count))
 
     def write(self, counted: Sequence[Counted]) -> int:
         """Take hits, and give their number: what becomes of them is counted here."""
@@ -97,13 +102,11 @@ class HitSink:
         self._spool.close()
         self._not_before = 0.0
 
-    def reset(self) -> None:
-        """Begin anew in a forked child: the engine's connection and the counts are its parent's."""
-        self._engine = None
-        self._lost, self._untold = Counter(), Counter()
-
     def _batch(self, counted: Sequence[Counted]) -> Batch:
         lost, self._untold = self._untold, Counter()
+        for _ in range(len(self._noted)):
+            reason, count = self._noted.popleft()
+            lost[reason] += count
         before = {hit.key: key for hit, key in counted if key}
         return Batch(secrets.token_hex(12), [hit for hit, _ in counted], before, dict(lost))
 
@@ -154,6 +157,10 @@ class HitSink:
         return self._forgot is None or time.monotonic() - self._forgot > FORGET_EVERY.total_seconds()
 
     def _opened(self) -> HitWriter:
+        if self._pid != os.getpid():  # forked: closing the parent's connection here would disturb it
+            self._pid = os.getpid()
+            _INHERITED.append(self._engine)
+            self._engine = None
         if self._engine is None:
             self._engine = self._open_engine()
         return self._engine

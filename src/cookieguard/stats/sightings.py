@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Protocol
 
 from cookieguard.stats.agents import read_agent
 from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Hit, Kind
@@ -18,7 +19,7 @@ from cookieguard.stats.sources import cleaned_field, cleaned_host, cleaned_path,
 
 MAX_HEADER = 1000  # bytes of a referrer, query or path that the queue keeps
 MAX_LANGUAGE = 40
-MAX_HELD = 200  # elements of a page that are looked at
+MAX_HELD = 100  # elements of a page that are looked at
 MAX_HOSTS = 30  # hosts that are kept of a page, those held most
 LONGEST = int(timedelta(days=1).total_seconds() * 1000)  # a clock that was set has no say in durations
 
@@ -26,7 +27,26 @@ _LANGUAGE = re.compile(rb"[ \t]*([A-Za-z]{2,3})(?![A-Za-z])")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
 
-HeldHost = tuple[str, str | None, str]  # host, vendor, purpose: one for each element
+
+class HeldUrl(Protocol):
+    """Be a URL that is held."""
+
+    @property
+    def host(self) -> str: ...
+
+
+class HeldElement(Protocol):
+    """Be one element that is held, as the rewriter tells it."""
+
+    @property
+    def url(self) -> HeldUrl: ...
+    @property
+    def vendor(self) -> str | None: ...
+    @property
+    def purpose(self) -> str: ...
+
+
+HeldHost = tuple[str, str, str]  # host, vendor, purpose: one for each element
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: that triples the cost of making one
@@ -37,11 +57,11 @@ class Sighting:
     time: datetime
     ended: datetime
     path: str = field(repr=False)
-    route: str
     status: int
     bytes_sent: int
     host: str
     site: str
+    route: str = ""
     key: int = NO_KEY
     before: int = NO_KEY  # in the first half hour of a day: the key of the day before
     referrer: bytes = field(default=b"", repr=False)
@@ -53,7 +73,7 @@ class Sighting:
     policy: str = ""
     event: str = ""
     gpc: bool = False
-    held: Sequence[HeldHost] = ()
+    held: Sequence[HeldElement] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         self.referrer = self.referrer[:MAX_HEADER]
@@ -100,7 +120,7 @@ class Reader:
             policy=sighting.policy,
             event=cleaned_field(sighting.event),
             gpc=int(sighting.gpc),
-            held=_held(tuple(sighting.held)) if sighting.held else "",
+            held=_held(tuple([_host(one) for one in sighting.held])) if sighting.held else "",
             bot=agent.bot,
             key=NO_KEY if agent.bot else sighting.key,
         )
@@ -137,12 +157,16 @@ def _country(code: str) -> str:
     return code if _COUNTRY.fullmatch(code) and code not in NO_COUNTRY else ""
 
 
+def _host(held: HeldElement) -> HeldHost:
+    return held.url.host, held.vendor or "", held.purpose
+
+
 @lru_cache(maxsize=1024)  # pages hold the same again
 def _held(held: tuple[HeldHost, ...]) -> str:
     """Write what was held, most often held first."""
     counts: dict[tuple[str, str, str], int] = {}
     for host, vendor, purpose in held:
-        known = (cleaned_host(host) or ADDRESS, vendor or "", purpose)
+        known = (cleaned_host(host) or ADDRESS, vendor, purpose)
         counts[known] = counts.get(known, 0) + 1
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_HOSTS]
     rows = [[host, count, vendor, purpose] for (host, vendor, purpose), count in most]

@@ -12,6 +12,7 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
+from cookieguard.web.hits import note
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -22,6 +23,7 @@ from cookieguard.web.waiting import hear_first, must_wait, tell_store
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Clock = Callable[[], datetime]
+ERRORS = 400  # the first status of them
 
 
 class CookieGuard:
@@ -46,6 +48,7 @@ class CookieGuard:
         self._parts = build_parts(
             read_config(config), environ=os.environ, now=self._clock(), clock=self._clock
         )
+        self._counting = self._parts.counting
         self._pages = Pages(self._parts)
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
@@ -55,6 +58,8 @@ class CookieGuard:
         """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
         if self._parts.recorder is not None:
             self._parts.recorder.close()
+        if self._counting is not None:
+            self._counting.pipeline.close()
         if self._parts.watch is not None:
             self._parts.watch.close()
 
@@ -80,7 +85,7 @@ class CookieGuard:
                 await self.app(gate.shown(app_scope), receive, gate.send)
         finally:
             tell_store(exchange)
-            self._record(exchange)
+            self._record(exchange, response)
             exchange.end()
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
@@ -117,12 +122,14 @@ class CookieGuard:
         self._parts.findings.count(f"{TWICE}: the inner one does nothing; {TWICE_ADVICE}")
         await self.app(scope, receive, send)
 
-    def _record(self, exchange: Exchange) -> None:
+    def _record(self, exchange: Exchange, response: Response) -> None:
         """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
         parts = self._parts
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
+        if self._counting is not None and (response.is_document or exchange.status >= ERRORS):
+            note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         if exchange.rewriter is not None and exchange.rewriter.lost:
             for event in exchange.rewriter.lost:
                 parts.findings.count(event)

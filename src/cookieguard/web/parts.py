@@ -22,6 +22,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.stats.accesslog import LogLine, combined
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.consents import Consents
+from cookieguard.web.counting import Counting, open_counting
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
 from cookieguard.web.origin import origin_of
@@ -49,6 +50,7 @@ class Parts:
     shop_cookies: ShopCookies
     hour_keys: HourKeys
     recorder: Recorder | None
+    counting: Counting | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as the log may know it
@@ -101,6 +103,7 @@ def build_parts(
         shop_cookies=ShopCookies(config, findings),
         hour_keys=HourKeys(state),
         recorder=_recorder(config, state),
+        counting=open_counting(config, state, environ=environ, clock=clock),
         findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(config.log.ipv4_prefix, config.log.ipv6_prefix),

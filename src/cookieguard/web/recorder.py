@@ -70,6 +70,7 @@ class Pipeline(Generic[Item, Record]):
         limit: int = QUEUE_LINES,
         flush_every: timedelta = FLUSH_EVERY,
         idle: tuple[timedelta, Callable[[], None]] | None = None,
+        on_drop: Callable[[str, int], None] | None = None,
     ) -> None:
         """`name` is the thread's, and who speaks in the log; `idle` is what the thread does when nothing comes."""
         self._sink = sink
@@ -77,6 +78,7 @@ class Pipeline(Generic[Item, Record]):
         self._name = name
         self._idle_after = idle[0].total_seconds() if idle else None
         self._idle = idle[1] if idle else None
+        self._on_drop = on_drop
         self._limit = limit
         self._hurried = limit // 2
         self._pause = flush_every.total_seconds()
@@ -199,6 +201,8 @@ class Pipeline(Generic[Item, Record]):
         with self._lock:
             is_first = reason not in self._dropped
             self._dropped[reason] = self._dropped.get(reason, 0) + count
+            if self._on_drop is not None:
+                self._on_drop(reason, count)
         if is_first:
             logger.warning("%s: records are being dropped (%s)", self._speaker, reason)
 

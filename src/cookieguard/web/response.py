@@ -66,6 +66,11 @@ class Response:
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
+    @property
+    def is_document(self) -> bool:
+        """Tell whether what the app sent may be a document."""
+        return self._kind.is_document
+
     def send(self, message: Message) -> Awaitable[None]:
         """Take one message of the app."""
         return HANDLERS.get(message["type"], Response._on_other)(self, message)

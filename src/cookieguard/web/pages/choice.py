@@ -10,6 +10,7 @@ from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_
 from cookieguard.identity import set_cookie
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import essence
+from cookieguard.web.hits import note_choice
 from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.sender import is_own_post
 
@@ -35,6 +36,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     except ChoiceError as error:
         return refusal(400, f"{error}\n")
     response = _answer(exchange, fields, receipt)
+    note_choice(exchange, receipt.granted)
     if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
         response.headers["clear-site-data"] = '"cache"'
         # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.

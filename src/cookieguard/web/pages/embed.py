@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from cookieguard.consent import Verdict, local_path, site_of
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import essence
+from cookieguard.web.hits import note_choice
 from cookieguard.web.kinds import EMBED_DESTINATIONS
 from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, cookie_of, receipt_of, refusal
 from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
@@ -61,6 +62,7 @@ def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, s
     """Save a choice: all that was agreed to before, and this purpose."""
     granted = exchange.consent.granted | {verdict.purpose}
     receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
+    note_choice(exchange, granted)
     response = _back(page, fields)
     response.raw_headers.append((b"set-cookie", cookie_of(exchange, receipt)))
     return response
