@@ -48,9 +48,9 @@ def written(path: Path, hits: Sequence[Hit], size: int = 100) -> SqliteFigures:
     return SqliteFigures(path)
 
 
-@pytest.mark.parametrize("size", [7, 5000])
+@pytest.mark.parametrize("size", [20, 5000])
 def test_totals_are_what_a_plain_recount_gives(path: Path, size: int) -> None:
-    hits = draw_hits(3000, seed=1)
+    hits = draw_hits(2000, seed=1)
 
     figures = written(path, hits, size)
 
@@ -70,9 +70,9 @@ def test_totals_are_what_a_plain_recount_gives(path: Path, size: int) -> None:
     assert figures.span() == BOTH
 
 
-@pytest.mark.parametrize("size", [7, 5000])
+@pytest.mark.parametrize("size", [20, 5000])
 def test_slices_are_what_a_plain_recount_gives(path: Path, size: int) -> None:
-    hits = draw_hits(3000, seed=2)
+    hits = draw_hits(2000, seed=2)
 
     figures = written(path, hits, size)
 
@@ -197,7 +197,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[4:]
 from engines.test_sqlite_hits import SqliteHits, batches, draw_hits
-hits = draw_hits(2000, seed=int(sys.argv[2]))[int(sys.argv[3])::4]
+hits = draw_hits(800, seed=int(sys.argv[2]))[int(sys.argv[3])::4]
 engine = SqliteHits(Path(sys.argv[1]))
 for batch in batches(hits, 50, prefix=sys.argv[3] + "-"):
     while True:
@@ -216,7 +216,7 @@ def test_four_processes_write_at_once_and_lose_nothing(path: Path) -> None:
     for process in [subprocess.Popen(command) for command in commands]:
         assert process.wait(60) == 0
 
-    views = people(draw_hits(2000, seed=9))
+    views = people(draw_hits(800, seed=9))
     figures = SqliteFigures(path)
     assert sum(one.views for one in figures.by_day(BOTH)) == len(views)
     pages = [(value, views, visitors) for value, views, _, visitors in recount(views, "page")]

@@ -22,6 +22,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
+from cookieguard.config import StatsSettings
 
 LOG = "shop.log"
 THROTTLED = "throttled.txt"
@@ -57,9 +58,10 @@ def guarded(app: Any) -> CookieGuard:
     """Wrap the shop as its owner would, but for the clock."""
     trusted = tuple(filter(None, os.environ.get("SHOP_TRUSTED", "").split(",")))
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.example",)),)
-    return CookieGuard(
-        app, Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors), clock=read_clock
-    )
+    # Everybody gets a visitor key, so that it is searched for addresses too.
+    stats = StatsSettings(before_consent="hashed")
+    config = Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors, stats=stats)
+    return CookieGuard(app, config, clock=read_clock)
 
 
 def read_clock() -> datetime:

@@ -8,10 +8,12 @@ As many addresses that never came are looked for as well, since short needles tu
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ RAISING = {*CLIENTS[::5], *PEERS[::5]}
 PROXIED = ("--factory", "--log-level", "debug", "--access-log")
 UNDER_PROXY = {"SHOP_TRUSTED": LOOPBACK}
 UNGUARDED = {"SHOP_GUARD": "off"}
+STATE_FILES = ("hour", "keyring", "logs", "store.db", "stats.db", "visitor", "spool")
 
 Visit = Callable[[int, Address], None]
 
@@ -167,4 +170,13 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
     assert shop.count("exchange = <cookieguard.web.exchange.Exchange") >= raised  # a frame's local values
     assert len((directory / THROTTLED).read_text().split()) == len(clients)
     state = {path.name.partition("-")[0] for path in (directory / STATE).iterdir()}
-    assert state == {"hour", "keyring", "logs", "store.db"}
+    assert {"hour", "keyring", "logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
+    assert counted(directory) == {"view": len(clients), "error": len(clients) + raised, "keyed": len(clients)}
+
+
+def counted(directory: Path) -> dict[str, int]:
+    """Return how many views and errors statistics hold, and of how many visitors there is a key."""
+    with closing(sqlite3.connect(directory / STATE / "stats.db")) as connection:
+        kinds = dict(connection.execute("SELECT kind, count(*) FROM hit GROUP BY kind"))
+        ((keyed,),) = connection.execute("SELECT count(DISTINCT key) FROM hit WHERE key != 0")
+    return {**kinds, "keyed": keyed}

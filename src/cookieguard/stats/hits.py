@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 NO_KEY = 0
 OTHER = "(other)"  # what is beyond the values kept of a day
@@ -108,7 +108,7 @@ class Hit(NamedTuple):
 
 
 COLUMNS = Hit._fields
-TEXT_COLUMNS = frozenset(name for name, kind in Hit.__annotations__.items() if kind == "str")
+TEXT_COLUMNS = frozenset(name for name, kind in get_type_hints(Hit).items() if kind is str)
 
 
 class Batch(NamedTuple):

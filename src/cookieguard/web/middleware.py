@@ -128,7 +128,7 @@ class CookieGuard:
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(exchange.log_line())
-        if self._counting is not None and (response.is_document or exchange.status >= ERRORS):
+        if self._counting is not None and (response.is_document or not 0 < exchange.status < ERRORS):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         if exchange.rewriter is not None and exchange.rewriter.lost:
             for event in exchange.rewriter.lost:
