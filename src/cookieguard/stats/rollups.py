@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cookieguard.stats.hits import NO_KEY, OTHER, Dimension, Event, Hit, Kind
+from cookieguard.stats.hits import (
+    NO_KEY,
+    OTHER,
+    SECONDS_OF_DAY,
+    SECONDS_OF_HOUR,
+    Dimension,
+    Event,
+    Hit,
+    Kind,
+)
 from cookieguard.stats.visits import Decided
 
 # Values kept of one dimension and day; an attacker may name any number of them.
@@ -51,9 +60,9 @@ class Sums:
 def sum_up(decided: Decided) -> Sums:
     """Sum up a batch."""
     sums = Sums()
-    for day, hits in _by_day(decided.hits).items():
+    for day, hits in _by(decided.hits, SECONDS_OF_DAY).items():
         _add_day(sums, day, hits)
-    for day, firsts in _by_day(decided.firsts).items():
+    for day, firsts in _by(decided.firsts, SECONDS_OF_DAY).items():
         sums.daily[day, "", ""]["visitors"] += len(firsts)
         for dimension in OF_VISITORS:
             _count(sums, day, dimension, "visitors", firsts, dimension.value)
@@ -75,19 +84,20 @@ def _add_day(sums: Sums, day: int, hits: list[Hit]) -> None:
 
 
 def _add_hours(sums: Sums, hits: Iterable[Hit], views: Iterable[Hit]) -> None:
-    for hit in views:
-        hour = sums.hourly[hit.time // 3600]
-        hour["views"] += 1
-        hour["bytes"] += hit.bytes
-        hour["duration"] += hit.duration
-        if hit.entry:
-            hour["visits"] += 1
-            hour["arrivals"] += hit.key == NO_KEY
+    for hour, some in _by(views, SECONDS_OF_HOUR).items():
+        entries = [hit for hit in some if hit.entry]
+        sums.hourly[hour].update(
+            views=len(some),
+            visits=len(entries),
+            arrivals=sum(hit.key == NO_KEY for hit in entries),
+            bytes=sum([hit.bytes for hit in some]),
+            duration=sum([hit.duration for hit in some]),
+        )
     for hit in hits:
         if hit.bot:
-            sums.hourly[hit.time // 3600]["bots"] += 1
+            sums.hourly[hit.time // SECONDS_OF_HOUR]["bots"] += 1
         elif hit.kind == Kind.ERROR:
-            sums.hourly[hit.time // 3600]["errors"] += 1
+            sums.hourly[hit.time // SECONDS_OF_HOUR]["errors"] += 1
 
 
 def _add_dimensions(sums: Sums, day: int, views: list[Hit]) -> None:
@@ -117,11 +127,10 @@ def _collect(sums: Sums, day: int, dimension: Dimension, hits: list[Hit], column
 
 
 def _add_consent(sums: Sums, day: int, people: Iterable[Hit]) -> None:
-    for hit in people:
-        if hit.event and hit.kind != Kind.GOAL:
-            sums.consent[day, hit.policy, hit.event] += 1
-        if hit.gpc and hit.kind == Kind.VIEW:
-            sums.consent[day, hit.policy, Event.GPC.value] += 1
+    events = [(hit.policy, hit.event) for hit in people if hit.event and hit.kind != Kind.GOAL]
+    signals = [(hit.policy, Event.GPC.value) for hit in people if hit.gpc and hit.kind == Kind.VIEW]
+    for (policy, event), times in Counter(events + signals).items():
+        sums.consent[day, policy, event] += times
 
 
 def _add_held(sums: Sums, day: int, views: Iterable[Hit]) -> None:
@@ -136,10 +145,11 @@ def held_hosts(held: str) -> tuple[tuple[str, int, str, str], ...]:
     return tuple(tuple(one) for one in json.loads(held)) if held else ()
 
 
-def _by_day(hits: Iterable[Hit]) -> Mapping[int, list[Hit]]:
+def _by(hits: Iterable[Hit], seconds: int) -> Mapping[int, list[Hit]]:
+    """Part hits by the hour or day they are of."""
     found: dict[int, list[Hit]] = defaultdict(list)
     for hit in hits:
-        found[hit.time // 86_400].append(hit)
+        found[hit.time // seconds].append(hit)
     return found
 
 

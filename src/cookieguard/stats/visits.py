@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cookieguard.stats.hits import NO_KEY, Batch, Hit, Kind
+from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, Kind
 
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 
@@ -40,7 +40,8 @@ class Decided:
 
 def visitors_of(batch: Batch) -> set[Visitor]:
     """Return whom an engine must know the presence of: the day's visitors, and who they were before midnight."""
-    found = {Visitor(hit.day, hit.key) for hit in batch.hits if hit.key != NO_KEY}
+    pairs = {(hit.time // SECONDS_OF_DAY, hit.key) for hit in batch.hits if hit.key != NO_KEY}
+    found = {Visitor(*pair) for pair in pairs}
     return found | {Visitor(day - 1, batch.before[key]) for day, key in found if key in batch.before}
 
 
@@ -82,12 +83,12 @@ def _walk(
 
 def _views(hits: Sequence[Hit]) -> dict[Visitor, list[int]]:
     """Return the places of each visitor's views, in the order of time."""
-    found: dict[Visitor, list[int]] = {}
+    found: dict[tuple[int, int], list[int]] = {}
     views = [
         (hit.time, place)
         for place, hit in enumerate(hits)
         if hit.key != NO_KEY and hit.kind == Kind.VIEW and not hit.bot
     ]
-    for _, place in sorted(views):
-        found.setdefault(Visitor(hits[place].day, hits[place].key), []).append(place)
-    return found
+    for time, place in sorted(views):
+        found.setdefault((time // SECONDS_OF_DAY, hits[place].key), []).append(place)
+    return {Visitor(*pair): places for pair, places in found.items()}
