@@ -17,7 +17,7 @@ from cookieguard.stats.sources import cleaned_path, referrer_host, utm_fields
 from cookieguard.stats.visitors import visitor_key
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-CHROME = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Mobile Safari/537.36"
+CHROME = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36"
 KEY = bytes(32)
 
 
@@ -39,7 +39,7 @@ def read(**facts: object) -> Hit:
 @pytest.mark.parametrize(
     ("agent", "expected"),
     [
-        (CHROME, ("Chrome Mobile", "156", "Android", "mobile", "")),
+        (CHROME, ("Chrome", "156", "Android", "mobile", "")),
         (
             b"Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/605.1.15 Version/16.0 Safari/604.1",
             ("Mobile Safari UI/WKWebView", "16", "iOS", "tablet", ""),
@@ -51,7 +51,7 @@ def read(**facts: object) -> Hit:
             b"Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)",
             ("GPTBot", "1", "Other", "other", "ai"),
         ),
-        (b"My-Own-Crawler/1.0", ("Other", "", "Other", "other", "other")),
+        (b"My-Own-Crawler/1.0", ("My-Own-Crawler", "1", "Other", "other", "other")),
     ],
 )
 def test_agents_are_read(agent: bytes, expected: tuple[str, ...] | None) -> None:
