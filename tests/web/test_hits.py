@@ -266,6 +266,28 @@ def test_country_header_without_a_proxy_does_not_start(guard: Guard) -> None:
         guard(DOCUMENT, stats=StatsSettings(country_header="CF-IPCountry"))
 
 
+def test_a_route_that_raises_costs_a_hit_and_no_page(guard: Guard, tmp_path: Path) -> None:
+    class Odd:
+        @property
+        def path(self) -> str:
+            raise KeyError("path")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["route"] = Odd()
+        await DOCUMENT(scope, receive, send)
+
+    guarded = guard(app)
+    assert visit(guarded).status == 200
+    guarded.close()
+    control = guard(DOCUMENT)
+    visit(control)
+    control.close()
+
+    assert SqliteFigures(tmp_path / "state" / "stats.db").span() is not None
+    assert guarded._parts.counting is not None
+    assert list(guarded._parts.counting.sink._noted) == [("not built", 1)]
+
+
 def test_switched_off_there_is_no_file_and_no_thread(guard: Guard, tmp_path: Path) -> None:
     guarded = guard(DOCUMENT, stats=StatsSettings(enabled=False))
     visit(guarded)

@@ -23,6 +23,7 @@ from cookieguard.web.request import FRAME_DESTINATIONS
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
 NOT_MODIFIED = 304
+NOT_BUILT = "not built"
 BODILESS = frozenset({204, 205})
 AHEAD = (
     b"sec-purpose",
@@ -33,7 +34,14 @@ EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY:
 
 
 def note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: datetime) -> None:
-    """Take note of a request that has ended with a document or an error."""
+    """Take note of a request that has ended with a document or an error; never raises."""
+    try:
+        _note(counting, exchange, is_document=is_document, ended=ended)
+    except Exception:  # noqa: BLE001 - an app's route or a database may do what it likes; the hit is dropped and counted
+        counting.sink.note_lost(NOT_BUILT, 1)
+
+
+def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: datetime) -> None:
     kind = _kind(counting, exchange, is_document=is_document)
     if kind is None:
         return

@@ -55,7 +55,7 @@ class CookieGuard:
         self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
-        """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
+        """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         if self._parts.recorder is not None:
             self._parts.recorder.close()
         if self._counting is not None:
