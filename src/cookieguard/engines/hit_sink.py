@@ -18,7 +18,9 @@ from cookieguard.stats.hits import SECONDS_OF_DAY, Batch, Hit
 
 logger = logging.getLogger("cookieguard")
 
-BATCH_HITS = 1000  # of one transaction: the lock is short, and the event loop is let in between
+BATCH_HITS = (
+    250  # of one transaction: the lock is short, and what cannot be interrupted takes under a millisecond
+)
 TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
 FORGET_EVERY = timedelta(hours=1)
 KEY_DAYS = 1  # whole days that who came when is kept after its own day: 48 hours at most
