@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
-from cookieguard.engines import hit_sink
+from cookieguard.engines import hit_sink, sqlite_hits
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.hit_ports import Days
@@ -33,6 +33,12 @@ DAYS_KEPT = (30, 760)
 @pytest.fixture
 def state(tmp_path: Path) -> StateDirectory:
     return StateDirectory(tmp_path / "state")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for a lock than in a shop."""
+    monkeypatch.setattr(sqlite_hits, "BUSY_SECONDS", 0.05)
 
 
 @pytest.fixture

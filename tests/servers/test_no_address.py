@@ -141,11 +141,11 @@ def test_while_the_engine_is_down_nothing_in_the_spool_holds_an_address(tmp_path
     (tmp_path / STATE).mkdir(mode=0o700)
     (tmp_path / STATE / "stats.db").mkdir()  # no database can be opened there
 
-    run_directly(tmp_path)
+    run_directly(tmp_path, clients=CLIENTS[:80])
 
     (spool,) = (tmp_path / STATE / "spool").iterdir()
-    assert spool.read_text().count('"view"') == len(CLIENTS)
-    check_nothing_found(Written(tmp_path), CLIENTS, CONTROLS)
+    assert spool.read_text().count('"view"') == 80
+    check_nothing_found(Written(tmp_path), CLIENTS[:80], CONTROLS[:80])
 
 
 def test_after_sigkill_nothing_written_holds_an_address(tmp_path: Path) -> None:
