@@ -37,7 +37,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
-from cookieguard.config import IdentitySettings, LogSettings, StoreSettings
+from cookieguard.config import IdentitySettings, LogSettings, StatsSettings, StoreSettings
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Pairs = list[tuple[bytes, bytes]]
@@ -134,6 +134,7 @@ def apps_in(folder: Path) -> dict[str, App]:
                 state_dir=str(folder),
                 vendors=(vendor,),
                 log=LogSettings(enabled=log),
+                stats=StatsSettings(enabled=log),
                 identity=IdentitySettings(enabled=identity),
                 store=StoreSettings(enabled=False),  # its first answer is waited for in a thread
             ),

@@ -38,6 +38,7 @@ BENCHMARKS: tuple[tuple[str, str, bool, list[str]], ...] = (
     ("The rewriter beside its peers", "peers.py", True, ["--readers"]),
     ("Hostile pages", "hostile.py", False, []),
     ("What a request costs more", "requests.py", False, []),
+    ("Statistics", "hits.py", False, []),
 )
 NOT_REACHED = ("MISSED", "NOT MEASURED")
 INTRODUCTION = """# Results

@@ -13,6 +13,8 @@ from harness.asgi import Answer, drive, scope_of
 from servers.shop import make_app
 
 REQUESTS = (("GET", "/page"), ("POST", "/login"), ("GET", "/missing"))
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
+HEADERS = (("accept", "text/html"), ("user-agent", BROWSER))
 RAISING = 5  # every so many come to what raises: each time a page full of local values is written
 
 
@@ -30,7 +32,12 @@ async def run(addresses: list[str]) -> None:
 
 
 async def _ask(app: Any, method: str, path: str, address: str) -> None:
-    scope = scope_of(path, method=method, client=(address, 40001), headers=[("accept", "text/html")])
+    scope = scope_of(
+        path,
+        method=method,
+        client=(address, 40001),
+        headers=HEADERS,
+    )
     with suppress(RuntimeError):  # what /boom raises; the shop has logged it
         await drive(app, Answer(scope=scope))
     logging.info("done %r", scope)

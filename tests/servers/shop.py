@@ -23,7 +23,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
-from cookieguard.config import LogSettings
+from cookieguard.config import LogSettings, StatsSettings
 
 LOG = "shop.log"
 THROTTLED = "throttled.txt"
@@ -60,7 +60,9 @@ def guarded(app: Any) -> CookieGuard:
     trusted = tuple(filter(None, os.environ.get("SHOP_TRUSTED", "").split(",")))
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.example",)),)
     log = LogSettings(**json.loads(os.environ.get("SHOP_LOG", "{}")))
-    config = Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors, log=log)
+    # Everybody gets a visitor key, so that it is searched for addresses too.
+    stats = StatsSettings(before_consent="hashed")
+    config = Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors, log=log, stats=stats)
     return CookieGuard(app, config, clock=read_clock)
 
 

@@ -8,10 +8,13 @@ As many addresses that never came are looked for as well, since short needles tu
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,12 @@ RAISING = {*CLIENTS[::5], *PEERS[::5]}
 PROXIED = ("--factory", "--log-level", "debug", "--access-log")
 UNDER_PROXY = {"SHOP_TRUSTED": LOOPBACK}
 UNGUARDED = {"SHOP_GUARD": "off"}
+# Who says nothing of a browser is a bot, and has no visitor key.
+BROWSER = {
+    "Accept": "text/html",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+}
+STATE_FILES = ("hour", "keyring", "logs", "store.db", "stats.db", "visitor", "spool")
 
 Visit = Callable[[int, Address], None]
 
@@ -73,6 +82,7 @@ def as_a_peer(port: int, client: Address) -> None:
 
 def visit_everything(port: int, headers: dict[str, str], source: str, *, also_raising: bool) -> None:
     """Make one client's requests: a page, a login, a missing page, a WebSocket; one of each kind that raises."""
+    headers = headers | BROWSER
     assert ask(port, "/page", headers=headers, source=source).status == 200
     assert ask(port, "/login", method="POST", headers=headers, source=source).status == 200
     assert ask(port, "/missing", headers=headers, source=source).status == 404
@@ -127,6 +137,28 @@ def test_of_public_direct_peers_the_unguarded_shop_wrote_every_address(tmp_path:
     assert Written(tmp_path).traces_of(CLIENTS[:40])["text"] == 40
 
 
+def test_while_the_engine_is_down_nothing_in_the_spool_holds_an_address(tmp_path: Path) -> None:
+    (tmp_path / STATE).mkdir(mode=0o700)
+    (tmp_path / STATE / "stats.db").mkdir()  # no database can be opened there
+
+    run_directly(tmp_path, clients=CLIENTS[:80])
+
+    (spool,) = (tmp_path / STATE / "spool").iterdir()
+    assert spool.read_text().count('"view"') == 80
+    check_nothing_found(Written(tmp_path), CLIENTS[:80], CONTROLS[:80])
+
+
+def test_after_sigkill_nothing_written_holds_an_address(tmp_path: Path) -> None:
+    with spawned(SHOP, *PROXIED, env=UNDER_PROXY, cwd=tmp_path, log_file=tmp_path / OUTPUT) as server:
+        for client in CLIENTS[:60]:
+            through_a_proxy(server.port, client)
+        until_counted(tmp_path)
+        server.process.kill()
+
+    assert counted(tmp_path)["keyed"] > 0
+    check_nothing_found(Written(tmp_path), CLIENTS[:60], CONTROLS[:60])
+
+
 def test_addresses_planted_among_what_was_written_are_found(tmp_path: Path) -> None:
     run_directly(tmp_path, clients=CLIENTS[:40])
     with next((tmp_path / STATE / "logs").iterdir()).open("ab") as log:
@@ -167,4 +199,21 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
     assert shop.count("exchange = <cookieguard.web.exchange.Exchange") >= raised  # a frame's local values
     assert len((directory / THROTTLED).read_text().split()) == len(clients)
     state = {path.name.partition("-")[0] for path in (directory / STATE).iterdir()}
-    assert state == {"hour", "keyring", "logs", "store.db"}
+    assert {"hour", "keyring", "logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
+    assert counted(directory) == {"view": len(clients), "error": len(clients) + raised, "keyed": len(clients)}
+
+
+def until_counted(directory: Path) -> None:
+    """Wait until a batch was written, while others are still on their way."""
+    deadline = time.monotonic() + 20
+    while not (directory / STATE / "stats.db").exists() or not counted(directory)["keyed"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def counted(directory: Path) -> dict[str, int]:
+    """Return how many views and errors statistics hold, and of how many visitors there is a key."""
+    with closing(sqlite3.connect(directory / STATE / "stats.db")) as connection:
+        kinds = dict(connection.execute("SELECT kind, count(*) FROM hit GROUP BY kind"))
+        ((keyed,),) = connection.execute("SELECT count(DISTINCT key) FROM hit WHERE key != 0")
+    return {**kinds, "keyed": keyed}

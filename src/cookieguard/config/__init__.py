@@ -14,6 +14,7 @@ from cookieguard.config.sections import (
     KeySettings,
 )
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
+from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.toml import config_from_mapping, load_config
 from cookieguard.config.vault import VaultSettings
@@ -33,6 +34,7 @@ __all__ = [
     "PolicyVersion",
     "Purpose",
     "SignedCookie",
+    "StatsSettings",
     "StoreSettings",
     "VaultSettings",
     "Vendor",

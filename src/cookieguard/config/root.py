@@ -24,6 +24,7 @@ from cookieguard.config.sections import (
     IdentitySettings,
     KeySettings,
 )
+from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.types import require_types
 from cookieguard.config.vault import VaultSettings
@@ -62,6 +63,7 @@ class Config:
     cookies: CookieSettings = field(default_factory=CookieSettings)
     log: LogSettings = field(default_factory=LogSettings)
     vault: VaultSettings = field(default_factory=VaultSettings)
+    stats: StatsSettings = field(default_factory=StatsSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)
@@ -74,6 +76,9 @@ class Config:
             require_host("first_party_hosts", host)
         for network in self.trusted_proxies:
             require_network("trusted_proxies", network)
+        if self.stats.country_header and not self.trusted_proxies:
+            allowed = "empty where trusted_proxies is: anybody could write that header"
+            raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
         self._check_purposes()
         if not self.identity.enabled:
             self._check_unbound()

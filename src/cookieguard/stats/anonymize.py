@@ -147,6 +147,7 @@ class Client:
     address: str = field(repr=False)
     scheme: str | None = None
     host: str | None = None
+    is_trusted: bool = False  # the peer is one of the proxies
 
 
 def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client:
@@ -166,6 +167,7 @@ def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client
         _through_proxies(peer, headers, elements, trusted),
         _SCHEMES.get(scheme.lower()),
         host if _HOST.fullmatch(host) else None,
+        is_trusted=True,
     )
 
 

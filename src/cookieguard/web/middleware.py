@@ -15,6 +15,7 @@ from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
 from cookieguard.web.handshake import Handshake, keep_out
+from cookieguard.web.hits import note
 from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
@@ -27,6 +28,7 @@ from cookieguard.web.waiting import hear_first, must_recall, must_wait, recall, 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Clock = Callable[[], datetime]
+ERRORS = 400  # the first status of them
 
 
 class CookieGuard:
@@ -61,6 +63,7 @@ class CookieGuard:
             merge_carts=merge_carts,
         )
         self._signs = signs(self._parts)
+        self._counting = self._parts.counting
         self._pages = Pages(self._parts)
         self._has_store = self._parts.watch is not None
         self._opens_session = is_litestar(app)
@@ -68,10 +71,12 @@ class CookieGuard:
         self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
 
     def close(self) -> None:
-        """Write what is still queued, within 10 s. Called at the end of a lifespan, and at exit without one."""
+        """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         if self._parts.recorder is not None:
             self._parts.recorder.close()
         self._parts.vault.close()
+        if self._counting is not None:
+            self._counting.pipeline.close()
         if self._parts.watch is not None:
             self._parts.watch.close()
 
@@ -100,7 +105,7 @@ class CookieGuard:
         finally:
             if self._has_store:
                 tell_store(exchange)
-            self._record(exchange)
+            self._record(exchange, response)
             exchange.end()
 
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
@@ -146,12 +151,14 @@ class CookieGuard:
         self._parts.findings.count(f"{TWICE}: the inner one does nothing; {TWICE_ADVICE}")
         await self.app(scope, receive, send)
 
-    def _record(self, exchange: Exchange) -> None:
+    def _record(self, exchange: Exchange, response: Response) -> None:
         """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
         parts = self._parts
         parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(line_of(exchange))
+        if self._counting is not None and (response.is_document or not 0 < exchange.status < ERRORS):
+            note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         rewriter = exchange.rewriter
         if rewriter is not None and rewriter.lost:
             for event in rewriter.lost:

@@ -26,6 +26,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.access_log import open_access_log
 from cookieguard.web.consents import Consents
+from cookieguard.web.counting import Counting, open_counting
 from cookieguard.web.customers import CustomerFrom, Customers
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
@@ -63,6 +64,7 @@ class Parts:
     staff: StaffDoor
     vault: Risks
     recorder: Recorder | None
+    counting: Counting | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it
@@ -139,6 +141,7 @@ def build_parts(
         vault=Risks(state if config.vault.enabled else None),
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
         recorder=open_access_log(state, config.log, clock),
+        counting=open_counting(config, state, environ=environ, clock=clock),
         findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),

@@ -1,6 +1,6 @@
-"""The way from a finished request to the access log: a bounded queue and one writer thread.
+"""The way from a finished request to a file or an engine: a bounded queue and one writer thread.
 
-Rule: `put` never waits. A line that cannot be kept is dropped and counted; no request ever fails for a log.
+Rule: `put` never waits. A record that cannot be kept is dropped and counted; no request ever fails for it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from cookieguard.stats.accesslog import LogLine, combined
 
 logger = logging.getLogger("cookieguard")
+Item = TypeVar("Item")
+Record = TypeVar("Record")
+RecordIn = TypeVar("RecordIn", contravariant=True)
 
 # Some seconds of what one worker can serve; 35 MB if every field has its longest, usually about 5.
 QUEUE_LINES = 10_000
@@ -33,56 +37,65 @@ YIELD_LINES = 8
 QUEUE_FULL = "queue full"
 WRITE_FAILED = "write failed"
 UNWRITABLE = "unwritable line"
+SPEAKERS = {"log": "access log", "stats": "statistics"}
 
 
-class Sink(Protocol):
-    """Take finished lines; used by one thread at a time."""
+class Sink(Protocol[RecordIn]):
+    """Take finished records, log lines say; used by one thread at a time."""
 
-    def write(self, lines: Sequence[bytes]) -> int:
-        """Write lines and give the number of those that are safe."""
+    def write(self, records: Sequence[RecordIn], /) -> int:
+        """Write records and give the number of those that are safe."""
 
     def close(self) -> None:
         """Let go of what is open; a later write may open it again."""
 
 
-class Recorder:
-    """Own the queue of lines and the thread that formats and writes them, at most `flush_every` late.
+class Pipeline(Generic[Item, Record]):
+    """Own the queue of items and the thread that makes records of them and writes those, at most `flush_every` late.
 
-    The thread starts at the first line, again after a fork (the lines before it stay with the parent) and
+    The thread starts at the first item, again after a fork (the items before it stay with the parent) and
     again after `close`, since an application may see more than one lifespan.
     """
 
-    _queue: deque[LogLine]
+    _queue: deque[Item]
     _dropped: dict[str, int]
     _thread: threading.Thread | None
 
     def __init__(
         self,
-        sink: Sink,
+        sink: Sink[Record],
         *,
-        form: Callable[[LogLine], bytes] = combined,
+        form: Callable[[Item], Record],
+        name: str,
         limit: int = QUEUE_LINES,
         flush_every: timedelta = FLUSH_EVERY,
+        idle: tuple[timedelta, Callable[[], None]] | None = None,
+        on_drop: Callable[[str, int], None] | None = None,
     ) -> None:
+        """`name` is the thread's, and who speaks in the log; `idle` is what the thread does when nothing comes."""
         self._sink = sink
         self._form = form
+        self._name = name
+        self._idle_after = idle[0].total_seconds() if idle else None
+        self._idle = idle[1] if idle else None
+        self._on_drop = on_drop
         self._limit = limit
         self._hurried = limit // 2
         self._pause = flush_every.total_seconds()
         self._reset()
-        _RECORDERS.add(self)
+        _PIPELINES.add(self)
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """How many lines were dropped, by reason."""
+        """How many items were dropped, by reason."""
         return MappingProxyType(dict(self._dropped))
 
-    def put(self, line: LogLine) -> None:
-        """Queue a line; drop and count it when the queue is full."""
+    def put(self, item: Item) -> None:
+        """Queue an item; drop and count it when the queue is full."""
         if len(self._queue) >= self._limit:
             self._drop(QUEUE_FULL, 1)
             return
-        self._queue.append(line)
+        self._queue.append(item)
         if not self._wake.is_set():
             self._wake.set()
         if len(self._queue) > self._hurried and not self._hurry.is_set():
@@ -102,7 +115,8 @@ class Recorder:
         self._wake.set()
         thread.join(CLOSE_WITHIN.total_seconds())
         if thread.is_alive():
-            logger.warning("access log: the writer did not end in time; %d lines wait", len(self._queue))
+            waiting = len(self._queue)
+            logger.warning("%s: the writer did not end in time; %d records wait", self._speaker, waiting)
 
     def _reset(self) -> None:
         """Begin empty: at first, and in a forked child, where neither thread nor queue is its own."""
@@ -121,7 +135,7 @@ class Recorder:
                 return
             self._stop = threading.Event()
             thread = threading.Thread(
-                target=self._run, args=(self._stop,), name="cookieguard-log", daemon=True
+                target=self._run, args=(self._stop,), name=f"cookieguard-{self._name}", daemon=True
             )
             try:
                 thread.start()
@@ -133,7 +147,9 @@ class Recorder:
     def _run(self, stop: threading.Event) -> None:
         """Sleep until a line comes, give others the pause to join it (or half a queue), write them all."""
         while not stop.is_set():
-            self._wake.wait()
+            if not self._wake.wait(self._idle_after):
+                self._be_idle()
+                continue
             self._hurry.wait(self._pause)
             self._hurry.clear()
             self._wake.clear()  # before the queue is read: what comes later wakes again
@@ -143,45 +159,74 @@ class Recorder:
             self._flush()  # what came while the last batch was written
             self._sink.close()
 
+    def _be_idle(self) -> None:
+        try:
+            with self._writing:
+                if self._idle is not None:
+                    self._idle()
+        except Exception as error:  # noqa: BLE001 - a thread that ends would write nothing any more; told in the log
+            logger.warning("%s: %s while nothing came", self._speaker, type(error).__name__)
+
     def _flush(self) -> None:
-        lines = []
-        for count in range(len(self._queue)):
-            lines.append(self._formed(self._queue.popleft()))
-            if count % YIELD_LINES == 0:
+        records: list[Record] = []
+        count = len(self._queue)
+        for number in range(count):
+            self._form_next(records)
+            if number % YIELD_LINES == 0:
                 time.sleep(0)  # let the event loop in
-        whole = [line for line in lines if line]
-        if len(whole) < len(lines):
-            self._drop(UNWRITABLE, len(lines) - len(whole))
-        written = self._written(whole) if whole else 0
-        if written < len(whole):
-            self._drop(WRITE_FAILED, len(whole) - written)
+        if len(records) < count:
+            self._drop(UNWRITABLE, count - len(records))
+        written = self._written(records) if records else 0
+        if written < len(records):
+            self._drop(WRITE_FAILED, len(records) - written)
 
-    def _formed(self, line: LogLine) -> bytes:
-        try:
-            return self._form(line)
-        except Exception:  # noqa: BLE001 - one odd line must not stop the log; the caller counts it
-            return b""
+    def _form_next(self, records: list[Record]) -> None:
+        item = self._queue.popleft()
+        with suppress(Exception):  # one odd item must not stop the others; the caller counts it
+            record = self._form(item)
+            if record:
+                records.append(record)
 
-    def _written(self, lines: list[bytes]) -> int:
+    def _written(self, records: list[Record]) -> int:
         try:
-            return self._sink.write(lines)
+            return self._sink.write(records)
         except Exception:  # noqa: BLE001 - nor must a sink that fails in a way of its own; counted as well
             return 0
+
+    @property
+    def _speaker(self) -> str:
+        return SPEAKERS.get(self._name, self._name)
 
     def _drop(self, reason: str, count: int) -> None:
         with self._lock:
             is_first = reason not in self._dropped
             self._dropped[reason] = self._dropped.get(reason, 0) + count
+            if self._on_drop is not None:
+                self._on_drop(reason, count)
         if is_first:
-            logger.warning("access log: lines are being dropped (%s)", reason)
+            logger.warning("%s: records are being dropped (%s)", self._speaker, reason)
 
 
-_RECORDERS: WeakSet[Recorder] = WeakSet()
+class Recorder(Pipeline[LogLine, bytes]):
+    """Be the pipeline of the access log: a log line becomes a line of a file."""
+
+    def __init__(
+        self,
+        sink: Sink[bytes],
+        *,
+        form: Callable[[LogLine], bytes] = combined,
+        limit: int = QUEUE_LINES,
+        flush_every: timedelta = FLUSH_EVERY,
+    ) -> None:
+        super().__init__(sink, form=form, name="log", limit=limit, flush_every=flush_every)
+
+
+_PIPELINES: WeakSet[Pipeline[Any, Any]] = WeakSet()
 
 
 def _reset_all() -> None:
-    for recorder in list(_RECORDERS):
-        recorder._reset()
+    for pipeline in list(_PIPELINES):
+        pipeline._reset()
 
 
 os.register_at_fork(after_in_child=_reset_all)

@@ -72,6 +72,11 @@ class Response:
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
 
+    @property
+    def is_document(self) -> bool:
+        """Tell whether what the app sent may be a document."""
+        return self._kind.is_document
+
     def shown(self, app_scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets: the same, without the cookies that are held."""
         if COOKIE not in self._exchange.headers:

@@ -9,6 +9,7 @@ from cookieguard.web.choices import lines_of
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import keep_choice
 from cookieguard.web.headers import essence
+from cookieguard.web.hits import note_choice
 from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.sender import is_own_post
 
@@ -32,6 +33,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     except ChoiceError as error:
         return refusal(400, f"{error}\n")
     response = _answer(exchange, fields, receipt)
+    note_choice(exchange, receipt.granted)
     if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
         response.headers["clear-site-data"] = '"cache"'
         # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.

@@ -12,6 +12,7 @@ from cookieguard.web.choices import lines_of
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import keep_choice
 from cookieguard.web.headers import essence
+from cookieguard.web.hits import note_choice
 from cookieguard.web.kinds import EMBED_DESTINATIONS
 from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
@@ -64,6 +65,7 @@ async def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[
     """Save a choice: all that was agreed to before, and this purpose."""
     granted = exchange.consent.granted | {verdict.purpose}
     receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
+    note_choice(exchange, granted)
     response = _back(page, fields)
     response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
     response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))

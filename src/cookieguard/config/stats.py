@@ -1,0 +1,61 @@
+"""What is counted of a visit, and where the figures are kept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from cookieguard.config.checks import require_between, require_match, require_one_of, require_text
+from cookieguard.config.types import require_types
+from cookieguard.errors import ConfigError
+
+BEFORE_CONSENT = ("aggregate", "none", "hashed")
+PAGES = ("route", "path")
+STATS_URL = re.compile(r"(sqlite:///[!-~]+)?")
+FORMS = "empty or 'sqlite:///path/file.db'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsSettings:
+    """Set the statistics: counted by the server, without script and cookie; no address is ever kept."""
+
+    enabled: bool = True
+    url: str = field(default="", repr=False)  # it may hold a password
+    """Where the figures go: `sqlite:///path`; empty means `stats.db` in the state directory."""
+    environment: str = "COOKIEGUARD_STATS"
+    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    before_consent: str = "aggregate"
+    """Who did not agree to statistics is counted without a visitor key (`aggregate`), or not at all (`none`).
+    With `hashed` who has not answered yet gets the key of the day too; who refused, or sends GPC, never does."""
+    pages: str = "route"
+    """What a page is called: the app's `route` (`/product/{id}`), or its `path`, where no path names a person."""
+    country_header: str = ""
+    """The header in which a trusted proxy names the country, such as `CF-IPCountry`."""
+    mmdb: str = ""
+    """Your own country database (MMDB), asked before the address is dropped; needs the extra `country`."""
+    hit_days: int = 30
+    """How long single hits are kept; filtered figures go back so far."""
+    rollup_days: int = 760
+    """How long sums by hour and day are kept (25 months)."""
+
+    def __post_init__(self) -> None:
+        if type(self.url) is not str:
+            raise ConfigError("stats.url", was=f"a {type(self.url).__name__}", allowed=FORMS)
+        require_types("stats", self)
+        require_match(
+            "stats.environment", self.environment, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name"
+        )
+        require_stats_url("stats.url", self.url)
+        require_one_of("stats.before_consent", self.before_consent, BEFORE_CONSENT)
+        require_one_of("stats.pages", self.pages, PAGES)
+        header = re.compile(r"[A-Za-z0-9-]{0,60}")
+        require_match("stats.country_header", self.country_header, header, "a header's name")
+        require_text("stats.mmdb", self.mmdb, empty=True)
+        require_between("stats.hit_days", self.hit_days, 2, 400, "days")
+        require_between("stats.rollup_days", self.rollup_days, self.hit_days, 1200, "days (>= hit_days)")
+
+
+def require_stats_url(setting: str, url: str) -> None:
+    """Require an engine's URL, without showing it."""
+    if not STATS_URL.fullmatch(url):
+        raise ConfigError(setting, was="another URL", allowed=FORMS)

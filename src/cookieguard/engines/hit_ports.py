@@ -1,0 +1,128 @@
+"""What an engine of statistics is: to the pipeline that writes, and to whoever reads figures.
+
+Days are UTC, counted since 1970, and so are hours. People's figures leave bots out. `visitors` are daily visitors:
+distinct keys within one UTC day. Over several days their sum is visitor-days, since keys of two days cannot be
+compared. Hits without a key (no consent to one) count as views and, where they come from elsewhere, as visits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from cookieguard.stats.hits import Batch, Dimension
+
+Filters = Mapping[Dimension, str]
+ALL: Filters = {}
+
+
+class EngineDown(Exception):
+    """Say that the engine took nothing; the reason holds no URL and no value."""
+
+
+class Days(NamedTuple):
+    """Name a range of UTC days, both included, in days since 1970."""
+
+    first: int
+    last: int
+
+
+class Totals(NamedTuple):
+    """Sum up one hour or day (`at`: hours or days since 1970). `arrivals` are the visits without a key."""
+
+    at: int
+    views: int
+    visits: int  # arrivals included
+    arrivals: int
+    visitors: int  # 0 for an hour, which has no visitors of its own
+    errors: int
+    bots: int
+    bytes: int
+    duration: int  # milliseconds of all views together
+
+
+class Slice(NamedTuple):
+    """Sum up one value of a dimension over a range."""
+
+    value: str
+    views: int
+    visits: int
+    visitors: int  # visitor-days
+
+
+class ConsentCount(NamedTuple):
+    """Count one Event of a day under a policy version."""
+
+    day: int
+    policy: str
+    event: str
+    times: int
+
+
+class HeldCount(NamedTuple):
+    """Count what was held of one host on one page over a range; `vendor` is empty where nobody declared it."""
+
+    host: str
+    page: str
+    vendor: str
+    purpose: str
+    views: int  # views on which it was held
+    elements: int
+
+
+class BotCount(NamedTuple):
+    """Count the hits of one bot over a range."""
+
+    kind: str
+    name: str
+    hits: int
+
+
+class HitWriter(Protocol):
+    """Take batches; used by one thread, which may wait about a second."""
+
+    def write(self, batch: Batch) -> None:
+        """Write hits and rollups in one transaction; nothing where the batch was written before.
+
+        Raises EngineDown where nothing was written, or where that is not known: the same batch comes again.
+        """
+
+    def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
+        """Delete what belongs to days before these: who came when (visits, keys of hits), hits, rollups."""
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""
+
+
+class HitReader(Protocol):
+    """Answer what a dashboard asks. A filter is on a dimension's value; with filters hits are read, not rollups.
+
+    So a filtered range goes back only as far as hits are kept. Raises EngineDown where it cannot be asked.
+    """
+
+    def span(self) -> Days | None:
+        """Return the first and last day there are figures of, None where there are none."""
+
+    def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
+        """Return totals by hour, in order; hours without a hit are left out."""
+
+    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
+        """Return totals by day, in order; days without a hit are left out."""
+
+    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
+        """Return every value's sums, most views first, values alphabetically where they are equal."""
+
+    def consent(self, days: Days) -> Sequence[ConsentCount]:
+        """Return what happened with consent, by day, policy version and event."""
+
+    def held(self, days: Days) -> Sequence[HeldCount]:
+        """Return what was held, undeclared hosts first, then most views first."""
+
+    def bots(self, days: Days) -> Sequence[BotCount]:
+        """Return the hits of bots, most first."""
+
+    def lost(self, days: Days) -> Mapping[str, int]:
+        """Return how many hits were dropped, by reason, in all workers."""
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""

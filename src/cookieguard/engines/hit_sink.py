@@ -1,0 +1,186 @@
+"""Where hits go from the queue: to the engine, to the spool while that is down, and nowhere without being counted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+from cookieguard.engines.day_keys import DayKeys
+from cookieguard.engines.hit_ports import EngineDown, HitWriter
+from cookieguard.engines.spool import Spool, SpoolFull
+from cookieguard.stats.hits import SECONDS_OF_DAY, Batch, Hit
+
+logger = logging.getLogger("cookieguard")
+
+BATCH_HITS = (
+    250  # of one transaction: the lock is short, and what cannot be interrupted takes under a millisecond
+)
+TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
+FORGET_EVERY = timedelta(hours=1)
+KEY_DAYS = 1  # whole days that who came when is kept after its own day: 48 hours at most
+
+_INHERITED: list[HitWriter | None] = []
+
+Counted = tuple[Hit, int]  # a hit, and in the first half hour of a day its visitor's key of the day before
+
+
+class HitSink:
+    """Own the engine, the spool and the counts of what was lost; used by one thread.
+
+    The engine is opened when it is first needed, again after it failed, and again in a forked child.
+    """
+
+    def __init__(
+        self,
+        open_engine: Callable[[], HitWriter],
+        spool: Spool,
+        *,
+        days: tuple[int, int],
+        keys: DayKeys | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """`days` are those that hits and rollups are kept."""
+        self._open_engine = open_engine
+        self._spool = spool
+        self._days = days
+        self._keys = keys
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._engine: HitWriter | None = None
+        self._lost: Counter[str] = Counter()
+        self._untold: Counter[str] = Counter()
+        self._noted: deque[tuple[str, int]] = deque()
+        self._pid = os.getpid()
+        self._pause, self._longest_pause = (one.total_seconds() for one in TRY_AGAIN)
+        self._first_pause = self._pause
+        self._not_before = 0.0
+        self._forgot: float | None = None
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """How many hits neither engine nor spool took, by reason."""
+        return MappingProxyType(dict(self._lost))
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether the engine took nothing when it was last asked."""
+        return self._not_before > 0
+
+    def note_lost(self, reason: str, count: int) -> None:
+        """Hear, in any thread, of hits that were lost before they came here: the figures must say so."""
+        self._noted.append((reason, count))
+
+    def write(self, counted: Sequence[Counted]) -> int:
+        """Take hits, and give their number: what becomes of them is counted here."""
+        for start in range(0, len(counted), BATCH_HITS):
+            self._keep(self._batch(counted[start : start + BATCH_HITS]))
+            time.sleep(0)  # let the event loop in
+        self.look_after()
+        return len(counted)
+
+    def look_after(self) -> None:
+        """Replay what waits, and forget what is over; also where nobody comes any more."""
+        now = self._clock()
+        if self._keys is not None:
+            self._keys.expire(now)
+        try:
+            if not self._spool.is_empty and self._may_try():
+                self._replay()
+            if self._may_try() and self._is_due():
+                self._forget(now)
+        except EngineDown as error:
+            self._failed(error)
+
+    def close(self) -> None:
+        """Let go of engine and spool; a later write opens them again."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+        self._spool.close()
+        self._not_before = 0.0
+
+    def _batch(self, counted: Sequence[Counted]) -> Batch:
+        lost, self._untold = self._untold, Counter()
+        for _ in range(len(self._noted)):
+            reason, count = self._noted.popleft()
+            lost[reason] += count
+        before = {hit.key: key for hit, key in counted if key}
+        return Batch(secrets.token_hex(12), [hit for hit, _ in counted], before, dict(lost))
+
+    def _keep(self, batch: Batch) -> None:
+        if self._may_try():
+            try:
+                self._opened().write(batch)
+            except EngineDown as error:
+                self._failed(error)
+            except Exception as error:  # noqa: BLE001 - it would fail again and again; dropped, told and counted
+                self._lose(batch, f"refused: {type(error).__name__}")
+                return
+            else:
+                self._worked()
+                return
+        try:
+            self._spool.add(batch)
+        except SpoolFull as error:
+            self._lose(batch, error.reason)
+
+    def _lose(self, batch: Batch, reason: str) -> None:
+        if not self._lost[reason]:
+            logger.warning("statistics: hits are being dropped (%s)", reason)
+        self._lost[reason] += len(batch.hits)
+        self._untold.update(batch.lost)
+        self._untold[reason] += len(batch.hits)
+
+    def _replay(self) -> None:
+        for batch in self._spool.waiting():
+            try:
+                self._opened().write(batch)
+            except EngineDown:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above; the batches after it must not wait for ever
+                self._lose(batch, f"refused: {type(error).__name__}")
+            time.sleep(0)
+        self._worked()
+
+    def _forget(self, now: datetime) -> None:
+        today = int(now.timestamp()) // SECONDS_OF_DAY
+        hits, rollups = self._days
+        self._opened().forget(
+            keys_before=today - KEY_DAYS, hits_before=today - hits, rollups_before=today - rollups
+        )
+        self._forgot = time.monotonic()
+
+    def _is_due(self) -> bool:
+        return self._forgot is None or time.monotonic() - self._forgot > FORGET_EVERY.total_seconds()
+
+    def _opened(self) -> HitWriter:
+        if self._pid != os.getpid():  # forked: closing the parent's connection here would disturb it
+            self._pid = os.getpid()
+            _INHERITED.append(self._engine)
+            self._engine = None
+        if self._engine is None:
+            self._engine = self._open_engine()
+        return self._engine
+
+    def _may_try(self) -> bool:
+        return time.monotonic() >= self._not_before
+
+    def _failed(self, error: EngineDown) -> None:
+        """Close the engine and wait before it is tried again, longer each time."""
+        if not self.is_down:
+            logger.warning("statistics: the engine is down (%s); hits wait in the spool", error)
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+        self._not_before = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, self._longest_pause)
+
+    def _worked(self) -> None:
+        if self.is_down:
+            logger.warning("statistics: the engine answers again")
+        self._not_before, self._pause = 0.0, self._first_pause

@@ -1,0 +1,195 @@
+"""Statistics written to one SQLite file, by all workers of a machine: hits and their sums in one transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+
+from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.sqlite_schema import SCHEMA
+from cookieguard.stats.hits import COLUMNS, Batch
+from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
+from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
+
+BUSY_SECONDS = (
+    1.0  # the writer's thread waits so long for another worker; after that the spool takes the batch
+)
+MAX_PARAMETERS = 500  # of one statement; SQLite takes more, but plans them each time
+DAYS_KNOWN = 3  # whose values are remembered
+
+# WAL: readers never wait. NORMAL: a power cut may lose the last batches, a killed process does not.
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA cache_size = -16000",
+)
+RECORD_BATCH = "INSERT OR IGNORE INTO batch VALUES (?, ?)"
+INSERT_HIT = f"INSERT INTO hit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of ours
+PRESENCES = "SELECT day, key, first, last FROM visit WHERE (day, key) IN (VALUES {})"
+ADD_PRESENCE = """
+    INSERT INTO visit VALUES (?, ?, ?, ?)
+    ON CONFLICT (day, key) DO UPDATE SET first = excluded.first, last = excluded.last
+"""
+ADD_SEEN = "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)"
+ADD_HOUR = """
+    INSERT INTO hourly VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (hour) DO UPDATE SET views = views + excluded.views, visits = visits + excluded.visits,
+        arrivals = arrivals + excluded.arrivals, errors = errors + excluded.errors, bots = bots + excluded.bots,
+        bytes = bytes + excluded.bytes, duration = duration + excluded.duration
+"""
+ADD_DAY = """
+    INSERT INTO daily VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (day, dimension, value) DO UPDATE SET views = views + excluded.views,
+        visits = visits + excluded.visits, visitors = visitors + excluded.visitors
+"""
+ADD_CONSENT = """
+    INSERT INTO consent VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times
+"""
+ADD_HELD = """
+    INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET views = views + excluded.views, elements = elements + excluded.elements
+"""
+ADD_BOT = "INSERT INTO bot VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
+ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
+KNOWN = "SELECT value FROM daily WHERE day = ? AND dimension = ?"
+KNOWN_HELD = "SELECT host || ' ' || page FROM held WHERE day = ?"
+KNOWN_BOTS = "SELECT DISTINCT name FROM bot WHERE day = ?"
+HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
+FORGET_KEYS = (
+    "DELETE FROM seen WHERE day < ?",
+    "DELETE FROM visit WHERE day < ?",
+    "UPDATE hit SET key = 0 WHERE time < ? * 86400 AND key != 0",
+)
+FORGET_HITS = ("DELETE FROM hit WHERE time < ? * 86400", "DELETE FROM batch WHERE day < ?")
+FORGET_SUMS = (
+    "DELETE FROM hourly WHERE hour < ? * 24",
+    *(f"DELETE FROM {table} WHERE day < ?" for table in ("daily", "consent", "held", "bot", "lost")),  # noqa: S608
+)
+
+
+class SqliteHits:
+    """Be a HitWriter in a file, made with mode 0600 where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[Day, set[str]] = {}
+        with _telling():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._inode = path.stat().st_ino
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            for statement in PRAGMAS:
+                self._connection.execute(statement)
+        with self._writing():
+            for statement in SCHEMA:
+                self._connection.execute(statement)
+
+    def write(self, batch: Batch) -> None:
+        """Write hits and rollups in one transaction; nothing where the batch was written before."""
+        with self._writing():
+            self._require_file()
+            day = max((hit.day for hit in batch.hits), default=0)
+            if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
+                return
+            decided = decide(batch, self._presences(visitors_of(batch)))
+            self._connection.executemany(INSERT_HIT, map(tuple, decided.hits))  # plain ones bind faster
+            rows = [(*visitor, *presence) for visitor, presence in decided.presences.items()]
+            self._connection.executemany(ADD_PRESENCE, rows)
+            self._add(fold(sum_up(decided), self._values))
+            self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
+
+    def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
+        """Delete what belongs to days before these, in the file too."""
+        with self._writing():
+            for statement in FORGET_KEYS:
+                self._connection.execute(statement, (keys_before,))
+            for statement in FORGET_HITS:
+                self._connection.execute(statement, (hits_before,))
+            for statement in FORGET_SUMS:
+                self._connection.execute(statement, (rollups_before,))
+        with _telling():  # a deleted row stays in the WAL until then
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _presences(self, visitors: Iterable[Visitor]) -> Mapping[Visitor, Presence]:
+        found: dict[Visitor, Presence] = {}
+        for some in _pieces(visitors, MAX_PARAMETERS // 2):
+            query = PRESENCES.format(", ".join(["(?, ?)"] * len(some)))
+            rows = self._connection.execute(query, [number for visitor in some for number in visitor])
+            found.update({Visitor(day, key): Presence(first, last) for day, key, first, last in rows})
+        return found
+
+    def _values(self, place: Day) -> set[str]:
+        """Return the values a day has of a dimension; the write lock is held, so no other worker adds one."""
+        day, dimension = place
+        queries = {HELD: (KNOWN_HELD, (day,)), BOTS: (KNOWN_BOTS, (day,))}
+        query, parameters = queries.get(dimension, (KNOWN, place))
+        return {value for (value,) in self._connection.execute(query, parameters)}
+
+    def _add(self, sums: Sums) -> None:
+        self._add_visitors(sums)
+        add = self._connection.executemany
+        add(ADD_HOUR, [(hour, *(one[name] for name in HOURLY_SUMS)) for hour, one in sums.hourly.items()])
+        rows = [(*place, one["views"], one["visits"], one["visitors"]) for place, one in sums.daily.items()]
+        add(ADD_DAY, rows)
+        add(ADD_CONSENT, [(*place, times) for place, times in sums.consent.items()])
+        add(ADD_HELD, [(*place, one["views"], one["elements"]) for place, one in sums.held.items()])
+        add(ADD_BOT, [(*place, hits) for place, hits in sums.bots.items()])
+
+    def _add_visitors(self, sums: Sums) -> None:
+        """Count the visitors of each value who were not seen with it that day."""
+        for place, keys in sums.keys.items():
+            day, what = place[0], _digest(place[1], place[2])
+            added = self._connection.executemany(ADD_SEEN, [(day, what, key) for key in keys]).rowcount
+            sums.daily[place]["visitors"] += added
+
+    def _require_file(self) -> None:
+        """Refuse a file that another one took the place of: nobody would ever read what is written there."""
+        if self._path.stat().st_ino != self._inode:
+            raise EngineDown("another file took the place of the one in use")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
+        with _telling():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled back already
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def _digest(dimension: str, value: str) -> int:
+    """Name a value in eight bytes: `seen` has a row for each visitor and value."""
+    text = f"{dimension} {value}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+
+def _pieces(visitors: Iterable[Visitor], size: int) -> Iterator[list[Visitor]]:
+    rest = iter(visitors)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise EngineDown(f"SQLite: {error}") from error
+    except OSError as error:
+        raise EngineDown(f"the file: {error.strerror}") from error

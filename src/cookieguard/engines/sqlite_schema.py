@@ -1,0 +1,65 @@
+"""The tables of statistics in SQLite, each with what it is for and how long it is kept.
+
+Rollups are written in the transaction of the hits they sum up, so they are exact and nothing is counted again. Days
+and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten is overwritten in the file.
+"""
+
+from __future__ import annotations
+
+from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
+
+_TYPED = ",\n    ".join(
+    f"{name} {'TEXT' if name in TEXT_COLUMNS else 'INTEGER'} NOT NULL" for name in COLUMNS
+)
+
+# Every hit, for filters and exports: 30 days. Its `key` becomes 0 once the day's key is destroyed.
+HIT = f"CREATE TABLE IF NOT EXISTS hit (\n    id INTEGER PRIMARY KEY,\n    {_TYPED}\n)"
+HIT_TIME = "CREATE INDEX IF NOT EXISTS hit_time ON hit (time)"
+# For taking the keys of old days out without reading a month of hits.
+HIT_KEY = "CREATE INDEX IF NOT EXISTS hit_key ON hit (time) WHERE key != 0"
+
+# Sums of an hour: 25 months. People only, but for `bots`.
+HOURLY = """CREATE TABLE IF NOT EXISTS hourly (
+    hour INTEGER PRIMARY KEY, views INTEGER NOT NULL, visits INTEGER NOT NULL, arrivals INTEGER NOT NULL,
+    errors INTEGER NOT NULL, bots INTEGER NOT NULL, bytes INTEGER NOT NULL, duration INTEGER NOT NULL
+)"""
+# Sums of a day by one dimension: 25 months. `dimension` is a Dimension; at most MAX_VALUES values of each a
+# day, the rest is "(other)". The row with dimension and value empty holds the day's visitors.
+DAILY = """CREATE TABLE IF NOT EXISTS daily (
+    day INTEGER NOT NULL, dimension TEXT NOT NULL, value TEXT NOT NULL,
+    views INTEGER NOT NULL, visits INTEGER NOT NULL, visitors INTEGER NOT NULL,
+    PRIMARY KEY (day, dimension, value)
+) WITHOUT ROWID"""
+# What happened with consent: 25 months. `event` is an Event.
+CONSENT = """CREATE TABLE IF NOT EXISTS consent (
+    day INTEGER NOT NULL, policy TEXT NOT NULL, event TEXT NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (day, policy, event)
+) WITHOUT ROWID"""
+# What was held on pages: 25 months. `vendor` is empty where nobody declared the host.
+HELD = """CREATE TABLE IF NOT EXISTS held (
+    day INTEGER NOT NULL, host TEXT NOT NULL, page TEXT NOT NULL, vendor TEXT NOT NULL, purpose TEXT NOT NULL,
+    views INTEGER NOT NULL, elements INTEGER NOT NULL,
+    PRIMARY KEY (day, host, page, vendor, purpose)
+) WITHOUT ROWID"""
+# Bots: 25 months.
+BOT = """CREATE TABLE IF NOT EXISTS bot (
+    day INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, hits INTEGER NOT NULL,
+    PRIMARY KEY (day, kind, name)
+) WITHOUT ROWID"""
+# Which keys of a day were seen with which value (`what`: eight bytes of its digest), so that each counts once; and
+# when they were seen first and last, so that a visit is one: deleted with the day's key.
+SEEN = """CREATE TABLE IF NOT EXISTS seen (
+    day INTEGER NOT NULL, what INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (day, what, key)
+) WITHOUT ROWID"""
+VISIT = """CREATE TABLE IF NOT EXISTS visit (
+    day INTEGER NOT NULL, key INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (day, key)
+) WITHOUT ROWID"""
+# Batches that were written, so that none is written twice: as long as a spool may be.
+BATCH = "CREATE TABLE IF NOT EXISTS batch (id TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID"
+# What was dropped, by reason, in all workers: 25 months.
+LOST = """CREATE TABLE IF NOT EXISTS lost (
+    day INTEGER NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, reason)
+) WITHOUT ROWID"""
+
+SCHEMA = (HIT, HIT_TIME, HIT_KEY, HOURLY, DAILY, CONSENT, HELD, BOT, SEEN, VISIT, BATCH, LOST)

@@ -1,0 +1,125 @@
+"""The row that statistics keep of one page view, error, choice or goal: no address, no user agent, no query.
+
+Rule: text and whole numbers only, never None, so that a row is the same in every engine and in the spool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple, get_type_hints
+
+NO_KEY = 0
+OTHER = "(other)"  # what is beyond the values kept of a day
+DIRECT = "(direct)"  # the source of who came without a referrer
+ADDRESS = "(address)"  # a host that is an IP address
+SECONDS_OF_DAY = 86_400
+SECONDS_OF_HOUR = 3_600
+
+
+class Kind(StrEnum):
+    """Name what a hit is of."""
+
+    VIEW = "view"  # a document that somebody asked for to read
+    ERROR = "error"  # a status from 400 on, where a document was asked for or came
+    CHOICE = "choice"  # somebody answered the banner
+    GOAL = "goal"  # the app says that something worth counting happened
+
+
+class Event(StrEnum):
+    """Name what happened with consent. `SHOWN` and `GPC` count views, the others choices."""
+
+    SHOWN = "shown"
+    GPC = "gpc"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    PARTLY = "partly"
+    WITHDRAWN = "withdrawn"  # less than before, after more than the necessary had been granted
+
+
+class BotKind(StrEnum):
+    """Name what a bot is for."""
+
+    SEARCH = "search"
+    AI = "ai"
+    TOOL = "tool"
+    OTHER = "other"
+
+
+class Dimension(StrEnum):
+    """Name what figures can be broken down by, and filtered by. Each is a column of the hit but `ENTRY`."""
+
+    PAGE = "page"
+    ENTRY = "entry_page"  # the page of an entry
+    SOURCE = "source"  # of entries: utm_source, else the referrer's host, else (direct)
+    MEDIUM = "medium"
+    CAMPAIGN = "campaign"
+    COUNTRY = "country"
+    LANGUAGE = "language"
+    DEVICE = "device"
+    BROWSER = "browser"
+    OS = "os"
+    GOAL = "event"  # of goals
+
+
+class Hit(NamedTuple):
+    """Be one row; the fields are the columns, in this order. A tuple, since engines take rows as tuples.
+
+    `entry` is decided by the engine that writes it, since all workers must agree on it; 0 until then.
+    """
+
+    time: int  # seconds since 1970, UTC
+    site: str  # the configured origin's host it came to, else empty
+    kind: str  # a Kind
+    page: str  # the app's route (`/product/{id}`), else the path with what looks like an id folded
+    status: int
+    bytes: int  # of the body as it was sent
+    duration: int  # milliseconds until the response had ended
+    source: str  # of a view that comes from elsewhere: utm_source, referrer's host or (direct); else empty
+    referrer: str  # host of the page elsewhere that led here
+    medium: str  # utm_medium
+    campaign: str  # utm_campaign
+    term: str  # utm_term
+    content: str  # utm_content
+    browser: str  # family; of a bot its name
+    browser_major: str
+    os: str
+    device: str  # desktop, mobile, tablet, other
+    language: str  # the first of Accept-Language, without region
+    country: str  # two letters, empty where nobody says
+    entry: int  # 1: the first view of a visit; without a key, a view that comes from elsewhere
+    consent: str  # undecided, refused, partly, all
+    policy: str  # version of the policy in force
+    event: str  # of a choice an Event, of a goal its name; of a view `shown` where the page asked
+    gpc: int  # 1: Global Privacy Control was on
+    held: str  # JSON: [[host, elements, vendor or "", purpose], ...], empty where nothing was held
+    bot: str  # a BotKind, empty for people
+    key: int  # the visitor key of that day, signed 64 bits; NO_KEY where there is no consent to one
+
+    @property
+    def day(self) -> int:
+        """The UTC day, in days since 1970."""
+        return self.time // SECONDS_OF_DAY
+
+    @property
+    def hour(self) -> int:
+        """The UTC hour, in hours since 1970."""
+        return self.time // SECONDS_OF_HOUR
+
+
+COLUMNS = Hit._fields
+TEXT_COLUMNS = frozenset(name for name, kind in get_type_hints(Hit).items() if kind is str)
+
+
+class Batch(NamedTuple):
+    """Bring hits to an engine: all of them are written once, or none.
+
+    `id` names the batch for good: an engine that has seen it writes nothing. `before` says of keys in the first
+    half hour of a day what the same visitor's key was the day before; it is for finding a visit that goes on
+    across midnight, and must be written nowhere. `lost` counts by reason what could not be kept since the last batch.
+    """
+
+    id: str
+    hits: Sequence[Hit]
+    before: Mapping[int, int]
+    lost: Mapping[str, int]

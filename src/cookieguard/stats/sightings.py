@@ -1,0 +1,173 @@
+"""From what a request leaves behind in memory to the row that is kept of it.
+
+Rule: a sighting lives in the queue of its worker only; a User-Agent, a query or a referrer's path goes no further.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Protocol
+
+from cookieguard.stats.agents import read_agent
+from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Hit, Kind
+from cookieguard.stats.sources import cleaned_field, cleaned_host, cleaned_path, referrer_host, utm_fields
+
+MAX_HEADER = 1000  # bytes of a referrer, query or path that the queue keeps
+MAX_LANGUAGE = 40
+MAX_HELD = 100  # elements of a page that are looked at
+MAX_HOSTS = 30  # hosts that are kept of a page, those held most
+LONGEST = int(timedelta(days=1).total_seconds() * 1000)  # a clock that was set has no say in durations
+
+_LANGUAGE = re.compile(rb"[ \t]*([A-Za-z]{2,3})(?![A-Za-z])")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
+
+
+class HeldUrl(Protocol):
+    """Be a URL that is held."""
+
+    @property
+    def host(self) -> str: ...
+
+
+class HeldElement(Protocol):
+    """Be one element that is held, as the rewriter tells it."""
+
+    @property
+    def url(self) -> HeldUrl: ...
+    @property
+    def vendor(self) -> str | None: ...
+    @property
+    def purpose(self) -> str: ...
+
+
+HeldHost = tuple[str, str, str]  # host, vendor, purpose: one for each element
+
+
+@dataclass(slots=True, kw_only=True)  # not frozen: that triples the cost of making one
+class Sighting:
+    """Hold references to what a request said; overlong ones are cut, so that a queue stays small."""
+
+    kind: Kind
+    time: datetime
+    ended: datetime
+    path: str = field(repr=False)
+    status: int
+    bytes_sent: int
+    host: str
+    site: str
+    route: str = ""
+    key: int = NO_KEY
+    before: int = NO_KEY  # in the first half hour of a day: the key of the day before
+    referrer: bytes = field(default=b"", repr=False)
+    query: bytes = field(default=b"", repr=False)
+    agent: bytes = field(default=b"", repr=False)
+    language: bytes = field(default=b"", repr=False)
+    country: str = ""
+    consent: str = "undecided"
+    policy: str = ""
+    event: str = ""
+    gpc: bool = False
+    held: Sequence[HeldElement] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        self.referrer = self.referrer[:MAX_HEADER]
+        self.query = self.query[:MAX_HEADER]
+        self.path = self.path[:MAX_HEADER]
+
+
+class Reader:
+    """Turn sightings into hits. `own_hosts` are the shop's: who comes from there does not come from elsewhere."""
+
+    def __init__(self, *, own_hosts: frozenset[str] = frozenset(), names_routes: bool = True) -> None:
+        self._own_hosts = own_hosts
+        self._names_routes = names_routes
+
+    def read(self, sighting: Sighting) -> Hit:
+        """Return the row of a sighting."""
+        agent = read_agent(sighting.agent)
+        utm = utm_fields(sighting.query)
+        referrer = self._referrer(sighting)
+        source = self._source(sighting, utm, referrer) if sighting.kind is Kind.VIEW else ""
+        has_arrived = bool(source) and sighting.key == NO_KEY and not agent.bot
+        return Hit(
+            time=int(sighting.time.timestamp()),
+            site=sighting.site,
+            kind=sighting.kind.value,
+            page=self._page(sighting),
+            status=sighting.status,
+            bytes=sighting.bytes_sent,
+            duration=_milliseconds(sighting.ended - sighting.time),
+            source=source,
+            referrer=referrer,
+            medium=utm.get("medium", ""),
+            campaign=utm.get("campaign", ""),
+            term=utm.get("term", ""),
+            content=utm.get("content", ""),
+            browser=agent.browser,
+            browser_major=agent.major,
+            os=agent.os,
+            device=agent.device,
+            language=_language(sighting.language),
+            country=_country(sighting.country),
+            entry=int(has_arrived),
+            consent=sighting.consent,
+            policy=sighting.policy,
+            event=cleaned_field(sighting.event),
+            gpc=int(sighting.gpc),
+            held=_held(tuple([_host(one) for one in sighting.held])) if sighting.held else "",
+            bot=agent.bot,
+            key=NO_KEY if agent.bot else sighting.key,
+        )
+
+    def _page(self, sighting: Sighting) -> str:
+        if sighting.route and self._names_routes:
+            return cleaned_path(sighting.route, folds_ids=False)
+        return cleaned_path(sighting.path, folds_ids=self._names_routes)
+
+    def _referrer(self, sighting: Sighting) -> str:
+        host = referrer_host(sighting.referrer) if sighting.referrer else ""
+        is_own = host == sighting.host.removeprefix("www.") or host in self._own_hosts
+        return "" if is_own else host
+
+    def _source(self, sighting: Sighting, utm: Mapping[str, str], referrer: str) -> str:
+        """Name where a view came from, nothing where it came from the shop itself."""
+        named = utm.get("source") or referrer
+        if named:
+            return named
+        return "" if sighting.referrer and referrer_host(sighting.referrer) else DIRECT
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return min(max(int(duration.total_seconds() * 1000), 0), LONGEST)
+
+
+def _language(header: bytes) -> str:
+    found = _LANGUAGE.match(header, 0, MAX_LANGUAGE)
+    return found[1].decode("ascii").lower() if found else ""
+
+
+def _country(code: str) -> str:
+    code = code.upper()
+    return code if _COUNTRY.fullmatch(code) and code not in NO_COUNTRY else ""
+
+
+def _host(held: HeldElement) -> HeldHost:
+    return held.url.host, held.vendor or "", held.purpose
+
+
+@lru_cache(maxsize=1024)  # pages hold the same again
+def _held(held: tuple[HeldHost, ...]) -> str:
+    """Write what was held, most often held first."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for host, vendor, purpose in held:
+        known = (cleaned_host(host) or ADDRESS, vendor, purpose)
+        counts[known] = counts.get(known, 0) + 1
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_HOSTS]
+    rows = [[host, count, vendor, purpose] for (host, vendor, purpose), count in most]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))

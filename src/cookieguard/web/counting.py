@@ -1,0 +1,81 @@
+"""Statistics put together from a configuration: what every request that counts has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.engines.country import open_countries
+from cookieguard.engines.day_keys import DayKeys
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.hit_engines import open_sink
+from cookieguard.engines.hit_sink import Counted, HitSink
+from cookieguard.stats.sightings import Reader, Sighting
+from cookieguard.web.recorder import Pipeline
+
+KEY_USE = "visitor"
+IDLE_EVERY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """Hold what turns requests into hits; `country_of` is None where no database is configured."""
+
+    pipeline: Pipeline[Sighting, Counted]
+    sink: HitSink
+    keys: DayKeys
+    keys_unasked: bool  # who has not answered yet gets a key as well
+    counts_unasked: bool  # who did not agree is counted at all
+    policy: str
+    asks: bool  # pages carry a banner
+    prefix: str
+    country_header: bytes
+    country_of: Callable[[str], str] | None
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many hits this worker dropped, by reason."""
+        return {**self.pipeline.dropped, **self.sink.lost}
+
+
+def open_counting(
+    config: Config,
+    state: StateDirectory,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] | None = None,
+) -> Counting | None:
+    """Put statistics together; None where they are switched off. Raises ConfigError."""
+    settings = config.stats
+    if not settings.enabled:
+        return None
+    keys = DayKeys(state, KEY_USE, clock=clock)
+    sink = open_sink(settings, state, environ=environ, keys=keys, clock=clock)
+    reader = Reader(own_hosts=_own_hosts(config), names_routes=settings.pages == "route")
+
+    def form(sighting: Sighting) -> Counted:
+        return reader.read(sighting), sighting.before
+
+    return Counting(
+        pipeline=Pipeline(
+            sink, form=form, name="stats", idle=(IDLE_EVERY, sink.look_after), on_drop=sink.note_lost
+        ),
+        sink=sink,
+        keys=keys,
+        keys_unasked=settings.before_consent == "hashed",
+        counts_unasked=settings.before_consent != "none",
+        policy=config.policy.version,
+        asks=config.consent.enabled and config.html.enabled,
+        prefix=config.prefix,
+        country_header=settings.country_header.lower().encode(),
+        country_of=open_countries(Path(settings.mmdb)) if settings.mmdb else None,
+    )
+
+
+def _own_hosts(config: Config) -> frozenset[str]:
+    places = [origin.partition("://")[2] for origin in config.origins]
+    places += [host.partition("/")[0] for host in config.first_party_hosts]
+    return frozenset(place.partition(":")[0].removeprefix("www.") for place in places)

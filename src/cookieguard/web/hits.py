@@ -1,0 +1,165 @@
+"""What statistics get of a request: whether it counts, as what, and references to what it said.
+
+Rule: here the visitor's address becomes the key of the day and a country, and goes no further.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cookieguard.consent import Consent, state_of
+from cookieguard.consent.decision import State
+from cookieguard.stats.agents import MAX_AGENT
+from cookieguard.stats.hits import NO_KEY, Event, Kind
+from cookieguard.stats.sightings import MAX_HELD, Sighting
+from cookieguard.stats.visitors import visitor_key
+from cookieguard.stats.visits import PAUSE
+from cookieguard.web.counting import Counting
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.lines import SERVER_ERROR
+from cookieguard.web.request import FRAME_DESTINATIONS
+
+STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
+DAY = timedelta(days=1)
+NOT_MODIFIED = 304
+NOT_BUILT = "not built"
+BODILESS = frozenset({204, 205})
+AHEAD = (
+    b"sec-purpose",
+    b"x-sec-purpose",
+    b"purpose",
+)  # in which browsers and libraries say that they prefetch
+EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
+
+
+def note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: datetime) -> None:
+    """Take note of a request that has ended with a document or an error; never raises."""
+    try:
+        _note(counting, exchange, is_document=is_document, ended=ended)
+    except Exception:  # noqa: BLE001 - an app's route or a database may do what it likes; the hit is dropped and counted
+        counting.sink.note_lost(NOT_BUILT, 1)
+
+
+def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: datetime) -> None:
+    kind = _kind(counting, exchange, is_document=is_document)
+    if kind is None:
+        return
+    consent = exchange.peek_consent()
+    if not (counting.counts_unasked or consent.has(STATISTICS)):
+        return
+    sighting = _sighting(counting, exchange, consent, kind)
+    sighting.route = _route_of(exchange)
+    sighting.ended = ended
+    if kind is Kind.VIEW and counting.asks and consent.asks and exchange.request.wants_banner:
+        sighting.event = Event.SHOWN.value
+    rewriter = exchange.rewriter
+    if rewriter is not None and rewriter.held:
+        sighting.held = tuple(rewriter.held[:MAX_HELD])
+    counting.pipeline.put(sighting)
+
+
+def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
+    """Take note of a choice that is about to be answered, with the page it was made on."""
+    counting = exchange.parts.counting
+    if counting is None or not (counting.counts_unasked or STATISTICS in granted):
+        return
+    before = exchange.peek_consent()
+    state = state_of(granted, exchange.parts.register.ids)
+    # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
+    sighting = _sighting(counting, exchange, replace(before, granted=frozenset(), gpc=True), Kind.CHOICE)
+    sighting.path, sighting.query = exchange.request.referring_path.partition("?")[0], b""
+    sighting.consent, sighting.gpc = state.value, before.gpc
+    sighting.event = Event.WITHDRAWN.value if before.granted - granted else EVENTS[state].value
+    counting.pipeline.put(sighting)
+
+
+def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Kind) -> Sighting:
+    headers, origin = exchange.headers, exchange.request.origin
+    agent = headers.get(b"user-agent", b"")[:MAX_AGENT]
+    site = origin.host if origin.authority in exchange.parts.authorities else ""
+    key, before = _keys(counting, exchange, consent, site, agent)
+    return Sighting(
+        kind=kind,
+        time=exchange.now,
+        ended=exchange.now,
+        path=exchange.path,
+        status=exchange.status or SERVER_ERROR,
+        bytes_sent=exchange.bytes_sent,
+        host=origin.host,
+        site=site,
+        key=key,
+        before=before,
+        referrer=headers.get(b"referer", b""),
+        query=exchange.scope.get("query_string", b""),
+        agent=agent,
+        language=headers.get(b"accept-language", b"")[:MAX_AGENT],
+        country=_country(counting, exchange),
+        consent=consent.state.value,
+        policy=counting.policy,
+        gpc=consent.gpc,
+    )
+
+
+def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind | None:
+    """Say what a request counts as; None for what is no page to its visitor."""
+    request, status = exchange.request, exchange.status or SERVER_ERROR
+    if exchange.path.startswith(counting.prefix):
+        return None
+    if status >= 400:
+        return Kind.ERROR if is_document or request.is_navigation else None
+    if not is_document or status in BODILESS or (status >= 300 and status != NOT_MODIFIED):
+        return None
+    if status == NOT_MODIFIED and not exchange.revalidates_document:
+        return None
+    return Kind.VIEW if request.method == "GET" and _is_shown(exchange) else None
+
+
+def _is_shown(exchange: Exchange) -> bool:
+    """Tell whether a document is a page of its own: no frame, no piece of a page, not fetched ahead."""
+    headers = exchange.headers
+    destination = headers.get(b"sec-fetch-dest", b"document")
+    if destination in FRAME_DESTINATIONS or exchange.request.is_fragment:
+        return False
+    if destination == b"empty" and b"text/html" not in headers.get(b"accept", b""):
+        return False
+    return not any(b"prefetch" in headers[name] for name in AHEAD if name in headers)
+
+
+def _keys(
+    counting: Counting, exchange: Exchange, consent: Consent, site: str, agent: bytes
+) -> tuple[int, int]:
+    """Make the visitor's key of the day, and within the first half hour the one of the day before too."""
+    is_unasked = consent.state is State.UNDECIDED and not consent.gpc
+    if not (consent.has(STATISTICS) or (counting.keys_unasked and is_unasked)):
+        return NO_KEY, NO_KEY
+    now, address = exchange.now, exchange._address
+    today, before = counting.keys.key(now.date()), None
+    if now.hour == 0 and now.minute * 60 < PAUSE:
+        before = counting.keys.key(now.date() - DAY)
+    return (
+        visitor_key(site, address, agent, today) if today else NO_KEY,
+        visitor_key(site, address, agent, before) if before else NO_KEY,
+    )
+
+
+def _country(counting: Counting, exchange: Exchange) -> str:
+    via = exchange._via
+    if counting.country_header and via is not None and via.is_trusted:
+        return exchange.headers.get(counting.country_header, b"")[:8].decode("latin-1")
+    return counting.country_of(exchange._address) if counting.country_of is not None else ""
+
+
+def _route_of(exchange: Exchange) -> str:
+    """Return the app's route as Starlette, FastAPI and Litestar tell it; empty where it takes any path."""
+    scope = exchange._app_scope
+    template = scope.get("path_template")
+    if template:
+        return str(template)
+    route: Any = scope.get("route")
+    path = getattr(route, "path", None)
+    if not isinstance(path, str) or ":path}" in path or hasattr(route, "routes"):
+        return ""
+    mounted = scope.get("root_path", "")[len(exchange.scope.get("root_path", "")) :]
+    return f"{mounted}{getattr(route, 'path_format', path)}"

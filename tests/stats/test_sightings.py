@@ -1,0 +1,190 @@
+"""From a request to a row: nothing hostile raises, and nothing personal passes."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cookieguard.stats.agents import MAX_MAJOR, MAX_NAME, read_agent
+from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, Kind
+from cookieguard.stats.sightings import Reader, Sighting
+from cookieguard.stats.sources import cleaned_path, referrer_host, utm_fields
+from cookieguard.stats.visitors import visitor_key
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+CHROME = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36"
+KEY = bytes(32)
+
+
+def read(**facts: object) -> Hit:
+    plain = {
+        "kind": Kind.VIEW,
+        "time": NOON,
+        "ended": NOON,
+        "path": "/",
+        "status": 200,
+        "bytes_sent": 1,
+        "host": "shop.example",
+        "site": "",
+        "agent": CHROME,
+    }
+    return Reader(own_hosts=frozenset({"shop-cdn.example"})).read(Sighting(**plain | facts))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        (CHROME, ("Chrome", "156", "Android", "mobile", "")),
+        (
+            b"Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/605.1.15 Version/16.0 Safari/604.1",
+            ("Mobile Safari UI/WKWebView", "16", "iOS", "tablet", ""),
+        ),
+        (b"Mozilla/5.0 (Linux; Android 9; CUBOT X19) Chrome/90.0 Mobile Safari/537.36", None),
+        (b"", ("Other", "", "Other", "other", "other")),
+        (b"curl/8.5.0", ("curl", "8", "Other", "other", "tool")),
+        (
+            b"Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+            ("GPTBot", "1", "Other", "other", "ai"),
+        ),
+        (b"My-Own-Crawler/1.0", ("My-Own-Crawler", "1", "Other", "other", "other")),
+    ],
+)
+def test_agents_are_read(agent: bytes, expected: tuple[str, ...] | None) -> None:
+    found = read_agent(agent)
+
+    assert found.bot == "" if expected is None else found == expected
+
+
+def test_every_known_crawler_is_a_bot_of_some_kind() -> None:
+    agents = [crawler["instances"][0] for crawler in CRAWLER_USER_AGENTS_DATA if crawler["instances"]][::5]
+
+    kinds = {read_agent(agent.encode("latin-1", "replace")).bot for agent in agents}
+
+    assert kinds == {kind.value for kind in BotKind}
+    assert len(agents) > 200
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        b"Mozilla/5.0 Chrome/" + b"9" * 5000,
+        b"Mozilla/5.0 (" + b"(" * 8000,
+        b"\xff\x00\x1b[31m" * 500,
+        b"Mozilla/5.0 Firefox/\xc2\xb2\xc2\xb3",  # digits that are no decimals
+        b"Opera/" + b"1." * 4000,
+    ],
+)
+def test_hostile_agents_cost_little_and_leave_little(agent: bytes) -> None:
+    read_agent(b"warm")
+    start = time.process_time()
+
+    found = read_agent(agent)
+
+    assert time.process_time() - start < 0.05
+    assert len(found.browser) <= MAX_NAME
+    assert len(found.major) <= MAX_MAJOR
+    assert found.browser.isprintable()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.binary(max_size=300),
+    st.binary(max_size=300),
+    st.binary(max_size=300),
+    st.text(max_size=100),
+    st.text(),
+)
+def test_whatever_comes_becomes_a_row(
+    agent: bytes, referrer: bytes, query: bytes, path: str, event: str
+) -> None:
+    hit = read(
+        agent=agent, referrer=referrer, query=query, path=path, language=query, country=path, event=event
+    )
+
+    for name, value in zip(COLUMNS, hit, strict=True):
+        assert type(value) is (str if name in TEXT_COLUMNS else int), name
+        if isinstance(value, str):
+            value.encode()  # no lone surrogates: no engine takes them
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/orders/1004217/ada@shop.example", "/orders/{id}/{id}"),
+        ("/order-1004217", "/order-{id}"),
+        ("/ip/203.0.113.7/x", "/ip/{id}/x"),
+        ("/2001:db8::1/", "/{id}/"),
+        ("/a/550e8400-e29b-41d4-a716-446655440000", "/a/{id}"),
+        ("/reset/Zm9vYmFyMTIzNDU2Nzg5MGFiY2Rl", "/reset/{id}"),
+        ("/product/sony-wh-1000xm4", "/product/sony-wh-1000xm4"),
+        ("/blog/2026/11/hello", "/blog/2026/11/hello"),
+        ("", "/"),
+    ],
+)
+def test_paths_lose_what_names_one_person(path: str, kept: str) -> None:
+    assert cleaned_path(path, folds_ids=True) == kept
+
+
+@pytest.mark.parametrize(
+    ("referrer", "host"),
+    [
+        (b"https://www.Search.example/?q=secret", "search.example"),
+        (b"http://203.0.113.7/x", "(address)"),
+        (b"http://0xcb007107/", "(address)"),
+        (b"http://203-0-113-7.dsl.example/", "(address)"),
+        (b"http://[2001:db8::1]/", "(address)"),
+        (b"https://ada:secret@evil.example:8/", "evil.example"),
+        (b"about:client", ""),
+        (b"\xff", ""),
+    ],
+)
+def test_referrers_keep_a_host_that_is_no_address(referrer: bytes, host: str) -> None:
+    assert referrer_host(referrer) == host
+
+
+def test_utm_fields_hold_no_mail_and_no_address() -> None:
+    query = (
+        b"utm_source=news%20letter&utm_campaign=ada%40b.example&utm_term=203.0.113.7&utm_source=x&id=10042"
+    )
+
+    assert utm_fields(query) == {"source": "news letter", "campaign": "(mail)", "term": "(address)"}
+
+
+@pytest.mark.parametrize(
+    ("referrer", "query", "source"),
+    [
+        (b"", b"", DIRECT),
+        (b"https://shop.example/about", b"", ""),
+        (b"https://shop-cdn.example/", b"", ""),
+        (b"https://search.example/", b"", "search.example"),
+        (b"https://shop.example/about", b"utm_source=mail", "mail"),
+    ],
+)
+def test_source_is_where_a_view_came_from(referrer: bytes, query: bytes, source: str) -> None:
+    hit = read(referrer=referrer, query=query)
+
+    assert (hit.source, hit.entry) == (source, int(bool(source)))
+
+
+def test_a_clock_that_was_set_gives_no_negative_duration() -> None:
+    assert read(ended=NOON - timedelta(days=1)).duration == 0
+    assert read(ended=NOON + timedelta(days=9)).duration == 86_400_000
+
+
+def test_visitor_keys_differ_by_site_address_agent_and_day() -> None:
+    facts = ("a.example", "203.0.113.7", b"x", KEY)
+    others = [
+        ("b.example", *facts[1:]),
+        ("a.example", "203.0.113.8", b"x", KEY),
+        ("a.example", "203.0.113.7", b"y", KEY),
+        ("a.example", "203.0.113.7", b"x", b"1" * 32),
+    ]
+
+    assert visitor_key(*facts) == visitor_key("a.example", "::ffff:203.0.113.7", b"x", KEY)
+    assert len({visitor_key(*one) for one in (facts, *others)}) == 5
+    assert visitor_key("a", "2001:db8::1", b"", KEY) == visitor_key("a", "2001:db8::2", b"", KEY)  # one /64
