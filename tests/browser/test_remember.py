@@ -101,3 +101,23 @@ def test_who_asked_for_it_is_still_logged_in_when_the_session_is_gone(
     page.get_by_role("button", name="Log out", exact=True).click()
     assert REMEMBER not in {one["name"] for one in context.cookies()}
     assert not is_customer(page, address)
+
+
+def test_logging_out_everywhere_ends_the_visit_in_the_second_browser_too(
+    visit: Visitors, address: str, javascript: bool
+) -> None:
+    one, other = (visit(javascript=javascript).new_page() for _ in range(2))
+    log_in(one, address)
+    log_in(other, address, remember=True)
+    copies = other.context.cookies()
+    assert (is_customer(one, address), is_customer(other, address)) == (True, True)
+
+    one.goto(f"{address}/account")
+    one.get_by_role("button", name="Log out everywhere").click()
+    one.wait_for_url(f"{address}/")
+
+    assert (is_customer(one, address), is_customer(other, address)) == (False, False)
+    other.context.add_cookies(copies)  # type: ignore[arg-type]  # session and remember-me of before
+    assert not is_customer(other, address)
+    log_in(other, address)
+    assert (is_customer(one, address), is_customer(other, address)) == (False, True)
