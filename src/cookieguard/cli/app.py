@@ -43,7 +43,8 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     RevealRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
-    "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or installation cannot be used; "
+    "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
+    "installation cannot be used; "
     "4 a rule refuses it (the message says until when, or how to insist); 5 it cannot be changed from here "
     "(environment, rights, another command); 130 interrupted."
 )

@@ -41,6 +41,7 @@ OLD_KEY = timedelta(days=365)
 UNUSED_KEY = timedelta(days=30)  # added, and never promoted
 JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
 LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write
+MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
 KEYS_AHEAD = 2  # days of vault keys that should be left
 SHOWN = 3  # names of files in one line
 _DAY_KEY = re.compile(r"\.?(?:log|visitor)-day-([0-9]{8})(?:\..*)?")
@@ -162,6 +163,9 @@ def _store(shop: Shop) -> Iterator[Finding]:
         return
     file = store_file(config.store, shop.state, environ=shop.environ)
     if file is not None and not file.exists():
+        if shop.now - shop.keyring.signing.created < MADE_WITHIN:
+            yield Finding("store", "not made yet: the first session does")
+            return
         yield Finding(
             "store", f"{file} is missing: what was ended is forgotten", "start the shop's workers again"
         )
@@ -195,7 +199,7 @@ def _drops(shop: Shop) -> Iterator[Finding]:
     newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
     mend = "see the shop's log for the reasons (disk, lock, queue)" if newest else ""
     yield Finding("dropped hits", f"{newest} since yesterday, {ever} ever", mend)
-    waiting = [path for path in (shop.state / "spool").glob("*.spool")] if shop.state.is_dir() else []
+    waiting = list((shop.state / "spool").glob("*.spool")) if shop.state.is_dir() else []
     size = sum(path.stat().st_size for path in waiting)
     late = [path for path in waiting if shop.now.timestamp() - path.stat().st_mtime > SLACK.total_seconds()]
     told = f"{len(waiting)} files wait with {size} bytes"

@@ -161,8 +161,8 @@ def steps_of_owner(config: Config, state: StateDirectory, *, environ: Mapping[st
     steps: dict[str, Step] = {}
     if config.identity.enabled and config.store.enabled:
         steps["store"] = _forgetting_in_store(config, state, environ)
-    if config.vault.private_dir:
-        private = Path(config.vault.private_dir)
+    private = Path(config.vault.private_dir or state.path / "none")
+    if os.access(private, os.R_OK | os.W_OK | os.X_OK):  # another user's is that user's to look after
         steps["vault keys"] = lambda now: len(
             expire_keys(state, StateDirectory(private), today=_day(now), keep_days=config.vault.keep_days)
         )
@@ -212,6 +212,7 @@ def taken(state: StateDirectory) -> Iterator[int | None]:
             yield None
         else:
             yield descriptor
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile would go on holding it
     finally:
         os.close(descriptor)
 

@@ -55,11 +55,12 @@ class VaultWriter:
     def write(self, lines: Sequence[bytes]) -> int:
         """Append sealed events to the files of their days."""
         directory = self._state.subdirectory(EVENTS_DIRECTORY)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         written = 0
         for line in lines:
             descriptor = os.open(directory / f"{line[_DAY_AT].decode()}.jsonl", flags, 0o600)
             try:
+                line = _after_torn(descriptor) + line
                 written += os.write(descriptor, line) == len(line)
             finally:
                 os.close(descriptor)
@@ -147,7 +148,17 @@ def read_events(state: StateDirectory, day: date) -> list[dict[str, Any]]:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines]
+    events = []
+    for line in lines:
+        with suppress(ValueError):  # torn by a full disk: lost whole, and no other with it
+            events.append(json.loads(line))
+    return events
+
+
+def _after_torn(descriptor: int) -> bytes:
+    """Return what ends a line that a full disk cut off."""
+    size = os.fstat(descriptor).st_size
+    return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 
 
 def _write_public(state: Path, keys: dict[date, bytes]) -> None:
