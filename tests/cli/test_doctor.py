@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,8 +62,8 @@ async def welcome(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Served]:
-    yield Served(tmp_path)
+def shop(tmp_path: Path) -> Served:
+    return Served(tmp_path)
 
 
 def test_healthy_shop_is_fine_and_nothing_private_is_shown(shop: Served) -> None:
@@ -169,11 +168,8 @@ def test_broken_thing_is_named_with_what_mends_it(shop: Served, broken: str) -> 
 
 
 def test_what_the_doctor_finds_old_the_retention_command_mends(shop: Served) -> None:
-    for name in ("old log", "old hit", "old sum", "old day key", "old hour key", "old events"):
+    for name in ("old log", "old hit", "old day key", "old hour key", "old events"):
         BROKEN[name][0](shop)
-        for path in (shop.state / "stats.db",):
-            assert path.exists()
-    os.utime(shop.state)
     assert shop.doctor()[0] == 1
 
     done = shop.run("retention", "run", "--json")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.asgi import ask
 from harness.servers import wait_until
+from starlette.responses import PlainTextResponse
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
 from cookieguard import Config, CookieGuard
@@ -139,8 +141,14 @@ def test_of_all_workers_one_does_it_once_an_hour(shop: Shop) -> None:
     assert other.look() is not None
     shop.now -= timedelta(days=1)  # a clock that ran ahead must not put it off
     assert one.look() is not None
-    (shop.state.path / RECORD_FILE).write_text("{half")
-    assert one.look() is not None
+    for rubbish in (
+        "{half",
+        "[]",
+        '{"at": 7}',
+        '{"at": "2031-01-01T00:00:00", "removed": {}, "failed": {}, "cut": 0}',
+    ):
+        (shop.state.path / RECORD_FILE).write_text(rubbish)
+        assert one.look() is not None
 
 
 def test_lock_is_free_again_though_a_child_was_forked_meanwhile(shop: Shop) -> None:
@@ -208,7 +216,7 @@ def test_flood_of_hits_is_cut_by_its_oldest_hours_and_sums_stay(
 def test_idle_shop_forgets_from_its_start_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(0))
     old = tmp_path / "state" / "logs" / "access-2020-01-01-7.log"
-    guard = started(Config(state_dir=str(tmp_path / "state")), lambda: old.parent.mkdir(0o700) or old.touch())
+    guard = started(Config(state_dir=str(tmp_path / "state")), old.touch)
 
     wait_until(lambda: not old.exists(), "the old log goes")
     guard.close()
@@ -228,15 +236,25 @@ def test_without_anything_to_forget_there_is_no_thread(tmp_path: Path) -> None:
     wait_until(lambda: threading.active_count() == before, "the thread ends")
 
 
+def test_without_a_lifespan_the_first_request_starts_it(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("hello")(scope, receive, send)
+
+    guard = CookieGuard(app, Config(state_dir=str(tmp_path / "state")))
+    assert "cookieguard-retention" not in [thread.name for thread in threading.enumerate()]
+
+    ask(guard)
+
+    assert [thread.name for thread in threading.enumerate()].count("cookieguard-retention") == 1
+    guard.close()
+
+
 def test_the_thread_holds_no_shop_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(seconds=0.05))
     before = threading.active_count()
     guard: Any = started(Config(state_dir=str(tmp_path / "state")))
     del guard
-    import gc
-
     gc.collect()
-    time.sleep(0)
     wait_until(lambda: threading.active_count() == before, "the thread ends")
 
 

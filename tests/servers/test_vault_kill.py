@@ -53,7 +53,7 @@ def test_killed_server_leaves_whole_events_and_nothing_in_the_clear(tmp_path: Pa
 
     key = private_key(private, today)
     assert key is not None
-    events = [event for event in read_events(state, today)]
+    events = read_events(state, today)
     opened = [open_box(event, key) for event in events]
     assert len(file.read_bytes().splitlines()) == len(events) > 0
     assert {one["detail"] for one in opened} == {SECRET}

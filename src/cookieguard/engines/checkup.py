@@ -26,7 +26,7 @@ from cookieguard.engines.keyfile import read_keyring
 from cookieguard.engines.keys import longest_life, place_of
 from cookieguard.engines.log_file import log_files, log_place
 from cookieguard.engines.ports import StoreDown
-from cookieguard.engines.retention import MAX_HITS, read_run
+from cookieguard.engines.retention import read_run
 from cookieguard.engines.store_engines import store_file, store_opener
 from cookieguard.engines.vault import event_days, private_days, read_public_keys
 from cookieguard.errors import ConfigError, CookieGuardError
@@ -189,8 +189,6 @@ def _statistics(shop: Shop) -> Iterator[Finding]:
     is_over = kept.oldest_key is not None and shop.now - _start(kept.oldest_key) > KEYS_GO
     told = "none" if kept.oldest_key is None else f"oldest of {_date(kept.oldest_key)}"
     yield Finding("visitor keys in hits", f"{told}, kept 48 hours", RUN_JOB if is_over else "")
-    if kept.hits > MAX_HITS:
-        yield Finding("hits", f"more than {MAX_HITS} at once", RUN_JOB)
 
 
 def _drops(shop: Shop) -> Iterator[Finding]:
@@ -254,8 +252,10 @@ def _retention(shop: Shop) -> Iterator[Finding]:
     if run is None:
         yield Finding("retention", "the job has not run yet; it does, 30 seconds after a start")
         return
-    for step, reason in run.failed.items():
-        yield Finding("retention", f"{step} failed: {reason}", RUN_JOB)
+    if run.failed:
+        told = "; ".join(f"{step} failed: {reason}" for step, reason in run.failed.items())
+        yield Finding("retention", told, RUN_JOB)
+        return
     is_late = shop.now - run.at > JOB_SLEEPS
     cut = f"; {run.cut} hits went before their time, there were too many" if run.cut else ""
     yield Finding("retention", f"last done {to_text(run.at)}{cut}", RUN_JOB if is_late else "")

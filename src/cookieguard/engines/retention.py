@@ -228,7 +228,7 @@ def read_run(state_dir: Path) -> Run | None:
     """Read what the last run did; None where there is none, or none that can be read."""
     try:
         found: Any = json.loads((state_dir / RECORD_FILE).read_bytes())
-        at = datetime.fromisoformat(found["at"])
+        at = datetime.fromisoformat(found["at"]).astimezone(UTC)
         return Run(at=at, removed=dict(found["removed"]), failed=dict(found["failed"]), cut=int(found["cut"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -60,8 +60,8 @@ class VaultWriter:
         for line in lines:
             descriptor = os.open(directory / f"{line[_DAY_AT].decode()}.jsonl", flags, 0o600)
             try:
-                line = _after_torn(descriptor) + line
-                written += os.write(descriptor, line) == len(line)
+                whole = _after_torn(descriptor) + line
+                written += os.write(descriptor, whole) == len(whole)
             finally:
                 os.close(descriptor)
         return written
