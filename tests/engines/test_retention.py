@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
 from cookieguard.config.vault import VaultSettings
-from cookieguard.engines import retention
+from cookieguard.engines import retention, sqlite_hits
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.hit_ports import Days
@@ -188,6 +189,29 @@ def test_step_that_fails_is_told_once_and_holds_up_no_other(
     last = read_run(shop.state.path)
     assert last is not None
     assert set(last.failed) == {"statistics", CUT}
+
+
+def test_journal_that_somebody_reads_is_emptied_a_few_minutes_later(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_hits, "BUSY_SECONDS", 0.05)
+    shop.write(hit("/over", NOW - timedelta(days=761)))
+    reader = sqlite3.connect(shop.state.path / "stats.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM hit").fetchone()
+    worker = shop.worker()
+
+    run = worker.look()
+
+    assert run is not None
+    assert "somebody reads on" in run.failed["statistics"]
+    assert shop.holds(b"/over") == [True]
+    reader.close()
+    shop.now += timedelta(minutes=6)
+    run = worker.look()
+    assert run is not None
+    assert run.failed == {}
+    assert shop.holds(b"/over") == [False]
 
 
 def test_flood_of_hits_is_cut_by_its_oldest_hours_and_sums_stay(

@@ -107,7 +107,10 @@ class HitWriter(Protocol):
         """
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
-        """Delete what belongs to days before these: who came when (visits, keys of hits), hits, rollups."""
+        """Delete what belongs to days before these: who came when (visits, keys of hits), hits, rollups.
+
+        Raises EngineDown where that was not done, or traces of it are still in a file.
+        """
 
     def close(self) -> None:
         """Let go of the connection; never raises."""

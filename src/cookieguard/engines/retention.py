@@ -1,6 +1,6 @@
 """What was kept long enough goes: one job for hits, sums, log files and keys, done once an hour by one worker.
 
-Rule: it fails open. A step that cannot be done is counted, told and tried again; the steps after it are done.
+Rule: it fails open. A step that cannot be done is counted, told and tried again in a few minutes; the steps after it are done.
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ class Retention:
         self._reset()
 
     def look(self) -> Run | None:
-        """Do the job where nobody did it within the hour; None where another worker is at it, or nothing is due."""
+        """Do the job where nobody did it within the hour, or not all of it; None where another worker is at it, or nothing is due."""
         now = self._clock()
         try:
             with taken(self._state) as record:
                 if record is None:
                     return None
                 last = read_run(self._state.path)
-                is_due = last is None or not timedelta(0) <= now - last.at < RUN_EVERY
+                is_due = last is None or not timedelta(0) <= now - last.at < _pause_after(last)
                 run = do({**self._steps, **self._cap} if is_due else self._cap, now, last=last)
                 self._tell(run)
                 if is_due or run.cut > (last.cut if last else 0):
@@ -116,7 +116,7 @@ class Retention:
     def _tell(self, run: Run) -> None:
         for step, reason in run.failed.items():
             if step not in self._told:
-                logger.warning("retention: %s: %s; tried again every hour", step, reason)
+                logger.warning("retention: %s: %s; tried again every few minutes", step, reason)
         self._told = set(run.failed)
 
     def _reset(self) -> None:
@@ -285,6 +285,10 @@ def _counting(state: StateDirectory, remove: Callable[[], None]) -> int:
     before = len(os.listdir(state.path))
     remove()
     return max(0, before - len(os.listdir(state.path)))
+
+
+def _pause_after(run: Run) -> timedelta:
+    return LOOK_EVERY if run.failed else RUN_EVERY
 
 
 def _day(now: datetime) -> date:

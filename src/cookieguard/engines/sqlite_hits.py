@@ -123,8 +123,7 @@ class SqliteHits:
                 self._connection.execute(statement, (hits_before,))
             for statement in FORGET_SUMS:
                 self._connection.execute(statement, (rollups_before,))
-        with _telling():  # a deleted row stays in the WAL until then
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._empty_journal()
 
     def cap_hits(self, most: int) -> int:
         """Delete the oldest hours of hits beyond so many; sums stay."""
@@ -136,14 +135,18 @@ class SqliteHits:
             if oldest is None:
                 break
             removed += self._cut((oldest // SECONDS_OF_HOUR + 1) * SECONDS_OF_HOUR)
-        with _telling():
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._empty_journal()
         return removed
 
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def _empty_journal(self) -> None:
+        """Have the WAL hold nothing: a deleted row stays in it until then."""
+        if self._number("PRAGMA wal_checkpoint(TRUNCATE)"):
+            raise EngineDown("deleted, but somebody reads on, so the journal still holds it")
 
     def _cut(self, before: int) -> int:
         removed, last = 0, CAP_ROWS
