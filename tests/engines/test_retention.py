@@ -248,16 +248,16 @@ def test_idle_shop_forgets_from_its_start_on(tmp_path: Path, monkeypatch: pytest
 
 def test_without_anything_to_forget_there_is_no_thread(tmp_path: Path) -> None:
     off = {"log": LogSettings(enabled=False), "stats": StatsSettings(enabled=False)}
-    before = threading.active_count()
 
     guard = started(Config(state_dir=str(tmp_path / "off"), vault=VaultSettings(enabled=False), **off))
-    assert threading.active_count() == before
     control = started(Config(state_dir=str(tmp_path / "on")))
-    assert threading.active_count() == before + 1
 
-    guard.close()
+    assert guard._parts.retention is None
+    thread = thread_of(control)
+    assert thread is not None
     control.close()
-    wait_until(lambda: threading.active_count() == before, "the thread ends")
+    wait_until(lambda: not thread.is_alive(), "the thread ends")
+    guard.close()
 
 
 def test_without_a_lifespan_the_first_request_starts_it(tmp_path: Path) -> None:
@@ -265,21 +265,32 @@ def test_without_a_lifespan_the_first_request_starts_it(tmp_path: Path) -> None:
         await PlainTextResponse("hello")(scope, receive, send)
 
     guard = CookieGuard(app, Config(state_dir=str(tmp_path / "state")))
-    assert "cookieguard-retention" not in [thread.name for thread in threading.enumerate()]
+    assert thread_of(guard) is None
 
     ask(guard)
+    thread = thread_of(guard)
+    ask(guard)
 
-    assert [thread.name for thread in threading.enumerate()].count("cookieguard-retention") == 1
+    assert thread is not None
+    assert thread_of(guard) is thread
     guard.close()
 
 
-def test_the_thread_holds_no_shop_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(seconds=0.05))
-    before = threading.active_count()
+def test_thread_ends_with_its_shop(tmp_path: Path) -> None:
     guard: Any = started(Config(state_dir=str(tmp_path / "state")))
+    thread = thread_of(guard)
+    assert thread is not None
+    assert thread.is_alive()
+
     del guard
     gc.collect()
-    wait_until(lambda: threading.active_count() == before, "the thread ends")
+
+    wait_until(lambda: not thread.is_alive(), "the thread ends")
+
+
+def thread_of(guard: CookieGuard) -> threading.Thread | None:
+    assert guard._parts.retention is not None
+    return guard._parts.retention._thread
 
 
 def started(config: Config, prepare: Any = None) -> CookieGuard:

@@ -186,7 +186,7 @@ def _statistics(shop: Shop) -> Iterator[Finding]:
     oldest = None if kept.oldest_hit is None else kept.oldest_hit // SECONDS_OF_DAY
     yield _age("hits", "oldest hit", oldest, shop, config.hit_days)
     yield _age("sums", "oldest sum", kept.oldest_sum, shop, config.rollup_days)
-    is_over = kept.oldest_key is not None and shop.now - _start(kept.oldest_key) > KEYS_GO
+    is_over = kept.oldest_key is not None and shop.now - _moment(f"{_date(kept.oldest_key):%Y%m%d}") > KEYS_GO
     told = "none" if kept.oldest_key is None else f"oldest of {_date(kept.oldest_key)}"
     yield Finding("visitor keys in hits", f"{told}, kept 48 hours", RUN_JOB if is_over else "")
 
@@ -213,7 +213,7 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
 
 def _day_keys(shop: Shop) -> Iterator[Finding]:
     days = sorted(match[1] for match in map(_DAY_KEY.fullmatch, shop.names) if match)
-    over = [day for day in days if not _is_day(day) or shop.now - _moment(day) > KEYS_GO]
+    over = [day for day in days if shop.now - _moment(day) > KEYS_GO]
     yield Finding(
         "day keys", f"{len(days)}, oldest of {days[0]}" if days else "none", RUN_JOB if over else ""
     )
@@ -306,7 +306,7 @@ def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
         pass
     for name in shop.names:
         match = _DAY_KEY.fullmatch(name)
-        if match and _is_day(match[1]):
+        if match:
             yield f"day key {match[1]}", _moment(match[1]) - SLACK  # made within two hours before its day
     run = read_run(shop.state)
     if run is not None:
@@ -341,17 +341,9 @@ def _date(day: int) -> date:
     return date(1970, 1, 1) + timedelta(days=day)
 
 
-def _start(day: int) -> datetime:
-    return datetime.fromtimestamp(day * SECONDS_OF_DAY, UTC)
-
-
-def _is_day(digits: str) -> bool:
-    try:
-        _moment(digits)
-    except ValueError:
-        return False
-    return True
-
-
 def _moment(digits: str) -> datetime:
-    return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
+    """Return when a day begins; one of no calendar began before all others."""
+    try:
+        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

@@ -1,6 +1,7 @@
 """What was kept long enough goes: one job for hits, sums, log files and keys, done once an hour by one worker.
 
-Rule: it fails open. A step that cannot be done is counted, told and tried again in a few minutes; the steps after it are done.
+Rule: it fails open. A step that cannot be done is counted, told and tried again in a few minutes; the steps after
+it are done.
 """
 
 from __future__ import annotations
@@ -84,8 +85,11 @@ class Retention:
         """Start looking."""
         if self._thread is not None:
             return
-        target = weakref.ref(self), self._stop
-        thread = threading.Thread(target=_look_again, args=target, name="cookieguard-retention", daemon=True)
+        stop = self._stop
+        reference = weakref.ref(self, lambda _: stop.set())  # the thread ends at once with this object
+        thread = threading.Thread(
+            target=_look_again, args=(reference, stop), name="cookieguard-retention", daemon=True
+        )
         with suppress(RuntimeError):  # no more threads: the next worker does it
             thread.start()
             self._thread = thread
@@ -96,7 +100,10 @@ class Retention:
         self._reset()
 
     def look(self) -> Run | None:
-        """Do the job where nobody did it within the hour, or not all of it; None where another worker is at it, or nothing is due."""
+        """Do the job where nobody did it within the hour, or not all of it.
+
+        Returns None where another worker is at it, or nothing is due.
+        """
         now = self._clock()
         try:
             with taken(self._state) as record:
@@ -219,7 +226,12 @@ def taken(state: StateDirectory) -> Iterator[int | None]:
 
 def write_run(record: int, run: Run) -> None:
     """Write down a run; whoever reads a half one takes it for none."""
-    facts = {"at": to_text(run.at), "removed": run.removed, "failed": run.failed, "cut": run.cut}
+    facts = {
+        "at": to_text(run.at.replace(microsecond=0)),
+        "removed": run.removed,
+        "failed": run.failed,
+        "cut": run.cut,
+    }
     os.ftruncate(record, 0)
     os.pwrite(record, json.dumps(facts).encode(), 0)
 
