@@ -27,7 +27,6 @@ from cookieguard.engines.sqlite_hits import SqliteHits
 
 NOON = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=12)
 ONE = Days(DAY, DAY)
-DAYS_KEPT = (30, 760)
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def sink(state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hit
 
 def sink_in(state: StateDirectory, *, limit: int = 1 << 20, now: datetime = NOON) -> HitSink:
     spool = Spool(state.path / "spool", limit=limit)
-    return HitSink(lambda: SqliteHits(state.path / "stats.db"), spool, days=DAYS_KEPT, clock=lambda: now)
+    return HitSink(lambda: SqliteHits(state.path / "stats.db"), spool, clock=lambda: now)
 
 
 def views(state: StateDirectory) -> int:
@@ -234,9 +233,7 @@ def test_a_day_key_is_gone_within_48_hours_though_nobody_comes(state: StateDirec
     key = keys.key(NOON.date())
     assert key is not None
     spool = Spool(state.path / "spool")
-    sink = HitSink(
-        lambda: SqliteHits(state.path / "stats.db"), spool, days=DAYS_KEPT, keys=keys, clock=lambda: now[0]
-    )
+    sink = HitSink(lambda: SqliteHits(state.path / "stats.db"), spool, keys=keys, clock=lambda: now[0])
 
     def is_there() -> bool:
         return any(key in path.read_bytes() for path in state.path.iterdir() if path.is_file())

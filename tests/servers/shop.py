@@ -44,6 +44,7 @@ def make_app() -> Any:
             Route("/keep", keep, methods=["POST"]),
             Route("/login", login, methods=["POST"]),
             Route("/logout", logout, methods=["POST"]),
+            Route("/risk", risk, methods=["POST"]),
             Route("/keys", keys),
             Route("/boom", boom),
             Route("/picture", picture),
@@ -139,6 +140,12 @@ async def state(request: Request) -> Response:
         "client": request.client.host if request.client else None,
     }
     return JSONResponse(facts, headers=CACHED_BY_ALL)
+
+
+async def risk(request: Request) -> Response:
+    """Report a risk, with what must be sealed."""
+    visitor_of(request).risk("abuse", detail=request.query_params["detail"])
+    return PlainTextResponse("reported")
 
 
 async def keep(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The command line: `cookieguard keys ...`, `cookieguard staff ...`.
+"""The command line: `cookieguard keys ...`, `cookieguard staff ...`, `cookieguard doctor` and so on.
 
 Rule: a command only reads its options, asks an engine, and shows the answer; what is right or wrong is decided
 below. This module alone must load without the extra `cli`.

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import typer
 
+from cookieguard.cli.doctor import doctor, retention
 from cookieguard.cli.keys import keys
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
@@ -26,6 +27,7 @@ class ExitCode(IntEnum):
     """Say how a command ended; part of what scripts may rely on."""
 
     DONE = 0
+    WRONG = 1
     USAGE = 2
     UNUSABLE = 3
     REFUSED = 4
@@ -41,7 +43,8 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     RevealRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
-    "Exit codes: 0 done; 2 the command line is wrong; 3 configuration, keyring or installation cannot be used; "
+    "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
+    "installation cannot be used; "
     "4 a rule refuses it (the message says until when, or how to insist); 5 it cannot be changed from here "
     "(environment, rights, another command); 130 interrupted."
 )
@@ -56,7 +59,9 @@ app = typer.Typer(
 app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
 app.add_typer(vault, name="vault")
+app.add_typer(retention, name="retention")
 app.command("reveal")(reveal)
+app.command("doctor")(doctor)
 
 
 @app.callback()
@@ -67,14 +72,14 @@ def _root() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr, JSON where `--json` was asked."""
     try:
-        app(list(arguments), prog_name="cookieguard", standalone_mode=False)
+        ended = app(list(arguments), prog_name="cookieguard", standalone_mode=False)
     except CookieGuardError as error:
         return _fail(str(error), EXIT_CODES.get(type(error), ExitCode.UNUSABLE), arguments)
     except typer.TyperException as error:
         return _fail(_usage(error), ExitCode.USAGE, arguments)
     except typer.Abort:
         return _fail("interrupted", ExitCode.INTERRUPTED, arguments)
-    return ExitCode.DONE
+    return ExitCode.WRONG if ended == ExitCode.WRONG else ExitCode.DONE
 
 
 def _usage(error: typer.TyperException) -> str:

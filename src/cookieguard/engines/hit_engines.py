@@ -9,7 +9,7 @@ from pathlib import Path
 from cookieguard.config.stats import StatsSettings, require_stats_url
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_ports import HitReader, HitWriter
+from cookieguard.engines.hit_ports import HitReader, HitWriter, Kept
 from cookieguard.engines.hit_sink import HitSink
 from cookieguard.engines.spool import Spool
 
@@ -33,8 +33,29 @@ def open_sink(
 
         return SqliteHits(path)
 
-    days = settings.hit_days, settings.rollup_days
-    return HitSink(open_writer, Spool(state.path / SPOOL), days=days, keys=keys, clock=clock)
+    return HitSink(open_writer, Spool(state.path / SPOOL), keys=keys, clock=clock)
+
+
+def open_existing(
+    settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]
+) -> HitWriter | None:
+    """Return the engine of what was counted so far, None where nothing was. Raises ConfigError and EngineDown."""
+    path = _path(settings, state_dir, environ)
+    if not path.exists():
+        return None
+    from cookieguard.engines.sqlite_hits import SqliteHits
+
+    return SqliteHits(path)
+
+
+def read_kept(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Kept | None:
+    """Look how old what is kept is, None where nothing was counted yet. Raises ConfigError and EngineDown."""
+    path = _path(settings, state_dir, environ)
+    if not path.exists():
+        return None
+    from cookieguard.engines.sqlite_kept import kept_in
+
+    return kept_in(path)
 
 
 def open_reader(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> HitReader:

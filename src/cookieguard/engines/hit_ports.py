@@ -8,7 +8,7 @@ compared. Hits without a key (no consent to one) count as views and, where they 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from cookieguard.stats.hits import Batch, Dimension
 
@@ -78,6 +78,25 @@ class BotCount(NamedTuple):
     hits: int
 
 
+class Kept(NamedTuple):
+    """Say how far back an engine goes, as it was found by looking; None where there is nothing of the kind."""
+
+    oldest_hit: int | None  # seconds since 1970
+    newest_hit: int | None
+    oldest_sum: int | None  # UTC day, as the ones below
+    oldest_key: int | None  # of visits, of who was seen with what, of hits
+    hits: int  # at most
+    lost: Mapping[int, int]  # hits dropped, by day
+
+
+@runtime_checkable
+class Capped(Protocol):
+    """Be an engine that lives on the shop's own disk."""
+
+    def cap_hits(self, most: int) -> int:
+        """Delete the oldest hours of hits beyond so many, leave all sums, and return how many went."""
+
+
 class HitWriter(Protocol):
     """Take batches; used by one thread, which may wait about a second."""
 
@@ -88,7 +107,10 @@ class HitWriter(Protocol):
         """
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
-        """Delete what belongs to days before these: who came when (visits, keys of hits), hits, rollups."""
+        """Delete what belongs to days before these: who came when (visits, keys of hits), hits, rollups.
+
+        Raises EngineDown where that was not done, or traces of it are still in a file.
+        """
 
     def close(self) -> None:
         """Let go of the connection; never raises."""

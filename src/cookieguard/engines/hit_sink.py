@@ -14,7 +14,7 @@ from types import MappingProxyType
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.hit_ports import EngineDown, HitWriter
 from cookieguard.engines.spool import Spool, SpoolFull
-from cookieguard.stats.hits import SECONDS_OF_DAY, Batch, Hit
+from cookieguard.stats.hits import Batch, Hit
 
 logger = logging.getLogger("cookieguard")
 
@@ -22,8 +22,6 @@ BATCH_HITS = (
     250  # of one transaction: the lock is short, and what cannot be interrupted takes under a millisecond
 )
 TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
-FORGET_EVERY = timedelta(hours=1)
-KEY_DAYS = 1  # whole days that who came when is kept after its own day: 48 hours at most
 
 _INHERITED: list[HitWriter | None] = []
 
@@ -41,14 +39,11 @@ class HitSink:
         open_engine: Callable[[], HitWriter],
         spool: Spool,
         *,
-        days: tuple[int, int],
         keys: DayKeys | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`days` are those that hits and rollups are kept."""
         self._open_engine = open_engine
         self._spool = spool
-        self._days = days
         self._keys = keys
         self._clock = clock or (lambda: datetime.now(UTC))
         self._engine: HitWriter | None = None
@@ -59,7 +54,6 @@ class HitSink:
         self._pause, self._longest_pause = (one.total_seconds() for one in TRY_AGAIN)
         self._first_pause = self._pause
         self._not_before = 0.0
-        self._forgot: float | None = None
 
     @property
     def lost(self) -> Mapping[str, int]:
@@ -84,15 +78,12 @@ class HitSink:
         return len(counted)
 
     def look_after(self) -> None:
-        """Replay what waits, and forget what is over; also where nobody comes any more."""
-        now = self._clock()
+        """Let go of old keys and replay what waits; also where nobody comes any more."""
         if self._keys is not None:
-            self._keys.expire(now)
+            self._keys.expire(self._clock())
         try:
             if not self._spool.is_empty and self._may_try():
                 self._replay()
-            if self._may_try() and self._is_due():
-                self._forget(now)
         except EngineDown as error:
             self._failed(error)
 
@@ -146,17 +137,6 @@ class HitSink:
                 self._lose(batch, f"refused: {type(error).__name__}")
             time.sleep(0)
         self._worked()
-
-    def _forget(self, now: datetime) -> None:
-        today = int(now.timestamp()) // SECONDS_OF_DAY
-        hits, rollups = self._days
-        self._opened().forget(
-            keys_before=today - KEY_DAYS, hits_before=today - hits, rollups_before=today - rollups
-        )
-        self._forgot = time.monotonic()
-
-    def _is_due(self) -> bool:
-        return self._forgot is None or time.monotonic() - self._forgot > FORGET_EVERY.total_seconds()
 
     def _opened(self) -> HitWriter:
         if self._pid != os.getpid():  # forked: closing the parent's connection here would disturb it

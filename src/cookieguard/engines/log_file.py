@@ -18,6 +18,7 @@ logger = logging.getLogger("cookieguard")
 
 # Lines are joined up to about this much for one write; a single longer line still goes out whole.
 WRITE_BYTES = 64 * 1024
+LOGS = "logs"
 # Ours, as we name them, and what logrotate makes of them: `access-71.log.1`, `access-2026-11-24-71.log.gz`.
 _OURS = re.compile(r"access-(?:([0-9]{4}-[0-9]{2}-[0-9]{2})-)?[0-9]+\.log(?:[.-][0-9A-Za-z.-]+)?")
 
@@ -136,7 +137,7 @@ def remove_old_logs(directory: Path, *, keep_days: int, today: date) -> list[str
     """
     first = today - timedelta(days=keep_days - 1)
     removed = []
-    for path, day in _log_files(directory):
+    for path, day in log_files(directory):
         if day < first:
             try:
                 path.unlink(missing_ok=True)
@@ -147,7 +148,8 @@ def remove_old_logs(directory: Path, *, keep_days: int, today: date) -> list[str
     return removed
 
 
-def _log_files(directory: Path) -> Iterator[tuple[Path, date]]:
+def log_files(directory: Path) -> Iterator[tuple[Path, date]]:
+    """Yield our log files, and the day each is of."""
     with suppress(FileNotFoundError):
         for name in sorted(os.listdir(directory)):
             match = _OURS.fullmatch(name)
@@ -159,11 +161,16 @@ def _log_files(directory: Path) -> Iterator[tuple[Path, date]]:
                 yield directory / name, date.fromisoformat(match[1]) if match[1] else written
 
 
+def log_place(state_dir: Path, settings: LogSettings) -> Path:
+    """Say where the access log is; nothing is made."""
+    return Path(settings.directory).absolute() if settings.directory else state_dir / LOGS
+
+
 def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
     """Give the directory of the access log: the configured one, else `logs` in the state directory."""
     if not settings.directory:
-        return state.subdirectory("logs")
-    path = Path(settings.directory).absolute()
+        return state.subdirectory(LOGS)
+    path = log_place(state.path, settings)
     allowed = f"a directory user {os.geteuid()} can write to"
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.sqlite_schema import SCHEMA
-from cookieguard.stats.hits import COLUMNS, Batch
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
 from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
 
@@ -72,6 +73,14 @@ FORGET_SUMS = (
     *(f"DELETE FROM {table} WHERE day < ?" for table in ("daily", "consent", "held", "bot", "lost")),  # noqa: S608
 )
 
+CAP_ROWS = 5000  # deleted in one transaction: other workers write in between
+SPAN_OF_HITS = (
+    "SELECT (SELECT max(id) FROM hit) - (SELECT min(id) FROM hit) + 1"  # there are no more than that
+)
+COUNT_HITS = "SELECT count(*) FROM hit"
+OLDEST_HIT = "SELECT min(time) FROM hit"
+CUT_HITS = "DELETE FROM hit WHERE id IN (SELECT id FROM hit WHERE time < ? ORDER BY time LIMIT ?)"
+
 
 class SqliteHits:
     """Be a HitWriter in a file, made with mode 0600 where there is none."""
@@ -114,13 +123,44 @@ class SqliteHits:
                 self._connection.execute(statement, (hits_before,))
             for statement in FORGET_SUMS:
                 self._connection.execute(statement, (rollups_before,))
-        with _telling():  # a deleted row stays in the WAL until then
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._empty_journal()
+
+    def cap_hits(self, most: int) -> int:
+        """Delete the oldest hours of hits beyond so many; sums stay."""
+        if (self._number(SPAN_OF_HITS) or 0) <= most:
+            return 0
+        excess, removed = (self._number(COUNT_HITS) or 0) - most, 0
+        while removed < excess:
+            oldest = self._number(OLDEST_HIT)
+            if oldest is None:
+                break
+            removed += self._cut((oldest // SECONDS_OF_HOUR + 1) * SECONDS_OF_HOUR)
+        self._empty_journal()
+        return removed
 
     def close(self) -> None:
         """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def _empty_journal(self) -> None:
+        """Have the WAL hold nothing: a deleted row stays in it until then."""
+        if self._number("PRAGMA wal_checkpoint(TRUNCATE)"):
+            raise EngineDown("deleted, but somebody reads on, so the journal still holds it")
+
+    def _cut(self, before: int) -> int:
+        removed, last = 0, CAP_ROWS
+        while last == CAP_ROWS:
+            with self._writing():
+                last = self._connection.execute(CUT_HITS, (before, CAP_ROWS)).rowcount
+            removed += last
+            time.sleep(0)
+        return removed
+
+    def _number(self, query: str) -> int | None:
+        with _telling():
+            found: int | None = self._connection.execute(query).fetchone()[0]
+        return found
 
     def _presences(self, visitors: Iterable[Visitor]) -> Mapping[Visitor, Presence]:
         found: dict[Visitor, Presence] = {}

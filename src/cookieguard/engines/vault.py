@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,13 @@ class VaultWriter:
     def write(self, lines: Sequence[bytes]) -> int:
         """Append sealed events to the files of their days."""
         directory = self._state.subdirectory(EVENTS_DIRECTORY)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         written = 0
         for line in lines:
             descriptor = os.open(directory / f"{line[_DAY_AT].decode()}.jsonl", flags, 0o600)
             try:
-                written += os.write(descriptor, line) == len(line)
+                whole = _after_torn(descriptor) + line
+                written += os.write(descriptor, whole) == len(whole)
             finally:
                 os.close(descriptor)
         return written
@@ -105,14 +107,32 @@ def expire_keys(state: StateDirectory, private: StateDirectory, *, today: date, 
     for day in gone:
         _destroy(private.path / f"vault-{day}")
     sync_directory(private.path)
-    events = state.subdirectory(EVENTS_DIRECTORY)
-    for day in _days_in(events, _EVENTS):
-        if day < first:
-            (events / f"{day}.jsonl").unlink(missing_ok=True)
-    with locked(state.path):
-        public = read_public_keys(state.path)
-        _write_public(state.path, {day: key for day, key in public.items() if day >= first})
+    forget_events(state, today=today, keep_days=keep_days)
     return gone
+
+
+def forget_events(state: StateDirectory, *, today: date, keep_days: int) -> list[date]:
+    """Remove what was sealed on days that are over for `keep_days`, with their public keys; workers may do that."""
+    first = today - timedelta(days=keep_days)
+    gone = [day for day in event_days(state.path) if day < first]
+    for day in gone:
+        (state.path / EVENTS_DIRECTORY / f"{day}.jsonl").unlink(missing_ok=True)
+    if any(day < first for day in read_public_keys(state.path)):
+        with locked(state.path):
+            public = read_public_keys(state.path)
+            _write_public(state.path, {day: key for day, key in public.items() if day >= first})
+    return gone
+
+
+def event_days(state: Path) -> list[date]:
+    """Return the days of which there are sealed events, oldest first."""
+    return _days_in(state / EVENTS_DIRECTORY, _EVENTS)
+
+
+def private_days(private: Path) -> list[date]:
+    """Return the days of which there is a private key, oldest first; raises OSError where that cannot be seen."""
+    os.listdir(private)  # what is missing or closed to us is not "none"
+    return _days_in(private, _PRIVATE)
 
 
 def private_key(private: StateDirectory, day: date) -> bytes | None:
@@ -128,7 +148,17 @@ def read_events(state: StateDirectory, day: date) -> list[dict[str, Any]]:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines]
+    events = []
+    for line in lines:
+        with suppress(ValueError):  # torn by a full disk: lost whole, and no other with it
+            events.append(json.loads(line))
+    return events
+
+
+def _after_torn(descriptor: int) -> bytes:
+    """Return what ends a line that a full disk cut off."""
+    size = os.fstat(descriptor).st_size
+    return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 
 
 def _write_public(state: Path, keys: dict[date, bytes]) -> None:
@@ -138,8 +168,12 @@ def _write_public(state: Path, keys: dict[date, bytes]) -> None:
 
 
 def _days_in(directory: Path, names: re.Pattern[str]) -> list[date]:
-    found = (names.fullmatch(name) for name in sorted(os.listdir(directory)))
-    return [date.fromisoformat(match[1]) for match in found if match]
+    days = []
+    with suppress(FileNotFoundError):
+        for match in filter(None, map(names.fullmatch, sorted(os.listdir(directory)))):
+            with suppress(ValueError):  # no day of any calendar
+                days.append(date.fromisoformat(match[1]))
+    return days
 
 
 def _destroy(path: Path) -> None:

@@ -15,13 +15,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
-from cookieguard.config.store import StoreSettings, require_store_url
+from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.ports import Store, StoreDown
-from cookieguard.errors import ConfigError
+from cookieguard.engines.store_engines import store_opener
 from cookieguard.identity.endings import Ending, Endings, Ends, to_milliseconds_of
 
 logger = logging.getLogger("cookieguard")
@@ -37,8 +36,6 @@ FORGET_EVERY = timedelta(hours=1)
 PRUNE_SECONDS = 60  # going through all that is known takes a while
 MAX_OWED = 1_000  # values of at most 64 KB that a store which is down has not got yet
 MAX_WAITING = 10_000  # endings that a store which is down has not got yet; this worker obeys them already
-STORE_FILE = "store.db"
-MISSING_EXTRA = "a URL whose driver is installed: pip install cookieguard[postgres]"
 
 
 class Watch:
@@ -301,25 +298,7 @@ def open_watch(
     """Choose the store by its URL; None where it is switched off. Raises ConfigError, never showing the URL."""
     if not settings.enabled:
         return None
-    setting, url = "store.url", settings.url
-    if settings.environment in environ:
-        setting, url = f"store.environment ({settings.environment})", environ[settings.environment]
-        require_store_url(setting, url)
-    return Watch(_opener(url, setting, state), clock=clock)
-
-
-def _opener(url: str, setting: str, state: StateDirectory) -> Opener:
-    if not url.startswith("postgres"):
-        from cookieguard.engines import sqlite
-
-        return sqlite.opener(
-            Path(url.removeprefix("sqlite:///")).absolute() if url else state.path / STORE_FILE
-        )
-    try:
-        from cookieguard.engines import postgres
-    except ImportError as error:
-        raise ConfigError(setting, was="of PostgreSQL without its driver", allowed=MISSING_EXTRA) from error
-    return postgres.opener(url)
+    return Watch(store_opener(settings, state.path, environ=environ), clock=clock)
 
 
 _WATCHES: weakref.WeakSet[Watch] = weakref.WeakSet()

@@ -79,6 +79,8 @@ class CookieGuard:
             self._counting.pipeline.close()
         if self._parts.watch is not None:
             self._parts.watch.close()
+        if self._parts.retention is not None:
+            self._parts.retention.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
@@ -139,12 +141,19 @@ class CookieGuard:
             await send({"type": "lifespan.startup.failed", "message": str(_error_of(conflict))})
             return
 
+        self._begin_retention()
+
         async def send_after_flush(message: Any) -> None:
             if message["type"].startswith("lifespan.shutdown."):
                 self.close()
             await send(message)
 
         await self.app(scope, receive, send_after_flush)
+
+    def _begin_retention(self) -> None:
+        """See that what is old goes: with the lifespan, so in an idle shop too, or with the first request."""
+        if self._parts.retention is not None:
+            self._parts.retention.begin()
 
     async def _pass_nested(self, scope: Any, receive: Any, send: Any) -> None:
         """Step aside inside another CookieGuard, where that could not be seen at start."""
@@ -168,6 +177,7 @@ class CookieGuard:
             parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
+            self._begin_retention()
             conflict = conflict_inside(self.app, CookieGuard)
             if conflict is not None:
                 parts.findings.count(str(_error_of(conflict)))

@@ -16,6 +16,7 @@ from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
+from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.staff import StaffDoor, WatchedStaff
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
@@ -65,6 +66,7 @@ class Parts:
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None
+    retention: Retention | None
     findings: Findings
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it
@@ -142,6 +144,7 @@ def build_parts(
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
         recorder=open_access_log(state, config.log, clock),
         counting=open_counting(config, state, environ=environ, clock=clock),
+        retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),

@@ -1,0 +1,98 @@
+"""`cookieguard doctor` and `cookieguard retention`: see that all is well and nothing is kept too long, and do so."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.config import Config
+from cookieguard.engines.checkup import Finding, examine
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.retention import (
+    Run,
+    capping,
+    do,
+    read_run,
+    steps_of,
+    steps_of_owner,
+    taken,
+    write_run,
+)
+from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.keyring import to_text
+
+WRONG = 1
+
+retention = typer.Typer(help="Let go of what was kept long enough.")
+
+
+def doctor(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check everything: one line each, with what mends it. Exit code 1 where something is wrong."""
+    findings = _findings(config)
+    if as_json:
+        show_json(
+            {"is_fine": all(one.is_fine for one in findings), "checks": [_facts(one) for one in findings]}
+        )
+    else:
+        for one in findings:
+            mend = f"; {one.mend}" if one.mend else ""
+            show_line(f"{'ok   ' if one.is_fine else 'WRONG'} {one.check}: {one.found}{mend}")
+    if not all(one.is_fine for one in findings):
+        raise typer.Exit(WRONG)
+
+
+@retention.command("run")
+def run_now(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Do the job of the workers now, and that of the vault's owner; for cron. Exit code 1 where a step failed."""
+    shop = shop_config(config)
+    done = _run(shop, datetime.now(UTC))
+    if as_json:
+        show_json({"at": to_text(done.at), "removed": dict(done.removed), "failed": dict(done.failed)})
+    else:
+        for step, count in done.removed.items():
+            show_line(f"{step}: done, {count} removed" if count else f"{step}: done")
+        for step, reason in done.failed.items():
+            show_line(f"{step}: FAILED, {reason}")
+    if done.failed:
+        raise typer.Exit(WRONG)
+
+
+@retention.callback()
+def _retention() -> None:
+    """Let go of what was kept long enough."""
+
+
+def _run(shop: Config, now: datetime) -> Run:
+    state = StateDirectory(shop.state_dir)
+    steps = steps_of(shop, state, environ=os.environ) | capping(shop, state, environ=os.environ)
+    try:
+        with taken(state) as record:
+            if record is None:
+                raise KeyringFixed("a worker is doing it right now; try again in a minute")
+            done = do(steps | steps_of_owner(shop, state, environ=os.environ), now, last=read_run(state.path))
+            write_run(record, done)
+    except OSError as error:
+        raise KeyringFixed(
+            f"{state.path} cannot be written ({error.strerror}); run this as the shop's user"
+        ) from error
+    return done
+
+
+def _findings(config: Any) -> list[Finding]:
+    try:
+        shop = shop_config(config)
+    except ConfigError as error:
+        return [Finding("configuration", str(error), "mend this setting")]
+    return [
+        Finding("configuration", "loads"),
+        *examine(shop, environ=os.environ, now=datetime.now(UTC)),
+    ]
+
+
+def _facts(one: Finding) -> dict[str, Any]:
+    return {"check": one.check, "is_fine": one.is_fine, "found": one.found, "mend": one.mend}

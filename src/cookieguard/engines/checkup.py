@@ -1,0 +1,349 @@
+"""What `cookieguard doctor` looks at: each promise of keeping and forgetting, verified on what is there.
+
+Rule: a check only looks. It says what it found by names, days and counts; never a secret, an address, a URL.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard import html
+from cookieguard.compiled import compiled_folder
+from cookieguard.config import Config
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.hit_engines import read_kept
+from cookieguard.engines.hit_ports import EngineDown, Kept
+from cookieguard.engines.keyfile import read_keyring
+from cookieguard.engines.keys import longest_life, place_of
+from cookieguard.engines.log_file import log_files, log_place
+from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.retention import read_run
+from cookieguard.engines.store_engines import store_file, store_opener
+from cookieguard.engines.vault import event_days, private_days, read_public_keys
+from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.keyring import Keyring, KeyState, retires_from, to_text
+from cookieguard.stats.hits import SECONDS_OF_DAY
+
+SLACK = timedelta(hours=2)  # the job is done once an hour
+KEYS_GO = timedelta(hours=48)
+HOUR_KEYS_GO = 3  # hours
+AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
+OLD_KEY = timedelta(days=365)
+UNUSED_KEY = timedelta(days=30)  # added, and never promoted
+JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
+LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write
+MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
+KEYS_AHEAD = 2  # days of vault keys that should be left
+SHOWN = 3  # names of files in one line
+_DAY_KEY = re.compile(r"\.?(?:log|visitor)-day-([0-9]{8})(?:\..*)?")
+_HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
+RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
+
+
+class Finding(NamedTuple):
+    """Say what one check found; `mend` is what to do, empty where all is well."""
+
+    check: str
+    found: str
+    mend: str = ""
+
+    @property
+    def is_fine(self) -> bool:
+        """Nothing need be done."""
+        return not self.mend
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, for what is looked up once
+class Shop:
+    """Hold what all checks look at."""
+
+    config: Config
+    environ: Mapping[str, str]
+    now: datetime
+
+    @cached_property
+    def state(self) -> Path:
+        """The state directory."""
+        return Path(self.config.state_dir).absolute()
+
+    @cached_property
+    def kept(self) -> Kept | None:
+        """What statistics keep; raises EngineDown."""
+        return read_kept(self.config.stats, self.state, environ=self.environ)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keyring; raises ConfigError."""
+        place = place_of(self.state, self.config.keys, environ=self.environ)
+        if place.path is None:
+            return Keyring.loads(self.environ[place.variable], setting=place.setting)
+        if not os.path.lexists(place.path):
+            raise ConfigError(place.setting, was=f"{place.path} (no such file)", allowed="a keyring")
+        return Keyring.loads(read_keyring(place.path, place.setting)[0], setting=place.setting)
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the state directory."""
+        return sorted(os.listdir(self.state)) if self.state.is_dir() else []
+
+    def first_day(self, days: int) -> date:
+        """Return the first UTC day of which something that is kept so many days may still be there."""
+        return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
+
+
+Check = Callable[[Shop], Iterator[Finding]]
+
+
+def examine(config: Config, *, environ: Mapping[str, str], now: datetime) -> list[Finding]:
+    """Return the findings of all checks; one that fails by itself is a finding."""
+    shop = Shop(config=config, environ=environ, now=now)
+    return [finding for check in CHECKS for finding in _told(check, shop)]
+
+
+def _told(check: Check, shop: Shop) -> list[Finding]:
+    name = check.__name__.strip("_").replace("_", " ")
+    try:
+        return list(check(shop))
+    except (CookieGuardError, EngineDown, StoreDown) as error:
+        return [Finding(name, str(error), "mend what it says, then look again")]
+    except OSError as error:
+        return [Finding(name, f"cannot be looked at ({error.strerror})", "run this as the shop's user")]
+
+
+def _policy(shop: Shop) -> Iterator[Finding]:
+    policy = shop.config.policy
+    since = "from the start" if policy.effective is None else f"from {policy.effective}"
+    if policy.effective is not None and policy.effective > shop.now.astimezone(UTC).date():
+        since += ", not yet in force: everybody is asked again that day"
+    yield Finding("policy", f"version {policy.version}, {since}")
+
+
+def _state_directory(shop: Shop) -> Iterator[Finding]:
+    if not os.path.lexists(shop.state):
+        yield Finding("state directory", f"{shop.state} is missing", "start the shop once, as its own user")
+        return
+    StateDirectory(shop.state)  # refuses what is not ours alone, and says how to mend it
+    wide = [str(path.relative_to(shop.state)) for path in _files(shop.state) if _is_open(path)]
+    if wide:
+        yield Finding(
+            "state directory", f"open to others: {_some(wide)}", f"run: chmod -R go-rwx {shop.state}"
+        )
+        return
+    yield Finding("state directory", f"{shop.state} is its user's alone, with all files in it")
+
+
+def _keys(shop: Shop) -> Iterator[Finding]:
+    keyring, life, now = shop.keyring, longest_life(shop.config), shop.now
+    signing = keyring.signing
+    since = signing.since or signing.created
+    age = f"key {signing.id} signs since {to_text(since)}, of {len(keyring.every)} keys"
+    old = "run: cookieguard keys add, and 10 minutes later promote it" if now - since > OLD_KEY else ""
+    yield Finding("signing key", age, old)
+    for key in keyring.every:
+        ends = retires_from(key, life=life)
+        is_unused = key.since == key.created and now - key.created < UNUSED_KEY
+        if key.state is KeyState.VERIFY and ends is not None and ends <= now and not is_unused:
+            told = f"key {key.id} is needed for nothing since {to_text(ends)}"
+            yield Finding("retired keys", told, f"run: cookieguard keys retire {key.id}")
+
+
+def _store(shop: Shop) -> Iterator[Finding]:
+    config = shop.config
+    if not (config.identity.enabled and config.store.enabled):
+        yield Finding("store", "switched off: a copied session outlives its logout")
+        return
+    file = store_file(config.store, shop.state, environ=shop.environ)
+    if file is not None and not file.exists():
+        if shop.now - shop.keyring.signing.created < MADE_WITHIN:
+            yield Finding("store", "not made yet: the first session does")
+            return
+        yield Finding(
+            "store", f"{file} is missing: what was ended is forgotten", "start the shop's workers again"
+        )
+        return
+    store = store_opener(config.store, shop.state, environ=shop.environ)()
+    try:
+        yield Finding("store", f"answers, with change {store.counter()}")
+    finally:
+        store.close()
+
+
+def _statistics(shop: Shop) -> Iterator[Finding]:
+    config, kept = shop.config.stats, shop.kept
+    if kept is None:
+        yield Finding("statistics", "nothing was counted yet" if config.enabled else "switched off")
+        return
+    yield Finding("statistics", f"answer, with at most {kept.hits} hits")
+    oldest = None if kept.oldest_hit is None else kept.oldest_hit // SECONDS_OF_DAY
+    yield _age("hits", "oldest hit", oldest, shop, config.hit_days)
+    yield _age("sums", "oldest sum", kept.oldest_sum, shop, config.rollup_days)
+    is_over = kept.oldest_key is not None and shop.now - _moment(f"{_date(kept.oldest_key):%Y%m%d}") > KEYS_GO
+    told = "none" if kept.oldest_key is None else f"oldest of {_date(kept.oldest_key)}"
+    yield Finding("visitor keys in hits", f"{told}, kept 48 hours", RUN_JOB if is_over else "")
+
+
+def _drops(shop: Shop) -> Iterator[Finding]:
+    lost: Mapping[int, int] = shop.kept.lost if shop.kept is not None else {}
+    today = int(shop.now.timestamp()) // SECONDS_OF_DAY
+    newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
+    mend = "see the shop's log for the reasons (disk, lock, queue)" if newest else ""
+    yield Finding("dropped hits", f"{newest} since yesterday, {ever} ever", mend)
+    waiting = list((shop.state / "spool").glob("*.spool")) if shop.state.is_dir() else []
+    size = sum(path.stat().st_size for path in waiting)
+    late = [path for path in waiting if shop.now.timestamp() - path.stat().st_mtime > SLACK.total_seconds()]
+    told = f"{len(waiting)} files wait with {size} bytes"
+    yield Finding("spool", told, "start the shop: a worker replays them" if late else "")
+
+
+def _access_log(shop: Shop) -> Iterator[Finding]:
+    settings = shop.config.log
+    days = [day for _, day in log_files(log_place(shop.state, settings))]
+    oldest = (min(days) - date(1970, 1, 1)).days if days else None
+    yield _age("access log", "oldest file", oldest, shop, settings.keep_days - 1)
+
+
+def _day_keys(shop: Shop) -> Iterator[Finding]:
+    days = sorted(match[1] for match in map(_DAY_KEY.fullmatch, shop.names) if match)
+    over = [day for day in days if shop.now - _moment(day) > KEYS_GO]
+    yield Finding(
+        "day keys", f"{len(days)}, oldest of {days[0]}" if days else "none", RUN_JOB if over else ""
+    )
+    hours = [int(match[1]) for match in map(_HOUR_KEY.fullmatch, shop.names) if match]
+    late = [hour for hour in hours if shop.now.timestamp() // 3600 - hour > HOUR_KEYS_GO]
+    yield Finding("hour keys", f"{len(hours)}, {len(late)} of them over", RUN_JOB if late else "")
+
+
+def _vault(shop: Shop) -> Iterator[Finding]:
+    settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
+    first = shop.first_day(settings.keep_days)
+    events = event_days(shop.state)
+    told = f"{len(events)} days, oldest {events[0]}" if events else "none"
+    yield Finding("sealed events", told, RUN_JOB if events and events[0] < first else "")
+    ahead = sum(day >= today for day in read_public_keys(shop.state))
+    if settings.enabled and (settings.private_dir or ahead):
+        few = "run: cookieguard vault init (daily, by cron)" if ahead < KEYS_AHEAD else ""
+        yield Finding("vault keys ahead", f"for {ahead} days", few)
+    if settings.private_dir:
+        yield _private_keys(Path(settings.private_dir), first)
+
+
+def _private_keys(directory: Path, first: date) -> Finding:
+    try:
+        days = private_days(directory)
+    except PermissionError:
+        return Finding("vault keys", "not for this user to see; run this as the vault's user too")
+    except OSError as error:
+        return Finding("vault keys", f"cannot be looked at ({error.strerror})", "run: cookieguard vault init")
+    told = f"{len(days)} private keys, oldest of {days[0]}" if days else "no private key"
+    return Finding("vault keys", told, "run: cookieguard vault expire" if days and days[0] < first else "")
+
+
+def _retention(shop: Shop) -> Iterator[Finding]:
+    run = read_run(shop.state)
+    if run is None:
+        yield Finding("retention", "the job has not run yet; it does, 30 seconds after a start")
+        return
+    if run.failed:
+        told = "; ".join(f"{step} failed: {reason}" for step, reason in run.failed.items())
+        yield Finding("retention", told, RUN_JOB)
+        return
+    is_late = shop.now - run.at > JOB_SLEEPS
+    cut = f"; {run.cut} hits went before their time, there were too many" if run.cut else ""
+    yield Finding("retention", f"last done {to_text(run.at)}{cut}", RUN_JOB if is_late else "")
+
+
+def _disk(shop: Shop) -> Iterator[Finding]:
+    free = shutil.disk_usage(shop.state if shop.state.exists() else Path.cwd()).free
+    yield Finding("disk", f"{free // 1_000_000} MB free", "make room" if free < LEAST_FREE else "")
+
+
+def _clock(shop: Shop) -> Iterator[Finding]:
+    stored = dict(_times(shop))
+    ahead = [what for what, moment in stored.items() if moment > shop.now + AHEAD]
+    newest = to_text(max(stored.values())) if stored else "nothing"
+    told = f"newest time kept: {newest}" + (f"; ahead of now: {_some(ahead)}" if ahead else "")
+    yield Finding("clock", told, "set the clock (NTP), or wait until then" if ahead else "")
+
+
+def _scanner(_: Shop) -> Iterator[Finding]:
+    is_compiled = compiled_folder(os.path.dirname(html.__file__)) is not None
+    yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
+
+
+CHECKS: tuple[Check, ...] = (
+    _policy,
+    _state_directory,
+    _keys,
+    _store,
+    _statistics,
+    _drops,
+    _access_log,
+    _day_keys,
+    _vault,
+    _retention,
+    _disk,
+    _clock,
+    _scanner,
+)
+
+
+def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
+    """Yield the newest times that were written; what cannot be read has a finding of its own."""
+    try:
+        if shop.kept is not None and shop.kept.newest_hit is not None:
+            yield "newest hit", datetime.fromtimestamp(shop.kept.newest_hit, UTC)
+        yield from ((f"key {key.id}", key.since or key.created) for key in shop.keyring.every)
+    except (EngineDown, CookieGuardError):
+        pass
+    for name in shop.names:
+        match = _DAY_KEY.fullmatch(name)
+        if match:
+            yield f"day key {match[1]}", _moment(match[1]) - SLACK  # made within two hours before its day
+    run = read_run(shop.state)
+    if run is not None:
+        yield "retention", run.at
+
+
+def _age(check: str, what: str, oldest: int | None, shop: Shop, days: int) -> Finding:
+    if oldest is None:
+        return Finding(check, f"{what}: none")
+    is_over = _date(oldest) < shop.first_day(days)
+    return Finding(check, f"{what} of {_date(oldest)}, kept {days} days", RUN_JOB if is_over else "")
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(directory):
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & 0o077)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _date(day: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=day)
+
+
+def _moment(digits: str) -> datetime:
+    """Return when a day begins; one of no calendar began before all others."""
+    try:
+        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,332 @@
+"""What was kept long enough goes: one job for hits, sums, log files and keys, done once an hour by one worker.
+
+Rule: it fails open. A step that cannot be done is counted, told and tried again in a few minutes; the steps after
+it are done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cookieguard.config import Config
+from cookieguard.engines.day_keys import DayKeys
+from cookieguard.engines.files import HourKeys, StateDirectory
+from cookieguard.engines.hit_engines import open_existing
+from cookieguard.engines.hit_ports import Capped, EngineDown
+from cookieguard.engines.log_file import log_place, remove_old_logs
+from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.store_engines import store_file, store_opener
+from cookieguard.engines.vault import expire_keys, forget_events
+from cookieguard.errors import CookieGuardError
+from cookieguard.keyring import to_text
+from cookieguard.stats.hits import SECONDS_OF_DAY
+
+logger = logging.getLogger("cookieguard")
+
+RUN_EVERY = timedelta(hours=1)
+LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time
+FIRST_LOOK = timedelta(seconds=30)  # after a start, which has enough to do
+KEYS_FOR = timedelta(hours=46)  # after the beginning of their day; with an hour between two runs less than 48
+MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours go first, their sums stay
+RECORD_FILE = "retention"
+DAY_KEY_USES = ("log", "visitor")
+CUT = "hits over the limit"
+
+Step = Callable[[datetime], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Say what a run did: how much each step removed, and why a step failed. `cut` adds up over all runs."""
+
+    at: datetime
+    removed: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    cut: int = 0
+    """Hits that went before their time, since there were too many."""
+
+
+class Retention:
+    """Own the thread that looks every few minutes; of all workers one does the job, where it is due.
+
+    The thread starts with `begin`, in each process anew, and ends with `close` or with this object.
+    """
+
+    _thread: threading.Thread | None
+
+    def __init__(
+        self,
+        config: Config,
+        state: StateDirectory,
+        *,
+        environ: Mapping[str, str],
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._state = state
+        self._steps = steps_of(config, state, environ=environ)
+        self._cap = capping(config, state, environ=environ)
+        self._told: set[str] = set()
+        self._reset()
+        _RETENTIONS.add(self)
+
+    def begin(self) -> None:
+        """Start looking."""
+        if self._thread is not None:
+            return
+        stop = self._stop
+        reference = weakref.ref(self, lambda _: stop.set())  # the thread ends at once with this object
+        thread = threading.Thread(
+            target=_look_again, args=(reference, stop), name="cookieguard-retention", daemon=True
+        )
+        with suppress(RuntimeError):  # no more threads: the next worker does it
+            thread.start()
+            self._thread = thread
+
+    def close(self) -> None:
+        """Stop looking; a step that is being done ends by itself."""
+        self._stop.set()
+        self._reset()
+
+    def look(self) -> Run | None:
+        """Do the job where nobody did it within the hour, or not all of it.
+
+        Returns None where another worker is at it, or nothing is due.
+        """
+        now = self._clock()
+        try:
+            with taken(self._state) as record:
+                if record is None:
+                    return None
+                last = read_run(self._state.path)
+                is_due = last is None or not timedelta(0) <= now - last.at < _pause_after(last)
+                run = do({**self._steps, **self._cap} if is_due else self._cap, now, last=last)
+                self._tell(run)
+                if is_due or run.cut > (last.cut if last else 0):
+                    write_run(record, run if is_due or last is None else replace(last, cut=run.cut))
+                return run if is_due else None
+        except OSError as error:
+            self._tell(Run(at=now, failed={"state directory": error.strerror or "unreadable"}))
+            return None
+
+    def _tell(self, run: Run) -> None:
+        for step, reason in run.failed.items():
+            if step not in self._told:
+                logger.warning("retention: %s: %s; tried again every few minutes", step, reason)
+        self._told = set(run.failed)
+
+    def _reset(self) -> None:
+        self._thread = None
+        self._stop = threading.Event()
+
+
+def open_retention(
+    config: Config,
+    state: StateDirectory,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] | None = None,
+) -> Retention | None:
+    """Return the job of a worker; None where it keeps nothing. Raises ConfigError."""
+    if not (config.log.enabled or config.stats.enabled or config.vault.enabled):
+        return None
+    return Retention(config, state, environ=environ, clock=clock)
+
+
+def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> dict[str, Step]:
+    """Return what a worker does, by name. Each step returns how many things went."""
+
+    def logs(now: datetime) -> int:
+        directory = log_place(state.path, config.log)
+        return len(remove_old_logs(directory, keep_days=config.log.keep_days, today=_day(now)))
+
+    def events(now: datetime) -> int:
+        return len(forget_events(state, today=_day(now), keep_days=config.vault.keep_days))
+
+    return {
+        "statistics": _forgetting(config, state, environ),
+        "access log": logs,
+        "day keys": lambda now: _counting(state, lambda: _expire_days(state, now)),
+        "hour keys": lambda now: _counting(state, lambda: HourKeys(state).destroy_old(now)),
+        "sealed events": events,
+    }
+
+
+def steps_of_owner(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> dict[str, Step]:
+    """Return what the command does beside that: keys that no worker can read, and the store where no worker runs."""
+    steps: dict[str, Step] = {}
+    if config.identity.enabled and config.store.enabled:
+        steps["store"] = _forgetting_in_store(config, state, environ)
+    private = Path(config.vault.private_dir or state.path / "none")
+    if os.access(private, os.R_OK | os.W_OK | os.X_OK):  # another user's is that user's to look after
+        steps["vault keys"] = lambda now: len(
+            expire_keys(state, StateDirectory(private), today=_day(now), keep_days=config.vault.keep_days)
+        )
+    return steps
+
+
+def capping(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> dict[str, Step]:
+    """Return the step that keeps single hits from filling the disk."""
+
+    def cap(_: datetime) -> int:
+        engine = open_existing(config.stats, state.path, environ=environ)
+        if engine is None:
+            return 0
+        try:
+            return engine.cap_hits(MAX_HITS) if isinstance(engine, Capped) else 0
+        finally:
+            engine.close()
+
+    return {CUT: cap} if config.stats.enabled else {}
+
+
+def do(steps: Mapping[str, Step], now: datetime, *, last: Run | None = None) -> Run:
+    """Do every step, whatever becomes of the others."""
+    removed: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    for name, step in steps.items():
+        try:
+            removed[name] = step(now)
+        except (CookieGuardError, EngineDown, StoreDown) as error:
+            failed[name] = str(error)
+        except OSError as error:
+            failed[name] = error.strerror or type(error).__name__
+        except Exception as error:  # noqa: BLE001 - the other rules must be kept all the same; told and counted
+            failed[name] = type(error).__name__
+    return Run(at=now, removed=removed, failed=failed, cut=(last.cut if last else 0) + removed.get(CUT, 0))
+
+
+@contextmanager
+def taken(state: StateDirectory) -> Iterator[int | None]:
+    """Hold the file with the record of the last run, None where another process holds it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(state.path / RECORD_FILE, flags, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield descriptor
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile would go on holding it
+    finally:
+        os.close(descriptor)
+
+
+def write_run(record: int, run: Run) -> None:
+    """Write down a run; whoever reads a half one takes it for none."""
+    facts = {
+        "at": to_text(run.at.replace(microsecond=0)),
+        "removed": run.removed,
+        "failed": run.failed,
+        "cut": run.cut,
+    }
+    os.ftruncate(record, 0)
+    os.pwrite(record, json.dumps(facts).encode(), 0)
+
+
+def read_run(state_dir: Path) -> Run | None:
+    """Read what the last run did; None where there is none, or none that can be read."""
+    try:
+        found: Any = json.loads((state_dir / RECORD_FILE).read_bytes())
+        at = datetime.fromisoformat(found["at"]).astimezone(UTC)
+        return Run(at=at, removed=dict(found["removed"]), failed=dict(found["failed"]), cut=int(found["cut"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def key_day_limit(now: datetime) -> int:
+    """Return the first UTC day (since 1970) whose visitor keys may still be there."""
+    return int((now - KEYS_FOR).timestamp()) // SECONDS_OF_DAY + 1
+
+
+def _forgetting(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Step:
+    settings = config.stats
+
+    def forget(now: datetime) -> int:
+        """Forget in the engine; what was switched off is forgotten too, it grows old as well."""
+        engine = open_existing(settings, state.path, environ=environ)
+        if engine is None:
+            return 0
+        today = int(now.timestamp()) // SECONDS_OF_DAY
+        try:
+            engine.forget(
+                keys_before=key_day_limit(now),
+                hits_before=today - settings.hit_days,
+                rollups_before=today - settings.rollup_days,
+            )
+        finally:
+            engine.close()
+        return 0  # engines do not say how much
+
+    return forget
+
+
+def _forgetting_in_store(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Step:
+    def forget(now: datetime) -> int:
+        file = store_file(config.store, state.path, environ=environ)
+        if file is not None and not file.exists():
+            return 0
+        store = store_opener(config.store, state.path, environ=environ)()
+        try:
+            store.forget(round((now - RUN_EVERY).timestamp() * 1000))
+        finally:
+            store.close()
+        return 0
+
+    return forget
+
+
+def _expire_days(state: StateDirectory, now: datetime) -> None:
+    for use in DAY_KEY_USES:
+        DayKeys(state, use).expire(now)
+
+
+def _counting(state: StateDirectory, remove: Callable[[], None]) -> int:
+    before = len(os.listdir(state.path))
+    remove()
+    return max(0, before - len(os.listdir(state.path)))
+
+
+def _pause_after(run: Run) -> timedelta:
+    return LOOK_EVERY if run.failed else RUN_EVERY
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()
+
+
+def _look_again(reference: weakref.ref[Retention], stop: threading.Event) -> None:
+    pause = FIRST_LOOK
+    while not stop.wait(pause.total_seconds()):
+        retention = reference()
+        if retention is None:
+            return
+        try:
+            retention.look()
+        except Exception as error:  # noqa: BLE001 - a thread that ends would keep everything; told in the log
+            logger.warning("retention: %s", type(error).__name__)
+        del retention
+        pause = LOOK_EVERY
+
+
+_RETENTIONS: weakref.WeakSet[Retention] = weakref.WeakSet()
+
+
+def _reset_all() -> None:
+    for retention in list(_RETENTIONS):
+        retention._reset()
+
+
+os.register_at_fork(after_in_child=_reset_all)

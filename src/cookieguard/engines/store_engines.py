@@ -1,0 +1,47 @@
+"""Which store is configured, chosen by a URL; nothing is opened before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cookieguard.config.store import StoreSettings, require_store_url
+from cookieguard.engines.ports import Store
+from cookieguard.errors import ConfigError
+
+STORE_FILE = "store.db"
+MISSING_EXTRA = "a URL whose driver is installed: pip install cookieguard[postgres]"
+
+
+def store_opener(
+    settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
+) -> Callable[[], Store]:
+    """Return what opens the store. Raises ConfigError, never showing the URL."""
+    setting, url = _setting_and_url(settings, environ)
+    if not url.startswith("postgres"):
+        from cookieguard.engines import sqlite
+
+        return sqlite.opener(_file(url, state_dir))
+    try:
+        from cookieguard.engines import postgres
+    except ImportError as error:
+        raise ConfigError(setting, was="of PostgreSQL without its driver", allowed=MISSING_EXTRA) from error
+    return postgres.opener(url)
+
+
+def store_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file the store is in; None where it is a server. Raises ConfigError."""
+    _, url = _setting_and_url(settings, environ)
+    return None if url.startswith("postgres") else _file(url, state_dir)
+
+
+def _file(url: str, state_dir: Path) -> Path:
+    return Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STORE_FILE
+
+
+def _setting_and_url(settings: StoreSettings, environ: Mapping[str, str]) -> tuple[str, str]:
+    if settings.environment not in environ:
+        return "store.url", settings.url
+    setting, url = f"store.environment ({settings.environment})", environ[settings.environment]
+    require_store_url(setting, url)
+    return setting, url

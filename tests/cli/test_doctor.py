@@ -1,0 +1,205 @@
+"""`cookieguard doctor` on a shop that was served: fine as it is, and each broken thing is named with its mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.test_staff import Shop
+from harness.asgi import ask
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from stats.traffic import PLAIN
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.keyring import Keyring, KeyState, new_key
+from cookieguard.stats.hits import Batch
+
+NOW = datetime.now(UTC)
+LONG_AGO = NOW.replace(microsecond=0) - timedelta(days=400)
+CLIENT = "203.0.113.77"
+
+
+class Served(Shop):
+    """Be a shop with one visitor, who logged in."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        guard = CookieGuard(welcome, Config(state_dir=str(self.state)))
+        assert ask(guard, client=(CLIENT, 4711)).status == 200
+        guard.close()
+
+    def doctor(self) -> tuple[int, dict[str, Any]]:
+        done = self.run("doctor", "--json")
+        assert done.stderr == ""
+        found = json.loads(done.stdout)
+        wrong = {one["check"]: one for one in found["checks"] if not one["is_fine"]}
+        assert found["is_fine"] == (not wrong) == (done.returncode == 0)
+        assert all(one["mend"] for one in wrong.values())
+        return done.returncode, wrong
+
+    def change_keys(self, change: Callable[[Keyring], list[Any]]) -> None:
+        path = self.state / "keyring"
+        path.write_text(Keyring(change(Keyring.loads(path.read_text()))).dumps())
+
+    def count(self, at: datetime, *, key: int = 0, lost: int = 0) -> None:
+        engine = SqliteHits(self.state / "stats.db")
+        hits = [PLAIN._replace(time=int(at.timestamp()), key=key)]
+        engine.write(Batch("planted", hits, {}, {"queue full": lost} if lost else {}))
+        engine.close()
+
+
+async def welcome(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        visitor_of(Request(scope)).login("10042")
+        await HTMLResponse("<p>welcome")(scope, receive, send)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Served:
+    return Served(tmp_path)
+
+
+def test_healthy_shop_is_fine_and_nothing_private_is_shown(shop: Served) -> None:
+    assert shop.run("retention", "run").returncode == 0
+    done = shop.run("doctor")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(line.startswith("ok ") for line in done.stdout.splitlines())
+    for told in ("oldest hit of", "kept 30 days", "kept 760 days", "kept 48 hours", "signs since", "MB free"):
+        assert told in done.stdout
+    secret = Keyring.loads((shop.state / "keyring").read_text()).signing.secret
+    assert secret.hex() not in done.stdout
+    assert (shop.state / "keyring").read_text().split()[-2] not in done.stdout
+    assert "203.0.113" not in done.stdout
+    assert "10042" not in done.stdout
+
+
+def old_log(shop: Served) -> None:
+    path = next((shop.state / "logs").iterdir())
+    path.rename(path.with_name(f"access-{NOW - timedelta(days=20):%Y-%m-%d}-7.log"))
+
+
+def old_vault(shop: Served) -> None:
+    directory = shop.state / "vault"
+    directory.mkdir(0o700)
+    (directory / f"{(NOW - timedelta(days=9)).date()}.jsonl").touch(0o600)
+
+
+def missing_store(shop: Served) -> None:
+    shop.change_keys(lambda ring: [replace(ring.signing, created=LONG_AGO)])
+    (shop.state / "store.db").unlink()
+
+
+BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
+    "state directory": (lambda shop: shop.state.chmod(0o755), "state directory", "chmod 700"),
+    "file": (lambda shop: (shop.state / "keyring").chmod(0o640), "state directory", "chmod -R go-rwx"),
+    "no store": (missing_store, "store", "workers again"),
+    "store": (lambda shop: (shop.state / "store.db").write_bytes(b"rubbish" * 999), "store", "mend"),
+    "no keyring": (lambda shop: (shop.state / "keyring").unlink(), "keys", "mend"),
+    "old key": (
+        lambda shop: shop.change_keys(lambda r: [replace(r.signing, created=LONG_AGO, since=LONG_AGO)]),
+        "signing key",
+        "keys add",
+    ),
+    "unneeded key": (
+        lambda shop: shop.change_keys(
+            lambda r: [
+                r.signing,
+                replace(new_key(LONG_AGO, state=KeyState.VERIFY), since=LONG_AGO + timedelta(days=9)),
+            ]
+        ),
+        "retired keys",
+        "keys retire",
+    ),
+    "old log": (old_log, "access log", "retention run"),
+    "old hit": (lambda shop: shop.count(NOW - timedelta(days=40)), "hits", "retention run"),
+    "old sum": (lambda shop: shop.count(NOW - timedelta(days=800)), "sums", "retention run"),
+    "old visitor key": (
+        lambda shop: shop.count(NOW - timedelta(days=3), key=7),
+        "visitor keys in hits",
+        "retention run",
+    ),
+    "lost hits": (lambda shop: shop.count(NOW, lost=3), "dropped hits", "log"),
+    "old day key": (
+        lambda shop: (shop.state / f"visitor-day-{NOW - timedelta(days=3):%Y%m%d}").touch(0o600),
+        "day keys",
+        "retention run",
+    ),
+    "old hour key": (lambda shop: (shop.state / "hour-400000").touch(0o600), "hour keys", "retention run"),
+    "old events": (old_vault, "sealed events", "retention run"),
+    "clock": (lambda shop: shop.count(NOW + timedelta(hours=2)), "clock", "NTP"),
+    "key of tomorrow": (
+        lambda shop: shop.change_keys(
+            lambda r: [replace(r.signing, since=NOW.replace(microsecond=0) + timedelta(days=1))]
+        ),
+        "clock",
+        "NTP",
+    ),
+    "statistics": (
+        lambda shop: (shop.state / "stats.db").write_bytes(b"rubbish" * 999),
+        "statistics",
+        "mend",
+    ),
+    "configuration": (
+        lambda shop: (shop.directory / "cookieguard.toml").write_text("stats = 7\n"),
+        "configuration",
+        "mend",
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_broken_thing_is_named_with_what_mends_it(shop: Served, broken: str) -> None:
+    do, check, mend = BROKEN[broken]
+
+    do(shop)
+    code, wrong = shop.doctor()
+
+    assert code == 1
+    assert check in wrong, wrong
+    assert mend in wrong[check]["mend"] + wrong[check]["found"]
+
+
+def test_what_the_doctor_finds_old_the_retention_command_mends(shop: Served) -> None:
+    for name in ("old log", "old hit", "old day key", "old hour key", "old events"):
+        BROKEN[name][0](shop)
+    assert shop.doctor()[0] == 1
+
+    done = shop.run("retention", "run", "--json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["failed"] == {}
+    assert shop.doctor() == (0, {})
+
+
+def test_failed_step_is_an_exit_code_and_the_doctor_knows(shop: Served) -> None:
+    (shop.state / "stats.db").write_bytes(b"rubbish" * 999)
+
+    done = shop.run("retention", "run")
+
+    assert done.returncode == 1
+    assert "statistics: FAILED, SQLite: " in done.stdout
+    assert "access log: done" in done.stdout
+    assert "statistics failed" in shop.doctor()[1]["retention"]["found"]
+
+
+def test_vault_keys_are_destroyed_and_their_end_is_seen_coming(shop: Served) -> None:
+    private = shop.directory / "private"
+    (shop.directory / "cookieguard.toml").write_text(f'[vault]\nprivate_dir = "{private}"\n')
+    assert "vault init" in shop.doctor()[1]["vault keys ahead"]["mend"]
+    assert shop.run("vault", "init").returncode == 0
+    old = private / f"vault-{(NOW - timedelta(days=9)).date()}"
+    old.write_bytes(b"k" * 32)
+    assert "vault expire" in shop.doctor()[1]["vault keys"]["mend"]
+
+    assert shop.run("retention", "run").returncode == 0
+
+    assert not old.exists()
+    assert shop.doctor() == (0, {})
