@@ -10,6 +10,7 @@ from enum import IntEnum
 import typer
 
 from cookieguard.cli.keys import keys
+from cookieguard.cli.report import report
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
 from cookieguard.errors import (
@@ -57,6 +58,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
 app.add_typer(vault, name="vault")
 app.command("reveal")(reveal)
+app.command("report")(report)
 
 
 @app.callback()

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.html import parse_url
+from cookieguard.web.dashboard import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.choice import answer_choice
 from cookieguard.web.pages.choices import show_choices
@@ -16,6 +17,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.fields import Receive
 from cookieguard.web.pages.report import take_report
 from cookieguard.web.pages.staff import STAFF_PAGE, answer_staff
+from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.parts import Parts
 from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
 from cookieguard.web.walls import REPORT_PAGE
@@ -45,6 +47,9 @@ class Pages:
             self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
+        if parts.counting is not None:
+            self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
+            self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _asset)
         if parts.config.consent.enabled:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)
