@@ -90,7 +90,7 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
 
 def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:
     """Draw the hits of one day, busier at weekends and from month to month."""
-    busy = WEEK[(day + 3) % 7] * (1 + 0.012 * (day - today + 30)) * source.uniform(0.88, 1.12)
+    busy = WEEK[(day + 3) % 7] * (1 + 0.006 * (day - today + 30)) * source.uniform(0.88, 1.12)
     policy = POLICIES[day > today - 9]
     for _ in range(round(VISITORS_A_DAY * busy)):
         yield from _visit(source, _person(source, day, policy))
@@ -134,6 +134,8 @@ def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
         if not step and person.answer:
             yield hit._replace(kind="choice", event=person.answer, key=NO_KEY, source="", held="", entry=0)
         time += int(source.expovariate(1 / 45)) + 3
+        if time // SECONDS_OF_DAY > hit.day:  # the next day's key would be another
+            return
 
 
 def _time(source: random.Random, day: int) -> int:

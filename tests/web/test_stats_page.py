@@ -158,7 +158,7 @@ def test_too_few_in_every_range_shows_nothing(office: Office) -> None:
 
 def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None:
     office.write([*people(10), *people(5, days_ago=8)])
-    assert "to the period before" not in office.get("range=7").text  # counted for a part of it
+    assert "on the period before" not in office.get("range=7").text  # counted for a part of it
 
     office.write(people(5, days_ago=20))
 

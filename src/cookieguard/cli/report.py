@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
@@ -33,7 +34,8 @@ def report(
     require_one_of("--range", range_, tuple(RANGES))
     shop = shop_config(config)
     now = datetime.now(UTC).replace(microsecond=0)
-    overview = _read(shop, Selection(range=RANGES[range_]), now)
+    with Console(stderr=True).status("reading statistics"):  # seen on a terminal only
+        overview = _read(shop, Selection(range=RANGES[range_]), now)
     _write(out, report_page(overview, made=f"{now:%Y-%m-%d %H:%M} UTC"))
     shown = overview.range.id if overview.range else None
     if as_json:

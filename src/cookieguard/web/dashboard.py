@@ -17,6 +17,7 @@ from cookieguard.web.render import STATIC, Asset, load_asset
 
 STYLE = "stats.css"
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
+DAYS_AT_ONCE = 31
 MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
 MOST_LABELS = 7  # under a chart
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -41,7 +42,14 @@ def report_page(overview: Overview, *, made: str) -> bytes:
 def details_page(details: Details, *, base: str) -> bytes:
     """Render one of the tabs beside the overview."""
     name = f"stats_{details.selection.tab}.html"
-    return _render(name, selection=details.selection, base=base, d=details, shown_range=details.range)
+    return _render(
+        name,
+        selection=details.selection,
+        base=base,
+        d=details,
+        shown_range=details.range,
+        days_at_once=DAYS_AT_ONCE,
+    )
 
 
 def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:

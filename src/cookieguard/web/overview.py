@@ -25,7 +25,6 @@ from cookieguard.web.ranges import (
     widened,
 )
 
-MOST_OPTIONS = 100
 WIDEST = RANGES["12m"]
 NONE_LEFT = f"Fewer than {K} people in every range: nothing is shown, so that nobody shows."
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
@@ -152,7 +151,8 @@ class Course:
         first = self._today * 24 if not self._range.step else self._range.days(self._today).first
         now = _cells(self._now, first, length, self._range.step or 1)
         before = _cells(self._before, first - length, length, self._range.step or 1)
-        views, views_before = _told(now), _told(before)
+        views = _told(now)
+        views_before = _told(before) if self._before else [None] * len(before)
         seconds = column([cell.counts[2 if self._range.step else 1] for cell in now])
         return [
             Point(_label(int(cell.value), self._range.step), *figures)

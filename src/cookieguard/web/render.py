@@ -37,7 +37,6 @@ ASSETS = (
     "live.js",
     "once.js",
     "page.css",
-    "stats.css",
 )
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.

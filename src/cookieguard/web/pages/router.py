@@ -20,6 +20,7 @@ from cookieguard.web.pages.staff import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.parts import Parts
 from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
+from cookieguard.web.render import Asset
 from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
@@ -49,7 +50,7 @@ class Pages:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
         if parts.counting is not None:
             self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
-            self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _asset)
+            self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
         if parts.config.consent.enabled:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)
@@ -102,7 +103,14 @@ async def _gpc(_: Exchange, __: Receive) -> Response:
 
 
 async def _asset(exchange: Exchange, _: Receive) -> Response:
-    asset = exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]]
+    return _file(exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]])
+
+
+async def _stats_style(_: Exchange, __: Receive) -> Response:
+    return _file(stylesheet())  # none of the visitors' files: their pages do not depend on it
+
+
+def _file(asset: Asset) -> Response:
     headers = {"cache-control": FOREVER, "x-content-type-options": "nosniff"}
     return Response(asset.content, 200, headers, media_type=asset.media_type)
 
