@@ -17,6 +17,7 @@ from cookieguard.web.render import STATIC, Asset, load_asset
 
 STYLE = "stats.css"
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
+MOST_ROWS = 200  # an attacker may name 1,000 a day
 DAYS_AT_ONCE = 31
 MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
 MOST_LABELS = 7  # under a chart
@@ -69,6 +70,7 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "has_before": any(point.before is not None for point in points),
         "has_hidden": any(point.views is None for point in points),
         "rows_at_once": ROWS_AT_ONCE,
+        "most_rows": MOST_ROWS,
         "most_options": MOST_OPTIONS,
         "filters": FILTERS,
         "set": {name: overview.selection.filters.get(dimension) for name, dimension in FILTERS.items()},

@@ -25,7 +25,7 @@ from cookieguard.web.ranges import (
     widened,
 )
 
-WIDEST = RANGES["12m"]
+NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
 NONE_LEFT = f"Fewer than {K} people in every range: nothing is shown, so that nobody shows."
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
 
@@ -86,6 +86,7 @@ TABLES: Sequence[tuple[str, Dimension, int]] = (
     ("Goals", Dimension.GOAL, 0),
 )
 LEADS = ("Views", "Visits")
+ALWAYS = ("Sources", "Pages")  # though nothing may be shown of them
 
 
 def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit_days: int) -> Overview:
@@ -93,7 +94,9 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     second = int(now.timestamp())
     today = second // SECONDS_OF_DAY
     where = selection.filters
-    options = {name: _shown_values(reader, dimension, today) for name, dimension in FILTERS.items()}
+    breakdowns = Breakdowns(reader)
+    wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)
+    options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
     _require_shown(selection, options)
     found = widened(selection.range, lambda one: _people(reader.by_day(one.days(today), where)) >= K)
     if found is None:
@@ -106,7 +109,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
         figures=course.figures(),
         points=course.points(),
         second="visitors" if found.step else "visits",
-        tables=_tables(reader, selection, found.days(today)) if len(where) < 2 else (),
+        tables=_tables(breakdowns, selection, found.days(today)) if len(where) < 2 else (),
         options=options,
     )
 
@@ -207,18 +210,29 @@ def day_of(number: int) -> datetime:
     return datetime.fromtimestamp(number * SECONDS_OF_DAY, UTC)
 
 
-def _shown(reader: HitReader, days: Days, by: Dimension, where: Filters = ALL) -> Shown:
-    return suppress([_cell(one) for one in reader.breakdown(days, by, where)])
+class Breakdowns:
+    """Give what may be shown of breakdowns; asks for each once."""
+
+    def __init__(self, reader: HitReader) -> None:
+        self._reader = reader
+        self._known: dict[tuple[Days, Dimension], Shown] = {}
+
+    def shown(self, days: Days, by: Dimension, where: Filters = ALL) -> Shown:
+        """Return one breakdown."""
+        if where:
+            return suppress([_cell(one) for one in self._reader.breakdown(days, by, where)])
+        if (days, by) not in self._known:
+            self._known[days, by] = suppress([_cell(one) for one in self._reader.breakdown(days, by)])
+        return self._known[days, by]
+
+    def values(self, days: Days, by: Dimension) -> Sequence[str]:
+        """Return the values that are shown by name."""
+        return [row.value or UNKNOWN for row in self.shown(days, by).rows]
 
 
 def _cell(one: Slice) -> Cell:
     people = people_of(visitors=one.visitors, visits=one.visits, views=one.views)
     return Cell(one.value, people, (one.views, one.visits, one.visitors))
-
-
-def _shown_values(reader: HitReader, dimension: Dimension, today: int) -> Sequence[str]:
-    rows = _shown(reader, WIDEST.days(today), dimension).rows
-    return [row.value or UNKNOWN for row in rows]
 
 
 def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -> None:
@@ -228,13 +242,13 @@ def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -
             raise BadSelection(f"{NAMES[dimension]}: there is no such value with {K} people or more.")
 
 
-def _tables(reader: HitReader, selection: Selection, days: Days) -> Sequence[Table]:
+def _tables(breakdowns: Breakdowns, selection: Selection, days: Days) -> Sequence[Table]:
     wanted = [one for one in TABLES if one[1] not in selection.filters]
-    found = (
-        _table(_shown(reader, days, by, selection.filters), by, selection, title, lead)
+    found = [
+        _table(breakdowns.shown(days, by, selection.filters), by, selection, title, lead)
         for title, by, lead in wanted
-    )
-    return [table for table in found if table.rows or table.other or table.title in ("Sources", "Pages")]
+    ]
+    return [table for table in found if table.rows or table.other or table.title in ALWAYS]
 
 
 def _table(shown: Shown, by: Dimension, selection: Selection, title: str, lead: int) -> Table:
