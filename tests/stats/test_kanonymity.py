@@ -25,8 +25,8 @@ def cells(people: Iterable[int]) -> list[Cell]:
     [
         ((9, 8, 7), "abc", None),
         ((99, 8, 4), "a", 12),  # one hidden cell alone would be the total less the others
-        ((99, 4, 3), "", 106),  # 7 can be 3 and 4 only, or 2 and 5
-        ((99, 8, 1, 1), "a", 10),  # two hidden cells of one person each would be two people
+        ((99, 4, 3), "a", 7),
+        ((99, 8, 1, 1), "a", 10),  # a fold of two people is too small itself
         ((99, 6, 6, 4), "a", 16),  # beside a shown 6 the fold of 4 and 6 has no other explanation
         ((4, 0, 9), "", 13),
         ((2, 2), "", None),  # fewer than five in all: nothing at all

@@ -67,12 +67,11 @@ def suppress(cells: Sequence[Cell], *, k: int = K) -> Shown:
 def _is_safe(hidden: Sequence[Cell], smallest_shown: int, k: int) -> bool:
     """Tell whether a fold of these cells has several explanations, judged by what everybody sees of it.
 
-    One cell alone is the total less the others. Below 2k a small cell beside one of k has no other figure. All ones,
-    or all as large as small cells can be, is the only way to such a sum; the last line is the same for a fold in
-    which one cell reaches the smallest that is shown.
+    One cell alone is the total less the others. All ones, or all as large as small cells can be, is the only way to
+    such a sum; the last line is the same for a fold in which one cell reaches the smallest that is shown.
     """
     size, total = len(hidden), sum(cell.people for cell in hidden)
-    if size < 2 or total < 2 * k:
+    if size < 2 or total < k:
         return False
     if any(cell.value == OTHER for cell in hidden):
         return True  # folded before, of unknown size
