@@ -9,7 +9,7 @@ BOTH := tests/html tests/web/test_conformance.py tests/web/test_response.py
 .PHONY: demo test test-all check bench wheel clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python -m demo_site
+	$(BIN)/python -m demo_site --fill 60
 
 test: $(VENV)/.compiled
 	$(BIN)/python scripts/find_chromium.py --install

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from demo_site import adnet, shop
@@ -35,8 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"The demo cannot start: {error}", file=sys.stderr)
         return 1
+    if options.fill and not options.unguarded:
+        from demo_site.traffic import fill
+
+        fill(options.state_dir, days=options.fill, now=datetime.now(UTC))
     servers = _servers(options, sockets)
     print(_welcome(sockets, is_guarded=not options.unguarded), flush=True)
+    if options.fill and not options.unguarded:
+        print(_sign_in(sockets, options.state_dir), flush=True)
     asyncio.run(serve(servers))
     return 0
 
@@ -57,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--state-dir", type=Path, default=VAR / "cookieguard", help="CookieGuard's keys and log"
+    )
+    parser.add_argument(
+        "--fill", type=int, default=0, metavar="DAYS", help="fill new statistics with made-up visitors"
     )
     parser.add_argument("--database", type=Path, default=VAR / "shop.sqlite3", help="the shop's SQLite file")
     return parser
@@ -113,6 +123,20 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
     if sockets.unguarded:
         lines.append(f"  {'The same shop, unguarded':<28}{_address('unguarded', sockets.unguarded)}")
     return "\n".join([*lines, "", "  Stop with Ctrl-C.", ""])
+
+
+def _sign_in(sockets: Sockets, state_dir: Path) -> str:
+    from demo_site.analyst import demo_token
+
+    base = f"{_address('shop', sockets.shop)}/_cg/"
+    token = demo_token(state_dir, now=datetime.now(UTC))
+    lines = [
+        f"  {'Statistics':<28}{base}stats",
+        f"  {'Sign in for them at':<28}{base}staff",
+        f"  with  {token}",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import typer
 
 from cookieguard.cli.doctor import doctor, retention
 from cookieguard.cli.keys import keys
+from cookieguard.cli.report import report
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
 from cookieguard.errors import (
@@ -62,6 +63,7 @@ app.add_typer(vault, name="vault")
 app.add_typer(retention, name="retention")
 app.command("reveal")(reveal)
 app.command("doctor")(doctor)
+app.command("report")(report)
 
 
 @app.callback()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.engines.country import open_countries
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_engines import open_sink
+from cookieguard.engines.hit_engines import open_reader, open_sink
+from cookieguard.engines.hit_ports import HitReader
 from cookieguard.engines.hit_sink import Counted, HitSink
 from cookieguard.stats.sightings import Reader, Sighting
 from cookieguard.web.recorder import Pipeline
@@ -34,6 +36,7 @@ class Counting:
     prefix: str
     country_header: bytes
     country_of: Callable[[str], str] | None
+    open_figures: Callable[[], HitReader]  # it waits: to be called in a thread
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -72,6 +75,7 @@ def open_counting(
         prefix=config.prefix,
         country_header=settings.country_header.lower().encode(),
         country_of=open_countries(Path(settings.mmdb)) if settings.mmdb else None,
+        open_figures=partial(open_reader, settings, state.path, environ=environ),
     )
 
 

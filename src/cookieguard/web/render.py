@@ -99,7 +99,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters["fill"] = _fill
-        found = {name: _asset(name) for name in ASSETS}
+        found = {name: load_asset(name) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
         default = config.consent.language
@@ -367,7 +367,8 @@ def _template(name: str) -> str:
     return STATIC.joinpath("templates", name).read_text("utf-8")
 
 
-def _asset(name: str) -> Asset:
+def load_asset(name: str) -> Asset:
+    """Read a file of ours."""
     stem, _, kind = name.partition(".")
     content = _squeeze(STATIC.joinpath(name).read_text("utf-8"), kind).encode("ascii")
     return Asset(f"{stem}.{_hash(content)}.{kind}", content, MEDIA_TYPES[kind])

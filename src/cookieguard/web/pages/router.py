@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.html import parse_url
+from cookieguard.web.dashboard import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.choice import answer_choice
 from cookieguard.web.pages.choices import show_choices
@@ -16,8 +17,10 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.fields import Receive
 from cookieguard.web.pages.report import take_report
 from cookieguard.web.pages.staff import STAFF_PAGE, answer_staff
+from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.parts import Parts
 from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
+from cookieguard.web.render import Asset
 from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
@@ -45,6 +48,9 @@ class Pages:
             self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
+        if parts.counting is not None:
+            self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
+            self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
         if parts.config.consent.enabled:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)
@@ -97,7 +103,14 @@ async def _gpc(_: Exchange, __: Receive) -> Response:
 
 
 async def _asset(exchange: Exchange, _: Receive) -> Response:
-    asset = exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]]
+    return _file(exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]])
+
+
+async def _stats_style(_: Exchange, __: Receive) -> Response:
+    return _file(stylesheet())  # none of the visitors' files: their pages do not depend on it
+
+
+def _file(asset: Asset) -> Response:
     headers = {"cache-control": FOREVER, "x-content-type-options": "nosniff"}
     return Response(asset.content, 200, headers, media_type=asset.media_type)
 

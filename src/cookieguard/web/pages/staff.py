@@ -60,5 +60,6 @@ def _page(exchange: Exchange, status: int, *, is_refused: bool) -> Response:
         base=exchange.own_base,
         member=None if is_refused else staff_of(exchange, LOWEST_ROLE),
         is_refused=is_refused,
+        has_stats=exchange.parts.counting is not None,
     )
     return HTMLResponse(page, status, HEADERS)

@@ -1,0 +1,147 @@
+"""A made-up small shop's visitors, written by the real engine, so that a new dashboard has something to show."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.engines.hit_engines import STATS_FILE
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit
+
+SEED = 20
+VISITORS_A_DAY = 130
+POLICIES = ("2026-06", "2026-11")
+# value -> weight, as a shop for ceramics may have them
+SOURCES = {"(direct)": 30, "search.example": 42, "blog.example": 8, "social.example": 12, "newsletter": 8}
+COUNTRIES = {"DE": 46, "AT": 14, "CH": 11, "FR": 9, "NL": 6, "GB": 5, "EG": 4, "US": 3, "LI": 0.2, "": 2}
+BROWSERS = {"Chrome": 40, "Mobile Safari": 24, "Firefox": 14, "Edge": 9, "Safari": 9, "Samsung Internet": 4}
+DEVICES = {"mobile": 56, "desktop": 39, "tablet": 5}
+PRODUCTS = ("moon-plate", "heron-teapot", "morning-mug", "bud-vase", "tide-bowl", "pour-over")
+PAGES = {
+    "/": 26,
+    "/catalogue": 24,
+    "/product/{slug}": 34,
+    "/journal": 6,
+    "/cart": 7,
+    "/privacy": 1,
+    "/checkout": 4,
+}
+HOURS = (1, 1, 0.4, 0.3, 0.3, 0.5, 1, 2, 4, 5, 6, 6, 7, 6, 5, 5, 6, 7, 9, 11, 12, 10, 6, 3)
+WEEK = (1.0, 0.95, 0.9, 0.95, 0.85, 1.15, 1.3)  # from Monday
+BOTS = (
+    ("search", "Googlebot", 60),
+    ("search", "bingbot", 25),
+    ("ai", "GPTBot", 40),
+    ("ai", "ClaudeBot", 22),
+    ("tool", "UptimeRobot", 48),
+    ("tool", "curl", 9),
+    ("other", "made-up-crawler", 7),
+)
+HELD = {
+    "/": (
+        ("ads.localhost", 3, "Glimmer Ads", "marketing"),
+        ("metrics.localhost", 1, "Tally Metrics", "statistics"),
+    ),
+    "/journal": (
+        ("video.localhost", 2, "Reel Video and Maps", "preferences"),
+        ("widget.localhost", 1, "", "marketing"),
+    ),
+    "/product/{slug}": (
+        ("ads.localhost", 2, "Glimmer Ads", "marketing"),
+        ("widget.localhost", 1, "", "marketing"),
+    ),
+}
+PLAIN = Hit(
+    **dict.fromkeys(Hit._fields, ""),  # type: ignore[arg-type] # the numbers follow
+)._replace(time=0, kind="view", status=200, bytes=9000, duration=12, entry=0, gpc=0, key=NO_KEY, os="Other")
+
+
+class Person(NamedTuple):
+    """Hold who comes on one day, and what does not change while they look around."""
+
+    hit: Hit
+    agrees: bool
+    answer: str  # an Event, empty for none
+
+
+def fill(state_dir: Path, *, days: int, now: datetime) -> int:
+    """Write these days up to now where no statistics are yet; return how many hits were written."""
+    path = state_dir / STATS_FILE
+    if path.exists():
+        return 0
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source, second, written = random.Random(SEED), int(now.timestamp()), 0
+    today = second // SECONDS_OF_DAY
+    engine = SqliteHits(path)
+    try:
+        for day in range(today - days + 1, today + 1):
+            hits = sorted(hit for hit in draw_day(source, day, today) if hit.time <= second)
+            engine.write(Batch(f"demo-{day}", hits, {}, {}))
+            written += len(hits)
+    finally:
+        engine.close()
+    return written
+
+
+def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:
+    """Draw the hits of one day, busier at weekends and from month to month."""
+    busy = WEEK[(day + 3) % 7] * (1 + 0.006 * (day - today + 30)) * source.uniform(0.88, 1.12)
+    policy = POLICIES[day > today - 9]
+    for _ in range(round(VISITORS_A_DAY * busy)):
+        yield from _visit(source, _person(source, day, policy))
+    for kind, name, often in BOTS:
+        for _ in range(round(often * source.uniform(0.5, 1.5))):
+            page = _one(source, PAGES)
+            yield PLAIN._replace(time=_time(source, day), page=page, browser=name, bot=kind, device="other")
+
+
+def _person(source: random.Random, day: int, policy: str) -> Person:
+    answer = source.choices(("accepted", "refused", "partly", "withdrawn", ""), (42, 27, 7, 1, 23))[0]
+    agrees = answer in ("accepted", "partly")
+    gpc = int(not agrees and source.random() < 0.2)
+    hit = PLAIN._replace(
+        time=_time(source, day),
+        country=_one(source, COUNTRIES),
+        browser=_one(source, BROWSERS),
+        device=_one(source, DEVICES),
+        language="de",
+        policy=policy,
+        gpc=gpc,
+        key=source.getrandbits(62) + 1 if agrees else NO_KEY,
+    )
+    return Person(hit, agrees, "" if gpc else answer)
+
+
+def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
+    """Walk through the shop: one to nine pages, the first from elsewhere."""
+    time, origin = person.hit.time, _one(source, SOURCES)
+    for step in range(min(9, 1 + int(source.expovariate(0.4)))):
+        page = _one(source, PAGES)
+        held = (
+            "" if person.answer == "accepted" and step else json.dumps(HELD.get(page, ())).replace("[]", "")
+        )
+        hit = person.hit._replace(time=time, page=page, held=held, bytes=source.randrange(4000, 20_000))
+        if not step:
+            hit = hit._replace(source=origin, entry=int(not person.agrees), event="" if hit.gpc else "shown")
+            if origin == "newsletter":
+                hit = hit._replace(medium="email", campaign="winter" if time % 3 else "glaze-week")
+        yield hit
+        if not step and person.answer:
+            yield hit._replace(kind="choice", event=person.answer, key=NO_KEY, source="", held="", entry=0)
+        time += int(source.expovariate(1 / 45)) + 3
+        if time // SECONDS_OF_DAY > hit.day:  # the next day's key would be another
+            return
+
+
+def _time(source: random.Random, day: int) -> int:
+    hour = source.choices(range(24), HOURS)[0]
+    return day * SECONDS_OF_DAY + hour * 3600 + source.randrange(3600)
+
+
+def _one(source: random.Random, weighted: dict[str, float] | dict[str, int]) -> str:
+    return source.choices(list(weighted), list(weighted.values()))[0]

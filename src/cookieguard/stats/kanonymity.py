@@ -1,0 +1,101 @@
+"""What may be shown of counts of people: no figure of fewer than five, and none that totals would give back.
+
+Rule: everything an analyst sees passes here, whatever engine it comes from; nothing here knows what is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cookieguard.stats.hits import OTHER
+
+K = 5
+FEW = f"fewer than {K}"
+# Each more divides the same people again: with three, most cells are of one person, and hiding them leaves nothing.
+MOST_DIMENSIONS = 2
+# Hits without a key do not say whose they are. One person is taken for up to so many visits or views of one value.
+VISITS_EACH = 2
+VIEWS_EACH = 10
+
+
+class Cell(NamedTuple):
+    """Be one value with its counts, and how many people it stands for at least."""
+
+    value: str
+    people: int
+    counts: tuple[int, ...]
+
+
+class Shown(NamedTuple):
+    """Hold what may be shown: cells in the order they came, and the sum of those that were folded, if any."""
+
+    rows: tuple[Cell, ...] = ()
+    other: Cell | None = None
+
+    @property
+    def values(self) -> frozenset[str]:
+        """The values that are shown by name."""
+        return frozenset(row.value for row in self.rows)
+
+
+def people_of(*, visitors: int, visits: int, views: int) -> int:
+    """Return how many people counts stand for at least; visitors of several days are taken for different people."""
+    return max(visitors, visits // VISITS_EACH, views // VIEWS_EACH)
+
+
+def suppress(cells: Sequence[Cell], *, k: int = K) -> Shown:
+    """Fold cells of fewer than `k` people, and what comes folded already, into one.
+
+    The next smallest cells join the fold until it gives nothing away to somebody who has the total and knows these
+    rules (`_is_safe`). Nothing at all is shown of fewer than `k` people.
+    """
+    there = [cell for cell in cells if cell.people or any(cell.counts)]
+    if sum(cell.people for cell in there) < k:
+        return Shown()
+    ascending = sorted(
+        there, key=lambda cell: (not _is_folded(cell, k), cell.people, cell.counts, cell.value)
+    )
+    size = sum(_is_folded(cell, k) for cell in there)
+    while 0 < size < len(there) and not _is_safe(ascending[:size], ascending[size].people, k):
+        size += 1
+    hidden = ascending[:size]
+    gone = {cell.value for cell in hidden}
+    return Shown(tuple(cell for cell in there if cell.value not in gone), _sum(hidden) if hidden else None)
+
+
+def _is_safe(hidden: Sequence[Cell], smallest_shown: int, k: int) -> bool:
+    """Tell whether a fold of these cells has several explanations, judged by what everybody sees of it.
+
+    One cell alone is the total less the others. All ones, or all as large as small cells can be, is the only way to
+    such a sum; the last line is the same for a fold in which one cell reaches the smallest that is shown.
+    """
+    size, total = len(hidden), sum(cell.people for cell in hidden)
+    if size < 2 or total < k:
+        return False
+    if any(cell.value == OTHER for cell in hidden):
+        return True  # folded before, of unknown size
+    if total <= size or total == size * (k - 1):
+        return False
+    return total <= (size - 1) * (k - 1) + smallest_shown - 2
+
+
+def column(counts: Sequence[int], *, k: int = K) -> Sequence[int | None]:
+    """Return counts that a total is shown of; None for those that must not be, and for who hides them."""
+    shown = suppress([Cell(str(at), count, (count,)) for at, count in enumerate(counts)], k=k).values
+    return [count if count == 0 or str(at) in shown else None for at, count in enumerate(counts)]
+
+
+def at_least(count: int, *, k: int = K) -> int | None:
+    """Return a single count that nothing is summed with, None where it is of fewer than `k`."""
+    return count if count >= k or count == 0 else None
+
+
+def _is_folded(cell: Cell, k: int) -> bool:
+    return cell.people < k or cell.value == OTHER
+
+
+def _sum(cells: Iterable[Cell]) -> Cell:
+    hidden = list(cells)
+    counts = tuple(sum(column) for column in zip(*(cell.counts for cell in hidden), strict=True))
+    return Cell(OTHER, sum(cell.people for cell in hidden), counts)

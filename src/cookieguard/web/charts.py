@@ -1,0 +1,79 @@
+"""Bars of a course over time as inline SVG: no script, no style attribute, sharp at every width.
+
+The picture is stretched to its place, so it holds no text; the template puts the axes around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+SLOT, HEIGHT = 10, 100  # units of one bar's place, and of the whole height
+STUB = 3  # height of what is too small to be shown
+STEPS = (1, 2, 4, 5, 6, 8, 10)  # tops of an axis that halve well
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Hold one bar: None where it stands for too few people. `before` is the period before it."""
+
+    label: str
+    views: int | None
+    second: int | None
+    before: int | None = None
+
+
+def top_of(points: Sequence[Point]) -> int:
+    """Return a round number that nothing is above."""
+    highest = max([1, *(one for point in points for one in (point.views, point.before) if one is not None)])
+    unit = 10 ** (len(str(highest)) - 1)
+    top: int = next(step * unit for step in STEPS if step * unit >= highest)
+    return max(2, top)
+
+
+def bars(points: Sequence[Point], *, second: str, what: str) -> Markup:
+    """Draw views as bars, the second figure inside them, the period before as a line over them."""
+    top = top_of(points)
+    drawn = Markup("").join(_bar(at, point, top, second) for at, point in enumerate(points))
+    lines = Markup("").join(_line(run, top) for run in _runs(points))
+    return Markup(
+        '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}{}</svg>'
+    ).format(len(points) * SLOT, HEIGHT, what, drawn, lines)
+
+
+def _bar(at: int, point: Point, top: int, second: str) -> Markup:
+    x = at * SLOT
+    if point.views is None:
+        told = f"{point.label}: too few people to be shown"
+        inside = _rect("h", x + 1, SLOT - 2, STUB)
+    else:
+        told = f"{point.label}: {point.views:,} views, {point.second or 0:,} {second}"
+        inside = _rect("v", x + 1, SLOT - 2, HEIGHT * point.views / top)
+        inside += _rect("p", x + 1, SLOT - 2, HEIGHT * min(point.second or 0, point.views) / top)
+    return Markup('<g><title>{}</title><rect class="t" x="{}" y="0" width="{}" height="{}"/>{}</g>').format(
+        told, x, SLOT, HEIGHT, inside
+    )
+
+
+def _rect(name: str, x: float, width: float, height: float) -> Markup:
+    return Markup('<rect class="{}" x="{}" y="{:.2f}" width="{}" height="{:.2f}"/>').format(
+        name, x, HEIGHT - height, width, height
+    )
+
+
+def _runs(points: Sequence[Point]) -> list[list[tuple[int, int]]]:
+    """Cut the period before where it has gaps: a line across one would claim something."""
+    runs: list[list[tuple[int, int]]] = [[]]
+    for at, point in enumerate(points):
+        if point.before is None:
+            runs.append([])
+        else:
+            runs[-1].append((at, point.before))
+    return [run for run in runs if run]
+
+
+def _line(run: Sequence[tuple[int, int]], top: int) -> Markup:
+    path = " ".join(f"{at * SLOT + SLOT / 2:g},{HEIGHT - HEIGHT * value / top:.2f}" for at, value in run)
+    return Markup('<polyline class="b" points="{}"/>').format(path)

@@ -1,0 +1,115 @@
+"""How the dashboard and the report look: templates of static/, escaped in one place, pure ASCII."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from cookieguard.stats.kanonymity import K
+from cookieguard.web.charts import Point, bars, top_of
+from cookieguard.web.details import Details
+from cookieguard.web.overview import Overview
+from cookieguard.web.ranges import FILTERS, RANGES, TABS, Selection
+from cookieguard.web.render import STATIC, Asset, load_asset
+
+STYLE = "stats.css"
+ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
+MOST_ROWS = 200  # an attacker may name 1,000 a day
+DAYS_AT_ONCE = 31
+MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
+MOST_LABELS = 7  # under a chart
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def stylesheet() -> Asset:
+    """Return the style sheet; read once."""
+    return load_asset(STYLE)
+
+
+def overview_page(overview: Overview, *, base: str) -> bytes:
+    """Render the overview with its tabs and filters."""
+    return _render("stats_overview.html", selection=overview.selection, base=base, **_overview(overview))
+
+
+def report_page(overview: Overview, *, made: str) -> bytes:
+    """Render the overview as a file of its own that links to nothing."""
+    return _render("stats_overview.html", selection=overview.selection, report=made, **_overview(overview))
+
+
+def details_page(details: Details, *, base: str) -> bytes:
+    """Render one of the tabs beside the overview."""
+    name = f"stats_{details.selection.tab}.html"
+    return _render(
+        name,
+        selection=details.selection,
+        base=base,
+        d=details,
+        shown_range=details.range,
+        days_at_once=DAYS_AT_ONCE,
+    )
+
+
+def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:
+    """Render one line in place of figures."""
+    return _render("stats_message.html", selection=selection or Selection(), base=base, message=message)
+
+
+def _overview(overview: Overview) -> Mapping[str, Any]:
+    points = overview.points
+    span = f"{points[0].label} to {points[-1].label}" if points else ""
+    return {
+        "o": overview,
+        "shown_range": overview.range,
+        "top": top_of(points),
+        "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {span}"),
+        "labels": _labels(points),
+        "has_before": any(point.before is not None for point in points),
+        "has_hidden": any(point.views is None for point in points),
+        "rows_at_once": ROWS_AT_ONCE,
+        "most_rows": MOST_ROWS,
+        "most_options": MOST_OPTIONS,
+        "filters": FILTERS,
+        "set": {name: overview.selection.filters.get(dimension) for name, dimension in FILTERS.items()},
+    }
+
+
+def _labels(points: Sequence[Point]) -> Sequence[str]:
+    """Name some of the bars, at distances that fill the axis, the first among them."""
+    count = len(points)
+    step = next((one for one in range(1, count) if count % one == 0 and count // one <= MOST_LABELS), 1)
+    return [point.label for point in points[::step]]
+
+
+def _render(name: str, *, selection: Selection, base: str = "", report: str = "", **values: object) -> bytes:
+    style = stylesheet()
+    text = (
+        _environment()
+        .get_template(name)
+        .render(
+            k=K,
+            base=base,
+            report=report,
+            policy=REPORT_POLICY,
+            style=style,
+            selection=selection,
+            ranges=RANGES.values(),
+            tabs=TABS,
+            **{"shown_range": None, **values},
+        )
+    )
+    return text.encode("ascii", "xmlcharrefreplace")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(lambda name: STATIC.joinpath("templates", name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

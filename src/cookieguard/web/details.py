@@ -1,0 +1,190 @@
+"""The figures of the tabs beside the overview: what visitors chose, what was held, which bots came.
+
+What is counted here are choices, views and requests; each counts as one of the five that may be shown.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cookieguard.engines.hit_ports import ConsentCount, HeldCount, HitReader
+from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
+from cookieguard.stats.kanonymity import FEW, Cell, K, Shown, at_least, suppress
+from cookieguard.web.overview import day_of
+from cookieguard.web.ranges import Range, Selection, widened
+
+EVENTS: Mapping[Event, str] = {
+    Event.SHOWN: "Shown",
+    Event.ACCEPTED: "Accepted",
+    Event.REFUSED: "Refused",
+    Event.PARTLY: "Partly",
+    Event.WITHDRAWN: "Withdrawn",
+    Event.GPC: "GPC",
+}
+HIDDEN = "-"  # too few, or one that hides another
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Hold what happened under one policy version: totals, and days with a text for each event."""
+
+    version: str
+    totals: Sequence[str]
+    days: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldHost:
+    """Hold one third party that was held, with its pages."""
+
+    host: str
+    vendor: str
+    purpose: str
+    views: str
+    elements: str
+    pages: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bots:
+    """Hold one kind of bots."""
+
+    kind: str
+    hits: str
+    names: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """Hold what a tab shows; `range` is None where nothing was counted in any."""
+
+    selection: Selection
+    range: Range | None
+    notes: Sequence[str] = ()
+    heads: Sequence[str] = ()
+    totals: Sequence[tuple[str, str]] = ()
+    policies: Sequence[Policy] = ()
+    hosts: Sequence[HeldHost] = ()
+    bots: Sequence[Bots] = ()
+
+
+def read_details(reader: HitReader, selection: Selection, *, now: datetime) -> Details:
+    """Ask for a tab's figures; raises EngineDown."""
+    today = int(now.timestamp()) // SECONDS_OF_DAY
+    return READERS[selection.tab](reader, selection, today)
+
+
+def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
+    found = widened(selection.range, lambda one: sum(c.times for c in reader.consent(one.days(today))) >= K)
+    counts = reader.consent(found.days(today)) if found else []
+    sums = {
+        event: _summed((one.policy, one.times) for one in counts if one.event == event) for event in EVENTS
+    }
+    shown = {event: _suppressed(times) for event, times in sums.items()}
+    return Details(
+        selection=selection,
+        range=found,
+        notes=_notes(selection, found),
+        heads=tuple(EVENTS.values()),
+        totals=[(EVENTS[event], _text(sum(times.values()))) for event, times in sums.items()],
+        policies=[
+            _policy(version, counts, shown)
+            for version in sorted({one.policy for one in counts}, reverse=True)
+        ],
+    )
+
+
+def _policy(version: str, counts: Sequence[ConsentCount], shown: Mapping[Event, Shown]) -> Policy:
+    """Show days only of what the version's own total is shown of: totals less days would give a hidden one back."""
+    totals: list[str] = []
+    columns: list[Mapping[str, str]] = []
+    own = [one for one in counts if one.policy == version]
+    for event in EVENTS:
+        of_event = _summed((str(one.day), one.times) for one in own if one.event == event)
+        has_place = version in shown[event].values
+        totals.append(f"{sum(of_event.values()):,}" if has_place or not of_event else HIDDEN)
+        visible = _suppressed(of_event).values if has_place else frozenset()
+        columns.append({day: f"{times:,}" if day in visible else HIDDEN for day, times in of_event.items()})
+    days = sorted({one.day for one in own}, reverse=True)
+    rows = [
+        (f"{day_of(day):%a %-d %b %Y}", [column.get(str(day), "0") for column in columns]) for day in days
+    ]
+    return Policy(version, totals, rows)
+
+
+def _held(reader: HitReader, selection: Selection, today: int) -> Details:
+    found = widened(selection.range, lambda one: bool(reader.held(one.days(today))))
+    by_host: dict[tuple[str, str, str], list[HeldCount]] = defaultdict(list)
+    for one in reader.held(found.days(today)) if found else []:
+        by_host[one.host, one.vendor, one.purpose].append(one)
+    hosts = sorted(
+        by_host.items(), key=lambda item: (item[0][1] != "", -sum(one.views for one in item[1]), item[0])
+    )
+    return Details(
+        selection=selection,
+        range=found,
+        notes=_notes(selection, found),
+        hosts=[_host(name, counts) for name, counts in hosts],
+    )
+
+
+def _host(name: tuple[str, str, str], counts: Sequence[HeldCount]) -> HeldHost:
+    views = sum(one.views for one in counts)
+    is_shown = at_least(views) is not None
+    pages = _suppressed(_summed((one.page, one.views) for one in counts))
+    elements = f"{sum(one.elements for one in counts):,}" if is_shown else FEW
+    return HeldHost(*name, _text(views), elements, _pairs(pages))
+
+
+def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
+    found = widened(selection.range, lambda one: bool(reader.bots(one.days(today))))
+    counts = reader.bots(found.days(today)) if found else []
+    kinds = _summed((one.kind, one.hits) for one in counts)
+    shown = _suppressed(kinds)
+    return Details(
+        selection=selection,
+        range=found,
+        notes=_notes(selection, found),
+        bots=[
+            Bots(
+                kind,
+                f"{hits:,}",
+                _pairs(_suppressed(_summed((one.name, one.hits) for one in counts if one.kind == kind))),
+            )
+            for kind, hits in _pairs(shown)
+        ],
+    )
+
+
+READERS = {"consent": _consent, "held": _held, "bots": _bots}
+
+
+def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = defaultdict(int)
+    for value, times in pairs:
+        sums[value] += times
+    return dict(sums)
+
+
+def _suppressed(times: Mapping[str, int]) -> Shown:
+    return suppress([Cell(value, count, (count,)) for value, count in times.items()])
+
+
+def _pairs(shown: Shown) -> list[tuple[str, int]]:
+    rows = sorted(((cell.value, cell.counts[0]) for cell in shown.rows), key=lambda row: (-row[1], row[0]))
+    return [*rows, *([(OTHER, shown.other.counts[0])] if shown.other else [])]
+
+
+def _text(count: int) -> str:
+    return FEW if at_least(count) is None else f"{count:,}"
+
+
+def _notes(selection: Selection, found: Range | None) -> Sequence[str]:
+    if found is None:
+        return ("Nothing to be shown has been counted yet.",)
+    if found != selection.range:
+        return (f"{selection.range.label}: too little to be shown. Shown instead: {found.label}.",)
+    return ()

@@ -1,0 +1,67 @@
+"""The dashboard at {prefix}stats: for analysts, rendered here, without a script and without a third party."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.engines.hit_ports import EngineDown, HitReader
+from cookieguard.web.dashboard import details_page, message_page, overview_page
+from cookieguard.web.details import read_details
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.overview import read_overview
+from cookieguard.web.pages.choices import PAGE_HEADERS
+from cookieguard.web.pages.fields import Receive
+from cookieguard.web.ranges import BadSelection, Selection, read_selection
+from cookieguard.web.staff import needs_role
+
+logger = logging.getLogger("cookieguard")
+
+STATS_PAGE = "stats"
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+HEADERS = {**PAGE_HEADERS, "content-security-policy": POLICY}
+DOWN = (
+    "The figures cannot be read just now, or nothing has been counted yet. Visits are counted all the same."
+)
+OpenReader = Callable[[], HitReader]
+
+
+@needs_role("analyst")
+async def show_stats(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}stats: 400 with one line for what cannot be asked, 503 where figures cannot be read."""
+    base = exchange.own_base
+    counting, settings = exchange.parts.counting, exchange.parts.config.stats
+    if counting is None:  # the router knows no such page then
+        return HTMLResponse(message_page(DOWN, base=base), 503, HEADERS)
+    try:
+        selection = read_selection(exchange.request.query)
+        page = await to_thread.run_sync(
+            _page, counting.open_figures, selection, exchange.now, settings.hit_days, base
+        )
+    except BadSelection as error:
+        return HTMLResponse(message_page(str(error), base=base), 400, HEADERS)
+    except EngineDown as error:
+        return _down(exchange, str(error))
+    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
+        return _down(exchange, type(error).__name__)
+    return HTMLResponse(page, 200, HEADERS)
+
+
+def _page(open_figures: OpenReader, selection: Selection, now: datetime, hit_days: int, base: str) -> bytes:
+    reader = open_figures()
+    try:
+        if selection.tab == "overview":
+            return overview_page(read_overview(reader, selection, now=now, hit_days=hit_days), base=base)
+        return details_page(read_details(reader, selection, now=now), base=base)
+    finally:
+        reader.close()
+
+
+def _down(exchange: Exchange, reason: str) -> Response:
+    exchange.parts.findings.count("statistics could not be read")
+    logger.warning("statistics cannot be shown (%s)", reason)
+    return HTMLResponse(message_page(DOWN, base=exchange.own_base), 503, HEADERS)

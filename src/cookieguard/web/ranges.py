@@ -1,0 +1,135 @@
+"""What an analyst asks for: a tab, a range and filters, read strictly from a query; and how a range widens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, urlencode
+
+from cookieguard.engines.hit_ports import Days
+from cookieguard.errors import CookieGuardError
+from cookieguard.stats.hits import Dimension
+from cookieguard.stats.kanonymity import MOST_DIMENSIONS
+
+MOST_FIELDS = 10
+LONGEST_VALUE = 400
+UNKNOWN = "(unknown)"  # how the empty value is called
+WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: each more divides the same people again, down to single ones."
+
+
+class BadSelection(CookieGuardError):
+    """Say in one line what cannot be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Name a range that ends today; `step` days make one bar, 0 means one hour does."""
+
+    id: str
+    label: str
+    length: int
+    step: int
+
+    def days(self, today: int) -> Days:
+        """Return its days."""
+        return Days(today - self.length + 1, today)
+
+    def before(self, today: int) -> Days:
+        """Return the days of the period before it."""
+        return self.days(today - self.length)
+
+
+RANGES: Mapping[str, Range] = {
+    one.id: one
+    for one in (
+        Range("today", "Today", 1, 0),
+        Range("7", "7 days", 7, 1),
+        Range("30", "30 days", 30, 1),
+        Range("90", "90 days", 90, 1),
+        Range("12m", "12 months", 364, 7),  # whole weeks
+    )
+}
+TABS: Mapping[str, str] = {"overview": "Overview", "consent": "Consent", "held": "Held", "bots": "Bots"}
+FILTERS: Mapping[str, Dimension] = {
+    "page": Dimension.PAGE,
+    "source": Dimension.SOURCE,
+    "country": Dimension.COUNTRY,
+    "device": Dimension.DEVICE,
+}
+NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in FILTERS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Hold what is asked for; filters are by dimension, with the value as engines know it."""
+
+    tab: str = "overview"
+    range: Range = RANGES["30"]
+    filters: Mapping[Dimension, str] = field(default_factory=dict)
+
+    def query(self) -> str:
+        """Return it as a query."""
+        pairs = {"tab": self.tab, "range": self.range.id}
+        pairs |= {NAMES[dimension]: value or UNKNOWN for dimension, value in self.filters.items()}
+        return f"?{urlencode(pairs)}"
+
+    def with_tab(self, tab: str) -> Selection:
+        """Ask for another tab, where filters do not apply."""
+        return replace(self, tab=tab, filters={})
+
+    def with_range(self, other: Range) -> Selection:
+        """Ask for another range."""
+        return replace(self, range=other)
+
+    def filtered(self, dimension: Dimension, value: str) -> Selection:
+        """Add a filter."""
+        return replace(self, filters={**self.filters, dimension: value})
+
+    def without(self, dimension: Dimension) -> Selection:
+        """Take a filter away."""
+        return replace(self, filters={key: one for key, one in self.filters.items() if key != dimension})
+
+
+def read_selection(query: str) -> Selection:
+    """Read the query of the page; raises BadSelection. Whether a filter's value exists is for the figures to say."""
+    fields = _fields(query)
+    tab = _one_of("tab", fields.pop("tab", "overview"), TABS)
+    range_ = RANGES[_one_of("range", fields.pop("range", "30"), RANGES)]
+    filters: dict[Dimension, str] = {}
+    for name, value in fields.items():
+        dimension = FILTERS[_one_of("the name of a filter", name, FILTERS)]
+        if value:
+            filters[dimension] = "" if value == UNKNOWN else value
+    if len(filters) > MOST_DIMENSIONS:
+        raise BadSelection(WHY_TWO)
+    if filters and tab != "overview":
+        raise BadSelection("Filters apply to the overview only.")
+    return Selection(tab, range_, filters)
+
+
+def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:
+    """Return the range, or the next wider one that has enough people in it; None where even the widest has not."""
+    return next((one for one in _wider(asked) if is_enough(one)), None)
+
+
+def _wider(asked: Range) -> Iterator[Range]:
+    return (one for one in RANGES.values() if one.length >= asked.length)
+
+
+def _fields(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise BadSelection(f"At most {MOST_FIELDS} fields can be asked with.") from error
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise BadSelection("Each field can be asked with once.")
+    if any(len(value) > LONGEST_VALUE for value in fields.values()):
+        raise BadSelection(f"A value has at most {LONGEST_VALUE} characters.")
+    return fields
+
+
+def _one_of(what: str, value: str, allowed: Mapping[str, object]) -> str:
+    if value not in allowed:
+        raise BadSelection(f"{what}: allowed are {', '.join(allowed)}.")
+    return value

@@ -1,0 +1,278 @@
+"""The dashboard: for analysts alone, figures as they were written, nothing small, nothing that breaks it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.asgi import Answer, ask
+from stats.traffic import PLAIN
+
+from cookieguard import CookieGuard
+from cookieguard.engines.hit_engines import STATS_FILE
+from cookieguard.engines.keys import KEYRING_FILE
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.staff import change_staff
+from cookieguard.identity.staff import Member, staff_codec, write_token
+from cookieguard.keyring import Keyring
+from cookieguard.stats.hits import Batch, Hit
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SECOND = int(NOW.timestamp())
+DAY = 86_400
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+class Office:
+    """Be a guarded shop with an analyst, and a file of statistics to be written."""
+
+    def __init__(self, app: CookieGuard, state: Path) -> None:
+        self.app, self.state = app, state
+        codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+        until = NOW + timedelta(days=9)
+        member = Member(id="a" * 12, name="Anna", role="analyst", made=NOW, expires=until)
+        change_staff(state, lambda before: before | {member.id: member})
+        self.token = write_token(codec, member)
+
+    def write(self, hits: Sequence[Hit]) -> None:
+        engine = SqliteHits(self.state / STATS_FILE)
+        engine.write(Batch(secrets.token_hex(4), hits, {}, {}))
+        engine.close()
+
+    def get(self, query: str = "", *, token: str | None = None) -> Answer:
+        headers = [("authorization", f"Bearer {self.token if token is None else token}")]
+        return ask(self.app, path="/_cg/stats", query=query, headers=headers)
+
+
+@pytest.fixture
+def office(guard: Callable[..., CookieGuard], tmp_path: Path) -> Office:
+    async def app(scope: object, receive: object, send: Callable[..., object]) -> None:
+        raise AssertionError("the app is not asked")
+
+    return Office(guard(app), tmp_path / "state")
+
+
+def people(count: int, *, days_ago: int = 0, views: int = 2, **fields: object) -> list[Hit]:
+    """Return the views of so many visitors who agreed."""
+    first = SECOND - 3600 - days_ago * DAY
+    plain = PLAIN._replace(**{"source": "(direct)", **fields})
+    return [
+        hit._replace(time=first + 60 * step, source=hit.source if not step else "")
+        for hit in (plain._replace(key=secrets.randbits(62) + 1) for _ in range(count))
+        for step in range(views)
+    ]
+
+
+def figures(text: str) -> dict[str, str]:
+    return dict(re.findall(r"<dt>([^<]+)</dt><dd[^>]*>([^<]+)", text))
+
+
+def rows(text: str, title: str) -> dict[str, tuple[str, str]]:
+    """Return value -> both figures of one breakdown."""
+    section = re.search(rf'<section class="card" aria-label="{title}">(.*?)</section>', text, re.DOTALL)
+    assert section is not None, title
+    line = r"<bdi[^>]*>(?:<a [^>]*>)?([^<]*)(?:</a>)?</bdi></td>\s*<td>([^<]*)</td><td>([^<]*)</td>"
+    return {value: (main, visitors) for value, main, visitors in re.findall(line, section[1])}
+
+
+def test_nobody_else_sees_anything(office: Office) -> None:
+    office.write(people(9))
+
+    for answer in (office.get(token=""), office.get("tab=held", token="2.a.b.c")):
+        assert (answer.status, answer.text) == (403, "not allowed\n")
+    assert office.get().status == 200
+
+
+def test_figures_are_what_was_written(office: Office) -> None:
+    hits = [
+        *people(7, country="DE"),
+        *people(6, country="FR", days_ago=3, page="/about", device="mobile", views=3),
+        *people(9, country="DE", days_ago=40),  # before this range
+    ]
+    office.write(hits)
+
+    text = office.get("range=30").text
+
+    now = [hit for hit in hits if hit.time > SECOND - 30 * DAY]
+    assert figures(text) == {"Visitor-days": "13", "Visits": "13", "Views": "32", "Views per visit": "2.5"}
+    assert len(now) == 32
+    views = Counter(hit.country for hit in now)
+    assert rows(text, "Countries") == {"FR": (str(views["FR"]), "6"), "DE": (str(views["DE"]), "7")}
+    assert rows(text, "Pages") == {"/about": ("18", "6"), "/": ("14", "7")}
+    assert rows(text, "Devices") == {"mobile": ("18", "6"), "desktop": ("14", "7")}
+    assert rows(text, "Sources") == {"(direct)": ("13", "13")}
+
+
+def test_one_filter_keeps_breakdowns_and_two_do_not(office: Office) -> None:
+    office.write([*people(7, country="DE"), *people(6, country="FR", page="/about", views=3)])
+
+    one, two = office.get("country=FR").text, office.get("country=FR&device=desktop").text
+
+    assert figures(one)["Views"] == figures(two)["Views"] == "18"
+    assert rows(one, "Pages") == {"/about": ("18", "6")}
+    assert "No breakdowns with two filters. At most 2 filters at once: each more divides" in two
+    assert 'aria-label="Pages"' not in two
+
+
+def test_small_values_are_folded_and_cannot_be_filtered_by(office: Office) -> None:
+    office.write([*people(20, country="DE"), *people(12, country="FR"), *people(1, country="LI")])
+
+    text = office.get().text
+
+    assert rows(text, "Countries") == {"DE": ("40", "20"), "(other)": ("26", "13")}
+    assert "LI" not in re.findall(r">([A-Z]{2})<", text)
+    hidden, made_up = office.get("country=LI"), office.get("country=QQ")
+    assert (hidden.status, hidden.text) == (400, made_up.text)
+
+
+def test_visitors_that_would_be_few_are_left_out_beside_views_of_many(office: Office) -> None:
+    guests = [PLAIN._replace(time=SECOND - 60, source="x.example", entry=1, country="AT")] * 30
+    office.write([*people(3, country="AT"), *people(12, country="DE"), *people(40, country="CH"), *guests])
+
+    assert rows(office.get().text, "Countries") == {"CH": ("80", "40"), "AT": ("36", "-"), "DE": ("24", "-")}
+
+
+def test_range_widens_and_says_so(office: Office) -> None:
+    office.write([*people(2), *people(8, days_ago=5)])
+
+    text = office.get("range=today").text
+
+    assert "Today: fewer than 5 people. Shown instead: 7 days." in text
+    assert figures(text)["Visitor-days"] == "10"
+
+
+def test_too_few_in_every_range_shows_nothing(office: Office) -> None:
+    office.write(people(4, page="/secret-page"))
+
+    text = office.get().text
+
+    assert "Fewer than 5 people in every range" in text
+    assert figures(text) == {}
+    assert "secret-page" not in text
+
+
+def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None:
+    office.write([*people(10), *people(5, days_ago=8)])
+    assert "on the period before" not in office.get("range=7").text  # counted for a part of it
+
+    office.write(people(5, days_ago=20))
+
+    assert "+100%" in office.get("range=7").text
+    assert "Views in the period before" in office.get("range=7").text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "range=31",
+        "tab=secrets",
+        "x=1",
+        "range=7&range=7",
+        "browser=Firefox",
+        "page=/&source=x&country=DE",
+        "tab=held&page=/",
+        "page=" + "a" * 500,
+        "&".join(f"a{number}=1" for number in range(30)),
+        "country=%00%ff%27;DROP",
+        "range=%3Cscript%3E",
+    ],
+)
+def test_what_cannot_be_asked_is_answered_in_one_line(office: Office, query: str) -> None:
+    office.write(people(9))
+
+    answer = office.get(query)
+
+    assert answer.status == 400
+    assert answer.text.count('role="alert"') == 1
+    assert "script" not in answer.text
+    assert "DROP" not in answer.text
+
+
+@pytest.mark.parametrize("tab", ["overview", "consent", "held", "bots"])
+def test_page_is_kept_nowhere_and_its_values_are_text(office: Office, tab: str) -> None:
+    held = f'[["{"h" * 9}<b>",1,"","x"]]'
+    hits = people(
+        9, page=EVIL, source=EVIL, campaign=EVIL, browser=EVIL, held=held, policy=EVIL, event="shown"
+    )
+    office.write([*hits, *[hit._replace(bot="ai", key=0) for hit in hits]])
+
+    answer = office.get(f"tab={tab}")
+
+    assert answer.status == 200
+    assert "<script" not in answer.text
+    assert "<b>" not in answer.text.replace("<b>18</b>", "")
+    assert answer.get("cache-control") == "private, no-store"
+    assert answer.get("content-security-policy").startswith("default-src 'none'; style-src 'self';")
+    assert "http://" not in answer.text.replace("http://www.w3.org", "")
+    assert " style=" not in answer.text
+
+
+def test_value_that_was_shown_filters_by_its_own_link(office: Office) -> None:
+    page = "/a b/ü?&=#%+;"
+    office.write([*people(9, page=page), *people(9, page="/other", country="")])
+
+    for title, value in (("Pages", "/a b"), ("Countries", "(unknown)")):
+        section = office.get().text.partition(f'aria-label="{title}"')[2]
+        links = re.findall(r'<a href="\?([^"]+)">([^<]+)</a>', section)
+        query = next(link.replace("&amp;", "&") for link, text in links if text.startswith(value))
+
+        assert figures(office.get(query).text)["Views"] == "18"
+
+
+def test_consent_counts_events_by_policy_and_day(office: Office) -> None:
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60, policy="v2")
+    office.write(
+        [
+            *[choice._replace(event="accepted")] * 12,
+            *[choice._replace(event="refused")] * 6,
+            *[choice._replace(event="refused", time=SECOND - 2 * DAY)] * 2,
+            *[choice._replace(event="withdrawn")] * 3,
+        ]
+    )
+
+    text = office.get("tab=consent").text
+
+    assert figures(text)["Accepted"] == "12"
+    assert figures(text)["Refused"] == "8"
+    assert figures(text)["Withdrawn"] == "fewer than 5"
+    assert "Policy version <bdi>v2</bdi>" in text
+    days = re.findall(r"<tr><td>(\w+ \d+ \w+ \d+)</td>(.*?)</tr>", text)
+    told = {day: re.findall(r">([^<]+)</td>", cells) for day, cells in days}
+    assert told["Tue 24 Nov 2026"] == ["0", "12", "-", "0", "-", "0"]
+    assert told["Sun 22 Nov 2026"] == ["0", "0", "-", "0", "0", "0"]
+
+
+def test_held_names_undeclared_hosts_first(office: Office) -> None:
+    held = '[["ads.example",2,"Ads","marketing"],["spy.example",1,"","marketing"]]'
+    office.write([*people(9, held=held), *people(1, held='[["rare.example",1,"","marketing"]]', views=1)])
+
+    text = office.get("tab=held").text
+
+    assert re.findall(r"<h3><bdi>([^<]+)", text) == ["spy.example", "rare.example", "ads.example"]
+    assert text.count("nobody declared it") == 2
+    assert "Held on <b>fewer than 5</b> views" in text
+    assert "Held on <b>18</b> views, <b>36</b> elements" in text
+
+
+def test_figures_that_cannot_be_read_give_a_page(office: Office) -> None:
+    assert office.get().status == 503  # nothing was ever counted
+
+    (office.state / STATS_FILE).write_bytes(b"no database at all" * 100)
+    answer = office.get()
+
+    assert answer.status == 503
+    assert "cannot be read just now" in answer.text
+    assert office.app._parts.findings is not None
+
+
+def test_without_statistics_there_is_no_page(guard: Callable[..., CookieGuard]) -> None:
+    from cookieguard.config.stats import StatsSettings
+
+    app = guard(None, stats=StatsSettings(enabled=False))
+
+    assert ask(app, path="/_cg/stats").status == 404
