@@ -15,7 +15,7 @@ from harness.asgi import Answer, drive, scope_of
 from harness.two_workers import SESSION, Browser, Shop
 
 from cookieguard import visitor_of
-from cookieguard.config import StoreSettings
+from cookieguard.config import CookieSettings, StoreSettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.jsontext import NotJsonError
 
@@ -283,3 +283,36 @@ def test_what_lies_in_a_store_that_was_switched_off_is_gone(make_shop: MakeShop)
     assert browser.do(seen) == ["17", {}, [], 0]
     with pytest.raises(CookieGuardError):
         browser.do(lambda visitor: visitor.logout_everywhere())
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [CookieSettings(domain="shop.example"), CookieSettings(same_site="None", partitioned=True)],
+    ids=["shared", "partitioned"],
+)
+def test_a_cookie_that_is_written_alone_takes_no_other_away(
+    make_shop: MakeShop, cookies: CookieSettings
+) -> None:
+    browser = Browser(make_shop(cookies=cookies))
+    browser.do(lambda visitor: (put(mug=1)(visitor), visitor.login("17", remember=True)))
+    before = set(browser.cookies)
+    assert len(before) == 3
+
+    browser.do(lambda visitor: visitor.session.update(note="seen"), worker=1)
+
+    assert set(browser.cookies) == before
+    assert browser.do(seen) == ["17", {"mug": 1}, [], 4]
+
+
+def test_a_doubled_consent_of_a_shared_domain_takes_no_cart_away(make_shop: MakeShop) -> None:
+    browser = Browser(make_shop(cookies=CookieSettings(domain="shop.example")))
+    browser.do(put(mug=1))
+    browser.shop.deed = lambda visitor: visitor.session.update(note="seen")
+    pairs = [*cookie_of(browser), ("cookie", "__Secure-cg_consent=a; __Secure-cg_consent=b")]
+    answer = Answer(scope=scope_of(headers=pairs))
+
+    asyncio.run(drive(browser.shop.workers[0], answer))
+    browser.take(answer)
+
+    assert "__Secure-cg_consent" in answer.cookies()
+    assert browser.do(seen) == [None, {"mug": 1}, [], 4]

@@ -138,7 +138,7 @@ def _event_of(line: bytes) -> dict[str, Any]:
     """Read one line; nothing where a full disk or a killed worker cut it, and the one it ran into is read."""
     with suppress(ValueError):
         event = json.loads(line[max(0, line.rfind(LINE_START)) :])
-        if isinstance(event, dict) and LISTED <= event.keys():
+        if isinstance(event, dict) and event.keys() >= LISTED:
             return event
     return {}
 
