@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,12 @@ from cookieguard.identity.jsontext import NotJsonError
 
 REMEMBER = "__Host-cg_remember"
 FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+PARTITIONED = CookieSettings(
+    **{
+        name: replace(getattr(CookieSettings(), name), same_site="None", partitioned=True)
+        for name in ("session", "cart", "remember", "consent")
+    }
+)
 MakeShop = Callable[..., Shop]
 
 
@@ -287,7 +293,7 @@ def test_what_lies_in_a_store_that_was_switched_off_is_gone(make_shop: MakeShop)
 
 @pytest.mark.parametrize(
     "cookies",
-    [CookieSettings(domain="shop.example"), CookieSettings(same_site="None", partitioned=True)],
+    [CookieSettings(domain="shop.example"), PARTITIONED],
     ids=["shared", "partitioned"],
 )
 def test_a_cookie_that_is_written_alone_takes_no_other_away(
