@@ -137,6 +137,23 @@ def test_reveal_takes_two_owners_and_a_reason_and_is_logged_first(
     assert str(CLIENTS[0]) not in shop.run(*case, *both).stdout  # what cannot be recorded stays closed
 
 
+def test_a_line_that_was_cut_hides_no_other_event_of_its_day(
+    shop: VaultShop, owners: Callable[[str], str]
+) -> None:
+    shop.ask("vault", "init", "--days", "1")
+    shop.serve(CLIENTS[:2])
+    path = shop.state / "vault" / f"{TODAY}.jsonl"
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first[:60] + first + b'junk\n[1]\n{"day": 1}\n' + second[:-40] + b"\n" + second)
+
+    events = shop.ask("reveal", "--day", str(TODAY))["events"]
+
+    assert [event["id"] for event in events] == [json.loads(first)["id"], json.loads(second)["id"]]
+    case = ("reveal", "--day", str(TODAY), "--event", events[0]["id"], "--reason", "fraud case 8")
+    tokens = [part for name in ("Anna", "Bert") for part in ("--token", owners(name))]
+    assert shop.ask(*case, *tokens)["address"] == str(CLIENTS[0])
+
+
 def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], str]) -> None:
     from cookieguard.engines.files import StateDirectory
     from cookieguard.engines.vault import expire_keys, make_keys

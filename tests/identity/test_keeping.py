@@ -11,7 +11,7 @@ from cookieguard.identity.endings import Endings, outdated_carts
 from cookieguard.identity.floors import NO_FLOOR, Floor
 from cookieguard.identity.keeping import merge_carts
 from cookieguard.identity.orders import Order, joined
-from cookieguard.identity.spilling import Place, Reference, pack, resolve
+from cookieguard.identity.spilling import Place, pack, resolve
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -65,16 +65,16 @@ def test_too_many_carts_forget_the_oldest_and_refuse_no_session() -> None:
 
 
 def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() -> None:
-    first = pack(b"{}", {"a": 1}, None)
-    second = pack(b"{}", {"a": 2}, first.place)
-    key = first.place.key
+    first = pack(b"{}", {"a": 1}, None, now=NOW)
+    second = pack(b"{}", {"a": 2}, first.place, now=NOW - timedelta(seconds=50))
+    key, number = second.place
 
-    older = Reference(first.place, NOW)
-    assert resolve([older], {key: second.value}, now=NOW).entries == {key: {"a": 2}}
-    newer = Reference(Place(key, 3), NOW)
+    assert number == first.place.number + 1
+    assert resolve([first.place], {key: second.value}, now=NOW).entries == {key: {"a": 2}}
+    newer = Place(key, number + 1)
     assert resolve([newer], {key: second.value}, now=NOW).is_incomplete
-    assert resolve([newer], {key: second.value}, now=NOW + timedelta(hours=1)).gone == {key}
-    assert resolve([newer], None, now=NOW + timedelta(hours=1)).is_incomplete
+    assert resolve([newer], {key: second.value}, now=NOW + timedelta(hours=2)).gone == {key}
+    assert resolve([newer], None, now=NOW + timedelta(hours=2)).is_incomplete
 
 
 def test_orders_are_joined_newest_first_and_each_once() -> None:

@@ -77,8 +77,8 @@ def _warning(store: Store, customer: str, shown: int | None) -> int | None:
     kept = store.read(WARNING_SHELF, customer)
     if kept is None:
         return None
-    moment = int(kept.value)
-    if shown is None or moment > shown:
+    moment = int(kept.value) if kept.value.isdigit() else 0
+    if moment and (shown is None or moment > shown):
         return moment
     store.erase(WARNING_SHELF, customer)
     return None

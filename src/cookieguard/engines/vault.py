@@ -24,6 +24,8 @@ PUBLIC_FILE = "vault-keys"
 EVENTS_DIRECTORY = "vault"
 _PRIVATE = re.compile(r"vault-([0-9]{4}-[0-9]{2}-[0-9]{2})")
 _EVENTS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl")
+LISTED = frozenset({"id", "hour", "event"})
+LINE_START = b'{"day"'  # in no box: that is base64
 _DAY_AT = slice(9, 19)  # in a line: {"day": "2026-11-24"
 
 
@@ -148,11 +150,16 @@ def read_events(state: StateDirectory, day: date) -> list[dict[str, Any]]:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    events = []
-    for line in lines:
-        with suppress(ValueError):  # torn by a full disk: lost whole, and no other with it
-            events.append(json.loads(line))
-    return events
+    return [event for line in lines if (event := _event_of(line))]
+
+
+def _event_of(line: bytes) -> dict[str, Any]:
+    """Read one line; nothing where a full disk or a killed worker cut it, and the one it ran into is read."""
+    with suppress(ValueError):
+        event = json.loads(line[max(0, line.rfind(LINE_START)) :])
+        if isinstance(event, dict) and event.keys() >= LISTED:
+            return event
+    return {}
 
 
 def _after_torn(descriptor: int) -> bytes:

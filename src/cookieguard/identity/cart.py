@@ -152,8 +152,8 @@ class Cart(JsonMapping):
             return []
         self._overflow = self._overflow.own()
         text = self._text((self._written or self._version + 1) if is_changed else self._version)
-        until = self._session.ends
-        return self._overflow.spill(text, self.copy(), self._channel.fits, is_same=self._is_same, until=until)
+        fits, until = self._channel.fits, self._session.ends
+        return self._overflow.spill(text, self.copy(), fits, is_same=self._is_same, now=now, until=until)
 
     def _floor(self, session_id: str | None) -> Floor:
         return NO_FLOOR if self._floors is None or session_id is None else self._floors.floor(session_id)
@@ -226,7 +226,7 @@ class Cart(JsonMapping):
         """Return what the store had; what was added while it could not be asked is a change."""
         if place is None:
             raise TypeError("place")
-        entries = fetched(self._session.presented, place)
+        entries = fetched(self._session.presented, place, has_store=self._floors is not None)
         self._overflow = Overflow(place, is_missing=entries is None)
         if entries is None:
             return added

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,14 +104,18 @@ def kept_cart(owner: str, entries: dict[str, Any], *, now: datetime, until: date
 
 
 def read_cart(value: bytes | None) -> dict[str, Any]:
-    """Return the entries of a kept cart, none where there is none."""
-    entries = jsontext.decode(value)["d"] if value is not None else {}
-    return entries if isinstance(entries, dict) else {}
+    """Return the entries of a kept cart, none where there is none or none that can be read."""
+    with suppress(ValueError, KeyError):
+        entries = jsontext.decode(value)["d"] if value is not None else {}
+        return entries if isinstance(entries, dict) else {}
+    return {}
 
 
 def read_orders(value: bytes | None) -> tuple[Order, ...]:
-    """Return the kept orders, the newest first."""
-    return () if value is None else orders_of(jsontext.decode(value)["o"])
+    """Return the kept orders, the newest first; none where nobody can read them."""
+    with suppress(ValueError, KeyError, TypeError):
+        return () if value is None else orders_of(jsontext.decode(value)["o"])
+    return ()
 
 
 def write_orders(orders: tuple[Order, ...]) -> bytes:

@@ -66,6 +66,7 @@ class Overflow:
         fits: Callable[[bytes], bool],
         *,
         is_same: bool,
+        now: datetime,
         until: datetime,
     ) -> list[Write]:
         """Return how the store takes the entries; nothing where the cookie holds them."""
@@ -74,7 +75,7 @@ class Overflow:
         writes = [] if is_same else self.release()
         if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_SPILLED:
             last = self._parcel.place if self._parcel is not None else self.place if is_same else None
-            self._parcel = pack(text, entries, last)
+            self._parcel = pack(text, entries, last, now=now)
             place, value = self._parcel.place, self._parcel.value
             kept_until = to_milliseconds(until + UNHEARD)
             writes.append(Write(Shelf.SPILLED, place.key, value, place.number, kept_until))
@@ -84,9 +85,14 @@ class Overflow:
 NOWHERE = Overflow()
 
 
-def fetched(presented: Presented, place: Place) -> dict[str, Any] | None:
-    """Return the entries the store had there, None where it could not be asked. Raises Refused once they are gone."""
+def fetched(presented: Presented, place: Place, *, has_store: bool) -> dict[str, Any] | None:
+    """Return the entries the store had there, None where it could not be asked. Raises Refused once they are gone.
+
+    With the store they are gone: where it is switched off nobody would ever have them again.
+    """
     spilled = presented.spilled
+    if not has_store:
+        raise Refused(Mismatch.GONE)
     if spilled is None:
         return None
     if place.key in spilled.gone:

@@ -150,7 +150,7 @@ class Session(SessionCookie):
         elif claimed.customer != state.customer:
             self.logout() if claimed.customer is None else self.login(claimed.customer)
             if not claimed.lasts:
-                self.ended, self._has_logged_in = [], False
+                self.ended, self.memory, self._has_logged_in = [], None, False
 
     # From here on: for whoever remembers or follows the customer.
 

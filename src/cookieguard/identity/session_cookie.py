@@ -213,9 +213,8 @@ class SessionCookie(JsonMapping):
         if self._is_unchanged(text, now):
             return []
         self._overflow = self._overflow.own()
-        return self._overflow.spill(
-            text, self._entries(), self._channel.fits, is_same=self._is_same, until=self._expires(now)
-        )
+        fits, until = self._channel.fits, self._expires(now)
+        return self._overflow.spill(text, self._entries(), fits, is_same=self._is_same, now=now, until=until)
 
     def _expires(self, now: datetime) -> datetime:
         return min(now + self._life.idle, self.ends)
@@ -325,7 +324,7 @@ class SessionCookie(JsonMapping):
 
     def _fetch(self, place: Place, state: State, added: dict[str, Any]) -> dict[str, Any]:
         """Return what the store had, and what was added while it could not be asked."""
-        entries = fetched(self.presented, place)
+        entries = fetched(self.presented, place, has_store=self._endings is not None)
         self._overflow = Overflow(place, is_missing=entries is None)
         if entries is None:
             return added

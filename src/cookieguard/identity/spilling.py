@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from cookieguard.errors import CookieTooLarge
 from cookieguard.identity import jsontext
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES
+from cookieguard.identity.tokens import to_milliseconds
 
 # 16 times what a cookie holds, and far more than any cart: it is read before each request of its visitor.
 MAX_SPILLED = 64 * 1024
@@ -23,20 +24,14 @@ MARK = "~"
 MARK_IN_HEADER = b"=~"
 # A worker that could not write is still trying; later the content counts as gone.
 OWED_WITHIN = timedelta(hours=1)
+NOTHING: tuple[int, dict[str, Any]] = (0, {})
 
 
 class Place(NamedTuple):
-    """Say where the store has the entries, and how often they were written."""
+    """Say where the store has the entries, and when they were written last: the larger number is the newer."""
 
     key: str
-    number: int
-
-
-class Reference(NamedTuple):
-    """Hold what a presented cookie says of a place."""
-
-    place: Place
-    issued: datetime
+    number: int  # milliseconds, or one more than the last where a clock stands still or goes back
 
 
 class Parcel(NamedTuple):
@@ -67,26 +62,25 @@ def place_of(value: Any) -> Place | None:
     return Place(key, number)
 
 
-def resolve(
-    references: Iterable[Reference], values: Mapping[str, bytes | None] | None, *, now: datetime
-) -> Spilled:
-    """Match references with what the store had under their keys, None where it could not be asked."""
+def resolve(places: Iterable[Place], values: Mapping[str, bytes | None] | None, *, now: datetime) -> Spilled:
+    """Match places with what the store had under their keys, None where it could not be asked."""
     spilled = Spilled()
-    for place, issued in references:
+    for place in places:
         value = None if values is None else values.get(place.key)
-        number, entries = (0, {}) if value is None else _unpack(value)
+        number, entries = NOTHING if value is None else _unpack(value)
         if number >= place.number:
             spilled.entries[place.key] = entries
-        elif values is None or now - issued < OWED_WITHIN:
+        elif values is None or to_milliseconds(now - OWED_WITHIN) < place.number:
             spilled.is_incomplete = True
         else:
             spilled.gone.add(place.key)
     return spilled
 
 
-def pack(text: bytes, entries: dict[str, Any], last: Place | None) -> Parcel:
+def pack(text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime) -> Parcel:
     """Wrap entries up for where they were, once more, or for a new place."""
-    place = Place(secrets.token_urlsafe(KEY_BYTES), 1) if last is None else Place(last.key, last.number + 1)
+    key, number = last or (secrets.token_urlsafe(KEY_BYTES), 0)
+    place = Place(key, max(number + 1, to_milliseconds(now)))
     return Parcel(text, place, jsontext.encode({"t": place.number, "d": entries}))
 
 
@@ -97,5 +91,9 @@ def check_spilled(cookie: str, text: bytes) -> None:
 
 
 def _unpack(value: bytes) -> tuple[int, dict[str, Any]]:
-    payload = jsontext.decode(value)
-    return int(payload["t"]), dict(payload["d"])
+    """Read what `pack` wrote; what nobody can read is as good as missing."""
+    try:
+        payload = jsontext.decode(value)
+        return int(payload["t"]), dict(payload["d"])
+    except (ValueError, KeyError, TypeError):
+        return NOTHING

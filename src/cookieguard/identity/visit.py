@@ -30,7 +30,7 @@ from cookieguard.identity.life import Life
 from cookieguard.identity.orders import MOST_CARRIED, joined
 from cookieguard.identity.remember import Memory
 from cookieguard.identity.session import Session
-from cookieguard.identity.spilling import Reference, place_of
+from cookieguard.identity.spilling import Place, place_of
 from cookieguard.identity.tokens import Kind, from_milliseconds, to_milliseconds
 from cookieguard.keyring import Keyring
 
@@ -62,15 +62,15 @@ class Identity:
         """Say whether a request brought what must be held against the store."""
         return jar.has(self.session_channel.name)
 
-    def references(self, presented: Presented) -> list[Reference]:
+    def places(self, presented: Presented) -> list[Place]:
         """Return where the store has what the cookies of a request only refer to."""
         found = []
         for channel in (self.session_channel, self.cart_channel):
             token = channel.peek(presented)
             with suppress(TypeError, ValueError):
                 place = None if token is None else place_of(token.payload.get("n"))
-                if token is not None and place is not None:
-                    found.append(Reference(place, token.issued))
+                if place is not None:
+                    found.append(place)
         return found
 
     def open(self, jar: CookieJar, *, host: str, now: datetime, on_event: Callable[[str], None]) -> Visit:
@@ -123,7 +123,7 @@ class Visit:
         if not self.touched:
             return []
         session, cart, has_store = self.session, self.cart, self._identity.keeping is not None
-        if has_store and (self.asks or session.state.new_orders):
+        if has_store and self.asks:
             raise StoreFirst
         lines = [session.set_cookie(now=now, is_needed=self._needs_session(now), has_store=has_store)]
         if cart.is_open and not self._waits_for_store:
@@ -131,6 +131,8 @@ class Visit:
         if session.memory is not None:
             channel, presented = self._identity.remember_channel, session.presented
             lines.append(remember_cookie(session.memory, channel, presented, now=now))
+        if has_store and session.state.new_orders:  # the last: what no cookie can hold comes before
+            raise StoreFirst
         return [line for line in lines if line is not None]
 
     def _needs_session(self, now: datetime) -> bool:
@@ -215,12 +217,12 @@ class Visit:
             works += self._left_behind()
         return endings, works
 
-    def _orders(self, now: datetime, *, is_unsure: bool) -> list[Add]:
+    def _orders(self, now: datetime, *, is_unsure: bool, is_late: bool = False) -> list[Add]:
         """Return a customer's new orders, and those of a guest that the cookie does not hold."""
         session = self.session
         state = session.state
         orders, state.new_orders = state.new_orders, ()
-        if state.customer is None:
+        if state.customer is None and not is_late:
             orders = tuple(one for one in orders if one not in state.orders)
         if not orders or is_unsure or state.id is None:
             return []
@@ -237,6 +239,13 @@ class Visit:
             return []
         until = now + CARTS_KEPT if session.state.customer is not None else session.ends
         return [kept_cart(session.binding.owner, cart.copy(), now=now, until=until)]
+
+    def late_orders(self, *, now: datetime) -> list[Add]:
+        """Return the orders of after the start: no cookie can carry them any more, but the store can."""
+        session = self.session
+        if not (session.is_open and session.state.new_orders) or session.is_uncertain:
+            return []
+        return self._orders(now, is_unsure=False, is_late=True)
 
     def _left_behind(self) -> list[Write]:
         """Return what nobody asks for any more: a guest's, after login and logout."""

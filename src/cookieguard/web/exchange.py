@@ -41,6 +41,7 @@ logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
+MOST_ROUNDS = 4  # two are needed: what the customer refused elsewhere changes the session once more
 
 
 class Exchange:
@@ -69,12 +70,12 @@ class Exchange:
         "client",
         "followed",
         "grant",
-        "has_followed",
         "headers",
         "now",
         "parts",
         "path",
         "rewriter",
+        "rounds",
         "scope",
         "status",
     )
@@ -86,7 +87,7 @@ class Exchange:
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
-        self.has_followed = False
+        self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
         self._app_scope: Mapping[str, Any] = NO_SCOPE
@@ -247,13 +248,8 @@ class Exchange:
         session = self._session
         if session is None or not session.is_open:
             return False
-        if session.has_news:
-            return True
-        if self.has_followed or not (
-            session.is_owed(2) and self.parts.follows
-        ):  # a guest's session owes nothing
-            return False
-        return session.is_owed(1 + self.has_gpc)
+        is_owed = session.is_owed(2) and self.parts.follows and not self.rounds  # a guest's owes nothing
+        return session.has_news or (is_owed and session.is_owed(1 + self.has_gpc))
 
     def replace_consent(self, consent: Consent) -> None:
         """Put another consent in force, before walls were built for the one before."""
@@ -341,8 +337,11 @@ class Exchange:
         try:
             return self.visit.set_cookies(now=self.now) if session.is_open else []
         except StoreFirst:
-            self._has_written_cookies = False
-            raise
+            self._has_written_cookies = self.rounds >= MOST_ROUNDS
+            if not self._has_written_cookies:
+                raise
+            logger.error("session and cart do not come to rest: a response goes out without their cookies")
+            return []
 
     @property
     def revalidates_document(self) -> bool:

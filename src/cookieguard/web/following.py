@@ -5,8 +5,11 @@ A session is asked about once, at its login; where the store does not answer, wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from cookieguard.consent import (
     Consent,
@@ -22,10 +25,13 @@ from cookieguard.consent import (
 )
 from cookieguard.engines.ports import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
+from cookieguard.identity.keeping import StoreFirst
 from cookieguard.web.choices import LONGEST_CONSENT, cookie_of
-from cookieguard.web.exchange import Exchange
+from cookieguard.web.exchange import MOST_ROUNDS, Exchange
 from cookieguard.web.patience import is_done
 from cookieguard.web.waiting import hear_first, must_wait, settle
+
+Line = TypeVar("Line")
 
 SHELF = "consent"
 TRIES = (
@@ -39,7 +45,18 @@ async def speak(exchange: Exchange) -> None:
     """Speak with the store before a response starts: of what ended first, then of what the customer refused."""
     if await settle(exchange) and exchange.must_settle:
         await follow(exchange)
-    exchange.has_followed = True
+    exchange.rounds += 1
+
+
+async def settled(exchange: Exchange, lines: Callable[[], list[Line]]) -> list[Line]:
+    """Return lines with our cookies once the store knows what they depend on; its answer may change them once more."""
+    while True:
+        try:
+            return lines()
+        except StoreFirst:
+            if exchange.rounds >= MOST_ROUNDS:
+                raise
+            await speak(exchange)
 
 
 async def follow(exchange: Exchange) -> None:
@@ -76,8 +93,8 @@ async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
     # Where it could not be kept the next request of the session tries again: the cookie holds the choice.
     session.followed = 1 + exchange.has_gpc if is_kept else 0
     try:
-        return exchange.visit.set_cookies(now=exchange.now)
-    except CookieTooLarge:  # by the mark alone: the choice counts all the same
+        return await settled(exchange, partial(exchange.visit.set_cookies, now=exchange.now))
+    except (CookieTooLarge, StoreFirst):  # by the mark alone: the choice counts all the same
         return []
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from cookieguard.identity import is_inside
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import speak
+from cookieguard.web.following import settled, speak
 from cookieguard.web.headers import read
 from cookieguard.web.origin import origin_of
 from cookieguard.web.own_cookies import own_lines
 
 FOREIGN = "a WebSocket from a page of another origin: session and cart start empty"
+SWITCHING = 101  # the status of a handshake that is accepted
 ANSWERS = frozenset({"websocket.accept", "websocket.http.response.start"})
 
 Message = Any
@@ -72,7 +74,8 @@ class Handshake:
         exchange = self._exchange
         if exchange.must_settle:
             await speak(exchange)
-        lines = own_lines(exchange)
+        lines = await settled(exchange, partial(own_lines, exchange))
+        exchange.status = message.get("status", SWITCHING)
         if lines:
             headers = read(message.get("headers") or ())[0]
             message = {**message, "headers": [*headers, *((b"set-cookie", line) for line in lines)]}

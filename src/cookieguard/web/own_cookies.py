@@ -15,12 +15,19 @@ CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
 
 def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
-    lines = exchange.set_cookies()
-    if exchange.followed is not None:
-        return [*removals(exchange, (exchange.parts.consents.cookie_name,)), exchange.followed[0], *lines]
+    lines, followed = exchange.set_cookies(), exchange.followed
+    if followed is not None:
+        lines = [followed[0], *lines]
     if not (lines or exchange.jar.has_doubles):
         return lines
-    return [*removals(exchange, exchange.parts.shop_cookies.shadowable if lines else ()), *lines]
+    return [*removals(exchange, _written(exchange, lines)), *lines]
+
+
+def _written(exchange: Exchange, lines: list[bytes]) -> set[str]:
+    """Name what is set here and may lie elsewhere too; what is not set again must stay where it is."""
+    parts = exchange.parts
+    names = {line.partition(b"=")[0].decode("ascii") for line in lines}
+    return names & {*parts.shop_cookies.shadowable, parts.consents.cookie_name}
 
 
 def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,7 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import speak
+from cookieguard.web.following import settled, speak
 from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
 from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
 from cookieguard.web.kinds import (
@@ -217,11 +218,7 @@ class Response:
             return
         if self._exchange.news is not None:  # since the start was held
             await speak(self._exchange)
-        try:
-            headers = self._document_headers(start["headers"])
-        except StoreFirst:
-            await speak(self._exchange)
-            headers = self._document_headers(start["headers"])
+        headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})

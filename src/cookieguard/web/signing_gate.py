@@ -66,10 +66,9 @@ class SigningGate:
         return self._send(self._start(message) if message["type"] in STARTS else message)
 
     def _claim(self, scope: Any) -> Any:
-        """Ask the shop whose request this is. After the start, and on a WebSocket, no cookie can follow."""
+        """Ask the shop whose request this is. After the start, and after a handshake, no cookie can follow."""
         exchange, customers = self._exchange, self._exchange.parts.customers
-        lasts = scope["type"] == "http" and not exchange.status
-        return customers.claim(scope, lasts=lasts, report=exchange.report_event)
+        return customers.claim(scope, lasts=not exchange.status, report=exchange.report_event)
 
     # The request
 

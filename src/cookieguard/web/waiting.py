@@ -40,12 +40,12 @@ async def hear_first(exchange: Exchange) -> None:
         watch.give_up()
     if MARK_IN_HEADER not in exchange.headers.get(b"cookie", b""):
         return
-    references = identity.references(exchange.presented)
-    if references:
-        keys = {(Shelf.SPILLED, reference.place.key) for reference in references}
+    places = identity.places(exchange.presented)
+    if places:
+        keys = {(Shelf.SPILLED, place.key) for place in places}
         answer = await read_store(watch, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
-        exchange.presented.spilled = resolve(references, values, now=exchange.now)
+        exchange.presented.spilled = resolve(places, values, now=exchange.now)
 
 
 def must_recall(exchange: Exchange) -> bool:
@@ -107,8 +107,12 @@ async def _pay(exchange: Exchange, watch: Watch, *, waits: bool) -> None:
 
 
 def tell_store(exchange: Exchange) -> None:
-    """Tell the store what was ended after the response had started."""
+    """Tell the store what was ended, and which orders were placed, after the response had started."""
     session, watch = exchange.news, exchange.parts.watch
+    if watch is not None and exchange.has_read_cookies and exchange.parts.identity is not None:
+        late = exchange.visit.late_orders(now=exchange.now) if exchange.is_own_host else []
+        for orders in late:
+            watch.owe(key_of(orders), doing(orders))
     if session is not None and watch is not None:
         watch.record(session.take_news())
         if exchange.parts.remembering is not None:
