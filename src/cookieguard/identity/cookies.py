@@ -45,6 +45,11 @@ class CookieJar:
         """Say whether the browser sent this cookie, doubled or not."""
         return self.get(name) is not None or self.is_doubled(name)
 
+    def sent(self, names: Iterable[str]) -> list[str]:
+        """Return those of these names that the browser sent."""
+        header = self._header
+        return [name for name in names if name in header and self.has(name)]
+
     def is_doubled(self, name: str) -> bool:
         """Say whether this cookie came with different values."""
         return name in self._header and name in self.doubled

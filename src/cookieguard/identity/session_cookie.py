@@ -5,7 +5,6 @@ Rule: what the shop does with a session stands in session.py; here is what becom
 
 from __future__ import annotations
 
-import marshal
 from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime
@@ -23,8 +22,6 @@ from cookieguard.identity.spilling import Place
 from cookieguard.identity.state import NOBODY, Binding, Claim, State, new_id, read_state
 from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
 from cookieguard.identity.values import JsonMapping
-
-UNSHARED = 2  # the last format of marshal whose bytes do not tell which objects are held elsewhere, too
 
 
 class SessionCookie(JsonMapping):
@@ -55,7 +52,7 @@ class SessionCookie(JsonMapping):
         "memory",
         "presented_binding",
     )
-    _came: tuple[bytes, tuple[object, ...]] | None
+    _came: bytes
     _hidden: dict[str, Any] | None
     _overflow: Overflow
     _has_logged_in: bool
@@ -196,11 +193,11 @@ class SessionCookie(JsonMapping):
         Asked before all else, since most sessions are; False where it takes a closer look to know.
         """
         state, came = self._state, self._came
-        if came is None or state is None or self._hidden is not None or self.memory is not None:
+        if not came or state is None or self._hidden is not None or self.memory is not None:
             return False
-        if state.facts != came[1] or state.merges or state.new_orders:
+        if state.merges or state.new_orders:
             return False
-        return _image(dict.copy(self)) == came[0] and not self.is_stale(now)
+        return jsontext.image(state.payload(self._held())) == came and not self.is_stale(now)
 
     def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
@@ -267,6 +264,11 @@ class SessionCookie(JsonMapping):
         if self._state is None or self._is_peeked:
             self._open()
 
+    def mark_changed(self) -> None:
+        """Open the session, unless it is open; it takes a closer look whether it is at rest."""
+        self.mark_accessed()
+        self._came = b""
+
     def _open(self) -> State:
         state = self._read() if self._state is None else self._state
         self._is_peeked = False
@@ -283,7 +285,7 @@ class SessionCookie(JsonMapping):
         # A customer's entries, while nobody knows whether the session was ended.
         self._hidden = None
         self._before = b""  # the payload as it came, with what the store had of it
-        self._came = None  # what it was made of, where the cookie held all of it
+        self._came = b""  # its image, where the cookie held all of it
         self._overflow = NOWHERE
         self.ended_at = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
@@ -314,7 +316,7 @@ class SessionCookie(JsonMapping):
         if self._state is None or self._hidden is not None:
             return
         if always or self._state.customer is not None:
-            self._hidden = dict.copy(self)  # as it is: nothing is touched by it
+            self._hidden = self._held()
             self._fill({})
 
     def _begin(self) -> State:
@@ -338,7 +340,7 @@ class SessionCookie(JsonMapping):
             raise Refused(Mismatch.ENDED)
         entries, self._before = token.payload["d"], token.text
         if place is None:
-            self._came = _image(entries), state.facts
+            self._came = jsontext.image(token.payload)
         else:
             entries = self._fetch(place, state, entries)
         return state, entries
@@ -363,14 +365,3 @@ class SessionCookie(JsonMapping):
         if state.link is not None and (ended_at := endings.end_of_series(state.link.series)) is not None:
             return ended_at
         return endings.end_of(state.id or "", token)
-
-
-def _image(entries: dict[str, Any]) -> bytes:
-    """Return bytes that are the same for the same JSON values, types and order; a tenth of the cost of JSON.
-
-    Empty for what is none of JSON's own types: so it is like nothing that came in a cookie.
-    """
-    try:
-        return marshal.dumps(entries, UNSHARED)
-    except ValueError:
-        return b""

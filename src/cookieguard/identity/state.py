@@ -88,7 +88,7 @@ class State:
             "d": entries,
         }
         if self.orders:
-            payload["o"] = self.orders
+            payload["o"] = [list(order) for order in self.orders]  # as they come from JSON
         if self.merges:
             payload["m"] = 1
         if self.link is not None:
@@ -115,22 +115,6 @@ class State:
     def binding(self) -> Binding:
         """Return what a cart written now belongs to."""
         return Binding(self.id, self.customer)
-
-    @property
-    def facts(self) -> tuple[object, ...]:
-        """Return what `payload` is made of, but the entries."""
-        return (
-            self.id,
-            self.customer,
-            self.begun,
-            self.ends,
-            self.authenticated,
-            self.orders,
-            self.merges,
-            self.link,
-            self.warned,
-            self.followed,
-        )
 
 
 def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,6 +38,7 @@ TAG_BYTES = 16
 SIGNATURE_LENGTH = 43  # of SHA-256 in base64url
 TIMES_BYTES = 12
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+_FROM_BASE64 = bytes.maketrans(b"+/", b"-_")
 
 
 class Kind(StrEnum):
@@ -248,7 +248,7 @@ def _pack(issued: datetime, expires: datetime) -> bytes:
 
 
 def _to_base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).translate(_FROM_BASE64).rstrip(b"=").decode("ascii")
 
 
 def _from_base64url(text: str) -> bytes:

@@ -23,6 +23,10 @@ class JsonMapping(dict[str, Any]):
     def mark_accessed(self) -> None:
         """Open this mapping, unless it is open. Starlette and FastAPI call it from `request.session`."""
 
+    def mark_changed(self) -> None:
+        """Open this mapping: an entry is about to be set or removed, perhaps to what it is already."""
+        self.mark_accessed()
+
     @property
     @abstractmethod
     def is_open(self) -> bool:
@@ -33,6 +37,11 @@ class JsonMapping(dict[str, Any]):
         kept = dict(entries)
         self.clear()
         self.update(kept)
+
+    def _held(self) -> dict[str, Any]:
+        """Return the entries as they are, without opening anything."""
+        # By its items: dict's own copy() of a subclass calls each of the methods below.
+        return dict(dict.items(self))
 
     def _fill(self, entries: Mapping[str, Any]) -> None:
         """Hold these entries and no others, without opening anything."""
@@ -46,11 +55,11 @@ class JsonMapping(dict[str, Any]):
         return dict.__getitem__(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.mark_accessed()
+        self.mark_changed()
         dict.__setitem__(self, _text(key), value)
 
     def __delitem__(self, key: str) -> None:
-        self.mark_accessed()
+        self.mark_changed()
         dict.__delitem__(self, key)
 
     def __iter__(self) -> Iterator[str]:
@@ -78,11 +87,11 @@ class JsonMapping(dict[str, Any]):
 
     def __or__(self, other: Any) -> Any:
         self.mark_accessed()
-        return dict.copy(self) | other
+        return self._held() | other
 
     def __ror__(self, other: Any) -> Any:
         self.mark_accessed()
-        return other | dict.copy(self)
+        return other | self._held()
 
     def __ior__(self, other: Any) -> Any:
         self.update(other)
@@ -110,34 +119,34 @@ class JsonMapping(dict[str, Any]):
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value under `key`, set to `default` first where there is none."""
-        self.mark_accessed()
+        self.mark_changed()
         return dict.setdefault(self, _text(key), default)
 
     def update(self, *entries: Any, **more: Any) -> None:
         """Take over the entries of a mapping or of pairs."""
         new = dict(*entries, **more)
-        self.mark_accessed()
+        self.mark_changed()
         dict.update(self, {_text(key): value for key, value in new.items()})
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove an entry and return its value, `default` where there is none."""
-        self.mark_accessed()
+        self.mark_changed()
         return dict.pop(self, key, *default)
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the entry that came last."""
-        self.mark_accessed()
+        self.mark_changed()
         return dict.popitem(self)
 
     def clear(self) -> None:
         """Remove every entry."""
-        self.mark_accessed()
+        self.mark_changed()
         dict.clear(self)
 
     def copy(self) -> dict[str, Any]:
         """Return the entries as a plain dict."""
         self.mark_accessed()
-        return dict.copy(self)
+        return self._held()
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
         """Be copied and pickled as a plain dict: keys and cookies stay here."""

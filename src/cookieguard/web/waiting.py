@@ -40,12 +40,12 @@ async def hear_first(exchange: Exchange) -> None:
         watch.give_up()
     if MARK_IN_HEADER not in exchange.headers.get(b"cookie", b""):
         return
-    references = identity.references(exchange.presented)
+    references = identity.references(exchange.present())
     if references:
         keys = {(Shelf.SPILLED, reference.place.key) for reference in references}
         answer = await read_store(watch, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
-        exchange.presented.spilled = resolve(references, values, now=exchange.now)
+        exchange.present().spilled = resolve(references, values, now=exchange.now)
 
 
 def must_recall(exchange: Exchange) -> bool:
