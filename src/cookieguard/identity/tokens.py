@@ -214,7 +214,7 @@ _Parts = tuple[dict[str, Any], bytes, datetime, datetime]
 
 def _read_format_2(body: bytes) -> _Parts:
     text = body[TIMES_BYTES:]
-    issued, expires = int.from_bytes(body[:6], "big"), int.from_bytes(body[6:TIMES_BYTES], "big")
+    issued, expires = divmod(int.from_bytes(body[:TIMES_BYTES], "big"), 1 << 48)
     return jsontext.decode(text), text, from_milliseconds(issued), from_milliseconds(expires)
 
 

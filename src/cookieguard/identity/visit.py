@@ -160,8 +160,10 @@ class Visit:
 
         Once for each request; what could not be asked is asked at a later one.
         """
-        keeping, session = self._identity.keeping, self.session
-        if keeping is None or self._has_asked or session.is_uncertain:
+        keeping, session, cart = self._identity.keeping, self.session, self._cart
+        if keeping is None or self._has_asked:
+            return ()
+        if not (session.state.merges or (cart is not None and cart.is_outdated)) or session.is_uncertain:
             return ()
         owner = session.binding.owner
         asks: tuple[tuple[Shelf, str], ...] = ()

@@ -80,10 +80,12 @@ def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
 def add_vary(headers: Headers, *names: bytes) -> Headers:
     """Return headers whose Vary names `names` too."""
     values = every(headers, b"vary")
-    known = {one.strip().lower() for value in values for one in value.split(b",")} if values else ()
+    if not values:
+        return [*headers, (b"vary", b", ".join(names))]
+    known = {one.strip().lower() for value in values for one in value.split(b",")}
     if b"*" in known:
         return headers
-    missing = [name for name in names if name.lower() not in known] if known else names
+    missing = [name for name in names if name.lower() not in known]
     return [*headers, (b"vary", b", ".join(missing))] if missing else headers
 
 
