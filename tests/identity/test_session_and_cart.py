@@ -103,6 +103,21 @@ def test_change_deep_inside_is_noticed(customer: Browser, part: str) -> None:
         assert getattr(visit, part)["list"] == [{"inner": ["x"]}]
 
 
+@pytest.mark.parametrize("after", [True, 1.0, [1], None], ids=repr)
+def test_change_to_an_equal_or_emptier_value_deep_inside_is_noticed(customer: Browser, after: object) -> None:
+    with customer.request() as visit:
+        visit.session["list"] = [1]
+    with customer.request() as visit:
+        assert visit.session["list"] == [1]
+    assert customer.answer == []
+    with customer.request() as visit:
+        visit.session["list"][0] = after
+    assert names(customer) == [SESSION]
+
+    with customer.request() as visit:
+        assert repr(visit.session["list"]) == repr([after])
+
+
 def test_change_that_was_undone_is_no_change(customer: Browser) -> None:
     with customer.request() as visit:
         visit.session["x"] = 1

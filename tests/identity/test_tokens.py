@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookieguard.errors import CookieTooLarge
-from cookieguard.identity import Kind, NotJsonError, Reason, TokenCodec, TokenError
+from cookieguard.identity import Kind, NotJsonError, Reason, TokenCodec, TokenError, jsontext
 from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -28,6 +28,10 @@ PAYLOAD = {"lines": [{"sku": "lamp", "count": 2}], "who": "17", "note": "Grüße
 
 def make_key(key_id: str, state: KeyState = KeyState.VERIFY) -> Key:
     return Key(id=key_id, secret=hashlib.sha256(key_id.encode()).digest(), state=state, created=NOW)
+
+
+class OneInt(int):
+    """Be a number that JSON writes as one, and that is none of JSON's own."""
 
 
 KEYRING = Keyring([make_key("k1", KeyState.SIGNING)])
@@ -359,3 +363,28 @@ def test_what_is_no_json_is_named_by_its_type_never_by_its_value(payload: dict[s
 def test_nesting_up_to_the_limit_comes_back_and_wide_values_are_not_deep() -> None:
     for payload in (nested(32), {"lines": [{"n": [number]} for number in range(100)]}):
         assert codec().loads(write(payload), host=HOST, now=NOW).payload == payload
+
+
+# What tells that nothing changed
+
+
+@given(json_values, json_values)
+@example(1, True)
+@example(1, 1.0)
+@example(0.0, -0.0)
+@example({"a": 1, "b": 2}, {"b": 2, "a": 1})
+@example("a", ["a"])
+def test_values_have_one_image_just_where_they_have_one_text(one: Any, other: Any) -> None:
+    texts = jsontext.encode({"v": one}), jsontext.encode({"v": other})
+    images = jsontext.image({"v": one}), jsontext.image({"v": other})
+
+    assert (images[0] == images[1]) == (texts[0] == texts[1])
+
+
+@pytest.mark.parametrize("value", [(1,), Reason.FORGED, OneInt(1), {"a": (1,)}])
+def test_what_is_written_alike_but_is_another_type_has_not_the_image_of_what_comes_back(
+    value: object,
+) -> None:
+    back = jsontext.decode(jsontext.encode({"v": value}))
+
+    assert jsontext.image({"v": value}) != jsontext.image(back)

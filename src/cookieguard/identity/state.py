@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
+from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -42,14 +44,16 @@ class Claim:
     """False where no cookie can tell the browser any more: then it counts for this request only."""
 
 
-SHAPE: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("i", (str,)),
-    ("c", (str, NoneType)),
-    ("b", (int,)),
-    ("e", (int,)),
-    ("a", (int, NoneType)),
-    ("d", (dict,)),
-)
+SHAPE: dict[str, tuple[type, ...]] = {
+    "b": (int,),
+    "e": (int,),
+    "i": (str,),
+    "c": (str, NoneType),
+    "a": (int, NoneType),
+    "d": (dict,),
+}
+SHAPES = frozenset(product(*SHAPE.values()))
+_members = itemgetter(*SHAPE)
 
 
 @dataclass(slots=True)
@@ -84,7 +88,7 @@ class State:
             "d": entries,
         }
         if self.orders:
-            payload["o"] = self.orders
+            payload["o"] = [list(order) for order in self.orders]  # as they come from JSON
         if self.merges:
             payload["m"] = 1
         if self.link is not None:
@@ -115,10 +119,10 @@ class State:
 
 def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
     """Read a payload; KeyError, TypeError or ValueError where it has another shape."""
-    for name, types in SHAPE:
-        if type(payload[name]) not in types:
-            raise TypeError(name)
-    state = State(payload["b"], payload["e"], payload["i"], payload["c"], payload["a"])
+    members = _members(payload)
+    if tuple(map(type, members)) not in SHAPES:
+        raise TypeError("session payload")
+    state = State(*members[:-1])
     if len(payload) == len(SHAPE):
         return state, None
     state.orders = orders_of(payload.get("o", ()))

@@ -23,6 +23,10 @@ class JsonMapping(dict[str, Any]):
     def mark_accessed(self) -> None:
         """Open this mapping, unless it is open. Starlette and FastAPI call it from `request.session`."""
 
+    def mark_changed(self) -> None:
+        """Open this mapping: an entry is about to be set or removed, perhaps to what it is already."""
+        self.mark_accessed()
+
     @property
     @abstractmethod
     def is_open(self) -> bool:
@@ -34,54 +38,60 @@ class JsonMapping(dict[str, Any]):
         self.clear()
         self.update(kept)
 
+    def _held(self) -> dict[str, Any]:
+        """Return the entries as they are, without opening anything."""
+        # By its items: dict's own copy() of a subclass calls each of the methods below.
+        return dict(dict.items(self))
+
     def _fill(self, entries: Mapping[str, Any]) -> None:
         """Hold these entries and no others, without opening anything."""
-        kept = dict(entries)
-        super().clear()
-        super().update(kept)
+        if dict.__len__(self):
+            entries = dict(entries)  # they may be a view of what is held here
+            dict.clear(self)
+        dict.update(self, entries)
 
     def __getitem__(self, key: str) -> Any:
         self.mark_accessed()
-        return super().__getitem__(key)
+        return dict.__getitem__(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.mark_accessed()
-        super().__setitem__(_text(key), value)
+        self.mark_changed()
+        dict.__setitem__(self, _text(key), value)
 
     def __delitem__(self, key: str) -> None:
-        self.mark_accessed()
-        super().__delitem__(key)
+        self.mark_changed()
+        dict.__delitem__(self, key)
 
     def __iter__(self) -> Iterator[str]:
         self.mark_accessed()
-        return super().__iter__()
+        return dict.__iter__(self)
 
     def __reversed__(self) -> Iterator[str]:
         self.mark_accessed()
-        return super().__reversed__()
+        return dict.__reversed__(self)
 
     def __len__(self) -> int:
         self.mark_accessed()
-        return super().__len__()
+        return dict.__len__(self)
 
     def __contains__(self, key: object) -> bool:
         self.mark_accessed()
-        return super().__contains__(key)
+        return dict.__contains__(self, key)
 
     def __eq__(self, other: object) -> bool:
         self.mark_accessed()
-        return super().__eq__(other)
+        return dict.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __or__(self, other: Any) -> Any:
         self.mark_accessed()
-        return super().copy() | other
+        return self._held() | other
 
     def __ror__(self, other: Any) -> Any:
         self.mark_accessed()
-        return other | super().copy()
+        return other | self._held()
 
     def __ior__(self, other: Any) -> Any:
         self.update(other)
@@ -90,53 +100,53 @@ class JsonMapping(dict[str, Any]):
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value under `key`, else `default`."""
         self.mark_accessed()
-        return super().get(key, default)
+        return dict.get(self, key, default)
 
     def keys(self) -> KeysView[str]:  # type: ignore[override]  # dict names its own private view classes
         """Return a view of the keys."""
         self.mark_accessed()
-        return super().keys()
+        return dict.keys(self)
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]  # as above
         """Return a view of the values."""
         self.mark_accessed()
-        return super().values()
+        return dict.values(self)
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # as above
         """Return a view of the entries."""
         self.mark_accessed()
-        return super().items()
+        return dict.items(self)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value under `key`, set to `default` first where there is none."""
-        self.mark_accessed()
-        return super().setdefault(_text(key), default)
+        self.mark_changed()
+        return dict.setdefault(self, _text(key), default)
 
     def update(self, *entries: Any, **more: Any) -> None:
         """Take over the entries of a mapping or of pairs."""
         new = dict(*entries, **more)
-        self.mark_accessed()
-        super().update({_text(key): value for key, value in new.items()})
+        self.mark_changed()
+        dict.update(self, {_text(key): value for key, value in new.items()})
 
     def pop(self, key: str, *default: Any) -> Any:
         """Remove an entry and return its value, `default` where there is none."""
-        self.mark_accessed()
-        return super().pop(key, *default)
+        self.mark_changed()
+        return dict.pop(self, key, *default)
 
     def popitem(self) -> tuple[str, Any]:
         """Remove and return the entry that came last."""
-        self.mark_accessed()
-        return super().popitem()
+        self.mark_changed()
+        return dict.popitem(self)
 
     def clear(self) -> None:
         """Remove every entry."""
-        self.mark_accessed()
-        super().clear()
+        self.mark_changed()
+        dict.clear(self)
 
     def copy(self) -> dict[str, Any]:
         """Return the entries as a plain dict."""
         self.mark_accessed()
-        return super().copy()
+        return self._held()
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
         """Be copied and pickled as a plain dict: keys and cookies stay here."""
@@ -147,7 +157,7 @@ class JsonMapping(dict[str, Any]):
 
     def __repr__(self) -> str:
         # Never a key or a value: both may be personal. Never opens.
-        held = f"{super().__len__()} entries" if self.is_open else "unopened"
+        held = f"{dict.__len__(self)} entries" if self.is_open else "unopened"
         return f"<{type(self).__name__} {held}>"
 
 

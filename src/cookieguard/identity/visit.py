@@ -122,11 +122,12 @@ class Visit:
         """
         if not self.touched:
             return []
-        session, cart, has_store = self.session, self.cart, self._identity.keeping is not None
+        session, has_store = self.session, self._identity.keeping is not None
         if has_store and self.asks:
             raise StoreFirst
         lines = [session.set_cookie(now=now, is_needed=self._needs_session(now), has_store=has_store)]
-        if cart.is_open and not self._waits_for_store:
+        cart = self._cart
+        if cart is not None and cart.is_open and not self._waits_for_store:
             lines.append(cart.set_cookie(now=now, has_store=has_store))
         if session.memory is not None:
             channel, presented = self._identity.remember_channel, session.presented
@@ -135,8 +136,15 @@ class Visit:
             raise StoreFirst
         return [line for line in lines if line is not None]
 
+    def _is_at_rest(self, now: datetime) -> bool:
+        """Say whether the session was only read, and the cart not even that: then there is nothing to do."""
+        return (self._cart is None or not self._cart.is_open) and self.session.is_at_rest(now)
+
     def _needs_session(self, now: datetime) -> bool:
-        cart, is_needed = self.cart, self.session.is_needed
+        session, is_needed = self.session, self.session.is_needed
+        if self._cart is None and not session.presented.jar.has(self._identity.cart_channel.name):
+            return is_needed
+        cart = self.cart
         if cart.is_open or (cart.is_presented and self._concerns_cart(now, is_needed=is_needed)):
             return cart.is_kept or is_needed
         return is_needed
@@ -154,8 +162,10 @@ class Visit:
 
         Once for each request; what could not be asked is asked at a later one.
         """
-        keeping, session = self._identity.keeping, self.session
-        if keeping is None or self._has_asked or session.is_uncertain:
+        keeping, session, cart = self._identity.keeping, self.session, self._cart
+        if keeping is None or self._has_asked:
+            return ()
+        if not (session.state.merges or (cart is not None and cart.is_outdated)) or session.is_uncertain:
             return ()
         owner = session.binding.owner
         asks: tuple[tuple[Shelf, str], ...] = ()
@@ -202,6 +212,8 @@ class Visit:
         What no cookie can be made of is left out: `set_cookies` raises.
         """
         session, cart = self.session, self.cart
+        if self._is_at_rest(now):
+            return [], []
         endings: list[Ending] = []
         works: list[Write | Add] = []
         with suppress(NotJsonError):

@@ -147,7 +147,7 @@ class Exchange:
         scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
             if self._session is None:
-                self._session = self.parts.identity.session(self._present)
+                self._session = self.parts.identity.session(self.present)
             scope["session"] = session = self._session
             if opens_session and session.is_presented:
                 session.mark_accessed()
@@ -186,7 +186,7 @@ class Exchange:
     def session(self) -> Session:
         """The visitor's session; it opens when something in it is touched."""
         if self._session is None:
-            self._session = self._identity.session(self._present)
+            self._session = self._identity.session(self.present)
         return self._session
 
     def close_session(self) -> None:
@@ -211,15 +211,12 @@ class Exchange:
         """The visitor's cart."""
         return self.visit.cart
 
-    def _present(self) -> Presented:
-        return self.presented
-
-    @property
-    def presented(self) -> Presented:
+    def present(self) -> Presented:
         """What this request brought: no cookie that came to another host than ours."""
         if self._presented is None:
-            jar = self.jar if self.is_own_host else NO_COOKIES
-            self._presented = Presented(jar, self.request.origin.host, self.now, self.report_event)
+            origin = self.request.origin
+            jar = self.jar if self.parts.is_own(origin) else NO_COOKIES
+            self._presented = Presented(jar, origin.host, self.now, self.report_event)
         return self._presented
 
     @property
@@ -335,7 +332,9 @@ class Exchange:
             # Litestar's set_session puts another mapping there, its clear_session a marker.
             session.replace(current if isinstance(current, Mapping) else {})
         try:
-            return self.visit.set_cookies(now=self.now) if session.is_open else []
+            if not session.is_open or (self._visit is None and session.is_at_rest(self.now)):
+                return []
+            return self.visit.set_cookies(now=self.now)
         except StoreFirst:
             self._has_written_cookies = self.rounds >= MOST_ROUNDS
             if not self._has_written_cookies:

@@ -11,6 +11,9 @@ PAIRS = frozenset({tuple})
 SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
 # What a cache in front of us obeys before Cache-Control: RFC 9213's CDN-Cache-Control and its relatives
 # (Cloudflare-CDN-, Vercel-CDN-, X-LiteSpeed-Cache-Control), Surrogate-Control, Akamai, nginx.
+CACHE_CONTROL = b"cache-control"
+PRIVATE = (CACHE_CONTROL, b"private")
+PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
 
@@ -77,25 +80,31 @@ def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
 def add_vary(headers: Headers, *names: bytes) -> Headers:
     """Return headers whose Vary names `names` too."""
     values = every(headers, b"vary")
-    known = {one.strip().lower() for value in values for one in value.split(b",")} if values else ()
+    if not values:
+        return [*headers, (b"vary", b", ".join(names))]
+    known = {one.strip().lower() for value in values for one in value.split(b",")}
     if b"*" in known:
         return headers
-    missing = [name for name in names if name.lower() not in known] if known else names
+    missing = [name for name in names if name.lower() not in known]
     return [*headers, (b"vary", b", ".join(missing))] if missing else headers
 
 
 def make_private(headers: Headers, *, store: bool = True) -> Headers:
     """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
+    names = [name for name, _ in headers]
+    # Most apps say nothing of the kind: all names are asked at once, and each of them only then.
+    if TARGETED_HEADERS.isdisjoint(names) and CACHE_CONTROL not in b" ".join(names):
+        return [*headers, PRIVATE if store else PRIVATE_UNSTORED]
     kept = [
         (name, value)
         for name, value in headers
-        if not (name == b"cache-control" or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS)
+        if not (name == CACHE_CONTROL or name.endswith(TARGETED_SUFFIX) or name in TARGETED_HEADERS)
     ]
     directives = [] if len(kept) == len(headers) else _own_directives(headers)
     directives.append(b"private")
     if not store and b"no-store" not in directives:
         directives.append(b"no-store")
-    kept.append((b"cache-control", b", ".join(directives)))
+    kept.append((CACHE_CONTROL, b", ".join(directives)))
     return kept
 
 

@@ -39,8 +39,9 @@ def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
         return []
     parts, jar = exchange.parts, exchange.jar
     shop = parts.shop_cookies
-    names = [one for one in shop.own if jar.is_doubled(one) or (one in written and jar.has(one))]
-    names += [one for one in shop.former if jar.has(one)]
+    own = jar.doubled.union(jar.sent(written))
+    names = [one for one in shop.own if one in own] if own else []
+    names += jar.sent(shop.former)
     if not names:
         return []
     if jar.is_doubled(parts.consents.cookie_name):

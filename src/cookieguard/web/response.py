@@ -142,6 +142,8 @@ class Response:
             return False
         if self._kind.is_document:
             return True
+        if not (self._kind.is_xml or self._kind.is_script):
+            return False
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
         return (self._kind.is_xml and is_shown) or self._is_service_worker()

@@ -40,12 +40,12 @@ async def hear_first(exchange: Exchange) -> None:
         watch.give_up()
     if MARK_IN_HEADER not in exchange.headers.get(b"cookie", b""):
         return
-    places = identity.places(exchange.presented)
+    places = identity.places(exchange.present())
     if places:
         keys = {(Shelf.SPILLED, place.key) for place in places}
         answer = await read_store(watch, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
-        exchange.presented.spilled = resolve(places, values, now=exchange.now)
+        exchange.present().spilled = resolve(places, values, now=exchange.now)
 
 
 def must_recall(exchange: Exchange) -> bool:
