@@ -192,12 +192,12 @@ class SessionCookie(JsonMapping):
 
         Asked before all else, since most sessions are; False where it takes a closer look to know.
         """
-        state, came = self._state, self._came
-        if not came or state is None or self._hidden is not None or self.memory is not None:
+        state = self._state
+        if state is None or not self._came or self._hidden is not None or self.memory is not None:
             return False
         if state.merges or state.new_orders:
             return False
-        return jsontext.image(state.payload(self._held())) == came and not self.is_stale(now)
+        return jsontext.image(state.payload(self._held())) == self._came and not self.is_stale(now)
 
     def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not.

@@ -120,7 +120,7 @@ class Visit:
         Changes nothing itself. Raises NotJsonError or CookieTooLarge, so ask before the response starts; and
         StoreFirst where the store is to hear of it before (see `owed`).
         """
-        if not self.touched:
+        if not self.touched or self._is_at_rest(now):
             return []
         session, has_store = self.session, self._identity.keeping is not None
         if has_store and self.asks:
