@@ -57,7 +57,7 @@ def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
         assert network.requests == []
         assert "Your choice from another device applies" in at_login
         second.get_by_role("link", name="Privacy choices").click()
-        assert second.get_by_text("You refused this on another device").is_visible()
+        second.get_by_text("You refused this on another device").wait_for()  # a click waits for no page
         with second.expect_navigation():
             second.locator("button[value=accept]").click()
         network.wait()
