@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from cookieguard.engines.ports import Store, StoreDown
 from cookieguard.engines.shelves import doing, key_of, reading
 from cookieguard.engines.watch import Watch
 from cookieguard.identity.endings import Ending, Ends
-from cookieguard.identity.keeping import Add, Shelf, Write, read_orders
+from cookieguard.identity.keeping import Add, Shelf, Write, kept_cart, read_cart, read_orders
 from cookieguard.identity.orders import Order
 
 FAR = 4_000_000_000_000
@@ -127,3 +128,37 @@ def test_a_thousand_carts_that_wait_push_no_logout_out(tmp_path: Path) -> None:
     watch.begin().result(timeout=10)
     assert logout in watch.ask(lambda store: store.changes(0)).result(timeout=10)
     watch.close()
+
+
+def test_of_one_sessions_carts_the_version_tells_which_is_newer_whatever_the_clocks_say(
+    store: Store,
+) -> None:
+    ahead, behind, older = (cart_of("a", 2, 50), cart_of("a", 3, 0), cart_of("a", 1, 90))
+    for one in (ahead, behind, older):
+        doing(one)(store)
+
+    kept = store.read(Shelf.CART, "c:21")
+    assert kept is not None
+    assert read_cart(kept.value) == {"v": 3}
+
+
+def test_of_two_sessions_carts_an_older_one_stays_away_when_no_difference_of_clocks_explains_it(
+    store: Store,
+) -> None:
+    for one in (
+        cart_of("a", 9, 100, owner="c:22"),
+        cart_of("b", 1, 50, owner="c:22"),
+        cart_of("c", 5, -30, owner="c:22"),
+    ):
+        doing(one)(store)
+
+    kept = store.read(Shelf.CART, "c:22")
+    assert kept is not None
+    assert read_cart(kept.value) == {"v": 1}
+
+
+def cart_of(session_id: str, version: int, seconds: int, *, owner: str = "c:21") -> Write:
+    """Keep a cart of one session, so many seconds from now."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+    until = now + timedelta(days=9)
+    return kept_cart(owner, {"v": version}, session_id=session_id, version=version, now=now, until=until)

@@ -7,8 +7,10 @@ from contextlib import suppress
 
 from cookieguard.engines.ports import Store
 from cookieguard.identity import jsontext
+from cookieguard.identity.endings import to_milliseconds_of
 from cookieguard.identity.keeping import Add, Shelf, Write, read_orders, write_orders
 from cookieguard.identity.orders import MOST_KEPT, joined
+from cookieguard.identity.tokens import LEEWAY
 
 TRIES = 10  # each loses only to one that won
 Work = Write | Add
@@ -45,7 +47,7 @@ def _write(store: Store, work: Write) -> None:
         return
     for _ in range(TRIES):
         kept = store.read(work.shelf, work.key)
-        if kept is not None and _order_of(kept.value) > work.order:
+        if kept is not None and _is_newer(kept.value, work):
             return
         after = 0 if kept is None else kept.version
         if store.write(work.shelf, work.key, work.value, until=work.until, after=after):
@@ -62,7 +64,13 @@ def _add(store: Store, work: Add) -> None:
             return
 
 
-def _order_of(value: bytes) -> int:
+def _is_newer(value: bytes, work: Write) -> bool:
+    """Say whether what is kept is newer than what is to be written: two hosts' clocks may differ by the leeway."""
     with suppress(ValueError, KeyError, TypeError):
-        return int(jsontext.decode(value)["t"])
-    return 0
+        kept = jsontext.decode(value)
+        if not work.writer:
+            return int(kept["t"]) > work.order
+        if kept.get("s") == work.writer:
+            return int(kept["v"]) > work.version
+        return int(kept["t"]) - to_milliseconds_of(LEEWAY) > work.order
+    return False

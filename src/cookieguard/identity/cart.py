@@ -133,6 +133,11 @@ class Cart(JsonMapping):
             return []
         return [outdated_carts(session_id, Floor.at(self._written, now), until=self._session.ends)]
 
+    @property
+    def newest_version(self) -> int:
+        """Return the version that this response writes, or the one that came."""
+        return max(self._version, self._written)
+
     def catch_up(self) -> None:
         """Stop being outdated: the newest content is known."""
         self._is_outdated = False

@@ -51,6 +51,9 @@ class Write(NamedTuple):
     value: bytes | None
     order: int = 0
     until: int = 0
+    writer: str = ""
+    """Whose versions `version` counts: between two of one writer it tells which is newer, and no clock does."""
+    version: int = 0
 
 
 class Add(NamedTuple):
@@ -96,11 +99,13 @@ def merged_by(
     return merged
 
 
-def kept_cart(owner: str, entries: dict[str, Any], *, now: datetime, until: datetime) -> Write:
+def kept_cart(
+    owner: str, entries: dict[str, Any], *, session_id: str, version: int, now: datetime, until: datetime
+) -> Write:
     """Return how a cart is kept in the store."""
     moment = to_milliseconds(now)
-    value = jsontext.encode({"t": moment, "d": entries})
-    return Write(Shelf.CART, owner, value, moment, to_milliseconds(until))
+    value = jsontext.encode({"t": moment, "s": session_id, "v": version, "d": entries})
+    return Write(Shelf.CART, owner, value, moment, to_milliseconds(until), session_id, version)
 
 
 def read_cart(value: bytes | None) -> dict[str, Any]:

@@ -250,7 +250,9 @@ class Visit:
         if not is_changed and (elsewhere is None or elsewhere == cart.copy()):
             return []
         until = now + CARTS_KEPT if session.state.customer is not None else session.ends
-        return [kept_cart(session.binding.owner, cart.copy(), now=now, until=until)]
+        owner, session_id = session.binding.owner, session.binding.session_id or ""
+        version = cart.newest_version
+        return [kept_cart(owner, cart.copy(), session_id=session_id, version=version, now=now, until=until)]
 
     def late_orders(self, *, now: datetime) -> list[Add]:
         """Return the orders of after the start: no cookie can carry them any more, but the store can."""
