@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.ports import Kept, StoreDown
+from cookieguard.engines.sqlite_files import telling, writing
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
@@ -69,7 +70,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         self._path = path
-        with _telling():
+        with telling(StoreDown):
             if make:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._inode = path.stat().st_ino
@@ -88,21 +89,21 @@ class SqliteStore:
 
     def counter(self) -> int:
         """Return the number of the last change."""
-        with _telling():
+        with telling(StoreDown):
             if self._path.stat().st_ino != self._inode:
                 raise StoreDown("another file took the place of the one in use")
             return int(self._connection.execute(NUMBER).fetchone()[0])
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings after a number; a write transaction gives the number, so none comes late."""
-        with _telling():
+        with telling(StoreDown):
             rows = self._connection.execute(CHANGES, (after,)).fetchall()
             rows += self._connection.execute(CARTS, (after, MAX_FLOORS)).fetchall()
         return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf."""
-        with _telling():
+        with telling(StoreDown):
             row = self._connection.execute(READ, (shelf, key)).fetchone()
         return None if row is None else Kept(*row)
 
@@ -132,25 +133,8 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
-        with _telling():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreDown(f"SQLite: {error}") from error
-    except OSError as error:
-        raise StoreDown(f"the file: {error.strerror}") from error
+        with telling(StoreDown), writing(self._connection):
+            yield
 
 
 def opener(path: Path) -> Callable[[], SqliteStore]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from cookieguard.engines.hit_ports import (
     Slice,
     Totals,
 )
+from cookieguard.engines.sqlite_files import telling
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
 
 BUSY_SECONDS = 1.0
@@ -84,7 +85,7 @@ class SqliteFigures:
     """Be a HitReader of a file that somebody else writes: opened for reading only."""
 
     def __init__(self, path: Path) -> None:
-        with _telling():
+        with telling(EngineDown):
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
             )
@@ -143,7 +144,7 @@ class SqliteFigures:
         return [Totals(*row) for row in self._ask(query, *days, *values)]
 
     def _ask(self, query: str, *parameters: object) -> list[Any]:
-        with _telling():
+        with telling(EngineDown):
             return self._connection.execute(query, parameters).fetchall()
 
 
@@ -154,11 +155,3 @@ def _conditions(where: Filters) -> tuple[str, list[str]]:
         f" AND {column} = ? AND (kind != 'view' OR ({counted}))" for (column, counted), _ in pairs
     )
     return condition, [value for _, value in pairs]
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise EngineDown(f"SQLite: {error}") from error

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.sqlite_files import telling, writing
 from cookieguard.engines.sqlite_schema import SCHEMA
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
@@ -88,7 +89,7 @@ class SqliteHits:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[Day, set[str]] = {}
-        with _telling():
+        with telling(EngineDown):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._inode = path.stat().st_ino
             self._connection = sqlite3.connect(
@@ -158,7 +159,7 @@ class SqliteHits:
         return removed
 
     def _number(self, query: str) -> int | None:
-        with _telling():
+        with telling(EngineDown):
             found: int | None = self._connection.execute(query).fetchone()[0]
         return found
 
@@ -201,16 +202,8 @@ class SqliteHits:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
-        with _telling():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # a full disk has rolled back already
-                    self._connection.execute("ROLLBACK")
-                raise
+        with telling(EngineDown), writing(self._connection):
+            yield
 
 
 def _digest(dimension: str, value: str) -> int:
@@ -223,13 +216,3 @@ def _pieces(visitors: Iterable[Visitor], size: int) -> Iterator[list[Visitor]]:
     rest = iter(visitors)
     while some := list(islice(rest, size)):
         yield some
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise EngineDown(f"SQLite: {error}") from error
-    except OSError as error:
-        raise EngineDown(f"the file: {error.strerror}") from error

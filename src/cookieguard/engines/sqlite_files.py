@@ -1,0 +1,31 @@
+"""What every engine in a SQLite file does alike: one writing transaction, and failures told as the engine's own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def telling(down: Callable[[str], Exception]) -> Iterator[None]:
+    """Raise what SQLite and the file system raise as `down`; the reason holds no path and no value."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise down(f"SQLite: {error}") from error
+    except OSError as error:
+        raise down(f"the file: {error.strerror}") from error
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # a full disk has rolled back already
+            connection.execute("ROLLBACK")
+        raise
