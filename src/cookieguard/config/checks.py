@@ -80,3 +80,16 @@ def require_distinct(setting: str, values: Collection[str]) -> None:
         if value in seen:
             raise ConfigError(setting, was=f"{value!r} twice", allowed="each once")
         seen.add(value)
+
+
+def require_private_url(setting: str, url: str, pattern: re.Pattern[str], allowed: str) -> None:
+    """Require a URL that may hold a password, so without showing it."""
+    if type(url) is not str:
+        raise ConfigError(setting, was=f"a {type(url).__name__}", allowed=allowed)
+    if not pattern.fullmatch(url):
+        raise ConfigError(setting, was="another URL", allowed=allowed)
+
+
+def require_environment(setting: str, name: str) -> None:
+    """Require the name of an environment variable."""
+    require_match(setting, name, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name")

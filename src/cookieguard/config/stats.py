@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import require_between, require_match, require_one_of, require_text
+from cookieguard.config.checks import (
+    require_between,
+    require_environment,
+    require_match,
+    require_one_of,
+    require_private_url,
+    require_text,
+)
 from cookieguard.config.types import require_types
-from cookieguard.errors import ConfigError
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")
@@ -39,13 +45,9 @@ class StatsSettings:
     """How long sums by hour and day are kept (25 months)."""
 
     def __post_init__(self) -> None:
-        if type(self.url) is not str:
-            raise ConfigError("stats.url", was=f"a {type(self.url).__name__}", allowed=FORMS)
-        require_types("stats", self)
-        require_match(
-            "stats.environment", self.environment, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name"
-        )
         require_stats_url("stats.url", self.url)
+        require_types("stats", self)
+        require_environment("stats.environment", self.environment)
         require_one_of("stats.before_consent", self.before_consent, BEFORE_CONSENT)
         require_one_of("stats.pages", self.pages, PAGES)
         header = re.compile(r"[A-Za-z0-9-]{0,60}")
@@ -57,5 +59,4 @@ class StatsSettings:
 
 def require_stats_url(setting: str, url: str) -> None:
     """Require an engine's URL, without showing it."""
-    if not STATS_URL.fullmatch(url):
-        raise ConfigError(setting, was="another URL", allowed=FORMS)
+    require_private_url(setting, url, STATS_URL, FORMS)

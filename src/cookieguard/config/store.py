@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import require_match
+from cookieguard.config.checks import require_environment, require_private_url
 from cookieguard.config.types import require_types
-from cookieguard.errors import ConfigError
 
 STORE_URL = re.compile(r"(sqlite:///[!-~]+|postgres(ql)?://[!-~]+)?")
 FORMS = "empty, 'sqlite:///path/file.db' or 'postgresql://user@host/database'"
@@ -24,16 +23,11 @@ class StoreSettings:
     """The environment variable that holds the URL; it wins over `url` when it is set."""
 
     def __post_init__(self) -> None:
-        if type(self.url) is not str:
-            raise ConfigError("store.url", was=f"a {type(self.url).__name__}", allowed=FORMS)
-        require_types("store", self)
-        require_match(
-            "store.environment", self.environment, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name"
-        )
         require_store_url("store.url", self.url)
+        require_types("store", self)
+        require_environment("store.environment", self.environment)
 
 
 def require_store_url(setting: str, url: str) -> None:
     """Require a store's URL, without showing it."""
-    if not STORE_URL.fullmatch(url):
-        raise ConfigError(setting, was="another URL", allowed=FORMS)
+    require_private_url(setting, url, STORE_URL, FORMS)
