@@ -28,7 +28,7 @@ from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.identity.keeping import StoreFirst
 from cookieguard.web.choices import LONGEST_CONSENT, cookie_of
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
-from cookieguard.web.patience import is_done
+from cookieguard.web.patience import answer_of
 from cookieguard.web.waiting import hear_first, must_wait, settle
 
 Line = TypeVar("Line")
@@ -120,10 +120,7 @@ async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Rest
         return None
     life = timedelta(seconds=spec.max_age) or LONGEST_CONSENT
     question = _Question(customer, word, gpc=exchange.has_gpc, now=exchange.now, life=life)
-    future = watch.ask(question)
-    if not await is_done(future) or future.exception() is not None:
-        return None
-    return future.result()
+    return await answer_of(watch.ask(question))
 
 
 class ContentionError(CookieGuardError):

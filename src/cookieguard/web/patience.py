@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio import to_thread
 
 from cookieguard.engines.shelves import reading
 from cookieguard.engines.watch import Watch
 from cookieguard.identity.keeping import Shelf
+
+Answer = TypeVar("Answer")
 
 PATIENCE = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
 
@@ -28,5 +30,9 @@ async def read_store(
     """Return values of the store (times in milliseconds), None where it does not answer in time."""
     if watch.is_down:
         return None
-    future = watch.ask(reading(keys, now=now))
+    return await answer_of(watch.ask(reading(keys, now=now)))
+
+
+async def answer_of(future: Future[Answer]) -> Answer | None:
+    """Return what the store says; None where it does not answer in time, or not at all."""
     return future.result() if await is_done(future) and future.exception() is None else None
