@@ -1,6 +1,6 @@
 """Build the compiled modules, where Cython and a C compiler are there; without them all is pure Python.
 
-Each is made from the Python source of the same name (types stand in the .pxd beside it), only the scanner has a
+Each is made from the Python source of the same name (types stand in the .pxd beside it); what reads every byte has a
 source of its own in Cython. They are laid into their package's folder `_compiled` (see src/cookieguard/compiled.py).
 """
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from harness.asgi import App
 from harness.shopping import World
+from harness.two_workers import Shop
 
 from cookieguard import Config, CookieGuard, Vendor
 
@@ -58,3 +59,23 @@ def events(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]
 
     with caplog.at_level(logging.WARNING, logger="cookieguard"):
         yield take
+
+
+@pytest.fixture
+def make_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+    """Make shops of two workers on one state directory, and end them."""
+    made: list[Shop] = []
+
+    def make(options: dict[str, Any] | None = None, **settings: Any) -> Shop:
+        made.append(Shop(tmp_path / "state", settings=settings, options=options or {}))
+        return made[-1]
+
+    yield make
+    for shop in made:
+        shop.close()
+
+
+@pytest.fixture
+def shop(make_shop: Callable[..., Shop]) -> Shop:
+    """Return a shop with default settings."""
+    return make_shop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,6 @@ from cookieguard.config import IdentitySettings, StoreSettings
 
 OLD = "cart cookie old: starts empty"
 MakeShop = Callable[..., Shop]
-
-
-@pytest.fixture
-def make_shop(tmp_path: Path) -> Iterator[MakeShop]:
-    """Make shops of two workers, and end them."""
-    made: list[Shop] = []
-
-    def make(options: dict[str, Any] | None = None, **settings: Any) -> Shop:
-        made.append(Shop(tmp_path / "state", settings=settings, options=options or {}))
-        return made[-1]
-
-    yield make
-    for shop in made:
-        shop.close()
-
-
-@pytest.fixture
-def shop(make_shop: MakeShop) -> Shop:
-    """Return a shop with default settings."""
-    return make_shop()
 
 
 def put(**entries: Any) -> Callable[[Any], None]:

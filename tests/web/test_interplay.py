@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,26 +28,6 @@ PARTITIONED = CookieSettings(
     }
 )
 MakeShop = Callable[..., Shop]
-
-
-@pytest.fixture
-def make_shop(tmp_path: Path) -> Iterator[MakeShop]:
-    """Make shops of two workers on one state directory, and end them."""
-    made: list[Shop] = []
-
-    def make(options: dict[str, Any] | None = None, **settings: Any) -> Shop:
-        made.append(Shop(tmp_path / "state", settings=settings, options=options or {}))
-        return made[-1]
-
-    yield make
-    for shop in made:
-        shop.close()
-
-
-@pytest.fixture
-def shop(make_shop: MakeShop) -> Shop:
-    """Return a shop with default settings."""
-    return make_shop()
 
 
 @dataclass
