@@ -14,9 +14,9 @@ from harness.asgi import Answer, ask
 from stats.traffic import PLAIN
 
 from cookieguard import CookieGuard
-from cookieguard.engines.hit_engines import STATS_FILE
 from cookieguard.engines.keys import KEYRING_FILE
 from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.sqlite_stats import STATS_FILE
 from cookieguard.engines.staff import change_staff
 from cookieguard.identity.staff import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring

@@ -17,8 +17,13 @@ from cookieguard.config.types import require_types
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")
-STATS_URL = re.compile(r"(sqlite:///[!-~]+)?")
-FORMS = "empty or 'sqlite:///path/file.db'"
+# How a URL of each scheme is written: as a pattern, and as it is shown. `engines/hit_engines.py` has the engines.
+FORMS = {
+    "": ("", "empty"),
+    "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),
+}
+STATS_URL = re.compile("|".join(pattern for pattern, _ in FORMS.values()))
+SHOWN = " or ".join(form for _, form in FORMS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +64,4 @@ class StatsSettings:
 
 def require_stats_url(setting: str, url: str) -> None:
     """Require an engine's URL, without showing it."""
-    require_private_url(setting, url, STATS_URL, FORMS)
+    require_private_url(setting, url, STATS_URL, SHOWN)

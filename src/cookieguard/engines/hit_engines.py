@@ -5,16 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from cookieguard.config.stats import StatsSettings, require_stats_url
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_ports import HitReader, HitWriter, Kept
+from cookieguard.engines.hit_ports import HitEngine, HitReader, HitWriter, Kept
 from cookieguard.engines.hit_sink import HitSink
 from cookieguard.engines.spool import Spool
+from cookieguard.errors import ConfigError
 
-STATS_FILE = "stats.db"
 SPOOL = "spool"
+DEFAULT = "sqlite"
+
+
+class Row(NamedTuple):
+    """Say how an engine is loaded, on use, and which extra brings its driver."""
+
+    load: Callable[[str, Path], HitEngine]
+    extra: str = ""
+
+
+def _sqlite(url: str, state_dir: Path) -> HitEngine:
+    from cookieguard.engines.sqlite_stats import SqliteStats
+
+    return SqliteStats(url, state_dir)
+
+
+ENGINES: Mapping[str, Row] = {"sqlite": Row(_sqlite)}
+"""By the scheme of the URL; which URLs are allowed stands in `config/stats.py`."""
+
+
+def open_engine(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> HitEngine:
+    """Return the engine that is configured. Raises ConfigError, never showing the URL."""
+    setting, url = _setting_and_url(settings, environ)
+    scheme = url.partition("://")[0] or DEFAULT
+    row = ENGINES[scheme]
+    try:
+        return row.load(url, state_dir)
+    except ImportError as error:
+        allowed = f"a URL whose driver is installed: pip install 'cookieguard[{row.extra}]'"
+        raise ConfigError(setting, was=f"{scheme}:// without its driver", allowed=allowed) from error
 
 
 def open_sink(
@@ -26,48 +57,31 @@ def open_sink(
     clock: Callable[[], datetime] | None = None,
 ) -> HitSink:
     """Return where hits go. Raises ConfigError, never showing the URL."""
-    path = _path(settings, state.path, environ)
-
-    def open_writer() -> HitWriter:
-        from cookieguard.engines.sqlite_hits import SqliteHits
-
-        return SqliteHits(path)
-
-    return HitSink(open_writer, Spool(state.path / SPOOL), keys=keys, clock=clock)
+    engine = open_engine(settings, state.path, environ=environ)
+    spool = Spool(state.path / SPOOL)
+    return HitSink(engine.writer, spool, keys=keys, clock=clock, batch_hits=engine.batch_hits)
 
 
 def open_existing(
     settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> HitWriter | None:
     """Return the engine of what was counted so far, None where nothing was. Raises ConfigError and EngineDown."""
-    path = _path(settings, state_dir, environ)
-    if not path.exists():
-        return None
-    from cookieguard.engines.sqlite_hits import SqliteHits
-
-    return SqliteHits(path)
+    return open_engine(settings, state_dir, environ=environ).existing()
 
 
 def read_kept(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Kept | None:
     """Look how old what is kept is, None where nothing was counted yet. Raises ConfigError and EngineDown."""
-    path = _path(settings, state_dir, environ)
-    if not path.exists():
-        return None
-    from cookieguard.engines.sqlite_kept import kept_in
-
-    return kept_in(path)
+    return open_engine(settings, state_dir, environ=environ).kept()
 
 
 def open_reader(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> HitReader:
     """Return what answers questions. Raises ConfigError, and EngineDown where there is nothing to ask yet."""
-    from cookieguard.engines.sqlite_figures import SqliteFigures
-
-    return SqliteFigures(_path(settings, state_dir, environ))
+    return open_engine(settings, state_dir, environ=environ).reader()
 
 
-def _path(settings: StatsSettings, state_dir: Path, environ: Mapping[str, str]) -> Path:
-    setting, url = "stats.url", settings.url
-    if settings.environment in environ:
-        setting, url = f"stats.environment ({settings.environment})", environ[settings.environment]
-        require_stats_url(setting, url)
-    return Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STATS_FILE
+def _setting_and_url(settings: StatsSettings, environ: Mapping[str, str]) -> tuple[str, str]:
+    if settings.environment not in environ:
+        return "stats.url", settings.url
+    setting, url = f"stats.environment ({settings.environment})", environ[settings.environment]
+    require_stats_url(setting, url)
+    return setting, url

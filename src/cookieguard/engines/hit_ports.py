@@ -97,6 +97,27 @@ class Capped(Protocol):
         """Delete the oldest hours of hits beyond so many, leave all sums, and return how many went."""
 
 
+class HitEngine(Protocol):
+    """Be what a URL names; nothing is opened before it is asked for. Each raises EngineDown.
+
+    `batch_hits` is how many hits one transaction takes.
+    """
+
+    batch_hits: int
+
+    def writer(self) -> HitWriter:
+        """Open it for writing, made where there is nothing yet."""
+
+    def existing(self) -> HitWriter | None:
+        """Open it for forgetting; None where nothing was counted yet."""
+
+    def reader(self) -> HitReader:
+        """Open it for reading."""
+
+    def kept(self) -> Kept | None:
+        """Look how far back it goes, writing nothing; None where nothing was counted yet."""
+
+
 class HitWriter(Protocol):
     """Take batches; used by one thread, which may wait about a second."""
 

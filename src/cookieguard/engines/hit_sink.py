@@ -18,9 +18,7 @@ from cookieguard.stats.hits import Batch, Hit
 
 logger = logging.getLogger("cookieguard")
 
-BATCH_HITS = (
-    250  # of one transaction: the lock is short, and what cannot be interrupted takes under a millisecond
-)
+BATCH_HITS = 250  # of one transaction, where the engine does not say
 TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
 
 _INHERITED: list[HitWriter | None] = []
@@ -41,10 +39,12 @@ class HitSink:
         *,
         keys: DayKeys | None = None,
         clock: Callable[[], datetime] | None = None,
+        batch_hits: int = BATCH_HITS,
     ) -> None:
         self._open_engine = open_engine
         self._spool = spool
         self._keys = keys
+        self._batch_hits = batch_hits
         self._clock = clock or (lambda: datetime.now(UTC))
         self._engine: HitWriter | None = None
         self._lost: Counter[str] = Counter()
@@ -71,8 +71,8 @@ class HitSink:
 
     def write(self, counted: Sequence[Counted]) -> int:
         """Take hits, and give their number: what becomes of them is counted here."""
-        for start in range(0, len(counted), BATCH_HITS):
-            self._keep(self._batch(counted[start : start + BATCH_HITS]))
+        for start in range(0, len(counted), self._batch_hits):
+            self._keep(self._batch(counted[start : start + self._batch_hits]))
             time.sleep(0)  # let the event loop in
         self.look_after()
         return len(counted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from cookieguard.engines.hit_ports import (
     Slice,
     Totals,
 )
+from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW, conditions
 from cookieguard.engines.sqlite_files import telling
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
 
@@ -68,17 +70,6 @@ FILTERED_SLICES = """
         GROUP BY time / 86400, value
     ) GROUP BY value ORDER BY all_views DESC, value
 """
-PEOPLE = "(bot = '')"
-VIEW = "(bot = '' AND kind = 'view')"
-# Which hits have a value of a dimension: the same as in the sums.
-COUNTED: Mapping[Dimension, tuple[str, str]] = {
-    **{dimension: (dimension.value, "kind = 'view'") for dimension in Dimension},
-    Dimension.ENTRY: ("page", "kind = 'view' AND entry = 1"),
-    Dimension.SOURCE: ("source", "kind = 'view' AND entry = 1"),
-    Dimension.MEDIUM: ("medium", "kind = 'view' AND entry = 1 AND medium != ''"),
-    Dimension.CAMPAIGN: ("campaign", "kind = 'view' AND entry = 1 AND campaign != ''"),
-    Dimension.GOAL: ("event", "kind = 'goal' AND event != ''"),
-}
 
 
 class SqliteFigures:
@@ -113,7 +104,7 @@ class SqliteFigures:
         if not where:
             return [Slice(*row) for row in self._ask(BREAKDOWN, *days, by.value)]
         column, counted = COUNTED[by]
-        condition, values = _conditions(where)
+        condition, values = conditions(where, repeat("?"))
         query = FILTERED_SLICES.format(column=column, people=PEOPLE, counted=counted, where=condition)
         return [Slice(*row) for row in self._ask(query, *days, *values)]
 
@@ -139,19 +130,10 @@ class SqliteFigures:
             self._connection.close()
 
     def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
-        condition, values = _conditions(where)
+        condition, values = conditions(where, repeat("?"))
         query = FILTERED_TOTALS.format(seconds=seconds, view=VIEW, people=PEOPLE, where=condition)
         return [Totals(*row) for row in self._ask(query, *days, *values)]
 
     def _ask(self, query: str, *parameters: object) -> list[Any]:
         with telling(EngineDown):
             return self._connection.execute(query, parameters).fetchall()
-
-
-def _conditions(where: Filters) -> tuple[str, list[str]]:
-    """Return what filters by these dimensions, as conditions and their values."""
-    pairs = [(COUNTED[dimension], value) for dimension, value in where.items()]
-    condition = "".join(
-        f" AND {column} = ? AND (kind != 'view' OR ({counted}))" for (column, counted), _ in pairs
-    )
-    return condition, [value for _, value in pairs]

@@ -7,11 +7,11 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
 from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
 from cookieguard.engines.sqlite_files import telling, writing
 from cookieguard.engines.sqlite_schema import SCHEMA
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_HOUR, Batch
@@ -62,7 +62,6 @@ ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = 
 KNOWN = "SELECT value FROM daily WHERE day = ? AND dimension = ?"
 KNOWN_HELD = "SELECT host || ' ' || page FROM held WHERE day = ?"
 KNOWN_BOTS = "SELECT DISTINCT name FROM bot WHERE day = ?"
-HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
 FORGET_KEYS = (
     "DELETE FROM seen WHERE day < ?",
     "DELETE FROM visit WHERE day < ?",
@@ -191,7 +190,7 @@ class SqliteHits:
     def _add_visitors(self, sums: Sums) -> None:
         """Count the visitors of each value who were not seen with it that day."""
         for place, keys in sums.keys.items():
-            day, what = place[0], _digest(place[1], place[2])
+            day, what = place[0], digest(place[1], place[2])
             added = self._connection.executemany(ADD_SEEN, [(day, what, key) for key in keys]).rowcount
             sums.daily[place]["visitors"] += added
 
@@ -204,12 +203,6 @@ class SqliteHits:
     def _writing(self) -> Iterator[None]:
         with telling(EngineDown), writing(self._connection):
             yield
-
-
-def _digest(dimension: str, value: str) -> int:
-    """Name a value in eight bytes: `seen` has a row for each visitor and value."""
-    text = f"{dimension} {value}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
 
 
 def _pieces(visitors: Iterable[Visitor], size: int) -> Iterator[list[Visitor]]:

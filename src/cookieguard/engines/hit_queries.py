@@ -1,0 +1,40 @@
+"""What all engines of statistics ask alike, whatever their dialect: which hits a dimension counts, and names of sums.
+
+Rule: conditions here are read the same by every engine; what is not stands in the engine's own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+
+from cookieguard.engines.hit_ports import Filters
+from cookieguard.stats.hits import Dimension
+
+HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
+PEOPLE = "(bot = '')"
+VIEW = "(bot = '' AND kind = 'view')"
+# Which hits have a value of a dimension: the same as in the sums.
+COUNTED: Mapping[Dimension, tuple[str, str]] = {
+    **{dimension: (dimension.value, "kind = 'view'") for dimension in Dimension},
+    Dimension.ENTRY: ("page", "kind = 'view' AND entry = 1"),
+    Dimension.SOURCE: ("source", "kind = 'view' AND entry = 1"),
+    Dimension.MEDIUM: ("medium", "kind = 'view' AND entry = 1 AND medium != ''"),
+    Dimension.CAMPAIGN: ("campaign", "kind = 'view' AND entry = 1 AND campaign != ''"),
+    Dimension.GOAL: ("event", "kind = 'goal' AND event != ''"),
+}
+
+
+def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
+    """Return what filters by these dimensions, as conditions and their values; `marks` are the dialect's parameters."""
+    pairs = [(COUNTED[dimension], value) for dimension, value in where.items()]
+    condition = "".join(
+        f" AND {column} = {next(marks)} AND (kind != 'view' OR ({counted}))" for (column, counted), _ in pairs
+    )
+    return condition, [value for _, value in pairs]
+
+
+def digest(dimension: str, value: str) -> int:
+    """Name a value in eight bytes: what was seen of a visitor has a row for each value."""
+    text = f"{dimension} {value}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)

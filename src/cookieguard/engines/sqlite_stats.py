@@ -1,0 +1,38 @@
+"""Statistics in one SQLite file, as a URL names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cookieguard.engines.hit_ports import HitReader, HitWriter, Kept
+from cookieguard.engines.sqlite_figures import SqliteFigures
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.sqlite_kept import kept_in
+
+STATS_FILE = "stats.db"
+
+
+class SqliteStats:
+    """Be a HitEngine in a file; an empty URL means the one in the state directory."""
+
+    # The lock is short, and what cannot be interrupted takes under a millisecond.
+    batch_hits = 250
+
+    def __init__(self, url: str, state_dir: Path) -> None:
+        self._path = Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STATS_FILE
+
+    def writer(self) -> HitWriter:
+        """Open the file, made where there is none."""
+        return SqliteHits(self._path)
+
+    def existing(self) -> HitWriter | None:
+        """Open the file where there is one."""
+        return SqliteHits(self._path) if self._path.exists() else None
+
+    def reader(self) -> HitReader:
+        """Open the file for reading."""
+        return SqliteFigures(self._path)
+
+    def kept(self) -> Kept | None:
+        """Look how far back the file goes."""
+        return kept_in(self._path) if self._path.exists() else None
