@@ -98,7 +98,8 @@ def test_who_asked_for_it_is_still_logged_in_when_the_session_is_gone(
         assert is_customer(page, address)
         assert is_customer(page, address)
 
-    page.get_by_role("button", name="Log out", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log out", exact=True).click()
     assert REMEMBER not in {one["name"] for one in context.cookies()}
     assert not is_customer(page, address)
 

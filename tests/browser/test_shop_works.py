@@ -60,8 +60,8 @@ def test_cart_and_login_survive_every_change_of_consent(
     log_in(page, shop)
     assert visit_of(page, shop) == ("3", NUMBER)
 
-    page.get_by_role("button", name="Withdraw").click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Withdraw").click()
     assert visit_of(page, shop) == ("3", NUMBER)
 
     page.get_by_role("link", name="Privacy choices").click()
@@ -100,7 +100,8 @@ def test_a_cart_script_that_links_to_social_profiles_works(
         page.get_by_role("link", name="Privacy choices").click()
         if choice[1:]:
             page.get_by_label("Statistics").check()
-        page.locator(f"button[value={choice[0]}]").click()
+        with page.expect_navigation():
+            page.locator(f"button[value={choice[0]}]").click()
     elif choice:
         answer(page, *choice)
 
@@ -144,8 +145,8 @@ def test_over_https_it_is_the_same(driver: tuple[Playwright, str], seeded: Path,
             log_in(page, demo.guarded)
             kept = visit_of(page, demo.guarded)
             cookies = _own_cookies(context)
-            page.get_by_role("button", name="Withdraw").click()
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.get_by_role("button", name="Withdraw").click()
             page.close()
             withdrawn = tour(context, demo, demo.guarded, RICHEST)
 
