@@ -13,16 +13,17 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.compiled
 	$(BIN)/python scripts/find_chromium.py --install
+	$(BIN)/python scripts/find_programs.py --install
 	$(PYTEST) -m "not slow" --numprocesses 3 --dist loadfile
 	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" --numprocesses 3 --dist loadfile $(BOTH)
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
 test-all: $(VENV)/.compiled
 	$(BIN)/python scripts/find_chromium.py --install
-	$(BIN)/python scripts/find_engines.py --install
+	$(BIN)/python scripts/find_programs.py --slow --install
 	$(BIN)/python scripts/check_wheel.py
 	$(BIN)/coverage erase
-	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest
+	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(PYTEST) $(BOTH)

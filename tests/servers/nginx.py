@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import trustme
@@ -110,18 +108,9 @@ def nginx_before(shop_port: int, directory: Path) -> Iterator[Nginx]:
         yield Nginx(process.port, tls_port, tls)
 
 
-@cache
 def find_nginx() -> str:
-    """Return nginx's path, installed by apt-get where that is possible; raises RuntimeError that says what to do."""
-    found = _which()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "install", "-y", "-q", PACKAGE], env=environ, check=False, timeout=100)
-        found = _which()
+    """Return nginx's path; raises RuntimeError that says what to do."""
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
         raise RuntimeError(f"nginx is missing: install Debian's {PACKAGE} (apt-get install {PACKAGE})")
     return found
-
-
-def _which() -> str | None:
-    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
