@@ -61,6 +61,14 @@ PLAIN = Hit(
 )._replace(time=0, kind="view", status=200, bytes=9000, duration=12, entry=0, gpc=0, key=NO_KEY, os="Other")
 
 
+# page -> goal, and how many of a hundred views lead to it
+GOALS = {
+    "/product/{slug}": ("put into the cart", "/cart/add", 14),
+    "/checkout": ("order placed", "/checkout", 38),
+    "/journal": ("newsletter", "/newsletter", 9),
+}
+
+
 class Person(NamedTuple):
     """Hold who comes on one day, and what does not change while they look around."""
 
@@ -133,9 +141,16 @@ def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
         yield hit
         if not step and person.answer:
             yield hit._replace(kind="choice", event=person.answer, key=NO_KEY, source="", held="", entry=0)
+        yield from _goals(source, hit)
         time += int(source.expovariate(1 / 45)) + 3
         if time // SECONDS_OF_DAY > hit.day:  # the next day's key would be another
             return
+
+
+def _goals(source: random.Random, view: Hit) -> Iterator[Hit]:
+    name, page, of_a_hundred = GOALS.get(view.page, ("", "", 0))
+    if source.random() * 100 < of_a_hundred:
+        yield view._replace(kind="goal", event=name, page=page, status=303, source="", held="", entry=0)
 
 
 def _time(source: random.Random, day: int) -> int:

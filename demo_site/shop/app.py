@@ -32,6 +32,7 @@ ROUTES = [
     Route("/catalogue", browse.catalogue),
     Route("/product/{slug}", browse.product),
     Route("/journal", browse.journal),
+    Route("/newsletter", browse.subscribe, methods=["POST"]),
     Route("/privacy", browse.privacy),
     Route("/crash", browse.crash),
     Route("/cart", basket.show),

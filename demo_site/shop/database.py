@@ -1,4 +1,4 @@
-"""The shop's SQLite database: products, customers, orders."""
+"""The shop's SQLite database: products, customers, orders, who gets the letter."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS purchase_line (
     purchase TEXT NOT NULL REFERENCES purchase, sku TEXT NOT NULL, name TEXT NOT NULL,
     quantity INTEGER NOT NULL, cents INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS subscriber (email TEXT PRIMARY KEY);
 """
 INSERT_PRODUCT = """
 INSERT INTO product VALUES
@@ -182,6 +183,11 @@ class Database:
         with self._connection() as connection:
             _insert_order(connection, order)
         return number
+
+    def subscribe(self, email: str) -> None:
+        """Send the letter there from now on."""
+        with self._connection() as connection:
+            connection.execute("INSERT OR IGNORE INTO subscriber VALUES (?)", (email,))
 
     def _order(self, row: dict[str, Any]) -> Order:
         lines = self._rows(

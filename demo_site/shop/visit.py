@@ -62,6 +62,9 @@ class Visitor(Protocol):
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor for counting attempts."""
 
+    def goal(self, name: str, /) -> None:
+        """Count what was reached."""
+
 
 def visitor_of(request: Request) -> Visitor:
     """Find the visitor of a request; every page asks here and nowhere else."""
@@ -121,6 +124,9 @@ class PlainVisitor:
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor by address, as most shops do."""
         return f"{purpose} {self._address}"
+
+    def goal(self, name: str, /) -> None:
+        """Do nothing: the ad network counts for this shop."""
 
 
 class PlainOrders:

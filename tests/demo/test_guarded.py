@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import pytest
@@ -32,6 +33,20 @@ def test_every_page_asks_and_holds_the_tags(client: Any, path: str) -> None:
     assert f"{ADS}/pixel.gif" in page.text
     assert f' src="{ADS}' not in page.text
     assert "ads.localhost" not in page.headers["content-security-policy"]
+
+
+def test_what_is_reached_is_counted_as_goals(client: Any, tmp_path: Path) -> None:
+    client.post("/cart/add", {"sku": "KK-101"})
+    client.post("/login", MARA)
+    client.post("/newsletter", {"email": "ida@example.org"})
+    client.app.close()
+
+    rows = connect(tmp_path / "state" / "stats.db").execute("SELECT event, page FROM hit WHERE kind = 'goal'")
+    assert rows.fetchall() == [
+        ("put into the cart", "/cart/add"),
+        ("logged in", "/login"),
+        ("newsletter", "/newsletter"),
+    ]
 
 
 def test_cart_and_login_live_in_cookieguards_cookies(client: Any) -> None:

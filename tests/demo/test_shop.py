@@ -47,6 +47,14 @@ def client(browser: MakeBrowser) -> Any:
     return browser()
 
 
+def test_letter_is_taken_once_and_only_with_an_address(client: Any) -> None:
+    wrong = client.post("/newsletter", {"email": "nowhere"})
+    taken = [client.post("/newsletter", {"email": "ida@example.org"}) for _ in range(2)]
+
+    assert (wrong.status_code, "does not look like" in wrong.text) == (422, True)
+    assert ["the next one is yours" in page.text for page in taken] == [True, True]
+
+
 def add(client: Any, sku: str, quantity: int = 1) -> None:
     """Put a piece into the cart the way the form does."""
     assert client.post("/cart/add", {"sku": sku, "quantity": str(quantity)}).status_code == 200

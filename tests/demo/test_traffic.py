@@ -31,6 +31,8 @@ def test_traffic_fills_every_day_once(tmp_path: Path) -> None:
         "(direct)",
         "newsletter",
     }
+    goals = {one.value for one in figures.breakdown(Days(TODAY - 3, TODAY), Dimension.GOAL)}
+    assert goals == {"put into the cart", "order placed", "newsletter"}
     assert fill(tmp_path / "state", days=4, now=NOW) == 0
 
 

@@ -108,6 +108,24 @@ def test_figures_are_what_was_written(office: Office) -> None:
     assert rows(text, "Sources") == {"(direct)": ("13", "13")}
 
 
+def test_goals_are_counted_by_name_and_few_people_are_not_shown(office: Office) -> None:
+    readers = people(12, views=1)
+    signed = [hit._replace(kind="goal", event="newsletter", source="") for hit in readers]
+    ordered = [hit._replace(event="order placed") for hit in signed[:6]]
+    office.write([*readers, *signed, *ordered, *ordered[:3]])
+
+    assert rows(office.get("range=30").text, "Goals") == {
+        "newsletter": ("12", "12"),
+        "order placed": ("9", "6"),
+    }
+
+    office.write([hit._replace(event="complaint") for hit in signed[:2]])
+
+    text = office.get("range=30").text
+    assert rows(text, "Goals") == {"(other)": ("23", "20")}
+    assert "complaint" not in text
+
+
 def test_one_filter_keeps_breakdowns_and_two_do_not(office: Office) -> None:
     office.write([*people(7, country="DE"), *people(6, country="FR", page="/about", views=3)])
 

@@ -52,6 +52,7 @@ async def login(request: Request) -> Response:
         return _refuse(request, form, WRONG, status=422)
     shop.attempts.succeeded(key)
     visitor.login(form["number"], remember=form.get("remember") == "yes")
+    visitor.goal("logged in")
     return RedirectResponse(local_path(form.get("next", ""), otherwise="/account"), 303)
 
 

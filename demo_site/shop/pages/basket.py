@@ -57,8 +57,9 @@ async def show(request: Request) -> Response:
 async def add(request: Request) -> Response:
     """Put a piece into the cart."""
     form = await read_form(request)
-    sku, cart = _known_sku(request, form), visitor_of(request).cart
-    cart[sku] = min(int(cart.get(sku, 0)) + quantity_of(form, lowest=1), 20)
+    sku, visitor = _known_sku(request, form), visitor_of(request)
+    visitor.cart[sku] = min(int(visitor.cart.get(sku, 0)) + quantity_of(form, lowest=1), 20)
+    visitor.goal("put into the cart")
     return RedirectResponse("/cart", 303)
 
 

@@ -1,12 +1,14 @@
-"""Looking around: home, catalogue, product, journal, privacy, and the page that breaks."""
+"""Looking around: home, catalogue, product, journal with its letter, privacy, and the page that breaks."""
 
 from __future__ import annotations
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from demo_site.shop.forms import NO_EMAIL, is_email, read_form
 from demo_site.shop.kiln import KINDS, page, shop_of
+from demo_site.shop.visit import visitor_of
 
 
 async def home(request: Request) -> Response:
@@ -35,7 +37,17 @@ async def product(request: Request) -> Response:
 
 async def journal(request: Request) -> Response:
     """Tell how a bowl is made, with a video and a map from elsewhere."""
-    return page(request, "journal.html")
+    return page(request, "journal.html", {"has_subscribed": request.query_params.get("letter") == "yes"})
+
+
+async def subscribe(request: Request) -> Response:
+    """Take an address for the letter."""
+    email = (await read_form(request)).get("email", "")
+    if not is_email(email):
+        return page(request, "journal.html", {"email": email, "wrong": {"email": NO_EMAIL}}, status=422)
+    shop_of(request).database.subscribe(email)
+    visitor_of(request).goal("newsletter")
+    return RedirectResponse("/journal?letter=yes#letter", 303)
 
 
 async def privacy(request: Request) -> Response:

@@ -39,6 +39,7 @@ async def place(request: Request) -> Response:
         customer=visitor.customer, address=address, lines=lines, shipping_cents=shipping_for(lines)
     )
     visitor.orders.add(number)
+    visitor.goal("order placed")
     visitor.cart.clear()
     return RedirectResponse(f"/receipt/{number}", 303)
 

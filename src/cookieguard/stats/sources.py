@@ -65,6 +65,18 @@ def cleaned_field(text: str) -> str:
     return text.strip()[:MAX_FIELD]
 
 
+def personal_part(text: str) -> str:
+    """Say what in a text may name one person or thing; empty where nothing looks like it."""
+    if "@" in text:
+        return "a mail address"
+    if _ADDRESS.search(text):
+        return "an IP address"
+    if _LONG_NUMBER.search(text):
+        return "a long number"
+    has_token = any(_TOKEN.fullmatch(word) and re.search(r"\d", word) for word in text.split())
+    return "what looks like a token" if has_token else ""
+
+
 @lru_cache(maxsize=HOSTS_KEPT)
 def cleaned_path(path: str, *, folds_ids: bool) -> str:
     """Return a path as it is kept: no address, no mail address; with `folds_ids` no long number and no token.

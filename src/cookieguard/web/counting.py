@@ -15,6 +15,7 @@ from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.hit_engines import open_reader, open_sink
 from cookieguard.engines.hit_ports import HitReader
 from cookieguard.engines.hit_sink import Counted, HitSink
+from cookieguard.stats.goals import MOST_A_REQUEST, Goals
 from cookieguard.stats.sightings import Reader, Sighting
 from cookieguard.web.recorder import Pipeline
 
@@ -29,6 +30,7 @@ class Counting:
     pipeline: Pipeline[Sighting, Counted]
     sink: HitSink
     keys: DayKeys
+    goals: Goals
     keys_unasked: bool  # who has not answered yet gets a key as well
     counts_unasked: bool  # who did not agree is counted at all
     policy: str
@@ -42,6 +44,16 @@ class Counting:
     def dropped(self) -> Mapping[str, int]:
         """How many hits this worker dropped, by reason."""
         return {**self.pipeline.dropped, **self.sink.lost}
+
+    def with_goal(
+        self, before: tuple[str, ...], name: object, tell: Callable[[str], None]
+    ) -> tuple[str, ...]:
+        """Return the goals of a request with one more, or without it where it does not count."""
+        found = self.goals.named(name, tell)
+        if found and len(before) < MOST_A_REQUEST:
+            return (*before, found)
+        self.sink.note_lost("goal refused", 1)
+        return before
 
 
 def open_counting(
@@ -68,6 +80,7 @@ def open_counting(
         ),
         sink=sink,
         keys=keys,
+        goals=Goals(raises=config.dev),
         keys_unasked=settings.before_consent == "hashed",
         counts_unasked=settings.before_consent != "none",
         policy=config.policy.version,

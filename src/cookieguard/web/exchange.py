@@ -69,6 +69,7 @@ class Exchange:
         "bytes_sent",
         "client",
         "followed",
+        "goals",
         "grant",
         "headers",
         "now",
@@ -87,6 +88,7 @@ class Exchange:
         self.status = 0
         self.bytes_sent = 0
         self.rewriter: Rewriter | None = None
+        self.goals: tuple[str, ...] = ()  # that the app says were reached
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
@@ -233,6 +235,11 @@ class Exchange:
         customer = self.session.customer if self.parts.identity is not None else None
         self.parts.vault.put(event, detail, address=self._address, customer=customer, time=self.now)
 
+    def goal(self, name: str) -> None:
+        """Keep a goal until the request has ended."""
+        if (counting := self.parts.counting) is not None:
+            self.goals = counting.with_goal(self.goals, name, self.report_event)
+
     @property
     def news(self) -> Session | None:
         """The session, where the store must hear of it before the response starts: a login or an end."""
@@ -356,17 +363,9 @@ class Exchange:
     def state_tag(self) -> bytes:
         """Name, in 12 hex digits, all that our part of a document depends on."""
         consent, request = self.consent, self.request
-        facts = (
-            *sorted(self.granted),
-            consent.state,
-            consent.source,
-            str(consent.gpc),
-            *self.to_forget,
-            str(request.is_secure_context),
-            request.text(b"accept-language"),
-            self.parts.fingerprint,
-        )
-        return blake2b("\0".join(facts).encode(), digest_size=6).hexdigest().encode()
+        seen = (*sorted(self.granted), consent.state, consent.source, str(consent.gpc), *self.to_forget)
+        asked = (str(request.is_secure_context), request.text(b"accept-language"), self.parts.fingerprint)
+        return blake2b("\0".join(seen + asked).encode(), digest_size=6).hexdigest().encode()
 
     @property
     def to_forget(self) -> tuple[str, ...]:

@@ -42,12 +42,27 @@ def note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: da
         counting.sink.note_lost(NOT_BUILT, 1)
 
 
+def note_goals(counting: Counting, exchange: Exchange, *, ended: datetime) -> None:
+    """Take note of what the app said was reached in a request that has ended; never raises."""
+    try:
+        consent = exchange.peek_consent()
+        if not _counts(counting, consent):
+            return
+        route = _route_of(exchange)
+        for name in exchange.goals:
+            sighting = _sighting(counting, exchange, consent, Kind.GOAL)
+            sighting.event, sighting.route, sighting.ended = name, route, ended
+            counting.pipeline.put(sighting)
+    except Exception:  # noqa: BLE001 - as above
+        counting.sink.note_lost(NOT_BUILT, len(exchange.goals))
+
+
 def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: datetime) -> None:
     kind = _kind(counting, exchange, is_document=is_document)
     if kind is None:
         return
     consent = exchange.peek_consent()
-    if not (counting.counts_unasked or consent.has(STATISTICS)):
+    if not _counts(counting, consent):
         return
     sighting = _sighting(counting, exchange, consent, kind)
     sighting.route = _route_of(exchange)
@@ -73,6 +88,11 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     sighting.consent, sighting.gpc = state.value, before.gpc
     sighting.event = Event.WITHDRAWN.value if before.granted - granted else EVENTS[state].value
     counting.pipeline.put(sighting)
+
+
+def _counts(counting: Counting, consent: Consent) -> bool:
+    """Tell whether this visitor is counted at all."""
+    return counting.counts_unasked or consent.has(STATISTICS)
 
 
 def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Kind) -> Sighting:

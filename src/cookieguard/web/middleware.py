@@ -15,7 +15,7 @@ from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
 from cookieguard.web.handshake import Handshake, keep_out
-from cookieguard.web.hits import note
+from cookieguard.web.hits import note, note_goals
 from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
@@ -125,6 +125,7 @@ class CookieGuard:
             await self.app(shown, receive, send)
         finally:
             tell_store(exchange)
+            self._record_goals(exchange)
             exchange.end()
 
     def _signed(self, exchange: Exchange, scope: Any, send: Any) -> tuple[Any, Any]:
@@ -168,6 +169,7 @@ class CookieGuard:
             parts.recorder.put(line_of(exchange))
         if self._counting is not None and (response.is_document or not 0 < exchange.status < ERRORS):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
+        self._record_goals(exchange)
         rewriter = exchange.rewriter
         if rewriter is not None and rewriter.lost:
             for event in rewriter.lost:
@@ -181,6 +183,10 @@ class CookieGuard:
             conflict = conflict_inside(self.app, CookieGuard)
             if conflict is not None:
                 parts.findings.count(str(_error_of(conflict)))
+
+    def _record_goals(self, exchange: Exchange) -> None:
+        if exchange.goals and self._counting is not None:
+            note_goals(self._counting, exchange, ended=self._clock())
 
 
 def _error_of(conflict: tuple[str, str]) -> ConfigError:

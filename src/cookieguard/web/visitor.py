@@ -36,6 +36,7 @@ class Source(Protocol):
     def orders(self) -> Orders: ...
     def throttle_key(self, purpose: str) -> str: ...
     def risk(self, event: str, detail: str) -> None: ...
+    def goal(self, name: str) -> None: ...
 
 
 class Visitor:
@@ -125,6 +126,16 @@ class Visitor:
         key, and nobody can tell which. IPv6 counts by /64.
         """
         return self._source.throttle_key(purpose)
+
+    def goal(self, name: str) -> None:
+        """Say that this visitor did something worth counting: `visitor.goal("order placed")`.
+
+        Counted when the request has ended, under the consent that its views are counted under. The name belongs to
+        the shop's code: 60 letters, digits, spaces and simple signs; one that holds what may name a person (a long
+        number, a mail address) is not counted, and the log says so once. Never raises, but for a bad name with
+        `dev = true`: ValueError.
+        """
+        self._source.goal(name)
 
     def risk(self, event: str, detail: str = "") -> None:
         """Declare a risk event: `login`, `checkout`, `payment_failure` or `abuse`.
