@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer, App, ask, page, scope_of
+from harness.mmdb import country_database
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
@@ -264,6 +265,33 @@ def test_country_header_counts_from_a_trusted_proxy_only(guard: Guard, rows: Cal
 def test_country_header_without_a_proxy_does_not_start(guard: Guard) -> None:
     with pytest.raises(ConfigError, match=r"stats\.country_header is 'CF-IPCountry'; allowed: empty where"):
         guard(DOCUMENT, stats=StatsSettings(country_header="CF-IPCountry"))
+
+
+def test_country_comes_from_the_owners_file_and_no_address_stays(
+    guard: Guard, rows: Callable[..., Rows], tmp_path: Path
+) -> None:
+    file = tmp_path / "countries.mmdb"
+    file.write_bytes(country_database({"198.51.100.0/24": "DE", "2001:db8::/32": "FR", "10.0.0.0/8": "??"}))
+    guarded = guard(DOCUMENT, stats=StatsSettings(mmdb=str(file)), trusted_proxies=("192.0.2.0/24",))
+    clients = ("198.51.100.213", "2001:db8::a:b:c", "10.20.30.40", "203.0.113.213")
+
+    for client in clients:
+        visit(guarded, "/", client=(client, 1))
+    visit(guarded, "/", ("x-forwarded-for", clients[0]), client=("192.0.2.1", 1))
+
+    assert [row["country"] for row in rows(guarded)] == ["DE", "FR", "", "", "DE"]
+    written = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
+    assert b"198.51.100.0" in written
+    assert not any(client.encode() in written for client in clients)
+
+
+def test_a_country_database_that_is_missing_does_not_start(guard: Guard, tmp_path: Path) -> None:
+    missing = tmp_path / "none.mmdb"
+
+    with pytest.raises(
+        ConfigError, match=rf"^stats\.mmdb is {missing} \(No such file or directory\); allowed: "
+    ):
+        guard(DOCUMENT, stats=StatsSettings(mmdb=str(missing)))
 
 
 def test_a_route_that_raises_costs_a_hit_and_no_page(guard: Guard, tmp_path: Path) -> None:

@@ -2,18 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import os
+import time
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from cookieguard.engines.keyfile import stamp_of
 from cookieguard.errors import ConfigError
 
+if TYPE_CHECKING:  # an extra
+    from maxminddb import Reader
+
+logger = logging.getLogger("cookieguard")
+
 SETTING = "stats.mmdb"
+LOOK_EVERY = timedelta(seconds=10)
+OPEN_FILES = Path("/proc/self/fd")
 
 
-def open_countries(path: Path) -> Callable[[str], str]:
-    """Return what names the country of an address in two letters, empty where the database has none.
+class Countries:
+    """Name the country of an address in two letters, empty where the file says none; also after it was replaced.
 
-    Raises ConfigError where the file or the extra is missing.
+    Owns its last look at the file. What cannot be read then leaves the database that was there before, and is told
+    once. Raises ConfigError at first, where the file or the extra is missing.
+    """
+
+    def __init__(self, path: Path, *, look_every: timedelta = LOOK_EVERY) -> None:
+        self._path = path.absolute()
+        self._pause = look_every.total_seconds()
+        self._next_look = time.monotonic() + self._pause
+        self._trouble = ""
+        try:
+            self._stamp = stamp_of(os.stat(self._path))
+        except OSError as error:
+            raise _unreadable(path, error.strerror or "") from error
+        self._database = opened(path)
+
+    def __call__(self, address: str) -> str:
+        """Ask the database; never raises."""
+        if time.monotonic() >= self._next_look:
+            self._look()
+        try:
+            return code_of(self._database.get(address))
+        except Exception:  # noqa: BLE001 - no address, or a file broken inside: readers raise what they like; no country
+            return ""
+
+    def _look(self) -> None:
+        self._next_look = time.monotonic() + self._pause
+        try:
+            stamp = stamp_of(os.stat(self._path))
+            if stamp == self._stamp:
+                return
+            self._database, self._stamp, self._trouble = opened(self._path), stamp, ""
+        except (ConfigError, OSError) as error:
+            trouble = str(error) if isinstance(error, ConfigError) else f"{self._path}: {error.strerror}"
+            if trouble != self._trouble:
+                self._trouble = trouble
+                logger.warning("statistics: %s; countries come from the one before", trouble)
+
+
+def opened(path: Path) -> Reader:
+    """Open a database, as a copy in memory: a mapped file that is written over would end the process.
+
+    Raises ConfigError where the file or the extra is missing, or where it is no database.
     """
     try:
         import maxminddb
@@ -21,19 +74,26 @@ def open_countries(path: Path) -> Callable[[str], str]:
         allowed = "a database whose reader is installed: pip install cookieguard[country]"
         raise ConfigError(SETTING, was=str(path), allowed=allowed) from error
     try:
-        database = maxminddb.open_database(path)
-    except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-        raise ConfigError(
-            SETTING, was=f"{path} ({type(error).__name__})", allowed="a readable MMDB file"
-        ) from error
+        if not (hasattr(os, "memfd_create") and OPEN_FILES.is_dir()):
+            return maxminddb.open_database(path)
+        with os.fdopen(os.memfd_create("countries"), "wb") as copy:
+            copy.write(path.read_bytes())
+            copy.flush()
+            return maxminddb.open_database(OPEN_FILES / str(copy.fileno()))
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "") from error
+    except (ValueError, maxminddb.InvalidDatabaseError) as error:
+        raise _unreadable(path, "no MMDB file") from error
 
-    def country_of(address: str) -> str:
-        try:
-            found = database.get(address)
-        except (ValueError, maxminddb.InvalidDatabaseError):
-            return ""
-        country = found.get("country") if isinstance(found, dict) else None
-        code = country.get("iso_code") if isinstance(country, dict) else None
-        return code if isinstance(code, str) else ""
 
-    return country_of
+def code_of(found: Any) -> str:
+    """Return the country's code of a record, as MaxMind, DB-IP and IP2Location write it, or IPinfo."""
+    if not isinstance(found, dict):
+        return ""
+    country = found.get("country")
+    code = country.get("iso_code") if isinstance(country, dict) else found.get("country_code")
+    return code if isinstance(code, str) else ""
+
+
+def _unreadable(path: Path, reason: str) -> ConfigError:
+    return ConfigError(SETTING, was=f"{path} ({reason})", allowed="a readable MMDB file")

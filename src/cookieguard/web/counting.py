@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.engines.country import open_countries
+from cookieguard.engines.country import Countries
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.hit_engines import open_reader, open_sink
@@ -87,7 +87,7 @@ def open_counting(
         asks=config.consent.enabled and config.html.enabled,
         prefix=config.prefix,
         country_header=settings.country_header.lower().encode(),
-        country_of=open_countries(Path(settings.mmdb)) if settings.mmdb else None,
+        country_of=Countries(Path(settings.mmdb)) if settings.mmdb else None,
         open_figures=partial(open_reader, settings, state.path, environ=environ),
     )
 
