@@ -21,6 +21,7 @@ PAGES = ("route", "path")
 FORMS = {
     "": ("", "empty"),
     "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),
+    "postgresql": ("postgres(ql)?://[!-~]+", "'postgresql://user@host/database'"),
 }
 STATS_URL = re.compile("|".join(pattern for pattern, _ in FORMS.values()))
 SHOWN = " or ".join(form for _, form in FORMS.values())
@@ -32,7 +33,7 @@ class StatsSettings:
 
     enabled: bool = True
     url: str = field(default="", repr=False)  # it may hold a password
-    """Where the figures go: `sqlite:///path`; empty means `stats.db` in the state directory."""
+    """Where the figures go: `sqlite:///path` or `postgresql://...`; empty means `stats.db` in the state directory."""
     environment: str = "COOKIEGUARD_STATS"
     """The environment variable that holds the URL; it wins over `url` when it is set."""
     before_consent: str = "aggregate"

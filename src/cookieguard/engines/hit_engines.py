@@ -32,7 +32,17 @@ def _sqlite(url: str, state_dir: Path) -> HitEngine:
     return SqliteStats(url, state_dir)
 
 
-ENGINES: Mapping[str, Row] = {"sqlite": Row(_sqlite)}
+def _postgres(url: str, state_dir: Path) -> HitEngine:
+    from cookieguard.engines.postgres_stats import PostgresStats
+
+    return PostgresStats(url, state_dir)
+
+
+ENGINES: Mapping[str, Row] = {
+    "sqlite": Row(_sqlite),
+    "postgresql": Row(_postgres, extra="postgres"),
+    "postgres": Row(_postgres, extra="postgres"),
+}
 """By the scheme of the URL; which URLs are allowed stands in `config/stats.py`."""
 
 

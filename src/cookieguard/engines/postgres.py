@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import psycopg
 
 from cookieguard.engines.ports import Kept, StoreDown
+from cookieguard.engines.postgres_link import connect, telling
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
-WAITS = "-c statement_timeout=2000 -c lock_timeout=1000"
-CONNECT_SECONDS = 2
-SILENCE_MILLISECONDS = 3000
+STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 2000, 1000
 
 # Two workers that make the same table at once would fail: one number, ours, lets them take turns.
 MAKE_IN_TURN = "SELECT pg_advisory_xact_lock(4951760157141521099)"
@@ -79,15 +78,8 @@ class PostgresStore:
     """Be a Store in the tables `cookieguard_*` of one database, made where there are none."""
 
     def __init__(self, url: str) -> None:
-        with _telling():
-            self._connection = psycopg.connect(
-                url,
-                autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
-                options=WAITS,
-                tcp_user_timeout=SILENCE_MILLISECONDS,
-                application_name="cookieguard",
-            )
+        with telling(StoreDown):
+            self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             with self._connection.transaction():
                 self._connection.execute(MAKE_IN_TURN)
                 for statement in SCHEMA:
@@ -95,25 +87,25 @@ class PostgresStore:
 
     def record(self, endings: Sequence[Ending]) -> None:
         """Keep endings in one transaction."""
-        with _telling(), self._connection.transaction(), self._connection.cursor() as cursor:
+        with telling(StoreDown), self._connection.transaction(), self._connection.cursor() as cursor:
             number = _first(cursor.execute(NEXT_NUMBER))
             cursor.executemany(RECORD, [(*ending, number) for ending in endings])
 
     def counter(self) -> int:
         """Return the number of the last change."""
-        with _telling():
+        with telling(StoreDown):
             return _first(self._connection.execute(NUMBER))
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings after a number."""
-        with _telling():
+        with telling(StoreDown):
             rows = self._connection.execute(CHANGES, (after,)).fetchall()
             rows += self._connection.execute(CARTS, (after, MAX_FLOORS)).fetchall()
         return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf."""
-        with _telling():
+        with telling(StoreDown):
             row = self._connection.execute(READ, (shelf, key)).fetchone()
         return None if row is None else Kept(*row)
 
@@ -121,18 +113,18 @@ class PostgresStore:
         """Keep a value; each statement is one step that nobody gets into."""
         statement = PUT if after is None else REPLACE if after else MAKE
         values = {"shelf": shelf, "key": key, "value": value, "until": until, "after": after}
-        with _telling():
+        with telling(StoreDown):
             row = self._connection.execute(statement, values).fetchone()
         return 0 if row is None else int(row[0])
 
     def erase(self, shelf: str, key: str) -> None:
         """Delete a value."""
-        with _telling():
+        with telling(StoreDown):
             self._connection.execute(ERASE, (shelf, key))
 
     def forget(self, moment: int) -> None:
         """Delete what is over."""
-        with _telling():
+        with telling(StoreDown):
             for statement in FORGET:
                 self._connection.execute(statement, (moment,))
 
@@ -147,15 +139,6 @@ def _first(cursor: psycopg.Cursor[tuple[int, ...]]) -> int:
     if row is None:
         raise StoreDown("PostgreSQL: the table of changes is empty")
     return row[0]
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        # Its own words may hold the URL with the password: the kind of error says enough.
-        raise StoreDown(f"PostgreSQL: {type(error).__name__}") from error
 
 
 def opener(url: str) -> Callable[[], PostgresStore]:

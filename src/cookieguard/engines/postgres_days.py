@@ -1,0 +1,73 @@
+"""What was kept long enough goes from PostgreSQL: days as whole partitions, sums as rows.
+
+A day whose keys must go is copied without them, and the copy takes its place: an update would leave the keys in the
+file. Each day is a transaction of its own, and waits for nobody longer than a moment; what failed is done next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.postgres_link import Connection
+from cookieguard.engines.postgres_schema import (
+    ALL_DAYS,
+    LOCK,
+    copy_without_keys,
+    count_hits,
+    drop_day,
+    take_copy,
+)
+
+# Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
+WAITS = "SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '60000', true)"
+FORGET_SUMS = (
+    "DELETE FROM cookieguard_hourly WHERE hour < %s * 24",
+    "DELETE FROM cookieguard_daily WHERE day < %s",
+    "DELETE FROM cookieguard_consent WHERE day < %s",
+    "DELETE FROM cookieguard_held WHERE day < %s",
+    "DELETE FROM cookieguard_bot WHERE day < %s",
+    "DELETE FROM cookieguard_lost WHERE day < %s",
+)
+FORGET_BATCHES = "DELETE FROM cookieguard_batch WHERE day < %s"
+
+
+def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
+    """Forget days before these; raises psycopg.Error, and EngineDown where somebody wrote in between."""
+    for day, has_keys in connection.execute(ALL_DAYS).fetchall():
+        if day < hits:
+            _do(connection, drop_day(day))
+        elif day < keys and has_keys:
+            _take_keys(connection, day)
+    with connection.transaction():
+        connection.execute(WAITS)
+        connection.execute(FORGET_BATCHES, (hits,))
+        for statement in FORGET_SUMS:
+            connection.execute(statement, (rollups,))
+
+
+def _do(connection: Connection, statements: Sequence[str]) -> None:
+    with connection.transaction():
+        connection.execute(WAITS)
+        connection.execute(LOCK)
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _take_keys(connection: Connection, day: int) -> None:
+    """Copy a day while others write, and take the copy where none of them wrote to that day."""
+    try:
+        with connection.transaction():
+            connection.execute(WAITS)
+            make, fill = copy_without_keys(day)
+            connection.execute(make)
+            copied = connection.execute(fill).rowcount
+            connection.execute(LOCK)
+            if connection.execute(count_hits(day)).fetchone() != (copied,):
+                raise EngineDown("hits of a day came while its keys were taken out")
+            for statement in take_copy(day):
+                connection.execute(statement)
+    except (psycopg.errors.DuplicateTable, psycopg.errors.UndefinedTable) as error:
+        raise EngineDown("another machine is at the same day") from error

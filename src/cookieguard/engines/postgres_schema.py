@@ -1,0 +1,128 @@
+"""The tables of statistics in PostgreSQL: the same as in SQLite, with single hits and visitors parted by UTC day.
+
+A deleted row stays in its file until something else is written there; a dropped partition is a file less. So what
+must be forgotten by the day has a partition a day, and `cookieguard_day` says which days have theirs.
+"""
+
+from __future__ import annotations
+
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS
+
+_SMALL = frozenset({"status", "entry", "gpc"})
+_TYPED = ", ".join(
+    f'"{name}" {"TEXT" if name in TEXT_COLUMNS else "INTEGER" if name in _SMALL else "BIGINT"} NOT NULL'
+    for name in COLUMNS
+)
+# Rows of these change with every batch: room in each page keeps the change in it.
+_ROOM = "WITH (fillfactor = 70)"
+
+# One number, ours: whoever writes or forgets holds it until its transaction ends, as in a SQLite file. It is taken
+# first, so no two of them can wait for each other; and nobody adds a value while another counts them.
+LOCK = "SELECT pg_advisory_xact_lock(4951760157141521100)"
+MARK = "SELECT to_regclass('cookieguard_mark')"  # made last, so that it says all others are there
+SCHEMA = (
+    # Every hit, for filters and exports: 30 days. Its `key` becomes 0 once the day's key is destroyed.
+    f"CREATE TABLE IF NOT EXISTS cookieguard_hit ({_TYPED}) PARTITION BY RANGE (time)",
+    # When a visitor was seen first and last, and with which values (eight bytes of each one's digest): two days.
+    """CREATE TABLE IF NOT EXISTS cookieguard_visit (
+        day INTEGER NOT NULL, key BIGINT NOT NULL, first BIGINT, last BIGINT, seen BIGINT[] NOT NULL,
+        PRIMARY KEY (day, key)
+    ) PARTITION BY LIST (day)""",
+    # Days that have partitions, and whether hits of that day may have keys still.
+    "CREATE TABLE IF NOT EXISTS cookieguard_day (day INTEGER PRIMARY KEY, has_keys BOOLEAN NOT NULL)",
+    # Sums, as in sqlite_schema.py: 25 months. Text is ordered by its code points, in SQLite too.
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_hourly (
+        hour INTEGER PRIMARY KEY, views BIGINT NOT NULL, visits BIGINT NOT NULL, arrivals BIGINT NOT NULL,
+        errors BIGINT NOT NULL, bots BIGINT NOT NULL, bytes BIGINT NOT NULL, duration BIGINT NOT NULL
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_daily (
+        day INTEGER NOT NULL, dimension TEXT COLLATE "C" NOT NULL, value TEXT COLLATE "C" NOT NULL,
+        views BIGINT NOT NULL, visits BIGINT NOT NULL, visitors BIGINT NOT NULL,
+        PRIMARY KEY (day, dimension, value)
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_consent (
+        day INTEGER NOT NULL, policy TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C" NOT NULL,
+        times BIGINT NOT NULL, PRIMARY KEY (day, policy, event)
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_held (
+        day INTEGER NOT NULL, host TEXT COLLATE "C" NOT NULL, page TEXT COLLATE "C" NOT NULL,
+        vendor TEXT COLLATE "C" NOT NULL, purpose TEXT COLLATE "C" NOT NULL,
+        views BIGINT NOT NULL, elements BIGINT NOT NULL, PRIMARY KEY (day, host, page, vendor, purpose)
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_bot (
+        day INTEGER NOT NULL, kind TEXT COLLATE "C" NOT NULL, name TEXT COLLATE "C" NOT NULL,
+        hits BIGINT NOT NULL, PRIMARY KEY (day, kind, name)
+    ) {_ROOM}""",
+    # What was dropped, by reason, in all workers: 25 months.
+    """CREATE TABLE IF NOT EXISTS cookieguard_lost (
+        day INTEGER NOT NULL, reason TEXT COLLATE "C" NOT NULL, count BIGINT NOT NULL, PRIMARY KEY (day, reason)
+    )""",
+    # Batches that were written, so that none is written twice: as long as a spool may be.
+    "CREATE TABLE IF NOT EXISTS cookieguard_batch (id TEXT PRIMARY KEY, day INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS cookieguard_mark ()",
+)
+
+DAYS = "SELECT day, has_keys FROM cookieguard_day WHERE day = ANY(%s::int[])"
+ALL_DAYS = "SELECT day, has_keys FROM cookieguard_day ORDER BY day"
+
+
+def make_day(day: int) -> tuple[str, ...]:
+    """Return what makes a day's partitions. ATTACH lets others read and write meanwhile, PARTITION OF would not."""
+    return (
+        f"CREATE TABLE cookieguard_hit_{day} (LIKE cookieguard_hit)",
+        f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
+        f"CREATE TABLE cookieguard_visit_{day} (LIKE cookieguard_visit INCLUDING INDEXES) {_ROOM}",
+        f"ALTER TABLE cookieguard_visit ATTACH PARTITION cookieguard_visit_{day} FOR VALUES IN ({day})",
+        f"INSERT INTO cookieguard_day VALUES ({day}, true)",
+    )
+
+
+def drop_day(day: int) -> tuple[str, ...]:
+    """Return what drops a day's hits, and its visitors where they are there still."""
+    return (
+        f"DROP TABLE IF EXISTS cookieguard_visit_{day}, cookieguard_hit_{day}",
+        f"DELETE FROM cookieguard_day WHERE day = {day}",
+    )
+
+
+def copy_without_keys(day: int) -> tuple[str, str]:
+    """Return what copies a day's hits with no key in them."""
+    names = ", ".join("0" if name == "key" else f'"{name}"' for name in COLUMNS)
+    return (
+        f"CREATE TABLE cookieguard_hit_{day}_new (LIKE cookieguard_hit, CHECK (key = 0), CHECK ({_within(day)}))",
+        f"INSERT INTO cookieguard_hit_{day}_new SELECT {names} FROM cookieguard_hit_{day}",
+    )
+
+
+def count_hits(day: int) -> str:
+    """Return what counts a day's hits."""
+    return f"SELECT count(*) FROM cookieguard_hit_{day}"
+
+
+def end_of(day: int, which: str) -> str:
+    """Return what asks for the `min` or `max` of a day's times."""
+    return f"SELECT {which}(time) FROM cookieguard_hit_{day}"
+
+
+def day_of_keys(day: int) -> str:
+    """Return what asks for a day where one of its hits has a key."""
+    return f"SELECT {day} FROM cookieguard_hit_{day} WHERE key != 0 LIMIT 1"
+
+
+def take_copy(day: int) -> tuple[str, ...]:
+    """Return what puts the copy in the place of a day's hits, and drops its visitors."""
+    return (
+        f"DROP TABLE IF EXISTS cookieguard_visit_{day}, cookieguard_hit_{day}",
+        f"ALTER TABLE cookieguard_hit_{day}_new RENAME TO cookieguard_hit_{day}",
+        f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
+        f"UPDATE cookieguard_day SET has_keys = false WHERE day = {day}",
+    )
+
+
+def _span(day: int) -> str:
+    return f"FOR VALUES FROM ({day * SECONDS_OF_DAY}) TO ({(day + 1) * SECONDS_OF_DAY})"
+
+
+def _within(day: int) -> str:
+    """Say it as PostgreSQL checks it, so that attaching reads no row."""
+    return f"time IS NOT NULL AND time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}"

@@ -1,0 +1,355 @@
+"""Statistics in every engine: figures are what a plain recount gives, whoever writes and in whatever order."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from harness.stats_engines import MAKERS
+from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
+
+from cookieguard.config import StatsSettings
+from cookieguard.engines.hit_engines import open_engine
+from cookieguard.engines.hit_ports import Days, EngineDown, HeldCount, HitEngine, HitReader, HitWriter
+from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
+from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES
+
+BOTH = Days(DAY, DAY + 1)
+CONSTANT = (Dimension.COUNTRY, Dimension.DEVICE, Dimension.BROWSER)
+ODD = "a\tb\\c\nd\re'f\"g{h},i%s \u00e4\u20ac\U0001f600 \\N"
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def named(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
+    """Give what names an empty engine of one kind."""
+    with MAKERS[request.param]() as make:
+        yield make
+
+
+@pytest.fixture
+def url(named: Callable[[Path], str], tmp_path: Path) -> str:
+    return named(tmp_path)
+
+
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> HitEngine:
+    return engine_at(url, tmp_path)
+
+
+@pytest.fixture
+def writer(engine: HitEngine) -> Iterator[HitWriter]:
+    writer = engine.writer()
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def figures(engine: HitEngine, writer: HitWriter) -> Iterator[HitReader]:
+    """Read what `writer` wrote."""
+    assert writer is not None
+    reader = engine.reader()
+    yield reader
+    reader.close()
+
+
+def engine_at(url: str, state_dir: Path) -> HitEngine:
+    return open_engine(StatsSettings(url=url), state_dir, environ={})
+
+
+def batches(hits: Sequence[Hit], size: int = 100, prefix: str = "b") -> Iterator[Batch]:
+    for start in range(0, len(hits), size):
+        yield Batch(f"{prefix}{start}", hits[start : start + size], {}, {})
+
+
+def write_all(writer: HitWriter, hits: Sequence[Hit], size: int = 100) -> None:
+    for batch in batches(hits, size):
+        writer.write(batch)
+
+
+def slices(figures: HitReader, by: Dimension) -> list[tuple[str, int, int, int]]:
+    return [tuple(one) for one in figures.breakdown(BOTH, by)]
+
+
+@pytest.mark.parametrize("size", [20, 5000])
+def test_totals_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader, size: int) -> None:
+    hits = draw_hits(2000, seed=1)
+
+    write_all(writer, hits, size)
+
+    known = with_entries(hits)
+    for step, totals in ((3600, figures.by_hour(BOTH)), (86_400, figures.by_day(BOTH))):
+        for one in totals:
+            then = [hit for hit in known if hit.time // step == one.at]
+            views = people(then)
+            assert one.views == len(views) > 0
+            assert one.visits == sum(hit.entry for hit in views)
+            assert one.arrivals == sum(hit.entry for hit in views if not hit.key)
+            assert one.errors == len(people(then, "error"))
+            assert one.bots == sum(bool(hit.bot) for hit in then)
+            assert (one.bytes, one.duration) == (sum(h.bytes for h in views), sum(h.duration for h in views))
+            if step == 86_400:
+                assert one.visitors == len({hit.key for hit in views if hit.key}) > 0
+    assert figures.span() == BOTH
+
+
+@pytest.mark.parametrize("size", [20, 5000])
+def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader, size: int) -> None:
+    hits = draw_hits(2000, seed=2)
+
+    write_all(writer, hits, size)
+
+    views = people(with_entries(hits))
+    entries = [hit for hit in views if hit.entry]
+    for dimension in (Dimension.PAGE, *CONSTANT):
+        assert slices(figures, dimension) == recount(views, dimension.value)
+    for dimension, column in ((Dimension.ENTRY, "page"), (Dimension.SOURCE, "source")):
+        assert slices(figures, dimension) == recount(entries, column)
+    assert slices(figures, Dimension.MEDIUM) == recount([hit for hit in entries if hit.medium], "medium")
+    assert slices(figures, Dimension.GOAL) == recount(people(hits, "goal"), "event")
+
+
+def test_filtered_figures_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader) -> None:
+    hits = draw_hits(3000, seed=3)
+
+    write_all(writer, hits)
+
+    kept = [hit for hit in with_entries(hits) if hit.country == "FR" and hit.device == "desktop"]
+    views = people(kept)
+    where = {Dimension.COUNTRY: "FR", Dimension.DEVICE: "desktop"}
+    assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.PAGE, where)] == recount(views, "page")
+    entries = [hit for hit in views if hit.entry]
+    assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.ENTRY, where)] == recount(entries, "page")
+    for step, totals in ((3600, figures.by_hour(BOTH, where)), (86_400, figures.by_day(BOTH, where))):
+        assert sum(one.views for one in totals) == len(views) > 0
+        for one in totals:
+            then = [hit for hit in kept if hit.time // step == one.at]
+            now = people(then)
+            visitors = len({hit.key for hit in now if hit.key}) if step == 86_400 else 0
+            assert one == (
+                one.at,
+                len(now),
+                sum(hit.entry for hit in now),
+                sum(hit.entry for hit in now if not hit.key),
+                visitors,
+                len(people(then, "error")),
+                sum(bool(hit.bot) for hit in then),
+                sum(hit.bytes for hit in now),
+                sum(hit.duration for hit in now),
+            )
+
+
+def test_consent_held_and_bots_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader) -> None:
+    hits = draw_hits(3000, seed=4)
+
+    write_all(writer, hits)
+
+    views = people(hits)
+    events = Counter((h.day, h.event) for h in (*views, *people(hits, "choice")) if h.event)
+    events.update((hit.day, "gpc") for hit in views if hit.gpc)
+    assert {(one.day, one.event): one.times for one in figures.consent(BOTH)} == events
+    home = sum(hit.held == HELD and hit.page == "/" for hit in views)
+    held = figures.held(BOTH)
+    assert HeldCount("ads.example", "/", "Ads", "marketing", home, 2 * home) in held
+    assert [one.host for one in held] == ["spy.example"] * 3 + ["ads.example"] * 3  # undeclared first
+    assert sum(one.hits for one in figures.bots(BOTH)) == sum(bool(hit.bot) for hit in hits)
+
+
+def test_a_batch_is_written_once(writer: HitWriter, figures: HitReader) -> None:
+    batch = Batch("one", [PLAIN, PLAIN], {}, {"queue full": 3})
+
+    writer.write(batch)
+    writer.write(batch)
+    writer.write(batch._replace(id="two"))
+
+    assert [one.views for one in figures.by_day(BOTH)] == [4]
+    assert figures.lost(BOTH) == {"queue full": 6}
+
+
+def test_what_only_says_what_was_lost_is_written(writer: HitWriter, figures: HitReader) -> None:
+    writer.write(Batch("one", [], {}, {"queue full": 3}))
+
+    assert figures.lost(Days(0, DAY)) == {"queue full": 3}
+
+
+def test_a_visit_goes_on_across_midnight(writer: HitWriter, figures: HitReader) -> None:
+    late = PLAIN._replace(time=MIDNIGHT + 86_400 - 300, key=11)
+    early = PLAIN._replace(time=MIDNIGHT + 86_400 + 300, key=22)
+
+    writer.write(Batch("a", [late], {}, {}))
+    writer.write(Batch("b", [early], {22: 11}, {}))
+    writer.write(Batch("c", [early._replace(key=33)], {33: 44}, {}))  # somebody who was not there before
+
+    assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(1, 1), (1, 2)]
+
+
+def test_hits_that_come_late_do_not_begin_a_visit_again(writer: HitWriter, figures: HitReader) -> None:
+    hits = [PLAIN._replace(time=MIDNIGHT + minute * 60, key=5) for minute in (0, 10, 20, 90)]
+    writer.write(Batch("a", [hits[0], hits[2], hits[3]], {}, {}))
+
+    writer.write(Batch("b", [hits[1]], {}, {}))
+
+    assert [one.visits for one in figures.by_day(BOTH)] == [2]
+
+
+def test_a_goal_before_any_view_hides_no_visitor(writer: HitWriter, figures: HitReader) -> None:
+    goal = PLAIN._replace(kind="goal", event="order", key=5)
+
+    for name in "ab":
+        writer.write(Batch(name, [goal], {}, {}))
+    writer.write(Batch("c", [PLAIN._replace(key=5)], {}, {}))
+
+    assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(1, 1)]
+    assert slices(figures, Dimension.GOAL) == [("order", 2, 0, 1)]
+
+
+def test_values_beyond_the_limit_of_a_day_are_folded(writer: HitWriter, figures: HitReader) -> None:
+    hits = [PLAIN._replace(page=f"/{number}", key=number + 1) for number in range(MAX_VALUES + 500)]
+
+    write_all(writer, hits, 400)
+
+    found = {one.value: one for one in figures.breakdown(BOTH, Dimension.PAGE)}
+    assert len(found) == MAX_VALUES + 1
+    assert (found[OTHER].views, found[OTHER].visitors) == (500, 500)
+    assert sum(one.views for one in found.values()) == len(hits)
+
+
+def test_held_pages_and_bots_beyond_their_limits_are_folded(writer: HitWriter, figures: HitReader) -> None:
+    held = [PLAIN._replace(page=f"/{number}", held=HELD) for number in range(MAX_HELD // 2 + 50)]
+    bots = [PLAIN._replace(bot="tool", browser=f"bot {number}") for number in range(MAX_BOTS + 50)]
+
+    write_all(writer, held + bots, 1000)
+
+    assert len({(one.host, one.page) for one in figures.held(BOTH)}) == MAX_HELD + 1
+    assert sum(one.views for one in figures.held(BOTH)) == 2 * len(held)
+    assert len(figures.bots(BOTH)) == MAX_BOTS + 1
+    assert figures.bots(BOTH)[0] == ("tool", OTHER, 50)
+
+
+@pytest.mark.parametrize("value", [ODD, "'; DROP TABLE hit; --", " ", "(null)", "NULL"])
+def test_odd_text_is_kept_as_it_is(writer: HitWriter, figures: HitReader, value: str) -> None:
+    where = {Dimension.CAMPAIGN: value}
+    writer.write(Batch("a", [PLAIN._replace(page=value, source="x", campaign=value, entry=1)] * 2, {}, {}))
+
+    assert slices(figures, Dimension.PAGE) == [(value, 2, 2, 0)]
+    assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.PAGE, where)] == [(value, 2, 2, 0)]
+
+
+def test_what_was_never_a_value_filters_all_out(writer: HitWriter, figures: HitReader) -> None:
+    writer.write(Batch("a", [PLAIN], {}, {}))
+
+    assert figures.breakdown(BOTH, Dimension.PAGE, {Dimension.COUNTRY: "\0"}) == []
+
+
+def test_what_is_forgotten_is_in_no_figure(engine: HitEngine, writer: HitWriter, figures: HitReader) -> None:
+    first, second = (PLAIN._replace(time=MIDNIGHT + day * 86_400 + 9, key=7 + day) for day in (0, 1))
+    where = {Dimension.COUNTRY: "DE"}
+    writer.write(Batch("a", [first, second], {}, {}))
+
+    def found() -> list[tuple[int, int, int]]:
+        return [(one.at, one.views, one.visitors) for one in figures.by_day(BOTH, where)]
+
+    assert found() == [(DAY, 1, 1), (DAY + 1, 1, 1)]
+    assert engine.kept() is not None
+    assert engine.kept().oldest_key == DAY
+    writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+    assert found() == [(DAY, 1, 0), (DAY + 1, 1, 1)]
+    assert engine.kept()[:4] == (first.time, second.time, DAY, DAY + 1)
+    writer.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=DAY)
+    assert found() == [(DAY + 1, 1, 1)]
+    assert [one.at for one in figures.by_day(BOTH)] == [DAY, DAY + 1]
+    writer.forget(keys_before=DAY + 2, hits_before=DAY + 2, rollups_before=DAY + 2)
+    assert figures.span() is None
+    assert engine.kept() == (None, None, None, None, 0, {})
+    writer.write(Batch("b", [second], {}, {}))  # and it goes on
+    assert found() == [(DAY + 1, 1, 1)]
+
+
+def test_nothing_is_kept_before_the_first_hit(engine: HitEngine) -> None:
+    assert engine.kept() is None
+    assert engine.existing() is None
+    with pytest.raises(EngineDown):
+        engine.reader()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[4:]
+from engines.test_stats_engines import EngineDown, batches, draw_hits, engine_at
+hits = draw_hits(1600, seed=int(sys.argv[2]))[int(sys.argv[3])::4]
+engine, writer = engine_at(sys.argv[1], Path.cwd()), None
+for batch in batches(hits, 25, prefix=sys.argv[3] + "-"):
+    for _ in range(2):  # each of them twice
+        while True:
+            try:
+                writer = writer or engine.writer()
+                writer.write(batch)
+                break
+            except EngineDown as error:
+                print(error, flush=True)
+                writer = None
+"""
+
+
+def test_four_processes_begin_and_write_at_once_and_lose_nothing(
+    engine: HitEngine, url: str, tmp_path: Path
+) -> None:
+    tests = str(Path(__file__).parents[1])
+    commands = [[sys.executable, "-c", WRITER, url, "9", str(part), tests] for part in range(4)]
+
+    for process in [subprocess.Popen(command, cwd=tmp_path) for command in commands]:
+        assert process.wait(60) == 0
+
+    hits = draw_hits(1600, seed=9)
+    views = people(hits)
+    figures = engine.reader()
+    assert sum(one.views for one in figures.by_day(BOTH)) == len(views)
+    assert sum(one.visitors for one in figures.by_day(BOTH)) == len({(h.day, h.key) for h in views if h.key})
+    pages = [(value, seen, visitors) for value, seen, _, visitors in recount(views, "page")]
+    assert [(o.value, o.views, o.visitors) for o in figures.breakdown(BOTH, Dimension.PAGE)] == pages
+    assert sum(one.hits for one in figures.bots(BOTH)) == sum(bool(hit.bot) for hit in hits)
+    figures.close()
+
+
+FOLDER = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[3:]
+from engines.test_stats_engines import PLAIN, batches, engine_at
+mine = int(sys.argv[2])
+hits = [PLAIN._replace(page=f"/{mine}/{number}", key=number + 1) for number in range(400)]
+writer = engine_at(sys.argv[1], Path.cwd()).writer()
+for batch in batches(hits, 40, prefix=sys.argv[2] + "-"):
+    writer.write(batch)
+"""
+
+
+def test_four_processes_fold_at_once_at_the_limit(
+    engine: HitEngine, writer: HitWriter, figures: HitReader, url: str, tmp_path: Path
+) -> None:
+    writer.write(Batch("first", [PLAIN], {}, {}))
+    tests = str(Path(__file__).parents[1])
+    commands = [[sys.executable, "-c", FOLDER, url, str(part), tests] for part in range(4)]
+
+    for process in [subprocess.Popen(command, cwd=tmp_path) for command in commands]:
+        assert process.wait(60) == 0
+
+    found = {one.value: one.views for one in figures.breakdown(BOTH, Dimension.PAGE)}
+    assert len(found) == MAX_VALUES + 1
+    assert found[OTHER] == 1601 - MAX_VALUES
+    assert sum(found.values()) == 1601
+
+
+def test_random_order_gives_the_same_views_and_visitors(writer: HitWriter, figures: HitReader) -> None:
+    hits = draw_hits(1000, seed=6)
+
+    write_all(writer, random.Random(1).sample(hits, len(hits)))
+
+    assert [(o.value, o.views, o.visitors) for o in figures.breakdown(BOTH, Dimension.PAGE)] == [
+        (value, views, visitors) for value, views, _, visitors in recount(people(hits), "page")
+    ]
