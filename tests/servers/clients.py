@@ -50,12 +50,13 @@ def ask(
     cookies: Mapping[str, str] | None = None,
     body: str = "",
     source: str = LOOPBACK,
+    to: str = LOOPBACK,
 ) -> Reply:
-    """Send one request over a connection of its own, from a loopback address."""
+    """Send one request over a connection of its own, from an address of this machine."""
     sent = {"Connection": "close", **(headers or {})}
     if cookies:
         sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    connection = HTTPConnection(LOOPBACK, port, timeout=20, source_address=(source, 0))
+    connection = HTTPConnection(to, port, timeout=20, source_address=(source, 0))
     try:
         connection.request(method, path, body or None, sent)
         response = connection.getresponse()
@@ -64,12 +65,19 @@ def ask(
         connection.close()
 
 
-def chat(port: int, path: str, *, headers: Mapping[str, str] | None = None, source: str = LOOPBACK) -> bytes:
+def chat(
+    port: int,
+    path: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    source: str = LOOPBACK,
+    to: str = LOOPBACK,
+) -> bytes:
     """Open a WebSocket, and return all that comes until the server closes it."""
     lines = [f"GET {path} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
     lines += [f"{name}: {value}" for name, value in {**HANDSHAKE, **(headers or {})}.items()]
     received = b""
-    with socket.create_connection((LOOPBACK, port), timeout=20, source_address=(source, 0)) as connection:
+    with socket.create_connection((to, port), timeout=20, source_address=(source, 0)) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         while piece := connection.recv(4096):
             received += piece

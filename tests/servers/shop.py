@@ -2,7 +2,8 @@
 
 Runs in a server's process, in the directory it may write to. `SHOP_GUARD=off` leaves CookieGuard away, for the
 control of a test; `SHOP_TRUSTED` names the trusted proxies; `SHOP_RACERS` workers wait for each other and start at
-once; a file `clock` holds the time, where there is one; `SHOP_LOG` holds settings of the access log as JSON.
+once; a file `clock` holds the time, where there is one; `SHOP_LOG` holds settings of the access log as JSON,
+`SHOP_STATS` those of statistics.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def make_app() -> Any:
             Route("/login", login, methods=["POST"]),
             Route("/logout", logout, methods=["POST"]),
             Route("/risk", risk, methods=["POST"]),
+            Route("/order", order, methods=["POST"]),
             Route("/keys", keys),
             Route("/boom", boom),
             Route("/picture", picture),
@@ -62,7 +64,7 @@ def guarded(app: Any) -> CookieGuard:
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.example",)),)
     log = LogSettings(**json.loads(os.environ.get("SHOP_LOG", "{}")))
     # Everybody gets a visitor key, so that it is searched for addresses too.
-    stats = StatsSettings(before_consent="hashed")
+    stats = StatsSettings(**{"before_consent": "hashed", **json.loads(os.environ.get("SHOP_STATS", "{}"))})
     config = Config(state_dir=STATE, trusted_proxies=trusted, vendors=vendors, log=log, stats=stats)
     return CookieGuard(app, config, clock=read_clock)
 
@@ -146,6 +148,14 @@ async def risk(request: Request) -> Response:
     """Report a risk, with what must be sealed."""
     visitor_of(request).risk("abuse", detail=request.query_params["detail"])
     return PlainTextResponse("reported")
+
+
+async def order(request: Request) -> Response:
+    """Place an order: a goal, and a risk with the network's own words in it."""
+    tell(request)
+    visitor_of(request).goal("order placed")
+    visitor_of(request).risk("checkout", detail=f"by {request.client}")
+    return PlainTextResponse("placed")
 
 
 async def keep(request: Request) -> Response:

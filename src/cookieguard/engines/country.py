@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # an extra
 logger = logging.getLogger("cookieguard")
 
 SETTING = "stats.mmdb"
+MAPPED = "::ffff:"  # before an IPv4 address, from a socket that hears both families; no database has it so
 LOOK_EVERY = timedelta(seconds=10)
 OPEN_FILES = Path("/proc/self/fd")
 
@@ -45,7 +46,7 @@ class Countries:
         if time.monotonic() >= self._next_look:
             self._look()
         try:
-            return code_of(self._database.get(address))
+            return code_of(self._database.get(address.removeprefix(MAPPED) if "." in address else address))
         except Exception:  # noqa: BLE001 - no address, or a file broken inside: readers raise what they like; no country
             return ""
 
