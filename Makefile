@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# A file stays on one worker, and files in their order: those of browsers, which take longest, first.
+SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # What runs with the compiled rewriter and without.
 BOTH := tests/html tests/web/test_conformance.py tests/web/test_response.py
 
@@ -14,8 +16,8 @@ demo: $(VENV)/.demo
 test: $(VENV)/.compiled
 	$(BIN)/python scripts/find_chromium.py --install
 	$(BIN)/python scripts/find_programs.py --install
-	$(PYTEST) -m "not slow" --numprocesses 3 --dist loadfile
-	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" --numprocesses 3 --dist loadfile $(BOTH)
+	$(PYTEST) -m "not slow" $(SPREAD)
+	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) $(BOTH)
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
 test-all: $(VENV)/.compiled
@@ -23,7 +25,7 @@ test-all: $(VENV)/.compiled
 	$(BIN)/python scripts/find_programs.py --slow --install
 	$(BIN)/python scripts/check_wheel.py
 	$(BIN)/coverage erase
-	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile
+	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest $(SPREAD)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(PYTEST) $(BOTH)

@@ -32,7 +32,8 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
         text = f"visits {scope['session']['visits']}, {visitor_of(scope).consent.state}"
     headers = [(b"content-type", b"text/html; charset=utf-8")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    page = f"<!doctype html><html><body><p>{text}</p></body></html>"
+    # An icon of its own: the browser asks for /favicon.ico when it likes, and each answer resolves doubled cookies.
+    page = f'<!doctype html><link rel="icon" href="data:,"><body><p>{text}</p></body>'
     await send({"type": "http.response.body", "body": page.encode()})
 
 
