@@ -104,21 +104,27 @@ class HitSink:
         return Batch(secrets.token_hex(12), [hit for hit, _ in counted], before, dict(lost))
 
     def _keep(self, batch: Batch) -> None:
-        if self._may_try():
-            try:
-                self._opened().write(batch)
-            except EngineDown as error:
-                self._failed(error)
-            except Exception as error:  # noqa: BLE001 - it would fail again and again; dropped, told and counted
-                self._lose(batch, f"refused: {type(error).__name__}")
-                return
-            else:
-                self._worked()
-                return
+        """Write a batch. While the engine is down the spool comes first: asking takes a second."""
+        if not self.is_down and self._is_done(batch):
+            return
         try:
             self._spool.add(batch)
         except SpoolFull as error:
-            self._lose(batch, error.reason)
+            if not (self._may_try() and self._is_done(batch)):
+                self._lose(batch, error.reason)
+
+    def _is_done(self, batch: Batch) -> bool:
+        """Bring a batch to the engine; False where it must come again. One that is refused is lost."""
+        try:
+            self._opened().write(batch)
+        except EngineDown as error:
+            self._failed(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - it would fail again and again; dropped, told and counted
+            self._lose(batch, f"refused: {type(error).__name__}")
+            return True
+        self._worked()
+        return True
 
     def _lose(self, batch: Batch, reason: str) -> None:
         if not self._lost[reason]:
