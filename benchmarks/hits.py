@@ -23,6 +23,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from copying import copying
 from figures import Figure, table
 
 from cookieguard import Config, CookieGuard
@@ -221,7 +222,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=400, help="in one measurement")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    print(table([*costs(options.views), *written(options.hits)]))
+    print(table([*costs(options.views), *written(options.hits), *copying(draw)]))
 
 
 if __name__ == "__main__":
