@@ -14,13 +14,13 @@ import psycopg
 
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
-from cookieguard.engines.postgres_copy import copy_text, is_storable, storable
+from cookieguard.engines.postgres_copy import Unstorable, copy_text, storable
 from cookieguard.engines.postgres_days import forget
 from cookieguard.engines.postgres_link import Connection, connect, telling
 from cookieguard.engines.postgres_schema import DAYS, LOCK, MARK, SCHEMA, make_day
 from cookieguard.stats.hits import COLUMNS, NO_KEY, Batch, Hit
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
-from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
+from cookieguard.stats.visits import Decided, Presence, Visitor, decide, visitors_of
 
 STATEMENT_MILLISECONDS = 1500
 LOCK_MILLISECONDS = 1000  # so long another worker's batch is waited for; after that the spool takes ours
@@ -96,8 +96,6 @@ class PostgresHits:
 
     def write(self, batch: Batch) -> None:
         """Write hits and rollups in one transaction; nothing where the batch was written before."""
-        if not is_storable(batch.hits):
-            batch = batch._replace(hits=storable(batch.hits))
         with telling(EngineDown):
             try:
                 self._write(batch)
@@ -126,13 +124,10 @@ class PostgresHits:
         has_keys, known, seen = begun
         if not all(has_keys.values()):
             batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
-        decided = decide(batch, known)
-        if decided.hits:
-            with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
-                copy.write(copy_text(decided.hits))
-                sums = sum_up(decided)  # while the server is at it
-        else:
-            sums = sum_up(decided)
+        decided, text = _decided(batch, known)
+        with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
+            copy.write(text)
+            sums = sum_up(decided)  # while the server is at it
         self._add(self._folded(sums), decided.presences, seen, batch)
 
     def _begin(
@@ -210,6 +205,16 @@ def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
     if hit.key == NO_KEY or has_keys[hit.day]:
         return hit
     return hit._replace(key=NO_KEY, entry=int(bool(hit.source)))
+
+
+def _decided(batch: Batch, known: Mapping[Visitor, Presence]) -> tuple[Decided, bytes]:
+    """Decide a batch, and write its hits down for COPY."""
+    decided = decide(batch, known)
+    try:
+        return decided, copy_text(decided.hits)
+    except Unstorable:
+        decided = decide(batch._replace(hits=storable(batch.hits)), known)
+        return decided, copy_text(decided.hits)
 
 
 def _by_day(visitors: Iterable[Visitor]) -> dict[int, list[int]]:

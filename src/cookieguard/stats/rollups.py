@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from cookieguard.stats.hits import (
     NO_KEY,
@@ -41,6 +42,7 @@ LEFT_OUT_WHEN_EMPTY = frozenset({Dimension.MEDIUM, Dimension.CAMPAIGN, Dimension
 Place = tuple[int, str, str]  # day, dimension, value
 Day = tuple[int, str]  # day, dimension: what has a limited number of values
 Known = Callable[[Day], set[str]]
+Columns = Mapping[str, tuple[Any, ...]]
 
 
 @dataclass(slots=True)
@@ -64,8 +66,9 @@ def sum_up(decided: Decided) -> Sums:
         _add_day(sums, day, hits)
     for day, firsts in _by(decided.firsts, SECONDS_OF_DAY).items():
         sums.daily[day, "", ""]["visitors"] += len(firsts)
+        columns = _columns(firsts)
         for dimension in OF_VISITORS:
-            _count(sums, day, dimension, "visitors", firsts, dimension.value)
+            _count(sums, day, dimension, "visitors", columns, dimension.value)
     return sums
 
 
@@ -74,11 +77,11 @@ def _add_day(sums: Sums, day: int, hits: list[Hit]) -> None:
     views = [hit for hit in people if hit.kind == Kind.VIEW]
     _add_hours(sums, hits, views)
     _add_dimensions(sums, day, views)
-    goals = [hit for hit in people if hit.kind == Kind.GOAL]
+    goals = _columns([hit for hit in people if hit.kind == Kind.GOAL])
     _count(sums, day, Dimension.GOAL, "views", goals, "event")
     _collect(sums, day, Dimension.GOAL, goals, "event")
     _add_consent(sums, day, people)
-    _add_held(sums, day, views)
+    _add_held(sums, day, _columns(views))
     for (kind, name), count in Counter((hit.bot, hit.browser) for hit in hits if hit.bot).items():
         sums.bots[day, kind, name] += count
 
@@ -101,29 +104,37 @@ def _add_hours(sums: Sums, hits: Iterable[Hit], views: Iterable[Hit]) -> None:
 
 
 def _add_dimensions(sums: Sums, day: int, views: list[Hit]) -> None:
-    entries = [hit for hit in views if hit.entry]
+    all_columns = _columns(views)
+    of_entries = _columns([hit for hit in views if hit.entry])
     for dimension in (Dimension.PAGE, *OF_VISITORS):
-        _count(sums, day, dimension, "views", views, dimension.value)
-        _count(sums, day, dimension, "visits", entries, dimension.value)
-    _collect(sums, day, Dimension.PAGE, views, "page")
+        _count(sums, day, dimension, "views", all_columns, dimension.value)
+        _count(sums, day, dimension, "visits", of_entries, dimension.value)
+    _collect(sums, day, Dimension.PAGE, all_columns, "page")
     for dimension, column in OF_ENTRIES.items():
-        _count(sums, day, dimension, "views", entries, column)
-        _count(sums, day, dimension, "visits", entries, column)
-        _collect(sums, day, dimension, entries, column)
+        _count(sums, day, dimension, "views", of_entries, column)
+        _count(sums, day, dimension, "visits", of_entries, column)
+        _collect(sums, day, dimension, of_entries, column)
 
 
-def _count(sums: Sums, day: int, dimension: Dimension, what: str, hits: list[Hit], column: str) -> None:
-    at = Hit._fields.index(column)
-    for value, count in Counter([hit[at] for hit in hits]).items():
+def _columns(hits: Iterable[Hit]) -> Columns:
+    """Turn hits by their side: counting a column takes a third of the time then."""
+    return dict(zip(Hit._fields, zip(*hits, strict=True), strict=False))
+
+
+def _count(sums: Sums, day: int, dimension: Dimension, what: str, columns: Columns, column: str) -> None:
+    for value, count in Counter(columns.get(column, ())).items():
         if value or dimension not in LEFT_OUT_WHEN_EMPTY:
-            sums.daily[day, dimension.value, str(value)][what] += count
+            sums.daily[day, dimension.value, value][what] += count
 
 
-def _collect(sums: Sums, day: int, dimension: Dimension, hits: list[Hit], column: str) -> None:
-    at = Hit._fields.index(column)
-    for value, key in {(hit[at], hit.key) for hit in hits if hit.key != NO_KEY}:
+def _collect(sums: Sums, day: int, dimension: Dimension, columns: Columns, column: str) -> None:
+    found: dict[Any, set[int]] = defaultdict(set)
+    for value, key in zip(columns.get(column, ()), columns.get("key", ()), strict=True):
+        if key != NO_KEY:
+            found[value].add(key)
+    for value, keys in found.items():
         if value or dimension not in LEFT_OUT_WHEN_EMPTY:
-            sums.keys[day, dimension.value, str(value)].add(key)
+            sums.keys[day, dimension.value, value] |= keys
 
 
 def _add_consent(sums: Sums, day: int, people: Iterable[Hit]) -> None:
@@ -133,8 +144,10 @@ def _add_consent(sums: Sums, day: int, people: Iterable[Hit]) -> None:
         sums.consent[day, policy, event] += times
 
 
-def _add_held(sums: Sums, day: int, views: Iterable[Hit]) -> None:
-    for (page, held), count in Counter((hit.page, hit.held) for hit in views if hit.held).items():
+def _add_held(sums: Sums, day: int, views: Columns) -> None:
+    for (page, held), count in Counter(
+        zip(views.get("page", ()), views.get("held", ()), strict=True)
+    ).items():
         for host, elements, vendor, purpose in held_hosts(held):
             sums.held[day, host, page, vendor, purpose].update(views=count, elements=count * elements)
 
@@ -146,7 +159,11 @@ def held_hosts(held: str) -> tuple[tuple[str, int, str, str], ...]:
 
 
 def _by(hits: Iterable[Hit], seconds: int) -> Mapping[int, list[Hit]]:
-    """Part hits by the hour or day they are of."""
+    """Part hits by the hour or day they are of; nearly always it is one."""
+    hits = list(hits)
+    times = [hit.time for hit in hits]
+    if times and min(times) // seconds == max(times) // seconds:
+        return {times[0] // seconds: hits}
     found: dict[int, list[Hit]] = defaultdict(list)
     for hit in hits:
         found[hit.time // seconds].append(hit)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, Kind
 
+_ENTRY = Hit._fields.index("entry")
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 
 
@@ -75,10 +76,15 @@ def _walk(
             goes_on = presence.first - PAUSE <= time <= presence.last + PAUSE
             presence = Presence(min(presence.first, time), max(presence.last, time))
         if not goes_on:
-            hits[place] = hits[place]._replace(entry=1)
+            hits[place] = _entering(hits[place])
     if presence is None:
         raise ValueError("a visitor without views")
     return presence
+
+
+def _entering(hit: Hit) -> Hit:
+    """Return a hit that begins a visit; `_replace` would take three times as long."""
+    return Hit._make((*hit[:_ENTRY], 1, *hit[_ENTRY + 1 :]))
 
 
 def _views(hits: Sequence[Hit]) -> dict[Visitor, list[int]]:
