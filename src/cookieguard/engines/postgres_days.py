@@ -7,6 +7,7 @@ file. Each day is a transaction of its own, and waits for nobody longer than a m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import psycopg
 
@@ -22,6 +23,8 @@ from cookieguard.engines.postgres_schema import (
 )
 
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
+TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"
+END_TURN = "SELECT pg_advisory_unlock(4951760157141521101)"
 WAITS = "SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '60000', true)"
 FORGET_SUMS = (
     "DELETE FROM cookieguard_hourly WHERE hour < %s * 24",
@@ -35,7 +38,20 @@ FORGET_BATCHES = "DELETE FROM cookieguard_batch WHERE day < %s"
 
 
 def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
-    """Forget days before these; raises psycopg.Error, and EngineDown where somebody wrote in between."""
+    """Forget days before these, where no other machine is at it.
+
+    Raises psycopg.Error, and EngineDown where somebody wrote in between.
+    """
+    if connection.execute(TAKE_TURN).fetchone() != (True,):
+        return
+    try:
+        _forget(connection, keys=keys, hits=hits, rollups=rollups)
+    finally:
+        with suppress(psycopg.Error):  # a connection that is gone has given it back
+            connection.execute(END_TURN)
+
+
+def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
     for day, has_keys in connection.execute(ALL_DAYS).fetchall():
         if day < hits:
             _do(connection, drop_day(day))
@@ -58,16 +74,13 @@ def _do(connection: Connection, statements: Sequence[str]) -> None:
 
 def _take_keys(connection: Connection, day: int) -> None:
     """Copy a day while others write, and take the copy where none of them wrote to that day."""
-    try:
-        with connection.transaction():
-            connection.execute(WAITS)
-            make, fill = copy_without_keys(day)
-            connection.execute(make)
-            copied = connection.execute(fill).rowcount
-            connection.execute(LOCK)
-            if connection.execute(count_hits(day)).fetchone() != (copied,):
-                raise EngineDown("hits of a day came while its keys were taken out")
-            for statement in take_copy(day):
-                connection.execute(statement)
-    except (psycopg.errors.DuplicateTable, psycopg.errors.UndefinedTable) as error:
-        raise EngineDown("another machine is at the same day") from error
+    with connection.transaction():
+        connection.execute(WAITS)
+        make, fill = copy_without_keys(day)
+        connection.execute(make)
+        copied = connection.execute(fill).rowcount
+        connection.execute(LOCK)
+        if connection.execute(count_hits(day)).fetchone() != (copied,):
+            raise EngineDown("hits of a day came while its keys were taken out")
+        for statement in take_copy(day):
+            connection.execute(statement)

@@ -1,0 +1,270 @@
+"""Statistics in PostgreSQL: what becomes of a server that goes away, of days that are over, and of waiting."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.postgres import Postgres, postgres, why_not
+from harness.stats_engines import new_database
+from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people
+
+from cookieguard.config import StatsSettings
+from cookieguard.engines import hit_sink
+from cookieguard.engines.hit_engines import open_engine
+from cookieguard.engines.hit_ports import Days, EngineDown, HitReader
+from cookieguard.engines.hit_sink import HitSink
+from cookieguard.engines.spool import Spool
+from cookieguard.errors import ConfigError
+from cookieguard.stats.hits import Batch, Dimension
+
+if why_not():
+    pytest.skip(f"PostgreSQL is NOT tested: {why_not()}", allow_module_level=True)
+
+import psycopg
+
+from cookieguard.engines.postgres_hits import PostgresHits
+from cookieguard.engines.postgres_stats import PostgresStats
+
+BOTH = Days(DAY, DAY + 1)
+NOON = datetime.fromtimestamp(MIDNIGHT + 43_200, UTC)
+KEY = 0x1122334455667788
+LOCK = "SELECT pg_advisory_xact_lock(4951760157141521100)"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: Postgres) -> str:
+    return new_database(server)
+
+
+@pytest.fixture
+def writer(url: str) -> Iterator[PostgresHits]:
+    writer = PostgresHits(url)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def figures(url: str, writer: PostgresHits) -> Iterator[HitReader]:
+    reader = PostgresStats(url, Path()).reader()
+    yield reader
+    reader.close()
+
+
+def asked(url: str, query: str) -> list[Any]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def partitions(url: str, table: str) -> list[str]:
+    query = (
+        f"SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = '{table}'::regclass ORDER BY 1"
+    )
+    return [name for (name,) in asked(url, query)]
+
+
+def sink_at(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> HitSink:
+    pause = timedelta(milliseconds=1)
+    monkeypatch.setattr(hit_sink, "TRY_AGAIN", (pause, pause))
+    return HitSink(lambda: PostgresHits(url), Spool(folder / "spool"), clock=lambda: NOON, batch_hits=40)
+
+
+def test_a_server_that_stops_and_starts_while_hits_are_written_costs_none_and_doubles_none(
+    server: Postgres, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hits = draw_hits(4000, seed=5)
+    sink, was_down = sink_at(url, tmp_path, monkeypatch), []
+
+    def write() -> None:
+        for start in range(0, len(hits), 80):
+            sink.write([(hit, 0) for hit in hits[start : start + 80]])
+            was_down.append(sink.is_down)
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    for _ in range(2):
+        time.sleep(0.1)
+        server.stop()
+        server.start()
+    thread.join(60)
+    while sink.is_down or list((tmp_path / "spool").glob("*.spool")):
+        time.sleep(0.01)
+        sink.look_after()
+    sink.close()
+
+    assert True in was_down
+    assert False in was_down
+    assert not sink.lost
+    with closing(PostgresStats(url, tmp_path).reader()) as figures:
+        assert sum(one.views for one in figures.by_day(BOTH)) == len(people(hits))
+        assert sum(one.bots for one in figures.by_day(BOTH)) == sum(bool(hit.bot) for hit in hits)
+    assert asked(url, "SELECT count(*) FROM cookieguard_hit") == [(len(hits),)]
+
+
+KILLED = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from engines.test_postgres_hits import Batch, PostgresHits, draw_hits
+writer, hits = PostgresHits(sys.argv[1]), draw_hits(1000, seed=int(sys.argv[2]))
+print("ready", flush=True)
+for start in range(0, 1000, 20):
+    writer.write(Batch(f"b{start}", hits[start : start + 20], {}, {}))
+"""
+
+
+def test_killed_writers_leave_whole_batches_and_no_lock(
+    url: str, writer: PostgresHits, figures: HitReader
+) -> None:
+    hits, tests = draw_hits(1000, seed=8), str(Path(__file__).parents[1])
+    for after in (0.0, 0.01, 0.03, 0.06):
+        command = [sys.executable, "-c", KILLED, url, "8", tests]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(after)
+        process.kill()
+        process.communicate(timeout=30)
+
+    for start in range(0, 1000, 20):  # whoever replays writes all of them again
+        writer.write(Batch(f"b{start}", hits[start : start + 20], {}, {}))
+
+    assert sum(one.views for one in figures.by_day(BOTH)) == len(people(hits))
+
+
+def test_a_lock_that_is_not_given_back_is_waited_for_no_longer_than_a_second(
+    url: str, writer: PostgresHits, figures: HitReader
+) -> None:
+    writer.write(Batch("a", [PLAIN], {}, {}))
+    with psycopg.connect(url) as other:
+        other.execute(LOCK)
+        start = time.monotonic()
+        with pytest.raises(EngineDown, match=r"^PostgreSQL: LockNotAvailable$"):
+            writer.write(Batch("b", [PLAIN], {}, {}))
+        waited = time.monotonic() - start
+        assert [one.views for one in figures.by_day(BOTH)] == [1]  # reading waits for nobody
+
+    assert 0.9 < waited < 10  # the machine may be busy
+    writer.write(Batch("b", [PLAIN], {}, {}))
+    assert [one.views for one in figures.by_day(BOTH)] == [2]
+
+
+def test_a_server_that_is_not_there_is_told_without_its_url() -> None:
+    engine = PostgresStats("postgresql://shop:hush@127.0.0.1:1/shop", Path())
+
+    for ask in (engine.writer, engine.existing, engine.reader, engine.kept):
+        with pytest.raises(EngineDown) as told:
+            ask()
+        assert str(told.value) == "PostgreSQL: OperationalError"
+    assert "hush" not in repr(StatsSettings(url="postgresql://shop:hush@127.0.0.1:1/shop"))
+
+
+def test_a_missing_driver_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "cookieguard.engines.postgres_stats", None)
+
+    with pytest.raises(ConfigError, match=r"stats.url.*pip install 'cookieguard\[postgres\]'") as told:
+        open_engine(StatsSettings(url="postgresql://shop:hush@db/shop"), tmp_path, environ={})
+
+    assert "hush" not in str(told.value)
+
+
+def test_days_are_made_ahead(url: str, writer: PostgresHits) -> None:
+    writer.write(Batch("a", [PLAIN], {}, {}))
+
+    assert partitions(url, "cookieguard_hit") == [f"cookieguard_hit_{DAY + ahead}" for ahead in range(3)]
+
+
+def test_what_is_forgotten_is_in_no_file_but_the_log_the_server_recovers_by(
+    server: Postgres, url: str, writer: PostgresHits
+) -> None:
+    old = PLAIN._replace(key=KEY, page="/very-old-page")
+    needles = KEY.to_bytes(8, "little"), b"/very-old-page"
+    writer.write(Batch("a", [old], {}, {}))
+
+    def found(folder: str) -> list[bool]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+        files = [one for one in (server.directory / "data" / folder).rglob("*") if one.is_file()]
+        content = b"".join(one.read_bytes() for one in files)
+        return [needle in content for needle in needles]
+
+    assert found("base") == [True, True]
+    writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+    assert found("base") == [False, True]
+    assert partitions(url, "cookieguard_visit") == [f"cookieguard_visit_{DAY + ahead}" for ahead in (1, 2)]
+    writer.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=0)
+    assert partitions(url, "cookieguard_hit") == [f"cookieguard_hit_{DAY + ahead}" for ahead in (1, 2)]
+    assert found("pg_wal")[0]  # SECURITY.md says so, and for how long
+
+
+def test_a_hit_that_comes_after_its_key_is_gone_has_none(
+    url: str, writer: PostgresHits, figures: HitReader
+) -> None:
+    writer.write(Batch("a", [PLAIN._replace(key=7)], {}, {}))
+    writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+
+    writer.write(Batch("b", [PLAIN._replace(key=7), PLAIN._replace(key=8, source="news.example")], {}, {}))
+
+    assert asked(url, "SELECT DISTINCT key FROM cookieguard_hit") == [(0,)]
+    assert [one[1:5] for one in figures.by_day(BOTH)] == [(3, 2, 1, 1)]
+    writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)  # nothing left to do
+
+
+def test_keys_stay_where_a_hit_comes_while_they_are_taken_out(url: str, writer: PostgresHits) -> None:
+    writer.write(Batch("a", [PLAIN._replace(key=7)], {}, {}))
+    with psycopg.connect(url) as other:  # it has the lock, and writes to that day
+        other.execute(LOCK)
+        other.execute(f"INSERT INTO cookieguard_hit SELECT * FROM cookieguard_hit_{DAY}")
+        with pytest.raises(EngineDown):
+            writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+
+    writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+
+    assert asked(url, "SELECT count(*), max(key) FROM cookieguard_hit") == [(2, 0)]
+
+
+def test_two_machines_forget_at_once(url: str, writer: PostgresHits) -> None:
+    for day in range(12):
+        hits = [PLAIN._replace(time=PLAIN.time + day * 86_400, key=number) for number in range(1, 200)]
+        writer.write(Batch(f"d{day}", hits, {}, {}))
+    told: list[str] = []
+
+    def forget() -> None:
+        with closing(PostgresHits(url)) as other:
+            try:
+                other.forget(keys_before=DAY + 10, hits_before=DAY + 3, rollups_before=DAY)
+            except EngineDown as error:
+                told.append(str(error))
+
+    threads = [threading.Thread(target=forget) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert told == []
+    counts = "SELECT time / 86400, count(*), max(key) FROM cookieguard_hit GROUP BY 1 ORDER BY 1"
+    assert asked(url, counts) == [(DAY + day, 199, 0 if day < 10 else 199) for day in range(3, 12)]
+
+
+def test_text_that_postgresql_cannot_hold_is_marked(writer: PostgresHits, figures: HitReader) -> None:
+    writer.write(Batch("a", [PLAIN._replace(page="/a\0b"), PLAIN._replace(page="/\ud800")], {}, {}))
+
+    pages = [one.value for one in figures.breakdown(BOTH, Dimension.PAGE)]
+    assert pages == ["/?", "/a?b"]
