@@ -10,6 +10,7 @@ from enum import IntEnum
 import typer
 
 from cookieguard.cli.doctor import doctor, retention
+from cookieguard.cli.export import export
 from cookieguard.cli.keys import keys
 from cookieguard.cli.report import report
 from cookieguard.cli.staff import staff
@@ -64,6 +65,7 @@ app.add_typer(retention, name="retention")
 app.command("reveal")(reveal)
 app.command("doctor")(doctor)
 app.command("report")(report)
+app.command("export")(export)
 
 
 @app.callback()

@@ -7,10 +7,11 @@ compared. Hits without a key (no consent to one) count as views and, where they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from cookieguard.stats.hits import Batch, Dimension
+from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.stats.kanonymity import Cell, people_of
 
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
@@ -40,6 +41,11 @@ class Totals(NamedTuple):
     bytes: int
     duration: int  # milliseconds of all views together
 
+    @property
+    def people(self) -> int:
+        """How many people these are at least."""
+        return people_of(visitors=self.visitors, visits=self.visits, views=self.views)
+
 
 class Slice(NamedTuple):
     """Sum up one value of a dimension over a range."""
@@ -48,6 +54,16 @@ class Slice(NamedTuple):
     views: int
     visits: int
     visitors: int  # visitor-days
+
+    @property
+    def people(self) -> int:
+        """How many people these are at least."""
+        return people_of(visitors=self.visitors, visits=self.visits, views=self.views)
+
+    @property
+    def cell(self) -> Cell:
+        """The value as the rule of what may be shown takes it."""
+        return Cell(self.value, self.people, (self.views, self.visits, self.visitors))
 
 
 class ConsentCount(NamedTuple):
@@ -95,6 +111,14 @@ class Capped(Protocol):
 
     def cap_hits(self, most: int) -> int:
         """Delete the oldest hours of hits beyond so many, leave all sums, and return how many went."""
+
+
+@runtime_checkable
+class HitRows(Protocol):
+    """Be a HitReader that also gives single hits, for exports."""
+
+    def hits(self, day: int) -> Iterator[Hit]:
+        """Give every hit of a UTC day in the order of time, its `entry` decided."""
 
 
 class HitEngine(Protocol):

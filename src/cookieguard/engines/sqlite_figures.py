@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
@@ -23,9 +23,10 @@ from cookieguard.engines.hit_ports import (
 )
 from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW, conditions
 from cookieguard.engines.sqlite_files import telling
-from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
 
 BUSY_SECONDS = 1.0
+ROWS = 1000  # of single hits, read at a time
 SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM hourly"
 BY_HOUR = """
     SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration
@@ -54,6 +55,10 @@ BOTS = """
     GROUP BY kind, name ORDER BY all_hits DESC, kind, name
 """
 LOST = "SELECT reason, sum(count) FROM lost WHERE day BETWEEN ? AND ? GROUP BY reason"
+
+HITS = f"""
+    SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
+"""  # noqa: S608 - names of ours
 
 # Of single hits. Names of columns and conditions are ours; values are parameters.
 FILTERED_TOTALS = """
@@ -123,6 +128,13 @@ class SqliteFigures:
     def lost(self, days: Days) -> Mapping[str, int]:
         """Return how many hits were dropped, by reason, in all workers."""
         return dict(self._ask(LOST, *days))
+
+    def hits(self, day: int) -> Iterator[Hit]:
+        """Give every hit of a UTC day in the order of time."""
+        with telling(EngineDown):
+            cursor = self._connection.execute(HITS, {"day": day})
+            while rows := cursor.fetchmany(ROWS):
+                yield from map(Hit._make, rows)
 
     def close(self) -> None:
         """Close the file."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Slice, Totals
+from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Totals
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
 from cookieguard.stats.kanonymity import FEW, Cell, K, Shown, at_least, column, people_of, suppress
 from cookieguard.web.charts import Point
@@ -180,7 +180,7 @@ def _told(cells: Sequence[Cell]) -> Sequence[int | None]:
 
 
 def _people(totals: Sequence[Totals]) -> int:
-    return sum(people_of(visitors=one.visitors, visits=one.visits, views=one.views) for one in totals)
+    return sum(one.people for one in totals)
 
 
 def _cells(totals: Sequence[Totals], first: int, length: int, step: int) -> list[Cell]:
@@ -220,19 +220,14 @@ class Breakdowns:
     def shown(self, days: Days, by: Dimension, where: Filters = ALL) -> Shown:
         """Return one breakdown."""
         if where:
-            return suppress([_cell(one) for one in self._reader.breakdown(days, by, where)])
+            return suppress([one.cell for one in self._reader.breakdown(days, by, where)])
         if (days, by) not in self._known:
-            self._known[days, by] = suppress([_cell(one) for one in self._reader.breakdown(days, by)])
+            self._known[days, by] = suppress([one.cell for one in self._reader.breakdown(days, by)])
         return self._known[days, by]
 
     def values(self, days: Days, by: Dimension) -> Sequence[str]:
         """Return the values that are shown by name."""
         return [row.value or UNKNOWN for row in self.shown(days, by).rows]
-
-
-def _cell(one: Slice) -> Cell:
-    people = people_of(visitors=one.visitors, visits=one.visits, views=one.views)
-    return Cell(one.value, people, (one.views, one.visits, one.visitors))
 
 
 def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -> None:

@@ -1,0 +1,254 @@
+"""`cookieguard export`: closed days as files, one a day, for DuckDB or a spreadsheet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.config import Config
+from cookieguard.config.checks import require_one_of
+from cookieguard.engines.export_formats import FORMATS
+from cookieguard.engines.export_tables import (
+    HELD_BY_HITS,
+    RULE,
+    Budget,
+    Table,
+    date_of,
+    hits_table,
+    noised_table,
+    sums_table,
+)
+from cookieguard.engines.exports import closed_days, export_day, remove_drafts
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.hit_engines import open_reader
+from cookieguard.engines.hit_ports import EngineDown, HitReader, HitRows
+from cookieguard.engines.retention import key_day_limit
+from cookieguard.errors import ConfigError
+from cookieguard.stats.bounded import BOUNDABLE
+from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
+from cookieguard.stats.noise import SECRET_BYTES, Noise
+
+SUMS, HITS = "sums", "hits"
+NOISED = (Dimension.PAGE, Dimension.SOURCE, Dimension.COUNTRY, Dimension.DEVICE)
+NOISE_KEY = "noise-key"
+EPSILONS = Fraction(1, 100), Fraction(100)
+NO_EXTRA = "parquet where the extra is installed (pip install 'cookieguard[export]'), csv or json"
+KEYS_GONE = (
+    "its visitor keys are gone, so nobody's share can be bounded: export with noise on the day after, by cron"
+)
+NO_HITS = "its single hits are gone"
+LEFTOVER_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Hold what was asked for, checked."""
+
+    what: str
+    ending: str
+    days: tuple[int | None, int | None]
+    dimensions: Sequence[Dimension]
+    epsilon: Fraction | None
+    again: bool
+
+
+@dataclass(slots=True)
+class Done:
+    """Collect what became of each day."""
+
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def export(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="The directory; made where there is none.")],
+    what: Annotated[
+        str,
+        typer.Option(
+            "--what",
+            help="`sums`: figures of each day, nothing of fewer than five people, fit for analysts; "
+            "`hits`: single hits without visitor keys, for the owner.",
+        ),
+    ] = SUMS,
+    format_: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "parquet",
+    since: Annotated[str, typer.Option("--from", help="The first day, as 2026-11-20. Default: all.")] = "",
+    until: Annotated[str, typer.Option("--to", help="The last day.")] = "",
+    by: Annotated[
+        str, typer.Option("--by", help="Which breakdowns, as page,source. With noise fewer are sharper.")
+    ] = "",
+    noise: Annotated[
+        str,
+        typer.Option(
+            "--noise",
+            help="Differential privacy: epsilon, what one file costs one visitor of a day, as 1 or 0.5.",
+        ),
+    ] = "",
+    again: Annotated[bool, typer.Option("--again", help="Write days anew that are there already.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write closed days (UTC) as files, one a day; a day that is there already is left alone, so cron may run it."""
+    wanted = _wanted(what=what, ending=format_, days=(since, until), by=by, noise=noise, again=again)
+    shop, now = shop_config(config), datetime.now(UTC)
+    with _explained(out):
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_drafts(out, now - LEFTOVER_AFTER)
+        done = _export(shop, out, wanted, now)
+    says = HELD_BY_HITS if what == HITS else RULE
+    if as_json:
+        show_json({"done": "exported", "what": what, "holds": says, "directory": str(out), **_facts(done)})
+        return
+    _tell(done, says)
+
+
+def _wanted(*, what: str, ending: str, days: tuple[str, str], by: str, noise: str, again: bool) -> Wanted:
+    require_one_of("--what", what, (SUMS, HITS))
+    require_one_of("--format", ending, tuple(FORMATS))
+    if noise and what == HITS:
+        raise ConfigError("--noise", was="asked for with single hits", allowed="with --what sums")
+    if noise and ending == "csv":
+        raise ConfigError(
+            "--format", was="csv", allowed="parquet or json with noise: they say what epsilon covers"
+        )
+    possible = BOUNDABLE if noise else tuple(Dimension)
+    for name in by.split(",") if by else ():
+        require_one_of("--by", name, possible)
+    dimensions = (
+        [Dimension(name) for name in dict.fromkeys(by.split(","))] if by else NOISED if noise else possible
+    )
+    return Wanted(
+        what=what,
+        ending=ending,
+        days=(_day("--from", days[0]), _day("--to", days[1])),
+        dimensions=dimensions,
+        epsilon=_epsilon(noise) if noise else None,
+        again=again,
+    )
+
+
+def _day(setting: str, text: str) -> int | None:
+    if not text:
+        return None
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    except ValueError as error:
+        raise ConfigError(setting, was=repr(text), allowed="a day as in 2026-11-20") from error
+
+
+def _epsilon(text: str) -> Fraction:
+    lowest, highest = EPSILONS
+    try:
+        epsilon = Fraction(text).limit_denominator(10_000)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigError("--noise", was=repr(text), allowed="a number as in 1 or 0.5") from error
+    if not lowest <= epsilon <= highest:
+        raise ConfigError("--noise", was=text, allowed=f"{float(lowest):g} to {float(highest):g}")
+    return epsilon
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    """Say in one line what went wrong."""
+    try:
+        yield
+    except EngineDown as error:
+        allowed = "statistics that can be read: the shop's first visit makes them"
+        raise ConfigError("stats", was=str(error), allowed=allowed) from error
+    except ImportError as error:
+        raise ConfigError("--format", was="parquet without its writer", allowed=NO_EXTRA) from error
+    except OSError as error:
+        allowed = "a directory that can be written, with room in it"
+        raise ConfigError("--out", was=f"{out} ({error.strerror})", allowed=allowed) from error
+
+
+def _export(shop: Config, out: Path, wanted: Wanted, now: datetime) -> Done:
+    reader = open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
+    try:
+        done = Done()
+        closed = closed_days(reader.span(), now)
+        first, last = wanted.days
+        days = [day for day in closed if (first is None or day >= first) and (last is None or day <= last)]
+        with _progress() as progress:  # seen on a terminal only
+            for day in progress.track(days, description="exporting"):
+                _export_day(shop, reader, out, wanted, day, now, done)
+        return done
+    finally:
+        reader.close()
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def _export_day(
+    shop: Config, reader: HitReader, out: Path, wanted: Wanted, day: int, now: datetime, done: Done
+) -> None:
+    make, reason = _maker(shop, reader, wanted, day, now)
+    what = f"{wanted.what}-noise" if wanted.epsilon else wanted.what
+    to_bytes = FORMATS[wanted.ending]
+    file = out / f"{what}-{date_of(day)}.{wanted.ending}"
+    if reason and not file.exists():
+        done.left_out[date_of(day)] = reason
+        return
+    written = export_day(
+        out, what, wanted.ending, day, lambda: to_bytes(make()), again=wanted.again and not reason
+    )
+    (done.written if written.is_new else done.kept).append(str(written.file))
+
+
+def _maker(
+    shop: Config, reader: HitReader, wanted: Wanted, day: int, now: datetime
+) -> tuple[Callable[[], Table], str]:
+    """Return what makes a day's table, and why it cannot be made any more."""
+    if wanted.what == SUMS and wanted.epsilon is None:
+        return lambda: sums_table(reader, day, wanted.dimensions), ""
+    if not isinstance(reader, HitRows):
+        raise ConfigError("stats", was="an engine without single hits", allowed="--what sums without noise")
+    rows: HitRows = reader
+    if wanted.epsilon is None:
+        first_hit = int(now.timestamp()) // SECONDS_OF_DAY - shop.stats.hit_days
+        return lambda: hits_table(rows, day), NO_HITS if day < first_hit else ""
+    budget = Budget(_noise(shop), wanted.epsilon)
+    reason = KEYS_GONE if day < key_day_limit(now) else ""
+    return lambda: noised_table(rows, day, wanted.dimensions, budget), reason
+
+
+def _noise(shop: Config) -> Noise:
+    """Return the shop's noise: its secret is made once, and never again."""
+    state = StateDirectory(shop.state_dir)
+    return Noise(state.create_once(NOISE_KEY, lambda: os.urandom(SECRET_BYTES)))
+
+
+def _facts(done: Done) -> dict[str, object]:
+    return {"written": done.written, "kept": done.kept, "left_out": done.left_out}
+
+
+def _tell(done: Done, says: str) -> None:
+    for file in done.written:
+        show_line(f"wrote {file}")
+    if done.kept:
+        show_line(f"{len(done.kept)} days were there already")
+    reasons = {
+        reason: [day for day, why in done.left_out.items() if why == reason]
+        for reason in done.left_out.values()
+    }
+    for reason, days in reasons.items():
+        show_line(f"left out {days[0]} to {days[-1]} ({len(days)} days): {reason}")
+    if not (done.written or done.kept or done.left_out):
+        show_line("no day is over yet that anything was counted on")
+    show_line(says)

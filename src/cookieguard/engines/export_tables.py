@@ -1,0 +1,139 @@
+"""What a day's export holds: figures fit for an analyst, the same with noise, or single hits for the owner.
+
+Rule: figures leave here only through `stats/kanonymity.py`; single hits leave without their key, since a file outlives
+the day's key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+from cookieguard.engines.hit_ports import Days, HitReader, HitRows
+from cookieguard.stats.bounded import FIGURES, PROTECTED, TOTAL, bounded, sensitivity
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
+from cookieguard.stats.kanonymity import Cell, K, column, suppress
+from cookieguard.stats.noise import Noise
+
+RULE = f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty."
+HELD_BY_HITS = (
+    "Single hits, without visitor keys: each line is what one person did. For the owner, not for analysts."
+)
+EXPORTED = tuple(name for name in COLUMNS if name != "key")
+
+
+class Holds(StrEnum):
+    """Name what a column holds."""
+
+    TEXT = "text"
+    COUNT = "count"  # or None
+    DAY = "day"  # days since 1970
+    TIME = "time"  # seconds since 1970
+
+
+class Table(NamedTuple):
+    """Be one day's export; `about` travels in the file where its format has a place for it."""
+
+    columns: Mapping[str, Holds]
+    rows: Iterable[tuple[object, ...]]
+    about: Mapping[str, str]
+
+
+class Budget(NamedTuple):
+    """Say how much noise: epsilon is what a whole file costs one visitor of a day, split evenly over its figures."""
+
+    noise: Noise
+    epsilon: Fraction
+
+
+SUMS_COLUMNS = {
+    "day": Holds.DAY,
+    "dimension": Holds.TEXT,
+    "value": Holds.TEXT,
+    **dict.fromkeys(FIGURES, Holds.COUNT),
+}
+HIT_COLUMNS = {
+    name: Holds.TIME if name == "time" else Holds.TEXT if name in TEXT_COLUMNS else Holds.COUNT
+    for name in EXPORTED
+}
+
+
+def sums_table(reader: HitReader, day: int, dimensions: Sequence[Dimension]) -> Table:
+    """Return a day's figures, suppressed."""
+    one = Days(day, day)
+    totals = [
+        Cell("", total.people, (total.views, total.visits, total.visitors)) for total in reader.by_day(one)
+    ]
+    cells = {TOTAL: totals} | {
+        dimension.value: [slice_.cell for slice_ in reader.breakdown(one, dimension)]
+        for dimension in dimensions
+    }
+    rows = [row for name, some in cells.items() for row in _shown(day, name, some)]
+    return Table(SUMS_COLUMNS, rows, _about(day, "sums", RULE))
+
+
+def noised_table(rows: HitRows, day: int, dimensions: Sequence[Dimension], budget: Budget) -> Table:
+    """Return a day's figures from bounded contributions, suppressed, with noise."""
+    tables = bounded(rows.hits(day), dimensions)
+    each = budget.epsilon / (len(tables) * len(FIGURES))
+    noised = [
+        _with_noise(row, budget.noise, each)
+        for name, cells in tables.items()
+        for row in _shown(day, name, cells)
+    ]
+    about = _about(day, "sums", RULE) | {
+        "cookieguard.noise": "discrete Laplace; the same figure always gets the same noise",
+        "cookieguard.epsilon": str(budget.epsilon),
+        "cookieguard.epsilon_covers": f"all figures of this file together, not which values are listed. {PROTECTED}",
+        "cookieguard.noise_scales": json.dumps(
+            {name: {what: str(sensitivity(name, what) / each) for what in FIGURES} for name in tables}
+        ),
+    }
+    return Table(SUMS_COLUMNS, noised, about)
+
+
+def hits_table(rows: HitRows, day: int) -> Table:
+    """Return a day's single hits, without keys."""
+    key = COLUMNS.index("key")
+    return Table(
+        HIT_COLUMNS,
+        (hit[:key] + hit[key + 1 :] for hit in rows.hits(day)),
+        _about(day, "hits", HELD_BY_HITS),
+    )
+
+
+def _shown(day: int, table: str, cells: Sequence[Cell]) -> Iterator[tuple[object, ...]]:
+    """Give the rows of a table; visitors are a second column, hidden by the same rule."""
+    shown = suppress(cells)
+    every = [*shown.rows, *([shown.other] if shown.other else [])]
+    visitors = column([cell.counts[-1] for cell in every])
+    for cell, count in zip(every, visitors, strict=True):
+        yield (day, table, cell.value, *cell.counts[:-1], count)
+
+
+def _with_noise(row: tuple[object, ...], noise: Noise, epsilon: Fraction) -> tuple[object, ...]:
+    names, counts = [str(one) for one in row[:3]], row[3:]
+    noised = [
+        noise.add([*names, what], count, sensitivity=sensitivity(names[1], what), epsilon=epsilon)
+        if isinstance(count, int)
+        else None
+        for what, count in zip(FIGURES, counts, strict=True)
+    ]
+    return (*row[:3], *noised)
+
+
+def _about(day: int, what: str, says: str) -> dict[str, str]:
+    return {
+        "cookieguard.day": date_of(day),
+        "cookieguard.what": what,
+        "cookieguard.says": says,
+    }
+
+
+def date_of(day: int) -> str:
+    """Return a day as in 2026-11-20."""
+    return f"{datetime.fromtimestamp(day * SECONDS_OF_DAY, UTC):%Y-%m-%d}"

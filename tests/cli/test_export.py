@@ -1,0 +1,207 @@
+"""The command `cookieguard export`, and the queries its page shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from stats.traffic import PLAIN
+
+from cookieguard.cli import export as command
+from cookieguard.cli.app import run
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.stats.hits import Batch
+from demo_site.traffic import fill
+
+PAGE = Path(__file__).parents[2] / "docs" / "export.md"
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def export(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    out, err = StringIO(), StringIO()
+    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
+        code = int(run(("export", *arguments)))
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Be a shop with eight days of made-up visitors."""
+    directory = tmp_path_factory.mktemp("shop")
+    fill(directory / ".cookieguard", days=8, now=datetime.now(UTC))
+    return directory
+
+
+@pytest.fixture
+def yesterday(tmp_path: Path) -> Path:
+    """Be a shop whose visitors of yesterday still have their keys."""
+    (tmp_path / ".cookieguard").mkdir(mode=0o700)
+    second = int((datetime.now(UTC) - timedelta(hours=24)).timestamp()) // 86_400 * 86_400
+    hits = [
+        PLAIN._replace(time=second + number, key=number % 60 + 1, page=f"/{number % 3}", entry=0)
+        for number in range(300)
+    ]
+    engine = SqliteHits(tmp_path / ".cookieguard" / "stats.db")
+    engine.write(Batch("a", hits, {}, {}))
+    engine.close()
+    return tmp_path
+
+
+def test_each_closed_day_is_a_file_and_a_second_run_changes_none(shop: Path) -> None:
+    first = export(shop, "--out", "exports")
+    files = {path.name: path.stat().st_mtime_ns for path in (shop / "exports").iterdir()}
+
+    second = export(shop, "--out", "exports")
+
+    assert first.returncode == second.returncode == 0
+    assert first.stdout.count("wrote exports/sums-") == len(files) >= 6
+    assert f"sums-{datetime.now(UTC):%Y-%m-%d}.parquet" not in files  # today is not over
+    assert second.stdout.startswith(f"{len(files)} days were there already\n")
+    assert {path.name: path.stat().st_mtime_ns for path in (shop / "exports").iterdir()} == files
+
+
+@pytest.fixture(scope="module")
+def exported(shop: Path) -> Iterator[Path]:
+    assert export(shop, "--out", "exports").returncode == 0
+    assert export(shop, "--out", "private", "--what", "hits").returncode == 0
+    return shop
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+def test_queries_of_the_page_run(exported: Path, query: str) -> None:
+    with chdir(exported):
+        rows = duckdb.connect().execute(query).fetchall()
+
+    assert rows
+    assert all(value is not None for value in rows[0])
+
+
+def test_there_are_queries_on_the_page() -> None:
+    assert len(QUERIES) == 5
+
+
+def test_options_choose_days_and_breakdowns(shop: Path) -> None:
+    day = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
+
+    done = export(
+        shop,
+        "--out",
+        "some",
+        "--format",
+        "json",
+        "--from",
+        day,
+        "--to",
+        day,
+        "--by",
+        "country,device",
+        "--json",
+    )
+
+    answer = json.loads(done.stdout)
+    assert answer["written"] == [f"some/sums-{day}.json"]
+    document = json.loads((shop / "some" / f"sums-{day}.json").read_text())
+    assert document["about"]["cookieguard.day"] == day
+    assert {row["dimension"] for row in document["rows"]} == {"total", "country", "device"}
+
+
+def test_single_hits_say_what_they_are(shop: Path) -> None:
+    done = export(shop, "--out", "private", "--what", "hits", "--again")
+
+    assert "For the owner, not for analysts." in done.stdout
+    assert (shop / "private").stat().st_mode & 0o777 == 0o700
+
+
+def test_noise_is_remembered_from_export_to_export(yesterday: Path) -> None:
+    if datetime.now(UTC).hour in {0, 22, 23}:
+        pytest.skip("at this hour no day is both over and with its keys")
+    plain = documents(yesterday, "--out", "plain")
+
+    first = documents(yesterday, "--out", "one", "--noise", "3", "--by", "page")
+    second = documents(yesterday, "--out", "two", "--noise", "3", "--by", "page")
+
+    assert first == second
+    assert first[0]["rows"] != [row for row in plain[0]["rows"] if row["dimension"] in {"total", "page"}]
+    assert first[0]["about"]["cookieguard.epsilon"] == "3"
+    assert (yesterday / ".cookieguard" / command.NOISE_KEY).stat().st_mode & 0o777 == 0o600
+
+
+def documents(shop: Path, *arguments: str) -> list[Any]:
+    done = export(shop, *arguments, "--format", "json", "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads((shop / file).read_text()) for file in json.loads(done.stdout)["written"]]
+
+
+def test_days_whose_keys_are_gone_get_no_noise_and_it_says_why(shop: Path) -> None:
+    done = export(
+        shop, "--out", "noisy", "--noise", "1", "--to", f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
+    )
+
+    assert done.returncode == 0
+    assert "left out" in done.stdout
+    assert command.KEYS_GONE in done.stdout
+    assert not list((shop / "noisy").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting"),
+    [
+        (("--what", "keys"), "--what"),
+        (("--format", "xlsx"), "--format"),
+        (("--from", "yesterday"), "--from"),
+        (("--by", "key"), "--by"),
+        (("--noise", "0"), "--noise"),
+        (("--noise", "1e999"), "--noise"),
+        (("--noise", "1", "--by", "event"), "--by"),
+        (("--noise", "1", "--what", "hits"), "--noise"),
+        (("--noise", "1", "--format", "csv"), "--format"),
+    ],
+)
+def test_what_cannot_be_is_one_line(shop: Path, arguments: tuple[str, ...], setting: str) -> None:
+    done = export(shop, "--out", "never", *arguments)
+
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert done.stderr.startswith(f"cookieguard: {setting} is ")
+    assert not (shop / "never").exists()
+
+
+def test_without_statistics_or_room_it_says_so_in_one_line(shop: Path, tmp_path: Path) -> None:
+    (shop / "a-file").touch()
+
+    nothing = export(tmp_path, "--out", "exports")
+    no_room = export(shop, "--out", "a-file", "--json")
+
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (3, 1)
+    assert json.loads(no_room.stderr)["exit_code"] == 3
+    assert "a-file" in no_room.stderr
+
+
+WITHOUT = """
+import sys
+sys.modules["arro3"] = sys.modules["arro3.core"] = None
+from cookieguard.cli.app import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_a_missing_extra_is_named(shop: Path) -> None:
+    commands = [sys.executable, "-c", WITHOUT, "export", "--out", "bare"]
+
+    parquet = subprocess.run(commands, cwd=shop, capture_output=True, text=True, check=False)
+    csv = subprocess.run(
+        [*commands, "--format", "csv"], cwd=shop, capture_output=True, text=True, check=False
+    )
+
+    assert (parquet.returncode, parquet.stderr.count("\n")) == (3, 1)
+    assert "pip install 'cookieguard[export]'" in parquet.stderr
+    assert csv.returncode == 0
