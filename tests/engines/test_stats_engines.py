@@ -15,7 +15,15 @@ from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount
 
 from cookieguard.config import StatsSettings
 from cookieguard.engines.hit_engines import open_engine
-from cookieguard.engines.hit_ports import Days, EngineDown, HeldCount, HitEngine, HitReader, HitWriter
+from cookieguard.engines.hit_ports import (
+    Days,
+    EngineDown,
+    HeldCount,
+    HitEngine,
+    HitReader,
+    HitRows,
+    HitWriter,
+)
 from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
 from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES
 
@@ -141,6 +149,17 @@ def test_filtered_figures_are_what_a_plain_recount_gives(writer: HitWriter, figu
                 sum(hit.bytes for hit in now),
                 sum(hit.duration for hit in now),
             )
+
+
+def test_single_hits_of_a_day_come_back_in_order(writer: HitWriter, figures: HitReader) -> None:
+    hits = draw_hits(1000, seed=8)
+
+    write_all(writer, hits)
+
+    assert isinstance(figures, HitRows)
+    found = list(figures.hits(DAY))
+    assert [hit.time for hit in found] == sorted(hit.time for hit in found)
+    assert sorted(found) == [hit for hit in with_entries(hits) if hit.day == DAY]
 
 
 def test_consent_held_and_bots_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader) -> None:

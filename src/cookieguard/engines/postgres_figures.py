@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import repeat
 from typing import Any
@@ -23,7 +23,7 @@ from cookieguard.engines.hit_ports import (
 from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW, conditions
 from cookieguard.engines.postgres_link import connect, telling
 from cookieguard.engines.postgres_schema import MARK
-from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
 
 STATEMENT_MILLISECONDS = (
     10_000  # a filtered year of single hits takes its time; a page is asked for by one person
@@ -61,6 +61,11 @@ BOTS = """
     GROUP BY kind, name ORDER BY all_hits DESC, kind, name
 """
 LOST = "SELECT reason, sum(count)::bigint FROM cookieguard_lost WHERE day BETWEEN %s AND %s GROUP BY reason"
+
+HITS = f"""
+    SELECT {", ".join(f'"{name}"' for name in COLUMNS)} FROM cookieguard_hit
+    WHERE time >= %s * 3600::bigint AND time < (%s + 1) * 3600::bigint ORDER BY time
+"""  # noqa: S608 - names of ours
 
 # Of single hits. Names of columns and conditions are ours; values are parameters.
 FILTERED_TOTALS = """
@@ -136,6 +141,11 @@ class PostgresFigures:
     def lost(self, days: Days) -> Mapping[str, int]:
         """Return how many hits were dropped, by reason, in all workers."""
         return dict(self._ask(LOST, *days))
+
+    def hits(self, day: int) -> Iterator[Hit]:
+        """Give every hit of a UTC day in the order of time; an hour of them is in memory."""
+        for hour in range(day * 24, day * 24 + 24):
+            yield from map(Hit._make, self._ask(HITS, hour, hour))
 
     def close(self) -> None:
         """Close the connection."""
