@@ -12,24 +12,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from cookieguard.html.glances import openings
+from cookieguard.html.sheets import AFTER_HEX, S, comments, imports, string_end, urls_in
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 
-S = r"[ \t\r\n\f]*+"
-AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
-IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
-STRING = re.compile(
-    rf"\"(?:[^\"\\\n]|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|{IN_STRING})*+(?:'|\Z|(?=\n))", re.DOTALL
-)
-# Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
-URL = re.compile(
-    rf"{S}(?:({STRING.pattern})|(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\\.)*+)"
-    rf"{S}(?:\)|\Z))",
-    re.DOTALL,
-)
-IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
 # A string goes on over an end of line that is a part of an escape.
 BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
 NAMES_ONLY = re.compile(
@@ -38,17 +25,6 @@ NAMES_ONLY = re.compile(
 # An escape that makes a letter: only these can spell one of the words above in another way.
 ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
-# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape.
-STRETCH = re.compile(
-    r"(/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
-    r"(?:\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+)++(\()?|"
-    r"\((?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
-    + S
-    + r"(?![\"'])(?:[^)\\]++|\\.)*+",
-    re.DOTALL,
-)
-OPENS_COMMENT = re.compile(r"/\*")
-CLOSES_COMMENT = re.compile(r"\*/")
 # What may reach another host; all else is not worth the search for comments.
 LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|(?!data:)[a-zA-Z][a-zA-Z0-9+.\-]*+:")
 BLANK = re.compile(S)
@@ -109,21 +85,24 @@ class Live:
 
     @cached_property
     def _opened(self) -> list[int]:
-        return [match.start() for match in OPENS_COMMENT.finditer(self._text)]
+        return _places(self._text, "/*")
 
     @cached_property
     def _closed(self) -> list[int]:
-        return [match.start() for match in CLOSES_COMMENT.finditer(self._text)]
+        return _places(self._text, "*/")
 
     @cached_property
     def _comments(self) -> list[tuple[int, int]]:
-        found: list[tuple[int, int]] = []
-        for match in STRETCH.finditer(self._text):
-            if match[2]:
-                break  # a function whose name is written with escapes may be `url`: from here on nothing is sure
-            if match[1]:
-                found.append(match.span(1))
-        return found
+        return comments(self._text)
+
+
+def _places(text: str, word: str) -> list[int]:
+    found: list[int] = []
+    place = text.find(word)
+    while place >= 0:
+        found.append(place)
+        place = text.find(word, place + len(word))
+    return found
 
 
 def cut(text: str, edits: list[Edit]) -> str:
@@ -156,18 +135,12 @@ def _spells_with_escapes(text: str) -> bool:
 def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, reference, what stands for it when it is held)."""
     yield from _imports(text)
-    takes_strings = False
-    for end, is_of_strings in openings(text):
-        if is_of_strings:
-            takes_strings = True
-            continue
-        match = URL.match(text, end)
-        if match is None:
-            continue
-        if match[1]:
-            yield match.start(1), match.end(1), _inside(match[1]), f'"{NOTHING}"'
+    found, takes_strings = urls_in(text)
+    for start, end, is_string in found:
+        if is_string:
+            yield start, end, _inside(text[start:end]), f'"{NOTHING}"'
         else:
-            yield match.start(2), match.end(2), match[2], NOTHING
+            yield start, end, text[start:end], NOTHING
     if takes_strings:
         # which of its quotes open a string takes a whole parser to tell: what is between any two is judged
         for match in BETWEEN_QUOTES.finditer(text):
@@ -176,17 +149,17 @@ def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
 
 def _imports(text: str) -> Iterator[tuple[int, int, str, str]]:
     closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for found in IMPORT.finditer(text):
-        position = BLANK.match(text, found.end()).end()  # type: ignore[union-attr]  # matches always
+    for end in imports(text):
+        position = BLANK.match(text, end).end()  # type: ignore[union-attr]  # matches always
         while text.startswith("/*", position):
             if closed < position + 4:
                 closed = text.find("*/", position + 2) + 2
                 if closed < 2:
                     return
             position = BLANK.match(text, closed).end()  # type: ignore[union-attr]  # matches always
-        match = STRING.match(text, position)
-        if match:
-            yield match.start(), match.end(), _inside(match[0]), f'"{NOTHING}"'
+        closes = string_end(text, position)
+        if closes >= 0:
+            yield position, closes, _inside(text[position:closes]), f'"{NOTHING}"'
 
 
 def _inside(string: str) -> str:

@@ -6,7 +6,6 @@ Rule: text in, an answer out that is never "no" where it should be "yes". `glanc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
@@ -16,11 +15,6 @@ from cookieguard.html.idioms import SINK
 GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
-# The bracket leads, so that the search for it is one for a single character.
-OPENED = re.compile(
-    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
-    r"((?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\()))"  # a function that takes strings
-)
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 
@@ -73,11 +67,6 @@ def name_of(raw: bytes) -> tuple[bytes, int]:
     match = TAG_NAME.match(raw)
     assert match is not None  # noqa: S101  # the caller matched a tag
     return match[2].lower(), match.end()
-
-
-def openings(text: str) -> Iterator[tuple[int, bool]]:
-    """Find the functions of a style sheet that load: where the bracket ends, and whether strings in it are URLs."""
-    return ((opened.end(), opened.lastindex is not None) for opened in OPENED.finditer(text))
 
 
 def plain_parts(reference: str) -> tuple[str, str, str] | None:

@@ -3,13 +3,13 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport (
-    PyUnicode_DATA, PyUnicode_FindChar, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ, PyUnicode_Substring,
+    PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ, PyUnicode_Substring,
 )
 from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
 from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
-from cookieguard.html.scanner cimport text_t
+from cookieguard.html.known cimport text_t
 
 cdef enum:
     WORD = 1  # of a script's names
@@ -243,47 +243,6 @@ cpdef tuple name_of(bytes raw):
         p += 1
     name = PyBytes_FromStringAndSize(<char*>s + start, p - start)
     return (name if is_lower else name.lower()), p
-
-
-cdef inline unsigned int _low(int kind, void* text, Py_ssize_t p) noexcept:
-    cdef unsigned int sign = <unsigned int>PyUnicode_READ(kind, text, p)
-    return LOWER[sign] if sign < 128 else sign
-
-
-cdef bint _ends_in(int kind, void* text, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept:
-    """Tell whether a word, here in lower case, stands before `p` in any case."""
-    cdef Py_ssize_t index
-    if p < length:
-        return False
-    for index in range(length):
-        if _low(kind, text, p - length + index) != <unsigned char>word[index]:
-            return False
-    return True
-
-
-cdef class openings:
-    """Find the functions of a style sheet that load: where the bracket ends, and whether strings in it are URLs."""
-
-    def __init__(self, str text):
-        self._text, self._position = text, 0
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        cdef Py_ssize_t p, size = PyUnicode_GET_LENGTH(self._text)
-        cdef int kind = PyUnicode_KIND(self._text)
-        cdef void* text = PyUnicode_DATA(self._text)
-        while True:
-            p = PyUnicode_FindChar(self._text, 40, self._position, size, 1)
-            if p < 0:
-                self._position = size
-                raise StopIteration
-            self._position = p + 1
-            if _ends_in(kind, text, p, b"url", 3) or _ends_in(kind, text, p, b"src", 3) or _ends_in(kind, text, p, b"x", 1):
-                return p + 1, False
-            if _ends_in(kind, text, p, b"set", 3) or _ends_in(kind, text, p, b"mage", 4) or _ends_in(kind, text, p, b"fade", 4):
-                return p + 1, True
 
 
 cdef enum:

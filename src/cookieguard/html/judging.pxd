@@ -1,6 +1,8 @@
+from cookieguard.html.known cimport Known
 from cookieguard.html.model cimport Tag
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner
+from cookieguard.html.summary cimport Summary
 
 
 cdef class TagJudge:
@@ -10,7 +12,8 @@ cdef class TagJudge:
     cdef bint _xml
     cdef bint _has_base
     cdef readonly object base
-    cdef dict _near
+    cdef Known _near
     cdef object _bench
+    cdef Summary _summary
 
     cpdef Tag learn(self, bytes raw)

@@ -8,6 +8,7 @@ from functools import partial
 from cookieguard.html.model import Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
+from cookieguard.html.summary import Summary
 from cookieguard.html.tags import judge_tag
 from cookieguard.html.urls import Url, parse_url, resolve
 
@@ -32,6 +33,7 @@ class TagJudge:
         self.base = base
         self._near = self._scanner.known = rules.near(base, xml=self._xml)
         self._bench = rules.bench(base, partial(self._nest, base), xml=self._xml)
+        self._summary = Summary(self._bench)
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""
@@ -43,8 +45,8 @@ class TagJudge:
     def learn(self, raw: bytes) -> Tag:
         """Judge a tag that the scanner does not know."""
         near = self._near
-        tag = near.get(raw)
+        tag: Tag | None = near.get(raw)
         if tag is None:
-            tag = judge_tag(raw, self._bench)
+            tag = self._summary.judge(raw) or judge_tag(raw, self._bench)
             self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
         return tag

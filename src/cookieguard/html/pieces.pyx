@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from cookieguard.html.scanner cimport text_t
+from cookieguard.html.known cimport text_t
 
 ctypedef unsigned char* buffer_t
 

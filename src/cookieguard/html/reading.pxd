@@ -1,4 +1,4 @@
-from cookieguard.html.scanner cimport text_t
+from cookieguard.html.known cimport text_t
 
 
 cdef class Reading:

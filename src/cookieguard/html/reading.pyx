@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.string cimport memchr, memset
 
-from cookieguard.html.scanner cimport text_t
+from cookieguard.html.known cimport text_t
 
 cdef enum:
     OPENS = 1

@@ -253,12 +253,13 @@ class Rewriter:
             self._wait(data, start, gather)
             return None
         self._is_full = False
-        text = data[end:stop] if stop >= 0 else data[end:]
-        verdict = self._rules.judge_text(tag.text, text, self._judge.base, reading is not AS_TEXT)
+        text_end = stop if stop >= 0 else len(data)
+        is_markup = reading is not AS_TEXT
+        verdict = self._rules.judge_text(tag.text, data, end, text_end, self._judge.base, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
         else:
-            self._peeked[tag.text] = (stop if stop >= 0 else len(data), verdict)
+            self._peeked[tag.text] = (text_end, verdict)
         return verdict
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:

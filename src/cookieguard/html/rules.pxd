@@ -1,3 +1,6 @@
+from cookieguard.html.known cimport Known
+
+
 cdef class Rules:
     cdef readonly object url
     cdef readonly bint own_is_free
@@ -6,8 +9,8 @@ cdef class Rules:
     cdef readonly bint marks_links
     cdef object _judge
     cdef dict _urls
-    cdef readonly dict tags
-    cdef readonly dict xml_tags
+    cdef readonly Known tags
+    cdef readonly Known xml_tags
     cdef dict _near
     cdef dict _texts
     cdef Py_ssize_t _texts_size
@@ -15,6 +18,12 @@ cdef class Rules:
     cdef Py_ssize_t _tags_size
     cdef object __weakref__
 
-    cpdef judge_text(self, object kind, bytes text, object base, bint is_markup)
+    cpdef judge(self, object url)
+    cpdef keep(self, Known known, bytes raw, object tag)
+    cpdef judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
+    cdef _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
     cdef bint _is_seen_again(self, bytes text)
-    cdef dict _known_texts(self, tuple key)
+    cdef Known _known_texts(self, tuple key)
+
+
+cdef bint names_nobody(bytes data, Py_ssize_t start, Py_ssize_t stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cookieguard.html.known import Known
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
@@ -41,11 +42,10 @@ class Rules:
         self.is_lifted, self.marks_links = is_lifted, marks_links
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
-        self.tags: dict[bytes, Tag] = {}
-        self.xml_tags: dict[bytes, Tag] = {}
-        self._near: dict[tuple[object, ...], dict[bytes, Tag]] = {}
+        self.tags, self.xml_tags = Known(), Known()
+        self._near: dict[tuple[object, ...], Known] = {}
         self._tags_size = 0
-        self._texts: dict[tuple[int, bool, Url | None], dict[bytes, Verdict]] = {}
+        self._texts: dict[tuple[int, bool, Url | None], Known] = {}
         self._texts_size = 0
         self._seen: set[int] = set()
 
@@ -75,19 +75,19 @@ class Rules:
             self._urls[url] = ruling
         return ruling
 
-    def near(self, base: Url, *, xml: bool) -> dict[bytes, Tag]:
+    def near(self, base: Url, *, xml: bool) -> Known:
         """Return the answers that also depend on the page's directory or on its `<base>`."""
         key = (base.scheme, base.host, base.port, base.path[: base.path.rfind("/")], xml)
         known = self._near.get(key)
         if known is None and len(base.path) > MAX_PATH:
-            return {}
+            return Known()
         if known is None:
             if len(self._near) >= MAX_DIRECTORIES:
                 self._near.clear()
-            known = self._near[key] = {}
+            known = self._near[key] = Known()
         return known
 
-    def keep(self, known: dict[bytes, Tag], raw: bytes, tag: Tag) -> None:
+    def keep(self, known: Known, raw: bytes, tag: Tag) -> None:
         """Keep the answer about a tag in `known`, one of this object's."""
         size = len(raw) + len(tag.live or b"") + ENTRY_OVERHEAD
         if size > MAX_TAG_SIZE:
@@ -99,20 +99,27 @@ class Rules:
             self._tags_size = size
         known[raw] = tag
 
-    def judge_text(self, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001  # compiled
-        """Judge the text of an element; `is_markup`: as svg has it, where references are decoded in it."""
-        # every way to name another host in a script takes one of these (a sheet could say `url(http:host)`)
-        if kind is SCRIPT and not (b"/" in text or b"\\" in text or b"&" in text or b"iceServers" in text):
+    def judge_text(
+        self,
+        kind: Text,
+        data: bytes,
+        start: int,
+        stop: int,
+        base: Url,
+        is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
+    ) -> Verdict:
+        """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
+        if kind is SCRIPT and names_nobody(data, start, stop):
             return PASSES
         known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
-        verdict = known.get(text)
-        if verdict is None:
-            verdict = (judge_markup_text if is_markup else judge_text)(
-                kind, text, base=base, judge=self.judge
-            )
-            if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
-                self._texts_size += len(text) + ENTRY_OVERHEAD
-                known[text] = verdict
+        verdict: Verdict | None = known.find(data, start, stop)
+        return self._hear(known, kind, data[start:stop], base, is_markup) if verdict is None else verdict
+
+    def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
+        verdict = (judge_markup_text if is_markup else judge_text)(kind, text, base=base, judge=self.judge)
+        if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
+            self._texts_size += len(text) + ENTRY_OVERHEAD
+            known[text] = verdict
         return verdict
 
     def _is_seen_again(self, text: bytes) -> bool:
@@ -125,12 +132,22 @@ class Rules:
         self._seen.add(mark)
         return False
 
-    def _known_texts(self, key: tuple[int, bool, Url | None]) -> dict[bytes, Verdict]:
+    def _known_texts(self, key: tuple[int, bool, Url | None]) -> Known:
         if self._texts_size > MAX_TEXTS_SIZE:
             self._texts.clear()
             self._texts_size = 0
         known = self._texts.get(key)
         if known is None:
             self._texts_size += ENTRY_OVERHEAD
-            known = self._texts[key] = {}
+            known = self._texts[key] = Known()
         return known
+
+
+def names_nobody(data: bytes, start: int, stop: int) -> bool:
+    """Tell whether a script, data[start:stop], can name no other host: every way to takes one of these.
+
+    A sheet could say `url(http:host)`.
+    """
+    if data.find(b"/", start, stop) >= 0 or data.find(b"\\", start, stop) >= 0:
+        return False
+    return data.find(b"&", start, stop) < 0 and data.find(b"iceServers", start, stop) < 0

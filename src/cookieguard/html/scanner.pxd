@@ -1,12 +1,11 @@
+from cookieguard.html.known cimport Known, text_t
 from cookieguard.html.model cimport Tag
-
-ctypedef const unsigned char* text_t
 
 
 cdef class Scanner:
     cdef bint _xml
     cdef bint _links
-    cdef public dict known
+    cdef public Known known
     cdef public Tag tag
     cdef public Py_ssize_t end
 
@@ -15,7 +14,7 @@ cdef class Scanner:
     cpdef look(self, bytes data, Py_ssize_t position)
     cdef bint _passes(self, text_t s, Py_ssize_t start, Py_ssize_t end)
     cdef bint _begins_name(self, unsigned char byte) noexcept
-    cdef _find(self, text_t s, Py_ssize_t start, Py_ssize_t end)
+    cdef void _find(self, text_t s, Py_ssize_t start, Py_ssize_t end) noexcept
 
 
 cdef class TagEnd:

@@ -22,6 +22,7 @@ from cookieguard.html.grammar import (
     S,
     any_case,
 )
+from cookieguard.html.known import Known
 from cookieguard.html.loads import ANYWHERE, NAMES
 from cookieguard.html.model import Attribute, Tag
 
@@ -38,7 +39,7 @@ class Scanner:
         self._run_at = (RUN_WITHOUT_LINKS if marks_links else RUN).match
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
-        self.known: dict[bytes, Tag] = {}  # the tags decided about already, by their spelling
+        self.known = Known()  # the tags decided about already, by their spelling
         self.tag: Tag | None = None  # what is known of the tag found
         self.end = -1  # where the tag found ends; -1: what was found is no complete tag
 

@@ -2,11 +2,11 @@
 """The innermost loop in C: what scanner.py says in regular expressions. The same tests run over both."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.string cimport memchr, memset
 
+from cookieguard.html.known cimport Known, text_t
 from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
 from cookieguard.html.model cimport Attribute, Tag
 
@@ -187,7 +187,7 @@ cdef class Scanner:
     def __init__(self, *, xml, marks_links=False):
         self._xml = xml
         self._links = marks_links
-        self.known = {}
+        self.known = Known()
         self.tag = None
         self.end = -1
 
@@ -267,9 +267,8 @@ cdef class Scanner:
             return not KIND[byte] & ENDS_NAME and byte != 33 and byte != 63 and byte != 60
         return KIND[byte] == LETTER
 
-    cdef _find(self, text_t s, Py_ssize_t start, Py_ssize_t end):
-        raw = PyBytes_FromStringAndSize(<char*>s + start, end - start)
-        cdef void* known = <void*>PyDict_GetItem(self.known, raw)
+    cdef void _find(self, text_t s, Py_ssize_t start, Py_ssize_t end) noexcept:
+        cdef PyObject* known = self.known.look_up(s + start, end - start)
         self.tag = None if known == NULL else <Tag>known
         self.end = end
 

@@ -227,19 +227,23 @@ class _Judged:
         # An svg script runs its `href`; in HTML that attribute means nothing and the text runs: judge it.
         if b"src" in self.first:
             return DATA
-        kind = self.says(b"type")
-        if kind is None and (language := self.says(b"language")):
-            kind = f"text/{language}"
-        kind = (kind or "text/javascript").strip("\t\n\f\r ").lower()
-        if kind in RULE_TYPES:
-            return Text.RULES
-        return SCRIPT if kind.partition(";")[0].strip() in JAVASCRIPT_TYPES else DATA
+        return script_text(self.says(b"type"), self.says(b"language"))
 
     def _kept(self) -> tuple[tuple[bytes, str], ...]:
         return tuple((name, self.says(name) or "") for name in self.first if name in NAMES_TO_KEEP)
 
     def _base(self) -> str | None:
         return None if self.held else self.says(b"href")
+
+
+def script_text(kind: str | None, language: str | None) -> Text:
+    """Say how the text of a script without `src` is read, by its type and language."""
+    if kind is None and language:
+        kind = f"text/{language}"
+    kind = (kind or "text/javascript").strip("\t\n\f\r ").lower()
+    if kind in RULE_TYPES:
+        return Text.RULES
+    return SCRIPT if kind.partition(";")[0].strip() in JAVASCRIPT_TYPES else DATA
 
 
 def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:

@@ -1,0 +1,19 @@
+"""Answers kept under the very bytes they are about: a tag's spelling, a script's or a sheet's text.
+
+`known.pyx` says the same in C, where a stretch of the page is looked up as it stands: nothing is copied for it, and no
+digest stands for the bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Known(dict[bytes, Any]):
+    """Keep answers. Whoever fills it keeps it bounded."""
+
+    __slots__ = ()
+
+    def find(self, data: bytes, start: int, end: int) -> Any:
+        """Return what is known of data[start:end], None where nothing is."""
+        return self.get(data[start:end])

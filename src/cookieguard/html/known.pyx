@@ -1,0 +1,156 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Answers kept under the very bytes they are about, in C: what known.py says as a dict. The same tests run over both."""
+
+import os
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.string cimport memcmp, memcpy
+
+cdef enum:
+    FEWEST = 64  # slots of a table that holds anything
+    # Slots that are looked at for one key. Whoever finds keys whose marks collide, in spite of the secret, gains
+    # nothing: what has no room near its place takes that of another.
+    REACH = 16
+    LANE = 8  # bytes
+
+cdef unsigned long long SECRET = int.from_bytes(os.urandom(8), "little") | 1
+cdef unsigned long long FACTOR = 0x9E3779B97F4A7C15u | 1
+
+
+cdef inline unsigned long long _mixed(unsigned long long mark, unsigned long long word) noexcept nogil:
+    mark = (mark ^ word) * FACTOR
+    return (mark << 29) | (mark >> 35)
+
+
+cdef inline unsigned long long _word(text_t s) noexcept nogil:
+    cdef unsigned long long word
+    memcpy(&word, s, LANE)
+    return word
+
+
+cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil:
+    """Return a number that tells texts apart nearly always; never 0. Four lanes: one would wait for its products."""
+    cdef unsigned long long a = SECRET ^ <unsigned long long>size, b, c, d, rest = 0
+    if size >= 4 * LANE:
+        b, c, d = a + FACTOR, a ^ FACTOR, a - FACTOR
+        while size >= 4 * LANE:
+            a, b = _mixed(a, _word(s)), _mixed(b, _word(s + LANE))
+            c, d = _mixed(c, _word(s + 2 * LANE)), _mixed(d, _word(s + 3 * LANE))
+            s += 4 * LANE
+            size -= 4 * LANE
+        a = _mixed(_mixed(_mixed(a, b), c), d)
+    while size >= LANE:
+        a = _mixed(a, _word(s))
+        s += LANE
+        size -= LANE
+    if size:
+        memcpy(&rest, s, size)
+        a = _mixed(a, rest)
+    a ^= a >> 32
+    a *= SECRET
+    a ^= a >> 29
+    return a if a else 1
+
+
+cdef class Known:
+    """Keep answers. Whoever fills it keeps it bounded. Owns its slots, whose number is a power of two."""
+
+    def __dealloc__(self):
+        _drop(self._slots, self._size)
+
+    def __len__(self):
+        return self._count
+
+    def __iter__(self):
+        cdef size_t at
+        return iter([<object>self._slots[at].key for at in range(self._size) if self._slots[at].mark])
+
+    def __setitem__(self, bytes key, answer):
+        self.keep(key, answer)
+
+    def get(self, bytes key):
+        """Return what is known of a key, None where nothing is."""
+        return self.find(key, 0, PyBytes_GET_SIZE(key))
+
+    cpdef find(self, bytes data, Py_ssize_t start, Py_ssize_t end):
+        """Return what is known of data[start:end], None where nothing is."""
+        cdef PyObject* answer = self.look_up(<text_t>PyBytes_AS_STRING(data) + start, end - start)
+        return None if answer == NULL else <object>answer
+
+    cpdef clear(self):
+        """Forget everything."""
+        cdef Slot* slots = self._slots
+        cdef size_t size = self._size
+        self._slots, self._size, self._count = NULL, 0, 0
+        _drop(slots, size)
+
+    cdef PyObject* look_up(self, text_t s, Py_ssize_t size) noexcept:
+        """Return what is known of these bytes (borrowed), NULL where nothing is."""
+        if not self._count:
+            return NULL
+        cdef unsigned long long mark = mark_of(s, size)
+        cdef size_t step
+        cdef Slot* slot
+        for step in range(REACH):
+            slot = &self._slots[(mark + step) & (self._size - 1)]
+            if slot.mark == mark:
+                if PyBytes_GET_SIZE(<object>slot.key) == size and not memcmp(PyBytes_AS_STRING(<object>slot.key), s, size):
+                    return slot.answer
+            elif not slot.mark:
+                return NULL
+        return NULL
+
+    cdef keep(self, bytes key, object answer):
+        """Keep an answer; one that was kept under the same key goes."""
+        cdef Slot one
+        if 2 * self._count >= self._size:
+            self._grow()
+        one.mark = mark_of(<text_t>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+        one.key, one.answer = <PyObject*>key, <PyObject*>answer
+        Py_INCREF(key)
+        Py_INCREF(answer)
+        self._count += self._put(one)
+
+    cdef bint _put(self, Slot one) noexcept:
+        """Put an answer where it belongs; tell whether none had to go for it."""
+        cdef size_t step
+        cdef Slot* slot
+        cdef Slot gone
+        for step in range(REACH):
+            slot = &self._slots[(one.mark + step) & (self._size - 1)]
+            if not slot.mark:
+                slot[0] = one
+                return True
+            if slot.mark == one.mark and <object>slot.key == <object>one.key:
+                break
+        else:
+            slot = &self._slots[one.mark & (self._size - 1)]
+        gone, slot[0] = slot[0], one
+        Py_DECREF(<object>gone.key)
+        Py_DECREF(<object>gone.answer)
+        return False
+
+    cdef _grow(self):
+        cdef size_t size = self._size, at, more = 2 * size if size else FEWEST
+        cdef Slot* slots = self._slots
+        cdef Slot* room = <Slot*>PyMem_Calloc(more, sizeof(Slot))
+        if room == NULL:
+            raise MemoryError
+        self._slots, self._size, self._count = room, more, 0
+        for at in range(size):
+            if slots[at].mark:
+                self._count += self._put(slots[at])
+        PyMem_Free(slots)
+
+
+cdef _drop(Slot* slots, size_t size):
+    """Let all go that slots hold, and the slots."""
+    cdef size_t at
+    for at in range(size):
+        if slots[at].mark:
+            Py_DECREF(<object>slots[at].key)
+            Py_DECREF(<object>slots[at].answer)
+    PyMem_Free(slots)

@@ -1,0 +1,79 @@
+"""What stands in the text of a style sheet: its imports, the URLs in its functions, its comments.
+
+Rule: text in, places out; nothing here knows who is held. `sheets.pyx` says the same in C.
+"""
+
+from __future__ import annotations
+
+import re
+
+S = r"[ \t\r\n\f]*+"
+AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
+IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
+STRING = re.compile(
+    rf"\"(?:[^\"\\\n]|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|{IN_STRING})*+(?:'|\Z|(?=\n))", re.DOTALL
+)
+# Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
+URL = re.compile(
+    rf"{S}(?:({STRING.pattern})|(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\\.)*+)"
+    rf"{S}(?:\)|\Z))",
+    re.DOTALL,
+)
+IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
+# The bracket leads, so that the search for it is one for a single character.
+OPENED = re.compile(
+    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
+    r"((?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\()))"  # a function that takes strings
+)
+# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape.
+STRETCH = re.compile(
+    r"(/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
+    r"(?:\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+)++(\()?|"
+    r"\((?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
+    + S
+    + r"(?![\"'])(?:[^)\\]++|\\.)*+",
+    re.DOTALL,
+)
+
+
+def imports(text: str) -> list[int]:
+    """List where each `@import` ends."""
+    return [found.end() for found in IMPORT.finditer(text)]
+
+
+def string_end(text: str, place: int) -> int:
+    """Return where the string ends that opens at `place`; -1: none does."""
+    match = STRING.match(text, place)
+    return match.end() if match else -1
+
+
+def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
+    """List the URLs in functions, as (start, end, whether it is a string), and tell whether any function takes strings.
+
+    What begins with `data:` is left out: it reaches nobody.
+    """
+    found: list[tuple[int, int, bool]] = []
+    takes_strings = False
+    for opened in OPENED.finditer(text):
+        if opened.lastindex is not None:
+            takes_strings = True
+            continue
+        match = URL.match(text, opened.end())
+        if match is None:
+            continue
+        start, end = match.span(match.lastindex or 2)
+        is_string = match.lastindex == 1
+        if not text.startswith("data:", start + is_string):
+            found.append((start, end, is_string))
+    return found, takes_strings
+
+
+def comments(text: str) -> list[tuple[int, int]]:
+    """List where comments are, up to a function whose name is written with escapes: it may be `url`."""
+    found: list[tuple[int, int]] = []
+    for match in STRETCH.finditer(text):
+        if match[2]:
+            break
+        if match[1]:
+            found.append(match.span(1))
+    return found

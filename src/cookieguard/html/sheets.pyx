@@ -1,0 +1,286 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""What stands in the text of a style sheet, in C: what sheets.py says in regular expressions. The same tests run over both.
+
+To all that is looked for here, the signs beyond Latin-1 are alike: a text with some is read with one byte for each.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ
+from libc.string cimport memchr, memset
+
+from cookieguard.html.known cimport text_t
+
+cdef enum:
+    BLANK = 1
+    HEX = 2
+    WORD = 4  # of a name
+    ENDS_URL = 8  # without quotes: ends it, for good or ill
+    BEGINS = 16  # what a tokenizer looks at
+    LONGEST_HEX = 6
+
+S = r"[ \t\r\n\f]*+"
+AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
+cdef unsigned char KIND[256]
+cdef unsigned char LOWER[256]
+
+
+cdef void _prepare():
+    cdef int byte
+    memset(KIND, 0, sizeof(KIND))
+    for byte in range(256):
+        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
+        if 97 <= LOWER[byte] <= 122 or 48 <= byte <= 57 or byte >= 128:
+            KIND[byte] |= WORD
+        if 97 <= LOWER[byte] <= 102 or 48 <= byte <= 57:
+            KIND[byte] |= HEX
+    for signs, kind in (
+        (b" \t\r\n\f", BLANK), (b"_-", WORD), (b" \t\r\n\f\"'()\\", ENDS_URL), (b"/\"'\\(", BEGINS),
+    ):
+        for byte in signs:
+            KIND[byte] |= kind
+
+
+_prepare()
+
+
+cdef bytes _narrow(str text):
+    """Return a text with signs beyond Latin-1 as one byte each; None where it has none."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p
+    cdef int kind = PyUnicode_KIND(text)
+    cdef void* signs = PyUnicode_DATA(text)
+    cdef unsigned int sign
+    if kind == 1:
+        return None
+    narrow = PyBytes_FromStringAndSize(NULL, size)
+    cdef unsigned char* out = <unsigned char*>PyBytes_AS_STRING(narrow)
+    for p in range(size):
+        sign = <unsigned int>PyUnicode_READ(kind, signs, p)
+        out[p] = sign if sign < 256 else 255
+    return narrow
+
+
+cdef inline text_t _signs(str text, bytes narrow):
+    return <text_t>PyUnicode_DATA(text) if narrow is None else <text_t>PyBytes_AS_STRING(narrow)
+
+
+cdef inline bint _stands(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
+    """Tell whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
+    cdef Py_ssize_t index
+    for index in range(length):
+        if LOWER[s[p + index]] != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cdef inline bint _ends_in(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
+    return p >= length and _stands(s, p - length, word, length)
+
+
+cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    while p < size and KIND[s[p]] & BLANK:
+        p += 1
+    return p
+
+
+cdef inline Py_ssize_t _escape_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint is_line_one) noexcept nogil:
+    """Return where the escape ends whose backslash is at `p`; -1: nothing follows. `is_line_one`: CR LF is one sign."""
+    cdef Py_ssize_t start = p + 1
+    p = start
+    if p >= size:
+        return -1
+    while p < size and p - start < LONGEST_HEX and KIND[s[p]] & HEX:
+        p += 1
+    if p == start:
+        return p + 2 if is_line_one and s[p] == 13 and p + 1 < size and s[p + 1] == 10 else p + 1
+    if p + 1 < size and s[p] == 13 and s[p + 1] == 10:
+        return p + 2
+    return p + 1 if p < size and KIND[s[p]] & BLANK else p
+
+
+cdef Py_ssize_t _string_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the string ends that opens at `p`; -1: it is none."""
+    cdef unsigned char quote = s[p]
+    p += 1
+    while p < size:
+        if s[p] == quote:
+            return p + 1
+        if s[p] == 10:
+            return p
+        if s[p] == 92:
+            p = _escape_end(s, p, size, True)
+            if p < 0:
+                return -1
+        else:
+            p += 1
+    return p
+
+
+cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the URL without quotes ends that begins at `p`; -1: nobody fetches it."""
+    cdef Py_ssize_t end
+    if p >= size or s[p] == 41:
+        return -1
+    while p < size:
+        if not KIND[s[p]] & ENDS_URL:
+            p += 1
+        elif s[p] == 92:
+            end = _escape_end(s, p, size, False)
+            if end < 0:
+                break
+            p = end
+        else:
+            break
+    end = _blanks(s, p, size)
+    return p if end >= size or s[end] == 41 else -1
+
+
+cpdef list imports(str text):
+    """List where each `@import` ends."""
+    cdef bytes narrow = _narrow(text)
+    cdef text_t s = _signs(text, narrow)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0
+    cdef const void* at
+    cdef list found = []
+    while p + 7 <= size:
+        at = memchr(s + p, 64, size - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if p + 7 <= size and _stands(s, p + 1, b"import", 6):
+            found.append(p + 7)
+        p += 1
+    return found
+
+
+cpdef Py_ssize_t string_end(str text, Py_ssize_t place):
+    """Return where the string ends that opens at `place`; -1: none does."""
+    cdef bytes narrow = _narrow(text)
+    cdef text_t s = _signs(text, narrow)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text)
+    if place >= size or (s[place] != 34 and s[place] != 39):
+        return -1
+    return _string_end(s, place, size)
+
+
+cpdef tuple urls_in(str text):
+    """List the URLs in functions, as (start, end, whether it is a string), and tell whether any function takes strings."""
+    cdef bytes narrow = _narrow(text)
+    cdef text_t s = _signs(text, narrow)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0, start, end
+    cdef const void* at
+    cdef bint takes_strings = False, is_string
+    cdef list found = []
+    while p < size:
+        at = memchr(s + p, 40, size - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if not (_ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)):
+            takes_strings = takes_strings or (
+                _ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4)
+            )
+            p += 1
+            continue
+        p += 1
+        start = _blanks(s, p, size)
+        is_string = start < size and (s[start] == 34 or s[start] == 39)
+        end = _string_end(s, start, size) if is_string else _plain_end(s, start, size)
+        if end >= 0 and not (start + is_string + 5 <= size and _is_data(s, start + is_string)):
+            found.append((start, end, is_string))
+    return found, takes_strings
+
+
+cdef inline bint _is_data(text_t s, Py_ssize_t p) noexcept nogil:
+    return s[p] == 100 and s[p + 1] == 97 and s[p + 2] == 116 and s[p + 3] == 97 and s[p + 4] == 58
+
+
+cpdef list comments(str text):
+    """List where comments are, up to a function whose name is written with escapes: it may be `url`."""
+    cdef bytes narrow = _narrow(text)
+    cdef text_t s = _signs(text, narrow)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0, start
+    cdef list found = []
+    while p < size:
+        if not KIND[s[p]] & BEGINS:
+            p += 1
+        elif s[p] == 47:
+            start = p
+            p += 1
+            if p < size and s[p] == 42:
+                p = _comment_end(s, p + 1, size)
+                found.append((start, p))
+        elif s[p] == 40:
+            p = _bracket_end(s, p, size)
+        elif s[p] == 92:
+            start = p
+            p = _name_end(s, p, size)
+            if p > start + 1 and p < size and s[p] == 40:
+                break
+        else:
+            p = _loose_end(s, p, size)
+    return found
+
+
+cdef inline Py_ssize_t _comment_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    cdef const void* at
+    while p < size:
+        at = memchr(s + p, 42, size - p)
+        if at == NULL:
+            return size
+        p = <text_t>at - s + 1
+        if p < size and s[p] == 47:
+            return p + 1
+    return size
+
+
+cdef inline Py_ssize_t _bracket_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return the place behind the bracket at `p`, or before the end of the `url(` without quotes that it opens."""
+    cdef Py_ssize_t start = p + 1
+    if not _ends_in(s, p, b"url", 3) or (p > 3 and KIND[s[p - 4]] & WORD):
+        return start
+    p = _blanks(s, start, size)
+    if p < size and (s[p] == 34 or s[p] == 39):
+        return start
+    while p < size and s[p] != 41:
+        if s[p] == 92:
+            if p + 1 >= size:
+                return p
+            p += 1
+        p += 1
+    return p
+
+
+cdef inline Py_ssize_t _name_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the name ends that begins with the escape at `p`; the place behind the backslash where none does."""
+    cdef Py_ssize_t start, begin = p
+    while p + 1 < size and s[p] == 92:
+        start = p + 1
+        if s[start] == 10 or s[start] == 13 or s[start] == 12:
+            break
+        p = start
+        while p < size and p - start < LONGEST_HEX and KIND[s[p]] & HEX:
+            p += 1
+        if p == start:
+            p += 1
+        elif p < size and KIND[s[p]] & BLANK:
+            p += 1
+        while p < size and KIND[s[p]] & WORD:
+            p += 1
+    return p if p > begin else begin + 1
+
+
+cdef inline Py_ssize_t _loose_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the string at `p` ends as far as a tokenizer reads on: at its quote, or before a line's end."""
+    cdef unsigned char quote = s[p]
+    p += 1
+    while p < size:
+        if s[p] == quote:
+            return p + 1
+        if s[p] == 10 or s[p] == 13 or s[p] == 12:
+            return p
+        if s[p] == 92:
+            if p + 1 >= size:
+                return p
+            p += 1
+        p += 1
+    return p

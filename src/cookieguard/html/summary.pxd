@@ -1,0 +1,40 @@
+from cookieguard.html.known cimport Known, text_t
+from cookieguard.html.model cimport Tag
+
+cdef enum:
+    MOST_ATTRIBUTES = 32  # of a tag that are read here
+
+
+cdef struct Value:
+    unsigned char name  # a number of NAMES
+    unsigned char load  # what the value means
+    bint is_held
+    Py_ssize_t start
+    Py_ssize_t name_end
+    Py_ssize_t value
+    Py_ssize_t end
+
+
+cdef class Summary:
+    cdef bint _applies
+    cdef bint _marks_links
+    cdef bint _lifts
+    cdef object _ask
+    cdef str _scheme
+    cdef Value _values[MOST_ATTRIBUTES]
+    cdef int _count
+    cdef bint _is_empty
+    cdef list _held
+
+    cpdef Tag judge(self, bytes raw)
+    cdef Tag _closed(self, text_t s, Py_ssize_t size)
+    cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind)
+    cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held)
+    cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) noexcept
+    cdef Value* _first(self, unsigned char name) noexcept
+    cdef int _judged(self, text_t s, Value* one, object element) except -1
+    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1
+    cdef int _candidates(self, text_t s, Value* one, object element) except -1
+    cdef int _link(self, text_t s, Value* one, object element) except -1
+    cdef object _text(self, text_t s)
+    cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral)

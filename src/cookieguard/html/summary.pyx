@@ -1,0 +1,565 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, doubled attributes, nested
+documents) is left to a full hearing; `tests/html/test_twins.py` holds the two together."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
+from libc.string cimport memchr, memcmp, memset
+
+from cookieguard.html.embeds import EMBEDS
+from cookieguard.html.glances cimport meta_counts
+from cookieguard.html.loads import (
+    ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
+)
+from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
+from cookieguard.html.referrers import tighten
+from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
+from cookieguard.html.urls import Url
+
+cdef enum:
+    BLANK = 1
+    ENDS_NAME = 2
+    ENDS_ATTRIBUTE = 4
+    LEAVES = 8  # may lead a reference away
+    MAY_LOAD = 16  # of a style
+
+    SLOTS = 512
+    LONGEST_NAME = 24
+    MOST_NAMES = 128
+    LONGEST_TOP = 24
+    MOST_KEPT = 512  # answers of each table
+
+    # What a look at a value tells.
+    STAYS = 0
+    IS_HELD = 1
+    UNSURE = 2
+
+    # As in loads.py.
+    NOTHING = 0
+    URL = 1
+    URLS = 2
+    SRCSET = 3
+    CSS = 4
+    LINK = 5
+    REFRESH = 6
+    DOCUMENT = 8
+    CHARSET = 10
+    REFERRER = 13
+
+    # What an element is.
+    IS_UNSURE = 1  # its tags take a full hearing
+    HAS_TEXT = 2
+    IS_LINK = 4
+    IS_META = 8
+    EMBEDS_SOMETHING = 16
+    NEEDS_ATTENTION = 32
+    IS_SCRIPT = 64
+
+assert (Load.URL.value, Load.URLS.value, Load.SRCSET.value, Load.CSS.value) == (URL, URLS, SRCSET, CSS)
+assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFRESH, DOCUMENT)
+assert (Load.CHARSET.value, Load.REFERRER.value) == (CHARSET, REFERRER)
+
+cdef struct Name:
+    PyObject* whole
+    unsigned char size
+    unsigned char number
+    unsigned char kind
+    unsigned char text[LONGEST_NAME]
+
+cdef Name ELEMENTS[SLOTS]
+cdef Name ATTRIBUTES[SLOTS]
+cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
+cdef unsigned char KIND[256]
+cdef unsigned char LOWER[256]
+cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG
+cdef list KEYS = sorted(NAMES)  # the attributes by their number
+cdef list RENAMED = [b"data-cg-" + name.replace(b":", b"-") for name in KEYS]
+cdef list SAID = [name.decode("latin-1") for name in KEYS]
+cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
+cdef Known CLOSED = Known(), OPEN = Known(), EMPTY = Known()  # tags with nothing to do, by the name as it is spelled
+cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
+cdef object NEW = tuple.__new__  # of a named tuple: its own takes three times as long
+cdef object RAW = Text.RAW, DATA = Text.DATA
+
+
+cdef inline unsigned int _hash(text_t name, Py_ssize_t size) noexcept nogil:
+    cdef unsigned int value = 2166136261u
+    cdef Py_ssize_t index
+    for index in range(size):
+        value = (value ^ LOWER[name[index]]) * 16777619u
+    return (value ^ (value >> 15)) & (SLOTS - 1)
+
+
+cdef void _fill(Name* table, bytes name, unsigned char number, unsigned char kind):
+    cdef unsigned int at = _hash(<text_t>PyBytes_AS_STRING(name), len(name))
+    cdef Py_ssize_t index
+    while table[at].size:
+        at = (at + 1) & (SLOTS - 1)
+    table[at].whole = <PyObject*>name
+    Py_INCREF(name)
+    table[at].size, table[at].number, table[at].kind = len(name), number, kind
+    for index in range(len(name)):
+        table[at].text[index] = name[index]
+
+
+cdef unsigned char _kind_of(bytes name):
+    cdef unsigned char kind = 0
+    if name in CONTEXT_NAMES and name != b"meta" or name == b"base":
+        kind |= IS_UNSURE
+    for names, meaning in (
+        (TEXT_NAMES, HAS_TEXT), (LINKS, IS_LINK), ((b"meta",), IS_META), (EMBEDS, EMBEDS_SOMETHING),
+        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT),
+    ):
+        if name in names:
+            kind |= meaning
+    return kind
+
+
+cdef void _prepare():
+    cdef int byte, number
+    memset(KIND, 0, sizeof(KIND))
+    memset(ELEMENTS, 0, sizeof(ELEMENTS))
+    memset(ATTRIBUTES, 0, sizeof(ATTRIBUTES))
+    memset(MEANS, 0, sizeof(MEANS))
+    for byte in range(256):
+        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
+    for signs, kind in (
+        (b"\t\n\f\r ", BLANK), (b"\t\n\f\r />", ENDS_NAME), (b"\t\n\f\r />=", ENDS_ATTRIBUTE), (b":&\\", LEAVES),
+        (b"(\\&@", MAY_LOAD),
+    ):
+        for byte in signs:
+            KIND[byte] |= kind
+    elements = sorted(SPECIAL_NAMES | LINKS)
+    assert max(len(elements) + 1, len(KEYS)) < MOST_NAMES
+    assert max(map(len, [*elements, *KEYS])) <= LONGEST_NAME
+    for number, name in enumerate(KEYS):
+        _fill(ATTRIBUTES, name, number, 0)
+    for number, name in enumerate([b"", *elements]):
+        if number:
+            _fill(ELEMENTS, name, number, _kind_of(name))
+        for attribute, load in {**ANYWHERE, **LOADS.get(name, {})}.items():
+            MEANS[number][<int>KEYS.index(attribute)] = load.value
+
+
+_prepare()
+SRC, TYPE, LANGUAGE, REL, DATA_CG = map(KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg"))
+
+
+cdef inline Name* _entry(Name* table, text_t name, Py_ssize_t size) noexcept nogil:
+    """Return the entry of a name in any case, NULL where it has none."""
+    cdef Py_ssize_t index
+    cdef unsigned int at
+    if size > LONGEST_NAME:
+        return NULL
+    at = _hash(name, size)
+    while table[at].size:
+        if table[at].size == size:
+            index = 0
+            while index < size and table[at].text[index] == LOWER[name[index]]:
+                index += 1
+            if index == size:
+                return &table[at]
+        at = (at + 1) & (SLOTS - 1)
+    return NULL
+
+
+cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
+    """Tell whether a reference may leave the page's own origin (may_reach_others in glances.py)."""
+    while p < end:
+        if KIND[s[p]] & LEAVES:
+            return True
+        if s[p] == 47 and p + 1 < end and (s[p + 1] == 47 or s[p + 1] == 10 or s[p + 1] == 9 or s[p + 1] == 13):
+            return True
+        p += 1
+    return False
+
+
+cdef inline Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the plain host ends that begins at `p` (_plain_host_end in glances.pyx); -1: it is none."""
+    cdef Py_ssize_t label = p, dots = 0
+    cdef bint has_letters_only = True
+    while p < size:
+        if s[p] == 46:
+            if p == label:
+                return -1
+            dots += 1
+            label, has_letters_only = p + 1, True
+        elif 48 <= s[p] <= 57 or s[p] == 45:
+            has_letters_only = False
+        elif not 97 <= s[p] <= 122:
+            break
+        p += 1
+    return p if dots and has_letters_only and 2 <= p - label <= LONGEST_TOP else -1
+
+
+cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
+    """Return where the path ends that begins at `p`, behind a host; -1: it takes a closer look."""
+    if p < end and s[p] != 47 and s[p] != 63 and s[p] != 35:
+        return -1
+    while p < end:
+        if s[p] == 38:
+            return -1
+        if s[p] == 63 or s[p] == 35 or s[p] == 92 or s[p] == 37 or s[p] == 9 or s[p] == 10 or s[p] == 13:
+            return p
+        if s[p] == 46 and s[p - 1] == 47:
+            return -1
+        p += 1
+    return p
+
+
+cdef inline bint _is_named(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
+    """Tell whether a word, here in lower case, ends before `p` in any case; the caller knows that `p` is far enough."""
+    cdef Py_ssize_t index
+    for index in range(length):
+        if LOWER[s[p - length + index]] != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    """Tell whether a style may load: by an import, or by a function with anything else in it than `#name`."""
+    cdef Py_ssize_t p = start, after
+    while p < end:
+        if KIND[s[p]] & MAY_LOAD:
+            if s[p] != 40:
+                return True
+            if (
+                (p - start >= 3 and (_is_named(s, p, b"url", 3) or _is_named(s, p, b"src", 3) or _is_named(s, p, b"set", 3)))
+                or (p - start >= 1 and _is_named(s, p, b"x", 1))
+                or (p - start >= 4 and (_is_named(s, p, b"mage", 4) or _is_named(s, p, b"fade", 4)))
+            ):
+                if p - start < 3 or not _is_named(s, p, b"url", 3) or p + 1 >= end or s[p + 1] != 35:
+                    return True
+        p += 1
+    return False
+
+
+cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):
+    """Return what a function says about a value, which has no references in it; None: it has."""
+    if memchr(s + one.value, 38, one.end - one.value) != NULL:
+        return None
+    value = PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value)
+    answer = known.get(value)
+    if answer is None:
+        answer = answer_of(value.decode("utf-8", "surrogateescape"))
+        if len(known) >= MOST_KEPT:
+            known.clear()
+        if len(value) <= MOST_KEPT:
+            known[value] = answer
+    return answer
+
+
+def _is_inert(str relations):
+    return INERT_RELATIONS.issuperset(relations.lower().split())
+
+
+def _stays(str policy):
+    return tighten(policy) == policy
+
+
+def _script_of_type(str kind):
+    return script_text(kind, None)
+
+
+cdef Tag _made(bytes name, bint is_empty, object text):
+    """Return a tag with nothing held."""
+    cdef Tag tag = Tag.__new__(Tag)
+    tag.name, tag.empty, tag.text, tag.inert, tag.lost = name, is_empty, text, NONE, ""
+    tag.held = tag.attributes = ()
+    tag.has_text = text is not NO_TEXT
+    tag.is_judged = text in JUDGED_TEXTS
+    tag.plain = not tag.has_text
+    return tag
+
+
+cdef class Summary:
+    """Decide about tags by the bench of one page. Owns what was read of the tag at hand."""
+
+    def __init__(self, bench):
+        """Take the bench. Where the page's own may be held, and in XML, every tag has its full hearing."""
+        self._applies = bench.own_is_free and not bench.xml
+        self._marks_links, self._lifts = bench.marks_links, bench.is_lifted is not nobody
+        self._ask, self._scheme = bench.judge, bench.base.scheme
+
+    cpdef Tag judge(self, bytes raw):
+        """Return what is decided about a tag; None: it takes a full hearing."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p = 1
+        cdef Name* entry
+        cdef Value* one
+        cdef unsigned char kind = 0
+        cdef int index, verdict
+        cdef bint is_held = False
+        cdef object element = None
+        if not self._applies or size < 3:
+            return None
+        if s[1] == 47:
+            return self._closed(s, size)
+        while p < size and not KIND[s[p]] & ENDS_NAME:
+            p += 1
+        entry = _entry(ELEMENTS, s + 1, p - 1)
+        if entry != NULL:
+            kind = entry.kind
+            element = <object>entry.whole
+        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and meta_counts(raw)):
+            return None
+        if not self._read(s, p, size - 1, entry.number if entry != NULL else 0):
+            return None
+        if element is None:
+            element = PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
+        self._held = None
+        for index in range(self._count):
+            one = &self._values[index]
+            if one.load != NOTHING and one.end > one.value:
+                if kind & IS_META:
+                    if one.load == REFRESH or one.load == CHARSET:
+                        continue  # it says nothing that counts (meta_counts)
+                    return None
+                verdict = self._judged(s, one, element)
+                if verdict == UNSURE or (verdict == IS_HELD and kind & EMBEDS_SOMETHING):
+                    return None
+                one.is_held = verdict == IS_HELD
+                is_held = is_held or one.is_held
+        if is_held or kind & HAS_TEXT:
+            return self._whole(raw, p, element, kind, is_held)
+        return self._plain(s, p, element, kind)
+
+    cdef Tag _closed(self, text_t s, Py_ssize_t size):
+        """Return an end tag."""
+        cdef Py_ssize_t p = 2
+        cdef PyObject* known
+        while p < size and not KIND[s[p]] & ENDS_NAME:
+            p += 1
+        known = CLOSED.look_up(s + 2, p - 2)
+        if known != NULL:
+            return <Tag>known
+        spelling = PyBytes_FromStringAndSize(<char*>s + 2, p - 2)
+        cdef Tag tag = _made(spelling.lower(), False, NO_TEXT)
+        tag.closing = True
+        return _shared(CLOSED, spelling, tag)
+
+    cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind):
+        """Return a tag with nothing to do."""
+        cdef Known tags = EMPTY if self._is_empty else OPEN
+        cdef PyObject* known = tags.look_up(s + 1, p - 1)
+        if known != NULL:
+            return <Tag>known
+        cdef Tag tag = _made(element, self._is_empty, NO_TEXT)
+        tag.plain = not kind & NEEDS_ATTENTION or kind & IS_META
+        return _shared(tags, PyBytes_FromStringAndSize(<char*>s + 1, p - 1), tag)
+
+    cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held):
+        """Return a tag that is held, or has a text."""
+        cdef object text = NO_TEXT
+        if kind & HAS_TEXT:
+            text = self._text(<text_t>PyBytes_AS_STRING(raw)) if kind & IS_SCRIPT else TEXTS.get(element, RAW)
+            if text is None:
+                return None
+        cdef bint is_neutral = kind & IS_SCRIPT and is_held
+        cdef Tag tag = _made(element, self._is_empty, DATA if is_neutral else text)
+        if is_held:
+            tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
+        if tag.is_judged:
+            tag.inert = self._written(raw, name_end, True)
+            if tag.text is STYLE:
+                tag.inert += STOPS_PRELOADS
+        return tag
+
+    cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) noexcept:
+        """Read the attributes from `p` on; tell whether they are plain. `size` is where the tag's `>` stands."""
+        cdef Py_ssize_t start, stop, last = -1
+        cdef const void* found
+        cdef Name* entry
+        cdef Value* one
+        cdef unsigned char quote
+        self._count = 0
+        while True:
+            while p < size and KIND[s[p]] & ENDS_NAME:
+                p += 1
+            if p >= size:
+                break
+            start = p
+            p += 1
+            while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
+                p += 1
+            entry = _entry(ATTRIBUTES, s + start, p - start)
+            if self._count >= MOST_ATTRIBUTES:
+                return False
+            one = &self._values[self._count]
+            one.start, one.name_end = start, p
+            one.value = one.end = last = -1
+            stop = p
+            while p < size and KIND[s[p]] & BLANK:
+                p += 1
+            if p < size and s[p] == 61:
+                p += 1
+                while p < size and KIND[s[p]] & BLANK:
+                    p += 1
+                if p < size and (s[p] == 34 or s[p] == 39):
+                    quote = s[p]
+                    one.value = p + 1
+                    found = memchr(s + p + 1, quote, size - p - 1)
+                    one.end = size if found == NULL else <text_t>found - s
+                    p = one.end + 1
+                elif p < size and s[p] != 62:
+                    one.value = p
+                    while p < size and not KIND[s[p]] & BLANK and s[p] != 62:
+                        p += 1
+                    one.end = last = p
+            else:
+                p = stop
+            if entry == NULL:
+                continue
+            if entry.number == DATA_CG or self._first(entry.number) != NULL:
+                return False
+            one.name, one.load, one.is_held = entry.number, MEANS[element][entry.number], False
+            self._count += 1
+        self._is_empty = s[size - 1] == 47 and last != size
+        return True
+
+    cdef Value* _first(self, unsigned char name) noexcept:
+        """Return the attribute of this name, NULL where there is none."""
+        cdef int index
+        for index in range(self._count):
+            if self._values[index].name == name:
+                return &self._values[index]
+        return NULL
+
+    cdef int _judged(self, text_t s, Value* one, object element) except -1:
+        """Judge a value that is not empty."""
+        if one.load == URL:
+            return self._reference(s, one.value, one.end, one, element)
+        if one.load == CSS:
+            return UNSURE if _loads_by_style(s, one.value, one.end) else STAYS
+        if one.load == SRCSET:
+            return self._candidates(s, one, element)
+        if one.load == LINK:
+            return self._link(s, one, element)
+        if one.load == DOCUMENT:
+            if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
+                return UNSURE
+            return self._reference(s, one.value, one.end, one, element)
+        if one.load == REFERRER:
+            return STAYS if _kept(POLICIES, s, one, _stays) else UNSURE
+        return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
+
+    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1:
+        """Judge one reference: a plain URL by its host and path, one that stays on the page's own host by that."""
+        cdef Py_ssize_t host, path, path_end, size = end - p
+        cdef str scheme = self._scheme
+        if not size or s[p] == 35:
+            return STAYS
+        host = p
+        if size > 5 and not memcmp(s + p, b"http", 4):
+            if s[p + 4] == 58:
+                scheme, host = "http", p + 5
+            elif s[p + 4] == 115 and s[p + 5] == 58:
+                scheme, host = "https", p + 6
+        if host + 2 >= end or s[host] != 47 or s[host + 1] != 47:
+            if size > 4 and not memcmp(s + p, b"data:", 5):
+                return STAYS
+            return UNSURE if _may_leave(s, p, end) else STAYS
+        host += 2
+        path = _host_end(s, host, end)
+        if path < 0:
+            return UNSURE
+        path_end = _path_end(s, path, end)
+        if path_end < 0:
+            return UNSURE
+        url = _url(
+            scheme,
+            PyUnicode_FromStringAndSize(<char*>s + host, path - host),
+            PyUnicode_DecodeUTF8(<char*>s + path, path_end - path, "surrogateescape") if path_end > path else "/",
+        )
+        ruling = self._ask(url)
+        if ruling is None:
+            return STAYS
+        if self._held is None:
+            self._held = []
+        self._held.append(
+            NEW(Held, (element.decode("latin-1"), SAID[one.name], url, ruling.purpose, ruling.vendor))
+        )
+        return IS_HELD
+
+    cdef int _candidates(self, text_t s, Value* one, object element) except -1:
+        """Judge the URLs of a srcset up to the first that is held (candidates in judges.py)."""
+        cdef Py_ssize_t p = one.value, end = one.end, start, stop
+        cdef int verdict
+        cdef const void* found
+        while p < end:  # of all references only `&amp;` cannot part or join candidates
+            if s[p] == 38 and (end - p < 5 or memcmp(s + p, b"&amp;", 5)):
+                return UNSURE
+            p += 1
+        p = one.value
+        while True:
+            while p < end and (KIND[s[p]] & BLANK or s[p] == 44):
+                p += 1
+            if p >= end:
+                return STAYS
+            start = p
+            while p < end and not KIND[s[p]] & BLANK:
+                p += 1
+            stop = p
+            while stop > start and s[stop - 1] == 44:
+                stop -= 1
+            verdict = self._reference(s, start, stop, one, element)
+            if verdict != STAYS:
+                return verdict
+            while stop == p and p < end and s[p] != 44:
+                if s[p] == 40:
+                    found = memchr(s + p, 41, end - p)
+                    p = end if found == NULL else <text_t>found - s + 1
+                else:
+                    p += 1
+                stop = p
+
+    cdef int _link(self, text_t s, Value* one, object element) except -1:
+        """Judge the reference of a link by its relations."""
+        cdef Value* relations = self._first(REL)
+        if relations == NULL or relations.end <= relations.value:
+            return STAYS
+        is_inert = _kept(RELATIONS, s, relations, _is_inert)
+        if is_inert is None:
+            return UNSURE
+        return STAYS if is_inert else self._reference(s, one.value, one.end, one, element)
+
+    cdef object _text(self, text_t s):
+        """Say how the text of a script is read; None: that takes a closer look."""
+        cdef Value* kind = self._first(TYPE)
+        if self._first(SRC) != NULL:
+            return DATA
+        if kind == NULL:
+            return SCRIPT if self._first(LANGUAGE) == NULL else None
+        return script_text("", None) if kind.end <= kind.value else _kept(SCRIPTS, s, kind, _script_of_type)
+
+    cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral):
+        """Write the tag with what is held under other names; `is_neutral` gives it a type that nobody runs."""
+        cdef Py_ssize_t done = name_end
+        cdef int index
+        cdef Value* one
+        cdef list pieces = [raw[:name_end]]
+        if is_neutral:
+            pieces.append(NEUTRAL)
+        for index in range(self._count):
+            one = &self._values[index]
+            if one.is_held or (is_neutral and one.name == TYPE):
+                pieces.append(raw[done:one.start])
+                pieces.append(RENAMED[one.name] if one.is_held else RENAMED_TYPE)
+                done = one.name_end
+        pieces.append(raw[done:])
+        return b"".join(pieces)
+
+
+cdef inline object _url(str scheme, str host, str path):
+    return NEW(Url, (scheme, host, None, path))
+
+
+cdef Tag _shared(Known tags, bytes spelling, Tag tag):
+    """Keep a tag that is the same on every page."""
+    if len(spelling) <= LONGEST_NAME:
+        if len(tags) >= MOST_KEPT:
+            tags.clear()
+        tags.keep(spelling, tag)
+    return tag
