@@ -106,7 +106,7 @@ cdef class Known:
     cdef keep(self, bytes key, object answer):
         """Keep an answer; one that was kept under the same key goes."""
         cdef Slot one
-        if 2 * self._count >= self._size:
+        if 4 * self._count >= self._size:  # then hardly ever one has no room near its place
             self._grow()
         one.mark = mark_of(<text_t>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
         one.key, one.answer = <PyObject*>key, <PyObject*>answer
