@@ -20,8 +20,8 @@ cdef class Rewriter:
     cdef object _script
     cdef bytes _tail
     cdef object _gather
-    cdef bint _is_full
     cdef bint _is_last
+    cdef Py_ssize_t _stop
     cdef Py_ssize_t _text_end
     cdef dict _peeked
     cdef Output _output

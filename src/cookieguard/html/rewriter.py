@@ -37,6 +37,7 @@ from cookieguard.html.texts import MAX_INSTRUCTION, PASSES, STYLESHEET, Verdict,
 from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 
+UNKNOWN = -2
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 State = Callable[[bytes, int], int]
 
@@ -69,7 +70,7 @@ class Rewriter:
         self._script = ScriptEnd()
         self._tail = b""
         self._gather: UnfinishedTag | UnfinishedText | None = None
-        self._is_full = self._is_last = False  # what was gathered is judged as it is
+        self._stop, self._is_last = UNKNOWN, False  # where the text ends that was waited for; -1: nowhere
         self._text_end = -1  # where the text just judged ends
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         self._output = Output(b"")
@@ -84,7 +85,8 @@ class Rewriter:
         complete = self._gather.take(chunk)
         if complete is None:
             return b""
-        self._is_full = isinstance(self._gather, UnfinishedText) and self._gather.is_full
+        if isinstance(self._gather, UnfinishedText):
+            self._stop = self._gather.stop
         self.lost |= self._gather.lost
         self._gather = None
         return self._run(complete)
@@ -92,6 +94,7 @@ class Rewriter:
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         gather, self._gather, self._is_last = self._gather, None, True
+        self._stop = -1 if gather else UNKNOWN
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
         return rest + self._tail
 
@@ -180,8 +183,7 @@ class Rewriter:
         return end
 
     def _tag_with_text(self, tag: Tag, data: bytes, start: int, end: int) -> int:
-        verdict, reading = PASSES, self._context.reading(tag.name)
-        self._text_end = -1
+        verdict, reading, self._text_end = PASSES, self._context.reading(tag.name), -1
         if tag.is_judged and not (tag.empty and reading is AS_MARKUP):
             judged = self._judge_text(tag, data, start, end, reading)
             if judged is None:
@@ -246,15 +248,13 @@ class Rewriter:
         if reading is not AS_TEXT and start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
         ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
-        kind = (tag.name, reading, bool(ends), self._xml)
-        stop = text_stop(tag.name, data, end, ends, finder_of(*kind))
-        if stop < 0 and not self._is_full and not self._is_last:
-            gather = UnfinishedText(data[start:], end - start, tag.name, ends, finder_of(*kind))
-            self._wait(data, start, gather)
-            return None
-        self._is_full = False
-        text_end = stop if stop >= 0 else len(data)
-        is_markup = reading is not AS_TEXT
+        stop, self._stop = self._stop, UNKNOWN
+        if stop == UNKNOWN:
+            finder = finder_of(tag.name, reading, bool(ends), self._xml)
+            if (stop := text_stop(tag.name, data, end, ends, finder)) < 0 and not self._is_last:
+                self._wait(data, start, UnfinishedText(data, start, end, tag.name, ends, finder))
+                return None
+        text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
         verdict = self._rules.judge_text(tag.text, data, end, text_end, self._judge.base, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop

@@ -1,4 +1,4 @@
-from cookieguard.html.scanner cimport TagEnd, end_of_text
+from cookieguard.html.scanner cimport TagEnd
 
 
 cdef class UnfinishedTag:
@@ -16,11 +16,10 @@ cdef class UnfinishedText:
     cdef Py_ssize_t _size
     cdef tuple _ends
     cdef object _finder
-    cdef object _pattern
     cdef bytes _rest
     cdef bytes _name
-    cdef readonly bint is_full
+    cdef Py_ssize_t _seen
+    cdef readonly Py_ssize_t stop
 
     cpdef take(self, bytes data)
     cdef bint _seek(self, bytes data)
-    cdef bint _is_ended(self, bytes window)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cookieguard.html.constructs import Ends, raw_text
+from cookieguard.html.constructs import Ends
 from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.markup import Finder
-from cookieguard.html.scanner import TagEnd, end_of_text
+from cookieguard.html.markup import Finder, text_carried, text_stop
+from cookieguard.html.scanner import TagEnd
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
@@ -65,24 +65,23 @@ class UnfinishedTag:
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
-    def __init__(self, start: bytes, text: int, name: bytes, ends: Ends, finder: Finder | None) -> None:
-        """Begin with `start`, whose text begins at `text`; `finder` as from `finder_of`."""
+    def __init__(
+        self, data: bytes, start: int, text: int, name: bytes, ends: Ends, finder: Finder | None
+    ) -> None:
+        """Begin with the tag at `start`; its text begins at `text`, and `finder` (`finder_of`) was through it."""
         self._name = name
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._pieces = [data[start:]]
+        self._size = len(data) - text
+        self._seen = len(data) - start  # bytes so far, with the tag
         self._ends = ends
         self._finder = finder
-        self._pattern = raw_text(name)
-        self._rest = b""
-        self.is_full = False
-        self._pieces.append(start[:text])
-        self._seek(start[text:])
+        self._rest = data[text_carried(name, data, text, ends, finder) :]  # is searched with the next chunk
+        self.stop = -1  # where in `raw` the text ends
 
     def take(self, data: bytes) -> bytes | None:
         """Add a chunk; return everything collected once the end is in it, or enough was collected."""
         if not self._seek(data) and self._size < MAX_TEXT_BYTES:
             return None
-        self.is_full = self._size >= MAX_TEXT_BYTES
         return self.raw
 
     @property
@@ -96,19 +95,12 @@ class UnfinishedText:
         return b"".join(self._pieces)
 
     def _seek(self, data: bytes) -> bool:
+        window = self._rest + data if self._rest else data
+        found = text_stop(self._name, window, 0, self._ends, self._finder)
+        if found >= 0:
+            self.stop = self._seen - len(self._rest) + found
         self._pieces.append(data)
         self._size += len(data)
-        window = self._rest + data if self._rest else data
-        if self._finder:
-            found = self._finder.find(window, 0, self._ends)[0] >= 0
-            carry = self._finder.carried(window, 0)
-        else:
-            found = self._is_ended(window)
-            carry = self._pattern.carried(window, 0, self._ends)
-        self._rest = window[carry:]
-        return found
-
-    def _is_ended(self, window: bytes) -> bool:
-        if self._ends:
-            return self._pattern.pattern(self._ends).search(window) is not None
-        return end_of_text(self._name, window, 0) >= 0
+        self._seen += len(data)
+        self._rest = window[text_carried(self._name, window, 0, self._ends, self._finder) :]
+        return found >= 0
