@@ -7,14 +7,16 @@ from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Ta
 from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
-# A large shop has some ten thousand spellings of tags on its pages, of 160 bytes each.
-MAX_TAGS_SIZE = 8 * 1024 * 1024  # bytes of all tags kept
+# With what one page takes while it streams this stays below 8 MB (tests/web/test_memory.py): some 6,000 tags that
+# are held, or 20,000 others of 60 bytes.
+MAX_TAGS_SIZE = 7 * 512 * 1024  # bytes of all tags kept
 MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
 MAX_DIRECTORIES = 32
 SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when it comes again
 MAX_SEEN = 4096
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
+SHARED_OVERHEAD = 144  # the same where many keys have one answer
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
 
@@ -89,7 +91,7 @@ class Rules:
 
     def keep(self, known: Known, raw: bytes, tag: Tag) -> None:
         """Keep the answer about a tag in `known`, one of this object's."""
-        size = len(raw) + len(tag.live or b"") + ENTRY_OVERHEAD
+        size = len(raw) + (SHARED_OVERHEAD if tag.plain else len(tag.live or b"") + ENTRY_OVERHEAD)
         if size > MAX_TAG_SIZE:
             return
         self._tags_size += size

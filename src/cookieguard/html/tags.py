@@ -50,9 +50,9 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     if bench.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
         name = name.rpartition(b":")[2]
     if raw[1] == SLASH:
-        return Tag(name, closing=True, empty=False)
+        return _closing(name) if end <= SHORT_NAME else Tag(name, closing=True, empty=False)
     if _has_nothing_to_judge(raw, name, end, bench):
-        return _dull(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)))
+        return _plain(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)))
     return _Judged(raw, name, end, bench).tag()
 
 
@@ -63,6 +63,16 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bo
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
     return not (bench.marks_links and name in LINKS) and not names_anywhere(raw, end)
+
+
+@lru_cache(maxsize=512)
+def _closing(name: bytes) -> Tag:
+    return Tag(name, closing=True, empty=False)
+
+
+def _plain(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
+    """Return what is known of a tag that nothing is to be done about; a page may not fill the cache with long names."""
+    return _dull(name, empty) if len(name) <= SHORT_NAME else _dull.__wrapped__(name, empty)
 
 
 @lru_cache(maxsize=512)
@@ -100,10 +110,13 @@ class _Judged:
             self.hold_type, text = True, DATA
         live = self._written(neutral=self.hold_type) if self.edits or self.hold_type else None
         plain = text is NO_TEXT and live is None and not self.held
+        empty = _is_empty(self.raw, self.attributes)
+        if plain and not self.near and not self.lost and self.name not in NOTED_NAMES:
+            return _plain(self.name, empty)
         return Tag(
             name=self.name,
             closing=False,
-            empty=_is_empty(self.raw, self.attributes),
+            empty=empty,
             live=live,
             inert=self._inert() if text in JUDGED_TEXTS else b"",
             held=tuple(self.held),
@@ -276,3 +289,5 @@ FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own p
 TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
 SLASH = ord("/")
+SHORT_NAME = 64
+NOTED_NAMES = ATTENTION | CONTEXT_NAMES
