@@ -17,7 +17,18 @@ from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
 from cookieguard.engines.postgres_copy import Unstorable, copy_text, storable
 from cookieguard.engines.postgres_days import forget
 from cookieguard.engines.postgres_link import Connection, connect, telling
-from cookieguard.engines.postgres_schema import DAYS, LOCK, MARK, SCHEMA, make_day
+from cookieguard.engines.postgres_schema import (
+    DAYS,
+    DIGEST,
+    FORGET_MARK,
+    LOCK,
+    MADE_OF,
+    MARK,
+    SCHEMA,
+    SET_MARK,
+    VIEWS,
+    make_day,
+)
 from cookieguard.stats.hits import COLUMNS, NO_KEY, Batch, Hit
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
 from cookieguard.stats.visits import Decided, Presence, Visitor, decide, visitors_of
@@ -187,13 +198,21 @@ class PostgresHits:
 
 
 def make_tables(connection: Connection) -> None:
-    """Make what is not there; workers that start at once take turns."""
-    if connection.execute(MARK).fetchone() != (None,):
+    """Make what is not there, or is another release's; workers that start at once take turns."""
+    if _is_made(connection):
         return
     with connection.transaction():
         connection.execute(LOCK)
-        for statement in SCHEMA:
-            connection.execute(statement)
+        if _is_made(connection):
+            return
+        for statement in (*SCHEMA, *VIEWS, FORGET_MARK):
+            connection.execute(statement.encode())
+        connection.execute(SET_MARK, (DIGEST,))
+
+
+def _is_made(connection: Connection) -> bool:
+    is_there = connection.execute(MARK).fetchone() != (None,)
+    return is_there and connection.execute(MADE_OF).fetchone() == (DIGEST,)
 
 
 def _day_of(batch: Batch) -> int:

@@ -6,6 +6,9 @@ must be forgotten by the day has a partition a day, and `cookieguard_day` says w
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
+from cookieguard.engines.suppressed_views import Words, views
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS
 
 _SMALL = frozenset({"status", "entry", "gpc"})
@@ -19,7 +22,7 @@ _ROOM = "WITH (fillfactor = 70)"
 # One number, ours: whoever writes or forgets holds it until its transaction ends, as in a SQLite file. It is taken
 # first, so no two of them can wait for each other; and nobody adds a value while another counts them.
 LOCK = "SELECT pg_advisory_xact_lock(4951760157141521100)"
-MARK = "SELECT to_regclass('cookieguard_mark')"  # made last, so that it says all others are there
+MARK = "SELECT to_regclass('cookieguard_mark')"
 SCHEMA = (
     # Every hit, for filters and exports: 30 days. Its `key` becomes 0 once the day's key is destroyed.
     f"CREATE TABLE IF NOT EXISTS cookieguard_hit ({_TYPED}) PARTITION BY RANGE (time)",
@@ -59,8 +62,25 @@ SCHEMA = (
     )""",
     # Batches that were written, so that none is written twice: as long as a spool may be.
     "CREATE TABLE IF NOT EXISTS cookieguard_batch (id TEXT PRIMARY KEY, day INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS cookieguard_mark ()",
+    # Of which release all of this is; made last, so that it says all others are there.
+    "CREATE TABLE IF NOT EXISTS cookieguard_mark (digest TEXT NOT NULL)",
 )
+WORDS = Words(
+    date="(DATE '1970-01-01' + {})",
+    moment="to_timestamp({} * 3600)",
+    today="(CAST(extract(epoch FROM now()) AS BIGINT) / 86400)",
+    greatest="greatest",
+    prefix="cookieguard_",
+)
+# A barrier: else a function of the analyst's would be asked about rows before they are folded.
+VIEWS = tuple(
+    f"CREATE OR REPLACE VIEW {name} WITH (security_barrier = true) AS {query}"
+    for name, query in views(WORDS).items()
+)
+DIGEST = blake2b("".join(SCHEMA + VIEWS).encode(), digest_size=8).hexdigest()
+MADE_OF = "SELECT digest FROM cookieguard_mark"
+FORGET_MARK = "DELETE FROM cookieguard_mark"
+SET_MARK = "INSERT INTO cookieguard_mark VALUES (%s)"
 
 DAYS = "SELECT day, has_keys FROM cookieguard_day WHERE day = ANY(%s::int[])"
 ALL_DAYS = "SELECT day, has_keys FROM cookieguard_day ORDER BY day"

@@ -13,7 +13,7 @@ from pathlib import Path
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
 from cookieguard.engines.sqlite_files import telling, writing
-from cookieguard.engines.sqlite_schema import SCHEMA
+from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
 from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
@@ -98,6 +98,15 @@ class SqliteHits:
                 self._connection.execute(statement)
         with self._writing():
             for statement in SCHEMA:
+                self._connection.execute(statement)
+            self._make_views()
+
+    def _make_views(self) -> None:
+        """Make views that are not there, or are another release's."""
+        there = dict(self._connection.execute(EXISTING_VIEWS))
+        for name, statement in VIEWS.items():
+            if there.get(name) != statement:
+                self._connection.execute(f"DROP VIEW IF EXISTS {name}")
                 self._connection.execute(statement)
 
     def write(self, batch: Batch) -> None:

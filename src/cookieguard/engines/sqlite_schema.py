@@ -6,6 +6,7 @@ and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten 
 
 from __future__ import annotations
 
+from cookieguard.engines.suppressed_views import Words, views
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
 
 _TYPED = ",\n    ".join(
@@ -63,3 +64,14 @@ LOST = """CREATE TABLE IF NOT EXISTS lost (
 ) WITHOUT ROWID"""
 
 SCHEMA = (HIT, HIT_TIME, HIT_KEY, HOURLY, DAILY, CONSENT, HELD, BOT, SEEN, VISIT, BATCH, LOST)
+
+# Who may open the file may read its tables too: views are for convenience, a role of its own is PostgreSQL's.
+WORDS = Words(
+    date="date({} * 86400, 'unixepoch')",
+    moment="datetime({} * 3600, 'unixepoch')",
+    today="(CAST(strftime('%s', 'now') AS INTEGER) / 86400)",
+    greatest="max",
+    prefix="",
+)
+VIEWS = {name: f"CREATE VIEW {name} AS {query}" for name, query in views(WORDS).items()}
+EXISTING_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"

@@ -1,0 +1,145 @@
+"""The views analysts get in SQL, for Grafana or Metabase: the rule of `stats/kanonymity.py`, said in window functions.
+
+Rule: whatever is shown here has passed `_placed`, and only days that are over are: who asks every second would
+otherwise see each visitor come. Columns of a view are only ever added, at its end: grants and dashboards stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from cookieguard.stats.hits import OTHER
+from cookieguard.stats.kanonymity import VIEWS_EACH, VISITS_EACH, K
+
+
+class Words(NamedTuple):
+    """Say how a dialect says what the others say otherwise; `{}` is a day or an hour since 1970."""
+
+    date: str
+    moment: str
+    today: str
+    greatest: str
+    prefix: str  # of tables
+
+
+def views(words: Words) -> Mapping[str, str]:
+    """Return what each view asks, by its name."""
+    return {
+        "cookieguard_by_day": _by_day(words),
+        "cookieguard_by_hour": _by_hour(words),
+        "cookieguard_by_value": _by_value(words),
+        "cookieguard_by_consent": _by_consent(words),
+        "cookieguard_by_host": _by_host(words),
+        "cookieguard_by_bot": _by_bot(words),
+    }
+
+
+def _by_day(words: Words) -> str:
+    """Ask for the totals of a day: none of a day with too few people, and no visitors where those are too few."""
+    hours = f"""SELECT hour / 24 AS number, sum(views) AS views, sum(visits) AS visits, sum(errors) AS errors
+        FROM {words.prefix}hourly GROUP BY hour / 24"""
+    people = _people(words, "coalesce(visitors, 0)", "hours.visits", "hours.views")
+    return f"""SELECT {words.date.format("number")} AS day, CAST(hours.views AS BIGINT) AS views,
+        CAST(hours.visits AS BIGINT) AS visits,
+        CASE WHEN coalesce(visitors, 0) = 0 OR visitors >= {K} THEN coalesce(visitors, 0) END AS visitors
+    FROM ({hours}) AS hours
+    LEFT JOIN {words.prefix}daily AS d ON d.day = number AND d.dimension = '' AND d.value = ''
+    WHERE number < {words.today} AND {people} >= {K}"""
+
+
+def _by_hour(words: Words) -> str:
+    """Ask for the hours of each day; an hour that is folded is left out."""
+    cells = f"""SELECT {words.date.format("(hour / 24)")} AS day, hour, {_text("hour")} AS value, views, visits,
+        {_people(words, "0", "visits", "views")} AS people, 0 AS is_other
+        FROM {words.prefix}hourly WHERE hour < {words.today} * 24"""
+    shown = _folded(cells, ("day",), ("value",), ("views", "visits"))
+    number = f"CASE WHEN value <> '{OTHER}' THEN CAST(value AS BIGINT) END"  # whoever evaluates it first
+    return f"""SELECT {words.moment.format(number)} AS hour, views, second AS visits
+    FROM ({_second(shown, ("day",), "visits")}) AS shown WHERE value <> '{OTHER}'"""
+
+
+def _by_value(words: Words) -> str:
+    """Ask for a day's values of each dimension: pages, sources, countries and all others."""
+    cells = f"""SELECT {words.date.format("day")} AS day, dimension, value, views, visits, visitors,
+        {_people(words, "visitors", "visits", "views")} AS people,
+        CASE WHEN value = '{OTHER}' THEN 1 ELSE 0 END AS is_other
+        FROM {words.prefix}daily WHERE day < {words.today} AND dimension <> ''"""
+    groups = ("day", "dimension")
+    shown = _folded(cells, groups, ("value",), ("views", "visits", "visitors"))
+    return f"""SELECT day, dimension, value, views, visits, second AS visitors
+    FROM ({_second(shown, groups, "visitors")}) AS shown"""
+
+
+def _by_consent(words: Words) -> str:
+    """Ask for what visitors chose; each answer counts as one of the five."""
+    cells = f"""SELECT {words.date.format("day")} AS day, policy, event, times, times AS people, 0 AS is_other
+        FROM {words.prefix}consent WHERE day < {words.today}"""
+    return _folded(cells, ("day",), ("policy", "event"), ("times",))
+
+
+def _by_host(words: Words) -> str:
+    """Ask for who was held on how many views, of all pages together."""
+    cells = f"""SELECT {words.date.format("day")} AS day, host, vendor, purpose, sum(views) AS views,
+        sum(elements) AS elements, sum(views) AS people, CASE WHEN host = '{OTHER}' THEN 1 ELSE 0 END AS is_other
+        FROM {words.prefix}held WHERE day < {words.today} GROUP BY day, host, vendor, purpose"""
+    return _folded(cells, ("day",), ("host", "vendor", "purpose"), ("views", "elements"))
+
+
+def _by_bot(words: Words) -> str:
+    """Ask for the bots; somebody may call himself one."""
+    cells = f"""SELECT {words.date.format("day")} AS day, kind, name, hits, hits AS people,
+        CASE WHEN name = '{OTHER}' THEN 1 ELSE 0 END AS is_other
+        FROM {words.prefix}bot WHERE day < {words.today}"""
+    return _folded(cells, ("day",), ("kind", "name"), ("hits",))
+
+
+def _folded(cells: str, groups: Sequence[str], names: Sequence[str], counts: Sequence[str]) -> str:
+    """Fold cells as `suppress` does. They have their groups, names and counts, `people` and `is_other`."""
+    any_count = " OR ".join(f"{count} > 0" for count in counts)
+    there = f"SELECT * FROM ({cells}) AS cells WHERE people > 0 OR {any_count}"
+    placed = _placed(there, groups, (*counts, *names))
+    labels = ", ".join(f"CASE WHEN place > hidden THEN {name} ELSE '{OTHER}' END AS {name}" for name in names)
+    sums = ", ".join(f"CAST(sum({count}) AS BIGINT) AS {count}" for count in counts)
+    keys = ", ".join(str(number + 1) for number in range(len(groups) + len(names)))
+    return f"""SELECT {", ".join(groups)}, {labels}, {sums}
+    FROM ({placed}) AS placed WHERE total >= {K} GROUP BY {keys}"""
+
+
+def _second(shown: str, groups: Sequence[str], count: str) -> str:
+    """Hide a second column of what is shown as `column` does: `second` is NULL where it must not be seen."""
+    cells = f"""SELECT *, {count} AS people, 0 AS is_other, CASE WHEN {count} > 0 THEN 1 ELSE 0 END AS is_there
+        FROM ({shown}) AS first"""
+    placed = _placed(cells, (*groups, "is_there"), ("value",))
+    return f"""SELECT *, CASE WHEN is_there = 0 OR (total >= {K} AND place > hidden) THEN {count} END AS second
+    FROM ({placed}) AS placed"""
+
+
+def _placed(cells: str, groups: Sequence[str], ties: Sequence[str]) -> str:
+    """Give each cell its `place` among those of its group, from the one folded first, and how many are `hidden`.
+
+    A fold grows from what is small until it is safe, or everything is in it: see `_is_safe` there.
+    """
+    by = ", ".join(groups)
+    small = f"SELECT *, CASE WHEN people < {K} OR is_other = 1 THEN 1 ELSE 0 END AS small FROM ({cells}) AS c"
+    ordered = f"""SELECT *, row_number() OVER step AS place, sum(people) OVER step AS running,
+        max(is_other) OVER step AS has_other, lead(people) OVER step AS smallest_shown,
+        count(*) OVER whole AS size, sum(small) OVER whole AS smalls, sum(people) OVER whole AS total
+        FROM ({small}) AS s
+        WINDOW whole AS (PARTITION BY {by}), step AS (
+            PARTITION BY {by} ORDER BY small DESC, people, {", ".join(ties)}
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"""
+    is_safe = f"""CASE WHEN place < 2 OR running < {K} THEN 0 WHEN has_other = 1 THEN 1
+        WHEN running <= place OR running = place * {K - 1} THEN 0
+        WHEN running <= (place - 1) * {K - 1} + smallest_shown - 2 THEN 1 ELSE 0 END"""
+    ends = f"CASE WHEN place >= smalls AND (place = size OR {is_safe} = 1) THEN place END"
+    return f"""SELECT *, CASE WHEN smalls = 0 THEN 0 ELSE min({ends}) OVER (PARTITION BY {by}) END AS hidden
+    FROM ({ordered}) AS ordered"""
+
+
+def _people(words: Words, visitors: str, visits: str, views_: str) -> str:
+    return f"{words.greatest}({visitors}, {visits} / {VISITS_EACH}, {views_} / {VIEWS_EACH})"
+
+
+def _text(name: str) -> str:
+    return f"CAST({name} AS TEXT)"

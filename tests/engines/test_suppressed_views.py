@@ -1,0 +1,271 @@
+"""The views in SQL show what `stats/kanonymity.py` lets through, row for row, and never a cell under k."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.stats_engines import MAKERS
+from hypothesis import given
+from hypothesis import strategies as st
+from stats.traffic import DAY, draw_hits
+
+from cookieguard.config import StatsSettings
+from cookieguard.engines.hit_engines import open_engine
+from cookieguard.engines.hit_ports import Days, HitWriter
+from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Batch, Dimension
+from cookieguard.stats.kanonymity import Cell, K, column, people_of, suppress
+
+LONG_AGO = 10_000  # days since 1970: every view shows days that are over
+SOME = 400  # tables a run of the random test, each a day of its own
+VIEWS = [f"cookieguard_by_{what}" for what in ("day", "hour", "value", "consent", "host", "bot")]
+Row = tuple[Any, ...]
+Counts = tuple[int, int, int]  # views, visits, visitors
+
+
+class Database:
+    """Be one of the engines, with its tables open for writing what a test wants in them."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.writer: HitWriter = open_engine(StatsSettings(url=url), folder, environ={}).writer()
+        self.is_postgres = url.startswith("postgres")
+        self._connection: Any
+        if self.is_postgres:
+            import psycopg
+
+            self._connection = psycopg.connect(url, autocommit=True)
+        else:
+            self._connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+
+    def fill(self, table: str, rows: Sequence[Row]) -> None:
+        """Let a table hold these rows alone."""
+        name = f"cookieguard_{table}" if self.is_postgres else table
+        marks = ", ".join(["%s" if self.is_postgres else "?"] * len(rows[0]))
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(f"DELETE FROM {name}")
+            cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+            cursor.execute("COMMIT")
+
+    def ask(self, query: str) -> list[Row]:
+        """Return the rows of a query, days and hours as text in UTC."""
+        with closing(self._connection.cursor()) as cursor:
+            return [tuple(map(_as_text, row)) for row in cursor.execute(query).fetchall()]
+
+    def close(self) -> None:
+        self._connection.close()
+        self.writer.close()
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return value if value is None or isinstance(value, int) else str(value)
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def named(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
+    with MAKERS[request.param]() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def database(named: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder = tmp_path_factory.mktemp("views")
+    database = Database(named(folder), folder)
+    yield database
+    database.close()
+
+
+def text_of(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * SECONDS_OF_DAY, UTC):%Y-%m-%d}"
+
+
+def cell(value: str, counts: Counts) -> Cell:
+    views, visits, visitors = counts
+    return Cell(value, people_of(visitors=visitors, visits=visits, views=views), counts)
+
+
+def expected(table: dict[str, Counts]) -> tuple[list[tuple[str, int, int]], Counter[int | None]]:
+    """Return what may be shown of a table: views and visits of each value, and all visitors beside them.
+
+    Which of two equal numbers of visitors is hidden is the engine's to say.
+    """
+    shown = suppress([cell(value, counts) for value, counts in table.items()])
+    every = [*shown.rows, *([shown.other] if shown.other else [])]
+    visitors = column([one.counts[2] for one in every])
+    return sorted((one.value, *one.counts[:2]) for one in every), Counter(visitors)
+
+
+def check(database: Database, tables: dict[int, dict[str, Counts]]) -> int:
+    """Compare the view of a day's values with what Python lets through; return how many cells were folded."""
+    rows = [(day, "page", value, *counts) for day, table in tables.items() for value, counts in table.items()]
+    database.fill("daily", rows)
+    found: dict[str, list[Row]] = defaultdict(list)
+    for day, dimension, *row in database.ask("SELECT * FROM cookieguard_by_value"):
+        assert dimension == "page"
+        found[day].append(tuple(row))
+    for day, table in tables.items():
+        there = found[text_of(day)]
+        every, visitors = expected(table)
+        assert sorted(row[:3] for row in there) == every, table
+        assert Counter(row[3] for row in there) == visitors, table
+        for _, views, visits, seen in there:
+            assert people_of(visitors=seen or K, visits=visits, views=views) >= K
+            assert seen is None or seen == 0 or seen >= K
+    return sum(len(table) for table in tables.values()) - sum(map(len, found.values()))
+
+
+def test_random_tables_are_suppressed_as_in_python(database: Database) -> None:
+    source, tables = random.Random(4), {}
+    for day in range(LONG_AGO, LONG_AGO + SOME):
+        most = source.choice([2, 5, 7, 12])
+        values = source.sample([*"abcdefgh\u00e9", "", OTHER], source.randrange(1, 9))
+        counts = [[source.randrange(most * each) for each in (10, 2, 1)] for _ in values]
+        tables[day] = {value: tuple(three) for value, three in zip(values, counts, strict=True)}
+
+    folded = check(database, tables)  # type: ignore[arg-type]
+
+    assert folded > SOME
+
+
+small = st.tuples(st.integers(0, 60), st.integers(0, 14), st.integers(0, 8))
+
+
+@given(st.dictionaries(st.sampled_from([*"abcdefg", OTHER]), small, min_size=1))
+def test_any_table_is_suppressed_as_in_python(database: Database, table: dict[str, Counts]) -> None:
+    check(database, {LONG_AGO: table})
+
+
+def test_every_table_of_three_small_counts_is_suppressed_as_in_python(database: Database) -> None:
+    tables, day = {}, LONG_AGO
+    for one in range(8):
+        for two in range(one, 8):
+            for three in range(two, 8):
+                counts = [(10 * number, number, number) for number in (one, two, three)]
+                tables[day] = dict(zip("abc", counts, strict=True))
+                day += 1
+
+    assert check(database, tables) > 0
+
+
+@pytest.mark.parametrize(
+    ("table", "view", "names"),
+    [("consent", "consent", 2), ("bot", "bot", 2), ("held", "host", 3)],
+)
+def test_what_is_counted_by_times_is_suppressed_as_in_python(
+    database: Database, table: str, view: str, names: int
+) -> None:
+    source, rows = random.Random(5), []
+    for day in range(LONG_AGO, LONG_AGO + 100):
+        for name in source.sample("abcdefgh", source.randrange(1, 8)):
+            times = source.randrange(1, 12)
+            row = (day, name, "x", "y", "z", times, 2 * times) if table == "held" else (day, name, "x", times)
+            rows.append(row)
+    database.fill(table, rows)
+
+    found = defaultdict(list)
+    for day, *row in database.ask(f"SELECT * FROM cookieguard_by_{view}"):
+        found[day].append((row[0], row[names]))
+
+    at = 5 if table == "held" else 3
+    for day in {row[0] for row in rows}:
+        shown = suppress([Cell(row[1], row[at], (row[at],)) for row in rows if row[0] == day])
+        every = [*shown.rows, *([shown.other] if shown.other else [])]
+        assert sorted(found[text_of(day)]) == sorted((one.value, one.people) for one in every)
+
+
+def test_hours_are_hidden_where_the_day_would_give_them_back(database: Database) -> None:
+    visits = [0, 2, 30, 30, 40]
+    rows = [(LONG_AGO * 24 + at, 5 * count, count, count, 0, 0, 0, 0) for at, count in enumerate(visits)]
+    database.fill("daily", [(LONG_AGO, "", "", 0, 0, 0)])
+    database.fill("hourly", rows)
+
+    hours = database.ask("SELECT * FROM cookieguard_by_hour ORDER BY 1")
+    days = database.ask("SELECT * FROM cookieguard_by_day")
+
+    day = text_of(LONG_AGO)
+    assert days == [(day, 510, 102, 0)]
+    assert hours == [(f"{day} 03:00:00", 150, 30), (f"{day} 04:00:00", 200, 40)]
+
+
+@pytest.mark.parametrize(
+    ("visitors", "views", "shown"),
+    [(4, 40, []), (4, 50, [(50, 0, None)]), (5, 5, [(5, 0, 5)]), (0, 49, []), (0, 50, [(50, 0, 0)])],
+)
+def test_a_day_of_few_people_is_not_shown(
+    database: Database, visitors: int, views: int, shown: list[Row]
+) -> None:
+    database.fill("daily", [(LONG_AGO, "", "", 0, 0, visitors)])
+    database.fill("hourly", [(LONG_AGO * 24, views, 0, 0, 0, 0, 0, 0)])
+
+    assert [row[1:] for row in database.ask("SELECT * FROM cookieguard_by_day")] == shown
+
+
+def test_what_workers_write_is_in_the_views_once_its_day_is_over(
+    named: Callable[[Path], str], tmp_path: Path
+) -> None:
+    database = Database(named(tmp_path), tmp_path)
+    today = int(datetime.now(UTC).timestamp()) // SECONDS_OF_DAY
+    hits = [
+        hit._replace(time=hit.time + (today - 1 - DAY) * SECONDS_OF_DAY) for hit in draw_hits(3000, seed=2)
+    ]
+    database.writer.write(Batch("a", hits, {}, {}))
+    reader = open_engine(StatsSettings(url=database.url), tmp_path, environ={}).reader()
+    slices = reader.breakdown(Days(today - 1, today - 1), Dimension.PAGE)
+
+    found = database.ask("SELECT day, value, views FROM cookieguard_by_value WHERE dimension = 'page'")
+
+    assert sorted(found) == sorted((text_of(today - 1), one.value, one.views) for one in slices)
+    for view in VIEWS:
+        days = {str(day)[:10] for day, *_ in database.ask(f"SELECT * FROM {view}")}
+        assert days == {text_of(today - 1)}, view
+    reader.close()
+    database.close()
+    database = Database(database.url, tmp_path)  # the next start finds them made
+    assert database.ask("SELECT count(*) FROM cookieguard_by_day") == [(1,)]
+    database.close()
+
+
+def test_an_analyst_of_postgresql_reads_views_alone_and_nothing_through_them(database: Database) -> None:
+    if not database.is_postgres:
+        pytest.skip("SQLite knows no roles")
+    import psycopg
+
+    database.fill("daily", [(LONG_AGO, "", "", 0, 0, 3), (LONG_AGO + 1, "", "", 0, 0, 50)])
+    database.fill(
+        "hourly", [((LONG_AGO + at) * 24, views, 0, 0, 0, 0, 0, 0) for at, views in ((0, 7), (1, 60))]
+    )
+    told: list[str] = []
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        connection.execute("CREATE ROLE analyst")
+        connection.execute(f"GRANT SELECT ON {', '.join(VIEWS)} TO analyst")
+        connection.execute("""
+            CREATE FUNCTION peek(BIGINT) RETURNS BOOLEAN LANGUAGE plpgsql COST 0.0001
+            AS $$ BEGIN RAISE NOTICE '%', $1; RETURN true; END $$
+        """)
+
+        def peeked() -> list[str]:
+            told.clear()
+            connection.execute("SET ROLE analyst")
+            connection.execute("SELECT * FROM cookieguard_by_day WHERE peek(views)")
+            connection.execute("RESET ROLE")
+            return sorted(told)
+
+        assert peeked() == ["60"]
+        connection.execute("ALTER VIEW cookieguard_by_day RESET (security_barrier)")
+        assert peeked() == ["60", "7"]  # so it was the barrier
+        connection.execute("ALTER VIEW cookieguard_by_day SET (security_barrier = true)")
+        connection.execute("SET ROLE analyst")
+        for table in ("daily", "hourly", "hit", "visit", "consent", "held", "bot"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT * FROM cookieguard_{table}")
