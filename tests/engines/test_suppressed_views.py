@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -269,3 +270,46 @@ def test_an_analyst_of_postgresql_reads_views_alone_and_nothing_through_them(dat
         for table in ("daily", "hourly", "hit", "visit", "consent", "held", "bot"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(f"SELECT * FROM cookieguard_{table}")
+
+
+def blocks(part: str) -> list[str]:
+    """Return the SQL of one part of the page that describes the views."""
+    page = (Path(__file__).parents[2] / "docs" / "sql-views.md").read_text()
+    (text,) = [one for one in page.split("\n## ") if one.startswith(part)]
+    return re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_queries_of_the_page_are_answered(database: Database) -> None:
+    times = [(LONG_AGO, "x", "y", 50), (LONG_AGO, "z", "y", 60)]
+    database.fill("daily", [(LONG_AGO, "", "", 0, 0, 50), (LONG_AGO, "page", "/", 60, 50, 50)])
+    database.fill("hourly", [(LONG_AGO * 24, 60, 50, 0, 0, 0, 0, 0)])
+    database.fill("consent", times)
+    database.fill("bot", times)
+    database.fill("held", [(LONG_AGO, "ads.example", "/", "", "marketing", 50, 60)])
+    if not database.is_postgres:
+        pytest.skip("they are PostgreSQL's")
+
+    for query in blocks("Queries"):
+        asked = re.sub(
+            r"\$__timeFilter\((\w+)\)", r"\1 BETWEEN '1990-01-01T00:00:00Z' AND '2020-01-01'", query
+        )
+        assert database.ask(asked), query
+    assert {view for view in VIEWS if any(view in query for query in blocks("Queries"))} == set(VIEWS)
+    assert all(view in blocks("PostgreSQL")[0] for view in VIEWS)
+
+
+def test_a_copy_of_the_views_holds_what_they_show_and_no_table(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'stats.db'}", tmp_path)
+    database.fill("daily", [(LONG_AGO, "page", "/rare", 3, 1, 1), (LONG_AGO, "page", "/", 60, 50, 50)])
+    (statements,) = blocks("SQLite")
+
+    with closing(sqlite3.connect(tmp_path / "stats.db")) as connection:
+        connection.executescript(statements.replace("analyst.db", str(tmp_path / "analyst.db")))
+
+    with closing(sqlite3.connect(tmp_path / "analyst.db")) as copy:
+        names = {name for (name,) in copy.execute("SELECT name FROM sqlite_master")}
+        rows = copy.execute("SELECT * FROM cookieguard_by_value").fetchall()
+    assert names == set(VIEWS)
+    assert rows == database.ask("SELECT * FROM cookieguard_by_value") != []
+    assert b"/rare" not in (tmp_path / "analyst.db").read_bytes()
+    database.close()
