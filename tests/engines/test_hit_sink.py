@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.disks import filled, small_disk
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
 from cookieguard.engines import hit_sink, sqlite_hits
@@ -184,24 +184,13 @@ def test_a_full_spool_drops_and_counts_and_the_figures_say_so(state: StateDirect
 
 
 def test_a_full_disk_drops_and_counts_and_recovers(tmp_path: Path) -> None:
-    place = tmp_path / "small"
-    place.mkdir(mode=0o700)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(place)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"NO TEST OF A FULL DISK: no file system can be mounted here ({mounted.stderr.decode()})")
-    try:
+    with small_disk(tmp_path / "small") as place:
         state = StateDirectory(place / "state")
         sink = sink_in(state)
         sink.write([(PLAIN, 0)])
-        filler = place / "filler"
-        fill(filler)
-        sink.write([(PLAIN, 0)] * 2000)
-        assert sum(sink.lost.values()) == 2000, sink.lost
-        filler.unlink()
+        with filled(place):
+            sink.write([(PLAIN, 0)] * 2000)
+            assert sum(sink.lost.values()) == 2000, sink.lost
         sink._not_before = 0.0
         sink.write([(PLAIN, 0)])
 
@@ -209,15 +198,6 @@ def test_a_full_disk_drops_and_counts_and_recovers(tmp_path: Path) -> None:
         assert lost(state) == sink.lost
         assert "No space left" in next(iter(sink.lost))
         sink.close()
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write until the disk is full."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def test_hits_lost_before_they_came_are_told(state: StateDirectory, sink: HitSink) -> None:
