@@ -30,7 +30,7 @@ from cookieguard.engines.postgres_schema import (
     make_day,
 )
 from cookieguard.stats.hits import COLUMNS, NO_KEY, Batch, Hit
-from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
+from cookieguard.stats.rollups import Day, Sums, fold, sum_up, values_of
 from cookieguard.stats.visits import Decided, Presence, Visitor, decide, visitors_of
 
 STATEMENT_MILLISECONDS = 1500
@@ -175,7 +175,7 @@ class PostgresHits:
 
     def _folded(self, sums: Sums) -> Sums:
         """Fold what is beyond the values of a day; the lock is held, so no other worker adds one."""
-        values = _values_of(sums)
+        values = values_of(sums)
         self._known = {place: self._known.get(place, set()) for place in values}
         unknown = [place for place, there in values.items() if not there <= self._known[place]]
         if unknown:
@@ -183,7 +183,7 @@ class PostgresHits:
             for day, dimension, value in rows:
                 self._known[day, dimension].add(value)
         folded = fold(sums, self._known.__getitem__)
-        for place, there in _values_of(folded).items():
+        for place, there in values_of(folded).items():
             self._known.setdefault(place, set()).update(there)
         return folded
 
@@ -255,19 +255,6 @@ def _presences(
             if first is not None:
                 known[visitor] = Presence(first, last)
     return known, seen
-
-
-def _values_of(sums: Sums) -> dict[Day, set[str]]:
-    """Return the values that sums have, by what has a limited number of them."""
-    found: dict[Day, set[str]] = defaultdict(set)
-    for day, dimension, value in sums.daily:
-        if dimension:
-            found[day, dimension].add(value)
-    for day, host, page, *_ in sums.held:
-        found[day, HELD].add(f"{host} {page}")
-    for day, _, name in sums.bots:
-        found[day, BOTS].add(name)
-    return found
 
 
 def _count_visitors(sums: Sums, seen: Seen) -> dict[Visitor, list[int]]:

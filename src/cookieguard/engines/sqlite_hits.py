@@ -14,15 +14,14 @@ from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
 from cookieguard.engines.sqlite_files import telling, writing
 from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_HOUR, Batch
-from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
+from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
 from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
 
 BUSY_SECONDS = (
     1.0  # the writer's thread waits so long for another worker; after that the spool takes the batch
 )
 MAX_PARAMETERS = 500  # of one statement; SQLite takes more, but plans them each time
-DAYS_KNOWN = 3  # whose values are remembered
 
 # WAL: readers never wait. NORMAL: a power cut may lose the last batches, a killed process does not.
 PRAGMAS = (
@@ -113,14 +112,14 @@ class SqliteHits:
         """Write hits and rollups in one transaction; nothing where the batch was written before."""
         with self._writing():
             self._require_file()
-            day = max((hit.day for hit in batch.hits), default=0)
+            day = max([hit.time for hit in batch.hits], default=0) // SECONDS_OF_DAY
             if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
                 return
             decided = decide(batch, self._presences(visitors_of(batch)))
             self._connection.executemany(INSERT_HIT, map(tuple, decided.hits))  # plain ones bind faster
             rows = [(*visitor, *presence) for visitor, presence in decided.presences.items()]
             self._connection.executemany(ADD_PRESENCE, rows)
-            self._add(fold(sum_up(decided), self._values))
+            self._add(self._folded(sum_up(decided)))
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
@@ -179,6 +178,18 @@ class SqliteHits:
             found.update({Visitor(day, key): Presence(first, last) for day, key, first, last in rows})
         return found
 
+    def _folded(self, sums: Sums) -> Sums:
+        """Fold what is beyond the values of a day. What a day has stays, so only values that are new are asked for."""
+        values = values_of(sums)
+        self._known = {place: self._known.get(place, set()) for place in values}
+        for place, there in values.items():
+            if not there <= self._known[place]:
+                self._known[place] = self._values(place)
+        folded = fold(sums, self._known.__getitem__)
+        for place, there in (values if folded is sums else values_of(folded)).items():
+            self._known.setdefault(place, set()).update(there)
+        return folded
+
     def _values(self, place: Day) -> set[str]:
         """Return the values a day has of a dimension; the write lock is held, so no other worker adds one."""
         day, dimension = place
@@ -210,8 +221,12 @@ class SqliteHits:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with telling(EngineDown), writing(self._connection):
-            yield
+        try:
+            with telling(EngineDown), writing(self._connection):
+                yield
+        except BaseException:
+            self._known.clear()  # what was to be added was not
+            raise
 
 
 def _pieces(visitors: Iterable[Visitor], size: int) -> Iterator[list[Visitor]]:

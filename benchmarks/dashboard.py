@@ -1,0 +1,147 @@
+"""Measure the dashboard over a month of real hits in SQLite, asked as an analyst's browser asks.
+
+    python benchmarks/dashboard.py [--hits N] [--rounds N] [--folder DIR]
+
+Fills a file with N hits (3 million) over 30 days as `benchmarks/hits.py` draws them, through the engine that a shop
+writes with; DIR keeps it for another time. Then `/_cg/stats` is asked for through the whole middleware.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from figures import Figure, table
+from hits import BATCH, draw
+
+from cookieguard import Config, CookieGuard
+from cookieguard.engines.keys import KEYRING_FILE
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.sqlite_stats import STATS_FILE
+from cookieguard.engines.staff import change_staff
+from cookieguard.identity.staff import Member, staff_codec, write_token
+from cookieguard.keyring import Keyring
+from cookieguard.stats.hits import Batch
+
+DAYS = 30
+NOW = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
+QUERIES = {
+    "30 days": ("range=30", 300),
+    "7 days": ("range=7", None),
+    "12 months": ("range=12m", None),
+    "30 days, bots": ("range=30&tab=bots", None),
+    "30 days, held": ("range=30&tab=held", None),
+    "30 days, of one country (single hits)": ("range=30&country=DE", None),
+}
+
+
+def fill(path: Path, count: int) -> Figure:
+    """Write the hits, by day, and measure that."""
+    engine, source, cpu, wall = SqliteHits(path), random.Random(3), 0.0, 0.0
+    a_day = count // DAYS
+    for day in range(DAYS):
+        start = int((NOW - timedelta(days=DAYS - 1 - day)).replace(hour=0, minute=0).timestamp())
+        for number in range(0, a_day, BATCH):
+            size = min(BATCH, a_day - number)
+            second = start + 86_000 * number // a_day
+            batch = Batch(f"{day}-{number}", draw(size, second, source), {}, {})
+            begun = time.process_time(), time.perf_counter()
+            engine.write(batch)
+            cpu, wall = cpu + time.process_time() - begun[0], wall + time.perf_counter() - begun[1]
+    engine.close()
+    note = f"{count / wall:,.0f} by the clock on the wall, {path.stat().st_size / 1e6:,.0f} MB"
+    return Figure(
+        name=f"{count:,} hits written", value=count / cpu, unit="hits per CPU second", bar=100_000, note=note
+    )
+
+
+def asked(folder: Path, rounds: int) -> Iterator[Figure]:
+    """Measure each page of the dashboard."""
+    guarded = CookieGuard(_nobody, Config(state_dir=str(folder)), clock=lambda: NOW)
+    token = _token(folder)
+    for name, (query, bar) in QUERIES.items():
+        walls, cpus = [], []
+        for _ in range(rounds):
+            begun = time.process_time(), time.perf_counter()
+            size = asyncio.run(_get(guarded, query, token))
+            cpus.append((time.process_time() - begun[0]) * 1000)
+            walls.append((time.perf_counter() - begun[1]) * 1000)
+        note = f"of CPU {statistics.median(cpus):,.0f}, the best {min(walls):,.0f}; {size // 1000} KB"
+        value = statistics.median(walls)
+        yield Figure(name=f"dashboard, {name}", value=value, unit="ms", bar=bar, at_most=True, note=note)
+    guarded.close()
+
+
+def _token(folder: Path) -> str:
+    codec = staff_codec(Keyring.loads((folder / KEYRING_FILE).read_text(), setting="benchmark"))
+    until = NOW + timedelta(days=9)
+    member = Member(id="a" * 12, name="Anna", role="analyst", made=NOW, expires=until)
+    change_staff(folder, lambda before: before | {member.id: member})
+    return write_token(codec, member)
+
+
+async def _get(app: Any, query: str, token: str) -> int:
+    size = 0
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal size
+        if message["type"] == "http.response.start" and message["status"] != 200:
+            raise RuntimeError(f"the dashboard answers {message['status']}")
+        size += len(message.get("body", b""))
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "scheme": "https",
+        "path": "/_cg/stats",
+        "raw_path": b"/_cg/stats",
+        "query_string": query.encode(),
+        "headers": [(b"host", b"shop.example"), (b"authorization", f"Bearer {token}".encode())],
+        "client": ("198.51.100.7", 4711),
+        "extensions": {},
+    }
+    await app(scope, receive, send)
+    return size
+
+
+async def _nobody(_: Any, __: Any, ___: Any) -> None:
+    raise AssertionError("the shop itself is not asked")
+
+
+def measure(folder: Path, hits: int, rounds: int) -> list[Figure]:
+    """Fill the folder where that was not done, and ask."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / STATS_FILE
+    found = [] if path.exists() else [fill(path, hits)]
+    return [*found, *asked(folder, rounds)]
+
+
+def main() -> None:
+    """Print Markdown."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--hits", type=int, default=3_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch) / "state"
+        print(table(measure(folder, options.hits, options.rounds)))
+
+
+if __name__ == "__main__":
+    main()
