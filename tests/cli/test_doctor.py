@@ -66,6 +66,23 @@ def shop(tmp_path: Path) -> Served:
     return Served(tmp_path)
 
 
+def test_clock_that_leapt_is_told_and_the_owner_decides(shop: Served) -> None:
+    assert shop.run("retention", "run").returncode == 0
+    record = shop.state / "retention"
+    facts = json.loads(record.read_text())
+    facts |= {"at": "2024-01-01T00:00:00Z", "boot": "another"}  # as if it were years ago
+    record.write_text(json.dumps(facts))
+
+    held = shop.run("retention", "run")
+    _, wrong = shop.doctor()
+
+    assert held.returncode == 1
+    assert "HELD BACK: the clock leapt from 2024-01-01T00:00:00Z to" in held.stdout
+    assert wrong["retention"]["mend"].endswith("cookieguard retention run --believe-clock")
+    assert shop.run("retention", "run", "--believe-clock").returncode == 0
+    assert shop.doctor() == (0, {})
+
+
 def test_healthy_shop_is_fine_and_nothing_private_is_shown(shop: Served) -> None:
     assert shop.run("retention", "run").returncode == 0
     done = shop.run("doctor")

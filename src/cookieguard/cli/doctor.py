@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,12 +21,17 @@ from cookieguard.engines.retention import (
     steps_of,
     steps_of_owner,
     taken,
+    told_of,
     write_run,
 )
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import to_text
 
 WRONG = 1
+
+BelieveOption = Annotated[
+    bool, typer.Option("--believe-clock", help="The clock is right, though it leapt: delete by it.")
+]
 
 retention = typer.Typer(help="Let go of what was kept long enough.")
 
@@ -47,18 +52,24 @@ def doctor(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 @retention.command("run")
-def run_now(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Do the job of the workers now, and that of the vault's owner; for cron. Exit code 1 where a step failed."""
+def run_now(
+    *, config: ConfigOption = None, as_json: JsonOption = False, believe_clock: BelieveOption = False
+) -> None:
+    """Do the job of the workers now, and that of the vault's owner; for cron. Exit code 1 where not all was done."""
     shop = shop_config(config)
-    done = _run(shop, datetime.now(UTC))
+    done = _run(shop, datetime.now(UTC), believes_clock=believe_clock)
+    held_back = told_of(done.doubt) if done.doubt is not None else ""
     if as_json:
-        show_json({"at": to_text(done.at), "removed": dict(done.removed), "failed": dict(done.failed)})
+        facts = {"removed": dict(done.removed), "failed": dict(done.failed), "held_back": held_back}
+        show_json({"at": to_text(done.at), **facts})
     else:
         for step, count in done.removed.items():
             show_line(f"{step}: done, {count} removed" if count else f"{step}: done")
         for step, reason in done.failed.items():
             show_line(f"{step}: FAILED, {reason}")
-    if done.failed:
+        if held_back:
+            show_line(f"HELD BACK: {held_back}; if it is right: cookieguard retention run --believe-clock")
+    if done.failed or held_back:
         raise typer.Exit(WRONG)
 
 
@@ -67,14 +78,15 @@ def _retention() -> None:
     """Let go of what was kept long enough."""
 
 
-def _run(shop: Config, now: datetime) -> Run:
+def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
     state = StateDirectory(shop.state_dir)
     steps = steps_of(shop, state, environ=os.environ) | capping(shop, state, environ=os.environ)
     try:
         with taken(state) as record:
             if record is None:
                 raise KeyringFixed("a worker is doing it right now; try again in a minute")
-            done = do(steps | steps_of_owner(shop, state, environ=os.environ), now, last=read_run(state.path))
+            steps |= steps_of_owner(shop, state, environ=os.environ)
+            done = do(steps, now, last=read_run(state.path), believes_clock=believes_clock)
             write_run(record, done)
     except OSError as error:
         raise KeyringFixed(

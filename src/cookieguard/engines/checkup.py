@@ -26,7 +26,7 @@ from cookieguard.engines.keyfile import read_keyring
 from cookieguard.engines.keys import longest_life, place_of
 from cookieguard.engines.log_file import log_files, log_place
 from cookieguard.engines.ports import StoreDown
-from cookieguard.engines.retention import read_run
+from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.store_engines import store_file, store_opener
 from cookieguard.engines.vault import event_days, private_days, read_public_keys
 from cookieguard.errors import ConfigError, CookieGuardError
@@ -46,6 +46,7 @@ KEYS_AHEAD = 2  # days of vault keys that should be left
 SHOWN = 3  # names of files in one line
 _DAY_KEY = re.compile(r"\.?(?:log|visitor)-day-([0-9]{8})(?:\..*)?")
 _HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
+BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --believe-clock"
 RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
 
 
@@ -255,6 +256,9 @@ def _retention(shop: Shop) -> Iterator[Finding]:
     if run.failed:
         told = "; ".join(f"{step} failed: {reason}" for step, reason in run.failed.items())
         yield Finding("retention", told, RUN_JOB)
+        return
+    if run.doubt is not None:
+        yield Finding("retention", told_of(run.doubt), BELIEVE)
         return
     is_late = shop.now - run.at > JOB_SLEEPS
     cut = f"; {run.cut} hits went before their time, there were too many" if run.cut else ""

@@ -17,13 +17,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.hit_engines import open_existing
 from cookieguard.engines.hit_ports import Capped, EngineDown
+from cookieguard.engines.leaps import Doubt, Reading, doubt_of, read_clock, reading_of
 from cookieguard.engines.log_file import log_place, remove_old_logs
 from cookieguard.engines.ports import StoreDown
 from cookieguard.engines.store_engines import store_file, store_opener
@@ -42,8 +43,17 @@ MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours go first, t
 RECORD_FILE = "retention"
 DAY_KEY_USES = ("log", "visitor")
 CUT = "hits over the limit"
+CLOCK = "clock"
 
-Step = Callable[[datetime], int]
+
+class Times(NamedTuple):
+    """Say what the time is: for keys, which must go, and for what is kept for days and cannot be had again."""
+
+    now: datetime
+    believed: datetime
+
+
+Step = Callable[[Times], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,9 @@ class Run:
     failed: Mapping[str, str] = field(default_factory=dict)
     cut: int = 0
     """Hits that went before their time, since there were too many."""
+    reading: Reading | None = None
+    doubt: Doubt | None = None
+    """Why hits, sums, logs and sealed events are held back."""
 
 
 class Retention:
@@ -124,7 +137,9 @@ class Retention:
         for step, reason in run.failed.items():
             if step not in self._told:
                 logger.warning("retention: %s: %s; tried again every few minutes", step, reason)
-        self._told = set(run.failed)
+        if run.doubt is not None and CLOCK not in self._told:
+            logger.warning("retention: %s; see cookieguard doctor", told_of(run.doubt))
+        self._told = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
 
     def _reset(self) -> None:
         self._thread = None
@@ -147,18 +162,18 @@ def open_retention(
 def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> dict[str, Step]:
     """Return what a worker does, by name. Each step returns how many things went."""
 
-    def logs(now: datetime) -> int:
+    def logs(times: Times) -> int:
         directory = log_place(state.path, config.log)
-        return len(remove_old_logs(directory, keep_days=config.log.keep_days, today=_day(now)))
+        return len(remove_old_logs(directory, keep_days=config.log.keep_days, today=_day(times.believed)))
 
-    def events(now: datetime) -> int:
-        return len(forget_events(state, today=_day(now), keep_days=config.vault.keep_days))
+    def events(times: Times) -> int:
+        return len(forget_events(state, today=_day(times.believed), keep_days=config.vault.keep_days))
 
     return {
         "statistics": _forgetting(config, state, environ),
         "access log": logs,
-        "day keys": lambda now: _counting(state, lambda: _expire_days(state, now)),
-        "hour keys": lambda now: _counting(state, lambda: HourKeys(state).destroy_old(now)),
+        "day keys": lambda times: _counting(state, lambda: _expire_days(state, times.now)),
+        "hour keys": lambda times: _counting(state, lambda: HourKeys(state).destroy_old(times.now)),
         "sealed events": events,
     }
 
@@ -170,8 +185,13 @@ def steps_of_owner(config: Config, state: StateDirectory, *, environ: Mapping[st
         steps["store"] = _forgetting_in_store(config, state, environ)
     private = Path(config.vault.private_dir or state.path / "none")
     if os.access(private, os.R_OK | os.W_OK | os.X_OK):  # another user's is that user's to look after
-        steps["vault keys"] = lambda now: len(
-            expire_keys(state, StateDirectory(private), today=_day(now), keep_days=config.vault.keep_days)
+        steps["vault keys"] = lambda times: len(
+            expire_keys(
+                state,
+                StateDirectory(private),
+                today=_day(times.believed),
+                keep_days=config.vault.keep_days,
+            )
         )
     return steps
 
@@ -179,7 +199,7 @@ def steps_of_owner(config: Config, state: StateDirectory, *, environ: Mapping[st
 def capping(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> dict[str, Step]:
     """Return the step that keeps single hits from filling the disk."""
 
-    def cap(_: datetime) -> int:
+    def cap(_: Times) -> int:
         engine = open_existing(config.stats, state.path, environ=environ)
         if engine is None:
             return 0
@@ -191,20 +211,34 @@ def capping(config: Config, state: StateDirectory, *, environ: Mapping[str, str]
     return {CUT: cap} if config.stats.enabled else {}
 
 
-def do(steps: Mapping[str, Step], now: datetime, *, last: Run | None = None) -> Run:
-    """Do every step, whatever becomes of the others."""
+def do(
+    steps: Mapping[str, Step], now: datetime, *, last: Run | None = None, believes_clock: bool = False
+) -> Run:
+    """Do every step, whatever becomes of the others; by the last run it is told whether the clock leapt."""
+    reading = read_clock(now)
+    doubt = None
+    if last is not None and not believes_clock:
+        doubt = doubt_of(reading, last=last.reading, doubt=last.doubt)
+    times = Times(now, now if doubt is None else doubt.believed(reading))
     removed: dict[str, int] = {}
     failed: dict[str, str] = {}
     for name, step in steps.items():
         try:
-            removed[name] = step(now)
+            removed[name] = step(times)
         except (CookieGuardError, EngineDown, StoreDown) as error:
             failed[name] = str(error)
         except OSError as error:
             failed[name] = error.strerror or type(error).__name__
         except Exception as error:  # noqa: BLE001 - the other rules must be kept all the same; told and counted
             failed[name] = type(error).__name__
-    return Run(at=now, removed=removed, failed=failed, cut=(last.cut if last else 0) + removed.get(CUT, 0))
+    cut = (last.cut if last else 0) + removed.get(CUT, 0)
+    return Run(at=now, removed=removed, failed=failed, cut=cut, reading=reading, doubt=doubt)
+
+
+def told_of(doubt: Doubt) -> str:
+    """Say what is in doubt."""
+    since, before = to_text(doubt.since.now), to_text(doubt.before.now)
+    return f"the clock leapt from {before} to {since}; hits, sums, logs and sealed events are held back for a day"
 
 
 @contextmanager
@@ -227,10 +261,11 @@ def taken(state: StateDirectory) -> Iterator[int | None]:
 def write_run(record: int, run: Run) -> None:
     """Write down a run; whoever reads a half one takes it for none."""
     facts = {
-        "at": to_text(run.at.replace(microsecond=0)),
+        **(run.reading or Reading(now=run.at)).facts(),
         "removed": run.removed,
         "failed": run.failed,
         "cut": run.cut,
+        "doubt": [one.facts() for one in run.doubt or ()],
     }
     os.ftruncate(record, 0)
     os.pwrite(record, json.dumps(facts).encode(), 0)
@@ -240,8 +275,15 @@ def read_run(state_dir: Path) -> Run | None:
     """Read what the last run did; None where there is none, or none that can be read."""
     try:
         found: Any = json.loads((state_dir / RECORD_FILE).read_bytes())
-        at = datetime.fromisoformat(found["at"]).astimezone(UTC)
-        return Run(at=at, removed=dict(found["removed"]), failed=dict(found["failed"]), cut=int(found["cut"]))
+        reading, doubt = reading_of(found), [reading_of(one) for one in found.get("doubt", ())]
+        return Run(
+            at=reading.now,
+            removed=dict(found["removed"]),
+            failed=dict(found["failed"]),
+            cut=int(found["cut"]),
+            reading=reading,
+            doubt=Doubt(*doubt) if doubt else None,
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -254,15 +296,15 @@ def key_day_limit(now: datetime) -> int:
 def _forgetting(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Step:
     settings = config.stats
 
-    def forget(now: datetime) -> int:
+    def forget(times: Times) -> int:
         """Forget in the engine; what was switched off is forgotten too, it grows old as well."""
         engine = open_existing(settings, state.path, environ=environ)
         if engine is None:
             return 0
-        today = int(now.timestamp()) // SECONDS_OF_DAY
+        today = int(times.believed.timestamp()) // SECONDS_OF_DAY
         try:
             engine.forget(
-                keys_before=key_day_limit(now),
+                keys_before=key_day_limit(times.now),
                 hits_before=today - settings.hit_days,
                 rollups_before=today - settings.rollup_days,
             )
@@ -274,13 +316,13 @@ def _forgetting(config: Config, state: StateDirectory, environ: Mapping[str, str
 
 
 def _forgetting_in_store(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Step:
-    def forget(now: datetime) -> int:
+    def forget(times: Times) -> int:
         file = store_file(config.store, state.path, environ=environ)
         if file is not None and not file.exists():
             return 0
         store = store_opener(config.store, state.path, environ=environ)()
         try:
-            store.forget(round((now - RUN_EVERY).timestamp() * 1000))
+            store.forget(round((times.believed - RUN_EVERY).timestamp() * 1000))
         finally:
             store.close()
         return 0
