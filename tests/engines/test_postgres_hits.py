@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -160,6 +162,28 @@ def test_a_lock_that_is_not_given_back_is_waited_for_no_longer_than_a_second(
 
     assert 0.9 < waited < 10  # the machine may be busy
     writer.write(Batch("b", [PLAIN], {}, {}))
+    assert [one.views for one in figures.by_day(BOTH)] == [2]
+
+
+def test_a_server_that_hangs_is_waited_for_no_longer_than_its_own_time_outs_would_take(
+    url: str, writer: PostgresHits, figures: HitReader
+) -> None:
+    writer.write(Batch("a", [PLAIN], {}, {}))
+    backend = writer._connection.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        with pytest.raises(EngineDown, match=r"^PostgreSQL: OperationalError$"):
+            writer.write(Batch("b", [PLAIN], {}, {}))
+        waited = time.monotonic() - start
+    finally:
+        os.kill(backend, signal.SIGCONT)
+
+    assert 1 < waited < 10
+    assert [one.views for one in figures.by_day(BOTH)] == [1]
+    with closing(PostgresHits(url)) as again:
+        again.write(Batch("b", [PLAIN], {}, {}))
+        again.write(Batch("b", [PLAIN], {}, {}))
     assert [one.views for one in figures.by_day(BOTH)] == [2]
 
 

@@ -25,7 +25,8 @@ from cookieguard.engines.postgres_schema import (
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
 TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"
 END_TURN = "SELECT pg_advisory_unlock(4951760157141521101)"
-WAITS = "SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '60000', true)"
+COPY_MILLISECONDS = 60_000
+WAITS = f"SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '{COPY_MILLISECONDS}', true)"
 FORGET_SUMS = (
     "DELETE FROM cookieguard_hourly WHERE hour < %s * 24",
     "DELETE FROM cookieguard_daily WHERE day < %s",
@@ -44,11 +45,14 @@ def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> Non
     """
     if connection.execute(TAKE_TURN).fetchone() != (True,):
         return
+    patience = connection.patience
+    connection.wait_for(COPY_MILLISECONDS)
     try:
         _forget(connection, keys=keys, hits=hits, rollups=rollups)
     finally:
         with suppress(psycopg.Error):  # a connection that is gone has given it back
             connection.execute(END_TURN)
+        connection.patience = patience
 
 
 def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:

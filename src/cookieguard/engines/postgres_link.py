@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 
 CONNECT_SECONDS = 2  # libpq takes no less
 SILENCE_MILLISECONDS = (
@@ -14,22 +16,67 @@ SILENCE_MILLISECONDS = (
 )
 SET = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)"
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+GRACE_SECONDS = 1.0  # in which a server that answers has said that its own time is over
+
+Waited = TypeVar("Waited")
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """Be a connection that is closed where the server says nothing for `patience` seconds.
+
+    A server that is stopped or hangs keeps none of its own time-outs, while the system still acknowledges for it.
+    """
+
+    patience = float(CONNECT_SECONDS)
+
+    def wait(self, gen: PQGen[Waited], interval: float = 0.1, timeout: float | None = None) -> Waited:
+        """Wait as psycopg does, and raise OperationalError when that takes too long."""
+        try:
+            bounded = _bounded(gen, self.patience)
+            if timeout is None:  # psycopg before 3.3 knows none
+                return super().wait(bounded, interval)
+            return super().wait(bounded, interval, timeout)
+        except _Silence as error:
+            self.close()
+            raise psycopg.OperationalError("silence") from error
+
+    def wait_for(self, milliseconds: int) -> None:
+        """Let a statement take so long."""
+        self.patience = milliseconds / 1000 + GRACE_SECONDS
+
+
+class _Silence(Exception):
+    """Say that nothing came for too long."""
+
+
+def _bounded(gen: PQGen[Waited], seconds: float) -> PQGen[Waited]:
+    end = time.monotonic() + seconds
+    try:
+        waits_for = next(gen)
+        while True:
+            ready = yield waits_for
+            if not ready and time.monotonic() > end:
+                raise _Silence
+            waits_for = gen.send(ready)
+    except StopIteration as done:
+        answer: Waited = done.value
+        return answer
 
 
 def connect(url: str, *, statement: int, lock: int) -> Connection:
     """Connect, with the milliseconds that a statement and a lock may take; raises psycopg.Error."""
-    connection = psycopg.connect(
+    connection = Connection.connect(
         url,
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
         tcp_user_timeout=SILENCE_MILLISECONDS,
-        client_encoding="utf8",
-        application_name="cookieguard",
         keepalives_idle=2,
         keepalives_interval=1,
         keepalives_count=2,
+        client_encoding="utf8",
+        application_name="cookieguard",
     )
+    connection.wait_for(statement)
     try:
         connection.execute(SET, (str(statement), str(lock)))
     except psycopg.Error:
