@@ -39,6 +39,8 @@ BENCHMARKS: tuple[tuple[str, str, bool, list[str]], ...] = (
     ("Hostile pages", "hostile.py", False, []),
     ("What a request costs more", "requests.py", False, []),
     ("Statistics", "hits.py", False, []),
+    ("The dashboard over a month", "dashboard.py", False, []),
+    ("Faults under statistics", "faults.py", False, []),
 )
 NOT_REACHED = ("MISSED", "NOT MEASURED")
 INTRODUCTION = """# Results

@@ -1,0 +1,208 @@
+"""Measure what a fault under statistics, log and vault does to a request: its p99 during the fault and before.
+
+    python benchmarks/faults.py [--rounds N] [--seconds N]
+
+A guarded page is asked for 200 times a second, in one process with its writers' threads; latency is that of the whole
+call. A round is some seconds without the fault and as many with it; the figure is the median of the rounds' ratios.
+"No fault" is the same with nothing done: how far two stretches differ by themselves. As root the state directory is a
+small file system, so that a full one is the kernel's; else that line is not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sqlite3
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from figures import Figure, table
+from hits import HEADERS, PAGE
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config import StatsSettings
+from cookieguard.config.store import StoreSettings
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.sqlite_stats import STATS_FILE
+from cookieguard.engines.vault import make_keys
+
+EVERY = 0.005  # seconds between two requests
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Shop:
+    """Be a guarded shop, its files, and a clock that can be set."""
+
+    place: Path
+    has_own_disk: bool
+    ahead: timedelta = timedelta(0)
+    app: CookieGuard = field(init=False)
+
+    def __post_init__(self) -> None:
+        state, private = StateDirectory(self.place / "state"), StateDirectory(self.place / "private")
+        make_keys(state, private, today=datetime.now(UTC).date() - DAY, days=4)
+        self.state = state.path
+        settings = {"stats": StatsSettings(before_consent="hashed"), "store": StoreSettings(enabled=False)}
+        config = Config(state_dir=str(self.state), **settings)  # type: ignore[arg-type]
+        self.app = CookieGuard(page, config, clock=lambda: datetime.now(UTC) + self.ahead)
+
+
+async def page(scope: Any, _: Any, send: Any) -> None:
+    """Answer with a page, a goal and now and then a risk."""
+    visitor = visitor_of(scope)
+    visitor.goal("seen")
+    if scope["client"][1] % 20 == 0:
+        visitor.risk("abuse")
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    await send({"type": "http.response.body", "body": PAGE})
+
+
+async def latencies(app: Any, seconds: float) -> list[float]:
+    """Ask for pages so long, and return how many milliseconds each took."""
+    found = []
+    end = time.perf_counter() + seconds
+    number = 0
+    while (start := time.perf_counter()) < end:
+        number += 1
+        await app(_scope(number), _receive, _send)
+        found.append((time.perf_counter() - start) * 1000)
+        await asyncio.sleep(EVERY)
+    return found
+
+
+def _scope(number: int) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": "GET",
+        "scheme": "https",
+        "path": f"/product/{number % 300}",
+        "raw_path": b"/product",
+        "query_string": b"",
+        "headers": list(HEADERS),
+        "client": (f"198.51.{number % 250}.{number % 200}", number),
+        "extensions": {},
+    }
+
+
+async def _receive() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _send(_: Any) -> None:
+    return None
+
+
+@contextmanager
+def _nothing(_: Shop) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _locked(shop: Shop) -> Iterator[None]:
+    with closing(sqlite3.connect(shop.state / STATS_FILE, isolation_level=None, timeout=20)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def _full(shop: Shop) -> Iterator[None]:
+    filler = shop.place / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    yield
+    filler.unlink()
+
+
+def _stepped(days: int) -> Callable[[Shop], Any]:
+    @contextmanager
+    def step(shop: Shop) -> Iterator[None]:
+        shop.ahead = days * DAY
+        yield
+        shop.ahead = timedelta(0)
+
+    return step
+
+
+FAULTS: dict[str, Callable[[Shop], Any]] = {
+    "no fault": _nothing,
+    "database locked": _locked,
+    "disk full": _full,
+    "clock a day ahead": _stepped(1),
+    "clock a day back": _stepped(-1),
+}
+
+
+def measure(rounds: int, seconds: float) -> Iterator[Figure]:
+    """Measure every fault, round by round in turn."""
+    ratios: dict[str, list[float]] = {name: [] for name in FAULTS}
+    before_all: dict[str, list[float]] = {name: [] for name in FAULTS}
+    with place() as (folder, has_own_disk):
+        shop = Shop(folder, has_own_disk)
+        asyncio.run(latencies(shop.app, 3))  # the parser of user agents is loaded, files are made
+        for _ in range(rounds):
+            for name, fault in FAULTS.items():
+                if fault is _full and not has_own_disk:
+                    continue
+                before = _p99(asyncio.run(latencies(shop.app, seconds)))
+                with fault(shop):
+                    during = _p99(asyncio.run(latencies(shop.app, seconds)))
+                asyncio.run(latencies(shop.app, 2))  # what waited is written
+                ratios[name].append(during / before)
+                before_all[name].append(before)
+        shop.app.close()
+    for name, found in ratios.items():
+        if not found:
+            yield Figure(name=name, value=None, unit="times", bar=2, at_most=True, note="needs a mount")
+            continue
+        note = (
+            f"{', '.join(f'{one:.2f}' for one in found)}; before {statistics.median(before_all[name]):.2f} ms"
+        )
+        bar = None if name == "no fault" else 2
+        yield Figure(
+            name=name, value=statistics.median(found), unit="times", bar=bar, at_most=True, note=note
+        )
+
+
+def _p99(found: list[float]) -> float:
+    return statistics.quantiles(found, n=100)[98]
+
+
+@contextmanager
+def place() -> Iterator[tuple[Path, bool]]:
+    """Give a folder, on a small disk of its own where this user may mount one."""
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        folder = Path(scratch) / "disk"
+        folder.mkdir(mode=0o700)
+        command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", str(folder)]
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+        if mounted:
+            stack.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=True)
+        yield folder, mounted
+
+
+def main() -> None:
+    """Print Markdown."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6)
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    print(table(measure(options.rounds, options.seconds)))
+
+
+if __name__ == "__main__":
+    main()
