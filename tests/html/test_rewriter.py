@@ -79,6 +79,19 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<meta data-cg-http-equiv="&#114;efresh" content=" 3 //ads.example">',
     ),
     (
+        b'<meta http-equiv=refresh content="0&#11;;url=//ads.example">',
+        b'<meta data-cg-http-equiv=refresh content="0&#11;;url=//ads.example">',
+    ),
+    (
+        b"<svg><animate attributeName=mask values='none;url(//ads.example/a#b)' />",
+        b"<svg><animate attributeName=mask data-cg-values='none;url(//ads.example/a#b)' />",
+    ),
+    (b"<embed type=text/html code=//ads.example>", b"<embed type=text/html data-cg-code=//ads.example>"),
+    (
+        b'<script type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
+        b'<script type="text/plain" data-cg-type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
+    ),
+    (
         b'<meta http-equiv=refresh content="0;URL= &quot;//ads.example&quot;x">',
         b'<meta data-cg-http-equiv=refresh content="0;URL= &quot;//ads.example&quot;x">',
     ),
@@ -155,7 +168,10 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<svg><set attributeName=href data-cg-to=//ads.example />",
     ),
     (b'<svg><rect fill="url(//ads.example#a)"/>', b'<svg><rect fill="url(data:,)"/>'),
-    (b"<svg><script href=//ads.example />", b'<svg><script type="text/plain" data-cg-href=//ads.example />'),
+    (
+        b"<svg><script href=//ads.example />",
+        b'<svg><script type="text/plain" data-cg-href=//ads.example /></script>',
+    ),
     (
         b"<svg><script>new Image().src=&#39;//ads.example&#39;</script>",
         b'<svg><script type="text/plain">new Image().src=&#39;//ads.example&#39;</script>',
@@ -268,7 +284,7 @@ def test_the_output_does_not_depend_on_where_chunks_end(page: bytes) -> None:
 
 @pytest.mark.parametrize("page", [page for page, _ in HELD_WAYS])
 def test_a_consenting_visitors_page_is_untouched(page: bytes) -> None:
-    closed = page.startswith((b"<style>a{b:url('//", b"<style>a{b:url( "))
+    closed = page.startswith((b"<style>a{b:url('//", b"<style>a{b:url( ", b"<svg><script href="))
 
     assert rewrite(page, rules=Rules(lambda url: None, ORIGIN)) == page or closed
 
@@ -603,3 +619,20 @@ def test_a_document_in_a_url_that_cannot_be_read_is_held_while_anybody_is(url: s
 
     assert rewrite(frame) == frame.replace(b" src", b" data-cg-src")
     assert Rewriter(Rules(lambda _: None, ORIGIN)).feed(frame) == frame
+
+
+@pytest.mark.parametrize(
+    ("page", "sent"),
+    [
+        (b"<svg><![CDATA[a>b<c]]></svg>", b"<svg><![CDATA[a>b]]>&lt;<![CDATA[c]]></svg>"),
+        (b"<svg><style><!--</style><b>--></style>", b"<svg><style><!--&lt;/style>&lt;b>--></style>"),
+        (b"<svg><title/><p>", b"<svg><title/></title><p>"),
+        (b'<svg><style><a b="</style>">', b'<svg><style><a b="&lt;/style>">'),
+        (b'<svg><script><a b="<!--<script>">', b'<svg><script><a b="&lt;!--<script>">'),
+        (b"<svg><style><p><textarea></style><b>", b"<svg><style><p><textarea></textarea></style><b>"),
+        (b"<svg><style>a<b></style><!-- <b> -->", b"<svg><style>a<b></style><!-- <b> -->"),
+    ],
+)
+def test_text_in_svg_looks_like_text_to_a_scanner_that_knows_no_tree(page: bytes, sent: bytes) -> None:
+    assert rewrite(page) == sent
+    assert rewrite(page, every_byte(page)) == sent

@@ -84,6 +84,11 @@ ELEMENTS = {
     "meta-refresh-quoted": '<meta http-equiv="Refresh" content="0;URL=\'$U/a.html\'">',
     "meta-refresh-bare": '<meta http-equiv="refresh" content="0 $U/a.html">',
     "meta-refresh-comma": '<meta content="0, url = $U/a.html" http-equiv="REFRESH">',
+    "meta-refresh-odd-blank": '<meta http-equiv="refresh" content="0&#11;;url=$U/a.html">',
+    "svg-animate-mask": '<svg><rect width="9" height="9"><animate attributeName="mask" dur="1s" '
+    'values="none;url($U/a.svg#a)" fill="freeze"/></rect></svg>',
+    "embed-code": '<embed type="text/html" code="$U/a.html">',
+    "script-webbundle": '<script type="webbundle">{"source":"$U/a.wbn","resources":["$U/b.js"]}</script>',
     "shadow-img": '<div><template shadowrootmode="open"><img src="$U/a.gif"></template></div>',
     "shadow-closed-style": '<div><template shadowrootmode="closed"><style>:host{background:url($U/a.gif)}'
     "</style></template></div>",
@@ -239,4 +244,23 @@ NOSCRIPTS = {
     "object": '<noscript><object data="$U/a.svg"></object></noscript>',
     "style-attribute": '<noscript><p style="background:url($U/a.gif)">1</p></noscript>',
     "meta-refresh": '<noscript><meta http-equiv="refresh" content="0;url=$U/a.html"></noscript>',
+}
+
+# In svg this is text, or in a comment or an attribute. Chromium's preload scanner knows no tree and sees an element.
+LINK = '<link rel=preconnect href=$U>'
+SCANNED = {
+    "cdata": f"<svg><![CDATA[ > {LINK} ]]></svg>",
+    "cdata-in-math": f"<math><![CDATA[ > {LINK} ]]></math>",
+    "cdata-in-frame": '<iframe srcdoc="<script src=$F/slow.js></script><svg><![CDATA[ > <link rel=preconnect '
+    'href=$U> ]]></svg>"></iframe>',
+    "comment-in-style": f"<svg><style><!--</style>{LINK}--></style></svg>",
+    "comment-in-script": f"<svg><script>1<!--</script>{LINK}--></script></svg>",
+    "comment-in-escaped-script": f'<svg><script><!--<script></script>--><a b="</script>{LINK}"></script></svg>',
+    "section-in-script": f'<svg><script><![CDATA[<!--<script>]]></script><a b="</script>{LINK}"></a></svg>',
+    "attribute-in-script": f'<svg><script><a b="<!--<script>"></a></script><a b="</script>{LINK}"></a></svg>',
+    "attribute-in-title": f"<svg><textarea><a b='</textarea>{LINK}'></a></textarea></svg>",
+    "instruction-in-style": f"<svg><style><?x </style>{LINK}?></style></svg>",
+    "end-tag-in-style": f"<svg><style></g a='</style>{LINK}'></style></svg>",
+    "empty-title": f"<svg><title/><a b='</title>{LINK}'></a></svg>",
+    "textarea-behind-style": f"<svg><style><p><textarea></style>{LINK}</textarea>",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .markup import CONNECTIONS, ELEMENTS, HEADS, LOOKUPS, NOSCRIPTS, SHEETS, STYLES, URL_FORMS
+from .markup import CONNECTIONS, ELEMENTS, HEADS, LOOKUPS, NOSCRIPTS, SCANNED, SHEETS, STYLES, URL_FORMS
 from .vector import CLASSIC, SVG, File, Vector
 
 INNER = '<!doctype html><title>inner</title><img src="$U/a.gif" alt="">'
@@ -61,6 +61,7 @@ ENCODINGS = {
 UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
 BLIND = "a page that cannot be read keeps the strict policy until everything is agreed to"
 GONE = "a ping tells others of a click and shows nobody anything: it does not come back"
+NO_ELEMENT = "it is text to every parser, and nobody meant it to tell anybody"
 NOTHING: frozenset[str] = frozenset()
 CONNECTS = frozenset({"connection", "lookup"})
 # What a page in an encoding that is not read contacts in spite of the policy.
@@ -107,7 +108,7 @@ def vectors() -> Iterator[Vector]:
 
 SCRIPTS = frozenset(
     "script-src script-async script-defer script-module script-module-import script-importmap "
-    "script-importmap-prefix svg-script-href svg-script-xlink svg-script-text base-entities link-preload-script "
+    "script-importmap-prefix script-webbundle svg-script-href svg-script-xlink svg-script-text base-entities link-preload-script "
     "link-modulepreload".split()
 )
 FILES = {
@@ -124,6 +125,17 @@ def _elements() -> Iterator[Vector]:
         yield Vector(name=name, head=head, script="on" if name in SCRIPTS else "any")
     for name, head in CONNECTIONS.items():
         yield Vector(name=name, head=head, tells="connection")
+    slow = File(kind=CLASSIC, body="var now = Date.now(); while (Date.now() - now < 200);")
+    for name, body in SCANNED.items():
+        yield Vector(
+            name=f"scanned-{name}",
+            head='<script src="$F/slow.js"></script>',  # the parser waits for it, the scanner goes on
+            body=body,
+            files={"slow.js": slow},
+            tells="connection",
+            script="on",
+            lost=NO_ELEMENT,
+        )
     for name, body in LOOKUPS.items():
         yield Vector(name=name, body=body, tells="lookup")
     yield Vector(

@@ -46,6 +46,7 @@ ENDED = '{"group": "default", "max_age": 0}'
         ("refresh", "0;https://ads.example/", ""),
         ("refresh", "0 https://ads.example/a;b", ""),
         ("refresh", "soon; url='https://ads.example/'", ""),
+        ("refresh", "1e0 https://ads.example/", ""),
         ("refresh", "5; url=/next", "5; url=/next"),
         ("refresh", "5", "5"),
         ("content-security-policy", r"img-src 'none'; report-uri /\ads.example/r", "img-src 'none';"),

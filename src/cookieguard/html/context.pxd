@@ -4,6 +4,7 @@ from cookieguard.html.model cimport Tag
 cdef class Context:
     cdef list _foreign
     cdef list _both
+    cdef list _scanned
     cdef readonly tuple ends
     cdef bint _unsure
     cdef bint _in_select
@@ -14,8 +15,10 @@ cdef class Context:
     cpdef bint is_foreign(self)
     cpdef bint is_unsure(self)
     cpdef bint is_aside(self)
+    cpdef bint is_scanned(self)
     cpdef start(self, Tag tag)
     cdef _start_in_foreign(self, Tag tag)
+    cdef _leave(self)
     cpdef end(self, bytes name)
     cdef _end_in_foreign(self, bytes name)
     cpdef reading(self, bytes name)

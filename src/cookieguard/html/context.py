@@ -3,6 +3,9 @@
 Parsers differ about what is text and what is markup: with and without scripting (`noscript`), old and new
 (`select`), inside and outside of svg. Where this is not sure, both readings are served: what may be text is
 scanned as markup, and whatever ends that text also ends the markup construct it stands in (rewriter.py).
+
+Chromium's preload scanner fetches and connects ahead of the parser and knows no tree: in svg it takes the text of
+`style`, `title` and the like for raw text, as it is in HTML. What is sure to be markup there must not look like its end.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class Context:
         self._foreign: list[bytes] = []  # open foreign elements, exact while nothing is unsure
         self._both: list[bytes] = []  # open elements whose text is read both ways
         self.ends: tuple[bytes, ...] = ()  # the same, sorted: they end at their end tag wherever it stands
+        self._scanned: list[bytes] = []  # foreign elements whose text is raw text to a preload scanner
         self._unsure = False
         self._in_select = False
         self._templates = 0
@@ -62,6 +66,10 @@ class Context:
     def is_aside(self) -> bool:
         """Tell whether this is no place to insert anything."""
         return bool(self._foreign or self._both or self._templates or self._in_select or self._unsure)
+
+    def is_scanned(self) -> bool:
+        """Tell whether a preload scanner takes for raw text what is sure to be markup."""
+        return bool(self._scanned)
 
     def comment(self) -> None:
         """Note a comment: within a script it may hide the script's end tag from one reading."""
@@ -91,20 +99,34 @@ class Context:
         name, top = tag.name, self._foreign[-1]
         if top in INTEGRATION or len(self._foreign) >= MAX_DEPTH:
             self._unsure = True
+            self._leave()
         elif name in BREAKOUT or (name == b"font" and any(n in FONT_BREAKS_OUT for n, _ in tag.attributes)):
             self._foreign.clear()
+            self._leave()
             self.start(tag)
         elif not tag.empty:
             self._foreign.append(name)
+            if tag.has_text and name not in self._scanned:
+                self._scanned.append(name)
+
+    def _leave(self) -> None:
+        """Read what a preload scanner takes for text both ways, since it is not sure to be markup any more."""
+        for name in self._scanned:
+            self.open_both(name)
+        self._scanned = []
 
     def end(self, name: bytes) -> None:
         """Take note of an end tag."""
+        if name in self._scanned:
+            self._scanned.remove(name)
         if name in self._both and not (name == b"script" and self._lasting_script):
             self._both.remove(name)
             self.ends = tuple(sorted(self._both))
             if name == b"noscript":
                 # with scripting nothing inside was markup: what is open in one reading is not in the other
                 self._unsure = self._unsure or bool(self._foreign)
+                if self._unsure:
+                    self._leave()
                 return
         if self._foreign and not self._unsure:
             self._end_in_foreign(name)
@@ -117,8 +139,11 @@ class Context:
         for index in range(len(self._foreign) - 1, -1, -1):
             if self._foreign[index] == name:
                 del self._foreign[index:]
+                if not self._foreign:
+                    self._leave()
                 return
         self._unsure = True
+        self._leave()
 
     def reading(self, name: bytes) -> Reading:
         """Say how the text of the element just opened is read."""

@@ -17,7 +17,8 @@ from cookieguard.html.urls import Url, readings, resolve
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
 # letter; so this only spares style attributes and the like the reading.
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
-REFRESH = re.compile(r"[\t\n\v\f\r ]*[0-9.]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
+# What stands for the seconds is for each browser to read: Chromium takes blanks of any kind and exponents there.
+REFRESH = re.compile(r"[\t\n\f\r ]*[^\t\n\f\r ;,]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", re.IGNORECASE)
 
@@ -71,7 +72,10 @@ def _referrer(_: JudgedTag, attribute: Attribute, __: bytes) -> str | None:
 
 
 def _values(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    return HOLD if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))) else None
+    """Judge what an animation gives its element: references, or properties with `url()`."""
+    if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))):
+        return HOLD
+    return None if _css(tag, attribute, name) is None else HOLD
 
 
 def _srcset(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:

@@ -22,7 +22,7 @@ class Load(Enum):
     DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
     SRCDOC = auto()
     CHARSET = auto()  # contacts nobody, and may change what every byte means
-    VALUES = auto()  # an SVG animation's list, separated by `;`
+    VALUES = auto()  # an SVG animation's list, separated by `;`: URLs, or style with `url()`
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
 
@@ -33,9 +33,9 @@ _MEDIA = {b"src": Load.URL, b"poster": Load.URL}
 _PICTURE = {b"src": Load.URL, b"srcset": Load.SRCSET, b"lowsrc": Load.URL, b"dynsrc": Load.URL}
 _FRAME = {b"src": Load.DOCUMENT, b"srcdoc": Load.SRCDOC}
 _ANIMATION = {
-    b"to": Load.URL,
-    b"from": Load.URL,
-    b"by": Load.URL,
+    b"to": Load.VALUES,
+    b"from": Load.VALUES,
+    b"by": Load.VALUES,
     b"values": Load.VALUES,
     b"href": Load.URL,
     b"xlink:href": Load.URL,
@@ -52,7 +52,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"bgsound": _SOURCE,
     b"color-profile": _HREF,
     b"cursor": _HREF,
-    b"embed": {b"src": Load.DOCUMENT, b"href": Load.DOCUMENT},
+    b"embed": {b"src": Load.DOCUMENT, b"href": Load.DOCUMENT, b"code": Load.DOCUMENT},
     b"feimage": _HREF,
     b"fencedframe": _SOURCE,
     b"filter": _HREF,
@@ -123,7 +123,7 @@ JAVASCRIPT_TYPES = frozenset(
     "text/javascript1.3 text/javascript1.4 text/javascript1.5 text/jscript text/livescript "
     "text/x-ecmascript text/x-javascript module".split()
 )
-RULE_TYPES = frozenset({"importmap", "speculationrules"})
+RULE_TYPES = frozenset({"importmap", "speculationrules", "webbundle"})
 
 # What is read of a tag: the names of attributes, and the elements of which something is always to be known.
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(

@@ -17,7 +17,7 @@ LINK_VALUE = re.compile(rb'[ \t]*<([^>]*)>((?:[^",<]|"(?:[^"\\]|\\.)*")*)(?:,|$)
 RELATION = re.compile(rb';[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t;,"]+))', re.IGNORECASE)
 # After the seconds a blank will do (HTML, "shared declarative refresh steps"); Chromium skips other text too.
 REFRESH_URL = re.compile(
-    rb"^[ \t]*(?:[0-9.]*[ \t]*[;,]|[0-9.]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
+    rb"^[ \t]*(?:[^;, \t]*[ \t]*[;,]|[^;, \t]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
     re.IGNORECASE | re.DOTALL,
 )
 QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
