@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from .markup import SCANNED
 from .scripted import NAVIGATES
 from .vector import Vector
 
 NO_SPECULATION = "fetches nothing by speculation rules"
 NO_REFERENCE = "takes clip paths from the same document only"
 NO_OTHER_FILTER = "takes svg filters from the same document only"
+KNOWS_THE_TREE = "opens no connection by what its scanner finds in svg"
+SCANNED_NAMES = " ".join(f"scanned-{name}" for name in SCANNED)
 # Engine -> why it is silent there -> which ways. A control that tells all the same fails: it learnt the way.
 SILENT: Mapping[str, Mapping[str, str]] = {
     "chromium": {
@@ -19,6 +22,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
     },
     "firefox": {
+        KNOWS_THE_TREE: SCANNED_NAMES,
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
@@ -30,6 +34,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "asks no STUN server where all networks are loopback": "js-stun-inline js-stun-file",
     },
     "webkit": {
+        KNOWS_THE_TREE: SCANNED_NAMES,
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "

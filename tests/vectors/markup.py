@@ -247,7 +247,7 @@ NOSCRIPTS = {
 }
 
 # In svg this is text, or in a comment or an attribute. Chromium's preload scanner knows no tree and sees an element.
-LINK = '<link rel=preconnect href=$U>'
+LINK = "<link rel=preconnect href=$U>"
 SCANNED = {
     "cdata": f"<svg><![CDATA[ > {LINK} ]]></svg>",
     "cdata-in-math": f"<math><![CDATA[ > {LINK} ]]></math>",

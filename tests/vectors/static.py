@@ -108,8 +108,8 @@ def vectors() -> Iterator[Vector]:
 
 SCRIPTS = frozenset(
     "script-src script-async script-defer script-module script-module-import script-importmap "
-    "script-importmap-prefix script-webbundle svg-script-href svg-script-xlink svg-script-text base-entities link-preload-script "
-    "link-modulepreload".split()
+    "script-importmap-prefix script-webbundle svg-script-href svg-script-xlink svg-script-text base-entities "
+    "link-preload-script link-modulepreload".split()
 )
 FILES = {
     "script-importmap-prefix": {"uses.js": File(kind=CLASSIC, body='import "x/a.js";')},

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from cookieguard.html.declarations import Kind
 from cookieguard.html.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
+from cookieguard.html.output import Output
 from cookieguard.html.scanner import script_end
 
 Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
@@ -59,6 +60,7 @@ def carried(partial: bytes, data: bytes, position: int) -> int:
 COMMENT = Construct(rb"--!?>", rb"--?!?", b"-->")
 BOGUS = Construct(rb">", rb"(?!)", b">")
 CDATA = Construct(rb"\]\]>", rb"\]\]?", b"]]>")
+SECTION_SIGN = b"]]>&lt;<![CDATA["  # `<` in a section's text, and no tag to be seen
 DROPPED_CDATA = Construct(rb"\]\]>", rb"\]\]?", b"", dropped=True)
 INSTRUCTION = Construct(rb"\?>", rb"\?", b"?>")
 DROPPED_INSTRUCTION = Construct(rb"\?>", rb"\?", b"", dropped=True)
@@ -80,6 +82,22 @@ def raw_text(name: bytes) -> Construct:
     """Return the construct of an element whose text runs to its end tag (which is not part of it)."""
     end = rb"</" + any_case(name) + AFTER_NAME
     return Construct(end, rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">", is_text=True)
+
+
+def hide_signs(output: Output, data: bytes, position: int, stop: int, construct: Construct) -> None:
+    """Leave no `<` in a comment or section of svg to a preload scanner, for which it may be over already."""
+    sign = SECTION_SIGN if construct is CDATA else b"&lt;"
+    while (position := data.find(b"<", position, stop)) >= 0:
+        output.replace(position, position + 1, sign)
+        position += 1
+
+
+def agreed(raw: bytes) -> bytes | None:
+    """Return a tag as markup that is text in another reading: an end tag in it would end that text there, and
+    `<!--` hide the end of a script. None where there is nothing of the kind."""
+    if raw.find(b"</", 1) < 0 and raw.find(b"<!", 1) < 0:
+        return None
+    return raw[:1] + raw[1:].replace(b"</", b"&lt;/").replace(b"<!", b"&lt;!")
 
 
 SCRIPT_PARTIAL = rb"<(?:!-?|/?[a-zA-Z]{0,9})|--?"

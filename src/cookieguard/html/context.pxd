@@ -16,6 +16,8 @@ cdef class Context:
     cpdef bint is_unsure(self)
     cpdef bint is_aside(self)
     cpdef bint is_scanned(self)
+    cpdef bint is_read_twice(self)
+    cpdef bytes end_for_scanner(self, Tag tag)
     cpdef start(self, Tag tag)
     cdef _start_in_foreign(self, Tag tag)
     cdef _leave(self)

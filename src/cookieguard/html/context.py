@@ -5,7 +5,7 @@ Parsers differ about what is text and what is markup: with and without scripting
 scanned as markup, and whatever ends that text also ends the markup construct it stands in (rewriter.py).
 
 Chromium's preload scanner fetches and connects ahead of the parser and knows no tree: in svg it takes the text of
-`style`, `title` and the like for raw text, as it is in HTML. What is sure to be markup there must not look like its end.
+`style`, `title` and the like for raw text, as it is in HTML. What is markup there for sure must not look like its end.
 """
 
 from __future__ import annotations
@@ -70,6 +70,14 @@ class Context:
     def is_scanned(self) -> bool:
         """Tell whether a preload scanner takes for raw text what is sure to be markup."""
         return bool(self._scanned)
+
+    def is_read_twice(self) -> bool:
+        """Tell whether somebody takes for text what is read as markup here."""
+        return bool(self.ends or self._scanned)
+
+    def end_for_scanner(self, tag: Tag) -> bytes:
+        """Return the end tag that `<title/>` in svg needs: a preload scanner does not know that it is over."""
+        return b"</" + tag.name + b">" if tag.empty and not self._scanned else b""
 
     def comment(self) -> None:
         """Note a comment: within a script it may hide the script's end tag from one reading."""
@@ -178,6 +186,10 @@ class XmlContext(Context):
 
     def end(self, name: bytes) -> None:
         """Note nothing."""
+
+    def end_for_scanner(self, tag: Tag) -> bytes:
+        """Return nothing: nobody scans XML ahead."""
+        return b""
 
     def reading(self, name: bytes) -> Reading:
         """Read the text of any element as markup."""

@@ -18,7 +18,9 @@ from cookieguard.html.urls import Url, readings, resolve
 # letter; so this only spares style attributes and the like the reading.
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
 # What stands for the seconds is for each browser to read: Chromium takes blanks of any kind and exponents there.
-REFRESH = re.compile(r"[\t\n\f\r ]*[^\t\n\f\r ;,]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL)
+REFRESH = re.compile(
+    r"[\t\n\f\r ]*[^\t\n\f\r ;,]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL
+)
 REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL)
 CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", re.IGNORECASE)
 

@@ -23,6 +23,8 @@ from cookieguard.html.constructs import (
     SCRIPT_CLOSER,
     Construct,
     ScriptEnd,
+    agreed,
+    hide_signs,
     raw_text,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
@@ -39,7 +41,6 @@ from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 
 UNKNOWN = -2
-SECTION_SIGN = b"]]>&lt;<![CDATA["  # `<` in a section's text, with no tag to be seen
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 State = Callable[[bytes, int], int]
 
@@ -149,9 +150,7 @@ class Rewriter:
     def _is_followed(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
         """Follow the context through a tag that passes as it is; tell whether that was all to do."""
         context = self._context
-        if not self._placement.is_done:
-            return False
-        if (context.ends or context.is_scanned()) and data.find(b"<", start + 1, end) >= 0:
+        if not self._placement.is_done or (context.is_read_twice() and data.find(b"<", start + 1, end) >= 0):
             return False
         if tag.closing:
             context.end(tag.name)
@@ -232,12 +231,8 @@ class Rewriter:
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
         new = tag.inert if verdict is not PASSES and verdict.hold else self._placement.shown(tag)
-        if self._context.ends or self._context.is_scanned():
-            raw = data[start:end] if new is None else new
-            if raw.find(b"</", 1) > 0 or raw.find(b"<!", 1) > 0:
-                # in one reading this tag is text, and an end tag in it would end that text, or `<!--` hide the end
-                # of a script: both must agree
-                new = raw[:1] + raw[1:].replace(b"</", b"&lt;/").replace(b"<!", b"&lt;!")
+        if self._context.is_read_twice():
+            new = agreed(data[start:end] if new is None else new) or new
         if new is not None:
             self._output.replace(start, end, new)
 
@@ -270,9 +265,7 @@ class Rewriter:
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
         """Go on with the text of the element just opened."""
         if reading is AS_MARKUP:
-            if tag.empty and not self._xml and not self._context.is_scanned():
-                # a preload scanner does not know that it is over
-                self._output.insert(end, b"</" + tag.name + b">")
+            self._output.insert(end, self._context.end_for_scanner(tag))
             return end
         if reading is AS_BOTH:
             self._context.open_both(tag.name)
@@ -284,11 +277,9 @@ class Rewriter:
         if self._text_end >= 0:
             self._close_text(tag.name, data)
             return self._text_end
-        self._construct = raw_text(tag.name)
-        self._state = self._in_construct
+        self._construct, self._state = raw_text(tag.name), self._in_construct
         if tag.name == b"script":
-            self._script = ScriptEnd()
-            self._state = self._in_script
+            self._script, self._state = ScriptEnd(), self._in_script
         elif tag.text is STYLE and not verdict.hold:
             self.lost.add(LOST_SHEET)
             self._state = self._in_rest_of_sheet
@@ -315,7 +306,7 @@ class Rewriter:
 
     def _other(self, data: bytes, start: int) -> int:
         """Read what begins with `<` and is no complete tag."""
-        if not (self._context.ends or self._context.is_scanned()) and (end := comment_end(data, start)) >= 0:
+        if not self._context.is_read_twice() and (end := comment_end(data, start)) >= 0:
             return end
         kind, position = opening(data, start, xml=self._xml)
         if kind in (Kind.PASSED, Kind.UNDECIDED):
@@ -369,19 +360,12 @@ class Rewriter:
         if construct.dropped:
             self._output.replace(position, stop, b"")
         elif not self._xml and (construct is CDATA or self._context.is_scanned()):
-            self._hide_signs(data, position, stop)
+            hide_signs(self._output, data, position, stop, construct)
         if match is None:
             return self._carry(data, stop)
         if is_forced:
             self._output.insert(stop, construct.closer)
         return stop
-
-    def _hide_signs(self, data: bytes, position: int, stop: int) -> None:
-        """Leave no `<` to a preload scanner, for which a section in svg ends at its first `>` and a comment with text."""
-        sign = SECTION_SIGN if self._construct is CDATA else b"&lt;"
-        while (position := data.find(b"<", position, stop)) >= 0:
-            self._output.replace(position, position + 1, sign)
-            position += 1
 
     def _in_script(self, data: bytes, position: int) -> int:
         stop, name = self._script.find(data, position, self._context.ends)
