@@ -13,6 +13,7 @@ NO_SPECULATION = "fetches nothing by speculation rules"
 NO_REFERENCE = "takes clip paths from the same document only"
 NO_OTHER_FILTER = "takes svg filters from the same document only"
 KNOWS_THE_TREE = "opens no connection by what its scanner finds in svg"
+ONLY_CHROMIUM = "reads it as the standard does"
 SCANNED_NAMES = " ".join(f"scanned-{name}" for name in SCANNED)
 # Engine -> why it is silent there -> which ways. A control that tells all the same fails: it learnt the way.
 SILENT: Mapping[str, Mapping[str, str]] = {
@@ -23,6 +24,8 @@ SILENT: Mapping[str, Mapping[str, str]] = {
     },
     "firefox": {
         KNOWS_THE_TREE: SCANNED_NAMES,
+        ONLY_CHROMIUM: "meta-refresh-odd-blank script-webbundle",
+        "embeds by `src` only": "embed-code",
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
@@ -35,6 +38,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
     },
     "webkit": {
         KNOWS_THE_TREE: SCANNED_NAMES,
+        ONLY_CHROMIUM: "meta-refresh-odd-blank script-webbundle",
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
@@ -51,7 +55,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
     },
 }
 SILENT_WITHOUT_SCRIPT: Mapping[str, Mapping[str, str]] = {
-    "firefox": {"animates no address": "svg-set-href svg-animate-values"},
+    "firefox": {"animates no address": "svg-set-href svg-animate-values svg-animate-mask"},
 }
 # Hints that an engine forgets more often than not: nothing is asked of it but that it holds its tongue.
 UNSTEADY: Mapping[str, frozenset[str]] = {

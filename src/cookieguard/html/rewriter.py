@@ -70,8 +70,7 @@ class Rewriter:
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state: State | None = None  # None: markup
         self._construct: Construct = COMMENT
-        self._script = ScriptEnd()
-        self._tail = b""
+        self._script, self._tail = ScriptEnd(), b""
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._stop, self._is_last = UNKNOWN, False  # where the text ends that was waited for; -1: nowhere
         self._text_end = -1  # where the text just judged ends
