@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from cookieguard.engines.files import StateDirectory, sync_directory
 from cookieguard.errors import ConfigError
@@ -19,6 +20,14 @@ DAY = timedelta(days=1)
 # Requests that began before midnight end after it, and clocks differ: 28 hours of life at most, 48 are promised.
 GRACE = timedelta(hours=2)
 EXPIRE_EVERY = timedelta(minutes=10)
+
+
+class InForce(NamedTuple):
+    """Hold a key and the time it is in force."""
+
+    key: bytes
+    begins: datetime
+    ends: datetime
 
 
 class DayKeys:
@@ -36,25 +45,27 @@ class DayKeys:
         self._use = use
         self._clock = clock or (lambda: datetime.now(UTC))
         self._files = re.compile(rf"\.?{use}-day-([0-9]{{8}})(?:\.[0-9a-f]+)?")
-        self._known: dict[date, bytes] = {}
-        self._expired = datetime.min.replace(tzinfo=UTC)
+        self._known: dict[date, InForce] = {}
+        self._looks = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)  # not between these
         self._has_failed = False
 
     def key(self, day: date) -> bytes | None:
         """Give the 32 bytes of a day, None where it has none any more."""
         now = self._clock()
-        if abs(now - self._expired) >= EXPIRE_EVERY:
+        if not self._looks[0] < now < self._looks[1]:
             self.expire(now)
-        if not _is_in_force(day, now):
-            return None
-        if day not in self._known:
-            self._known[day] = self._shared(day)
-        return self._known[day]
+        known = self._known.get(day)
+        if known is None:
+            begins, ends = _times_of(day)
+            if not begins <= now < ends:
+                return None
+            known = self._known[day] = InForce(self._shared(day), begins, ends)
+        return known.key if known.begins <= now < known.ends else None
 
     def expire(self, now: datetime) -> None:
         """Let go of the keys that are not in force, on the disk too, drafts of a killed worker included."""
-        self._expired = now
-        self._known = {day: key for day, key in self._known.items() if _is_in_force(day, now)}
+        self._looks = now - EXPIRE_EVERY, now + EXPIRE_EVERY
+        self._known = {day: one for day, one in self._known.items() if one.begins <= now < one.ends}
         try:
             old = [name for name, day in self._found() if not _is_in_force(day, now)]
             for name in old:
@@ -84,6 +95,12 @@ class DayKeys:
         for name in os.listdir(self._state.path):
             if match := self._files.fullmatch(name):
                 yield name, _day_of(match[1])
+
+
+def _times_of(day: date) -> tuple[datetime, datetime]:
+    """Return when a day's key comes into force, and when it goes."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return midnight - GRACE, midnight + DAY + GRACE
 
 
 def _is_in_force(day: date, now: datetime) -> bool:
