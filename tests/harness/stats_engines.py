@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,4 +39,11 @@ def new_database(server: Postgres) -> str:
     return f"{server.url.rpartition('/')[0]}/{name}"
 
 
-MAKERS: Mapping[str, Maker] = {"sqlite": _sqlite, "postgres": _postgres}
+@contextmanager
+def _clickhouse() -> Iterator[Callable[[Path], str]]:
+    if find_spec("chdb") is None:
+        pytest.skip("ClickHouse is NOT tested: chdb is not installed (pip install --group clickhouse)")
+    yield lambda directory: f"chdb:///{directory / 'clickhouse'}"
+
+
+MAKERS: Mapping[str, Maker] = {"sqlite": _sqlite, "postgres": _postgres, "clickhouse": _clickhouse}

@@ -22,6 +22,8 @@ FORMS = {
     "": ("", "empty"),
     "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),
     "postgresql": ("postgres(ql)?://[!-~]+", "'postgresql://user@host/database'"),
+    "clickhouse": ("clickhouse://[!-~]+", "'clickhouse://user@host:8123/database'"),
+    "chdb": ("chdb:///[!-~]+", "'chdb:///path/directory'"),
 }
 STATS_URL = re.compile("|".join(pattern for pattern, _ in FORMS.values()))
 SHOWN = " or ".join(form for _, form in FORMS.values())

@@ -38,10 +38,18 @@ def _postgres(url: str, state_dir: Path) -> HitEngine:
     return PostgresStats(url, state_dir)
 
 
+def _clickhouse(url: str, state_dir: Path) -> HitEngine:
+    from cookieguard.engines.clickhouse_stats import ClickhouseStats
+
+    return ClickhouseStats(url, state_dir)
+
+
 ENGINES: Mapping[str, Row] = {
     "sqlite": Row(_sqlite),
     "postgresql": Row(_postgres, extra="postgres"),
     "postgres": Row(_postgres, extra="postgres"),
+    "clickhouse": Row(_clickhouse, extra="clickhouse"),
+    "chdb": Row(_clickhouse, extra="clickhouse"),
 }
 """By the scheme of the URL; which URLs are allowed stands in `config/stats.py`."""
 

@@ -1,0 +1,81 @@
+"""Statistics written to ClickHouse: a batch is rows that name themselves, so writing it again changes nothing.
+
+Workers need not agree on anything: which views begin a visit is decided where figures are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from cookieguard.engines.clickhouse_closing import close_day, forget_sums, open_days, remove_days
+from cookieguard.engines.clickhouse_link import connect, telling
+from cookieguard.engines.clickhouse_schema import SCHEMA
+from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
+from cookieguard.stats.visits import PAUSE
+
+WRITE_SECONDS = 5
+HIT_NAMES = ("day", "batch", "place", "goes_on", *COLUMNS)
+LOST_NAMES = ("day", "batch", "reason", "count")
+LAST_SEEN = """
+    SELECT key, max(time) FROM cookieguard_hit
+    WHERE day = {day:Int64} AND key IN {keys:Array(Int64)} AND kind = 'view' AND bot = '' GROUP BY key
+"""
+
+
+class ClickhouseHits:
+    """Be a HitWriter in a ClickHouse; tables are made where there are none."""
+
+    def __init__(self, url: str) -> None:
+        with telling(EngineDown):
+            self._client = connect(url, seconds=WRITE_SECONDS)
+            for statement in SCHEMA:
+                self._client.command(statement)
+
+    def write(self, batch: Batch) -> None:
+        """Write hits and what was lost; each is there once, however often a batch comes."""
+        with telling(EngineDown):
+            if batch.hits:
+                last_seen = self._last_seen(batch)
+                rows = [
+                    (hit.day, batch.id, place, _goes_on(hit, batch, last_seen), *hit)
+                    for place, hit in enumerate(batch.hits)
+                ]
+                self._client.insert("cookieguard_hit", rows, column_names=HIT_NAMES)
+            if batch.lost:
+                day = max((hit.day for hit in batch.hits), default=0)
+                lost = [(day, batch.id, *item) for item in batch.lost.items()]
+                self._client.insert("cookieguard_lost", lost, column_names=LOST_NAMES)
+
+    def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
+        """Close the days before `keys_before`, which takes their keys away; delete hits and sums."""
+        with telling(EngineDown):
+            for day in open_days(self._client, keys_before):
+                close_day(self._client, day)
+            remove_days(self._client, hits_before)
+            forget_sums(self._client, rollups_before)
+
+    def close(self) -> None:
+        """Close the client."""
+        with suppress(ClickHouseError, OSError):
+            self._client.close()
+
+    def _last_seen(self, batch: Batch) -> Mapping[tuple[int, int], int]:
+        """Return when yesterday's visitors who may still be there were seen last, by day and key of yesterday."""
+        found: dict[tuple[int, int], int] = {}
+        early = {(hit.day - 1, batch.before[hit.key]) for hit in batch.hits if hit.key in batch.before}
+        for day in {day for day, _ in early}:
+            keys = [key for of, key in early if of == day]
+            rows = self._client.query(LAST_SEEN, parameters={"day": day, "keys": keys}).result_rows
+            found.update({(day, key): last for key, last in rows})
+        return found
+
+
+def _goes_on(hit: Hit, batch: Batch, last_seen: Mapping[tuple[int, int], int]) -> int:
+    if hit.key not in batch.before or hit.time % SECONDS_OF_DAY > PAUSE:
+        return 0
+    last = last_seen.get((hit.day - 1, batch.before[hit.key]))
+    return int(last is not None and hit.time <= last + PAUSE)

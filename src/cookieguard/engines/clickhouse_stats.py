@@ -1,0 +1,89 @@
+"""Statistics in ClickHouse, as a URL names it; and how far back they go, looked up without writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from cookieguard.engines.clickhouse_figures import ClickhouseFigures
+from cookieguard.engines.clickhouse_hits import ClickhouseHits
+from cookieguard.engines.clickhouse_link import connect, path_of, telling
+from cookieguard.engines.clickhouse_schema import MARK, SUMS
+from cookieguard.engines.hit_ports import EngineDown, HitReader, HitWriter, Kept
+
+LOOK_SECONDS = 10
+HITS = """
+    SELECT count(), min(time), max(time) FROM (
+        SELECT time FROM cookieguard_hit UNION ALL SELECT time FROM cookieguard_past
+    )
+"""
+# Of open days the hits are the sums.
+DAYS_OF_SUMS = " UNION ALL ".join(f"SELECT day FROM cookieguard_{table}" for table in (*SUMS, "lost", "hit"))  # noqa: S608
+OLDEST_SUM = f"SELECT count(), min(day) FROM ({DAYS_OF_SUMS})"  # noqa: S608
+OLDEST_KEY = "SELECT count(), min(day) FROM cookieguard_hit WHERE key != 0"
+LOST = "SELECT day, sum(count) FROM cookieguard_lost FINAL GROUP BY day"
+
+
+class ClickhouseStats:
+    """Be a HitEngine in one database of a server, or in a directory of an engine inside this process."""
+
+    # Each insert is a part on the disk, which the server merges later: few large ones are what it likes.
+    batch_hits = 5000
+
+    def __init__(self, url: str, _: Path) -> None:
+        self._url = url
+
+    def writer(self) -> HitWriter:
+        """Connect, and make the tables where there are none."""
+        return ClickhouseHits(self._url)
+
+    def existing(self) -> HitWriter | None:
+        """Connect where there are tables."""
+        with self._looking() as client:
+            is_there = client is not None
+        return ClickhouseHits(self._url) if is_there else None
+
+    def reader(self) -> HitReader:
+        """Connect for reading."""
+        return ClickhouseFigures(self._url)
+
+    def kept(self) -> Kept | None:
+        """Look how far back the tables go."""
+        with self._looking() as client:
+            return None if client is None else _kept(client)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Client | None]:
+        """Give a client, None where there are no tables."""
+        path = path_of(self._url)
+        if path is not None and not path.exists():
+            yield None
+            return
+        with telling(EngineDown):
+            client = connect(self._url, seconds=LOOK_SECONDS)
+            try:
+                yield client if client.command(MARK) else None
+            finally:
+                client.close()
+
+
+def _kept(client: Client) -> Kept:
+    count, oldest, newest = _row(client, HITS)
+    sums, oldest_sum = _row(client, OLDEST_SUM)
+    keys, oldest_key = _row(client, OLDEST_KEY)
+    return Kept(
+        oldest_hit=oldest if count else None,
+        newest_hit=newest if count else None,
+        oldest_sum=oldest_sum if sums else None,
+        oldest_key=oldest_key if keys else None,
+        hits=count,
+        lost={day: count for day, count in client.query(LOST).result_rows},
+    )
+
+
+def _row(client: Client, query: str) -> tuple[Any, ...]:
+    return tuple(client.query(query).result_rows[0])
