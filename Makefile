@@ -13,14 +13,14 @@ BOTH := tests/html tests/web/test_conformance.py tests/web/test_response.py
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo_site --fill 60
 
-test: $(VENV)/.compiled
+test: $(VENV)/.compiled $(VENV)/.clickhouse
 	$(BIN)/python scripts/find_chromium.py --install
 	$(BIN)/python scripts/find_programs.py --install
 	$(PYTEST) -m "not slow" $(SPREAD)
 	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) $(BOTH)
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
-test-all: $(VENV)/.compiled
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse
 	$(BIN)/python scripts/find_chromium.py --install
 	$(BIN)/python scripts/find_programs.py --slow --install
 	$(BIN)/python scripts/check_wheel.py
@@ -62,6 +62,11 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -qq -e '.[demo]' --group check --group test
 	touch $@ $(VENV)/.demo
+
+# 300 MB for one engine: where they cannot be had its tests are skipped, and say so.
+$(VENV)/.clickhouse: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install -qq --group clickhouse || echo "ClickHouse is NOT tested: chdb cannot be installed here"
+	touch $@
 
 # The install above compiles too; this is for sources edited since then.
 $(VENV)/.compiled: setup.py $(wildcard src/cookieguard/html/*.p*) $(VENV)/.test

@@ -45,6 +45,12 @@ def url(named: Callable[[Path], str], tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def _several_processes(url: str) -> None:
+    if url.startswith("chdb:"):
+        pytest.skip("chdb belongs to one process; test_clickhouse.py writes from several threads instead")
+
+
+@pytest.fixture
 def engine(url: str, tmp_path: Path) -> HitEngine:
     return engine_at(url, tmp_path)
 
@@ -315,6 +321,7 @@ for batch in batches(hits, 25, prefix=sys.argv[3] + "-"):
 """
 
 
+@pytest.mark.usefixtures("_several_processes")
 def test_four_processes_begin_and_write_at_once_and_lose_nothing(
     engine: HitEngine, url: str, tmp_path: Path
 ) -> None:
@@ -348,6 +355,7 @@ for batch in batches(hits, 40, prefix=sys.argv[2] + "-"):
 """
 
 
+@pytest.mark.usefixtures("_several_processes")
 def test_four_processes_fold_at_once_at_the_limit(
     engine: HitEngine, writer: HitWriter, figures: HitReader, url: str, tmp_path: Path
 ) -> None:

@@ -1,12 +1,13 @@
 """Closing a day in ClickHouse, and forgetting: steps that may be cut off anywhere and done again.
 
-A closing names the batches it sums up, writes sums and hits under its name, then says that it is done; from that
-moment they count and the batches do not. Only then are the hits with their keys removed. Hits that come later get a closing of
-their own.
+A closing names the batches it sums up, writes sums and hits under its name, then says that it is done; from that moment
+they count and the batches do not. Only then are the hits with their keys removed. Hits that come later get a
+closing of their own.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from clickhouse_connect.driver.client import Client
@@ -26,8 +27,12 @@ BEGIN = f"""
         AND (day, batch) NOT IN (SELECT day, batch FROM cookieguard_closed WHERE {queries.ONE_DAY})
 """  # noqa: S608
 END = "INSERT INTO cookieguard_done VALUES ({day:Int64}, {closing:String})"
-REMOVE = f"ALTER TABLE cookieguard_hit DELETE WHERE {queries.ONE_DAY} AND (day, batch) IN {queries.CLOSED}"
+REMOVE = f"ALTER TABLE cookieguard_hit DELETE WHERE (day, batch) IN {queries.CLOSED} AND day = "
 HITS = queries.decided(f"{queries.ONE_DAY} AND {queries.OF_CLOSING}")
+# What was removed lies in files that nobody reads until a thread comes by, in an embedded engine for ever. Dropping a
+# partition, here one that never is, has them unlinked, once they are older than a second.
+SWEEP = "ALTER TABLE cookieguard_{table} DROP PARTITION 0"
+A_SECOND = 1.1
 OF_SUMS = (*SUMS, "lost", "done")
 OF_HITS = ("past", "hit")
 
@@ -44,7 +49,7 @@ def close_day(client: Client, day: int) -> None:
     for statement in _steps():
         client.command(statement, parameters=named)
     client.command(END, parameters=named)
-    client.command(REMOVE, parameters=named)
+    client.command(f"{REMOVE}{int(day)}")
 
 
 def remove_days(client: Client, before: int) -> None:
@@ -60,6 +65,13 @@ def forget_sums(client: Client, before: int) -> None:
     """Delete the sums of days before one."""
     for table in OF_SUMS:
         _delete(client, table, before)
+
+
+def sweep(client: Client) -> None:
+    """Have the files of removed rows unlinked."""
+    time.sleep(A_SECOND)
+    for table in (*OF_HITS, *OF_SUMS, "closed"):
+        client.command(SWEEP.format(table=table))
 
 
 def _begin(client: Client, day: int) -> str:
@@ -92,16 +104,12 @@ def _steps() -> Iterator[str]:
 
 def _into(table: str, counted: str, *, more: str = "* EXCEPT day") -> str:
     names = ", ".join(column.split()[0] for column in SUMS[table].split(", "))
-    return f"""
-        INSERT INTO cookieguard_{table} (day, closing, {names}) SELECT day, {{closing:String}}, {more} FROM ({counted})
-    """  # noqa: S608
+    selected = f"SELECT day, {{closing:String}}, {more} FROM ({counted})"  # noqa: S608
+    return f"INSERT INTO cookieguard_{table} (day, closing, {names}) {selected}"
 
 
 def _delete(client: Client, table: str, before: int) -> None:
     """Delete rows; a mutation writes parts anew, so it is asked for only where there is something."""
-    ((count,),) = client.query(
-        f"SELECT count() FROM cookieguard_{table} WHERE day < {{day:Int64}}",
-        parameters={"day": before},  # noqa: S608
-    ).result_rows
-    if count:
-        client.command(f"ALTER TABLE cookieguard_{table} DELETE WHERE day < {int(before)}")  # noqa: S608
+    query = f"SELECT count() FROM cookieguard_{table} WHERE day < {int(before)}"  # noqa: S608
+    if client.query(query).result_rows != [(0,)]:
+        client.command(f"ALTER TABLE cookieguard_{table} DELETE WHERE day < {int(before)}")

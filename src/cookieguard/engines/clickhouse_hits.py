@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from cookieguard.engines.clickhouse_closing import close_day, forget_sums, open_days, remove_days
+from cookieguard.engines.clickhouse_closing import close_day, forget_sums, open_days, remove_days, sweep
 from cookieguard.engines.clickhouse_link import connect, telling
 from cookieguard.engines.clickhouse_schema import SCHEMA
 from cookieguard.engines.hit_ports import EngineDown
@@ -29,9 +29,9 @@ LAST_SEEN = """
 class ClickhouseHits:
     """Be a HitWriter in a ClickHouse; tables are made where there are none."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, seconds: int = WRITE_SECONDS) -> None:
         with telling(EngineDown):
-            self._client = connect(url, seconds=WRITE_SECONDS)
+            self._client = connect(url, seconds=seconds)
             for statement in SCHEMA:
                 self._client.command(statement)
 
@@ -57,6 +57,7 @@ class ClickhouseHits:
                 close_day(self._client, day)
             remove_days(self._client, hits_before)
             forget_sums(self._client, rollups_before)
+            sweep(self._client)
 
     def close(self) -> None:
         """Close the client."""

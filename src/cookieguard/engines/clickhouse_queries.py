@@ -12,7 +12,7 @@ from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, OF_VISITOR
 from cookieguard.stats.visits import PAUSE
 
 DONE = "(SELECT closing FROM cookieguard_done)"
-CLOSED = f"(SELECT day, batch FROM cookieguard_closed WHERE closing IN {DONE})"
+CLOSED = f"(SELECT day, batch FROM cookieguard_closed WHERE closing IN {DONE})"  # noqa: S608
 NOT_CLOSED = f"(day, batch) NOT IN {CLOSED}"
 OF_CLOSING = "(day, batch) IN (SELECT day, batch FROM cookieguard_closed WHERE closing = {closing:String})"
 DAYS = "day BETWEEN {first:Int64} AND {last:Int64}"

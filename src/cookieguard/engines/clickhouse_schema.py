@@ -21,8 +21,9 @@ def _kind(name: str) -> str:
     return "Int32" if name in _SMALL else "Int64"
 
 
-# A part that nobody reads any more is unlinked after these seconds; the server's default is eight minutes.
-_SOON = "SETTINGS old_parts_lifetime = 5, cleanup_delay_period = 5, cleanup_delay_period_random_add = 1"
+# A part that nobody reads any more is unlinked at once, not after eight minutes: it may hold what is forgotten. So the
+# part that replaces it must be on the disk before.
+_SOON = "SETTINGS old_parts_lifetime = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1"
 PAST_COLUMNS = tuple(name for name in COLUMNS if name != "key")
 _HIT = ", ".join(f"{name} {_kind(name)}" for name in COLUMNS)
 _PAST = ", ".join(f"{name} {_kind(name)}" for name in PAST_COLUMNS)

@@ -16,6 +16,7 @@ from cookieguard.engines.clickhouse_schema import MARK, SUMS
 from cookieguard.engines.hit_ports import EngineDown, HitReader, HitWriter, Kept
 
 LOOK_SECONDS = 10
+FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a thread that nobody waits for
 HITS = """
     SELECT count(), min(time), max(time) FROM (
         SELECT time FROM cookieguard_hit UNION ALL SELECT time FROM cookieguard_past
@@ -45,7 +46,7 @@ class ClickhouseStats:
         """Connect where there are tables."""
         with self._looking() as client:
             is_there = client is not None
-        return ClickhouseHits(self._url) if is_there else None
+        return ClickhouseHits(self._url, seconds=FORGET_SECONDS) if is_there else None
 
     def reader(self) -> HitReader:
         """Connect for reading."""
@@ -81,7 +82,7 @@ def _kept(client: Client) -> Kept:
         oldest_sum=oldest_sum if sums else None,
         oldest_key=oldest_key if keys else None,
         hits=count,
-        lost={day: count for day, count in client.query(LOST).result_rows},
+        lost=dict(map(tuple, client.query(LOST).result_rows)),
     )
 
 
