@@ -234,8 +234,11 @@ def test_a_second_process_is_told_that_it_cannot(writer: ClickhouseHits, url: st
     assert "/clickhouse" not in second.stdout
 
 
-def test_a_server_that_does_not_answer_is_down_and_its_password_is_not_told(tmp_path: Path) -> None:
-    settings = StatsSettings(url="clickhouse://shop:hunter2@127.0.0.1:9/shop")
+@pytest.mark.parametrize("query", ["", "?secure=true&distributed_product_mode=local"])
+def test_a_server_that_does_not_answer_is_down_and_its_password_is_not_told(
+    tmp_path: Path, query: str
+) -> None:
+    settings = StatsSettings(url=f"clickhouse://shop:hunter2@127.0.0.1:9/shop{query}")
     engine = open_engine(settings, tmp_path, environ={})
 
     for ask in (engine.writer, engine.reader, engine.existing, engine.kept):

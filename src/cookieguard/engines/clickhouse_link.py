@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -37,15 +38,24 @@ def connect(url: str, *, seconds: int) -> Client:
     if path is not None:
         path.mkdir(mode=0o700, exist_ok=True)
         return clickhouse_connect.get_client(dsn=f"{EMBEDDED.removesuffix('/')}{path}", settings=SETTINGS)
+    dsn, secure, settings = _parts(url)
     return clickhouse_connect.get_client(
-        dsn=url,
-        settings=SETTINGS,
+        dsn=dsn,
+        secure=secure,
+        settings=SETTINGS | settings,
         connect_timeout=CONNECT_SECONDS,
         send_receive_timeout=seconds,
         query_retries=0,
         autogenerate_session_id=False,
         client_name="cookieguard",
     )
+
+
+def _parts(url: str) -> tuple[str, bool, dict[str, str]]:
+    """Return a URL without its query, whether that asks for TLS, and which settings of the server it names."""
+    dsn, _, query = url.partition("?")
+    settings = dict(parse_qsl(query))
+    return dsn, settings.pop("secure", "false") == "true", settings
 
 
 @contextmanager
