@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import cookieguard.html
-from cookieguard.html import glances, known, pieces, reading, scanner, sheets
+from cookieguard.html import functions, glances, known, names, pieces, reading, scanner, sheets
 
 SEEDS = 6
 SCRIPTS_A_SEED = 400
@@ -22,7 +22,7 @@ PARTS = (
 ;|:|=|
 |+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|@
 write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
-loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|@
+loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|//A_b-c.example:80802|//a..b.|//1.2.3.4|//é.example|//https://|//http.a|@
 //u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg"""
     )
     .replace("@\n", "")
@@ -61,6 +61,10 @@ def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
 
         assert cut == pure_pieces.cut(script)
         assert glances.named_hosts(script) == pure.named_hosts(script)
+        assert glances.host_places(script) == pure.host_places(script)
+        assert list(map(glances.plain_host, pure.named_hosts(script))) == list(
+            map(pure.plain_host, pure.named_hosts(script))
+        )
         assert glances.has_glue(script) == pure.has_glue(script)
         assert glances.has_sink(code, code[::-1]) == pure.has_sink(code, code[::-1])
 
@@ -94,7 +98,7 @@ def test_both_builds_glance_at_a_tag_alike(seed: int) -> None:
 
 
 SHEET_PARTS = (
-    r"""url(|URL(|-url(|xurl(|src(|x(|set(|mage(|fade(|"|'|\|\\|\6|\66666666|\é|(|)| |@
+    r"""url(|URL(|-url(|xurl(|src(|x(|set(|mage(|fade(|"|'|\|\\|\6|\66666666|\75|\00006C|\g|\5b|\é|(|)| |@
 |\@
 |@import|@IMPORT |@imp|/*|*/|*|/|a|-|_|é|ﬁ|ﬁurl(|{|}|;|//ads.example/p|data:,x|data|'data:|\64 ata:|.""".replace(
         "@\n", ""
@@ -111,10 +115,49 @@ def test_both_builds_read_a_sheet_alike(seed: int) -> None:
         text = "".join(rnd.choices(SHEET_PARTS, k=rnd.randint(0, 20)))
 
         assert sheets.imports(text) == pure.imports(text)
+        assert sheets.escapes_letters(text) == pure.escapes_letters(text)
         assert sheets.urls_in(text) == pure.urls_in(text)
         assert sheets.comments(text) == pure.comments(text)
         for place in range(len(text) + 1):
             assert sheets.string_end(text, place) == pure.string_end(text, place)
+
+
+DECLARING = (
+    "function|function |async |=>|=> |>=|{|}|(|)|( a, b)|a|$b|_|c1|é|=|:| |\n|*|* |if|(x)|x|,|;|?|.|. a|=>{|:{|a:|a?|a("
+).split("|")
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_find_functions_and_names_alike(seed: int) -> None:
+    pure_functions, pure_names, rnd = source_of(functions), source_of(names), random.Random(seed)
+
+    for _ in range(SCRIPTS_A_SEED * 4):
+        code = "".join(rnd.choices(DECLARING, k=rnd.randint(0, 40))).encode()
+        back = code[::-1]
+
+        assert functions.functions(code, back) == pure_functions.functions(code, back)
+        for body in range(len(code) + 1):
+            assert functions.function_before(code, back, body) == pure_functions.function_before(
+                code, back, body
+            )
+        way = rnd.random()
+        assert places(names.Names(code), way, len(code)) == places(pure_names.Names(code), way, len(code))
+
+
+def places(one: Any, seed: float, size: int) -> list[int | None]:
+    """Suspect names at random; list the places they are found at."""
+    rnd = random.Random(seed)
+    taken: list[int | None] = []
+    for _ in range(6):
+        name = rnd.choice([b"a", b"$b", b"_", b"c1", b"x", b"if"])
+        one.suspect(
+            name, rnd.choice([0, 0, 3]), rnd.choice([None, size // 2]), rnd.choice([b"", b"", b"a", b"x"])
+        )
+        one.suspect_all(rnd.choice([b"", b"a, x", b"b"]))
+        taken += [one.take(), one.take()]
+    while taken[-1] is not None:
+        taken.append(one.take())
+    return taken
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

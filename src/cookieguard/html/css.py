@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from cookieguard.html.sheets import AFTER_HEX, S, comments, imports, string_end, urls_in
+from cookieguard.html.sheets import AFTER_HEX, S, comments, escapes_letters, imports, string_end, urls_in
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
@@ -22,8 +22,6 @@ BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n]
 NAMES_ONLY = re.compile(
     rf"@(?:namespace{S}(?:[\w\-]++{S})?|(?:-moz-)?document\b[^;{{}}\"']*?)(?:url\({S})?", re.IGNORECASE
 )
-# An escape that makes a letter: only these can spell one of the words above in another way.
-ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
 # What may reach another host; all else is not worth the search for comments.
 LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|(?!data:)[a-zA-Z][a-zA-Z0-9+.\-]*+:")
@@ -38,7 +36,7 @@ MOST_EDITS = 5000
 
 def held_parts(text: str, holds: Holds) -> list[Edit] | None:
     """List the edits that cut every held reference out of the sheet; None: it has to be held whole."""
-    if "\\" in text and ESCAPED_LETTER.search(text) and _spells_with_escapes(text):
+    if escapes_letters(text) and _spells_with_escapes(text):
         plain = unescape(text)
         named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
         return None if any(map(holds, dict.fromkeys(named))) else []

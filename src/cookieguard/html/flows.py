@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
 
+from cookieguard.html.functions import function_before, functions
 from cookieguard.html.idioms import (
     ATTRIBUTE,
     BUILT_IN,
@@ -37,8 +35,6 @@ from cookieguard.html.names import IDENTIFIER, Names
 from cookieguard.html.pieces import MARK
 from cookieguard.html.reading import MAX_REACH, OPERATOR, Reading
 
-MAX_FUNCTIONS = 4000  # of one script
-
 PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
 CONTINUES = re.compile(rb"\s*+[+?:.&|*(=)\]}]")
 ARROW = re.compile(rb"\)\s*+=>")
@@ -59,27 +55,21 @@ ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)(\.?)(\s*+
 CALLEE = re.compile(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++))?+")
 FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
 NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
-ARROW_BEFORE = re.compile(rb"\s*+>=\s*+(?:\)([^()]{0,1024}+)\(|([\w$]++))")
-FUNCTION_BEFORE = re.compile(rb"\s*+\)([^()]{0,1024}+)\(\s*+(?:([\w$]++)(?:\s*+\*?\s*+(noitcnuf)\b)?)?")
-# Where the body of a function may begin.
-BODY = re.compile(rb"\{(?=\s*+(?:\)|>=))|>=")
-NAMED = re.compile(rb"\s*+(?:cnysa\s*+)?[=:]\s*+([\w$]++)")
-NOITCNUF = b"noitcnuf"
-KEYWORDS = frozenset(b"if for while switch catch with".split())
 IMPORTED = re.compile(rb"\s*+(?:morf|tropmi)\b")
 # The literal goes on where another ended that makes it part of a path or a query.
 APPENDED = re.compile(rb"\s*+\+\s*+\x01")
 OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
 
 
-@dataclass(slots=True)
 class Walk:
     """Be on the way from a suspect outwards: `here` counts backwards, from the end of the code."""
 
-    place: int
-    here: int
-    assigns: bool = True  # whether what stands before an `=` here is assigned the suspect
-    key: bytes = b""  # of the object the suspect is in
+    __slots__ = ("assigns", "here", "key", "place")
+
+    def __init__(self, place: int, here: int) -> None:
+        self.place, self.here = place, here
+        self.assigns = True  # whether what stands before an `=` here is assigned the suspect
+        self.key = b""  # of the object the suspect is in
 
 
 class Flow:
@@ -95,6 +85,8 @@ class Flow:
         self._names = Names(code)
         self._asked: set[tuple[bytes, int]] = set()  # which parameter of which function
         self._left: set[tuple[int, bytes, int]] = set()
+        self._declared: dict[bytes, list[tuple[bytes, int]]] | None = None  # its functions, once asked for
+        self._made: frozenset[bytes] | None = None  # its link elements, once asked for
 
     def reaches_a_sink(self, suspects: list[int]) -> bool:
         """Tell whether one of the literals with these numbers flows into something that loads."""
@@ -173,7 +165,7 @@ class Flow:
         if self._loads(name, match):
             return True
         if name not in NAVIGATES and name not in MARKUP and IDENTIFIER.fullmatch(name):
-            self._names.suspect(name, member=walk.key)
+            self._names.suspect(name, 0, None, walk.key)
         if sign == COLON:
             walk.key = name
         return None
@@ -215,13 +207,16 @@ class Flow:
     def _is_link(self, here: int) -> bool:
         """Tell whether what stands before `back[here]` is a link element made by this script."""
         receiver = CALLEE.match(self._back, here)
-        return receiver is not None and receiver[1][::-1] in self._links
+        return receiver is not None and receiver[1][::-1] in self._links()
 
-    @cached_property
     def _links(self) -> frozenset[bytes]:
-        """The names of the link elements made by this script."""
-        made = LINK_MADE.finditer(self._code)
-        return frozenset(match[1] for match in made if self._reading.literal_at(match.end())[1:-1] == b"link")
+        """Return the names of the link elements made by this script."""
+        if self._made is None:
+            made = LINK_MADE.finditer(self._code)
+            self._made = frozenset(
+                [match[1] for match in made if self._reading.literal_at(match.end())[1:-1] == b"link"]
+            )
+        return self._made
 
     def _loads_by_markup(self, start: int, end: int) -> bool:
         """Tell whether the markup in an expression loads, and not only links to, something."""
@@ -276,7 +271,7 @@ class Flow:
         if any(ATTRIBUTE.match(name) for name in names):
             return True
         return any(
-            (name[1:-1] == b"href" and receiver in self._links) or self._is_meant(name[1:-1])
+            (name[1:-1] == b"href" and receiver in self._links()) or self._is_meant(name[1:-1])
             for name in names
         )
 
@@ -292,23 +287,9 @@ class Flow:
     def _header(self, opened: int) -> bytes:
         """Find the parameters of the function expression at, or right before, the bracket at `opened`."""
         if self._code[opened] == BRACE:
-            return self._function_before(opened)[1]
+            return function_before(self._code, self._back, opened)[1]
         found = PARAMETERS_AT.match(self._code, opened)
         return next((group for group in found.groups() if group is not None), b"") if found else b""
-
-    def _function_before(self, brace: int) -> tuple[bytes, bytes]:
-        """Return the name and the parameters of the function whose body opens at `brace`, empty if there are none."""
-        here = self._size - brace
-        arrow = ARROW_BEFORE.match(self._back, here)
-        found = arrow or FUNCTION_BEFORE.match(self._back, here)
-        if found is None:
-            return b"", b""
-        word = b"" if arrow else found[2] or b""
-        if arrow or word == NOITCNUF:
-            named = NAMED.match(self._back, found.end())
-            word = named[1] if named else b""
-        header = found[1] if found[1] is not None else found[2] if arrow else b""
-        return b"" if word[::-1] in KEYWORDS else word[::-1], header[::-1]
 
     def _suspect_function(self, at: int, place: int) -> None:
         """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
@@ -318,30 +299,20 @@ class Flow:
         while opened >= 0 and self._code[opened] != BRACE:
             opened = self._reading.enclosing(opened)
         if opened >= 0:
-            self._names.suspect(self._function_before(opened)[0])
+            self._names.suspect(function_before(self._code, self._back, opened)[0])
 
     def _suspect_parameters_of(self, name: bytes, number: int) -> None:
         """Make the parameter suspect of a function this script declares."""
         if name in BUILT_IN or (name, number) in self._asked:
             return
         self._asked.add((name, number))
-        for header, body in self._functions.get(name, ()):
+        if self._declared is None:
+            self._declared = functions(self._code, self._back)
+        for header, body in self._declared.get(name, ()):
             is_block = self._code[body] == BRACE
             self._suspect_parameter(
                 header, number, body, self._reading.closing(body) if is_block else self._size
             )
-
-    @cached_property
-    def _functions(self) -> dict[bytes, list[tuple[bytes, int]]]:
-        """The parameters and the bodies of the functions this script declares, by name."""
-        found: dict[bytes, list[tuple[bytes, int]]] = {}
-        for match in islice(BODY.finditer(self._back), MAX_FUNCTIONS):
-            is_block = self._back[match.start()] == BRACE
-            body = self._size - match.start() - (1 if is_block else 0)
-            name, header = self._function_before(body)
-            if name and body < self._size:
-                found.setdefault(name, []).append((header, body))
-        return found
 
     def _suspect_parameter(self, header: bytes, number: int, start: int, end: int) -> None:
         names = header.split(b",")

@@ -1,4 +1,6 @@
 cpdef list named_hosts(bytes text)
+cpdef list host_places(bytes text)
+cpdef plain_host(bytes name)
 cpdef bint has_glue(bytes text)
 cpdef bint has_sink(bytes code, bytes back)
 cpdef bint may_reach_others(bytes raw)

@@ -15,6 +15,7 @@ from cookieguard.html.idioms import SINK
 GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
+PLAIN_HOST = re.compile(rb"(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 
@@ -25,6 +26,17 @@ def named_hosts(text: bytes) -> list[bytes]:
     if ESCAPED_SLASH.search(text):
         found += ESCAPED_HOST.findall(text)
     return list(dict.fromkeys(found))
+
+
+def host_places(text: bytes) -> list[tuple[int, bytes]]:
+    """List where hosts are named, from the slashes on, with their names."""
+    patterns = (HOST, ESCAPED_HOST) if ESCAPED_SLASH.search(text) else (HOST,)
+    return [(match.start(), match[1]) for pattern in patterns for match in pattern.finditer(text)]
+
+
+def plain_host(name: bytes) -> str | None:
+    """Return a host that is compared as it stands but for its case; None where it takes a closer look."""
+    return name.decode("ascii").lower() if PLAIN_HOST.fullmatch(name) else None
 
 
 def has_glue(text: bytes) -> bool:

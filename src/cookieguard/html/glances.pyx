@@ -20,13 +20,17 @@ cdef enum:
     ADDS = 32  # may stand before the `=` that adds to a value
     MEANS = 128  # the first sign of a word that makes a meta element count
     NAMES_HOST = 64  # may stand behind two slashes where a host is named
+    OF_HOST = 256  # of its name
+
+    LONGEST_USER = 64
+    LONGEST_PORT = 5
 
     MARK_BYTE = 1
     LONGEST_LABEL = 63
     LONGEST_AFTER = 64  # signs of a name behind the word that says it loads
     LONGEST_SINK = 32
 
-cdef unsigned char KIND[256]
+cdef unsigned short KIND[256]
 cdef unsigned char LOWER[256]
 cdef frozenset CALLS = SINK_CALLS, PROPERTIES = SINK_PROPERTIES, KEYS = SINK_KEYS, OPENERS = IMPORTS
 cdef tuple LOADERS = tuple(LOADER_WORDS)
@@ -39,6 +43,8 @@ cdef void _prepare():
         LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
         if 97 <= LOWER[byte] <= 122 or 48 <= byte <= 57:
             KIND[byte] |= WORD | LABEL
+        if KIND[byte] & LABEL or byte == 95 or byte == 45 or byte >= 128:
+            KIND[byte] |= OF_HOST
         if byte not in b"/\"'`@<> \t\n\r\f\v":
             KIND[byte] |= NAMES_HOST
     for signs, kind in (
@@ -53,12 +59,40 @@ cdef void _prepare():
 _prepare()
 
 
-cpdef list named_hosts(bytes text):
-    """List the hosts a script names, each once."""
+cdef inline bint _begins(text_t s, Py_ssize_t p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil:
+    return p + length <= size and memcmp(s + p, word, length) == 0
+
+
+cdef bint _is_special(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Tell whether what stands at `p`, behind two slashes, takes a closer look than its signs: a user, a namespace."""
+    cdef Py_ssize_t start = p
+    if not KIND[s[p]] & OF_HOST or _begins(s, p, size, b"www.w3.org", 10) or _begins(s, p, size, b"http", 4):
+        return True
+    while p < size and p - start <= LONGEST_USER and KIND[s[p]] & NAMES_HOST:
+        p += 1
+    return p < size and s[p] == 64
+
+
+cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the host ends that begins at `p`, with its port."""
+    cdef Py_ssize_t digits
+    while p < size and (KIND[s[p]] & OF_HOST or (s[p] == 46 and p + 1 < size and KIND[s[p + 1]] & OF_HOST)):
+        p += 1
+    if p + 1 < size and s[p] == 58:
+        digits = p + 1
+        while digits < size and digits <= p + LONGEST_PORT and 48 <= s[digits] <= 57:
+            digits += 1
+        if digits > p + 1:
+            p = digits
+    return p
+
+
+cpdef list host_places(bytes text):
+    """List where hosts are named, from the slashes on, with their names."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(text)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, after
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, after, end
     cdef const void* found
-    cdef dict hosts = {}
+    cdef list places = []
     match_at = HOST.match
     while p < size:
         found = memchr(s + p, 47, size - p)
@@ -69,15 +103,38 @@ cpdef list named_hosts(bytes text):
         if after + 1 >= size or s[after] != 47 or not KIND[s[after + 1]] & NAMES_HOST:
             p += 1
             continue
+        after += 1
+        if not _is_special(s, after, size):
+            end = _host_end(s, after, size)
+            places.append((p, PyBytes_FromStringAndSize(<char*>s + after, end - after)))
+            p = end
+            continue
         match = match_at(text, p)
         if match is None:
             p += 1
             continue
-        hosts[match[1]] = None
+        places.append((p, match[1]))
         p = match.end()
     if memchr(s, 92, size) != NULL and ESCAPED_SLASH.search(text):
-        hosts.update(dict.fromkeys(ESCAPED_HOST.findall(text)))
-    return list(hosts)
+        places += [(match.start(), match[1]) for match in ESCAPED_HOST.finditer(text)]
+    return places
+
+
+cpdef list named_hosts(bytes text):
+    """List the hosts a script names, each once."""
+    return list(dict.fromkeys([host for _, host in host_places(text)]))
+
+
+cpdef plain_host(bytes name):
+    """Return a host that is compared as it stands but for its case; None where it takes a closer look."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(name)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(name), p, label = 0
+    for p in range(size):
+        if s[p] == 46:
+            label = p + 1
+        elif not KIND[s[p]] & (LABEL | WORD) or s[p] == 36:
+            return None
+    return name.decode("ascii").lower() if label < size and not 48 <= s[label] <= 57 else None
 
 
 cdef bint _glues(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:

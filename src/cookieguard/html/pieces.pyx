@@ -14,6 +14,7 @@ cdef enum:
     BEFORE_REGEXP = 2  # a regular expression may follow
     BEFORE_BLANK = 4  # the same, with a blank between
     STAYS_REGEXP = 8  # an ordinary sign of a regular expression
+    IN_STRING = 16  # may end a string, or escape what would
 
     MARK_BYTE = 1
     MOST_SIGNS = 512
@@ -32,6 +33,8 @@ cdef void _prepare():
     memset(SIGN, 0, sizeof(SIGN))
     for byte in b"\"'`/":
         SIGN[byte] |= OPENS
+    for byte in b"\"'`\\\n":
+        SIGN[byte] |= IN_STRING
     for byte in b"=(,:;!&|?{}[\n":
         SIGN[byte] |= BEFORE_REGEXP
     for byte in b"=(,:&|?":
@@ -46,16 +49,16 @@ _prepare()
 
 cdef inline Py_ssize_t _string_end(text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char quote) noexcept nogil:
     """Return where the string ends that opened before `p`."""
-    cdef unsigned char byte
     while p < size:
-        byte = s[p]
-        if byte == quote:
+        if not SIGN[s[p]] & IN_STRING:
+            p += 1
+        elif s[p] == quote:
             return p + 1
-        if byte == 92:
+        elif s[p] == 92:
             if p + 1 >= size:
                 return p
             p += 2
-        elif byte == 10 and quote != 96:
+        elif s[p] == 10 and quote != 96:
             return p
         else:
             p += 1
@@ -173,12 +176,15 @@ cdef void _cut(text_t s, Py_ssize_t size, buffer_t* code, buffer_t* literals) no
     cdef unsigned char byte
     cdef bint is_comment
     while p < size:
-        byte = s[p]
-        if not SIGN[byte] & OPENS:
-            out[0] = byte
-            out += 1
+        start = p
+        while p < size and not SIGN[s[p]] & OPENS:
             p += 1
-            continue
+        if p > start:
+            memcpy(out, s + start, p - start)
+            out += p - start
+            if p >= size:
+                break
+        byte = s[p]
         start = p
         is_comment = False
         end = _slash_end(s, p, size, &is_comment) if byte == 47 else _string_end(s, p + 1, size, byte)

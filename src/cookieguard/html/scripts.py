@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.flows import Flow
-from cookieguard.html.glances import has_glue, has_sink, named_hosts
+from cookieguard.html.glances import has_glue, has_sink, named_hosts, plain_host
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.pieces import MARK, cut
 from cookieguard.html.suspects import BARE_LITERAL, suspects
@@ -72,8 +72,11 @@ def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = F
 
 def _url_of(host: bytes) -> Url | None:
     """Make a URL of a host as a script names it."""
-    name = host.rpartition(b"}")[2].lstrip(b".").decode("utf-8", "replace")
-    return resolve(f"//{name}/", SOME_PAGE)
+    name = host.rpartition(b"}")[2].lstrip(b".")
+    plain = plain_host(name)
+    if plain is not None:
+        return Url(SOME_PAGE.scheme, plain, None, "/")
+    return resolve(f"//{name.decode('utf-8', 'replace')}/", SOME_PAGE)
 
 
 SOME_PAGE = parse_url("https://page.invalid/")

@@ -1,3 +1,4 @@
+cpdef bint escapes_letters(str text)
 cpdef list imports(str text)
 cpdef tuple urls_in(str text)
 cpdef list comments(str text)

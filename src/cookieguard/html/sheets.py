@@ -35,6 +35,14 @@ STRETCH = re.compile(
     re.DOTALL,
 )
 
+# An escape that makes a letter: only these can spell one of the words that load in another way.
+ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
+
+
+def escapes_letters(text: str) -> bool:
+    """Tell whether a letter is written with an escape."""
+    return "\\" in text and ESCAPED_LETTER.search(text) is not None
+
 
 def imports(text: str) -> list[int]:
     """List where each `@import` ends."""

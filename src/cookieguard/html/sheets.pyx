@@ -134,6 +134,39 @@ cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nog
     return p if end >= size or s[end] == 41 else -1
 
 
+cdef bint _is_letter(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Tell whether an escape, whose signs begin at `p`, makes a letter."""
+    cdef Py_ssize_t zeros = 0
+    cdef unsigned char sign
+    if p < size and 103 <= LOWER[s[p]] <= 122:
+        return True
+    while p < size and s[p] == 48 and zeros < 4:
+        p += 1
+        zeros += 1
+    if p + 1 >= size or (p + 2 < size and KIND[s[p + 2]] & HEX):
+        return False
+    sign = s[p + 1]
+    if s[p] == 52 or s[p] == 54:
+        return KIND[sign] & HEX and sign != 48
+    return (s[p] == 53 or s[p] == 55) and (48 <= sign <= 57 or LOWER[sign] == 97)
+
+
+cpdef bint escapes_letters(str text):
+    """Tell whether a letter is written with an escape."""
+    cdef bytes narrow = _narrow(text)
+    cdef text_t s = _signs(text, narrow)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0
+    cdef const void* at
+    while p < size:
+        at = memchr(s + p, 92, size - p)
+        if at == NULL:
+            return False
+        p = <text_t>at - s + 1
+        if _is_letter(s, p, size):
+            return True
+    return False
+
+
 cpdef list imports(str text):
     """List where each `@import` ends."""
     cdef bytes narrow = _narrow(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
+from cookieguard.html.glances import host_places
 from cookieguard.html.pieces import MARK
 
 IsHeld = Callable[[bytes], bool]
@@ -47,12 +47,9 @@ def suspects(joined: bytes, is_held: IsHeld, *, glues: bool) -> list[int]:
 
 
 def _places(joined: bytes, is_held: IsHeld, *, glues: bool) -> Iterator[int]:
-    patterns = (HOST, ESCAPED_HOST) if ESCAPED_SLASH.search(joined) else (HOST,)
-    for pattern in patterns:
-        for match in pattern.finditer(joined):
-            place = match.start()
-            if is_held(match[1]) and not VOCABULARY.match(match[1]) and _may_load(joined, place):
-                yield place
+    for place, host in host_places(joined):
+        if is_held(host) and not VOCABULARY.match(host) and _may_load(joined, place):
+            yield place
     if glues:
         yield from (match.start(1) for match in BARE_HOST.finditer(joined) if is_held(match[1]))
 

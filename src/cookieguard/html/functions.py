@@ -1,0 +1,46 @@
+"""The functions a script declares: their names, their parameters, where their bodies begin.
+
+Rule: code in, which is kept backwards too (so all words in these patterns are spelled backwards), bytes out.
+`functions.pyx` says the same in C.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+MAX_FUNCTIONS = 4000  # of one script
+BRACE = ord("{")
+ARROW_BEFORE = re.compile(rb"\s*+>=\s*+(?:\)([^()]{0,1024}+)\(|([\w$]++))")
+FUNCTION_BEFORE = re.compile(rb"\s*+\)([^()]{0,1024}+)\(\s*+(?:([\w$]++)(?:\s*+\*?\s*+(noitcnuf)\b)?)?")
+# Where the body of a function may begin.
+BODY = re.compile(rb"\{(?=\s*+(?:\)|>=))|>=")
+NAMED = re.compile(rb"\s*+(?:cnysa\s*+)?[=:]\s*+([\w$]++)")
+NOITCNUF = b"noitcnuf"
+KEYWORDS = frozenset(b"if for while switch catch with".split())
+
+
+def function_before(_code: bytes, back: bytes, body: int) -> tuple[bytes, bytes]:
+    """Return the name and the parameters of the function whose body is at `body`, empty if there are none."""
+    here = len(back) - body
+    arrow = ARROW_BEFORE.match(back, here)
+    found = arrow or FUNCTION_BEFORE.match(back, here)
+    if found is None:
+        return b"", b""
+    word = b"" if arrow else found[2] or b""
+    if arrow or word == NOITCNUF:
+        named = NAMED.match(back, found.end())
+        word = named[1] if named else b""
+    header = found[1] if found[1] is not None else found[2] if arrow else b""
+    return b"" if word[::-1] in KEYWORDS else word[::-1], header[::-1]
+
+
+def functions(code: bytes, back: bytes) -> dict[bytes, list[tuple[bytes, int]]]:
+    """List the parameters and the bodies of the functions, the last first, by their names."""
+    found: dict[bytes, list[tuple[bytes, int]]] = {}
+    for match in islice(BODY.finditer(back), MAX_FUNCTIONS):
+        body = len(code) - match.start() - (back[match.start()] == BRACE)
+        name, header = function_before(code, back, body)
+        if name and body < len(code):
+            found.setdefault(name, []).append((header, body))
+    return found

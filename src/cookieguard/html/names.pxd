@@ -1,0 +1,24 @@
+from cookieguard.html.known cimport text_t
+
+
+cdef class Places:
+    cdef bytes _name
+    cdef Py_ssize_t _at
+    cdef Py_ssize_t _end
+
+    cdef Py_ssize_t next(self, text_t s, Py_ssize_t size) noexcept
+
+
+cdef class Names:
+    cdef bytes _code
+    cdef set _queued
+    cdef dict _members
+    cdef set _seen
+    cdef list _queue
+    cdef readonly bint is_open
+
+    cpdef take(self)
+    cpdef suspect(self, bytes name, Py_ssize_t start=*, end=*, bytes member=*)
+    cpdef suspect_all(self, bytes header)
+    cdef bint _is_defined_at(self, Py_ssize_t place)
+    cdef bint _is_of_another(self, Py_ssize_t place)

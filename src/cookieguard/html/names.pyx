@@ -1,0 +1,164 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""The names of a script that became suspect, in C: what names.py says in regular expressions. The same tests run over both."""
+
+import re
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp, memset
+
+from cookieguard.html.known cimport text_t
+
+cdef enum:
+    WORD = 1  # of a name
+    BLANK = 2
+    PARTS = 4  # what stands beside a name has none of these: letters of other alphabets count
+    ENDS_CONDITION = 8  # `;` and braces
+    FIRST = 16  # of a name
+
+    MAX_NAMES = 60
+    MAX_PLACES = 300  # where suspect names stand, looked at in one script
+    LONGEST_DEFINITION = 160  # bytes looked at to tell a key from a branch
+
+NO_NAMES = frozenset(b"this window document self var let const return new typeof true false null".split())
+IDENTIFIER = re.compile(rb"[A-Za-z_$][\w$]*+")
+cdef unsigned char KIND[256]
+
+
+cdef void _prepare():
+    cdef int byte
+    memset(KIND, 0, sizeof(KIND))
+    for byte in range(256):
+        if chr(byte).isalnum() or byte == 95 or byte == 36:
+            KIND[byte] = PARTS | (WORD if byte < 128 else 0)
+            if byte < 128 and not 48 <= byte <= 57:
+                KIND[byte] |= FIRST
+    for byte in b" \t\n\r\f\v":
+        KIND[byte] |= BLANK
+    for byte in b";{}":
+        KIND[byte] |= ENDS_CONDITION
+
+
+_prepare()
+
+
+cdef inline Py_ssize_t _word_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    while p < size and KIND[s[p]] & WORD:
+        p += 1
+    return p
+
+
+cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    while p < size and KIND[s[p]] & BLANK:
+        p += 1
+    return p
+
+
+cdef class Places:
+    """Find where a name stands as a whole word. Owns how far it was looked for."""
+
+    def __init__(self, bytes name, Py_ssize_t start, Py_ssize_t end):
+        self._name, self._at, self._end = name, start, end
+
+    cdef Py_ssize_t next(self, text_t s, Py_ssize_t size) noexcept:
+        """Return the next place; -1: there is none."""
+        cdef text_t name = <text_t>PyBytes_AS_STRING(self._name)
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(self._name), p = self._at, last = min(self._end, size) - length
+        cdef unsigned char first = name[0]
+        while p <= last:
+            if s[p] != first or (p and KIND[s[p - 1]] & PARTS):
+                p += 1
+            elif memcmp(s + p, name, length) or (p + length < size and KIND[s[p + length]] & PARTS):
+                p += 1
+            else:
+                self._at = p + length + 1
+                return p
+        self._at = size + 1
+        return -1
+
+
+cdef class Names:
+    """Queue the places where suspect names stand. Owns which names those are."""
+
+    def __init__(self, bytes code):
+        self._code = code
+        self._queued, self._members, self._seen, self._queue = set(), {}, set(), []
+        self.is_open = False
+
+    cpdef take(self):
+        """Take the next place to follow; None where there is none, or too many were taken."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(self._code)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self._code), place
+        self.is_open = True
+        while self._queue and len(self._seen) < MAX_PLACES:
+            place = (<Places>self._queue[len(self._queue) - 1]).next(s, size)
+            if place < 0:
+                self._queue.pop()
+            elif place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place):
+                self._seen.add(place)
+                return place
+        return None
+
+    cpdef suspect(self, bytes name, Py_ssize_t start=0, end=None, bytes member=b""):
+        """Take a name, or only what it has at `member`, as suspect, from `start` to `end`: queue its places."""
+        if not name or name in NO_NAMES:
+            return
+        cdef set members = self._members.setdefault(name, set())
+        cdef bint is_new = member not in members and b"" not in members
+        members.add(member)
+        cdef bint is_queued = (name, start) in self._queued or (name, 0) in self._queued
+        if is_queued and not (is_new and self.is_open):
+            return
+        if not is_queued and len(self._queued) >= MAX_NAMES:
+            return
+        self._queued.add((name, start))
+        self._queue.append(Places(name, start, PyBytes_GET_SIZE(self._code) if end is None else end))
+
+    cpdef suspect_all(self, bytes header):
+        """Take the parameters of a function that is called for each item as suspect: the item and its number."""
+        if header:
+            for name in IDENTIFIER.findall(header)[:2]:
+                self.suspect(name)
+
+    cdef bint _is_defined_at(self, Py_ssize_t place):
+        """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(self._code)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self._code), p, stop
+        if not KIND[s[place]] & FIRST:
+            return False
+        stop = min(size, place + LONGEST_DEFINITION)
+        p = _blanks(s, _word_end(s, place, size), stop)
+        if p >= stop:
+            return False
+        if s[p] == 61:
+            return p + 1 >= stop or s[p + 1] != 61
+        if s[p] != 58:
+            return False
+        p += 1
+        while p < stop and not KIND[s[p]] & ENDS_CONDITION:
+            if s[p] == 63:
+                return False
+            p += 1
+        return True
+
+    cdef bint _is_of_another(self, Py_ssize_t place):
+        """Tell whether only a member of the name at `place` is taken, and one that is not suspect."""
+        cdef text_t s = <text_t>PyBytes_AS_STRING(self._code)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self._code), p, start
+        if not KIND[s[place]] & FIRST:
+            return False
+        p = _word_end(s, place, size)
+        members = self._members.get(PyBytes_FromStringAndSize(<char*>s + place, p - place))
+        if not members or b"" in members:
+            return False
+        p = _blanks(s, p, size)
+        if p < size and s[p] == 63:
+            p += 1
+        if p >= size or s[p] != 46:
+            return False
+        start = _blanks(s, p + 1, size)
+        p = _word_end(s, start, size)
+        if p == start:
+            return False
+        taken = PyBytes_FromStringAndSize(<char*>s + start, p - start)
+        p = _blanks(s, p, size)
+        return not (p < size and s[p] == 40) and taken not in members
