@@ -19,12 +19,12 @@ SOURCES = Path("src", "cookieguard")
 # regular expressions, which are compiled already.
 MODULES = {
     "html": (
-        "charrefs constructs context declarations judging model output placement rewriter rules tags unfinished urls "
+        "charrefs constructs context declarations judging model placement rewriter rules tags unfinished urls "
         "css flows judges scripts suspects texts"
     ).split(),
 }
 # Written twice: regular expressions in Python, loops in C.
-WRITTEN_TWICE = {"html": "functions glances known names pieces reading scanner sheets summary".split()}
+WRITTEN_TWICE = {"html": "functions glances known names output pieces reading scanner sheets summary".split()}
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
 from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
-from cookieguard.html.rules import ENTRY_OVERHEAD, MAX_TAGS_SIZE
+from cookieguard.html.rules import MAX_TAGS_SIZE, SHARED_OVERHEAD
 from cookieguard.html.unfinished import MAX_TAG_BYTES, MAX_TEXT_BYTES
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [
@@ -580,7 +580,7 @@ def test_rules_keep_their_answers_within_bounds(length: int) -> None:
         Rewriter(rules).feed(b"<img alt=%s src=/%d.png>" % (b"a" * length, n))
 
     assert 0 < len(rules.tags) < count
-    assert sum(len(raw) + ENTRY_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE
+    assert sum(len(raw) + SHARED_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE
 
 
 @pytest.mark.parametrize(

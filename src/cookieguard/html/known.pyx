@@ -13,7 +13,7 @@ cdef enum:
     FEWEST = 64  # slots of a table that holds anything
     # Slots that are looked at for one key. Whoever finds keys whose marks collide, in spite of the secret, gains
     # nothing: what has no room near its place takes that of another.
-    REACH = 16
+    REACH = 32
     LANE = 8  # bytes
 
 cdef unsigned long long SECRET = int.from_bytes(os.urandom(8), "little") | 1
@@ -106,7 +106,7 @@ cdef class Known:
     cdef keep(self, bytes key, object answer):
         """Keep an answer; one that was kept under the same key goes."""
         cdef Slot one
-        if 4 * self._count >= self._size:  # then hardly ever one has no room near its place
+        if 2 * self._count >= self._size:  # then hardly ever one has no room near its place
             self._grow()
         one.mark = mark_of(<text_t>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
         one.key, one.answer = <PyObject*>key, <PyObject*>answer

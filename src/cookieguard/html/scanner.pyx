@@ -42,6 +42,9 @@ cdef struct Name:
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
 cdef Name READ[SLOTS]
+# By its first letter: the lengths of the names there are, as bits. Most names need no closer look.
+cdef unsigned int ELEMENT_SIZES[256]
+cdef unsigned int ATTRIBUTE_SIZES[256]
 
 
 cdef inline unsigned int _hash(unsigned int value, unsigned char letter) noexcept nogil:
@@ -85,6 +88,15 @@ cdef void _prepare():
         _fill(ATTRIBUTES, name, BY_CSS if load is Load.CSS else ALWAYS)
     for name in NAMES:
         _fill(READ, name, ALWAYS)
+    memset(ELEMENT_SIZES, 0, sizeof(ELEMENT_SIZES))
+    memset(ATTRIBUTE_SIZES, 0, sizeof(ATTRIBUTE_SIZES))
+    for byte in range(256):
+        for name in [*SPECIAL_NAMES, *LINKS]:
+            if name[0] == LOWER[byte]:
+                ELEMENT_SIZES[byte] |= 1u << <int>len(name)
+        for name in ANYWHERE:
+            if name[0] == LOWER[byte]:
+                ATTRIBUTE_SIZES[byte] |= 1u << <int>len(name)
 
 
 assert max(map(len, [*SPECIAL_NAMES, *LINKS, *ANYWHERE, *NAMES])) <= LONGEST_NAME
@@ -122,23 +134,30 @@ cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
     return False
 
 
+cdef inline unsigned char _meaning_of(Name* table, unsigned int* sizes, text_t name, Py_ssize_t size) noexcept nogil:
+    """Tell what a name means; nearly all are told by their first letter and their length."""
+    cdef unsigned int value = 2166136261u
+    cdef Py_ssize_t index
+    if size > LONGEST_NAME or not (sizes[name[0]] >> size) & 1:
+        return NEVER
+    for index in range(size):
+        value = _hash(value, LOWER[name[index]])
+    return _meaning(table, value, name, size)
+
+
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept nogil:
     """Return where the tag ends whose name begins at `p`, -1 if it does not; `dull`: it has nothing to do."""
-    cdef unsigned int value = 2166136261u
-    cdef unsigned char kind, meaning, quote
+    cdef unsigned char meaning
     cdef Py_ssize_t start = p
-    cdef const void* found
     while p < size and not KIND[s[p]] & ENDS_NAME:
-        value = _hash(value, LOWER[s[p]])
         p += 1
-    meaning = _meaning(ELEMENTS, value, s + start, p - start)
+    meaning = _meaning_of(ELEMENTS, ELEMENT_SIZES, s + start, p - start)
     dull[0] = meaning == NEVER or (meaning == LINK and not links)
     return _attributes_end(s, p, size, dull)
 
 
 cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) noexcept nogil:
     """Return where the tag ends whose name ended at `p`, -1 if it does not; not `dull` is what may load anywhere."""
-    cdef unsigned int value
     cdef unsigned char meaning, quote
     cdef Py_ssize_t start
     cdef const void* found
@@ -150,12 +169,10 @@ cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* d
         if s[p] == 62:
             return p + 1
         start = p
-        value = _hash(2166136261u, LOWER[s[p]])
         p += 1
         while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
-            value = _hash(value, LOWER[s[p]])
             p += 1
-        meaning = _meaning(ATTRIBUTES, value, s + start, p - start) if dull[0] else NEVER
+        meaning = _meaning_of(ATTRIBUTES, ATTRIBUTE_SIZES, s + start, p - start) if dull[0] else NEVER
         while p < size and KIND[s[p]] & BLANK:
             p += 1
         if p >= size:

@@ -34,7 +34,7 @@ class UnfinishedTag:
             self._keep(data)
             return None
         self._keep(data[:end])
-        return self.raw + data[end:]
+        return b"".join((self.raw, memoryview(data)[end:]))  # the rest is copied once
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
