@@ -16,7 +16,7 @@ from cookieguard.engines.sqlite_files import telling, writing
 from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
-from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
+from cookieguard.stats.visits import Presence, Visitor, as_presence, as_visitor, decide, visitors_of
 
 BUSY_SECONDS = (
     1.0  # the writer's thread waits so long for another worker; after that the spool takes the batch
@@ -175,7 +175,7 @@ class SqliteHits:
         for some in _pieces(visitors, MAX_PARAMETERS // 2):
             query = PRESENCES.format(", ".join(["(?, ?)"] * len(some)))
             rows = self._connection.execute(query, [number for visitor in some for number in visitor])
-            found.update({Visitor(day, key): Presence(first, last) for day, key, first, last in rows})
+            found.update((as_visitor(row[:2]), as_presence(row[2:])) for row in rows)
         return found
 
     def _folded(self, sums: Sums) -> Sums:

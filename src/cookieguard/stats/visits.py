@@ -44,7 +44,7 @@ class Decided:
 def visitors_of(batch: Batch) -> set[Visitor]:
     """Return whom an engine must know the presence of: the day's visitors, and who they were before midnight."""
     pairs = {(hit.time // SECONDS_OF_DAY, hit.key) for hit in batch.hits if hit[KEY] != NO_KEY}
-    found = {_visitor(pair) for pair in pairs}
+    found = {as_visitor(pair) for pair in pairs}
     if not batch.before:
         return found
     return found | {Visitor(day - 1, batch.before[key]) for day, key in found if key in batch.before}
@@ -82,7 +82,7 @@ def _walk(
         if not (goes_on and first - PAUSE <= time <= last + PAUSE):
             hits[place] = _as_entry(hits[place])
         goes_on, first, last = True, min(first, time), max(last, time)
-    return Presence(first, last)
+    return as_presence((first, last))
 
 
 def _views(hits: Sequence[Hit]) -> dict[Visitor, list[int]]:
@@ -95,14 +95,20 @@ def _views(hits: Sequence[Hit]) -> dict[Visitor, list[int]]:
     ]
     for time, place in sorted(views):
         found.setdefault((time // SECONDS_OF_DAY, hits[place].key), []).append(place)
-    return {_visitor(pair): places for pair, places in found.items()}
+    return {as_visitor(pair): places for pair, places in found.items()}
 
 
 # What goes on once for each visitor of a batch, without the half microsecond that a NamedTuple's own ways take.
 
 
-def _visitor(pair: tuple[int, int]) -> Visitor:
+def as_visitor(pair: tuple[int, int]) -> Visitor:
+    """Return a day and a key as a Visitor."""
     return tuple.__new__(Visitor, pair)
+
+
+def as_presence(pair: tuple[int, int]) -> Presence:
+    """Return the first and the last second as a Presence."""
+    return tuple.__new__(Presence, pair)
 
 
 def _as_entry(hit: Hit) -> Hit:
