@@ -22,6 +22,10 @@ MODULES = {
         "charrefs constructs context declarations judging model placement rewriter rules tags unfinished urls "
         "css flows judges scripts suspects texts"
     ).split(),
+    "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
+    "web": (
+        "asking banner consents document exchange gate headers hits lines own_cookies request response visitor"
+    ).split(),
 }
 # Written twice: regular expressions in Python, loops in C.
 WRITTEN_TWICE = {"html": "functions glances known names output pieces reading scanner sheets summary".split()}

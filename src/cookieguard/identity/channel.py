@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -25,15 +24,20 @@ from cookieguard.keyring import Keyring
 State = TypeVar("State")
 
 
-@dataclass(slots=True)  # not frozen: one is made for each request
 class Presented:
-    """Hold what one request brought: its cookies, the host they are for, the time, the ear for events."""
+    """Hold what one request brought: its cookies, the host they are for, the time, the ear for events.
 
-    jar: CookieJar
-    host: str
-    now: datetime
-    on_event: Callable[[str], None]
-    spilled: Spilled | None = None  # what the store had for them, where one of them says so
+    `spilled` is what the store had for its cookies, where one of them says so.
+    """
+
+    __slots__ = ("host", "jar", "now", "on_event", "spilled")
+
+    def __init__(self, jar: CookieJar, host: str, now: datetime, on_event: Callable[[str], None]) -> None:
+        self.jar = jar
+        self.host = host
+        self.now = now
+        self.on_event = on_event
+        self.spilled: Spilled | None = None
 
 
 class Mismatch(StrEnum):

@@ -93,7 +93,7 @@ class Endings:
         ending = self._kept[Ends.SESSION].get(session_id)
         if ending is not None:
             return ending.at
-        return self.cutoff if self.cutoff and to_milliseconds(token.issued) <= self.cutoff else None
+        return self.cutoff if self.cutoff and token.issued_at <= self.cutoff else None
 
     def end_of_series(self, series: str) -> int | None:
         """Return when a series was ended, None for one that was not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cookieguard.config import IdentitySettings
@@ -21,6 +21,11 @@ class Life:
     """The most that anything can live which a customer's login made."""
     remembered: timedelta
     """How long a customer is remembered after a login."""
+    refresh_milliseconds: int = field(init=False)
+    """`refresh`, as times inside tokens are counted."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refresh_milliseconds", self.refresh // timedelta(milliseconds=1))
 
     @classmethod
     def of(cls, settings: IdentitySettings, *, remembered: timedelta = timedelta(0)) -> Life:

@@ -5,7 +5,6 @@ Rule: what the shop does with a session stands in session.py; here is what becom
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -20,7 +19,14 @@ from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
 from cookieguard.identity.remember import Memory
 from cookieguard.identity.spilling import Place
 from cookieguard.identity.state import NOBODY, Binding, Claim, State, new_id, read_state
-from cookieguard.identity.tokens import Reason, Token, from_milliseconds, to_milliseconds
+from cookieguard.identity.tokens import (
+    Reason,
+    Token,
+    checked_time,
+    from_milliseconds,
+    milliseconds_until,
+    to_milliseconds,
+)
 from cookieguard.identity.values import JsonMapping
 
 
@@ -78,9 +84,9 @@ class SessionCookie(JsonMapping):
         self._state: State | None = None
         self._claim: Callable[[], Claim] | None = None
 
-    @abstractmethod
     def heed(self) -> None:
         """Ask the claim whose session this is, if it was not asked."""
+        raise NotImplementedError
 
     @property
     def is_uncertain(self) -> bool:
@@ -183,9 +189,10 @@ class SessionCookie(JsonMapping):
     def is_stale(self, now: datetime) -> bool:
         """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
         token = self._token
-        return token is not None and (
-            now - token.issued > self._life.refresh or not self._channel.is_current(token)
-        )
+        if token is None:
+            return False
+        is_used = milliseconds_until(now) - token.issued_at > self._life.refresh_milliseconds
+        return is_used or not self._channel.is_current(token)
 
     def is_at_rest(self, now: datetime) -> bool:
         """Say whether cookie and store are right as they are: a session that was only read.
@@ -332,7 +339,7 @@ class SessionCookie(JsonMapping):
 
     def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
         state, place = read_state(token.payload)
-        if from_milliseconds(state.ends) <= self.presented.now:
+        if checked_time(state.ends) <= milliseconds_until(self.presented.now):
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
             self.ended_at = ended_at

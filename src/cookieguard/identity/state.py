@@ -56,26 +56,49 @@ SHAPES = frozenset(product(*SHAPE.values()))
 _members = itemgetter(*SHAPE)
 
 
-@dataclass(slots=True)
 class State:
-    """Hold all of a session but its entries."""
+    """Hold all of a session but its entries.
 
-    begun: int  # times in milliseconds, as in the payload: most requests ask for none of them
-    ends: int
-    id: str | None = None
-    customer: str | None = None
-    authenticated: int | None = None
-    orders: tuple[Order, ...] = ()
-    new_orders: tuple[Order, ...] = ()
-    """Those of this request, and those that they pushed out of the cookie: for the store."""
-    merges: bool = False
-    """The store is still to be asked for what this customer left elsewhere."""
-    link: Link | None = None
-    """The series of a remembered browser."""
-    warned: int | None = None
-    """When a copy of the remember-me cookie was used, until the customer is told."""
-    followed: int = 0
-    """What this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
+    Times are in milliseconds, as in the payload: most requests ask for none of them. `new_orders` are those of
+    this request, and those that they pushed out of the cookie: for the store. `merges`: the store is still to be
+    asked for what this customer left elsewhere. `link` is the series of a remembered browser. `warned`: when a
+    copy of the remember-me cookie was used, until the customer is told. `followed`: what this login settled about
+    consent (0 nothing, 1 what was refused elsewhere, 2 the signal too).
+    """
+
+    __slots__ = (
+        "authenticated",
+        "begun",
+        "customer",
+        "ends",
+        "followed",
+        "id",
+        "link",
+        "merges",
+        "new_orders",
+        "orders",
+        "warned",
+    )
+
+    def __init__(
+        self,
+        begun: int,
+        ends: int,
+        id: str | None = None,  # noqa: A002  # as in the payload
+        customer: str | None = None,
+        authenticated: int | None = None,
+    ) -> None:
+        self.begun = begun
+        self.ends = ends
+        self.id = id
+        self.customer = customer
+        self.authenticated = authenticated
+        self.orders: tuple[Order, ...] = ()
+        self.new_orders: tuple[Order, ...] = ()
+        self.merges = False
+        self.link: Link | None = None
+        self.warned: int | None = None
+        self.followed = 0
 
     def payload(self, entries: dict[str, Any], place: Place | None = None) -> dict[str, Any]:
         """Return what the token carries; `place` is where the store has the other entries."""

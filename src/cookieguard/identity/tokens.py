@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -33,6 +32,9 @@ FORMAT = 2
 LEEWAY = timedelta(seconds=60)  # two hosts' clocks differ; itsdangerous refuses 1 s and logs customers out
 MAX_CONTEXTS = 256  # hosts and keys whose derived keys are kept; a client chooses the host
 MAX_HOST = 261  # 253 for a DNS name, a colon, a port: all that is longer is no host and shares one context
+LEEWAY_MILLISECONDS = LEEWAY // timedelta(milliseconds=1)
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MILLISECOND
 NONCE_BYTES = 12
 TAG_BYTES = 16
 SIGNATURE_LENGTH = 43  # of SHA-256 in base64url
@@ -73,16 +75,33 @@ class TokenError(CookieGuardError):
         super().__init__(f"token {reason}")
 
 
-@dataclass(slots=True)  # not frozen: that doubles the cost of making one
 class Token:
-    """Hold what a genuine token said. `text` is the payload's JSON, to notice changes by."""
+    """Hold what a genuine token said. `text` is the payload's JSON, to notice changes by.
 
-    payload: dict[str, Any] = field(repr=False)
-    issued: datetime
-    expires: datetime
-    key_id: str
-    format: int
-    text: bytes = field(repr=False, default=b"")
+    Its times are in milliseconds, as they are inside: most requests only compare them.
+    """
+
+    __slots__ = ("expires_at", "format", "issued_at", "key_id", "payload", "text")
+
+    def __init__(
+        self, payload: dict[str, Any], issued_at: int, expires_at: int, key_id: str, version: int, text: bytes
+    ) -> None:
+        self.payload = payload
+        self.issued_at = issued_at
+        self.expires_at = expires_at
+        self.key_id = key_id
+        self.format = version
+        self.text = text
+
+    @property
+    def issued(self) -> datetime:
+        """Return when it was written."""
+        return from_milliseconds(self.issued_at)
+
+    @property
+    def expires(self) -> datetime:
+        """Return when it ends."""
+        return from_milliseconds(self.expires_at)
 
 
 class TokenCodec:
@@ -105,7 +124,7 @@ class TokenCodec:
     def dumps_text(self, text: bytes, *, host: str, issued: datetime, expires: datetime) -> str:
         """Write a token around a payload that is JSON already."""
         key_id = self._keyring.signing.id
-        use = self._use(str(FORMAT), key_id, host[:MAX_HOST])
+        use = self._keys_for(str(FORMAT), key_id, host)
         body = _pack(issued, expires) + text
         head = f"{FORMAT}.{key_id}.{_to_base64url(use.seal(body))}"
         token = f"{head}.{use.sign(head)}"
@@ -137,7 +156,7 @@ class TokenCodec:
             raise TokenError(Reason.UNKNOWN_FORMAT)
         if self._keyring.get(key_id) is None:  # before any MAC: a flood with made-up ids costs nothing
             raise TokenError(Reason.UNKNOWN_KEY)
-        use = self._use(version, key_id, host[:MAX_HOST])
+        use = self._keys_for(version, key_id, host)
         # Comparing the texts lets only canonical base64 pass; and the signature covers the body's text.
         if not hmac.compare_digest(use.sign(head), signature):
             raise TokenError(Reason.FORGED)
@@ -146,6 +165,9 @@ class TokenCodec:
     def is_current(self, token: Token) -> bool:
         """Say whether a token was written in today's format with today's key."""
         return token.format == FORMAT and token.key_id == self._keyring.signing.id
+
+    def _keys_for(self, version: str, key_id: str, host: str) -> _Use:
+        return self._use(version, key_id, host[:MAX_HOST])
 
     def _make_use(self, version: str, key_id: str, host: str) -> _Use:
         key = self._keyring.get(key_id)
@@ -158,9 +180,10 @@ class TokenCodec:
 
 def check_times(token: Token, now: datetime) -> None:
     """Raise TokenError where a genuine token is not in its time; also for one that was read before."""
-    if token.expires <= now:
+    moment = milliseconds_until(now)
+    if token.expires_at <= moment:
         raise TokenError(Reason.EXPIRED)
-    if token.issued > now and token.issued - now > LEEWAY:
+    if token.issued_at > moment + LEEWAY_MILLISECONDS:
         raise TokenError(Reason.FUTURE)
 
 
@@ -209,13 +232,13 @@ def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
     return Token(payload, issued, expires, key_id, int(version), text)
 
 
-_Parts = tuple[dict[str, Any], bytes, datetime, datetime]
+_Parts = tuple[dict[str, Any], bytes, int, int]
 
 
 def _read_format_2(body: bytes) -> _Parts:
     text = body[TIMES_BYTES:]
     issued, expires = divmod(int.from_bytes(body[:TIMES_BYTES], "big"), 1 << 48)
-    return jsontext.decode(text), text, from_milliseconds(issued), from_milliseconds(expires)
+    return jsontext.decode(text), text, checked_time(issued), checked_time(expires)
 
 
 def _read_format_1(body: bytes) -> _Parts:
@@ -224,15 +247,27 @@ def _read_format_1(body: bytes) -> _Parts:
     payload = outer["p"]
     if not isinstance(payload, dict):
         raise TypeError("payload")
-    return payload, b"", from_milliseconds(outer["iat"] * 1000), from_milliseconds(outer["exp"] * 1000)
+    return payload, b"", checked_time(int(outer["iat"] * 1000)), checked_time(int(outer["exp"] * 1000))
 
 
 READERS: dict[str, Callable[[bytes], _Parts]] = {"2": _read_format_2, "1": _read_format_1}
 
 
+def checked_time(count: int) -> int:
+    """Return a count of milliseconds that is a time; ValueError for what is none."""
+    if not 0 <= count <= LAST_MILLISECOND:
+        raise ValueError("no such time")
+    return count
+
+
 def to_milliseconds(moment: datetime) -> int:
     """Count milliseconds since 1970, the unit of all times inside tokens."""
     return round(moment.timestamp() * 1000)
+
+
+def milliseconds_until(now: datetime) -> int:
+    """Count the milliseconds since 1970 that are over: what is compared with times inside tokens."""
+    return (now - EPOCH) // MILLISECOND
 
 
 def from_milliseconds(count: int) -> datetime:

@@ -6,7 +6,6 @@ Encoders written in C look past Python methods into the dict itself; `mark_acces
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
@@ -19,18 +18,18 @@ class JsonMapping(dict[str, Any]):
     __slots__ = ()
     __hash__ = None  # as for any dict
 
-    @abstractmethod
     def mark_accessed(self) -> None:
         """Open this mapping, unless it is open. Starlette and FastAPI call it from `request.session`."""
+        raise NotImplementedError
 
     def mark_changed(self) -> None:
         """Open this mapping: an entry is about to be set or removed, perhaps to what it is already."""
         self.mark_accessed()
 
     @property
-    @abstractmethod
     def is_open(self) -> bool:
         """Say whether anything was read or written."""
+        raise NotImplementedError
 
     def replace(self, entries: Mapping[str, Any]) -> None:
         """Put other entries in the place of all there are."""

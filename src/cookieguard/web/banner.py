@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from weakref import proxy
+from weakref import ref
 
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
@@ -23,23 +23,25 @@ class Insertion:
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
         # Weak: a rewriter ends in circles, and the visitor's address must not wait for their collection.
-        self._exchange: Exchange = proxy(exchange)
+        self._exchange = ref(exchange)
         self._policies = tuple([policy.decode("latin-1") for policy in policies]) if policies else ()
 
     def __call__(self, context: InsertContext) -> bytes:
         """Return the markup for this page: pure ASCII, allowed by the shop's own policies where that can be."""
-        exchange = self._exchange
+        exchange = self._exchange()
+        if exchange is None:  # its request is over: nobody gets this page
+            return b""
         renderer, consent = exchange.parts.renderer, exchange.consent
         accept_language = exchange.request.text(b"accept-language")
         lang = renderer.pick_language(context.lang, accept_language)
         base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
-        style = self._allowance("style", context.policies)
+        style = self._allowance(exchange, "style", context.policies)
         if not consent.asks:
             return renderer.control(lang, consent, base=base, next_=exchange.request.return_path, style=style)
         note = None if exchange.request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
-        script = self._allowance("script", context.policies)
+        script = self._allowance(exchange, "script", context.policies)
         return renderer.banner(
             lang, base=base, next_=exchange.request.return_path, note=note, style=style, script=script
         )
@@ -51,18 +53,20 @@ class Insertion:
         On pages with something to withdraw the script that notices it; where somebody was let in for this page
         alone, the one that takes the grant out of the address; after a refusal the one that clears storage.
         """
-        exchange, renderer, base = self._exchange, self._exchange.parts.renderer, self._exchange.own_base
+        exchange = self._exchange()
+        if exchange is None:
+            return b""
         is_live, is_lifted = exchange.consent.is_beyond_necessary, exchange.is_lifted
         to_forget = exchange.to_forget
         if not (is_live or is_lifted or to_forget):
             return b""
-        script = self._allowance("script", ())
+        renderer, base, script = exchange.parts.renderer, exchange.own_base, self._allowance(exchange, "script", ())
         once = renderer.once_script(base=base, script=script) if is_lifted else b""
         forget = renderer.forget_script(to_forget, base=base, script=script) if to_forget else b""
         return once + forget + (renderer.live_script(base=base, script=script) if is_live else b"")
 
-    def _allowance(self, kind: str, metas: Sequence[str]) -> Allowance:
+    def _allowance(self, exchange: Exchange, kind: str, metas: Sequence[str]) -> Allowance:
         if not (self._policies or metas):
             return INLINE
-        origin, base = self._exchange.request.origin.text, self._exchange.own_base
+        origin, base = exchange.request.origin.text, exchange.own_base
         return allowance(self._policies, kind, origin=origin, path=base, metas=metas)

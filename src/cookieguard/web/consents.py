@@ -8,8 +8,8 @@ from datetime import datetime
 from cookieguard.config import Config
 from cookieguard.consent import Consent, Register, decide
 from cookieguard.consent.decision import is_announced_only
-from cookieguard.identity import Token, TokenCodec, TokenError, bound_host
-from cookieguard.identity.tokens import check_times
+from cookieguard.identity.cookies import bound_host
+from cookieguard.identity.tokens import Token, TokenCodec, TokenError, check_times
 
 # Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
 COOKIES_KEPT = 2048

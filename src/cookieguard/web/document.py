@@ -58,8 +58,6 @@ class DocumentBody:
     is cut short, but nothing of it contacts anybody.
     """
 
-    is_strict = False
-
     def __init__(
         self,
         rewriter: Rewriter | WorkerMark,
@@ -71,6 +69,7 @@ class DocumentBody:
         """`on_event` hears of a failure; what is sent of a wide `charset` is UTF-8."""
         self._on_event = on_event
         self.rewriter = rewriter
+        self.is_strict = False
         self.is_coded = coding is not None  # then the length is not known in advance
         self._has_failed = False
         self._decoder: Decoder | None = None if coding is None else coding.decoder(PIECE_BYTES)

@@ -14,10 +14,12 @@ from starlette.middleware.sessions import Session as StarletteSession
 from cookieguard.consent import Consent, site_of
 from cookieguard.errors import CookieGuardError
 from cookieguard.html import Rewriter
-from cookieguard.identity import CookieJar, Identity, Session, Visit, parse_cookies
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
+from cookieguard.identity.cookies import CookieJar, parse_cookies
 from cookieguard.identity.keeping import StoreFirst
+from cookieguard.identity.session import Session
+from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import (
     FORWARDING_HEADERS,
     LOOPBACK,

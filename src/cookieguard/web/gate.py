@@ -50,7 +50,7 @@ class Gate:
         # Most set none, so they are asked all at once.
         if SET_COOKIE not in b" ".join([name for name, _ in headers]).lower():
             return headers
-        return [pair for pair in read(headers)[0] if not self._is_held(*pair)]
+        return [(name, line) for name, line in read(headers)[0] if not self._is_held(name, line)]
 
     def around(self, send: Send) -> Send:
         """Return what a WebSocket's messages are sent by."""

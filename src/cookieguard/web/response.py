@@ -128,7 +128,10 @@ class Response:
 
     def _passed(self, headers: Headers, names: dict[bytes, bytes]) -> tuple[Headers, dict[bytes, bytes]]:
         """Leave out the cookies that are held, and add what removes them."""
-        passed = (self._gate or Gate(self._exchange)).passed(headers)
+        gate = self._gate
+        if gate is None:
+            gate = Gate(self._exchange)
+        passed = gate.passed(headers)
         return (headers, names) if passed is headers else read(passed)
 
     async def _start_settled(self, message: Message) -> None:

@@ -1,0 +1,27 @@
+from cookieguard.identity.cookies cimport CookieJar
+from cookieguard.identity.tokens cimport Token, TokenCodec
+
+
+cdef class Presented:
+    cdef readonly CookieJar jar
+    cdef readonly str host
+    cdef readonly object now
+    cdef readonly object on_event
+    cdef public object spilled
+
+
+cdef class Channel:
+    cdef TokenCodec _codec
+    cdef str _attributes
+    cdef bint _dev
+    cdef object _kind
+    cdef object _spec
+    cdef readonly str name
+
+    cpdef read(self, Presented presented, parse)
+    cpdef peek(self, Presented presented)
+    cdef Token _loads(self, str value, Presented presented)
+    cpdef bint fits(self, bytes text)
+    cpdef expire(self, Presented presented)
+    cpdef bint is_current(self, Token token)
+    cdef _report(self, Presented presented, reason)

@@ -1,0 +1,10 @@
+cdef class CookieJar:
+    cdef str _header
+    cdef dict _values
+    cdef object _doubled
+    cdef readonly bint is_over_limit
+
+    cpdef get(self, str name)
+    cpdef bint has(self, str name)
+    cpdef bint is_doubled(self, str name)
+    cdef dict _split(self)

@@ -1,0 +1,41 @@
+from cookieguard.identity.channel cimport Channel, Presented
+from cookieguard.identity.state cimport State
+from cookieguard.identity.tokens cimport Token
+from cookieguard.identity.values cimport JsonMapping
+
+
+cdef class SessionCookie(JsonMapping):
+    cdef bytes _before
+    cdef bytes _came
+    cdef Channel _channel
+    cdef object _claim
+    cdef readonly object _endings
+    cdef bint _has_logged_in
+    cdef dict _hidden
+    cdef bint _is_id_asked
+    cdef bint _is_peeked
+    cdef object _life
+    cdef object _overflow
+    cdef object _present
+    cdef Presented _presented
+    cdef State _state
+    cdef Token _token
+    cdef public list ended
+    cdef public object ended_at
+    cdef public int endings
+    cdef public object memory
+    cdef public object presented_binding
+
+    cpdef heed(self)
+    cpdef mark_accessed(self)
+    cpdef mark_changed(self)
+    cpdef bint is_stale(self, now)
+    cpdef bint is_at_rest(self, now)
+    cpdef State _open(self)
+    cdef State _read(self)
+    cdef State _begin(self)
+    cdef State _identified(self)
+    cdef bytes _text(self, State state)
+    cdef bint _is_unchanged(self, bytes text, now)
+    cdef bint _is_as_presented(self)
+    cdef dict _entries(self)

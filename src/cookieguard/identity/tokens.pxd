@@ -1,0 +1,40 @@
+cdef class Token:
+    cdef readonly dict payload
+    cdef readonly object issued_at
+    cdef readonly object expires_at
+    cdef readonly str key_id
+    cdef readonly int format
+    cdef readonly bytes text
+
+
+cdef class TokenCodec:
+    cdef object _keyring
+    cdef object _kind
+    cdef readonly str name
+    cdef bint _sealed
+    cdef readonly object _use
+
+    cpdef bint is_current(self, Token token)
+    cdef _Use _keys_for(self, str version, str key_id, str host)
+
+
+cdef class _Use:
+    cdef object _context
+    cdef object _keyed
+    cdef object _aead
+
+    cdef str sign(self, str head)
+    cdef bytes seal(self, bytes body)
+    cdef bytes open(self, bytes body)
+
+
+cpdef check_times(Token token, now)
+cdef Token _read(_Use use, str version, str key_id, str body)
+cpdef tuple _read_format_2(bytes body)
+cpdef checked_time(count)
+cpdef to_milliseconds(moment)
+cpdef milliseconds_until(now)
+cpdef from_milliseconds(count)
+cdef bytes _pack(issued, expires)
+cdef str _to_base64url(bytes raw)
+cdef bytes _from_base64url(str text)

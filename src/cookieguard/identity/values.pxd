@@ -1,0 +1,5 @@
+cdef class JsonMapping(dict):
+    cpdef mark_accessed(self)
+    cpdef mark_changed(self)
+    cpdef dict _held(self)
+    cpdef _fill(self, entries)

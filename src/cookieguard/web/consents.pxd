@@ -1,0 +1,11 @@
+from cookieguard.identity.tokens cimport Token, TokenCodec
+
+
+cdef class Consents:
+    cdef readonly str cookie_name
+    cdef object _spec
+    cdef TokenCodec _codec
+    cdef object _policy
+    cdef object _purposes
+    cdef dict _known
+    cdef dict _undecided

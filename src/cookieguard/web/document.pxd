@@ -1,0 +1,22 @@
+cdef class RawBody:
+    cdef readonly bint is_strict
+    cdef readonly bint is_coded
+    cdef readonly bint is_transcoded
+
+
+cdef class DocumentBody:
+    cdef object _on_event
+    cdef readonly object rewriter
+    cdef readonly bint is_coded
+    cdef readonly bint is_strict
+    cdef readonly bint is_transcoded
+    cdef bint _has_failed
+    cdef object _decoder
+    cdef object _encoder
+    cdef object _wide
+
+    cpdef bytes close(self)
+    cdef bytes _rewrite(self, bytes chunk)
+    cdef bytes _finish(self)
+    cdef bytes _fail(self, Exception error)
+    cdef bytes _encode(self, bytes piece)

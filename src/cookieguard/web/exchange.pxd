@@ -1,0 +1,40 @@
+from cookieguard.identity.channel cimport Presented
+from cookieguard.identity.cookies cimport CookieJar
+from cookieguard.identity.session cimport Session
+from cookieguard.identity.visit cimport Visit
+from cookieguard.web.request cimport Request
+
+
+cdef class Exchange:
+    cdef object __weakref__
+    cdef readonly str _address
+    cdef readonly object _app_scope
+    cdef object _consent
+    cdef object _decided
+    cdef object _granted
+    cdef bint _has_written_cookies
+    cdef CookieJar _jar
+    cdef Presented _presented
+    cdef Request _request
+    cdef Session _session
+    cdef readonly object _via
+    cdef Visit _visit
+    cdef object _wall
+    cdef public object bytes_sent
+    cdef public str client
+    cdef public object followed
+    cdef public bytes grant
+    cdef public dict headers
+    cdef public object now
+    cdef public object parts
+    cdef public str path
+    cdef public object rewriter
+    cdef public int rounds
+    cdef public object scope
+    cdef public int status
+
+    cdef dict _anonymize(self, scope)
+    cpdef peek_consent(self)
+    cpdef Presented present(self)
+    cdef _decide(self)
+    cpdef end(self)

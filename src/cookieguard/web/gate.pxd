@@ -1,0 +1,13 @@
+from cookieguard.web.exchange cimport Exchange
+
+
+cdef class Gate:
+    cdef object _cookies
+    cdef Exchange _exchange
+    cdef list _held
+
+    cpdef dict shown(self, dict scope)
+    cpdef passed(self, headers)
+    cpdef kept(self, headers)
+    cdef _look_at(self, bytes header)
+    cdef bint _is_held(self, bytes name, bytes line)

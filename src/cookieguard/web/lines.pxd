@@ -1,0 +1,4 @@
+from cookieguard.web.exchange cimport Exchange
+
+
+cpdef line_of(Exchange exchange)

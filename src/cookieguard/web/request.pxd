@@ -1,0 +1,11 @@
+cdef class Request:
+    cdef object _origin
+    cdef str _full_path
+    cdef object _scope
+    cdef object _via
+    cdef readonly dict headers
+    cdef readonly str path
+    cdef readonly str root_path
+
+
+cpdef bint asks_for_html(dict headers)

@@ -1,0 +1,29 @@
+from cookieguard.web.exchange cimport Exchange
+from cookieguard.web.gate cimport Gate
+
+
+cdef class Response:
+    cdef Exchange _exchange
+    cdef object _send
+    cdef Gate _gate
+    cdef object _start
+    cdef object _kind
+    cdef object _names
+    cdef bytes _coding
+    cdef bytes _waiting
+    cdef object _body
+
+    cpdef dict shown(self, dict app_scope)
+    cpdef send(self, message)
+    cpdef _on_start(self, message)
+    cpdef _on_body(self, message)
+    cdef tuple _passed(self, list headers, dict names)
+    cdef bint _is_rewritten(self, int status)
+    cdef bint _is_service_worker(self)
+    cdef bint _is_too_short(self, bytes start)
+    cdef _choose_body(self, bytes start)
+    cdef _give_up(self, str reason)
+    cdef _rewriter(self, list headers)
+    cpdef list _document_headers(self, list headers)
+    cdef list _passing_headers(self, list headers)
+    cdef bint _becomes_context(self)

@@ -1,0 +1,2 @@
+cdef class Visitor:
+    cdef object _source
