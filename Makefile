@@ -6,7 +6,8 @@ PYTEST := $(BIN)/python -m pytest
 # A file stays on one worker, and files in their order: those of browsers, which take longest, first.
 SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # What runs with the compiled rewriter and without.
-BOTH := tests/html tests/web/test_conformance.py tests/web/test_response.py
+BOTH := tests/html tests/identity tests/web/test_any_sequence.py tests/web/test_attacks.py tests/web/test_conformance.py \
+	tests/web/test_consents.py tests/web/test_interplay.py tests/web/test_response.py
 
 .PHONY: demo test test-all check bench wheel clean
 

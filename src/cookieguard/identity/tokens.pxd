@@ -8,7 +8,7 @@ cdef class Token:
 
 
 cdef class TokenCodec:
-    cdef object _keyring
+    cdef readonly object _keyring
     cdef object _kind
     cdef readonly str name
     cdef bint _sealed

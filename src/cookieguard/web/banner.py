@@ -60,7 +60,11 @@ class Insertion:
         to_forget = exchange.to_forget
         if not (is_live or is_lifted or to_forget):
             return b""
-        renderer, base, script = exchange.parts.renderer, exchange.own_base, self._allowance(exchange, "script", ())
+        renderer, base, script = (
+            exchange.parts.renderer,
+            exchange.own_base,
+            self._allowance(exchange, "script", ()),
+        )
         once = renderer.once_script(base=base, script=script) if is_lifted else b""
         forget = renderer.forget_script(to_forget, base=base, script=script) if to_forget else b""
         return once + forget + (renderer.live_script(base=base, script=script) if is_live else b"")

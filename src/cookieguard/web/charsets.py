@@ -60,6 +60,7 @@ MARKS: Starts = (
 # Without a mark and a label, the first characters of an XML declaration tell (HTML standard, the prescan).
 XML_STARTS: Starts = ((b"<\x00?\x00", Charset.WIDE_LITTLE), (b"\x00<\x00?", Charset.WIDE_BIG))
 STARTS = tuple(start for start, _ in (*MARKS, *XML_STARTS))
+MARKED = frozenset(start[0] for start, _ in MARKS)  # the first byte of hardly any page
 LONGEST_START = max(map(len, STARTS))
 LONGEST_DECLARATION = 1024  # bytes of an XML declaration that are waited for, as the prescan does
 
@@ -89,7 +90,8 @@ def is_part_of_start(start: bytes) -> bool:
 
 def charset_of(content_type: bytes, start: bytes) -> Charset:
     """Tell how to read a document with this Content-Type (several joined by commas) that begins with `start`."""
-    charset = _begun(start, MARKS) or _said(content_type) or _begun(start, XML_STARTS)
+    charset = _begun(start, MARKS) if start and start[0] in MARKED else None
+    charset = charset or _said(content_type) or _begun(start, XML_STARTS)
     if charset is not None:
         return charset
     return Charset.UNREAD if _shifts(start) else Charset.PLAIN

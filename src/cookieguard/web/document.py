@@ -24,6 +24,10 @@ class RawBody:
         """Yield the chunk."""
         yield chunk
 
+    def whole(self, body: bytes) -> bytes:
+        """Return the body."""
+        return body
+
     def close(self) -> bytes:
         """Return what is left: nothing."""
         return b""
@@ -90,6 +94,11 @@ class DocumentBody:
                 yield self._encode(self._rewrite(piece))
         except CodingError as error:
             yield self._encode(self._fail(error))
+
+    def whole(self, rest: bytes) -> bytes:
+        """Return what all that is left of an uncoded body becomes."""
+        content, end = self._rewrite(rest), self.close()
+        return content + end if end else content  # a page is not copied for nothing
 
     def close(self) -> bytes:
         """Return what is left when the app's body has ended."""

@@ -15,7 +15,6 @@ from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -23,6 +22,16 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config, Vendor
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
+from cookieguard.web.filling import (
+    ANCHOR,
+    MARKERS,
+    NEXT,
+    NEXT_QUERY,
+    SCRIPT_NONCE,
+    STYLE_NONCE,
+    TITLE,
+    filled,
+)
 from cookieguard.web.notices import control_notice, page_notices
 from cookieguard.web.place import Place
 
@@ -42,10 +51,6 @@ MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
-# What differs from page to page is put in last, into text rendered once. The markers need no escaping.
-NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = b"CG-NEXT", b"CG-NQUERY", b"CG-SNONCE", b"CG-JNONCE"
-ANCHOR, TITLE = b"CG-AT", b"CG-TITLE"
-MARKERS = re.compile(b"(" + b"|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)) + b")")
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
 
@@ -153,7 +158,7 @@ class Renderer:
                 script=self._script("banner.js", script, base),
             )
 
-        return _filled(self._once(key, make), next_, style.nonce, script.nonce)
+        return filled(self._once(key, make), next_, style.nonce, script.nonce)
 
     def control(
         self, lang: str, consent: Consent, *, base: str, next_: str, style: Allowance = INLINE
@@ -174,19 +179,19 @@ class Renderer:
                 style=self._style("control.css", style, base),
             )
 
-        return _filled(self._once(key, make), next_, style.nonce, "")
+        return filled(self._once(key, make), next_, style.nonce, "")
 
     def live_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of pages where something beyond the necessary is alive: it reloads stale ones."""
         key = ("live", base, _form(script))
         text = self._once(key, lambda: str(self._script("live.js", script, base)))
-        return _filled(text, "", "", script.nonce)
+        return filled(text, "", "", script.nonce)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
         key = ("once", base, _form(script))
         text = self._once(key, lambda: str(self._script("once.js", script, base)))
-        return _filled(text, "", "", script.nonce)
+        return filled(text, "", "", script.nonce)
 
     def forget_script(self, keys: tuple[str, ...], *, base: str, script: Allowance) -> bytes:
         """Render the script that clears the browser's storage of these names and patterns."""
@@ -195,19 +200,19 @@ class Renderer:
         text = self._once(
             key, lambda: str(self._script("forget.js", script, base)).replace("<script", str(named), 1)
         )
-        return _filled(text, "", "", script.nonce)
+        return filled(text, "", "", script.nonce)
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
         key = ("srcdoc", place.lang, place.base, place.offer, _form(style))
         text = self._once(key, lambda: _in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
-        return _filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
+        return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
 
     def place_page(self, place: Place) -> bytes:
         """Render a placeholder as a page of its own."""
         text = self._place(place, Allowance(Way.FILE))
-        return _filled(
+        return filled(
             MARKERS.split(_ascii(text)), place.next, "", "", anchor=place.anchor, title=place.offer.name
         )
 
@@ -314,24 +319,6 @@ def _nonce(allowed: Allowance, marker: str) -> Markup:
 def _form(allowed: Allowance) -> str:
     """Name all of an allowance but the nonce."""
     return "" if allowed is INLINE else f"{allowed.way}+" if allowed.nonce else f"{allowed.way}"
-
-
-def _filled(
-    pieces: list[bytes], next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
-) -> bytes:
-    """Put in what differs from page to page; a path that names a marker is not filled in turn."""
-    # Nonces are base64 by the grammar that found them.
-    values: dict[bytes, str] = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
-    markers = pieces[1::2]  # every other one: what `split` leaves
-    if NEXT in markers:
-        values[NEXT] = str(escape(next_))
-    if NEXT_QUERY in markers:
-        values[NEXT_QUERY] = quote(next_, safe="/")
-    if TITLE in markers:
-        values[TITLE] = str(escape(title))
-    filled = pieces.copy()
-    filled[1::2] = [values[marker].encode("ascii", "xmlcharrefreplace") for marker in markers]
-    return b"".join(filled)
 
 
 def _fill(text: str, name: str, value: str) -> str:

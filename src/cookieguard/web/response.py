@@ -198,7 +198,7 @@ class Response:
 
     async def _send_rest(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
         """Send the last of a document in one message; the whole of it, if nothing went before, with its length."""
-        content = b"".join([*transform.feed(body), transform.close()])
+        content = transform.whole(body)
         await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
@@ -223,7 +223,10 @@ class Response:
             return
         if self._exchange.news is not None:  # since the start was held
             await speak(self._exchange)
-        headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
+        try:
+            headers = self._document_headers(start["headers"])
+        except StoreFirst:
+            headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})

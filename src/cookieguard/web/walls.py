@@ -46,6 +46,8 @@ class Wall:
     def news(self, held: Iterable[Held]) -> list[Verdict]:
         """Return the verdicts on what a page holds, without the hosts of pages before: pages hold the same again."""
         new = [one.url for one in held if one.url.host not in self.known]
+        if not new:
+            return []
         if len(self.known) + len(new) > HOSTS_KNOWN:
             self.known.clear()
         self.known.update(url.host for url in new if not self.register.is_by_path(url.host))

@@ -1,0 +1,39 @@
+"""What differs from page to page in a text that is rendered once: put in last, where the markers are."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from markupsafe import escape
+
+# They need no escaping, and no text of ours holds one.
+NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = b"CG-NEXT", b"CG-NQUERY", b"CG-SNONCE", b"CG-JNONCE"
+ANCHOR, TITLE = b"CG-AT", b"CG-TITLE"
+MARKERS = re.compile(b"(" + b"|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)) + b")")
+PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")  # nothing in it that escaping changes
+
+
+def filled(
+    pieces: list[bytes], next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
+) -> bytes:
+    """Fill in a text that MARKERS has split; a path that names a marker is not filled in turn."""
+    # Nonces are base64 by the grammar that found them.
+    values = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
+    escaped = {NEXT: next_, TITLE: title}
+    full = pieces.copy()
+    for place in range(1, len(pieces), 2):  # every other one is a marker: what `split` leaves
+        marker = pieces[place]
+        if marker in escaped:
+            full[place] = _escaped(escaped[marker])
+        elif marker == NEXT_QUERY:
+            full[place] = quote(next_, safe="/").encode("ascii")
+        else:
+            full[place] = values[marker].encode("ascii", "xmlcharrefreplace")
+    return b"".join(full)
+
+
+def _escaped(text: str) -> bytes:
+    if PLAIN.fullmatch(text):  # most paths: a third of the time
+        return text.encode("ascii")
+    return str(escape(text)).encode("ascii", "xmlcharrefreplace")
