@@ -23,6 +23,7 @@ cdef class Exchange:
     cdef public object bytes_sent
     cdef public str client
     cdef public object followed
+    cdef public tuple goals
     cdef public bytes grant
     cdef public dict headers
     cdef public object now
