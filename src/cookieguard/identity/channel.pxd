@@ -16,12 +16,14 @@ cdef class Channel:
     cdef bint _dev
     cdef object _kind
     cdef object _spec
+    cdef object _longest
     cdef readonly str name
 
     cpdef read(self, Presented presented, parse)
     cpdef peek(self, Presented presented)
     cdef Token _loads(self, str value, Presented presented)
     cpdef bint fits(self, bytes text)
+    cpdef bytes write_until(self, bytes text, str host, now, expires, bint is_spilled)
     cpdef expire(self, Presented presented)
     cpdef bint is_current(self, Token token)
     cdef _report(self, Presented presented, reason)

@@ -18,7 +18,7 @@ from cookieguard.identity.cookies import (
     expire_cookie,
 )
 from cookieguard.identity.spilling import MARK, Spilled
-from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
+from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError, to_milliseconds
 from cookieguard.keyring import Keyring
 
 State = TypeVar("State")
@@ -68,7 +68,7 @@ class Refused(Exception):  # an outcome, not an error: it never leaves this pack
 class Channel:
     """Read and write one kind of cookie."""
 
-    __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_spec", "name")
+    __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_longest", "_spec", "name")
 
     def __init__(self, keyring: Keyring, *, kind: Kind, spec: CookieSpec, dev: bool) -> None:
         self.name = cookie_name(spec, dev=dev)
@@ -77,6 +77,7 @@ class Channel:
         self._spec = spec
         self._dev = dev
         self._attributes = attributes(spec, dev=dev)
+        self._longest = spec.max_age
 
     def read(self, presented: Presented, parse: Callable[[Token], State]) -> tuple[Token, State] | None:
         """Return the token and what `parse` made of it; None where there is none that counts.
@@ -118,15 +119,17 @@ class Channel:
         self, text: bytes, *, host: str, now: datetime, expires: datetime, is_spilled: bool = False
     ) -> bytes:
         """Return the Set-Cookie header value of a payload; the browser forgets it when the token expires."""
-        bound = bound_host(self._spec, host)
-        token = self._codec.dumps_text(text, host=bound, issued=now, expires=expires)
+        return self.write_until(text, host, to_milliseconds(now), to_milliseconds(expires), is_spilled)
+
+    def write_until(self, text: bytes, host: str, now: int, expires: int, is_spilled: bool) -> bytes:  # noqa: FBT001  # compiled
+        """Return the same; times in milliseconds."""
+        token = self._codec.write(text, bound_host(self._spec, host), now, expires)
         if is_spilled:
             token = MARK + token
             check_size(self.name, token)
         # Not by `set_cookie`: a token needs no check of its characters, and the attributes are always the same.
-        longest = self._spec.max_age
-        left = max(0, min(longest, int((expires - now).total_seconds())))
-        lasting = f"; Max-Age={left}" if longest else ""
+        longest = self._longest
+        lasting = f"; Max-Age={max(0, min(longest, (expires - now) // 1000))}" if longest else ""
         return f"{self.name}={token}{lasting}{self._attributes}".encode("ascii")
 
     def expire(self, presented: Presented) -> bytes | None:

@@ -23,8 +23,10 @@ class Life:
     """How long a customer is remembered after a login."""
     refresh_milliseconds: int = field(init=False)
     """`refresh`, as times inside tokens are counted."""
+    idle_milliseconds: int = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "idle_milliseconds", self.idle // timedelta(milliseconds=1))
         object.__setattr__(self, "refresh_milliseconds", self.refresh // timedelta(milliseconds=1))
 
     @classmethod

@@ -223,8 +223,9 @@ class SessionCookie(JsonMapping):
         if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
             place = overflow.place_of(text, cookie=self._channel.name)
             text, is_spilled = jsontext.encode(state.payload({}, place)), True
-        host, expires = self.presented.host, self._expires(now)
-        return self._channel.write(text, host=host, now=now, expires=expires, is_spilled=is_spilled)
+        moment = to_milliseconds(now)
+        expires = min(moment + self._life.idle_milliseconds, state.ends)
+        return self._channel.write_until(text, self.presented.host, moment, expires, is_spilled)
 
     def spill(self, *, now: datetime, is_needed: bool) -> list[Write]:
         """Return what the store is to keep of this session, and what no more."""

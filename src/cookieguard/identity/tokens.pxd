@@ -1,3 +1,6 @@
+from cookieguard.identity.base64url cimport from_base64url, to_base64url
+
+
 cdef class Token:
     cdef readonly dict payload
     cdef readonly object issued_at
@@ -14,6 +17,7 @@ cdef class TokenCodec:
     cdef bint _sealed
     cdef readonly object _use
 
+    cpdef str write(self, bytes text, str host, issued, expires)
     cpdef bint is_current(self, Token token)
     cdef _Use _keys_for(self, str version, str key_id, str host)
 
@@ -35,6 +39,3 @@ cpdef checked_time(count)
 cpdef to_milliseconds(moment)
 cpdef milliseconds_until(now)
 cpdef from_milliseconds(count)
-cdef bytes _pack(issued, expires)
-cdef str _to_base64url(bytes raw)
-cdef bytes _from_base64url(str text)

@@ -7,7 +7,6 @@ What a token is for (format, kind, name, host, sealed) stands in the salt: other
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from itsdangerous import Signer
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity import jsontext
+from cookieguard.identity.base64url import from_base64url, to_base64url
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES, check_size
 from cookieguard.keyring import Key, Keyring, length_prefixed
 
@@ -39,8 +39,6 @@ NONCE_BYTES = 12
 TAG_BYTES = 16
 SIGNATURE_LENGTH = 43  # of SHA-256 in base64url
 TIMES_BYTES = 12
-_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
-_FROM_BASE64 = bytes.maketrans(b"+/", b"-_")
 
 
 class Kind(StrEnum):
@@ -123,10 +121,14 @@ class TokenCodec:
 
     def dumps_text(self, text: bytes, *, host: str, issued: datetime, expires: datetime) -> str:
         """Write a token around a payload that is JSON already."""
+        return self.write(text, host, to_milliseconds(issued), to_milliseconds(expires))
+
+    def write(self, text: bytes, host: str, issued: int, expires: int) -> str:
+        """Write the same; times in milliseconds."""
         key_id = self._keyring.signing.id
         use = self._keys_for(str(FORMAT), key_id, host)
-        body = _pack(issued, expires) + text
-        head = f"{FORMAT}.{key_id}.{_to_base64url(use.seal(body))}"
+        body = issued.to_bytes(6, "big") + expires.to_bytes(6, "big") + text
+        head = f"{FORMAT}.{key_id}.{to_base64url(use.seal(body))}"
         token = f"{head}.{use.sign(head)}"
         check_size(self.name, token)
         return token
@@ -207,7 +209,7 @@ class _Use:
     def sign(self, head: str) -> str:
         mac = self._keyed.copy()
         mac.update(head.encode("ascii"))
-        return _to_base64url(mac.finalize())
+        return to_base64url(mac.finalize())
 
     def seal(self, body: bytes) -> bytes:
         if self._aead is None:
@@ -224,7 +226,7 @@ class _Use:
 def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
     """Take a genuine token apart; it may be another release's, so nothing in it is taken for granted."""
     try:
-        payload, text, issued, expires = READERS[version](use.open(_from_base64url(body)))
+        payload, text, issued, expires = READERS[version](use.open(from_base64url(body)))
     except InvalidTag:
         raise TokenError(Reason.FORGED) from None
     except (ValueError, KeyError, TypeError):
@@ -276,19 +278,6 @@ def from_milliseconds(count: int) -> datetime:
         return datetime.fromtimestamp(count / 1000, UTC)
     except (OverflowError, OSError) as error:
         raise ValueError("no such time") from error
-
-
-def _pack(issued: datetime, expires: datetime) -> bytes:
-    return to_milliseconds(issued).to_bytes(6, "big") + to_milliseconds(expires).to_bytes(6, "big")
-
-
-def _to_base64url(raw: bytes) -> str:
-    return binascii.b2a_base64(raw, newline=False).translate(_FROM_BASE64).rstrip(b"=").decode("ascii")
-
-
-def _from_base64url(text: str) -> bytes:
-    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-    return binascii.a2b_base64(padded.translate(_TO_BASE64), strict_mode=True)
 
 
 def _bytes_of(host: str) -> bytes:

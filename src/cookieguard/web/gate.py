@@ -40,6 +40,11 @@ class Gate:
                 scope["headers"] = self._shown_headers(scope["headers"])
         return scope
 
+    @property
+    def holds(self) -> bool:
+        """Tell whether a cookie of the request is held."""
+        return len(self._held) > 0
+
     def passed(self, headers: Headers) -> Headers:
         """Return the headers of a response as the browser gets them; the same list where all of it passes."""
         kept = self.kept(headers)

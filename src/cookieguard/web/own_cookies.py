@@ -15,11 +15,14 @@ CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
 
 def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
-    lines, followed = exchange.set_cookies(), exchange.followed
+    lines, followed, jar = exchange.set_cookies(), exchange.followed, exchange.jar
     if followed is not None:
         lines = [followed[0], *lines]
-    if not (lines or exchange.jar.has_doubles):
+    if not (lines or jar.has_doubles):
         return lines
+    shop = exchange.parts.shop_cookies
+    if followed is None and not (shop.shadowable or jar.doubled or jar.sent(shop.former)):
+        return lines  # none of these can lie elsewhere
     return [*removals(exchange, _written(exchange, lines)), *lines]
 
 

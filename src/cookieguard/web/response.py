@@ -107,7 +107,8 @@ class Response:
         exchange.status = status = message["status"]
         given = message.get("headers") or ()
         headers, names = read(given)
-        if self._gate is not None or SET_COOKIE in names:
+        gate = self._gate
+        if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
         self._names = names
         self._kind = kind = kind_of(names.get(b"content-type", b""))

@@ -1,0 +1,71 @@
+"""What base64url.py does, a byte at a time."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DecodeASCII
+
+cdef bytes _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+cdef const unsigned char* LETTERS = _LETTERS
+cdef unsigned char NONE = 255
+cdef unsigned char[256] VALUES
+
+
+cdef _fill():
+    cdef int code
+    for code in range(256):
+        VALUES[code] = NONE
+    for code in range(64):
+        VALUES[LETTERS[code]] = code
+    VALUES[ord("+")] = 62
+    VALUES[ord("/")] = 63
+
+
+_fill()
+
+
+cpdef str to_base64url(bytes raw):
+    cdef Py_ssize_t size = len(raw), length = (size * 4 + 2) // 3, place = 0, at
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, length)
+    cdef unsigned char* out = <unsigned char*> PyBytes_AS_STRING(made)
+    cdef const unsigned char* source = <const unsigned char*> PyBytes_AS_STRING(raw)
+    cdef unsigned int three
+    for at in range(0, size - 2, 3):
+        three = (source[at] << 16) | (source[at + 1] << 8) | source[at + 2]
+        out[place] = LETTERS[three >> 18]
+        out[place + 1] = LETTERS[(three >> 12) & 63]
+        out[place + 2] = LETTERS[(three >> 6) & 63]
+        out[place + 3] = LETTERS[three & 63]
+        place += 4
+    if size % 3:
+        at = size - size % 3
+        three = source[at] << 16
+        if size % 3 == 2:
+            three |= source[at + 1] << 8
+        out[place] = LETTERS[three >> 18]
+        out[place + 1] = LETTERS[(three >> 12) & 63]
+        if size % 3 == 2:
+            out[place + 2] = LETTERS[(three >> 6) & 63]
+    return PyUnicode_DecodeASCII(<const char*> out, length, NULL)
+
+
+cpdef bytes from_base64url(str text):
+    cdef bytes encoded = text.encode("ascii")
+    cdef Py_ssize_t size = len(encoded), length = size * 3 // 4, place = 0, at
+    if size % 4 == 1:
+        raise ValueError("no base64")
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, length)
+    cdef unsigned char* out = <unsigned char*> PyBytes_AS_STRING(made)
+    cdef const unsigned char* source = <const unsigned char*> PyBytes_AS_STRING(encoded)
+    cdef unsigned int bits = 0
+    cdef unsigned char value
+    cdef int held = 0
+    for at in range(size):
+        value = VALUES[source[at]]
+        if value == NONE:
+            raise ValueError("no base64")
+        bits = (bits << 6) | value
+        held += 6
+        if held >= 8:
+            held -= 8
+            out[place] = (bits >> held) & 255
+            place += 1
+    return made
