@@ -46,4 +46,6 @@ def test_a_compiled_class_declares_the_attributes_of_its_source(case: str) -> No
 
 
 def test_the_classes_every_request_passes_are_among_them() -> None:
-    assert {"web.exchange.Exchange", "web.response.Response", "identity.session_cookie.SessionCookie"} <= set(TYPED)
+    assert {"web.exchange.Exchange", "web.response.Response", "identity.session_cookie.SessionCookie"} <= set(
+        TYPED
+    )
