@@ -17,6 +17,7 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount
 from cookieguard.config import StatsSettings
 from cookieguard.engines.hit_engines import open_engine
 from cookieguard.engines.hit_ports import Days, EngineDown, HitReader
+from cookieguard.errors import ConfigError
 from cookieguard.stats.hits import OTHER, Batch, Dimension
 from cookieguard.stats.rollups import MAX_VALUES
 
@@ -246,3 +247,18 @@ def test_a_server_that_does_not_answer_is_down_and_its_password_is_not_told(
             ask()
         assert str(raised.value).startswith("ClickHouse: ")
         assert "hunter2" not in f"{raised.value}{settings!r}"
+
+
+@pytest.mark.parametrize("rest", ["host:port/shop", "", "a b/shop", "[::1/shop", "host:123456/shop"])
+def test_a_url_that_names_no_server_is_refused_at_the_start_and_not_shown(rest: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        StatsSettings(url=f"clickhouse://shop:hunter2@{rest}")
+
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "rest", ["host", "u:p@host:8123/shop", "u:p@[::1]:8443/shop?secure=true", "10.0.0.1:8123"]
+)
+def test_a_url_that_names_one_is_taken(rest: str) -> None:
+    assert StatsSettings(url=f"clickhouse://{rest}").url.endswith(rest)

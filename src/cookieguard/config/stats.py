@@ -22,7 +22,10 @@ FORMS = {
     "": ("", "empty"),
     "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),
     "postgresql": ("postgres(ql)?://[!-~]+", "'postgresql://user@host/database'"),
-    "clickhouse": ("clickhouse://[!-~]+", "'clickhouse://user@host:8123/database'"),
+    "clickhouse": (
+        r"clickhouse://([!-~]*@)?(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?(/[!-~]*)?",
+        "'clickhouse://user@host:8123/database'",
+    ),
     "chdb": ("chdb:///[!-~]+", "'chdb:///path/directory'"),
 }
 STATS_URL = re.compile("|".join(pattern for pattern, _ in FORMS.values()))
