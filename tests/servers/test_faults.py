@@ -36,6 +36,7 @@ PAUSE = (
 LOCKED = 6  # seconds
 # A batch is collected for a second; on a busy machine it takes its time to be written as well.
 SLACK = 2.0
+ON_ITS_WAY = 0.5
 CHROME = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 AGENTS = {
     "Firefox": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
@@ -152,7 +153,8 @@ def test_eight_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Pa
 
     found = numbers(tmp_path)
     lost = {number: at for number, at in traffic.answered.items() if number not in found}
-    ages = [min(kill - at for kill in kills if kill >= at) for at in lost.values()]
+    # An answer may arrive when its server is gone already; the next one takes longer than that to start.
+    ages = [min(kill - at for kill in kills if kill + ON_ITS_WAY >= at) for at in lost.values()]
     print(
         f"{len(traffic.answered)} answered, {len(lost)} lost, the oldest {max(ages, default=0):.2f} s before a kill"
     )
