@@ -70,6 +70,6 @@ $(VENV)/.clickhouse: pyproject.toml $(VENV)/.test
 	touch $@
 
 # The install above compiles too; this is for sources edited since then.
-$(VENV)/.compiled: setup.py $(wildcard src/cookieguard/html/*.p*) $(VENV)/.test
+$(VENV)/.compiled: setup.py $(wildcard src/cookieguard/*/*.p*) $(VENV)/.test
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
