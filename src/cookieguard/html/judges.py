@@ -31,6 +31,7 @@ class JudgedTag(Protocol):
     bench: Bench
     held: list[Held]
     near: bool
+    nests: bool
     lost: str
 
     def reaches(self, reference: str, attribute: bytes) -> bool:
@@ -161,7 +162,7 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     for document in documents_in(reference):
         if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
             return HOLD  # it may contact anybody
-        tag.near = True
+        tag.near = tag.nests = True
         changed, held = tag.bench.nest(document)
         tag.held += held
         if held or changed != document:
@@ -171,7 +172,7 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     document = attribute.value.encode("utf-8", "surrogateescape")
-    tag.near = True
+    tag.near = tag.nests = True
     changed, held = tag.bench.nest(document)
     tag.held += held
     return None if changed == document else changed.decode("utf-8", "surrogateescape")

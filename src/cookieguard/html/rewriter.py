@@ -29,14 +29,14 @@ from cookieguard.html.constructs import (
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
-from cookieguard.html.judging import TagJudge
+from cookieguard.html.judging import OF_A_DOCUMENT, TagJudge
 from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
-from cookieguard.html.texts import MAX_INSTRUCTION, PASSES, STYLESHEET, Verdict, judge_instruction
+from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 
@@ -223,6 +223,8 @@ class Rewriter:
             self._context.end(tag.name)
             return
         self._context.start(tag)
+        if tag.nests:
+            self._judge.spend(OF_A_DOCUMENT, self.lost)
         if tag.lost:
             self.lost.add(tag.lost)
         if tag.base is not None and not (is_aside and self._context.is_aside()):
@@ -236,8 +238,8 @@ class Rewriter:
             self._output.replace(start, end, new)
 
     def _note(self, held: tuple[Held, ...]) -> None:
-        if held and len(self.held) < MAX_HELD:
-            self.held += held[: MAX_HELD - len(self.held)]
+        self._judge.spend(len(held), self.lost)
+        self.held += held[: MAX_HELD - len(self.held)]
 
     # -- the text of elements
 
@@ -254,7 +256,7 @@ class Rewriter:
                 self._wait(data, start, UnfinishedText(data, start, end, tag.name, ends, finder))
                 return None
         text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
-        verdict = self._rules.judge_text(tag.text, data, end, text_end, self._judge.base, is_markup)
+        verdict = self._judge.judge_text(tag.text, data, end, text_end, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
         else:
@@ -334,17 +336,15 @@ class Rewriter:
 
     def _instruction(self, data: bytes, start: int) -> int:
         """Read an `<?xml-stylesheet ...?>`: it loads."""
-        end = data.find(b"?>", start)
-        if end < 0 and len(data) - start < MAX_INSTRUCTION and not self._is_last:
+        base, judge = self._judge.base, self._rules.judge
+        judged = judge_instruction(data, start, is_last=self._is_last, base=base, judge=judge)
+        if judged is None:
             return self._carry(data, start)
-        source = data[start:end] if end >= 0 else data[start:]
-        held = judge_instruction(source, base=self._judge.base, judge=self._rules.judge)
+        held, goes = judged
         self._note(held)
-        if (end >= 0 and not held) or not source.startswith(STYLESHEET, 2):
-            self._construct, self._state = INSTRUCTION, self._in_construct
-            return start + 2
-        self._output.replace(start, start + 2, b"")
-        self._construct, self._state = DROPPED_INSTRUCTION, self._in_construct
+        if goes:
+            self._output.replace(start, start + 2, b"")
+        self._construct, self._state = DROPPED_INSTRUCTION if goes else INSTRUCTION, self._in_construct
         return start + 2
 
     def _in_construct(self, data: bytes, position: int) -> int:

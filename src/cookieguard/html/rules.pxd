@@ -22,6 +22,7 @@ cdef class Rules:
     cpdef keep(self, Known known, bytes raw, object tag)
     cpdef judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
     cdef _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
+    cdef bint _stays(self, bytes sheet, object base, bint is_markup)
     cdef bint _is_seen_again(self, bytes text)
     cdef Known _known_texts(self, tuple key)
 

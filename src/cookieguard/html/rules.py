@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cookieguard.html.known import Known
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
-from cookieguard.html.texts import PASSES, Verdict, judge_markup_text, judge_text
+from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
 # With what one page takes while it streams this stays below 8 MB (tests/web/test_memory.py): some 6,000 tags that
@@ -13,6 +13,7 @@ MAX_TAGS_SIZE = 7 * 512 * 1024  # bytes of all tags kept
 MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
 MAX_DIRECTORIES = 32
 SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when it comes again
+SHORT_SHEET = 256  # bytes that are looked at sooner than looked up
 MAX_SEEN = 4096
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
@@ -113,6 +114,8 @@ class Rules:
         """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
         if kind is SCRIPT and names_nobody(data, start, stop):
             return PASSES
+        if kind is STYLE and stop - start <= SHORT_SHEET and self._stays(data[start:stop], base, is_markup):
+            return PASSES
         known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
         verdict: Verdict | None = known.find(data, start, stop)
         return self._hear(known, kind, data[start:stop], base, is_markup) if verdict is None else verdict
@@ -123,6 +126,12 @@ class Rules:
             self._texts_size += len(text) + ENTRY_OVERHEAD
             known[text] = verdict
         return verdict
+
+    def _stays(self, sheet: bytes, base: Url, is_markup: bool) -> bool:  # noqa: FBT001  # as above
+        """Tell at a look that a sheet reaches no other host than the page's own, of which nothing is held."""
+        if is_markup or not self.own_is_free or base[:3] != self.url[:3]:
+            return False
+        return b"\\" not in sheet and SHEET_NAMES.search(sheet) is None
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Tell whether a long text came before: pages that print their state into a script never repeat it."""

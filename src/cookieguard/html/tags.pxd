@@ -12,6 +12,7 @@ cdef class _Judged:
     cdef public list held
     cdef readonly list edits
     cdef public bint near
+    cdef public bint nests
     cdef bint hold_type
     cdef public str lost
 
@@ -29,4 +30,5 @@ cdef class _Judged:
 
 
 cpdef object judge_tag(bytes raw, object bench)
+cpdef object tag_unread(bytes raw, object bench)
 cdef bint _has_nothing_to_judge(bytes raw, bytes name, Py_ssize_t end, object bench)

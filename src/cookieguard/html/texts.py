@@ -10,7 +10,8 @@ from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_parts
-from cookieguard.html.model import ANYBODY, Held, Judge, Text
+from cookieguard.html.glances import has_glue, named_hosts
+from cookieguard.html.model import ANYBODY, STYLE, Held, Judge, Text
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings
 
@@ -25,6 +26,8 @@ class Verdict:
 
 
 PASSES = Verdict()
+HELD_UNREAD = Verdict(hold=True)
+SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[sS:]|[fF]\s*[tT]\s*[pP]")
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
 SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")
@@ -54,14 +57,32 @@ def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> 
     return PASSES
 
 
-def judge_instruction(source: bytes, *, base: Url, judge: Judge) -> tuple[Held, ...]:
-    """List what an `<?xml-stylesheet href="..."?>` loads and must not."""
+def text_unread(kind: Text, text: bytes, *, own_is_free: bool) -> Verdict:
+    """Hold a text that has any way to name another host."""
+    if kind is Text.RULES or b"&" in text or b"\\" in text:
+        return HELD_UNREAD
+    if kind is STYLE and not own_is_free:
+        return HELD_UNREAD if text else PASSES
+    if kind is STYLE:
+        return HELD_UNREAD if SHEET_NAMES.search(text) else PASSES
+    return HELD_UNREAD if b"iceServers" in text or has_glue(text) or named_hosts(text) else PASSES
+
+
+def judge_instruction(
+    data: bytes, start: int, *, is_last: bool, base: Url, judge: Judge
+) -> tuple[tuple[Held, ...], bool] | None:
+    """List what an `<?xml-stylesheet ...?>` loads and must not, and whether it goes; None: it is not complete."""
+    end = data.find(b"?>", start)
+    if end < 0 and len(data) - start < MAX_INSTRUCTION and not is_last:
+        return None
+    source = data[start:end] if end >= 0 else data[start:]
     values = (
         decode_text((match[1] or match[2] or b"").decode("utf-8", "replace"))
         for match in HREF.finditer(source)
     )
     urls = [url for value in values for url in readings(value, base) if judge(url)]
-    return _named(urls, "?xml-stylesheet", judge)
+    held = _named(urls, "?xml-stylesheet", judge)
+    return held, (end < 0 or bool(held)) and source.startswith(STYLESHEET, 2)
 
 
 def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
