@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import random
 from pathlib import Path
@@ -158,6 +159,24 @@ def places(one: Any, seed: float, size: int) -> list[int | None]:
     while taken[-1] is not None:
         taken.append(one.take())
     return taken
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_look_at_the_same_tags(seed: int) -> None:
+    module = importlib.import_module("cookieguard.html.scanner")
+    both = [one.Scanner(xml=bool(seed % 2)) for one in (module, source_of(module))]
+    rnd = random.Random(seed)
+    found = 0
+
+    for _ in range(1200):
+        page = "".join(rnd.choices(["<", "</", "a", "b ", "=", "'", '"', ">", "/", "!", "?", "1", "é"], k=12))
+        data = page.encode()
+        for position in range(len(data)):
+            for one in both:
+                one.look(data, position)
+            assert both[0].end == both[1].end, (data, position)
+            found += both[0].end >= 0
+    assert found > 50
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

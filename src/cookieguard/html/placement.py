@@ -109,6 +109,8 @@ class Placement:
         if tag.name in (b"html", b"head", b"body"):
             self.is_document = True
         self._has_base = self._has_base or tag.base is not None
+        if not tag.attributes:
+            return
         said = dict(tag.attributes)
         if tag.name == b"html":
             self._lang = self._lang or said.get(b"lang") or said.get(b"xml:lang") or ""

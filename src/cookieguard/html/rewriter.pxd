@@ -32,6 +32,7 @@ cdef class Rewriter:
     cdef bytes _run(self, bytes data)
     cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
     cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef Py_ssize_t _look(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _text(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef Py_ssize_t _tag_with_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -13,7 +13,6 @@ from functools import partial
 from cookieguard.html.constructs import (
     BOGUS,
     CDATA,
-    COMMENT,
     DROPPED_CDATA,
     DROPPED_INSTRUCTION,
     INSTRUCTION,
@@ -37,10 +36,9 @@ from cookieguard.html.placement import InsertContext, Placement, Stand, blank_st
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
-from cookieguard.html.unfinished import UnfinishedTag, UnfinishedText
+from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 
-UNKNOWN = -2
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 State = Callable[[bytes, int], int]
 
@@ -69,14 +67,13 @@ class Rewriter:
         self.held: list[Held] = []  # the first MAX_HELD
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state: State | None = None  # None: markup
-        self._construct: Construct = COMMENT
+        self._construct: Construct = BOGUS
         self._script, self._tail = ScriptEnd(), b""
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._stop, self._is_last = UNKNOWN, False  # where the text ends that was waited for; -1: nowhere
         self._text_end = -1  # where the text just judged ends
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
-        self._output = Output(b"")
-        self._is_careful = True
+        self._output, self._is_careful = Output(b""), True
         nest = partial(_rewrite_nested, rules, depth, self.lost)
         self._judge = TagJudge(rules, self._scanner, nest, url=url, xml=xml)
 
@@ -87,8 +84,7 @@ class Rewriter:
         complete = self._gather.take(chunk)
         if complete is None:
             return b""
-        if isinstance(self._gather, UnfinishedText):
-            self._stop = self._gather.stop
+        self._stop = self._gather.stop
         self.lost |= self._gather.lost
         self._gather = None
         return self._run(complete)
@@ -97,8 +93,7 @@ class Rewriter:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
-        rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        return rest + self._tail
+        return (self._run(gather.raw) if isinstance(gather, UnfinishedText) else b"") + self._tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
@@ -125,12 +120,7 @@ class Rewriter:
         """Read markup until the data or the state ends."""
         size, scanner = len(data), self._scanner
         while self._state is None:
-            if self._is_careful:
-                position = self._text(data, position)
-                if position < size:
-                    scanner.look(data, position)
-            else:
-                position = scanner.skip(data, position)
+            position = self._look(data, position) if self._is_careful else scanner.skip(data, position)
             if position >= size:
                 break
             end = scanner.end
@@ -157,6 +147,16 @@ class Rewriter:
             context.start(tag)
         self._is_careful = context.is_careful()
         return True
+
+    def _look(self, data: bytes, position: int) -> int:
+        """Look at the tag here, or pass the text here and look at the tag that ends it."""
+        self._scanner.look(data, position)
+        if self._scanner.end >= 0:
+            return position
+        end = self._text(data, position)
+        if position < end < len(data):
+            self._scanner.look(data, end)
+        return end
 
     def _text(self, data: bytes, position: int) -> int:
         """Pass text; what is not blank begins the body."""
@@ -245,8 +245,8 @@ class Rewriter:
 
     def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Verdict | None:
         """Judge the text that follows; None where it has to be waited for (then the tag waits too)."""
-        seen, known = self._peeked.get(tag.text, (0, PASSES))
-        if reading is not AS_TEXT and start < seen:
+        seen, known = (0, PASSES) if reading is AS_TEXT else self._peeked.get(tag.text, (0, PASSES))
+        if start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
         ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
         stop, self._stop = self._stop, UNKNOWN
@@ -336,8 +336,7 @@ class Rewriter:
 
     def _instruction(self, data: bytes, start: int) -> int:
         """Read an `<?xml-stylesheet ...?>`: it loads."""
-        base, judge = self._judge.base, self._rules.judge
-        judged = judge_instruction(data, start, is_last=self._is_last, base=base, judge=judge)
+        judged = judge_instruction(data, start, self._judge.base, self._rules.judge, is_last=self._is_last)
         if judged is None:
             return self._carry(data, start)
         held, goes = judged

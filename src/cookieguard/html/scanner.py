@@ -65,7 +65,7 @@ class Scanner:
         return self._text_at(data, position).end()  # type: ignore[union-attr]  # matches always
 
     def look(self, data: bytes, position: int) -> None:
-        """Look at the tag that begins at `position`, whatever it is."""
+        """Look at the tag that begins at `position`, whatever it is; none does where no `<` stands."""
         match = self._tag_at(data, position)
         if match is None:
             self.end = -1

@@ -266,11 +266,13 @@ cdef class Scanner:
         return position
 
     cpdef look(self, bytes data, Py_ssize_t position):
-        """Look at the tag that begins at `position`, whatever it is."""
+        """Look at the tag that begins at `position`, whatever it is; none does where no `<` stands."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data), name = position + 1
         cdef bint dull = False
         self.end = -1
+        if s[position] != 60:
+            return
         if name < size and s[name] == 47:
             name += 1
         if name >= size or not self._begins_name(s[name]):

@@ -69,7 +69,7 @@ def text_unread(kind: Text, text: bytes, *, own_is_free: bool) -> Verdict:
 
 
 def judge_instruction(
-    data: bytes, start: int, *, is_last: bool, base: Url, judge: Judge
+    data: bytes, start: int, base: Url, judge: Judge, *, is_last: bool
 ) -> tuple[tuple[Held, ...], bool] | None:
     """List what an `<?xml-stylesheet ...?>` loads and must not, and whether it goes; None: it is not complete."""
     end = data.find(b"?>", start)

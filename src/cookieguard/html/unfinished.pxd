@@ -7,6 +7,7 @@ cdef class UnfinishedTag:
     cdef Py_ssize_t _read
     cdef TagEnd _end
     cdef readonly bint cut
+    cdef readonly Py_ssize_t stop
 
     cpdef take(self, bytes data)
 

@@ -11,6 +11,7 @@ from cookieguard.html.scanner import TagEnd
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
 MAX_TAG_BYTES = 2 * 1024 * 1024
 LOST_ATTRIBUTES = "a tag lost its attributes: it is longer than 2 MB"  # what the owner is told
+UNKNOWN = -2  # where a text ends that was not looked for
 NAME_KEPT = 256  # bytes of it that are kept, for its name
 # A script or style sheet is held back until its end, or until this much of it was seen and judged.
 MAX_TEXT_BYTES = 1024 * 1024
@@ -24,6 +25,7 @@ class UnfinishedTag:
         self._size = 0
         self._end = TagEnd()
         self.cut = False
+        self.stop = UNKNOWN
         self._read = 2 if start.startswith(b"</") else 1
         self.take(start)
 
