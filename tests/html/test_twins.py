@@ -72,6 +72,8 @@ def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_both_builds_glance_at_a_tag_alike(seed: int) -> None:
+    compiled = importlib.import_module("cookieguard.html.scanner")
+    pure_scanner = source_of(compiled)
     pure, rnd = source_of(glances), random.Random(seed)
 
     for _ in range(SCRIPTS_A_SEED):
@@ -96,6 +98,9 @@ def test_both_builds_glance_at_a_tag_alike(seed: int) -> None:
         assert glances.may_reach_others(tag) == pure.may_reach_others(tag)
         assert glances.meta_counts(tag) == pure.meta_counts(tag)
         assert glances.name_of(tag) == pure.name_of(tag)
+        if tag[1:2] != b"/":
+            end = pure.name_of(tag)[1]
+            assert attributes(compiled, tag, end) == attributes(pure_scanner, tag, end)
 
 
 SHEET_PARTS = (
@@ -119,6 +124,7 @@ def test_both_builds_read_a_sheet_alike(seed: int) -> None:
         assert sheets.escapes_letters(text) == pure.escapes_letters(text)
         assert sheets.urls_in(text) == pure.urls_in(text)
         assert sheets.comments(text) == pure.comments(text)
+        assert sheets.places(text, "/", "*") == pure.places(text, "/", "*")
         for place in range(len(text) + 1):
             assert sheets.string_end(text, place) == pure.string_end(text, place)
 
@@ -196,6 +202,11 @@ def test_both_builds_know_the_same(seed: int) -> None:
     assert len(both[0]) == len(set(both[0])) == len(both[1]) - forgotten
     both[0].clear()
     assert both[0].get(keys[0]) is None
+
+
+def attributes(one: Any, tag: bytes, end: int) -> list[tuple[object, ...]]:
+    """List all attributes of a tag."""
+    return [(x.name, x.start, x.raw, x.value_start, x.end, x.quote) for x in one.all_attributes(tag, end)]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -12,7 +12,16 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from cookieguard.html.sheets import AFTER_HEX, S, comments, escapes_letters, imports, string_end, urls_in
+from cookieguard.html.sheets import (
+    AFTER_HEX,
+    S,
+    comments,
+    escapes_letters,
+    imports,
+    places,
+    string_end,
+    urls_in,
+)
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
@@ -61,11 +70,10 @@ class Live:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._has_comments = "/*" in text
 
     def __call__(self, place: int) -> bool:
         """Tell whether the reference at `place` is in no comment, and no mere name."""
-        if self._has_comments and self._is_commented(place):
+        if self._opened and self._is_commented(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
         return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
@@ -83,24 +91,15 @@ class Live:
 
     @cached_property
     def _opened(self) -> list[int]:
-        return _places(self._text, "/*")
+        return places(self._text, "/", "*")
 
     @cached_property
     def _closed(self) -> list[int]:
-        return _places(self._text, "*/")
+        return places(self._text, "*", "/")
 
     @cached_property
     def _comments(self) -> list[tuple[int, int]]:
         return comments(self._text)
-
-
-def _places(text: str, word: str) -> list[int]:
-    found: list[int] = []
-    place = text.find(word)
-    while place >= 0:
-        found.append(place)
-        place = text.find(word, place + len(word))
-    return found
 
 
 def cut(text: str, edits: list[Edit]) -> str:

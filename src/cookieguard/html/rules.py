@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.known import Known
+from cookieguard.html.known import Known, mark
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
@@ -137,12 +137,12 @@ class Rules:
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Tell whether a long text came before: pages that print their state into a script never repeat it."""
-        mark = hash(text)
-        if mark in self._seen:
+        marked = mark(text)
+        if marked in self._seen:
             return True
         if len(self._seen) >= MAX_SEEN:
             self._seen.clear()
-        self._seen.add(mark)
+        self._seen.add(marked)
         return False
 
     def _known_texts(self, key: tuple[int, bool, Url | None]) -> Known:

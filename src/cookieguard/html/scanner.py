@@ -198,6 +198,13 @@ def named_attributes(raw: bytes, position: int) -> list[Attribute]:
     ]
 
 
+def all_attributes(raw: bytes, position: int) -> list[Attribute]:
+    """List the attributes of a start tag."""
+    return [
+        attribute_of(match, match[1].lower()) for match in ATTRIBUTES.finditer(raw, position, len(raw) - 1)
+    ]
+
+
 _ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")")
 
 

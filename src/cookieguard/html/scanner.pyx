@@ -456,6 +456,15 @@ cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
 
 cpdef list named_attributes(bytes raw, Py_ssize_t position):
     """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
+    return _attributes(raw, position, False)
+
+
+cpdef list all_attributes(bytes raw, Py_ssize_t position):
+    """List the attributes of a start tag."""
+    return _attributes(raw, position, True)
+
+
+cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
     cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
     cdef Py_ssize_t p = position, size = PyBytes_GET_SIZE(raw) - 1, start, stop, value, end
     cdef unsigned int hashed
@@ -497,7 +506,7 @@ cpdef list named_attributes(bytes raw, Py_ssize_t position):
         else:
             p = stop
         entry = _entry(READ, hashed, s + start, stop - start)
-        if entry != NULL or p >= size - 1:
+        if every or entry != NULL or p >= size - 1:
             attributes.append(
                 Attribute(
                     raw[start:stop].lower() if entry == NULL else <bytes>entry.whole,

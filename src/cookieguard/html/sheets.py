@@ -44,6 +44,16 @@ def escapes_letters(text: str) -> bool:
     return "\\" in text and ESCAPED_LETTER.search(text) is not None
 
 
+def places(text: str, first: str, second: str) -> list[int]:
+    """List where two different signs stand, one behind the other."""
+    found: list[int] = []
+    place = text.find(first + second)
+    while place >= 0:
+        found.append(place)
+        place = text.find(first + second, place + 2)
+    return found
+
+
 def imports(text: str) -> list[int]:
     """List where each `@import` ends."""
     return [found.end() for found in IMPORT.finditer(text)]

@@ -167,6 +167,25 @@ cpdef bint escapes_letters(str text):
     return False
 
 
+cpdef list places(str text, str first, str second):
+    """List where two different signs stand, one behind the other."""
+    cdef bytes narrow = _narrow(text)
+    cdef text_t s = _signs(text, narrow)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0
+    cdef int one = ord(first), other = ord(second)
+    cdef const void* at
+    cdef list found = []
+    while p < size:
+        at = memchr(s + p, one, size - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if p + 1 < size and s[p + 1] == other:
+            found.append(p)
+        p += 1
+    return found
+
+
 cpdef list imports(str text):
     """List where each `@import` ends."""
     cdef bytes narrow = _narrow(text)

@@ -1,5 +1,5 @@
 from cookieguard.html.glances cimport may_reach_others, meta_counts, name_of
-from cookieguard.html.scanner cimport named_attributes, names_anywhere
+from cookieguard.html.scanner cimport all_attributes, named_attributes, names_anywhere
 
 
 cdef class _Judged:

@@ -33,7 +33,7 @@ from cookieguard.html.model import (
     Tag,
     Text,
 )
-from cookieguard.html.scanner import attribute_of, named_attributes, names_anywhere
+from cookieguard.html.scanner import all_attributes, attribute_of, named_attributes, names_anywhere
 from cookieguard.html.urls import Url, readings
 
 # Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its
@@ -288,12 +288,12 @@ def _spelling(raw: bytes, start: int) -> bytes:
 
 def _attributes(raw: bytes, position: int, *, xml: bool, every: bool = False) -> list[Attribute]:
     """List the attributes with a name that is read, and the last one; in XML and on request `every` one."""
-    if not (xml or every):
-        return named_attributes(raw, position)
+    if not xml:
+        return all_attributes(raw, position) if every else named_attributes(raw, position)
     found: list[Attribute] = []
     for match in ATTRIBUTES.finditer(raw, position, len(raw) - 1):
         name = match[1].lower()
-        if xml and name.partition(b":")[2] == b"href":
+        if name.partition(b":")[2] == b"href":
             name = b"xlink:href"  # whatever the prefix is
         found.append(attribute_of(match, name))
     return found
