@@ -31,7 +31,6 @@ class JudgedTag(Protocol):
     bench: Bench
     held: list[Held]
     near: bool
-    nests: bool
     lost: str
 
     def reaches(self, reference: str, attribute: bytes) -> bool:
@@ -162,7 +161,7 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     for document in documents_in(reference):
         if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
             return HOLD  # it may contact anybody
-        tag.near = tag.nests = True
+        tag.near = True
         changed, held = tag.bench.nest(document)
         tag.held += held
         if held or changed != document:
@@ -172,7 +171,7 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     document = attribute.value.encode("utf-8", "surrogateescape")
-    tag.near = tag.nests = True
+    tag.near = True
     changed, held = tag.bench.nest(document)
     tag.held += held
     return None if changed == document else changed.decode("utf-8", "surrogateescape")

@@ -15,10 +15,5 @@ cdef class TagJudge:
     cdef Known _near
     cdef object _bench
     cdef Summary _summary
-    cdef bint _is_spent
-    cdef Py_ssize_t _spent
 
     cpdef Tag learn(self, bytes raw)
-    cpdef judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, bint is_markup)
-    cpdef spend(self, Py_ssize_t count, set lost)
-    cdef Tag _leave_unread(self, bytes raw)

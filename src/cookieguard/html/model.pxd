@@ -4,7 +4,6 @@ cdef class Tag:
     cdef readonly bint closing
     cdef readonly bint empty
     cdef readonly bint near
-    cdef readonly bint nests
     cdef readonly bint plain
     cdef readonly bint has_text
     cdef readonly bint is_judged

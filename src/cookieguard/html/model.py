@@ -107,7 +107,6 @@ class Tag:
         "lost",
         "name",
         "near",
-        "nests",
         "plain",
         "text",
     )
@@ -128,7 +127,6 @@ class Tag:
         plain: bool = True,
         embed: Embed | None = None,
         lost: str = "",
-        nests: bool = False,
     ) -> None:
         self.name, self.closing, self.empty = name, closing, empty
         self.live = live  # what is sent instead; None: the tag itself
@@ -142,7 +140,6 @@ class Tag:
         self.base = base
         self.plain = plain  # nothing to do but to pass it on
         self.embed = embed  # held, and a placeholder may stand in for it
-        self.nests = nests  # documents were read in it
         self.lost = lost  # what the owner is told was taken away, beside what is held
 
 

@@ -28,7 +28,7 @@ from cookieguard.html.constructs import (
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import Kind, opening
-from cookieguard.html.judging import OF_A_DOCUMENT, TagJudge
+from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
@@ -223,8 +223,6 @@ class Rewriter:
             self._context.end(tag.name)
             return
         self._context.start(tag)
-        if tag.nests:
-            self._judge.spend(OF_A_DOCUMENT, self.lost)
         if tag.lost:
             self.lost.add(tag.lost)
         if tag.base is not None and not (is_aside and self._context.is_aside()):
@@ -238,8 +236,8 @@ class Rewriter:
             self._output.replace(start, end, new)
 
     def _note(self, held: tuple[Held, ...]) -> None:
-        self._judge.spend(len(held), self.lost)
-        self.held += held[: MAX_HELD - len(self.held)]
+        if held and len(self.held) < MAX_HELD:
+            self.held += held[: MAX_HELD - len(self.held)]
 
     # -- the text of elements
 
@@ -256,7 +254,7 @@ class Rewriter:
                 self._wait(data, start, UnfinishedText(data, start, end, tag.name, ends, finder))
                 return None
         text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
-        verdict = self._judge.judge_text(tag.text, data, end, text_end, is_markup)
+        verdict = self._rules.judge_text(tag.text, data, end, text_end, self._judge.base, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
         else:

@@ -12,7 +12,6 @@ cdef class _Judged:
     cdef public list held
     cdef readonly list edits
     cdef public bint near
-    cdef public bint nests
     cdef bint hold_type
     cdef public str lost
 
@@ -30,5 +29,4 @@ cdef class _Judged:
 
 
 cpdef object judge_tag(bytes raw, object bench)
-cpdef object tag_unread(bytes raw, object bench)
 cdef bint _has_nothing_to_judge(bytes raw, bytes name, Py_ssize_t end, object bench)

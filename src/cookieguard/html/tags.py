@@ -56,19 +56,6 @@ def judge_tag(raw: bytes, bench: Bench) -> Tag:
     return _Judged(raw, name, end, bench).tag()
 
 
-def tag_unread(raw: bytes, bench: Bench) -> Tag | None:
-    """Leave a tag without its attributes where one might reach others; None: it has to be, or is soon, judged."""
-    name, end = name_of(raw)
-    if raw[1] == SLASH or name in READ_ALWAYS or _has_nothing_to_judge(raw, name, end, bench):
-        return None
-    if bench.own_is_free and not may_reach_others(raw):
-        return None
-    inert = b' type="text/plain"' if name in (b"script", b"style") else b""
-    left = b"<" + name + inert + (b" />" if raw[-2:] == b"/>" else b">")
-    tag = judge_tag(left, bench)
-    return Tag(name, empty=tag.empty, live=left, inert=tag.inert, text=tag.text, plain=False)
-
-
 def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bool:
     """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
     if bench.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
@@ -106,7 +93,7 @@ class _Judged:
             self.first.setdefault(attribute.name, attribute)
         self.held: list[Held] = []
         self.edits: list[Edit] = []
-        self.near = self.nests = False
+        self.near = False
         self.hold_type = False
         self.lost = ""
 
@@ -140,7 +127,6 @@ class _Judged:
             plain=plain and self.name not in ATTENTION,
             embed=self._embed() if self.held and self.name in EMBEDS else None,
             lost=self.lost,
-            nests=self.nests,
         )
 
     def _embed(self) -> Embed | None:
@@ -304,5 +290,4 @@ TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
 SLASH = ord("/")
 SHORT_NAME = 64
-READ_ALWAYS = CONTEXT_NAMES | LINKS | {b"base"}
 NOTED_NAMES = ATTENTION | CONTEXT_NAMES

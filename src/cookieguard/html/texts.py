@@ -10,8 +10,7 @@ from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_parts
-from cookieguard.html.glances import has_glue, named_hosts
-from cookieguard.html.model import ANYBODY, STYLE, Held, Judge, Text
+from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings
 
@@ -55,17 +54,6 @@ def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> 
         if verdict.held or verdict.hold:
             return Verdict(held=verdict.held, hold=True)
     return PASSES
-
-
-def text_unread(kind: Text, text: bytes, *, own_is_free: bool) -> Verdict:
-    """Hold a text that has any way to name another host."""
-    if kind is Text.RULES or b"&" in text or b"\\" in text:
-        return HELD_UNREAD
-    if kind is STYLE and not own_is_free:
-        return HELD_UNREAD if text else PASSES
-    if kind is STYLE:
-        return HELD_UNREAD if SHEET_NAMES.search(text) else PASSES
-    return HELD_UNREAD if b"iceServers" in text or has_glue(text) or named_hosts(text) else PASSES
 
 
 def judge_instruction(
