@@ -636,3 +636,42 @@ def test_a_document_in_a_url_that_cannot_be_read_is_held_while_anybody_is(url: s
 def test_text_in_svg_looks_like_text_to_a_scanner_that_knows_no_tree(page: bytes, sent: bytes) -> None:
     assert rewrite(page) == sent
     assert rewrite(page, every_byte(page)) == sent
+
+
+@pytest.mark.parametrize(
+    ("page", "sent"),
+    [
+        # In Shift_JIS and GBK the byte before takes the backslash or bracket into its character.
+        (
+            b"<iframe src='http://a:\x83\\@ads.example/'>",
+            b"<iframe data-cg-src='http://a:\x83\\@ads.example/'>",
+        ),
+        (
+            b"<iframe src='http://[\x83\\@ads.example/'>",
+            b"<iframe data-cg-src='http://[\x83\\@ads.example/'>",
+        ),
+        (
+            b'<script>var a="\x83\\";f.src="//ads.example"</script>',
+            b'<script type="text/plain">var a="\x83\\";f.src="//ads.example"</script>',
+        ),
+        (
+            b'<style>a{b:"\x83\\" "/*" url(//ads.example) "*/"}</style>',
+            b'<style type="text/plain">-->a{b:"\x83\\" "/*" url(//ads.example) "*/"}</style>',
+        ),
+        (b"<svg><![CDATA[\x83]]><p>", b"<svg><![CDATA[\x83 ]]><p>"),
+        (b"<svg><![CDATA[\xc3\xa9] ]]><p>", b"<svg><![CDATA[\xc3\xa9] ]]><p>"),
+        (b'<script>var a="\xc3\xa9\\n";b("//ads.example")</script>',) * 2,
+        # An XML parser knows elements that end at once, and other names for the same ones.
+        (
+            b"<iframe src=\"data:text/xml,<x:iframe xmlns:x='http://www.w3.org/1999/xhtml' src='//ads.example'/>\">",
+            b"<iframe data-cg-src=\"data:text/xml,<x:iframe xmlns:x='http://www.w3.org/1999/xhtml' src='//ads.example'/>\">",  # noqa: E501
+        ),
+        (
+            b"<iframe src=\"data:application/xhtml+xml;x,<p><title/><iframe src='//ads.example'/></p>\">",
+            b"<iframe data-cg-src=\"data:application/xhtml+xml;x,<p><title/><iframe src='//ads.example'/></p>\">",
+        ),
+    ],
+)
+def test_bytes_are_read_as_every_browser_may_read_them(page: bytes, sent: bytes) -> None:
+    assert rewrite(page) == sent
+    assert rewrite(page, every_byte(page)) == sent

@@ -42,6 +42,16 @@ def test_a_document_is_rewritten_and_carries_banner_and_policy(guard: Guard) -> 
     assert answer.get("cache-control") == "private"
 
 
+def test_a_page_of_two_types_gets_the_one_it_is_read_by(guard: Guard) -> None:
+    types = [("content-type", "text/html"), ("content-type", "application/xhtml+xml")]
+    hidden = b'<html xmlns="http://www.w3.org/1999/xhtml"><title/><iframe src="https://ads.example/"/></html>'
+
+    answer = ask(guard(page(hidden, headers=types)))
+
+    assert answer.all("content-type") == ["application/xhtml+xml"]
+    assert b'data-cg-src="https://ads.example/"' in answer.body
+
+
 def test_after_accepting_the_page_is_as_it_was_but_for_the_control(guard: Guard) -> None:
     app = guard(page(DOCUMENT))
 

@@ -59,7 +59,7 @@ def carried(partial: bytes, data: bytes, position: int) -> int:
 
 COMMENT = Construct(rb"--!?>", rb"--?!?", b"-->")
 BOGUS = Construct(rb">", rb"(?!)", b">")
-CDATA = Construct(rb"\]\]>", rb"\]\]?", b"]]>")
+CDATA = Construct(rb"\]\]>", rb"[\x81-\xff]?\]\]?|[\x81-\xff]", b"]]>")
 SECTION_SIGN = b"]]>&lt;<![CDATA["  # `<` in a section's text, and no tag to be seen
 DROPPED_CDATA = Construct(rb"\]\]>", rb"\]\]?", b"", dropped=True)
 INSTRUCTION = Construct(rb"\?>", rb"\?", b"?>")
@@ -90,6 +90,10 @@ def hide_signs(output: Output, data: bytes, position: int, stop: int, construct:
     while (position := data.find(b"<", position, stop)) >= 0:
         output.replace(position, position + 1, sign)
         position += 1
+    if construct is CDATA and data[stop - 4 : stop - 3] > b"\x80" and data.endswith(b"]]>", 0, stop):
+        output.insert(
+            stop - 3, b" "
+        )  # else Shift_JIS and GBK take the first bracket for the end of a character
 
 
 def agreed(raw: bytes) -> bytes | None:

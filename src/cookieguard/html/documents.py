@@ -21,12 +21,19 @@ UNREAD = re.compile(
     r"[^,]*;[ ]*charset[ ]*=[ \"']*(?:utf-?16|ucs-|iso-10646|(?:cs)?unicode|(?:cs)?iso-?2022|hz-gb|replacement)",
     re.I,
 )
+XML_TYPE = re.compile(r"[ ]*(?:(?:text|application)/xml|[^,;]+\+xml)[ ]*[,;]", re.I)
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def is_unread(reference: str, document: bytes) -> bool:
     """Tell whether the document that a `data:` URL holds is in an encoding that no scanner of bytes reads."""
     return document.startswith(WIDE_MARKS) or UNREAD.match(reference) is not None
+
+
+def is_xml(reference: str) -> bool:
+    """Tell whether the document that a `data:` URL holds is read by an XML parser."""
+    match = _local(reference)
+    return match is not None and XML_TYPE.match(match[2]) is not None
 
 
 def script_in(reference: str) -> bytes | None:

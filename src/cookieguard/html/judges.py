@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import documents_in, is_unread, script_in
+from cookieguard.html.documents import documents_in, is_unread, is_xml, script_in
 from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
 from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
 from cookieguard.html.referrers import tighten
@@ -162,7 +162,7 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
         if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
             return HOLD  # it may contact anybody
         tag.near = True
-        changed, held = tag.bench.nest(document)
+        changed, held = tag.bench.nest(document, is_xml(reference))
         tag.held += held
         if held or changed != document:
             return HOLD
@@ -172,7 +172,7 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     document = attribute.value.encode("utf-8", "surrogateescape")
     tag.near = True
-    changed, held = tag.bench.nest(document)
+    changed, held = tag.bench.nest(document, False)  # noqa: FBT003  # as compiled functions want it
     tag.held += held
     return None if changed == document else changed.decode("utf-8", "surrogateescape")
 

@@ -12,7 +12,7 @@ from cookieguard.html.summary import Summary
 from cookieguard.html.tags import judge_tag
 from cookieguard.html.urls import Url, parse_url, resolve
 
-NestAt = Callable[[Url, bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten by this base
+NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
 
 
 class TagJudge:

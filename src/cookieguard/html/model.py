@@ -51,7 +51,7 @@ JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
 ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that nobody declared
 Judge = Callable[[Url], Ruling | None]
 Tell = Callable[[Url], bool]
-Nest = Callable[[bytes], tuple[bytes, tuple[Held, ...]]]  # a nested document, rewritten
+Nest = Callable[[bytes, bool], tuple[bytes, tuple[Held, ...]]]  # a nested document (is it XML?), rewritten
 Edit = tuple[int, int, bytes]  # of a tag: from, to, what stands there instead
 
 

@@ -218,7 +218,7 @@ class Rewriter:
             self._output.replace(start, end, new)
         self._is_careful = self._context.is_careful()
 
-    def _follow(self, tag: Tag, is_aside: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
+    def _follow(self, tag: Tag, is_aside: bool) -> None:  # a compiled method takes no keywords
         if tag.closing:
             self._context.end(tag.name)
             return
@@ -385,12 +385,12 @@ class Rewriter:
 
 
 def _rewrite_nested(
-    rules: Rules, depth: int, lost: set[str], base: Url, document: bytes
+    rules: Rules, depth: int, lost: set[str], base: Url, document: bytes, xml: bool
 ) -> tuple[bytes, tuple[Held, ...]]:
     """Rewrite a document inside of another one; bound to no rewriter, which would be held by itself."""
     if depth >= MAX_NESTING:
         return b"", ()  # differs from the document: held
-    inner = Rewriter(rules, depth=depth + 1)
+    inner = Rewriter(rules, depth=depth + 1, xml=xml)
     inner._judge.move(base)
     changed = inner.feed(document) + inner.close()
     lost |= inner.lost

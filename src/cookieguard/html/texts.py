@@ -11,6 +11,7 @@ from typing import Any
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_parts
 from cookieguard.html.model import ANYBODY, Held, Judge, Text
+from cookieguard.html.multibyte import other_readings
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings
 
@@ -74,7 +75,8 @@ def judge_instruction(
 
 
 def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
-    found = loads_held(text, judge)
+    readings_of_it = (text, *other_readings(text))
+    found = next(filter(None, (loads_held(one, judge) for one in readings_of_it)), None)
     return Verdict(held=_named(found, "script", judge), hold=True) if found else PASSES
 
 
@@ -122,6 +124,8 @@ def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
         return bool(urls)
 
     edits = held_parts(text.decode("latin-1"), holds)
+    if any(held_parts(one.decode("latin-1"), holds) != edits for one in other_readings(text)):
+        edits = None
     if edits == []:
         return PASSES
     held = _named(found, "style", judge)

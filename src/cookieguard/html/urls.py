@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from cookieguard.html.glances import plain_parts
+from cookieguard.html.multibyte import other_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 WEB = frozenset({"http", "https"})
@@ -68,6 +69,11 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
     """
     if reference[:5] == "data:":  # long ones are not worth a closer look
         return ()
+    other = other_url(reference)
+    return _readings(reference, base) + (_readings(other, base) if other != reference else ())
+
+
+def _readings(reference: str, base: Url) -> tuple[Url, ...]:
     plain = plain_parts(reference)
     if plain is not None:
         return (Url(plain[0] or base.scheme, plain[1], None, plain[2]),)

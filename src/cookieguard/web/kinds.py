@@ -44,12 +44,13 @@ class Kind:
 
     `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
     may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
-    `is_plain`: none of these.
+    `is_plain`: none of these. `is_torn`: several types of which one is read as HTML and one as XML.
     """
 
     is_document: bool
     is_xml: bool
     is_script: bool
+    is_torn: bool = False
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,11 +66,19 @@ def kind_of(content_type: bytes) -> Kind:
     """
     types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in content_type.split(b",")]
     is_html = any(one == HTML_TYPE or one in SNIFFED_TYPES or b"/" not in one for one in types)
+    is_xml = any(one in XML_TYPES or one.endswith(b"+xml") for one in types)
     return Kind(
         is_document=is_html or XHTML_TYPE in types,
-        is_xml=not is_html and any(one in XML_TYPES or one.endswith(b"+xml") for one in types),
+        is_xml=not is_html and is_xml,
         is_script=not SCRIPT_TYPES.isdisjoint(types),
+        is_torn=is_html and is_xml,
     )
+
+
+def one_type(content_type: bytes) -> bytes:
+    """Return the last of several types that names one, as the standard has it (Fetch, extract a MIME type)."""
+    named = [one.strip(b" \t\r\n") for one in content_type.split(b",") if b"/" in one]
+    return named[-1] if named else content_type
 
 
 def is_attachment(disposition: bytes | None) -> bool:

@@ -90,7 +90,7 @@ def full_path(scope_path: str, root_path: str) -> str:
     path = root_path + local_path(scope_path, root_path)
     if PLAIN_PATH.fullmatch(path):
         return path
-    path = quote(path, safe=PATH_SAFE)
+    path = quote(path, safe=PATH_SAFE, errors="surrogatepass")  # no server's path is UTF-8 for sure
     return path if path.startswith("/") else f"/{path}"
 
 

@@ -23,6 +23,7 @@ from cookieguard.web.kinds import (
     WORKER_DESTINATIONS,
     is_attachment,
     kind_of,
+    one_type,
 )
 from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.placeholders import Placeholders
@@ -36,6 +37,8 @@ BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 PARTIAL_CONTENT = 206
 POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
+CONTENT_TYPE = b"content-type"
+TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
 DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 # Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
@@ -110,8 +113,12 @@ class Response:
         gate = self._gate
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
-        self._names = names
-        self._kind = kind = kind_of(names.get(b"content-type", b""))
+        kind = kind_of(names.get(CONTENT_TYPE, b""))
+        if kind.is_torn:  # browsers need not agree which parser that means: they get one type, the standard's
+            told = one_type(names[CONTENT_TYPE])
+            headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])
+            kind = kind_of(told)
+        self._names, self._kind = names, kind
         if (
             kind.is_plain
             and exchange.is_untouched
