@@ -34,7 +34,9 @@ WRITTEN_TWICE = {
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
-from compiled import FOLDER, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]
+from compiled import FOLDER, PACKAGES, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]
+
+assert tuple(MODULES) == PACKAGES
 
 
 class BuildCompiled(build_ext):
@@ -51,15 +53,14 @@ class BuildCompiled(build_ext):
             for package in MODULES:
                 (SOURCES / package / FOLDER).mkdir(exist_ok=True)
         super().run()
-        for package in MODULES:
-            self._stamp(package)
+        self._stamp()
 
-    def _stamp(self, package: str) -> None:
-        """Note what a package's modules were made from: one that is missing leaves the whole package pure."""
-        names = [one.name for one in self.extensions if one.name.startswith(f"cookieguard.{package}.")]
-        made = [Path(self.get_ext_fullpath(name)) for name in names]
+    def _stamp(self) -> None:
+        """Note what the modules were made from: one that is missing leaves everything pure."""
+        made = [Path(self.get_ext_fullpath(one.name)) for one in self.extensions]
         if made and all(path.exists() for path in made):
-            made[0].parent.joinpath(STAMP).write_text(digest_of(ROOT / SOURCES / package), "ascii")
+            for folder in {path.parent for path in made}:
+                folder.joinpath(STAMP).write_text(digest_of(ROOT / SOURCES), "ascii")
 
 
 def extensions() -> list[Extension]:

@@ -1,2 +1,2 @@
 cdef class Visitor:
-    cdef object _source
+    cdef readonly object _source
