@@ -229,12 +229,7 @@ def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
         payload, text, issued, expires = READERS[version](use.open(from_base64url(body)))
     except InvalidTag:
         raise TokenError(Reason.FORGED) from None
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        OverflowError,
-    ):  # an infinite time, a number beyond what C counts
+    except (ValueError, KeyError, TypeError, OverflowError):  # the last: an infinite time
         raise TokenError(Reason.MALFORMED) from None
     return Token(payload, issued, expires, key_id, int(version), text)
 
