@@ -14,6 +14,7 @@ cdef class Context:
     cpdef bint is_careful(self)
     cpdef bint is_foreign(self)
     cpdef bint is_unsure(self)
+    cpdef bint is_drawing(self)
     cpdef bint is_aside(self)
     cpdef bint is_scanned(self)
     cpdef bint is_read_twice(self)

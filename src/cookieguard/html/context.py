@@ -35,6 +35,7 @@ INTEGRATION = frozenset(
     {b"foreignobject", b"desc", b"title", b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml"}
 )
 ROOTS = (b"svg", b"math")
+DEEPEST_RUN = 8  # elements in each other in a run of drawings (runs.py)
 MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
 
 
@@ -62,6 +63,15 @@ class Context:
     def is_unsure(self) -> bool:
         """Tell whether it may or may not be foreign content."""
         return self._unsure
+
+    def is_drawing(self) -> bool:
+        """Tell whether this is svg or MathML for sure, right within one of its elements, and nothing else."""
+        return bool(
+            self._foreign
+            and not (self._unsure or self._both or self._scanned or self._in_select or self._templates)
+            and self._foreign[-1] not in INTEGRATION
+            and len(self._foreign) < MAX_DEPTH - DEEPEST_RUN
+        )
 
     def is_aside(self) -> bool:
         """Tell whether this is no place to insert anything."""

@@ -29,32 +29,10 @@ ATTRIBUTES = re.compile(
 )
 TAG_NAME = re.compile(rb"<(/?)([^\t\n\f\r />]++)")
 
-# Elements that load nothing themselves. A run of text, end tags and such elements is one match: they are not
-# looked at one by one unless an attribute on them might load (ANYWHERE in loads.py).
-_DULL = (
-    rb"(?:div|a|span|li|p|ul|h[1-6r]|b|br|i|em|td|tr|th|dd|dt|dl|ol|strong|button|label|section|article|"
-    rb"figure|figcaption|header|footer|nav|main|aside|small|sup|sub|time|tbody|thead|ins|form|fieldset|picture|"
-    rb"option|u|s|blockquote|pre|code|center|abbr|cite|address|details|summary|table|font)"
-)
-_DULL_VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
-_DULL_ATTRIBUTE = (
-    rb"[\t\n\f\r ]++(?:(?:class|id|href|title|role|target|rel|type|name|value|lang|dir|data-[a-z0-9_\-]++|"
-    rb"aria-[a-z]++|itemprop|itemscope|itemtype|tabindex|alt|for|width|height|on[a-z]++)"
-    rb"(?:=" + _DULL_VALUE + rb"|(?=[ />]))|style=(?:\"[^\"(\\&]*+\"|'[^'(\\&]*+'))"
-)
 # `<` before anything else is text.
-_TEXT = rb"[^<]++|<(?=[^a-zA-Z/!?])"
-
-
-def _run(dull: bytes) -> re.Pattern[bytes]:
-    tag = rb"<" + dull + rb"(?:" + _DULL_ATTRIBUTE + rb")*+[\t\n\f\r ]*+/?>"
-    return re.compile(rb"(?:" + _TEXT + rb"|</[a-zA-Z][^>=]*+>|" + tag + rb")*+")
-
-
-RUN = _run(_DULL)
-RUN_WITHOUT_LINKS = _run(_DULL.replace(b"|a|", b"|"))
+TEXT_PIECE = rb"[^<]++|<(?=[^a-zA-Z/!?])"
 XML_TEXT = re.compile(rb"[^<]*+")
-TEXT = re.compile(rb"(?:" + _TEXT + rb")*+")
+TEXT = re.compile(rb"(?:" + TEXT_PIECE + rb")*+")
 
 
 def any_case(name: bytes) -> bytes:

@@ -12,6 +12,7 @@ cdef class Placement:
     cdef readonly bint is_document
     cdef readonly bint is_done
 
+    cpdef bint is_in_head(self)
     cpdef doctype(self)
     cpdef bytes text(self)
     cpdef bytes before(self, Tag tag)

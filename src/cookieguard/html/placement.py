@@ -61,6 +61,10 @@ class Placement:
         self.is_document = False
         self.is_done = False
 
+    def is_in_head(self) -> bool:
+        """Tell whether elements of a head pass: nothing is to be inserted among them."""
+        return not (self.is_done or self._xml or (self._head and self.is_document))
+
     def doctype(self) -> None:
         """Note a doctype: this is a document."""
         self.is_document = self.is_document or not self.is_done

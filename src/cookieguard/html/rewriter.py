@@ -150,6 +150,10 @@ class Rewriter:
 
     def _look(self, data: bytes, position: int) -> int:
         """Look at the tag here, or pass the text here and look at the tag that ends it."""
+        if self._placement.is_in_head() and not self._context.is_careful():
+            position = self._scanner.skip_head(data, position)
+        elif self._placement.is_done and self._context.is_drawing():
+            position = self._scanner.skip_drawing(data, position)
         self._scanner.look(data, position)
         if self._scanner.end >= 0:
             return position
@@ -236,8 +240,7 @@ class Rewriter:
             self._output.replace(start, end, new)
 
     def _note(self, held: tuple[Held, ...]) -> None:
-        if held and len(self.held) < MAX_HELD:
-            self.held += held[: MAX_HELD - len(self.held)]
+        self.held += held[: MAX_HELD - len(self.held)]
 
     # -- the text of elements
 

@@ -10,6 +10,8 @@ cdef class Scanner:
     cdef public Py_ssize_t end
 
     cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position)
+    cpdef Py_ssize_t skip_head(self, bytes data, Py_ssize_t position)
+    cpdef Py_ssize_t skip_drawing(self, bytes data, Py_ssize_t position)
     cpdef Py_ssize_t text(self, bytes data, Py_ssize_t position)
     cpdef look(self, bytes data, Py_ssize_t position)
     cdef bint _passes(self, text_t s, Py_ssize_t start, Py_ssize_t end)

@@ -12,8 +12,6 @@ from functools import lru_cache
 from cookieguard.html.grammar import (
     AFTER_NAME,
     ATTRIBUTES,
-    RUN,
-    RUN_WITHOUT_LINKS,
     SCRIPT_LEVELS,
     TAG,
     TEXT,
@@ -25,6 +23,7 @@ from cookieguard.html.grammar import (
 from cookieguard.html.known import Known
 from cookieguard.html.loads import ANYWHERE, NAMES
 from cookieguard.html.model import Attribute, Tag
+from cookieguard.html.runs import DRAWING_RUN, HEAD_RUN, run
 
 IS_COMPILED = False
 
@@ -35,8 +34,7 @@ class Scanner:
     __slots__ = ("_run_at", "_tag_at", "_text_at", "end", "known", "tag")
 
     def __init__(self, *, xml: bool, marks_links: bool = False) -> None:
-        # where links are marked, a run may not pass over them
-        self._run_at = (RUN_WITHOUT_LINKS if marks_links else RUN).match
+        self._run_at = run(marks_links).match
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
         self.known = Known()  # the tags decided about already, by their spelling
@@ -59,6 +57,14 @@ class Scanner:
                 self.tag, self.end = tag, match.end()
                 return position
             position = match.end()
+
+    def skip_head(self, data: bytes, position: int) -> int:
+        """Pass over blanks and elements of a head that have nothing to do."""
+        return HEAD_RUN.match(data, position).end()  # type: ignore[union-attr]  # matches always
+
+    def skip_drawing(self, data: bytes, position: int) -> int:
+        """Pass over whole elements of a drawing that have nothing to do."""
+        return DRAWING_RUN.match(data, position).end()  # type: ignore[union-attr]  # matches always
 
     def text(self, data: bytes, position: int) -> int:
         """Return where the text at `position` ends."""

@@ -248,6 +248,14 @@ cdef class Scanner:
         self.end = -1
         return True
 
+    cpdef Py_ssize_t skip_head(self, bytes data, Py_ssize_t position):
+        """Stay: to look at each tag costs no more than to pass over them here."""
+        return position
+
+    cpdef Py_ssize_t skip_drawing(self, bytes data, Py_ssize_t position):
+        """Stay, as above."""
+        return position
+
     cpdef Py_ssize_t text(self, bytes data, Py_ssize_t position):
         """Return where the text at `position` ends."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(data)
