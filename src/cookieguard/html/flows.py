@@ -47,15 +47,17 @@ EACH = re.compile(
     rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
 )
 LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
-LINK_MADE = re.compile(rb"([\w$]+)\s*+=\s*+[\w$.]*createElement\(\s*+(?=\x01)")
+ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 
 # The rest is matched backwards (reading.py), so all words in it are spelled backwards.
+BLANKS = re.compile(rb"\s*+")
 GOES_ON = re.compile(rb"\s*+" + OPERATOR)
 ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)(\.?)(\s*+\?)?")
 CALLEE = re.compile(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++))?+")
 FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
 NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
 IMPORTED = re.compile(rb"\s*+(?:morf|tropmi)\b")
+MADE_FOR = re.compile(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
 # The literal goes on where another ended that makes it part of a path or a query.
 APPENDED = re.compile(rb"\s*+\+\s*+\x01")
 OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
@@ -212,10 +214,12 @@ class Flow:
     def _links(self) -> frozenset[bytes]:
         """Return the names of the link elements made by this script."""
         if self._made is None:
-            made = LINK_MADE.finditer(self._code)
-            self._made = frozenset(
-                [match[1] for match in made if self._reading.literal_at(match.end())[1:-1] == b"link"]
-            )
+            made = [
+                MADE_FOR.match(self._back, self._size - match.start())
+                for match in ELEMENT_MADE.finditer(self._code)
+                if self._reading.literal_at(match.end())[1:-1] == b"link"
+            ]
+            self._made = frozenset([match[1][::-1] for match in made if match])
         return self._made
 
     def _loads_by_markup(self, start: int, end: int) -> bool:
@@ -279,7 +283,7 @@ class Flow:
 
     def _calls_at_once(self, at: int, number: int) -> None:
         """Make the parameter suspect of a function expression that is called where it ends."""
-        end = len(self._code[:at].rstrip())
+        end = self._size - BLANKS.match(self._back, self._size - at).end()  # type: ignore[union-attr]  # always
         opened = self._reading.opening(end - 1) if end and self._code[end - 1] in b")}" else -1
         if opened >= 0:
             self._suspect_parameter(self._header(opened), number, opened, end)

@@ -4,7 +4,7 @@
 import re
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcmp, memset
+from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.known cimport text_t
 
@@ -63,9 +63,13 @@ cdef class Places:
         """Return the next place; -1: there is none."""
         cdef text_t name = <text_t>PyBytes_AS_STRING(self._name)
         cdef Py_ssize_t length = PyBytes_GET_SIZE(self._name), p = self._at, last = min(self._end, size) - length
-        cdef unsigned char first = name[0]
+        cdef const void* found
         while p <= last:
-            if s[p] != first or (p and KIND[s[p - 1]] & PARTS):
+            found = memchr(s + p, name[0], last + 1 - p)
+            if found == NULL:
+                break
+            p = <text_t>found - s
+            if p and KIND[s[p - 1]] & PARTS:
                 p += 1
             elif memcmp(s + p, name, length) or (p + length < size and KIND[s[p + length]] & PARTS):
                 p += 1

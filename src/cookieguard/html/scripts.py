@@ -62,10 +62,12 @@ def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = F
     numbers = suspects(joined, suspicion, glues=glues)
     if numbers and Flow(code, back, joined).reaches_a_sink(numbers):
         return True
-    if is_inner or not numbers or not RUNS_TEXT.search(code):
+    if is_inner or not numbers:
         return False
     literals = joined.split(MARK)[1:]
     inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
+    if not inner or not RUNS_TEXT.search(code):
+        return False
     texts = (ESCAPED_SIGN.sub(rb"\1", literal[1:-1]) for literal in inner)
     return any(_loads(text, suspicion, glues=False, is_inner=True) for text in texts)
 
