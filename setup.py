@@ -20,7 +20,7 @@ SOURCES = Path("src", "cookieguard")
 MODULES = {
     "html": (
         "charrefs constructs context declarations judging model placement rewriter rules tags unfinished urls "
-        "css flows judges scripts suspects texts"
+        "css judges scripts texts"
     ).split(),
     "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
     "web": (
@@ -29,7 +29,7 @@ MODULES = {
 }
 # Written twice: regular expressions in Python, loops in C.
 WRITTEN_TWICE = {
-    "html": "functions glances known names output pieces reading scanner sheets summary".split(),
+    "html": "flows functions glances known names output pieces reading scanner sheets summary suspects".split(),
     "identity": ["base64url"],
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it

@@ -33,7 +33,7 @@ NAMES_ONLY = re.compile(
 )
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
 # What may reach another host; all else is not worth the search for comments.
-LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|(?!data:)[a-zA-Z][a-zA-Z0-9+.\-]*+:")
+LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|[a-zA-Z][0-9+.\-]*+:")
 BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(rf"\\(?:([0-9a-fA-F]{{1,6}}){AFTER_HEX}|\r\n|[\n\r\f]|(.))", re.DOTALL)

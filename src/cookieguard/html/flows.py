@@ -3,7 +3,7 @@
 A small reading of JavaScript by its brackets. From each place a suspect stands, the brackets around it are walked
 outwards up to the statement: what it is assigned to, which call it is an argument of. Sinks end the search; names,
 parameters and functions become suspect themselves and are looked up where they are used. Everything is bounded; a
-script that exhausts the bounds is taken by what was found until then.
+script that exhausts the bounds is taken by what was found until then. `flows.pyx` says the same in C.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from cookieguard.html.idioms import (
     CALLS,
     CALLS_OF_ALL,
     CLIENTS,
+    EACH,
+    ELEMENT_MADE,
     ENDS,
     KEYS,
     LOADER_NAME,
     LOADING_MARKUP,
+    LOOP,
     MARKUP,
     MEANT,
     METHOD,
     NAVIGATES,
     NOT_A_LOADER,
     OPTIONS,
+    OWN_PATH,
+    PARAMETERS_AT,
     SETS,
     SETTERS,
 )
@@ -39,15 +44,6 @@ PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
 CONTINUES = re.compile(rb"\s*+[+?:.&|*(=)\]}]")
 ARROW = re.compile(rb"\)\s*+=>")
 RETURNS = re.compile(rb"\s*+return\b")
-PARAMETERS_AT = re.compile(
-    rb"[\s(!+\-]*+(?:async\s*+)?(?:function\s*+[\w$]*+\s*+\(([^()]{0,1024}+)\)|\(([\w$\s,]*+)\)\s*+=>|([\w$]++)\s*+=>)"
-)
-EACH = re.compile(
-    rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\))?\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
-    rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
-)
-LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
-ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 
 # The rest is matched backwards (reading.py), so all words in it are spelled backwards.
 BLANKS = re.compile(rb"\s*+")
@@ -60,7 +56,6 @@ IMPORTED = re.compile(rb"\s*+(?:morf|tropmi)\b")
 MADE_FOR = re.compile(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
 # The literal goes on where another ended that makes it part of a path or a query.
 APPENDED = re.compile(rb"\s*+\+\s*+\x01")
-OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
 
 
 class Walk:
@@ -77,10 +72,10 @@ class Walk:
 class Flow:
     """Follow the suspects of one script. Owns what became suspect."""
 
-    def __init__(self, code: bytes, back: bytes, joined: bytes) -> None:
-        """Take the code, the same backwards, and the literals, each behind a MARK."""
+    def __init__(self, code: bytes, joined: bytes) -> None:
+        """Take the code and the literals, each behind a MARK."""
         self._code = code
-        self._back = back
+        self._back = back = code[::-1]
         self._size = len(code)
         self._has_arrows = b"=>" in code
         self._reading = Reading(code, back, joined)

@@ -44,9 +44,9 @@ def has_glue(text: bytes) -> bool:
     return GLUE_SLASHES.search(text) is not None or GLUE_SCHEME.search(text) is not None
 
 
-def has_sink(_code: bytes, back: bytes) -> bool:
-    """Tell whether a script's code, here backwards as well, has anything that loads."""
-    return SINK.search(back) is not None
+def has_sink(code: bytes) -> bool:
+    """Tell whether a script's code has anything that loads."""
+    return SINK.search(code[::-1]) is not None
 
 
 def may_reach_others(raw: bytes) -> bool:

@@ -210,7 +210,7 @@ cdef bint _is_loader(text_t s, Py_ssize_t start, Py_ssize_t end):
     return False
 
 
-cpdef bint has_sink(bytes code, bytes back):
+cpdef bint has_sink(bytes code):
     """Tell whether a script's code has anything that loads."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(code)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(code), p, end, start, added

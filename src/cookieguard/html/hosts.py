@@ -19,3 +19,6 @@ ESCAPED_HOST = re.compile(
     rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
 )
 ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
+# A host without slashes, to be put behind a scheme.
+BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
+BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + BARE)

@@ -87,3 +87,16 @@ SINK = re.compile(
 )
 # Any of these in code: what is a script as text may be run.
 RUNS_TEXT = re.compile(b"\\b(?:text\\b|(?:" + b"|".join(sorted(RUN_TEXT)) + rb")\s*\()")
+
+# What stands where, as patterns: the parameters of a function expression, the function or the name that is given each
+# item, a call that makes an element, a path or a query that goes on from what stands before it.
+PARAMETERS_AT = re.compile(
+    rb"[\s(!+\-]*+(?:async\s*+)?(?:function\s*+[\w$]*+\s*+\(([^()]{0,1024}+)\)|\(([\w$\s,]*+)\)\s*+=>|([\w$]++)\s*+=>)"
+)
+EACH = re.compile(
+    rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\))?\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
+    rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
+)
+LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
+ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
+OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")

@@ -18,6 +18,7 @@ cdef class Names:
     cdef readonly bint is_open
 
     cpdef take(self)
+    cdef Py_ssize_t next(self) except -2
     cpdef suspect(self, bytes name, Py_ssize_t start=*, end=*, bytes member=*)
     cpdef suspect_all(self, bytes header)
     cdef bint _is_defined_at(self, Py_ssize_t place)

@@ -90,6 +90,11 @@ cdef class Names:
 
     cpdef take(self):
         """Take the next place to follow; None where there is none, or too many were taken."""
+        cdef Py_ssize_t place = self.next()
+        return None if place < 0 else place
+
+    cdef Py_ssize_t next(self) except -2:
+        """Take the next place to follow; -1 where there is none."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(self._code)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._code), place
         self.is_open = True
@@ -100,7 +105,7 @@ cdef class Names:
             elif place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place):
                 self._seen.add(place)
                 return place
-        return None
+        return -1
 
     cpdef suspect(self, bytes name, Py_ssize_t start=0, end=None, bytes member=b""):
         """Take a name, or only what it has at `member`, as suspect, from `start` to `end`: queue its places."""

@@ -1,6 +1,7 @@
 """Which literals of a script may be the URL of a held host, or markup, a sheet or a script with one in it.
 
 A literal that only mentions a URL (`"see https://..."`, `"/cart?ref=https://..."`, `<a href="https://...">`) is none.
+`suspects.pyx` says the same in C.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from cookieguard.html.glances import host_places
+from cookieguard.html.hosts import BARE
 from cookieguard.html.pieces import MARK
 
 IsHeld = Callable[[bytes], bool]
 
-_BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
-BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + _BARE)
-BARE_HOST = re.compile(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\})?\.?" + _BARE)
+BARE_HOST = re.compile(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\})?\.?" + BARE)
 
 # What stands before the slashes where the literal begins with the URL: the scheme or its end, holes.
 BEGINS = re.compile(rb"[\"'`]\s*+(?:\$\{[^{}]*+\})*+(?:[A-Za-z]{0,10}:)?[\\/]*+")
@@ -28,15 +28,15 @@ LOOK_BACK = 64
 MARKUP = re.compile(rb"<\\?/?([A-Za-z][\w\-]*+)")
 ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # until somebody clicks
 # Names of things, never fetched: the vocabularies of linked data.
-VOCABULARY = re.compile(rb"(?:www\.)?(?:schema\.org|ogp\.me|purl\.org)\Z")
+VOCABULARIES = frozenset(b"schema.org ogp.me purl.org www.schema.org www.ogp.me www.purl.org".split())
 MAX_SUSPECTS = 500
 
 
-def suspects(joined: bytes, is_held: IsHeld, *, glues: bool) -> list[int]:
+def suspects(joined: bytes, is_held: IsHeld, glues: bool) -> list[int]:  # noqa: FBT001  # compiled
     """List the numbers of the suspect literals, at most MAX_SUSPECTS; a MARK leads each."""
     found: list[int] = []
     counted = number = 0
-    for place in sorted(_places(joined, is_held, glues=glues)):
+    for place in sorted(_places(joined, is_held, glues)):
         number += joined.count(MARK, counted, place)
         counted = place
         if not found or found[-1] != number - 1:
@@ -46,9 +46,9 @@ def suspects(joined: bytes, is_held: IsHeld, *, glues: bool) -> list[int]:
     return found
 
 
-def _places(joined: bytes, is_held: IsHeld, *, glues: bool) -> Iterator[int]:
+def _places(joined: bytes, is_held: IsHeld, glues: bool) -> Iterator[int]:  # noqa: FBT001  # as above
     for place, host in host_places(joined):
-        if is_held(host) and not VOCABULARY.match(host) and _may_load(joined, place):
+        if is_held(host) and host not in VOCABULARIES and _may_load(joined, place):
             yield place
     if glues:
         yield from (match.start(1) for match in BARE_HOST.finditer(joined) if is_held(match[1]))

@@ -1,0 +1,488 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Where a string literal of a script goes, in C: what flows.py says in regular expressions. The same tests run over both."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp, memset
+
+from cookieguard.html.functions cimport function_before, functions
+from cookieguard.html.idioms import (
+    ATTRIBUTE, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH, ELEMENT_MADE, ENDS, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP,
+    MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, SETS, SETTERS,
+)
+from cookieguard.html.known cimport text_t
+from cookieguard.html.names cimport Names
+from cookieguard.html.reading cimport Reading
+
+cdef enum:
+    WORD = 1  # of a name
+    BLANK = 2
+    LETTER = 4  # of a word, as patterns have it: no `$`
+    LEADS_ON = 8  # a line that ends in one goes on
+    CONTINUES = 16  # as does the one before a line that begins with one
+    ADDS = 32  # may stand before the `=` that adds to a value
+    FIRST = 64  # of a name
+
+    MARK_BYTE = 1
+    REACH = 2048  # bytes of code a value is followed over
+    LONGEST_NAME_OF_FUNCTION = 64
+
+    # What a step says: the value goes further out, ends here, or into a sink.
+    GOES_ON = 0
+    IS_OVER = 1
+    IS_SUNK = 2
+
+cdef unsigned char KIND[256]
+cdef frozenset SUNK_BY_CALL = CALLS, SUNK_BY_ALL = CALLS_OF_ALL, KEPT = ENDS, OF_OBJECTS = KEYS, TAKES_OBJECTS = SETTERS
+cdef frozenset MAKES_MARKUP = MARKUP, ASSIGNED = SETS, LEADS_AWAY = NAVIGATES, LANGUAGE = BUILT_IN, ASKS = CLIENTS
+cdef frozenset NAMES_URL = OPTIONS
+
+
+cdef void _prepare():
+    cdef int byte
+    memset(KIND, 0, sizeof(KIND))
+    for byte in range(128):
+        if chr(byte).isalnum() or byte == 95:
+            KIND[byte] = WORD | LETTER
+        if chr(byte).isalpha() or byte == 95 or byte == 36:
+            KIND[byte] |= FIRST
+    for signs, kind in (
+        (b"$", WORD), (b" \t\n\r\f\v", BLANK), (b"+-*?:=(&|,.{[", LEADS_ON), (b"+?:.&|*(=)]}", CONTINUES), (b"+|?", ADDS),
+    ):
+        for byte in signs:
+            KIND[byte] |= kind
+
+
+_prepare()
+
+
+cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p) noexcept nogil:
+    """Go backwards from before `p` over blanks."""
+    while p > 0 and KIND[s[p - 1]] & BLANK:
+        p -= 1
+    return p
+
+
+cdef inline Py_ssize_t _word(text_t s, Py_ssize_t p) noexcept nogil:
+    """Go backwards from before `p` over a name."""
+    while p > 0 and KIND[s[p - 1]] & WORD:
+        p -= 1
+    return p
+
+
+cdef inline Py_ssize_t _blanks_on(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    while p < size and KIND[s[p]] & BLANK:
+        p += 1
+    return p
+
+
+cdef inline bint _ends(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
+    """Tell whether a word ends before `p`; more may stand before it."""
+    return p >= size and memcmp(s + p - size, word, size) == 0
+
+
+cdef inline bint _is_word(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
+    """Tell whether a whole word ends before `p`."""
+    return _ends(s, p, word, size) and (p == size or not KIND[s[p - size - 1]] & LETTER)
+
+
+cdef inline bytes _bytes(text_t s, Py_ssize_t start, Py_ssize_t end):
+    return PyBytes_FromStringAndSize(<char*>s + start, end - start)
+
+
+cdef inline bytes _inside(bytes literal):
+    """Return what stands between the quotes."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(literal)
+    return _bytes(<text_t>PyBytes_AS_STRING(literal), 1, size - 1) if size > 2 else b""
+
+
+cdef inline bint _is_identifier(bytes name) noexcept:
+    cdef text_t s = <text_t>PyBytes_AS_STRING(name)
+    cdef Py_ssize_t p, size = PyBytes_GET_SIZE(name)
+    if not size or not KIND[s[0]] & FIRST:
+        return False
+    for p in range(size):
+        if not KIND[s[p]] & WORD:
+            return False
+    return True
+
+
+cdef bint _follows_word(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether a function's name, or what makes a block a loop's or a condition's, stands before `p`."""
+    cdef Py_ssize_t start, q
+    p = _blanks(s, p)
+    if _is_word(s, p, b"catch", 5) or _is_word(s, p, b"while", 5) or _is_word(s, p, b"if", 2) or _is_word(s, p, b"switch", 6):
+        return True
+    start = _word(s, p)
+    if start < p and p - start <= LONGEST_NAME_OF_FUNCTION:
+        q = _blanks(s, start)
+        if q < start and _is_of_function(s, q):
+            return True
+    return _is_of_function(s, p)
+
+
+cdef inline bint _is_of_function(text_t s, Py_ssize_t p) noexcept nogil:
+    if p > 0 and s[p - 1] == 42:
+        p = _blanks(s, p - 1)
+    return _is_word(s, p, b"function", 8)
+
+
+cdef bint _opens_block(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether a brace with this before it opens a block, and no object."""
+    p = _blanks(s, p)
+    if p == 0 or s[p - 1] == 41 or s[p - 1] == 59 or s[p - 1] == 123 or s[p - 1] == 125:
+        return True
+    return _ends(s, p, b"=>", 2) or _is_word(s, p, b"else", 4) or _is_word(s, p, b"try", 3) or _is_word(s, p, b"do", 2)
+
+
+cdef bint _returns(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
+    """Tell whether a statement that returns begins at `p`."""
+    p = _blanks_on(s, p, stop) + 6
+    return p <= stop and memcmp(s + p - 6, b"return", 6) == 0 and (p == stop or not KIND[s[p]] & LETTER)
+
+
+cdef class Flow:
+    """Follow the suspects of one script. Owns what became suspect."""
+
+    def __init__(self, bytes code, bytes joined):
+        """Take the code and the literals, each behind a MARK."""
+        self._code, self._size = code, PyBytes_GET_SIZE(code)
+        self._s = <text_t>PyBytes_AS_STRING(code)
+        self._has_arrows = b"=>" in code
+        self._reading, self._names = Reading(code, code, joined), Names(code)
+        self._asked, self._left = set(), set()
+        self._declared = self._made = None
+        self._key = b""
+
+    cpdef bint reaches_a_sink(self, list suspects) except -1:
+        """Tell whether one of the literals with these numbers flows into something that loads."""
+        cdef Py_ssize_t place, before
+        for number in suspects:
+            place = self._reading.mark(number)
+            before = _blanks(self._s, place)
+            if _is_word(self._s, before, b"from", 4) or _is_word(self._s, before, b"import", 6) or self._follow(place):
+                return True
+        while True:
+            place = self._names.next()
+            if place < 0 or self._reading.steps <= 0:
+                return False
+            self._suspect_items(place)
+            if self._follow(place):
+                return True
+
+    # -- one place
+
+    cdef bint _follow(self, Py_ssize_t place) except -1:
+        """Walk outwards from `place` to its statement; tell whether a sink takes it."""
+        cdef Walk walk
+        cdef Py_ssize_t floor = max(0, place - REACH), before = _blanks(self._s, place)
+        cdef int taken
+        walk.place = walk.here = place
+        walk.assigns = True
+        self._key = b""
+        if before and self._s[before - 1] == 43:
+            before = _blanks(self._s, before - 1)
+            if before and self._s[before - 1] == MARK_BYTE and OWN_PATH.match(self._reading.literal_before(place)):
+                return False
+        while self._reading.steps > 0 and walk.here > floor:
+            walk.here = self._size - self._reading.stretch_end(self._size - walk.here, self._size - floor, walk.assigns)
+            if walk.here <= floor:
+                return False
+            self._reading.steps -= 1
+            taken = self._step(&walk)
+            if taken != GOES_ON:
+                return taken == IS_SUNK
+            walk.here -= 1
+        return False
+
+    cdef int _step(self, Walk* walk) except -1:
+        """Look at the sign before `here`."""
+        cdef Py_ssize_t at = walk.here - 1, opened
+        cdef unsigned char sign = self._s[at]
+        if sign == 40 or sign == 91 or sign == 123:
+            return self._goes_out(walk)
+        if sign == 41 or sign == 93 or sign == 125:
+            opened = self._reading.opening(at)
+            if opened < 0:
+                return IS_OVER
+            walk.here = opened + 1
+            walk.assigns = walk.assigns and sign != 125  # a block or object is another expression
+            return GOES_ON
+        if sign == 61 or sign == 58:
+            return self._is_assigned(walk)
+        if sign == 44:
+            walk.assigns = False
+            return GOES_ON
+        if sign == 10 and self._goes_on(at, walk.place):
+            return GOES_ON
+        self._suspect_function(at, walk.place)
+        return IS_OVER
+
+    cdef int _goes_out(self, Walk* walk) except -1:
+        cdef Py_ssize_t at = walk.here - 1, number = 0
+        cdef unsigned char sign = self._s[at]
+        cdef bytes key = self._key
+        if sign == 123 and _opens_block(self._s, at):
+            self._suspect_function(at, walk.place)
+            return IS_OVER
+        if sign == 40:
+            if self._is_head(at):
+                return IS_OVER
+            number = self._reading.argument_number(at, walk.place)
+            self._key = b""
+        left = (at, key, number)
+        if left in self._left:
+            return IS_OVER  # what is around it is the same for all in it
+        self._left.add(left)
+        walk.assigns = True
+        if sign == 91:
+            self._suspect_each(self._reading.closing(at))
+        if sign != 40:
+            return GOES_ON
+        return self._calls_with(at, number, key)
+
+    cdef int _is_assigned(self, Walk* walk) except -1:
+        cdef text_t s = self._s
+        cdef Py_ssize_t sign = walk.here - 1, p = sign, at, start
+        cdef bint is_item = False, is_member = False, has_word = False
+        cdef bytes name
+        if not walk.assigns:
+            return GOES_ON
+        while p > 0 and sign - p < 2 and KIND[s[p - 1]] & ADDS:
+            p -= 1
+        p = _blanks(s, p)
+        if p > 0 and s[p - 1] == 93:
+            is_item = True
+            p -= 1
+        at = p - 1
+        p = _blanks(s, p)
+        start = _word(s, p)
+        has_word = start < p
+        if not has_word and (p == 0 or s[p - 1] != MARK_BYTE):
+            return GOES_ON
+        name = _bytes(s, start, p) if has_word else None
+        p = start if has_word else p - 1
+        if p > 0 and s[p - 1] == 46:
+            is_member = True
+            p -= 1
+        start = _blanks(s, p)
+        if s[sign + 1] == 61 or s[sign + 1] == 62 or (s[sign] == 58 and start > 0 and s[start - 1] == 63):
+            return GOES_ON  # it compares, or parts two branches
+        if name is None:
+            name = _inside(self._reading.literal_before(at + 1))
+        if s[sign] == 58:
+            if has_word and name in OF_OBJECTS:  # a quoted key: most often one of a page's state
+                return IS_SUNK
+        elif (is_item or is_member) and self._loads(name, sign, p):
+            return IS_SUNK
+        if name not in LEADS_AWAY and name not in MAKES_MARKUP and _is_identifier(name):
+            self._names.suspect(name, 0, None, self._key)
+        if s[sign] == 58:
+            self._key = name
+        return GOES_ON
+
+    cdef bint _goes_on(self, Py_ssize_t at, Py_ssize_t place) noexcept:
+        """Tell whether the statement goes on over the end of a line at `at`."""
+        cdef Py_ssize_t p = _blanks(self._s, at + 1)
+        if p > 0 and KIND[self._s[p - 1]] & LEADS_ON:
+            return True
+        p = _blanks_on(self._s, at, min(place + 1, self._size))
+        return p <= place and p < self._size and KIND[self._s[p]] & CONTINUES
+
+    cdef bint _is_head(self, Py_ssize_t at) except -1:
+        """Tell whether a condition or a parameter list opens here."""
+        cdef Py_ssize_t p
+        if _follows_word(self._s, at):
+            return True
+        if not self._has_arrows:
+            return False
+        p = self._reading.closing(at)
+        if p >= self._size or self._s[p] != 41:
+            return False
+        p = _blanks_on(self._s, p + 1, self._size)
+        return p + 1 < self._size and self._s[p] == 61 and self._s[p + 1] == 62
+
+    # -- assignments
+
+    cdef bint _loads(self, bytes name, Py_ssize_t sign, Py_ssize_t receiver) except -1:
+        """Tell whether a property loads that is assigned at `sign`; what it is of ends before `receiver`."""
+        if name in MAKES_MARKUP:
+            return self._loads_by_markup(sign + 1, self._reading.expression_end(sign + 1)) or self._is_meant(name)
+        if name == b"href":
+            return self._is_link(receiver)
+        return name in ASSIGNED or self._is_meant(name)
+
+    cdef bint _is_meant(self, bytes name) except -1:
+        """Tell whether the script has all of the words by which a property of this name loads."""
+        rules = MEANT.get(name)
+        if rules is None:
+            return False
+        return any([all([word in self._reading.words for word in words]) for words in rules])
+
+    cdef bint _is_link(self, Py_ssize_t end) except -1:
+        """Tell whether what ends before `end` is a link element made by this script."""
+        cdef Py_ssize_t p = _blanks(self._s, end), start = _word(self._s, p)
+        return start < p and _bytes(self._s, start, p) in self._links()
+
+    cdef set _links(self):
+        """Return the names of the link elements made by this script."""
+        cdef text_t s = self._s
+        cdef Py_ssize_t p, end
+        if self._made is not None:
+            return self._made
+        self._made = set()
+        for match in ELEMENT_MADE.finditer(self._code):
+            if _inside(self._reading.literal_at(match.end())) != b"link":
+                continue
+            p = match.start()
+            while p > 0 and (KIND[s[p - 1]] & WORD or s[p - 1] == 46):
+                p -= 1
+            p = _blanks(s, p)
+            if p > 0 and s[p - 1] == 61:
+                end = _blanks(s, p - 1)
+                p = _word(s, end)
+                if p < end:
+                    self._made.add(_bytes(s, p, end))
+        return self._made
+
+    cdef bint _loads_by_markup(self, Py_ssize_t start, Py_ssize_t end) except -1:
+        """Tell whether the markup in an expression loads, and not only links to, something."""
+        return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
+
+    # -- calls
+
+    cdef int _calls_with(self, Py_ssize_t at, Py_ssize_t number, bytes key) except -1:
+        """Look at the call whose arguments open at `at`."""
+        cdef text_t s = self._s
+        cdef Py_ssize_t end = _blanks(s, at), start = _word(s, end), before = start, p
+        cdef bytes name, receiver = b""
+        if start == end:
+            self._calls_at_once(at, number)
+            return GOES_ON
+        name = _bytes(s, start, end)
+        p = _blanks(s, start)
+        if p > 0 and s[p - 1] == 46:
+            end = _blanks(s, p - 2 if p > 1 and s[p - 2] == 63 else p - 1)
+            p = _word(s, end)
+            if p < end:
+                receiver, before = _bytes(s, p, end), p
+        if name in KEPT:
+            return IS_OVER
+        if self._is_sink(name, receiver, at, number) and (not key or name not in SUNK_BY_CALL or key in NAMES_URL):
+            return IS_SUNK
+        if key in OF_OBJECTS and name in TAKES_OBJECTS:
+            return IS_SUNK
+        if not receiver and (name == b"call" or name == b"apply"):
+            self._calls_at_once(before - 1, number - 1)
+        elif name == b"for":
+            loop = LOOP.match(self._code, at + 1)
+            self._names.suspect_all(loop[1] if loop else b"")
+        elif name == b"push" or name == b"unshift" or name == b"add":
+            self._names.suspect(receiver)
+        self._suspect_parameters_of(name, number)
+        return GOES_ON
+
+    cdef bint _is_sink(self, bytes name, bytes receiver, Py_ssize_t at, Py_ssize_t number) except -1:
+        if name in SUNK_BY_CALL:
+            return number == 0
+        if name in MAKES_MARKUP:
+            return self._loads_by_markup(at + 1, self._reading.arguments_end(at + 1)) or self._is_meant(name)
+        if name == b"setAttribute" or name == b"setAttributeNS":
+            return self._sets_attribute(at, receiver)
+        if name == b"open":
+            return (
+                at + 1 < self._size
+                and self._s[at + 1] == MARK_BYTE
+                and METHOD.match(self._reading.literal_at(at + 1)) is not None
+            )
+        if name == b"get" or name == b"post":
+            return receiver in ASKS
+        return name in SUNK_BY_ALL or (LOADER_NAME.search(name) is not None and not NOT_A_LOADER.search(name))
+
+    cdef bint _sets_attribute(self, Py_ssize_t at, bytes receiver) except -1:
+        cdef list names = self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))
+        for name in names:
+            if ATTRIBUTE.match(name):
+                return True
+        for name in names:
+            name = _inside(name)
+            if (name == b"href" and receiver in self._links()) or self._is_meant(name):
+                return True
+        return False
+
+    # -- functions
+
+    cdef _calls_at_once(self, Py_ssize_t at, Py_ssize_t number):
+        """Make the parameter suspect of a function expression that is called where it ends."""
+        cdef Py_ssize_t end, opened = -1
+        cdef bytes header = b""
+        end = _blanks(self._s, at) if at > 0 else 0
+        if end and (self._s[end - 1] == 41 or self._s[end - 1] == 125):
+            opened = self._reading.opening(end - 1)
+        if opened < 0:
+            return
+        if self._s[opened] == 123:
+            header = function_before(self._code, self._code, opened)[1]
+        else:
+            found = PARAMETERS_AT.match(self._code, opened)
+            if found is not None:
+                header = next((group for group in found.groups() if group is not None), b"")
+        self._suspect_parameter(header, number, opened, end)
+
+    cdef _suspect_function(self, Py_ssize_t at, Py_ssize_t place):
+        """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
+        cdef Py_ssize_t opened
+        if not _returns(self._s, at + 1, place):
+            return
+        opened = self._reading.enclosing(at + 1)
+        while opened >= 0 and self._s[opened] != 123:
+            opened = self._reading.enclosing(opened)
+        if opened >= 0:
+            self._names.suspect(function_before(self._code, self._code, opened)[0])
+
+    cdef _suspect_parameters_of(self, bytes name, Py_ssize_t number):
+        """Make the parameter suspect of a function this script declares."""
+        cdef Py_ssize_t body
+        if name in LANGUAGE or (name, number) in self._asked:
+            return
+        self._asked.add((name, number))
+        if self._declared is None:
+            self._declared = functions(self._code, self._code)
+        for header, body in self._declared.get(name, ()):
+            self._suspect_parameter(
+                header, number, body, self._reading.closing(body) if self._s[body] == 123 else self._size
+            )
+
+    cdef _suspect_parameter(self, bytes header, Py_ssize_t number, Py_ssize_t start, Py_ssize_t end):
+        cdef list names = header.split(b",")
+        cdef text_t s
+        cdef Py_ssize_t p = 0, first, size
+        if not 0 <= number < len(names):
+            return
+        s, size = <text_t>PyBytes_AS_STRING(names[number]), PyBytes_GET_SIZE(names[number])
+        while p < size and not KIND[s[p]] & FIRST:
+            p += 1
+        first = p
+        while p < size and KIND[s[p]] & WORD:
+            p += 1
+        if p > first:
+            self._names.suspect(_bytes(s, first, p), start, end)
+
+    cdef _suspect_each(self, Py_ssize_t place):
+        """Take as suspect what a function is given that is called for each item of what ends at `place`."""
+        cdef text_t s = self._s
+        cdef Py_ssize_t p = place
+        if p < self._size and s[p] == 93:
+            p += 1
+        p = _blanks_on(s, p, self._size)
+        if p >= self._size or s[p] != 46:
+            return
+        match = EACH.match(self._code, place)
+        if match is not None:
+            self._names.suspect_all(match[1])
+
+    cdef _suspect_items(self, Py_ssize_t place):
+        """Follow the items where the name at `place` is walked through."""
+        if KIND[self._s[place]] & FIRST:
+            while place < self._size and KIND[self._s[place]] & WORD:
+                place += 1
+            self._suspect_each(place)
