@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.html import Url, parse_url, resolve
-from cookieguard.html.charrefs import decode_attribute, decode_text, encode_attribute
+from cookieguard.html.charrefs import BLOCK, MANY, decode_attribute, decode_text, encode_attribute
 from cookieguard.html.urls import readings
 
 BASE = parse_url("https://shop.example/a/b")
@@ -160,6 +162,14 @@ def test_references_in_attributes_are_read_by_the_rules_for_attributes(value: st
 
 def test_references_in_text_need_no_semicolon() -> None:
     assert decode_text("&copyx&notit;&ampamp;") == "©x¬it;&amp;"
+
+
+@given(st.text("&;#x=amptlcoy19 <é", max_size=20), st.sampled_from([decode_attribute, decode_text]))
+def test_many_references_are_decoded_as_few_are(text: str, decode: Callable[[str], str]) -> None:
+    few = f"&{text}"
+    times = 2 * BLOCK // len(few) + MANY
+
+    assert decode(f"x{few * times}") == f"x{decode(few) * times}"
 
 
 @given(st.text(max_size=30), st.sampled_from("\"'"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.entities import html5
 
 REFERENCE = re.compile(r"&(?:#[xX]([0-9a-fA-F]+);?|#([0-9]+);?|([a-zA-Z][a-zA-Z0-9]*)(;?))(=?)")
 LONGEST_LEGACY_NAME = 6  # html5's names that work without `;`: `frac12` and the like
 REPLACEMENT = "\ufffd"
+MANY = 64  # references in one text; from here on each is decoded once
+BLOCK = 64 * 1024  # characters that are cut at their references at once: each cut costs 60 bytes
 
 
 def decode_attribute(text: str) -> str:
@@ -16,18 +19,37 @@ def decode_attribute(text: str) -> str:
     >>> decode_attribute("//h&sol;?a=1&copy=2&#x2f;")
     '//h/?a=1&copy=2/'
     """
-    return REFERENCE.sub(_decode, text) if "&" in text else text
+    return _decoded(text, _decode) if "&" in text else text
 
 
 def decode_text(text: str) -> str:
     """Decode the references of text, where a name without `;` counts whatever follows."""
-    return REFERENCE.sub(_decode_loosely, text) if "&" in text else text
+    return _decoded(text, _decode_loosely) if "&" in text else text
 
 
 def encode_attribute(text: str, quote: str) -> str:
     """Write text as the value of an attribute quoted with `quote`."""
     quoted = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return quoted.replace('"', "&quot;") if quote == '"' else quoted.replace("'", "&#39;")
+
+
+def _decoded(text: str, decode: Callable[[re.Match[str]], str]) -> str:
+    if text.count("&") < MANY:
+        return REFERENCE.sub(decode, text)
+    blocks, start = [], 0
+    while start < len(text):
+        end = text.find("&", start + BLOCK)
+        end = len(text) if end < 0 else end
+        blocks.append(_decoded_once_each(text[start:end], decode))
+        start = end
+    return "".join(blocks)
+
+
+def _decoded_once_each(text: str, decode: Callable[[re.Match[str]], str]) -> str:
+    """Decode by parts that begin with `&`: no reference goes over another one's, and most are the same few."""
+    first, *parts = text.split("&")
+    decoded = {part: REFERENCE.sub(decode, f"&{part}") for part in set(parts)}
+    return first + "".join(map(decoded.__getitem__, parts))
 
 
 def _decode(match: re.Match[str]) -> str:

@@ -70,10 +70,11 @@ class Live:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._has_comments = "/*" in text
 
     def __call__(self, place: int) -> bool:
         """Tell whether the reference at `place` is in no comment, and no mere name."""
-        if self._opened and self._is_commented(place):
+        if self._has_comments and self._is_commented(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
         return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
@@ -131,7 +132,8 @@ def _spells_with_escapes(text: str) -> bool:
 
 def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, reference, what stands for it when it is held)."""
-    yield from _imports(text)
+    if "@" in text:
+        yield from _imports(text)
     found, takes_strings = urls_in(text)
     for start, end, is_string in found:
         if is_string:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from cookieguard.html.model import Attribute, Edit, Embed, Held
+from cookieguard.html.output import Output
 
 # The attribute that names what an element embeds; where it is held, a placeholder may stand in.
 EMBEDS = {b"embed": b"src", b"frame": b"src", b"iframe": b"src", b"object": b"data"}
@@ -72,12 +73,10 @@ def anchor_of(first: Mapping[bytes, Attribute], source: bytes) -> str:
 
 def apply_edits(raw: bytes, edits: Iterable[Edit]) -> bytes:
     """Write a tag with its edits, which do not overlap."""
-    pieces: list[bytes] = []
-    position = 0
+    output = Output(raw)
     for start, end, new in sorted(edits):
-        pieces += (raw[position:start], new)
-        position = end
-    return b"".join(pieces) + raw[position:]
+        output.replace(start, end, new)
+    return output.finish()
 
 
 def _is_unseen(said: Mapping[bytes, str]) -> bool:

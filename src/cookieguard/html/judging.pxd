@@ -2,7 +2,6 @@ from cookieguard.html.known cimport Known
 from cookieguard.html.model cimport Tag
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner
-from cookieguard.html.summary cimport Summary
 
 
 cdef class TagJudge:
@@ -13,7 +12,7 @@ cdef class TagJudge:
     cdef bint _has_base
     cdef readonly object base
     cdef Known _near
-    cdef object _bench
-    cdef Summary _summary
+    cdef tuple _seat
 
+    cdef tuple _sit(self)
     cpdef Tag learn(self, bytes raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from cookieguard.html.model import Held, Tag
+from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
 from cookieguard.html.summary import Summary
@@ -21,6 +21,7 @@ class TagJudge:
     def __init__(self, rules: Rules, scanner: Scanner, nest: NestAt, *, url: str, xml: bool) -> None:
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
+        self._seat: tuple[Summary, Bench] | None = None
         base = parse_url(url) if url else rules.url
         is_own = base[:3] == rules.url[:3]  # scheme, host and port
         self.move(base)
@@ -29,11 +30,15 @@ class TagJudge:
 
     def move(self, base: Url) -> None:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
-        rules = self._rules
         self.base = base
-        self._near = self._scanner.known = rules.near(base, xml=self._xml)
-        self._bench = rules.bench(base, partial(self._nest, base), xml=self._xml)
-        self._summary = Summary(self._bench)
+        self._near = self._scanner.known = self._rules.near(base, xml=self._xml)
+        self._seat = None
+
+    def _sit(self) -> tuple[Summary, Bench]:
+        """Make the bench: pages of known tags need none, and a document inside of another one moves at once."""
+        bench = self._rules.bench(self.base, partial(self._nest, self.base), xml=self._xml)
+        self._seat = Summary(bench), bench
+        return self._seat
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""
@@ -47,6 +52,7 @@ class TagJudge:
         near = self._near
         tag: Tag | None = near.get(raw)
         if tag is None:
-            tag = self._summary.judge(raw) or judge_tag(raw, self._bench)
+            summary, bench = self._seat or self._sit()
+            tag = summary.judge(raw) or judge_tag(raw, bench)
             self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
         return tag

@@ -1,3 +1,7 @@
+cimport cython
+
+
+@cython.no_gc  # it holds nothing that could lead back to it, and pages bring tens of thousands
 cdef class Tag:
     cdef readonly bytes name
     cdef readonly bytes inert

@@ -60,12 +60,12 @@ def nobody(_: Url) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(NamedTuple):
     """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested.
 
     `is_foreign` tells of a URL whether it is another's, held or not; `is_lifted` whether only this one document
-    may load it; `marks_links` wants links to others marked `noreferrer`.
+    may load it; `marks_links` wants links to others marked `noreferrer`. A page of many documents makes many benches,
+    and a named tuple is made in a third of the time.
     """
 
     base: Url

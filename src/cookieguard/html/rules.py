@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cookieguard.html.known import Known, mark
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
@@ -20,6 +22,7 @@ ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 SHARED_OVERHEAD = 144  # the same where many keys have one answer
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
+NOT_YET: Any = object()  # a URL that was not asked about; None is an answer
 
 
 class Rules:
@@ -67,10 +70,9 @@ class Rules:
 
     def judge(self, url: Url) -> Ruling | None:
         """Say why a URL is held; None where it is not."""
-        try:
-            return self._urls[url]
-        except KeyError:
-            pass
+        known: Ruling | None = self._urls.get(url, NOT_YET)
+        if known is not NOT_YET:
+            return known
         ruling = self._judge(url)
         if len(url.path) <= MAX_PATH:
             if len(self._urls) >= MAX_URLS:

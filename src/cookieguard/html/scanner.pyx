@@ -479,6 +479,7 @@ cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
     cdef const void* found
     cdef Name* entry
     cdef bytes quote
+    cdef Attribute attribute
     cdef list attributes = []
     while True:
         while p < size and KIND[s[p]] & (BLANK | SLASH | GREATER):
@@ -515,16 +516,11 @@ cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
             p = stop
         entry = _entry(READ, hashed, s + start, stop - start)
         if every or entry != NULL or p >= size - 1:
-            attributes.append(
-                Attribute(
-                    raw[start:stop].lower() if entry == NULL else <bytes>entry.whole,
-                    start,
-                    NONE if value < 0 else raw[value:end],
-                    value,
-                    end,
-                    quote,
-                )
-            )
+            attribute = Attribute.__new__(Attribute)
+            attribute.name = raw[start:stop].lower() if entry == NULL else <bytes>entry.whole
+            attribute.raw = NONE if value < 0 else PyBytes_FromStringAndSize(<char*>s + value, end - value)
+            attribute.start, attribute.value_start, attribute.end, attribute.quote = start, value, end, quote
+            attributes.append(attribute)
 
 
 NONE, DOUBLE_QUOTE, SINGLE_QUOTE = b"", b'"', b"'"

@@ -1,4 +1,5 @@
 from cookieguard.html.glances cimport may_reach_others, meta_counts, name_of
+from cookieguard.html.model cimport Attribute
 from cookieguard.html.scanner cimport all_attributes, named_attributes, names_anywhere
 
 
@@ -18,6 +19,7 @@ cdef class _Judged:
     cpdef bint reaches(self, str reference, bytes attribute)
     cpdef bint judge(self, object url, bytes attribute)
     cpdef rename(self, bytes name)
+    cdef Py_ssize_t _name_end(self, Attribute attribute) except -1
     cpdef says(self, bytes name)
     cdef _judge_attributes(self)
     cdef _mark_link(self)

@@ -194,20 +194,20 @@ class _Judged:
 
     def rename(self, name: bytes) -> None:
         """Take the attribute and its duplicates out of the way: without the first, the second would count."""
+        renamed = b"data-cg-" + name.replace(b":", b"-")
         for attribute in self.attributes:
             if attribute.name == name:
-                end = attribute.start + len(_spelling(self.raw, attribute.start))
-                self.edits.append((attribute.start, end, b"data-cg-" + name.replace(b":", b"-")))
+                self.edits.append((attribute.start, self._name_end(attribute), renamed))
+
+    def _name_end(self, attribute: Attribute) -> int:
+        """Return where the name of an attribute ends; in XML its spelling may have another prefix."""
+        spelling = _spelling(self.raw, attribute.start) if self.bench.xml else attribute.name
+        return attribute.start + len(spelling)
 
     def _replace(self, attribute: Attribute, text: str) -> None:
         quote = attribute.quote or b'"'
         written = charrefs.encode_attribute(text, quote.decode())
-        value = b"".join(
-            character.encode("utf-8", "surrogateescape")
-            if "\udc80" <= character <= "\udcff"
-            else character.encode("ascii", "xmlcharrefreplace")
-            for character in written
-        )
+        value = written.encode("ascii") if written.isascii() else _encoded(written)
         start, end = attribute.span
         self.edits.append((start, end, value if attribute.quote else quote + value + quote))
 
@@ -217,9 +217,9 @@ class _Judged:
         if neutral:
             edits.append((self.name_end, self.name_end, b' type="text/plain"'))
             edits += [
-                (a.start, a.start + len(_spelling(self.raw, a.start)), b"data-cg-type")
-                for a in self.attributes
-                if a.name == b"type"
+                (one.start, self._name_end(one), b"data-cg-type")
+                for one in self.attributes
+                if one.name == b"type"
             ]
         return apply_edits(self.raw, edits) if edits else None
 
@@ -265,6 +265,16 @@ def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
         return False
     last = attributes[-1] if attributes else None
     return last is None or last.span[1] != len(raw) - 1 or last.quote != b""
+
+
+def _encoded(text: str) -> bytes:
+    """Write what is not ASCII as references, but for the bytes that were no text: those stay."""
+    return b"".join(
+        character.encode("utf-8", "surrogateescape")
+        if "\udc80" <= character <= "\udcff"
+        else character.encode("ascii", "xmlcharrefreplace")
+        for character in text
+    )
 
 
 def _spelling(raw: bytes, start: int) -> bytes:
