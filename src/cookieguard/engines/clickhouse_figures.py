@@ -12,22 +12,11 @@ from cookieguard.engines import clickhouse_queries as queries
 from cookieguard.engines.clickhouse_link import connect, telling
 from cookieguard.engines.clickhouse_queries import ALL_HITS, DAYS, DONE, OPEN
 from cookieguard.engines.clickhouse_schema import MARK
-from cookieguard.engines.hit_ports import (
-    ALL,
-    BotCount,
-    ConsentCount,
-    Days,
-    EngineDown,
-    Filters,
-    HeldCount,
-    Slice,
-    Totals,
-)
-from cookieguard.engines.hit_queries import conditions
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
+from cookieguard.engines.hit_figures import Figures, Queries
+from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 READ_SECONDS = 10
-EVER = Days(-(2**31), 2**31)
 OF_CLOSED = f"FINAL WHERE {DAYS} AND closing IN {DONE}"
 HOURS = f"""(
     {queries.hours(OPEN)} UNION ALL
@@ -46,7 +35,7 @@ BY_DAY = f"""
     SELECT day, {SUMMED}, any(seen.visitors), {REST}
     FROM {HOURS} AS hours LEFT JOIN {VISITORS} AS seen USING (day) GROUP BY day ORDER BY day
 """  # noqa: S608
-SPAN = f"SELECT count(), min(day), max(day) FROM {HOURS}"  # noqa: S608
+SPAN = f"SELECT minOrNull(day), maxOrNull(day) FROM {HOURS}"  # noqa: S608
 OF_DIMENSION = f"""
     SELECT day, value, views, visits, visitors FROM cookieguard_daily {OF_CLOSED} AND dimension = {{dimension:String}}
 """  # noqa: S608
@@ -74,8 +63,38 @@ LOST = f"SELECT reason, sum(count) FROM cookieguard_lost FINAL WHERE {DAYS} GROU
 HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place"  # noqa: S608
 
 
-class ClickhouseFigures:
-    """Be a HitReader of tables that workers write."""
+def breakdown(by: Dimension) -> str:
+    """Count the values of a dimension."""
+    return SLICES.format(values=f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}")
+
+
+def filtered_breakdown(by: Dimension, where: str) -> str:
+    """Count the values of a dimension among single hits."""
+    return SLICES.format(values=queries.values(ALL_HITS, by, where))
+
+
+def filtered_totals(seconds: int, where: str) -> str:
+    """Count Totals by hour or day among single hits."""
+    return f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at"
+
+
+QUERIES = Queries(
+    parameter="{{{}:String}}".format,
+    span=SPAN,
+    by_hour=BY_HOUR,
+    by_day=BY_DAY,
+    consent=CONSENT,
+    held=HELD,
+    bots=BOTS,
+    lost=LOST,
+    breakdown=breakdown,
+    filtered_totals=filtered_totals,
+    filtered_breakdown=filtered_breakdown,
+)
+
+
+class ClickhouseSource:
+    """Be the Source of tables that workers write."""
 
     def __init__(self, url: str) -> None:
         with telling(EngineDown):
@@ -85,47 +104,10 @@ class ClickhouseFigures:
             self.close()
             raise EngineDown("ClickHouse: nothing was counted yet")
 
-    def span(self) -> Days | None:
-        """Return the first and last day there are figures of, None where there are none."""
-        ((count, first, last),) = self._ask(SPAN, EVER)
-        return Days(first, last) if count else None
-
-    def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by hour, in order; hours without a hit are left out."""
-        if not where:
-            return [Totals(*row) for row in self._ask(BY_HOUR, days)]
-        return [row._replace(visitors=0) for row in self._filtered(days, where, SECONDS_OF_HOUR)]
-
-    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by day, in order; days without a hit are left out."""
-        if not where:
-            return [Totals(*row) for row in self._ask(BY_DAY, days)]
-        return self._filtered(days, where, SECONDS_OF_DAY)
-
-    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
-        if not where:
-            query = SLICES.format(values=f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}")
-            return [Slice(*row) for row in self._ask(query, days, dimension=by.value)]
-        condition, named = _conditions(where)
-        query = SLICES.format(values=queries.values(ALL_HITS, by, condition))
-        return [Slice(*row) for row in self._ask(query, days, **named)]
-
-    def consent(self, days: Days) -> Sequence[ConsentCount]:
-        """Return what happened with consent, by day, policy version and event."""
-        return [ConsentCount(*row) for row in self._ask(CONSENT, days)]
-
-    def held(self, days: Days) -> Sequence[HeldCount]:
-        """Return what was held, undeclared hosts first, then most views first."""
-        return [HeldCount(*row) for row in self._ask(HELD, days)]
-
-    def bots(self, days: Days) -> Sequence[BotCount]:
-        """Return the hits of bots, most first."""
-        return [BotCount(*row) for row in self._ask(BOTS, days)]
-
-    def lost(self, days: Days) -> Mapping[str, int]:
-        """Return how many hits were dropped, by reason, in all workers."""
-        return dict(self._ask(LOST, days))
+    def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows."""
+        with telling(EngineDown):
+            return self._client.query(query, parameters=dict(named)).result_rows
 
     def hits(self, day: int) -> Iterator[Hit]:
         """Give every hit of a UTC day in the order of time."""
@@ -139,19 +121,9 @@ class ClickhouseFigures:
         with suppress(ClickHouseError, OSError):
             self._client.close()
 
-    def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
-        condition, named = _conditions(where)
-        query = f"{queries.totals(ALL_HITS, seconds, condition)} ORDER BY at"
-        return [Totals(*row) for row in self._ask(query, days, **named)]
 
-    def _ask(self, query: str, days: Days, **named: object) -> Sequence[Any]:
-        parameters = {"first": days.first, "last": days.last, **named}
-        with telling(EngineDown):
-            return self._client.query(query, parameters=parameters).result_rows
+class ClickhouseFigures(Figures):
+    """Be a HitReader of tables that workers write; raises EngineDown where it cannot be opened."""
 
-
-def _conditions(where: Filters) -> tuple[str, dict[str, str]]:
-    """Return what filters by these dimensions, and the values by the names of their parameters."""
-    names = [f"value{number}" for number in range(len(where))]
-    condition, values = conditions(where, iter([f"{{{name}:String}}" for name in names]))
-    return condition, dict(zip(names, values, strict=True))
+    def __init__(self, url: str) -> None:
+        super().__init__(ClickhouseSource(url), QUERIES)

@@ -5,80 +5,83 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cookieguard.engines.hit_ports import (
-    ALL,
-    BotCount,
-    ConsentCount,
-    Days,
-    EngineDown,
-    Filters,
-    HeldCount,
-    Slice,
-    Totals,
-)
-from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW, conditions
+from cookieguard.engines.hit_figures import Figures, Queries
+from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
 from cookieguard.engines.sqlite_files import telling
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
+from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 BUSY_SECONDS = 1.0
 ROWS = 1000  # of single hits, read at a time
 SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM hourly"
-BY_HOUR = """
-    SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration
-    FROM hourly WHERE hour BETWEEN ? * 24 AND ? * 24 + 23 ORDER BY hour
-"""
-BY_DAY = """
-    SELECT hour / 24 AS at, sum(views), sum(visits), sum(arrivals),
-        coalesce((SELECT visitors FROM daily WHERE day = hour / 24 AND dimension = '' AND value = ''), 0),
-        sum(errors), sum(bots), sum(bytes), sum(duration)
-    FROM hourly WHERE hour BETWEEN ? * 24 AND ? * 24 + 23 GROUP BY at ORDER BY at
-"""
-BREAKDOWN = """
+HOURS = "hourly WHERE hour BETWEEN :first * 24 AND :last * 24 + 23"
+DAYS = "day BETWEEN :first AND :last"
+BREAKDOWN = f"""
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors)
-    FROM daily WHERE day BETWEEN ? AND ? AND dimension = ? GROUP BY value ORDER BY all_views DESC, value
-"""
-CONSENT = (
-    "SELECT day, policy, event, times FROM consent WHERE day BETWEEN ? AND ? ORDER BY day, policy, event"
-)
-HELD = """
-    SELECT host, page, vendor, purpose, sum(views) AS all_views, sum(elements)
-    FROM held WHERE day BETWEEN ? AND ? GROUP BY host, page, vendor, purpose
-    ORDER BY vendor != '', all_views DESC, host, page
-"""
-BOTS = """
-    SELECT kind, name, sum(hits) AS all_hits FROM bot WHERE day BETWEEN ? AND ?
-    GROUP BY kind, name ORDER BY all_hits DESC, kind, name
-"""
-LOST = "SELECT reason, sum(count) FROM lost WHERE day BETWEEN ? AND ? GROUP BY reason"
-
+    FROM daily WHERE {DAYS} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
+"""  # noqa: S608 - names of ours, here and below
 HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
-"""  # noqa: S608 - names of ours
-
-# Of single hits. Names of columns and conditions are ours; values are parameters.
-FILTERED_TOTALS = """
-    SELECT time / {seconds} AS at, sum({view}), sum({view} AND entry), sum({view} AND entry AND key = 0),
-        count(DISTINCT CASE WHEN {view} AND key != 0 THEN key END), sum({people} AND kind = 'error'), sum(bot != ''),
-        sum({view} * bytes), sum({view} * duration)
-    FROM hit WHERE time >= ? * 86400 AND time < (? + 1) * 86400 {where} GROUP BY at ORDER BY at
-"""
-FILTERED_SLICES = """
-    SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
-        SELECT {column} AS value, count(*) AS views, sum(entry) AS visits,
-            count(DISTINCT nullif(key, 0)) AS visitors
-        FROM hit WHERE time >= ? * 86400 AND time < (? + 1) * 86400 AND {people} AND {counted} {where}
-        GROUP BY time / 86400, value
-    ) GROUP BY value ORDER BY all_views DESC, value
-"""
+"""  # noqa: S608
+# Of single hits.
+OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
 
 
-class SqliteFigures:
-    """Be a HitReader of a file that somebody else writes: opened for reading only."""
+def filtered_totals(seconds: int, where: str) -> str:
+    """Count Totals by hour or day."""
+    return f"""
+        SELECT time / {seconds} AS at, sum({VIEW}), sum({VIEW} AND entry), sum({VIEW} AND entry AND key = 0),
+            count(DISTINCT CASE WHEN {VIEW} AND key != 0 THEN key END), sum({PEOPLE} AND kind = 'error'),
+            sum(bot != ''), sum({VIEW} * bytes), sum({VIEW} * duration)
+        FROM {OF_HITS} {where} GROUP BY at ORDER BY at
+    """  # noqa: S608
+
+
+def filtered_breakdown(by: Dimension, where: str) -> str:
+    """Count the values of a dimension, visitors by day."""
+    column, counted = COUNTED[by]
+    return f"""
+        SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
+            SELECT {column} AS value, count(*) AS views, sum(entry) AS visits,
+                count(DISTINCT nullif(key, 0)) AS visitors
+            FROM {OF_HITS} AND {PEOPLE} AND {counted} {where} GROUP BY time / 86400, value
+        ) GROUP BY value ORDER BY all_views DESC, value
+    """  # noqa: S608
+
+
+QUERIES = Queries(
+    parameter=":{}".format,
+    span=SPAN,
+    by_hour=f"SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration FROM {HOURS} ORDER BY hour",  # noqa: S608
+    by_day=f"""
+        SELECT hour / 24 AS at, sum(views), sum(visits), sum(arrivals),
+            coalesce((SELECT visitors FROM daily WHERE day = hour / 24 AND dimension = '' AND value = ''), 0),
+            sum(errors), sum(bots), sum(bytes), sum(duration)
+        FROM {HOURS} GROUP BY at ORDER BY at
+    """,  # noqa: S608
+    consent=f"SELECT day, policy, event, times FROM consent WHERE {DAYS} ORDER BY day, policy, event",  # noqa: S608
+    held=f"""
+        SELECT host, page, vendor, purpose, sum(views) AS all_views, sum(elements)
+        FROM held WHERE {DAYS} GROUP BY host, page, vendor, purpose
+        ORDER BY vendor != '', all_views DESC, host, page
+    """,  # noqa: S608
+    bots=f"""
+        SELECT kind, name, sum(hits) AS all_hits FROM bot WHERE {DAYS}
+        GROUP BY kind, name ORDER BY all_hits DESC, kind, name
+    """,  # noqa: S608
+    lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS} GROUP BY reason",  # noqa: S608
+    breakdown=lambda _: BREAKDOWN,
+    filtered_totals=filtered_totals,
+    filtered_breakdown=filtered_breakdown,
+)
+
+
+class SqliteSource:
+    """Be the Source of a file that somebody else writes: opened for reading only."""
 
     def __init__(self, path: Path) -> None:
         with telling(EngineDown):
@@ -87,47 +90,10 @@ class SqliteFigures:
             )
             self._connection.execute(SPAN)
 
-    def span(self) -> Days | None:
-        """Return the first and last day there are figures of, None where there are none."""
-        ((first, last),) = self._ask(SPAN)
-        return None if first is None else Days(first, last)
-
-    def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by hour, in order; hours without a hit are left out."""
-        if not where:
-            return [Totals(*row) for row in self._ask(BY_HOUR, *days)]
-        return [row._replace(visitors=0) for row in self._filtered(days, where, SECONDS_OF_HOUR)]
-
-    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by day, in order; days without a hit are left out."""
-        if not where:
-            return [Totals(*row) for row in self._ask(BY_DAY, *days)]
-        return self._filtered(days, where, SECONDS_OF_DAY)
-
-    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
-        if not where:
-            return [Slice(*row) for row in self._ask(BREAKDOWN, *days, by.value)]
-        column, counted = COUNTED[by]
-        condition, values = conditions(where, repeat("?"))
-        query = FILTERED_SLICES.format(column=column, people=PEOPLE, counted=counted, where=condition)
-        return [Slice(*row) for row in self._ask(query, *days, *values)]
-
-    def consent(self, days: Days) -> Sequence[ConsentCount]:
-        """Return what happened with consent, by day, policy version and event."""
-        return [ConsentCount(*row) for row in self._ask(CONSENT, *days)]
-
-    def held(self, days: Days) -> Sequence[HeldCount]:
-        """Return what was held, undeclared hosts first, then most views first."""
-        return [HeldCount(*row) for row in self._ask(HELD, *days)]
-
-    def bots(self, days: Days) -> Sequence[BotCount]:
-        """Return the hits of bots, most first."""
-        return [BotCount(*row) for row in self._ask(BOTS, *days)]
-
-    def lost(self, days: Days) -> Mapping[str, int]:
-        """Return how many hits were dropped, by reason, in all workers."""
-        return dict(self._ask(LOST, *days))
+    def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows."""
+        with telling(EngineDown):
+            return self._connection.execute(query, named).fetchall()
 
     def hits(self, day: int) -> Iterator[Hit]:
         """Give every hit of a UTC day in the order of time."""
@@ -141,11 +107,9 @@ class SqliteFigures:
         with suppress(sqlite3.Error):
             self._connection.close()
 
-    def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
-        condition, values = conditions(where, repeat("?"))
-        query = FILTERED_TOTALS.format(seconds=seconds, view=VIEW, people=PEOPLE, where=condition)
-        return [Totals(*row) for row in self._ask(query, *days, *values)]
 
-    def _ask(self, query: str, *parameters: object) -> list[Any]:
-        with telling(EngineDown):
-            return self._connection.execute(query, parameters).fetchall()
+class SqliteFigures(Figures):
+    """Be a HitReader of a file that somebody else writes; raises EngineDown where it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(SqliteSource(path), QUERIES)
