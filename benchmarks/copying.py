@@ -1,7 +1,13 @@
-"""PostgreSQL beside a bare COPY of the same rows: the same batches, the same bytes, the same kind of table, in turn.
+"""PostgreSQL beside a bare COPY of the same rows, in turn; what their sums cost later; a page that is read meanwhile.
 
-What is bare still formats the rows, by the same code, and commits each batch. A round takes some batches one way and
-then the other; the figure is the middle of the rounds. The server is a real one, beside this process on the machine.
+What is bare writes the rows down by the same code, in the same pieces, into a table of the same columns in partitions
+of a day, and commits each batch; it has no index, no name of a batch and no sums. A round takes some batches one way
+and then the other, by turns the one and the other first; then the hits of that round are added to the sums.
+
+CPU is that of this process and of all processes of the server (its WAL writer and checkpointer too), as the kernel
+counts it; ratios are of CPU, and of the clock beside it. Figures are the middle of the rounds. The server is a real one
+on this machine, with fsync off. The page is "today" of the dashboard, a day with at least 100,000 hits, each time with
+a batch that is in no sums yet.
 """
 
 from __future__ import annotations
@@ -11,11 +17,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from figures import Figure
 
+from cookieguard.engines.hit_ports import HitReader
 from cookieguard.stats.hits import Batch, Hit
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -23,60 +32,161 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 ROUNDS = 9
 BATCHES = 4  # of a round
 HITS = 5000  # of a batch
+NEWS = 500  # hits that are in no sums when a page is asked for
 START = 1_795_046_400
 BAR = 0.7
-MAKE_BARE = "CREATE TABLE bare (LIKE cookieguard_hit) PARTITION BY RANGE (time)"
+MAKE_BARE = (
+    "CREATE TABLE whole (LIKE cookieguard_hit)",
+    "ALTER TABLE whole DROP COLUMN batch",
+    "CREATE TABLE bare (LIKE whole) PARTITION BY RANGE (time)",
+)
 MAKE_DAY = (
     "CREATE TABLE bare_{day} PARTITION OF bare FOR VALUES FROM ({day} * 86400) TO (({day} + 1) * 86400)"
 )
 
+Done = TypeVar("Done")
 Draw = Callable[[int, int, random.Random], list[Hit]]
 
 
+class Cost(NamedTuple):
+    """Hold seconds."""
+
+    wall: float
+    client: float
+    server: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU of both sides."""
+        return self.client + self.server
+
+    def plus(self, other: Cost) -> Cost:
+        """Add another."""
+        return Cost(*map(sum, zip(self, other, strict=True)))
+
+
+Rounds = dict[str, list[Cost]]
+
+
 def copying(draw: Draw) -> Iterator[Figure]:
-    """Measure both; nothing where there is no server."""
+    """Measure all of it; nothing where there is no server."""
     from harness.postgres import postgres, why_not
 
     if why_not():
         print(f"PostgreSQL is NOT measured: {why_not()}")
         return
     with postgres() as server:
-        yield _measured(server.url, draw)
+        ask = Meter(int((server.directory / "data" / "postmaster.pid").read_text().split()[0]))
+        yield from _compared(_rounds(server.url, draw, ask))
+        yield _page(server.url, draw, ask)
 
 
-def _measured(url: str, draw: Draw) -> Figure:
+class Meter:
+    """Measure what is done; `postmaster` is the server's first process."""
+
+    def __init__(self, postmaster: int) -> None:
+        self._postmaster = postmaster
+
+    def __call__(self, do: Callable[[], Any]) -> Cost:
+        """Return what it costs."""
+        return self.of(do)[0]
+
+    def of(self, do: Callable[[], Done]) -> tuple[Cost, Done]:
+        """Return what it costs, and what it gives."""
+        before = self._now()
+        done = do()
+        return Cost(*(after - one for one, after in zip(before, self._now(), strict=True))), done
+
+    def _now(self) -> Cost:
+        children = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split()
+        spent = (Path(f"/proc/{pid}/schedstat").read_text().split()[0] for pid in children)
+        return Cost(time.perf_counter(), time.process_time(), sum(map(int, spent)) / 1e9)
+
+
+def _rounds(url: str, draw: Draw, meter: Meter) -> Rounds:
     import psycopg
 
     from cookieguard.engines.postgres_copy import copy_text
-    from cookieguard.engines.postgres_hits import COPY_HITS, PostgresHits
+    from cookieguard.engines.postgres_hits import COPY_HITS, SLICE, PostgresHits
 
-    copy_bare = COPY_HITS.replace("cookieguard_hit", "bare")
+    copy_bare = COPY_HITS.replace("cookieguard_hit", "bare").replace(", batch)", ")")
     engine, source = PostgresHits(url), random.Random(1)
-    bare, full = [], []
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(MAKE_BARE)
+    found: Rounds = {"bare": [], "hits": [], "sums": []}
+    with psycopg.connect(url, autocommit=True) as connection, closing(engine):
+        for statement in MAKE_BARE:
+            connection.execute(statement)
         for day in (START // 86_400, START // 86_400 + 1):
             connection.execute(MAKE_DAY.format(day=day))
 
         def copy(hits: Sequence[Hit]) -> None:
             with connection.transaction(), connection.cursor() as cursor, cursor.copy(copy_bare) as rows:
-                rows.write(copy_text(hits))
+                for start in range(0, len(hits), SLICE):
+                    rows.write(copy_text(hits[start : start + SLICE]))
 
         for number in range(-1, ROUNDS):  # the first warms both up
             batches = [_batch(draw, source, number, part) for part in range(BATCHES)]
             turns = [
-                (bare, lambda one: copy(one.hits)),
-                (full, engine.write),
+                ("bare", lambda some: [copy(one.hits) for one in some]),
+                ("hits", lambda some: [engine.write(one) for one in some]),
             ]
-            for taken, write in turns if number % 2 else reversed(turns):
-                taken.append(_seconds(write, batches))
-    engine.close()
-    ratio = statistics.median(one / other for one, other in zip(bare[1:], full[1:], strict=True))
-    rate = BATCHES * HITS / statistics.median(full[1:])
-    note = (
-        f"{rate:,.0f} hits a second with all sums; bare {BATCHES * HITS / statistics.median(bare[1:]):,.0f}"
+            for name, write in turns if number % 2 else reversed(turns):
+                found[name].append(meter(lambda write=write, batches=batches: write(batches)))  # type: ignore[misc]
+            found["sums"].append(meter(engine.look_after))
+    return {name: costs[1:] for name, costs in found.items()}
+
+
+def _compared(rounds: Rounds) -> Iterator[Figure]:
+    bare, hits, sums = rounds["bare"], rounds["hits"], rounds["sums"]
+    whole = [one.plus(other) for one, other in zip(hits, sums, strict=True)]
+    rates = ", ".join(f"{_rate(costs):,.0f} {name}" for name, costs in (("written", hits), ("bare", bare)))
+    yield Figure(
+        name="PostgreSQL, of a bare COPY",
+        value=_ratio(bare, hits, "cpu"),
+        unit="of its rate",
+        bar=BAR,
+        note=f"by CPU of both sides: {_each(hits)}; bare {_each(bare)}",
     )
-    return Figure(name="PostgreSQL, of a bare COPY", value=ratio, unit="of its rate", bar=BAR, note=note)
+    yield Figure(
+        name="the same by the clock",
+        value=_ratio(bare, hits, "wall"),
+        unit="of its rate",
+        bar=BAR,
+        note=f"{rates} hits a second",
+    )
+    yield Figure(
+        name="the same and adding to the sums",
+        value=_ratio(bare, whole, "cpu"),
+        unit="of its rate",
+        note=f"by CPU; adding: {_each(sums)}; by the clock {_ratio(bare, whole, 'wall'):.2f}",
+    )
+
+
+def _page(url: str, draw: Draw, meter: Meter) -> Figure:
+    from cookieguard.engines.postgres_hits import PostgresHits
+    from cookieguard.engines.postgres_stats import PostgresStats
+    from cookieguard.web.overview import read_overview
+    from cookieguard.web.ranges import RANGES, Selection
+
+    engine, source, costs = PostgresStats(url, Path()), random.Random(2), []
+    now = datetime.fromtimestamp(START + 5000, UTC)
+    today = Selection(range=RANGES["today"])
+
+    def read() -> HitReader:
+        reader = engine.reader()
+        read_overview(reader, today, now=now, hit_days=30)
+        return reader
+
+    with closing(PostgresHits(url)) as writer:
+        for number in range(ROUNDS):
+            writer.write(Batch(f"page-{number}", draw(NEWS, START + 4000, source), {}, {}))
+            cost, reader = meter.of(read)
+            costs.append(cost)
+            reader.close()  # a process that ends takes its CPU along
+    value, best = statistics.median(one.wall for one in costs) * 1000, min(costs).wall * 1000
+    client, server = (statistics.median(one) * 1000 for one in list(zip(*costs, strict=True))[1:])
+    note = f"{client:,.0f} of CPU here and {server:,.0f} of the server's, the best {best:,.0f}"
+    name = f"its page of a day with {(ROUNDS + 1) * BATCHES * HITS:,} hits"
+    return Figure(name=name, value=value, unit="ms", bar=300, at_most=True, note=note)
 
 
 def _batch(draw: Draw, source: random.Random, number: int, part: int) -> Batch:
@@ -84,8 +194,19 @@ def _batch(draw: Draw, source: random.Random, number: int, part: int) -> Batch:
     return Batch(f"bench-{at}", draw(HITS, START + at * 100, source), {}, {})
 
 
-def _seconds(write: Callable[[Batch], Any], batches: Sequence[Batch]) -> float:
-    start = time.perf_counter()
-    for batch in batches:
-        write(batch)
-    return time.perf_counter() - start
+def _ratio(some: Sequence[Cost], others: Sequence[Cost], what: str) -> float:
+    return statistics.median(
+        getattr(one, what) / getattr(other, what) for one, other in zip(some, others, strict=True)
+    )
+
+
+def _rate(costs: Sequence[Cost]) -> float:
+    return BATCHES * HITS / statistics.median(one.wall for one in costs)
+
+
+def _each(costs: Sequence[Cost]) -> str:
+    client, server = (
+        statistics.median(getattr(one, what) for one in costs) / BATCHES / HITS * 1e6
+        for what in ("client", "server")
+    )
+    return f"{client:.1f} us of the client and {server:.1f} of the server a hit"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from harness.postgres import Postgres, postgres, why_not
 from harness.stats_engines import new_database
-from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people
+from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
 from cookieguard.config import StatsSettings
 from cookieguard.engines import hit_sink
@@ -26,7 +26,8 @@ from cookieguard.engines.hit_ports import Days, EngineDown, HitReader
 from cookieguard.engines.hit_sink import HitSink
 from cookieguard.engines.spool import Spool
 from cookieguard.errors import ConfigError
-from cookieguard.stats.hits import Batch, Dimension
+from cookieguard.stats.hits import OTHER, Batch, Dimension
+from cookieguard.stats.rollups import MAX_VALUES
 
 if why_not():
     pytest.skip(f"PostgreSQL is NOT tested: {why_not()}", allow_module_level=True)
@@ -34,6 +35,7 @@ if why_not():
 import psycopg
 
 from cookieguard.engines.postgres_hits import PostgresHits
+from cookieguard.engines.postgres_schema import LOCK_SUMS
 from cookieguard.engines.postgres_stats import PostgresStats
 
 BOTH = Days(DAY, DAY + 1)
@@ -248,6 +250,139 @@ def test_a_hit_that_comes_after_its_key_is_gone_has_none(
     assert asked(url, "SELECT DISTINCT key FROM cookieguard_hit") == [(0,)]
     assert [one[1:5] for one in figures.by_day(BOTH)] == [(3, 2, 1, 1)]
     writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)  # nothing left to do
+
+
+def test_hits_that_go_before_anybody_asked_are_in_the_sums(
+    url: str, writer: PostgresHits, figures: HitReader
+) -> None:
+    hits = draw_hits(600, seed=3)
+    writer.write(Batch("a", hits, {}, {}))
+
+    writer.forget(keys_before=DAY + 2, hits_before=DAY + 1, rollups_before=0)
+
+    views = people(with_entries(hits))
+    assert asked(url, f"SELECT count(*) FROM cookieguard_hit WHERE time < {MIDNIGHT + 86_400}") == [(0,)]
+    assert sum(one.visits for one in figures.by_day(BOTH)) == sum(hit.entry for hit in views)
+    assert sum(one.visitors for one in figures.by_day(BOTH)) == len({hit.key for hit in views if hit.key})
+    pages = [tuple(one) for one in figures.breakdown(BOTH, Dimension.PAGE)]
+    assert pages == recount(views, "page")
+
+
+def test_entries_stay_with_hits_whose_keys_are_gone(writer: PostgresHits, figures: HitReader) -> None:
+    hits = draw_hits(600, seed=4)
+    early = PLAIN._replace(time=MIDNIGHT + 86_400 + 60, key=22, country="AT")
+    writer.write(Batch("a", [*hits, PLAIN._replace(time=MIDNIGHT + 86_400 - 60, key=11)], {}, {}))
+    writer.write(Batch("b", [early], {22: 11}, {}))
+    where = {Dimension.COUNTRY: "FR"}
+    before = [one[:4] for one in figures.by_day(BOTH, where)]
+
+    writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+
+    assert [one[1:3] for one in figures.by_day(BOTH, {Dimension.COUNTRY: "AT"})] == [(1, 0)]
+    assert sum(one[2] for one in before) > 0
+    after = [(one.at, one.views, one.visits) for one in figures.by_day(BOTH, where)]
+    assert after == [one[:3] for one in before]
+
+
+def test_late_hits_of_a_day_that_was_summed_up_are_in_its_sums(
+    writer: PostgresHits, figures: HitReader
+) -> None:
+    hits = draw_hits(1200, seed=5)
+    first, late = hits[::2], hits[1::2]
+    writer.write(Batch("a", first, {}, {}))
+    assert sum(one.views for one in figures.by_day(BOTH)) == len(people(first))
+
+    writer.write(Batch("b", late, {}, {}))  # as a spool does
+
+    views = people(hits)
+    assert sum(one.views for one in figures.by_day(BOTH)) == len(views)
+    assert [(one.value, one.views, one.visitors) for one in figures.breakdown(BOTH, Dimension.PAGE)] == [
+        (value, seen, visitors) for value, seen, _, visitors in recount(views, "page")
+    ]
+
+
+def test_values_that_are_in_the_sums_stay_though_others_come_more_often(
+    writer: PostgresHits, figures: HitReader
+) -> None:
+    pages = [PLAIN._replace(page=f"/{number}", key=number + 1) for number in range(MAX_VALUES - 10)]
+    news = [PLAIN._replace(page=f"/new/{number % 30}", key=9000 + number) for number in range(60)]
+    writer.write(Batch("first", pages, {}, {}))
+    assert len(figures.breakdown(BOTH, Dimension.PAGE)) == len(pages)
+
+    writer.write(Batch("more", news, {}, {}))
+
+    found = {one.value: one for one in figures.breakdown(BOTH, Dimension.PAGE)}
+    assert len(found) == MAX_VALUES + 1
+    assert (found[OTHER].views, found[OTHER].visitors) == (40, 40)
+
+
+SUMMING = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from engines.test_postgres_hits import Batch, PostgresHits, PostgresStats, Path, BOTH, draw_hits
+url, part = sys.argv[1], int(sys.argv[2])
+writer, reader, hits = PostgresHits(url), PostgresStats(url, Path()).reader(), draw_hits(2000, seed=9)[part::4]
+print("ready", flush=True)
+for start in range(0, 500, 10):
+    writer.write(Batch(f"{part}-{start}", hits[start : start + 10], {}, {}))
+    reader.by_day(BOTH)
+"""
+
+
+@pytest.mark.parametrize("kills", [0, 5])
+def test_four_that_write_and_sum_up_at_once_and_are_killed_count_each_hit_once(
+    url: str, writer: PostgresHits, figures: HitReader, kills: int
+) -> None:
+    hits, tests = draw_hits(2000, seed=9), str(Path(__file__).parents[1])
+    commands = [[sys.executable, "-c", SUMMING, url, str(part), tests] for part in range(4)]
+
+    for turn in range(kills):
+        process = subprocess.Popen(commands[turn % 4], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.05 + 0.15 * turn)
+        process.kill()
+        process.communicate(timeout=30)
+    for process in [subprocess.Popen(one, stdout=subprocess.DEVNULL) for one in commands]:
+        assert process.wait(120) == 0
+
+    views = people(with_entries(hits))
+    assert sum(one.views for one in figures.by_day(BOTH)) == len(views)
+    assert sum(one.visitors for one in figures.by_day(BOTH)) == len({hit.key for hit in views if hit.key})
+    assert [(one.value, one.views, one.visitors) for one in figures.breakdown(BOTH, Dimension.PAGE)] == [
+        (value, seen, visitors) for value, seen, _, visitors in recount(views, "page")
+    ]
+
+
+def test_sums_that_cannot_be_added_are_told_and_added_later(
+    url: str, writer: PostgresHits, figures: HitReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("ALTER TABLE cookieguard_hourly RENAME TO elsewhere")
+        writer.write(Batch("a", [PLAIN], {}, {}))
+        writer.look_after()
+        other.execute("ALTER TABLE elsewhere RENAME TO cookieguard_hourly")
+
+    assert "sums wait (PostgreSQL: UndefinedTable)" in caplog.text
+    assert [one.views for one in figures.by_day(BOTH)] == [1]
+    writer.write(Batch("b", [PLAIN], {}, {}))
+    assert [one.views for one in figures.by_day(BOTH)] == [2]
+
+
+def test_who_reads_does_not_wait_for_who_adds_to_the_sums(
+    url: str, writer: PostgresHits, figures: HitReader
+) -> None:
+    writer.write(Batch("a", [PLAIN], {}, {}))
+    writer.look_after()
+    with psycopg.connect(url) as other:
+        other.execute(LOCK_SUMS)
+        writer.write(Batch("b", [PLAIN], {}, {}))  # nor does who writes
+        start = time.monotonic()
+        assert [one.views for one in figures.by_day(BOTH)] == [1]
+        waited = time.monotonic() - start
+
+    assert 0.4 < waited < 5
+    assert [one.views for one in figures.by_day(BOTH)] == [2]
 
 
 def test_keys_stay_where_a_hit_comes_while_they_are_taken_out(url: str, writer: PostgresHits) -> None:

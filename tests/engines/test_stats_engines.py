@@ -127,6 +127,30 @@ def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
     assert slices(figures, Dimension.GOAL) == recount(people(hits, "goal"), "event")
 
 
+def test_figures_asked_for_all_along_are_the_same_in_the_end(writer: HitWriter, figures: HitReader) -> None:
+    hits, source = draw_hits(1500, seed=11), random.Random(1)
+
+    for batch in batches(hits, 30):
+        writer.write(batch)
+        if source.random() < 0.4:
+            written = hits[: int(batch.id[1:]) + 30]
+            assert sum(one.views for one in figures.by_hour(BOTH)) == len(people(written))
+
+    known = with_entries(hits)
+    views = people(known)
+    entries = [hit for hit in views if hit.entry]
+    assert sum(one.visits for one in figures.by_day(BOTH)) == len(entries)
+    assert sum(one.visitors for one in figures.by_day(BOTH)) == len({hit.key for hit in views if hit.key})
+    for dimension in (Dimension.PAGE, *CONSTANT):
+        assert slices(figures, dimension) == recount(views, dimension.value)
+    for dimension, column in ((Dimension.ENTRY, "page"), (Dimension.SOURCE, "source")):
+        assert slices(figures, dimension) == recount(entries, column)
+    assert slices(figures, Dimension.GOAL) == recount(people(hits, "goal"), "event")
+    home = sum(hit.held == HELD and hit.page == "/" for hit in views)
+    assert HeldCount("ads.example", "/", "Ads", "marketing", home, 2 * home) in figures.held(BOTH)
+    assert sum(one.hits for one in figures.bots(BOTH)) == sum(bool(hit.bot) for hit in hits)
+
+
 def test_filtered_figures_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader) -> None:
     hits = draw_hits(3000, seed=3)
 
@@ -206,6 +230,7 @@ def test_a_visit_goes_on_across_midnight(writer: HitWriter, figures: HitReader) 
     early = PLAIN._replace(time=MIDNIGHT + 86_400 + 300, key=22)
 
     writer.write(Batch("a", [late], {}, {}))
+    assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(1, 1)]
     writer.write(Batch("b", [early], {22: 11}, {}))
     writer.write(Batch("c", [early._replace(key=33)], {33: 44}, {}))  # somebody who was not there before
 

@@ -114,6 +114,14 @@ class Capped(Protocol):
 
 
 @runtime_checkable
+class Summing(Protocol):
+    """Be a HitWriter whose sums need not be added with each batch."""
+
+    def look_after(self) -> None:
+        """Add to the sums where it is time to, or many hits are not in them; never raises."""
+
+
+@runtime_checkable
 class HitRows(Protocol):
     """Be a HitReader that also gives single hits, for exports."""
 
@@ -146,7 +154,7 @@ class HitWriter(Protocol):
     """Take batches; used by one thread, which may wait about a second."""
 
     def write(self, batch: Batch) -> None:
-        """Write hits and rollups in one transaction; nothing where the batch was written before.
+        """Write hits in one transaction, and all sums that are not made later; nothing where it was written before.
 
         Raises EngineDown where nothing was written, or where that is not known: the same batch comes again.
         """

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.hit_ports import EngineDown, HitWriter
+from cookieguard.engines.hit_ports import EngineDown, HitWriter, Summing
 from cookieguard.engines.spool import Spool, SpoolFull
 from cookieguard.stats.hits import Batch, Hit
 
@@ -73,14 +73,16 @@ class HitSink:
         """Take hits, and give their number: what becomes of them is counted here."""
         for start in range(0, len(counted), self._batch_hits):
             self._keep(self._batch(counted[start : start + self._batch_hits]))
+            self._have_summed()
             time.sleep(0)  # let the event loop in
         self.look_after()
         return len(counted)
 
     def look_after(self) -> None:
-        """Let go of old keys and replay what waits; also where nobody comes any more."""
+        """Let go of old keys, replay what waits and have sums made; also where nobody comes any more."""
         if self._keys is not None:
             self._keys.expire(self._clock())
+        self._have_summed()
         try:
             if not self._spool.is_empty and self._may_try():
                 self._replay()
@@ -141,8 +143,13 @@ class HitSink:
                 raise
             except Exception as error:  # noqa: BLE001 - as above; the batches after it must not wait for ever
                 self._lose(batch, f"refused: {type(error).__name__}")
+            self._have_summed()
             time.sleep(0)
         self._worked()
+
+    def _have_summed(self) -> None:
+        if isinstance(self._engine, Summing) and self._pid == os.getpid():
+            self._engine.look_after()
 
     def _opened(self) -> HitWriter:
         if self._pid != os.getpid():  # forked: closing the parent's connection here would disturb it

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from cookieguard.stats.hits import COLUMNS, Hit
 
-LINE = "\t".join(["%s"] * len(COLUMNS)) + "\n"  # %d is slower
+LINE = "\t".join(["%s"] * len(COLUMNS))  # %d is slower
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -17,12 +17,13 @@ class Unstorable(ValueError):
     """Say that text holds what PostgreSQL cannot: a NUL, or half of a surrogate pair."""
 
 
-def copy_text(hits: Sequence[Hit]) -> bytes:
-    """Return the rows of hits; raises Unstorable."""
-    text = "".join([LINE % hit for hit in hits])
-    tabs, lines = len(hits) * (len(COLUMNS) - 1), len(hits)
+def copy_text(hits: Sequence[Hit], more: Sequence[object] = ()) -> bytes:
+    """Return the rows of hits, each with further columns of plain numbers; raises Unstorable."""
+    line = "\t".join([LINE, *map(str, more)]) + "\n"
+    text = "".join([line % hit for hit in hits])
+    tabs, lines = len(hits) * line.count("\t"), len(hits)
     if "\\" in text or "\r" in text or text.count("\t") != tabs or text.count("\n") != lines:
-        text = "".join([LINE % tuple(map(_escaped, hit)) for hit in hits])
+        text = "".join([line % tuple(map(_escaped, hit)) for hit in hits])
     try:
         encoded = text.encode()
     except UnicodeEncodeError as error:

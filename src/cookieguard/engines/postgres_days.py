@@ -21,11 +21,13 @@ from cookieguard.engines.postgres_schema import (
     drop_day,
     take_copy,
 )
+from cookieguard.engines.postgres_sums import sum_up, sum_up_here
 
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
 TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"
 END_TURN = "SELECT pg_advisory_unlock(4951760157141521101)"
 COPY_MILLISECONDS = 60_000
+SUMS_MILLISECONDS = 5000  # for whoever adds to the sums
 WAITS = f"SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '{COPY_MILLISECONDS}', true)"
 FORGET_SUMS = (
     "DELETE FROM cookieguard_hourly WHERE hour < %s * 24",
@@ -56,6 +58,7 @@ def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> Non
 
 
 def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
+    sum_up(connection, wait=SUMS_MILLISECONDS)
     for day, has_keys in connection.execute(ALL_DAYS).fetchall():
         if day < hits:
             _do(connection, drop_day(day))
@@ -72,6 +75,7 @@ def _do(connection: Connection, statements: Sequence[str]) -> None:
     with connection.transaction():
         connection.execute(WAITS)
         connection.execute(LOCK)
+        sum_up_here(connection)  # what came a moment ago
         for statement in statements:
             connection.execute(statement)
 
@@ -86,5 +90,6 @@ def _take_keys(connection: Connection, day: int) -> None:
         connection.execute(LOCK)
         if connection.execute(count_hits(day)).fetchone() != (copied,):
             raise EngineDown("hits of a day came while its keys were taken out")
+        sum_up_here(connection)
         for statement in take_copy(day):
             connection.execute(statement)

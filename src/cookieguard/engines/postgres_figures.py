@@ -1,96 +1,105 @@
-"""Figures read from PostgreSQL: from the sums, or from single hits where something is filtered."""
+"""Figures read from PostgreSQL: from the sums, or from single hits where something is filtered.
+
+Whoever asks adds to the sums what came since that was done last: a few hits, since writers do it every few seconds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import repeat
+from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
-from cookieguard.engines.hit_ports import (
-    ALL,
-    BotCount,
-    ConsentCount,
-    Days,
-    EngineDown,
-    Filters,
-    HeldCount,
-    Slice,
-    Totals,
-)
-from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW, conditions
+from cookieguard.engines.hit_figures import Figures, Queries
+from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
 from cookieguard.engines.postgres_link import connect, telling
+from cookieguard.engines.postgres_queries import decided
 from cookieguard.engines.postgres_schema import MARK
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
+from cookieguard.engines.postgres_sums import IS_ANY_NEW, sum_up
+from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 STATEMENT_MILLISECONDS = (
     10_000  # a filtered year of single hits takes its time; a page is asked for by one person
 )
-LOCK_MILLISECONDS = 1000
+# Who adds to the sums now is waited for so long; after that they are shown as they were some seconds ago.
+LOCK_MILLISECONDS = 500
+NOT_NOW = (errors.LockNotAvailable, errors.QueryCanceled, errors.ReadOnlySqlTransaction)
+ROWS = 1000  # of single hits, fetched at a time
 
 SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM cookieguard_hourly"
-BY_HOUR = """
-    SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration
-    FROM cookieguard_hourly WHERE hour BETWEEN %s * 24 AND %s * 24 + 23 ORDER BY hour
-"""
-BY_DAY = """
-    SELECT at, sum(views)::bigint, sum(visits)::bigint, sum(arrivals)::bigint,
-        coalesce((SELECT visitors FROM cookieguard_daily WHERE day = at AND dimension = '' AND value = ''), 0),
-        sum(errors)::bigint, sum(bots)::bigint, sum(bytes)::bigint, sum(duration)::bigint
-    FROM (SELECT hour / 24 AS at, * FROM cookieguard_hourly WHERE hour BETWEEN %s * 24 AND %s * 24 + 23) AS hours
-    GROUP BY at ORDER BY at
-"""
-BREAKDOWN = """
+HOURS = "cookieguard_hourly WHERE hour BETWEEN %(first)s * 24 AND %(last)s * 24 + 23"
+DAYS = "day BETWEEN %(first)s AND %(last)s"
+BREAKDOWN = f"""
     SELECT value, sum(views)::bigint AS all_views, sum(visits)::bigint, sum(visitors)::bigint
-    FROM cookieguard_daily WHERE day BETWEEN %s AND %s AND dimension = %s
+    FROM cookieguard_daily WHERE {DAYS} AND dimension = %(dimension)s
     GROUP BY value ORDER BY all_views DESC, value
-"""
-CONSENT = """
-    SELECT day, policy, event, times FROM cookieguard_consent WHERE day BETWEEN %s AND %s
-    ORDER BY day, policy, event
-"""
-HELD = """
-    SELECT host, page, vendor, purpose, sum(views)::bigint AS all_views, sum(elements)::bigint
-    FROM cookieguard_held WHERE day BETWEEN %s AND %s GROUP BY host, page, vendor, purpose
-    ORDER BY vendor != '', all_views DESC, host, page
-"""
-BOTS = """
-    SELECT kind, name, sum(hits)::bigint AS all_hits FROM cookieguard_bot WHERE day BETWEEN %s AND %s
-    GROUP BY kind, name ORDER BY all_hits DESC, kind, name
-"""
-LOST = "SELECT reason, sum(count)::bigint FROM cookieguard_lost WHERE day BETWEEN %s AND %s GROUP BY reason"
-
-HITS = f"""
-    SELECT {", ".join(f'"{name}"' for name in COLUMNS)} FROM cookieguard_hit
-    WHERE time >= %s * 3600::bigint AND time < (%s + 1) * 3600::bigint ORDER BY time
-"""  # noqa: S608 - names of ours
-
-# Of single hits. Names of columns and conditions are ours; values are parameters.
-FILTERED_TOTALS = """
-    SELECT time / {seconds} AS at, count(*) FILTER (WHERE {view}), count(*) FILTER (WHERE {view} AND entry = 1),
-        count(*) FILTER (WHERE {view} AND entry = 1 AND key = 0),
-        count(DISTINCT key) FILTER (WHERE {view} AND key != 0),
-        count(*) FILTER (WHERE {people} AND kind = 'error'), count(*) FILTER (WHERE bot != ''),
-        coalesce(sum(bytes) FILTER (WHERE {view}), 0)::bigint,
-        coalesce(sum(duration) FILTER (WHERE {view}), 0)::bigint
-    FROM cookieguard_hit WHERE time >= %s * 86400::bigint AND time < (%s + 1) * 86400::bigint {where}
-    GROUP BY at ORDER BY at
-"""
-FILTERED_SLICES = """
-    SELECT value, sum(views)::bigint AS all_views, sum(visits)::bigint, sum(visitors)::bigint FROM (
-        SELECT {column} COLLATE "C" AS value, count(*) AS views, sum(entry) AS visits,
-            count(DISTINCT nullif(key, 0)) AS visitors
-        FROM cookieguard_hit WHERE time >= %s * 86400::bigint AND time < (%s + 1) * 86400::bigint
-            AND {people} AND {counted} {where}
-        GROUP BY time / 86400, 1
-    ) AS days GROUP BY value ORDER BY all_views DESC, value
-"""
+"""  # noqa: S608 - names of ours, here and below
+# Of single hits.
+OF_HITS = (
+    f"""{decided("time >= %(first)s * 86400::bigint AND time < (%(last)s + 1) * 86400::bigint")} AS hits"""
+)
+HITS = f"SELECT {', '.join(COLUMNS)} FROM {OF_HITS} ORDER BY time, batch, place"  # noqa: S608
 
 
-class PostgresFigures:
-    """Be a HitReader of tables that workers write."""
+def filtered_totals(seconds: int, where: str) -> str:
+    """Count Totals by hour or day."""
+    return f"""
+        SELECT time / {seconds} AS at, count(*) FILTER (WHERE {VIEW}), count(*) FILTER (WHERE {VIEW} AND entry = 1),
+            count(*) FILTER (WHERE {VIEW} AND entry = 1 AND key = 0),
+            count(DISTINCT key) FILTER (WHERE {VIEW} AND key != 0),
+            count(*) FILTER (WHERE {PEOPLE} AND kind = 'error'), count(*) FILTER (WHERE bot != ''),
+            coalesce(sum(bytes) FILTER (WHERE {VIEW}), 0)::bigint,
+            coalesce(sum(duration) FILTER (WHERE {VIEW}), 0)::bigint
+        FROM {OF_HITS} WHERE true {where} GROUP BY at ORDER BY at
+    """  # noqa: S608
+
+
+def filtered_breakdown(by: Dimension, where: str) -> str:
+    """Count the values of a dimension, visitors by day."""
+    column, counted = COUNTED[by]
+    return f"""
+        SELECT value, sum(views)::bigint AS all_views, sum(visits)::bigint, sum(visitors)::bigint FROM (
+            SELECT {column} COLLATE "C" AS value, count(*) AS views, sum(entry) AS visits,
+                count(DISTINCT nullif(key, 0)) AS visitors
+            FROM {OF_HITS} WHERE {PEOPLE} AND {counted} {where} GROUP BY time / 86400, 1
+        ) AS days GROUP BY value ORDER BY all_views DESC, value
+    """  # noqa: S608
+
+
+QUERIES = Queries(
+    parameter="%({})s".format,
+    span=SPAN,
+    by_hour=f"SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration FROM {HOURS} ORDER BY hour",  # noqa: S608
+    by_day=f"""
+        SELECT at, sum(views)::bigint, sum(visits)::bigint, sum(arrivals)::bigint,
+            coalesce((SELECT visitors FROM cookieguard_daily WHERE day = at AND dimension = '' AND value = ''), 0),
+            sum(errors)::bigint, sum(bots)::bigint, sum(bytes)::bigint, sum(duration)::bigint
+        FROM (SELECT hour / 24 AS at, * FROM {HOURS}) AS hours GROUP BY at ORDER BY at
+    """,  # noqa: S608
+    consent=f"""
+        SELECT day, policy, event, times FROM cookieguard_consent WHERE {DAYS} ORDER BY day, policy, event
+    """,  # noqa: S608
+    held=f"""
+        SELECT host, page, vendor, purpose, sum(views)::bigint AS all_views, sum(elements)::bigint
+        FROM cookieguard_held WHERE {DAYS} GROUP BY host, page, vendor, purpose
+        ORDER BY vendor != '', all_views DESC, host, page
+    """,  # noqa: S608
+    bots=f"""
+        SELECT kind, name, sum(hits)::bigint AS all_hits FROM cookieguard_bot WHERE {DAYS}
+        GROUP BY kind, name ORDER BY all_hits DESC, kind, name
+    """,  # noqa: S608
+    lost=f"SELECT reason, sum(count)::bigint FROM cookieguard_lost WHERE {DAYS} GROUP BY reason",  # noqa: S608
+    breakdown=lambda _: BREAKDOWN,
+    filtered_totals=filtered_totals,
+    filtered_breakdown=filtered_breakdown,
+)
+
+
+class PostgresSource:
+    """Be the Source of tables that workers write."""
 
     def __init__(self, url: str) -> None:
         with telling(EngineDown):
@@ -100,65 +109,37 @@ class PostgresFigures:
             self.close()
             raise EngineDown("PostgreSQL: nothing was counted yet")
 
-    def span(self) -> Days | None:
-        """Return the first and last day there are figures of, None where there are none."""
-        ((first, last),) = self._ask(SPAN)
-        return None if first is None else Days(first, last)
-
-    def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by hour, in order; hours without a hit are left out."""
-        if not where:
-            return [Totals(*row) for row in self._ask(BY_HOUR, *days)]
-        return [row._replace(visitors=0) for row in self._filtered(days, where, SECONDS_OF_HOUR)]
-
-    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by day, in order; days without a hit are left out."""
-        if not where:
-            return [Totals(*row) for row in self._ask(BY_DAY, *days)]
-        return self._filtered(days, where, SECONDS_OF_DAY)
-
-    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
-        if not where:
-            return [Slice(*row) for row in self._ask(BREAKDOWN, *days, by.value)]
-        column, counted = COUNTED[by]
-        condition, values = conditions(where, repeat("%s"))
-        query = FILTERED_SLICES.format(column=column, people=PEOPLE, counted=counted, where=condition)
-        return [Slice(*row) for row in self._ask(query, *days, *values)]
-
-    def consent(self, days: Days) -> Sequence[ConsentCount]:
-        """Return what happened with consent, by day, policy version and event."""
-        return [ConsentCount(*row) for row in self._ask(CONSENT, *days)]
-
-    def held(self, days: Days) -> Sequence[HeldCount]:
-        """Return what was held, undeclared hosts first, then most views first."""
-        return [HeldCount(*row) for row in self._ask(HELD, *days)]
-
-    def bots(self, days: Days) -> Sequence[BotCount]:
-        """Return the hits of bots, most first."""
-        return [BotCount(*row) for row in self._ask(BOTS, *days)]
-
-    def lost(self, days: Days) -> Mapping[str, int]:
-        """Return how many hits were dropped, by reason, in all workers."""
-        return dict(self._ask(LOST, *days))
+    def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows, once the sums are up to date."""
+        # What comes from a browser may hold what PostgreSQL cannot: no value of ours does, so no row is found.
+        clean = {name: one.replace("\0", "?") if isinstance(one, str) else one for name, one in named.items()}
+        with telling(EngineDown):
+            self._sum_up()
+            return self._connection.execute(query.encode(), clean).fetchall()
 
     def hits(self, day: int) -> Iterator[Hit]:
-        """Give every hit of a UTC day in the order of time; an hour of them is in memory."""
-        for hour in range(day * 24, day * 24 + 24):
-            yield from map(Hit._make, self._ask(HITS, hour, hour))
+        """Give every hit of a UTC day in the order of time; the server holds them, some are in memory."""
+        with (
+            telling(EngineDown),
+            closing(self._connection.cursor("cookieguard_hits", withhold=True)) as cursor,
+        ):
+            cursor.itersize = ROWS
+            cursor.execute(HITS.encode(), {"first": day, "last": day})
+            yield from map(Hit._make, cursor)
 
     def close(self) -> None:
         """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
 
-    def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
-        condition, values = conditions(where, repeat("%s"))
-        query = FILTERED_TOTALS.format(seconds=seconds, view=VIEW, people=PEOPLE, where=condition)
-        return [Totals(*row) for row in self._ask(query, *days, *values)]
+    def _sum_up(self) -> None:
+        if self._connection.execute(IS_ANY_NEW).fetchone() == (True,):
+            with suppress(*NOT_NOW):
+                sum_up(self._connection, wait=LOCK_MILLISECONDS)
 
-    def _ask(self, query: str, *parameters: object) -> list[Any]:
-        # What comes from a browser may hold what PostgreSQL cannot: no value of ours does, so no row is found.
-        asked = [one.replace("\0", "?") if isinstance(one, str) else one for one in parameters]
-        with telling(EngineDown):
-            return self._connection.execute(query.encode(), asked).fetchall()
+
+class PostgresFigures(Figures):
+    """Be a HitReader of tables that workers write; raises EngineDown where it cannot be opened."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(PostgresSource(url), QUERIES)

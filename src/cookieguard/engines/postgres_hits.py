@@ -1,27 +1,31 @@
-"""Statistics written to PostgreSQL, by the workers of any number of machines: hits and their sums in one transaction.
+"""Statistics written to PostgreSQL, by the workers of any number of machines: a batch is a COPY of its hits.
 
-A batch is two round trips and a COPY: what must be known of its visitors, the hits, what they add to the sums.
+What else must be known of a batch is asked in one round trip before it. Sums come after it and elsewhere: see
+`postgres_sums.py`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import psycopg
 
 from cookieguard.engines.hit_ports import EngineDown
-from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
+from cookieguard.engines.hit_queries import VIEW
 from cookieguard.engines.postgres_copy import Unstorable, copy_text, storable
 from cookieguard.engines.postgres_days import forget
 from cookieguard.engines.postgres_link import Connection, connect, telling
+from cookieguard.engines.postgres_queries import GOES_ON
 from cookieguard.engines.postgres_schema import (
     DAYS,
     DIGEST,
     FORGET_MARK,
     LOCK,
+    LOCK_DAYS,
+    LOCK_SHARED,
     MADE_OF,
     MARK,
     SCHEMA,
@@ -29,75 +33,52 @@ from cookieguard.engines.postgres_schema import (
     VIEWS,
     make_day,
 )
-from cookieguard.stats.hits import COLUMNS, NO_KEY, Batch, Hit
-from cookieguard.stats.rollups import Day, Sums, fold, sum_up, values_of
-from cookieguard.stats.visits import Presence, Visitor, decide, visitors_of
+from cookieguard.engines.postgres_sums import STEP_HITS, sum_up
+from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
+from cookieguard.stats.visits import BOT, KIND, PAUSE
+from cookieguard.stats.visits import VIEW as OF_VIEW
 
-STATEMENT_MILLISECONDS = 3000  # COPY waits for our sums as well, on a busy machine
-LOCK_MILLISECONDS = 1000  # so long another worker's batch is waited for; after that the spool takes ours
+logger = logging.getLogger("cookieguard")
+
+STATEMENT_MILLISECONDS = 3000
+LOCK_MILLISECONDS = 1000  # so long somebody who forgets is waited for; after that the spool takes the batch
 SLICE = 1000  # hits that are written down while the server reads those before
+WAIT_MILLISECONDS = 100  # for another worker that adds to the sums: ours may go with its next ones
+STEPS = 5  # of adding to the sums, about a second: then hits are written again
 DAYS_AHEAD = 2  # partitions made before their first hit
+SUM_UP_SECONDS = (
+    10.0  # between two times, where nobody reads and so does it; more hits at once cost less each
+)
 
-RECORD_BATCH = "INSERT INTO cookieguard_batch VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING id"
-PRESENCES = "SELECT key, first, last, seen FROM cookieguard_visit WHERE day = %s AND key = ANY(%s::bigint[])"
-COPY_HITS = f"COPY cookieguard_hit ({', '.join(COLUMNS)}) FROM STDIN"
-KEEP_VISITORS = """
-    INSERT INTO cookieguard_visit AS kept SELECT day, key, first, last, seen::bigint[]
-    FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) AS new (day, key, first, last, seen)
-    ON CONFLICT (day, key) DO UPDATE SET first = coalesce(excluded.first, kept.first),
-        last = coalesce(excluded.last, kept.last), seen = kept.seen || excluded.seen
+RECORD_BATCH = """
+    INSERT INTO cookieguard_batch (id, day, since, hits, is_summed) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT DO NOTHING RETURNING number
 """
-ADD_HOURS = """
-    INSERT INTO cookieguard_hourly AS kept SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[],
-        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    ON CONFLICT (hour) DO UPDATE SET views = kept.views + excluded.views, visits = kept.visits + excluded.visits,
-        arrivals = kept.arrivals + excluded.arrivals, errors = kept.errors + excluded.errors,
-        bots = kept.bots + excluded.bots, bytes = kept.bytes + excluded.bytes,
-        duration = kept.duration + excluded.duration
-"""
-ADD_DAYS = """
-    INSERT INTO cookieguard_daily AS kept
-    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
-    ON CONFLICT (day, dimension, value) DO UPDATE SET views = kept.views + excluded.views,
-        visits = kept.visits + excluded.visits, visitors = kept.visitors + excluded.visitors
-"""
-ADD_CONSENT = """
-    INSERT INTO cookieguard_consent AS kept SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::bigint[])
-    ON CONFLICT (day, policy, event) DO UPDATE SET times = kept.times + excluded.times
-"""
-ADD_HELD = """
-    INSERT INTO cookieguard_held AS kept
-    SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
-    ON CONFLICT (day, host, page, vendor, purpose) DO UPDATE SET
-        views = kept.views + excluded.views, elements = kept.elements + excluded.elements
-"""
-ADD_BOTS = """
-    INSERT INTO cookieguard_bot AS kept SELECT * FROM unnest(%s::int[], %s::text[], %s::text[], %s::bigint[])
-    ON CONFLICT (day, kind, name) DO UPDATE SET hits = kept.hits + excluded.hits
-"""
+COPY_HITS = f"COPY cookieguard_hit ({', '.join(COLUMNS)}, batch) FROM STDIN"
 ADD_LOST = """
-    INSERT INTO cookieguard_lost AS kept SELECT * FROM unnest(%s::int[], %s::text[], %s::bigint[])
+    INSERT INTO cookieguard_lost AS kept SELECT %s, * FROM unnest(%s::text[], %s::bigint[])
     ON CONFLICT (day, reason) DO UPDATE SET count = kept.count + excluded.count
 """
-KNOWN = """
-    SELECT DISTINCT day, dimension, value FROM unnest(%s::int[], %s::text[]) AS asked (day, dimension)
-    CROSS JOIN LATERAL (
-        SELECT value FROM cookieguard_daily AS d WHERE d.day = asked.day AND d.dimension = asked.dimension
-        UNION ALL SELECT host || ' ' || page FROM cookieguard_held AS h
-            WHERE h.day = asked.day AND asked.dimension = 'held'
-        UNION ALL SELECT name FROM cookieguard_bot AS b WHERE b.day = asked.day AND asked.dimension = 'bots'
-    ) AS there
+LAST_SEEN = f"""
+    SELECT key, max(last) FROM (
+        SELECT key, last FROM cookieguard_visit WHERE day = %(day)s AND key = ANY(%(keys)s::bigint[])
+        UNION ALL SELECT key, time FROM cookieguard_hit
+        WHERE batch IN (SELECT number FROM cookieguard_batch WHERE NOT is_summed) AND {VIEW}
+            AND time >= %(day)s * 86400::bigint AND time < (%(day)s + 1) * 86400::bigint
+            AND key = ANY(%(keys)s::bigint[])
+    ) AS views GROUP BY key
+"""  # noqa: S608 - names of ours
+NOTE_GOING_ON = f"""
+    INSERT INTO cookieguard_seen SELECT %s, {GOES_ON}, unnest(%s::bigint[]) ON CONFLICT DO NOTHING
 """
-
-Row = tuple[Any, ...]
-Seen = dict[Visitor, set[int]]
 
 
 class PostgresHits:
-    """Be a HitWriter in the tables `cookieguard_*` of one database, made where there are none."""
+    """Be a HitWriter, and Summing, in the tables `cookieguard_*` of one database, made where there are none."""
 
     def __init__(self, url: str) -> None:
-        self._known: dict[Day, set[str]] = {}
+        self._not_summed = 0
+        self._sum_up_at = 0.0
         with telling(EngineDown):
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             try:
@@ -107,12 +88,28 @@ class PostgresHits:
                 raise
 
     def write(self, batch: Batch) -> None:
-        """Write hits and rollups in one transaction; nothing where the batch was written before."""
+        """Write hits in one transaction; nothing where the batch was written before."""
         with telling(EngineDown):
             try:
                 self._write(batch)
             except Unstorable:
                 self._write(batch._replace(hits=storable(batch.hits)))
+        self._not_summed += len(batch.hits)
+
+    def look_after(self) -> None:
+        """Add to the sums, where it is time to or there is enough. The batches are safe: what fails is told."""
+        is_time = time.monotonic() >= self._sum_up_at
+        if not self._not_summed or (self._not_summed < STEP_HITS and not is_time):
+            return
+        is_all = True
+        try:
+            is_all = sum_up(self._connection, wait=WAIT_MILLISECONDS, steps=STEPS)
+        except psycopg.errors.LockNotAvailable:
+            pass  # somebody else is at it
+        except psycopg.Error as error:
+            logger.warning("statistics: sums wait (PostgreSQL: %s)", type(error).__name__)
+        if is_all:
+            self._not_summed, self._sum_up_at = 0, time.monotonic() + SUM_UP_SECONDS
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
         """Drop the partitions of days before these, copy hits whose keys must go, delete old sums."""
@@ -128,83 +125,67 @@ class PostgresHits:
         try:
             self._do(batch)
         except BaseException:
-            self._known.clear()  # what was to be added was not
             with suppress(psycopg.Error):
                 self._connection.execute("ROLLBACK")
             raise
 
     def _do(self, batch: Batch) -> None:
-        visitors = visitors_of(batch)
-        days = {hit.day for hit in batch.hits} | {visitor.day for visitor in visitors}
-        begun = self._begin(batch, days, visitors)
+        times = [hit[0] for hit in batch.hits] or [0]
+        days = {time // SECONDS_OF_DAY for time in times} if batch.hits else set()
+        begun = self._begin(batch, days, min(times))
         if begun is None:
             return
-        has_keys, known, seen = begun
+        number, has_keys = begun
         if not all(has_keys.values()):
             batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
-        decided = decide(batch, known)
-        with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
-            for start in range(0, len(decided.hits), SLICE):
-                copy.write(copy_text(decided.hits[start : start + SLICE]))
-            sums = sum_up(decided)  # while the server is at it
-        self._add(self._folded(sums), decided.presences, seen, batch)
+        if batch.before:
+            self._note_going_on(batch)
+        if batch.hits:
+            with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
+                for start in range(0, len(batch.hits), SLICE):
+                    copy.write(copy_text(batch.hits[start : start + SLICE], (number,)))
+        with self._connection.pipeline():
+            if batch.lost:
+                reasons, counts = zip(*sorted(batch.lost.items()), strict=True)
+                self._connection.execute(ADD_LOST, (max(days, default=0), list(reasons), list(counts)))
+            self._connection.execute("COMMIT")
 
-    def _begin(
-        self, batch: Batch, days: set[int], visitors: Iterable[Visitor]
-    ) -> tuple[dict[int, bool], dict[Visitor, Presence], Seen] | None:
-        """Begin the transaction and look up days and visitors; None where the batch was written before."""
+    def _begin(self, batch: Batch, days: set[int], since: int) -> tuple[int, dict[int, bool]] | None:
+        """Begin the transaction and look up days; None where the batch was written before."""
+        row = (batch.id, max(days, default=0), since, len(batch.hits), not batch.hits)
         execute = self._connection.execute
         with self._connection.pipeline():
             execute("BEGIN")
-            execute(LOCK)
-            recorded = execute(RECORD_BATCH, (batch.id, _day_of(batch)), prepare=True)
+            execute(LOCK_SHARED)
+            recorded = execute(RECORD_BATCH, row, prepare=True)
             found = execute(DAYS, (list(days),), prepare=True)
-            asked = [
-                (day, execute(PRESENCES, (day, _array(keys)), prepare=True, binary=True))
-                for day, keys in _by_day(visitors).items()
-            ]
-        if recorded.fetchone() is None:
+        number = recorded.fetchone()
+        if number is None:
             execute("ROLLBACK")
             return None
-        has_keys = self._with_all(days, dict(found.fetchall()))
-        known, seen = _presences(asked)
-        return has_keys, known, seen
+        return number[0], self._with_all(days, dict(found.fetchall()))
 
     def _with_all(self, days: set[int], there: dict[int, bool]) -> dict[int, bool]:
         """Make the days that are not there, and those that come next."""
         missing = days - there.keys()
         if missing:
+            self._connection.execute(LOCK_DAYS)
             wanted = missing | {max(days) + ahead for ahead in range(1, DAYS_AHEAD + 1)}
             there |= dict(self._connection.execute(DAYS, (list(wanted),)).fetchall())
             for day in sorted(wanted - there.keys()):
                 for statement in make_day(day):
                     self._connection.execute(statement)
+            there |= dict.fromkeys(missing - there.keys(), True)
         return there
 
-    def _folded(self, sums: Sums) -> Sums:
-        """Fold what is beyond the values of a day; the lock is held, so no other worker adds one."""
-        values = values_of(sums)
-        self._known = {place: self._known.get(place, set()) for place in values}
-        unknown = [place for place, there in values.items() if not there <= self._known[place]]
-        if unknown:
-            rows = self._connection.execute(KNOWN, _columns(unknown), prepare=True)
-            for day, dimension, value in rows:
-                self._known[day, dimension].add(value)
-        folded = fold(sums, self._known.__getitem__)
-        for place, there in values_of(folded).items():
-            self._known.setdefault(place, set()).update(there)
-        return folded
-
-    def _add(self, sums: Sums, presences: Mapping[Visitor, Presence], seen: Seen, batch: Batch) -> None:
-        news = _count_visitors(sums, seen)
-        execute = self._connection.execute
-        with self._connection.pipeline():
-            for statement, rows in _additions(sums, batch):
-                if rows:
-                    execute(statement, _columns(rows), prepare=True)
-            if presences or news:
-                execute(KEEP_VISITORS, _visitor_columns(presences, news), prepare=True)
-            execute("COMMIT")
+    def _note_going_on(self, batch: Batch) -> None:
+        """Note whose visit goes on from the day before, in its last half hour, as far as that is written."""
+        for day, hits in _early_views(batch).items():
+            keys = _array(batch.before[hit.key] for hit in hits)
+            last = dict(self._connection.execute(LAST_SEEN, {"day": day - 1, "keys": keys}).fetchall())
+            going = {hit.key for hit in hits if hit.time - last.get(batch.before[hit.key], 0) <= PAUSE}
+            if going:  # in order, so that two writers do not wait for each other
+                self._connection.execute(NOTE_GOING_ON, (day, _array(sorted(going))))
 
 
 def make_tables(connection: Connection) -> None:
@@ -225,10 +206,6 @@ def _is_made(connection: Connection) -> bool:
     return is_there and connection.execute(MADE_OF).fetchone() == (DIGEST,)
 
 
-def _day_of(batch: Batch) -> int:
-    return max((hit.day for hit in batch.hits), default=0)
-
-
 def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
     """Return a hit without key where that day's keys were destroyed before it came."""
     if hit.key == NO_KEY or has_keys[hit.day]:
@@ -236,74 +213,13 @@ def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
     return hit._replace(key=NO_KEY, entry=int(bool(hit.source)))
 
 
-def _by_day(visitors: Iterable[Visitor]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
-    for day, key in visitors:
-        found[day].append(key)
+def _early_views(batch: Batch) -> Mapping[int, list[Hit]]:
+    """Return the views of visitors who may have been there before midnight, by day."""
+    found: dict[int, list[Hit]] = {}
+    for hit in batch.hits:
+        if hit.key in batch.before and hit[KIND] == OF_VIEW and not hit[BOT]:
+            found.setdefault(hit.day, []).append(hit)
     return found
-
-
-def _presences(
-    asked: Iterable[tuple[int, psycopg.Cursor[Row]]],
-) -> tuple[dict[Visitor, Presence], Seen]:
-    known: dict[Visitor, Presence] = {}
-    seen: Seen = {}
-    for day, rows in asked:
-        for key, first, last, whats in rows:
-            visitor = Visitor(day, key)
-            seen[visitor] = set(whats)
-            if first is not None:
-                known[visitor] = Presence(first, last)
-    return known, seen
-
-
-def _count_visitors(sums: Sums, seen: Seen) -> dict[Visitor, list[int]]:
-    """Count the visitors of each value who were not seen with it that day, and return what is new of whom."""
-    news: dict[Visitor, list[int]] = defaultdict(list)
-    nothing: set[int] = set()
-    for place, keys in sums.keys.items():
-        day, what, count = place[0], digest(place[1], place[2]), 0
-        for key in keys:
-            visitor = Visitor(day, key)
-            if what not in seen.get(visitor, nothing):
-                news[visitor].append(what)
-                count += 1
-        sums.daily[place]["visitors"] += count
-    return news
-
-
-def _additions(sums: Sums, batch: Batch) -> Iterable[tuple[str, list[Row]]]:
-    """Return each statement with its rows."""
-    yield ADD_HOURS, [(hour, *(one[name] for name in HOURLY_SUMS)) for hour, one in sums.hourly.items()]
-    daily = [(*place, one["views"], one["visits"], one["visitors"]) for place, one in sums.daily.items()]
-    yield ADD_DAYS, daily
-    yield ADD_CONSENT, [(*place, times) for place, times in sums.consent.items()]
-    yield ADD_HELD, [(*place, one["views"], one["elements"]) for place, one in sums.held.items()]
-    yield ADD_BOTS, [(*place, hits) for place, hits in sums.bots.items()]
-    yield ADD_LOST, [(_day_of(batch), *item) for item in batch.lost.items()]
-
-
-def _visitor_columns(
-    presences: Mapping[Visitor, Presence], news: Mapping[Visitor, Sequence[int]]
-) -> list[str]:
-    """Return what is new of visitors, one array for each column. Who set a goal without a view was not there yet."""
-    visitors = [*presences, *(news.keys() - presences.keys())]
-    rows = [(*visitor, *presences.get(visitor, ("NULL", "NULL"))) for visitor in visitors]
-    seen = [f'"{_array(news.get(visitor, ()))}"' for visitor in visitors]
-    return [*map(_array, zip(*rows, strict=True)), _array(seen)]
-
-
-def _columns(rows: Sequence[Row]) -> list[str]:
-    """Turn rows into one array for each column, written here: the driver takes ten times as long."""
-    columns = zip(*rows, strict=True)
-    return [_text_array(one) if isinstance(one[0], str) else _array(one) for one in columns]
-
-
-def _text_array(texts: Sequence[str]) -> str:
-    joined = '","'.join(texts)
-    if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
-        joined = '","'.join(text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return f'{{"{joined}"}}'
 
 
 def _array(numbers: Iterable[object]) -> str:

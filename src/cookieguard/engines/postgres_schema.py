@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from cookieguard.engines.postgres_queries import decided
 from cookieguard.engines.suppressed_views import Words, views
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS
 
@@ -19,17 +20,30 @@ _TYPED = ", ".join(
 # Rows of these change with every batch: room in each page keeps the change in it.
 _ROOM = "WITH (fillfactor = 70)"
 
-# One number, ours: whoever writes or forgets holds it until its transaction ends, as in a SQLite file. It is taken
-# first, so no two of them can wait for each other; and nobody adds a value while another counts them.
+# Numbers of ours, taken in this order and held until the transaction ends, so no two can wait for each other. Writers
+# share the first; whoever forgets has it alone. The next makes partitions, the last adds to sums: one at a time.
 LOCK = "SELECT pg_advisory_xact_lock(4951760157141521100)"
+LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(4951760157141521100)"
+LOCK_DAYS = "SELECT pg_advisory_xact_lock(4951760157141521102)"
+LOCK_SUMS = "SELECT pg_advisory_xact_lock(4951760157141521103)"
+OF_KEYS = ("cookieguard_visit", "cookieguard_seen")  # what goes with a day's keys
 MARK = "SELECT to_regclass('cookieguard_mark')"
 SCHEMA = (
-    # Every hit, for filters and exports: 30 days. Its `key` becomes 0 once the day's key is destroyed.
-    f"CREATE TABLE IF NOT EXISTS cookieguard_hit ({_TYPED}) PARTITION BY RANGE (time)",
-    # When a visitor was seen first and last, and with which values (eight bytes of each one's digest): two days.
+    # Every hit, for filters and exports: 30 days. `entry` is decided where it is read while the day's keys are there,
+    # and written down when `key` becomes 0, as they are destroyed. `batch` names the batch it came with.
+    f"CREATE TABLE IF NOT EXISTS cookieguard_hit ({_TYPED}, batch BIGINT NOT NULL) PARTITION BY RANGE (time)",
+    # New hits are found by it. It is a fifth of a COPY; a BRIN index is next to nothing, but knows new pages only once
+    # autovacuum was there: until then each step of the sums goes through all of the day.
+    "CREATE INDEX IF NOT EXISTS cookieguard_hit_batch ON cookieguard_hit (batch)",
+    # When a visitor was seen first and last, as far as that is summed up: two days.
     """CREATE TABLE IF NOT EXISTS cookieguard_visit (
-        day INTEGER NOT NULL, key BIGINT NOT NULL, first BIGINT, last BIGINT, seen BIGINT[] NOT NULL,
+        day INTEGER NOT NULL, key BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
         PRIMARY KEY (day, key)
+    ) PARTITION BY LIST (day)""",
+    # With which values a visitor was seen (eight bytes of each one's hash), so that each counts once; 0 says that the
+    # visit goes on from the day before: two days.
+    """CREATE TABLE IF NOT EXISTS cookieguard_seen (
+        day INTEGER NOT NULL, what BIGINT NOT NULL, key BIGINT NOT NULL, PRIMARY KEY (day, what, key)
     ) PARTITION BY LIST (day)""",
     # Days that have partitions, and whether hits of that day may have keys still.
     "CREATE TABLE IF NOT EXISTS cookieguard_day (day INTEGER PRIMARY KEY, has_keys BOOLEAN NOT NULL)",
@@ -60,8 +74,13 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS cookieguard_lost (
         day INTEGER NOT NULL, reason TEXT COLLATE "C" NOT NULL, count BIGINT NOT NULL, PRIMARY KEY (day, reason)
     )""",
-    # Batches that were written, so that none is written twice: as long as a spool may be.
-    "CREATE TABLE IF NOT EXISTS cookieguard_batch (id TEXT PRIMARY KEY, day INTEGER NOT NULL)",
+    # Batches that were written, so that none is written twice: as long as a spool may be. What is not in the sums yet
+    # is found by the second index, which is as small as that. `since` is the time of a batch's first hit.
+    """CREATE TABLE IF NOT EXISTS cookieguard_batch (
+        id TEXT PRIMARY KEY, day INTEGER NOT NULL, since BIGINT NOT NULL, hits INTEGER NOT NULL,
+        is_summed BOOLEAN NOT NULL, number BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY
+    )""",
+    "CREATE INDEX IF NOT EXISTS cookieguard_batch_new ON cookieguard_batch (number) WHERE NOT is_summed",
     # Of which release all of this is; made last, so that it says all others are there.
     "CREATE TABLE IF NOT EXISTS cookieguard_mark (digest TEXT NOT NULL)",
 )
@@ -89,10 +108,16 @@ ALL_DAYS = "SELECT day, has_keys FROM cookieguard_day ORDER BY day"
 def make_day(day: int) -> tuple[str, ...]:
     """Return what makes a day's partitions. ATTACH lets others read and write meanwhile, PARTITION OF would not."""
     return (
-        f"CREATE TABLE cookieguard_hit_{day} (LIKE cookieguard_hit)",
+        f"CREATE TABLE cookieguard_hit_{day} (LIKE cookieguard_hit INCLUDING INDEXES)",
         f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
-        f"CREATE TABLE cookieguard_visit_{day} (LIKE cookieguard_visit INCLUDING INDEXES) {_ROOM}",
-        f"ALTER TABLE cookieguard_visit ATTACH PARTITION cookieguard_visit_{day} FOR VALUES IN ({day})",
+        *(
+            statement
+            for table in OF_KEYS
+            for statement in (
+                f"CREATE TABLE {table}_{day} (LIKE {table} INCLUDING INDEXES) {_ROOM}",
+                f"ALTER TABLE {table} ATTACH PARTITION {table}_{day} FOR VALUES IN ({day})",
+            )
+        ),
         f"INSERT INTO cookieguard_day VALUES ({day}, true)",
     )
 
@@ -100,17 +125,20 @@ def make_day(day: int) -> tuple[str, ...]:
 def drop_day(day: int) -> tuple[str, ...]:
     """Return what drops a day's hits, and its visitors where they are there still."""
     return (
-        f"DROP TABLE IF EXISTS cookieguard_visit_{day}, cookieguard_hit_{day}",
+        _drop(day),
         f"DELETE FROM cookieguard_day WHERE day = {day}",
     )
 
 
 def copy_without_keys(day: int) -> tuple[str, str]:
-    """Return what copies a day's hits with no key in them."""
-    names = ", ".join("0" if name == "key" else f'"{name}"' for name in COLUMNS)
+    """Return what copies a day's hits with no key in them, their entries decided."""
+    name = f"cookieguard_hit_{day}_new"
+    checks = f"CHECK (key = 0), CHECK ({_within(day)})"
+    names = ", ".join("0" if name == "key" else f'"{name}"' for name in (*COLUMNS, "batch"))
+    hits = decided(f"time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}")
     return (
-        f"CREATE TABLE cookieguard_hit_{day}_new (LIKE cookieguard_hit, CHECK (key = 0), CHECK ({_within(day)}))",
-        f"INSERT INTO cookieguard_hit_{day}_new SELECT {names} FROM cookieguard_hit_{day}",
+        f"CREATE TABLE {name} (LIKE cookieguard_hit INCLUDING INDEXES, {checks})",
+        f"INSERT INTO {name} SELECT {names} FROM {hits} AS hits ORDER BY batch, place",
     )
 
 
@@ -132,11 +160,16 @@ def day_of_keys(day: int) -> str:
 def take_copy(day: int) -> tuple[str, ...]:
     """Return what puts the copy in the place of a day's hits, and drops its visitors."""
     return (
-        f"DROP TABLE IF EXISTS cookieguard_visit_{day}, cookieguard_hit_{day}",
+        _drop(day),
         f"ALTER TABLE cookieguard_hit_{day}_new RENAME TO cookieguard_hit_{day}",
         f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
         f"UPDATE cookieguard_day SET has_keys = false WHERE day = {day}",
     )
+
+
+def _drop(day: int) -> str:
+    """Return what drops a day's hits and what is known of its visitors."""
+    return f"DROP TABLE IF EXISTS {', '.join(f'{table}_{day}' for table in (*OF_KEYS, 'cookieguard_hit'))}"
 
 
 def _span(day: int) -> str:

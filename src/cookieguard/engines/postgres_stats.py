@@ -26,7 +26,9 @@ SUMS = """
         UNION ALL SELECT min(day) FROM cookieguard_bot UNION ALL SELECT min(day) FROM cookieguard_lost
     ) AS firsts
 """
-VISITORS = "SELECT min(day) FROM cookieguard_visit"
+VISITORS = """
+    SELECT min(day) FROM (SELECT day FROM cookieguard_visit UNION ALL SELECT day FROM cookieguard_seen) AS known
+"""
 LOST = "SELECT day, sum(count)::bigint FROM cookieguard_lost GROUP BY day"
 
 
