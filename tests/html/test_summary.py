@@ -16,6 +16,23 @@ from cookieguard.html.tags import judge_tag
 SEEDS = 8
 TAGS_A_SEED = 1500
 FIELDS = "attributes base closing embed empty has_text held inert is_judged live lost name plain text".split()
+LOADERS = {
+    "img": (
+        "src",
+        ["//ads.example/p", "https://ads.example/a/p?b&c", "http://ads.example", "//own.ads.example#x"],
+    ),
+    "script": (
+        "src",
+        ["//ads.example/p", "https://ads.example/a/./p", r"//ads.example/\x", "//ads.example/é"],
+    ),
+    "link": ("href", ["//ads.example/p", "https://ads.example#x", "//ads.example:80/", "//shop.example/"]),
+}
+BESIDE = """rel=stylesheet|rel="stylesheet"|rel="next icon"|rel='canonical'|rel="canon&#105;cal"|rel|@
+type="text/javascript"|type=module|type|async|class="a"|alt='x "y"'|alt=x/|style="color:red"|@
+style="background:url(//ads.example/b)"|data-cg="necessary"|DATA-CG=necessary|data-x="1"|@
+src="//own.ads.example/"|srcset="//ads.example/s 1x"|href="/own"|integrity=x|language=x|@
+imagesrcset="//ads.example/i"|xlink:href="//ads.example/h"|crossorigin|=|/|referrerpolicy=unsafe-url|lang=en|@
+media="(a)"|x""".replace("@\n", "").split("|")
 RULES = [
     Rules(outside, "https://shop.example/", own_is_free=True),
     Rules(outside, "http://shop.example/", own_is_free=True, marks_links=True),
@@ -44,6 +61,26 @@ def test_a_summary_judgment_is_that_of_a_full_hearing(seed: int) -> None:
     if scanner() == "compiled":
         assert decided > TAGS_A_SEED // 3
         assert held > TAGS_A_SEED // 50
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_what_pages_load_most_is_decided_by_its_bytes(seed: int) -> None:
+    rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
+    bench = rules.bench(rules.url, nothing_nested, xml=False)
+    summary, held = Summary(bench), 0
+
+    for _ in range(TAGS_A_SEED):
+        element, (name, urls) = rnd.choice(list(LOADERS.items()))
+        quote = rnd.choice('""\'')
+        said = [f"{name}={quote}{rnd.choice(urls)}{quote}", *rnd.choices(BESIDE, k=rnd.randint(0, 4))]
+        rnd.shuffle(said)
+        raw = f"<{element} {' '.join(said)}{rnd.choice(['', ' ', '/', ' /'])}>".encode()
+        tag = summary.judge(raw)
+        if tag is not None:
+            held += bool(tag.held)
+            assert told(tag) == told(judge_tag(raw, bench)), raw
+
+    assert held > TAGS_A_SEED // 20
 
 
 def test_where_the_pages_own_may_be_held_every_tag_has_its_full_hearing() -> None:

@@ -1,22 +1,118 @@
 """Tags that a look at their bytes decides: those that contact nobody else, and those that plainly name a held host.
 
 Rule: the answer is the one of a full hearing (tags.py), or none. `summary.pyx` gives it in C to nearly every tag; here
-each has its full hearing.
+it is given to what pages load most: pictures, scripts and links with one plain URL.
 """
 
 from __future__ import annotations
 
-from cookieguard.html.model import Bench, Tag
+import re
+from typing import NamedTuple
+
+from cookieguard.html.grammar import AFTER_NAME, S
+from cookieguard.html.harmless import VALUE, harmless
+from cookieguard.html.loads import INERT_RELATIONS, LOADS
+from cookieguard.html.model import NO_TEXT, Bench, Held, Tag, Text
+from cookieguard.html.urls import Url
+
+
+class Form(NamedTuple):
+    """Describe the tags of an element that load what one attribute names, all others being plain."""
+
+    pattern: re.Pattern[bytes]
+    element: bytes
+    attribute: bytes
+    said: tuple[str, str]  # both, as they are told to the owner
 
 
 class Summary:
     """Decide about tags by the bench of one page."""
 
-    __slots__ = ()
+    __slots__ = ("_applies", "_judge", "_scheme")
 
     def __init__(self, bench: Bench) -> None:
-        """Take the bench."""
+        """Take the bench. In XML every tag has its full hearing."""
+        self._applies, self._judge, self._scheme = not bench.xml, bench.judge, bench.base.scheme
 
-    def judge(self, _: bytes) -> Tag | None:
+    def judge(self, raw: bytes) -> Tag | None:
         """Return what is decided about a tag; None: it takes a full hearing."""
-        return None
+        form = FORMS.get(raw[:5])
+        match = form.pattern.fullmatch(raw) if form is not None and self._applies else None
+        if form is None or match is None or b"data-cg" in raw.lower():
+            return None
+        path = match[PATH].decode("ascii") or "/"
+        if "/." in path or (form.element == b"link" and _is_inert(match[BESIDE + 1] or match[BEHIND + 1])):
+            return None
+        scheme = match[SCHEME].decode("ascii") if match[SCHEME] else self._scheme
+        url = Url(scheme, match[HOST].decode("ascii"), None, path)
+        ruling = self._judge(url)
+        return ruling and _held(raw, match, form, Held(*form.said, url, ruling.purpose, ruling.vendor))
+
+
+def _is_inert(relations: bytes | None) -> bool:
+    """Tell whether no browser fetches for these relations, or that takes a full hearing."""
+    if relations is None or b"&" in relations:
+        return True
+    tokens = relations.strip(b"\"'").decode("utf-8", "surrogateescape").lower().split()
+    return INERT_RELATIONS.issuperset(tokens)
+
+
+def _held(raw: bytes, match: re.Match[bytes], form: Form, held: Held) -> Tag:
+    """Return the tag with the attribute under another name, and as a script that nobody runs."""
+    is_script = form.element == b"script"
+    pieces, done = [], 0
+    if is_script:
+        done = len(b"<script")
+        pieces = [raw[:done], NEUTRAL]
+    for group in (BESIDE, ATTRIBUTE, BEHIND) if is_script else (ATTRIBUTE,):
+        start, end = match.span(group)
+        if start >= 0:
+            pieces += (raw[done:start], b"data-cg-", match[group])
+            done = end
+    return Tag(
+        form.element,
+        empty=match[SLASH] == b"/",
+        live=b"".join((*pieces, raw[done:])),
+        held=(held,),
+        text=Text.DATA if is_script else NO_TEXT,
+        plain=False,
+    )
+
+
+# The groups of a form. Beside or behind the attribute may stand one that has to be known, too, with its value.
+BESIDE, _, ATTRIBUTE, QUOTE, SCHEME, HOST, PATH, BEHIND, _, SLASH = range(1, 11)
+# A host and a path that are compared as they stand (glances.PLAIN), whatever follows.
+PLAIN_URL = (
+    rb"([\"'])(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'])((?:/[^?#\\%&\t\n\r\"'\x80-\xff]*+)?)"
+    rb"(?:[?#][^\"']*+)?\4"
+)
+NEUTRAL = b' type="text/plain"'
+
+
+def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
+    others = harmless({*LOADS[element], beside})
+    known = rb"(?:" + S + rb"++(" + beside + rb")=(" + VALUE + rb"))?" + others
+    pattern = (
+        rb"<"
+        + element
+        + AFTER_NAME
+        + others
+        + known
+        + S
+        + rb"++("
+        + attribute
+        + rb")="
+        + PLAIN_URL
+        + others
+        + known
+        + S
+        + rb"*+(/?+)>"
+    )
+    return Form(re.compile(pattern), element, attribute, (element.decode("ascii"), attribute.decode("ascii")))
+
+
+FORMS = {
+    b"<img ": _form(b"img", b"src", b"type"),
+    b"<scri": _form(b"script", b"src", b"type"),
+    b"<link": _form(b"link", b"href", b"rel"),
+}

@@ -1,0 +1,53 @@
+"""Attributes that contact nobody, as patterns: what a look at a tag's bytes can let pass (runs.py, summary.py).
+
+Rule: what these match, the judges of attributes (judges.py) leave as it is. No groups: in a repetition that gives
+nothing back `re` loses them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from cookieguard.html.grammar import S, any_case
+from cookieguard.html.loads import ANYWHERE, Load
+
+
+def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> bytes:
+    """Spell a choice of names as a pattern that reads each letter once."""
+    by_letter: dict[bytes, list[bytes]] = {}
+    for name in names:
+        by_letter.setdefault(name[:1], []).append(name[1:])
+    is_optional = by_letter.pop(b"", None) is not None
+    ways = [spell(letter) + choice(rest, spell) for letter, rest in by_letter.items()]
+    if not is_optional and len(ways) == 1:
+        return ways[0]
+    return (rb"(?:" + b"|".join(ways) + rb")" + b"?+" * is_optional) if ways else b""
+
+
+def harmless(names: Iterable[bytes] = (), also: bytes = b"") -> bytes:
+    """Write the pattern of attributes that mean nothing, where those of `names` mean something.
+
+    `also` is one way more (`|...`) for an attribute of those to mean nothing."""
+    judged = sorted({*ANYWHERE, *names})
+    first = b"".join(sorted({any_case(name[:1])[1:-1] for name in judged}))
+    name = (
+        rb"(?:[^\t\n\f\r />=" + first + rb"]|"
+        rb"(?!" + choice(judged, any_case) + rb"[\t\n\f\r />=])[" + first + rb"])[^\t\n\f\r />=]*+"
+    )
+    valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
+    return rb"(?:" + S + rb"++(?:" + FREQUENT + rb"|" + valued + rb"|" + STYLE + also + rb"))*+"
+
+
+def quoted(inside: bytes) -> bytes:
+    """Write the pattern of a quoted value; `~` in `inside` stands for its quote."""
+    return b"(?:" + b"|".join(q + inside.replace(b"~", q) + q for q in (b'"', b"'")) + b")"
+
+
+VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
+FREQUENT = rb"(?:class|id|data-[a-z\-]++|title|target|itemprop)=\"[^\"]*+\""  # a quick way over most of them
+# No reference, no escape and no `url(`, `src(`, `x(`, `-set(`, `image(` or `-fade(`.
+STYLE = (
+    choice(sorted(name for name, load in ANYWHERE.items() if load is Load.CSS))
+    + rb"=(?:\"[^\"(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^\"(\\&@]*+)*+\"|'[^'(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^'(\\&@]*+)*+')"
+)
