@@ -9,11 +9,13 @@ import re
 
 from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
-from cookieguard.html.idioms import SINK
+from cookieguard.html.idioms import SINKS, SINKS_IN_TEXT, WORDS_IN_TEXT
+from cookieguard.html.pieces import MARK
 
 # A scheme that waits for its host.
 GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
+SPARSE = 200  # bytes from one bracket to the next in data, on average; code has more of them
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
 PLAIN_HOST = re.compile(rb"(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
@@ -46,7 +48,21 @@ def has_glue(text: bytes) -> bool:
 
 def has_sink(code: bytes) -> bool:
     """Tell whether a script's code has anything that loads."""
-    return SINK.search(code[::-1]) is not None
+    back = code[::-1]
+    return any(sink.search(back) for sink in SINKS)
+
+
+def may_have_sink(text: bytes) -> bool:
+    """Tell whether the code of a script may have a sink, as far as its text tells; where it holds many calls, yes.
+
+    To cut the code out of what a page prints as data takes longest of all.
+    """
+    if text.count(b"(") * SPARSE > len(text) or MARK in text:
+        return True
+    back = text[::-1]
+    return any(sink.search(back) for sink in SINKS_IN_TEXT) or any(
+        word in text and pattern.search(text) for word, pattern in WORDS_IN_TEXT
+    )
 
 
 def may_reach_others(raw: bytes) -> bool:

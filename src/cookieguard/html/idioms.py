@@ -73,17 +73,29 @@ SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT
 SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, b"href"})
 SINK_KEYS = KEYS
 IMPORTS = frozenset({b"from", b"import"})
-# Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself.
-SINK = re.compile(
-    rb"\(\s*+(?:"
-    + _backwards(SINK_CALLS)
-    + rb"(?![\w$])|[\w$]{0,64}(?i:"
-    + _backwards(LOADER_WORDS)
-    + rb"))|=[+|?]{0,2}\s*+(?:\]|"
-    + _backwards(SINK_PROPERTIES)
-    + rb"\s*+\.)|:\s*+"
-    + _backwards(SINK_KEYS)
-    + rb"(?![\w$])|\x01\s*+(?:morf|tropmi)\b"
+# Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself. Each begins
+# with one byte: so it is searched for ten times as fast as all of them in one pattern.
+_CALL = _backwards(SINK_CALLS) + rb"(?![\w$])|[\w$]{0,64}(?i:" + _backwards(LOADER_WORDS) + rb")"
+_KEY = _backwards(SINK_KEYS) + rb"(?![\w$])"
+SINKS = (
+    re.compile(rb"\(\s*+(?:" + _CALL + rb")"),
+    re.compile(rb"=[+|?]{0,2}\s*+(?:\]|" + _backwards(SINK_PROPERTIES) + rb"\s*+\.)"),
+    re.compile(rb":\s*+" + _KEY),
+    re.compile(rb"\x01\s*+(?:morf|tropmi)\b"),
+)
+# The same in a text before anything was cut out of it, and more: a comment may stand where nothing does in the code.
+_SET = rb"\]|" + _backwards(SINK_PROPERTIES) + rb"(?:\s*+[./]|[^\S\n]*+\n)"
+_ANY = rb"\s*+(?:" + b"|".join((_CALL, _SET, _KEY)) + rb")"
+SINKS_IN_TEXT = (
+    SINKS[0],
+    re.compile(rb"=[+|?]{0,2}\s*+(?:" + _SET + rb")"),
+    re.compile(rb"/(?<=[*/]/)" + _ANY),
+)
+# Keys and imports, forwards, and to be searched for only where their word is: data have a colon or a quote at each turn.
+WORDS_IN_TEXT = (
+    (b"src", re.compile(rb"src(?:set|doc)?+\s*+:")),
+    (b"poster", re.compile(rb"poster\s*+:")),
+    *((word, re.compile(word + rb"(?<!\w" + word + rb")\s*+[\"'`/]")) for word in sorted(IMPORTS)),
 )
 # Any of these in code: what is a script as text may be run.
 RUNS_TEXT = re.compile(b"\\b(?:text\\b|(?:" + b"|".join(sorted(RUN_TEXT)) + rb")\s*\()")

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.flows import Flow
-from cookieguard.html.glances import has_glue, has_sink, named_hosts, plain_host
+from cookieguard.html.glances import has_glue, has_sink, may_have_sink, named_hosts, plain_host
 from cookieguard.html.hosts import BARE_LITERAL
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.pieces import MARK, cut
@@ -56,6 +56,8 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
 
 
 def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = False) -> bool:
+    if not may_have_sink(text):
+        return False
     code, joined = cut(text)
     if not has_sink(code):
         return False
