@@ -6,6 +6,7 @@ Rule: text in, places out; nothing here knows who is held. `sheets.pyx` says the
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 S = r"[ \t\r\n\f]*+"
 AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
@@ -46,12 +47,13 @@ def escapes_letters(text: str) -> bool:
 
 def places(text: str, first: str, second: str) -> list[int]:
     """List where two different signs stand, one behind the other."""
-    found: list[int] = []
-    place = text.find(first + second)
-    while place >= 0:
-        found.append(place)
-        place = text.find(first + second, place + 2)
-    return found
+    return [match.start() for match in _pair(first, second).finditer(text)]
+
+
+@lru_cache(maxsize=8)
+def _pair(first: str, second: str) -> re.Pattern[str]:
+    """Write the pattern of two signs: to search for one is many times as fast as to search for both."""
+    return re.compile(re.escape(first) + "(?=" + re.escape(second) + ")")
 
 
 def imports(text: str) -> list[int]:

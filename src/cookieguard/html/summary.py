@@ -44,9 +44,11 @@ class Summary:
         if "/." in path or (form.element == b"link" and _is_inert(match[BESIDE + 1] or match[BEHIND + 1])):
             return None
         scheme = match[SCHEME].decode("ascii") if match[SCHEME] else self._scheme
-        url = Url(scheme, match[HOST].decode("ascii"), None, path)
+        url = NEW(Url, (scheme, match[HOST].decode("ascii"), None, path))
         ruling = self._judge(url)
-        return ruling and _held(raw, match, form, Held(*form.said, url, ruling.purpose, ruling.vendor))
+        if ruling is None:
+            return None
+        return _held(raw, match, form, NEW(Held, (*form.said, url, ruling.purpose, ruling.vendor)))
 
 
 def _is_inert(relations: bytes | None) -> bool:
@@ -86,6 +88,7 @@ PLAIN_URL = (
     rb"([\"'])(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'])((?:/[^?#\\%&\t\n\r\"'\x80-\xff]*+)?)"
     rb"(?:[?#][^\"']*+)?\4"
 )
+NEW = tuple.__new__  # of a named tuple: its own takes three times as long
 NEUTRAL = b' type="text/plain"'
 
 
