@@ -80,7 +80,9 @@ def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
         )
         assert glances.has_glue(script) == pure.has_glue(script)
         assert glances.has_sink(code) == pure.has_sink(code)
-        sparse = script + b";" * (script.count(b"(") * 200)  # as data are: only then the pure build looks closer
+        sparse = script + b";" * (
+            script.count(b"(") * 200
+        )  # as data are: only then the pure build looks closer
         assert glances.may_have_sink(sparse) >= pure.may_have_sink(sparse) >= pure.has_sink(code)
 
 

@@ -73,8 +73,8 @@ SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT
 SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, b"href"})
 SINK_KEYS = KEYS
 IMPORTS = frozenset({b"from", b"import"})
-# Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself. Each begins
-# with one byte: so it is searched for ten times as fast as all of them in one pattern.
+# Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself. Each
+# begins with one byte: so it is searched for ten times as fast as all of them in one pattern.
 _CALL = _backwards(SINK_CALLS) + rb"(?![\w$])|[\w$]{0,64}(?i:" + _backwards(LOADER_WORDS) + rb")"
 _KEY = _backwards(SINK_KEYS) + rb"(?![\w$])"
 SINKS = (
@@ -91,7 +91,7 @@ SINKS_IN_TEXT = (
     re.compile(rb"=[+|?]{0,2}\s*+(?:" + _SET + rb")"),
     re.compile(rb"/(?<=[*/]/)" + _ANY),
 )
-# Keys and imports, forwards, and to be searched for only where their word is: data have a colon or a quote at each turn.
+# Keys and imports, forwards, to be searched for only where their word is: data have a colon or a quote at each turn.
 WORDS_IN_TEXT = (
     (b"src", re.compile(rb"src(?:set|doc)?+\s*+:")),
     (b"poster", re.compile(rb"poster\s*+:")),

@@ -25,19 +25,18 @@ class Names:
         self._queued: set[tuple[bytes, int]] = set()  # a name, and from where on it is suspect
         self._members: dict[bytes, set[bytes]] = {}  # of a name: the suspect ones, b"" for all of it
         self._seen: set[int] = set()
-        self._queue: list[Iterator[int]] = []
+        self._queue: list[tuple[bytes, Iterator[int]]] = []
         self.is_open = False  # whether places are taken from the queue already
 
     def take(self) -> int | None:
         """Take the next place to follow; None where there is none, or too many were taken."""
         self.is_open = True
         while self._queue and len(self._seen) < MAX_PLACES:
-            place = next(self._queue[-1], None)
+            name, places = self._queue[-1]
+            place = next(places, None)
             if place is None:
                 self._queue.pop()
-            elif (
-                place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place)
-            ):
+            elif place not in self._seen and not self._is_passed(name, place):
                 self._seen.add(place)
                 return place
         return None
@@ -55,7 +54,7 @@ class Names:
         if not is_queued and len(self._queued) >= MAX_NAMES:
             return
         self._queued.add((name, start))
-        self._queue.append(self._places(name, start, len(self._code) if end is None else end))
+        self._queue.append((name, self._places(name, start, len(self._code) if end is None else end)))
 
     def suspect_all(self, header: bytes) -> None:
         """Take the parameters of a function that is called for each item as suspect: the item and its number."""
@@ -75,18 +74,14 @@ class Names:
         """The code with a blank for all that is no part of a word, and one around: shifted by one, that is."""
         return b" " + self._code.translate(WORDS_ONLY) + b" "
 
-    def _is_defined_at(self, place: int) -> bool:
-        """Tell whether the name at `place` is only given a value there, or is a parameter's or key's name."""
-        word = IDENTIFIER.match(self._code, place)
-        return (
-            word is not None and DEFINES.match(self._code, word.end(), place + LONGEST_DEFINITION) is not None
-        )
-
-    def _is_of_another(self, place: int) -> bool:
-        """Tell whether only a member of the name at `place` is taken, and one that is not suspect."""
-        word = IDENTIFIER.match(self._code, place)
-        members = self._members.get(word[0]) if word else None
-        if word is None or not members or b"" in members:
+    def _is_passed(self, name: bytes, place: int) -> bool:
+        """Tell whether the name at `place` is only given a value there, is a parameter's or key's name, or that of an
+        object of which only a member is taken, and one that is not suspect."""
+        end = place + len(name)
+        if name[:1].isdigit():
             return False
-        taken = MEMBER.match(self._code, word.end())
+        if DEFINES.match(self._code, end, place + LONGEST_DEFINITION):
+            return True
+        members = self._members[name]
+        taken = MEMBER.match(self._code, end) if members and b"" not in members else None
         return taken is not None and taken[1] not in members

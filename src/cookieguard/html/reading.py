@@ -72,6 +72,8 @@ class Reading:
 
     def mark(self, number: int) -> int:
         """Return where the mark of a literal stands."""
+        if number < FEW and "marks" not in self.__dict__:
+            return self.size - len(self.code.split(MARK, number + 1)[-1]) - 1
         return self.marks[number]
 
     def literal_at(self, place: int) -> bytes:
@@ -162,5 +164,6 @@ class Reading:
         return (PLAIN if is_plain else SIBLINGS).match(self.back, here, floor).end()  # type: ignore[union-attr]
 
 
+FEW = 64  # marks that are counted from the start rather than all of them listed
 COMMA = ord(",")
 MOST_ARGUMENTS = 32
