@@ -8,6 +8,7 @@ from functools import partial
 from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
+from cookieguard.html.stretches import Strides
 from cookieguard.html.summary import Summary
 from cookieguard.html.tags import judge_tag
 from cookieguard.html.urls import Url, parse_url, resolve
@@ -27,12 +28,13 @@ class TagJudge:
         self.move(base)
         if is_own:
             scanner.known = rules.xml_tags if xml else rules.tags
+            scanner.strides = None if xml else Strides(rules.stretches)
 
     def move(self, base: Url) -> None:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
         self.base = base
         self._near = self._scanner.known = self._rules.near(base, xml=self._xml)
-        self._seat = None
+        self._scanner.strides, self._seat = None, None
 
     def _sit(self) -> tuple[Summary, Bench]:
         """Make the bench: pages of known tags need none, and a document inside of another one moves at once."""

@@ -1,4 +1,5 @@
 from cookieguard.html.known cimport Known
+from cookieguard.html.stretches cimport Stretches
 
 
 cdef class Rules:
@@ -11,6 +12,7 @@ cdef class Rules:
     cdef dict _urls
     cdef readonly Known tags
     cdef readonly Known xml_tags
+    cdef readonly Stretches stretches
     cdef dict _near
     cdef dict _texts
     cdef Py_ssize_t _texts_size

@@ -6,6 +6,7 @@ from typing import Any
 
 from cookieguard.html.known import Known, mark
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
+from cookieguard.html.stretches import Stretches
 from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
 
@@ -48,7 +49,7 @@ class Rules:
         self.is_lifted, self.marks_links = is_lifted, marks_links
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
-        self.tags, self.xml_tags = Known(), Known()
+        self.tags, self.xml_tags, self.stretches = Known(), Known(), Stretches()
         self._near: dict[tuple[object, ...], Known] = {}
         self._tags_size = 0
         self._texts: dict[tuple[int, bool, Url | None], Known] = {}

@@ -1,17 +1,20 @@
 from cookieguard.html.known cimport Known, text_t
 from cookieguard.html.model cimport Tag
+from cookieguard.html.stretches cimport Strides
 
 
 cdef class Scanner:
     cdef bint _xml
     cdef bint _links
     cdef public Known known
+    cdef public Strides strides
     cdef public Tag tag
     cdef public Py_ssize_t end
 
     cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position)
     cpdef Py_ssize_t skip_head(self, bytes data, Py_ssize_t position)
     cpdef Py_ssize_t skip_drawing(self, bytes data, Py_ssize_t position)
+    cdef Py_ssize_t _skip(self, text_t s, Py_ssize_t size, Py_ssize_t position, Strides strides) except -1
     cpdef Py_ssize_t text(self, bytes data, Py_ssize_t position)
     cpdef look(self, bytes data, Py_ssize_t position)
     cdef bint _passes(self, text_t s, Py_ssize_t start, Py_ssize_t end)

@@ -24,31 +24,53 @@ from cookieguard.html.known import Known
 from cookieguard.html.loads import ANYWHERE, NAMES
 from cookieguard.html.model import Attribute, Tag
 from cookieguard.html.runs import DRAWING_RUN, HEAD_RUN, run
+from cookieguard.html.stretches import Strides
 
 IS_COMPILED = False
+LONG_WAIT = 4096  # bytes to the next look at a stretch: then nothing is cut short for it
 
 
 class Scanner:
     """Find the places to look at. `tag` and `end` tell of the last one found."""
 
-    __slots__ = ("_run_at", "_tag_at", "_text_at", "end", "known", "tag")
+    __slots__ = ("_run_at", "_tag_at", "_text_at", "end", "known", "strides", "tag")
 
     def __init__(self, *, xml: bool, marks_links: bool = False) -> None:
         self._run_at = run(marks_links).match
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
         self.known = Known()  # the tags decided about already, by their spelling
+        self.strides: Strides | None = None  # none where `known` is not the rules' own
         self.tag: Tag | None = None  # what is known of the tag found
         self.end = -1  # where the tag found ends; -1: what was found is no complete tag
 
     def skip(self, data: bytes, position: int) -> int:
         """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
-        size, known, run_at, tag_at = len(data), self.known, self._run_at, self._tag_at
+        strides, size = self.strides, len(data)
+        if strides is None:
+            return self._read(data, position, size)
+        if strides.wait > LONG_WAIT:
+            reached = self._read(data, position, size)
+            strides.wait -= reached - position
+            return reached
         while True:
-            position = run_at(data, position).end()  # type: ignore[union-attr]  # matches always
-            if position >= size:
+            position, stop = strides.skip(data, position)
+            reached = self._read(data, position, stop)
+            strides.note(data, position, stop, reached)
+            if reached == size or (reached < stop and self.end >= 0):
+                return reached
+            if reached < stop:  # what is here may only be cut off by the stretch
+                return self._read(data, reached, size)
+            position = stop
+
+    def _read(self, data: bytes, position: int, stop: int) -> int:
+        """Do so tag by tag, as if the data ended at `stop`."""
+        known, run_at, tag_at = self.known, self._run_at, self._tag_at
+        while True:
+            position = run_at(data, position, stop).end()  # type: ignore[union-attr]  # matches always
+            if position >= stop:
                 return position
-            match = tag_at(data, position)
+            match = tag_at(data, position, stop)
             if match is None:
                 self.end = -1
                 return position

@@ -9,6 +9,7 @@ from libc.string cimport memchr, memset
 from cookieguard.html.known cimport Known, text_t
 from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
 from cookieguard.html.model cimport Attribute, Tag
+from cookieguard.html.stretches cimport Stretches, Strides
 
 IS_COMPILED = True
 
@@ -29,6 +30,8 @@ cdef enum:
     BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
 
 cdef const char* SCRIPT = "script"
+cdef Strides STILL = Strides(Stretches())  # never looked into
+STILL.stop = 1 << 62
 cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
 
@@ -206,12 +209,23 @@ cdef class Scanner:
         self._links = marks_links
         self.known = Known()
         self.tag = None
+        self.strides = None  # none where `known` is not the rules' own
         self.end = -1
 
     cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position):
         """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(data)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), end
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef Strides strides = self.strides
+        if strides is None:
+            return self._skip(s, size, position, STILL)
+        strides.begin(s, position, size)
+        position = self._skip(s, size, position, strides)
+        strides.end(position)
+        return position
+
+    cdef Py_ssize_t _skip(self, text_t s, Py_ssize_t size, Py_ssize_t position, Strides strides) except -1:
+        cdef Py_ssize_t end
         cdef const void* found
         cdef bint dull = False
         self.end = -1
@@ -220,6 +234,9 @@ cdef class Scanner:
             if found == NULL:
                 return size
             position = <text_t>found - s
+            if position >= strides.stop and strides.passes(s, position, size):
+                position = strides.stop
+                continue
             if position + 1 >= size:
                 return position
             if KIND[s[position + 1]] == LETTER:
@@ -227,6 +244,8 @@ cdef class Scanner:
                 if end < 0 or not (dull or self._passes(s, position, end)):
                     return position
                 position = end
+                if position > strides.stop:
+                    strides.cross(position)
             elif s[position + 1] == 47:
                 if position + 2 >= size or KIND[s[position + 2]] != LETTER:
                     return position
@@ -234,6 +253,8 @@ cdef class Scanner:
                 if end < 0:
                     return position
                 position = end
+                if position > strides.stop:
+                    strides.cross(position)
             elif s[position + 1] == 33 or s[position + 1] == 63:
                 return position
             else:
