@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
@@ -145,6 +147,71 @@ def test_paths_lose_what_names_one_person(path: str, kept: str) -> None:
 )
 def test_referrers_keep_a_host_that_is_no_address(referrer: bytes, host: str) -> None:
     assert referrer_host(referrer) == host
+
+
+# One person in many spellings, each as a segment of a path and as a field of a campaign.
+PERSONAL = (
+    "ada@shop.example",
+    "ada%40shop.example",
+    "ada%2540shop.example",
+    "ada\uff20shop.example",
+    "ada(at)shop.example",
+    "ada [at] shop.example",
+    "203.0.113.7",
+    "203%2e0%2e113%2e7",
+    "203_0_113_7",
+    "2001%3Adb8%3A%3A7",
+    "3405803783",
+    "10042173",
+    "%31%30%30%34%32%31%37%33",
+    "\uff11\uff10\uff10\uff14\uff12\uff11\uff17\uff13",
+    "+49-151-1234-5678",
+    "0151 1234 5678",
+    "DE89 3704 0044 0532 0130 00",
+    "5f3c9a1b7d2e4f60",
+)
+LEFT_OF_IT = re.compile(r"ada|example|203|113|2001|3405|1004|1234|0044|5f3c", re.I)
+
+
+@pytest.mark.parametrize("personal", PERSONAL)
+def test_no_spelling_of_a_person_is_kept(personal: str) -> None:
+    as_query = quote(personal).encode()
+
+    hit = read(
+        path=f"/account/{personal}/orders",
+        query=b"&".join(b"utm_%b=%b" % (name, as_query) for name in (b"source", b"campaign", b"content")),
+        event=personal,
+    )
+
+    kept = [hit.page, hit.source, hit.campaign, hit.content, hit.event]
+    assert [text for text in kept if LEFT_OF_IT.search(text)] == []
+    assert hit.page.startswith("/account/")
+
+
+@pytest.mark.parametrize(
+    "name", ["Spring Sale 2026", "20261124", "news_2026-11-24", "spring_sale_2026_newsletter_de", "50% off"]
+)
+def test_names_of_campaigns_stay_readable(name: str) -> None:
+    assert read(query=b"utm_campaign=" + quote(name).encode()).campaign == name
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        b"AdaLovelace4915112345678Bot/1.0",
+        b"4915112345678spider/1.0",
+        b"Mozilla/5.0 (compatible; 203.0.113.7bot/2.0)",
+        b"Mozilla/5.0 (X11; Linux x86_64) Firefox/10042",
+    ],
+)
+def test_an_agent_that_calls_itself_by_a_number_leaves_none(agent: bytes) -> None:
+    hit = read(agent=agent)
+
+    assert re.search(r"\d{5}|203", f"{hit.browser} {hit.browser_major} {hit.os}") is None
+
+
+def test_a_number_in_the_host_of_a_referrer_is_folded() -> None:
+    assert referrer_host(b"https://u1004217.customers.example/x") == "u{id}.customers.example"
 
 
 def test_utm_fields_hold_no_mail_and_no_address() -> None:

@@ -61,6 +61,20 @@ def test_a_report_about_somebody_elses_page_is_dropped(
     assert "late.example" not in caplog.text
 
 
+@pytest.mark.parametrize("path", ["/account/ada@shop.invalid/7", "/account/10042173"])
+def test_a_path_that_names_a_person_is_told_without_the_person(
+    guard: Guard, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    app = guard(page(b"<!doctype html><body><img src=//late.example/p>"))
+
+    ask(app, path=path, headers=[("cookie", "unheard=1")])
+    report(app, "https://later.example/", "https://shop.example" + path)
+
+    assert caplog.text.count("on /account/{id}") == 3
+    assert "ada@" not in caplog.text
+    assert "10042173" not in caplog.text
+
+
 @pytest.mark.parametrize("path", ["/x\nheld fake.example", "/x\x1b[2J", "/x\x85y", "/x\u2028y"])
 def test_a_path_never_ends_the_line_it_is_told_in(
     guard: Guard, caplog: pytest.LogCaptureFixture, path: str

@@ -11,11 +11,12 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from cookieguard.stats.hits import BotKind
+from cookieguard.stats.sources import cleaned_field
 
 MAX_AGENT = 512  # characters; 8 KB cost 25 to 75 ms to parse
 AGENTS_KEPT = 4096  # a day's browsers of a busy shop; made-up ones push each other out
 MAX_NAME = 60  # characters of a family
-MAX_MAJOR = 6  # digits; a version may have thousands
+MAX_MAJOR = 4  # digits; a version may have thousands, and five may name a person
 PATTERNS_AT_ONCE = 25  # one alternation of all is slower than many short ones
 
 # Of a crawler with several tags the first kind counts: what reads for a model is AI, though it may search too.
@@ -95,7 +96,8 @@ def _bot_kind(text: str, found: Any) -> str:
 
 
 def _name(family: str | None) -> str:
-    return _PRINTABLE.sub("?", family or "Other")[:MAX_NAME]
+    """Return a family as it is kept: of a bot it is what its agent says, free text like any other."""
+    return cleaned_field(_PRINTABLE.sub("?", family or "Other"))[:MAX_NAME]
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from cookieguard.stats.hits import ADDRESS
 
@@ -20,13 +21,20 @@ _REFERRER = re.compile(rb"https?://(?:[^/?#@\\]*@)*([^/?#@\\\s:]{1,100})(?::[0-9
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*\.)*[a-z0-9_-]*")
 # WHATWG URL, "ends in a number": such a host is an IPv4 address, however it is written.
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
-_ADDRESS = re.compile(r"\d{1,3}([.-])\d{1,3}\1\d{1,3}\1\d{1,3}|[0-9a-f]*(?::[0-9a-f]*){2,}", re.I)
-_MAIL = re.compile(r"[^\s/@]+@[^\s/@]+")
+_ADDRESS = re.compile(r"\d{1,3}([._-])\d{1,3}\1\d{1,3}\1\d{1,3}|[0-9a-f]*(?::[0-9a-f]*){2,}", re.I)
+_AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
+_MAIL = re.compile(rf"[^\s/@]+\s*(?:{_AT.pattern})\s*[^\s/@]+", re.I)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Digits that name one thing or person; years and dates of eight stay readable in UTM fields only.
-_LONG_NUMBER = re.compile(r"\d{5,}")
+_SPACED_NUMBER = r"\d(?:[ ./()_-]{0,2}\d){9,}"  # telephones, bank accounts
+_LONG_NUMBER = re.compile(rf"{_SPACED_NUMBER}|\d{{5,}}")
+_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_NO_DATE = re.compile(rf"{_SPACED_NUMBER}|(?<!\d)(?!{_DATE})\d{{5,}}")
 _TOKEN = re.compile(r"(?=[^/]*\d)(?=[^/]*[a-z])[0-9a-z_=-]{20,}|[0-9a-f]{8,}(?:-[0-9a-f]{4,}){0,4}", re.I)
+_HEX_ID = re.compile(r"\b(?=[0-9a-f-]*[a-f])(?=[0-9a-f-]*\d)[0-9a-f]{12,}(?:-[0-9a-f]{4,}){0,4}\b", re.I)
+NUMBER = "(number)"
 MAX_PAGE = 200  # characters
+MOST_CODINGS = 3  # a link in a link in a link
 
 
 @lru_cache(maxsize=HOSTS_KEPT)
@@ -35,7 +43,7 @@ def referrer_host(header: bytes) -> str:
     found = _REFERRER.match(header)
     if found is None:
         return "" if not header.lower().startswith((b"http://[", b"https://[")) else ADDRESS
-    return cleaned_host(found[1].decode("latin-1"))
+    return _LONG_NUMBER.sub("{id}", cleaned_host(found[1].decode("latin-1")))
 
 
 def cleaned_host(host: str) -> str:
@@ -60,14 +68,30 @@ def utm_fields(query: bytes) -> Mapping[str, str]:
 
 
 def cleaned_field(text: str) -> str:
-    """Return free text as it is kept: one line, at most 80 characters, no address and no mail address in it."""
-    text = _MAIL.sub("(mail)", _ADDRESS.sub(ADDRESS, _UNPRINTABLE.sub("", text)))
-    return text.strip()[:MAX_FIELD]
+    """Return free text as it is kept: one line, at most 80 characters, no address, mail address or long number in it.
+
+    >>> cleaned_field("ada%40shop.example, order 1004217, 20261124")
+    '(mail) order (number), 20261124'
+    """
+    text = _ADDRESS.sub(ADDRESS, _UNPRINTABLE.sub("", _decoded(text)))
+    if _AT.search(text):
+        text = _MAIL.sub("(mail)", text)
+    return _HEX_ID.sub(NUMBER, _NO_DATE.sub(NUMBER, text)).strip()[:MAX_FIELD]
+
+
+def _decoded(text: str) -> str:
+    """Return text as somebody reads it: what is encoded more than once too, and full-width signs."""
+    for _ in range(MOST_CODINGS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def personal_part(text: str) -> str:
     """Say what in a text may name one person or thing; empty where nothing looks like it."""
-    if "@" in text:
+    text = _decoded(text)
+    if _AT.search(text):
         return "a mail address"
     if _ADDRESS.search(text):
         return "an IP address"
@@ -90,10 +114,13 @@ def cleaned_path(path: str, *, folds_ids: bool) -> str:
 
 
 def _cleaned_segment(segment: str, *, folds_ids: bool) -> str:
-    if _MAIL.search(segment) or _ADDRESS.search(segment):
+    plain = _decoded(segment)
+    if _ADDRESS.search(plain) or (_AT.search(plain) and _MAIL.search(plain)):
         return "{id}"
     if not folds_ids:
         return segment
+    if plain != segment and _LONG_NUMBER.search(plain):
+        return "{id}"
     if _TOKEN.fullmatch(segment) and re.search(r"\d", segment):
         return "{id}"
     return _LONG_NUMBER.sub("{id}", segment)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from cookieguard.consent import Verdict, declaration, first_party_line, look_alike
 from cookieguard.consent.sites import Site
+from cookieguard.stats.sources import cleaned_path
 
 logger = logging.getLogger("cookieguard")
 
@@ -70,9 +71,7 @@ class Findings:
         told.add(known)
         source = "by the shop" if way == "set" else "by a browser (anybody can)"
         # Name and path are free text: escaped, so that they end no line and move no cursor.
-        shown, where = (
-            ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), page[:LONGEST_PAGE])
-        )
+        shown, where = (ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), _shown(page)))
         line = "cookie %s, %s %s on %s: nobody declared it%s"
         logger.warning(line, shown, way, source, where, _own_cookie(name))
 
@@ -86,10 +85,16 @@ class Findings:
         else:
             advice, lines = "to declare it:", declaration(verdict)
         # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
-        shown = ascii(page[:LONGEST_PAGE])[1:-1]
+        shown = ascii(_shown(page))[1:-1]
         logger.warning(
             "held %s on %s: nobody declared it%s; %s\n%s", verdict.host, shown, source, advice, lines
         )
+
+
+def _shown(page: str) -> str:
+    """Return a path as statistics have it: whom its mail address or number names is nobody's business here either."""
+    cleaned = cleaned_path(page, folds_ids=True)
+    return (cleaned if "{id}" in cleaned else page)[:LONGEST_PAGE]
 
 
 def _own_cookie(name: bytes) -> str:

@@ -19,7 +19,11 @@ BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2.none.none.none"  # noqa: S105 - not a secret: what a missing one counts as
 REFUSED = "not allowed\n"
-REFUSED_HEADERS = {"cache-control": "no-store", "vary": "Cookie, Authorization"}
+REFUSED_HEADERS = {
+    "cache-control": "no-store",
+    "vary": "Cookie, Authorization",
+    "x-content-type-options": "nosniff",
+}
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
 

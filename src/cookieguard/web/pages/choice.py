@@ -13,7 +13,12 @@ from cookieguard.web.hits import note_choice
 from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.sender import is_own_post
 
-ANSWER_HEADERS = {"cache-control": "private, no-store", "vary": "Cookie"}
+# What is refused is quoted in plain text, and must not be taken for a page.
+ANSWER_HEADERS = {
+    "cache-control": "private, no-store",
+    "vary": "Cookie",
+    "x-content-type-options": "nosniff",
+}
 NOT_OURS = "a choice can only be posted by a page of this shop\n"
 
 

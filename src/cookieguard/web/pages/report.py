@@ -25,7 +25,9 @@ async def take_report(exchange: Exchange, receive: Receive) -> Response:
             _note(exchange, json.loads(await read_body(receive)))
         except (BadRequestError, ValueError, RecursionError):
             exchange.parts.findings.count("a violation report that cannot be read")
-    return Response(status_code=204)
+    return Response(
+        status_code=204, headers={"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    )
 
 
 def _has_room(exchange: Exchange) -> bool:

@@ -29,6 +29,7 @@ GPC_PATH = "/.well-known/gpc.json"
 # The day support was last changed, as the GPC specification wants it.
 GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
 READ_METHODS = ("GET", "HEAD")
+DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
 
 
@@ -99,7 +100,7 @@ async def _held(exchange: Exchange, _: Receive) -> Response:
 
 
 async def _gpc(_: Exchange, __: Receive) -> Response:
-    return JSONResponse(GPC_SUPPORT, headers={"cache-control": "public, max-age=86400"})
+    return JSONResponse(GPC_SUPPORT, headers=DAY_LONG)
 
 
 async def _asset(exchange: Exchange, _: Receive) -> Response:
@@ -115,4 +116,4 @@ def _file(asset: Asset) -> Response:
     return Response(asset.content, 200, headers, media_type=asset.media_type)
 
 
-NO_STORE = {"cache-control": "no-store"}
+NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

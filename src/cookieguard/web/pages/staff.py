@@ -47,7 +47,11 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
 
 
 def _back(exchange: Exchange, cookie: bytes) -> Response:
-    headers = {"location": f"{exchange.own_base}{STAFF_PAGE}", "cache-control": "private, no-store"}
+    headers = {
+        "location": f"{exchange.own_base}{STAFF_PAGE}",
+        "cache-control": "private, no-store",
+        "x-content-type-options": "nosniff",
+    }
     response = Response(status_code=303, headers=headers)
     response.raw_headers.append((b"set-cookie", cookie))
     return response
