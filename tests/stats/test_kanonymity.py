@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.kanonymity import Cell, Shown, at_least, column, people_of, suppress
+from cookieguard.stats.kanonymity import Cell, Shown, at_least, column, leaves_few, people_of, suppress
 
 NAMES = "abcde"
 
@@ -143,3 +143,26 @@ def test_people_without_a_key_are_counted_carefully() -> None:
     assert people_of(visitors=6, visits=2, views=6) == 6
     assert people_of(visitors=0, visits=10, views=12) == 5
     assert people_of(visitors=0, visits=0, views=49) == 4
+
+
+def test_value_that_would_give_others_away_is_folded_and_never_alone() -> None:
+    crowd = [Cell("DE", 18, (36, 18, 18)), Cell("FR", 9, (18, 9, 9)), Cell("AT", 7, (14, 7, 7))]
+
+    found = suppress(crowd, tied={"DE"})
+
+    assert found.values == {"FR"}
+    assert found.other == Cell("(other)", 25, (50, 25, 25))
+
+
+@pytest.mark.parametrize(
+    ("part", "is_few"),
+    [
+        ((20, 10, 10), False),
+        ((18, 9, 9), True),
+        ((17, 10, 10), True),
+        ((12, 6, 6), True),
+        ((10, 5, 5), False),
+    ],
+)
+def test_few_are_left_unless_it_is_nobody_or_five(part: tuple[int, ...], is_few: bool) -> None:
+    assert leaves_few(Cell("", 0, part), Cell("", 10, (20, 10, 10))) is is_few

@@ -5,7 +5,7 @@ Rule: everything an analyst sees passes here, whatever engine it comes from; not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from cookieguard.stats.hits import OTHER
@@ -44,8 +44,20 @@ def people_of(*, visitors: int, visits: int, views: int) -> int:
     return max(visitors, visits // VISITS_EACH, views // VIEWS_EACH)
 
 
-def suppress(cells: Sequence[Cell], *, k: int = K) -> Shown:
+def leaves_few(part: Cell, whole: Cell, *, k: int = K) -> bool:
+    """Tell whether fewer than `k` people, though not nobody, are left of a crowd without a part of it.
+
+    Who sees both subtracts.
+    """
+    left = tuple(all_ - some for all_, some in zip(whole.counts, part.counts, strict=True))
+    views, visits, visitors = left
+    return any(left) and people_of(visitors=visitors, visits=visits, views=views) < k
+
+
+def suppress(cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = ()) -> Shown:
     """Fold cells of fewer than `k` people, and what comes folded already, into one.
+
+    Values of `tied` would give others away (`leaves_few`): they join it too, and never alone.
 
     The next smallest cells join the fold until it gives nothing away to somebody who has the total and knows these
     rules (`_is_safe`). Nothing at all is shown of fewer than `k` people.
@@ -59,7 +71,9 @@ def suppress(cells: Sequence[Cell], *, k: int = K) -> Shown:
     size = sum(_is_folded(cell, k) for cell in there)
     while 0 < size < len(there) and not _is_safe(ascending[:size], ascending[size].people, k):
         size += 1
-    hidden = ascending[:size]
+    hidden = [*ascending[:size], *(cell for cell in ascending[size:] if cell.value in tied)]
+    if size == 0 and hidden:  # bounds of each are known: one whose value may be anything goes with them
+        hidden += [cell for cell in ascending if cell.value not in tied][:1]
     gone = {cell.value for cell in hidden}
     return Shown(tuple(cell for cell in there if cell.value not in gone), _sum(hidden) if hidden else None)
 

@@ -9,10 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Totals
+from cookieguard.engines.hit_ports import Days, Filters, HitReader, Totals
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
-from cookieguard.stats.kanonymity import FEW, Cell, K, Shown, at_least, column, people_of, suppress
+from cookieguard.stats.kanonymity import (
+    FEW,
+    Cell,
+    K,
+    Shown,
+    at_least,
+    column,
+    leaves_few,
+    people_of,
+    suppress,
+)
 from cookieguard.web.charts import Point
+from cookieguard.web.crowd import Breakdowns, Crowd, larger_ones
 from cookieguard.web.ranges import (
     FILTERS,
     NAMES,
@@ -98,18 +109,19 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)
     options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
     _require_shown(selection, options)
-    found = widened(selection.range, lambda one: _people(reader.by_day(one.days(today), where)) >= K)
+    crowd = Crowd(reader, breakdowns, today, where, hit_days)
+    found = widened(selection.range, crowd.is_fit)
     if found is None:
         return Overview(selection=selection, range=None, notes=(NONE_LEFT,), options=options)
     course = Course(reader, found, second, where, hit_days)
     return Overview(
         selection=selection,
         range=found,
-        notes=_notes(reader, selection, found, today, hit_days),
+        notes=_notes(reader, crowd, selection, found, today, hit_days),
         figures=course.figures(),
         points=course.points(),
         second="visitors" if found.step else "visits",
-        tables=_tables(breakdowns, selection, found.days(today)) if len(where) < 2 else (),
+        tables=_tables(crowd, selection, found.days(today)) if len(where) < 2 else (),
         options=options,
     )
 
@@ -123,13 +135,14 @@ class Course:
         self._today = today = second // SECONDS_OF_DAY
         days, before = range_.days(today), range_.before(today)
         ask = reader.by_day if range_.step else reader.by_hour
-        self._now = ask(days, where)
+        self._now, self._larger = ask(days, where), [ask(days, one) for one in larger_ones(where)]
         self._daily = self._now if range_.step else reader.by_day(days, where)
         self._before = ask(before, where) if _is_whole(reader, before, today, where, hit_days) else []
         if not range_.step:  # yesterday until this hour
             self._before = [one for one in self._before if one.at <= self._hour - 24]
         if _people(self._before) < K:
             self._before = []
+        self._larger_before = [ask(before, one) for one in larger_ones(where)] if self._before else []
 
     def figures(self) -> Sequence[Figure]:
         """Return the totals, each named as what it is."""
@@ -152,11 +165,18 @@ class Course:
         """Return one point for each bar; its figures are None where too few people are in it."""
         length = self._range.length if self._range.step else 24
         first = self._today * 24 if not self._range.step else self._range.days(self._today).first
-        now = _cells(self._now, first, length, self._range.step or 1)
-        before = _cells(self._before, first - length, length, self._range.step or 1)
-        views = _told(now)
-        views_before = _told(before) if self._before else [None] * len(before)
-        seconds = column([cell.counts[2 if self._range.step else 1] for cell in now])
+        step = self._range.step or 1
+        now = _cells(self._now, first, length, step)
+        before = _cells(self._before, first - length, length, step)
+        views = _told(now, [_cells(one, first, length, step) for one in self._larger])
+        larger = [_cells(one, first - length, length, step) for one in self._larger_before]
+        views_before = _told(before, larger) if self._before else [None] * len(before)
+        seconds = [
+            count if told is not None else None
+            for told, count in zip(
+                views, column([cell.counts[2 if self._range.step else 1] for cell in now]), strict=True
+            )
+        ]
         return [
             Point(_label(int(cell.value), self._range.step), *figures)
             for cell, *figures in zip(now, views, seconds, views_before, strict=True)
@@ -173,9 +193,15 @@ def _is_whole(reader: HitReader, days: Days, today: int, where: Filters, hit_day
     return is_counted and (not where or days.first >= today - hit_days)
 
 
-def _told(cells: Sequence[Cell]) -> Sequence[int | None]:
-    """Return the views of each cell, None where too few people are behind them."""
-    shown = suppress(cells).values
+def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
+    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of."""
+    wholes = zip(*larger, strict=True) if larger else [()] * len(cells)
+    tied = {
+        cell.value
+        for cell, around in zip(cells, wholes, strict=True)
+        if any(cell.counts) and any(leaves_few(cell, whole) for whole in around)
+    }
+    shown = suppress(cells, tied=tied).values
     return [cell.counts[0] if cell.value in shown or not cell.counts[0] else None for cell in cells]
 
 
@@ -210,26 +236,6 @@ def day_of(number: int) -> datetime:
     return datetime.fromtimestamp(number * SECONDS_OF_DAY, UTC)
 
 
-class Breakdowns:
-    """Give what may be shown of breakdowns; asks for each once."""
-
-    def __init__(self, reader: HitReader) -> None:
-        self._reader = reader
-        self._known: dict[tuple[Days, Dimension], Shown] = {}
-
-    def shown(self, days: Days, by: Dimension, where: Filters = ALL) -> Shown:
-        """Return one breakdown."""
-        if where:
-            return suppress([one.cell for one in self._reader.breakdown(days, by, where)])
-        if (days, by) not in self._known:
-            self._known[days, by] = suppress([one.cell for one in self._reader.breakdown(days, by)])
-        return self._known[days, by]
-
-    def values(self, days: Days, by: Dimension) -> Sequence[str]:
-        """Return the values that are shown by name."""
-        return [row.value or UNKNOWN for row in self.shown(days, by).rows]
-
-
 def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -> None:
     """Require filters by what is shown by name: a hidden value is answered like one that never was."""
     for dimension, value in selection.filters.items():
@@ -237,12 +243,9 @@ def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -
             raise BadSelection(f"{NAMES[dimension]}: there is no such value with {K} people or more.")
 
 
-def _tables(breakdowns: Breakdowns, selection: Selection, days: Days) -> Sequence[Table]:
+def _tables(crowd: Crowd, selection: Selection, days: Days) -> Sequence[Table]:
     wanted = [one for one in TABLES if one[1] not in selection.filters]
-    found = [
-        _table(breakdowns.shown(days, by, selection.filters), by, selection, title, lead)
-        for title, by, lead in wanted
-    ]
+    found = [_table(crowd.shown(days, by), by, selection, title, lead) for title, by, lead in wanted]
     return [table for table in found if table.rows or table.other or table.title in ALWAYS]
 
 
@@ -265,10 +268,17 @@ def _table(shown: Shown, by: Dimension, selection: Selection, title: str, lead: 
     return Table(title, LEADS[lead] if by is not Dimension.GOAL else "Times", rows, other)
 
 
-def _notes(reader: HitReader, selection: Selection, found: Range, today: int, hit_days: int) -> Sequence[str]:
+def _notes(
+    reader: HitReader, crowd: Crowd, selection: Selection, found: Range, today: int, hit_days: int
+) -> Sequence[str]:
     notes = []
     if found != selection.range:
-        notes.append(f"{selection.range.label}: fewer than {K} people. Shown instead: {found.label}.")
+        why = (
+            f"no breakdown shows it, or it leaves fewer than {K} people out"
+            if crowd.has_enough(selection.range)
+            else f"fewer than {K} people"
+        )
+        notes.append(f"{selection.range.label}: {why}. Shown instead: {found.label}.")
     if selection.filters and found.length > hit_days:
         notes.append(f"Filtered figures go back {hit_days} days, as far as single hits are kept.")
     if len(selection.filters) == 2:

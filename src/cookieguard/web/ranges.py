@@ -112,6 +112,11 @@ def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:
     return next((one for one in _wider(asked) if is_enough(one)), None)
 
 
+def wider_by_one(asked: Range) -> Range | None:
+    """Return the next wider range, None for the widest."""
+    return next((one for one in RANGES.values() if one.length > asked.length), None)
+
+
 def _wider(asked: Range) -> Iterator[Range]:
     return (one for one in RANGES.values() if one.length >= asked.length)
 

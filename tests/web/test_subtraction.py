@@ -1,0 +1,134 @@
+"""The statistics page under an analyst who asks for everything and subtracts: no group of one to four comes out."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations, product
+from pathlib import Path
+
+import pytest
+from stats.traffic import PLAIN
+
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.sqlite_stats import STATS_FILE, SqliteStats
+from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.stats.kanonymity import K
+from cookieguard.web.overview import Overview, read_overview
+from cookieguard.web.ranges import RANGES, BadSelection, Range, Selection
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SECOND, DAY = int(NOW.timestamp()), 86_400
+TODAY = SECOND // DAY
+ASKED = (Dimension.PAGE, Dimension.COUNTRY, Dimension.DEVICE)
+TABLES = {"Pages": Dimension.PAGE, "Countries": Dimension.COUNTRY, "Devices": Dimension.DEVICE}
+SHARES = {
+    Dimension.PAGE: (("/", 9), ("/shoes", 5), ("/hats", 1)),
+    Dimension.COUNTRY: (("DE", 12), ("FR", 4), ("LI", 1)),
+    Dimension.DEVICE: (("desktop", 12), ("mobile", 5), ("tablet", 1)),
+}
+Where = frozenset[tuple[Dimension, str]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Be one number that the analyst saw: the views of all who meet `where`, on days of a range."""
+
+    where: Where
+    range: Range
+    views: int
+
+
+def traffic(seed: int) -> list[Hit]:
+    """Return views of people who agreed, one or two each, most of them of the same few kinds."""
+    chance = random.Random(seed)
+    hits = []
+    for _ in range(chance.randint(30, 90)):
+        values = {
+            dimension.value: chance.choices(*zip(*shares, strict=True))[0]
+            for dimension, shares in SHARES.items()
+        }
+        days_ago = chance.choice([0, 0, 1, 2, 3, 5, 8, 13, 21, 29])
+        person = PLAIN._replace(time=SECOND - 3600 - days_ago * DAY, key=chance.getrandbits(62) + 1, **values)
+        hits += [
+            person._replace(time=person.time + 60 * step, source="" if step else "(direct)")
+            for step in range(chance.randint(1, 2))
+        ]
+    return hits
+
+
+def seen(state: Path, hits: Sequence[Hit]) -> Iterator[Shown]:
+    """Ask for every range and every selection of two filters at most; give each number that comes back."""
+    with closing(SqliteHits(state / STATS_FILE)) as engine:
+        engine.write(Batch(secrets.token_hex(4), hits, {}, {}))
+    with closing(SqliteStats("", state).reader()) as reader:
+        for range_, filters in product(RANGES.values(), selections()):
+            try:
+                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
+            except BadSelection:
+                continue
+            if found.range is range_:
+                yield from numbers(found, frozenset(filters.items()), range_)
+
+
+def selections() -> Iterator[Mapping[Dimension, str]]:
+    for size in range(3):
+        for dimensions in combinations(ASKED, size):
+            for values in product(*([value for value, _ in SHARES[one]] for one in dimensions)):
+                yield dict(zip(dimensions, values, strict=True))
+
+
+def numbers(found: Overview, where: Where, range_: Range) -> Iterator[Shown]:
+    by_name = {figure.name: figure.value for figure in found.figures}
+    yield Shown(where, range_, int(by_name["Views"].replace(",", "")))
+    for table in found.tables:
+        if (dimension := TABLES.get(table.title)) is not None:
+            for row in table.rows:
+                yield Shown(where | {(dimension, row.value)}, range_, row.main)
+
+
+def crowd(hits: Sequence[Hit], shown: Shown) -> frozenset[int]:
+    """Return which hits a number is about."""
+    first = TODAY - shown.range.length + 1
+    return frozenset(
+        at
+        for at, hit in enumerate(hits)
+        if hit.time // DAY >= first and all(getattr(hit, name) == value for name, value in shown.where)
+    )
+
+
+def subtracted(hits: Sequence[Hit], numbers_: Sequence[Shown]) -> list[tuple[Shown, Shown, int]]:
+    """Subtract each number from every one of the next larger crowd; return whoever is then alone with few."""
+    crowds = {one: crowd(hits, one) for one in dict.fromkeys(numbers_)}
+    assert all(len(at) == one.views for one, at in crowds.items())  # they say what is true
+    found = []
+    for whole, part in product(crowds, crowds):
+        is_filter = (
+            whole.range is part.range and whole.where < part.where and len(part.where - whole.where) == 1
+        )
+        lengths = sorted(one.length for one in RANGES.values())
+        is_range = (
+            not whole.where
+            and not part.where
+            and (lengths.index(whole.range.length) == lengths.index(part.range.length) + 1)
+        )
+        if is_filter or is_range:
+            left = {hits[at].key for at in crowds[whole] - crowds[part]}
+            if 0 < len(left) < K:
+                found.append((whole, part, len(left)))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_two_numbers_give_a_small_group_away(seed: int, tmp_path: Path) -> None:
+    hits = traffic(seed)
+
+    numbers_ = list(seen(tmp_path, hits))
+
+    assert len(numbers_) > 10
+    assert all(one.views for one in numbers_)
+    assert subtracted(hits, numbers_) == []
