@@ -27,6 +27,7 @@ UNSEEN_STYLE = re.compile(
     r"|(?<![\w-])(?:left|right|top|bottom)\s*:\s*-[0-9]{3}",
     re.IGNORECASE,
 )
+HIDING = (b"hidden", b"aria-hidden", b"width", b"height", b"style")  # what tells whether an element is seen
 PLAIN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
@@ -43,7 +44,7 @@ def place_in(
     first: dict[bytes, Attribute] = {}
     for attribute in attributes:
         first.setdefault(attribute.name, attribute)
-    if _is_unseen({key: one.value for key, one in first.items()}):
+    if _is_unseen({key: first[key].value for key in HIDING if key in first}):
         return None
     embedded = (one for one in held if (one.element, one.attribute) == (name.decode(), EMBEDS[name].decode()))
     moved = [

@@ -1,6 +1,7 @@
 cpdef list named_hosts(bytes text)
 cpdef list host_places(bytes text)
 cpdef plain_host(bytes name)
+cpdef bint has_servers(bytes text)
 cpdef bint has_glue(bytes text)
 cpdef bint has_sink(bytes code)
 cpdef bint may_have_sink(bytes text)

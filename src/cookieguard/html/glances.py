@@ -41,6 +41,11 @@ def plain_host(name: bytes) -> str | None:
     return name.decode("ascii").lower() if PLAIN_HOST.fullmatch(name) else None
 
 
+def has_servers(text: bytes) -> bool:
+    """Tell whether a script names servers for WebRTC."""
+    return b"iceServers" in text
+
+
 def has_glue(text: bytes) -> bool:
     """Tell whether a host may be put behind a scheme somewhere in a script."""
     return GLUE_SLASHES.search(text) is not None or GLUE_SCHEME.search(text) is not None

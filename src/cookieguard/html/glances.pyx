@@ -7,7 +7,7 @@ from cpython.unicode cimport (
 )
 from libc.string cimport memchr, memcmp, memset
 
-from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
+from cookieguard.html.hosts import ESCAPED_HOST, HOST
 from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
 from cookieguard.html.known cimport text_t
 
@@ -115,9 +115,46 @@ cpdef list host_places(bytes text):
             continue
         places.append((p, match[1]))
         p = match.end()
-    if memchr(s, 92, size) != NULL and ESCAPED_SLASH.search(text):
-        places += [(match.start(), match[1]) for match in ESCAPED_HOST.finditer(text)]
+    p = _escaped_slash(s, 0, size)
+    while p >= 0:
+        match = ESCAPED_HOST.match(text, p)
+        if match is not None:
+            places.append((p, match[1]))
+            p = match.end() - 1
+        p = _escaped_slash(s, p + 1, size)
     return places
+
+
+cdef Py_ssize_t _escaped_slash(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the next slash is written with an escape, from `p` on; -1: nowhere."""
+    cdef const void* found
+    while p + 3 < size:
+        found = memchr(s + p, 92, size - p)
+        if found == NULL:
+            return -1
+        p = <text_t>found - s
+        if (
+            _begins(s, p + 1, size, b"x2", 2) or _begins(s, p + 1, size, b"u002", 4) or _begins(s, p + 1, size, b"u{2", 3)
+        ):
+            return p
+        p += 1
+    return -1
+
+
+cpdef bint has_servers(bytes text):
+    """Tell whether a script names servers for WebRTC."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 3
+    cdef const void* found
+    while p < size:  # of its letters the S is the rarest
+        found = memchr(s + p, 83, size - p)
+        if found == NULL:
+            return False
+        p = <text_t>found - s
+        if _begins(s, p - 3, size, b"iceServers", 10):
+            return True
+        p += 1
+    return False
 
 
 cpdef list named_hosts(bytes text):

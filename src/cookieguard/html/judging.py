@@ -51,10 +51,9 @@ class TagJudge:
 
     def learn(self, raw: bytes) -> Tag:
         """Judge a tag that the scanner does not know."""
-        near = self._near
-        tag: Tag | None = near.get(raw)
+        tag: Tag | None = self._near.find(raw, 0, len(raw))
         if tag is None:
             summary, bench = self._seat or self._sit()
             tag = summary.judge(raw) or judge_tag(raw, bench)
-            self._rules.keep(near if tag.near else self._scanner.known, raw, tag)
+            self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
         return tag

@@ -20,6 +20,7 @@ cdef class Tag:
     cdef readonly tuple attributes
 
 
+@cython.no_gc
 cdef class Attribute:
     cdef readonly bytes name
     cdef readonly bytes raw

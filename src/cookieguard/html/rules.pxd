@@ -1,4 +1,5 @@
 from cookieguard.html.known cimport Known
+from cookieguard.html.model cimport Tag
 from cookieguard.html.stretches cimport Stretches
 
 
@@ -21,7 +22,7 @@ cdef class Rules:
     cdef object __weakref__
 
     cpdef judge(self, object url)
-    cpdef keep(self, Known known, bytes raw, object tag)
+    cpdef keep(self, Known known, bytes raw, Tag tag)
     cpdef judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
     cdef _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
     cdef bint _stays(self, bytes sheet, object base, bint is_markup)

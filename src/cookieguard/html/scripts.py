@@ -16,7 +16,14 @@ import re
 from collections.abc import Callable
 
 from cookieguard.html.flows import Flow
-from cookieguard.html.glances import has_glue, has_sink, may_have_sink, named_hosts, plain_host
+from cookieguard.html.glances import (
+    has_glue,
+    has_servers,
+    has_sink,
+    may_have_sink,
+    named_hosts,
+    plain_host,
+)
 from cookieguard.html.hosts import BARE_LITERAL
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.pieces import MARK, cut
@@ -46,13 +53,17 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     []
     """
     suspicion = Suspicion(judge)
-    if b"iceServers" in text and list(filter(suspicion, ICE_SERVER.findall(text))):
-        return suspicion.found  # whatever becomes of it: no policy stops WebRTC
-    named = [suspicion(host) for host in named_hosts(text)]
+    if has_servers(text):
+        servers = [host for host in ICE_SERVER.findall(text) if suspicion(host)]
+        if servers:
+            return suspicion.found(servers)  # whatever becomes of it: no policy stops WebRTC
+    named = named_hosts(text)
     glues = has_glue(text)
-    if not any(named) and not (glues and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))):
+    if not any(map(suspicion, named)) and not (
+        glues and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))
+    ):
         return []
-    return suspicion.found if _loads(text[:MAX_FLOW_BYTES], suspicion, glues=glues) else []
+    return suspicion.found(named) if _loads(text[:MAX_FLOW_BYTES], suspicion, glues=glues) else []
 
 
 def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = False) -> bool:
@@ -89,19 +100,24 @@ NEW_URL = tuple.__new__  # of a named tuple: its own takes three times as long
 
 
 class Suspicion:
-    """Judge the hosts of one script. Owns the list of the held ones it was asked about."""
+    """Judge the hosts of one script. Owns what was said about those it was asked about."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._known: dict[bytes, bool] = {}
-        self.found: list[Url] = []
+        self._known: dict[bytes, Url | None] = {}
 
     def __call__(self, host: bytes) -> bool:
         """Tell whether a host is held."""
-        known = self._known.get(host)
-        if known is None:
+        known = self._known
+        if host not in known:
             url = _url_of(host)
-            known = self._known[host] = url is not None and self._judge(url) is not None
-            if url is not None and known:
-                self.found.append(url)
-        return known
+            known[host] = url if url is not None and self._judge(url) is not None else None
+        return known[host] is not None
+
+    def found(self, named: list[bytes]) -> list[Url]:
+        """List the held hosts among those named, and then among all it was asked about, each once."""
+        known = self._known
+        for host in named:
+            self(host)
+        listed = (known[host] for host in dict.fromkeys([*named, *known]))
+        return [url for url in listed if url is not None]

@@ -75,9 +75,11 @@ def judge_instruction(
 
 
 def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
-    readings_of_it = (text, *other_readings(text))
-    found = next(filter(None, (loads_held(one, judge) for one in readings_of_it)), None)
-    return Verdict(held=_named(found, "script", judge), hold=True) if found else PASSES
+    for reading in (text, *other_readings(text)):
+        found = loads_held(reading, judge)
+        if found:
+            return Verdict(held=_named(found, "script", judge), hold=True)
+    return PASSES
 
 
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:

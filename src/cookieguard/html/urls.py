@@ -79,7 +79,9 @@ def _readings(reference: str, base: Url) -> tuple[Url, ...]:
         return (Url(plain[0] or base.scheme, plain[1], None, plain[2]),)
     if LOCAL.match(reference) and base.host:
         return (Url(base.scheme, base.host, base.port, reference.partition("?")[0].partition("#")[0]),)
-    text = reference.strip(C0_OR_SPACE).translate(REMOVED)
+    text = reference.strip(C0_OR_SPACE)
+    if "\n" in text or "\t" in text or "\r" in text:
+        text = text.translate(REMOVED)
     named = SCHEME.match(text)
     if named is None:
         return _of_scheme(base.scheme, text, base, relative=True, absolute=False)
