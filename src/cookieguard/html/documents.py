@@ -71,6 +71,6 @@ def _content(body: str, *, is_base64: bool) -> bytes:
 
 
 def _local(reference: str) -> re.Match[str] | None:
-    if ":" not in reference:
+    if ":" not in reference or reference.startswith(("http", "/")):
         return None
     return LOCAL.match(reference.strip(C0_OR_SPACE).translate(REMOVED))

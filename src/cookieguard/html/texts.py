@@ -117,23 +117,31 @@ def _stays(where: Any, depth: int) -> bool:
 
 
 def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
-    found: list[Url] = []
-
-    def holds(reference: str) -> bool:
-        urls = [url for url in readings(reference, base) if judge(url)]
-        if len(found) < MOST_FOUND:
-            found.extend(urls[:1])
-        return bool(urls)
-
+    holds = _Sheet(base, judge)
     edits = held_parts(text.decode("latin-1"), holds)
     if any(held_parts(one.decode("latin-1"), holds) != edits for one in other_readings(text)):
         edits = None
     if edits == []:
         return PASSES
-    held = _named(found, "style", judge)
+    held = _named(holds.found, "style", judge)
     if edits is None:
         return Verdict(held=held, hold=True)
     return Verdict(held=held, edits=tuple((start, end, new.encode("latin-1")) for start, end, new in edits))
+
+
+class _Sheet:
+    """Judge the references of one sheet (a closure would refer to itself, and to the rules until it is collected)."""
+
+    def __init__(self, base: Url, judge: Judge) -> None:
+        self._base, self._judge = base, judge
+        self.found: list[Url] = []
+
+    def __call__(self, reference: str) -> bool:
+        """Tell whether a reference is held; note it."""
+        urls = [url for url in readings(reference, self._base) if self._judge(url)]
+        if len(self.found) < MOST_FOUND:
+            self.found.extend(urls[:1])
+        return bool(urls)
 
 
 def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
