@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 
 import pytest
 from harness.rewriting import HELD, ORIGIN, RULES, every_byte, outside, rewrite
@@ -311,6 +313,27 @@ def test_the_list_of_what_was_held_is_bounded() -> None:
 
 
 # -- what depends on the page
+
+
+def test_rules_go_with_the_last_who_holds_them() -> None:
+    rules = Rules(lambda url: None if url.host == "shop.example" else HELD, ORIGIN, own_is_free=True)
+    page = b"".join(way for way, _ in HELD_WAYS) + (
+        b"<script>a.src='//ads.example/x'</script><style>a{background:url(//ads.example/x)}</style>"
+        b"<svg><style>a{background:url(//ads.example/x)}</style></svg><iframe srcdoc='<p>'></iframe>"
+    )
+    seen = weakref.ref(rules)
+    gc.disable()
+
+    try:
+        rewriter = Rewriter(rules)
+        rewriter.feed(page)
+        rewriter.close()
+        del rules, rewriter
+        is_gone = seen() is None
+    finally:
+        gc.enable()
+
+    assert is_gone
 
 
 def matomo(url: Url) -> Ruling | None:
