@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -93,14 +93,19 @@ class Meter:
 
     def of(self, do: Callable[[], Done]) -> tuple[Cost, Done]:
         """Return what it costs, and what it gives."""
-        before = self._now()
+        wall, client, spent = time.perf_counter(), time.process_time(), self._spent()
         done = do()
-        return Cost(*(after - one for one, after in zip(before, self._now(), strict=True))), done
+        wall, client, after = time.perf_counter() - wall, time.process_time() - client, self._spent()
+        server = sum(one - spent.get(pid, 0) for pid, one in after.items()) / 1e9
+        return Cost(wall, client, server), done
 
-    def _now(self) -> Cost:
-        children = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split()
-        spent = (Path(f"/proc/{pid}/schedstat").read_text().split()[0] for pid in children)
-        return Cost(time.perf_counter(), time.process_time(), sum(map(int, spent)) / 1e9)
+    def _spent(self) -> dict[str, int]:
+        """Return the nanoseconds of each process of the server; those that just ended are left out."""
+        found = {}
+        for pid in Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found[pid] = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        return found
 
 
 def _rounds(url: str, draw: Draw, meter: Meter) -> Rounds:
