@@ -40,7 +40,6 @@ cdef class Rewriter:
     cdef _write_plainly(self, Tag tag, Py_ssize_t start, Py_ssize_t end)
     cdef _follow(self, Tag tag, bint is_aside)
     cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)
-    cdef _note(self, tuple held)
     cdef _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
     cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, object verdict)
     cdef Py_ssize_t _other(self, bytes data, Py_ssize_t start)

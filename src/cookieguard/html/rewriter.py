@@ -189,10 +189,13 @@ class Rewriter:
         return end
 
     def _tag_with_text(self, tag: Tag, data: bytes, start: int, end: int) -> int:
+        is_plain = not (self._is_careful or tag.is_judged or tag.text is Text.NOSCRIPT)
+        if is_plain and (stop := end_of_text(tag.name, data, end)) >= 0:
+            self._write_plainly(tag, start, end)
+            return stop
         verdict, reading, self._text_end = PASSES, self._context.reading(tag.name), -1
         if tag.is_judged and not (tag.empty and reading is AS_MARKUP):
-            judged = self._judge_text(tag, data, start, end, reading)
-            if judged is None:
+            if (judged := self._judge_text(tag, data, start, end, reading)) is None:
                 return len(data)
             verdict = judged
         self._place_tag(tag, data, start, end, verdict)
@@ -207,7 +210,7 @@ class Rewriter:
             self._output.insert(start, self._placement.before(tag))
         self._follow(tag, aside)
         if tag.held or verdict is not PASSES:
-            self._note(tag.held + verdict.held)
+            self.held += (tag.held + verdict.held)[: MAX_HELD - len(self.held)]
         self._write_tag(tag, data, start, end, verdict)
         if not aside:
             self._output.insert(end, self._placement.after(tag))
@@ -216,7 +219,7 @@ class Rewriter:
         """Write a tag where nothing is to be inserted, waited for or read in two ways: the most there are."""
         self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
         if tag.held:
-            self._note(tag.held)
+            self.held += tag.held[: MAX_HELD - len(self.held)]
         new = tag.live if tag.embed is None else self._placement.shown(tag)
         if new is not None:
             self._output.replace(start, end, new)
@@ -238,9 +241,6 @@ class Rewriter:
             new = agreed(data[start:end] if new is None else new) or new
         if new is not None:
             self._output.replace(start, end, new)
-
-    def _note(self, held: tuple[Held, ...]) -> None:
-        self.held += held[: MAX_HELD - len(self.held)]
 
     # -- the text of elements
 
@@ -341,7 +341,7 @@ class Rewriter:
         if judged is None:
             return self._carry(data, start)
         held, goes = judged
-        self._note(held)
+        self.held += held[: MAX_HELD - len(self.held)]
         if goes:
             self._output.replace(start, start + 2, b"")
         self._construct, self._state = DROPPED_INSTRUCTION if goes else INSTRUCTION, self._in_construct
