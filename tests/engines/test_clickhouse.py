@@ -99,6 +99,24 @@ def test_closed_days_have_the_figures_they_had_when_open(writer: ClickhouseHits,
     assert everything(figures) == before
 
 
+def test_too_many_hits_go_by_closed_days_oldest_first_and_leave_all_sums(
+    writer: ClickhouseHits, figures: HitReader
+) -> None:
+    hits = draw_hits(900, seed=14, days=3)
+    write_all(writer, hits)
+    writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+    before = everything(figures, Days(DAY, DAY + 2))
+    first, second = (sum(hit.day == day for hit in hits) for day in (DAY, DAY + 1))
+
+    assert writer.cap_hits(900) == 0
+    assert writer.cap_hits(899) == first
+    assert writer.cap_hits(900 - first) == 0
+    assert everything(figures, Days(DAY, DAY + 2)) == before
+    assert [len(list(figures.hits(DAY + day))) for day in (0, 1)] == [0, second]
+    assert writer.cap_hits(1) == second  # the open day's stay: they are its sums
+    assert everything(figures, Days(DAY, DAY + 2)) == before
+
+
 COMMANDS = len(list(_steps())) + 3  # the batches it sums up, that it is done, and removing
 
 

@@ -61,6 +61,19 @@ def remove_days(client: Client, before: int) -> None:
     _delete(client, "closed", before)
 
 
+def cap_days(client: Client, most: int) -> int:
+    """Drop the oldest closed days beyond so many hits; sums stay, and open days do, whose hits are the sums."""
+    days = client.query("SELECT day, count() FROM cookieguard_past GROUP BY day ORDER BY day").result_rows
+    ((open_hits,),) = client.query("SELECT count() FROM cookieguard_hit").result_rows
+    excess, removed = open_hits + sum(count for _, count in days) - most, 0
+    for day, count in days:
+        if removed >= excess:
+            break
+        client.command(f"ALTER TABLE cookieguard_past DROP PARTITION {int(day)}")
+        removed += count
+    return removed
+
+
 def forget_sums(client: Client, before: int) -> None:
     """Delete the sums of days before one."""
     for table in OF_SUMS:

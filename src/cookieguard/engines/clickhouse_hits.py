@@ -10,8 +10,15 @@ from contextlib import suppress
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from cookieguard.engines.clickhouse_closing import close_day, forget_sums, open_days, remove_days, sweep
-from cookieguard.engines.clickhouse_link import connect, telling
+from cookieguard.engines.clickhouse_closing import (
+    cap_days,
+    close_day,
+    forget_sums,
+    open_days,
+    remove_days,
+    sweep,
+)
+from cookieguard.engines.clickhouse_link import connect, path_of, telling
 from cookieguard.engines.clickhouse_schema import SCHEMA
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
@@ -30,6 +37,7 @@ class ClickhouseHits:
     """Be a HitWriter in a ClickHouse; tables are made where there are none."""
 
     def __init__(self, url: str, *, seconds: int = WRITE_SECONDS) -> None:
+        self._url = url
         with telling(EngineDown):
             self._client = connect(url, seconds=seconds)
             for statement in SCHEMA:
@@ -58,6 +66,16 @@ class ClickhouseHits:
             remove_days(self._client, hits_before)
             forget_sums(self._client, rollups_before)
             sweep(self._client)
+
+    def cap_hits(self, most: int) -> int:
+        """Drop the oldest closed days beyond so many hits, where the engine is inside the shop; sums stay."""
+        if path_of(self._url) is None:  # a server's disk is its owner's to fill
+            return 0
+        with telling(EngineDown):
+            removed = cap_days(self._client, most)
+            if removed:
+                sweep(self._client)
+        return removed
 
     def close(self) -> None:
         """Close the client."""

@@ -110,7 +110,7 @@ class Capped(Protocol):
     """Be an engine that lives on the shop's own disk."""
 
     def cap_hits(self, most: int) -> int:
-        """Delete the oldest hours of hits beyond so many, leave all sums, and return how many went."""
+        """Delete the oldest hits beyond so many, by whole hours or days, leave all sums, and return how many went."""
 
 
 @runtime_checkable
