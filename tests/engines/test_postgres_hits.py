@@ -34,6 +34,7 @@ if why_not():
 
 import psycopg
 
+from cookieguard.engines import postgres_hits
 from cookieguard.engines.postgres_hits import PostgresHits
 from cookieguard.engines.postgres_schema import LOCK_SUMS
 from cookieguard.engines.postgres_stats import PostgresStats
@@ -314,6 +315,23 @@ def test_values_that_are_in_the_sums_stay_though_others_come_more_often(
     found = {one.value: one for one in figures.breakdown(BOTH, Dimension.PAGE)}
     assert len(found) == MAX_VALUES + 1
     assert (found[OTHER].views, found[OTHER].visitors) == (40, 40)
+
+
+def test_sums_are_made_where_nobody_reads(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_hits, "SUM_UP_SECONDS", 1000)
+    sink = sink_at(url, tmp_path, monkeypatch)
+    views = "SELECT sum(views) FROM cookieguard_hourly"
+
+    sink.write([(PLAIN, 0)])
+    assert asked(url, views) == [(1,)]
+    sink.write([(PLAIN, 0)] * 100)
+    assert asked(url, views) == [(1,)]  # not yet
+    monkeypatch.setattr(postgres_hits, "STEP_HITS", 100)
+    sink.look_after()  # as it is where nobody comes
+
+    assert asked(url, views) == [(101,)]
+    assert asked(url, "SELECT count(*) FROM cookieguard_batch WHERE NOT is_summed") == [(0,)]
+    sink.close()
 
 
 SUMMING = """
