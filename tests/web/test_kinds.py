@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from harness.asgi import ask, page
+
+from cookieguard import CookieGuard
 from cookieguard.web.kinds import kind_of
 
 
@@ -24,3 +28,26 @@ def test_a_type_ends_where_a_browser_ends_it(content_type: bytes) -> None:
 @pytest.mark.parametrize("content_type", [b"text/plain charset=text/html", b"text/htmlx", b"image/png"])
 def test_no_other_type_becomes_a_document(content_type: bytes) -> None:
     assert not kind_of(content_type).is_document
+
+
+SERIES = "Multipart/X-Mixed-Replace; boundary=x"
+
+
+@pytest.mark.parametrize("destination", ["document", "iframe", ""])
+def test_documents_in_a_series_go_out_under_the_strict_policy(
+    guard: Callable[..., CookieGuard], destination: str
+) -> None:
+    parts = b"--x\r\nContent-Type: text/html\r\n\r\n<img src=//ads.example/p>\r\n--x--"
+    app = guard(page(parts, headers=[("content-type", SERIES)]))
+
+    answer = ask(app, headers=[("sec-fetch-dest", destination)] if destination else [])
+
+    assert "default-src" in answer.get("content-security-policy")
+    assert "ads.example" not in answer.get("content-security-policy")
+    assert answer.body == parts
+
+
+def test_pictures_in_a_series_are_left_alone(guard: Callable[..., CookieGuard]) -> None:
+    app = guard(page(b"--x\r\n", headers=[("content-type", SERIES)]))
+
+    assert ask(app, headers=[("sec-fetch-dest", "image")]).get("content-security-policy") == ""

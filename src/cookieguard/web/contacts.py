@@ -20,6 +20,7 @@ REFRESH_URL = re.compile(
     rb"^[ \t]*(?:[^;, \t]*[ \t]*[;,]|[^;, \t]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
     re.IGNORECASE | re.DOTALL,
 )
+OFFER = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+"?)+', re.DOTALL)
 QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 URL = re.compile(rb"(?:https?:)?//[^\s\"'<>,;]+", re.IGNORECASE)
 # A comma ends a whole policy: what stands behind it is another one.
@@ -117,7 +118,23 @@ def _policy(value: bytes, holds: Holds) -> bytes:
     return REPORT_DIRECTIVE.sub(cut, value)
 
 
+def _alternatives(value: bytes, holds: Holds) -> bytes:
+    """Drop what offers a held host in place of the shop's (RFC 7838); "clear" ends what was offered before."""
+    offers = [one.strip(b" \t") for one in OFFER.findall(value)]
+    kept = [one for one in offers if one and not _leads_away(one, holds)]
+    return value if len(kept) == len(offers) else b", ".join(kept) or b"clear"
+
+
+def _leads_away(offer: bytes, holds: Holds) -> bool:
+    quoted = QUOTED.search(offer)
+    authority = (
+        re.sub(rb"\\(.)", rb"\1", quoted[1]) if quoted else offer.partition(b"=")[2].partition(b";")[0]
+    )
+    return not authority.startswith(b":") and holds("//" + authority.strip().decode("latin-1") + "/")
+
+
 CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
+    b"alt-svc": _alternatives,
     b"content-security-policy": _policy,
     b"content-security-policy-report-only": _policy,
     b"link": _link,

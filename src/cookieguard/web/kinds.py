@@ -12,6 +12,7 @@ XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types).
 SNIFFED_TYPES = frozenset({b"", b"unknown/unknown", b"application/unknown", b"*/*"})
+SERIES_TYPE = b"multipart/x-mixed-replace"
 XML_TYPES = frozenset({b"text/xml", b"application/xml"})
 # WHATWG MIME Sniffing, 4.6: what a browser runs as JavaScript.
 SCRIPT_TYPES = frozenset(
@@ -44,17 +45,23 @@ class Kind:
 
     `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
     may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
-    `is_plain`: none of these. `is_torn`: several types of which one is read as HTML and one as XML.
+    `is_series`: documents or pictures one after the other, each in place of the last. `is_plain`: none of these.
+    `is_torn`: several types of which one is read as HTML and one as XML.
     """
 
     is_document: bool
     is_xml: bool
     is_script: bool
     is_torn: bool = False
+    is_series: bool = False
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "is_plain", not (self.is_document or self.is_xml or self.is_script))
+        object.__setattr__(self, "is_plain", not self._is_special)
+
+    @property
+    def _is_special(self) -> bool:
+        return self.is_document or self.is_xml or self.is_script or self.is_series
 
 
 @lru_cache(maxsize=KINDS_KEPT)
@@ -72,6 +79,7 @@ def kind_of(content_type: bytes) -> Kind:
         is_xml=not is_html and is_xml,
         is_script=not SCRIPT_TYPES.isdisjoint(types),
         is_torn=is_html and is_xml,
+        is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
     )
 
 

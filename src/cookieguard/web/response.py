@@ -331,10 +331,13 @@ class Response:
         if not self._becomes_context():
             return self._with_cookies(headers, (b"Cookie",), has_read=exchange.has_read_cookies)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
-        return [*headers, (POLICY, exchange.wall.policy)]
+        wall = exchange.wall
+        # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
+        is_strict = kind.is_series and not wall.has_everything
+        return [*headers, (POLICY, wall.strict_policy if is_strict else wall.policy)]
 
     def _becomes_context(self) -> bool:
-        """Tell whether this runs under the policy of its own response: XML, or the script of a worker.
+        """Tell whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
 
         A 304 names no type, and leaves a stored worker the policy of another state of consent.
         """
@@ -346,6 +349,8 @@ class Response:
             return destination in WORKER_DESTINATIONS or destination in EMBED_DESTINATIONS
         if exchange.status in BODILESS_STATUSES:
             return False
+        if kind.is_series:
+            return destination != b"image"
         return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], *, has_read: bool) -> Headers:
