@@ -32,7 +32,7 @@ WRITTEN_TWICE = {
     "html": (
         "flows functions glances known names output pieces reading scanner sheets stretches summary suspects"
     ).split(),
-    "identity": ["base64url"],
+    "identity": ["base64url", "plainjson"],
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -222,6 +223,36 @@ def write(browser: Any, kind: Kind, name: str, payload: dict[str, Any]) -> str:
     codec = TokenCodec(browser.keyring, kind=kind, name=name, sealed=True)
     expires = browser.now.replace(year=browser.now.year + 1)
     return codec.dumps(payload, host=browser.host, issued=browser.now, expires=expires)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1e308", "-1"])
+@pytest.mark.parametrize("member", ["b", "e", "a", "w", "f", "n", "o", "r", "d"])
+def test_a_genuine_session_with_a_number_without_end_is_malformed_and_never_an_error(
+    browser: Any, member: str, number: str
+) -> None:
+    stamp = int(browser.now.timestamp() * 1000)
+    begun = {"i": "id", "c": "17", "b": stamp, "e": stamp + 1000, "a": stamp, "d": {}}
+    pairs = {
+        "n": f'["k",{number}]',
+        "o": f'[["o",{number}]]',
+        "r": f'["s",{number}]',
+        "d": f'{{"x":{number}}}',
+    }
+    text = json.dumps({key: value for key, value in begun.items() if key != member})
+    text = f'{text[:-1]},"{member}":{pairs.get(member, number)}}}'
+    codec = TokenCodec(browser.keyring, kind=Kind.SESSION, name=SESSION, sealed=True)
+    expires = browser.now.replace(year=browser.now.year + 1)
+    token = codec.dumps_text(text.encode(), host=browser.host, issued=browser.now, expires=expires)
+    browser.cookies[SESSION] = token
+
+    with browser.request() as visit:
+        assert visit.session.customer in (None, "17")
+        assert visit.session.auth_time is None or visit.session.customer == "17"
+        assert len(visit.session.warnings) <= 1
+        assert visit.session.created is not None
+
+    if "999" in number:
+        assert browser.events == ["session cookie malformed: starts empty"]
 
 
 def test_rotation_logs_nobody_out_and_renews_the_cookies_of_those_who_come(

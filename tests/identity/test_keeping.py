@@ -9,9 +9,10 @@ import pytest
 
 from cookieguard.identity.endings import Endings, outdated_carts
 from cookieguard.identity.floors import NO_FLOOR, Floor
-from cookieguard.identity.keeping import merge_carts
+from cookieguard.identity.keeping import merge_carts, read_orders
 from cookieguard.identity.orders import Order, joined
 from cookieguard.identity.spilling import Place, pack, resolve
+from cookieguard.identity.tokens import to_milliseconds
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -75,6 +76,17 @@ def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() 
     assert resolve([newer], {key: second.value}, now=NOW).is_incomplete
     assert resolve([newer], {key: second.value}, now=NOW + timedelta(hours=2)).gone == {key}
     assert resolve([newer], None, now=NOW + timedelta(hours=2)).is_incomplete
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1e308", "NaN"])
+def test_what_the_store_has_with_a_number_without_end_is_as_good_as_missing(number: str) -> None:
+    value = f'{{"t":{number},"d":{{"a":1}},"o":[["o1",{number}]]}}'.encode()
+    later = NOW + timedelta(hours=2)
+
+    spilled = resolve([Place("k", to_milliseconds(NOW))], {"k": value}, now=later)
+
+    assert (spilled.entries == {"k": {"a": 1}}) == (number == "1e308")
+    assert (read_orders(value) != ()) == (number == "1e308")
 
 
 def test_orders_are_joined_newest_first_and_each_once() -> None:

@@ -18,7 +18,15 @@ from cookieguard.identity.cookies import (
     expire_cookie,
 )
 from cookieguard.identity.spilling import MARK, Spilled
-from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError, to_milliseconds
+from cookieguard.identity.tokens import (
+    Kind,
+    Reason,
+    Token,
+    TokenCodec,
+    TokenError,
+    milliseconds_until,
+    to_milliseconds,
+)
 from cookieguard.keyring import Keyring
 
 State = TypeVar("State")
@@ -27,15 +35,16 @@ State = TypeVar("State")
 class Presented:
     """Hold what one request brought: its cookies, the host they are for, the time, the ear for events.
 
-    `spilled` is what the store had for its cookies, where one of them says so.
+    `moment` is the time as tokens count it. `spilled` is what the store had for its cookies, where one of them says so.
     """
 
-    __slots__ = ("host", "jar", "now", "on_event", "spilled")
+    __slots__ = ("host", "jar", "moment", "now", "on_event", "spilled")
 
     def __init__(self, jar: CookieJar, host: str, now: datetime, on_event: Callable[[str], None]) -> None:
         self.jar = jar
         self.host = host
         self.now = now
+        self.moment = milliseconds_until(now)
         self.on_event = on_event
         self.spilled: Spilled | None = None
 
@@ -68,13 +77,14 @@ class Refused(Exception):  # an outcome, not an error: it never leaves this pack
 class Channel:
     """Read and write one kind of cookie."""
 
-    __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_longest", "_spec", "name")
+    __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_longest", "_shared", "_spec", "name")
 
     def __init__(self, keyring: Keyring, *, kind: Kind, spec: CookieSpec, dev: bool) -> None:
         self.name = cookie_name(spec, dev=dev)
         self._codec = TokenCodec(keyring, kind=kind, name=self.name, sealed=spec.sealed)
         self._kind = kind
         self._spec = spec
+        self._shared = bound_host(spec, "")
         self._dev = dev
         self._attributes = attributes(spec, dev=dev)
         self._longest = spec.max_age
@@ -107,9 +117,8 @@ class Channel:
             return None
 
     def _loads(self, value: str, presented: Presented) -> Token:
-        return self._codec.loads(
-            value.removeprefix(MARK), host=bound_host(self._spec, presented.host), now=presented.now
-        )
+        host = self._shared or presented.host
+        return self._codec.read(value[1:] if value.startswith(MARK) else value, host, presented.moment)
 
     def fits(self, text: bytes) -> bool:
         """Say whether a cookie holds a payload."""
@@ -123,7 +132,7 @@ class Channel:
 
     def write_until(self, text: bytes, host: str, now: int, expires: int, is_spilled: bool) -> bytes:  # noqa: FBT001  # compiled
         """Return the same; times in milliseconds."""
-        token = self._codec.write(text, bound_host(self._spec, host), now, expires)
+        token = self._codec.write(text, self._shared or host, now, expires)
         if is_spilled:
             token = MARK + token
             check_size(self.name, token)

@@ -1,3 +1,6 @@
+cimport cython
+
+
 cdef class CookieJar:
     cdef str _header
     cdef dict _values
@@ -8,3 +11,9 @@ cdef class CookieJar:
     cpdef bint has(self, str name)
     cpdef bint is_doubled(self, str name)
     cdef dict _split(self)
+
+
+cpdef parse_cookies(header_values)
+@cython.locals(values=dict, doubled=set, pair=str, name=str, value=str, equals=str)
+cdef tuple _pairs_of(str header)
+cpdef check_size(str name, str value)

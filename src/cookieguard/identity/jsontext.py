@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from cookieguard.errors import CookieGuardError
+from cookieguard.identity.plainjson import IS_READ_HERE, read, written
 
 UNSHARED = 2  # the last format of marshal whose bytes do not tell what else refers to a value
 MAX_DEPTH = 32  # deeper than any cart; far below where a JSON parser runs out of stack
@@ -19,8 +21,13 @@ class NotJsonError(CookieGuardError, TypeError):
 
 def encode(payload: dict[str, Any]) -> bytes:
     """Write a payload; equal payloads in equal order give equal bytes. Raises NotJsonError."""
+    plain = written(payload)
+    return _encode_any(payload) if plain is None else plain
+
+
+def _encode_any(payload: dict[str, Any]) -> bytes:
     try:
-        text = _written(payload)
+        text = "".join(_pieces(payload, 0))
     except NotJsonError:
         raise
     except (TypeError, ValueError, RecursionError) as error:
@@ -37,6 +44,11 @@ def encode(payload: dict[str, Any]) -> bytes:
 
 def decode(encoded: bytes) -> dict[str, Any]:
     """Read a payload; ValueError for anything but a JSON object within the depth limit."""
+    plain = read(encoded)
+    return _decode_any(encoded) if plain is None else plain
+
+
+def _decode_any(encoded: bytes) -> dict[str, Any]:
     try:
         text = encoded.decode("utf-8", "surrogatepass")
         # A third of the cost of json.loads; it also refuses the blanks around, which we never write.
@@ -55,10 +67,18 @@ def image(payload: dict[str, Any]) -> bytes:
 
     Never for the wire. What holds other types than `decode` gives has no image that `decode`d values have.
     """
+    plain = written(payload)
+    if plain is not None:
+        return plain
     try:
         return marshal.dumps(payload, UNSHARED)
     except ValueError:
         return b""
+
+
+def image_of(payload: dict[str, Any], text: bytes) -> bytes:
+    """Return the image of what `text` was read as, or one that no payload has: then a closer look is taken."""
+    return text if IS_READ_HERE else image(payload)
 
 
 def _refuse(value: object) -> NoReturn:
@@ -69,25 +89,35 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    """Read a number with a point or an exponent; `1e999` is infinite, which we never write and `int` cannot take."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("infinite")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_refuse)
 
 
-def _encoder() -> Callable[[dict[str, Any]], str]:
-    """Return `_ENCODER.encode`, made once: JSONEncoder makes its C encoder anew each time, half of all it takes.
+def _encoder() -> Callable[[dict[str, Any], int], Iterable[str]]:
+    """Return what `_ENCODER.encode` calls, made once: it makes its C encoder anew each time, half of all it takes.
 
     Without its memory of circles, which would have to be new as well: a circle ends in a RecursionError.
     """
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # not CPython
-        return _ENCODER.encode
+        return lambda payload, _: (_ENCODER.encode(payload),)
     write = json.encoder.encode_basestring  # what ensure_ascii=False takes
     sorts = skips = allows_nan = False
-    encode = make(None, _refuse, write, None, ":", ",", sorts, skips, allows_nan)
-    return lambda payload: "".join(encode(payload, 0))
+    made: Callable[[dict[str, Any], int], Iterable[str]] = make(
+        None, _refuse, write, None, ":", ",", sorts, skips, allows_nan
+    )
+    return made
 
 
-_written = _encoder()
+_pieces = _encoder()
 _scan: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # what raw_decode calls
 
 

@@ -1,6 +1,7 @@
 from cookieguard.identity.channel cimport Channel, Presented
+from cookieguard.identity.jsontext cimport encode, image, image_of
 from cookieguard.identity.state cimport State
-from cookieguard.identity.tokens cimport Token
+from cookieguard.identity.tokens cimport Token, checked_time, milliseconds_until
 from cookieguard.identity.values cimport JsonMapping
 
 

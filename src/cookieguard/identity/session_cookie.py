@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cookieguard.identity import jsontext
 from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
 from cookieguard.identity.endings import Ending, Endings
 from cookieguard.identity.floors import IN_FLIGHT
+from cookieguard.identity.jsontext import encode, image, image_of
 from cookieguard.identity.keeping import Write
 from cookieguard.identity.life import Life
 from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
@@ -204,7 +204,7 @@ class SessionCookie(JsonMapping):
             return False
         if state.merges or state.new_orders:
             return False
-        return jsontext.image(state.payload(self._held())) == self._came and not self.is_stale(now)
+        return image(state.payload(self._held())) == self._came and not self.is_stale(now)
 
     def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
@@ -222,8 +222,8 @@ class SessionCookie(JsonMapping):
             return None
         if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
             place = overflow.place_of(text, cookie=self._channel.name)
-            text, is_spilled = jsontext.encode(state.payload({}, place)), True
-        moment = to_milliseconds(now)
+            text, is_spilled = encode(state.payload({}, place)), True
+        moment = milliseconds_until(now)
         expires = min(moment + self._life.idle_milliseconds, state.ends)
         return self._channel.write_until(text, self.presented.host, moment, expires, is_spilled)
 
@@ -257,9 +257,7 @@ class SessionCookie(JsonMapping):
 
     def _text(self, state: State) -> bytes:
         overflow = self._overflow
-        return jsontext.encode(
-            state.payload(self._entries(), overflow.place if overflow.is_missing else None)
-        )
+        return encode(state.payload(self._entries(), overflow.place if overflow.is_missing else None))
 
     @property
     def is_presented(self) -> bool:
@@ -340,14 +338,14 @@ class SessionCookie(JsonMapping):
 
     def _parse(self, token: Token) -> tuple[State, dict[str, Any]]:
         state, place = read_state(token.payload)
-        if checked_time(state.ends) <= milliseconds_until(self.presented.now):
+        if checked_time(state.ends) <= self.presented.moment:
             raise Refused(Reason.EXPIRED)
         if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
             self.ended_at = ended_at
             raise Refused(Mismatch.ENDED)
         entries, self._before = token.payload["d"], token.text
         if place is None:
-            self._came = jsontext.image(token.payload)
+            self._came = image_of(token.payload, token.text)
         else:
             entries = self._fetch(place, state, entries)
         return state, entries
@@ -358,7 +356,7 @@ class SessionCookie(JsonMapping):
         self._overflow = Overflow(place, is_missing=entries is None)
         if entries is None:
             return added
-        self._before = jsontext.encode(state.payload(entries))
+        self._before = encode(state.payload(entries))
         return {**entries, **added}
 
     def _end_of(self, state: State, token: Token) -> int | None:

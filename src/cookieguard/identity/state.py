@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from operator import itemgetter
-from types import NoneType
 from typing import Any, NamedTuple
 
 from cookieguard.identity.orders import MOST_CARRIED, Order, joined, orders_of
 from cookieguard.identity.remember import Link, link_of
 from cookieguard.identity.spilling import Place, place_of
+from cookieguard.identity.tokens import checked_time
 
 ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
 MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
@@ -44,16 +43,8 @@ class Claim:
     """False where no cookie can tell the browser any more: then it counts for this request only."""
 
 
-SHAPE: dict[str, tuple[type, ...]] = {
-    "b": (int,),
-    "e": (int,),
-    "i": (str,),
-    "c": (str, NoneType),
-    "a": (int, NoneType),
-    "d": (dict,),
-}
-SHAPES = frozenset(product(*SHAPE.values()))
-_members = itemgetter(*SHAPE)
+MEMBERS = ("b", "e", "i", "c", "a", "d")
+_members = itemgetter(*MEMBERS)
 
 
 class State:
@@ -142,18 +133,25 @@ class State:
 
 def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
     """Read a payload; KeyError, TypeError or ValueError where it has another shape."""
-    members = _members(payload)
-    if tuple(map(type, members)) not in SHAPES:
+    begun, ends, session_id, customer, authenticated, entries = _members(payload)
+    if not (
+        type(begun) is int
+        and type(ends) is int
+        and type(session_id) is str
+        and (customer is None or type(customer) is str)
+        and (authenticated is None or type(authenticated) is int)
+        and type(entries) is dict
+    ):
         raise TypeError("session payload")
-    state = State(*members[:-1])
-    if len(payload) == len(SHAPE):
+    state = State(begun, ends, session_id, customer, authenticated)
+    if len(payload) == len(MEMBERS):
         return state, None
     state.orders = orders_of(payload.get("o", ()))
     state.merges = "m" in payload
     if "r" in payload:
         state.link = link_of(payload["r"])
     if "w" in payload:
-        state.warned = int(payload["w"])
+        state.warned = checked_time(int(payload["w"]))
     state.followed = payload["f"] if payload.get("f") in (1, 2) else 0
     return state, place_of(payload.get("n"))
 

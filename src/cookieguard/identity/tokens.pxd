@@ -1,10 +1,14 @@
+cimport cython
+
+from cookieguard.identity.cookies cimport check_size
 from cookieguard.identity.base64url cimport from_base64url, to_base64url
+from cookieguard.identity.jsontext cimport decode, encode
 
 
 cdef class Token:
     cdef readonly dict payload
-    cdef readonly object issued_at
-    cdef readonly object expires_at
+    cdef readonly cython.longlong issued_at
+    cdef readonly cython.longlong expires_at
     cdef readonly str key_id
     cdef readonly int format
     cdef readonly bytes text
@@ -17,7 +21,10 @@ cdef class TokenCodec:
     cdef bint _sealed
     cdef readonly object _use
 
-    cpdef str write(self, bytes text, str host, issued, expires)
+    cpdef str write(self, bytes text, str host, long long issued, long long expires)
+    cpdef Token read(self, str token, str host, long long moment)
+    @cython.locals(parts=list, version=str, key_id=str, body=str, signature=str, use=_Use)
+    cdef Token _opened(self, str token, str host)
     cpdef bint is_current(self, Token token)
     cdef _Use _keys_for(self, str version, str key_id, str host)
 
@@ -33,9 +40,11 @@ cdef class _Use:
 
 
 cpdef check_times(Token token, now)
+cdef _check_moment(Token token, long long moment)
 cdef Token _read(_Use use, str version, str key_id, str body)
 cpdef tuple _read_format_2(bytes body)
 cpdef checked_time(count)
 cpdef to_milliseconds(moment)
-cpdef milliseconds_until(now)
+@cython.locals(days=cython.longlong, seconds=cython.longlong, microseconds=cython.longlong)
+cpdef long long milliseconds_until(now) except? -1
 cpdef from_milliseconds(count)

@@ -8,11 +8,12 @@ What a token is for (format, kind, name, host, sealed) stands in the salt: other
 from __future__ import annotations
 
 import hashlib
-import hmac
+import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from hmac import compare_digest
 from os import urandom
 from typing import Any
 
@@ -23,12 +24,14 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from itsdangerous import Signer
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity import jsontext
 from cookieguard.identity.base64url import from_base64url, to_base64url
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES, check_size
+from cookieguard.identity.jsontext import decode, encode
 from cookieguard.keyring import Key, Keyring, length_prefixed
 
 FORMAT = 2
+VERSION = str(FORMAT)
+PARTS = 4
 LEEWAY = timedelta(seconds=60)  # two hosts' clocks differ; itsdangerous refuses 1 s and logs customers out
 MAX_CONTEXTS = 256  # hosts and keys whose derived keys are kept; a client chooses the host
 MAX_HOST = 261  # 253 for a DNS name, a colon, a port: all that is longer is no host and shares one context
@@ -38,7 +41,9 @@ LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MILLISECOND
 NONCE_BYTES = 12
 TAG_BYTES = 16
 SIGNATURE_LENGTH = 43  # of SHA-256 in base64url
-TIMES_BYTES = 12
+TIMES = struct.Struct(">HIHI")  # issued and expiry, 48 bits each
+TIMES_BYTES = TIMES.size
+LOW = (1 << 32) - 1
 
 
 class Kind(StrEnum):
@@ -117,7 +122,7 @@ class TokenCodec:
 
     def dumps(self, payload: dict[str, Any], *, host: str, issued: datetime, expires: datetime) -> str:
         """Write a token. Raises NotJsonError for what is no JSON, CookieTooLarge for what no cookie holds."""
-        return self.dumps_text(jsontext.encode(payload), host=host, issued=issued, expires=expires)
+        return self.dumps_text(encode(payload), host=host, issued=issued, expires=expires)
 
     def dumps_text(self, text: bytes, *, host: str, issued: datetime, expires: datetime) -> str:
         """Write a token around a payload that is JSON already."""
@@ -126,9 +131,9 @@ class TokenCodec:
     def write(self, text: bytes, host: str, issued: int, expires: int) -> str:
         """Write the same; times in milliseconds."""
         key_id = self._keyring.signing.id
-        use = self._keys_for(str(FORMAT), key_id, host)
-        body = issued.to_bytes(6, "big") + expires.to_bytes(6, "big") + text
-        head = f"{FORMAT}.{key_id}.{to_base64url(use.seal(body))}"
+        use = self._keys_for(VERSION, key_id, host)
+        body = TIMES.pack(issued >> 32, issued & LOW, expires >> 32, expires & LOW) + text
+        head = f"{VERSION}.{key_id}.{to_base64url(use.seal(body))}"
         token = f"{head}.{use.sign(head)}"
         check_size(self.name, token)
         return token
@@ -141,26 +146,32 @@ class TokenCodec:
 
     def loads(self, token: str, *, host: str, now: datetime) -> Token:
         """Read a token that is genuine, for `host` and in its time; else raise TokenError with the reason."""
-        opened = self.open(token, host=host)
-        check_times(opened, now)
+        return self.read(token, host, milliseconds_until(now))
+
+    def read(self, token: str, host: str, moment: int) -> Token:
+        """Read the same; `moment` in milliseconds."""
+        opened = self._opened(token, host)
+        _check_moment(opened, moment)
         return opened
 
     def open(self, token: str, *, host: str) -> Token:
         """Read a token that is genuine and for `host`, be it in its time or not (`check_times` tells)."""
+        return self._opened(token, host)
+
+    def _opened(self, token: str, host: str) -> Token:
         if len(token) > MAX_COOKIE_BYTES:
             raise TokenError(Reason.TOO_LONG)
-        head, _, signature = token.rpartition(".")
-        parts = head.split(".")
-        if len(parts) != 3 or not token.isascii():
+        parts = token.split(".", PARTS)
+        if len(parts) != PARTS or not token.isascii():
             raise TokenError(Reason.MALFORMED)
-        version, key_id, body = parts
+        version, key_id, body, signature = parts
         if version not in READERS:
             raise TokenError(Reason.UNKNOWN_FORMAT)
         if self._keyring.get(key_id) is None:  # before any MAC: a flood with made-up ids costs nothing
             raise TokenError(Reason.UNKNOWN_KEY)
         use = self._keys_for(version, key_id, host)
         # Comparing the texts lets only canonical base64 pass; and the signature covers the body's text.
-        if not hmac.compare_digest(use.sign(head), signature):
+        if not compare_digest(use.sign(token[: -1 - len(signature)]), signature):
             raise TokenError(Reason.FORGED)
         return _read(use, version, key_id, body)
 
@@ -182,7 +193,10 @@ class TokenCodec:
 
 def check_times(token: Token, now: datetime) -> None:
     """Raise TokenError where a genuine token is not in its time; also for one that was read before."""
-    moment = milliseconds_until(now)
+    _check_moment(token, milliseconds_until(now))
+
+
+def _check_moment(token: Token, moment: int) -> None:
     if token.expires_at <= moment:
         raise TokenError(Reason.EXPIRED)
     if token.issued_at > moment + LEEWAY_MILLISECONDS:
@@ -229,7 +243,7 @@ def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
         payload, text, issued, expires = READERS[version](use.open(from_base64url(body)))
     except InvalidTag:
         raise TokenError(Reason.FORGED) from None
-    except (ValueError, KeyError, TypeError, OverflowError):  # the last: an infinite time
+    except (ValueError, KeyError, TypeError, OverflowError, struct.error):  # OverflowError: a time of 1e308 s
         raise TokenError(Reason.MALFORMED) from None
     return Token(payload, issued, expires, key_id, int(version), text)
 
@@ -239,13 +253,14 @@ _Parts = tuple[dict[str, Any], bytes, int, int]
 
 def _read_format_2(body: bytes) -> _Parts:
     text = body[TIMES_BYTES:]
-    issued, expires = divmod(int.from_bytes(body[:TIMES_BYTES], "big"), 1 << 48)
-    return jsontext.decode(text), text, checked_time(issued), checked_time(expires)
+    issued_high, issued, expires_high, expires = TIMES.unpack_from(body)
+    payload = decode(text)
+    return payload, text, checked_time(issued_high << 32 | issued), checked_time(expires_high << 32 | expires)
 
 
 def _read_format_1(body: bytes) -> _Parts:
     """Read the older body: one JSON object with `iat` and `exp` in seconds and the payload as `p`."""
-    outer = jsontext.decode(body)
+    outer = decode(body)
     payload = outer["p"]
     if not isinstance(payload, dict):
         raise TypeError("payload")
@@ -269,7 +284,11 @@ def to_milliseconds(moment: datetime) -> int:
 
 def milliseconds_until(now: datetime) -> int:
     """Count the milliseconds since 1970 that are over: what is compared with times inside tokens."""
-    return (now - EPOCH) // MILLISECOND
+    since = now - EPOCH
+    days, seconds, microseconds = since.days, since.seconds, since.microseconds
+    return (
+        days * 86_400_000 + seconds * 1000 + microseconds // 1000
+    )  # what `since // MILLISECOND` does, in half the time
 
 
 def from_milliseconds(count: int) -> datetime:

@@ -13,6 +13,7 @@ cdef class Exchange:
     cdef object _decided
     cdef object _granted
     cdef bint _has_written_cookies
+    cdef object _is_own
     cdef CookieJar _jar
     cdef Presented _presented
     cdef Request _request

@@ -61,6 +61,7 @@ class Exchange:
         "_decided",
         "_granted",
         "_has_written_cookies",
+        "_is_own",
         "_jar",
         "_presented",
         "_request",
@@ -95,6 +96,7 @@ class Exchange:
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
         self._app_scope: Mapping[str, Any] = NO_SCOPE
+        self._is_own: bool | None = None
         self._jar: CookieJar | None = None
         self._presented: Presented | None = None
         self._consent: Consent | None = None
@@ -131,7 +133,7 @@ class Exchange:
         if b"referer" in names and MARK in names[b"referer"]:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
-        self.grant = take_grant(scope) if MARK in scope.get("query_string", b"") else b""
+        self.grant = take_grant(scope) if scope.get("query_string", b"").find(MARK) >= 0 else b""
         return names
 
     @property
@@ -146,13 +148,11 @@ class Exchange:
 
         `opens_session` for frameworks that hand the session to encoders without touching it.
         """
-        scope: dict[str, Any] = dict(self.scope)
+        scope: dict[str, Any] = {**self.scope}
         self._app_scope = scope
         scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
-            if self._session is None:
-                self._session = self.parts.identity.session(self.present)
-            scope["session"] = session = self._session
+            scope["session"] = session = self.session
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
@@ -218,9 +218,8 @@ class Exchange:
     def present(self) -> Presented:
         """What this request brought: no cookie that came to another host than ours."""
         if self._presented is None:
-            origin = self.request.origin
-            jar = self.jar if self.parts.is_own(origin) else NO_COOKIES
-            self._presented = Presented(jar, origin.host, self.now, self.report_event)
+            jar = self.jar if self.is_own_host else NO_COOKIES
+            self._presented = Presented(jar, self.request.origin.host, self.now, self.report_event)
         return self._presented
 
     @property
@@ -310,7 +309,9 @@ class Exchange:
     @property
     def is_own_host(self) -> bool:
         """Tell whether the request came for one of the configured origins (any, with none configured)."""
-        return self.parts.is_own(self.request.origin)
+        if self._is_own is None:
+            self._is_own = self.parts.is_own(self.request.origin)
+        return self._is_own
 
     @property
     def is_untouched(self) -> bool:
@@ -381,9 +382,8 @@ class Exchange:
 
     def _decide(self) -> Consent:
         parts = self.parts
-        gpc = self.has_gpc
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
-        host, report = self.request.origin.host, self.report_event
+        host, report, gpc = self.request.origin.host, self.report_event, self.has_gpc
         return parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
 
     def end(self) -> None:

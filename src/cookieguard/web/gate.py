@@ -53,7 +53,7 @@ class Gate:
     def kept(self, headers: Headers) -> Headers:
         """Return the headers without the cookies that are held; the same list where there is none."""
         # Most set none, so they are asked all at once.
-        if SET_COOKIE not in b" ".join([name for name, _ in headers]).lower():
+        if b" ".join([name for name, _ in headers]).lower().find(SET_COOKIE) < 0:
             return headers
         return [(name, line) for name, line in read(headers)[0] if not self._is_held(name, line)]
 

@@ -79,6 +79,11 @@ def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
 
 def add_vary(headers: Headers, *names: bytes) -> Headers:
     """Return headers whose Vary names `names` too."""
+    return vary_by(headers, names)
+
+
+def vary_by(headers: Headers, names: tuple[bytes, ...]) -> Headers:
+    """Return the same."""
     values = every(headers, b"vary")
     if not values:
         return [*headers, (b"vary", b", ".join(names))]
@@ -89,11 +94,11 @@ def add_vary(headers: Headers, *names: bytes) -> Headers:
     return [*headers, (b"vary", b", ".join(missing))] if missing else headers
 
 
-def make_private(headers: Headers, *, store: bool = True) -> Headers:
+def make_private(headers: Headers, store: bool = True) -> Headers:  # noqa: FBT001, FBT002  # compiled
     """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
     names = [name for name, _ in headers]
     # Most apps say nothing of the kind: all names are asked at once, and each of them only then.
-    if TARGETED_HEADERS.isdisjoint(names) and CACHE_CONTROL not in b" ".join(names):
+    if TARGETED_HEADERS.isdisjoint(names) and b" ".join(names).find(CACHE_CONTROL) < 0:
         return [*headers, PRIVATE if store else PRIVATE_UNSTORED]
     kept = [
         (name, value)

@@ -66,6 +66,7 @@ class CookieGuard:
         self._counting = self._parts.counting
         self._pages = Pages(self._parts)
         self._has_store = self._parts.watch is not None
+        self._recalls = self._parts.remembering is not None
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
         self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
@@ -99,10 +100,12 @@ class CookieGuard:
             else:
                 if self._has_store and must_wait(exchange):
                     await hear_first(exchange)
-                if must_recall(exchange):
+                if self._recalls and must_recall(exchange):
                     await recall(exchange)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
-                shown, send = self._signed(exchange, response.shown(app_scope), response.send)
+                shown, send = response.shown(app_scope), response.send
+                if self._signs:
+                    shown, send = self._signed(exchange, shown, send)
                 await self.app(shown, receive, send)
         finally:
             if self._has_store:
@@ -121,7 +124,9 @@ class CookieGuard:
             if must_wait(exchange):
                 await hear_first(exchange)
             app_scope = exchange.app_scope(opens_session=self._opens_session)
-            shown, send = self._signed(exchange, gate.shown(app_scope), gate.around(send))
+            shown, send = gate.shown(app_scope), gate.around(send)
+            if self._signs:
+                shown, send = self._signed(exchange, shown, send)
             await self.app(shown, receive, send)
         finally:
             tell_store(exchange)
@@ -129,9 +134,7 @@ class CookieGuard:
             exchange.end()
 
     def _signed(self, exchange: Exchange, scope: Any, send: Any) -> tuple[Any, Any]:
-        """Put the signing of the shop's own cookies between the app and all else, where there is any."""
-        if not self._signs:
-            return scope, send
+        """Put the signing of the shop's own cookies between the app and all else."""
         gate = SigningGate(exchange, send)
         return gate.shown(scope), gate.send
 

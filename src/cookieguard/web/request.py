@@ -46,8 +46,9 @@ class Request:
         self._origin: Origin | None = None  # read when it is first asked for, as is the full path
         self._full_path = ""
         self.headers = headers
-        self.root_path: str = scope.get("root_path", "").rstrip("/")
-        self.path = local_path(scope["path"], self.root_path)
+        root_path = scope.get("root_path")
+        self.root_path: str = root_path.rstrip("/") if root_path else ""
+        self.path: str = local_path(scope["path"], self.root_path) if root_path else scope["path"]
 
     @property
     def method(self) -> str:
@@ -183,4 +184,5 @@ def asks_for_html(headers: Mapping[bytes, bytes]) -> bool:
     destination = headers.get(b"sec-fetch-dest", b"empty")
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
-    return b"text/html" in headers.get(b"accept", b"") or not SWAPPER_HEADERS.isdisjoint(headers)
+    # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
+    return headers.get(b"accept", b"").find(b"text/html") >= 0 or not SWAPPER_HEADERS.isdisjoint(headers)

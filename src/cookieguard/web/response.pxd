@@ -1,5 +1,7 @@
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.gate cimport Gate
+from cookieguard.web.headers cimport every, make_private, read, vary_by, without
+from cookieguard.web.own_cookies cimport own_lines
 
 
 cdef class Response:
@@ -27,3 +29,4 @@ cdef class Response:
     cpdef list _document_headers(self, list headers)
     cdef list _passing_headers(self, list headers)
     cdef bint _becomes_context(self)
+    cdef list _with_cookies(self, list headers, tuple varying, bint has_read)

@@ -17,7 +17,7 @@ from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import settled, speak
 from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
-from cookieguard.web.headers import Headers, add_vary, every, make_private, read, without
+from cookieguard.web.headers import Headers, add_vary, every, make_private, read, vary_by, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
@@ -40,6 +40,7 @@ DISPOSITION = b"content-disposition"
 CONTENT_TYPE = b"content-type"
 TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
+COOKIE_VARY = (b"Cookie",)
 DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 # Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
@@ -149,7 +150,7 @@ class Response:
 
     def _is_rewritten(self, status: int) -> bool:
         """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
-        if status in BODILESS_STATUSES or is_attachment(self._names.get(DISPOSITION)):
+        if self._kind.is_plain or status in BODILESS_STATUSES or is_attachment(self._names.get(DISPOSITION)):
             return False
         if self._kind.is_document:
             return True
@@ -329,7 +330,7 @@ class Response:
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
         if not self._becomes_context():
-            return self._with_cookies(headers, (b"Cookie",), has_read=exchange.has_read_cookies)
+            return self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         wall = exchange.wall
         # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
@@ -342,7 +343,9 @@ class Response:
         A 304 names no type, and leaves a stored worker the policy of another state of consent.
         """
         exchange, kind = self._exchange, self._kind
-        destination = exchange.request.headers.get(b"sec-fetch-dest")
+        if kind.is_plain and exchange.status != NOT_MODIFIED:
+            return False
+        destination = exchange.headers.get(b"sec-fetch-dest")
         if not exchange.parts.config.csp.enabled:
             return False
         if exchange.status == NOT_MODIFIED:
@@ -353,12 +356,12 @@ class Response:
             return destination != b"image"
         return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
 
-    def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], *, has_read: bool) -> Headers:
+    def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], has_read: bool) -> Headers:  # noqa: FBT001  # compiled
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
         lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
-        headers = make_private(add_vary(headers, *varying), store=not (lines or self._exchange.is_lifted))
+        headers = make_private(vary_by(headers, varying), store=not (lines or self._exchange.is_lifted))
         headers += [(b"set-cookie", line) for line in lines]
         followed = self._exchange.followed
         return [*headers, *WITHDRAWN] if followed is not None and followed[1] else headers

@@ -1,0 +1,2 @@
+cpdef bytes written(dict payload)
+cpdef dict read(bytes encoded)
