@@ -12,10 +12,9 @@ from cookieguard.html.idioms import (
 from cookieguard.html.known cimport text_t
 from cookieguard.html.names cimport Names
 from cookieguard.html.reading cimport Reading
+from cookieguard.html.words cimport blanks_before, blanks_end, ends_in, is_of_word, word_before, word_end
 
 cdef enum:
-    WORD = 1  # of a name
-    BLANK = 2
     LETTER = 4  # of a word, as patterns have it: no `$`
     LEADS_ON = 8  # a line that ends in one goes on
     CONTINUES = 16  # as does the one before a line that begins with one
@@ -42,11 +41,11 @@ cdef void _prepare():
     memset(KIND, 0, sizeof(KIND))
     for byte in range(128):
         if chr(byte).isalnum() or byte == 95:
-            KIND[byte] = WORD | LETTER
+            KIND[byte] = LETTER
         if chr(byte).isalpha() or byte == 95 or byte == 36:
             KIND[byte] |= FIRST
     for signs, kind in (
-        (b"$", WORD), (b" \t\n\r\f\v", BLANK), (b"+-*?:=(&|,.{[", LEADS_ON), (b"+?:.&|*(=)]}", CONTINUES), (b"+|?", ADDS),
+        (b"+-*?:=(&|,.{[", LEADS_ON), (b"+?:.&|*(=)]}", CONTINUES), (b"+|?", ADDS),
     ):
         for byte in signs:
             KIND[byte] |= kind
@@ -55,34 +54,9 @@ cdef void _prepare():
 _prepare()
 
 
-cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p) noexcept nogil:
-    """Go backwards from before `p` over blanks."""
-    while p > 0 and KIND[s[p - 1]] & BLANK:
-        p -= 1
-    return p
-
-
-cdef inline Py_ssize_t _word(text_t s, Py_ssize_t p) noexcept nogil:
-    """Go backwards from before `p` over a name."""
-    while p > 0 and KIND[s[p - 1]] & WORD:
-        p -= 1
-    return p
-
-
-cdef inline Py_ssize_t _blanks_on(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    while p < size and KIND[s[p]] & BLANK:
-        p += 1
-    return p
-
-
-cdef inline bint _ends(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
-    """Tell whether a word ends before `p`; more may stand before it."""
-    return p >= size and memcmp(s + p - size, word, size) == 0
-
-
 cdef inline bint _is_word(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
     """Tell whether a whole word ends before `p`."""
-    return _ends(s, p, word, size) and (p == size or not KIND[s[p - size - 1]] & LETTER)
+    return ends_in(s, p, word, size) and (p == size or not KIND[s[p - size - 1]] & LETTER)
 
 
 cdef inline bytes _bytes(text_t s, Py_ssize_t start, Py_ssize_t end):
@@ -101,7 +75,7 @@ cdef inline bint _is_identifier(bytes name) noexcept:
     if not size or not KIND[s[0]] & FIRST:
         return False
     for p in range(size):
-        if not KIND[s[p]] & WORD:
+        if not is_of_word(s[p]):
             return False
     return True
 
@@ -109,12 +83,12 @@ cdef inline bint _is_identifier(bytes name) noexcept:
 cdef bint _follows_word(text_t s, Py_ssize_t p) noexcept nogil:
     """Tell whether a function's name, or what makes a block a loop's or a condition's, stands before `p`."""
     cdef Py_ssize_t start, q
-    p = _blanks(s, p)
+    p = blanks_before(s, p)
     if _is_word(s, p, b"catch", 5) or _is_word(s, p, b"while", 5) or _is_word(s, p, b"if", 2) or _is_word(s, p, b"switch", 6):
         return True
-    start = _word(s, p)
+    start = word_before(s, p)
     if start < p and p - start <= LONGEST_NAME_OF_FUNCTION:
-        q = _blanks(s, start)
+        q = blanks_before(s, start)
         if q < start and _is_of_function(s, q):
             return True
     return _is_of_function(s, p)
@@ -122,21 +96,21 @@ cdef bint _follows_word(text_t s, Py_ssize_t p) noexcept nogil:
 
 cdef inline bint _is_of_function(text_t s, Py_ssize_t p) noexcept nogil:
     if p > 0 and s[p - 1] == 42:
-        p = _blanks(s, p - 1)
+        p = blanks_before(s, p - 1)
     return _is_word(s, p, b"function", 8)
 
 
 cdef bint _opens_block(text_t s, Py_ssize_t p) noexcept nogil:
     """Tell whether a brace with this before it opens a block, and no object."""
-    p = _blanks(s, p)
+    p = blanks_before(s, p)
     if p == 0 or s[p - 1] == 41 or s[p - 1] == 59 or s[p - 1] == 123 or s[p - 1] == 125:
         return True
-    return _ends(s, p, b"=>", 2) or _is_word(s, p, b"else", 4) or _is_word(s, p, b"try", 3) or _is_word(s, p, b"do", 2)
+    return ends_in(s, p, b"=>", 2) or _is_word(s, p, b"else", 4) or _is_word(s, p, b"try", 3) or _is_word(s, p, b"do", 2)
 
 
 cdef bint _returns(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
     """Tell whether a statement that returns begins at `p`."""
-    p = _blanks_on(s, p, stop) + 6
+    p = blanks_end(s, p, stop) + 6
     return p <= stop and memcmp(s + p - 6, b"return", 6) == 0 and (p == stop or not KIND[s[p]] & LETTER)
 
 
@@ -158,7 +132,7 @@ cdef class Flow:
         cdef Py_ssize_t place, before
         for number in suspects:
             place = self._reading.mark(number)
-            before = _blanks(self._s, place)
+            before = blanks_before(self._s, place)
             if _is_word(self._s, before, b"from", 4) or _is_word(self._s, before, b"import", 6) or self._follow(place):
                 return True
         while True:
@@ -174,13 +148,13 @@ cdef class Flow:
     cdef bint _follow(self, Py_ssize_t place) except -1:
         """Walk outwards from `place` to its statement; tell whether a sink takes it."""
         cdef Walk walk
-        cdef Py_ssize_t floor = max(0, place - REACH), before = _blanks(self._s, place)
+        cdef Py_ssize_t floor = max(0, place - REACH), before = blanks_before(self._s, place)
         cdef int taken
         walk.place = walk.here = place
         walk.assigns = True
         self._key = b""
         if before and self._s[before - 1] == 43:
-            before = _blanks(self._s, before - 1)
+            before = blanks_before(self._s, before - 1)
             if before and self._s[before - 1] == MARK_BYTE and OWN_PATH.match(self._reading.literal_before(place)):
                 return False
         while self._reading.steps > 0 and walk.here > floor:
@@ -249,13 +223,13 @@ cdef class Flow:
             return GOES_ON
         while p > 0 and sign - p < 2 and KIND[s[p - 1]] & ADDS:
             p -= 1
-        p = _blanks(s, p)
+        p = blanks_before(s, p)
         if p > 0 and s[p - 1] == 93:
             is_item = True
             p -= 1
         at = p - 1
-        p = _blanks(s, p)
-        start = _word(s, p)
+        p = blanks_before(s, p)
+        start = word_before(s, p)
         has_word = start < p
         if not has_word and (p == 0 or s[p - 1] != MARK_BYTE):
             return GOES_ON
@@ -264,7 +238,7 @@ cdef class Flow:
         if p > 0 and s[p - 1] == 46:
             is_member = True
             p -= 1
-        start = _blanks(s, p)
+        start = blanks_before(s, p)
         if s[sign + 1] == 61 or s[sign + 1] == 62 or (s[sign] == 58 and start > 0 and s[start - 1] == 63):
             return GOES_ON  # it compares, or parts two branches
         if name is None:
@@ -282,10 +256,10 @@ cdef class Flow:
 
     cdef bint _goes_on(self, Py_ssize_t at, Py_ssize_t place) noexcept:
         """Tell whether the statement goes on over the end of a line at `at`."""
-        cdef Py_ssize_t p = _blanks(self._s, at + 1)
+        cdef Py_ssize_t p = blanks_before(self._s, at + 1)
         if p > 0 and KIND[self._s[p - 1]] & LEADS_ON:
             return True
-        p = _blanks_on(self._s, at, min(place + 1, self._size))
+        p = blanks_end(self._s, at, min(place + 1, self._size))
         return p <= place and p < self._size and KIND[self._s[p]] & CONTINUES
 
     cdef bint _is_head(self, Py_ssize_t at) except -1:
@@ -298,7 +272,7 @@ cdef class Flow:
         p = self._reading.closing(at)
         if p >= self._size or self._s[p] != 41:
             return False
-        p = _blanks_on(self._s, p + 1, self._size)
+        p = blanks_end(self._s, p + 1, self._size)
         return p + 1 < self._size and self._s[p] == 61 and self._s[p + 1] == 62
 
     # -- assignments
@@ -320,7 +294,7 @@ cdef class Flow:
 
     cdef bint _is_link(self, Py_ssize_t end) except -1:
         """Tell whether what ends before `end` is a link element made by this script."""
-        cdef Py_ssize_t p = _blanks(self._s, end), start = _word(self._s, p)
+        cdef Py_ssize_t p = blanks_before(self._s, end), start = word_before(self._s, p)
         return start < p and _bytes(self._s, start, p) in self._links()
 
     cdef set _links(self):
@@ -334,12 +308,12 @@ cdef class Flow:
             if _inside(self._reading.literal_at(match.end())) != b"link":
                 continue
             p = match.start()
-            while p > 0 and (KIND[s[p - 1]] & WORD or s[p - 1] == 46):
+            while p > 0 and (is_of_word(s[p - 1]) or s[p - 1] == 46):
                 p -= 1
-            p = _blanks(s, p)
+            p = blanks_before(s, p)
             if p > 0 and s[p - 1] == 61:
-                end = _blanks(s, p - 1)
-                p = _word(s, end)
+                end = blanks_before(s, p - 1)
+                p = word_before(s, end)
                 if p < end:
                     self._made.add(_bytes(s, p, end))
         return self._made
@@ -353,16 +327,16 @@ cdef class Flow:
     cdef int _calls_with(self, Py_ssize_t at, Py_ssize_t number, bytes key) except -1:
         """Look at the call whose arguments open at `at`."""
         cdef text_t s = self._s
-        cdef Py_ssize_t end = _blanks(s, at), start = _word(s, end), before = start, p
+        cdef Py_ssize_t end = blanks_before(s, at), start = word_before(s, end), before = start, p
         cdef bytes name, receiver = b""
         if start == end:
             self._calls_at_once(at, number)
             return GOES_ON
         name = _bytes(s, start, end)
-        p = _blanks(s, start)
+        p = blanks_before(s, start)
         if p > 0 and s[p - 1] == 46:
-            end = _blanks(s, p - 2 if p > 1 and s[p - 2] == 63 else p - 1)
-            p = _word(s, end)
+            end = blanks_before(s, p - 2 if p > 1 and s[p - 2] == 63 else p - 1)
+            p = word_before(s, end)
             if p < end:
                 receiver, before = _bytes(s, p, end), p
         if name in KEPT:
@@ -415,7 +389,7 @@ cdef class Flow:
         """Make the parameter suspect of a function expression that is called where it ends."""
         cdef Py_ssize_t end, opened = -1
         cdef bytes header = b""
-        end = _blanks(self._s, at) if at > 0 else 0
+        end = blanks_before(self._s, at) if at > 0 else 0
         if end and (self._s[end - 1] == 41 or self._s[end - 1] == 125):
             opened = self._reading.opening(end - 1)
         if opened < 0:
@@ -462,8 +436,7 @@ cdef class Flow:
         while p < size and not KIND[s[p]] & FIRST:
             p += 1
         first = p
-        while p < size and KIND[s[p]] & WORD:
-            p += 1
+        p = word_end(s, p, size)
         if p > first:
             self._names.suspect(_bytes(s, first, p), start, end)
 
@@ -473,7 +446,7 @@ cdef class Flow:
         cdef Py_ssize_t p = place
         if p < self._size and s[p] == 93:
             p += 1
-        p = _blanks_on(s, p, self._size)
+        p = blanks_end(s, p, self._size)
         if p >= self._size or s[p] != 46:
             return
         match = EACH.match(self._code, place)
@@ -483,6 +456,4 @@ cdef class Flow:
     cdef _suspect_items(self, Py_ssize_t place):
         """Follow the items where the name at `place` is walked through."""
         if KIND[self._s[place]] & FIRST:
-            while place < self._size and KIND[self._s[place]] & WORD:
-                place += 1
-            self._suspect_each(place)
+            self._suspect_each(word_end(self._s, place, self._size))

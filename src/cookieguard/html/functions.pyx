@@ -2,57 +2,20 @@
 """The functions a script declares in C: what functions.py says in regular expressions. The same tests run over both."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcmp, memset
 
 from cookieguard.html.known cimport text_t
+from cookieguard.html.words cimport blanks_before, ends_in, is_of_word, word_before
 
 cdef enum:
-    WORD = 1  # of a name
-    BLANK = 2
-    LETTER = 4  # of a word, as patterns have it: no `$`
-
     MAX_FUNCTIONS = 4000  # of one script
     LONGEST_HEADER = 1024
 
-cdef unsigned char KIND[256]
 cdef frozenset KEYWORDS = frozenset(b"if for while switch catch with".split())
 
-
-cdef void _prepare():
-    cdef int byte
-    memset(KIND, 0, sizeof(KIND))
-    for byte in b" \t\n\r\f\v":
-        KIND[byte] = BLANK
-    for byte in range(128):
-        if chr(byte).isalnum() or byte == 95:
-            KIND[byte] = WORD | LETTER
-    KIND[36] = WORD
-
-
-_prepare()
 
 cdef struct Place:
     Py_ssize_t start
     Py_ssize_t end
-
-
-cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p) noexcept nogil:
-    """Go backwards from before `p` over blanks."""
-    while p > 0 and KIND[s[p - 1]] & BLANK:
-        p -= 1
-    return p
-
-
-cdef inline Py_ssize_t _word(text_t s, Py_ssize_t p) noexcept nogil:
-    """Go backwards from before `p` over a name."""
-    while p > 0 and KIND[s[p - 1]] & WORD:
-        p -= 1
-    return p
-
-
-cdef inline bint _ends(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
-    """Tell whether a word ends before `p`."""
-    return p >= size and memcmp(s + p - size, word, size) == 0
 
 
 cdef Py_ssize_t _header(text_t s, Py_ssize_t p, Place* header) noexcept nogil:
@@ -71,24 +34,24 @@ cdef Py_ssize_t _header(text_t s, Py_ssize_t p, Place* header) noexcept nogil:
 
 cdef void _named(text_t s, Py_ssize_t p, Place* name) noexcept nogil:
     """Find the name that the function, which begins at `p`, is given."""
-    p = _blanks(s, p)
-    if _ends(s, p, b"async", 5):
-        p = _blanks(s, p - 5)
+    p = blanks_before(s, p)
+    if ends_in(s, p, b"async", 5):
+        p = blanks_before(s, p - 5)
     if p < 1 or (s[p - 1] != 61 and s[p - 1] != 58):
         return
-    name.end = _blanks(s, p - 1)
-    name.start = _word(s, name.end)
+    name.end = blanks_before(s, p - 1)
+    name.start = word_before(s, name.end)
 
 
 cdef void _before(text_t s, Py_ssize_t body, Place* name, Place* header) noexcept nogil:
     """Find the name and the parameters of the function whose body is at `body`; empty where there are none."""
-    cdef Py_ssize_t p = _blanks(s, body), q
+    cdef Py_ssize_t p = blanks_before(s, body), q
     name.start = name.end = header.start = header.end = 0
-    if _ends(s, p, b"=>", 2):
-        q = _blanks(s, p - 2)
+    if ends_in(s, p, b"=>", 2):
+        q = blanks_before(s, p - 2)
         p = _header(s, q, header)
         if p < 0:
-            header.end, header.start = q, _word(s, q)
+            header.end, header.start = q, word_before(s, q)
             p = header.start
             if p == q:
                 return
@@ -97,13 +60,13 @@ cdef void _before(text_t s, Py_ssize_t body, Place* name, Place* header) noexcep
     p = _header(s, p, header)
     if p < 0:
         return
-    name.end = _blanks(s, p)
-    name.start = _word(s, name.end)
-    if name.end - name.start == 8 and _ends(s, name.end, b"function", 8):
-        p = _blanks(s, name.start)
+    name.end = blanks_before(s, p)
+    name.start = word_before(s, name.end)
+    if name.end - name.start == 8 and ends_in(s, name.end, b"function", 8):
+        p = blanks_before(s, name.start)
         if p > 0 and s[p - 1] == 42:
-            p = _blanks(s, p - 1)
-        p = p - 8 if _ends(s, p, b"function", 8) and (p < 9 or not KIND[s[p - 9]] & LETTER) else name.start
+            p = blanks_before(s, p - 1)
+        p = p - 8 if ends_in(s, p, b"function", 8) and (p < 9 or s[p - 9] == 36 or not is_of_word(s[p - 9])) else name.start
         name.start = name.end = 0
         _named(s, p, name)
 
@@ -135,8 +98,8 @@ cpdef dict functions(bytes code, bytes back):
     while p > 0 and count < MAX_FUNCTIONS:
         p -= 1
         if s[p] == 123:
-            q = _blanks(s, p)
-            if not q or (s[q - 1] != 41 and not _ends(s, q, b"=>", 2)):
+            q = blanks_before(s, p)
+            if not q or (s[q - 1] != 41 and not ends_in(s, q, b"=>", 2)):
                 continue
             body = p
         elif s[p] == 62 and p > 0 and s[p - 1] == 61:

@@ -10,12 +10,12 @@ from libc.string cimport memchr, memcmp, memset
 from cookieguard.html.hosts import ESCAPED_HOST, HOST
 from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
 from cookieguard.html.known cimport text_t
+from cookieguard.html.words cimport blanks_before, word_before
 
 cdef enum:
     WORD = 1  # of a script's names
     LABEL = 2  # of a host
     QUOTE = 4
-    BLANK = 8
     LEAVES = 16  # may lead a reference away
     ADDS = 32  # may stand before the `=` that adds to a value
     MEANS = 128  # the first sign of a word that makes a meta element count
@@ -48,7 +48,7 @@ cdef void _prepare():
         if byte not in b"/\"'`@<> \t\n\r\f\v":
             KIND[byte] |= NAMES_HOST
     for signs, kind in (
-        (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b" \t\n\r\f\v", BLANK), (b":&\\", LEAVES), (b"+|?", ADDS),
+        (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b":&\\", LEAVES), (b"+|?", ADDS),
         (b"-rR2&", MEANS),
     ):
         for byte in signs:
@@ -212,20 +212,6 @@ cpdef bint has_glue(bytes text):
     return False
 
 
-cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p) noexcept nogil:
-    """Go backwards from before `p` over blanks."""
-    while p > 0 and KIND[s[p - 1]] & BLANK:
-        p -= 1
-    return p
-
-
-cdef inline Py_ssize_t _word(text_t s, Py_ssize_t p) noexcept nogil:
-    """Go backwards from before `p` over a name."""
-    while p > 0 and KIND[s[p - 1]] & WORD:
-        p -= 1
-    return p
-
-
 cdef bint _is_one_of(frozenset names, text_t s, Py_ssize_t start, Py_ssize_t end):
     return 0 < end - start <= LONGEST_SINK and PyBytes_FromStringAndSize(<char*>s + start, end - start) in names
 
@@ -255,8 +241,8 @@ cpdef bint has_sink(bytes code):
     for p in range(size):
         byte = s[p]
         if byte == 40:
-            end = _blanks(s, p)
-            start = _word(s, end)
+            end = blanks_before(s, p)
+            start = word_before(s, end)
             if _is_one_of(CALLS, s, start, end) or _is_loader(s, start, end):
                 return True
         elif byte == 61:
@@ -264,17 +250,17 @@ cpdef bint has_sink(bytes code):
             while end > 0 and added < 2 and KIND[s[end - 1]] & ADDS:
                 end -= 1
                 added += 1
-            end = _blanks(s, end)
+            end = blanks_before(s, end)
             if end and s[end - 1] == 93:
                 return True
-            start = _word(s, end)
+            start = word_before(s, end)
             if start < end:
-                added = _blanks(s, start)
+                added = blanks_before(s, start)
                 if added and s[added - 1] == 46 and _is_one_of(PROPERTIES, s, start, end):
                     return True
         elif byte == 58 or byte == MARK_BYTE:
-            end = _blanks(s, p)
-            start = _word(s, end)
+            end = blanks_before(s, p)
+            start = word_before(s, end)
             if _is_one_of(KEYS, s, start, end) if byte == 58 else _opens(s, start, end):
                 return True
     return False

@@ -7,10 +7,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.known cimport text_t
+from cookieguard.html.words cimport blanks_end, word_end
 
 cdef enum:
-    WORD = 1  # of a name
-    BLANK = 2
     PARTS = 4  # what stands beside a name has none of these: letters of other alphabets count
     ENDS_CONDITION = 8  # `;` and braces
     FIRST = 16  # of a name
@@ -29,28 +28,14 @@ cdef void _prepare():
     memset(KIND, 0, sizeof(KIND))
     for byte in range(256):
         if chr(byte).isalnum() or byte == 95 or byte == 36:
-            KIND[byte] = PARTS | (WORD if byte < 128 else 0)
+            KIND[byte] = PARTS
             if byte < 128 and not 48 <= byte <= 57:
                 KIND[byte] |= FIRST
-    for byte in b" \t\n\r\f\v":
-        KIND[byte] |= BLANK
     for byte in b";{}":
         KIND[byte] |= ENDS_CONDITION
 
 
 _prepare()
-
-
-cdef inline Py_ssize_t _word_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    while p < size and KIND[s[p]] & WORD:
-        p += 1
-    return p
-
-
-cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    while p < size and KIND[s[p]] & BLANK:
-        p += 1
-    return p
 
 
 cdef class Places:
@@ -135,7 +120,7 @@ cdef class Names:
         if not KIND[s[place]] & FIRST:
             return False
         stop = min(size, place + LONGEST_DEFINITION)
-        p = _blanks(s, _word_end(s, place, size), stop)
+        p = blanks_end(s, word_end(s, place, size), stop)
         if p >= stop:
             return False
         if s[p] == 61:
@@ -155,19 +140,19 @@ cdef class Names:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._code), p, start
         if not KIND[s[place]] & FIRST:
             return False
-        p = _word_end(s, place, size)
+        p = word_end(s, place, size)
         members = self._members.get(PyBytes_FromStringAndSize(<char*>s + place, p - place))
         if not members or b"" in members:
             return False
-        p = _blanks(s, p, size)
+        p = blanks_end(s, p, size)
         if p < size and s[p] == 63:
             p += 1
         if p >= size or s[p] != 46:
             return False
-        start = _blanks(s, p + 1, size)
-        p = _word_end(s, start, size)
+        start = blanks_end(s, p + 1, size)
+        p = word_end(s, start, size)
         if p == start:
             return False
         taken = PyBytes_FromStringAndSize(<char*>s + start, p - start)
-        p = _blanks(s, p, size)
+        p = blanks_end(s, p, size)
         return not (p < size and s[p] == 40) and taken not in members

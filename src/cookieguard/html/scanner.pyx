@@ -3,12 +3,12 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
 from libc.string cimport memchr, memset
 
 from cookieguard.html.known cimport Known, text_t
 from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
 from cookieguard.html.model cimport Attribute, Tag
+from cookieguard.html.nametable cimport LONGEST_NAME, NO_LETTERS, SLOTS, Name, entry_of, fill, find, hashed
 from cookieguard.html.stretches cimport Stretches, Strides
 
 IS_COMPILED = True
@@ -22,8 +22,6 @@ cdef enum:
     ENDS_NAME = BLANK | SLASH | GREATER
     ENDS_ATTRIBUTE = ENDS_NAME | EQUALS
 
-    SLOTS = 512  # of a table of names; a power of two, several times the names there are
-    LONGEST_NAME = 24
     NEVER = 0  # what an attribute means: no contact
     ALWAYS = 1
     LINK = 3  # an element's: to be marked where this is wanted
@@ -36,38 +34,12 @@ cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
 
 
-cdef struct Name:
-    PyObject* whole
-    unsigned char size
-    unsigned char meaning
-    unsigned char text[LONGEST_NAME]
-
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
 cdef Name READ[SLOTS]
 # By its first letter: the lengths of the names there are, as bits. Most names need no closer look.
 cdef unsigned int ELEMENT_SIZES[256]
 cdef unsigned int ATTRIBUTE_SIZES[256]
-
-
-cdef inline unsigned int _hash(unsigned int value, unsigned char letter) noexcept nogil:
-    return (value ^ letter) * 16777619u
-
-
-cdef void _fill(Name* table, bytes name, unsigned char meaning):
-    cdef unsigned int value = 2166136261u
-    cdef Py_ssize_t index
-    for index in range(len(name)):
-        value = _hash(value, name[index])
-    value = (value ^ (value >> 15)) & (SLOTS - 1)
-    while table[value].size:
-        value = (value + 1) & (SLOTS - 1)
-    table[value].whole = <PyObject*>name
-    Py_INCREF(name)
-    table[value].size = len(name)
-    table[value].meaning = meaning
-    for index in range(len(name)):
-        table[value].text[index] = name[index]
 
 
 cdef void _prepare():
@@ -84,13 +56,13 @@ cdef void _prepare():
         KIND[byte] = BLANK
     KIND[47], KIND[62], KIND[61] = SLASH, GREATER, EQUALS
     for name in SPECIAL_NAMES:
-        _fill(ELEMENTS, name, ALWAYS)
+        fill(ELEMENTS, name, 0, ALWAYS)
     for name in LINKS:
-        _fill(ELEMENTS, name, LINK)
+        fill(ELEMENTS, name, 0, LINK)
     for name, load in ANYWHERE.items():
-        _fill(ATTRIBUTES, name, BY_CSS if load is Load.CSS else ALWAYS)
+        fill(ATTRIBUTES, name, 0, BY_CSS if load is Load.CSS else ALWAYS)
     for name in NAMES:
-        _fill(READ, name, ALWAYS)
+        fill(READ, name, 0, ALWAYS)
     memset(ELEMENT_SIZES, 0, sizeof(ELEMENT_SIZES))
     memset(ATTRIBUTE_SIZES, 0, sizeof(ATTRIBUTE_SIZES))
     for byte in range(256):
@@ -106,28 +78,6 @@ assert max(map(len, [*SPECIAL_NAMES, *LINKS, *ANYWHERE, *NAMES])) <= LONGEST_NAM
 _prepare()
 
 
-cdef inline Name* _entry(Name* table, unsigned int value, text_t name, Py_ssize_t size) noexcept nogil:
-    """Return a name's entry, NULL where it has none; `value` is the hash of it in lower case."""
-    cdef Py_ssize_t index
-    if size > LONGEST_NAME:
-        return NULL
-    value = (value ^ (value >> 15)) & (SLOTS - 1)
-    while table[value].size:
-        if table[value].size == size:
-            index = 0
-            while index < size and table[value].text[index] == LOWER[name[index]]:
-                index += 1
-            if index == size:
-                return &table[value]
-        value = (value + 1) & (SLOTS - 1)
-    return NULL
-
-
-cdef inline unsigned char _meaning(Name* table, unsigned int value, text_t name, Py_ssize_t size) noexcept nogil:
-    cdef Name* entry = _entry(table, value, name, size)
-    return NEVER if entry == NULL else entry.meaning
-
-
 cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
     """Tell whether a style may load (CSS_MAY_LOAD in tags.py)."""
     cdef Py_ssize_t index
@@ -139,13 +89,11 @@ cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
 
 cdef inline unsigned char _meaning_of(Name* table, unsigned int* sizes, text_t name, Py_ssize_t size) noexcept nogil:
     """Tell what a name means; nearly all are told by their first letter and their length."""
-    cdef unsigned int value = 2166136261u
-    cdef Py_ssize_t index
+    cdef Name* entry
     if size > LONGEST_NAME or not (sizes[name[0]] >> size) & 1:
         return NEVER
-    for index in range(size):
-        value = _hash(value, LOWER[name[index]])
-    return _meaning(table, value, name, size)
+    entry = find(table, name, size)
+    return NEVER if entry == NULL else entry.kind
 
 
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept nogil:
@@ -496,7 +444,7 @@ cpdef list all_attributes(bytes raw, Py_ssize_t position):
 cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
     cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
     cdef Py_ssize_t p = position, size = PyBytes_GET_SIZE(raw) - 1, start, stop, value, end
-    cdef unsigned int hashed
+    cdef unsigned int value_hash
     cdef const void* found
     cdef Name* entry
     cdef bytes quote
@@ -508,10 +456,10 @@ cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
         if p >= size:
             return attributes
         start = p
-        hashed = _hash(2166136261u, LOWER[s[p]])
+        value_hash = hashed(NO_LETTERS, LOWER[s[p]])
         p += 1
         while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
-            hashed = _hash(hashed, LOWER[s[p]])
+            value_hash = hashed(value_hash, LOWER[s[p]])
             p += 1
         stop = p
         value = end = -1
@@ -535,7 +483,7 @@ cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
                 end = p
         else:
             p = stop
-        entry = _entry(READ, hashed, s + start, stop - start)
+        entry = entry_of(READ, value_hash, s + start, stop - start)
         if every or entry != NULL or p >= size - 1:
             attribute = Attribute.__new__(Attribute)
             attribute.name = raw[start:stop].lower() if entry == NULL else <bytes>entry.whole

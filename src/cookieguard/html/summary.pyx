@@ -15,6 +15,7 @@ from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
+from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find
 from cookieguard.html.referrers import tighten
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
 from cookieguard.html.urls import Url
@@ -30,8 +31,6 @@ cdef enum:
     LEAVES = 8  # may lead a reference away
     MAY_LOAD = 16  # of a style
 
-    SLOTS = 512
-    LONGEST_NAME = 24
     MOST_NAMES = 128
     LONGEST_TOP = 24
     MOST_KEPT = 512  # answers of each table
@@ -69,13 +68,6 @@ assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFR
 assert (len(Url._fields), len(Held._fields)) == (URL_SIZE, HELD_SIZE)
 assert (Load.CHARSET.value, Load.REFERRER.value) == (CHARSET, REFERRER)
 
-cdef struct Name:
-    PyObject* whole
-    unsigned char size
-    unsigned char number
-    unsigned char kind
-    unsigned char text[LONGEST_NAME]
-
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
@@ -89,26 +81,6 @@ cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attr
 cdef Known CLOSED = Known(), OPEN = Known(), EMPTY = Known()  # tags with nothing to do, by the name as it is spelled
 cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
 cdef object RAW = Text.RAW, DATA = Text.DATA
-
-
-cdef inline unsigned int _hash(text_t name, Py_ssize_t size) noexcept nogil:
-    cdef unsigned int value = 2166136261u
-    cdef Py_ssize_t index
-    for index in range(size):
-        value = (value ^ LOWER[name[index]]) * 16777619u
-    return (value ^ (value >> 15)) & (SLOTS - 1)
-
-
-cdef void _fill(Name* table, bytes name, unsigned char number, unsigned char kind):
-    cdef unsigned int at = _hash(<text_t>PyBytes_AS_STRING(name), len(name))
-    cdef Py_ssize_t index
-    while table[at].size:
-        at = (at + 1) & (SLOTS - 1)
-    table[at].whole = <PyObject*>name
-    Py_INCREF(name)
-    table[at].size, table[at].number, table[at].kind = len(name), number, kind
-    for index in range(len(name)):
-        table[at].text[index] = name[index]
 
 
 cdef unsigned char _kind_of(bytes name):
@@ -142,34 +114,16 @@ cdef void _prepare():
     assert max(len(elements) + 1, len(KEYS)) < MOST_NAMES
     assert max(map(len, [*elements, *KEYS])) <= LONGEST_NAME
     for number, name in enumerate(KEYS):
-        _fill(ATTRIBUTES, name, number, 0)
+        fill(ATTRIBUTES, name, number, 0)
     for number, name in enumerate([b"", *elements]):
         if number:
-            _fill(ELEMENTS, name, number, _kind_of(name))
+            fill(ELEMENTS, name, number, _kind_of(name))
         for attribute, load in {**ANYWHERE, **LOADS.get(name, {})}.items():
             MEANS[number][<int>KEYS.index(attribute)] = load.value
 
 
 _prepare()
 SRC, TYPE, LANGUAGE, REL, DATA_CG = map(KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg"))
-
-
-cdef inline Name* _entry(Name* table, text_t name, Py_ssize_t size) noexcept nogil:
-    """Return the entry of a name in any case, NULL where it has none."""
-    cdef Py_ssize_t index
-    cdef unsigned int at
-    if size > LONGEST_NAME:
-        return NULL
-    at = _hash(name, size)
-    while table[at].size:
-        if table[at].size == size:
-            index = 0
-            while index < size and table[at].text[index] == LOWER[name[index]]:
-                index += 1
-            if index == size:
-                return &table[at]
-        at = (at + 1) & (SLOTS - 1)
-    return NULL
 
 
 cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
@@ -306,7 +260,7 @@ cdef class Summary:
             return self._closed(s, size)
         while p < size and not KIND[s[p]] & ENDS_NAME:
             p += 1
-        entry = _entry(ELEMENTS, s + 1, p - 1)
+        entry = find(ELEMENTS, s + 1, p - 1)
         if entry != NULL:
             kind = entry.kind
             element = <object>entry.whole
@@ -391,7 +345,7 @@ cdef class Summary:
             p += 1
             while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
                 p += 1
-            entry = _entry(ATTRIBUTES, s + start, p - start)
+            entry = find(ATTRIBUTES, s + start, p - start)
             if self._count >= MOST_ATTRIBUTES:
                 return False
             one = &self._values[self._count]
