@@ -70,7 +70,6 @@ class Live:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._has_comments = "/*" in text
 
     def __call__(self, place: int) -> bool:
         """Tell whether the reference at `place` is in no comment, and no mere name."""
@@ -78,6 +77,10 @@ class Live:
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
         return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
+
+    @cached_property
+    def _has_comments(self) -> bool:
+        return "/*" in self._text
 
     def _is_commented(self, place: int) -> bool:
         # most have an end of a comment before them that no comment begins behind: nothing needs to be tokenized
