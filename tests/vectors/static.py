@@ -58,6 +58,10 @@ ENCODINGS = {
     "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le", True),
     "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp", False),
 }
+# Characters whose second byte is a backslash: to a reader of bytes it escapes the quote behind it.
+BACKSLASHED = {"shift_jis": "\u30bd", "big5": "\u8a31", "gbk": "\u4e57"}
+# An XML parser knows this element by its namespace, whatever it is called.
+IN_XML = "data:text/xml,<x:iframe xmlns:x='http://www.w3.org/1999/xhtml' src='$U/a.html'/>"
 UNREAD = "the rewriter cannot read this encoding, and the policy alone does not cover it"
 BLIND = "a page that cannot be read keeps the strict policy until everything is agreed to"
 GONE = "a ping tells others of a click and shows nobody anything: it does not come back"
@@ -218,6 +222,15 @@ def _encoded() -> Iterator[Vector]:
                 why=UNREAD if leaks and not is_read else "",
                 lost_partly="" if is_read or "request" in leaks else BLIND,
             )
+
+
+def misread() -> Iterator[Vector]:
+    """Yield ways that a reader of bytes, or of HTML, would take for something else."""
+    for charset, character in BACKSLASHED.items():
+        body = f'<script>var a="{character}";new Image().src="$U/a.gif"</script>'
+        page = File(body=f"<!doctype html>{body}", kind=f"text/html; charset={charset}", charset=charset)
+        yield Vector(name=f"page-{charset}", page=page, script="on")
+    yield Vector(name="frame-data-xml", body=f'<iframe src="{IN_XML}"></iframe>')
 
 
 def _headers() -> Iterator[Vector]:

@@ -14,7 +14,7 @@ from .vector import DOMAINS, Vector
 @cache
 def every() -> tuple[Vector, ...]:
     """Return every vector."""
-    return (*static.vectors(), *scripted.vectors())
+    return (*static.vectors(), *scripted.vectors(), *static.misread())
 
 
 @cache
