@@ -117,6 +117,21 @@ def test_a_response_without_a_body_gets_none(guard: Guard, kind: str, method: st
         assert conversation.body == b""
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("chunks", [[], [b""], [b"\xef"]])
+def test_what_an_app_says_before_it_stops_halfway_goes_out(
+    guard: Guard, kind: str, chunks: list[bytes]
+) -> None:
+    messages = [start(*KINDS[kind][0]), *(body(chunk, more=True) for chunk in chunks)]
+
+    conversation = converse(guard(Inside(*messages)))
+
+    assert conversation.error is None
+    assert conversation.types[:1] == ["http.response.start"]
+    assert not conversation.is_complete
+    assert kind in ("gzip", "deflate", "wide") or conversation.body in (b"", b"".join(chunks))
+
+
 def test_a_part_of_a_page_passes_as_it_is(guard: Guard) -> None:
     conversation = converse(guard(Inside(*messages_of([PAGE[:4], PAGE[4:10]], *PARTIAL, status=206))))
 

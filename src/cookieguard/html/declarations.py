@@ -29,7 +29,13 @@ class Opening(NamedTuple):
 
 
 COMMENT, CDATA, DOCTYPE = b"<!--", b"<![CDATA[", b"<!doctype"
+PLAIN_DOCTYPE = b"<!doctype html>"
 XML_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\"'>]++|\"[^\"]*+\"|'[^']*+')*+")
+
+
+def is_plain_doctype(data: bytes, start: int) -> bool:
+    """Tell whether the doctype of nearly every page is here, which needs no closer look."""
+    return data[start : start + len(PLAIN_DOCTYPE)].lower() == PLAIN_DOCTYPE
 
 
 def opening(data: bytes, start: int, *, xml: bool) -> Opening:

@@ -11,7 +11,7 @@ from cookieguard.html.scanner import Scanner
 from cookieguard.html.stretches import Strides
 from cookieguard.html.summary import Summary
 from cookieguard.html.tags import judge_tag
-from cookieguard.html.urls import Url, parse_url, resolve
+from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
 
@@ -23,7 +23,7 @@ class TagJudge:
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         self._seat: tuple[Summary, Bench] | None = None
-        base = parse_url(url) if url else rules.url
+        base = rules.page(url) if url else rules.url
         is_own = base[:3] == rules.url[:3]  # scheme, host and port
         self.move(base)
         if is_own:

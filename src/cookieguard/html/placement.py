@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cookieguard.html.model import Embed, Tag
 
@@ -27,8 +27,7 @@ def is_part_of_bom(text: bytes) -> bool:
     return text in (b"\xef", b"\xef\xbb")
 
 
-@dataclass(frozen=True, slots=True)
-class InsertContext:
+class InsertContext(NamedTuple):
     """Tell what was seen before the body: `<html lang>`, the page's own meta policies, whether a `<base>`."""
 
     lang: str

@@ -27,7 +27,7 @@ from cookieguard.html.constructs import (
     raw_text,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
-from cookieguard.html.declarations import Kind, opening
+from cookieguard.html.declarations import PLAIN_DOCTYPE, Kind, is_plain_doctype, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
@@ -81,8 +81,7 @@ class Rewriter:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
         if self._gather is None:
             return self._run(self._tail + chunk if self._tail else chunk)
-        complete = self._gather.take(chunk)
-        if complete is None:
+        if (complete := self._gather.take(chunk)) is None:
             return b""
         self._stop = self._gather.stop
         self.lost |= self._gather.lost
@@ -127,9 +126,7 @@ class Rewriter:
             if end < 0:
                 position = self._other(data, position)
                 continue
-            tag = scanner.tag
-            if tag is None:
-                tag = self._judge.learn(data[position:end])
+            tag = scanner.tag or self._judge.learn(data[position:end])
             if not tag.plain or (self._is_careful and not self._is_followed(tag, data, position, end)):
                 position = self._tag(tag, data, position, end)
             else:
@@ -310,6 +307,9 @@ class Rewriter:
         """Read what begins with `<` and is no complete tag."""
         if not self._context.is_read_twice() and (end := comment_end(data, start)) >= 0:
             return end
+        if is_plain_doctype(data, start) and not self._context.is_careful():
+            self._placement.doctype()
+            return start + len(PLAIN_DOCTYPE)
         kind, position = opening(data, start, xml=self._xml)
         if kind in (Kind.PASSED, Kind.UNDECIDED):
             return position if kind is Kind.PASSED else self._carry(data, start)

@@ -11,6 +11,7 @@ cdef class Rules:
     cdef readonly bint marks_links
     cdef object _judge
     cdef dict _urls
+    cdef dict _pages
     cdef readonly Known tags
     cdef readonly Known xml_tags
     cdef readonly Stretches stretches

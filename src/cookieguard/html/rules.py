@@ -23,6 +23,7 @@ ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
 SHARED_OVERHEAD = 144  # the same where many keys have one answer
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
+MAX_PAGES = 256
 NOT_YET: Any = object()  # a URL that was not asked about; None is an answer
 
 
@@ -49,6 +50,7 @@ class Rules:
         self.is_lifted, self.marks_links = is_lifted, marks_links
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
+        self._pages: dict[str, Url] = {}
         self.tags, self.xml_tags, self.stretches = Known(), Known(), Stretches()
         self._near: dict[tuple[object, ...], Known] = {}
         self._tags_size = 0
@@ -68,6 +70,18 @@ class Rules:
             is_lifted=self.is_lifted,
             marks_links=self.marks_links,
         )
+
+    def page(self, url: str) -> Url:
+        """Read the URL of a page."""
+        known = self._pages.get(url)
+        if known is not None:
+            return known
+        found = parse_url(url)
+        if len(url) <= MAX_PATH:
+            if len(self._pages) >= MAX_PAGES:
+                self._pages.clear()
+            self._pages[url] = found
+        return found
 
     def judge(self, url: Url) -> Ruling | None:
         """Say why a URL is held; None where it is not."""

@@ -18,18 +18,16 @@ def filled(
     pieces: list[bytes], next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
 ) -> bytes:
     """Fill in a text that MARKERS has split; a path that names a marker is not filled in turn."""
-    # Nonces are base64 by the grammar that found them.
-    values = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
-    escaped = {NEXT: next_, TITLE: title}
     full = pieces.copy()
+    values = {NEXT: _escaped(next_)}  # which stands in most, several times
     for place in range(1, len(pieces), 2):  # every other one is a marker: what `split` leaves
         marker = pieces[place]
-        if marker in escaped:
-            full[place] = _escaped(escaped[marker])
-        elif marker == NEXT_QUERY:
-            full[place] = quote(next_, safe="/").encode("ascii")
-        else:
-            full[place] = values[marker].encode("ascii", "xmlcharrefreplace")
+        if marker not in values:
+            # Nonces are base64 by the grammar that found them.
+            others = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
+            values |= {one: text.encode("ascii", "xmlcharrefreplace") for one, text in others.items()}
+            values |= {NEXT_QUERY: quote(next_, safe="/").encode("ascii"), TITLE: _escaped(title)}
+        full[place] = values[marker]
     return b"".join(full)
 
 

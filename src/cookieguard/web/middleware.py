@@ -10,6 +10,7 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
+from cookieguard.html import Rewriter
 from cookieguard.identity.keeping import Rule, merge_carts
 from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
@@ -69,7 +70,11 @@ class CookieGuard:
         self._recalls = self._parts.remembering is not None
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
-        self._others = {"websocket": self._websocket, "lifespan": self._lifespan}
+        self._others = {
+            "http": self._pass_nested,
+            "websocket": self._websocket,
+            "lifespan": self._lifespan,
+        }
 
     def close(self) -> None:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
@@ -85,11 +90,8 @@ class CookieGuard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or SCOPE_KEY in scope:
             await self._others.get(scope["type"], self.app)(scope, receive, send)
-            return
-        if SCOPE_KEY in scope:
-            await self._pass_nested(scope, receive, send)
             return
         exchange = Exchange(self._parts, scope, self._clock())
         response = Response(exchange, send)
@@ -107,6 +109,8 @@ class CookieGuard:
                 if self._signs:
                     shown, send = self._signed(exchange, shown, send)
                 await self.app(shown, receive, send)
+                if response.waits:
+                    await response.finish()
         finally:
             if self._has_store:
                 tell_store(exchange)
@@ -172,20 +176,24 @@ class CookieGuard:
             parts.recorder.put(line_of(exchange))
         if self._counting is not None and (response.is_document or not 0 < exchange.status < ERRORS):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
-        self._record_goals(exchange)
-        rewriter = exchange.rewriter
-        if rewriter is not None and rewriter.lost:
-            for event in rewriter.lost:
-                parts.findings.count(event)
-        if rewriter is not None and rewriter.held:
-            verdicts = exchange.wall.news(rewriter.held)
-            parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
+        if exchange.goals:
+            self._record_goals(exchange)
+        if exchange.rewriter is not None:
+            self._record_findings(exchange, exchange.rewriter)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
             self._begin_retention()
             conflict = conflict_inside(self.app, CookieGuard)
             if conflict is not None:
                 parts.findings.count(str(_error_of(conflict)))
+
+    def _record_findings(self, exchange: Exchange, rewriter: Rewriter) -> None:
+        findings = self._parts.findings
+        for event in rewriter.lost:
+            findings.count(event)
+        if rewriter.held:
+            verdicts = exchange.wall.news(rewriter.held)
+            findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
 
     def _record_goals(self, exchange: Exchange) -> None:
         if exchange.goals and self._counting is not None:

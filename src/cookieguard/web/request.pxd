@@ -1,4 +1,5 @@
 cdef class Request:
+    cdef object _is_fragment
     cdef object _origin
     cdef str _full_path
     cdef object _scope

@@ -37,7 +37,7 @@ FRAGMENT_HEADERS = SWAPPER_HEADERS | {b"x-requested-with"}
 class Request:
     """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
 
-    __slots__ = ("_full_path", "_origin", "_scope", "_via", "headers", "path", "root_path")
+    __slots__ = ("_full_path", "_is_fragment", "_origin", "_scope", "_via", "headers", "path", "root_path")
 
     def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None) -> None:
         """`via` is what trusted proxies say of scheme and host, None where there are none."""
@@ -45,6 +45,7 @@ class Request:
         self._via = via
         self._origin: Origin | None = None  # read when it is first asked for, as is the full path
         self._full_path = ""
+        self._is_fragment: bool | None = None
         self.headers = headers
         root_path = scope.get("root_path")
         self.root_path: str = root_path.rstrip("/") if root_path else ""
@@ -130,8 +131,10 @@ class Request:
     @property
     def is_fragment(self) -> bool:
         """Tell whether a library asks for a piece of a page."""
-        is_boosted = self.headers.get(b"hx-boosted") == b"true"  # htmx, for a whole page
-        return not is_boosted and not FRAGMENT_HEADERS.isdisjoint(self.headers)
+        if self._is_fragment is None:
+            is_boosted = self.headers.get(b"hx-boosted") == b"true"  # htmx, for a whole page
+            self._is_fragment = not is_boosted and not FRAGMENT_HEADERS.isdisjoint(self.headers)
+        return self._is_fragment
 
     @property
     def is_read(self) -> bool:

@@ -9,6 +9,7 @@ cdef class Response:
     cdef object _send
     cdef Gate _gate
     cdef object _start
+    cdef readonly bint waits
     cdef object _kind
     cdef object _names
     cdef bytes _coding

@@ -64,13 +64,25 @@ class Response:
     around it would cost as much as all else that is done here.
     """
 
-    __slots__ = ("_body", "_coding", "_exchange", "_gate", "_kind", "_names", "_send", "_start", "_waiting")
+    __slots__ = (
+        "_body",
+        "_coding",
+        "_exchange",
+        "_gate",
+        "_kind",
+        "_names",
+        "_send",
+        "_start",
+        "_waiting",
+        "waits",
+    )
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
         self._gate: Gate | None = None  # where cookies are
         self._start: Message | None = None
+        self.waits = False  # `_start` does
         self._kind = PLAIN
         self._names: Mapping[bytes, bytes] = NO_HEADERS
         self._coding = b""
@@ -95,6 +107,16 @@ class Response:
             return HANDLERS.get(message["type"], Response._on_other)(self, message)
         except StoreFirst:
             return self._start_settled(message)
+
+    async def finish(self) -> None:
+        """Let out what waits, once the app has returned: it sends no more."""
+        body, self._waiting = self._waiting, b""
+        if self._exchange.must_settle:
+            await speak(self._exchange)
+        self._body = self._choose_body(body)
+        await self._release()
+        if body:
+            await self._send_pieces({"type": "http.response.body"}, self._body, body, has_more=True)
 
     async def send_own(self, message: Message) -> None:
         """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
@@ -130,7 +152,7 @@ class Response:
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
         if self._is_rewritten(status):
-            self._start = {**message, "headers": headers}
+            self._start, self.waits = {**message, "headers": headers}, True
             self._coding = names.get(b"content-encoding", b"").strip().lower()
             return _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
@@ -227,7 +249,7 @@ class Response:
 
     async def _release(self, *, length: int | None = None) -> None:
         """Send the start that waits, now that it is known what becomes of the body."""
-        start, self._start = self._start, None
+        start, self._start, self.waits = self._start, None, False
         if start is None:
             return
         if self._exchange.news is not None:  # since the start was held

@@ -66,13 +66,21 @@ class Walls:
         self._config = config
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
+        self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # of each state (bounded)
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
         """Return the walls for pages of `origin` and visitors who granted these purposes (or one party alone).
 
         `base` is the path our own pages are under, for the reports of violations.
         """
-        return self._build(origin, granted, base + REPORT_PAGE)
+        last = self._last.get(granted)
+        if last is not None and last[0] is origin and last[1] == base:  # most shops have one origin
+            return last[2]
+        wall = self._build(origin, granted, base + REPORT_PAGE)
+        if len(self._last) >= WALLS_KEPT:
+            self._last.clear()
+        self._last[granted] = origin, base, wall
+        return wall
 
     def _make(self, origin: Origin, granted: frozenset[str], report: str) -> Wall:
         register, form_action = self._register, self._config.csp.form_action
