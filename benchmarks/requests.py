@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gzip
+import itertools
 import json
 import logging
 import re
@@ -163,12 +164,28 @@ def apps_in(folder: Path) -> dict[str, App]:
     }
     for size in (8, 100):
         page = page_of(size * 1000)
+        apps[f"/bare/changing{size}"] = changing = _changing(size * 1000)
+        apps[f"/quiet/changing{size}"] = guard(changing, log=False)
         kinds = {"page": (page, b""), "gzip": (gzip.compress(page), b"gzip")}
         for kind, (body, coding) in kinds.items():
             app = answering(body, b"text/html; charset=utf-8", coding=coding)
             apps[f"/bare/{kind}{size}"] = app
             apps[f"/full/{kind}{size}"] = guard(app)
+            apps[f"/quiet/{kind}{size}"] = guard(app, log=False)
     return apps
+
+
+def _changing(size: int) -> App:
+    """Be an app whose pages are not the same twice: in each card a number is another, so no stretch comes again."""
+    page, numbers = page_of(size), itertools.count(1_000_000)
+    headers = [(b"content-type", b"text/html; charset=utf-8")]
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        price = b"<p>%d " % next(numbers)
+        await send({"type": "http.response.body", "body": page.replace(b"<p>", price)})
+
+    return app
 
 
 def _count(scope: Any) -> None:
@@ -198,7 +215,7 @@ def lines_of(apps: dict[str, App]) -> list[Line]:
     consent = [(b"cookie", _cookie(apps["/full/json"], "/_cg/consent", b"choice=reject"))]
     session = [(b"cookie", _cookie(apps["/quiet/writing"], "/quiet/writing", b""))]
     lines = [
-        Line("JSON, log off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5),
+        Line("JSON, log and statistics off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5),
         Line("  of it identity, untouched", "/quiet/anonymous", "/quiet/json", [*FETCH, *session], 2),
         Line("  a session only read, on top", "/quiet/json", "/quiet/reading", [*FETCH, *session], 15),
         Line("JSON, all on, no cookie of ours", "/bare/json", "/full/json", FETCH),
@@ -211,13 +228,22 @@ def lines_of(apps: dict[str, App]) -> list[Line]:
         ),
         *session_lines(apps),
     ]
-    for kind in ("page", "gzip"):
-        for size, bar in zip((8, 100), PLAIN_BARS[build], strict=True):
-            for state, cookie in (("undecided", []), ("refused", consent)):
-                name = f"{kind} of {size} KB, {state}"
-                told = bar if kind == "page" else None
-                lines.append(Line(name, f"/bare/{kind}{size}", f"/full/{kind}{size}", [*PAGE, *cookie], told))
+    lines += page_lines("page", "quiet", "log and statistics off", build, consent)
+    lines += page_lines("page", "full", "all on", build, consent)
+    lines += page_lines("gzip", "full", "all on", build, consent)
+    for size in (8, 100):
+        name = f"page of {size} KB, log and statistics off, undecided, never the same"
+        lines.append(Line(name, f"/bare/changing{size}", f"/quiet/changing{size}", PAGE))
     return lines
+
+
+def page_lines(kind: str, door: str, parts: str, build: str, consent: Pairs) -> Iterator[Line]:
+    """List what pages of both sizes cost without a cookie and after a refusal."""
+    for size, bar in zip((8, 100), PLAIN_BARS[build], strict=True):
+        for state, cookie in (("undecided", []), ("refused", consent)):
+            name = f"{kind} of {size} KB, {parts}, {state}"
+            told = bar if kind == "page" else None
+            yield Line(name, f"/bare/{kind}{size}", f"/{door}/{kind}{size}", [*PAGE, *cookie], told)
 
 
 # In process
