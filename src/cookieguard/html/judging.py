@@ -27,13 +27,14 @@ class TagJudge:
         is_own = base[:3] == rules.url[:3]  # scheme, host and port
         self.move(base)
         if is_own:
-            scanner.known = rules.xml_tags if xml else rules.tags
+            scanner.take(rules.xml_tags if xml else rules.tags, rules.own_is_free)
             scanner.strides = None if xml else Strides(rules.stretches)
 
     def move(self, base: Url) -> None:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
         self.base = base
-        self._near = self._scanner.known = self._rules.near(base, xml=self._xml)
+        self._near = self._rules.near(base, xml=self._xml)
+        self._scanner.take(self._near, self._rules.own_is_free and base[:3] == self._rules.url[:3])
         self._scanner.strides, self._seat = None, None
 
     def _sit(self) -> tuple[Summary, Bench]:

@@ -31,9 +31,15 @@ COMMENT = rb"<!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
 END_TAG = rb"</[a-zA-Z][^>=]*+>"
 
 
-PICTURE = _tag(
-    choice([b"img", b"input", b"source"]), harmless(LOADS[b"img"], rb"|src=" + quoted(rb"data:[^~]*+"))
-)
+# What stays on the page's own host, by the signs that glances.may_reach_others looks for.
+OWN = quoted(rb"[^~:&\\/]*+(?:/(?![/\t\n\r])[^~:&\\/]*+)*+")
+
+
+def _picture(*, own_is_free: bool) -> bytes:
+    also = rb"|src=" + quoted(rb"data:[^~]*+") + (rb"|src(?:set)?+=" + OWN) * own_is_free
+    return _tag(choice([b"img", b"input", b"source"]), harmless(LOADS[b"img"], also))
+
+
 META = _tag(
     rb"meta",
     harmless(
@@ -78,12 +84,22 @@ def _element(name: bytes, attributes: bytes, content: bytes) -> bytes:
 DRAWING = rb"<svg" + AFTER_NAME + harmless() + S + rb"*+>" + _drawing(2) + rb"</svg" + S + rb"*+>"
 
 
-@lru_cache(maxsize=2)
-def run(marks_links: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
-    """Return the pattern of a run; where links are marked, it may not pass over them."""
+@lru_cache(maxsize=4)
+def run(marks_links: bool, own_is_free: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
+    """Return the pattern of a run: where links are marked it may not pass over them, and over pictures of the page's
+    own host only where nothing of that is held."""
     dull = (name for name in DULL if not (marks_links and name in LINKS))
     names = rb"(?:" + choice(dull) + AFTER_NAME + rb"|" + UNKNOWN + rb")"
-    passed = (TEXT_PIECE, END_TAG, _tag(names, harmless()), PICTURE, DRAWING, META, LINK, COMMENT)
+    passed = (
+        TEXT_PIECE,
+        END_TAG,
+        _tag(names, harmless()),
+        _picture(own_is_free=own_is_free),
+        DRAWING,
+        META,
+        LINK,
+        COMMENT,
+    )
     return re.compile(rb"(?:" + b"|".join(passed) + rb")*+")
 
 

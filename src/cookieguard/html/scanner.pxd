@@ -11,6 +11,7 @@ cdef class Scanner:
     cdef public Tag tag
     cdef public Py_ssize_t end
 
+    cpdef take(self, Known known, bint own_is_free)
     cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position)
     cpdef Py_ssize_t skip_head(self, bytes data, Py_ssize_t position)
     cpdef Py_ssize_t skip_drawing(self, bytes data, Py_ssize_t position)

@@ -33,16 +33,22 @@ LONG_WAIT = 4096  # bytes to the next look at a stretch: then nothing is cut sho
 class Scanner:
     """Find the places to look at. `tag` and `end` tell of the last one found."""
 
-    __slots__ = ("_run_at", "_tag_at", "_text_at", "end", "known", "strides", "tag")
+    __slots__ = ("_marks_links", "_run_at", "_tag_at", "_text_at", "end", "known", "strides", "tag")
 
     def __init__(self, *, xml: bool, marks_links: bool = False) -> None:
-        self._run_at = run(marks_links).match
+        self._marks_links = marks_links
+        self._run_at = run(marks_links, False).match  # noqa: FBT003  # as the cache has it
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
         self.known = Known()  # the tags decided about already, by their spelling
         self.strides: Strides | None = None  # none where `known` is not the rules' own
         self.tag: Tag | None = None  # what is known of the tag found
         self.end = -1  # where the tag found ends; -1: what was found is no complete tag
+
+    def take(self, known: Known, own_is_free: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
+        """Take the answers that hold where the page is now, and whether nothing of its own host is held."""
+        self.known = known
+        self._run_at = run(self._marks_links, own_is_free).match
 
     def skip(self, data: bytes, position: int) -> int:
         """Pass over text and over all tags that have nothing to do; return where something has, or the end."""

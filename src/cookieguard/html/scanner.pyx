@@ -160,6 +160,10 @@ cdef class Scanner:
         self.strides = None  # none where `known` is not the rules' own
         self.end = -1
 
+    cpdef take(self, Known known, bint own_is_free):
+        """Take the answers that hold where the page is now."""
+        self.known = known
+
     cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position):
         """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(data)
