@@ -139,7 +139,7 @@ def test_of_one_sessions_carts_the_version_tells_which_is_newer_whatever_the_clo
 
     kept = store.read(Shelf.CART, "c:21")
     assert kept is not None
-    assert read_cart(kept.value) == {"v": 3}
+    assert read_cart(kept.value).entries == {"v": 3}
 
 
 def test_of_two_sessions_carts_an_older_one_stays_away_when_no_difference_of_clocks_explains_it(
@@ -154,7 +154,7 @@ def test_of_two_sessions_carts_an_older_one_stays_away_when_no_difference_of_clo
 
     kept = store.read(Shelf.CART, "c:22")
     assert kept is not None
-    assert read_cart(kept.value) == {"v": 1}
+    assert read_cart(kept.value).entries == {"v": 1}
 
 
 def cart_of(session_id: str, version: int, seconds: int, *, owner: str = "c:21") -> Write:

@@ -133,9 +133,6 @@ def test_a_mixture_of_two_customers_cookies_is_one_of_them_or_nobody(shop: Shop)
             assert set(cart) <= {customer}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what the store has gets another version, so the owner's is old for one page"
-)
 def test_an_old_cart_that_is_replayed_takes_no_page_of_the_owners_cart(shop: Shop) -> None:
     browser = Browser(shop)
     browser.do(order)

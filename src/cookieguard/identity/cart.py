@@ -9,7 +9,7 @@ from cookieguard.identity import jsontext
 from cookieguard.identity.channel import Channel, Mismatch, Refused
 from cookieguard.identity.endings import Ending, Endings, outdated_carts
 from cookieguard.identity.floors import NO_FLOOR, Floor
-from cookieguard.identity.keeping import StoreFirst, Write
+from cookieguard.identity.keeping import Kept, StoreFirst, Write
 from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
 from cookieguard.identity.session import Session
 from cookieguard.identity.spilling import MAX_SPILLED, Place, check_spilled, place_of
@@ -31,6 +31,7 @@ class Cart(JsonMapping):
         "_floors",
         "_is_open",
         "_is_outdated",
+        "_is_returned",
         "_overflow",
         "_session",
         "_token",
@@ -46,6 +47,7 @@ class Cart(JsonMapping):
         self._token: Token | None = None
         self._is_open = False
         self._is_outdated = False
+        self._is_returned = False
         self._version = 0
         self._written = 0  # the version that was told to the store
         self._told = b""  # and the payload that it stands for
@@ -116,7 +118,7 @@ class Cart(JsonMapping):
     @property
     def is_changed(self) -> bool:
         """Say whether the entries are others than those that came."""
-        if self._token is None:
+        if self._token is None and not self._is_returned:
             return len(self) > 0 or self._version > 0
         return self._text(self._version, self._session.presented_binding) != self._before
 
@@ -141,6 +143,20 @@ class Cart(JsonMapping):
     def catch_up(self) -> None:
         """Stop being outdated: the newest content is known."""
         self._is_outdated = False
+
+    def gets_back(self, kept: Kept) -> bool:
+        """Become the newest cart again where this session's older one came and the app added nothing; say whether.
+
+        Under its own version: with another one the copies that others hold of the newest would be the older ones.
+        """
+        session_id = self._session.binding.session_id
+        is_newest = kept.session_id == session_id and kept.version >= self._floor(session_id).version
+        if not (self._is_outdated and is_newest and self._is_same) or self._session.state.merges or len(self):
+            return False
+        self._is_outdated, self._is_returned, self._version = False, True, kept.version
+        self._fill(kept.entries)
+        self._before = _payload(self._session.presented_binding, kept.version, kept.entries)
+        return True
 
     @property
     def is_outrun(self) -> bool:
@@ -170,7 +186,7 @@ class Cart(JsonMapping):
     def _must_follow(self, now: datetime) -> bool:
         """Say whether an unchanged cart is written again: new session id or customer, or an old key."""
         session = self._session
-        if not self._is_same:
+        if not self._is_same or self._is_returned:
             return True
         if self._token is None or self._version < self._floor(session.binding.session_id).version:
             return False  # a newer one is on its way to the browser
@@ -191,7 +207,8 @@ class Cart(JsonMapping):
         session = self._session
         is_refused = session.was_refused  # its event is told; a cart without its session is the consequence
         self._token, self._version, self._endings = None, 0, session.endings
-        self._overflow, self._is_outdated = self._overflow.left(), False
+        self._overflow = self._overflow.left()
+        self._is_outdated = self._is_returned = False
         if is_refused or session.endings:
             if session.endings and session.presented.spilled is not None:
                 self._overflow = self._left_place()

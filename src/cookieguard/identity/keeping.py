@@ -31,6 +31,14 @@ class Shelf(StrEnum):
     SPILLED = "spilled"
 
 
+class Kept(NamedTuple):
+    """Be a cart as the store has it; `version` counts the changes within the session that wrote it."""
+
+    entries: dict[str, Any]
+    session_id: str = ""
+    version: int = 0
+
+
 class StoreFirst(Exception):  # an outcome, not an error: the door catches it
     """Say that the store is to hear of this visit before its cookies can be written."""
 
@@ -108,12 +116,14 @@ def kept_cart(
     return Write(Shelf.CART, owner, value, moment, to_milliseconds(until), session_id, version)
 
 
-def read_cart(value: bytes | None) -> dict[str, Any]:
-    """Return the entries of a kept cart, none where there is none or none that can be read."""
+def read_cart(value: bytes | None) -> Kept:
+    """Return a kept cart, an empty one where there is none or none that can be read."""
     with suppress(ValueError, KeyError):
-        entries = jsontext.decode(value)["d"] if value is not None else {}
-        return entries if isinstance(entries, dict) else {}
-    return {}
+        kept = jsontext.decode(value) if value is not None else {"d": {}, "s": "", "v": 0}
+        entries, session_id, version = kept["d"], kept["s"], kept["v"]
+        if isinstance(entries, dict) and isinstance(session_id, str) and isinstance(version, int):
+            return Kept(entries, session_id, version)
+    return Kept({})
 
 
 def read_orders(value: bytes | None) -> tuple[Order, ...]:

@@ -18,6 +18,7 @@ from cookieguard.identity.keeping import (
     ORDERS_KEPT,
     Add,
     Keeping,
+    Kept,
     Shelf,
     StoreFirst,
     Write,
@@ -193,16 +194,16 @@ class Visit:
             state.take_over(read_orders(answer[Shelf.ORDERS, owner]))
             state.new_orders = joined(state.new_orders, own, read_orders(answer.get((Shelf.ORDERS, before))))
 
-    def _merge(self, elsewhere: dict[str, Any], on_event: Callable[[str], None]) -> None:
+    def _merge(self, kept: Kept, on_event: Callable[[str], None]) -> None:
         keeping, cart = self._identity.keeping, self.cart
-        if keeping is None:
+        if keeping is None or cart.gets_back(kept):
             return
         here = cart.copy()
         cart.catch_up()
-        merged = merged_by(keeping.merge_carts, here, elsewhere, on_event)
+        merged = merged_by(keeping.merge_carts, here, kept.entries, on_event)
         if merged is None:
             return
-        self._elsewhere = elsewhere
+        self._elsewhere = kept.entries
         if merged != here:
             cart.replace(merged)
 
