@@ -29,7 +29,7 @@ from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, read_run,
 from cookieguard.engines.sqlite_figures import SqliteFigures
 from cookieguard.engines.sqlite_hits import SqliteHits
 from cookieguard.engines.vault import VaultWriter, make_keys, read_public_keys
-from cookieguard.stats.hits import Batch, Hit
+from cookieguard.stats.hits import Batch, Dimension, Hit
 from cookieguard.stats.vault import Risk
 
 NOW = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=23)
@@ -92,6 +92,18 @@ def test_bytes_of_hits_sums_and_keys_are_gone_when_their_time_is_over(shop: Shop
     assert shop.engine._connection.execute(
         "SELECT count(*) FROM hit WHERE page = '/hit-over'"
     ).fetchone() == (0,)
+
+
+def test_days_that_are_over_are_counted_for_filters_before_their_keys_go(shop: Shop) -> None:
+    shop.write(hit("/", NOW - timedelta(hours=47), KEY), hit("/", NOW, KEY))
+
+    assert shop.worker().look() is not None
+
+    figures, where = SqliteFigures(shop.state.path / "stats.db"), {Dimension.COUNTRY: "DE"}
+    days = figures.by_day(Days(DAY - 9, DAY), where)
+    assert [(one.views, one.visitors) for one in days] == [(1, 1), (1, 1)]
+    figures.close()
+    assert shop.engine._connection.execute("SELECT day FROM crosstab_day").fetchall() == [(DAY - 1,)]
 
 
 def test_old_logs_and_keys_are_gone_though_nobody_comes(shop: Shop) -> None:

@@ -166,3 +166,11 @@ def test_value_that_would_give_others_away_is_folded_and_never_alone() -> None:
 )
 def test_few_are_left_unless_it_is_nobody_or_five(part: tuple[int, ...], is_few: bool) -> None:
     assert leaves_few(Cell("", 0, part), Cell("", 10, (20, 10, 10))) is is_few
+
+
+def test_visitors_of_a_part_whose_keys_are_gone_do_not_count_as_left() -> None:
+    whole = Cell("", 20, (100, 50, 20))
+
+    assert leaves_few(Cell("", 9, (97, 48, 0)), whole)
+    assert not leaves_few(Cell("", 9, (90, 40, 0)), whole)
+    assert not leaves_few(Cell("", 10, (100, 50, 0)), whole)  # nobody is left

@@ -5,7 +5,7 @@ Rule: no SQL here; an engine brings its own as `Queries`, and a `Source` that ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,28 @@ EVER = Days(-(2**31), 2**31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """Hold what a dialect asks of days that were counted by two dimensions once they were over.
+
+    Parameters are `first` and `last` day, all between them counted, `dimension`, `value` and `by_dimension`, and of
+    totals `by_value`; the last two are empty for one filter.
+    """
+
+    filters: Collection[Dimension]
+    breakdowns: Collection[Dimension]
+    days: str
+    """Which days of a range were counted, in order."""
+    totals: str
+    breakdown: str
+
+    def has(self, where: Filters, by: Dimension | None = None) -> bool:
+        """Tell whether totals of this, or a breakdown, were counted."""
+        most = 2 if by is None else 1
+        is_counted = by is None or (by in self.breakdowns and by not in where)
+        return is_counted and len(where) <= most and all(one in self.filters for one in where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queries:
     """Hold what a dialect asks. Parameters are named: `first` and `last` day, `dimension`, and those of a filter."""
 
@@ -42,6 +64,7 @@ class Queries:
     filtered_totals: Callable[[int, str], str]
     """By how many seconds, and with which conditions; of single hits, as below."""
     filtered_breakdown: Callable[[Dimension, str], str]
+    crossed: Crossed | None = None
 
 
 class Source(Protocol):
@@ -81,16 +104,21 @@ class Figures:
         """Return totals by day, in order; days without a hit are left out."""
         if not where:
             return [Totals(*row) for row in self._ask(self._queries.by_day, days)]
-        return self._filtered(days, where, SECONDS_OF_DAY)
+        found: list[Totals] = []
+        for some, crossed in self._runs(days, where):
+            if crossed is None:
+                found += self._filtered(some, where, SECONDS_OF_DAY)
+            else:
+                found += [Totals(*row) for row in self._ask(crossed.totals, some, _named(where))]
+        return found
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return every value's sums, most views first, values alphabetically where they are equal."""
         if not where:
             rows = self._ask(self._queries.breakdown(by), days, {"dimension": by.value})
-        else:
-            condition, values = self._conditions(where)
-            rows = self._ask(self._queries.filtered_breakdown(by, condition), days, values)
-        return [Slice(*row) for row in rows]
+            return [Slice(*row) for row in rows]
+        parts = (self._part(some, by, where, crossed) for some, crossed in self._runs(days, where, by))
+        return _merged(row for rows in parts for row in rows)
 
     def consent(self, days: Days) -> Sequence[ConsentCount]:
         """Return what happened with consent, by day, policy version and event."""
@@ -109,10 +137,38 @@ class Figures:
         return dict(self._ask(self._queries.lost, days))
 
     def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
+        rows = self._ask_hits(days, where, lambda one: self._queries.filtered_totals(seconds, one))
+        return [Totals(*row) for row in rows]
+
+    def _part(
+        self, days: Days, by: Dimension, where: Filters, crossed: Crossed | None
+    ) -> Sequence[tuple[str, int, int, int]]:
+        if crossed is not None:
+            return self._ask(crossed.breakdown, days, {**_named(where), "by_dimension": by.value})
+        return self._ask_hits(days, where, lambda one: self._queries.filtered_breakdown(by, one))
+
+    def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
+        """Ask single hits; the query is made of conditions."""
         condition, values = self._conditions(where)
-        return [
-            Totals(*row) for row in self._ask(self._queries.filtered_totals(seconds, condition), days, values)
-        ]
+        return self._ask(query(condition), days, values)
+
+    def _runs(
+        self, days: Days, where: Filters, by: Dimension | None = None
+    ) -> Sequence[tuple[Days, Crossed | None]]:
+        """Part a range, in order, into days that were counted and those whose single hits must be read (None)."""
+        crossed = self._queries.crossed
+        if crossed is None or not crossed.has(where, by):
+            return [(days, None)]
+        runs: list[tuple[Days, Crossed | None]] = []
+        at = days.first
+        for (day,) in self._ask(crossed.days, days):
+            if runs and day == at:
+                runs[-1] = (Days(runs[-1][0].first, day), crossed)
+            else:
+                runs += [(Days(at, day - 1), None)] if at < day else []
+                runs.append((Days(day, day), crossed))
+            at = day + 1
+        return [*runs, (Days(at, days.last), None)] if at <= days.last else runs
 
     def _conditions(self, where: Filters) -> tuple[str, dict[str, str]]:
         """Return what filters by these dimensions, and the values by the names of their parameters."""
@@ -122,3 +178,19 @@ class Figures:
 
     def _ask(self, query: str, days: Days, more: Mapping[str, str] | None = None) -> Sequence[Any]:
         return self._source.ask(query, {"first": days.first, "last": days.last, **(more or {})})
+
+
+def _named(where: Filters) -> dict[str, str]:
+    """Name one filter, or two as one and what it is broken down by."""
+    (dimension, value), *more = where.items()
+    by, by_value = more[0] if more else ("", "")
+    return {"dimension": dimension.value, "value": value, "by_dimension": str(by), "by_value": by_value}
+
+
+def _merged(rows: Iterable[tuple[str, int, int, int]]) -> Sequence[Slice]:
+    """Add up what several runs of days have, in the order of a breakdown."""
+    sums: dict[str, Slice] = {}
+    for value, views, visits, visitors in rows:
+        before = sums.get(value, Slice(value, 0, 0, 0))
+        sums[value] = Slice(value, before.views + views, before.visits + visits, before.visitors + visitors)
+    return sorted(sums.values(), key=lambda one: (-one.views, one.value))

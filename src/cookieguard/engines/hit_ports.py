@@ -122,6 +122,14 @@ class Summing(Protocol):
 
 
 @runtime_checkable
+class Crossing(Protocol):
+    """Be a HitWriter that keeps what filters ask of days that are over."""
+
+    def count_closed_days(self, before: int) -> int:
+        """Count some of the days before this one that are not counted yet, and return how many; while others write."""
+
+
+@runtime_checkable
 class HitRows(Protocol):
     """Be a HitReader that also gives single hits, for exports."""
 
@@ -170,7 +178,8 @@ class HitWriter(Protocol):
 
 
 class HitReader(Protocol):
-    """Answer what a dashboard asks. A filter is on a dimension's value; with filters hits are read, not rollups.
+    """Answer what a dashboard asks. A filter is on a dimension's value; with filters hits are read, not rollups,
+    unless an engine counted them once their day was over (Crossing).
 
     So a filtered range goes back only as far as hits are kept. Raises EngineDown where it cannot be asked.
     """

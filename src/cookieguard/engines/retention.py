@@ -13,7 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from cookieguard.config import Config
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.hit_engines import open_existing
-from cookieguard.engines.hit_ports import Capped, EngineDown
+from cookieguard.engines.hit_ports import Capped, Crossing, EngineDown
 from cookieguard.engines.leaps import Doubt, Reading, doubt_of, read_clock, reading_of
 from cookieguard.engines.log_file import log_place, remove_old_logs
 from cookieguard.engines.ports import StoreDown
@@ -302,14 +302,16 @@ def _forgetting(config: Config, state: StateDirectory, environ: Mapping[str, str
         if engine is None:
             return 0
         today = int(times.believed.timestamp()) // SECONDS_OF_DAY
-        try:
-            engine.forget(
-                keys_before=key_day_limit(times.now),
-                hits_before=today - settings.hit_days,
-                rollups_before=today - settings.rollup_days,
-            )
-        finally:
-            engine.close()
+        with closing(engine):
+            try:  # before the keys go, by which visitors are counted
+                if isinstance(engine, Crossing):
+                    engine.count_closed_days(today)
+            finally:
+                engine.forget(
+                    keys_before=key_day_limit(times.now),
+                    hits_before=today - settings.hit_days,
+                    rollups_before=today - settings.rollup_days,
+                )
         return 0  # engines do not say how much
 
     return forget

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cookieguard.engines.hit_figures import Figures, Queries
-from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.hit_ports import Days, EngineDown, Filters
 from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
+from cookieguard.engines.sqlite_crosstabs import CROSSED, IS_THERE
 from cookieguard.engines.sqlite_files import telling
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
@@ -19,16 +21,25 @@ BUSY_SECONDS = 1.0
 ROWS = 1000  # of single hits, read at a time
 SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM hourly"
 HOURS = "hourly WHERE hour BETWEEN :first * 24 AND :last * 24 + 23"
-DAYS = "day BETWEEN :first AND :last"
+DAYS_BETWEEN = "day BETWEEN :first AND :last"
 BREAKDOWN = f"""
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors)
-    FROM daily WHERE {DAYS} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
+    FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
 """  # noqa: S608 - names of ours, here and below
 HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
 """  # noqa: S608
 # Of single hits.
+_VALUES = dict.fromkeys(column for column, _ in COUNTED.values())
+COLLECTED_COLUMNS = ("time", "kind", "bot", "entry", "key", "bytes", "duration", *_VALUES)
+# Those of a filter are put aside in memory where no more are gone through: 40 MB at most. More would be a range of
+# which nothing was counted yet.
+MOST_COLLECTED = 200_000
 OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
+MANY = f"SELECT count(*) FROM (SELECT 1 FROM {OF_HITS} LIMIT {MOST_COLLECTED + 1})"  # noqa: S608
+
+COLLECT = f"CREATE TEMP TABLE {{table}} AS SELECT {', '.join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}}"  # noqa: S608
+VERSION = "PRAGMA data_version"  # another one once somebody else has written
 
 
 def filtered_totals(seconds: int, where: str) -> str:
@@ -63,17 +74,17 @@ QUERIES = Queries(
             sum(errors), sum(bots), sum(bytes), sum(duration)
         FROM {HOURS} GROUP BY at ORDER BY at
     """,  # noqa: S608
-    consent=f"SELECT day, policy, event, times FROM consent WHERE {DAYS} ORDER BY day, policy, event",  # noqa: S608
+    consent=f"SELECT day, policy, event, times FROM consent WHERE {DAYS_BETWEEN} ORDER BY day, policy, event",  # noqa: S608
     held=f"""
         SELECT host, page, vendor, purpose, sum(views) AS all_views, sum(elements)
-        FROM held WHERE {DAYS} GROUP BY host, page, vendor, purpose
+        FROM held WHERE {DAYS_BETWEEN} GROUP BY host, page, vendor, purpose
         ORDER BY vendor != '', all_views DESC, host, page
     """,  # noqa: S608
     bots=f"""
-        SELECT kind, name, sum(hits) AS all_hits FROM bot WHERE {DAYS}
+        SELECT kind, name, sum(hits) AS all_hits FROM bot WHERE {DAYS_BETWEEN}
         GROUP BY kind, name ORDER BY all_hits DESC, kind, name
     """,  # noqa: S608
-    lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS} GROUP BY reason",  # noqa: S608
+    lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS_BETWEEN} GROUP BY reason",  # noqa: S608
     breakdown=lambda _: BREAKDOWN,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
@@ -88,6 +99,7 @@ class SqliteSource:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
             )
+            self._connection.execute("PRAGMA temp_store = MEMORY")
             self._connection.execute(SPAN)
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
@@ -109,7 +121,40 @@ class SqliteSource:
 
 
 class SqliteFigures(Figures):
-    """Be a HitReader of a file that somebody else writes; raises EngineDown where it cannot be opened."""
+    """Be a HitReader of a file that somebody else writes; raises EngineDown where it cannot be opened.
+
+    A page asks ten times for the hits of one filter: they are picked out once, until somebody writes.
+    """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(SqliteSource(path), QUERIES)
+        source = SqliteSource(path)
+        # A file of an older release has none until somebody writes.
+        super().__init__(source, replace(QUERIES, crossed=CROSSED) if source.ask(IS_THERE, {}) else QUERIES)
+        self._collected: dict[object, str] = {}
+        self._version: Sequence[Any] = ()
+
+    def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
+        table = self._table(days, where)
+        if not table:
+            return super()._ask_hits(days, where, query)
+        return self._ask(query("").replace(OF_HITS, f"{table} WHERE true"), days)
+
+    def _table(self, days: Days, where: Filters) -> str:
+        """Return the table in memory that has the hits, empty where there are too many to pick out."""
+        self._forget_old()
+        key = (days, frozenset(where.items()))
+        if key not in self._collected:
+            ((count,),) = self._ask(MANY, days)
+            name = f"collected{len(self._collected)}" if count <= MOST_COLLECTED else ""
+            if name:
+                super()._ask_hits(days, where, lambda one: COLLECT.format(table=name, where=one))
+            self._collected[key] = name
+        return self._collected[key]
+
+    def _forget_old(self) -> None:
+        version = self._source.ask(VERSION, {})
+        if version != self._version:
+            for table in filter(None, self._collected.values()):
+                self._source.ask(f"DROP TABLE temp.{table}", {})
+            self._collected.clear()
+            self._version = version

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
+from cookieguard.engines import sqlite_crosstabs
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
 from cookieguard.engines.sqlite_files import telling, writing
@@ -69,7 +70,11 @@ FORGET_KEYS = (
     "DELETE FROM visit WHERE day < ?",
     "UPDATE hit SET key = 0 WHERE time < ? * 86400 AND key != 0",
 )
-FORGET_HITS = ("DELETE FROM hit WHERE time < ? * 86400", "DELETE FROM batch WHERE day < ?")
+FORGET_HITS = (
+    "DELETE FROM hit WHERE time < ? * 86400",
+    "DELETE FROM batch WHERE day < ?",
+    *sqlite_crosstabs.FORGET,
+)
 FORGET_SUMS = (
     "DELETE FROM hourly WHERE hour < ? * 24",
     *(f"DELETE FROM {table} WHERE day < ?" for table in ("daily", "consent", "held", "bot", "lost")),  # noqa: S608
@@ -124,6 +129,17 @@ class SqliteHits:
             self._connection.executemany(ADD_PRESENCE, rows)
             self._add(self._folded(sum_up(decided)))
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
+            self._reopen(batch)
+
+    def _reopen(self, batch: Batch) -> None:
+        """Have a closed day that hits came to counted anew."""
+        days = {hit[0] // SECONDS_OF_DAY for hit in batch.hits}
+        self._connection.executemany(sqlite_crosstabs.REOPEN, [(day,) for day in days])
+
+    def count_closed_days(self, before: int) -> int:
+        """Count by two dimensions what days before this one have, newest first, as far as that is not done."""
+        with telling(EngineDown):
+            return sqlite_crosstabs.count_closed_days(self._connection, before)
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
         """Delete what belongs to days before these, in the file too."""

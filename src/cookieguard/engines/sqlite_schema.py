@@ -6,6 +6,7 @@ and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten 
 
 from __future__ import annotations
 
+from cookieguard.engines import sqlite_crosstabs
 from cookieguard.engines.suppressed_views import Words, views
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
 
@@ -63,7 +64,21 @@ LOST = """CREATE TABLE IF NOT EXISTS lost (
     day INTEGER NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, reason)
 ) WITHOUT ROWID"""
 
-SCHEMA = (HIT, HIT_TIME, HIT_KEY, HOURLY, DAILY, CONSENT, HELD, BOT, SEEN, VISIT, BATCH, LOST)
+SCHEMA = (
+    HIT,
+    HIT_TIME,
+    HIT_KEY,
+    HOURLY,
+    DAILY,
+    CONSENT,
+    HELD,
+    BOT,
+    SEEN,
+    VISIT,
+    BATCH,
+    LOST,
+    *sqlite_crosstabs.SCHEMA,
+)
 
 # Who may open the file may read its tables too: views are for convenience, a role of its own is PostgreSQL's.
 WORDS = Words(

@@ -51,7 +51,8 @@ def leaves_few(part: Cell, whole: Cell, *, k: int = K) -> bool:
     """
     left = tuple(all_ - some for all_, some in zip(whole.counts, part.counts, strict=True))
     views, visits, visitors = left
-    return any(left) and people_of(visitors=visitors, visits=visits, views=views) < k
+    # The part's visitors are not known once their keys are gone: those left have a view each, whatever is said.
+    return bool(views or visits) and people_of(visitors=min(visitors, views), visits=visits, views=views) < k
 
 
 def suppress(cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = ()) -> Shown:

@@ -23,7 +23,7 @@ from cookieguard.stats.kanonymity import (
     suppress,
 )
 from cookieguard.web.charts import Point
-from cookieguard.web.crowd import Breakdowns, Crowd, larger_ones
+from cookieguard.web.crowd import Breakdowns, Crowd, Once, larger_ones
 from cookieguard.web.ranges import (
     FILTERS,
     NAMES,
@@ -105,6 +105,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     second = int(now.timestamp())
     today = second // SECONDS_OF_DAY
     where = selection.filters
+    reader = Once(reader)
     breakdowns = Breakdowns(reader)
     wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)
     options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}

@@ -1,0 +1,234 @@
+"""What filters ask of closed days in SQLite: counted once, the figures are those of the single hits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
+
+from cookieguard.engines import sqlite_crosstabs, sqlite_figures
+from cookieguard.engines.hit_ports import Crossing, Days, Totals
+from cookieguard.engines.sqlite_crosstabs import BROKEN_DOWN, FILTERED, count_closed_days
+from cookieguard.engines.sqlite_figures import SqliteFigures
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
+from cookieguard.stats.rollups import MAX_VALUES
+from cookieguard.web.overview import TABLES
+from cookieguard.web.ranges import FILTERS
+
+FOUR = Days(DAY, DAY + 3)
+Where = Mapping[Dimension, str]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "stats.db"
+
+
+@pytest.fixture
+def engine(path: Path) -> Iterator[SqliteHits]:
+    engine = SqliteHits(path)
+    yield engine
+    engine.close()
+
+
+def selections(hits: Sequence[Hit]) -> Iterator[Where]:
+    """Give every filter, and every two, by values there are and one there is not."""
+    values = {
+        by: {getattr(hit, "page" if by is Dimension.ENTRY else by.value) for hit in hits} for by in FILTERED
+    }
+    singles = [{by: value} for by, some in values.items() for value in sorted(some | {"nothing"})]
+    yield from singles
+    yield from ({**one, **two} for one in singles for two in singles if one.keys() != two.keys())
+
+
+def figures_of(path: Path, hits: Sequence[Hit], days: Days) -> list[object]:
+    """Ask for all that a filtered dashboard may ask for."""
+    reader = SqliteFigures(path)
+    found: list[object] = []
+    for where in selections(hits):
+        found.append((where, reader.by_day(days, where), reader.by_hour(days, where)))
+        found += [(where, by, reader.breakdown(days, by, where)) for by in Dimension if len(where) == 1]
+    reader.close()
+    return found
+
+
+def count(engine: SqliteHits, before: int = DAY + 4) -> None:
+    while engine.count_closed_days(before):
+        pass
+
+
+def marked(path: Path) -> list[int]:
+    return [day for (day,) in sqlite3.connect(path).execute("SELECT day FROM crosstab_day ORDER BY day")]
+
+
+@pytest.mark.parametrize("counted", [[0, 1, 2, 3], [1, 2], [0, 3], []])
+def test_figures_are_those_of_the_single_hits(engine: SqliteHits, path: Path, counted: list[int]) -> None:
+    hits = draw_hits(1500, seed=12, days=4)
+    engine.write(Batch("a", hits, {}, {}))
+    before = figures_of(path, hits, FOUR)
+
+    count(engine)
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "DELETE FROM crosstab_day WHERE day = ?", [(DAY + day,) for day in {0, 1, 2, 3} - {*counted}]
+        )
+
+    assert marked(path) == [DAY + day for day in counted]
+    assert figures_of(path, hits, FOUR) == before
+    assert figures_of(path, hits, Days(DAY - 30, DAY + 30)) == before
+
+
+def test_figures_are_what_a_plain_recount_gives(engine: SqliteHits, path: Path) -> None:
+    hits = draw_hits(3000, seed=3, days=4)
+    engine.write(Batch("a", hits, {}, {}))
+
+    count(engine)
+    engine.cap_hits(0)  # nothing but what was counted is there
+
+    views = [hit for hit in people(with_entries(hits)) if hit.country == "FR"]
+    reader, where = SqliteFigures(path), {Dimension.COUNTRY: "FR"}
+    assert sum(one.views for one in reader.by_day(FOUR, where)) == len(views) > 0
+    for by, column, some in (
+        (Dimension.PAGE, "page", views),
+        (Dimension.ENTRY, "page", [hit for hit in views if hit.entry]),
+        (Dimension.SOURCE, "source", [hit for hit in views if hit.entry]),
+        (Dimension.BROWSER, "browser", views),
+        (Dimension.GOAL, "event", [hit for hit in people(hits, "goal") if hit.country == "FR"]),
+    ):
+        assert [tuple(one) for one in reader.breakdown(FOUR, by, where)] == recount(some, column)
+
+
+def test_everything_the_dashboard_shows_of_one_filter_is_counted() -> None:
+    assert set(FILTERS.values()) == set(FILTERED)
+    assert {by for _, by, _ in TABLES} == set(BROKEN_DOWN)
+
+
+def test_today_is_not_counted(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", draw_hits(100, seed=1), {}, {}))
+
+    count(engine, before=DAY + 1)
+
+    assert marked(path) == [DAY]
+
+
+def test_a_run_counts_a_few_days_newest_first(engine: SqliteHits, path: Path) -> None:
+    days = sqlite_crosstabs.MOST_DAYS + 2
+    engine.write(Batch("a", [PLAIN._replace(time=MIDNIGHT + 86_400 * day) for day in range(days)], {}, {}))
+
+    assert engine.count_closed_days(DAY + days) == days - 2
+    assert marked(path) == list(range(DAY + 2, DAY + days))
+    assert engine.count_closed_days(DAY + days) == 2
+    assert engine.count_closed_days(DAY + days) == 0
+
+
+def test_a_late_hit_is_in_the_figures_at_once_and_counted_again(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN, PLAIN._replace(time=PLAIN.time + 86_400)], {}, {}))
+    count(engine)
+    where = {Dimension.COUNTRY: "DE"}
+
+    engine.write(Batch("b", [PLAIN], {}, {}))
+
+    assert marked(path) == [DAY + 1]
+    assert [one.views for one in SqliteFigures(path).by_day(FOUR, where)] == [2, 1]
+    count(engine)
+    assert marked(path) == [DAY, DAY + 1]
+    assert [one.views for one in SqliteFigures(path).by_day(FOUR, where)] == [2, 1]
+
+
+def test_a_hit_that_comes_while_its_day_is_counted_has_it_counted_later(
+    engine: SqliteHits, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = SqliteHits(path)
+    engine.write(Batch("a", [PLAIN], {}, {}))
+    queries = list(sqlite_crosstabs.queries())
+
+    def interrupted() -> Iterator[str]:
+        yield from queries
+        other.write(Batch("b", [PLAIN], {}, {}))
+
+    monkeypatch.setattr(sqlite_crosstabs, "queries", interrupted)
+
+    assert engine.count_closed_days(DAY + 1) == 0
+    assert marked(path) == []
+    assert [one.views for one in SqliteFigures(path).by_day(FOUR, {Dimension.COUNTRY: "DE"})] == [2]
+    other.close()
+
+
+def test_visitors_stay_when_their_keys_go(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN._replace(key=key) for key in (1, 1, 2)], {}, {}))
+    count(engine)
+
+    engine.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+
+    (one,) = SqliteFigures(path).by_day(FOUR, {Dimension.COUNTRY: "DE"})
+    assert one == Totals(DAY, 3, 2, 0, 2, 0, 0, 3000, 21)
+
+
+def test_what_was_counted_goes_with_its_hits(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN._replace(page="/very-old-page")], {}, {}))
+    count(engine)
+
+    engine.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=DAY + 1)
+
+    assert SqliteFigures(path).by_day(FOUR, {Dimension.COUNTRY: "DE"}) == []
+    assert marked(path) == []
+    assert b"/very-old-page" not in b"".join(one.read_bytes() for one in path.parent.iterdir())
+
+
+def test_values_beyond_the_limit_of_a_day_are_folded_as_in_its_other_sums(
+    engine: SqliteHits, path: Path
+) -> None:
+    hits = [PLAIN._replace(page=f"/{number}", key=number + 1) for number in range(MAX_VALUES + 500)]
+    engine.write(Batch("a", hits, {}, {}))
+
+    count(engine)
+
+    reader = SqliteFigures(path)
+    found = reader.breakdown(FOUR, Dimension.PAGE, {Dimension.COUNTRY: "DE"})
+    assert found == reader.breakdown(FOUR, Dimension.PAGE)
+    assert {one.value: one for one in found}[OTHER][1:] == (500, 500, 500)
+
+
+def test_a_day_of_too_many_hits_is_read_hit_by_hit(
+    engine: SqliteHits, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_crosstabs, "MOST_HITS", 2)
+    engine.write(Batch("a", [PLAIN] * 3, {}, {}))
+
+    assert engine.count_closed_days(DAY + 1) == 0
+    assert [one.views for one in SqliteFigures(path).by_day(FOUR, {Dimension.COUNTRY: "DE"})] == [3]
+
+
+def test_hits_too_many_to_pick_out_are_gone_through(
+    engine: SqliteHits, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hits = draw_hits(300, seed=12, days=4)
+    engine.write(Batch("a", hits, {}, {}))
+    before = figures_of(path, hits, FOUR)
+
+    monkeypatch.setattr(sqlite_figures, "MOST_COLLECTED", 299)
+
+    assert figures_of(path, hits, FOUR) == before
+
+
+def test_a_file_of_an_older_release_is_read_hit_by_hit(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN], {}, {}))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE crosstab_day")
+
+    assert [one.views for one in SqliteFigures(path).by_day(FOUR, {Dimension.COUNTRY: "DE"})] == [1]
+
+
+def test_nothing_is_counted_in_files_beside(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", draw_hits(100, seed=1), {}, {}))
+    connection = sqlite3.connect(path, isolation_level=None)
+
+    count_closed_days(connection, DAY + 4)
+
+    assert connection.execute("PRAGMA temp_store").fetchone() == (2,)  # in memory
+    assert connection.execute("SELECT count(*) FROM temp.sqlite_master").fetchone() == (0,)
+    assert isinstance(engine, Crossing)
