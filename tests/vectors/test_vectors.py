@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .conftest import CHROMIUM, Runs, tells
-from .differences import goes
+from .differences import UNSTEADY, goes
 from .recorder import Heard
 from .vector import PURPOSES, Vector
 from .vectors import domain_of, every, quarter
@@ -107,6 +108,23 @@ def test_there_are_enough_ways_and_each_has_its_own_host() -> None:
     assert len(names) == len(set(names))
     assert sum(vector.script != "on" for vector in every()) >= 120
     assert sum(vector.name.startswith("js-") for vector in every()) >= 120
+
+
+def test_as_many_ways_are_named_as_there_are() -> None:
+    security = Path(__file__).parents[2].joinpath("SECURITY.md").read_text()
+    with_script = [vector for vector in every() if vector.script != "off"]
+
+    assert f"`tests/vectors/` ({len(every())} ways" in security
+    firefox = [vector for vector in with_script if goes(vector, "firefox", script=True)]
+    webkit = [
+        vector
+        for vector in with_script
+        if goes(vector, "webkit", script=True) and vector.name not in UNSTEADY["webkit"]
+    ]
+    assert (
+        f"Of {len(with_script)} pages opened with script, {len(firefox)} tell somebody in Firefox 153 and "
+        f"{len(webkit)} in WebKitGTK" in security
+    )
 
 
 def test_what_gets_out_all_the_same_is_written_down_with_its_reason() -> None:
