@@ -16,6 +16,8 @@ from cookieguard.html.pieces import MARK
 GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
 SPARSE = 200  # bytes from one bracket to the next in data, on average; code has more of them
+# A character of two bytes whose second would count, were it a sign of its own.
+PAIR = re.compile(rb"[\x81-\xfe][\\`]")
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
 PLAIN_HOST = re.compile(rb"(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
@@ -55,6 +57,21 @@ def has_sink(code: bytes) -> bool:
     """Tell whether a script's code has anything that loads."""
     back = code[::-1]
     return any(sink.search(back) for sink in SINKS)
+
+
+def has_pairs(text: bytes) -> bool:
+    """Tell whether a text that is no UTF-8 has bytes that are a character in other encodings, and a sign alone."""
+    if text.isascii() or _is_utf_8(text):  # the search takes longest
+        return False
+    return PAIR.search(text) is not None
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def may_have_sink(text: bytes) -> bool:

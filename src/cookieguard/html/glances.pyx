@@ -21,6 +21,7 @@ cdef enum:
     MEANS = 128  # the first sign of a word that makes a meta element count
     NAMES_HOST = 64  # may stand behind two slashes where a host is named
     OF_HOST = 256  # of its name
+    BEHIND_NAME = 512  # may make of the name before it one that loads
 
     LONGEST_USER = 64
     LONGEST_PORT = 5
@@ -34,6 +35,8 @@ cdef unsigned short KIND[256]
 cdef unsigned char LOWER[256]
 cdef frozenset CALLS = SINK_CALLS, PROPERTIES = SINK_PROPERTIES, KEYS = SINK_KEYS, OPENERS = IMPORTS
 cdef tuple LOADERS = tuple(LOADER_WORDS)
+# By its first sign: the lengths of the names that load, as bits. Most names need no closer look.
+cdef unsigned long long SINK_SIZES[256]
 
 
 cdef void _prepare():
@@ -49,11 +52,15 @@ cdef void _prepare():
             KIND[byte] |= NAMES_HOST
     for signs, kind in (
         (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b":&\\", LEAVES), (b"+|?", ADDS),
-        (b"-rR2&", MEANS),
+        (b"-rR2&", MEANS), (b"(=:\x01", BEHIND_NAME),
     ):
         for byte in signs:
             KIND[byte] |= kind
-    assert max(map(len, [*CALLS, *PROPERTIES, *KEYS, *OPENERS])) <= LONGEST_SINK
+    names = [*CALLS, *PROPERTIES, *KEYS, *OPENERS]
+    assert max(map(len, names)) <= LONGEST_SINK
+    memset(SINK_SIZES, 0, sizeof(SINK_SIZES))
+    for name in names:
+        SINK_SIZES[<unsigned char>name[0]] |= 1ull << <int>len(name)
 
 
 _prepare()
@@ -212,8 +219,39 @@ cpdef bint has_glue(bytes text):
     return False
 
 
+cpdef bint has_pairs(bytes text):
+    """Tell whether a text that is no UTF-8 has bytes that are a character in other encodings, and a sign alone."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
+    if not _has_pair(s, size, 92) and not _has_pair(s, size, 96):  # nearly always
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+cdef bint _has_pair(text_t s, Py_ssize_t size, unsigned char sign) noexcept nogil:
+    """Tell whether this sign stands behind a byte that may begin a character."""
+    cdef Py_ssize_t p = 1
+    cdef const void* found
+    while p < size:
+        found = memchr(s + p, sign, size - p)
+        if found == NULL:
+            return False
+        p = <text_t>found - s
+        if 129 <= s[p - 1] <= 254:
+            return True
+        p += 1
+    return False
+
+
 cdef bint _is_one_of(frozenset names, text_t s, Py_ssize_t start, Py_ssize_t end):
-    return 0 < end - start <= LONGEST_SINK and PyBytes_FromStringAndSize(<char*>s + start, end - start) in names
+    cdef Py_ssize_t size = end - start
+    if not 0 < size <= LONGEST_SINK or not (SINK_SIZES[s[start]] >> size) & 1:
+        return False
+    return PyBytes_FromStringAndSize(<char*>s + start, size) in names
 
 
 cdef bint _is_loader(text_t s, Py_ssize_t start, Py_ssize_t end):
@@ -240,6 +278,8 @@ cpdef bint has_sink(bytes code):
     cdef unsigned char byte
     for p in range(size):
         byte = s[p]
+        if not KIND[byte] & BEHIND_NAME:
+            continue
         if byte == 40:
             end = blanks_before(s, p)
             start = word_before(s, end)

@@ -21,4 +21,3 @@ ESCAPED_HOST = re.compile(
 ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
 # A host without slashes, to be put behind a scheme.
 BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
-BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + BARE)

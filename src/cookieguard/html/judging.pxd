@@ -2,6 +2,11 @@ from cookieguard.html.known cimport Known
 from cookieguard.html.model cimport Tag
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner
+from cookieguard.html.summary cimport Summary
+from cookieguard.html.tags cimport judge_tag
+
+
+cimport cython
 
 
 cdef class TagJudge:
@@ -15,4 +20,5 @@ cdef class TagJudge:
     cdef tuple _seat
 
     cdef tuple _sit(self)
+    @cython.locals(summary=Summary)
     cpdef Tag learn(self, bytes raw)

@@ -22,3 +22,4 @@ cdef class Known:
 
 
 cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil
+cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -3,7 +3,7 @@
 
 import os
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -58,6 +58,12 @@ cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil:
 def mark(bytes text):
     """Return a number that tells a text from others nearly always."""
     return mark_of(<text_t>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+
+
+cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end):
+    """Copy data[start:end]."""
+    end = min(end, PyBytes_GET_SIZE(data))
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + start, end - start) if start < end else b""
 
 
 cdef class Known:

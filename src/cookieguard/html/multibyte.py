@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-# A character whose second byte would count, were it a sign of its own.
-SUSPECT = re.compile(rb"[\x81-\xfe][\\`]")
+from cookieguard.html.glances import has_pairs
+
 PAIRS = (
     re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"),  # GBK, Big5
     re.compile(rb"[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]"),  # Shift_JIS: the bytes between are single
@@ -21,19 +21,9 @@ CHARACTER = "\u4e00"  # stands for the one that it may be
 
 def other_readings(text: bytes) -> tuple[bytes, ...]:
     """Return a text as these encodings read it, its characters as letters; nothing where it is UTF-8 or the same."""
-    if text.isascii() or _is_utf_8(text) or SUSPECT.search(text) is None:  # the search takes longest
-        return ()
-    return tuple(dict.fromkeys(pairs.sub(b"xx", text) for pairs in PAIRS))
+    return tuple(dict.fromkeys(pairs.sub(b"xx", text) for pairs in PAIRS)) if has_pairs(text) else ()
 
 
 def other_url(reference: str) -> str:
     """Return a reference as these encodings may read it; the same where they read no other host."""
     return reference if reference.isascii() else SUSPECT_IN_URL.sub(CHARACTER, reference)
-
-
-def _is_utf_8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

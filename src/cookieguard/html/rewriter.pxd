@@ -1,5 +1,6 @@
 from cookieguard.html.context cimport Context
 from cookieguard.html.judging cimport TagJudge
+from cookieguard.html.known cimport piece
 from cookieguard.html.model cimport Tag
 from cookieguard.html.output cimport Output
 from cookieguard.html.placement cimport Placement, blank_start

@@ -24,10 +24,9 @@ from cookieguard.html.glances import (
     named_hosts,
     plain_host,
 )
-from cookieguard.html.hosts import BARE_LITERAL
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.pieces import MARK, cut
-from cookieguard.html.suspects import suspects
+from cookieguard.html.suspects import bare_hosts, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
 
 Judge = Callable[[Url], object | None]
@@ -59,14 +58,13 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
             return suspicion.found(servers)  # whatever becomes of it: no policy stops WebRTC
     named = named_hosts(text)
     glues = has_glue(text)
-    if not any(map(suspicion, named)) and not (
-        glues and any(map(suspicion, dict.fromkeys(BARE_LITERAL.findall(text))))
-    ):
+    if not suspicion.holds_any(named) and not (glues and suspicion.holds_any(bare_hosts(text))):
         return []
-    return suspicion.found(named) if _loads(text[:MAX_FLOW_BYTES], suspicion, glues=glues) else []
+    read = text if len(text) <= MAX_FLOW_BYTES else text[:MAX_FLOW_BYTES]
+    return suspicion.found(named) if _loads(read, suspicion, glues, False) else []  # noqa: FBT003  # as below
 
 
-def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = False) -> bool:
+def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bool:  # noqa: FBT001  # compiled
     if not may_have_sink(text):
         return False
     code, joined = cut(text)
@@ -81,8 +79,10 @@ def _loads(text: bytes, suspicion: Suspicion, *, glues: bool, is_inner: bool = F
     inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
     if not inner or not RUNS_TEXT.search(code):
         return False
-    texts = (ESCAPED_SIGN.sub(rb"\1", literal[1:-1]) for literal in inner)
-    return any(_loads(text, suspicion, glues=False, is_inner=True) for text in texts)
+    for literal in inner:
+        if _loads(ESCAPED_SIGN.sub(rb"\1", literal[1:-1]), suspicion, False, True):  # noqa: FBT003  # as above
+            return True
+    return False
 
 
 def _url_of(host: bytes) -> Url | None:
@@ -102,22 +102,34 @@ NEW_URL = tuple.__new__  # of a named tuple: its own takes three times as long
 class Suspicion:
     """Judge the hosts of one script. Owns what was said about those it was asked about."""
 
+    __slots__ = ("_judge", "_known")
+
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._known: dict[bytes, Url | None] = {}
 
     def __call__(self, host: bytes) -> bool:
         """Tell whether a host is held."""
+        return self.url(host) is not None
+
+    def url(self, host: bytes) -> Url | None:
+        """Return the URL that stands for a host where it is held, None where it is not."""
         known = self._known
         if host not in known:
             url = _url_of(host)
             known[host] = url if url is not None and self._judge(url) is not None else None
-        return known[host] is not None
+        return known[host]
+
+    def holds_any(self, hosts: list[bytes]) -> bool:
+        """Tell whether one of them is held."""
+        for host in hosts:  # noqa: SIM110  # a generator costs more than what it would go through
+            if self.url(host) is not None:
+                return True
+        return False
 
     def found(self, named: list[bytes]) -> list[Url]:
         """List the held hosts among those named, and then among all it was asked about, each once."""
         known = self._known
         for host in named:
-            self(host)
-        listed = (known[host] for host in dict.fromkeys([*named, *known]))
-        return [url for url in listed if url is not None]
+            self.url(host)
+        return [url for host in dict.fromkeys([*named, *known]) if (url := known[host]) is not None]

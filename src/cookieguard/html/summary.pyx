@@ -7,7 +7,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.glances cimport meta_counts
@@ -501,20 +501,39 @@ cdef class Summary:
 
     cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral):
         """Write the tag with what is held under other names; `is_neutral` gives it a type that nobody runs."""
-        cdef Py_ssize_t done = name_end
+        cdef Py_ssize_t done = name_end, size = PyBytes_GET_SIZE(raw)
+        cdef const char* s = PyBytes_AS_STRING(raw)
         cdef int index
         cdef Value* one
-        cdef list pieces = [raw[:name_end]]
-        if is_neutral:
-            pieces.append(NEUTRAL)
         for index in range(self._count):
             one = &self._values[index]
             if one.is_held or (is_neutral and one.name == TYPE):
-                pieces.append(raw[done:one.start])
-                pieces.append(RENAMED[one.name] if one.is_held else RENAMED_TYPE)
+                size += PyBytes_GET_SIZE(self._renamed(one)) - (one.name_end - one.start)
+        if is_neutral:
+            size += PyBytes_GET_SIZE(NEUTRAL)
+        cdef bytes whole = PyBytes_FromStringAndSize(NULL, size)
+        cdef char* out = _copied(PyBytes_AS_STRING(whole), s, name_end)
+        if is_neutral:
+            out = _copied(out, PyBytes_AS_STRING(NEUTRAL), PyBytes_GET_SIZE(NEUTRAL))
+        for index in range(self._count):
+            one = &self._values[index]
+            if one.is_held or (is_neutral and one.name == TYPE):
+                out = _copied(out, s + done, one.start - done)
+                name = self._renamed(one)
+                out = _copied(out, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
                 done = one.name_end
-        pieces.append(raw[done:])
-        return b"".join(pieces)
+        _copied(out, s + done, PyBytes_GET_SIZE(raw) - done)
+        return whole
+
+    cdef bytes _renamed(self, Value* one):
+        """Return the name that takes the place of an attribute's."""
+        return <bytes>RENAMED[one.name] if one.is_held else RENAMED_TYPE
+
+
+cdef inline char* _copied(char* out, const char* s, Py_ssize_t size) noexcept nogil:
+    """Write some bytes; return where the next go."""
+    memcpy(out, s, size)
+    return out + size
 
 
 cdef inline object _named_tuple(type kind, Py_ssize_t size):

@@ -16,6 +16,7 @@ from cookieguard.html.pieces import MARK
 IsHeld = Callable[[bytes], bool]
 
 BARE_HOST = re.compile(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\})?\.?" + BARE)
+BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + BARE)
 
 # What stands before the slashes where the literal begins with the URL: the scheme or its end, holes.
 BEGINS = re.compile(rb"[\"'`]\s*+(?:\$\{[^{}]*+\})*+(?:[A-Za-z]{0,10}:)?[\\/]*+")
@@ -30,6 +31,11 @@ ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # u
 # Names of things, never fetched: the vocabularies of linked data.
 VOCABULARIES = frozenset(b"schema.org ogp.me purl.org www.schema.org www.ogp.me www.purl.org".split())
 MAX_SUSPECTS = 500
+
+
+def bare_hosts(text: bytes) -> list[bytes]:
+    """List the hosts that literals may begin with, without slashes, each once."""
+    return list(dict.fromkeys(BARE_LITERAL.findall(text)))
 
 
 def suspects(joined: bytes, is_held: IsHeld, glues: bool) -> list[int]:  # noqa: FBT001  # compiled

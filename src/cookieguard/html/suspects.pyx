@@ -51,6 +51,23 @@ cdef void _prepare():
 _prepare()
 
 
+cpdef list bare_hosts(bytes text):
+    """List the hosts that literals may begin with, without slashes, each once."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, start, end
+    cdef dict found = {}
+    while p < size:
+        start = p + 1
+        if KIND[s[p]] & QUOTE or s[p] == 125:
+            if start < size and s[start] == 46:
+                start += 1
+            end = _bare_end(s, start, size)
+            if end >= 0:
+                found[PyBytes_FromStringAndSize(<char*>s + start, end - start)] = None
+        p += 1
+    return list(found)
+
+
 cpdef list suspects(bytes joined, is_held, bint glues):
     """List the numbers of the suspect literals, at most MAX_SUSPECTS; a MARK leads each."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(joined)

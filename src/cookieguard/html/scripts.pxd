@@ -1,0 +1,17 @@
+from cookieguard.html.flows cimport Flow
+from cookieguard.html.glances cimport has_glue, has_servers, has_sink, may_have_sink, named_hosts, plain_host
+from cookieguard.html.pieces cimport cut
+from cookieguard.html.suspects cimport bare_hosts, suspects
+
+cpdef list loads_held(bytes text, object judge)
+cdef bint _loads(bytes text, Suspicion suspicion, bint glues, bint is_inner) except -1
+cdef _url_of(bytes host)
+
+
+cdef class Suspicion:
+    cdef object _judge
+    cdef dict _known
+
+    cpdef url(self, bytes host)
+    cpdef bint holds_any(self, list hosts) except -1
+    cpdef list found(self, list named)
