@@ -19,7 +19,7 @@ SOURCES = Path("src", "cookieguard")
 # regular expressions, which are compiled already.
 MODULES = {
     "html": (
-        "charrefs constructs context declarations judging model placement rewriter rules tags unfinished urls "
+        "charrefs constructs context declarations embeds judging model placement rewriter rules tags unfinished urls "
         "css judges multibyte scripts texts"
     ).split(),
     "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.html.css import cut, held_parts
+from cookieguard.html import scanner, sheets
+from cookieguard.html.css import cut, held_in_sheet, held_parts
+
+PARTS = (
+    r"""url(|URL(|-url(|src(|translatex(|"|'|(|)| |a|@import|@media|@namespace |@-moz-document |@font-face{|/*|*/|*|/|@
+{|}|;|//ads.example/p|https://ads.example/x|data:,x|'//ads.example/q'|h:|é|.|ok/a.png|image-set(|//|\|@
+url(//ads.example/p)|url("//ads.example/p")|url('//ads.example/p')|url(ok/b)|*/ url(//b.example/c)""".replace(
+        "@\n", ""
+    )
+    + "|\n|\t|\r"
+).split("|")
 
 
 def holds(reference: str) -> bool:
@@ -76,3 +89,35 @@ def test_edits_are_in_order_and_inside(parts: list[str]) -> None:
 
     for start, end, _ in held_parts(sheet, holds) or []:
         assert 0 <= start < end <= len(sheet)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sheet_is_cut_as_it_stands_like_its_text(seed: int) -> None:
+    rnd = random.Random(seed)
+    told = cuts = 0
+
+    for _ in range(4000):
+        sheet = "".join(rnd.choices(PARTS, k=rnd.randint(0, 25))).encode("latin-1")
+        asked: tuple[list[str], list[str]] = [], []
+        holds_own = rnd.random() < 0.3
+        found = held_in_sheet(sheet, asking(asked[0], holds_own=holds_own))
+        slowly = held_parts(sheet.decode("latin-1"), asking(asked[1], holds_own=holds_own))
+
+        assert asked[0] == asked[1], sheet
+        assert found == (slowly and [(start, end, new.encode("latin-1")) for start, end, new in slowly]), (
+            sheet
+        )
+        told, cuts = told + (sheets.plain_urls(sheet) is not None), cuts + bool(found)
+    assert cuts > 200
+    if scanner() == "compiled":
+        assert told > 1000
+
+
+def asking(asked: list[str], *, holds_own: bool) -> Callable[[str], bool]:
+    """Judge references and note each question."""
+
+    def judge(reference: str) -> bool:
+        asked.append(reference)
+        return "ads" in reference or (holds_own and "ok" in reference)
+
+    return judge

@@ -25,6 +25,13 @@ LOADERS = {
         "src",
         ["//ads.example/p", "https://ads.example/a/./p", r"//ads.example/\x", "//ads.example/é"],
     ),
+    "iframe": (
+        "src",
+        ["//ads.example/p", "https://ads.example/v?a=1&amp;b", "//ads.example/&#47;", "//shop.example/"],
+    ),
+    "object": ("data", ["//ads.example/p", "http://ads.example/x.swf", "data:text/html,<p>", "/own"]),
+    "embed": ("src", ["//ads.example/p", "https://ads.example/x.swf#a", "/own"]),
+    "frame": ("src", ["//ads.example/p", "javascript:1", "/own"]),
     "link": ("href", ["//ads.example/p", "https://ads.example#x", "//ads.example:80/", "//shop.example/"]),
 }
 BESIDE = """rel=stylesheet|rel="stylesheet"|rel="next icon"|rel='canonical'|rel="canon&#105;cal"|rel|@
@@ -32,7 +39,10 @@ type="text/javascript"|type=module|type|async|class="a"|alt='x "y"'|alt=x/|style
 style="background:url(//ads.example/b)"|data-cg="necessary"|DATA-CG=necessary|data-x="1"|@
 src="//own.ads.example/"|srcset="//ads.example/s 1x"|href="/own"|integrity=x|language=x|@
 imagesrcset="//ads.example/i"|xlink:href="//ads.example/h"|crossorigin|=|/|referrerpolicy=unsafe-url|lang=en|@
-media="(a)"|x""".replace("@\n", "").split("|")
+media="(a)"|x|hidden|aria-hidden=true|width=1|height="300"|WIDTH="0"|style="display:none"|title="A &amp; b"|id=a|@
+id="1 a"|sandbox|sandbox="allow-scripts"|srcdoc|type="image/png"|title|style="opacity: 0"|height=20px|name=f""".replace(
+    "@\n", ""
+).split("|")
 RULES = [
     Rules(outside, "https://shop.example/", own_is_free=True),
     Rules(outside, "http://shop.example/", own_is_free=True, marks_links=True),

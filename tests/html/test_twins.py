@@ -66,7 +66,7 @@ def texts_of(seed: int) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
-    pure_pieces, pure = source_of(pieces), source_of(glances)
+    pure_pieces, pure, pure_suspects = source_of(pieces), source_of(glances), source_of(suspects)
 
     for text in texts_of(seed):
         script = text.encode()
@@ -79,11 +79,48 @@ def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
             map(pure.plain_host, pure.named_hosts(script))
         )
         assert glances.has_glue(script) == pure.has_glue(script)
+        assert suspects.bare_hosts(script) == pure_suspects.bare_hosts(script)
         assert glances.has_sink(code) == pure.has_sink(code)
         sparse = script + b";" * (
             script.count(b"(") * 200
         )  # as data are: only then the pure build looks closer
         assert glances.may_have_sink(sparse) >= pure.may_have_sink(sparse) >= pure.has_sink(code)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_find_characters_of_two_bytes_alike(seed: int) -> None:
+    pure, rnd = source_of(glances), random.Random(seed)
+    found = 0
+
+    for _ in range(SCRIPTS_A_SEED * 4):
+        signs = [
+            b"\\",
+            b"`",
+            b"a",
+            b"\x80",
+            b"\x81",
+            b"\xfe",
+            b"\xff",
+            "é".encode(),
+            "\u8b5c".encode(),
+            b"\xc3",
+        ]
+        text = b"".join(rnd.choices(signs, k=rnd.randint(0, 6)))
+
+        assert glances.has_pairs(text) == pure.has_pairs(text), text
+        found += glances.has_pairs(text)
+    assert found > SCRIPTS_A_SEED // 4
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_a_piece_is_a_slice(seed: int) -> None:
+    pure, rnd = source_of(known), random.Random(seed)
+
+    for _ in range(SCRIPTS_A_SEED):
+        text = rnd.randbytes(rnd.randint(0, 9))
+        start, end = rnd.randint(0, 10), rnd.randint(0, 12)
+
+        assert known.piece(text, start, end) == pure.piece(text, start, end) == text[start:end]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
+from cookieguard.html.known import piece
 from cookieguard.html.sheets import (
     AFTER_HEX,
     S,
@@ -19,12 +20,15 @@ from cookieguard.html.sheets import (
     escapes_letters,
     imports,
     places,
+    plain_urls,
     string_end,
     urls_in,
 )
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
+
+ByteEdit = tuple[int, int, bytes]
 
 # A string goes on over an end of line that is a part of an escape.
 BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
@@ -38,6 +42,7 @@ BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(rf"\\(?:([0-9a-fA-F]{{1,6}}){AFTER_HEX}|\r\n|[\n\r\f]|(.))", re.DOTALL)
 NOTHING = "data:,"
+NO_URL, NO_STRING = b"data:,", b'"data:,"'
 # Parts cut out of one sheet; real ones have some hundred. A sheet of more is held whole: cutting a mebibyte of
 # them took 36 MB.
 MOST_EDITS = 5000
@@ -63,6 +68,28 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
             if len(found) > MOST_EDITS:
                 return None
     return sorted(found) if len(found) > 1 else found
+
+
+def held_in_sheet(sheet: bytes, holds: Holds) -> list[ByteEdit] | None:
+    """List the same edits of a sheet as it stands."""
+    found = plain_urls(sheet)
+    if found is None:
+        edits = held_parts(sheet.decode("latin-1"), holds)
+        return None if edits is None else [(start, end, new.encode("latin-1")) for start, end, new in edits]
+    known: dict[str, bool] = {}
+    cuts: list[ByteEdit] = []
+    for start, end, is_string in found:
+        reference = piece(sheet, start, end).decode("latin-1")
+        if is_string:
+            reference = _inside(reference)
+        held = known.get(reference)
+        if held is None:
+            held = known[reference] = holds(reference)
+        if held:
+            cuts.append((start, end, NO_STRING if is_string else NO_URL))
+            if len(cuts) > MOST_EDITS:
+                return None
+    return cuts
 
 
 class Live:

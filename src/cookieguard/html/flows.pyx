@@ -2,7 +2,7 @@
 """Where a string literal of a script goes, in C: what flows.py says in regular expressions. The same tests run over both."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcmp, memset
+from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.functions cimport function_before, functions
 from cookieguard.html.idioms import (
@@ -114,6 +114,21 @@ cdef bint _returns(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
     return p <= stop and memcmp(s + p - 6, b"return", 6) == 0 and (p == stop or not KIND[s[p]] & LETTER)
 
 
+cdef bint _has_arrow(text_t s, Py_ssize_t size) noexcept nogil:
+    """Tell whether a function is written with an arrow."""
+    cdef Py_ssize_t p = 1
+    cdef const void* found
+    while p < size:
+        found = memchr(s + p, 62, size - p)
+        if found == NULL:
+            return False
+        p = <text_t>found - s
+        if s[p - 1] == 61:
+            return True
+        p += 1
+    return False
+
+
 cdef class Flow:
     """Follow the suspects of one script. Owns what became suspect."""
 
@@ -121,7 +136,7 @@ cdef class Flow:
         """Take the code and the literals, each behind a MARK."""
         self._code, self._size = code, PyBytes_GET_SIZE(code)
         self._s = <text_t>PyBytes_AS_STRING(code)
-        self._has_arrows = b"=>" in code
+        self._has_arrows = _has_arrow(self._s, self._size)
         self._reading, self._names = Reading(code, code, joined), Names(code)
         self._asked, self._left = set(), set()
         self._declared = self._made = None

@@ -133,11 +133,17 @@ class Rules:
         """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
         if kind is SCRIPT and names_nobody(data, start, stop):
             return PASSES
-        if kind is STYLE and stop - start <= SHORT_SHEET and self._stays(piece(data, start, stop), base, is_markup):
+        if (
+            kind is STYLE
+            and stop - start <= SHORT_SHEET
+            and self._stays(piece(data, start, stop), base, is_markup)
+        ):
             return PASSES
         known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
         verdict: Verdict | None = known.find(data, start, stop)
-        return self._hear(known, kind, piece(data, start, stop), base, is_markup) if verdict is None else verdict
+        return (
+            self._hear(known, kind, piece(data, start, stop), base, is_markup) if verdict is None else verdict
+        )
 
     def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
         verdict = (judge_markup_text if is_markup else judge_text)(kind, text, base=base, judge=self.judge)

@@ -79,7 +79,7 @@ def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bo
     inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
     if not inner or not RUNS_TEXT.search(code):
         return False
-    for literal in inner:
+    for literal in inner:  # noqa: SIM110  # what is compiled with types has no closures
         if _loads(ESCAPED_SIGN.sub(rb"\1", literal[1:-1]), suspicion, False, True):  # noqa: FBT003  # as above
             return True
     return False

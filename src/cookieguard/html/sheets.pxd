@@ -1,5 +1,6 @@
 cpdef bint escapes_letters(str text)
 cpdef list imports(str text)
+cpdef list plain_urls(bytes sheet)
 cpdef tuple urls_in(str text)
 cpdef list comments(str text)
 cpdef Py_ssize_t string_end(str text, Py_ssize_t place)

@@ -4,7 +4,7 @@
 To all that is looked for here, the signs beyond Latin-1 are alike: a text with some is read with one byte for each.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ
 from libc.string cimport memchr, memset
 
@@ -17,6 +17,7 @@ cdef enum:
     ENDS_URL = 8  # without quotes: ends it, for good or ill
     BEGINS = 16  # what a tokenizer looks at
     LONGEST_HEX = 6
+    LONGEST_RULE = 100  # bytes before a URL in which a rule of names begins
 
 S = r"[ \t\r\n\f]*+"
 AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
@@ -240,6 +241,112 @@ cpdef tuple urls_in(str text):
         if end >= 0 and not (start + is_string + 5 <= size and _is_data(s, start + is_string)):
             found.append((start, end, is_string))
     return found, takes_strings
+
+
+cpdef list plain_urls(bytes sheet):
+    """List the URLs in functions that a browser reads, as (start, end, whether it is a string); None: that takes a closer look.
+
+    It does where anything is escaped, imported or taken as a string by other functions, or where only a tokenizer
+    tells whether a URL that may leave the page's own host is in a comment, or a mere name.
+    """
+    cdef text_t s = <text_t>PyBytes_AS_STRING(sheet)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(sheet), p = 0, start, end, read = 1, opened = -1
+    cdef const void* at
+    cdef bint is_string
+    cdef list found = []
+    if memchr(s, 92, size) != NULL or _imports(s, size):
+        return None
+    while p < size:
+        at = memchr(s + p, 40, size - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if not (_ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)):
+            if _ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4):
+                return None
+            p += 1
+            continue
+        p += 1
+        start = _blanks(s, p, size)
+        is_string = start < size and (s[start] == 34 or s[start] == 39)
+        end = _string_end(s, start, size) if is_string else _plain_end(s, start, size)
+        if end < 0 or (start + is_string + 5 <= size and _is_data(s, start + is_string)):
+            continue
+        if _leaves(s, start, end):
+            opened = _last_opened(s, start, &read, opened)
+            if (opened >= 0 and not _is_closed(s, opened + 2, start)) or _may_be_name(s, start):
+                return None
+        found.append((start, end, is_string))
+    return found
+
+
+cdef bint _imports(text_t s, Py_ssize_t size) noexcept nogil:
+    """Tell whether an `@import` stands anywhere."""
+    cdef Py_ssize_t p = 0
+    cdef const void* at
+    while p + 7 <= size:
+        at = memchr(s + p, 64, size - p)
+        if at == NULL:
+            return False
+        p = <text_t>at - s + 1
+        if p + 6 <= size and _stands(s, p, b"import", 6):
+            return True
+    return False
+
+
+cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
+    """Tell whether a reference may reach another host (LEAVES in css.py)."""
+    cdef Py_ssize_t start = p, q
+    while p < end:
+        if s[p] == 47 and p + 1 < end and (s[p + 1] == 47 or s[p + 1] == 9 or s[p + 1] == 10 or s[p + 1] == 13):
+            return True
+        if s[p] == 58:
+            q = p
+            while q > start and (48 <= s[q - 1] <= 57 or s[q - 1] == 43 or s[q - 1] == 45 or s[q - 1] == 46):
+                q -= 1
+            if q > start and 97 <= LOWER[s[q - 1]] <= 122:
+                return True
+        p += 1
+    return False
+
+
+cdef Py_ssize_t _last_opened(text_t s, Py_ssize_t place, Py_ssize_t* read, Py_ssize_t opened) noexcept nogil:
+    """Return where the last comment before `place` may begin, `opened` up to `read`; -1: nowhere."""
+    cdef Py_ssize_t p = read[0]
+    cdef const void* at
+    while p <= place:
+        at = memchr(s + p, 42, place + 1 - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if s[p - 1] == 47:
+            opened = p - 1
+        p += 1
+    read[0] = max(read[0], place + 1)
+    return opened
+
+
+cdef bint _is_closed(text_t s, Py_ssize_t p, Py_ssize_t place) noexcept nogil:
+    """Tell whether a comment ends between `p` and `place`."""
+    cdef const void* at
+    while p < place:
+        at = memchr(s + p, 42, place - p)
+        if at == NULL:
+            return False
+        p = <text_t>at - s + 1
+        if s[p] == 47:
+            return True
+    return False
+
+
+cdef bint _may_be_name(text_t s, Py_ssize_t place) noexcept nogil:
+    """Tell whether a rule that only names things may begin shortly before `place` (NAMES_ONLY in css.py)."""
+    cdef Py_ssize_t p = place, floor = max(0, place - LONGEST_RULE)
+    while p > floor:
+        p -= 1
+        if s[p] == 64:
+            return LOWER[s[p + 1]] == 110 or LOWER[s[p + 1]] == 100 or s[p + 1] == 45
+    return False
 
 
 cdef inline bint _is_data(text_t s, Py_ssize_t p) noexcept nogil:

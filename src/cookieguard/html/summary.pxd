@@ -37,5 +37,6 @@ cdef class Summary:
     cdef int _candidates(self, text_t s, Value* one, object element) except -1
     cdef int _link(self, text_t s, Value* one, object element) except -1
     cdef object _text(self, text_t s)
+    cdef object _embed(self, bytes raw, Py_ssize_t name_end, bytes element)
     cdef bytes _renamed(self, Value* one)
     cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral)

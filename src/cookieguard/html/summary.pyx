@@ -9,7 +9,7 @@ from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from cookieguard.html.embeds import EMBEDS
+from cookieguard.html.embeds import EMBEDS, place_in
 from cookieguard.html.glances cimport meta_counts
 from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
@@ -17,6 +17,7 @@ from cookieguard.html.loads import (
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
 from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find
 from cookieguard.html.referrers import tighten
+from cookieguard.html.scanner cimport all_attributes
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
 from cookieguard.html.urls import Url
 
@@ -77,6 +78,7 @@ cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list RENAMED = [b"data-cg-" + name.replace(b":", b"-") for name in KEYS]
 cdef list SAID = [name.decode("latin-1") for name in KEYS]
+cdef dict SOURCES = {element: KEYS.index(source) for element, source in EMBEDS.items()}
 cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
 cdef Known CLOSED = Known(), OPEN = Known(), EMPTY = Known()  # tags with nothing to do, by the name as it is spelled
 cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
@@ -279,7 +281,7 @@ cdef class Summary:
                         continue  # it says nothing that counts (meta_counts)
                     return None
                 verdict = self._judged(s, one, element)
-                if verdict == UNSURE or (verdict == IS_HELD and kind & EMBEDS_SOMETHING):
+                if verdict == UNSURE:
                     return None
                 one.is_held = verdict == IS_HELD
                 is_held = is_held or one.is_held
@@ -322,6 +324,8 @@ cdef class Summary:
         cdef Tag tag = _made(element, self._is_empty, DATA if is_neutral else text)
         if is_held:
             tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
+            if kind & EMBEDS_SOMETHING:
+                tag.embed = self._embed(raw, name_end, element)
         if tag.is_judged:
             tag.inert = self._written(raw, name_end, True)
             if tag.text is STYLE:
@@ -524,6 +528,22 @@ cdef class Summary:
                 done = one.name_end
         _copied(out, s + done, PyBytes_GET_SIZE(raw) - done)
         return whole
+
+    cdef object _embed(self, bytes raw, Py_ssize_t name_end, bytes element):
+        """Return what a placeholder needs to know, where it is the embedded thing that is held (_embed in tags.py)."""
+        cdef Value* source = self._first(SOURCES[element])
+        cdef Value* one
+        cdef int index
+        if source == NULL or not source.is_held:
+            return None
+        cdef list edits = []
+        for index in range(self._count):
+            one = &self._values[index]
+            if one.is_held:
+                edits.append((one.start, one.name_end, RENAMED[one.name]))
+        return place_in(
+            raw, element, name_end, attributes=all_attributes(raw, name_end), edits=edits, held=self._held
+        )
 
     cdef bytes _renamed(self, Value* one):
         """Return the name that takes the place of an attribute's."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cookieguard.html.charrefs import decode_text
-from cookieguard.html.css import held_parts
+from cookieguard.html.css import held_in_sheet
 from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.multibyte import other_readings
 from cookieguard.html.scripts import held_hosts, loads_held
@@ -118,15 +118,15 @@ def _stays(where: Any, depth: int) -> bool:
 
 def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
     holds = _Sheet(base, judge)
-    edits = held_parts(text.decode("latin-1"), holds)
-    if any(held_parts(one.decode("latin-1"), holds) != edits for one in other_readings(text)):
+    edits = held_in_sheet(text, holds)
+    if any(held_in_sheet(one, holds) != edits for one in other_readings(text)):
         edits = None
     if edits == []:
         return PASSES
     held = _named(holds.found, "style", judge)
     if edits is None:
         return Verdict(held=held, hold=True)
-    return Verdict(held=held, edits=tuple((start, end, new.encode("latin-1")) for start, end, new in edits))
+    return Verdict(held=held, edits=tuple(edits))
 
 
 class _Sheet:
