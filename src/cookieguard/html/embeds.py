@@ -27,6 +27,18 @@ UNSEEN_STYLE = re.compile(
     r"|(?<![\w-])(?:left|right|top|bottom)\s*:\s*-[0-9]{3}",
     re.IGNORECASE,
 )
+# The same for a style in lower case: a search is several times as fast where each way begins with a letter.
+PLAIN_UNSEEN_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0?\.?0*\s*(?:;|!|\Z)"
+    + "".join(
+        rf"|{first}(?<![\w-]{first}){rest}\s*:\s*0*1?(?:px)?\s*(?:;|!|\Z)"
+        for first, rest in (("w", "idth"), ("h", "eight"), ("max-", "(?:width|height)"))
+    )
+    + "".join(
+        rf"|{first}(?<![\w-]{first}){rest}\s*:\s*-[0-9]{{3}}"
+        for first, rest in (("l", "eft"), ("r", "ight"), ("t", "op"), ("b", "ottom"))
+    )
+)
 HIDING = (b"hidden", b"aria-hidden", b"width", b"height", b"style")  # what tells whether an element is seen
 PLAIN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
@@ -87,4 +99,10 @@ def _is_unseen(said: Mapping[bytes, str]) -> bool:
         pixels = PIXELS.match(said.get(side, ""))
         if pixels and int(pixels[1]) <= MOST_PIXELS_UNSEEN:
             return True
-    return UNSEEN_STYLE.search(said.get(b"style", "")) is not None
+    return _hides(said.get(b"style", ""))
+
+
+def _hides(style: str) -> bool:
+    if style.isascii():
+        return PLAIN_UNSEEN_STYLE.search(style.lower()) is not None
+    return UNSEEN_STYLE.search(style) is not None

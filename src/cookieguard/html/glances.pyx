@@ -21,6 +21,7 @@ cdef enum:
     MEANS = 128  # the first sign of a word that makes a meta element count
     NAMES_HOST = 64  # may stand behind two slashes where a host is named
     OF_HOST = 256  # of its name
+    BEGINS_HOST = 1024  # a host, a hole of a template or an address may begin with it
     BEHIND_NAME = 512  # may make of the name before it one that loads
 
     LONGEST_USER = 64
@@ -47,12 +48,12 @@ cdef void _prepare():
         if 97 <= LOWER[byte] <= 122 or 48 <= byte <= 57:
             KIND[byte] |= WORD | LABEL
         if KIND[byte] & LABEL or byte == 95 or byte == 45 or byte >= 128:
-            KIND[byte] |= OF_HOST
+            KIND[byte] |= OF_HOST | BEGINS_HOST
         if byte not in b"/\"'`@<> \t\n\r\f\v":
             KIND[byte] |= NAMES_HOST
     for signs, kind in (
         (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b":&\\", LEAVES), (b"+|?", ADDS),
-        (b"-rR2&", MEANS), (b"(=:\x01", BEHIND_NAME),
+        (b"-rR2&", MEANS), (b"(=:\x01", BEHIND_NAME), (b"$.[", BEGINS_HOST),
     ):
         for byte in signs:
             KIND[byte] |= kind
@@ -72,9 +73,14 @@ cdef inline bint _begins(text_t s, Py_ssize_t p, Py_ssize_t size, const char* wo
 
 cdef bint _is_special(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
     """Tell whether what stands at `p`, behind two slashes, takes a closer look than its signs: a user, a namespace."""
-    cdef Py_ssize_t start = p
     if not KIND[s[p]] & OF_HOST or _begins(s, p, size, b"www.w3.org", 10) or _begins(s, p, size, b"http", 4):
         return True
+    return _has_user(s, p, size)
+
+
+cdef bint _has_user(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Tell whether a user may be named before the host."""
+    cdef Py_ssize_t start = p
     while p < size and p - start <= LONGEST_USER and KIND[s[p]] & NAMES_HOST:
         p += 1
     return p < size and s[p] == 64
@@ -111,6 +117,9 @@ cpdef list host_places(bytes text):
             p += 1
             continue
         after += 1
+        if not KIND[s[after]] & BEGINS_HOST and not _has_user(s, after, size):
+            p += 1
+            continue
         if not _is_special(s, after, size):
             end = _host_end(s, after, size)
             places.append((p, PyBytes_FromStringAndSize(<char*>s + after, end - after)))

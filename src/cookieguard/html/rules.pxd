@@ -25,7 +25,7 @@ cdef class Rules:
     cdef object __weakref__
 
     cpdef judge(self, object url)
-    @cython.locals(size=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, overhead=Py_ssize_t)
     cpdef keep(self, Known known, bytes raw, Tag tag)
     cpdef judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
     cdef _hear(self, Known known, object kind, bytes text, object base, bint is_markup)

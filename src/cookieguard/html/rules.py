@@ -109,9 +109,8 @@ class Rules:
 
     def keep(self, known: Known, raw: bytes, tag: Tag) -> None:
         """Keep the answer about a tag in `known`, one of this object's."""
-        size = len(raw) + (
-            SHARED_OVERHEAD if tag.plain and not tag.near else len(tag.live or b"") + ENTRY_OVERHEAD
-        )
+        overhead = SHARED_OVERHEAD if tag.plain and not tag.near else len(tag.live or b"") + ENTRY_OVERHEAD
+        size = len(raw) + overhead
         if size > MAX_TAG_SIZE:
             return
         self._tags_size += size

@@ -155,8 +155,11 @@ cdef bint _is_letter(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
 cpdef bint escapes_letters(str text):
     """Tell whether a letter is written with an escape."""
     cdef bytes narrow = _narrow(text)
-    cdef text_t s = _signs(text, narrow)
-    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0
+    return _escapes_letters(_signs(text, narrow), PyUnicode_GET_LENGTH(text))
+
+
+cdef bint _escapes_letters(text_t s, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t p = 0
     cdef const void* at
     while p < size:
         at = memchr(s + p, 92, size - p)
@@ -246,15 +249,15 @@ cpdef tuple urls_in(str text):
 cpdef list plain_urls(bytes sheet):
     """List the URLs in functions that a browser reads, as (start, end, whether it is a string); None: that takes a closer look.
 
-    It does where anything is escaped, imported or taken as a string by other functions, or where only a tokenizer
-    tells whether a URL that may leave the page's own host is in a comment, or a mere name.
+    It does where a letter or a part of a URL is escaped, anything is imported or taken as a string by other functions,
+    or where only a tokenizer tells whether a URL that may leave the page's own host is in a comment, or a mere name.
     """
     cdef text_t s = <text_t>PyBytes_AS_STRING(sheet)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(sheet), p = 0, start, end, read = 1, opened = -1
     cdef const void* at
     cdef bint is_string
     cdef list found = []
-    if memchr(s, 92, size) != NULL or _imports(s, size):
+    if _escapes_letters(s, size) or _imports(s, size):
         return None
     while p < size:
         at = memchr(s + p, 40, size - p)
@@ -272,6 +275,8 @@ cpdef list plain_urls(bytes sheet):
         end = _string_end(s, start, size) if is_string else _plain_end(s, start, size)
         if end < 0 or (start + is_string + 5 <= size and _is_data(s, start + is_string)):
             continue
+        if memchr(s + start, 92, end - start) != NULL:
+            return None
         if _leaves(s, start, end):
             opened = _last_opened(s, start, &read, opened)
             if (opened >= 0 and not _is_closed(s, opened + 2, start)) or _may_be_name(s, start):
