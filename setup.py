@@ -20,7 +20,7 @@ SOURCES = Path("src", "cookieguard")
 MODULES = {
     "html": (
         "charrefs constructs context declarations embeds judging model placement rewriter rules tags unfinished urls "
-        "css judges multibyte scripts texts"
+        "css judges markup multibyte scripts texts"
     ).split(),
     "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
     "web": (

@@ -1,12 +1,11 @@
-from cookieguard.html.known cimport Known
+cimport cython
+
+from cookieguard.html.known cimport Known, piece
 from cookieguard.html.model cimport Tag
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner
 from cookieguard.html.summary cimport Summary
 from cookieguard.html.tags cimport judge_tag
-
-
-cimport cython
 
 
 cdef class TagJudge:
@@ -21,4 +20,4 @@ cdef class TagJudge:
 
     cdef tuple _sit(self)
     @cython.locals(summary=Summary)
-    cpdef Tag learn(self, bytes raw)
+    cpdef Tag learn(self, bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from cookieguard.html.known import piece
 from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
@@ -50,8 +51,9 @@ class TagJudge:
         if base is not None:
             self.move(base)
 
-    def learn(self, raw: bytes) -> Tag:
-        """Judge a tag that the scanner does not know."""
+    def learn(self, data: bytes, start: int, end: int) -> Tag:
+        """Judge the tag data[start:end], which the scanner does not know."""
+        raw = piece(data, start, end)
         tag: Tag | None = self._near.find(raw, 0, len(raw))
         if tag is None:
             summary, bench = self._seat or self._sit()

@@ -1,3 +1,4 @@
+from cookieguard.html.known cimport piece
 from cookieguard.html.model cimport Tag
 
 
@@ -24,4 +25,4 @@ cdef class Placement:
     cdef bytes _take_body(self)
 
 
-cpdef bytes blank_start(bytes text)
+cpdef Py_ssize_t blank_end(bytes data, Py_ssize_t start, Py_ssize_t end)

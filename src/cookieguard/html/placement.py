@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cookieguard.html.known import piece
 from cookieguard.html.model import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
@@ -15,11 +16,11 @@ IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
 BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)?+")
 
 
-def blank_start(text: bytes) -> bytes:
-    """Return what of the text, from its start, implies no body: blanks and a byte order mark."""
-    if not text.strip(b"\t\n\f\r "):
-        return text
-    return BLANK.match(text)[0]  # type: ignore[index]  # matches always
+def blank_end(data: bytes, start: int, end: int) -> int:
+    """Return how far the text data[start:end] implies no body: over blanks and a byte order mark."""
+    if not piece(data, start, end).strip(b"\t\n\f\r "):
+        return end
+    return BLANK.match(data, start, end).end()  # type: ignore[union-attr]  # matches always
 
 
 def is_part_of_bom(text: bytes) -> bool:

@@ -1,9 +1,8 @@
 from cookieguard.html.context cimport Context
 from cookieguard.html.judging cimport TagJudge
-from cookieguard.html.known cimport piece
 from cookieguard.html.model cimport Tag
 from cookieguard.html.output cimport Output
-from cookieguard.html.placement cimport Placement, blank_start
+from cookieguard.html.placement cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text
 

@@ -29,11 +29,10 @@ from cookieguard.html.constructs import (
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import PLAIN_DOCTYPE, Kind, is_plain_doctype, opening
 from cookieguard.html.judging import TagJudge
-from cookieguard.html.known import piece
 from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement, Stand, blank_start, is_part_of_bom
+from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
@@ -127,7 +126,7 @@ class Rewriter:
             if end < 0:
                 position = self._other(data, position)
                 continue
-            tag = scanner.tag or self._judge.learn(piece(data, position, end))
+            tag = scanner.tag or self._judge.learn(data, position, end)
             if not tag.plain or (self._is_careful and not self._is_followed(tag, data, position, end)):
                 position = self._tag(tag, data, position, end)
             else:
@@ -165,7 +164,7 @@ class Rewriter:
         end = self._scanner.text(data, position)
         if self._placement.is_done:
             return end
-        start = position + len(blank_start(piece(data, position, end)))
+        start = blank_end(data, position, end)
         if start == end or self._context.is_aside():
             return end
         if end == len(data) and not self._is_last and is_part_of_bom(data[start:]):
