@@ -55,17 +55,26 @@ cpdef bytes from_base64url(str text):
     cdef bytes made = PyBytes_FromStringAndSize(NULL, length)
     cdef unsigned char* out = <unsigned char*> PyBytes_AS_STRING(made)
     cdef const unsigned char* source = <const unsigned char*> PyBytes_AS_STRING(encoded)
-    cdef unsigned int bits = 0
-    cdef unsigned char value
-    cdef int held = 0
-    for at in range(size):
-        value = VALUES[source[at]]
-        if value == NONE:
-            raise ValueError("no base64")
-        bits = (bits << 6) | value
-        held += 6
-        if held >= 8:
-            held -= 8
-            out[place] = (bits >> held) & 255
-            place += 1
+    cdef unsigned int bits
+    cdef unsigned char first, second, third, fourth, seen = 0
+    cdef Py_ssize_t whole = size - size % 4
+    for at in range(0, whole, 4):
+        first, second = VALUES[source[at]], VALUES[source[at + 1]]
+        third, fourth = VALUES[source[at + 2]], VALUES[source[at + 3]]
+        seen |= first | second | third | fourth
+        bits = (first << 18) | (second << 12) | (third << 6) | fourth
+        out[place] = bits >> 16
+        out[place + 1] = (bits >> 8) & 255
+        out[place + 2] = bits & 255
+        place += 3
+    if whole < size:
+        first, second = VALUES[source[whole]], VALUES[source[whole + 1]]
+        third = VALUES[source[whole + 2]] if size - whole == 3 else 0
+        seen |= first | second | third
+        bits = (first << 12) | (second << 6) | third
+        out[place] = (bits >> 10) & 255
+        if size - whole == 3:
+            out[place + 1] = (bits >> 2) & 255
+    if seen > 63:  # what no letter stands for has all bits
+        raise ValueError("no base64")
     return made

@@ -30,7 +30,10 @@ class CookieJar:
     __slots__ = ("_doubled", "_header", "_values", "is_over_limit")
 
     def __init__(self, header: str) -> None:
-        self.is_over_limit = len(header) > MAX_HEADER_BYTES or header.count(";") >= MAX_COOKIES
+        # A header shorter than that many signs need not be counted through.
+        self.is_over_limit = len(header) > MAX_HEADER_BYTES or (
+            len(header) >= MAX_COOKIES and header.count(";") >= MAX_COOKIES
+        )
         self._header = "" if self.is_over_limit else header
         self._values: dict[str, str] | None = None
         self._doubled: frozenset[str] = frozenset()

@@ -22,6 +22,18 @@ cdef object NOT_PLAIN = object()
 cdef const char* HEX = b"0123456789abcdef"
 
 
+cpdef dict entries_of(mapping):
+    if not isinstance(mapping, dict):
+        raise TypeError("a dict is taken apart here")
+    cdef dict found = {}
+    cdef PyObject* key
+    cdef PyObject* value
+    cdef Py_ssize_t place = 0
+    while PyDict_Next(mapping, &place, &key, &value):
+        found[<object> key] = <object> value
+    return found
+
+
 cpdef bytes written(dict payload):
     cdef char[ROOM] room
     cdef char* end = _write(room, room + ROOM, payload, 0)

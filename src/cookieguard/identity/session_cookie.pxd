@@ -8,6 +8,8 @@ from cookieguard.identity.values cimport JsonMapping
 cdef class SessionCookie(JsonMapping):
     cdef bytes _before
     cdef bytes _came
+    cdef object _came_customer
+    cdef object _came_id
     cdef Channel _channel
     cdef object _claim
     cdef readonly object _endings
@@ -25,13 +27,13 @@ cdef class SessionCookie(JsonMapping):
     cdef public object ended_at
     cdef public int endings
     cdef public object memory
-    cdef public object presented_binding
 
     cpdef heed(self)
     cpdef mark_accessed(self)
     cpdef mark_changed(self)
     cpdef bint is_stale(self, now)
     cpdef bint is_at_rest(self, now)
+    cdef long long _moment(self, now) except? -1
     cpdef State _open(self)
     cdef State _read(self)
     cdef State _begin(self)

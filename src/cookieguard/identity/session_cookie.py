@@ -18,7 +18,7 @@ from cookieguard.identity.life import Life
 from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
 from cookieguard.identity.remember import Memory
 from cookieguard.identity.spilling import Place
-from cookieguard.identity.state import NOBODY, Binding, Claim, State, new_id, read_state
+from cookieguard.identity.state import Binding, Claim, State, new_id, read_state
 from cookieguard.identity.tokens import (
     Reason,
     Token,
@@ -39,6 +39,8 @@ class SessionCookie(JsonMapping):
     __slots__ = (
         "_before",
         "_came",
+        "_came_customer",
+        "_came_id",
         "_channel",
         "_claim",
         "_endings",
@@ -56,9 +58,10 @@ class SessionCookie(JsonMapping):
         "ended_at",
         "endings",
         "memory",
-        "presented_binding",
     )
     _came: bytes
+    _came_customer: str | None
+    _came_id: str | None
     _hidden: dict[str, Any] | None
     _overflow: Overflow
     _has_logged_in: bool
@@ -67,7 +70,6 @@ class SessionCookie(JsonMapping):
     ended_at: int | None
     endings: int
     memory: Memory | None
-    presented_binding: Binding
 
     def __init__(
         self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
@@ -108,6 +110,11 @@ class SessionCookie(JsonMapping):
             self._read()
             self._is_peeked = True
         return self.presented_binding
+
+    @property
+    def presented_binding(self) -> Binding:
+        """Return whose session the browser presented; only of one that was read."""
+        return Binding(self._came_id, self._came_customer)
 
     @property
     def is_hidden(self) -> bool:
@@ -191,8 +198,15 @@ class SessionCookie(JsonMapping):
         token = self._token
         if token is None:
             return False
-        is_used = milliseconds_until(now) - token.issued_at > self._life.refresh_milliseconds
-        return is_used or not self._channel.is_current(token)
+        is_used = self._moment(now) - token.issued_at > self._life.refresh_milliseconds
+        return is_used or not token.was_current
+
+    def _moment(self, now: datetime) -> int:
+        """Count a time's milliseconds, which for that of the request was done before."""
+        presented = self._presented
+        if presented is not None and now is presented.now:
+            return presented.moment
+        return milliseconds_until(now)
 
     def is_at_rest(self, now: datetime) -> bool:
         """Say whether cookie and store are right as they are: a session that was only read.
@@ -223,7 +237,7 @@ class SessionCookie(JsonMapping):
         if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
             place = overflow.place_of(text, cookie=self._channel.name)
             text, is_spilled = encode(state.payload({}, place)), True
-        moment = milliseconds_until(now)
+        moment = self._moment(now)
         expires = min(moment + self._life.idle_milliseconds, state.ends)
         return self._channel.write_until(text, self.presented.host, moment, expires, is_spilled)
 
@@ -295,7 +309,7 @@ class SessionCookie(JsonMapping):
         self.ended_at = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
         self.memory = None  # what it makes of being remembered
-        self.presented_binding = NOBODY
+        self._came_id = self._came_customer = None
         self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
         presented = self.presented
         if presented.jar.is_over_limit:
@@ -310,7 +324,7 @@ class SessionCookie(JsonMapping):
             self._hide(always=True)
         elif endings is not None and not endings.is_certain:
             self._hide()
-        self.presented_binding = self._state.binding
+        self._came_id, self._came_customer = self._state.id, self._state.customer
         return self._state
 
     def _hide(self, *, always: bool = False) -> None:

@@ -12,6 +12,7 @@ cdef class Token:
     cdef readonly str key_id
     cdef readonly int format
     cdef readonly bytes text
+    cdef public bint was_current
 
 
 cdef class TokenCodec:
@@ -42,7 +43,10 @@ cdef class _Use:
 cpdef check_times(Token token, now)
 cdef _check_moment(Token token, long long moment)
 cdef Token _read(_Use use, str version, str key_id, str body)
-cpdef tuple _read_format_2(bytes body)
+cdef Token _read_format_2(bytes body, str key_id)
+@cython.locals(time=cython.longlong, at=cython.Py_ssize_t)
+cdef long long _time_at(bytes body, Py_ssize_t place) except -1
+cpdef tuple _read_format_1(bytes body)
 cpdef checked_time(count)
 cpdef to_milliseconds(moment)
 @cython.locals(days=cython.longlong, seconds=cython.longlong, microseconds=cython.longlong)

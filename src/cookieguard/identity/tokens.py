@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -27,10 +26,11 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity.base64url import from_base64url, to_base64url
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES, check_size
 from cookieguard.identity.jsontext import decode, encode
-from cookieguard.keyring import Key, Keyring, length_prefixed
+from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
 
 FORMAT = 2
 VERSION = str(FORMAT)
+SIGNING = KeyState.SIGNING
 PARTS = 4
 LEEWAY = timedelta(seconds=60)  # two hosts' clocks differ; itsdangerous refuses 1 s and logs customers out
 MAX_CONTEXTS = 256  # hosts and keys whose derived keys are kept; a client chooses the host
@@ -81,10 +81,11 @@ class TokenError(CookieGuardError):
 class Token:
     """Hold what a genuine token said. `text` is the payload's JSON, to notice changes by.
 
-    Its times are in milliseconds, as they are inside: most requests only compare them.
+    Its times are in milliseconds, as they are inside: most requests only compare them. `was_current`: it came in
+    today's format with the key that signed when it was read, which spares asking the keyring once more.
     """
 
-    __slots__ = ("expires_at", "format", "issued_at", "key_id", "payload", "text")
+    __slots__ = ("expires_at", "format", "issued_at", "key_id", "payload", "text", "was_current")
 
     def __init__(
         self, payload: dict[str, Any], issued_at: int, expires_at: int, key_id: str, version: int, text: bytes
@@ -95,6 +96,7 @@ class Token:
         self.key_id = key_id
         self.format = version
         self.text = text
+        self.was_current = False
 
     @property
     def issued(self) -> datetime:
@@ -165,15 +167,18 @@ class TokenCodec:
         if len(parts) != PARTS or not token.isascii():
             raise TokenError(Reason.MALFORMED)
         version, key_id, body, signature = parts
-        if version not in READERS:
+        if version not in READABLE:
             raise TokenError(Reason.UNKNOWN_FORMAT)
-        if self._keyring.get(key_id) is None:  # before any MAC: a flood with made-up ids costs nothing
+        key = self._keyring.get(key_id)
+        if key is None:  # before any MAC: a flood with made-up ids costs nothing
             raise TokenError(Reason.UNKNOWN_KEY)
         use = self._keys_for(version, key_id, host)
         # Comparing the texts lets only canonical base64 pass; and the signature covers the body's text.
         if not compare_digest(use.sign(token[: -1 - len(signature)]), signature):
             raise TokenError(Reason.FORGED)
-        return _read(use, version, key_id, body)
+        opened = _read(use, version, key_id, body)
+        opened.was_current = version == VERSION and key.state is SIGNING
+        return opened
 
     def is_current(self, token: Token) -> bool:
         """Say whether a token was written in today's format with today's key."""
@@ -240,25 +245,34 @@ class _Use:
 def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
     """Take a genuine token apart; it may be another release's, so nothing in it is taken for granted."""
     try:
-        payload, text, issued, expires = READERS[version](use.open(from_base64url(body)))
+        opened = use.open(from_base64url(body))
+        if version == VERSION:  # nearly every one
+            return _read_format_2(opened, key_id)
+        payload, text, issued, expires = _read_format_1(opened)
     except InvalidTag:
         raise TokenError(Reason.FORGED) from None
-    except (ValueError, KeyError, TypeError, OverflowError, struct.error):  # OverflowError: a time of 1e308 s
+    except (ValueError, LookupError, TypeError, OverflowError):  # OverflowError: a time of 1e308 s
         raise TokenError(Reason.MALFORMED) from None
-    return Token(payload, issued, expires, key_id, int(version), text)
+    return Token(payload, issued, expires, key_id, 1, text)
 
 
-_Parts = tuple[dict[str, Any], bytes, int, int]
-
-
-def _read_format_2(body: bytes) -> _Parts:
+def _read_format_2(body: bytes, key_id: str) -> Token:
     text = body[TIMES_BYTES:]
-    issued_high, issued, expires_high, expires = TIMES.unpack_from(body)
-    payload = decode(text)
-    return payload, text, checked_time(issued_high << 32 | issued), checked_time(expires_high << 32 | expires)
+    issued, expires = _time_at(body, 0), _time_at(body, TIMES_BYTES // 2)
+    return Token(decode(text), issued, expires, key_id, FORMAT, text)
 
 
-def _read_format_1(body: bytes) -> _Parts:
+def _time_at(body: bytes, place: int) -> int:
+    """Read six bytes, the high one first; IndexError where the body ends before, ValueError for what is no time."""
+    time = 0
+    for at in range(place, place + TIMES_BYTES // 2):
+        time = time << 8 | (body[at] & 255)
+    if time > LAST_MILLISECOND:
+        raise ValueError("no such time")
+    return time
+
+
+def _read_format_1(body: bytes) -> tuple[dict[str, Any], bytes, int, int]:
     """Read the older body: one JSON object with `iat` and `exp` in seconds and the payload as `p`."""
     outer = decode(body)
     payload = outer["p"]
@@ -267,7 +281,7 @@ def _read_format_1(body: bytes) -> _Parts:
     return payload, b"", checked_time(int(outer["iat"] * 1000)), checked_time(int(outer["exp"] * 1000))
 
 
-READERS: dict[str, Callable[[bytes], _Parts]] = {"2": _read_format_2, "1": _read_format_1}
+READABLE = frozenset({VERSION, "1"})
 
 
 def checked_time(count: int) -> int:

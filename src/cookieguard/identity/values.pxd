@@ -1,3 +1,5 @@
+from cookieguard.identity.plainjson cimport entries_of
+
 cdef class JsonMapping(dict):
     cpdef mark_accessed(self)
     cpdef mark_changed(self)

@@ -10,6 +10,7 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 from cookieguard.identity.jsontext import NotJsonError
+from cookieguard.identity.plainjson import entries_of
 
 
 class JsonMapping(dict[str, Any]):
@@ -39,8 +40,7 @@ class JsonMapping(dict[str, Any]):
 
     def _held(self) -> dict[str, Any]:
         """Return the entries as they are, without opening anything."""
-        # By its items: dict's own copy() of a subclass calls each of the methods below.
-        return dict(dict.items(self))
+        return entries_of(self)
 
     def _fill(self, entries: Mapping[str, Any]) -> None:
         """Hold these entries and no others, without opening anything."""
