@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from cookieguard.errors import CookieTooLarge
 from cookieguard.identity import Kind, NotJsonError, Reason, TokenCodec, TokenError, jsontext
+from cookieguard.identity.base64url import to_base64url
 from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -94,6 +95,20 @@ def test_sealed_token_hides_its_content_and_its_times_and_never_repeats() -> Non
     assert b"lamp" not in body
     assert int(NOW.timestamp() * 1000).to_bytes(6, "big") not in body
     assert write() != token
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", bytes(11), bytes(12), b"\xff" * 6 + bytes(6) + b"{}", bytes(6) + b"\xff" * 6 + b"{}"],
+    ids=["empty", "cut in its times", "without a payload", "issued after all time", "expires after all time"],
+)
+def test_genuine_body_without_times_and_payload_is_malformed(body: bytes) -> None:
+    writer = codec(sealed=False)
+    head = f"2.k1.{to_base64url(body)}"
+
+    token = f"{head}.{writer._use('2', 'k1', HOST).sign(head)}"
+
+    assert refusal(token, writer) is Reason.MALFORMED
 
 
 @pytest.mark.parametrize("sealed", [True, False])
