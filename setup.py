@@ -24,7 +24,8 @@ MODULES = {
     ).split(),
     "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
     "web": (
-        "asking banner consents document exchange filling gate headers hits lines own_cookies request response visitor"
+        "asking banner bodies consents document exchange filling gate headers hits lines own_cookies repeats "
+        "request response visitor"
     ).split(),
 }
 # Written twice: regular expressions in Python, loops in C.

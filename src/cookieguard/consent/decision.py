@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -54,11 +54,16 @@ class Consent:
     gpc: bool = False
     is_overruled: bool = False
     receipt: Receipt | None = None
+    asks: bool = field(init=False, compare=False, repr=False)
+    """Whether the banner is due: nothing decided, and no signal that answers for the visitor."""
+    look: tuple[State, bool, bool, Source] = field(init=False, compare=False, repr=False)
+    """All of it that a page shows, beside what is granted."""
 
-    @property
-    def asks(self) -> bool:
-        """Say whether the banner is due: nothing decided, and no signal that answers for the visitor."""
-        return self.state is State.UNDECIDED and not self.gpc
+    def __post_init__(self) -> None:
+        source = self.receipt.source if self.receipt else Source.HERE
+        # Asked for with every page, so made once: an answer is given to many requests.
+        object.__setattr__(self, "asks", self.state is State.UNDECIDED and not self.gpc)
+        object.__setattr__(self, "look", (self.state, self.gpc, self.is_overruled, source))
 
     @property
     def is_beyond_necessary(self) -> bool:
@@ -78,7 +83,7 @@ class Consent:
     @property
     def source(self) -> Source:
         """Say whether the choice in force was made in this browser, or came with the customer."""
-        return self.receipt.source if self.receipt else Source.HERE
+        return self.look[3]
 
     @property
     def receipt_id(self) -> str:

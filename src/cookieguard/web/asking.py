@@ -7,12 +7,11 @@ from typing import Any, Protocol
 
 from cookieguard.web.coding import cut_accept_encoding
 from cookieguard.web.headers import replaced
-from cookieguard.web.request import Request, asks_for_html
-from cookieguard.web.validators import CONDITIONS, names_document, unmark_request
+from cookieguard.web.request import CONDITIONAL, Request, asks_for_html
+from cookieguard.web.validators import names_document, unmark_request
 
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
-CONDITION_HEADERS = frozenset({b"if-none-match", *CONDITIONS})
 
 
 class Asked(Protocol):
@@ -20,6 +19,8 @@ class Asked(Protocol):
 
     @property
     def headers(self) -> Mapping[bytes, bytes]: ...
+    @property
+    def marks(self) -> int: ...
     @property
     def request(self) -> Request: ...
     @property
@@ -29,13 +30,17 @@ class Asked(Protocol):
 def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
     """Ask the app for what can be rewritten: in codings read here, and no page of another state."""
     names, headers = exchange.headers, scope["headers"]
-    if not CONDITION_HEADERS.isdisjoint(names):
+    if exchange.marks & CONDITIONAL:
         # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
         is_ours = names_document(names.get(b"if-none-match", b""))
         state = exchange.state_tag if is_ours else b""
         headers = unmark_request(headers, state, is_navigation=exchange.request.is_navigation)
     asked = names.get(b"accept-encoding")
-    if asked is not None and asks_for_html(names) and (cut := cut_accept_encoding(asked)) != asked:
+    if (
+        asked is not None
+        and asks_for_html(names, exchange.marks)
+        and (cut := cut_accept_encoding(asked)) != asked
+    ):
         headers = replaced(headers, b"accept-encoding", asked, cut)
     scope["headers"] = headers
     extensions = scope.get("extensions")

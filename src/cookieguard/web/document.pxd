@@ -2,6 +2,7 @@ cdef class RawBody:
     cdef readonly bint is_strict
     cdef readonly bint is_coded
     cdef readonly bint is_transcoded
+    cdef readonly bint is_faithful
 
 
 cdef class DocumentBody:

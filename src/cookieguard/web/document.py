@@ -19,6 +19,7 @@ class RawBody:
         self.is_strict = is_strict
         self.is_coded = False
         self.is_transcoded = False
+        self.is_faithful = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the chunk."""
@@ -83,6 +84,11 @@ class DocumentBody:
         if self.is_transcoded:
             # Its byte order mark becomes UTF-8's. What is no character becomes U+FFFD, as in browsers.
             self._wide = codecs.getincrementaldecoder(charset.value)("replace")
+
+    @property
+    def is_faithful(self) -> bool:
+        """Tell whether what was returned is all of the page, and would be again."""
+        return not (self._has_failed or self.is_transcoded)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what `chunk` becomes, in pieces of bounded size."""

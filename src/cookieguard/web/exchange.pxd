@@ -2,7 +2,9 @@ from cookieguard.identity.channel cimport Presented
 from cookieguard.identity.cookies cimport CookieJar
 from cookieguard.identity.session cimport Session
 from cookieguard.identity.visit cimport Visit
-from cookieguard.web.request cimport Request
+from cookieguard.web.asking cimport ask_for_document
+from cookieguard.web.headers cimport by_name
+from cookieguard.web.request cimport Request, marks_of
 
 
 cdef class Exchange:
@@ -27,6 +29,7 @@ cdef class Exchange:
     cdef public tuple goals
     cdef public bytes grant
     cdef public dict headers
+    cdef readonly int marks
     cdef public object now
     cdef public object parts
     cdef public str path

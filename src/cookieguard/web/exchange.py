@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.middleware.sessions import Session as StarletteSession
 
-from cookieguard.consent import Consent, site_of
+from cookieguard.consent import Consent
 from cookieguard.errors import CookieGuardError
 from cookieguard.html import Rewriter
 from cookieguard.identity.cart import Cart
@@ -21,7 +21,6 @@ from cookieguard.identity.keeping import StoreFirst
 from cookieguard.identity.session import Session
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import (
-    FORWARDING_HEADERS,
     LOOPBACK,
     Client,
     read_client,
@@ -34,10 +33,13 @@ from cookieguard.web.headers import by_name
 from cookieguard.web.orders import Orders
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
-from cookieguard.web.request import RESOURCE_DESTINATIONS, Request
+from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, marks_of
 from cookieguard.web.validators import names_document
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
+
+if TYPE_CHECKING:  # which knows this module
+    from cookieguard.web.repeats import Page
 
 logger = logging.getLogger("cookieguard")
 
@@ -75,6 +77,7 @@ class Exchange:
         "goals",
         "grant",
         "headers",
+        "marks",
         "now",
         "parts",
         "path",
@@ -90,7 +93,7 @@ class Exchange:
         self.now = now
         self.status = 0
         self.bytes_sent = 0
-        self.rewriter: Rewriter | None = None
+        self.rewriter: Rewriter | Page | None = None
         self.goals: tuple[str, ...] = ()  # that the app says were reached
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
@@ -127,7 +130,8 @@ class Exchange:
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
-        if not FORWARDING_HEADERS.isdisjoint(names):
+        self.marks = marks_of(names)
+        if self.marks & FORWARDED:
             headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
         if b"referer" in names and MARK in names[b"referer"]:
@@ -276,7 +280,8 @@ class Exchange:
         if not self.grant:
             return self.consent.granted
         if self._granted is None:
-            party = self._party_let_in()
+            grants, register = self.parts.grants, self.parts.register
+            party = grants.let_in(self.grant, self.request, register, self.now) if self.is_own_host else ""
             self._granted = self.consent.granted | {party} if party else self.consent.granted
         return self._granted
 
@@ -288,19 +293,7 @@ class Exchange:
     @property
     def has_idle_grant(self) -> bool:
         """Tell whether a page was opened with a grant that does not count: over, or not for this page."""
-        is_opened = bool(self.grant) and self.request.is_navigation and self.request.is_read
-        return is_opened and not self.is_lifted
-
-    def _party_let_in(self) -> str:
-        """Read the grant. It counts where a browser opens the page it was written for, sent by the shop itself."""
-        request = self.request
-        if not (
-            self.is_own_host and request.is_read and request.is_navigation and request.comes_from_own_page
-        ):
-            return ""
-        party = self.parts.grants.read(self.grant, request.address, host=request.origin.host, now=self.now)
-        shop = site_of(request.origin.host, request.origin.port)
-        return party if party and self.parts.register.party(party, shop=shop) else ""
+        return bool(self.grant) and self.request.is_navigation and self.request.is_read and not self.is_lifted
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a host that is held from this visitor."""
@@ -326,6 +319,14 @@ class Exchange:
     def has_read_cookies(self) -> bool:
         """Tell whether a cookie of ours took part in this response."""
         return self._consent is not None or (self._session is not None and self._session.is_open)
+
+    @property
+    def writes_nothing(self) -> bool:
+        """Tell whether no cookie of ours goes out with this response."""
+        if self.followed is not None or self.jar.has_doubles:
+            return False
+        session = self._session
+        return session is None or (not session.is_open and self._app_scope.get("session") is session)
 
     def set_cookies(self) -> list[bytes]:
         """Return the Set-Cookie lines of session and cart.

@@ -7,10 +7,12 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote, unquote
 
+from cookieguard.consent import Register, site_of
 from cookieguard.identity import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
 from cookieguard.web.headers import Headers
 from cookieguard.web.origin import PATH_SAFE
+from cookieguard.web.request import Request
 
 PARAMETER = "cg-once"
 MARK = f"{PARAMETER}=".encode()
@@ -40,6 +42,15 @@ class Grants:
             return ""
         party = payload.get("party")
         return party if payload.get("page") == _digest(page) and isinstance(party, str) else ""
+
+    def let_in(self, grant: bytes, request: Request, register: Register, now: datetime) -> str:
+        """Return who is let in: where a browser opens the page the grant was written for, sent by the shop itself."""
+        if not (request.is_read and request.is_navigation and request.comes_from_own_page):
+            return ""
+        origin = request.origin
+        party = self.read(grant, request.address, host=origin.host, now=now)
+        is_known = party and register.party(party, shop=site_of(origin.host, origin.port))
+        return party if is_known else ""
 
 
 def take_grant(scope: Any) -> bytes:

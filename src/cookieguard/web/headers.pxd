@@ -1,6 +1,8 @@
 cpdef tuple read(headers)
+cpdef list replaced(list headers, bytes name, bytes old, bytes new)
 cpdef dict by_name(list headers)
 cpdef list without(list headers, names)
 cpdef list every(headers, bytes name)
 cpdef list vary_by(list headers, tuple names)
 cpdef list make_private(list headers, bint store=*)
+cdef bint _are_pairs(list headers)

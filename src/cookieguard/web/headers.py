@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 Headers = list[tuple[bytes, bytes]]
-PAIRS = frozenset({tuple})
+# Most of what apps send: known to be in lower case without a look at their letters.
+USUAL = frozenset(
+    b"accept-ranges access-control-allow-origin cache-control content-disposition content-encoding content-language "
+    b"content-length content-security-policy content-type cross-origin-opener-policy date etag expires last-modified "
+    b"link location permissions-policy referrer-policy server set-cookie strict-transport-security vary "
+    b"x-content-type-options x-frame-options".split()
+)
 
 # What invites a shared cache (RFC 9111), and what we write ourselves.
 SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-revalidate"})
@@ -36,12 +42,21 @@ def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes
 
     The same list where it is one of tuples in lower case already.
     """
-    if type(headers) is list and PAIRS.issuperset(map(type, headers)):
-        names = dict(headers)
-        if b"".join(names).islower():
-            return headers, names if len(names) == len(headers) else by_name(headers)
+    if type(headers) is list and _are_pairs(headers):
+        return headers, by_name(headers)
     pairs = [(bytes(name).lower(), bytes(value)) for name, value in headers]
     return pairs, by_name(pairs)
+
+
+def _are_pairs(headers: list[Sequence[bytes]]) -> bool:
+    """Tell whether these are tuples with lower-case names."""
+    for pair in headers:
+        if type(pair) is not tuple:
+            return False
+        name = pair[0]
+        if name not in USUAL and not (type(name) is bytes and name == name.lower()):
+            return False
+    return True
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:

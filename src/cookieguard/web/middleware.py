@@ -21,6 +21,7 @@ from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
+from cookieguard.web.repeats import Page
 from cookieguard.web.response import Response
 from cookieguard.web.signing_gate import SigningGate, signs
 from cookieguard.web.visitor import SCOPE_KEY
@@ -187,7 +188,7 @@ class CookieGuard:
             if conflict is not None:
                 parts.findings.count(str(_error_of(conflict)))
 
-    def _record_findings(self, exchange: Exchange, rewriter: Rewriter) -> None:
+    def _record_findings(self, exchange: Exchange, rewriter: Rewriter | Page) -> None:
         findings = self._parts.findings
         for event in rewriter.lost:
             findings.count(event)

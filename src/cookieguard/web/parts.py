@@ -35,6 +35,7 @@ from cookieguard.web.origin import NOWHERE, Origin, origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.remembering import Remembering
 from cookieguard.web.render import Renderer
+from cookieguard.web.repeats import Repeats
 from cookieguard.web.risks import Risks
 from cookieguard.web.sharing import shared_domains
 from cookieguard.web.shop_cookies import ShopCookies
@@ -68,6 +69,7 @@ class Parts:
     counting: Counting | None
     retention: Retention | None
     findings: Findings
+    repeats: Repeats  # pages that came again
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it
     logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
@@ -146,6 +148,7 @@ def build_parts(
         counting=open_counting(config, state, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
+        repeats=Repeats(),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),
         logs_in_cipher=config.log.addresses == PREFIX_DAILY,

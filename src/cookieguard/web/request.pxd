@@ -9,4 +9,7 @@ cdef class Request:
     cdef readonly str root_path
 
 
-cpdef bint asks_for_html(dict headers)
+cdef dict MARKS
+
+cpdef int marks_of(dict names)
+cpdef bint asks_for_html(dict headers, int marks)

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from cookieguard.consent import local_path as choice_path
-from cookieguard.stats.anonymize import Client
+from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
 from cookieguard.web.origin import Origin, full_path, local_path, origin_of
+from cookieguard.web.validators import CONDITIONS, NONE_MATCH
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
 RESOURCE_DESTINATIONS = frozenset(
@@ -32,6 +33,16 @@ SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 # What libraries send when they ask for a piece of a page; the last one also with requests for data.
 SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version"})
 FRAGMENT_HEADERS = SWAPPER_HEADERS | {b"x-requested-with"}
+CONDITION_HEADERS = CONDITIONS | NONE_MATCH
+# What a request's headers are looked through for, once: a bit for each set that has one of them.
+FORWARDED, CONDITIONAL, SWAPPED, SCRIPTED = 1, 2, 4, 8
+FRAGMENT = SWAPPED | SCRIPTED
+MARKS: dict[bytes, int] = {
+    **dict.fromkeys(FORWARDING_HEADERS, FORWARDED),
+    **dict.fromkeys(CONDITION_HEADERS, CONDITIONAL),
+    **dict.fromkeys(FRAGMENT_HEADERS, SCRIPTED),
+    **dict.fromkeys(SWAPPER_HEADERS, SWAPPED),
+}
 
 
 class Request:
@@ -179,7 +190,15 @@ class Request:
         return slash + path if slash and is_ours else ""
 
 
-def asks_for_html(headers: Mapping[bytes, bytes]) -> bool:
+def marks_of(names: Mapping[bytes, bytes]) -> int:
+    """Return the bits of MARKS that these headers have."""
+    marks = 0
+    for name in names:
+        marks |= MARKS.get(name, 0)
+    return marks
+
+
+def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
     """Tell whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
 
     A script that fetches data keeps every coding it offers; what it gets of HTML is guarded all the same.
@@ -188,4 +207,4 @@ def asks_for_html(headers: Mapping[bytes, bytes]) -> bool:
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
     # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
-    return headers.get(b"accept", b"").find(b"text/html") >= 0 or not SWAPPER_HEADERS.isdisjoint(headers)
+    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"text/html") >= 0

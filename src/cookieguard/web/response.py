@@ -7,17 +7,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from cookieguard.html import Rewriter
 from cookieguard.identity.keeping import StoreFirst
-from cookieguard.web.banner import Insertion
-from cookieguard.web.charsets import Charset, as_utf_8, charset_of, is_part_of_start
+from cookieguard.web.bodies import choose_body, give_up, is_service_worker
+from cookieguard.web.charsets import as_utf_8, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
-from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
+from cookieguard.web.document import DocumentBody, RawBody
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import settled, speak
 from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
-from cookieguard.web.headers import Headers, add_vary, every, make_private, read, vary_by, without
+from cookieguard.web.headers import Headers, add_vary, make_private, read, vary_by, without
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
@@ -26,7 +25,7 @@ from cookieguard.web.kinds import (
     one_type,
 )
 from cookieguard.web.own_cookies import own_lines
-from cookieguard.web.placeholders import Placeholders
+from cookieguard.web.repeats import POLICY, Page, key_of
 from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
@@ -34,8 +33,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 NOT_MODIFIED = 304
 BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
-PARTIAL_CONTENT = 206
-POLICY = b"content-security-policy"
 DISPOSITION = b"content-disposition"
 CONTENT_TYPE = b"content-type"
 TYPE = frozenset({CONTENT_TYPE})
@@ -51,6 +48,7 @@ CONTACT_NAMES = frozenset(CONTACT_HEADERS)
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
+AS_BEFORE = RawBody()  # a page that is known
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -113,10 +111,10 @@ class Response:
         body, self._waiting = self._waiting, b""
         if self._exchange.must_settle:
             await speak(self._exchange)
-        self._body = self._choose_body(body)
+        transform = self._choose_body(body)
         await self._release()
         if body:
-            await self._send_pieces({"type": "http.response.body"}, self._body, body, has_more=True)
+            await self._send_pieces({"type": "http.response.body"}, transform, body, has_more=True)
 
     async def send_own(self, message: Message) -> None:
         """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
@@ -180,14 +178,7 @@ class Response:
             return False
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
-        return (self._kind.is_xml and is_shown) or self._is_service_worker()
-
-    def _is_service_worker(self) -> bool:
-        """Tell whether this is a script that a browser keeps running, under the policy it came with."""
-        if not self._kind.is_script:
-            return False
-        destination = self._exchange.request.headers.get(b"sec-fetch-dest")
-        return destination == b"serviceworker" and self._exchange.parts.config.csp.enabled
+        return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
 
     def _on_body(self, message: Message) -> Awaitable[None]:
         if self._start is None and self._body is None:
@@ -195,7 +186,44 @@ class Response:
             return self._send(message)
         return self._on_document(message)
 
-    async def _on_document(self, message: Message) -> None:
+    def _on_document(self, message: Message) -> Awaitable[None]:
+        body, is_last = message.get("body", b""), not message.get("more_body", False)
+        is_whole = (
+            is_last and self._body is None and not (self._waiting or self._coding) and type(body) is bytes
+        )
+        if not is_whole or self._exchange.must_settle:
+            return self._on_part(message)
+        return self._on_whole(message, body)
+
+    def _on_whole(self, message: Message, body: bytes) -> Awaitable[None]:
+        """Send a document that came in one message: as it became before, where it is the same."""
+        exchange, kind = self._exchange, self._kind
+        given: Headers = self._start["headers"] if self._start is not None else []
+        repeats = exchange.parts.repeats
+        key = key_of(exchange, kind, self._names, given) if self._start is not None else None
+        page = None if key is None else repeats.find(key, body, exchange.wall)
+        if page is not None:
+            self._body, exchange.rewriter = AS_BEFORE, page
+            if page.given == given and exchange.writes_nothing:
+                return self._send_known(message, page)
+            return self._send_rest(message, page.content)
+        transform = self._choose_body(body)
+        content, rewriter = transform.whole(body), exchange.rewriter
+        is_kept = rewriter is not None and transform.is_faithful and exchange.writes_nothing
+        if key is not None and rewriter is not None and is_kept and repeats.comes_again(key, body):
+            headers = [*self._document_headers(given), (b"content-length", str(len(content)).encode())]
+            held, lost = tuple(rewriter.held), frozenset(rewriter.lost)
+            repeats.keep(key, Page(exchange.wall, body, content, held, lost, [*given], headers))
+        return self._send_rest(message, content)
+
+    async def _send_known(self, message: Message, page: Page) -> None:
+        """Send a document with the headers it had before."""
+        start, self._start, self.waits = self._start, None, False
+        self._exchange.bytes_sent += len(page.content)
+        await self._send({**(start or {}), "headers": page.headers.copy()})
+        await self._send({**message, "body": page.content})
+
+    async def _on_part(self, message: Message) -> None:
         body = self._waiting + message.get("body", b"")
         has_more = message.get("more_body", False)
         if self._start is not None and has_more and self._is_too_short(body):
@@ -204,12 +232,12 @@ class Response:
         self._waiting = b""
         if self._start is not None and self._exchange.must_settle:  # since the start was held
             await speak(self._exchange)
-        self._body = self._body or self._choose_body(body)
-        if not has_more and not self._body.is_coded:
-            await self._send_rest(message, self._body, body)
+        transform = self._body or self._choose_body(body)
+        if not has_more and not transform.is_coded:
+            await self._send_rest(message, transform.whole(body))
             return
         await self._release()
-        await self._send_pieces(message, self._body, body, has_more=has_more)
+        await self._send_pieces(message, transform, body, has_more=has_more)
 
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""
@@ -217,19 +245,18 @@ class Response:
             # What becomes of the body is settled with the start: what follows must not pass unread.
             if self._exchange.must_settle:
                 await speak(self._exchange)
-            is_file = message["type"] in FILE_SENDS  # the door was shut: the app did not look
-            self._body = (
-                self._give_up("a file handed to the server") if is_file else self._choose_body(self._waiting)
-            )
+            if message["type"] in FILE_SENDS:  # the door was shut: the app did not look
+                self._body = give_up(self._exchange, "a file handed to the server")
+            else:
+                self._choose_body(self._waiting)
             await self._release()
         await self._send(message)
 
     async def _on_early_hint(self, message: Message) -> None:
         """Drop early hints: they are optional, and their links would be fetched before any wall stands."""
 
-    async def _send_rest(self, message: Message, transform: DocumentBody | RawBody, body: bytes) -> None:
+    async def _send_rest(self, message: Message, content: bytes) -> None:
         """Send the last of a document in one message; the whole of it, if nothing went before, with its length."""
-        content = transform.whole(body)
         await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
@@ -276,50 +303,9 @@ class Response:
         return first is not None and is_part_of_start(first)
 
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
-        """Choose how a document's body is sent, from its headers and first bytes."""
         headers: Headers = self._start["headers"] if self._start is not None else []
-        coding, count = self._coding, self._exchange.parts.findings.count
-        if self._is_service_worker():
-            mark = WorkerMark(self._exchange.wall.policy)
-            return DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else RawBody()
-        if not self._exchange.parts.config.html.enabled:
-            return RawBody()
-        if self._exchange.status == PARTIAL_CONTENT:
-            return self._give_up("a part of a page")
-        if coding not in CODINGS:
-            return self._give_up(f"content-encoding {coding.decode('latin-1')[:40]}")
-        first = first_bytes(start, CODINGS[coding])
-        if first == b"" and len(start) >= FIRST_BYTES:
-            return self._give_up("a coding that says nothing for long")
-        charset = charset_of(b",".join(every(headers, b"content-type")), first or b"")
-        if charset is Charset.UNREAD:
-            return self._give_up("a charset that is not ASCII's")
-        return DocumentBody(self._rewriter(headers), CODINGS[coding], on_event=count, charset=charset)
-
-    def _give_up(self, reason: str) -> RawBody:
-        """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
-        if self._exchange.wall.has_everything:
-            return RawBody()
-        self._exchange.parts.findings.count(f"sent under the strict policy: {reason}")
-        return RawBody(is_strict=True)
-
-    def _rewriter(self, headers: Headers) -> Rewriter:
-        exchange = self._exchange
-        asks = (
-            self._kind.is_document and exchange.parts.config.consent.enabled and exchange.request.wants_banner
-        )
-        policies = every(headers, POLICY) if POLICY in self._names else ()
-        insertion = Insertion(exchange, policies=policies) if asks else None
-        has_places = self._kind.is_document and exchange.parts.config.consent.enabled
-        exchange.rewriter = Rewriter(
-            exchange.wall.rules,
-            url=exchange.request.url,
-            insert=insertion,
-            head=insertion.head if insertion else b"",
-            stand=Placeholders(exchange, policies=policies) if has_places else None,
-            xml=self._kind.is_xml,
-        )
-        return exchange.rewriter
+        self._body = body = choose_body(self._exchange, self._kind, headers, self._coding, start)
+        return body
 
     # What becomes of the headers
 

@@ -79,5 +79,7 @@ class ShopCookies:
 
         Longer under a signal that overrules a choice, which nobody made at any one time.
         """
-        is_fresh = consent.decided is not None and now - consent.decided < FORGETTING
-        return self.register.held_patterns(consent.granted) if is_fresh or consent.is_overruled else ()
+        receipt = consent.receipt
+        if not consent.is_overruled and (receipt is None or now - receipt.decided >= FORGETTING):
+            return ()
+        return self.register.held_patterns(consent.granted)

@@ -1,0 +1,5 @@
+from cookieguard.web.headers cimport replaced
+from cookieguard.web.request cimport asks_for_html
+
+
+cpdef ask_for_document(exchange, dict scope)

@@ -1,0 +1,192 @@
+"""Pages that come again: what is kept of them is given only to who would get the same."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness.asgi import HTML, Answer, App, ask, page
+
+from cookieguard import CookieGuard
+from cookieguard.web import repeats
+from cookieguard.web.repeats import Page, Repeats
+
+Guard = Callable[..., CookieGuard]
+PIXEL = b'<img src="https://ads.example/p.gif">'
+DOCUMENT = (
+    b'<!doctype html><html lang="de"><head><title>Shop</title></head><body><h1>Shop</h1>'
+    + PIXEL
+    + b'<iframe src="https://ads.example/film" title="Film"></iframe></body></html>'
+)
+OWN_POST = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+COPIES = 4  # the page is noted, kept, and then given again
+
+
+def cookie_of(app: App, choice: str) -> list[tuple[str, str]]:
+    answer = ask(app, path="/_cg/consent", method="POST", headers=OWN_POST, body=f"choice={choice}".encode())
+    return [("cookie", "; ".join(f"{name}={value}" for name, value in answer.cookies().items()))]
+
+
+def in_two(document: bytes, headers: list[tuple[str, str]]) -> App:
+    """Be an app whose page comes in two messages: nothing of it is ever kept."""
+    start = [(name.encode(), value.encode()) for name, value in headers]
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [*start]})
+        await send({"type": "http.response.body", "body": document[:40], "more_body": True})
+        await send({"type": "http.response.body", "body": document[40:]})
+
+    return app
+
+
+def without_length(answer: Answer) -> list[tuple[str, str]]:
+    return [pair for pair in answer.headers if pair[0] != "content-length"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> None:
+    own = ("content-security-policy", "style-src 'self'")
+    apps = {
+        "plain": (guard(page(DOCUMENT)), guard(in_two(DOCUMENT, HTML))),
+        "own policy": (
+            guard(page(DOCUMENT, headers=[*HTML, own])),
+            guard(in_two(DOCUMENT, [*HTML, own])),
+        ),
+        "xhtml": (
+            guard(page(DOCUMENT, headers=[("content-type", "application/xhtml+xml")])),
+            guard(in_two(DOCUMENT, [("content-type", "application/xhtml+xml")])),
+        ),
+    }
+    keyed = apps["plain"][0]
+    visitors = [[], *(cookie_of(keyed, choice) for choice in ("accept", "reject")), [("sec-gpc", "1")]]
+    more = [
+        [],
+        [("accept-language", "fr")],
+        [("sec-fetch-dest", "iframe"), ("sec-fetch-site", "cross-site")],
+        [("hx-request", "true")],
+        [("sec-fetch-dest", "document"), ("sec-fetch-site", "same-origin")],
+    ]
+    places: list[dict[str, Any]] = [
+        {},
+        {"query": "a=1"},
+        {"path": "/other"},
+        {"path": "/shop/x", "root_path": "/shop"},
+        {"host": "other.example"},
+        {"scheme": "http"},
+        {"method": "POST"},
+        {"method": "HEAD"},
+    ]
+    every = [
+        (kind, [*visitor, *extra], place)
+        for kind in apps
+        for visitor, extra, place in itertools.product(visitors, more, places)
+    ]
+    asked = random.Random(seed).sample(every, 60) * COPIES
+    random.Random(seed).shuffle(asked)
+
+    for kind, headers, place in asked:
+        once, never = (ask(app, headers=headers, **place) for app in apps[kind])
+
+        assert once.body == never.body or place.get("method") == "HEAD", (kind, headers, place)
+        assert without_length(once) == without_length(never), (kind, headers, place)
+
+
+def test_what_is_held_on_a_page_that_comes_again_is_counted_every_time(guard: Guard) -> None:
+    app = guard(page(DOCUMENT))
+    seen = []
+
+    for _ in range(COPIES):
+        assert PIXEL not in ask(app).body
+        seen.append(app._parts.repeats)
+
+    assert len(seen[0]) == 1
+    (kept,) = seen[0].pages
+    assert [one.url.host for one in kept.held] == ["ads.example", "ads.example"]
+
+
+def test_a_page_that_differs_where_nobody_looks_is_another(guard: Guard) -> None:
+    prices = iter(range(100))
+    filler = b"<p>Apples</p>" * 40
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        body = DOCUMENT + filler + b"<p>%03d</p>" % next(prices) + filler * 4
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    guarded = guard(app)
+
+    for price in range(10):
+        assert b"<p>%03d</p>" % price in ask(guarded).body
+
+
+def test_a_cookie_goes_out_with_a_page_that_is_known(guard: Guard) -> None:
+    number = itertools.count()
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["path"] == "/write":
+            scope["session"]["n"] = next(number)
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        await send({"type": "http.response.body", "body": DOCUMENT})
+
+    guarded = guard(app)
+
+    answers = [ask(guarded, path="/write") for _ in range(COPIES)]
+    quiet = [ask(guarded, path="/read") for _ in range(COPIES)]
+
+    assert all("__Host-cg_session" in one.cookies() for one in answers)
+    assert all(one.get("cache-control") == "private, no-store" for one in answers)
+    assert not any(one.cookies() for one in quiet)
+    assert len({one.body for one in answers}) == 1
+
+
+def test_an_app_that_changes_its_list_of_headers_is_heard(guard: Guard) -> None:
+    headers = [(b"content-type", b"text/html")]
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": DOCUMENT})
+
+    guarded = guard(app)
+    for _ in range(COPIES):
+        ask(guarded)
+    headers.append((b"x-version", b"2"))
+
+    assert ask(guarded).get("x-version") == "2"
+
+
+def test_a_page_under_a_nonce_is_never_kept(guard: Guard) -> None:
+    own = ("content-security-policy", "style-src 'nonce-abc'; script-src 'nonce-abc'")
+    app = guard(page(DOCUMENT, headers=[*HTML, own]))
+
+    for _ in range(COPIES):
+        ask(app)
+
+    assert not len(app._parts.repeats)
+
+
+def test_what_is_kept_has_an_end(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = guard(page(DOCUMENT))
+    ask(app)
+    wall = app._parts.walls._last.popitem()[1][2]
+    kept = Repeats()
+
+    for number in range(repeats.MAX_SEEN + 10):
+        kept.comes_again((number,), b"x")
+    for number in range(100):
+        body = b"%d" % number * 60_000
+        kept.keep((number,), Page(wall, body, body, (), frozenset(), [], []))
+        assert kept.size <= repeats.MAX_SIZE
+    kept.keep((99,), Page(wall, b"", b"", (), frozenset(), [], []))
+
+    assert kept.find((99,), b"", wall) is not None
+    assert kept.find((99,), b"x", wall) is None
+    for _ in range(2):
+        assert not kept.comes_again((), b"x" * (repeats.MAX_PAGE + 1))
+        assert not kept.comes_again((b"x" * repeats.MAX_KEY, "y"), b"x")
