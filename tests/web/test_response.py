@@ -264,7 +264,7 @@ def test_a_failing_rewriter_ends_the_page_without_a_raw_byte(
         def feed(self, chunk: bytes) -> bytes:
             raise ZeroDivisionError
 
-    monkeypatch.setattr("cookieguard.web.response.Rewriter", Broken)
+    monkeypatch.setattr("cookieguard.web.bodies.Rewriter", Broken)
     answer = ask(guard(page(DOCUMENT, b"more" + PIXEL)))
 
     assert answer.status == 200
