@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import itertools
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import HTML, Answer, App, ask, page
+from harness.asgi import HTML, Answer, App, ask, page, scope_of
 
 from cookieguard import CookieGuard
 from cookieguard.web import repeats
-from cookieguard.web.repeats import Page, Repeats
+from cookieguard.web.repeats import Page, Repeats, page_of
+from cookieguard.web.walls import WALLS_KEPT, Wall
 
 Guard = Callable[..., CookieGuard]
 PIXEL = b'<img src="https://ads.example/p.gif">'
@@ -23,6 +29,13 @@ DOCUMENT = (
 )
 OWN_POST = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 COPIES = 4  # the page is noted, kept, and then given again
+
+
+class Outcome:
+    """Be what rewriting told of a page that holds nothing."""
+
+    held = ()
+    lost = ()
 
 
 def cookie_of(app: App, choice: str) -> list[tuple[str, str]]:
@@ -94,17 +107,19 @@ def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> No
         assert without_length(once) == without_length(never), (kind, headers, place)
 
 
-def test_what_is_held_on_a_page_that_comes_again_is_counted_every_time(guard: Guard) -> None:
+def test_what_is_held_on_a_page_that_comes_again_is_counted_every_time(guard: Guard, tmp_path: Path) -> None:
     app = guard(page(DOCUMENT))
-    seen = []
+    browser = [("accept", "text/html"), ("sec-fetch-dest", "document"), ("user-agent", "Firefox/153.0")]
 
     for _ in range(COPIES):
-        assert PIXEL not in ask(app).body
-        seen.append(app._parts.repeats)
+        assert PIXEL not in ask(app, headers=browser).body
+    kept = len(app._parts.repeats)
+    app.close()
 
-    assert len(seen[0]) == 1
-    (kept,) = seen[0].pages
-    assert [one.url.host for one in kept.held] == ["ads.example", "ads.example"]
+    with closing(sqlite3.connect(tmp_path / "state" / "stats.db")) as database:
+        held = [row[0] for row in database.execute("SELECT held FROM hit")]
+    assert kept == 1
+    assert held == ['[["ads.example",2,"Ads","marketing"]]'] * COPIES
 
 
 def test_a_page_that_differs_where_nobody_looks_is_another(guard: Guard) -> None:
@@ -171,22 +186,99 @@ def test_a_page_under_a_nonce_is_never_kept(guard: Guard) -> None:
     assert not len(app._parts.repeats)
 
 
-def test_what_is_kept_has_an_end(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = guard(page(DOCUMENT))
-    ask(app)
-    wall = app._parts.walls._last.popitem()[1][2]
+def test_what_is_kept_has_an_end() -> None:
     kept = Repeats()
+    outcome = Outcome()
 
     for number in range(repeats.MAX_SEEN + 10):
         kept.comes_again((number,), b"x")
     for number in range(100):
         body = b"%d" % number * 60_000
-        kept.keep((number,), Page(wall, body, body, (), frozenset(), [], []))
+        kept.keep((number,), page_of(body, body, outcome, given=[], headers=[]))
         assert kept.size <= repeats.MAX_SIZE
-    kept.keep((99,), Page(wall, b"", b"", (), frozenset(), [], []))
+    kept.keep((99,), page_of(b"", b"", outcome, given=[], headers=[]))
 
-    assert kept.find((99,), b"", wall) is not None
-    assert kept.find((99,), b"x", wall) is None
-    for _ in range(2):
-        assert not kept.comes_again((), b"x" * (repeats.MAX_PAGE + 1))
-        assert not kept.comes_again((b"x" * repeats.MAX_KEY, "y"), b"x")
+    assert kept.find((99,), b"") is not None
+    assert kept.find((99,), b"x") is None
+    assert kept.size < 100 * (repeats.OVERHEAD + 2 * 120_000)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page_of(b"x", b"y" * repeats.MAX_PAGE, Outcome(), given=[], headers=[]),
+        page_of(b"x", b"y", Outcome(), given=[(b"x-a", b"z" * repeats.MAX_PAGE)], headers=[]),
+        page_of(b"x", b"y", Outcome(), given=[], headers=[(b"set-cookie", b"sid=1")]),
+        page_of(b"x", b"y", Outcome(), given=[], headers=[(b"cache-control", b"private, no-store")]),
+    ],
+)
+def test_what_is_large_or_one_visitors_is_not_kept(page: Page) -> None:
+    kept = Repeats()
+
+    kept.keep((), page)
+    kept.keep(("x" * repeats.MAX_PAGE,), page_of(b"x", b"y", Outcome(), given=[], headers=[]))
+
+    assert not len(kept)
+    assert not kept.size
+
+
+def test_a_page_for_many_hosts_keeps_no_walls_alive(guard: Guard) -> None:
+    app = guard(page(DOCUMENT))
+
+    for number in range(100):
+        for _ in range(2):
+            ask(app, host=f"{number}.example")
+    gc.collect()
+
+    walls = [one for one in gc.get_objects() if type(one) is Wall]
+    assert len(app._parts.repeats) == 100
+    assert len(walls) <= 2 * WALLS_KEPT
+
+
+def test_a_session_that_is_opened_while_the_page_waits_to_be_sent_gets_its_cookie(guard: Guard) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        sending = send({"type": "http.response.body", "body": DOCUMENT})
+        scope["session"]["n"] = 1
+        await sending
+
+    guarded = guard(app)
+
+    assert all("__Host-cg_session" in ask(guarded).cookies() for _ in range(COPIES))
+
+
+def test_nothing_passes_unread_after_a_page_that_is_known(guard: Guard) -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+        )
+        await send({"type": "http.response.body", "body": DOCUMENT})
+        await send({"type": "http.response.body", "body": PIXEL})
+
+    guarded, scope = guard(app), scope_of()
+    sent: list[bytes] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    for _ in range(COPIES):
+        asyncio.run(guarded({**scope}, receive, send))
+
+    assert PIXEL not in b"".join(sent)
+
+
+def test_a_policy_as_a_bytearray_is_served(guard: Guard) -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        policy = (b"content-security-policy", bytearray(b"img-src 'self'"))
+        headers = [(b"content-type", b"text/html"), policy]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": DOCUMENT})
+
+    guarded = guard(app)
+
+    assert all(b"img-src" in ask(guarded).messages[0]["headers"][1][1] for _ in range(COPIES))

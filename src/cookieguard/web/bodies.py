@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cookieguard.html import Rewriter
 from cookieguard.web.banner import Insertion
 from cookieguard.web.charsets import Charset, charset_of
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, every
-from cookieguard.web.kinds import Kind
+from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, every
+from cookieguard.web.kinds import PARTIAL_CONTENT, Kind
 from cookieguard.web.placeholders import Placeholders
-from cookieguard.web.repeats import PARTIAL_CONTENT, POLICY
+from cookieguard.web.repeats import Key
+from cookieguard.web.request import FRAGMENT
+
+NONCE = b"'nonce-"
 
 
 def choose_body(
@@ -67,3 +72,38 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
         xml=kind.is_xml,
     )
     return rewriter
+
+
+def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers: Headers) -> Key | None:
+    """Return all that the rewriting of a page depends on, beside its bytes; `names` are its headers.
+
+    The walls come from the configuration, the origin, what is granted and where our own pages are, so they are in it.
+    None where that is more than can be told: the path of another page (a POST), a grant for this document alone, a
+    piece of a page, a choice that the browser would not keep (which is counted), a nonce.
+    """
+    if not kind.is_document or exchange.status == PARTIAL_CONTENT or not exchange.parts.config.html.enabled:
+        return None
+    asked, request, consent = exchange.headers, exchange.request, exchange.consent
+    if exchange.grant or request.method != "GET" or exchange.marks & FRAGMENT:
+        return None
+    if consent.asks and not request.is_secure_context:
+        return None
+    policies = tuple([bytes(one) for one in every(headers, POLICY)]) if POLICY in names else ()
+    if policies and b"".join(policies).lower().find(NONCE) >= 0:
+        return None
+    scope = exchange.scope
+    return (
+        request.origin.text,
+        exchange.granted,
+        scope["path"],
+        scope.get("root_path"),
+        scope.get("query_string"),
+        names.get(CONTENT_TYPE),
+        policies,
+        asked.get(b"accept-language"),
+        asked.get(b"sec-fetch-dest"),
+        asked.get(b"accept"),
+        asked.get(b"sec-fetch-site") is None,
+        consent.look,
+        exchange.to_forget,
+    )

@@ -5,6 +5,10 @@ cdef class RawBody:
     cdef readonly bint is_faithful
 
 
+cdef class SentBody(RawBody):
+    pass
+
+
 cdef class DocumentBody:
     cdef object _on_event
     cdef readonly object rewriter

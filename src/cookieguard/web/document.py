@@ -34,6 +34,18 @@ class RawBody:
         return b""
 
 
+class SentBody(RawBody):
+    """Be what is left of a document that was sent whole, unread: nothing passes after it."""
+
+    def feed(self, _chunk: bytes) -> Iterator[bytes]:
+        """Yield nothing."""
+        return iter(())
+
+    def whole(self, _body: bytes) -> bytes:
+        """Return nothing."""
+        return b""
+
+
 class WorkerMark:
     """Let a service worker's script pass, with a last line that names the policy it runs under.
 

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.middleware.sessions import Session as StarletteSession
 
 from cookieguard.consent import Consent
 from cookieguard.errors import CookieGuardError
-from cookieguard.html import Rewriter
 from cookieguard.identity.cart import Cart
 from cookieguard.identity.channel import Presented
 from cookieguard.identity.cookies import CookieJar, parse_cookies
@@ -33,13 +32,11 @@ from cookieguard.web.headers import by_name
 from cookieguard.web.orders import Orders
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
+from cookieguard.web.repeats import Outcome
 from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, marks_of
 from cookieguard.web.validators import names_document
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
-
-if TYPE_CHECKING:  # which knows this module
-    from cookieguard.web.repeats import Page
 
 logger = logging.getLogger("cookieguard")
 
@@ -93,7 +90,7 @@ class Exchange:
         self.now = now
         self.status = 0
         self.bytes_sent = 0
-        self.rewriter: Rewriter | Page | None = None
+        self.rewriter: Outcome | None = None  # of a document: what is known of it
         self.goals: tuple[str, ...] = ()  # that the app says were reached
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from cookieguard.web.headers import essence
 
+PARTIAL_CONTENT = 206
 XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types).

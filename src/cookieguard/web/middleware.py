@@ -10,7 +10,6 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
-from cookieguard.html import Rewriter
 from cookieguard.identity.keeping import Rule, merge_carts
 from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
@@ -21,7 +20,7 @@ from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
-from cookieguard.web.repeats import Page
+from cookieguard.web.repeats import Outcome
 from cookieguard.web.response import Response
 from cookieguard.web.signing_gate import SigningGate, signs
 from cookieguard.web.visitor import SCOPE_KEY
@@ -188,7 +187,7 @@ class CookieGuard:
             if conflict is not None:
                 parts.findings.count(str(_error_of(conflict)))
 
-    def _record_findings(self, exchange: Exchange, rewriter: Rewriter | Page) -> None:
+    def _record_findings(self, exchange: Exchange, rewriter: Outcome) -> None:
         findings = self._parts.findings
         for event in rewriter.lost:
             findings.count(event)

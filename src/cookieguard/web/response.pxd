@@ -1,9 +1,9 @@
-from cookieguard.web.bodies cimport choose_body, give_up, is_service_worker
+from cookieguard.web.bodies cimport choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.gate cimport Gate
 from cookieguard.web.headers cimport every, make_private, read, vary_by, without
 from cookieguard.web.own_cookies cimport own_lines
-from cookieguard.web.repeats cimport Repeats, key_of
+from cookieguard.web.repeats cimport Repeats
 
 
 cdef class Response:
@@ -25,8 +25,6 @@ cdef class Response:
     cdef tuple _passed(self, list headers, dict names)
     cdef bint _is_rewritten(self, int status)
     cdef bint _is_too_short(self, bytes start)
-    cdef _on_document(self, message)
-    cdef _on_whole(self, message, bytes body)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)
     cdef list _passing_headers(self, list headers)

@@ -8,15 +8,24 @@ from types import MappingProxyType
 from typing import Any
 
 from cookieguard.identity.keeping import StoreFirst
-from cookieguard.web.bodies import choose_body, give_up, is_service_worker
+from cookieguard.web.bodies import choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.charsets import as_utf_8, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
-from cookieguard.web.document import DocumentBody, RawBody
+from cookieguard.web.document import DocumentBody, RawBody, SentBody
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import settled, speak
 from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
-from cookieguard.web.headers import Headers, add_vary, make_private, read, vary_by, without
+from cookieguard.web.headers import (
+    CONTENT_TYPE,
+    POLICY,
+    Headers,
+    add_vary,
+    make_private,
+    read,
+    vary_by,
+    without,
+)
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
     WORKER_DESTINATIONS,
@@ -25,7 +34,7 @@ from cookieguard.web.kinds import (
     one_type,
 )
 from cookieguard.web.own_cookies import own_lines
-from cookieguard.web.repeats import POLICY, Page, key_of
+from cookieguard.web.repeats import Key, page_of
 from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
@@ -34,7 +43,6 @@ Send = Callable[[Message], Awaitable[None]]
 NOT_MODIFIED = 304
 BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 DISPOSITION = b"content-disposition"
-CONTENT_TYPE = b"content-type"
 TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
@@ -48,7 +56,7 @@ CONTACT_NAMES = frozenset(CONTACT_HEADERS)
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-AS_BEFORE = RawBody()  # a page that is known
+SENT = SentBody()
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -186,58 +194,53 @@ class Response:
             return self._send(message)
         return self._on_document(message)
 
-    def _on_document(self, message: Message) -> Awaitable[None]:
-        body, is_last = message.get("body", b""), not message.get("more_body", False)
-        is_whole = (
-            is_last and self._body is None and not (self._waiting or self._coding) and type(body) is bytes
-        )
-        if not is_whole or self._exchange.must_settle:
-            return self._on_part(message)
-        return self._on_whole(message, body)
-
-    def _on_whole(self, message: Message, body: bytes) -> Awaitable[None]:
-        """Send a document that came in one message: as it became before, where it is the same."""
-        exchange, kind = self._exchange, self._kind
-        given: Headers = self._start["headers"] if self._start is not None else []
-        repeats = exchange.parts.repeats
-        key = key_of(exchange, kind, self._names, given) if self._start is not None else None
-        page = None if key is None else repeats.find(key, body, exchange.wall)
-        if page is not None:
-            self._body, exchange.rewriter = AS_BEFORE, page
-            if page.given == given and exchange.writes_nothing:
-                return self._send_known(message, page)
-            return self._send_rest(message, page.content)
-        transform = self._choose_body(body)
-        content, rewriter = transform.whole(body), exchange.rewriter
-        is_kept = rewriter is not None and transform.is_faithful and exchange.writes_nothing
-        if key is not None and rewriter is not None and is_kept and repeats.comes_again(key, body):
-            headers = [*self._document_headers(given), (b"content-length", str(len(content)).encode())]
-            held, lost = tuple(rewriter.held), frozenset(rewriter.lost)
-            repeats.keep(key, Page(exchange.wall, body, content, held, lost, [*given], headers))
-        return self._send_rest(message, content)
-
-    async def _send_known(self, message: Message, page: Page) -> None:
-        """Send a document with the headers it had before."""
-        start, self._start, self.waits = self._start, None, False
-        self._exchange.bytes_sent += len(page.content)
-        await self._send({**(start or {}), "headers": page.headers.copy()})
-        await self._send({**message, "body": page.content})
-
-    async def _on_part(self, message: Message) -> None:
-        body = self._waiting + message.get("body", b"")
+    async def _on_document(self, message: Message) -> None:
+        body, start = self._waiting + message.get("body", b""), self._start
         has_more = message.get("more_body", False)
-        if self._start is not None and has_more and self._is_too_short(body):
+        if start is not None and has_more and self._is_too_short(body):
             self._waiting = body
             return
         self._waiting = b""
-        if self._start is not None and self._exchange.must_settle:  # since the start was held
+        if start is not None and self._exchange.must_settle:  # since the start was held
             await speak(self._exchange)
+        if start is not None and self._body is None and not (has_more or self._coding):
+            await self._send_whole(start, message, body)
+            return
         transform = self._body or self._choose_body(body)
         if not has_more and not transform.is_coded:
             await self._send_rest(message, transform.whole(body))
             return
         await self._release()
         await self._send_pieces(message, transform, body, has_more=has_more)
+
+    async def _send_whole(self, start: Message, message: Message, body: bytes) -> None:
+        """Send a document that came in one message: as it became before, where it is the same."""
+        exchange, given = self._exchange, start["headers"]
+        key = key_of(exchange, self._kind, self._names, given)
+        page = None if key is None else exchange.parts.repeats.find(key, body)
+        if page is None:
+            await self._send_new(key, message, body, [*given])
+            return
+        self._body, exchange.rewriter = SENT, page
+        if page.given != given or not exchange.writes_nothing:
+            await self._send_rest(message, page.content)
+            return
+        self._start, self.waits = None, False
+        exchange.bytes_sent += len(page.content)
+        await self._send({**start, "headers": page.headers.copy()})
+        await self._send({**message, "body": page.content})
+
+    async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
+        """Send a document that is not known, and keep what became of one that comes again."""
+        transform = self._choose_body(body)
+        content = transform.whole(body)
+        headers = await self._send_rest(message, content)
+        exchange = self._exchange
+        outcome, repeats = exchange.rewriter, exchange.parts.repeats
+        if key is None or outcome is None or not transform.is_faithful or exchange.followed is not None:
+            return
+        if repeats.comes_again(key, body):
+            repeats.keep(key, page_of(body, content, outcome, given=given, headers=headers))
 
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""
@@ -255,11 +258,15 @@ class Response:
     async def _on_early_hint(self, message: Message) -> None:
         """Drop early hints: they are optional, and their links would be fetched before any wall stands."""
 
-    async def _send_rest(self, message: Message, content: bytes) -> None:
-        """Send the last of a document in one message; the whole of it, if nothing went before, with its length."""
-        await self._release(length=None if self._is_head else len(content))
+    async def _send_rest(self, message: Message, content: bytes) -> Headers:
+        """Send the last of a document in one message; the whole of it, if nothing went before, with its length.
+
+        Returns the headers that went before it now.
+        """
+        headers = await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
+        return headers
 
     async def _send_pieces(
         self, message: Message, transform: DocumentBody | RawBody, body: bytes, *, has_more: bool
@@ -274,11 +281,11 @@ class Response:
             self._exchange.bytes_sent += len(rest)
             await self._send({**message, "body": rest, "more_body": False})
 
-    async def _release(self, *, length: int | None = None) -> None:
-        """Send the start that waits, now that it is known what becomes of the body."""
+    async def _release(self, *, length: int | None = None) -> Headers:
+        """Send the start that waits, now that it is known what becomes of the body; return its headers."""
         start, self._start, self.waits = self._start, None, False
         if start is None:
-            return
+            return []
         if self._exchange.news is not None:  # since the start was held
             await speak(self._exchange)
         try:
@@ -288,6 +295,7 @@ class Response:
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})
+        return headers.copy()
 
     @property
     def _is_head(self) -> bool:
