@@ -225,6 +225,12 @@ def test_what_only_says_what_was_lost_is_written(writer: HitWriter, figures: Hit
     assert figures.lost(Days(0, DAY)) == {"queue full": 3}
 
 
+def test_no_day_is_said_to_have_its_visitors_for_good(writer: HitWriter, figures: HitReader) -> None:
+    writer.write(Batch("a", [PLAIN._replace(key=1)], {}, {}))
+
+    assert list(figures.keyed_days(BOTH)) == []
+
+
 def test_a_visit_goes_on_across_midnight(writer: HitWriter, figures: HitReader) -> None:
     late = PLAIN._replace(time=MIDNIGHT + 86_400 - 300, key=11)
     early = PLAIN._replace(time=MIDNIGHT + 86_400 + 300, key=22)

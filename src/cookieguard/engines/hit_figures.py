@@ -37,6 +37,8 @@ class Crossed:
     breakdowns: Collection[Dimension]
     days: str
     """Which days of a range were counted, in order."""
+    keyed_days: str
+    """Which of them were counted with all visitors' keys, in order."""
     totals: str
     breakdown: str
 
@@ -119,6 +121,11 @@ class Figures:
             return [Slice(*row) for row in rows]
         parts = (self._part(some, by, where, crossed) for some, crossed in self._runs(days, where, by))
         return _merged(row for rows in parts for row in rows)
+
+    def keyed_days(self, days: Days) -> Sequence[int]:
+        """Return days, in order, of which filtered figures have all visitors though their keys may be gone."""
+        crossed = self._queries.crossed
+        return [] if crossed is None else [day for (day,) in self._ask(crossed.keyed_days, days)]
 
     def consent(self, days: Days) -> Sequence[ConsentCount]:
         """Return what happened with consent, by day, policy version and event."""

@@ -196,6 +196,12 @@ class HitReader(Protocol):
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return every value's sums, most views first, values alphabetically where they are equal."""
 
+    def keyed_days(self, days: Days) -> Sequence[int]:
+        """Return days, in order, of which filtered figures have all visitors though their keys may be gone.
+
+        Of others that are over they may have too few, down to none.
+        """
+
     def consent(self, days: Days) -> Sequence[ConsentCount]:
         """Return what happened with consent, by day, policy version and event."""
 

@@ -134,7 +134,8 @@ class SqliteHits:
     def _reopen(self, batch: Batch) -> None:
         """Have a closed day that hits came to counted anew."""
         days = {hit[0] // SECONDS_OF_DAY for hit in batch.hits}
-        self._connection.executemany(sqlite_crosstabs.REOPEN, [(day,) for day in days])
+        for statement in sqlite_crosstabs.REOPEN:
+            self._connection.executemany(statement, [(day,) for day in days])
 
     def count_closed_days(self, before: int) -> int:
         """Count by two dimensions what days before this one have, newest first, as far as that is not done."""
