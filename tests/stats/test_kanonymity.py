@@ -172,5 +172,6 @@ def test_visitors_of_a_part_whose_keys_are_gone_do_not_count_as_left() -> None:
     whole = Cell("", 20, (100, 50, 20))
 
     assert leaves_few(Cell("", 9, (97, 48, 0)), whole)
+    assert leaves_few(Cell("", 0, (200, 20, 0)), Cell("", 0, (206, 21, 21)))  # six views of one person
     assert not leaves_few(Cell("", 9, (90, 40, 0)), whole)
     assert not leaves_few(Cell("", 10, (100, 50, 0)), whole)  # nobody is left

@@ -47,11 +47,13 @@ def people_of(*, visitors: int, visits: int, views: int) -> int:
 def leaves_few(part: Cell, whole: Cell, *, k: int = K) -> bool:
     """Tell whether fewer than `k` people, though not nobody, are left of a crowd without a part of it.
 
-    Who sees both subtracts.
+    Who sees both subtracts. Counts are views, visits and visitors; visitors only of days of which those of the part
+    are known, in both: of others the whole's would all be left, though most of them are the part's.
     """
     left = tuple(all_ - some for all_, some in zip(whole.counts, part.counts, strict=True))
     views, visits, visitors = left
-    # The part's visitors are not known once their keys are gone: those left have a view each, whatever is said.
+    if part.counts[0] and not part.counts[2]:  # nobody, or their keys are gone: not to be told apart here
+        visitors = 0
     return bool(views or visits) and people_of(visitors=min(visitors, views), visits=visits, views=views) < k
 
 

@@ -5,42 +5,47 @@ What is a part of what: two filters of each one of them, one filter of no filter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
-from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Slice, Totals
+from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Totals
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.kanonymity import Cell, K, Shown, leaves_few, suppress
 from cookieguard.web.ranges import UNKNOWN, Range, wider_by_one
 
 
-class Once:
-    """Be a HitReader that asks another for each figure once: a part and its whole are looked at from many sides."""
+class Telling:
+    """Know of which days visitors of a part and of its whole can be compared: of others all seem to be left.
 
-    def __init__(self, reader: HitReader) -> None:
-        self._reader = reader
-        self._totals: dict[object, Sequence[Totals]] = {}
-        self._slices: dict[object, Sequence[Slice]] = {}
-        self.span, self.by_hour, self.lost = reader.span, reader.by_hour, reader.lost
-        self.consent, self.held, self.bots, self.close = (
-            reader.consent,
-            reader.held,
-            reader.bots,
-            reader.close,
-        )
+    Today's keys are there. Those of days before are gone, or go within hours; some were counted with them.
+    """
 
-    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by day, in order; days without a hit are left out."""
-        key = (days, frozenset(where.items()))
-        if key not in self._totals:
-            self._totals[key] = self._reader.by_day(days, where)
-        return self._totals[key]
+    def __init__(self, reader: HitReader, today: int, where: Filters) -> None:
+        self._reader, self._today, self._where = reader, today, where
 
-    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
-        key = (days, by, frozenset(where.items()))
-        if key not in self._slices:
-            self._slices[key] = self._reader.breakdown(days, by, where)
-        return self._slices[key]
+    @cached_property
+    def _days(self) -> frozenset[int]:
+        return frozenset({*self._reader.keyed_days(Days(0, self._today)), self._today})
+
+    def runs(self, days: Days) -> Sequence[Days]:
+        """Return the runs of such days in a range; without a filter all are, since visitors were summed in time."""
+        if not self._where:
+            return [days]
+        return list(_runs(day for day in range(days.first, days.last + 1) if day in self._days))
+
+    def judged(self, totals: Sequence[Totals]) -> Sequence[Totals]:
+        """Return totals by day with visitors of such days alone."""
+        if not self._where:
+            return totals
+        return [one if one.at in self._days else one._replace(visitors=0) for one in totals]
+
+    def visitors(self, days: Days, by: Dimension, where: Filters) -> Mapping[str, int]:
+        """Return the visitors of such days by value."""
+        found: dict[str, int] = {}
+        for run in self.runs(days):
+            for one in self._reader.breakdown(run, by, where):
+                found[one.value] = found.get(one.value, 0) + one.visitors
+        return found
 
 
 class Breakdowns:
@@ -69,6 +74,7 @@ class Crowd:
     ) -> None:
         self._reader, self._breakdowns = reader, breakdowns
         self._today, self._where, self._hit_days = today, where, hit_days
+        self.telling = Telling(reader, today, where)
 
     def is_fit(self, range_: Range) -> bool:
         """Tell whether a range may be shown."""
@@ -96,14 +102,16 @@ class Crowd:
     def _of(self, days: Days, by: Dimension, where: Filters) -> Shown:
         if not where:
             return self._breakdowns.shown(days, by)
-        wholes = {cell.value: cell for cell in self._breakdowns.shown(self.known(days), by).rows}
+        known = self.known(days)
+        wholes = _judged(self._breakdowns.shown(known, by).rows, self.telling.visitors(known, by, ALL))
         cells = [one.cell for one in self._reader.breakdown(days, by, where)]
+        parts = _judged(cells, self.telling.visitors(known, by, where))
         return suppress(
             cells,
             tied={
-                cell.value
-                for cell in cells
-                if cell.value not in wholes or leaves_few(cell, wholes[cell.value])
+                value
+                for value, part in parts.items()
+                if value not in wholes or leaves_few(part, wholes[value])
             },
         )
 
@@ -117,11 +125,34 @@ class Crowd:
         )
 
     def _total(self, days: Days, where: Filters) -> Cell:
+        """Sum up, visitors of days alone that can be compared."""
         totals = self._reader.by_day(days, where)
         views, visits, visitors = (
-            sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors")
+            sum(getattr(one, what) for one in self.telling.judged(totals))
+            for what in ("views", "visits", "visitors")
         )
         return Cell("", sum(one.people for one in totals), (views, visits, visitors))
+
+
+def _judged(cells: Sequence[Cell], visitors: Mapping[str, int]) -> Mapping[str, Cell]:
+    """Return cells by value, with these visitors, for comparing them."""
+    return {
+        cell.value: cell._replace(counts=(*cell.counts[:2], visitors.get(cell.value, 0))) for cell in cells
+    }
+
+
+def _runs(days: Iterator[int]) -> Iterator[Days]:
+    """Put days, in order, together where one follows the other."""
+    run: Days | None = None
+    for day in days:
+        if run is not None and day == run.last + 1:
+            run = Days(run.first, day)
+            continue
+        if run is not None:
+            yield run
+        run = Days(day, day)
+    if run is not None:
+        yield run
 
 
 def larger_ones(where: Filters) -> Sequence[Filters]:

@@ -22,8 +22,9 @@ from cookieguard.stats.kanonymity import (
     people_of,
     suppress,
 )
+from cookieguard.web.asked_once import AskedOnce
 from cookieguard.web.charts import Point
-from cookieguard.web.crowd import Breakdowns, Crowd, Once, larger_ones
+from cookieguard.web.crowd import Breakdowns, Crowd, Telling, larger_ones
 from cookieguard.web.ranges import (
     FILTERS,
     NAMES,
@@ -105,7 +106,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     second = int(now.timestamp())
     today = second // SECONDS_OF_DAY
     where = selection.filters
-    reader = Once(reader)
+    reader = AskedOnce(reader)
     breakdowns = Breakdowns(reader)
     wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)
     options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
@@ -114,7 +115,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     found = widened(selection.range, crowd.is_fit)
     if found is None:
         return Overview(selection=selection, range=None, notes=(NONE_LEFT,), options=options)
-    course = Course(reader, found, second, where, hit_days)
+    course = Course(reader, crowd.telling, found, second, where, hit_days)
     return Overview(
         selection=selection,
         range=found,
@@ -130,8 +131,10 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
 class Course:
     """Know the totals of a range over time, and those of the period before as far as they are whole."""
 
-    def __init__(self, reader: HitReader, range_: Range, second: int, where: Filters, hit_days: int) -> None:
-        self._range = range_
+    def __init__(
+        self, reader: HitReader, telling: Telling, range_: Range, second: int, where: Filters, hit_days: int
+    ) -> None:
+        self._range, self._telling = range_, telling
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
         days, before = range_.days(today), range_.before(today)
@@ -169,9 +172,10 @@ class Course:
         step = self._range.step or 1
         now = _cells(self._now, first, length, step)
         before = _cells(self._before, first - length, length, step)
-        views = _told(now, [_cells(one, first, length, step) for one in self._larger])
-        larger = [_cells(one, first - length, length, step) for one in self._larger_before]
-        views_before = _told(before, larger) if self._before else [None] * len(before)
+        views = _told(now, self._judged([self._now, *self._larger], first))
+        views_before: Sequence[int | None] = [None] * len(before)
+        if self._before:
+            views_before = _told(before, self._judged([self._before, *self._larger_before], first - length))
         seconds = [
             count if told is not None else None
             for told, count in zip(
@@ -182,6 +186,12 @@ class Course:
             Point(_label(int(cell.value), self._range.step), *figures)
             for cell, *figures in zip(now, views, seconds, views_before, strict=True)
         ]
+
+    def _judged(self, selections: Sequence[Sequence[Totals]], first: int) -> Sequence[Sequence[Cell]]:
+        """Return the bars of a selection and of larger ones as they can be compared; hours have no visitors."""
+        length = self._range.length if self._range.step else 24
+        by_day = map(self._telling.judged, selections) if self._range.step else selections
+        return [_cells(one, first, length, self._range.step or 1) for one in by_day]
 
     def _change(self, what: str, now: int) -> int | None:
         before = sum(getattr(one, what) for one in self._before)
@@ -194,13 +204,15 @@ def _is_whole(reader: HitReader, days: Days, today: int, where: Filters, hit_day
     return is_counted and (not where or days.first >= today - hit_days)
 
 
-def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
-    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of."""
-    wholes = zip(*larger, strict=True) if larger else [()] * len(cells)
+def _told(cells: Sequence[Cell], judged: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
+    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of.
+
+    `judged` are the same cells as they can be compared, and then those of larger selections.
+    """
     tied = {
-        cell.value
-        for cell, around in zip(cells, wholes, strict=True)
-        if any(cell.counts) and any(leaves_few(cell, whole) for whole in around)
+        part.value
+        for part, *around in zip(*judged, strict=True)
+        if any(part.counts) and any(leaves_few(part, whole) for whole in around)
     }
     shown = suppress(cells, tied=tied).values
     return [cell.counts[0] if cell.value in shown or not cell.counts[0] else None for cell in cells]
