@@ -251,8 +251,8 @@ class World(RuleBasedStateMachine):
     def copy(self) -> Copy:
         """Take a copy of what the browser has."""
         self.done["copy"] += 1
-        assert self.era is not None
-        return Copy(self.cookies, self.era, self.jar[SESSION][1])
+        era = self.era or Era(None, is_ended=True, heard={0, 1})  # without one it is a cookie that is over
+        return Copy(self.cookies, era, self.jar[SESSION][1])
 
     @rule(copy=copies, worker=workers)
     def replay(self, copy: Copy, worker: int) -> None:
@@ -287,10 +287,12 @@ class World(RuleBasedStateMachine):
 
     def browse(self, worker: int, path: str, value: str = "") -> None:
         """Send a request of the browser, and find everything as it should be."""
+        before = self.cookies.get(SESSION)
         answer = self.send(worker, path, value, cookies=self.cookies)
         for line in answer.all("set-cookie"):
             self.take(line)
-        if self.era is None and SESSION in self.cookies:
+        # A cookie that is over stays in the browser until there is something to write, and begins nothing.
+        if self.era is None and self.cookies.get(SESSION) not in (None, before):
             self.era = Era(self.customer)
             self.eras.append(self.era)
 
