@@ -176,6 +176,20 @@ def test_an_app_that_changes_its_list_of_headers_is_heard(guard: Guard) -> None:
     assert ask(guarded).get("x-version") == "2"
 
 
+def test_what_is_written_into_our_headers_on_their_way_is_not_kept(guard: Guard) -> None:
+    guarded = guard(page(DOCUMENT))
+
+    async def around(scope: Any, receive: Any, send: Any) -> None:
+        async def sign(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"x-around", b"1"))
+            await send(message)
+
+        await guarded(scope, receive, sign)
+
+    assert [ask(around).all("x-around") for _ in range(COPIES)] == [["1"]] * COPIES
+
+
 def test_a_page_under_a_nonce_is_never_kept(guard: Guard) -> None:
     own = ("content-security-policy", "style-src 'nonce-abc'; script-src 'nonce-abc'")
     app = guard(page(DOCUMENT, headers=[*HTML, own]))

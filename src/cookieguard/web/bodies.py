@@ -36,7 +36,7 @@ def choose_body(
     first = first_bytes(start, CODINGS[coding])
     if first == b"" and len(start) >= FIRST_BYTES:
         return give_up(exchange, "a coding that says nothing for long")
-    charset = charset_of(b",".join(every(headers, b"content-type")), first or b"")
+    charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first or b"")
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
     rewriter = _rewriter(exchange, kind, every(headers, POLICY))

@@ -306,11 +306,7 @@ class Exchange:
     @property
     def is_untouched(self) -> bool:
         """Tell whether the app asked for nothing of ours: consent, session or cart."""
-        if self._consent is not None:
-            return False
-        if (session := self._session) is None:
-            return True
-        return not session.is_open and self._app_scope.get("session") is session
+        return self._consent is None and self._is_session_idle
 
     @property
     def has_read_cookies(self) -> bool:
@@ -320,8 +316,11 @@ class Exchange:
     @property
     def writes_nothing(self) -> bool:
         """Tell whether no cookie of ours goes out with this response."""
-        if self.followed is not None or self.jar.has_doubles:
-            return False
+        return self.followed is None and not self.jar.has_doubles and self._is_session_idle
+
+    @property
+    def _is_session_idle(self) -> bool:
+        """Tell whether the app has neither opened the session nor put another in its place."""
         session = self._session
         return session is None or (not session.is_open and self._app_scope.get("session") is session)
 

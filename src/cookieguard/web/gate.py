@@ -8,14 +8,13 @@ from typing import Any
 from cookieguard.consent.cookies import cookie_name_of, is_removal
 from cookieguard.identity.cookies import MAX_COOKIES
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import Headers, add_vary, make_private, read
+from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, add_vary, make_private, read
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
 SOCKET_STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
-COOKIE, SET_COOKIE = b"cookie", b"set-cookie"
 
 
 class Gate:

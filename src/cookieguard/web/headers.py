@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 Headers = list[tuple[bytes, bytes]]
 POLICY = b"content-security-policy"
 CONTENT_TYPE = b"content-type"
+COOKIE, SET_COOKIE = b"cookie", b"set-cookie"
 # Most of what apps send: known to be in lower case without a look at their letters.
 USUAL = frozenset(
     b"accept-ranges access-control-allow-origin cache-control content-disposition content-encoding content-language "

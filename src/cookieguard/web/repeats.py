@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cookieguard.html import Held
-from cookieguard.web.headers import Headers
+from cookieguard.web.headers import SET_COOKIE, Headers
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of all that is kept, for all visitors
 MAX_PAGE = MAX_SIZE // 16  # bytes of one, with all that belongs to it: what is longer takes its time anyway
@@ -20,7 +20,7 @@ HELD_SIZE = 1024  # bytes of one thing held, with its URL
 MAX_SEEN = 4096  # marks of pages that came once
 SLICE = 64  # bytes at the start and at the end that such a mark is made of,
 SAMPLES = 1024  # and bytes from all over the page: a token that changes with each view is among them
-SET_COOKIE, UNSHARED = b"set-cookie", b"no-store"
+UNSTORED = b"no-store"
 
 Key = tuple[object, ...]
 
@@ -102,4 +102,4 @@ class Repeats:
 
 def _is_for_many(page: Page) -> bool:
     """Tell whether a page sets no cookie and may be stored by its browser: others hardly come again as they are."""
-    return not any(name == SET_COOKIE or UNSHARED in value for name, value in page.headers)
+    return not any(name == SET_COOKIE or UNSTORED in value for name, value in page.headers)

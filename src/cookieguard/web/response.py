@@ -15,10 +15,12 @@ from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_r
 from cookieguard.web.document import DocumentBody, RawBody, SentBody
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import settled, speak
-from cookieguard.web.gate import COOKIE, SET_COOKIE, Gate
+from cookieguard.web.gate import Gate
 from cookieguard.web.headers import (
     CONTENT_TYPE,
+    COOKIE,
     POLICY,
+    SET_COOKIE,
     Headers,
     add_vary,
     make_private,
@@ -294,8 +296,8 @@ class Response:
             headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
         if length is not None:
             headers.append((b"content-length", str(length).encode()))
-        await self._send({**start, "headers": headers})
-        return headers.copy()
+        await self._send({**start, "headers": headers.copy()})  # whoever is around us may write into theirs
+        return headers
 
     @property
     def _is_head(self) -> bool:

@@ -14,9 +14,9 @@ from cookieguard.identity.state import NOBODY, Binding
 from cookieguard.identity.tokens import Reason
 from cookieguard.web.customers import GUEST
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.gate import COOKIE, SET_COOKIE, SOCKET_STARTS, Gate, Message, Send
+from cookieguard.web.gate import SOCKET_STARTS, Gate, Message, Send
 from cookieguard.web.handshake import is_own_page
-from cookieguard.web.headers import Headers, add_vary, make_private, read
+from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, add_vary, make_private, read
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
