@@ -24,18 +24,6 @@ FOUR = Days(DAY, DAY + 3)
 Where = Mapping[Dimension, str]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "stats.db"
-
-
-@pytest.fixture
-def engine(path: Path) -> Iterator[SqliteHits]:
-    engine = SqliteHits(path)
-    yield engine
-    engine.close()
-
-
 def selections(hits: Sequence[Hit]) -> Iterator[Where]:
     """Give every filter, and every two, by values there are and one there is not."""
     values = {

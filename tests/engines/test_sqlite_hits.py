@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,6 @@ from cookieguard.engines.sqlite_hits import SqliteHits
 from cookieguard.stats.hits import Batch
 
 BOTH = Days(DAY, DAY + 1)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "stats.db"
-
-
-@pytest.fixture
-def engine(path: Path) -> Iterator[SqliteHits]:
-    engine = SqliteHits(path)
-    yield engine
-    engine.close()
 
 
 def test_the_keys_of_a_visit_across_midnight_are_not_linked(engine: SqliteHits, path: Path) -> None:

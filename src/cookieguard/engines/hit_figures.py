@@ -18,6 +18,7 @@ from cookieguard.engines.hit_ports import (
     HeldCount,
     Slice,
     Totals,
+    runs_of,
 )
 from cookieguard.engines.hit_queries import conditions
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
@@ -168,13 +169,11 @@ class Figures:
             return [(days, None)]
         runs: list[tuple[Days, Crossed | None]] = []
         at = days.first
-        for (day,) in self._ask(crossed.days, days):
-            if runs and day == at:
-                runs[-1] = (Days(runs[-1][0].first, day), crossed)
-            else:
-                runs += [(Days(at, day - 1), None)] if at < day else []
-                runs.append((Days(day, day), crossed))
-            at = day + 1
+        for run in runs_of(day for (day,) in self._ask(crossed.days, days)):
+            if at < run.first:
+                runs.append((Days(at, run.first - 1), None))
+            runs.append((run, crossed))
+            at = run.last + 1
         return [*runs, (Days(at, days.last), None)] if at <= days.last else runs
 
     def _conditions(self, where: Filters) -> tuple[str, dict[str, str]]:

@@ -7,7 +7,7 @@ compared. Hits without a key (no consent to one) count as views and, where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cookieguard.stats.hits import Batch, Dimension, Hit
@@ -26,6 +26,20 @@ class Days(NamedTuple):
 
     first: int
     last: int
+
+
+def runs_of(days: Iterable[int]) -> Iterator[Days]:
+    """Put days, in order, together where one follows the other."""
+    run: Days | None = None
+    for day in days:
+        if run is not None and day == run.last + 1:
+            run = Days(run.first, day)
+            continue
+        if run is not None:
+            yield run
+        run = Days(day, day)
+    if run is not None:
+        yield run
 
 
 class Totals(NamedTuple):

@@ -194,18 +194,25 @@ cpdef list imports(str text):
     """List where each `@import` ends."""
     cdef bytes narrow = _narrow(text)
     cdef text_t s = _signs(text, narrow)
-    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0
-    cdef const void* at
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = _import_end(s, 0, size)
     cdef list found = []
+    while p >= 0:
+        found.append(p)
+        p = _import_end(s, p, size)
+    return found
+
+
+cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the next `@import` ends; -1: there is none."""
+    cdef const void* at
     while p + 7 <= size:
         at = memchr(s + p, 64, size - p)
         if at == NULL:
             break
-        p = <text_t>at - s
-        if p + 7 <= size and _stands(s, p + 1, b"import", 6):
-            found.append(p + 7)
-        p += 1
-    return found
+        p = <text_t>at - s + 1
+        if p + 6 <= size and _stands(s, p, b"import", 6):
+            return p + 6
+    return -1
 
 
 cpdef Py_ssize_t string_end(str text, Py_ssize_t place):
@@ -218,30 +225,45 @@ cpdef Py_ssize_t string_end(str text, Py_ssize_t place):
     return _string_end(s, place, size)
 
 
+cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether the function whose bracket is at `p` takes a URL."""
+    return _ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)
+
+
+cdef inline bint _takes_strings(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether it takes one as a string of its own."""
+    return _ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4)
+
+
+cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_string) noexcept nogil:
+    """Return where the URL ends that begins at `start`, in quotes or without; -1: nothing is fetched."""
+    is_string[0] = start < size and (s[start] == 34 or s[start] == 39)
+    cdef Py_ssize_t end = _string_end(s, start, size) if is_string[0] else _plain_end(s, start, size)
+    cdef Py_ssize_t first = start + is_string[0]
+    return -1 if first + 5 <= size and _is_data(s, first) else end
+
+
 cpdef tuple urls_in(str text):
     """List the URLs in functions, as (start, end, whether it is a string), and tell whether any function takes strings."""
     cdef bytes narrow = _narrow(text)
     cdef text_t s = _signs(text, narrow)
     cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0, start, end
     cdef const void* at
-    cdef bint takes_strings = False, is_string
+    cdef bint takes_strings = False, is_string = False
     cdef list found = []
     while p < size:
         at = memchr(s + p, 40, size - p)
         if at == NULL:
             break
         p = <text_t>at - s
-        if not (_ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)):
-            takes_strings = takes_strings or (
-                _ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4)
-            )
+        if not _takes_url(s, p):
+            takes_strings = takes_strings or _takes_strings(s, p)
             p += 1
             continue
         p += 1
         start = _blanks(s, p, size)
-        is_string = start < size and (s[start] == 34 or s[start] == 39)
-        end = _string_end(s, start, size) if is_string else _plain_end(s, start, size)
-        if end >= 0 and not (start + is_string + 5 <= size and _is_data(s, start + is_string)):
+        end = _url_end(s, start, size, &is_string)
+        if end >= 0:
             found.append((start, end, is_string))
     return found, takes_strings
 
@@ -255,25 +277,24 @@ cpdef list plain_urls(bytes sheet):
     cdef text_t s = <text_t>PyBytes_AS_STRING(sheet)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(sheet), p = 0, start, end, read = 1, opened = -1
     cdef const void* at
-    cdef bint is_string
+    cdef bint is_string = False
     cdef list found = []
-    if _escapes_letters(s, size) or _imports(s, size):
+    if _escapes_letters(s, size) or _import_end(s, 0, size) >= 0:
         return None
     while p < size:
         at = memchr(s + p, 40, size - p)
         if at == NULL:
             break
         p = <text_t>at - s
-        if not (_ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)):
-            if _ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4):
+        if not _takes_url(s, p):
+            if _takes_strings(s, p):
                 return None
             p += 1
             continue
         p += 1
         start = _blanks(s, p, size)
-        is_string = start < size and (s[start] == 34 or s[start] == 39)
-        end = _string_end(s, start, size) if is_string else _plain_end(s, start, size)
-        if end < 0 or (start + is_string + 5 <= size and _is_data(s, start + is_string)):
+        end = _url_end(s, start, size, &is_string)
+        if end < 0:
             continue
         if memchr(s + start, 92, end - start) != NULL:
             return None
@@ -283,20 +304,6 @@ cpdef list plain_urls(bytes sheet):
                 return None
         found.append((start, end, is_string))
     return found
-
-
-cdef bint _imports(text_t s, Py_ssize_t size) noexcept nogil:
-    """Tell whether an `@import` stands anywhere."""
-    cdef Py_ssize_t p = 0
-    cdef const void* at
-    while p + 7 <= size:
-        at = memchr(s + p, 64, size - p)
-        if at == NULL:
-            return False
-        p = <text_t>at - s + 1
-        if p + 6 <= size and _stands(s, p, b"import", 6):
-            return True
-    return False
 
 
 cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:

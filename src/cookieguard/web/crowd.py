@@ -5,10 +5,10 @@ What is a part of what: two filters of each one of them, one filter of no filter
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Totals
+from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Totals, runs_of
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.kanonymity import Cell, K, Shown, leaves_few, suppress
 from cookieguard.web.ranges import UNKNOWN, Range, wider_by_one
@@ -31,7 +31,7 @@ class Telling:
         """Return the runs of such days in a range; without a filter all are, since visitors were summed in time."""
         if not self._where:
             return [days]
-        return list(_runs(day for day in range(days.first, days.last + 1) if day in self._days))
+        return list(runs_of(day for day in range(days.first, days.last + 1) if day in self._days))
 
     def judged(self, totals: Sequence[Totals]) -> Sequence[Totals]:
         """Return totals by day with visitors of such days alone."""
@@ -139,20 +139,6 @@ def _judged(cells: Sequence[Cell], visitors: Mapping[str, int]) -> Mapping[str, 
     return {
         cell.value: cell._replace(counts=(*cell.counts[:2], visitors.get(cell.value, 0))) for cell in cells
     }
-
-
-def _runs(days: Iterator[int]) -> Iterator[Days]:
-    """Put days, in order, together where one follows the other."""
-    run: Days | None = None
-    for day in days:
-        if run is not None and day == run.last + 1:
-            run = Days(run.first, day)
-            continue
-        if run is not None:
-            yield run
-        run = Days(day, day)
-    if run is not None:
-        yield run
 
 
 def larger_ones(where: Filters) -> Sequence[Filters]:
