@@ -19,7 +19,7 @@ from cookieguard.engines.clickhouse_closing import (
     sweep,
 )
 from cookieguard.engines.clickhouse_link import connect, path_of, telling
-from cookieguard.engines.clickhouse_schema import SCHEMA
+from cookieguard.engines.clickhouse_schema import SCHEMA, VIEWS
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import PAUSE
@@ -42,6 +42,11 @@ class ClickhouseHits:
             self._client = connect(url, seconds=seconds)
             for statement in SCHEMA:
                 self._client.command(statement)
+            for view in VIEWS:
+                with suppress(
+                    ClickHouseError
+                ):  # a server too old for one, or a user who may make none: hits count
+                    self._client.command(view)
 
     def write(self, batch: Batch) -> None:
         """Write hits and what was lost; each is there once, however often a batch comes."""

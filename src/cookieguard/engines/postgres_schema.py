@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from cookieguard.engines.postgres_queries import decided
-from cookieguard.engines.suppressed_views import Words, views
+from cookieguard.engines.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS
 
 _SMALL = frozenset({"status", "entry", "gpc"})
@@ -89,7 +89,8 @@ WORDS = Words(
     moment="to_timestamp({} * 3600)",
     today="(CAST(extract(epoch FROM now()) AS BIGINT) / 86400)",
     greatest="greatest",
-    prefix="cookieguard_",
+    whole="({} / {})",
+    tables={table: f"cookieguard_{table}" for table in TABLES},
 )
 # A barrier: else a function of the analyst's would be asked about rows before they are folded.
 VIEWS = tuple(

@@ -7,7 +7,7 @@ and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten 
 from __future__ import annotations
 
 from cookieguard.engines import sqlite_crosstabs
-from cookieguard.engines.suppressed_views import Words, views
+from cookieguard.engines.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
 
 _TYPED = ",\n    ".join(
@@ -86,7 +86,8 @@ WORDS = Words(
     moment="datetime({} * 3600, 'unixepoch')",
     today="(CAST(strftime('%s', 'now') AS INTEGER) / 86400)",
     greatest="max",
-    prefix="",
+    whole="({} / {})",
+    tables={table: table for table in TABLES},
 )
 VIEWS = {name: f"CREATE VIEW {name} AS {query}" for name, query in views(WORDS).items()}
 EXISTING_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from cookieguard.stats.hits import OTHER
 from cookieguard.stats.kanonymity import VIEWS_EACH, VISITS_EACH, K
 
+TABLES = ("hourly", "daily", "consent", "held", "bot")
+
 
 class Words(NamedTuple):
     """Say how a dialect says what the others say otherwise; `{}` is a day or an hour since 1970."""
@@ -20,7 +22,8 @@ class Words(NamedTuple):
     moment: str
     today: str
     greatest: str
-    prefix: str  # of tables
+    whole: str  # of a division, whose two sides are `{}`
+    tables: Mapping[str, str]  # what is read for each of TABLES
 
 
 def views(words: Words) -> Mapping[str, str]:
@@ -37,22 +40,23 @@ def views(words: Words) -> Mapping[str, str]:
 
 def _by_day(words: Words) -> str:
     """Ask for the totals of a day: none of a day with too few people, and no visitors where those are too few."""
-    hours = f"""SELECT hour / 24 AS number, sum(views) AS views, sum(visits) AS visits, sum(errors) AS errors
-        FROM {words.prefix}hourly GROUP BY hour / 24"""
+    number = _whole(words, "hour", 24)
+    hours = f"""SELECT {number} AS number, sum(views) AS views, sum(visits) AS visits
+        FROM {words.tables["hourly"]} GROUP BY {number}"""
     people = _people(words, "coalesce(visitors, 0)", "hours.visits", "hours.views")
     return f"""SELECT {words.date.format("number")} AS day, CAST(hours.views AS BIGINT) AS views,
         CAST(hours.visits AS BIGINT) AS visits,
         CASE WHEN coalesce(visitors, 0) = 0 OR visitors >= {K} THEN coalesce(visitors, 0) END AS visitors
     FROM ({hours}) AS hours
-    LEFT JOIN {words.prefix}daily AS d ON d.day = number AND d.dimension = '' AND d.value = ''
+    LEFT JOIN {words.tables["daily"]} AS d ON d.day = number AND d.dimension = '' AND d.value = ''
     WHERE number < {words.today} AND {people} >= {K}"""
 
 
 def _by_hour(words: Words) -> str:
     """Ask for the hours of each day; an hour that is folded is left out."""
-    cells = f"""SELECT {words.date.format("(hour / 24)")} AS day, hour, {_text("hour")} AS value, views, visits,
-        {_people(words, "0", "visits", "views")} AS people, 0 AS is_other
-        FROM {words.prefix}hourly WHERE hour < {words.today} * 24"""
+    cells = f"""SELECT {words.date.format(_whole(words, "hour", 24))} AS day, hour, {_text("hour")} AS value,
+        views, visits, {_people(words, "0", "visits", "views")} AS people, 0 AS is_other
+        FROM {words.tables["hourly"]} WHERE hour < {words.today} * 24"""
     shown = _folded(cells, ("day",), ("value",), ("views", "visits"))
     number = f"CASE WHEN value <> '{OTHER}' THEN CAST(value AS BIGINT) END"  # whoever evaluates it first
     return f"""SELECT {words.moment.format(number)} AS hour, views, second AS visits
@@ -64,7 +68,7 @@ def _by_value(words: Words) -> str:
     cells = f"""SELECT {words.date.format("day")} AS day, dimension, value, views, visits, visitors,
         {_people(words, "visitors", "visits", "views")} AS people,
         CASE WHEN value = '{OTHER}' THEN 1 ELSE 0 END AS is_other
-        FROM {words.prefix}daily WHERE day < {words.today} AND dimension <> ''"""
+        FROM {words.tables["daily"]} WHERE day < {words.today} AND dimension <> ''"""
     groups = ("day", "dimension")
     shown = _folded(cells, groups, ("value",), ("views", "visits", "visitors"))
     return f"""SELECT day, dimension, value, views, visits, second AS visitors
@@ -74,7 +78,7 @@ def _by_value(words: Words) -> str:
 def _by_consent(words: Words) -> str:
     """Ask for what visitors chose; each answer counts as one of the five."""
     cells = f"""SELECT {words.date.format("day")} AS day, policy, event, times, times AS people, 0 AS is_other
-        FROM {words.prefix}consent WHERE day < {words.today}"""
+        FROM {words.tables["consent"]} WHERE day < {words.today}"""
     return _folded(cells, ("day",), ("policy", "event"), ("times",))
 
 
@@ -82,7 +86,7 @@ def _by_host(words: Words) -> str:
     """Ask for who was held on how many views, of all pages together."""
     cells = f"""SELECT {words.date.format("day")} AS day, host, vendor, purpose, sum(views) AS views,
         sum(elements) AS elements, sum(views) AS people, CASE WHEN host = '{OTHER}' THEN 1 ELSE 0 END AS is_other
-        FROM {words.prefix}held WHERE day < {words.today} GROUP BY day, host, vendor, purpose"""
+        FROM {words.tables["held"]} WHERE day < {words.today} GROUP BY day, host, vendor, purpose"""
     return _folded(cells, ("day",), ("host", "vendor", "purpose"), ("views", "elements"))
 
 
@@ -90,7 +94,7 @@ def _by_bot(words: Words) -> str:
     """Ask for the bots; somebody may call himself one."""
     cells = f"""SELECT {words.date.format("day")} AS day, kind, name, hits, hits AS people,
         CASE WHEN name = '{OTHER}' THEN 1 ELSE 0 END AS is_other
-        FROM {words.prefix}bot WHERE day < {words.today}"""
+        FROM {words.tables["bot"]} WHERE day < {words.today}"""
     return _folded(cells, ("day",), ("kind", "name"), ("hits",))
 
 
@@ -120,15 +124,14 @@ def _placed(cells: str, groups: Sequence[str], ties: Sequence[str]) -> str:
 
     A fold grows from what is small until it is safe, or everything is in it: see `_is_safe` there.
     """
-    by = ", ".join(groups)
+    by, order = ", ".join(groups), ", ".join(("small DESC", "people", *ties))
     small = f"SELECT *, CASE WHEN people < {K} OR is_other = 1 THEN 1 ELSE 0 END AS small FROM ({cells}) AS c"
     ordered = f"""SELECT *, row_number() OVER step AS place, sum(people) OVER step AS running,
-        max(is_other) OVER step AS has_other, lead(people) OVER step AS smallest_shown,
+        max(is_other) OVER step AS has_other, lead(people) OVER line AS smallest_shown,
         count(*) OVER whole AS size, sum(small) OVER whole AS smalls, sum(people) OVER whole AS total
         FROM ({small}) AS s
-        WINDOW whole AS (PARTITION BY {by}), step AS (
-            PARTITION BY {by} ORDER BY small DESC, people, {", ".join(ties)}
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"""
+        WINDOW whole AS (PARTITION BY {by}), line AS (PARTITION BY {by} ORDER BY {order}),
+            step AS (PARTITION BY {by} ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"""
     is_safe = f"""CASE WHEN place < 2 OR running < {K} THEN 0 WHEN has_other = 1 THEN 1
         WHEN running <= place OR running = place * {K - 1} THEN 0
         WHEN running <= (place - 1) * {K - 1} + smallest_shown - 2 THEN 1 ELSE 0 END"""
@@ -138,7 +141,12 @@ def _placed(cells: str, groups: Sequence[str], ties: Sequence[str]) -> str:
 
 
 def _people(words: Words, visitors: str, visits: str, views_: str) -> str:
-    return f"{words.greatest}({visitors}, {visits} / {VISITS_EACH}, {views_} / {VIEWS_EACH})"
+    of_visits, of_views = _whole(words, visits, VISITS_EACH), _whole(words, views_, VIEWS_EACH)
+    return f"{words.greatest}({visitors}, {of_visits}, {of_views})"
+
+
+def _whole(words: Words, count: str, by: int) -> str:
+    return words.whole.format(count, by)
 
 
 def _text(name: str) -> str:
