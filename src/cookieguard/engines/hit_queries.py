@@ -6,6 +6,7 @@ Rule: conditions here are read the same by every engine; what is not stands in t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from cookieguard.engines.hit_ports import Filters
@@ -34,6 +35,7 @@ def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
     return condition, [value for _, value in pairs]
 
 
+@lru_cache(maxsize=4096)  # what batch after batch has, of some days
 def digest(dimension: str, value: str) -> int:
     """Name a value in eight bytes: what was seen of a visitor has a row for each value."""
     text = f"{dimension} {value}".encode("utf-8", "surrogatepass")

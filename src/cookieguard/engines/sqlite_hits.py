@@ -17,7 +17,7 @@ from cookieguard.engines.sqlite_files import telling, writing
 from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
-from cookieguard.stats.visits import Presence, Visitor, as_presence, as_visitor, decide, visitors_of
+from cookieguard.stats.visits import Presence, Visitor, decide, views_of, visitors_of
 
 BUSY_SECONDS = (
     1.0  # the writer's thread waits so long for another worker; after that the spool takes the batch
@@ -123,7 +123,8 @@ class SqliteHits:
             day = max([hit.time for hit in batch.hits], default=0) // SECONDS_OF_DAY
             if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
                 return
-            decided = decide(batch, self._presences(visitors_of(batch)))
+            views = views_of(batch)
+            decided = decide(batch, views, self._presences(visitors_of(views, batch.before)))
             self._connection.executemany(INSERT_HIT, map(tuple, decided.hits))  # plain ones bind faster
             rows = [(*visitor, *presence) for visitor, presence in decided.presences.items()]
             self._connection.executemany(ADD_PRESENCE, rows)
@@ -195,7 +196,7 @@ class SqliteHits:
         for some in _pieces(visitors, MAX_PARAMETERS // 2):
             query = PRESENCES.format(", ".join(["(?, ?)"] * len(some)))
             rows = self._connection.execute(query, [number for visitor in some for number in visitor])
-            found.update((as_visitor(row[:2]), as_presence(row[2:])) for row in rows)
+            found.update({(day, key): (first, last) for day, key, first, last in rows})
         return found
 
     def _folded(self, sums: Sums) -> Sums:
@@ -205,7 +206,7 @@ class SqliteHits:
         for place, there in values.items():
             if not there <= self._known[place]:
                 self._known[place] = self._values(place)
-        folded = fold(sums, self._known.__getitem__)
+        folded = fold(sums, values, self._known.__getitem__)
         for place, there in (values if folded is sums else values_of(folded)).items():
             self._known.setdefault(place, set()).update(there)
         return folded

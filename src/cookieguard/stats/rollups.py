@@ -219,13 +219,15 @@ def values_of(sums: Sums) -> dict[Day, set[str]]:
     return found
 
 
-def fold(sums: Sums, known: Known) -> Sums:
+def fold(sums: Sums, values: Mapping[Day, set[str]], known: Known) -> Sums:
     """Put what is beyond the values a day may have under "(other)"; `known` are those it has already.
+
+    `values` are those of these sums, as `values_of` returns them.
 
     A value that came first stays. Among the new ones of a batch those with most views do. The same sums come back
     where all have room.
     """
-    if all(_has_room(there, known(place), _limit(place)) for place, there in values_of(sums).items()):
+    if all(_has_room(there, known(place), _limit(place)) for place, there in values.items()):
         return sums
     folded = Sums(hourly=sums.hourly, consent=sums.consent)
     keep = _kept(sums, known)

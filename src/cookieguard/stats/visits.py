@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, Kind
 
@@ -17,18 +16,13 @@ KIND, BOT, ENTRY, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "en
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 
 
-class Visitor(NamedTuple):
-    """Name one visitor of one UTC day."""
-
-    day: int
-    key: int
-
-
-class Presence(NamedTuple):
-    """Say when a visitor was seen first and last that day, in seconds since 1970."""
-
-    first: int
-    last: int
+# Plain tuples, since a batch has thousands: a NamedTuple takes half a microsecond to make.
+Visitor = tuple[int, int]
+"""One visitor of one UTC day: the day, and the key that day."""
+Presence = tuple[int, int]
+"""When a visitor was seen first and last that day, in seconds since 1970."""
+Views = Mapping[Visitor, Sequence[int]]
+"""The places, in a batch, of each visitor's views, in the order of time."""
 
 
 @dataclass(slots=True)
@@ -41,26 +35,35 @@ class Decided:
     """The first view of each visitor that day."""
 
 
-def visitors_of(batch: Batch) -> set[Visitor]:
+def views_of(batch: Batch) -> Views:
+    """Return the views of each visitor who has a key."""
+    views = [
+        (hit.time, hit.key, place)
+        for place, hit in enumerate(batch.hits)
+        if hit[KEY] != NO_KEY and hit[KIND] == VIEW and not hit[BOT]
+    ]
+    views.sort()
+    found: dict[Visitor, list[int]] = {}
+    for time, key, place in views:
+        found.setdefault((time // SECONDS_OF_DAY, key), []).append(place)
+    return found
+
+
+def visitors_of(views: Views, before: Mapping[int, int]) -> set[Visitor]:
     """Return whom an engine must know the presence of: the day's visitors, and who they were before midnight."""
-    pairs = {(hit.time // SECONDS_OF_DAY, hit.key) for hit in batch.hits if hit[KEY] != NO_KEY}
-    found = {as_visitor(pair) for pair in pairs}
-    if not batch.before:
-        return found
-    return found | {Visitor(day - 1, batch.before[key]) for day, key in found if key in batch.before}
+    return {*views, *((day - 1, before[key]) for day, key in views if key in before)}
 
 
-def decide(batch: Batch, known: Mapping[Visitor, Presence]) -> Decided:
-    """Decide the entries of a batch; `known` has the presence of `visitors_of(batch)` as far as there is one."""
+def decide(batch: Batch, views: Views, known: Mapping[Visitor, Presence]) -> Decided:
+    """Decide the entries of a batch; `known` has the presence of `visitors_of(views)` as far as there is one."""
     decided = Decided(hits=list(batch.hits))
-    for visitor, places in _views(batch.hits).items():
-        presence = known.get(visitor)
-        last_before = None
+    for visitor, places in views.items():
+        presence, last_before = known.get(visitor), None
         if presence is None:
             decided.firsts.append(batch.hits[places[0]])
-            if batch.before:
-                yesterday = known.get(Visitor(visitor.day - 1, batch.before.get(visitor.key, NO_KEY)))
-                last_before = yesterday and yesterday.last
+            day, key = visitor
+            if key in batch.before and (yesterday := known.get((day - 1, batch.before[key]))):
+                last_before = yesterday[1]
         decided.presences[visitor] = _walk(decided.hits, places, presence, last_before)
     return decided
 
@@ -81,34 +84,12 @@ def _walk(
         time = hits[place][0]
         if not (goes_on and first - PAUSE <= time <= last + PAUSE):
             hits[place] = _as_entry(hits[place])
-        goes_on, first, last = True, min(first, time), max(last, time)
-    return as_presence((first, last))
-
-
-def _views(hits: Sequence[Hit]) -> dict[Visitor, list[int]]:
-    """Return the places of each visitor's views, in the order of time."""
-    found: dict[tuple[int, int], list[int]] = {}
-    views = [
-        (hit[0], place)
-        for place, hit in enumerate(hits)
-        if hit[KEY] != NO_KEY and hit[KIND] == VIEW and not hit[BOT]
-    ]
-    for time, place in sorted(views):
-        found.setdefault((time // SECONDS_OF_DAY, hits[place].key), []).append(place)
-    return {as_visitor(pair): places for pair, places in found.items()}
-
-
-# What goes on once for each visitor of a batch, without the half microsecond that a NamedTuple's own ways take.
-
-
-def as_visitor(pair: tuple[int, int]) -> Visitor:
-    """Return a day and a key as a Visitor."""
-    return tuple.__new__(Visitor, pair)
-
-
-def as_presence(pair: tuple[int, int]) -> Presence:
-    """Return the first and the last second as a Presence."""
-    return tuple.__new__(Presence, pair)
+        goes_on = True
+        if time > last:
+            last = time
+        elif time < first:
+            first = time
+    return first, last
 
 
 def _as_entry(hit: Hit) -> Hit:
