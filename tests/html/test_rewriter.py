@@ -89,6 +89,11 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<svg><animate attributeName=mask data-cg-values='none;url(//ads.example/a#b)' />",
     ),
     (b"<embed type=text/html code=//ads.example>", b"<embed type=text/html data-cg-code=//ads.example>"),
+    (b"<iframe data-src=//ads.example></iframe>", b"<iframe data-cg-data-src=//ads.example></iframe>"),
+    (
+        b'<iframe src="about:blank" Data-Lazy-Src="https://ads.example/e"></iframe>',
+        b'<iframe src="about:blank" data-cg-data-lazy-src="https://ads.example/e"></iframe>',
+    ),
     (
         b'<script type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
         b'<script type="text/plain" data-cg-type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
@@ -241,6 +246,8 @@ PASSING = [
     b"<img src=/a.png srcset='/a 1x, b 2x'><img src=''><img src='data:image/gif;base64,AAAA'>",
     b"<link rel=canonical href=//ads.example><link rel='alternate' hreflang=de href=//ads.example>",
     b"<link rel='https://api.w.org/' href=//ads.example><link rel=me href=//ads.example>",
+    b"<link rel=schema.DC href='http://purl.org/dc/elements/1.1/'><link rel=image_src href=//ads.example/a.png>",
+    b"<link rel=token_endpoint href=//ads.example><link rel='author Copyright' href=//ads.example>",
     b"<meta property=og:image content=https://ads.example/a.png><meta http-equiv=refresh content='5; url=/next'>",
     b"<!-- <img src=//ads.example> --><!DOCTYPE x '<img src=//ads.example'>",
     b'<script>var a = \'<img src=//ads.example>\'</script><script type=application/json>{"a":"//ads.example"}</script>',
@@ -248,6 +255,7 @@ PASSING = [
     b"<script type=text/template><img src=//ads.example></script><textarea><img src=//ads.example></textarea>",
     b"<title><script src=//ads.example></title><style>a{color:red} /* <img src=//ads.example> */</style>",
     b"<div style='color:red' data-src=//ads.example itemtype=https://ads.example/x>",
+    b"<img src=/a.gif data-src=//ads.example><iframe src=/a data-src=/b data-title=//ads.example></iframe>",
     b"<svg xmlns=http://www.w3.org/2000/svg><title>x</title><a xlink:href=//ads.example><use href='#a' /></svg>",
     b"<script src=//ads.example data-cg=necessary></script><iframe data-cg='necessary' src=//ads.example></iframe>",
     b"<img src=a src=//ads.example>",

@@ -31,6 +31,12 @@ _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
 _SOURCE = {b"src": Load.URL}
 _MEDIA = {b"src": Load.URL, b"poster": Load.URL}
 _PICTURE = {b"src": Load.URL, b"srcset": Load.SRCSET, b"lowsrc": Load.URL, b"dynsrc": Load.URL}
+# Where lazy loaders keep what a script then moves to `src` (lazysizes and most plugins; WP Rocket, Jetpack; LiteSpeed;
+# older jQuery ones). The policy stops the frame, but Chromium has its connection open by then. A picture has none, and
+# other elements keep their `data-src`: there it may be anything.
+_LAZY_FRAME = dict.fromkeys(
+    (b"data-src", b"data-lazy-src", b"data-litespeed-src", b"data-original"), Load.URL
+)
 _FRAME = {b"src": Load.DOCUMENT, b"srcdoc": Load.SRCDOC}
 _ANIMATION = {
     b"to": Load.VALUES,
@@ -59,7 +65,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"font-face-uri": _HREF,
     b"frame": _FRAME,
     b"html": {b"manifest": Load.URL},
-    b"iframe": _FRAME,
+    b"iframe": _FRAME | _LAZY_FRAME,
     b"image": _PICTURE | _HREF,
     b"img": _PICTURE,
     b"input": _PICTURE,
@@ -106,11 +112,13 @@ ANYWHERE: dict[bytes, Load] = {
 # Relations no browser fetches for. A link with any other token is judged: Firefox prefetches `next`, Chromium
 # fetches `search`, and what comes after this table was written shall be held too.
 INERT_RELATIONS = frozenset(
-    "alternate amphtml archives author bookmark canonical category cite-as convertedfrom describedby edit edituri "
-    "external first help https://api.w.org/ https://github.com/webmention/ hub index last license me "
-    "nofollow noopener noreferrer openid.delegate openid.server openid2.local_id openid2.provider opener "
-    "pingback prev previous privacy-policy profile publisher self shortlink shorturl sitemap start syndication tag "
-    "terms-of-service up vcs-git webmention wlwmanifest".split()
+    "acl alternate amphtml appendix archives author authorization_endpoint bookmark canonical category chapter "
+    "cite-as contents convertedfrom copyright describedby edit edituri external first glossary help "
+    "https://api.w.org/ https://github.com/webmention/ hub image_src index indieauth-metadata last license made me "
+    "micropub microsub nofollow noopener noreferrer openid.delegate openid.server openid2.local_id "
+    "openid2.provider opener p3pv1 pingback prev previous privacy-policy profile publisher schema.dc schema.dcterms "
+    "section self shortlink shorturl sitemap start subsection syndication tag terms-of-service token_endpoint "
+    "unapi-server up vcs-git webmention wlwmanifest".split()
 )
 
 # The text inside, as the tokenizer reads it in HTML content.
