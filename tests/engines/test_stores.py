@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.postgres import Postgres, postgres, why_not
@@ -254,6 +255,47 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.partition(" (")[0] for line in told].count("store: down") == 2
     assert told.count("store: it answers again") == 2
+
+
+def restore(backup: Path, path: Path) -> None:
+    """Put a backup in the place of a file that is in use, and take away what belonged to that one."""
+    for beside in ("-wal", "-shm"):
+        path.with_name(path.name + beside).unlink()
+    backup.replace(path)
+
+
+def test_what_is_ended_right_after_the_file_was_replaced_is_in_the_new_one(tmp_path: Path) -> None:
+    path, other = tmp_path / "store.db", tmp_path / "other.db"
+    watch = Watch(sqlite.opener(path))
+    watch.begin().result(PATIENCE)
+    sqlite.opener(other)().close()
+
+    restore(other, path)
+    watch.record([END._replace(until=2**50)]).exception(PATIENCE)
+
+    heard = sqlite.opener(path)()
+    wait_until(lambda: [one.key for one in heard.changes(0)] == [END.key], "it is written", seconds=PATIENCE)
+    watch.close()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.record([END]),
+        lambda store: store.write("cart", "c:17", b"{}", until=9_000),
+        lambda store: store.erase("cart", "c:17"),
+    ],
+)
+def test_nothing_is_acknowledged_by_a_file_that_was_replaced(tmp_path: Path, write: Any) -> None:
+    path, other = tmp_path / "store.db", tmp_path / "other.db"
+    store = sqlite.opener(path)()
+    sqlite.opener(other)().close()
+    write(store)
+
+    restore(other, path)
+
+    with pytest.raises(StoreDown, match="another file took the place"):
+        write(store)
 
 
 def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(

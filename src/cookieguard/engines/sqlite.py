@@ -90,8 +90,7 @@ class SqliteStore:
     def counter(self) -> int:
         """Return the number of the last change."""
         with telling(StoreDown):
-            if self._path.stat().st_ino != self._inode:
-                raise StoreDown("another file took the place of the one in use")
+            self._stand()
             return int(self._connection.execute(NUMBER).fetchone()[0])
 
     def changes(self, after: int) -> list[Ending]:
@@ -133,8 +132,15 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with telling(StoreDown), writing(self._connection):
-            yield
+        with telling(StoreDown):
+            with writing(self._connection):
+                yield
+            self._stand()  # asked last: what went into a file that was replaced meanwhile is written to the new one
+
+    def _stand(self) -> None:
+        """Raise StoreDown where the file in use is no longer the one that others open."""
+        if self._path.stat().st_ino != self._inode:
+            raise StoreDown("another file took the place of the one in use")
 
 
 def opener(path: Path) -> Callable[[], SqliteStore]:
