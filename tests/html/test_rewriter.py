@@ -99,6 +99,14 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<script type="text/plain" data-cg-type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
     ),
     (
+        b'<meta http-equiv=refresh content="0;url=data:text/html,<iframe src=//ads.example>">',
+        b'<meta data-cg-http-equiv=refresh content="0;url=data:text/html,<iframe src=//ads.example>">',
+    ),
+    (
+        b'<meta http-equiv=refresh content="0;url=data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4=">',
+        b'<meta data-cg-http-equiv=refresh content="0;url=data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4=">',
+    ),
+    (
         b'<meta http-equiv=refresh content="0;URL= &quot;//ads.example&quot;x">',
         b'<meta data-cg-http-equiv=refresh content="0;URL= &quot;//ads.example&quot;x">',
     ),
@@ -263,6 +271,7 @@ PASSING = [
     b"\xef\xbb\xbf<p>\xff\x00\x80</p>",
     b"<img alt='&notaref; &amp' src=/x?a=1&copy=2>",
     b"<base href=/x/><img src=a.png>",
+    b"<meta http-equiv=refresh content='0;url=data:text/html,<p>none</p>'>",
     b"<input type=text value=//ads.example>",
     b"<a = b =c d= e>x</a><a\x0b b>y</a>",
 ]
@@ -323,11 +332,14 @@ def test_the_list_of_what_was_held_is_bounded() -> None:
 # -- what depends on the page
 
 
-def test_rules_go_with_the_last_who_holds_them() -> None:
+@pytest.mark.parametrize(
+    "end", [b"", b"<style>a{}", b"<script>go()", b"<iframe srcdoc='<textarea>'>", b"<!-- "]
+)
+def test_rules_go_with_the_last_who_holds_them(end: bytes) -> None:
     rules = Rules(lambda url: None if url.host == "shop.example" else HELD, ORIGIN, own_is_free=True)
     page = b"".join(way for way, _ in HELD_WAYS) + (
         b"<script>a.src='//ads.example/x'</script><style>a{background:url(//ads.example/x)}</style>"
-        b"<svg><style>a{background:url(//ads.example/x)}</style></svg><iframe srcdoc='<p>'></iframe>"
+        b"<svg><style>a{background:url(//ads.example/x)}</style></svg><iframe srcdoc='<p>'></iframe>" + end
     )
     seen = weakref.ref(rules)
     gc.disable()

@@ -30,6 +30,10 @@ LOADS = [
     "el.innerHTML='<img src=\"https://pix.example/p\">'",
     "el.insertAdjacentHTML('beforeend','<iframe src=\"https://v.example/e/1\"></iframe>')",
     "$.getScript('https://w.example/w.js')",
+    "$('<iframe src=\"https://v.example/e/1\"></iframe>').appendTo('#video')",
+    "var u='https://v.example/e/1';jQuery( `<iframe src='${u}' allowfullscreen></iframe>` ).insertAfter(el)",
+    "$('.video').after('<iframe src=\"https://v.example/e/1\"></iframe>')",
+    "$(this).replaceWith('<iframe src=\"https://v.example/e/'+id+'\"></iframe>')",
     "(function(d,s,id){var js,fjs=d.getElementsByTagName(s)[0];if(d.getElementById(id))return;js=d.createElement(s);js.id=id;js.src='//connect.soc.example/sdk.js#x';fjs.parentNode.insertBefore(js,fjs);}(document,'script','sdk'));",  # noqa: E501
     "function loadScript(u){var s=document.createElement('script');s.src=u;document.head.appendChild(s)}\nloadScript('https://cdn.w.example/l.js');",
     "function add(u){var s=document.createElement('script');s.src=u;document.head.appendChild(s)}\nadd('https://cdn.w.example/l.js');",
@@ -147,6 +151,9 @@ NAMES = [
     'window.__STATE__={"url":"https:\\/\\/soc.example\\/a","n":1};var s=document.createElement(\'script\');s.src=\'/static/app.js\';document.head.append(s)',  # noqa: E501
     "var l=document.createElement('link');l.rel='stylesheet';l.href='/own.css';var a=document.createElement('a');a.href='https://soc.example/x';",
     "document.write('<a href=\"https://soc.example/\">x</a>')",
+    "$('<a href=\"https://soc.example/\">x</a>').appendTo('#links')",
+    "$('iframe[src=\"https://v.example/e/1\"]').hide()",
+    "$('a[href^=\"https://soc.example/\"]').after('<span class=\"out\"></span>')",
     "//console.log(x)\nfetch('/a')",
     "var u='https://soc.example/profile';var a=document.createElement('a');a.href=u;var img=document.createElement('img');img.src='/a.png';a.appendChild(img)",  # noqa: E501
     "fetch('/api/share',{method:'POST',body:JSON.stringify({n:1})});document.title='x // y.example/z'",

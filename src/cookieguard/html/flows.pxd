@@ -34,6 +34,7 @@ cdef class Flow:
     cdef bint _is_link(self, Py_ssize_t end) except -1
     cdef set _links(self)
     cdef bint _loads_by_markup(self, Py_ssize_t start, Py_ssize_t end) except -1
+    cdef bint _makes_elements(self, Py_ssize_t start, Py_ssize_t end) except -1
     cdef int _calls_with(self, Py_ssize_t at, Py_ssize_t number, bytes key) except -1
     cdef bint _is_sink(self, bytes name, bytes receiver, Py_ssize_t at, Py_ssize_t number) except -1
     cdef bint _sets_attribute(self, Py_ssize_t at, bytes receiver) except -1

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from cookieguard.html.functions import function_before, functions
 from cookieguard.html.idioms import (
     ATTRIBUTE,
+    BEGINS_MARKUP,
     BUILT_IN,
     CALLS,
     CALLS_OF_ALL,
@@ -33,6 +34,7 @@ from cookieguard.html.idioms import (
     OPTIONS,
     OWN_PATH,
     PARAMETERS_AT,
+    QUERIES,
     SETS,
     SETTERS,
 )
@@ -221,6 +223,15 @@ class Flow:
         """Tell whether the markup in an expression loads, and not only links to, something."""
         return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
 
+    def _makes_elements(self, start: int, end: int) -> bool:
+        """Tell whether what a query is given is markup, not a selector, and loads something."""
+        literals = self._reading.literals_in(start, end)
+        return (
+            bool(literals)
+            and BEGINS_MARKUP.match(literals[0]) is not None
+            and self._loads_by_markup(start, end)
+        )
+
     # -- calls
 
     def _calls(self, at: int, number: int, key: bytes) -> bool | None:
@@ -252,6 +263,8 @@ class Flow:
         if name in MARKUP:
             end = self._reading.arguments_end(at + 1)
             return self._loads_by_markup(at + 1, end) or self._is_meant(name)
+        if name in QUERIES:
+            return self._makes_elements(at + 1, self._reading.arguments_end(at + 1))
         if name in (b"setAttribute", b"setAttributeNS"):
             return self._sets_attribute(at, receiver)
         if name == b"open":

@@ -6,8 +6,8 @@ from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.functions cimport function_before, functions
 from cookieguard.html.idioms import (
-    ATTRIBUTE, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH, ELEMENT_MADE, ENDS, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP,
-    MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, SETS, SETTERS,
+    ATTRIBUTE, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH, ELEMENT_MADE, ENDS, KEYS, LOADER_NAME,
+    LOADING_MARKUP, LOOP, MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, SETS, SETTERS,
 )
 from cookieguard.html.known cimport text_t
 from cookieguard.html.names cimport Names
@@ -33,7 +33,7 @@ cdef enum:
 cdef unsigned char KIND[256]
 cdef frozenset SUNK_BY_CALL = CALLS, SUNK_BY_ALL = CALLS_OF_ALL, KEPT = ENDS, OF_OBJECTS = KEYS, TAKES_OBJECTS = SETTERS
 cdef frozenset MAKES_MARKUP = MARKUP, ASSIGNED = SETS, LEADS_AWAY = NAVIGATES, LANGUAGE = BUILT_IN, ASKS = CLIENTS
-cdef frozenset NAMES_URL = OPTIONS
+cdef frozenset NAMES_URL = OPTIONS, MAKES_ELEMENTS = QUERIES
 
 
 cdef void _prepare():
@@ -337,6 +337,11 @@ cdef class Flow:
         """Tell whether the markup in an expression loads, and not only links to, something."""
         return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
 
+    cdef bint _makes_elements(self, Py_ssize_t start, Py_ssize_t end) except -1:
+        """Tell whether what a query is given is markup, not a selector, and loads something."""
+        cdef list literals = self._reading.literals_in(start, end)
+        return bool(literals) and BEGINS_MARKUP.match(literals[0]) is not None and self._loads_by_markup(start, end)
+
     # -- calls
 
     cdef int _calls_with(self, Py_ssize_t at, Py_ssize_t number, bytes key) except -1:
@@ -375,6 +380,8 @@ cdef class Flow:
             return number == 0
         if name in MAKES_MARKUP:
             return self._loads_by_markup(at + 1, self._reading.arguments_end(at + 1)) or self._is_meant(name)
+        if name in MAKES_ELEMENTS:
+            return self._makes_elements(at + 1, self._reading.arguments_end(at + 1))
         if name == b"setAttribute" or name == b"setAttributeNS":
             return self._sets_attribute(at, receiver)
         if name == b"open":

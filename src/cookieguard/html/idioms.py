@@ -9,9 +9,11 @@ SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".
 KEYS = frozenset(b"src srcset srcdoc poster".split())
 SETTERS = frozenset(b"assign attr prop extend merge".split())  # take an object with such keys
 MARKUP = frozenset(
-    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend html parseFromString setHTMLUnsafe "
-    b"createContextualFragment".split()
+    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend after before replaceWith html "
+    b"parseFromString setHTMLUnsafe createContextualFragment".split()
 )
+# Make elements of an argument that begins with a tag, and look for elements with any other.
+QUERIES = frozenset(b"$ jQuery".split())
 # Calls that load what their first argument says, and what their options say by one of these keys.
 CALLS = frozenset(
     b"fetch sendBeacon Worker SharedWorker WebSocket EventSource ajax axios getScript getJSON insertRule addModule "
@@ -51,6 +53,7 @@ LOADING_MARKUP = re.compile(
     rb"<\\?(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|\bsrc\s*=|url\(",
     re.IGNORECASE,
 )
+BEGINS_MARKUP = re.compile(rb".\s*+<")
 # Properties and calls that load where the script has all of these words: what no policy stops is read here.
 _RULES = ((b"speculationrules",),)
 MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
@@ -66,10 +69,10 @@ MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
 
 
 def _backwards(names: Iterable[bytes]) -> bytes:
-    return b"(?:" + b"|".join(sorted(name[::-1] for name in names)) + b")"
+    return b"(?:" + b"|".join(sorted(re.escape(name[::-1]) for name in names)) + b")"
 
 
-SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | SETTERS | SHARED_NAMES | RUN_TEXT
+SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | QUERIES | SETTERS | SHARED_NAMES | RUN_TEXT
 SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, b"href"})
 SINK_KEYS = KEYS
 IMPORTS = frozenset({b"from", b"import"})

@@ -137,7 +137,7 @@ def _refresh(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     url = named[1] if named else match[1]
     if url[:1] in ("'", '"'):
         url = url[1:].partition(url[0])[0]
-    if tag.reaches(url, b"content"):
+    if _loads_document(tag, url, b"content"):  # a frame may be refreshed to a data: URL
         tag.rename(b"http-equiv")
     return None
 
@@ -151,22 +151,29 @@ def _base(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     reference = attribute.value
-    if tag.reaches(reference, name):
+    if _loads_document(tag, reference, name):
         return HOLD
     if tag.bench.is_lifted is not nobody:
         tag.lift(reference)
+    return None
+
+
+def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
+    """Tell whether a reference reaches somebody held, itself or by the document it holds."""
+    if tag.reaches(reference, name):
+        return True
     script = script_in(reference)
     if script is not None:
-        return HOLD if any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge)) else None
+        return any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge))
     for document in documents_in(reference):
         if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
-            return HOLD  # it may contact anybody
+            return True  # it may contact anybody
         tag.near = True
         changed, held = tag.bench.nest(document, is_xml(reference))
         tag.held += held
         if held or changed != document:
-            return HOLD
-    return None
+            return True
+    return False
 
 
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:

@@ -68,12 +68,10 @@ class Rewriter:
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state: State | None = None  # None: markup
         self._construct: Construct = BOGUS
-        self._script, self._tail = ScriptEnd(), b""
+        self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
         self._gather: UnfinishedTag | UnfinishedText | None = None
-        self._stop, self._is_last = UNKNOWN, False  # where the text ends that was waited for; -1: nowhere
-        self._text_end = -1  # where the text just judged ends
+        self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
-        self._output, self._is_careful = Output(b""), True
         nest = partial(_rewrite_nested, rules, depth, self.lost)
         self._judge = TagJudge(rules, self._scanner, nest, url=url, xml=xml)
 
@@ -92,7 +90,9 @@ class Rewriter:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
-        return (self._run(gather.raw) if isinstance(gather, UnfinishedText) else b"") + self._tail
+        rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
+        self._state = None  # else a page that ends inside of a text holds itself, and its rules
+        return rest + self._tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
