@@ -38,6 +38,16 @@ def host_places(text: bytes) -> list[tuple[int, bytes]]:
     return [(match.start(), match[1]) for pattern in patterns for match in pattern.finditer(text)]
 
 
+def names_nobody(data: bytes, start: int, stop: int) -> bool:
+    """Tell whether a script, data[start:stop], can name no other host: every way to takes one of these.
+
+    A sheet could say `url(http:host)`.
+    """
+    if data.find(b"/", start, stop) >= 0 or data.find(b"\\", start, stop) >= 0:
+        return False
+    return data.find(b"&", start, stop) < 0 and data.find(b"iceServers", start, stop) < 0
+
+
 def plain_host(name: bytes) -> str | None:
     """Return a host that is compared as it stands but for its case; None where it takes a closer look."""
     return name.decode("ascii").lower() if PLAIN_HOST.fullmatch(name) else None

@@ -102,10 +102,30 @@ cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogi
 
 cpdef list host_places(bytes text):
     """List where hosts are named, from the slashes on, with their names."""
+    cdef list places = []
+    _find_hosts(text, places, None)
+    return places
+
+
+cpdef list named_hosts(bytes text):
+    """List the hosts a script names, each once."""
+    cdef dict hosts = {}
+    _find_hosts(text, None, hosts)
+    return list(hosts)
+
+
+cdef inline _note(Py_ssize_t place, object host, list places, dict hosts):
+    if places is None:
+        hosts[host] = None
+    else:
+        places.append((place, host))
+
+
+cdef _find_hosts(bytes text, list places, dict hosts):
+    """Note where hosts are named, or only which, each once."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(text)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, after, end
     cdef const void* found
-    cdef list places = []
     match_at = HOST.match
     while p < size:
         found = memchr(s + p, 47, size - p)
@@ -122,23 +142,22 @@ cpdef list host_places(bytes text):
             continue
         if not _is_special(s, after, size):
             end = _host_end(s, after, size)
-            places.append((p, PyBytes_FromStringAndSize(<char*>s + after, end - after)))
+            _note(p, PyBytes_FromStringAndSize(<char*>s + after, end - after), places, hosts)
             p = end
             continue
         match = match_at(text, p)
         if match is None:
             p += 1
             continue
-        places.append((p, match[1]))
+        _note(p, match[1], places, hosts)
         p = match.end()
     p = _escaped_slash(s, 0, size)
     while p >= 0:
         match = ESCAPED_HOST.match(text, p)
         if match is not None:
-            places.append((p, match[1]))
+            _note(p, match[1], places, hosts)
             p = match.end() - 1
         p = _escaped_slash(s, p + 1, size)
-    return places
 
 
 cdef Py_ssize_t _escaped_slash(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
@@ -159,8 +178,11 @@ cdef Py_ssize_t _escaped_slash(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept
 
 cpdef bint has_servers(bytes text):
     """Tell whether a script names servers for WebRTC."""
-    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 3
+    return _has_servers(<text_t>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+
+
+cdef bint _has_servers(text_t s, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t p = 3
     cdef const void* found
     while p < size:  # of its letters the S is the rarest
         found = memchr(s + p, 83, size - p)
@@ -173,9 +195,16 @@ cpdef bint has_servers(bytes text):
     return False
 
 
-cpdef list named_hosts(bytes text):
-    """List the hosts a script names, each once."""
-    return list(dict.fromkeys([host for _, host in host_places(text)]))
+cpdef bint names_nobody(bytes data, Py_ssize_t start, Py_ssize_t stop):
+    """Tell whether a script, data[start:stop], can name no other host."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(data)
+    stop = min(stop, PyBytes_GET_SIZE(data))
+    if start >= stop:
+        return True
+    for sign in b"/\\&":
+        if memchr(s + start, sign, stop - start) != NULL:
+            return False
+    return not _has_servers(s + start, stop - start)
 
 
 cpdef plain_host(bytes name):

@@ -6,14 +6,20 @@ digest stands for the bytes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T", bound=tuple[object, ...])
 mark = hash  # of a text: a number that tells it from others nearly always
 
 
 def piece(data: bytes, start: int, end: int) -> bytes:
     """Copy data[start:end]; compiled code makes three objects more to ask for a slice."""
     return data[start:end]
+
+
+def record(kind: type[T], fields: tuple[object, ...]) -> T:
+    """Make a named tuple, without the names: its own way takes three times as long."""
+    return tuple.__new__(kind, fields)  # type: ignore[type-var]
 
 
 class Known(dict[bytes, Any]):

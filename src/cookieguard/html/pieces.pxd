@@ -1,1 +1,2 @@
 cpdef tuple cut(bytes text)
+cpdef list literals_of(bytes joined, list numbers)

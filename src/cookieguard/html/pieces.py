@@ -49,3 +49,9 @@ def cut(text: bytes) -> tuple[bytes, bytes]:
                 marks[index] += b"".join(b"+(" + hole + b")" for hole in HOLE.findall(piece))
     parts[1::2] = marks
     return b"".join(parts), MARK.join([b"", *filter(None, literals)])
+
+
+def literals_of(joined: bytes, numbers: list[int]) -> list[bytes]:
+    """List the literals of these numbers, which only grow."""
+    literals = joined.split(MARK)
+    return [literals[number + 1] for number in numbers]

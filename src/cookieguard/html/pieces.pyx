@@ -226,3 +226,22 @@ cpdef tuple cut(bytes text):
         )
     finally:
         free(room)
+
+
+cpdef list literals_of(bytes joined, list numbers):
+    """List the literals of these numbers, which only grow."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(joined)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(joined), p = 0, end, at = -1, number
+    cdef const void* found
+    cdef list literals = []
+    for number in numbers:
+        while at < number:
+            found = memchr(s + p, MARK_BYTE, size - p)
+            if found == NULL:
+                raise IndexError(number)
+            p = <text_t>found - s + 1
+            at += 1
+        found = memchr(s + p, MARK_BYTE, size - p)
+        end = size if found == NULL else <text_t>found - s
+        literals.append(PyBytes_FromStringAndSize(<char*>s + p, end - p))
+    return literals

@@ -1,5 +1,6 @@
 cimport cython
 
+from cookieguard.html.glances cimport names_nobody
 from cookieguard.html.known cimport Known, piece
 from cookieguard.html.model cimport Tag
 from cookieguard.html.stretches cimport Stretches
@@ -32,6 +33,3 @@ cdef class Rules:
     cdef bint _stays(self, bytes sheet, object base, bint is_markup)
     cdef bint _is_seen_again(self, bytes text)
     cdef Known _known_texts(self, tuple key)
-
-
-cdef bint names_nobody(bytes data, Py_ssize_t start, Py_ssize_t stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cookieguard.html.glances import names_nobody
 from cookieguard.html.known import Known, mark, piece
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.stretches import Stretches
@@ -176,13 +177,3 @@ class Rules:
             self._texts_size += ENTRY_OVERHEAD
             known = self._texts[key] = Known()
         return known
-
-
-def names_nobody(data: bytes, start: int, stop: int) -> bool:
-    """Tell whether a script, data[start:stop], can name no other host: every way to takes one of these.
-
-    A sheet could say `url(http:host)`.
-    """
-    if data.find(b"/", start, stop) >= 0 or data.find(b"\\", start, stop) >= 0:
-        return False
-    return data.find(b"&", start, stop) < 0 and data.find(b"iceServers", start, stop) < 0

@@ -25,7 +25,8 @@ from cookieguard.html.glances import (
     plain_host,
 )
 from cookieguard.html.idioms import RUNS_TEXT
-from cookieguard.html.pieces import MARK, cut
+from cookieguard.html.known import record
+from cookieguard.html.pieces import cut, literals_of
 from cookieguard.html.suspects import bare_hosts, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
 
@@ -75,8 +76,7 @@ def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bo
         return True
     if is_inner or not numbers:
         return False
-    literals = joined.split(MARK)[1:]
-    inner = [literals[number] for number in numbers if b"(" in literals[number] or b"=" in literals[number]]
+    inner = [literal for literal in literals_of(joined, numbers) if b"(" in literal or b"=" in literal]
     if not inner or not RUNS_TEXT.search(code):
         return False
     for literal in inner:  # noqa: SIM110  # what is compiled with types has no closures
@@ -90,13 +90,12 @@ def _url_of(host: bytes) -> Url | None:
     name = host if host[:1] not in HOLES else host.rpartition(b"}")[2].lstrip(b".")
     plain = plain_host(name)
     if plain is not None:
-        return NEW_URL(Url, (SOME_PAGE.scheme, plain, None, "/"))
+        return record(Url, (SOME_PAGE.scheme, plain, None, "/"))
     return resolve(f"//{name.decode('utf-8', 'replace')}/", SOME_PAGE)
 
 
 SOME_PAGE = parse_url("https://page.invalid/")
 HOLES = (b"$", b".", b"")  # what stands before the host, or a template's hole in its place
-NEW_URL = tuple.__new__  # of a named tuple: its own takes three times as long
 
 
 class Suspicion:

@@ -9,6 +9,7 @@ cdef struct Value:
     unsigned char name  # a number of NAMES
     unsigned char load  # what the value means
     bint is_held
+    bint is_anew  # the value is written anew: something in it is held
     Py_ssize_t start
     Py_ssize_t name_end
     Py_ssize_t value
@@ -25,6 +26,7 @@ cdef class Summary:
     cdef int _count
     cdef bint _is_empty
     cdef list _held
+    cdef dict _written_anew  # values by their attribute's number
 
     cpdef Tag judge(self, bytes raw)
     cdef Tag _closed(self, text_t s, Py_ssize_t size)
@@ -36,6 +38,7 @@ cdef class Summary:
     cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1
     cdef int _candidates(self, text_t s, Value* one, object element) except -1
     cdef int _link(self, text_t s, Value* one, object element) except -1
+    cdef int _style(self, text_t s, Value* one, object element) except -1
     cdef object _text(self, text_t s)
     cdef object _embed(self, bytes raw, Py_ssize_t name_end, bytes element)
     cdef bytes _renamed(self, Value* one)

@@ -11,6 +11,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.embeds import EMBEDS, place_in
 from cookieguard.html.glances cimport meta_counts
+from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
@@ -18,6 +19,7 @@ from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, T
 from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find
 from cookieguard.html.referrers import tighten
 from cookieguard.html.scanner cimport all_attributes
+from cookieguard.html.sheets cimport plain_urls
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
 from cookieguard.html.urls import Url
 
@@ -34,6 +36,7 @@ cdef enum:
 
     MOST_NAMES = 128
     LONGEST_TOP = 24
+    MOST_URLS = 32  # of a style that are looked at here
     MOST_KEPT = 512  # answers of each table
     URL_SIZE = 4
     HELD_SIZE = 5
@@ -199,6 +202,33 @@ cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept n
     return False
 
 
+cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
+    """Return a style as it is read; None: it is in no quotes, or has more than `&quot;` for references and the like."""
+    cdef Py_ssize_t p
+    if (s[start - 1] != 34 and s[start - 1] != 39) or s[end] != s[start - 1]:
+        return None
+    for p in range(start, end):
+        if s[p] >= 128 or s[p] == 60 or s[p] == 62:
+            return None
+    text = PyBytes_FromStringAndSize(<char*>s + start, end - start)
+    if b"&" in text:
+        text = text.replace(b"&quot;", b'"')
+    return None if b"&" in text else text
+
+
+cdef bytes _without(bytes text, list cuts):
+    """Return a text with something else where its cuts are."""
+    cdef Py_ssize_t position = 0, start, end
+    cdef list pieces = []
+    for start, end, new in cuts:
+        if start >= position:  # what looks like a URL within another one's quotes goes with that
+            pieces.append(text[position:start])
+            pieces.append(new)
+            position = end
+    pieces.append(text[position:])
+    return b"".join(pieces)
+
+
 cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):
     """Return what a function says about a value, which has no references in it; None: it has."""
     if memchr(s + one.value, 38, one.end - one.value) != NULL:
@@ -229,6 +259,7 @@ def _script_of_type(str kind):
 cdef Tag _made(bytes name, bint is_empty, object text):
     """Return a tag with nothing held."""
     cdef Tag tag = Tag.__new__(Tag)
+    PyObject_GC_UnTrack(<void*>tag)  # it holds nothing that could lead back to it
     tag.name, tag.empty, tag.text, tag.inert, tag.lost = name, is_empty, text, NONE, ""
     tag.held = tag.attributes = ()
     tag.has_text = text is not NO_TEXT
@@ -272,7 +303,7 @@ cdef class Summary:
             return None
         if element is None:
             element = PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
-        self._held = None
+        self._held = self._written_anew = None
         for index in range(self._count):
             one = &self._values[index]
             if one.load != NOTHING and one.end > one.value:
@@ -283,8 +314,10 @@ cdef class Summary:
                 verdict = self._judged(s, one, element)
                 if verdict == UNSURE:
                     return None
-                one.is_held = verdict == IS_HELD
-                is_held = is_held or one.is_held
+                one.is_held = verdict == IS_HELD and not one.is_anew
+                is_held = is_held or verdict == IS_HELD
+                if one.is_anew and kind & EMBEDS_SOMETHING:
+                    return None
         if is_held or kind & HAS_TEXT:
             return self._whole(raw, p, element, kind, is_held)
         return self._plain(s, p, element, kind)
@@ -324,6 +357,7 @@ cdef class Summary:
         cdef Tag tag = _made(element, self._is_empty, DATA if is_neutral else text)
         if is_held:
             tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
+            PyObject_GC_UnTrack(<void*>tag.held)
             if kind & EMBEDS_SOMETHING:
                 tag.embed = self._embed(raw, name_end, element)
         if tag.is_judged:
@@ -355,6 +389,7 @@ cdef class Summary:
             one = &self._values[self._count]
             one.start, one.name_end = start, p
             one.value = one.end = last = -1
+            one.is_anew = False
             stop = p
             while p < size and KIND[s[p]] & BLANK:
                 p += 1
@@ -397,7 +432,7 @@ cdef class Summary:
         if one.load == URL:
             return self._reference(s, one.value, one.end, one, element)
         if one.load == CSS:
-            return UNSURE if _loads_by_style(s, one.value, one.end) else STAYS
+            return self._style(s, one, element) if _loads_by_style(s, one.value, one.end) else STAYS
         if one.load == SRCSET:
             return self._candidates(s, one, element)
         if one.load == LINK:
@@ -494,6 +529,41 @@ cdef class Summary:
             return UNSURE
         return STAYS if is_inert else self._reference(s, one.value, one.end, one, element)
 
+    cdef int _style(self, text_t s, Value* one, object element) except -1:
+        """Judge the URLs of a style, and write it without those that are held (_css in judges.py)."""
+        cdef bytes text = _plain_style(s, one.value, one.end)
+        cdef Py_ssize_t start, end, inside
+        cdef bint is_string
+        cdef int verdict
+        cdef dict known = {}
+        cdef list cuts = []
+        found = None if text is None else plain_urls(text)
+        if found is None or len(found) > MOST_URLS:
+            return UNSURE
+        for start, end, is_string in found:
+            inside = end
+            if is_string:
+                start += 1
+                if text[end - 1] == text[start - 1] and end > start:
+                    inside -= 1
+            reference = PyBytes_FromStringAndSize(PyBytes_AS_STRING(text) + start, inside - start)
+            answer = known.get(reference)
+            if answer is None:
+                answer = known[reference] = self._reference(<text_t>PyBytes_AS_STRING(text), start, inside, one, element)
+            verdict = answer
+            if verdict == UNSURE:
+                return UNSURE
+            if verdict == IS_HELD:
+                cuts.append((start - is_string, end, NO_STRING if is_string else NO_URL))
+        if not cuts:
+            return STAYS
+        if self._written_anew is None:
+            self._written_anew = {}
+        text = _without(text, cuts)
+        self._written_anew[one.name] = text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;")
+        one.is_anew = True
+        return IS_HELD
+
     cdef object _text(self, text_t s):
         """Say how the text of a script is read; None: that takes a closer look."""
         cdef Value* kind = self._first(TYPE)
@@ -513,6 +583,8 @@ cdef class Summary:
             one = &self._values[index]
             if one.is_held or (is_neutral and one.name == TYPE):
                 size += PyBytes_GET_SIZE(self._renamed(one)) - (one.name_end - one.start)
+            elif one.is_anew:
+                size += PyBytes_GET_SIZE(self._written_anew[one.name]) - (one.end - one.value)
         if is_neutral:
             size += PyBytes_GET_SIZE(NEUTRAL)
         cdef bytes whole = PyBytes_FromStringAndSize(NULL, size)
@@ -526,6 +598,11 @@ cdef class Summary:
                 name = self._renamed(one)
                 out = _copied(out, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
                 done = one.name_end
+            elif one.is_anew:
+                out = _copied(out, s + done, one.value - done)
+                name = self._written_anew[one.name]
+                out = _copied(out, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+                done = one.end
         _copied(out, s + done, PyBytes_GET_SIZE(raw) - done)
         return whole
 

@@ -10,6 +10,7 @@ from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.glances import may_reach_others, meta_counts, name_of
 from cookieguard.html.grammar import ATTRIBUTES
 from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
+from cookieguard.html.known import record
 from cookieguard.html.loads import (
     ALWAYS_READ,
     ATTENTION,
@@ -177,7 +178,7 @@ class _Judged:
         if ruling is None:
             return False
         names = (self.name.decode("latin-1"), attribute.decode("latin-1"))
-        self.held.append(Held(*names, url, ruling.purpose, ruling.vendor))
+        self.held.append(record(Held, (*names, url, ruling.purpose, ruling.vendor)))
         return True
 
     def _judge_attributes(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_in_sheet
+from cookieguard.html.known import record
 from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.multibyte import other_readings
 from cookieguard.html.scripts import held_hosts, loads_held
@@ -145,8 +146,12 @@ class _Sheet:
 
 
 def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
-    rulings = ((url, judge(url)) for url in urls)
-    return tuple(Held(element, "", url, ruling.purpose, ruling.vendor) for url, ruling in rulings if ruling)
+    held: list[Held] = []
+    for url in urls:
+        ruling = judge(url)
+        if ruling is not None:
+            held.append(record(Held, (element, "", url, ruling.purpose, ruling.vendor)))  # noqa: PERF401
+    return tuple(held)
 
 
 JUDGES: dict[Text, Callable[[bytes, Url, Judge], Verdict]] = {

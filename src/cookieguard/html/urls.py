@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from cookieguard.html.glances import plain_parts
+from cookieguard.html.known import record
 from cookieguard.html.multibyte import other_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -76,9 +77,10 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
 def _readings(reference: str, base: Url) -> tuple[Url, ...]:
     plain = plain_parts(reference)
     if plain is not None:
-        return (Url(plain[0] or base.scheme, plain[1], None, plain[2]),)
+        return (record(Url, (plain[0] or base.scheme, plain[1], None, plain[2])),)
     if LOCAL.match(reference) and base.host:
-        return (Url(base.scheme, base.host, base.port, reference.partition("?")[0].partition("#")[0]),)
+        path = reference.partition("?")[0].partition("#")[0]
+        return (record(Url, (base.scheme, base.host, base.port, path)),)
     text = reference.strip(C0_OR_SPACE)
     if "\n" in text or "\t" in text or "\r" in text:
         text = text.translate(REMOVED)
@@ -111,7 +113,7 @@ def _relative(rest: str, base: Url) -> Url | None:
         return base
     if not path.startswith("/"):
         path = base.path[: base.path.rfind("/") + 1] + path
-    return Url(base.scheme, base.host, base.port, _without_dots(path))
+    return record(Url, (base.scheme, base.host, base.port, _without_dots(path)))
 
 
 def _with_authority(scheme: str, rest: str) -> Url | None:
@@ -125,7 +127,7 @@ def _with_authority(scheme: str, rest: str) -> Url | None:
     number = _port(port, DEFAULT_PORTS[scheme])
     if name is None or number == -1:
         return None
-    return Url(scheme, name, number, _without_dots(path or "/"))
+    return record(Url, (scheme, name, number, _without_dots(path or "/")))
 
 
 def _port(text: str, default: int) -> int | None:
