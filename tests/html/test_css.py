@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cookieguard.html import scanner, sheets
 from cookieguard.html.css import cut, held_in_sheet, held_parts
+from cookieguard.html.output import Output
 
 PARTS = (
     r"""url(|URL(|-url(|src(|translatex(|"|'|(|)| |a|@import|@media|@namespace |@-moz-document |@font-face{|/*|*/|*|/|@
@@ -41,6 +42,13 @@ def holds(reference: str) -> bool:
         ("@import url(//ads.example);", "@import url(data:,);"),
         ("a{b:image-set(url(/a) 1x, '//ads.example' 2x)}", "a{b:image-set(url(/a) 1x, 'data:,' 2x)}"),
         ('a{b:-webkit-image-set("//ads.example" 1x)}', 'a{b:-webkit-image-set("data:," 1x)}'),
+        (
+            "a{filter:progid:X.BasicImage(rotation=1, mirror=.5)}b{content:'//ads.example/'}",
+            "a{filter:progid:X.BasicImage(rotation=1, mirror=.5)}b{content:'//ads.example/'}",
+        ),
+        ("a{b:image-set(/*)*/'//ads.example' 1x)}", "a{b:image-set(/*)*/'data:,' 1x)}"),
+        ("a{b:image-set(a(b)'//ads.example' 1x)}", "a{b:image-set(a(b)'data:,' 1x)}"),
+        ("a{b:image-set(1x", "a{b:image-set(1x"),
         ("a{b:src('//ads.example')}", 'a{b:src("data:,")}'),
         ("/* url( */a{b:url(//ads.example)}", "/* url( */a{b:url(data:,)}"),
         ("/* ' */a{b:url(//ads.example)}/* ' */", "/* ' */a{b:url(data:,)}/* ' */"),
@@ -70,6 +78,26 @@ def test_held_references_are_cut_out(sheet: str, expected: str) -> None:
 )
 def test_a_sheet_that_spells_its_words_with_escapes_is_held_whole(sheet: str) -> None:
     assert held_parts(sheet, holds) is None
+
+
+@pytest.mark.parametrize(
+    ("sheet", "expected"),
+    [
+        (
+            b"a{b:image-set('/a' 1x)}c{d:url('//ads.example/x')}",
+            b"a{b:image-set('/a' 1x)}c{d:url(\"data:,\")}",
+        ),
+        (b"c{d:url('//ads.example/x url(//ads.example/y) z')}", b'c{d:url("data:,")}'),
+    ],
+)
+def test_edits_of_a_sheet_do_not_overlap(sheet: bytes, expected: bytes) -> None:
+    edits = held_in_sheet(sheet, holds)
+    output = Output(sheet)
+
+    for edit in edits or ():
+        output.replace(*edit)
+
+    assert output.finish() == expected
 
 
 def test_escapes_that_spell_no_loading_word_change_nothing() -> None:

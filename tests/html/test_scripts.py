@@ -233,6 +233,22 @@ def test_the_port_counts_for_a_vendor_may_be_declared_by_it(script: str, host: s
     assert (url.host, url.port) == (host, port)
 
 
+def test_what_a_comment_says_behind_its_slashes_is_no_host_that_a_script_loads_from() -> None:
+    script = """
+        //广告位
+        var i = new Image; //slides
+        i.src = '//ads.example/p?' + '//q' //old.example
+    """.encode()
+
+    assert [url.host for url in loads_held(script, outside)] == ["ads.example", "q"]
+
+
+def test_a_host_that_is_no_ascii_is_held_as_any() -> None:
+    script = "new Image().src='//广告.example/p'".encode()
+
+    assert [url.host for url in loads_held(script, outside)] == ["xn--4rr70v.example"]
+
+
 def test_an_xml_namespace_is_nobody_to_load_from() -> None:
     script = b"var s=document.createElementNS('http://www.w3.org/2000/svg','svg');new Image().src='/own.gif'"
 

@@ -36,7 +36,12 @@ LOADERS = {
 }
 BESIDE = """rel=stylesheet|rel="stylesheet"|rel="next icon"|rel='canonical'|rel="canon&#105;cal"|rel|@
 type="text/javascript"|type=module|type|async|class="a"|alt='x "y"'|alt=x/|style="color:red"|@
-style="background:url(//ads.example/b)"|data-cg="necessary"|DATA-CG=necessary|data-x="1"|@
+style="background:url(//ads.example/b)"|STYLE='a:url( "//ads.example/b" ) b url(/own) url(//ads.example/c)'|@
+style="b:url(&quot;//ads.example/b&quot;) c"|style="a:url('//ads.example/b url(//ads.example/b) x')"|@
+style="a:url(//ads.example/é)"|style="b:url('//ads.example/&amp;')"|style=b:url(//ads.example/)|@
+style="b:url(//shop.example/);content:'//ads.example/'"|style="b:image-set('//ads.example/' 1x)"|@
+style='b:url("//ads.example/)'|style="b:url('//ads.example/>')"|style="/* url(//ads.example/) */ b:url(data:,x)"|@
+style="a:\\75rl(//ads.example/)"|style="a:BasicImage(b=1)"|data-cg="necessary"|DATA-CG=necessary|data-x="1"|@
 src="//own.ads.example/"|srcset="//ads.example/s 1x"|href="/own"|integrity=x|language=x|@
 imagesrcset="//ads.example/i"|xlink:href="//ads.example/h"|crossorigin|=|/|referrerpolicy=unsafe-url|lang=en|@
 media="(a)"|x|hidden|aria-hidden=true|width=1|height="300"|WIDTH="0"|style="display:none"|title="A &amp; b"|id=a|@

@@ -67,7 +67,18 @@ def held_parts(text: str, holds: Holds) -> list[Edit] | None:
             found.append((start, end, new))
             if len(found) > MOST_EDITS:
                 return None
-    return sorted(found) if len(found) > 1 else found
+    return _apart(sorted(found)) if len(found) > 1 else found
+
+
+def _apart(edits: list[Edit]) -> list[Edit]:
+    """Leave out what lies within another edit: what is in the quotes of a URL that goes."""
+    apart: list[Edit] = []
+    position = 0
+    for edit in edits:
+        if edit[0] >= position:
+            apart.append(edit)
+            position = edit[1]
+    return apart
 
 
 def held_in_sheet(sheet: bytes, holds: Holds) -> list[ByteEdit] | None:
@@ -85,7 +96,7 @@ def held_in_sheet(sheet: bytes, holds: Holds) -> list[ByteEdit] | None:
         held = known.get(reference)
         if held is None:
             held = known[reference] = holds(reference)
-        if held:
+        if held and not (cuts and start < cuts[-1][1]):
             cuts.append((start, end, NO_STRING if is_string else NO_URL))
             if len(cuts) > MOST_EDITS:
                 return None
@@ -138,9 +149,8 @@ def cut(text: str, edits: list[Edit]) -> str:
     pieces: list[str] = []
     position = 0
     for start, end, new in edits:
-        if start >= position:
-            pieces += (text[position:start], new)
-            position = end
+        pieces += (text[position:start], new)
+        position = end
     return "".join(pieces) + text[position:]
 
 

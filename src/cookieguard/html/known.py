@@ -19,7 +19,7 @@ def piece(data: bytes, start: int, end: int) -> bytes:
 
 def record(kind: type[T], fields: tuple[object, ...]) -> T:
     """Make a named tuple, without the names: its own way takes three times as long."""
-    return tuple.__new__(kind, fields)  # type: ignore[type-var]
+    return tuple.__new__(kind, fields)
 
 
 class Known(dict[bytes, Any]):

@@ -5,13 +5,16 @@ from cookieguard.html.suspects cimport bare_hosts, suspects
 
 cpdef list loads_held(bytes text, object judge)
 cdef bint _loads(bytes text, Suspicion suspicion, bint glues, bint is_inner) except -1
+cdef bint _loads_within(bytes code, bytes joined, list numbers, Suspicion suspicion) except -1
 cdef _url_of(bytes host)
 
 
 cdef class Suspicion:
     cdef object _judge
     cdef dict _known
+    cdef public bytes literals
 
     cpdef url(self, bytes host)
     cpdef bint holds_any(self, list hosts) except -1
-    cpdef list found(self, list named)
+    cpdef list only_commented(self, list named)
+    cpdef list found(self, list named, but=*)

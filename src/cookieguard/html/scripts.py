@@ -13,7 +13,7 @@ the Content-Security-Policy is behind this wall for all that hides better (atob,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cookieguard.html.flows import Flow
 from cookieguard.html.glances import (
@@ -62,7 +62,10 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     if not suspicion.holds_any(named) and not (glues and suspicion.holds_any(bare_hosts(text))):
         return []
     read = text if len(text) <= MAX_FLOW_BYTES else text[:MAX_FLOW_BYTES]
-    return suspicion.found(named) if _loads(read, suspicion, glues, False) else []  # noqa: FBT003  # as below
+    if not _loads(read, suspicion, glues, False):  # noqa: FBT003  # as below
+        return []
+    commented = suspicion.only_commented(named) if read is text else []
+    return suspicion.found(named, commented) or suspicion.found(named)
 
 
 def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bool:  # noqa: FBT001  # compiled
@@ -71,11 +74,16 @@ def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bo
     code, joined = cut(text)
     if not has_sink(code):
         return False
+    if not is_inner:
+        suspicion.literals = joined
     numbers = suspects(joined, suspicion, glues)
     if numbers and Flow(code, joined).reaches_a_sink(numbers):
         return True
-    if is_inner or not numbers:
-        return False
+    return not is_inner and bool(numbers) and _loads_within(code, joined, numbers, suspicion)
+
+
+def _loads_within(code: bytes, joined: bytes, numbers: list[int], suspicion: Suspicion) -> bool:
+    """Tell whether one of these literals is run as a script, and loads."""
     inner = [literal for literal in literals_of(joined, numbers) if b"(" in literal or b"=" in literal]
     if not inner or not RUNS_TEXT.search(code):
         return False
@@ -99,12 +107,12 @@ HOLES = (b"$", b".", b"")  # what stands before the host, or a template's hole i
 
 
 class Suspicion:
-    """Judge the hosts of one script. Owns what was said about those it was asked about."""
+    """Judge the hosts of one script. Owns what was said about those it was asked about, and the script's literals."""
 
-    __slots__ = ("_judge", "_known")
+    __slots__ = ("_judge", "_known", "literals")
 
     def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+        self._judge, self.literals = judge, b""
         self._known: dict[bytes, Url | None] = {}
 
     def __call__(self, host: bytes) -> bool:
@@ -121,14 +129,23 @@ class Suspicion:
 
     def holds_any(self, hosts: list[bytes]) -> bool:
         """Tell whether one of them is held."""
-        for host in hosts:  # noqa: SIM110  # a generator costs more than what it would go through
-            if self.url(host) is not None:
+        for host in hosts:  # a generator costs more than what it would go through
+            if host.isascii() and self.url(host) is not None:
+                return True
+        for host in hosts:  # noqa: SIM110  # a comment, most often, and to read it as a host takes far longer
+            if not host.isascii() and self.url(host) is not None:
                 return True
         return False
 
-    def found(self, named: list[bytes]) -> list[Url]:
+    def only_commented(self, named: list[bytes]) -> list[bytes]:
+        """List the names that stand in comments only: `//like this` is none of a host."""
+        if all([b"." in host and host.isascii() for host in named]):  # noqa: C419  # as above
+            return []
+        live = frozenset(named_hosts(self.literals))
+        return [host for host in named if host not in live]
+
+    def found(self, named: list[bytes], but: Sequence[bytes] = ()) -> list[Url]:
         """List the held hosts among those named, and then among all it was asked about, each once."""
-        known = self._known
-        for host in named:
-            self.url(host)
-        return [url for host in dict.fromkeys([*named, *known]) if (url := known[host]) is not None]
+        known, gone = self._known, frozenset(but)
+        hosts = [host for host in dict.fromkeys([*named, *known]) if host not in gone]
+        return [url for host in hosts if (url := self.url(host)) is not None]

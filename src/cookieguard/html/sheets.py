@@ -24,7 +24,8 @@ IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
 # The bracket leads, so that the search for it is one for a single character.
 OPENED = re.compile(
     r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
-    r"((?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\()))"  # a function that takes strings
+    # A function that takes strings, unless all it is given are words and numbers: `BasicImage(rotation=1)`.
+    r"((?:(?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))"
 )
 # As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape.
 STRETCH = re.compile(

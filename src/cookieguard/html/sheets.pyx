@@ -16,6 +16,7 @@ cdef enum:
     WORD = 4  # of a name
     ENDS_URL = 8  # without quotes: ends it, for good or ill
     BEGINS = 16  # what a tokenizer looks at
+    PLAIN = 32  # of words and numbers
     LONGEST_HEX = 6
     LONGEST_RULE = 100  # bytes before a URL in which a rule of names begins
 
@@ -34,6 +35,8 @@ cdef void _prepare():
             KIND[byte] |= WORD
         if 97 <= LOWER[byte] <= 102 or 48 <= byte <= 57:
             KIND[byte] |= HEX
+        if 97 <= LOWER[byte] <= 122 or 48 <= byte <= 57 or byte in b" =.,-":
+            KIND[byte] |= PLAIN
     for signs, kind in (
         (b" \t\r\n\f", BLANK), (b"_-", WORD), (b" \t\r\n\f\"'()\\", ENDS_URL), (b"/\"'\\(", BEGINS),
     ):
@@ -230,9 +233,14 @@ cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
     return _ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)
 
 
-cdef inline bint _takes_strings(text_t s, Py_ssize_t p) noexcept nogil:
-    """Tell whether it takes one as a string of its own."""
-    return _ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4)
+cdef inline bint _takes_strings(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Tell whether it takes one as a string of its own: not where all it is given are words and numbers."""
+    if not (_ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4)):
+        return False
+    p += 1
+    while p < size and KIND[s[p]] & PLAIN:
+        p += 1
+    return p >= size or s[p] != 41
 
 
 cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_string) noexcept nogil:
@@ -257,7 +265,7 @@ cpdef tuple urls_in(str text):
             break
         p = <text_t>at - s
         if not _takes_url(s, p):
-            takes_strings = takes_strings or _takes_strings(s, p)
+            takes_strings = takes_strings or _takes_strings(s, p, size)
             p += 1
             continue
         p += 1
@@ -287,7 +295,7 @@ cpdef list plain_urls(bytes sheet):
             break
         p = <text_t>at - s
         if not _takes_url(s, p):
-            if _takes_strings(s, p):
+            if _takes_strings(s, p, size):
                 return None
             p += 1
             continue

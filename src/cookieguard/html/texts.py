@@ -150,7 +150,7 @@ def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
     for url in urls:
         ruling = judge(url)
         if ruling is not None:
-            held.append(record(Held, (element, "", url, ruling.purpose, ruling.vendor)))  # noqa: PERF401
+            held.append(record(Held, (element, "", url, ruling.purpose, ruling.vendor)))
     return tuple(held)
 
 
