@@ -21,9 +21,14 @@ _REFERRER = re.compile(rb"https?://(?:[^/?#@\\]*@)*([^/?#@\\\s:]{1,100})(?::[0-9
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*\.)*[a-z0-9_-]*")
 # WHATWG URL, "ends in a number": such a host is an IPv4 address, however it is written.
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
-_ADDRESS = re.compile(r"\d{1,3}([._-])\d{1,3}\1\d{1,3}\1\d{1,3}|[0-9a-f]*(?::[0-9a-f]*){2,}", re.I)
+_PART = r"(?:0x[0-9a-f]{1,2}|\d{1,3})"
+_ADDRESS = re.compile(rf"{_PART}([._-]| ?\. ?){_PART}\1{_PART}\1{_PART}|[0-9a-f]*(?::[0-9a-f]*){{2,}}", re.I)
 _AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
 _MAIL = re.compile(rf"[^\s/@]+\s*(?:{_AT.pattern})\s*[^\s/@]+", re.I)
+# What nobody sees (zero-width signs, soft hyphens) parts no address, and these stops are dots to whoever reads a host.
+_UNSEEN = dict.fromkeys([0xAD, 0x34F, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+_DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4"), ".")
+_READ_AS = {**_UNSEEN, **_DOTS}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Digits that name one thing or person; years and dates of eight stay readable in UTM fields only.
 _SPACED_NUMBER = r"\d(?:[ ./()_-]{0,2}\d){9,}"  # telephones, bank accounts
@@ -80,12 +85,12 @@ def cleaned_field(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Return text as somebody reads it: what is encoded more than once too, and full-width signs."""
+    """Return text as somebody reads it: decoded up to three times, full-width signs as usual ones, nothing unseen."""
     for _ in range(MOST_CODINGS):
         if "%" not in text:
             break
         text = unquote(text)
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_READ_AS)
 
 
 def personal_part(text: str) -> str:
