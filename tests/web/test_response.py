@@ -226,6 +226,14 @@ def test_an_undecodable_coding_goes_out_under_the_strict_policy_until_everything
     assert "sent under the strict policy: content-encoding" in caplog.text
 
 
+@pytest.mark.parametrize("coding", ["none", "UTF-8", "8bit", "binary", "identity", ""])
+def test_a_page_that_names_a_coding_where_it_has_none_is_guarded(guard: Guard, coding: str) -> None:
+    answer = ask(guard(page(DOCUMENT, headers=[*HTML, ("content-encoding", coding)])))
+
+    assert b'id="cg"' in answer.body
+    assert b' src="https://ads.example' not in answer.body
+
+
 def answers_are_strict_until_everything_is_accepted(app: App, body: bytes) -> None:
     # Nobody reads such a page, so "partly" cannot be kept apart on it. Who agreed to all gets what the shop wrote.
     undecided, partly, everything = (

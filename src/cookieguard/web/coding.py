@@ -106,10 +106,11 @@ class Coding:
 
 
 GZIP = Coding(partial(Inflater, GZIP_WBITS), partial(Deflater, GZIP_WBITS))
+# What some servers write where nothing is coded. Browsers know no coding of these names and show the body as it is.
+MISTAKEN = frozenset(b"none null utf-8 utf8 iso-8859-1 ascii text 7bit 8bit binary".split())
 # Content-Encoding -> its coding, None where there is none. What is missing here goes out under the strict policy.
 CODINGS: dict[bytes, Coding | None] = {
-    b"": None,
-    b"identity": None,
+    **dict.fromkeys((b"", b"identity", *sorted(MISTAKEN))),
     b"gzip": GZIP,
     b"x-gzip": GZIP,
     b"deflate": Coding(partial(Inflater, None), partial(Deflater, ZLIB_WBITS)),
@@ -132,7 +133,7 @@ def first_bytes(start: bytes, coding: Coding | None) -> bytes | None:
         return None
 
 
-ACCEPTED = frozenset(CODINGS) - {b""}
+ACCEPTED = frozenset(CODINGS) - MISTAKEN - {b""}
 LONGEST_ACCEPT = 256  # bytes; browsers send about 25, and what is kept is as long as a client likes
 
 
