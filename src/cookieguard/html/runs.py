@@ -7,15 +7,24 @@ leaves off before all else. `tests/html/test_runs.py` holds the two together.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
-from cookieguard.html.grammar import AFTER_NAME, TEXT_PIECE, S, any_case
+from cookieguard.html.grammar import AFTER_NAME, S, any_case
 from cookieguard.html.harmless import choice, harmless, quoted
 from cookieguard.html.loads import INERT_RELATIONS, LINKS, LOADS, SPECIAL_NAMES
 
 
+def _series(text: bytes, elements: Iterable[bytes]) -> bytes:
+    """Write the pattern of elements in a row, with `text` before, between and behind them.
+
+    All elements are spelled from behind their `<` on: by the sign there most ways are left untried."""
+    return text + rb"(?:<(?:" + b"|".join(elements) + rb")" + text + rb")*+"
+
+
 def _tag(name: bytes, attributes: bytes) -> bytes:
-    return rb"<" + name + AFTER_NAME + attributes + S + rb"*+/?>"
+    """Write the pattern of a tag: what ends its name begins `attributes` or ends it."""
+    return name + attributes + S + rb"*+/?>"
 
 
 # The elements pages are made of, and any that nothing is known of.
@@ -27,8 +36,10 @@ DULL = (
 UNKNOWN = (
     rb"(?!" + choice(sorted(SPECIAL_NAMES | LINKS), any_case) + AFTER_NAME + rb")[a-zA-Z][^\t\n\f\r />]*+"
 )
-COMMENT = rb"<!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
-END_TAG = rb"</[a-zA-Z][^>=]*+>"
+TEXT = rb"[^<]*+"
+NO_TAG = rb"(?=[^a-zA-Z/!?])"  # `<` before anything else is text
+COMMENT = rb"!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
+END_TAG = rb"/[a-zA-Z][^>=]*+>"
 
 
 # What stays on the page's own host, by the signs that glances.may_reach_others looks for.
@@ -65,23 +76,22 @@ def _drawing(depth: int) -> bytes:
     """Write the pattern of what is in a drawing that loads nothing, with groups in each other `depth` deep."""
     attributes = harmless((b"href", b"xlink:href"), rb"|(?:xlink:)?+href=" + quoted(rb"#[^~]*+")) + S + rb"*+"
     content = [
-        rb"[^<]++",
-        rb"<" + choice(SHAPES) + AFTER_NAME + attributes + rb"/>",
+        choice(SHAPES) + AFTER_NAME + attributes + rb"/>",
         *(_element(name, attributes, S + rb"*+") for name in SHAPES[:5]),
-        _element(rb"title", attributes, rb"[^<]*+"),
+        _element(rb"title", attributes, TEXT),
         COMMENT,
     ]
     if depth:
         content += [_element(name, attributes, _drawing(depth - 1)) for name in (b"g", b"symbol")]
-    return rb"(?:" + b"|".join(content) + rb")*+"
+    return _series(TEXT, content)
 
 
 def _element(name: bytes, attributes: bytes, content: bytes) -> bytes:
-    return rb"<" + name + AFTER_NAME + attributes + rb">" + content + rb"</" + name + S + rb"*+>"
+    return name + AFTER_NAME + attributes + rb">" + content + rb"</" + name + S + rb"*+>"
 
 
 # A whole drawing: where it ends, everything is as it was before it.
-DRAWING = rb"<svg" + AFTER_NAME + harmless() + S + rb"*+>" + _drawing(2) + rb"</svg" + S + rb"*+>"
+DRAWING = rb"svg" + AFTER_NAME + harmless() + S + rb"*+>" + _drawing(2) + rb"</svg" + S + rb"*+>"
 
 
 @lru_cache(maxsize=4)
@@ -89,22 +99,22 @@ def run(marks_links: bool, own_is_free: bool) -> re.Pattern[bytes]:  # noqa: FBT
     """Return the pattern of a run: where links are marked it may not pass over them, and over pictures of the page's
     own host only where nothing of that is held."""
     dull = (name for name in DULL if not (marks_links and name in LINKS))
-    names = rb"(?:" + choice(dull) + AFTER_NAME + rb"|" + UNKNOWN + rb")"
     passed = (
-        TEXT_PIECE,
         END_TAG,
-        _tag(names, harmless()),
+        _tag(choice(dull), harmless()),
         _picture(own_is_free=own_is_free),
         DRAWING,
         META,
         LINK,
         COMMENT,
+        _tag(UNKNOWN, harmless()),
+        NO_TAG,
     )
-    return re.compile(rb"(?:" + b"|".join(passed) + rb")*+")
+    return re.compile(_series(TEXT, passed))
 
 
 DRAWING_RUN = re.compile(_drawing(2))
 # In the head of a document, before what is inserted into its body.
-TITLE = rb"<title" + AFTER_NAME + rb"[^>=]*+>[^<]*+</title" + S + rb"*+>"
-HEAD_END_TAG = rb"</(?:meta|link|title|script|style)" + S + rb"*+>"
-HEAD_RUN = re.compile(rb"(?:" + b"|".join((S + rb"++", META, LINK, COMMENT, TITLE, HEAD_END_TAG)) + rb")*+")
+TITLE = rb"title" + AFTER_NAME + rb"[^>=]*+>[^<]*+</title" + S + rb"*+>"
+HEAD_END_TAG = rb"/(?:meta|link|title|script|style)" + S + rb"*+>"
+HEAD_RUN = re.compile(_series(S + rb"*+", (META, LINK, COMMENT, TITLE, HEAD_END_TAG)))
