@@ -43,6 +43,7 @@ from cookieguard.html.pieces import MARK
 from cookieguard.html.reading import MAX_REACH, OPERATOR, Reading
 
 PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
+WALKED_THROUGH = re.compile(IDENTIFIER.pattern + EACH.pattern)
 CONTINUES = re.compile(rb"\s*+[+?:.&|*(=)\]}]")
 ARROW = re.compile(rb"\)\s*+=>")
 RETURNS = re.compile(rb"\s*+return\b")
@@ -334,9 +335,9 @@ class Flow:
 
     def _suspect_items(self, place: int) -> None:
         """Follow the items where the name at `place` is walked through."""
-        word = IDENTIFIER.match(self._code, place)
-        match = EACH.match(self._code, word.end()) if word else None
-        self._names.suspect_all(match[1] if match else b"")
+        match = WALKED_THROUGH.match(self._code, place)
+        if match:
+            self._names.suspect_all(match[1])
 
 
 STEPS: dict[int, Callable[[Flow, Walk], bool | None]] = {

@@ -22,7 +22,7 @@ PIECES = re.compile(
     re.DOTALL,
 )
 HOLE = re.compile(rb"\$\{([^{}]*+)\}")
-SLASH = ord("/")
+MARKED_SLASH = MARK + b"/"
 COMMENTS = b"/*"  # the second byte of one
 NO_MARKS = bytes.maketrans(MARK, b" ")
 
@@ -38,17 +38,34 @@ def cut(text: bytes) -> tuple[bytes, bytes]:
     if MARK in text:
         text = text.translate(NO_MARKS)
     parts = PIECES.split(text)
-    literals = parts[1::2]
-    marks = [MARK] * len(literals)
-    for index in [index for index, piece in enumerate(literals) if piece[0] == SLASH]:
-        if literals[index][1] in COMMENTS:
-            marks[index], literals[index] = b" ", b""
-    if b"${" in text:
+    code, literals = parts[::2], parts[1::2]
+    if b"`" in text and b"${" in text:  # one sign is found much sooner than two
         for index, piece in enumerate(literals):
             if b"${" in piece and piece[:1] == b"`":
-                marks[index] += b"".join(b"+(" + hole + b")" for hole in HOLE.findall(piece))
-    parts[1::2] = marks
-    return b"".join(parts), MARK.join([b"", *filter(None, literals)])
+                holes = b"".join(b"+(" + hole + b")" for hole in HOLE.findall(piece))
+                code[index + 1] = holes + code[index + 1]
+    joined = MARK.join([b"", *literals])
+    comments = _comments(joined)
+    if not comments:
+        return MARK.join(code), joined
+    starts, ends = [0, *(index + 1 for index in comments)], [*comments, len(literals)]
+    between = list(zip(starts, ends, strict=True))
+    kept = [literal for start, end in between for literal in literals[start:end]]
+    return b" ".join(MARK.join(code[start : end + 1]) for start, end in between), MARK.join([b"", *kept])
+
+
+def _comments(joined: bytes) -> list[int]:
+    """List the numbers of the literals that are comments; a MARK leads each."""
+    found: list[int] = []
+    number = counted = 0
+    at = joined.find(MARKED_SLASH)
+    while at >= 0:
+        number += joined.count(MARK, counted, at)
+        counted = at
+        if joined[at + 2] in COMMENTS:
+            found.append(number)
+        at = joined.find(MARKED_SLASH, at + 1)
+    return found
 
 
 def literals_of(joined: bytes, numbers: list[int]) -> list[bytes]:

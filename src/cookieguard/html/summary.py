@@ -21,8 +21,10 @@ class Form(NamedTuple):
 
     pattern: re.Pattern[bytes]
     element: bytes
-    attribute: bytes
-    said: tuple[str, str]  # both, as they are told to the owner
+    said: tuple[str, str]  # both names, as they are told to the owner
+    text: Text
+    is_script: bool
+    is_link: bool
 
 
 class Summary:
@@ -40,15 +42,24 @@ class Summary:
         match = form.pattern.fullmatch(raw) if form is not None and self._applies else None
         if form is None or match is None or b"data-cg" in raw.lower():
             return None
-        path = match[PATH].decode("ascii") or "/"
-        if "/." in path or (form.element == b"link" and _is_inert(match[BESIDE + 1] or match[BEHIND + 1])):
+        _, beside, _, _, scheme, host, path, _, behind, slash = match.groups()
+        if b"/." in path or (form.is_link and _is_inert(beside or behind)):
             return None
-        scheme = match[SCHEME].decode("ascii") if match[SCHEME] else self._scheme
-        url = NEW(Url, (scheme, match[HOST].decode("ascii"), None, path))
+        url = NEW(
+            Url,
+            (
+                scheme.decode() if scheme else self._scheme,
+                host.decode(),
+                None,
+                path.decode() if path else "/",
+            ),
+        )
         ruling = self._judge(url)
         if ruling is None:
             return None
-        return _held(raw, match, form, NEW(Held, (*form.said, url, ruling.purpose, ruling.vendor)))
+        held = NEW(Held, (*form.said, url, ruling.purpose, ruling.vendor))
+        live = _inert(raw, match) if form.is_script else _renamed(raw, match.start(ATTRIBUTE))
+        return Tag(form.element, empty=slash == b"/", live=live, held=(held,), text=form.text, plain=False)
 
 
 def _is_inert(relations: bytes | None) -> bool:
@@ -59,37 +70,29 @@ def _is_inert(relations: bytes | None) -> bool:
     return INERT_RELATIONS.issuperset(tokens)
 
 
-def _held(raw: bytes, match: re.Match[bytes], form: Form, held: Held) -> Tag:
-    """Return the tag with the attribute under another name, and as a script that nobody runs."""
-    is_script = form.element == b"script"
-    pieces, done = [], 0
-    if is_script:
-        done = len(b"<script")
-        pieces = [raw[:done], NEUTRAL]
-    for group in (BESIDE, ATTRIBUTE, BEHIND) if is_script else (ATTRIBUTE,):
-        start, end = match.span(group)
+def _renamed(raw: bytes, start: int) -> bytes:
+    """Return the tag with the attribute at `start` under another name."""
+    return raw[:start] + b"data-cg-" + raw[start:]
+
+
+def _inert(raw: bytes, match: re.Match[bytes]) -> bytes:
+    """Return the tag as that of a script that nobody runs."""
+    for group in (BEHIND, ATTRIBUTE, BESIDE):  # from the last on: so what is before stays where it is
+        start = match.start(group)
         if start >= 0:
-            pieces += (raw[done:start], b"data-cg-", match[group])
-            done = end
-    return Tag(
-        form.element,
-        empty=match[SLASH] == b"/",
-        live=b"".join((*pieces, raw[done:])),
-        held=(held,),
-        text=Text.DATA if is_script else NO_TEXT,
-        plain=False,
-    )
+            raw = _renamed(raw, start)
+    return NEUTRAL + raw[len(b"<script") :]
 
 
 # The groups of a form. Beside or behind the attribute may stand one that has to be known, too, with its value.
-BESIDE, _, ATTRIBUTE, QUOTE, SCHEME, HOST, PATH, BEHIND, _, SLASH = range(1, 11)
+BESIDE, ATTRIBUTE, BEHIND = 1, 3, 8
 # A host and a path that are compared as they stand (glances.PLAIN), whatever follows.
 PLAIN_URL = (
     rb"([\"'])(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'])((?:/[^?#\\%&\t\n\r\"'\x80-\xff]*+)?)"
     rb"(?:[?#][^\"']*+)?\4"
 )
 NEW = tuple.__new__  # of a named tuple: its own takes three times as long
-NEUTRAL = b' type="text/plain"'
+NEUTRAL = b'<script type="text/plain"'
 
 
 def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
@@ -111,7 +114,14 @@ def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
         + S
         + rb"*+(/?+)>"
     )
-    return Form(re.compile(pattern), element, attribute, (element.decode("ascii"), attribute.decode("ascii")))
+    return Form(
+        re.compile(pattern),
+        element,
+        (element.decode("ascii"), attribute.decode("ascii")),
+        text=Text.DATA if element == b"script" else NO_TEXT,
+        is_script=element == b"script",
+        is_link=element == b"link",
+    )
 
 
 FORMS = {
