@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cookieguard.html.harmless import choice
+
 SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
 KEYS = frozenset(b"src srcset srcdoc poster".split())
 SETTERS = frozenset(b"assign attr prop extend merge".split())  # take an object with such keys
@@ -69,7 +71,7 @@ MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
 
 
 def _backwards(names: Iterable[bytes]) -> bytes:
-    return b"(?:" + b"|".join(sorted(re.escape(name[::-1]) for name in names)) + b")"
+    return choice(sorted(name[::-1] for name in names))
 
 
 SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | QUERIES | SETTERS | SHARED_NAMES | RUN_TEXT
@@ -77,12 +79,13 @@ SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, b"href"})
 SINK_KEYS = KEYS
 IMPORTS = frozenset({b"from", b"import"})
 # Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself. Each
-# begins with one byte: so it is searched for ten times as fast as all of them in one pattern.
+# begins with one byte: so it is searched for ten times as fast as all of them in one pattern. What most have leads.
 _CALL = _backwards(SINK_CALLS) + rb"(?![\w$])|[\w$]{0,64}(?i:" + _backwards(LOADER_WORDS) + rb")"
 _KEY = _backwards(SINK_KEYS) + rb"(?![\w$])"
+_CALLED = re.compile(rb"\(\s*+(?:" + _CALL + rb")")
 SINKS = (
-    re.compile(rb"\(\s*+(?:" + _CALL + rb")"),
     re.compile(rb"=[+|?]{0,2}\s*+(?:\]|" + _backwards(SINK_PROPERTIES) + rb"\s*+\.)"),
+    _CALLED,
     re.compile(rb":\s*+" + _KEY),
     re.compile(rb"\x01\s*+(?:morf|tropmi)\b"),
 )
@@ -90,7 +93,7 @@ SINKS = (
 _SET = rb"\]|" + _backwards(SINK_PROPERTIES) + rb"(?:\s*+[./]|[^\S\n]*+\n)"
 _ANY = rb"\s*+(?:" + b"|".join((_CALL, _SET, _KEY)) + rb")"
 SINKS_IN_TEXT = (
-    SINKS[0],
+    _CALLED,
     re.compile(rb"=[+|?]{0,2}\s*+(?:" + _SET + rb")"),
     re.compile(rb"/(?<=[*/]/)" + _ANY),
 )

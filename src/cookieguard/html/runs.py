@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from cookieguard.html.grammar import AFTER_NAME, S, any_case
+from cookieguard.html.grammar import AFTER_NAME, TAG, XML_TAG, S, any_case
 from cookieguard.html.harmless import choice, harmless, quoted
 from cookieguard.html.loads import INERT_RELATIONS, LINKS, LOADS, SPECIAL_NAMES
 
@@ -94,10 +94,10 @@ def _element(name: bytes, attributes: bytes, content: bytes) -> bytes:
 DRAWING = rb"svg" + AFTER_NAME + harmless() + S + rb"*+>" + _drawing(2) + rb"</svg" + S + rb"*+>"
 
 
-@lru_cache(maxsize=4)
-def run(marks_links: bool, own_is_free: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
-    """Return the pattern of a run: where links are marked it may not pass over them, and over pictures of the page's
-    own host only where nothing of that is held."""
+@lru_cache(maxsize=8)
+def run(marks_links: bool, own_is_free: bool, xml: bool = False) -> re.Pattern[bytes]:  # noqa: FBT001, FBT002  # positional for the cache
+    """Return the pattern of a run, with the complete tag behind it as its group: where links are marked it may not
+    pass over them, and over pictures of the page's own host only where nothing of that is held."""
     dull = (name for name in DULL if not (marks_links and name in LINKS))
     passed = (
         END_TAG,
@@ -110,7 +110,7 @@ def run(marks_links: bool, own_is_free: bool) -> re.Pattern[bytes]:  # noqa: FBT
         _tag(UNKNOWN, harmless()),
         NO_TAG,
     )
-    return re.compile(_series(TEXT, passed))
+    return re.compile(_series(TEXT, passed) + rb"(" + (XML_TAG if xml else TAG).pattern + rb")?")
 
 
 DRAWING_RUN = re.compile(_drawing(2))

@@ -33,11 +33,11 @@ LONG_WAIT = 4096  # bytes to the next look at a stretch: then nothing is cut sho
 class Scanner:
     """Find the places to look at. `tag` and `end` tell of the last one found."""
 
-    __slots__ = ("_marks_links", "_run_at", "_tag_at", "_text_at", "end", "known", "strides", "tag")
+    __slots__ = ("_marks_links", "_run_at", "_tag_at", "_text_at", "_xml", "end", "known", "strides", "tag")
 
     def __init__(self, *, xml: bool, marks_links: bool = False) -> None:
-        self._marks_links = marks_links
-        self._run_at = run(marks_links, False).match  # noqa: FBT003  # as the cache has it
+        self._marks_links, self._xml = marks_links, xml
+        self._run_at = run(marks_links, False, xml).match  # noqa: FBT003  # as the cache has it
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
         self.known = Known()  # the tags decided about already, by their spelling
@@ -48,7 +48,7 @@ class Scanner:
     def take(self, known: Known, own_is_free: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
         """Take the answers that hold where the page is now, and whether nothing of its own host is held."""
         self.known = known
-        self._run_at = run(self._marks_links, own_is_free).match
+        self._run_at = run(self._marks_links, own_is_free, self._xml).match
 
     def skip(self, data: bytes, position: int) -> int:
         """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
@@ -71,20 +71,18 @@ class Scanner:
 
     def _read(self, data: bytes, position: int, stop: int) -> int:
         """Do so tag by tag, as if the data ended at `stop`."""
-        known, run_at, tag_at = self.known, self._run_at, self._tag_at
+        known, run_at = self.known, self._run_at
         while True:
-            position = run_at(data, position, stop).end()  # type: ignore[union-attr]  # matches always
-            if position >= stop:
-                return position
-            match = tag_at(data, position, stop)
-            if match is None:
+            match = run_at(data, position, stop)
+            position = match.end()  # type: ignore[union-attr]  # matches always
+            raw = match[1]  # type: ignore[index]  # as above
+            if raw is None:
                 self.end = -1
                 return position
-            tag = known.get(match[0])
+            tag = known.get(raw)
             if tag is None or not tag.plain:
-                self.tag, self.end = tag, match.end()
-                return position
-            position = match.end()
+                self.tag, self.end = tag, position
+                return position - len(raw)
 
     def skip_head(self, data: bytes, position: int) -> int:
         """Pass over blanks and elements of a head that have nothing to do."""
