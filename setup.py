@@ -1,13 +1,14 @@
 """Build the compiled modules, where Cython and a C compiler are there; without them all is pure Python.
 
 Each is made from the Python source of the same name (types stand in the .pxd beside it); what reads every byte has a
-source of its own in Cython. They are laid into their package's folder `_compiled` (see src/cookieguard/compiled.py).
+source of its own in Cython. All are linked into one shared object (see src/cookieguard/compiled.py).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -37,10 +38,17 @@ WRITTEN_TWICE = {
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
-from compiled import FOLDER, PACKAGES, STAMP, digest_of  # noqa: E402  # type: ignore[import-not-found]
+from compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of  # noqa: E402  # type: ignore[import-not-found]
 
 if tuple(MODULES) != PACKAGES:
     raise SystemExit("setup.py and src/cookieguard/compiled.py name other packages")
+
+NAMES = [
+    f"cookieguard.{package}.{name}"
+    for package in MODULES
+    for name in (*WRITTEN_TWICE.get(package, ()), *MODULES[package])
+]
+ARGUMENTS = ["-w", "-g0"]
 
 
 class BuildCompiled(build_ext):
@@ -54,51 +62,57 @@ class BuildCompiled(build_ext):
     def run(self) -> None:
         """Build; a missing compiler is a warning."""
         if self.inplace:
-            for package in MODULES:
-                (SOURCES / package / FOLDER).mkdir(exist_ok=True)
+            (SOURCES / FOLDER).mkdir(exist_ok=True)
+        self._is_made = False
         super().run()
-        self._stamp()
+        if self._is_made:  # else one that lies there is an older one
+            self._stamp()
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile the sources that changed, and link all of them into one shared object."""
+        with ThreadPoolExecutor(self.parallel) as pool:
+            objects = list(pool.map(self._compile, ext.sources))
+        self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), build_temp=self.build_temp)
+        self._is_made = True
+
+    def _compile(self, source: str) -> str:
+        made = Path(self.compiler.object_filenames([source], output_dir=self.build_temp)[0])
+        newest = max(Path(path).stat().st_mtime for path in (source, __file__))
+        if self.force or not made.exists() or made.stat().st_mtime < newest:
+            self.compiler.compile([source], output_dir=self.build_temp, extra_postargs=ARGUMENTS)
+        return str(made)
 
     def _stamp(self) -> None:
-        """Note what the modules were made from: one that is missing leaves everything pure."""
-        made = [Path(self.get_ext_fullpath(one.name)) for one in self.extensions]
-        if made and all(path.exists() for path in made):
-            for folder in {path.parent for path in made}:
-                folder.joinpath(STAMP).write_text(digest_of(ROOT / SOURCES), "ascii")
+        """Note what was made, and of what: where that is not all that is there now, the sources run."""
+        noted = [digest_of(ROOT / SOURCES), *NAMES]
+        for one in self.extensions:
+            stamp = Path(self.get_ext_fullpath(one.name)).with_name(STAMP)
+            stamp.write_text("\n".join(noted) + "\n", "ascii")
 
 
 def extensions() -> list[Extension]:
-    """List the modules to compile; none where Cython is missing."""
+    """Return what to compile; nothing where Cython is missing."""
     try:
         from Cython.Build import cythonize
     except ImportError:
         return []
     found = cythonize(
-        [_extension(package, path) for package in MODULES for path in _sources(package)],
+        [Extension(name, [str(_source(name))]) for name in NAMES],
         build_dir="build/cython",
         compiler_directives={"language_level": "3", "annotation_typing": False, "binding": False},
         include_path=["src"],
         quiet=True,
         nthreads=2,
     )
-    for one in found:  # only now: the name is part of what is compiled
-        package, _, name = one.name.rpartition(".")
-        one.name = f"{package}.{FOLDER}.{name}"
-    return found
+    sources = [source for one in found for source in one.sources]
+    name = f"cookieguard.{FOLDER}.{TOGETHER}"
+    return [Extension(name, sources, optional=True)]
 
 
-def _sources(package: str) -> list[Path]:
-    folder = SOURCES / package
-    twice = WRITTEN_TWICE.get(package, ())
-    return [
-        *(folder / f"{name}.pyx" for name in twice),
-        *(folder / f"{name}.py" for name in MODULES[package]),
-    ]
-
-
-def _extension(package: str, path: Path) -> Extension:
-    name = f"cookieguard.{package}.{path.stem}"
-    return Extension(name, [str(path)], optional=True, extra_compile_args=["-w", "-g0"])
+def _source(name: str) -> Path:
+    _, package, module = name.split(".")
+    kind = "pyx" if module in WRITTEN_TWICE.get(package, ()) else "py"
+    return SOURCES / package / f"{module}.{kind}"
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCompiled})

@@ -1,35 +1,63 @@
 """Whether the compiled build runs in place of the Python source.
 
-Compiled modules lie in their package's folder `_compiled`, each made from the source beside it. They run when they were
-made from just these sources; anything else (no compiler at the installation, a source edited since then, or
-COOKIEGUARD_PURE=1) means the Python source, which is the reference. All packages or none: what is compiled in one of
-them knows the layout of what is in another.
+What is compiled lies together in one shared object in the folder `_compiled`, each module made from the source of its
+name. It runs when it was made from just these sources; anything else (no compiler at the installation, a source edited
+since then, or COOKIEGUARD_PURE=1) means the Python source, which is the reference. All modules or none: what is
+compiled in one of them knows the layout of what is in another.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
+from importlib.abc import MetaPathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 PACKAGES = ("html", "identity", "web")  # of which something is compiled
 
 FOLDER = "_compiled"
-STAMP = "sources"  # file in it: the digest of what all of them were made from
+TOGETHER = (
+    "modules"  # the shared object in it: a file for each puts what every request runs on far more pages
+)
+STAMP = "sources"  # file in it: the digest of what they were made from, then the modules, one a line
 SUFFIXES = (".py", ".pyx", ".pxd")
 
 
-def compiled_folder(package: str) -> str | None:
-    """Return the folder of the compiled modules that stand for the sources in `package`; None for the sources."""
+class Compiled(MetaPathFinder):
+    """Find the modules that are in the shared object; Python looks for all others as it always does."""
+
+    def __init__(self, shared_object: Path, modules: Sequence[str]) -> None:
+        self._place = str(shared_object)
+        self._modules = frozenset(modules)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Say where a module is; the last part of its name says which of those in the file."""
+        if fullname not in self._modules:
+            return None
+        return spec_from_file_location(
+            fullname, self._place, loader=ExtensionFileLoader(fullname, self._place)
+        )
+
+
+def find_compiled(package: str) -> Compiled | None:
+    """Return what finds the modules that stand for the sources in the folder `package`; None for the sources."""
     if os.environ.get("COOKIEGUARD_PURE") == "1":
         return None
     folder = Path(package, FOLDER)
+    shared_object = folder / f"{TOGETHER}{EXTENSION_SUFFIXES[0]}"
     try:
-        made_from = folder.joinpath(STAMP).read_text("ascii")
+        made_from, *modules = folder.joinpath(STAMP).read_text("ascii").split()
     except OSError:
         return None
-    return str(folder) if made_from == digest_of(Path(package).parent) else None
+    is_ours = shared_object.exists() and made_from == digest_of(Path(package))
+    return Compiled(shared_object, modules) if is_ours else None
 
 
 @cache

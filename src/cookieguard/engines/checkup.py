@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard import html
-from cookieguard.compiled import compiled_folder
 from cookieguard.config import Config
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.hit_engines import read_kept
@@ -279,7 +278,7 @@ def _clock(shop: Shop) -> Iterator[Finding]:
 
 
 def _scanner(_: Shop) -> Iterator[Finding]:
-    is_compiled = compiled_folder(os.path.dirname(html.__file__)) is not None
+    is_compiled = html.scanner() == "compiled"
     yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
 
 

@@ -1,11 +1,8 @@
 """The first wall: a streaming HTML rewriter that makes inert what would contact a held host. No I/O, no clock."""
 
-from cookieguard.compiled import compiled_folder
+from __future__ import annotations
 
-if (_folder := compiled_folder(__path__[0])) is not None:
-    __path__.insert(0, _folder)
-
-from cookieguard.html.model import Held, Ruling  # only now it is known which build is imported
+from cookieguard.html.model import Held, Ruling
 from cookieguard.html.placement import InsertContext
 from cookieguard.html.rewriter import Rewriter
 from cookieguard.html.rules import Rules

@@ -5,12 +5,7 @@ Rule: pure logic. No I/O, no clock of its own (`now` comes in), nothing from the
 
 from __future__ import annotations
 
-from cookieguard.compiled import compiled_folder
-
-if (_folder := compiled_folder(__path__[0])) is not None:
-    __path__.insert(0, _folder)
-
-from cookieguard.identity.cart import Cart  # only now it is known which build is imported
+from cookieguard.identity.cart import Cart
 from cookieguard.identity.cookies import (
     MAX_COOKIE_BYTES,
     CookieJar,

@@ -1,0 +1,73 @@
+"""The compiled build runs where it was made from just the sources that lie there, and nowhere else."""
+
+from __future__ import annotations
+
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
+from pathlib import Path
+
+import pytest
+
+from cookieguard.compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of, find_compiled
+
+
+@pytest.fixture(autouse=True)
+def _any_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COOKIEGUARD_PURE", raising=False)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """Make a package that was compiled."""
+    for name in PACKAGES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rules.py").write_text(f"NAME = {name!r}\n")
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    (folder / f"{TOGETHER}{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
+    (folder / STAMP).write_text(f"{digest_of(tmp_path)}\ncookieguard.html.rules\n")
+    digest_of.cache_clear()
+    return tmp_path
+
+
+def test_what_was_compiled_is_found_in_the_shared_object(package: Path) -> None:
+    finder = find_compiled(str(package))
+
+    assert finder is not None
+    spec = finder.find_spec("cookieguard.html.rules", None)
+    assert spec is not None
+    assert isinstance(spec.loader, ExtensionFileLoader)
+    assert Path(str(spec.origin)).parent == package / FOLDER
+
+
+def test_every_other_module_is_left_to_python(package: Path) -> None:
+    finder = find_compiled(str(package))
+
+    assert finder is not None
+    assert finder.find_spec("cookieguard.html.css", None) is None
+    assert finder.find_spec("rules", None) is None
+
+
+def test_sources_edited_since_then_run_themselves(package: Path) -> None:
+    (package / "web" / "rules.py").write_text("NAME = 'another'\n")
+
+    assert find_compiled(str(package)) is None
+
+
+def test_a_build_for_another_python_does_not_count(package: Path) -> None:
+    (package / FOLDER / f"{TOGETHER}{EXTENSION_SUFFIXES[0]}").rename(
+        package / FOLDER / f"{TOGETHER}.other.so"
+    )
+
+    assert find_compiled(str(package)) is None
+
+
+def test_sources_that_were_never_compiled_run_themselves(package: Path) -> None:
+    (package / FOLDER / STAMP).unlink()
+
+    assert find_compiled(str(package)) is None
+
+
+def test_the_environment_forces_the_sources(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COOKIEGUARD_PURE", "1")
+
+    assert find_compiled(str(package)) is None
