@@ -88,8 +88,9 @@ def _inert(raw: bytes, match: re.Match[bytes]) -> bytes:
 BESIDE, ATTRIBUTE, BEHIND = 1, 3, 8
 # A host and a path that are compared as they stand (glances.PLAIN), whatever follows.
 PLAIN_URL = (
-    rb"([\"'])(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'])((?:/[^?#\\%&\t\n\r\"'\x80-\xff]*+)?)"
-    rb"(?:[?#][^\"']*+)?\4"
+    rb"([\"'])?(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'\t\n\f\r >])"
+    rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+))?)"
+    rb"(?(4)(?:[?#][^\"']*+)?\4|(?:[?#][^\t\n\f\r >\"']*+)?(?=[\t\n\f\r >]))"
 )
 NEW = tuple.__new__  # of a named tuple: its own takes three times as long
 NEUTRAL = b'<script type="text/plain"'
