@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, Kind
 
-_ENTRY = Hit._fields.index("entry")
 VIEW = Kind.VIEW.value
 KIND, BOT, ENTRY, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "entry", "key"))
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
