@@ -63,10 +63,13 @@ class BuildCompiled(build_ext):
         """Build; a missing compiler is a warning."""
         if self.inplace:
             (SOURCES / FOLDER).mkdir(exist_ok=True)
-        self._is_made = False
+        self._is_made, made_from = (
+            False,
+            digest_of(ROOT / SOURCES),
+        )  # before: what is edited meanwhile is not in it
         super().run()
         if self._is_made:  # else one that lies there is an older one
-            self._stamp()
+            self._stamp(made_from)
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the sources that changed, and link all of them into one shared object."""
@@ -82,12 +85,12 @@ class BuildCompiled(build_ext):
             self.compiler.compile([source], output_dir=self.build_temp, extra_postargs=ARGUMENTS)
         return str(made)
 
-    def _stamp(self) -> None:
-        """Note what was made, and of what: where that is not all that is there now, the sources run."""
-        noted = [digest_of(ROOT / SOURCES), *NAMES]
+    def _stamp(self, made_from: str) -> None:
+        """Note what was made, and of what: where that is not what is there now, the sources run."""
         for one in self.extensions:
-            stamp = Path(self.get_ext_fullpath(one.name)).with_name(STAMP)
-            stamp.write_text("\n".join(noted) + "\n", "ascii")
+            Path(self.get_ext_fullpath(one.name) + STAMP).write_text(
+                "\n".join([*NAMES, made_from]) + "\n", "ascii"
+            )
 
 
 def extensions() -> list[Extension]:

@@ -9,6 +9,8 @@ import pytest
 
 from cookieguard.compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of, find_compiled
 
+MADE = f"{TOGETHER}{EXTENSION_SUFFIXES[0]}"
+
 
 @pytest.fixture(autouse=True)
 def _any_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +25,8 @@ def package(tmp_path: Path) -> Path:
         (tmp_path / name / "rules.py").write_text(f"NAME = {name!r}\n")
     folder = tmp_path / FOLDER
     folder.mkdir()
-    (folder / f"{TOGETHER}{EXTENSION_SUFFIXES[0]}").write_bytes(b"")
-    (folder / STAMP).write_text(f"{digest_of(tmp_path)}\ncookieguard.html.rules\n")
+    (folder / MADE).write_bytes(b"")
+    (folder / f"{MADE}{STAMP}").write_text(f"cookieguard.html.rules\n{digest_of(tmp_path)}\n")
     digest_of.cache_clear()
     return tmp_path
 
@@ -54,15 +56,30 @@ def test_sources_edited_since_then_run_themselves(package: Path) -> None:
 
 
 def test_a_build_for_another_python_does_not_count(package: Path) -> None:
-    (package / FOLDER / f"{TOGETHER}{EXTENSION_SUFFIXES[0]}").rename(
-        package / FOLDER / f"{TOGETHER}.other.so"
+    (package / FOLDER / MADE).rename(package / FOLDER / f"{TOGETHER}.other.so")
+
+    assert find_compiled(str(package)) is None
+
+
+def test_an_older_build_for_this_python_beside_a_newer_one_for_another_does_not_count(package: Path) -> None:
+    (package / "web" / "rules.py").write_text("NAME = 'another'\n")
+    (package / FOLDER / f"{TOGETHER}.other.so").write_bytes(b"")
+    (package / FOLDER / f"{TOGETHER}.other.so{STAMP}").write_text(
+        f"cookieguard.web.new\n{digest_of(package)}\n"
     )
 
     assert find_compiled(str(package)) is None
 
 
+@pytest.mark.parametrize("noted", [b"", b"cookieguard.html.rules\n", b"\xff\xfe\x00"])
+def test_a_stamp_that_was_cut_off_or_is_none_means_the_sources(package: Path, noted: bytes) -> None:
+    (package / FOLDER / f"{MADE}{STAMP}").write_bytes(noted)
+
+    assert find_compiled(str(package)) is None
+
+
 def test_sources_that_were_never_compiled_run_themselves(package: Path) -> None:
-    (package / FOLDER / STAMP).unlink()
+    (package / FOLDER / f"{MADE}{STAMP}").unlink()
 
     assert find_compiled(str(package)) is None
 

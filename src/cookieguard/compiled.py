@@ -24,7 +24,9 @@ FOLDER = "_compiled"
 TOGETHER = (
     "modules"  # the shared object in it: a file for each puts what every request runs on far more pages
 )
-STAMP = "sources"  # file in it: the digest of what they were made from, then the modules, one a line
+# File beside it, of the same Python: the modules, one a line, then the digest of what they were made from. A stamp that
+# was cut off lacks that, or a part of it, and counts for nothing.
+STAMP = ".sources"
 SUFFIXES = (".py", ".pyx", ".pxd")
 
 
@@ -53,8 +55,8 @@ def find_compiled(package: str) -> Compiled | None:
     folder = Path(package, FOLDER)
     shared_object = folder / f"{TOGETHER}{EXTENSION_SUFFIXES[0]}"
     try:
-        made_from, *modules = folder.joinpath(STAMP).read_text("ascii").split()
-    except OSError:
+        *modules, made_from = shared_object.with_name(shared_object.name + STAMP).read_text("ascii").split()
+    except (OSError, ValueError):
         return None
     is_ours = shared_object.exists() and made_from == digest_of(Path(package))
     return Compiled(shared_object, modules) if is_ours else None

@@ -24,6 +24,7 @@ from cookieguard.html import (
     sheets,
     suspects,
 )
+from cookieguard.html.urls import Url
 from tests.html.test_scripts import LOADERS, LOADS
 
 SEEDS = 6
@@ -364,3 +365,12 @@ QUOTES = ("'", '"', "`", "/")
 
 def is_held(host: bytes) -> bool:
     return not host.startswith(b"ok.")
+
+
+def test_a_record_is_its_named_tuple_in_a_dict_too() -> None:
+    fields = ("https", "ads.example", None, "/p")
+    one, usual = known.record(Url, fields), Url(*fields)
+
+    assert one == usual
+    assert type(one) is Url
+    assert hash(one) == hash(usual)

@@ -5,10 +5,11 @@ Workers need not agree on anything: which views begin a visit is decided where f
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from cookieguard.engines.clickhouse_closing import (
     cap_days,
@@ -23,6 +24,8 @@ from cookieguard.engines.clickhouse_schema import SCHEMA, VIEWS
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import PAUSE
+
+logger = logging.getLogger("cookieguard")
 
 WRITE_SECONDS = 5
 HIT_NAMES = ("day", "batch", "place", "goes_on", *COLUMNS)
@@ -42,11 +45,17 @@ class ClickhouseHits:
             self._client = connect(url, seconds=seconds)
             for statement in SCHEMA:
                 self._client.command(statement)
+            self._make_views()
+
+    def _make_views(self) -> None:
+        """Make the analysts' views; where the server is too old or the user may make none, hits still count."""
+        try:
             for view in VIEWS:
-                with suppress(
-                    ClickHouseError
-                ):  # a server too old for one, or a user who may make none: hits count
-                    self._client.command(view)
+                self._client.command(view)
+        except OperationalError:
+            raise  # it was not reached
+        except ClickHouseError as error:
+            logger.warning("ClickHouse made no SQL views, or kept those of before (%s)", type(error).__name__)
 
     def write(self, batch: Batch) -> None:
         """Write hits and what was lost; each is there once, however often a batch comes."""

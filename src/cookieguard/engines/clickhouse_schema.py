@@ -105,10 +105,29 @@ WORDS = Words(
     whole="intDiv({}, {})",
     tables={table: _summed(table) for table in TABLES},
 )
+# What reads in part and says nothing. An analyst who may set it for his query would have a row, a name or a closing
+# left out, and the difference is a person; what fails instead tells none.
+_PARTS = ("group_by", "set", "join", "distinct", "sort", "read", "timeout", "transfer")
+_LIMITS = (
+    "max_rows_to_group_by",
+    "max_rows_in_set",
+    "max_bytes_in_set",
+    "max_rows_in_join",
+    "max_bytes_in_join",
+)
+# A name means the column, as it does in the other engines.
+_SETTINGS = ", ".join(
+    (
+        "prefer_column_name_to_alias = 1",
+        *(f"{limit} = 0" for limit in _LIMITS),
+        *(f"{part}_overflow_mode = 'throw'" for part in _PARTS),
+        "read_overflow_mode_leaf = 'throw'",
+    )
+)
 # Read with the rights of who made them: an analyst needs none on a table. No condition of his is asked below a limit,
-# so none sees a row that is not shown. A name means the column, as it does in the other engines.
+# so none sees a row that is not shown.
 VIEWS = tuple(
     f"""CREATE OR REPLACE VIEW {name} DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
-    {query} LIMIT {2**62} SETTINGS prefer_column_name_to_alias = 1"""
+    {query} LIMIT {2**62} SETTINGS {_SETTINGS}"""
     for name, query in views(WORDS).items()
 )

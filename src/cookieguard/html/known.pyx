@@ -10,10 +10,6 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.string cimport memcmp, memcpy
 
-cdef extern from "Python.h":
-    object PyType_GenericAlloc(type kind, Py_ssize_t size)
-    void PyObject_GC_UnTrack(void* one)
-
 cdef enum:
     FEWEST = 64  # slots of a table that holds anything
     # Slots that are looked at for one key. Whoever finds keys whose marks collide, in spite of the secret, gains
@@ -72,10 +68,9 @@ cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end):
 
 
 cpdef record(type kind, tuple fields):
-    """Make a named tuple of texts, as known.py does. It is in no cycle, so no collector needs to go through it."""
+    """Make a named tuple, as known.py does."""
     cdef Py_ssize_t size = len(fields), index
-    one = PyType_GenericAlloc(kind, size)
-    PyObject_GC_UnTrack(<void*>one)
+    one = named_tuple(kind, size)
     for index in range(size):
         field = fields[index]
         Py_INCREF(field)

@@ -11,6 +11,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.embeds import EMBEDS, place_in
 from cookieguard.html.glances cimport meta_counts
+from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
 from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
@@ -22,10 +23,6 @@ from cookieguard.html.scanner cimport all_attributes
 from cookieguard.html.sheets cimport plain_urls
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
 from cookieguard.html.urls import Url
-
-cdef extern from "Python.h":
-    object PyType_GenericAlloc(type kind, Py_ssize_t size)
-    void PyObject_GC_UnTrack(void* one)
 
 cdef enum:
     BLANK = 1
@@ -478,7 +475,7 @@ cdef class Summary:
             return STAYS
         if self._held is None:
             self._held = []
-        cdef object held = _named_tuple(Held, HELD_SIZE)
+        cdef object held = named_tuple(Held, HELD_SIZE)
         _put(held, 0, element.decode("latin-1"))
         _put(held, 1, SAID[one.name])
         _put(held, 2, url)
@@ -633,20 +630,13 @@ cdef inline char* _copied(char* out, const char* s, Py_ssize_t size) noexcept no
     return out + size
 
 
-cdef inline object _named_tuple(type kind, Py_ssize_t size):
-    """Make a named tuple, to be filled; its own way takes five times as long. It is in no cycle, so no collector asks."""
-    one = PyType_GenericAlloc(kind, size)
-    PyObject_GC_UnTrack(<void*>one)
-    return one
-
-
 cdef inline void _put(object one, Py_ssize_t index, object value):
     Py_INCREF(value)
     PyTuple_SET_ITEM(one, index, value)
 
 
 cdef inline object _url(str scheme, str host, str path):
-    cdef object url = _named_tuple(Url, URL_SIZE)
+    cdef object url = named_tuple(Url, URL_SIZE)
     _put(url, 0, scheme)
     _put(url, 1, host)
     _put(url, 2, None)

@@ -22,12 +22,28 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*\.)*[a-z0-9_-]*")
 # WHATWG URL, "ends in a number": such a host is an IPv4 address, however it is written.
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _PART = r"(?:0x[0-9a-f]{1,2}|\d{1,3})"
-_ADDRESS = re.compile(rf"{_PART}([._-]| ?\. ?){_PART}\1{_PART}\1{_PART}|[0-9a-f]*(?::[0-9a-f]*){{2,}}", re.I)
+_STOP = r"\s{0,2}\.\s{0,2}"
+_ADDRESS = re.compile(
+    rf"{_PART}(?:{_STOP}{_PART}){{3}}|{_PART}([_-]){_PART}\1{_PART}\1{_PART}|[0-9a-f]*(?::[0-9a-f]*){{2,}}",
+    re.I,
+)
 _AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
 _MAIL = re.compile(rf"[^\s/@]+\s*(?:{_AT.pattern})\s*[^\s/@]+", re.I)
-# What nobody sees (zero-width signs, soft hyphens) parts no address, and these stops are dots to whoever reads a host.
-_UNSEEN = dict.fromkeys([0xAD, 0x34F, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
-_DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4"), ".")
+# What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.
+_UNSEEN_RANGES = (
+    *((one, one) for one in (0xAD, 0x34F, 0x61C, 0x3164, 0xFEFF, 0xFFA0)),
+    *(
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x200B, 0x200F),
+        (0x202A, 0x202E),
+        (0x2060, 0x206F),
+    ),
+    *((0xFE00, 0xFE0F), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+)
+_UNSEEN = dict.fromkeys(sign for first, last in _UNSEEN_RANGES for sign in range(first, last + 1))
+_DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4\u22c5\u2219"), ".")
 _READ_AS = {**_UNSEEN, **_DOTS}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Digits that name one thing or person; years and dates of eight stay readable in UTM fields only.
