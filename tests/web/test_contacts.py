@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookieguard.html import parse_url, resolve
@@ -95,6 +95,8 @@ def test_only_what_reaches_nobody_held_stays(name: str, value: str, expected: st
     st.sampled_from(sorted(CONTACT_HEADERS.keys() - {b"link"})),
     st.text("ab0,;<>\"'=/ \t", min_size=1, max_size=60),
 )
+@example(b"alt-svc", " ")
+@example(b"alt-svc", 'h3=":443",')
 def test_what_reaches_nobody_held_passes_unchanged(name: bytes, value: str) -> None:
     header = (name, value.encode())
 

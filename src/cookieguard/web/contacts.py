@@ -120,8 +120,8 @@ def _policy(value: bytes, holds: Holds) -> bytes:
 
 def _alternatives(value: bytes, holds: Holds) -> bytes:
     """Drop what offers a held host in place of the shop's (RFC 7838); "clear" ends what was offered before."""
-    offers = [one.strip(b" \t") for one in OFFER.findall(value)]
-    kept = [one for one in offers if one and not _leads_away(one, holds)]
+    offers = [offer for one in OFFER.findall(value) if (offer := one.strip(b" \t"))]
+    kept = [one for one in offers if not _leads_away(one, holds)]
     return value if len(kept) == len(offers) else b", ".join(kept) or b"clear"
 
 
