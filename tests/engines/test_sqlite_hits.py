@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import ItemsView
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,27 @@ def test_a_file_that_went_away_is_not_written_to_any_more(engine: SqliteHits, pa
 
     with pytest.raises(EngineDown, match="No such file"):
         engine.write(Batch("a", [PLAIN], {}, {}))
+
+
+def test_a_batch_that_went_into_a_file_that_is_replaced_meanwhile_is_written_again(
+    engine: SqliteHits, path: Path
+) -> None:
+    restored = path.with_suffix(".backup")
+    SqliteHits(restored).close()
+
+    class Replacing(dict[str, int]):
+        def items(self) -> ItemsView[str, int]:
+            """Say what was lost: asked for within the transaction."""
+            if restored.exists():
+                restored.rename(path)
+            return super().items()
+
+    batch = Batch("a", [PLAIN], {}, Replacing())
+    for _ in range(2):  # the second time the old file has it, which nobody reads
+        with pytest.raises(EngineDown, match="took the place"):
+            engine.write(batch)
+    again = SqliteHits(path)
+    again.write(batch)
+    again.close()
+
+    assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [1]

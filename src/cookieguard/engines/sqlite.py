@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.ports import Kept, StoreDown
-from cookieguard.engines.sqlite_files import telling, writing
+from cookieguard.engines.sqlite_files import require_file, telling, writing
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
@@ -90,7 +90,7 @@ class SqliteStore:
     def counter(self) -> int:
         """Return the number of the last change."""
         with telling(StoreDown):
-            self._stand()
+            require_file(self._path, self._inode, StoreDown)
             return int(self._connection.execute(NUMBER).fetchone()[0])
 
     def changes(self, after: int) -> list[Ending]:
@@ -135,12 +135,7 @@ class SqliteStore:
         with telling(StoreDown):
             with writing(self._connection):
                 yield
-            self._stand()  # asked last: what went into a file that was replaced meanwhile is written to the new one
-
-    def _stand(self) -> None:
-        """Raise StoreDown where the file in use is no longer the one that others open."""
-        if self._path.stat().st_ino != self._inode:
-            raise StoreDown("another file took the place of the one in use")
+            require_file(self._path, self._inode, StoreDown)
 
 
 def opener(path: Path) -> Callable[[], SqliteStore]:

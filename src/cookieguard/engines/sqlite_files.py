@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 @contextmanager
@@ -16,6 +17,15 @@ def telling(down: Callable[[str], Exception]) -> Iterator[None]:
         raise down(f"SQLite: {error}") from error
     except OSError as error:
         raise down(f"the file: {error.strerror}") from error
+
+
+def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:
+    """Raise `down` where another file took the place of the one in use: nobody reads what is written into that.
+
+    Asked after a transaction, not before: so it tells of a file that was replaced meanwhile, too.
+    """
+    if path.stat().st_ino != inode:
+        raise down("another file took the place of the one in use")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from cookieguard.engines import sqlite_crosstabs
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
-from cookieguard.engines.sqlite_files import telling, writing
+from cookieguard.engines.sqlite_files import require_file, telling, writing
 from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
@@ -119,7 +119,6 @@ class SqliteHits:
     def write(self, batch: Batch) -> None:
         """Write hits and rollups in one transaction; nothing where the batch was written before."""
         with self._writing():
-            self._require_file()
             day = max([hit.time for hit in batch.hits], default=0) // SECONDS_OF_DAY
             if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
                 return
@@ -235,16 +234,13 @@ class SqliteHits:
             added = self._connection.executemany(ADD_SEEN, [(day, what, key) for key in keys]).rowcount
             sums.daily[place]["visitors"] += added
 
-    def _require_file(self) -> None:
-        """Refuse a file that another one took the place of: nobody would ever read what is written there."""
-        if self._path.stat().st_ino != self._inode:
-            raise EngineDown("another file took the place of the one in use")
-
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            with telling(EngineDown), writing(self._connection):
-                yield
+            with telling(EngineDown):
+                with writing(self._connection):
+                    yield
+                require_file(self._path, self._inode, EngineDown)
         except BaseException:
             self._known.clear()  # what was to be added was not
             raise
