@@ -63,10 +63,8 @@ class BuildCompiled(build_ext):
         """Build; a missing compiler is a warning."""
         if self.inplace:
             (SOURCES / FOLDER).mkdir(exist_ok=True)
-        self._is_made, made_from = (
-            False,
-            digest_of(ROOT / SOURCES),
-        )  # before: what is edited meanwhile is not in it
+        self._is_made = False
+        made_from = digest_of(ROOT / SOURCES)  # now: what is edited meanwhile is not in it
         super().run()
         if self._is_made:  # else one that lies there is an older one
             self._stamp(made_from)

@@ -12,13 +12,8 @@ from cookieguard.compiled import find_compiled
 if (_finder := find_compiled(__path__[0])) is not None:
     sys.meta_path.insert(0, _finder)
 
-from cookieguard.config import (  # only now it is known which build is imported
-    Config,
-    CookieSpec,
-    PolicyVersion,
-    Purpose,
-    Vendor,
-)
+# Only now it is known which build is imported.
+from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
 from cookieguard.consent import Consent, Receipt
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.identity import Cart, Session

@@ -21,9 +21,8 @@ from types import ModuleType
 PACKAGES = ("html", "identity", "web")  # of which something is compiled
 
 FOLDER = "_compiled"
-TOGETHER = (
-    "modules"  # the shared object in it: a file for each puts what every request runs on far more pages
-)
+# The shared object in it: a file for each module puts what every request runs on far more pages.
+TOGETHER = "modules"
 # File beside it, of the same Python: the modules, one a line, then the digest of what they were made from. A stamp that
 # was cut off lacks that, or a part of it, and counts for nothing.
 STAMP = ".sources"

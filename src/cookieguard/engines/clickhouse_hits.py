@@ -20,7 +20,8 @@ from cookieguard.engines.clickhouse_closing import (
     sweep,
 )
 from cookieguard.engines.clickhouse_link import connect, path_of, telling
-from cookieguard.engines.clickhouse_schema import SCHEMA, VIEWS
+from cookieguard.engines.clickhouse_schema import SCHEMA
+from cookieguard.engines.clickhouse_views import VIEWS
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import PAUSE

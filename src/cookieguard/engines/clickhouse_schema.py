@@ -7,9 +7,6 @@ hits then. Closing it writes sums and hits without keys under the name of that c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from cookieguard.engines.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
 
 _FEW = frozenset(
@@ -27,7 +24,6 @@ def _kind(name: str) -> str:
 # A part that nobody reads any more is unlinked at once, not after eight minutes: it may hold what is forgotten. So the
 # part that replaces it must be on the disk before.
 _SOON = "SETTINGS old_parts_lifetime = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1"
-_TEXTS = frozenset({"String", "LowCardinality(String)"})
 PAST_COLUMNS = tuple(name for name in COLUMNS if name != "key")
 _HIT = ", ".join(f"{name} {_kind(name)}" for name in COLUMNS)
 _PAST = ", ".join(f"{name} {_kind(name)}" for name in PAST_COLUMNS)
@@ -40,13 +36,14 @@ SUMS = {
     "bot": "kind String, name String, hits UInt64",
 }
 """The columns of each table of sums, besides `day` and `closing`; counts are unsigned, as ClickHouse counts."""
-_ORDER = {
+ORDER = {
     "hourly": "hour",
     "daily": "dimension, value",
     "consent": "policy, event",
     "held": "host, page, vendor, purpose",
     "bot": "kind, name",
 }
+"""What tells the rows of a table of sums apart, besides `day` and `closing`."""
 
 SCHEMA = (
     # Hits of open days. `batch` and `place` name a hit, so that a batch written again adds nothing. `goes_on` says
@@ -62,7 +59,7 @@ SCHEMA = (
     *(
         f"""CREATE TABLE IF NOT EXISTS cookieguard_{table} (
             day Int64, closing String, {columns}
-        ) ENGINE = ReplacingMergeTree PARTITION BY intDiv(day, 30) ORDER BY (day, {_ORDER[table]}, closing) {_SOON}"""
+        ) ENGINE = ReplacingMergeTree PARTITION BY intDiv(day, 30) ORDER BY (day, {ORDER[table]}, closing) {_SOON}"""
         for table, columns in SUMS.items()
     ),
     # What was dropped, by reason, in all workers: 25 months.
@@ -79,55 +76,3 @@ SCHEMA = (
     ) ENGINE = ReplacingMergeTree PARTITION BY intDiv(day, 30) ORDER BY (day, closing) {_SOON}""",
 )
 MARK = "EXISTS TABLE cookieguard_done"
-
-
-def _summed(table: str) -> str:
-    """Return one row of each name and day, over all closings that are complete; counts may be subtracted from."""
-    names = _ORDER[table].split(", ")
-    kinds = dict(column.split() for column in SUMS[table].split(", "))
-
-    def columns() -> Iterator[str]:
-        for name, kind in kinds.items():
-            counted = f"toInt64(sum({name}))" if name not in names else name
-            yield f"{counted if kind not in _TEXTS else f'toString({name})'} AS {name}"
-
-    return f"""(
-        SELECT day, {", ".join(columns())} FROM cookieguard_{table} FINAL
-        WHERE closing IN (SELECT closing FROM cookieguard_done) GROUP BY day, {_ORDER[table]}
-    )"""  # noqa: S608 - names of ours, here and below
-
-
-WORDS = Words(
-    date="toDate({})",
-    moment="toDateTime({} * 3600, 'UTC')",
-    today="intDiv(toUnixTimestamp(now()), 86400)",
-    greatest="greatest",
-    whole="intDiv({}, {})",
-    tables={table: _summed(table) for table in TABLES},
-)
-# What reads in part and says nothing. An analyst who may set it for his query would have a row, a name or a closing
-# left out, and the difference is a person; what fails instead tells none.
-_PARTS = ("group_by", "set", "join", "distinct", "sort", "read", "timeout", "transfer")
-_LIMITS = (
-    "max_rows_to_group_by",
-    "max_rows_in_set",
-    "max_bytes_in_set",
-    "max_rows_in_join",
-    "max_bytes_in_join",
-)
-# A name means the column, as it does in the other engines.
-_SETTINGS = ", ".join(
-    (
-        "prefer_column_name_to_alias = 1",
-        *(f"{limit} = 0" for limit in _LIMITS),
-        *(f"{part}_overflow_mode = 'throw'" for part in _PARTS),
-        "read_overflow_mode_leaf = 'throw'",
-    )
-)
-# Read with the rights of who made them: an analyst needs none on a table. No condition of his is asked below a limit,
-# so none sees a row that is not shown.
-VIEWS = tuple(
-    f"""CREATE OR REPLACE VIEW {name} DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
-    {query} LIMIT {2**62} SETTINGS {_SETTINGS}"""
-    for name, query in views(WORDS).items()
-)

@@ -7,7 +7,8 @@ from libc.string cimport memchr, memcmp, memset
 from cookieguard.html.functions cimport function_before, functions
 from cookieguard.html.idioms import (
     ATTRIBUTE, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH, ELEMENT_MADE, ENDS, KEYS, LOADER_NAME,
-    LOADING_MARKUP, LOOP, MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, SETS, SETTERS,
+    LOADING_MARKUP, LOOP, MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES,
+    SETS, SETTERS,
 )
 from cookieguard.html.known cimport text_t
 from cookieguard.html.names cimport Names

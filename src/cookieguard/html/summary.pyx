@@ -9,10 +9,10 @@ from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from cookieguard.html.embeds import EMBEDS, place_in
+from cookieguard.html.css import NO_STRING, NO_URL
+from cookieguard.html.embeds import EMBEDS, apply_edits, place_in
 from cookieguard.html.glances cimport meta_counts
 from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
-from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
@@ -211,19 +211,6 @@ cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
     if b"&" in text:
         text = text.replace(b"&quot;", b'"')
     return None if b"&" in text else text
-
-
-cdef bytes _without(bytes text, list cuts):
-    """Return a text with something else where its cuts are."""
-    cdef Py_ssize_t position = 0, start, end
-    cdef list pieces = []
-    for start, end, new in cuts:
-        if start >= position:  # what looks like a URL within another one's quotes goes with that
-            pieces.append(text[position:start])
-            pieces.append(new)
-            position = end
-    pieces.append(text[position:])
-    return b"".join(pieces)
 
 
 cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):
@@ -529,7 +516,7 @@ cdef class Summary:
     cdef int _style(self, text_t s, Value* one, object element) except -1:
         """Judge the URLs of a style, and write it without those that are held (_css in judges.py)."""
         cdef bytes text = _plain_style(s, one.value, one.end)
-        cdef Py_ssize_t start, end, inside
+        cdef Py_ssize_t start, end, inside, done = 0
         cdef bint is_string
         cdef int verdict
         cdef dict known = {}
@@ -550,13 +537,16 @@ cdef class Summary:
             verdict = answer
             if verdict == UNSURE:
                 return UNSURE
-            if verdict == IS_HELD:
-                cuts.append((start - is_string, end, NO_STRING if is_string else NO_URL))
+            start -= is_string
+            # What looks like a URL within another one's quotes goes with that.
+            if verdict == IS_HELD and start >= done:
+                done = end
+                cuts.append((start, end, NO_STRING if is_string else NO_URL))
         if not cuts:
             return STAYS
         if self._written_anew is None:
             self._written_anew = {}
-        text = _without(text, cuts)
+        text = apply_edits(text, cuts)
         self._written_anew[one.name] = text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;")
         one.is_anew = True
         return IS_HELD

@@ -30,21 +30,11 @@ _ADDRESS = re.compile(
 _AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
 _MAIL = re.compile(rf"[^\s/@]+\s*(?:{_AT.pattern})\s*[^\s/@]+", re.I)
 # What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.
-_UNSEEN_RANGES = (
-    *((one, one) for one in (0xAD, 0x34F, 0x61C, 0x3164, 0xFEFF, 0xFFA0)),
-    *(
-        (0x115F, 0x1160),
-        (0x17B4, 0x17B5),
-        (0x180B, 0x180F),
-        (0x200B, 0x200F),
-        (0x202A, 0x202E),
-        (0x2060, 0x206F),
-    ),
-    *((0xFE00, 0xFE0F), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_UNSEEN = dict.fromkeys(sign for first, last in _UNSEEN_RANGES for sign in range(first, last + 1))
 _DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4\u22c5\u2219"), ".")
-_READ_AS = {**_UNSEEN, **_DOTS}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Digits that name one thing or person; years and dates of eight stay readable in UTM fields only.
 _SPACED_NUMBER = r"\d(?:[ ./()_-]{0,2}\d){9,}"  # telephones, bank accounts
@@ -106,7 +96,7 @@ def _decoded(text: str) -> str:
         if "%" not in text:
             break
         text = unquote(text)
-    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_READ_AS)
+    return text if text.isascii() else _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).translate(_DOTS)
 
 
 def personal_part(text: str) -> str:
