@@ -88,8 +88,9 @@ def test_views_of_two_workers_come_to_one_page(config: Config, start: Callable[[
 def test_hits_of_an_outage_come_when_the_server_is_back(
     server: Postgres, config: Config, start: Callable[[], CookieGuard]
 ) -> None:
-    visit(start(), 1)
-    start().close()
+    worker = start()
+    visit(worker, 1)
+    worker.close()  # else its view may fall into the outage as well, and waits in a spool of its own
     server.stop()
     try:
         worker = start()
@@ -103,7 +104,7 @@ def test_hits_of_an_outage_come_when_the_server_is_back(
     worker.close()
 
     assert spooled
-    assert by_day(config)[0][0] >= 6
+    assert by_day(config)[0][0] == 7
     assert not list((Path(config.state_dir) / "spool").glob("*.spool"))
 
 
