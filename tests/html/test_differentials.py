@@ -68,7 +68,7 @@ def live(page: bytes, *, scripting: bool) -> list[tuple[str, ...]]:
 
 
 RUNS = {"style": '@import"//ads', "script": ".src='//ads"}
-SINGLE = (Load.URL, Load.DOCUMENT)
+SINGLE = (Load.URL, Load.DOCUMENT, Load.LATER)
 
 
 def reaches(name: str, attribute: str, value: str) -> bool:

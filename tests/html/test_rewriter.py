@@ -95,6 +95,18 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<iframe src="about:blank" data-cg-data-lazy-src="https://ads.example/e"></iframe>',
     ),
     (
+        b'<iframe data-src="data:text/html,<iframe src=//ads.example>"></iframe>',
+        b'<iframe data-cg-data-src="data:text/html,<iframe src=//ads.example>"></iframe>',
+    ),
+    (
+        b"<iframe data-original=\"javascript:'<iframe src=//ads.example>'\"></iframe>",
+        b"<iframe data-cg-data-original=\"javascript:'<iframe src=//ads.example>'\"></iframe>",
+    ),
+    (
+        b"<iframe data-litespeed-src='data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4='></iframe>",
+        b"<iframe data-cg-data-litespeed-src='data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4='></iframe>",
+    ),
+    (
         b'<script type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
         b'<script type="text/plain" data-cg-type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
     ),

@@ -130,12 +130,70 @@ LOADERS = {
     '\'{"prefetch":[{"urls":["https://next.example/p"]}]}\'; document.head.append(s);',
     "a refresh": "var m = document.createElement('meta'); m.setAttribute('http-equiv', 'refresh'); "
     "m.setAttribute('content', '3; url=https://next.example/'); document.head.append(m);",
+    "a frame in a variable": "var html = '<iframe src=\"https://video.example/e/1\"></iframe>';\n"
+    "document.querySelector('.v').innerHTML = html;",
+    "a frame around an address": "var u = 'https://video.example/e/1', html = '<iframe src=\"' + u + '\"></iframe>'; "
+    "$('.v').html(html);",
+    "a frame put together": "var out = []; out.push('<div>'); out.push('<iframe src=\"https://video.example/e/1\">'); "
+    "out.push('</iframe></div>'); document.write(out.join(''));",
+    "a frame that is returned": "function made(id) { return '<iframe src=\"https://video.example/e/' + id + '\">'; }\n"
+    "$('.v').append(made(1));",
+    "a frame around an address that is returned": 'const player = (u) => { return `<iframe src="${u}"></iframe>`; };\n'
+    "$('.v').append(player('https://video.example/e/1'));",
+    "a frame handed on": "function put(html) { document.body.insertAdjacentHTML('beforeend', html); }\n"
+    "put('<iframe src=\"https://video.example/e/1\"></iframe>');",
+    "a frame in a table": "var templates = {video: '<iframe src=\"https://video.example/e/1\"></iframe>'}; "
+    "box.innerHTML = templates.video;",
+    "a frame made of a variable": "var html = '<iframe src=\"https://video.example/e/1\">'; $(html).appendTo('.v');",
+    "a frame known as an address before": "var u = 'https://video.example/e/1'; var box = u; link.href = box; "
+    "box = '<iframe src=\"' + u + '\">'; document.write(box);",
+    "a refresh in markup": 'var m = \'<meta http-equiv="refresh" content="1;url=https://next.example/">\'; '
+    "document.write(m);",
+    "a frame by jQuery": "$('<iframe>').attr('src', 'https://video.example/e/1').appendTo('.v');",
+    "a frame by jQuery's properties": "var u = 'https://video.example/'; $('<iframe/>').prop('src', u).appendTo('.v');",
+    "a frame by jQuery behind blanks": r"$('\n\t<iframe src=\"https://video.example/e/1\"></iframe>').appendTo('.v');",
+    "a frame by jQuery with an escape": r"$('\x3ciframe src=\"https://video.example/e/1\"\x3e').appendTo('.v');",
+    "a frame by jQuery under another name": "var $j = jQuery.noConflict(); "
+    "$j('<iframe src=\"https://video.example/e/1\">').appendTo('.v');",
+    "a frame by jQuery's parser": "var made = $.parseHTML('<iframe src=\"https://video.example/e/1\">'); "
+    "$('.v').append(made);",
+    "a frame around all": "$('.v').wrapAll('<div><iframe src=\"https://video.example/e/1\"></iframe></div>');",
+    "a frame around each": "$('.v').wrap('<iframe src=\"https://video.example/e/1\">').wrapInner('<p>');",
+    "a frame within each": "$('.v').wrapInner('<p><iframe src=\"https://video.example/e/1\">');",
+    "a frame added": "$('.v').add('<iframe src=\"https://video.example/e/1\">').appendTo('body');",
+    "a frame by the browser's parser": "box.append(Document.parseHTMLUnsafe("
+    "'<iframe src=\"https://video.example/e/1\">').body.firstChild);",
+    "a frame by a name in quotes": "document['write']('<iframe src=\"https://video.example/e/1\">');",
+    "a frame with a comment in between": "frame./* the player */src /* of */ = 'https://video.example/e/1';",
+    "a frame that goes elsewhere": "frame.contentWindow.location = 'https://video.example/e/1';",
+    "a frame that is sent elsewhere": "frame.contentWindow.location.replace('https://video.example/e/1');",
+    "a frame that goes elsewhere by its document": "frame.contentDocument.location.href = 'https://video.example/';",
+    "a frame of the window": "window.frames['player'].location.assign('https://video.example/e/1');",
+    "a frame of the window by its name": "frames.player.location = 'https://video.example/e/1';",
+    "a hint by its options": "document.head.append(Object.assign(document.createElement('link'), "
+    "{rel: 'preconnect', href: 'https://fonts.example'}));",
+    "a hint by a helper": "function make(name, options) { var e = document.createElement(name); for (var k in options) "
+    "e.setAttribute(k, options[k]); return e; }\n"
+    "document.head.append(make('link', {rel: 'preconnect', href: 'https://fonts.example'}));",
+    "a hint by jQuery": "$('<link rel=\"preconnect\">').attr('href', 'https://fonts.example').appendTo('head');",
     "a form that is sent into a frame": "var f = document.createElement('form'); f.method = 'post'; f.target = 'x'; "
     "f.setAttribute('action', 'https://stats.example/hit'); document.body.append(f); f.submit();",
 }
 
 # A shop's own scripts, which name somebody without loading from there.
 NAMES = [
+    "var code='<iframe src=\"https://video.example/e/1\">'; box.value=code; $('.code').text(code); fetch('/copied')",
+    "var code='<iframe src=\"https://video.example/e/1\">'; copy.onclick=()=>navigator.clipboard.writeText(code);new Image().src='/a.png'",  # noqa: E501
+    "var code='<iframe src=\"https://video.example/e/1\">'; box.value=code; nav.innerHTML='<a href=\"/x\">x</a>'",
+    "var html='<a href=\"https://soc.example/\">x</a>';nav.innerHTML=html+'<iframe src=\"/own\"></iframe>'",
+    "$('.v').attr('data-share','https://soc.example/').prop('title','see https://soc.example/')",
+    "$('a.soc').attr('href','https://soc.example/').attr('target','_blank')",
+    "location.replace('https://pay.example/');window.location.href='https://pay.example/';fetch('/order')",
+    "parent.location='https://pay.example/';document.location.assign('https://pay.example/');frame.contentWindow.focus()",
+    "document['title']='https://soc.example/';list['push']('https://soc.example/')",
+    "new Set().add('https://soc.example/');box.classList.add('x');new Image().src='/a.png'",
+    "React.createElement('a',{href:'https://soc.example/',rel:'noopener'},'x');fetch('/x')",
+    "wrap('https://soc.example/');$('p').wrap('<a href=\"https://soc.example/\"></a>')",
     "fetch('/api/cart').then(r=>r.json()).then(c=>{n.textContent=c.n});const links=['https://facebook.com/shop','https://instagram.com/shop'];links.forEach(u=>{const a=document.createElement('a');a.href=u;a.textContent='x';nav.append(a)});",  # noqa: E501
     "const links=['https://facebook.com/shop'];nav.innerHTML=links.map(u=>`<a href=\"${u}\">x</a>`).join('');fetch('/api/cart')",  # noqa: E501
     "nav.innerHTML='<a href=\"https://facebook.com/shop\">us</a>'; new Image().src='/local.png'",

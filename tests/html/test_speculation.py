@@ -22,11 +22,22 @@ FOLLOWS = [
     b'{"prefetch":[{"where":{"not":{"href_matches":"/cart"}}}]}',
     b'{"prefetch":[{"where":{"or":[{"href_matches":"/a/*"},{"href_matches":"*://*/*"}]}}]}',
 ]
+NAMES = [
+    rb'{"prefetch":[{"urls":["https:ads.example/a"]}]}',
+    rb'{"prefetch":[{"urls":["https:\/ads.example/a"]}]}',
+    rb'{"prerender":[{"urls":["https:\\\\ads.example\\a"]}]}',
+    rb'{"prefetch":[{"urls":["/\\ads.example/a"]}]}',
+    rb'{"prefetch":[{"urls":["\u0068ttps:\u005cads.example"]}]}',
+    b'{"prefetch":[{"urls":["https:ads.example/\xff"]}]}',
+    b'\xef\xbb\xbf{"prefetch":[{"urls":["https:ads.example"]}]}',
+    b'{"imports":{"https:ads.example/":"/own/"}}',
+]
 STAYS = [
     b'{"prefetch":[{"source":"document","where":{"and":[{"href_matches":"/shop/*"},{"not":{"href_matches":"/x"}}]}}]}',
     b'{"prefetch":[{"where":{"href_matches":["/a","/b"]}}]}',
     b'{"prefetch":[{"urls":["/next"]}]}',
     b'{"imports":{"x":"/x.js"}}',
+    b'{"imports":{"ads.example":"./x.js"},"integrity":{"/x.js":"sha256-a//b="}}',
     b"no rules",
 ]
 
@@ -36,6 +47,18 @@ def test_rules_that_visit_any_link_are_held_until_nobody_is(rules: bytes) -> Non
     page = b'<script type="speculationrules">' + rules + b"</script>"
     assert b'type="text/plain"' in rewrite(page)
     assert rewrite(page, held=False) == page
+
+
+@pytest.mark.parametrize("rules", NAMES)
+def test_rules_that_name_a_host_as_only_a_url_parser_reads_it_are_held(rules: bytes) -> None:
+    page = b'<script type="speculationrules">' + rules + b"</script>"
+    assert b'type="text/plain"' in rewrite(page)
+    assert rewrite(page, held=False) == page
+
+
+def test_links_are_followed_by_rules_with_a_byte_that_is_no_utf_8() -> None:
+    page = b'<script type="speculationrules">{"tag":"\xe9","prefetch":[{"source":"document"}]}</script>'
+    assert b'type="text/plain"' in rewrite(page)
 
 
 @pytest.mark.parametrize("rules", STAYS)

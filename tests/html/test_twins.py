@@ -34,7 +34,7 @@ PARTS = (
         r"""'//ads.example/p'|"a\"b"|`a${b(c)}d`|`${|"|'|`|\|/x[/]y/g|/* c */|@
 /*|// c|:// |///|return /x/|= /y/|(|)|[|]|{|}|,|@
 ;|:|=|
-|+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|@
+|+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|['write'](|[] (|@
 write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
 loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|//A_b-c.example:80802|//a..b.|//1.2.3.4|//é.example|//https://|//http.a|@
 //u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg"""
@@ -216,8 +216,9 @@ def places(one: Any, seed: float, size: int) -> list[int | None]:
         )
         one.suspect_all(rnd.choice([b"", b"a, x", b"b"]))
         taken += [one.take(), one.take()]
+        one.in_markup = rnd.random() < 0.5
     while taken[-1] is not None:
-        taken.append(one.take())
+        taken += [one.in_markup, one.take()]
     return taken
 
 
@@ -303,9 +304,10 @@ FLOWING = (
 |, |;|(|)|[|]|{|}|+|=|:|? |.|?.|=>|==|u|v|u.v|v[u]|u=|v:|.src=|.href=|]=|.innerHTML+=|.text=|src:|'src':|return |@
 function v(u){|function(u){|v=function*(u){|(u)=>{|u=>|})(|}.call(|.apply(|if(|while (|else{|for(const u of |fetch(|@
 open(|$.get(|v(|u.push(|.forEach(function(u){|.map(u=>|].each(u=>|loadIt(|upload(|.assign({|.setAttribute(|@
-v=document.createElement(|import |from |append(|var u=|`${u}|/x/|//|new v(|indexOf(|else |try{|catch(""".replace(
-        "@\n", ""
-    )
+v=document.createElement(|import |from |append(|var u=|`${u}|/x/|//|new v(|indexOf(|else |try{|catch(|@
+'<iframe src="'|'\n<link>'|v='<iframe src="'+|html=|.html(|$(|.add(|.attr(|'preconnect'|{rel:'preconnect',href:|href:|@
+.location=|.location.href=|.location.replace(|.contentWindow|.contentDocument.|frames[0]|frames.v|.defaultView?.|@
+['write'](|['src']=| . |v.push('<iframe src="'+""".replace("@\n", "")
 ).split("|")
 
 

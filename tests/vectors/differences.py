@@ -29,6 +29,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
+        "speculation-no-slashes speculation-one-slash speculation-backslashes "
         "js-speculation-inline js-speculation-file",
         "sends no ping unless asked to": "ping js-ping-click-inline js-ping-click-file",
         "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
@@ -42,6 +43,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
+        "speculation-no-slashes speculation-one-slash speculation-backslashes "
         "js-speculation-inline js-speculation-file",
         "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
         "knows no requestIdleCallback": "js-beacon-idle-inline js-beacon-idle-file",

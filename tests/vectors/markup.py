@@ -88,6 +88,10 @@ ELEMENTS = {
     "svg-animate-mask": '<svg><rect width="9" height="9"><animate attributeName="mask" dur="1s" '
     'values="none;url($U/a.svg#a)" fill="freeze"/></rect></svg>',
     "embed-code": '<embed type="text/html" code="$U/a.html">',
+    "frame-lazy-data": '<iframe data-src="data:text/html,<iframe src=$U/a.html>"></iframe>'
+    "<script>var f = document.querySelector('iframe'); f.src = f.dataset.src;</script>",
+    "frame-lazy-data-base64": '<iframe data-lazy-src="data:text/html;base64,$FRAME"></iframe>'
+    "<script>var f = document.querySelector('iframe'); f.src = f.dataset.lazySrc;</script>",
     "script-webbundle": '<script type="webbundle">{"source":"$U/a.wbn","resources":["$U/b.js"]}</script>',
     "shadow-img": '<div><template shadowrootmode="open"><img src="$U/a.gif"></template></div>',
     "shadow-closed-style": '<div><template shadowrootmode="closed"><style>:host{background:url($U/a.gif)}'

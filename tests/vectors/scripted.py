@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+
+import django
 
 from .vector import CLASSIC, File, Vector
 
+JQUERY = Path(django.__file__).parent / "contrib/admin/static/admin/js/vendor/jquery/jquery.min.js"
 NAVIGATES = "a navigation: a policy cannot tell it from a click"
 FRAME = "frame-src refuses the frame, but Chromium has its connection open by then"
 HINTS = "no policy directive covers preconnect and dns-prefetch"
@@ -213,6 +217,34 @@ LIMITS = {
     ),
 }
 
+# Frames in ways that take more than a look at one expression, where the script stands in the page.
+FRAMES = {
+    "in-variable": 'var html = "<iframe src=$U/a.html></iframe>"; document.body.innerHTML = html;',
+    "around-address": 'var u = "$U/a.html", m = "<iframe src=" + u + ">"; document.body.insertAdjacentHTML('
+    '"beforeend", m);',
+    "returned": 'function made() { return "<iframe src=$U/a.html></iframe>"; } document.write(made());',
+    "put-together": 'var m = []; m.push("<iframe src=$U/a.html>"); m.push("</iframe>"); document.write(m.join(""));',
+    "handed-on": 'function put(m) { document.body.innerHTML = m; } put("<iframe src=$U/a.html></iframe>");',
+    "refresh-written": "var m = \"<meta http-equiv=refresh content='0;url=$U/a.html'>\"; document.write(m);",
+    "quoted-call": 'document["write"]("<iframe src=$U/a.html></iframe>");',
+    "spaced": 'var f = document.createElement("iframe"); f./* x */src = "$U/a.html"; document.body.append(f);',
+    "sent": 'var f = document.createElement("iframe"); document.body.append(f); '
+    'f.contentWindow.location.replace("$U/a.html");',
+    "moved": 'var f = document.createElement("iframe"); document.body.append(f); frames[0].location = "$U/a.html";',
+    "jquery-attr": 'jQuery("<iframe>").attr("src", "$U/a.html").appendTo("body");',
+    "jquery-prop": 'jQuery("<iframe/>").prop("src", "$U/a.html").appendTo("body");',
+    "jquery-blanks": 'jQuery("\\n <iframe src=$U/a.html></iframe>").appendTo("body");',
+    "jquery-parser": 'var m = jQuery.parseHTML("<iframe src=$U/a.html></iframe>"); jQuery("body").append(m);',
+    "jquery-wrap": 'jQuery("p").wrapAll("<div><iframe src=$U/a.html></iframe></div>");',
+    "jquery-add": 'jQuery("p").add("<iframe src=$U/a.html></iframe>").appendTo("body");',
+    "jquery-renamed": 'var $$j = jQuery.noConflict(); $$j("<iframe src=$U/a.html></iframe>").appendTo("body");',
+}
+OPTIONS = {
+    "options": 'document.head.append(Object.assign(document.createElement("link"), '
+    '{rel: "preconnect", href: "$U"}));',
+    "jquery": 'jQuery("<link rel=preconnect>").attr("href", "$U").appendTo("head");',
+}
+
 # Whose host one engine looks up before anybody clicks.
 LOOKUPS = {
     "link-plain": (
@@ -293,6 +325,7 @@ def vectors() -> Iterator[Vector]:
             needs_window = name in NEED_WINDOW
             leaks = frozenset[str]() if is_held else LEAKS[why]
             yield replace(vector, leaks=leaks, why="" if is_held else why, needs_window=needs_window)
+    yield from _inline()
     for name, (script, texts) in CONTEXTS.items():
         files = {
             path: File(kind=CLASSIC if path.endswith(".js") else "text/html", body=text)
@@ -320,3 +353,12 @@ def _delivered(name: str, script: str, *, tells: str = "request") -> Iterator[Ve
         tells=tells,
         files=files,
     )
+
+
+def _inline() -> Iterator[Vector]:
+    jquery = {"jquery.js": File(kind=CLASSIC, body=JQUERY.read_text().replace("$", "$$"))}
+    for kind, ways, tells in (("frame", FRAMES, "request"), ("preconnect", OPTIONS, "connection")):
+        for name, script in ways.items():
+            library = '<script src="$F/jquery.js"></script>' if "jquery" in name else ""
+            body = f"<p>text</p>{library}<script>{script}</script>"
+            yield Vector(name=f"js-{kind}-{name}", body=body, script="on", tells=tells, files=jquery)

@@ -113,8 +113,14 @@ def vectors() -> Iterator[Vector]:
 SCRIPTS = frozenset(
     "script-src script-async script-defer script-module script-module-import script-importmap "
     "script-importmap-prefix script-webbundle svg-script-href svg-script-xlink svg-script-text base-entities "
-    "link-preload-script link-modulepreload".split()
+    "link-preload-script link-modulepreload frame-lazy-data frame-lazy-data-base64".split()
 )
+# As a JSON string says it. The page is no https one, so a scheme without slashes names a host.
+SPECULATED = {
+    "no-slashes": "https:$H/a.html",
+    "one-slash": "https:\\/$H/a.html",
+    "backslashes": "https:\\\\\\\\$H\\\\a.html",
+}
 FILES = {
     "script-importmap-prefix": {"uses.js": File(kind=CLASSIC, body='import "x/a.js";')},
 }
@@ -148,6 +154,13 @@ def _elements() -> Iterator[Vector]:
         script="on",
         needs_window=True,
     )
+    for name, url in SPECULATED.items():
+        yield Vector(
+            name=f"speculation-{name}",
+            body=f'<script type="speculationrules">{{"prefetch":[{{"source":"list","urls":["{url}"]}}]}}</script>',
+            script="on",
+            needs_window=True,
+        )
     yield Vector(
         name="speculation-document-rules",
         body='<a href="$S/a.html">elsewhere</a><script type="speculationrules">'

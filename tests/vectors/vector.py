@@ -91,6 +91,7 @@ class Place:
         """Put the names into a text."""
         host, name, number = self.host, self.vector.name, int(IPv4Address(self.address))
         inner = base64.b64encode(f"<img src=http://{host}/a.gif>".encode()).decode()
+        frame = base64.b64encode(f"<iframe src=http://{host}/a.html>".encode()).decode()
         first, second, third, fourth = self.address.split(".")
         return Template(text).safe_substitute(
             NAME=name,
@@ -105,6 +106,7 @@ class Place:
             F=f"/f/{name}",
             GO=f"/f/{name}/go",
             DATA=inner,
+            FRAME=frame,
             # the host and the address, as only a browser reads them
             PCT=host[1:].replace("a", "%61").replace(".", "%2e"),
             WIDE=host.translate(WIDE),

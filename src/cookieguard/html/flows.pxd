@@ -14,6 +14,7 @@ cdef class Flow:
     cdef text_t _s
     cdef Py_ssize_t _size
     cdef bint _has_arrows
+    cdef bint _has_markup
     cdef Reading _reading
     cdef Names _names
     cdef set _asked
@@ -21,6 +22,8 @@ cdef class Flow:
     cdef dict _declared
     cdef set _made
     cdef bytes _key
+    cdef bytes _name  # of what is called, and what it is of
+    cdef bytes _receiver
 
     cpdef bint reaches_a_sink(self, list suspects) except -1
     cdef bint _follow(self, Py_ssize_t place) except -1
@@ -28,6 +31,7 @@ cdef class Flow:
     cdef int _goes_out(self, Walk* walk) except -1
     cdef int _is_assigned(self, Walk* walk) except -1
     cdef bint _goes_on(self, Py_ssize_t at, Py_ssize_t place) noexcept
+    cdef _note_markup(self, Py_ssize_t start, Py_ssize_t end)
     cdef bint _is_head(self, Py_ssize_t at) except -1
     cdef bint _loads(self, bytes name, Py_ssize_t sign, Py_ssize_t receiver) except -1
     cdef bint _is_meant(self, bytes name) except -1
@@ -36,6 +40,8 @@ cdef class Flow:
     cdef bint _loads_by_markup(self, Py_ssize_t start, Py_ssize_t end) except -1
     cdef bint _makes_elements(self, Py_ssize_t start, Py_ssize_t end) except -1
     cdef int _calls_with(self, Py_ssize_t at, Py_ssize_t number, bytes key) except -1
+    cdef Py_ssize_t _callee(self, Py_ssize_t at)
+    cdef bint _is_hint(self, Py_ssize_t at) except -1
     cdef bint _is_sink(self, bytes name, bytes receiver, Py_ssize_t at, Py_ssize_t number) except -1
     cdef bint _sets_attribute(self, Py_ssize_t at, bytes receiver) except -1
     cdef _calls_at_once(self, Py_ssize_t at, Py_ssize_t number)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from cookieguard.html.functions import function_before, functions
 from cookieguard.html.idioms import (
     ATTRIBUTE,
+    ATTRIBUTE_SETTERS,
+    BEGINS_LINK,
     BEGINS_MARKUP,
     BUILT_IN,
     CALLS,
@@ -22,15 +24,21 @@ from cookieguard.html.idioms import (
     EACH,
     ELEMENT_MADE,
     ENDS,
+    FRAME_PARTS,
+    FREE_MARKUP,
+    GOES_TO,
+    HINT,
     KEYS,
     LOADER_NAME,
     LOADING_MARKUP,
     LOOP,
     MARKUP,
+    MAY_BE_FREE,
     MEANT,
     METHOD,
     NAVIGATES,
     NOT_A_LOADER,
+    OF_FRAME,
     OPTIONS,
     OWN_PATH,
     PARAMETERS_AT,
@@ -51,7 +59,8 @@ RETURNS = re.compile(rb"\s*+return\b")
 # The rest is matched backwards (reading.py), so all words in it are spelled backwards.
 BLANKS = re.compile(rb"\s*+")
 GOES_ON = re.compile(rb"\s*+" + OPERATOR)
-ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)(\.?)(\s*+\?)?")
+ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)((?:\s*+\.)?+)(\s*+\?)?")
+CALLEE_IN_BRACKETS = re.compile(rb"\s*+\]\s*+\x01\s*+\[")
 CALLEE = re.compile(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++))?+")
 FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
 NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
@@ -81,10 +90,11 @@ class Flow:
         self._back = back = code[::-1]
         self._size = len(code)
         self._has_arrows = b"=>" in code
+        self._has_markup = any(sign.search(joined) for sign in MAY_BE_FREE)
         self._reading = Reading(code, back, joined)
         self._names = Names(code)
-        self._asked: set[tuple[bytes, int]] = set()  # which parameter of which function
-        self._left: set[tuple[int, bytes, int]] = set()
+        self._asked: set[tuple[bytes, int, bool]] = set()  # which parameter of which function
+        self._left: set[tuple[int, bytes, int, bool]] = set()
         self._declared: dict[bytes, list[tuple[bytes, int]]] | None = None  # its functions, once asked for
         self._made: frozenset[bytes] | None = None  # its link elements, once asked for
 
@@ -92,6 +102,8 @@ class Flow:
         """Tell whether one of the literals with these numbers flows into something that loads."""
         for number in suspects:
             place = self._reading.mark(number)
+            self._names.in_markup = False
+            self._note_markup(place, place + 1)
             if IMPORTED.match(self._back, self._size - place) or self._follow(place):
                 return True
         while (named := self._names.take()) is not None and self._reading.steps > 0:
@@ -133,10 +145,13 @@ class Flow:
                 return False
             number = self._reading.argument_number(at, walk.place)
             walk.key = b""
-        if (at, key, number) in self._left:
+        left = (at, key, number, self._names.in_markup)
+        if left in self._left:
             return False  # what is around it is the same for all in it
-        self._left.add((at, key, number))
+        self._left.add(left)
         walk.assigns = True
+        if sign != BRACE and self._has_markup:
+            self._note_markup(at + 1, self._reading.arguments_end(at + 1))
         if sign == BRACKET:
             match = EACH.match(self._code, self._reading.closing(at))
             self._names.suspect_all(match[1] if match else b"")
@@ -162,9 +177,14 @@ class Flow:
             return None  # it compares, or parts two branches
         at = self._size - match.end(1) - 1
         name = match[2][::-1] if match[2] else self._reading.literal_before(at + 1)[1:-1]
+        if self._has_markup:
+            start = self._size - walk.here
+            self._note_markup(start, self._reading.expression_end(start))
         if self._loads(name, match):
             return True
-        if name not in NAVIGATES and name not in MARKUP and IDENTIFIER.fullmatch(name):
+        # markup in a variable is often called `html`, as is what takes it
+        is_markup = self._names.in_markup and sign != COLON and not (match[1] or match[3])
+        if name not in NAVIGATES and (name not in MARKUP or is_markup) and IDENTIFIER.fullmatch(name):
             self._names.suspect(name, 0, None, walk.key)
         if sign == COLON:
             walk.key = name
@@ -186,6 +206,12 @@ class Flow:
             return True
         return self._has_arrows and ARROW.match(self._code, self._reading.closing(at)) is not None
 
+    def _note_markup(self, start: int, end: int) -> None:
+        """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
+        if self._has_markup and not self._names.in_markup:
+            markup = b"".join(self._reading.literals_in(start, end))
+            self._names.in_markup = FREE_MARKUP.search(markup) is not None
+
     # -- assignments
 
     def _loads(self, name: bytes, match: re.Match[bytes]) -> bool:
@@ -193,11 +219,13 @@ class Flow:
             return name in KEYS and match[2] is not None  # a quoted key: most often one of a page's state
         if not (match[1] or match[3]):
             return False
+        if name in FRAME_PARTS and OF_FRAME.match(self._back, match.end(3)):
+            return True
+        if name == b"href":
+            return self._is_link(match.end(3))
         if name in MARKUP:
             start = self._size - match.start()
             return self._loads_by_markup(start, self._reading.expression_end(start)) or self._is_meant(name)
-        if name == b"href":
-            return self._is_link(match.end(3))
         return name in SETS or self._is_meant(name)
 
     def _is_meant(self, name: bytes) -> bool:
@@ -222,34 +250,36 @@ class Flow:
 
     def _loads_by_markup(self, start: int, end: int) -> bool:
         """Tell whether the markup in an expression loads, and not only links to, something."""
+        if self._names.in_markup:
+            return True
         return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
 
     def _makes_elements(self, start: int, end: int) -> bool:
         """Tell whether what a query is given is markup, not a selector, and loads something."""
         literals = self._reading.literals_in(start, end)
-        return (
-            bool(literals)
-            and BEGINS_MARKUP.match(literals[0]) is not None
-            and self._loads_by_markup(start, end)
-        )
+        if not literals:
+            return self._names.in_markup
+        return BEGINS_MARKUP.match(literals[0]) is not None and self._loads_by_markup(start, end)
 
     # -- calls
 
     def _calls(self, at: int, number: int, key: bytes) -> bool | None:
         """Look at the call whose arguments open at `at`: as `_leaves`."""
-        callee = CALLEE.match(self._back, self._size - at)
-        if callee is None:
+        name, receiver, here = self._callee(at)
+        if not name:
             self._calls_at_once(at, number)
             return None
-        name, receiver = callee[1][::-1], (callee[2] or b"")[::-1]
+        if (key == b"href" and self._is_hint(at)) or self._sends_frame(name, receiver, here):
+            return True
         if name in ENDS:
             return False
-        if self._is_sink(name, receiver, at, number) and (not key or name not in CALLS or key in OPTIONS):
-            return True
-        if key in KEYS and name in SETTERS:
+        is_sink = self._is_sink(name, receiver, at, number) and (
+            not key or name not in CALLS or key in OPTIONS
+        )
+        if is_sink or (key in KEYS and name in SETTERS):
             return True
         if name in (b"call", b"apply") and not receiver:
-            self._calls_at_once(self._size - callee.end() - 1, number - 1)
+            self._calls_at_once(self._size - here - 1, number - 1)
         elif name == b"for":
             loop = LOOP.match(self._code, at + 1)
             self._names.suspect_all(loop[1] if loop else b"")
@@ -257,6 +287,25 @@ class Flow:
             self._names.suspect(receiver)
         self._suspect_parameters_of(name, number)
         return None
+
+    def _callee(self, at: int) -> tuple[bytes, bytes, int]:
+        """Return the name of what is called at `at`, what it is of, and where, backwards, both begin."""
+        callee = CALLEE.match(self._back, self._size - at)
+        if callee is not None:
+            return callee[1][::-1], (callee[2] or b"")[::-1], callee.end()
+        callee = CALLEE_IN_BRACKETS.match(self._back, self._size - at)
+        if callee is None:
+            return b"", b"", 0
+        return self._reading.literal_before(at)[1:-1], b"", callee.end()
+
+    def _sends_frame(self, name: bytes, receiver: bytes, here: int) -> bool:
+        """Tell whether a call takes a frame to another page."""
+        is_sent = receiver == b"location" and name in GOES_TO
+        return is_sent and OF_FRAME.match(self._back, here) is not None
+
+    def _is_hint(self, at: int) -> bool:
+        """Tell whether the options that a call takes are those of a link that makes the browser connect."""
+        return any(map(HINT.match, self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))))
 
     def _is_sink(self, name: bytes, receiver: bytes, at: int, number: int) -> bool:
         if name in CALLS:
@@ -266,7 +315,7 @@ class Flow:
             return self._loads_by_markup(at + 1, end) or self._is_meant(name)
         if name in QUERIES:
             return self._makes_elements(at + 1, self._reading.arguments_end(at + 1))
-        if name in (b"setAttribute", b"setAttributeNS"):
+        if name in ATTRIBUTE_SETTERS:
             return self._sets_attribute(at, receiver)
         if name == b"open":
             return (
@@ -283,10 +332,8 @@ class Flow:
         names = self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))
         if any(ATTRIBUTE.match(name) for name in names):
             return True
-        return any(
-            (name[1:-1] == b"href" and receiver in self._links()) or self._is_meant(name[1:-1])
-            for name in names
-        )
+        is_link = receiver in self._links() or BEGINS_LINK.match(self._reading.literal_before(at)) is not None
+        return any((name[1:-1] == b"href" and is_link) or self._is_meant(name[1:-1]) for name in names)
 
     # -- functions
 
@@ -308,6 +355,8 @@ class Flow:
         """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
         if not RETURNS.match(self._code, at + 1, place):
             return
+        if self._has_markup:
+            self._note_markup(at + 1, self._reading.expression_end(at + 1))
         opened = self._reading.enclosing(at + 1)
         while opened >= 0 and self._code[opened] != BRACE:
             opened = self._reading.enclosing(opened)
@@ -316,9 +365,10 @@ class Flow:
 
     def _suspect_parameters_of(self, name: bytes, number: int) -> None:
         """Make the parameter suspect of a function this script declares."""
-        if name in BUILT_IN or (name, number) in self._asked:
+        asked = (name, number, self._names.in_markup)
+        if name in BUILT_IN or asked in self._asked:
             return
-        self._asked.add((name, number))
+        self._asked.add(asked)
         if self._declared is None:
             self._declared = functions(self._code, self._back)
         for header, body in self._declared.get(name, ()):

@@ -6,9 +6,9 @@ from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.functions cimport function_before, functions
 from cookieguard.html.idioms import (
-    ATTRIBUTE, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH, ELEMENT_MADE, ENDS, KEYS, LOADER_NAME,
-    LOADING_MARKUP, LOOP, MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES,
-    SETS, SETTERS,
+    ATTRIBUTE, ATTRIBUTE_SETTERS, BEGINS_LINK, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH,
+    ELEMENT_MADE, ENDS, FRAME_PARTS, FREE_MARKUP, GOES_TO, HINT, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP, MARKUP, MEANT,
+    METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, SETS, SETTERS,
 )
 from cookieguard.html.known cimport text_t
 from cookieguard.html.names cimport Names
@@ -25,6 +25,7 @@ cdef enum:
     MARK_BYTE = 1
     REACH = 2048  # bytes of code a value is followed over
     LONGEST_NAME_OF_FUNCTION = 64
+    LONGEST_INDEX = 64
 
     # What a step says: the value goes further out, ends here, or into a sink.
     GOES_ON = 0
@@ -34,7 +35,8 @@ cdef enum:
 cdef unsigned char KIND[256]
 cdef frozenset SUNK_BY_CALL = CALLS, SUNK_BY_ALL = CALLS_OF_ALL, KEPT = ENDS, OF_OBJECTS = KEYS, TAKES_OBJECTS = SETTERS
 cdef frozenset MAKES_MARKUP = MARKUP, ASSIGNED = SETS, LEADS_AWAY = NAVIGATES, LANGUAGE = BUILT_IN, ASKS = CLIENTS
-cdef frozenset NAMES_URL = OPTIONS, MAKES_ELEMENTS = QUERIES
+cdef frozenset NAMES_URL = OPTIONS, MAKES_ELEMENTS = QUERIES, SETS_ATTRIBUTES = ATTRIBUTE_SETTERS
+cdef frozenset OF_FRAMES = FRAME_PARTS, LEADS_TO = GOES_TO
 
 
 cdef void _prepare():
@@ -130,6 +132,85 @@ cdef bint _has_arrow(text_t s, Py_ssize_t size) noexcept nogil:
     return False
 
 
+cdef bint _is_of_frame(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether what ends before `p` is the window or document of a frame, or what is within it (OF_FRAME in flows.py)."""
+    cdef Py_ssize_t q, start
+    q = _before_dot(s, p)
+    if q >= 0:
+        p = q
+    while True:
+        p = blanks_before(s, p)
+        start = word_before(s, p)
+        if not (_is(s, start, p, b"location", 8) or _is(s, start, p, b"document", 8)):
+            break
+        q = _before_dot(s, start)
+        if q < 0:
+            break
+        p = q
+    if _is(s, start, p, b"contentWindow", 13) or _is(s, start, p, b"contentDocument", 15):
+        return True
+    if _is(s, start, p, b"defaultView", 11):
+        return True
+    if start < p:
+        p = _before_dot(s, start)
+        if p < 0:
+            return False
+    elif p > 0 and s[p - 1] == 93:
+        q = p - 1
+        while q > 0 and s[q - 1] != 91 and s[q - 1] != 93 and p - 1 - q <= LONGEST_INDEX:
+            q -= 1
+        if q == 0 or s[q - 1] != 91 or p - 1 - q > LONGEST_INDEX:
+            return False
+        p = q - 1
+    else:
+        return False
+    p = blanks_before(s, p)
+    return _is(s, word_before(s, p), p, b"frames", 6)
+
+
+cdef bint _may_be_free(text_t s, Py_ssize_t size) noexcept nogil:
+    """Tell whether markup may begin somewhere that no policy stops (MAY_BE_FREE in idioms.py)."""
+    cdef Py_ssize_t p = 0, q
+    cdef const void* found
+    while p < size:
+        found = memchr(s + p, 60, size - p)
+        if found == NULL:
+            break
+        p = <text_t>found - s + 1
+        q = p + 1 if p < size and s[p] == 92 else p
+        if q < size and (s[q] | 32) == 105:
+            q += 1
+            if q < size and (s[q] | 32) == 102:
+                return True
+        elif q < size and ((s[q] | 32) == 102 or (s[q] | 32) == 108 or (s[q] | 32) == 109):
+            return True
+    p = 0
+    while p < size:
+        found = memchr(s + p, 92, size - p)
+        if found == NULL:
+            break
+        p = <text_t>found - s + 1
+        if p + 2 < size and (s[p] == 120 or s[p] == 117):
+            q = p + 1
+            if s[p] == 117:
+                q += 1 if s[q] == 123 else 2
+            if q + 1 < size and s[q] == 51 and (s[q + 1] | 32) == 99:
+                return True
+    return False
+
+
+cdef Py_ssize_t _before_dot(text_t s, Py_ssize_t p) noexcept nogil:
+    """Return where the dot begins, `?.` too, that ends before `p`; -1: there is none."""
+    p = blanks_before(s, p)
+    if p == 0 or s[p - 1] != 46:
+        return -1
+    return p - 2 if p > 1 and s[p - 2] == 63 else p - 1
+
+
+cdef inline bint _is(text_t s, Py_ssize_t start, Py_ssize_t end, const char* word, Py_ssize_t size) noexcept nogil:
+    return end - start == size and memcmp(s + start, word, size) == 0
+
+
 cdef class Flow:
     """Follow the suspects of one script. Owns what became suspect."""
 
@@ -138,16 +219,19 @@ cdef class Flow:
         self._code, self._size = code, PyBytes_GET_SIZE(code)
         self._s = <text_t>PyBytes_AS_STRING(code)
         self._has_arrows = _has_arrow(self._s, self._size)
+        self._has_markup = _may_be_free(<text_t>PyBytes_AS_STRING(joined), PyBytes_GET_SIZE(joined))
         self._reading, self._names = Reading(code, code, joined), Names(code)
         self._asked, self._left = set(), set()
         self._declared = self._made = None
-        self._key = b""
+        self._key = self._name = self._receiver = b""
 
     cpdef bint reaches_a_sink(self, list suspects) except -1:
         """Tell whether one of the literals with these numbers flows into something that loads."""
         cdef Py_ssize_t place, before
         for number in suspects:
             place = self._reading.mark(number)
+            self._names.in_markup = False
+            self._note_markup(place, place + 1)
             before = blanks_before(self._s, place)
             if _is_word(self._s, before, b"from", 4) or _is_word(self._s, before, b"import", 6) or self._follow(place):
                 return True
@@ -219,11 +303,13 @@ cdef class Flow:
                 return IS_OVER
             number = self._reading.argument_number(at, walk.place)
             self._key = b""
-        left = (at, key, number)
+        left = (at, key, number, self._names.in_markup)
         if left in self._left:
             return IS_OVER  # what is around it is the same for all in it
         self._left.add(left)
         walk.assigns = True
+        if sign != 123 and self._has_markup:
+            self._note_markup(at + 1, self._reading.arguments_end(at + 1))
         if sign == 91:
             self._suspect_each(self._reading.closing(at))
         if sign != 40:
@@ -251,20 +337,25 @@ cdef class Flow:
             return GOES_ON
         name = _bytes(s, start, p) if has_word else None
         p = start if has_word else p - 1
-        if p > 0 and s[p - 1] == 46:
+        start = blanks_before(s, p)
+        if start > 0 and s[start - 1] == 46:
             is_member = True
-            p -= 1
+            p = start - 1
         start = blanks_before(s, p)
         if s[sign + 1] == 61 or s[sign + 1] == 62 or (s[sign] == 58 and start > 0 and s[start - 1] == 63):
             return GOES_ON  # it compares, or parts two branches
         if name is None:
             name = _inside(self._reading.literal_before(at + 1))
+        if self._has_markup:
+            self._note_markup(sign + 1, self._reading.expression_end(sign + 1))
         if s[sign] == 58:
             if has_word and name in OF_OBJECTS:  # a quoted key: most often one of a page's state
                 return IS_SUNK
         elif (is_item or is_member) and self._loads(name, sign, p):
             return IS_SUNK
-        if name not in LEADS_AWAY and name not in MAKES_MARKUP and _is_identifier(name):
+        # markup in a variable is often called `html`, as is what takes it
+        is_markup = self._names.in_markup and s[sign] != 58 and not (is_item or is_member)
+        if name not in LEADS_AWAY and (name not in MAKES_MARKUP or is_markup) and _is_identifier(name):
             self._names.suspect(name, 0, None, self._key)
         if s[sign] == 58:
             self._key = name
@@ -291,12 +382,20 @@ cdef class Flow:
         p = blanks_end(self._s, p + 1, self._size)
         return p + 1 < self._size and self._s[p] == 61 and self._s[p + 1] == 62
 
+    cdef _note_markup(self, Py_ssize_t start, Py_ssize_t end):
+        """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
+        if self._has_markup and not self._names.in_markup:
+            markup = b"".join(self._reading.literals_in(start, end))
+            self._names.in_markup = FREE_MARKUP.search(markup) is not None
+
     # -- assignments
 
     cdef bint _loads(self, bytes name, Py_ssize_t sign, Py_ssize_t receiver) except -1:
         """Tell whether a property loads that is assigned at `sign`; what it is of ends before `receiver`."""
         if name in MAKES_MARKUP:
             return self._loads_by_markup(sign + 1, self._reading.expression_end(sign + 1)) or self._is_meant(name)
+        if name in OF_FRAMES and _is_of_frame(self._s, receiver):
+            return True
         if name == b"href":
             return self._is_link(receiver)
         return name in ASSIGNED or self._is_meant(name)
@@ -336,30 +435,30 @@ cdef class Flow:
 
     cdef bint _loads_by_markup(self, Py_ssize_t start, Py_ssize_t end) except -1:
         """Tell whether the markup in an expression loads, and not only links to, something."""
+        if self._names.in_markup:
+            return True
         return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
 
     cdef bint _makes_elements(self, Py_ssize_t start, Py_ssize_t end) except -1:
         """Tell whether what a query is given is markup, not a selector, and loads something."""
         cdef list literals = self._reading.literals_in(start, end)
-        return bool(literals) and BEGINS_MARKUP.match(literals[0]) is not None and self._loads_by_markup(start, end)
+        if not literals:
+            return self._names.in_markup
+        return BEGINS_MARKUP.match(literals[0]) is not None and self._loads_by_markup(start, end)
 
     # -- calls
 
     cdef int _calls_with(self, Py_ssize_t at, Py_ssize_t number, bytes key) except -1:
         """Look at the call whose arguments open at `at`."""
-        cdef text_t s = self._s
-        cdef Py_ssize_t end = blanks_before(s, at), start = word_before(s, end), before = start, p
-        cdef bytes name, receiver = b""
-        if start == end:
+        cdef Py_ssize_t before = self._callee(at)
+        cdef bytes name = self._name, receiver = self._receiver
+        if not name:
             self._calls_at_once(at, number)
             return GOES_ON
-        name = _bytes(s, start, end)
-        p = blanks_before(s, start)
-        if p > 0 and s[p - 1] == 46:
-            end = blanks_before(s, p - 2 if p > 1 and s[p - 2] == 63 else p - 1)
-            p = word_before(s, end)
-            if p < end:
-                receiver, before = _bytes(s, p, end), p
+        if receiver == b"location" and name in LEADS_TO and _is_of_frame(self._s, before):
+            return IS_SUNK
+        if key == b"href" and self._is_hint(at):
+            return IS_SUNK
         if name in KEPT:
             return IS_OVER
         if self._is_sink(name, receiver, at, number) and (not key or name not in SUNK_BY_CALL or key in NAMES_URL):
@@ -376,6 +475,37 @@ cdef class Flow:
         self._suspect_parameters_of(name, number)
         return GOES_ON
 
+    cdef Py_ssize_t _callee(self, Py_ssize_t at):
+        """Note the name of what is called at `at`, and what it is of; return where both begin."""
+        cdef text_t s = self._s
+        cdef Py_ssize_t end = blanks_before(s, at), start = word_before(s, end), p
+        self._name = self._receiver = b""
+        if start == end:
+            if end == 0 or s[end - 1] != 93:
+                return 0
+            p = blanks_before(s, end - 1)
+            start = blanks_before(s, p - 1) if p > 0 and s[p - 1] == MARK_BYTE else 0
+            if start == 0 or s[start - 1] != 91:
+                return 0
+            self._name = _inside(self._reading.literal_before(at))
+            return start - 1
+        self._name = _bytes(s, start, end)
+        p = blanks_before(s, start)
+        if p > 0 and s[p - 1] == 46:
+            end = blanks_before(s, p - 2 if p > 1 and s[p - 2] == 63 else p - 1)
+            p = word_before(s, end)
+            if p < end:
+                self._receiver = _bytes(s, p, end)
+                return p
+        return start
+
+    cdef bint _is_hint(self, Py_ssize_t at) except -1:
+        """Tell whether the options that a call takes are those of a link that makes the browser connect."""
+        for literal in self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1)):
+            if HINT.match(literal):
+                return True
+        return False
+
     cdef bint _is_sink(self, bytes name, bytes receiver, Py_ssize_t at, Py_ssize_t number) except -1:
         if name in SUNK_BY_CALL:
             return number == 0
@@ -383,7 +513,7 @@ cdef class Flow:
             return self._loads_by_markup(at + 1, self._reading.arguments_end(at + 1)) or self._is_meant(name)
         if name in MAKES_ELEMENTS:
             return self._makes_elements(at + 1, self._reading.arguments_end(at + 1))
-        if name == b"setAttribute" or name == b"setAttributeNS":
+        if name in SETS_ATTRIBUTES:
             return self._sets_attribute(at, receiver)
         if name == b"open":
             return (
@@ -400,9 +530,10 @@ cdef class Flow:
         for name in names:
             if ATTRIBUTE.match(name):
                 return True
+        is_link = receiver in self._links() or BEGINS_LINK.match(self._reading.literal_before(at)) is not None
         for name in names:
             name = _inside(name)
-            if (name == b"href" and receiver in self._links()) or self._is_meant(name):
+            if (name == b"href" and is_link) or self._is_meant(name):
                 return True
         return False
 
@@ -430,6 +561,8 @@ cdef class Flow:
         cdef Py_ssize_t opened
         if not _returns(self._s, at + 1, place):
             return
+        if self._has_markup:
+            self._note_markup(at + 1, self._reading.expression_end(at + 1))
         opened = self._reading.enclosing(at + 1)
         while opened >= 0 and self._s[opened] != 123:
             opened = self._reading.enclosing(opened)
@@ -439,9 +572,10 @@ cdef class Flow:
     cdef _suspect_parameters_of(self, bytes name, Py_ssize_t number):
         """Make the parameter suspect of a function this script declares."""
         cdef Py_ssize_t body
-        if name in LANGUAGE or (name, number) in self._asked:
+        asked = (name, number, self._names.in_markup)
+        if name in LANGUAGE or asked in self._asked:
             return
-        self._asked.add((name, number))
+        self._asked.add(asked)
         if self._declared is None:
             self._declared = functions(self._code, self._code)
         for header, body in self._declared.get(name, ()):

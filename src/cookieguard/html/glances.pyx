@@ -323,6 +323,10 @@ cpdef bint has_sink(bytes code):
             start = word_before(s, end)
             if _is_one_of(CALLS, s, start, end) or _is_loader(s, start, end):
                 return True
+            if start == end and end > 0 and s[end - 1] == 93:  # by a name in quotes
+                end = blanks_before(s, end - 1)
+                if end and s[end - 1] == MARK_BYTE:
+                    return True
         elif byte == 61:
             end, added = p, 0
             while end > 0 and added < 2 and KIND[s[end - 1]] & ADDS:

@@ -11,11 +11,13 @@ SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".
 KEYS = frozenset(b"src srcset srcdoc poster".split())
 SETTERS = frozenset(b"assign attr prop extend merge".split())  # take an object with such keys
 MARKUP = frozenset(
-    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend after before replaceWith html "
-    b"parseFromString setHTMLUnsafe createContextualFragment".split()
+    b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend after before replaceWith html wrap wrapAll "
+    b"wrapInner parseFromString parseHTML parseHTMLUnsafe setHTML setHTMLUnsafe createContextualFragment".split()
 )
-# Make elements of an argument that begins with a tag, and look for elements with any other.
-QUERIES = frozenset(b"$ jQuery".split())
+# Make elements of an argument that begins with a tag, and look for elements with any other: jQuery, under the names
+# it is given where `$` is somebody else's, its likes, and a query that takes more in.
+QUERIES_OF_ALL = frozenset({b"add"})  # what is called on all kinds of things
+QUERIES = QUERIES_OF_ALL | frozenset(b"$ jQuery $j j$ jq jQ $jq Zepto cash".split())
 # Calls that load what their first argument says, and what their options say by one of these keys.
 CALLS = frozenset(
     b"fetch sendBeacon Worker SharedWorker WebSocket EventSource ajax axios getScript getJSON insertRule addModule "
@@ -24,8 +26,10 @@ CALLS = frozenset(
 OPTIONS = frozenset(b"url src href baseURL endpoint".split())
 # Calls that load any of their arguments.
 CALLS_OF_ALL = frozenset(b"importScripts import FontFace require requirejs".split())
+# Calls that set the attribute their first or second argument names.
+ATTRIBUTE_SETTERS = frozenset(b"setAttribute setAttributeNS attr prop".split())
 # Calls that load only on some objects or with some arguments.
-SHARED_NAMES = frozenset(b"setAttribute setAttributeNS open get post".split())
+SHARED_NAMES = ATTRIBUTE_SETTERS | frozenset(b"open get post".split())
 RUN_TEXT = frozenset(b"eval Function setTimeout setInterval Blob createTextNode".split())
 # What a script calls its own or its framework's loaders.
 LOADER_WORDS = b"load inject script beacon pixel iframe embed".split()
@@ -48,14 +52,37 @@ BUILT_IN = frozenset(
     b"getElementById getElementsByTagName getItem appendChild insertBefore removeChild createElement getPrototypeOf "
     b"defineProperty preventDefault Promise Object Array String Date Math".split()
 )
+# What takes a frame to another page where it is the frame's own.
+FRAME_PARTS = frozenset({b"location", b"href"})
+GOES_TO = frozenset({b"replace", b"assign"})
 NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
 METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
 ATTRIBUTE = re.compile(rb".(?:src|srcset|data|poster|xlink:href|srcdoc|style)\W?\Z", re.IGNORECASE)
+_TAG = rb"(?:<|\\x3c|\\u003c|\\u\{3c\})\\?"
+_REFRESH = rb"meta\b[^>]{0,200}refresh"
 LOADING_MARKUP = re.compile(
-    rb"<\\?(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|\bsrc\s*=|url\(",
+    _TAG
+    + rb"(?:(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|"
+    + _REFRESH
+    + rb")|\bsrc\s*=|url\(",
     re.IGNORECASE,
 )
-BEGINS_MARKUP = re.compile(rb".\s*+<")
+# Markup that contacts somebody whatever the policy says: what holds it is followed as such (names.py).
+FREE_MARKUP = re.compile(
+    _TAG + rb"(?:(?:i?frame|fencedframe)\b|link\b[^>]{0,300}(?:preconnect|dns-prefetch)|" + _REFRESH + rb")",
+    re.IGNORECASE,
+)
+# How such a tag begins, as a glance at all literals tells: to search for one sign is fastest.
+MAY_BE_FREE = (
+    re.compile(rb"<(?=\\?(?:[iI]?[fF]|[lLmM]))"),
+    re.compile(rb"\\(?=(?:x|u00|u\{)3[cC])"),
+)
+_BLANKS = rb"(?:\s|\\[nrtvf\r\n])*+"
+BEGINS_MARKUP = re.compile(rb"." + _BLANKS + _TAG, re.IGNORECASE)
+BEGINS_LINK = re.compile(rb"." + _BLANKS + _TAG + rb"link\b", re.IGNORECASE)
+HINT = re.compile(
+    rb".(?:preconnect|dns-prefetch)\W?\Z", re.IGNORECASE
+)  # among the options a link is made with
 # Properties and calls that load where the script has all of these words: what no policy stops is read here.
 _RULES = ((b"speculationrules",),)
 MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
@@ -74,18 +101,20 @@ def _backwards(names: Iterable[bytes]) -> bytes:
     return choice(sorted(name[::-1] for name in names))
 
 
-SINK_CALLS = CALLS | CALLS_OF_ALL | MARKUP | QUERIES | SETTERS | SHARED_NAMES | RUN_TEXT
-SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, b"href"})
+SINK_CALLS = (
+    CALLS | CALLS_OF_ALL | MARKUP | QUERIES - QUERIES_OF_ALL | SETTERS | SHARED_NAMES | RUN_TEXT | GOES_TO
+)
+SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, *FRAME_PARTS})
 SINK_KEYS = KEYS
 IMPORTS = frozenset({b"from", b"import"})
 # Any of all these in code that is read backwards (reading.py): a script without one loads nothing by itself. Each
 # begins with one byte: so it is searched for ten times as fast as all of them in one pattern. What most have leads.
 _CALL = _backwards(SINK_CALLS) + rb"(?![\w$])|[\w$]{0,64}(?i:" + _backwards(LOADER_WORDS) + rb")"
 _KEY = _backwards(SINK_KEYS) + rb"(?![\w$])"
-_CALLED = re.compile(rb"\(\s*+(?:" + _CALL + rb")")
+_CALLED = rb"\(\s*+(?:" + _CALL + rb"|\]\s*+"  # or by a name in quotes
 SINKS = (
     re.compile(rb"=[+|?]{0,2}\s*+(?:\]|" + _backwards(SINK_PROPERTIES) + rb"\s*+\.)"),
-    _CALLED,
+    re.compile(_CALLED + rb"\x01)"),
     re.compile(rb":\s*+" + _KEY),
     re.compile(rb"\x01\s*+(?:morf|tropmi)\b"),
 )
@@ -93,7 +122,7 @@ SINKS = (
 _SET = rb"\]|" + _backwards(SINK_PROPERTIES) + rb"(?:\s*+[./]|[^\S\n]*+\n)"
 _ANY = rb"\s*+(?:" + b"|".join((_CALL, _SET, _KEY)) + rb")"
 SINKS_IN_TEXT = (
-    _CALLED,
+    re.compile(_CALLED + rb"[\"'`])"),
     re.compile(rb"=[+|?]{0,2}\s*+(?:" + _SET + rb")"),
     re.compile(rb"/(?<=[*/]/)" + _ANY),
 )
@@ -118,3 +147,8 @@ EACH = re.compile(
 LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
 ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
+# The window or document of a frame, and what is within it, backwards.
+OF_FRAME = re.compile(
+    rb"(?:\s*+\.\??)?+(?:\s*+(?:noitacol|tnemucod)\s*+\.\??)*+\s*+(?:wodniWtnetnoc|tnemucoDtnetnoc|weiVtluafed|"
+    rb"(?:\][^\[\]]{0,64}+\[|[\w$]++\s*+\.\??)\s*+semarf)(?![\w$])"
+)

@@ -158,6 +158,10 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     return None
 
 
+def _later(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    return HOLD if _loads_document(tag, attribute.value, name) else None
+
+
 def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
     """Tell whether a reference reaches somebody held, itself or by the document it holds."""
     if tag.reaches(reference, name):
@@ -206,6 +210,7 @@ JUDGES: dict[Load, AttributeJudge] = {
     Load.VALUES: _values,
     Load.PING: _pings,
     Load.REFERRER: _referrer,
+    Load.LATER: _later,
 }
 JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
 JUDGED = {

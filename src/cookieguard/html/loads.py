@@ -25,6 +25,7 @@ class Load(Enum):
     VALUES = auto()  # an SVG animation's list, separated by `;`: URLs, or style with `url()`
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
+    LATER = auto()  # as DOCUMENT, once a script moves it to where it counts
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -35,7 +36,7 @@ _PICTURE = {b"src": Load.URL, b"srcset": Load.SRCSET, b"lowsrc": Load.URL, b"dyn
 # older jQuery ones). The policy stops the frame, but Chromium has its connection open by then. A picture has none, and
 # other elements keep their `data-src`: there it may be anything.
 _LAZY_FRAME = dict.fromkeys(
-    (b"data-src", b"data-lazy-src", b"data-litespeed-src", b"data-original"), Load.URL
+    (b"data-src", b"data-lazy-src", b"data-litespeed-src", b"data-original"), Load.LATER
 )
 _FRAME = {b"src": Load.DOCUMENT, b"srcdoc": Load.SRCDOC}
 _ANIMATION = {

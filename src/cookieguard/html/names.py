@@ -24,9 +24,11 @@ class Names:
         self._code = code
         self._queued: set[tuple[bytes, int]] = set()  # a name, and from where on it is suspect
         self._members: dict[bytes, set[bytes]] = {}  # of a name: the suspect ones, b"" for all of it
-        self._seen: set[int] = set()
+        self._seen: set[tuple[int, bool]] = set()
         self._queue: list[tuple[bytes, Iterator[int]]] = []
+        self._marked: set[bytes] = set()  # the names that hold markup
         self.is_open = False  # whether places are taken from the queue already
+        self.in_markup = False  # whether what is followed now is, or is part of, markup that no policy stops
 
     def take(self) -> int | None:
         """Take the next place to follow; None where there is none, or too many were taken."""
@@ -36,8 +38,9 @@ class Names:
             place = next(places, None)
             if place is None:
                 self._queue.pop()
-            elif place not in self._seen and not self._is_passed(name, place):
-                self._seen.add(place)
+            elif (place, name in self._marked) not in self._seen and not self._is_passed(name, place):
+                self.in_markup = name in self._marked
+                self._seen.add((place, self.in_markup))
                 return place
         return None
 
@@ -46,7 +49,7 @@ class Names:
         if not name or name in NO_NAMES:
             return
         members = self._members.setdefault(name, set())
-        is_new = member not in members and b"" not in members
+        is_new = self._is_marked_now(name) or (member not in members and b"" not in members)
         members.add(member)
         is_queued = (name, start) in self._queued or (name, 0) in self._queued
         if is_queued and not (is_new and self.is_open):
@@ -55,6 +58,13 @@ class Names:
             return
         self._queued.add((name, start))
         self._queue.append((name, self._places(name, start, len(self._code) if end is None else end)))
+
+    def _is_marked_now(self, name: bytes) -> bool:
+        """Note that a name holds markup, where it does; tell whether that is new."""
+        if not self.in_markup or name in self._marked:
+            return False
+        self._marked.add(name)
+        return True
 
     def suspect_all(self, header: bytes) -> None:
         """Take the parameters of a function that is called for each item as suspect: the item and its number."""

@@ -71,7 +71,9 @@ cdef class Names:
     def __init__(self, bytes code):
         self._code = code
         self._queued, self._members, self._seen, self._queue = set(), {}, set(), []
+        self._marked = set()  # the names that hold markup
         self.is_open = False
+        self.in_markup = False  # whether what is followed now is, or is part of, markup that no policy stops
 
     cpdef take(self):
         """Take the next place to follow; None where there is none, or too many were taken."""
@@ -82,13 +84,20 @@ cdef class Names:
         """Take the next place to follow; -1 where there is none."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(self._code)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self._code), place
+        cdef Places places
+        cdef bint is_marked
         self.is_open = True
         while self._queue and len(self._seen) < MAX_PLACES:
-            place = (<Places>self._queue[len(self._queue) - 1]).next(s, size)
+            places = self._queue[len(self._queue) - 1]
+            place = places.next(s, size)
             if place < 0:
                 self._queue.pop()
-            elif place not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place):
-                self._seen.add(place)
+                continue
+            is_marked = places._name in self._marked
+            seen = ~place if is_marked else place
+            if seen not in self._seen and not self._is_defined_at(place) and not self._is_of_another(place):
+                self.in_markup = is_marked
+                self._seen.add(seen)
                 return place
         return -1
 
@@ -97,7 +106,7 @@ cdef class Names:
         if not name or name in NO_NAMES:
             return
         cdef set members = self._members.setdefault(name, set())
-        cdef bint is_new = member not in members and b"" not in members
+        cdef bint is_new = self._is_marked_now(name) or (member not in members and b"" not in members)
         members.add(member)
         cdef bint is_queued = (name, start) in self._queued or (name, 0) in self._queued
         if is_queued and not (is_new and self.is_open):
@@ -106,6 +115,13 @@ cdef class Names:
             return
         self._queued.add((name, start))
         self._queue.append(Places(name, start, PyBytes_GET_SIZE(self._code) if end is None else end))
+
+    cdef bint _is_marked_now(self, bytes name) except -1:
+        """Note that a name holds markup, where it does; tell whether that is new."""
+        if not self.in_markup or name in self._marked:
+            return False
+        self._marked.add(name)
+        return True
 
     cpdef suspect_all(self, bytes header):
         """Take the parameters of a function that is called for each item as suspect: the item and its number."""

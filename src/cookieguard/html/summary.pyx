@@ -54,6 +54,7 @@ cdef enum:
     DOCUMENT = 8
     CHARSET = 10
     REFERRER = 13
+    LATER = 14
 
     # What an element is.
     IS_UNSURE = 1  # its tags take a full hearing
@@ -67,7 +68,7 @@ cdef enum:
 assert (Load.URL.value, Load.URLS.value, Load.SRCSET.value, Load.CSS.value) == (URL, URLS, SRCSET, CSS)
 assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFRESH, DOCUMENT)
 assert (len(Url._fields), len(Held._fields)) == (URL_SIZE, HELD_SIZE)
-assert (Load.CHARSET.value, Load.REFERRER.value) == (CHARSET, REFERRER)
+assert (Load.CHARSET.value, Load.REFERRER.value, Load.LATER.value) == (CHARSET, REFERRER, LATER)
 
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
@@ -421,7 +422,7 @@ cdef class Summary:
             return self._candidates(s, one, element)
         if one.load == LINK:
             return self._link(s, one, element)
-        if one.load == DOCUMENT:
+        if one.load == DOCUMENT or one.load == LATER:
             if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
                 return UNSURE
             return self._reference(s, one.value, one.end, one, element)

@@ -84,16 +84,38 @@ def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
 
 
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
-    held = _named(held_hosts(text, judge), "script", judge)
-    return Verdict(held=held, hold=bool(held) or (judge(ANYBODY) is not None and _follows_links(text)))
+    rules = _read_rules(text)
+    urls = _held_references(rules, base, judge)
+    if rules is None or not text.isascii():  # then it is not sure that a browser reads the same
+        urls = held_hosts(text, judge) or urls
+    held = _named(urls, "script", judge)
+    return Verdict(held=held, hold=bool(held) or (judge(ANYBODY) is not None and _follows_links(rules)))
 
 
-def _follows_links(text: bytes) -> bool:
-    """Tell whether speculation rules let the browser visit the page's links, those to other hosts too."""
+def _read_rules(text: bytes) -> Any:
     try:
-        rules = json.loads(text)
+        return json.loads(text.decode("utf-8", "replace").removeprefix("\ufeff"), strict=False)
     except (ValueError, RecursionError):
-        return False  # no browser reads it either
+        return None  # nor does a browser, as far as is known
+
+
+def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
+    """List the held URLs among all strings: `https:host` and `https:\\\\host` name a host, too."""
+    found: list[Url] = []
+    unread = [rules]
+    while unread:
+        one = unread.pop()
+        if isinstance(one, dict):
+            unread += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            unread += one
+        elif isinstance(one, str):
+            found += [url for url in readings(one, base) if judge(url)]
+    return found
+
+
+def _follows_links(rules: Any) -> bool:
+    """Tell whether speculation rules let the browser visit the page's links, those to other hosts too."""
     listed = [rules.get(action) for action in SPECULATIONS] if isinstance(rules, dict) else []
     found = [rule for one in listed if isinstance(one, list) for rule in one if isinstance(rule, dict)]
     return any(
