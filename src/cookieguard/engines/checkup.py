@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -197,9 +198,12 @@ def _drops(shop: Shop) -> Iterator[Finding]:
     newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
     mend = "see the shop's log for the reasons (disk, lock, queue)" if newest else ""
     yield Finding("dropped hits", f"{newest} since yesterday, {ever} ever", mend)
-    waiting = list((shop.state / "spool").glob("*.spool")) if shop.state.is_dir() else []
-    size = sum(path.stat().st_size for path in waiting)
-    late = [path for path in waiting if shop.now.timestamp() - path.stat().st_mtime > SLACK.total_seconds()]
+    waiting = []
+    for path in (shop.state / "spool").glob("*.spool") if shop.state.is_dir() else ():
+        with suppress(OSError):  # replayed since it was listed
+            waiting.append(path.stat())
+    size = sum(one.st_size for one in waiting)
+    late = [one for one in waiting if shop.now.timestamp() - one.st_mtime > SLACK.total_seconds()]
     told = f"{len(waiting)} files wait with {size} bytes"
     yield Finding("spool", told, "start the shop: a worker replays them" if late else "")
 

@@ -129,13 +129,23 @@ class HitSink:
         return True
 
     def _lose(self, batch: Batch, reason: str) -> None:
+        self._untold.update(batch.lost)
+        self._count_lost(reason, len(batch.hits))
+
+    def _count_lost(self, reason: str, count: int) -> None:
         if not self._lost[reason]:
             logger.warning("statistics: hits are being dropped (%s)", reason)
-        self._lost[reason] += len(batch.hits)
-        self._untold.update(batch.lost)
-        self._untold[reason] += len(batch.hits)
+        self._lost[reason] += count
+        self._untold[reason] += count
 
     def _replay(self) -> None:
+        try:
+            self._bring()
+        finally:
+            for reason, count in self._spool.take_lost().items():
+                self._count_lost(reason, count)
+
+    def _bring(self) -> None:
         for batch in self._spool.waiting():
             try:
                 self._opened().write(batch)
