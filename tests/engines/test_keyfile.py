@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.keyfile import LOOK_EVERY, WatchedKeyring, change_keyring
+from cookieguard.engines.keyfile import HASTE, LOOK_EVERY, WatchedKeyring, change_keyring
 from cookieguard.errors import KeyringFixed
 from cookieguard.identity import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Key, Keyring, KeyState, new_pair
@@ -67,6 +67,33 @@ def test_file_is_looked_at_within_five_seconds_and_not_for_every_question(file: 
     assert timedelta(0) < LOOK_EVERY <= timedelta(seconds=5)
     time.sleep(LOOK_EVERY.total_seconds() + 0.1)
     assert keyring.get("k2") == K2
+
+
+def test_id_that_nobody_knows_is_looked_for_soon(file: Path) -> None:
+    """Another worker may sign with a key that is new: its customers must not be thrown out here meanwhile."""
+    keyring = WatchedKeyring(file, "keys.file")
+    time.sleep(HASTE.total_seconds())
+
+    put(file, Keyring([K1, K2]).dumps())
+
+    assert keyring.get("k2") == K2
+
+
+def test_file_that_is_written_in_place_counts_once_it_stands_still(file: Path) -> None:
+    whole = Keyring([K1, K2]).dumps()
+    put(file, whole)
+    keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
+    lines = whole.splitlines(keepends=True)
+
+    for cut in range(len(lines)):  # an editor writes a part, and then the rest
+        file.write_text("".join(lines[:cut]))
+        assert keyring.get("k2") == K2
+        file.write_text(whole)
+    assert keyring.ids == ("k1", "k2")
+
+    file.write_text(Keyring([K1]).dumps())
+    assert [keyring.get("k2"), keyring.get("k2")] == [K2, None]
+    assert keyring.ids == ("k1",)
 
 
 def test_tokens_follow_the_file(file: Path) -> None:

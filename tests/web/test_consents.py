@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask
 
-from cookieguard import CookieGuard, PolicyVersion, visitor_of
+from cookieguard import Config, CookieGuard, PolicyVersion, visitor_of
+from cookieguard.engines.keyfile import LOOK_EVERY, change_keyring
+from cookieguard.keyring import Keyring, new_key
 from cookieguard.web import consents
 from cookieguard.web.exchange import Exchange
 
@@ -55,6 +59,29 @@ def test_a_consent_read_before_does_not_count_at_a_time_before_it_was_given(guar
     clock[0] = NOW - timedelta(minutes=5)
 
     assert ask(app, headers=[cookie]).text == "undecided"
+
+
+def test_a_consent_read_before_is_refused_once_its_key_is_retired(tmp_path: Path) -> None:
+    """Whoever has a key that leaked can write one that agrees to everything."""
+    app = CookieGuard(telling, Config(state_dir=str(tmp_path / "state")))
+    cookie = accepted(app)
+    assert ask(app, headers=[cookie]).text == "all"
+    file = tmp_path / "state" / "keyring"
+    old = Keyring.loads(file.read_text()).signing.id
+    now = datetime.now(UTC)
+
+    def replace(before: Keyring | None) -> Keyring:
+        assert before is not None
+        new = new_key(now)
+        after = before.with_key(new).promoted(new.id, now=now, force=True)
+        return after.retired(old, now=now, life=timedelta(days=400), force=True)
+
+    change_keyring(file, "keys", replace)
+    time.sleep(LOOK_EVERY.total_seconds())
+
+    assert ask(app, headers=[cookie]).text == "undecided"
+    assert ask(app, headers=[accepted(app)]).text == "all"
+    app.close()
 
 
 def test_a_consent_read_before_counts_for_its_host_only(guard: Guard) -> None:

@@ -24,10 +24,12 @@ logger = logging.getLogger("cookieguard")
 MAX_KEYRING_BYTES = 256 * 1024
 # How late a worker may notice a change: far below the 10 minutes of a new key, and 5 s is what is promised.
 LOOK_EVERY = timedelta(seconds=2)
+HASTE = timedelta(milliseconds=250)  # for an id nobody knows: another worker may sign with a key that is new
 LOCK_WITHIN = timedelta(seconds=5)  # another command holds the lock for milliseconds
 LOCK_PAUSE = 0.05
 
 Stamp = tuple[int, int, int, int]
+GONE: Stamp = (0, 0, 0, 0)
 
 
 class WatchedKeyring(Keyring):
@@ -43,8 +45,10 @@ class WatchedKeyring(Keyring):
         self._path = path.absolute()  # the process may change its directory later
         self._setting = setting
         self._pause = look_every.total_seconds()
+        self._haste = min(look_every, HASTE).total_seconds()
         self._trouble = ""
         text, self._stamp = read_keyring(path, setting)
+        self._seen = self._stamp
         self._next_look = time.monotonic() + self._pause
         found = Keyring.loads(text, setting=setting)
         self._ever: dict[str, bytes] = {}
@@ -60,20 +64,30 @@ class WatchedKeyring(Keyring):
 
     def get(self, key_id: str) -> Key | None:
         """Return the secret with this id, if it is in force now."""
-        if time.monotonic() >= self._next_look:
+        now = time.monotonic()
+        if now >= self._next_look:
             self._look()
-        return self._keys.get(key_id)
+        found = self._keys.get(key_id)
+        if found is None and now >= self._next_look - self._pause + self._haste:
+            self._look()
+            found = self._keys.get(key_id)
+        return found
 
     def _look(self) -> None:
         """Ask for the file's stamp, and read it where that is another one."""
         self._next_look = time.monotonic() + self._pause
         try:
-            if stamp_of(os.stat(self._path)) == self._stamp:
+            stamp = stamp_of(os.stat(self._path))
+            if not self._is_settled(stamp) or stamp == self._stamp:
                 return
             text, self._stamp = read_keyring(self._path, self._setting)
             found = Keyring.loads(text, setting=self._setting)
-        except (ConfigError, OSError) as error:
-            self._stay(str(error) if isinstance(error, ConfigError) else f"{self._path}: {error.strerror}")
+        except ConfigError as error:
+            self._stay(str(error))
+            return
+        except OSError as error:
+            self._seen = GONE  # whatever comes next is another file, though it may get the same inode
+            self._stay(f"{self._path}: {error.strerror}")
             return
         # Keys derived from a secret are kept by its id: another one needs another id, also after retirement.
         if changed := [key.id for key in found.every if self._ever.get(key.id, _digest(key)) != _digest(key)]:
@@ -84,6 +98,14 @@ class WatchedKeyring(Keyring):
             self._remember(found)
             super().__init__(found.every)
             logger.info("keyring: read again, %d keys, signing %s", len(self._every), self._signing.id)
+
+    def _is_settled(self, stamp: Stamp) -> bool:
+        """Tell whether the file is whole: a part of one that is being written in place may read like a keyring.
+
+        One that took the place of another is. One that was written in place is when two looks find it the same.
+        """
+        before, self._seen = self._seen, stamp
+        return stamp[0] != before[0] or stamp == before
 
     def _remember(self, keyring: Keyring) -> None:
         self._ever |= {key.id: _digest(key) for key in keyring.every}

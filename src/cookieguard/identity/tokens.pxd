@@ -27,6 +27,7 @@ cdef class TokenCodec:
     @cython.locals(parts=list, version=str, key_id=str, body=str, signature=str, use=_Use)
     cdef Token _opened(self, str token, str host)
     cpdef bint is_current(self, Token token)
+    cpdef bint is_in_force(self, Token token)
     cdef _Use _keys_for(self, str version, str key_id, str host)
 
 

@@ -1,4 +1,4 @@
-"""What consent cookies say: each is verified once, and then known by its text while it is in its time."""
+"""What consent cookies say: each is verified once, and then known by its text while its time and its key last."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Consents:
         # The day a version takes effect changes the answer, and so must the key.
         key = (cookie, host, gpc, is_announced_only(self._policy, now))
         known = self._known.get(key)
-        if known is not None:
+        if known is not None and self._codec.is_in_force(known[0]):
             check_times(known[0], now)
             return known[1]
         token = self._codec.loads(cookie, host=host, now=now)
