@@ -68,9 +68,12 @@ def run(store: Store, errand: Errand) -> Done:
 
 
 def _warn_of(store: Store, series: Series, ending: Ending) -> None:
-    """End what came of a series, and keep a warning for its customer, before the series itself goes."""
-    store.record([ending])
+    """Keep a warning for a series' customer, and end what came of it, before the series itself goes.
+
+    In this order: who stops in between notices the copy again. Of a series that was ended nobody would.
+    """
     store.write(WARNING_SHELF, series.customer, str(ending.at).encode(), until=ending.until)
+    store.record([ending])
 
 
 def _warning(store: Store, customer: str, shown: int | None) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -68,7 +69,9 @@ class Remembering:
         memory.is_news = False
         errand = self._errand(session, memory)
         done = await self._ask(partial(run, errand=errand))
-        self._end(session, errand, is_forgotten=done is not None)
+        told = self._end(session, errand, is_forgotten=done is not None)
+        if told is not None:
+            await is_done(told)
         if done is None:
             return
         if errand.begun is not None:
@@ -110,7 +113,7 @@ class Remembering:
         if not session.is_stale(session.presented.now):
             return False
         ticket = self._ticket(session)
-        if ticket is None:
+        if ticket is None or ticket.customer != session.customer:  # whoever planted it would be in next
             session.memory = Memory(is_over=True)
             return True
         is_remembered = session.is_remembered
@@ -175,12 +178,15 @@ class Remembering:
             customer=customer, authenticated=to_milliseconds(since), ends=ends, rotated=now
         )
 
-    def _end(self, session: Session, errand: Errand, *, is_forgotten: bool) -> None:
+    def _end(self, session: Session, errand: Errand, *, is_forgotten: bool) -> Future[None] | None:
         """End what came of series that are left; where the store could not forget them, for as long as they live."""
+        if not errand.left:
+            return None
         longest = self._life.idle if is_forgotten else self._life.remembered
         now = session.presented.now
-        if errand.left:
-            self._watch.record([ended_series(key, now=now, longest=longest) for key in sorted(errand.left)])
+        return self._watch.record(
+            [ended_series(key, now=now, longest=longest) for key in sorted(errand.left)]
+        )
 
     def _ticket(self, session: Session) -> Ticket | None:
         """Read the cookie."""
