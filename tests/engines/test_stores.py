@@ -257,6 +257,59 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     assert told.count("store: it answers again") == 2
 
 
+def postgres_sql(server: Postgres, *statements: str) -> None:
+    import psycopg
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def test_a_server_that_takes_no_writes_leaves_every_worker_uncertain(server: Postgres) -> None:
+    """Who could only read would go on knowing those who said goodbye to another worker meanwhile."""
+    engine = _postgres(server)
+    one, other = Watch(engine.open), Watch(engine.open)
+    one.begin().result(PATIENCE)
+    other.begin().result(PATIENCE)
+
+    postgres_sql(server, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    try:
+        one.record([END._replace(until=2**50)])
+        wait_until(
+            lambda: not one.endings.is_certain and not other.endings.is_certain, "both know nobody", seconds=6
+        )
+        assert other.endings._kept[Ends.SESSION] == {}
+    finally:
+        postgres_sql(
+            server,
+            "SET default_transaction_read_only = off",
+            "ALTER SYSTEM RESET default_transaction_read_only",
+            "SELECT pg_reload_conf()",
+        )
+    wait_until(lambda: other.endings.is_certain and other.endings._kept[Ends.SESSION], "the other heard")
+    one.close()
+    other.close()
+
+
+def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Postgres) -> None:
+    """As a SQLite file that went away: with them went what had been ended, so nobody is known."""
+    engine = _postgres(server)
+    watch = Watch(engine.open)
+    watch.record([END._replace(until=2**50)]).result(PATIENCE)
+
+    postgres_sql(server, "DROP TABLE cookieguard_change, cookieguard_ending, cookieguard_kept")
+
+    wait_until(lambda: not watch.endings.is_certain, "it knows nobody", seconds=6)
+    time.sleep(2)
+    assert not watch.endings.is_certain
+    from cookieguard.engines.postgres import opener
+
+    opener(server.url)().close()  # a worker that starts makes them
+    wait_until(lambda: watch.endings.is_certain, "it knows customers again", seconds=PATIENCE)
+    assert watch.endings._kept[Ends.SESSION]  # and what it knew itself
+    watch.close()
+
+
 def restore(backup: Path, path: Path) -> None:
     """Put a backup in the place of a file that is in use, and take away what belonged to that one."""
     for beside in ("-wal", "-shm"):

@@ -35,7 +35,8 @@ SCHEMA = (
 # The row is locked until its transaction ends, so numbers are seen in their order. A sequence's are not: a
 # reader that saw 8 would miss a 7 that is committed later.
 NEXT_NUMBER = "UPDATE cookieguard_change SET number = number + 1 RETURNING number"
-NUMBER = "SELECT number FROM cookieguard_change"
+# A server that takes no writes (a replica after a fail-over, say) may not have heard of a logout, nor will it.
+NUMBER = "SELECT number, current_setting('transaction_read_only') = 'on' FROM cookieguard_change"
 RECORD = """
     INSERT INTO cookieguard_ending AS kept (what, key, at, until, number) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (what, key) DO UPDATE SET
@@ -75,11 +76,16 @@ FORGET = (
 
 
 class PostgresStore:
-    """Be a Store in the tables `cookieguard_*` of one database, made where there are none."""
+    """Be a Store in the tables `cookieguard_*` of one database, made where there are none and `make` is true.
 
-    def __init__(self, url: str) -> None:
+    Tables that went away while they were in use are not made again: with them went what had been ended.
+    """
+
+    def __init__(self, url: str, *, make: bool = True) -> None:
         with telling(StoreDown):
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+            if not make:
+                return
             with self._connection.transaction():
                 self._connection.execute(MAKE_IN_TURN)
                 for statement in SCHEMA:
@@ -94,7 +100,13 @@ class PostgresStore:
     def counter(self) -> int:
         """Return the number of the last change."""
         with telling(StoreDown):
-            return _first(self._connection.execute(NUMBER))
+            row = self._connection.execute(NUMBER).fetchone()
+        if row is None:
+            raise StoreDown("PostgreSQL: the table of changes is empty")
+        number, is_read_only = row
+        if is_read_only:
+            raise StoreDown("PostgreSQL: it takes no writes")
+        return int(number)
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings after a number."""
@@ -142,5 +154,13 @@ def _first(cursor: psycopg.Cursor[tuple[int, ...]]) -> int:
 
 
 def opener(url: str) -> Callable[[], PostgresStore]:
-    """Return what opens the store."""
-    return lambda: PostgresStore(url)
+    """Return what opens the store: the first time it makes the tables."""
+    made = False
+
+    def open_store() -> PostgresStore:
+        nonlocal made
+        store = PostgresStore(url, make=not made)
+        made = True
+        return store
+
+    return open_store
