@@ -290,7 +290,10 @@ FAULTS: dict[str, Callable[[World], AbstractContextManager[None]]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(one, marks=[] if one in ("killed", "read_only") else [pytest.mark.slow]) for one in FAULTS],
+)
 def test_postgres_that_fails_makes_guests_and_no_500_and_no_hit_counts_twice(
     fault: str, world: World
 ) -> None:

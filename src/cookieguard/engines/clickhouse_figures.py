@@ -109,6 +109,9 @@ class ClickhouseSource:
         with telling(EngineDown):
             return self._client.query(query, parameters=dict(named)).result_rows
 
+    def hold_still(self) -> None:
+        """Do nothing: there are no transactions."""
+
     def hits(self, day: int) -> Iterator[Hit]:
         """Give every hit of a UTC day in the order of time."""
         with telling(EngineDown):

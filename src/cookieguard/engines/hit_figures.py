@@ -76,6 +76,9 @@ class Source(Protocol):
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
         """Return all rows; parameters that a query does not name are left out."""
 
+    def hold_still(self) -> None:
+        """Answer everything from now on as of one moment, where the engine can."""
+
     def hits(self, day: int) -> Iterator[Hit]:
         """Give every hit of a UTC day in the order of time, its `entry` decided."""
 
@@ -90,6 +93,7 @@ class Figures:
         self._source = source
         self._queries = queries
         self.hits = source.hits
+        self.hold_still = source.hold_still
         self.close = source.close
 
     def span(self) -> Days | None:

@@ -198,6 +198,12 @@ class HitReader(Protocol):
     So a filtered range goes back only as far as hits are kept. Raises EngineDown where it cannot be asked.
     """
 
+    def hold_still(self) -> None:
+        """Have all that is asked from now on answered as of one moment, until it is closed, where the engine can.
+
+        For a page, whose figures are compared: a hit that comes between two questions would be their difference.
+        """
+
     def span(self) -> Days | None:
         """Return the first and last day there are figures of, None where there are none."""
 

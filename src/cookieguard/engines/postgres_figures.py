@@ -28,6 +28,7 @@ STATEMENT_MILLISECONDS = (
 LOCK_MILLISECONDS = 500
 NOT_NOW = (errors.LockNotAvailable, errors.QueryCanceled, errors.ReadOnlySqlTransaction)
 ROWS = 1000  # of single hits, fetched at a time
+STILL = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM cookieguard_hourly"
 HOURS = "cookieguard_hourly WHERE hour BETWEEN %(first)s * 24 AND %(last)s * 24 + 23"
@@ -102,6 +103,7 @@ class PostgresSource:
     """Be the Source of tables that workers write."""
 
     def __init__(self, url: str) -> None:
+        self._is_still = False
         with telling(EngineDown):
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             is_there = self._connection.execute(MARK).fetchone() != (None,)
@@ -114,8 +116,17 @@ class PostgresSource:
         # What comes from a browser may hold what PostgreSQL cannot: no value of ours does, so no row is found.
         clean = {name: one.replace("\0", "?") if isinstance(one, str) else one for name, one in named.items()}
         with telling(EngineDown):
-            self._sum_up()
+            if not self._is_still:
+                self._sum_up()
             return self._connection.execute(query.encode(), clean).fetchall()
+
+    def hold_still(self) -> None:
+        """Read in one transaction, once the sums are up to date."""
+        with telling(EngineDown):
+            self._connection.commit()  # of the page before
+            self._sum_up()
+            self._connection.execute(STILL)
+        self._is_still = True
 
     def hits(self, day: int) -> Iterator[Hit]:
         """Give every hit of a UTC day in the order of time; the server holds them, some are in memory."""

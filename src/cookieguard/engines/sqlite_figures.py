@@ -107,6 +107,13 @@ class SqliteSource:
         with telling(EngineDown):
             return self._connection.execute(query, named).fetchall()
 
+    def hold_still(self) -> None:
+        """Read in one transaction. Not for long: the journal cannot be emptied meanwhile."""
+        with telling(EngineDown):
+            self._connection.commit()  # of the page before
+            self._connection.execute("BEGIN")
+            self._connection.execute(SPAN)  # from here on
+
     def hits(self, day: int) -> Iterator[Hit]:
         """Give every hit of a UTC day in the order of time."""
         with telling(EngineDown):

@@ -74,6 +74,7 @@ class Details:
 def read_details(reader: HitReader, selection: Selection, *, now: datetime) -> Details:
     """Ask for a tab's figures; raises EngineDown."""
     today = int(now.timestamp()) // SECONDS_OF_DAY
+    reader.hold_still()
     return READERS[selection.tab](reader, selection, today)
 
 

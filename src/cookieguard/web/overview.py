@@ -106,6 +106,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     second = int(now.timestamp())
     today = second // SECONDS_OF_DAY
     where = selection.filters
+    reader.hold_still()
     reader = AskedOnce(reader)
     breakdowns = Breakdowns(reader)
     wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)

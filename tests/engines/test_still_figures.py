@@ -1,0 +1,104 @@
+"""A page whose figures are read while others write: all of them are of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.stats_engines import MAKERS
+from stats.traffic import DAY, MIDNIGHT, PLAIN
+
+from cookieguard.config import StatsSettings
+from cookieguard.engines.hit_engines import open_engine
+from cookieguard.engines.hit_ports import HitEngine, HitReader, HitWriter
+from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.web.overview import Overview, read_overview
+from cookieguard.web.ranges import RANGES, Selection
+
+NOW = datetime.fromtimestamp(MIDNIGHT + 43_260, UTC)
+QUESTIONS = ("span", "by_hour", "by_day", "breakdown", "keyed_days", "lost")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HitEngine]:
+    """Return an engine that has transactions, empty."""
+    with MAKERS[request.param]() as make:
+        yield open_engine(StatsSettings(url=make(tmp_path)), tmp_path, environ={})
+
+
+@pytest.fixture
+def writer(engine: HitEngine) -> Iterator[HitWriter]:
+    with closing(engine.writer()) as writer:
+        yield writer
+
+
+def crowd(number: int, *, people: int = 60) -> list[Hit]:
+    """Return visits of people today, by page."""
+    return [
+        PLAIN._replace(key=1000 * number + person + 1, page=f"/{person % 2}", source="(direct)")
+        for person in range(people)
+    ]
+
+
+class Busy:
+    """Be a reader of a shop where people come between any two questions."""
+
+    def __init__(self, reader: HitReader, come: Callable[[], None]) -> None:
+        self._reader, self._come = reader, come
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._reader, name)
+        if name not in QUESTIONS:
+            return asked
+
+        def ask(*args: Any, **more: Any) -> Any:
+            found = asked(*args, **more)
+            self._come()
+            return found
+
+        return ask
+
+
+def page(engine: HitEngine, writer: HitWriter, **filters: str) -> tuple[Overview, int]:
+    """Read the page; return how many crowds came meanwhile as well."""
+    came = count(1)
+
+    def come() -> None:
+        number = next(came)
+        writer.write(Batch(f"b{number}", crowd(number), {}, {}))
+
+    writer.write(Batch("b0", crowd(0), {}, {}))
+    with closing(engine.reader()) as reader:
+        where = {Dimension(name): value for name, value in filters.items()}
+        selection = Selection("overview", RANGES["today"], where)
+        found = read_overview(Busy(reader, come), selection, now=NOW, hit_days=30)  # type: ignore[arg-type]
+    return found, next(came) - 1
+
+
+@pytest.mark.parametrize("filters", [{}, {"page": "/1"}])
+def test_figures_of_a_page_are_of_one_moment(
+    filters: dict[str, str], engine: HitEngine, writer: HitWriter
+) -> None:
+    found, came = page(engine, writer, **filters)
+
+    expected = 30 if filters else 60
+    figures = {one.name: one.value for one in found.figures}
+    assert came > 5
+    assert found.range is RANGES["today"]
+    assert (figures["Views"], figures["Visits"]) == (f"{expected}", f"{expected}")
+    assert sum(point.views or 0 for point in found.points) == expected
+    for table in found.tables:
+        rows = [*table.rows, *([table.other] if table.other else [])]
+        assert sum(row.main for row in rows) in (0, expected), table.title
+
+
+def test_a_page_that_was_read_leaves_the_journal_to_be_emptied(tmp_path: Path) -> None:
+    engine = open_engine(StatsSettings(), tmp_path, environ={})
+    with closing(engine.writer()) as writer:
+        page(engine, writer)
+        writer.forget(keys_before=DAY, hits_before=0, rollups_before=0)
