@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.reveal_log import LOG_FILE, LogTampered, append_entry, read_entries
+from cookieguard.engines.reveal_log import HEAD_FILE, LOG_FILE, LogTampered, append_entry, read_entries
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from cookieguard.engines.reveal_log import LOG_FILE, append_entry
+log = Path(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ((log / LOG_FILE).stat().st_size + 20,) * 2)
+append_entry(log, {"event": "e3", "reason": "no room for it"})
+"""
 
 
 @pytest.fixture
@@ -47,3 +59,52 @@ def test_removed_moved_added_and_cut_entries_are_seen(log: Path) -> None:
             read_entries(log)
         with pytest.raises(LogTampered):
             append_entry(log, {"event": "more"})
+
+
+@pytest.mark.parametrize("lines", [0, 3])
+def test_machine_that_stops_before_the_head_is_written_leaves_a_log_that_verifies(
+    tmp_path: Path, lines: int
+) -> None:
+    for number in range(lines):
+        append_entry(tmp_path, {"event": f"e{number}"})
+    head = (tmp_path / HEAD_FILE).read_bytes() if lines else b""
+    append_entry(tmp_path, {"event": "last"})
+    if lines:
+        (tmp_path / HEAD_FILE).write_bytes(head)
+    else:
+        (tmp_path / HEAD_FILE).unlink()
+    assert [entry["event"] for entry in read_entries(tmp_path)][lines:] == ["last"]
+    append_entry(tmp_path, {"event": "next"})
+    assert [entry["event"] for entry in read_entries(tmp_path)][lines:] == ["last", "next"]
+
+
+def test_machine_that_stops_within_a_line_leaves_a_log_that_verifies(log: Path) -> None:
+    whole, head = (log / LOG_FILE).read_bytes(), (log / HEAD_FILE).read_bytes()
+    append_entry(log, {"event": "e3"})
+    line = (log / LOG_FILE).read_bytes()[len(whole) :]
+    for cut in range(len(line)):
+        (log / LOG_FILE).write_bytes(whole + line[:cut])
+        (log / HEAD_FILE).write_bytes(head)
+        assert len(read_entries(log)) == 3
+        append_entry(log, {"event": "e3"})
+        assert (log / LOG_FILE).read_bytes() == whole + line
+
+
+def test_head_that_lags_by_two_entries_is_seen(log: Path) -> None:
+    head = (log / HEAD_FILE).read_bytes()
+    append_entry(log, {"event": "e3"})
+    append_entry(log, {"event": "e4"})
+    (log / HEAD_FILE).write_bytes(head)
+    with pytest.raises(LogTampered):
+        read_entries(log)
+
+
+def test_full_disk_leaves_nothing_of_an_entry(log: Path) -> None:
+    before = (log / LOG_FILE).read_bytes()
+    found = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, log], capture_output=True, text=True, check=False
+    )
+    assert "No space left" in found.stderr or "File too large" in found.stderr
+    assert (log / LOG_FILE).read_bytes() == before
+    append_entry(log, {"event": "e3"})
+    assert len(read_entries(log)) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from hashlib import sha256
@@ -21,46 +22,71 @@ class LogTampered(CookieGuardError):
 
 
 def append_entry(directory: Path, facts: dict[str, str]) -> None:
-    """Append an entry, safe on the disk when it returns. Raises LogTampered where the log does not verify."""
+    """Append an entry, safe on the disk when it returns. Raises LogTampered where the log does not verify.
+
+    What an append that was cut off left behind goes first: nothing was shown for it.
+    """
     with locked(directory):
-        entries = read_entries(directory)
+        entries, size = _verified(directory)
         previous = entries[-1]["hash"] if entries else BEGIN
-        entry = {"number": len(entries) + 1, **facts, "previous": previous}
-        line = _written(entry | {"hash": _hash(entry)})
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(directory / LOG_FILE, flags, 0o600)
-        try:
-            if os.write(descriptor, line) != len(line):
-                raise OSError(28, "No space left on device")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        number = len(entries) + 1
+        entry = {"number": number, **facts, "previous": previous}
+        _append(directory / LOG_FILE, _written(entry | {"hash": _hash(entry)}), at=size)
         head = directory / HEAD_FILE
-        put_file(head, f"{entry['number']} {_hash(entry)}\n".encode(), is_new=not head.exists())
+        put_file(head, _head(number, _hash(entry)), is_new=not head.exists())
         sync_directory(directory)
 
 
 def read_entries(directory: Path) -> list[dict[str, Any]]:
     """Read and verify the whole log; raises LogTampered."""
+    return _verified(directory)[0]
+
+
+def _verified(directory: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the entries and the bytes they take; raises LogTampered.
+
+    A machine may stop within an append: after the last entry then lies a part of one, or one that the head does not
+    know yet. That hides nothing, and stays allowed.
+    """
     text, head = _bytes(directory / LOG_FILE), _bytes(directory / HEAD_FILE)
-    if text and not text.endswith(b"\n"):
-        raise LogTampered("the reveal log ends inside an entry")
     entries: list[dict[str, Any]] = []
-    previous = BEGIN
-    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+    ends = [_head(0, BEGIN)]
+    *lines, torn = text.split(b"\n")
+    for number, line in enumerate(lines, 1):
         entry = _entry(line)
         body = {name: value for name, value in entry.items() if name != "hash"}
-        fits = entry.get("number") == number and entry.get("previous") == previous
+        fits = entry.get("number") == number and entry.get("previous") == (
+            entries[-1]["hash"] if entries else BEGIN
+        )
         # The very bytes count, not what they mean: every changed byte shows.
         if not fits or entry.get("hash") != _hash(body) or _written(entry) != line + b"\n":
             raise LogTampered(f"entry {number} of the reveal log was changed, moved or removed")
-        previous = entry["hash"]
         entries.append(entry)
-    if head != (f"{len(entries)} {previous}\n".encode() if entries else b""):
+        ends.append(_head(number, entry["hash"]))
+    if (head or ends[0]) not in ends[-2:]:
         raise LogTampered(
             "the end of the reveal log is not where its head says: entries are missing or added"
         )
-    return entries
+    return entries, len(text) - len(torn)
+
+
+def _append(path: Path, line: bytes, *, at: int) -> None:
+    """Write a line at a place, the end of the file from then on; what does not fit the disk leaves nothing."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.ftruncate(descriptor, at)
+        if os.pwrite(descriptor, line, at) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, at)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _head(number: int, last: str) -> bytes:
+    return f"{number} {last}\n".encode()
 
 
 def _entry(line: bytes) -> dict[str, Any]:
