@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from cookieguard.html.constructs import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
 from cookieguard.html.context import AS_MARKUP, AS_TEXT, Reading
-from cookieguard.html.declarations import Kind, opening
+from cookieguard.html.declarations import PASSED, TAG, UNDECIDED, opening
 from cookieguard.html.grammar import AFTER_NAME, ATTRIBUTE, any_case
 from cookieguard.html.scanner import TagEnd, end_of_text
 
@@ -83,11 +83,11 @@ class MarkupEnd:
         if start == len(data):
             return -1
         kind, position = opening(data, start, xml=self._xml)
-        if kind is Kind.TAG:
+        if kind is TAG:
             self._inside, self._counts, self._start = TagEnd(), is_nested, data[start : start + 1]
             return start + 1 + data.startswith(b"/", start + 1)
-        self._inside = None if kind is Kind.PASSED else OPENED.get(kind)
-        return -1 if kind is Kind.UNDECIDED else position
+        self._inside = None if kind is PASSED else OPENED.get(kind)
+        return -1 if kind is UNDECIDED else position
 
     def _leave(self, data: bytes, position: int) -> int:
         """Return where the markup inside ends; -1 where it does not end in this piece."""

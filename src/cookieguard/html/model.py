@@ -32,6 +32,7 @@ class Held(NamedTuple):
 class Text(Enum):
     """Say how the text of an element is read and judged."""
 
+    __hash__ = object.__hash__  # an Enum's own asks for its name, in Python
     NONE = auto()
     RAW = auto()  # a tokenizer's raw text that nobody runs
     DATA = auto()  # a script element whose text does not run

@@ -4,7 +4,7 @@ from cookieguard.html.model cimport Tag
 from cookieguard.html.output cimport Output
 from cookieguard.html.placement cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text
+from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text, has_sign
 
 
 cdef class Rewriter:

@@ -13,6 +13,7 @@ from functools import partial
 from cookieguard.html.constructs import (
     BOGUS,
     CDATA,
+    COMMENT,
     DROPPED_CDATA,
     DROPPED_INSTRUCTION,
     INSTRUCTION,
@@ -27,14 +28,14 @@ from cookieguard.html.constructs import (
     raw_text,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
-from cookieguard.html.declarations import PLAIN_DOCTYPE, Kind, is_plain_doctype, opening
+from cookieguard.html.declarations import DOCTYPE, PASSED, PLAIN_DOCTYPE, TAG, Kind, is_plain_doctype, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
-from cookieguard.html.scanner import Scanner, comment_end, end_of_text
+from cookieguard.html.scanner import Scanner, comment_end, end_of_text, has_sign
 from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
@@ -136,7 +137,7 @@ class Rewriter:
     def _is_followed(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
         """Follow the context through a tag that passes as it is; tell whether that was all to do."""
         context = self._context
-        if not self._placement.is_done or (context.is_read_twice() and data.find(b"<", start + 1, end) >= 0):
+        if not self._placement.is_done or (context.is_read_twice() and has_sign(data, start + 1, end)):
             return False
         if tag.closing:
             context.end(tag.name)
@@ -234,7 +235,7 @@ class Rewriter:
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
         new = tag.inert if verdict is not PASSES and verdict.hold else self._placement.shown(tag)
-        if self._context.is_read_twice():
+        if self._context.is_read_twice() and (new is not None or has_sign(data, start + 1, end)):
             new = agreed(data[start:end] if new is None else new) or new
         if new is not None:
             self._output.replace(start, end, new)
@@ -305,32 +306,34 @@ class Rewriter:
 
     def _other(self, data: bytes, start: int) -> int:
         """Read what begins with `<` and is no complete tag."""
-        if not self._context.is_read_twice() and (end := comment_end(data, start)) >= 0:
+        if not self._context.ends and (end := comment_end(data, start)) >= 0:
+            if self._context.is_scanned():
+                hide_signs(self._output, data, start + 4, end, COMMENT)
             return end
         if is_plain_doctype(data, start) and not self._context.is_careful():
             self._placement.doctype()
             return start + len(PLAIN_DOCTYPE)
         kind, position = opening(data, start, xml=self._xml)
-        if kind in (Kind.PASSED, Kind.UNDECIDED):
-            return position if kind is Kind.PASSED else self._carry(data, start)
-        if kind is Kind.TAG:
+        if kind in OPENED:
+            return self._open(kind, data, start, position)
+        if kind is TAG:
             return self._wait(data, start, UnfinishedTag(data[start:]))
-        return self._open(kind, data, start, position)
+        return position if kind is PASSED else self._carry(data, start)
 
     def _open(self, kind: Kind, data: bytes, start: int, position: int) -> int:
         construct = OPENED[kind]
-        if kind is Kind.DOCTYPE:
+        if kind is DOCTYPE:
             self._placement.doctype()
-        elif kind is Kind.COMMENT:
+        elif construct is COMMENT:
             self._context.comment()
-        elif kind is Kind.CDATA and self._context.is_unsure():
+        elif construct is CDATA and self._context.is_unsure():
             # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
             construct = DROPPED_CDATA
             self.lost.add(LOST_CDATA)
             self._output.replace(start, position, b"")
-        elif kind is Kind.CDATA and not self._context.is_foreign():
+        elif construct is CDATA and not self._context.is_foreign():
             construct, position = BOGUS, start + 2
-        elif kind is Kind.INSTRUCTION and STYLESHEET.startswith(data[position : position + len(STYLESHEET)]):
+        elif construct is INSTRUCTION and STYLESHEET.startswith(data[position : position + len(STYLESHEET)]):
             return self._instruction(data, start)
         self._construct, self._state = construct, self._in_construct
         return position

@@ -55,7 +55,7 @@ class Rules:
         self.tags, self.xml_tags, self.stretches = Known(), Known(), Stretches()
         self._near: dict[tuple[object, ...], Known] = {}
         self._tags_size = 0
-        self._texts: dict[tuple[int, bool, Url | None], Known] = {}
+        self._texts: dict[tuple[Text, bool, Url | None], Known] = {}
         self._texts_size = 0
         self._seen: set[int] = set()
 
@@ -139,7 +139,7 @@ class Rules:
             and self._stays(piece(data, start, stop), base, is_markup)
         ):
             return PASSES
-        known = self._known_texts((kind.value, is_markup, base if kind is STYLE else None))
+        known = self._known_texts((kind, is_markup, base if kind is STYLE else None))
         verdict: Verdict | None = known.find(data, start, stop)
         return (
             self._hear(known, kind, piece(data, start, stop), base, is_markup) if verdict is None else verdict
@@ -168,7 +168,7 @@ class Rules:
         self._seen.add(marked)
         return False
 
-    def _known_texts(self, key: tuple[int, bool, Url | None]) -> Known:
+    def _known_texts(self, key: tuple[Text, bool, Url | None]) -> Known:
         if self._texts_size > MAX_TEXTS_SIZE:
             self._texts.clear()
             self._texts_size = 0

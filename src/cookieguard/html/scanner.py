@@ -200,6 +200,11 @@ COMMENT = re.compile(rb"<!--(?:-?>)?+")
 COMMENT_END = re.compile(rb"--!?>")
 
 
+def has_sign(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a `<` stands in data[start:end]."""
+    return data.find(b"<", start, end) >= 0
+
+
 def comment_end(data: bytes, start: int) -> int:
     """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
     match = COMMENT.match(data, start)

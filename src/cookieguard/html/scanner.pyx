@@ -412,6 +412,11 @@ cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position):
     return -1
 
 
+cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
+    """Tell whether a `<` stands in data[start:end]."""
+    return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL
+
+
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
     """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(data)
