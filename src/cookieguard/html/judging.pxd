@@ -1,6 +1,6 @@
 cimport cython
 
-from cookieguard.html.known cimport Known, piece
+from cookieguard.html.known cimport Known, piece, untracked
 from cookieguard.html.model cimport Tag
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner

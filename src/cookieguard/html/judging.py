@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from cookieguard.html.known import piece
+from cookieguard.html.known import piece, untracked
 from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner
@@ -20,14 +20,15 @@ NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest
 class TagJudge:
     """Judge the tags of one page. Owns the URL that its references are relative to."""
 
-    def __init__(self, rules: Rules, scanner: Scanner, nest: NestAt, *, url: str, xml: bool) -> None:
+    def __init__(
+        self, rules: Rules, scanner: Scanner, nest: NestAt, *, url: str, base: Url | None, xml: bool
+    ) -> None:
+        """Begin at `url`, or inside of another document, which gives the `base`."""
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         self._seat: tuple[Summary, Bench] | None = None
-        base = rules.page(url) if url else rules.url
-        is_own = base[:3] == rules.url[:3]  # scheme, host and port
-        self.move(base)
-        if is_own:
+        self.move(base or (rules.page(url) if url else rules.url))
+        if base is None and rules.is_own(self.base):
             scanner.take(rules.xml_tags if xml else rules.tags, rules.own_is_free)
             scanner.strides = None if xml else Strides(rules.stretches)
 
@@ -35,7 +36,7 @@ class TagJudge:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
         self.base = base
         self._near = self._rules.near(base, xml=self._xml)
-        self._scanner.take(self._near, self._rules.own_is_free and base[:3] == self._rules.url[:3])
+        self._scanner.take(self._near, self._rules.own_is_free and self._rules.is_own(base))
         self._scanner.strides, self._seat = None, None
 
     def _sit(self) -> tuple[Summary, Bench]:
@@ -57,6 +58,6 @@ class TagJudge:
         tag: Tag | None = self._near.find(raw, 0, len(raw))
         if tag is None:
             summary, bench = self._seat or self._sit()
-            tag = summary.judge(raw) or judge_tag(raw, bench)
+            tag = summary.judge(raw) or untracked(judge_tag(raw, bench))
             self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
         return tag

@@ -36,6 +36,7 @@ cdef extern from *:
 cdef extern from "Python.h":
     object PyType_GenericAlloc(type kind, Py_ssize_t size)
     void PyObject_GC_UnTrack(void* one)
+    bint PyObject_IS_GC(object one)
 
 
 cdef inline object named_tuple(type kind, Py_ssize_t size):
@@ -48,3 +49,5 @@ cdef inline object named_tuple(type kind, Py_ssize_t size):
 
 cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil
 cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end)
+cpdef record(type kind, tuple fields)
+cpdef untracked(object one)

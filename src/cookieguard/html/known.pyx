@@ -78,6 +78,13 @@ cpdef record(type kind, tuple fields):
     return one
 
 
+cpdef untracked(one):
+    """Return an object that no collector need go through, as it is in no cycle."""
+    if PyObject_IS_GC(one):
+        PyObject_GC_UnTrack(<void*>one)
+    return one
+
+
 cdef class Known:
     """Keep answers. Whoever fills it keeps it bounded. Owns its slots, whose number is a power of two."""
 

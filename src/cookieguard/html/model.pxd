@@ -1,7 +1,3 @@
-cimport cython
-
-
-@cython.no_gc  # it holds nothing that could lead back to it, and pages bring tens of thousands
 cdef class Tag:
     cdef readonly bytes name
     cdef readonly bytes inert
@@ -20,7 +16,6 @@ cdef class Tag:
     cdef readonly tuple attributes
 
 
-@cython.no_gc
 cdef class Attribute:
     cdef readonly bytes name
     cdef readonly bytes raw

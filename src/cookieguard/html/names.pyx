@@ -70,8 +70,7 @@ cdef class Names:
 
     def __init__(self, bytes code):
         self._code = code
-        self._queued, self._members, self._seen, self._queue = set(), {}, set(), []
-        self._marked = set()  # the names that hold markup
+        self._queue = None  # and all the sets: most sinks are found without a name
         self.is_open = False
         self.in_markup = False  # whether what is followed now is, or is part of, markup that no policy stops
 
@@ -105,6 +104,9 @@ cdef class Names:
         """Take a name, or only what it has at `member`, as suspect, from `start` to `end`: queue its places."""
         if not name or name in NO_NAMES:
             return
+        if self._queue is None:
+            self._queued, self._members, self._seen, self._queue = set(), {}, set(), []
+            self._marked = set()  # the names that hold markup
         cdef set members = self._members.setdefault(name, set())
         cdef bint is_new = self._is_marked_now(name) or (member not in members and b"" not in members)
         members.add(member)

@@ -5,6 +5,7 @@ from cookieguard.html.output cimport Output
 from cookieguard.html.placement cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text, has_sign
+from cookieguard.html.texts cimport Verdict
 
 
 cdef class Rewriter:
@@ -36,11 +37,11 @@ cdef class Rewriter:
     cdef Py_ssize_t _text(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef Py_ssize_t _tag_with_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
-    cdef _place_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)
+    cdef _place_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Verdict verdict)
     cdef _write_plainly(self, Tag tag, Py_ssize_t start, Py_ssize_t end)
     cdef _follow(self, Tag tag, bint is_aside)
-    cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object verdict)
-    cdef _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
-    cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, object verdict)
+    cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Verdict verdict)
+    cdef Verdict _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
+    cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, Verdict verdict)
     cdef Py_ssize_t _other(self, bytes data, Py_ssize_t start)
     cdef Py_ssize_t _carry(self, bytes data, Py_ssize_t start)

@@ -57,10 +57,11 @@ class Rewriter:
         stand: Stand | None = None,
         xml: bool = False,
         depth: int = 0,
+        base: Url | None = None,
     ) -> None:
         """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
-        `xml` reads the page as XHTML; `depth` counts the documents around it."""
+        `xml` reads the page as XHTML; `depth` counts the documents around it, the next of which gives the `base`."""
         self._rules, self._xml = rules, xml
         self._context = XmlContext() if xml else Context()
         self._placement = Placement(insert, head, stand, xml=xml)
@@ -74,7 +75,7 @@ class Rewriter:
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         nest = partial(_rewrite_nested, rules, depth, self.lost)
-        self._judge = TagJudge(rules, self._scanner, nest, url=url, xml=xml)
+        self._judge = TagJudge(rules, self._scanner, nest, url=url, base=base, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
@@ -139,10 +140,7 @@ class Rewriter:
         context = self._context
         if not self._placement.is_done or (context.is_read_twice() and has_sign(data, start + 1, end)):
             return False
-        if tag.closing:
-            context.end(tag.name)
-        else:
-            context.start(tag)
+        self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
         self._is_careful = context.is_careful()
         return True
 
@@ -215,7 +213,7 @@ class Rewriter:
 
     def _write_plainly(self, tag: Tag, start: int, end: int) -> None:
         """Write a tag where nothing is to be inserted, waited for or read in two ways: the most there are."""
-        self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
+        self._follow(tag, True)  # noqa: FBT003  # as above
         if tag.held:
             self.held += tag.held[: MAX_HELD - len(self.held)]
         new = tag.live if tag.embed is None else self._placement.shown(tag)
@@ -396,8 +394,7 @@ def _rewrite_nested(
     """Rewrite a document inside of another one; bound to no rewriter, which would be held by itself."""
     if depth >= MAX_NESTING:
         return b"", ()  # differs from the document: held
-    inner = Rewriter(rules, depth=depth + 1, xml=xml)
-    inner._judge.move(base)
+    inner = Rewriter(rules, depth=depth + 1, base=base, xml=xml)
     changed = inner.feed(document) + inner.close()
     lost |= inner.lost
     return changed, tuple(inner.held)

@@ -1,9 +1,10 @@
 cimport cython
 
 from cookieguard.html.glances cimport names_nobody
-from cookieguard.html.known cimport Known, piece
+from cookieguard.html.known cimport Known, piece, record, untracked
 from cookieguard.html.model cimport Tag
 from cookieguard.html.stretches cimport Stretches
+from cookieguard.html.texts cimport Verdict, judge_markup_text, judge_text
 
 
 cdef class Rules:
@@ -25,11 +26,12 @@ cdef class Rules:
     cdef Py_ssize_t _tags_size
     cdef object __weakref__
 
+    cpdef bint is_own(self, object base)
     cpdef judge(self, object url)
     @cython.locals(size=Py_ssize_t, overhead=Py_ssize_t)
     cpdef keep(self, Known known, bytes raw, Tag tag)
-    cpdef judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
-    cdef _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
+    cpdef Verdict judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
+    cdef Verdict _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
     cdef bint _stays(self, bytes sheet, object base, bint is_markup)
     cdef bint _is_seen_again(self, bytes text)
     cdef Known _known_texts(self, tuple key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cookieguard.html.glances import names_nobody
-from cookieguard.html.known import Known, mark, piece
+from cookieguard.html.known import Known, mark, piece, record, untracked
 from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
 from cookieguard.html.stretches import Stretches
 from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
@@ -61,16 +61,13 @@ class Rules:
 
     def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
         """Return what tags on a page with this base are judged by."""
-        return Bench(
-            base,
-            self.judge,
-            nest,
-            xml=xml,
-            own_is_free=self.own_is_free and base[:3] == self.url[:3],
-            is_foreign=self.is_foreign,
-            is_lifted=self.is_lifted,
-            marks_links=self.marks_links,
-        )
+        is_free = self.own_is_free and self.is_own(base)
+        told = (self.is_foreign, self.is_lifted, self.marks_links)
+        return record(Bench, (base, self.judge, nest, xml, is_free, *told))
+
+    def is_own(self, base: Url) -> bool:
+        """Tell whether a URL is of the pages' own origin: scheme, host and port."""
+        return base is self.url or base[:3] == self.url[:3]
 
     def page(self, url: str) -> Url:
         """Read the URL of a page."""
@@ -146,17 +143,21 @@ class Rules:
         )
 
     def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
-        verdict = (judge_markup_text if is_markup else judge_text)(kind, text, base=base, judge=self.judge)
+        verdict: Verdict  # both are called as in C
+        if is_markup:
+            verdict = judge_markup_text(kind, text, base, self.judge)
+        else:
+            verdict = judge_text(kind, text, base, self.judge)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
             self._texts_size += len(text) + ENTRY_OVERHEAD
-            known[text] = verdict
+            known[text] = untracked(verdict)
         return verdict
 
     def _stays(self, sheet: bytes, base: Url, is_markup: bool) -> bool:  # noqa: FBT001  # as above
         """Tell at a look that a sheet reaches no other host than the page's own, of which nothing is held."""
-        if is_markup or not self.own_is_free or base[:3] != self.url[:3]:
+        if is_markup or not self.own_is_free or not self.is_own(base):
             return False
-        return b"\\" not in sheet and SHEET_NAMES.search(sheet) is None
+        return sheet.find(b"\\") < 0 and SHEET_NAMES.search(sheet) is None
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Tell whether a long text came before: pages that print their state into a script never repeat it."""

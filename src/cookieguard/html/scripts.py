@@ -84,7 +84,11 @@ def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bo
 
 def _loads_within(code: bytes, joined: bytes, numbers: list[int], suspicion: Suspicion) -> bool:
     """Tell whether one of these literals is run as a script, and loads."""
-    inner = [literal for literal in literals_of(joined, numbers) if b"(" in literal or b"=" in literal]
+    inner = [
+        literal
+        for literal in literals_of(joined, numbers)
+        if literal.find(b"(") >= 0 or literal.find(b"=") >= 0
+    ]
     if not inner or not RUNS_TEXT.search(code):
         return False
     for literal in inner:  # noqa: SIM110  # what is compiled with types has no closures
@@ -139,7 +143,7 @@ class Suspicion:
 
     def only_commented(self, named: list[bytes]) -> list[bytes]:
         """List the names that stand in comments only: `//like this` is none of a host."""
-        if all([b"." in host and host.isascii() for host in named]):  # noqa: C419  # as above
+        if all([host.find(b".") >= 0 and host.isascii() for host in named]):  # noqa: C419  # as above
             return []
         live = frozenset(named_hosts(self.literals))
         return [host for host in named if host not in live]

@@ -209,9 +209,10 @@ cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
         if s[p] >= 128 or s[p] == 60 or s[p] == 62:
             return None
     text = PyBytes_FromStringAndSize(<char*>s + start, end - start)
-    if b"&" in text:
+    if memchr(s + start, 38, end - start) != NULL:
         text = text.replace(b"&quot;", b'"')
-    return None if b"&" in text else text
+        return None if memchr(PyBytes_AS_STRING(text), 38, PyBytes_GET_SIZE(text)) != NULL else text
+    return text
 
 
 cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):

@@ -5,29 +5,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_in_sheet
-from cookieguard.html.known import record
+from cookieguard.html.known import record, untracked
 from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.multibyte import other_readings
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings
 
 
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say what to do with an element's text: nothing, hold the element, or `edits` to (start, end, new)."""
+    """Say what to do with the text of an element: nothing, hold it, or `edits` to (start, end, new). Never changed."""
 
-    held: tuple[Held, ...] = ()
-    hold: bool = False
-    edits: tuple[tuple[int, int, bytes], ...] = ()
+    __slots__ = ("edits", "held", "hold")
+
+    def __init__(
+        self,
+        held: tuple[Held, ...] = (),
+        hold: bool = False,  # noqa: FBT001, FBT002  # a frozen dataclass takes five times as long to make
+        edits: tuple[tuple[int, int, bytes], ...] = (),
+    ) -> None:
+        self.held, self.hold, self.edits = held, hold, edits
 
 
 PASSES = Verdict()
-HELD_UNREAD = Verdict(hold=True)
 SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[sS:]|[fF]\s*[tT]\s*[pP]")
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
@@ -40,21 +43,21 @@ MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is 
 STYLESHEET = b"xml-stylesheet"
 
 
-def judge_text(kind: Text, text: bytes, *, base: Url, judge: Judge) -> Verdict:
+def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Verdict:
     """Judge raw text, as HTML content has it."""
     return JUDGES[kind](text, base, judge)
 
 
-def judge_markup_text(kind: Text, source: bytes, *, base: Url, judge: Judge) -> Verdict:
+def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Verdict:
     """Judge text that is, or may be, markup (inside svg): both as it stands and with its references decoded."""
     decoded = decode_text(CDATA_MARKS.sub(b"", source).decode("utf-8", "surrogateescape"))
     readings_of_it = dict.fromkeys(
         (source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))
     )
     for reading in readings_of_it:
-        verdict = judge_text(kind, reading, base=base, judge=judge)
+        verdict = judge_text(kind, reading, base, judge)
         if verdict.held or verdict.hold:
-            return Verdict(held=verdict.held, hold=True)
+            return Verdict(verdict.held, True)  # noqa: FBT003  # as compiled classes want it
     return PASSES
 
 
@@ -76,11 +79,10 @@ def judge_instruction(
 
 
 def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
-    for reading in (text, *other_readings(text)):
-        found = loads_held(reading, judge)
-        if found:
-            return Verdict(held=_named(found, "script", judge), hold=True)
-    return PASSES
+    found = loads_held(text, judge)
+    for reading in other_readings(text) if not found else ():
+        found = found or loads_held(reading, judge)
+    return Verdict(_named(found, "script", judge), True) if found else PASSES  # noqa: FBT003  # as above
 
 
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
@@ -89,7 +91,7 @@ def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
     if rules is None or not text.isascii():  # then it is not sure that a browser reads the same
         urls = held_hosts(text, judge) or urls
     held = _named(urls, "script", judge)
-    return Verdict(held=held, hold=bool(held) or (judge(ANYBODY) is not None and _follows_links(rules)))
+    return Verdict(held, bool(held) or (judge(ANYBODY) is not None and _follows_links(rules)))
 
 
 def _read_rules(text: bytes) -> Any:
@@ -148,8 +150,8 @@ def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
         return PASSES
     held = _named(holds.found, "style", judge)
     if edits is None:
-        return Verdict(held=held, hold=True)
-    return Verdict(held=held, edits=tuple(edits))
+        return Verdict(held, True)  # noqa: FBT003  # as above
+    return Verdict(held, False, tuple(edits))  # noqa: FBT003  # as above
 
 
 class _Sheet:
@@ -173,7 +175,7 @@ def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
         ruling = judge(url)
         if ruling is not None:
             held.append(record(Held, (element, "", url, ruling.purpose, ruling.vendor)))
-    return tuple(held)
+    return untracked(tuple(held))
 
 
 JUDGES: dict[Text, Callable[[bytes, Url, Judge], Verdict]] = {
