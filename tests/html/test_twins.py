@@ -25,6 +25,7 @@ from cookieguard.html import (
     suspects,
 )
 from cookieguard.html.urls import Url
+from tests.html.test_markup_ends import SHARDS
 from tests.html.test_scripts import LOADERS, LOADS
 
 SEEDS = 6
@@ -376,3 +377,17 @@ def test_a_record_is_its_named_tuple_in_a_dict_too() -> None:
     assert one == usual
     assert type(one) is Url
     assert hash(one) == hash(usual)
+
+
+@pytest.mark.parametrize("xml", [False, True])
+def test_both_builds_pass_markup_alike(xml: bool) -> None:
+    module = importlib.import_module("cookieguard.html.scanner")
+    pure, rnd, far = source_of(module), random.Random(11), 0
+    for _ in range(20_000):
+        text = "".join(rnd.choices(SHARDS, k=rnd.randint(1, 12))).encode("latin-1")
+
+        passed = module.pass_markup(b"script", text, 0, 2, xml)
+
+        assert passed == pure.pass_markup(b"script", text, 0, 2, xml), text
+        far += passed[0] > len(text) // 2
+    assert far > 2000

@@ -87,15 +87,16 @@ def held_in_sheet(sheet: bytes, holds: Holds) -> list[ByteEdit] | None:
     if found is None:
         edits = held_parts(sheet.decode("latin-1"), holds)
         return None if edits is None else [(start, end, new.encode("latin-1")) for start, end, new in edits]
-    known: dict[str, bool] = {}
+    known: dict[bytes, bool] = {}
     cuts: list[ByteEdit] = []
     for start, end, is_string in found:
-        reference = piece(sheet, start, end).decode("latin-1")
-        if is_string:
-            reference = _inside(reference)
+        first, last = start + is_string, end
+        if is_string and last > first and sheet[last - 1] == sheet[start]:
+            last -= 1
+        reference = piece(sheet, first, last)
         held = known.get(reference)
         if held is None:
-            held = known[reference] = holds(reference)
+            held = known[reference] = holds(reference.decode("latin-1"))
         if held and not (cuts and start < cuts[-1][1]):
             cuts.append((start, end, NO_STRING if is_string else NO_URL))
             if len(cuts) > MOST_EDITS:

@@ -7,14 +7,13 @@ name: what follows them is the element's text still, and has to be judged with i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from cookieguard.html.constructs import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
 from cookieguard.html.context import AS_MARKUP, AS_TEXT, Reading
 from cookieguard.html.declarations import PASSED, TAG, UNDECIDED, opening
-from cookieguard.html.grammar import AFTER_NAME, ATTRIBUTE, any_case
-from cookieguard.html.scanner import TagEnd, end_of_text
+from cookieguard.html.grammar import own_name
+from cookieguard.html.scanner import TagEnd, end_of_text, pass_markup
 
 NAME_START = re.compile(rb"<(?:/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)")
 PARTIAL_NAME = re.compile(rb"</?[^\t\n\f\r />]*+\Z")
@@ -26,7 +25,7 @@ class MarkupEnd:
     """Find the end of an element through the markup inside of it. Owns the state; may go on with more data."""
 
     def __init__(self, name: bytes, *, xml: bool) -> None:
-        self._own, self._walk, self._xml = _own(name), _walk(name, xml), xml
+        self._name, self._xml = name, xml
         self._depth = 1
         self._inside: Construct | TagEnd | None = None
         self._counts = (
@@ -42,14 +41,14 @@ class MarkupEnd:
                 position = self._leave(data, position)
                 if position < 0:
                     return -1, b""
-            position = self._pass(data, position)
+            position, self._depth = pass_markup(self._name, data, position, self._depth, self._xml)
             if not self._depth:
                 return position, b""
             found = NAME_START.search(data, position)
             start = self._rest = found.start() if found else len(data)
             if len(data) - start < LONGEST_NAME and PARTIAL_NAME.match(data, start):
                 return -1, b""
-            own = self._own.match(data, start)
+            own = _own(self._name).match(data, start)
             self._depth -= own is not None and bool(own[1])
             if not self._depth:
                 return start, b""
@@ -60,23 +59,6 @@ class MarkupEnd:
     def carried(self, data: bytes, position: int) -> int:
         """Return where the bytes begin that have to be searched again with the next chunk."""
         return self._rest
-
-    def _pass(self, data: bytes, position: int) -> int:
-        """Pass over what is complete; return where something is not, or where the element's end tag begins."""
-        depth = self._depth
-        for match in self._walk(data, position):
-            position = match.end()
-            if match.lastindex == _OPENS:
-                depth += 1
-            elif match.lastindex == _CLOSES:
-                depth -= 1
-                if not depth:
-                    position = match.start(_CLOSES)
-                    break
-            elif match.lastindex is None:
-                break
-        self._depth = depth
-        return position
 
     def _enter(self, data: bytes, start: int, *, is_nested: bool) -> int:
         """Return where the inside of what begins here begins; -1 where that is not known yet."""
@@ -111,36 +93,7 @@ class MarkupEnd:
 
 @lru_cache(maxsize=16)
 def _own(name: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"<(/?)" + _name(name))
-
-
-def _name(name: bytes) -> bytes:
-    return rb"(?:[a-zA-Z0-9_\-]{1,64}+:)?" + any_case(name) + AFTER_NAME
-
-
-Walk = Callable[[bytes, int], Iterator[re.Match[bytes]]]
-_OPENS, _CLOSES = 2, 3  # groups of a walk; 1: the tag closes itself
-_REST = rb"[^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>"  # of a tag
-_COMMENT = rb"<!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
-_SECTION = rb"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
-
-
-@lru_cache(maxsize=16)
-def _walk(name: bytes, xml: bool) -> Walk:  # noqa: FBT001  # positional for the cache
-    """Return what steps from one tag of this name to the next, and last to what is not complete."""
-    own = _name(name)
-    if xml:
-        other = (rb"</?(?!" + own + rb")[a-zA-Z_:]" + _REST, rb"<\?(?:[^?]++|\?(?!>))*+\?>")
-    else:
-        other = (
-            rb"<(?!/?" + own + rb")(?:/?[a-zA-Z]|[_:])" + _REST,
-            rb"<(?:!(?!--|\[CDATA\[)|\?|/(?!" + own + rb")[^a-zA-Z>])[^>]*+>",
-        )
-    dull = (rb"[^<]++", rb"<(?!/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)", *other, _COMMENT, _SECTION)
-    empty = rb"<" + own + rb"(?:/>|" + _REST + rb"(?<=[\t\n\f\r ]/>))()"
-    opens, closes = rb"(<" + own + _REST + rb")", rb"(</(?=[a-zA-Z])" + own + _REST + rb")"
-    wanted = b"|".join((empty, opens, closes, rb"(?=<|\Z)"))
-    return re.compile(rb"(?:" + b"|".join(dull) + rb")*+(?:" + wanted + rb")").finditer
+    return re.compile(rb"<(/?)" + own_name(name))
 
 
 Finder = ScriptEnd | MarkupEnd

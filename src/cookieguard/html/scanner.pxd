@@ -31,6 +31,7 @@ cdef class TagEnd:
 
 cpdef tuple script_end(bytes data, Py_ssize_t position, int level)
 cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position)
+cpdef tuple pass_markup(bytes name, bytes data, Py_ssize_t position, Py_ssize_t depth, bint xml)
 cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end)
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start)
 cpdef list named_attributes(bytes raw, Py_ssize_t position)

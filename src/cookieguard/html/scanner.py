@@ -7,10 +7,12 @@ installation; which one runs, `scanner()` tells.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from cookieguard.html.grammar import (
     AFTER_NAME,
+    ATTRIBUTE,
     ATTRIBUTES,
     SCRIPT_LEVELS,
     TAG,
@@ -19,6 +21,7 @@ from cookieguard.html.grammar import (
     XML_TEXT,
     S,
     any_case,
+    own_name,
 )
 from cookieguard.html.known import Known
 from cookieguard.html.loads import ANYWHERE, NAMES
@@ -212,6 +215,55 @@ def comment_end(data: bytes, start: int) -> int:
         return match.end() if match else -1
     match = COMMENT_END.search(data, match.end())
     return match.end() if match else -1
+
+
+def pass_markup(
+    name: bytes,
+    data: bytes,
+    position: int,
+    depth: int,
+    xml: bool,  # noqa: FBT001  # a compiled function takes no keywords
+) -> tuple[int, int]:
+    """Pass over markup that is complete, `depth` elements of this name deep; return where it is not, and how deep.
+
+    Where the end tag begins with which none is open any more, that is.
+    """
+    for match in _walk(name, xml)(data, position):
+        position = match.end()
+        if match.lastindex == _OPENS:
+            depth += 1
+        elif match.lastindex == _CLOSES:
+            depth -= 1
+            if not depth:
+                return match.start(_CLOSES), 0
+        elif match.lastindex is None:
+            break
+    return position, depth
+
+
+Walk = Callable[[bytes, int], Iterator[re.Match[bytes]]]
+_OPENS, _CLOSES = 2, 3  # groups of a walk; 1: the tag closes itself
+_REST = rb"[^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>"  # of a tag
+_WHOLE_COMMENT = rb"<!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
+_WHOLE_SECTION = rb"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
+
+
+@lru_cache(maxsize=16)
+def _walk(name: bytes, xml: bool) -> Walk:  # noqa: FBT001  # positional for the cache
+    """Return what steps from one tag of this name to the next, and last to what is not complete."""
+    own = own_name(name)
+    if xml:
+        other = (rb"</?(?!" + own + rb")[a-zA-Z_:]" + _REST, rb"<\?(?:[^?]++|\?(?!>))*+\?>")
+    else:
+        other = (
+            rb"<(?!/?" + own + rb")(?:/?[a-zA-Z]|[_:])" + _REST,
+            rb"<(?:!(?!--|\[CDATA\[)|\?|/(?!" + own + rb")[^a-zA-Z>])[^>]*+>",
+        )
+    dull = (rb"[^<]++", rb"<(?!/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)", *other, _WHOLE_COMMENT, _WHOLE_SECTION)
+    empty = rb"<" + own + rb"(?:/>|" + _REST + rb"(?<=[\t\n\f\r ]/>))()"
+    opens, closes = rb"(<" + own + _REST + rb")", rb"(</(?=[a-zA-Z])" + own + _REST + rb")"
+    wanted = b"|".join((empty, opens, closes, rb"(?=<|\Z)"))
+    return re.compile(rb"(?:" + b"|".join(dull) + rb")*+(?:" + wanted + rb")").finditer
 
 
 QUOTES = {2: b'"', 3: b"'", 4: b""}

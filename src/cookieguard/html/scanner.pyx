@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from libc.string cimport memchr, memset
+from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.known cimport Known, text_t
 from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
@@ -20,6 +20,7 @@ cdef enum:
     EQUALS = 8
     LETTER = 16
     ENDS_NAME = BLANK | SLASH | GREATER
+    LONGEST_PREFIX = 64  # of a name
     ENDS_ATTRIBUTE = ENDS_NAME | EQUALS
 
     NEVER = 0  # what an attribute means: no contact
@@ -417,10 +418,113 @@ cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
     return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL
 
 
+cdef Py_ssize_t _own_end(text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length) noexcept nogil:
+    """Return where the name ends that begins at `p`, with a prefix or without; -1: it is another one (own_name in grammar.py)."""
+    cdef Py_ssize_t q = p
+    while q < size and q - p < LONGEST_PREFIX and (KIND[s[q]] & LETTER or 48 <= s[q] <= 57 or s[q] == 95 or s[q] == 45):
+        q += 1
+    if q > p and q < size and s[q] == 58 and _named(s, q + 1, size, name, length):
+        return q + 1 + length
+    return p + length if _named(s, p, size, name, length) else -1
+
+
+cdef Py_ssize_t _declaration_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint xml) noexcept nogil:
+    """Return where the comment, section, declaration or instruction ends whose `<` stands at `p`; -1: it does not."""
+    cdef const void* found
+    cdef unsigned char sign = 62
+    cdef Py_ssize_t least = 0
+    if size - p > 3 and not memcmp(s + p, b"<!--", 4):
+        return _comment_end(s, p, size)
+    if size - p > 8 and not memcmp(s + p, b"<![CDATA[", 9):
+        sign, least, p = 93, 2, p + 9
+    elif xml:
+        if s[p + 1] != 63:
+            return -1
+        sign, least, p = 63, 1, p + 2
+    while p < size:
+        found = memchr(s + p, sign, size - p)
+        if found == NULL:
+            return -1
+        p = <text_t>found - s + 1
+        if least == 0:
+            return p
+        if p < size and s[p] == 62 and least == 1:
+            return p + 1
+        if p + 1 < size and s[p] == 93 and s[p + 1] == 62 and least == 2:
+            return p + 2
+    return -1
+
+
+cpdef tuple pass_markup(bytes name, bytes data, Py_ssize_t position, Py_ssize_t depth, bint xml):
+    """Pass over markup that is complete, `depth` elements of this name deep; return where it is not, and how deep."""
+    return _pass_markup(name, <text_t>PyBytes_AS_STRING(data), position, PyBytes_GET_SIZE(data), &depth, xml), depth
+
+
+cdef Py_ssize_t _pass_markup(bytes name, text_t s, Py_ssize_t p, Py_ssize_t size, Py_ssize_t* depth, bint xml) noexcept:
+    cdef text_t wanted = <text_t>PyBytes_AS_STRING(name)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(name), start, end, own
+    cdef const void* found
+    cdef bint closes
+    while p < size:
+        found = memchr(s + p, 60, size - p)
+        if found == NULL:
+            return size
+        p = <text_t>found - s
+        start = p + 1
+        if start >= size:
+            return p
+        if s[start] == 33 or s[start] == 63:
+            end = _declaration_end(s, p, size, xml)
+            if end < 0:
+                return p
+            p = end
+            continue
+        closes = s[start] == 47
+        start += closes
+        if start >= size:
+            return p
+        if not (KIND[s[start]] & LETTER or ((xml or not closes) and (s[start] == 95 or s[start] == 58))):
+            if not closes or s[start] == 62:  # no tag
+                p = start
+                continue
+            found = memchr(s + start, 62, size - start)
+            if xml or found == NULL or _own_end(s, start, size, wanted, length) >= 0:
+                return p
+            p = <text_t>found - s + 1
+            continue
+        own = end = _own_end(s, start, size, wanted, length)
+        if own < 0:
+            end = start
+            while end < size and not KIND[s[end]] & ENDS_NAME:
+                end += 1
+        elif closes and not KIND[s[start]] & LETTER:
+            return p
+        end = _rest_end(s, end, size)
+        if end < 0:
+            return p
+        if own >= 0 and closes:
+            depth[0] -= 1
+            if not depth[0]:
+                return p
+        elif own >= 0 and (s[end - 2] != 47 or (own != end - 2 and not KIND[s[end - 3]] & BLANK)):
+            depth[0] += 1
+        p = end
+    return size
+
+
+cdef inline Py_ssize_t _rest_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the tag ends whose name ended at `p`; -1: it does not."""
+    cdef bint dull = False
+    return _attributes_end(s, p, size, &dull)
+
+
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
     """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
-    cdef text_t s = <text_t>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data), p = start + 4
+    return _comment_end(<text_t>PyBytes_AS_STRING(data), start, PyBytes_GET_SIZE(data))
+
+
+cdef Py_ssize_t _comment_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t p = start + 4
     cdef const void* found
     if p > size or s[start + 1] != 33 or s[start + 2] != 45 or s[start + 3] != 45:
         return -1
