@@ -133,9 +133,21 @@ def test_nothing_gets_lost_and_no_figure_is_small(people: list[int]) -> None:
         assert sum(cell.counts[0] for cell in every) == 3 * sum(people)
 
 
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=5))
+def test_column_in_another_order_hides_the_same(pairs: list[tuple[int, int]]) -> None:
+    """The page has sources by visits, an export by views: of equal numbers both must hide the same one."""
+    orders = [sorted(zip(NAMES, pairs, strict=False), key=lambda one: one[1][by]) for by in (0, 1)]
+    first, second = (
+        dict(zip(dict(order), column({name: pair[0] for name, pair in order}), strict=True))
+        for order in orders
+    )
+
+    assert first == second
+
+
 def test_column_hides_a_second_figure_beside_a_small_one() -> None:
-    assert column([0, 7, 3, 9]) == [0, None, None, 9]
-    assert column([1, 2]) == [None, None]
+    assert column({"a": 0, "b": 7, "c": 3, "d": 9}) == [0, None, None, 9]
+    assert column({"a": 1, "b": 2}) == [None, None]
     assert [at_least(count) for count in (0, 4, 5)] == [0, None, 5]
 
 

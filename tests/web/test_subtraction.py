@@ -210,3 +210,50 @@ def test_one_person_is_not_the_difference_of_two_breakdowns(history: str, tmp_pa
 
     assert "DE" in shown["Countries"]
     assert "/hats" not in shown["Pages"]
+
+
+def of_range(state: Path, name: str) -> Overview:
+    with closing(SqliteStats("", state).reader()) as reader:
+        found = read_overview(reader, Selection("overview", RANGES[name], {}), now=NOW, hit_days=30)
+    assert found.range is RANGES[name]
+    return found
+
+
+def shows_before(found: Overview) -> bool:
+    return any(figure.change is not None for figure in found.figures) or any(
+        point.before is not None for point in found.points
+    )
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_one_person_is_not_the_wider_range_without_both_periods(alone: int, tmp_path: Path) -> None:
+    """The page of 7 days tells the 7 before as well; the page of 30 days less both is who came in the other 16."""
+    hits = [hit for day in (2, 4, 9, 11) for hit in visits(day, 30, 2)] + visits(20, alone, 3)
+    hits += visits(40, 30, 2)  # so that nothing began within 14 days
+    written(tmp_path, sorted(hits))
+
+    month, week = of_range(tmp_path, "30"), of_range(tmp_path, "7")
+
+    left = figure(month, "Views") - 2 * figure(week, "Views")
+    assert left == 3 * alone
+    assert shows_before(week) is not bool(alone)
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_one_person_is_not_the_rest_of_yesterday(alone: int, tmp_path: Path) -> None:
+    """The page of today tells yesterday until now, the page of 7 days all of yesterday."""
+    hits = [hit for day in (0, 1) for hit in visits(day, 30, 2)]
+    hits = [hit._replace(time=hit.time - 7200) for hit in hits]  # NOW is noon
+    hits += [hit._replace(time=hit.time + 10_800, key=9999) for hit in visits(1, alone, 3)]
+    hits += visits(5, 30, 2) + visits(20, 30, 2)
+    written(tmp_path, sorted(hits))
+
+    week, today = of_range(tmp_path, "7"), of_range(tmp_path, "today")
+
+    assert week.points[-2].views == 60 + 3 * alone
+    assert figure(today, "Views") == 60
+    assert shows_before(today) is not bool(alone)
+
+
+def figure(found: Overview, name: str) -> int:
+    return next(int(one.value.replace(",", "")) for one in found.figures if one.name == name)

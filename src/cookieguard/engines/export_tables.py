@@ -110,7 +110,7 @@ def _shown(day: int, table: str, cells: Sequence[Cell]) -> Iterator[tuple[object
     """Give the rows of a table; visitors are a second column, hidden by the same rule."""
     shown = suppress(cells)
     every = [*shown.rows, *([shown.other] if shown.other else [])]
-    visitors = column([cell.counts[-1] for cell in every])
+    visitors = column({cell.value: cell.counts[-1] for cell in every})
     for cell, count in zip(every, visitors, strict=True):
         yield (day, table, cell.value, *cell.counts[:-1], count)
 

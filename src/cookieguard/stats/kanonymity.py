@@ -5,7 +5,7 @@ Rule: everything an analyst sees passes here, whatever engine it comes from; not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from cookieguard.stats.hits import OTHER
@@ -97,10 +97,14 @@ def _is_safe(hidden: Sequence[Cell], smallest_shown: int, k: int) -> bool:
     return total <= (size - 1) * (k - 1) + smallest_shown - 2
 
 
-def column(counts: Sequence[int], *, k: int = K) -> Sequence[int | None]:
-    """Return counts that a total is shown of; None for those that must not be, and for who hides them."""
-    shown = suppress([Cell(str(at), count, (count,)) for at, count in enumerate(counts)], k=k).values
-    return [count if count == 0 or str(at) in shown else None for at, count in enumerate(counts)]
+def column(counts: Mapping[str, int], *, k: int = K) -> Sequence[int | None]:
+    """Return counts that a total is shown of; None for those that must not be, and for who hides them.
+
+    They are by name, which decides between equal ones: in another order the same hide each other, or two tables of
+    the same would give away what each hides.
+    """
+    shown = suppress([Cell(f"={name}", count, (count,)) for name, count in counts.items()], k=k).values
+    return [count if count == 0 or f"={name}" in shown else None for name, count in counts.items()]
 
 
 def at_least(count: int, *, k: int = K) -> int | None:

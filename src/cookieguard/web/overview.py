@@ -35,6 +35,7 @@ from cookieguard.web.ranges import (
     Range,
     Selection,
     widened,
+    wider_by_one,
 )
 
 NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
@@ -145,9 +146,21 @@ class Course:
         self._before = ask(before, where) if _is_whole(reader, before, today, where, hit_days) else []
         if not range_.step:  # yesterday until this hour
             self._before = [one for one in self._before if one.at <= self._hour - 24]
-        if _people(self._before) < K:
+        if _people(self._before) < K or self._gives_away(reader, before, where):
             self._before = []
         self._larger_before = [ask(before, one) for one in larger_ones(where)] if self._before else []
+
+    def _gives_away(self, reader: HitReader, before: Days, where: Filters) -> bool:
+        """Tell whether the period before would leave fewer than five of what other pages show.
+
+        That is the next wider range without both periods, and, in the middle of a day, the rest of the day before.
+        """
+        pairs = []
+        if not self._range.step:
+            pairs.append((self._before, reader.by_day(before, where)))
+        if not where and (wider := wider_by_one(self._range)) is not None:
+            pairs.append(([*self._now, *self._before], reader.by_day(wider.days(self._today))))
+        return any(leaves_few(_sum_of(part), _sum_of(whole)) for part, whole in pairs)
 
     def figures(self) -> Sequence[Figure]:
         """Return the totals, each named as what it is."""
@@ -180,7 +193,9 @@ class Course:
         seconds = [
             count if told is not None else None
             for told, count in zip(
-                views, column([cell.counts[2 if self._range.step else 1] for cell in now]), strict=True
+                views,
+                column({cell.value: cell.counts[2 if self._range.step else 1] for cell in now}),
+                strict=True,
             )
         ]
         return [
@@ -217,6 +232,11 @@ def _told(cells: Sequence[Cell], judged: Sequence[Sequence[Cell]]) -> Sequence[i
     }
     shown = suppress(cells, tied=tied).values
     return [cell.counts[0] if cell.value in shown or not cell.counts[0] else None for cell in cells]
+
+
+def _sum_of(totals: Sequence[Totals]) -> Cell:
+    counts = tuple(sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors"))
+    return Cell("", _people(totals), counts)
 
 
 def _people(totals: Sequence[Totals]) -> int:
@@ -266,7 +286,7 @@ def _tables(crowd: Crowd, selection: Selection, days: Days) -> Sequence[Table]:
 def _table(shown: Shown, by: Dimension, selection: Selection, title: str, lead: int) -> Table:
     cells = sorted(shown.rows, key=lambda cell: (-cell.counts[lead], cell.value))
     every = [*cells, *([shown.other] if shown.other else [])]
-    visitors = column([cell.counts[2] for cell in every])
+    visitors = column({cell.value: cell.counts[2] for cell in every})
     largest = max([1, *(cell.counts[lead] for cell in cells)])
     rows = [
         Row(
