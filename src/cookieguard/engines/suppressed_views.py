@@ -76,18 +76,26 @@ def _by_value(words: Words) -> str:
 
 
 def _by_consent(words: Words) -> str:
-    """Ask for what visitors chose; each answer counts as one of the five."""
+    """Ask for what visitors chose; each answer counts as one of the five.
+
+    What is folded is left out: the statistics page tells each event of a day by itself, and the fold less what is
+    told there would be what it hides.
+    """
     cells = f"""SELECT {words.date.format("day")} AS day, policy, event, times, times AS people, 0 AS is_other
         FROM {words.tables["consent"]} WHERE day < {words.today}"""
-    return _folded(cells, ("day",), ("policy", "event"), ("times",))
+    shown = _folded(cells, ("day", "event"), ("policy",), ("times",))
+    return f"SELECT day, policy, event, times FROM ({shown}) AS shown WHERE policy <> '{OTHER}'"
 
 
 def _by_host(words: Words) -> str:
-    """Ask for who was held on how many views, of all pages together."""
+    """Ask for who was held on how many views, of all pages together; what is folded is left out, as above."""
     cells = f"""SELECT {words.date.format("day")} AS day, host, vendor, purpose, sum(views) AS views,
         sum(elements) AS elements, sum(views) AS people, CASE WHEN host = '{OTHER}' THEN 1 ELSE 0 END AS is_other
         FROM {words.tables["held"]} WHERE day < {words.today} GROUP BY day, host, vendor, purpose"""
-    return _folded(cells, ("day",), ("host", "vendor", "purpose"), ("views", "elements"))
+    shown = _folded(cells, ("day",), ("host", "vendor", "purpose"), ("views", "elements"))
+    return (
+        f"SELECT day, host, vendor, purpose, views, elements FROM ({shown}) AS shown WHERE host <> '{OTHER}'"
+    )
 
 
 def _by_bot(words: Words) -> str:
