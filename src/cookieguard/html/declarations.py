@@ -24,17 +24,13 @@ class Kind(Enum):
 PASSED, UNDECIDED, TAG, COMMENT, BOGUS, DOCTYPE, CDATA, INSTRUCTION, SUBSET = Kind  # as in model.py
 Opening = tuple[Kind, int]  # what begins, and where it goes on
 COMMENT_START, CDATA_START, DOCTYPE_START = b"<!--", b"<![CDATA[", b"<!doctype"
-PLAIN_DOCTYPE = b"<!doctype html>"
 XML_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\"'>]++|\"[^\"]*+\"|'[^']*+')*+")
-
-
-def is_plain_doctype(data: bytes, start: int) -> bool:
-    """Tell whether the doctype of nearly every page is here, which needs no closer look."""
-    return data[start : start + len(PLAIN_DOCTYPE)].lower() == PLAIN_DOCTYPE
 
 
 def opening(data: bytes, start: int, *, xml: bool) -> Opening:
     """Tell what begins at `start`."""
+    if data.startswith(COMMENT_START, start):
+        return _comment(data, start)
     after = data[start + 1 : start + 2]
     if not after or (after == b"/" and len(data) == start + 2):
         return UNDECIDED, start
@@ -55,8 +51,6 @@ def opening(data: bytes, start: int, *, xml: bool) -> Opening:
 def _declaration(data: bytes, start: int, *, xml: bool) -> Opening:
     head = data[start : start + 9]
     low = head.lower()
-    if low.startswith(COMMENT_START):
-        return _comment(data, start)
     if head == CDATA_START:
         return CDATA, start + 9
     if low == DOCTYPE_START:

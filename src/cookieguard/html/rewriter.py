@@ -28,7 +28,7 @@ from cookieguard.html.constructs import (
     raw_text,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
-from cookieguard.html.declarations import DOCTYPE, PASSED, PLAIN_DOCTYPE, TAG, Kind, is_plain_doctype, opening
+from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import finder_of, text_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
@@ -308,9 +308,6 @@ class Rewriter:
             if self._context.is_scanned():
                 hide_signs(self._output, data, start + 4, end, COMMENT)
             return end
-        if is_plain_doctype(data, start) and not self._context.is_careful():
-            self._placement.doctype()
-            return start + len(PLAIN_DOCTYPE)
         kind, position = opening(data, start, xml=self._xml)
         if kind in OPENED:
             return self._open(kind, data, start, position)

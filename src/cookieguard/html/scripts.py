@@ -143,13 +143,19 @@ class Suspicion:
 
     def only_commented(self, named: list[bytes]) -> list[bytes]:
         """List the names that stand in comments only: `//like this` is none of a host."""
-        if all([host.find(b".") >= 0 and host.isascii() for host in named]):  # noqa: C419  # as above
+        for host in named:
+            if host.find(b".") < 0 or not host.isascii():
+                break
+        else:
             return []
         live = frozenset(named_hosts(self.literals))
         return [host for host in named if host not in live]
 
     def found(self, named: list[bytes], but: Sequence[bytes] = ()) -> list[Url]:
         """List the held hosts among those named, and then among all it was asked about, each once."""
-        known, gone = self._known, frozenset(but)
-        hosts = [host for host in dict.fromkeys([*named, *known]) if host not in gone]
-        return [url for host in hosts if (url := self.url(host)) is not None]
+        gone, urls = frozenset(but), []
+        for host in dict.fromkeys([*named, *self._known]):
+            url = None if host in gone else self.url(host)
+            if url is not None:
+                urls.append(url)
+        return urls

@@ -41,10 +41,10 @@ class Summary:
         """Return what is decided about a tag; None: it takes a full hearing."""
         form = FORMS.get(raw[:5])
         match = form.pattern.fullmatch(raw) if form is not None and self._applies else None
-        if form is None or match is None or b"data-cg" in raw.lower():
+        if form is None or match is None or raw.lower().find(b"data-cg") >= 0:
             return None
         _, beside, _, _, scheme, host, path, _, behind, slash = match.groups()
-        if b"/." in path or (form.is_link and _is_inert(beside or behind)):
+        if path.find(b"/.") >= 0 or (form.is_link and _is_inert(beside or behind)):
             return None
         own_path = path.decode() if path else "/"
         url = record(Url, (scheme.decode() if scheme else self._scheme, host.decode(), None, own_path))

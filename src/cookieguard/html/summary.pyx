@@ -10,7 +10,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.css import NO_STRING, NO_URL
-from cookieguard.html.embeds import EMBEDS, apply_edits, place_in
+from cookieguard.html.embeds import EMBEDS, place_in
 from cookieguard.html.glances cimport meta_counts
 from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
 from cookieguard.html.loads import (
@@ -518,37 +518,46 @@ cdef class Summary:
     cdef int _style(self, text_t s, Value* one, object element) except -1:
         """Judge the URLs of a style, and write it without those that are held (_css in judges.py)."""
         cdef bytes text = _plain_style(s, one.value, one.end)
+        cdef text_t style
         cdef Py_ssize_t start, end, inside, done = 0
         cdef bint is_string
         cdef int verdict
-        cdef dict known = {}
-        cdef list cuts = []
+        cdef dict known = None
+        cdef list pieces = []
         found = None if text is None else plain_urls(text)
         if found is None or len(found) > MOST_URLS:
             return UNSURE
+        style = <text_t>PyBytes_AS_STRING(text)
+        if len(found) > 1:
+            known = {}
         for start, end, is_string in found:
             inside = end
             if is_string:
                 start += 1
-                if text[end - 1] == text[start - 1] and end > start:
+                if style[end - 1] == style[start - 1] and end > start:
                     inside -= 1
-            reference = PyBytes_FromStringAndSize(PyBytes_AS_STRING(text) + start, inside - start)
-            answer = known.get(reference)
-            if answer is None:
-                answer = known[reference] = self._reference(<text_t>PyBytes_AS_STRING(text), start, inside, one, element)
-            verdict = answer
+            if known is None:
+                verdict = self._reference(style, start, inside, one, element)
+            else:
+                reference = PyBytes_FromStringAndSize(<char*>style + start, inside - start)
+                answer = known.get(reference)
+                if answer is None:
+                    answer = known[reference] = self._reference(style, start, inside, one, element)
+                verdict = answer
             if verdict == UNSURE:
                 return UNSURE
             start -= is_string
             # What looks like a URL within another one's quotes goes with that.
             if verdict == IS_HELD and start >= done:
+                pieces.append(PyBytes_FromStringAndSize(<char*>style + done, start - done))
+                pieces.append(NO_STRING if is_string else NO_URL)
                 done = end
-                cuts.append((start, end, NO_STRING if is_string else NO_URL))
-        if not cuts:
+        if not pieces:
             return STAYS
+        pieces.append(PyBytes_FromStringAndSize(<char*>style + done, PyBytes_GET_SIZE(text) - done))
         if self._written_anew is None:
             self._written_anew = {}
-        text = apply_edits(text, cuts)
+        text = b"".join(pieces)
         self._written_anew[one.name] = text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;")
         one.is_anew = True
         return IS_HELD
