@@ -20,7 +20,7 @@ SPARSE = 200  # bytes from one bracket to the next in data, on average; code has
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
 COLON, AMPERSAND, BACKSLASH = b":&\\"
-PLAIN_HOST = re.compile(rb"(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
+PLAIN_HOST = re.compile(rb"(?!\.)(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 

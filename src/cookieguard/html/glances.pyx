@@ -126,7 +126,6 @@ cdef _find_hosts(bytes text, list places, dict hosts):
     cdef text_t s = <text_t>PyBytes_AS_STRING(text)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, after, end
     cdef const void* found
-    match_at = HOST.match
     while p < size:
         found = memchr(s + p, 47, size - p)
         if found == NULL:
@@ -145,7 +144,7 @@ cdef _find_hosts(bytes text, list places, dict hosts):
             _note(p, PyBytes_FromStringAndSize(<char*>s + after, end - after), places, hosts)
             p = end
             continue
-        match = match_at(text, p)
+        match = HOST.match(text, p)
         if match is None:
             p += 1
             continue
@@ -211,12 +210,18 @@ cpdef plain_host(bytes name):
     """Return a host that is compared as it stands but for its case; None where it takes a closer look."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(name)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(name), p, label = 0
+    cdef bint is_lower = True
+    if size and s[0] == 46:
+        return None
     for p in range(size):
+        is_lower = is_lower and not 65 <= s[p] <= 90
         if s[p] == 46:
             label = p + 1
         elif not KIND[s[p]] & (LABEL | WORD) or s[p] == 36:
             return None
-    return name.decode("ascii").lower() if label < size and not 48 <= s[label] <= 57 else None
+    if label >= size or 48 <= s[label] <= 57:
+        return None
+    return name.decode("ascii") if is_lower else name.decode("ascii").lower()
 
 
 cdef bint _glues(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:

@@ -247,6 +247,9 @@ class Rewriter:
             return known  # inside of text that was judged already: nothing is judged twice
         ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
         stop, self._stop = self._stop, UNKNOWN
+        if stop == UNKNOWN and reading is AS_TEXT and not ends:
+            stop = end_of_text(tag.name, data, end)
+            stop = stop if stop >= 0 else UNKNOWN
         if stop == UNKNOWN:
             finder = finder_of(tag.name, reading, bool(ends), self._xml)
             if (stop := text_stop(tag.name, data, end, ends, finder)) < 0 and not self._is_last:
@@ -286,8 +289,8 @@ class Rewriter:
 
     def _close_text(self, name: bytes, data: bytes) -> None:
         """Write the end tag that the text has in one reading only, where another element's end tag ends it."""
-        found = data[self._text_end + 2 : self._text_end + 2 + len(name)]
-        if self._context.ends and found.lower() != name:
+        start = self._text_end + 2
+        if self._context.ends and data[start : start + len(name)].lower() != name:
             self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)
 
     def _in_rest_of_sheet(self, data: bytes, position: int) -> int:

@@ -99,11 +99,13 @@ def _loads_within(code: bytes, joined: bytes, numbers: list[int], suspicion: Sus
 
 def _url_of(host: bytes) -> Url | None:
     """Make a URL of a host as a script names it."""
-    name = host if host[:1] not in HOLES else host.rpartition(b"}")[2].lstrip(b".")
-    plain = plain_host(name)
+    plain = plain_host(host)
+    if plain is None and host[:1] in HOLES:
+        host = host.rpartition(b"}")[2].lstrip(b".")
+        plain = plain_host(host)
     if plain is not None:
         return record(Url, (SOME_PAGE.scheme, plain, None, "/"))
-    return resolve(f"//{name.decode('utf-8', 'replace')}/", SOME_PAGE)
+    return resolve(f"//{host.decode('utf-8', 'replace')}/", SOME_PAGE)
 
 
 SOME_PAGE = parse_url("https://page.invalid/")
@@ -154,8 +156,10 @@ class Suspicion:
     def found(self, named: list[bytes], but: Sequence[bytes] = ()) -> list[Url]:
         """List the held hosts among those named, and then among all it was asked about, each once."""
         gone, urls = frozenset(but), []
-        for host in dict.fromkeys([*named, *self._known]):
-            url = None if host in gone else self.url(host)
+        hosts: dict[bytes, Url | None] = dict.fromkeys(named)
+        hosts.update(self._known)
+        for host in hosts:
+            url = None if gone and host in gone else self.url(host)
             if url is not None:
                 urls.append(url)
         return urls

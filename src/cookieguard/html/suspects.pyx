@@ -74,7 +74,10 @@ cpdef list suspects(bytes joined, is_held, bint glues):
     cdef Py_ssize_t place, counted = 0, number = 0, last = -1
     cdef const void* mark
     cdef list found = []
-    for place in sorted(_places(joined, is_held, glues)):
+    cdef list places = _places(joined, is_held, glues)
+    if len(places) > 1:
+        places.sort()
+    for place in places:
         while counted < place:
             mark = memchr(s + counted, MARK_BYTE, place - counted)
             if mark == NULL:
