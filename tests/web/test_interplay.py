@@ -302,3 +302,28 @@ def test_a_doubled_consent_of_a_shared_domain_takes_no_cart_away(make_shop: Make
 
     assert "__Secure-cg_consent" in answer.cookies()
     assert browser.do(seen) == [None, {"mug": 1}, [], 4]
+
+
+@pytest.mark.parametrize("number", ["a\0", "\ud800", "x\udfffy"])
+def test_a_customer_number_that_no_store_takes_makes_nobody_else_a_guest(shop: Shop, number: str) -> None:
+    """Where visitors choose their number: what cannot be written is tried again and again, and counts as down."""
+    eve, ada = Browser(shop), Browser(shop)
+    ada.do(lambda visitor: visitor.login("17"))
+    refused: list[str] = []
+
+    def log_in_and_out(visitor: Any) -> None:
+        try:
+            visitor.login(number)
+            visitor.logout_everywhere()
+        except ValueError as error:
+            refused.append(str(error))
+
+    eve.do(log_in_and_out)
+    shop.hear()
+
+    for worker in range(2):
+        assert ada.do(lambda visitor: (visitor.customer, visitor.is_uncertain), worker=worker) == (
+            "17",
+            False,
+        )
+    assert refused == ["a customer number with a NUL or half a surrogate pair; allowed: any other text"]

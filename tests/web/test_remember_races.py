@@ -28,8 +28,8 @@ from cookieguard.keyring import new_key
 
 from .test_remembering import REMEMBER, Client, Shop, store_of, until
 
-SEEDS = 12
-ROUNDS = 40
+SEEDS = 60
+ROUNDS = 80
 ALARM = "remember cookie used elsewhere"
 
 

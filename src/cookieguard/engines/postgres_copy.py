@@ -14,7 +14,7 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class Unstorable(ValueError):
-    """Say that text holds what PostgreSQL cannot: a NUL, or half of a surrogate pair."""
+    """Say that a hit holds what PostgreSQL cannot: text with a NUL or half a surrogate pair, a number out of range."""
 
 
 def copy_text(hits: Sequence[Hit], more: Sequence[object] = ()) -> bytes:

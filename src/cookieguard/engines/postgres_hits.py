@@ -88,12 +88,17 @@ class PostgresHits:
                 raise
 
     def write(self, batch: Batch) -> None:
-        """Write hits in one transaction; nothing where the batch was written before."""
+        """Write hits in one transaction; nothing where the batch was written before.
+
+        Raises Unstorable for what the server will never take: as an engine that is down it would hold up all others.
+        """
         with telling(EngineDown):
             try:
                 self._write(batch)
             except Unstorable:
                 self._write(batch._replace(hits=storable(batch.hits)))
+            except psycopg.DataError as error:
+                raise Unstorable from error
         self._not_summed += len(batch.hits)
 
     def look_after(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from cookieguard.identity.tokens import checked_time
 
 ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
 MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # in PostgreSQL, or in anything that is UTF-8
 
 
 class Binding(NamedTuple):
@@ -168,4 +170,6 @@ def customer_number(customer: object) -> str:
     number = str(customer)
     if not 0 < len(number) <= MAX_CUSTOMER:
         raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
+    if UNSTORABLE.search(number):  # the store would take neither, again and again, and so count as down
+        raise ValueError("a customer number with a NUL or half a surrogate pair; allowed: any other text")
     return number
