@@ -9,6 +9,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from harness.disks import filled, small_disk
 from harness.postgres import Postgres, postgres, why_not
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
@@ -133,6 +136,24 @@ class World:
             if facts["customer"]:
                 self.wrong.append("came back in the end")
 
+    def end(self) -> Counter[int]:
+        """Look at everything once more when all is well again; return how often each page was counted."""
+        time.sleep(OBEYED + LEFT)
+        self.everybody_gone()
+        wait_until(self._is_replayed, "what waited is written", seconds=SECONDS)
+        time.sleep(3)
+        found = self.counted()
+        print(dict(self.statuses), dict(self.seen), f"slowest {self.slowest:.2f} s, {len(self.pages)} pages")
+        assert self.wrong == []
+        assert set(self.statuses) == {200}
+        assert {number: times for number, times in found.items() if times > 1 and number >= 0} == {}
+        return found
+
+    def _is_replayed(self) -> bool:
+        self.ask("/page?utm_content=n-1")
+        assert self.shop.log_file is not None
+        return not list((self.shop.log_file.parent / STATE / "spool").glob("*.spool"))
+
     def counted(self) -> Counter[int]:
         with psycopg.connect(self.url) as connection, suppress(psycopg.errors.UndefinedTable):
             rows = connection.execute(
@@ -171,6 +192,12 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def world(server: Postgres, tmp_path: Path) -> Iterator[World]:
     """Run a shop with a database of its own."""
+    with shop_at(server, tmp_path) as world:
+        yield world
+
+
+@contextmanager
+def shop_at(server: Postgres, tmp_path: Path) -> Iterator[World]:
     url = new_database(server)
     env = {"COOKIEGUARD_STORE": url, "COOKIEGUARD_STATS": url}
     arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
@@ -302,27 +329,45 @@ def test_postgres_that_fails_makes_guests_and_no_500_and_no_hit_counts_twice(
         wait_until(lambda: len(world.counted()) > 10, "hits are written")
         time.sleep(3)
         before = len(world.counted())
-        calm, world.slowest = world.slowest, 0.0
+        world.slowest = 0.0
         with FAULTS[fault](world):
             time.sleep(FAULT_SECONDS)
-        print("mended", world.seen, world.wrong[:5])
         wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
-    time.sleep(OBEYED + LEFT)
-    world.everybody_gone()
-
-    def is_replayed() -> bool:
-        world.ask("/page?utm_content=n-1")
-        return not list((world.shop.log_file.parent / STATE / "spool").glob("*.spool"))  # type: ignore[union-attr]
-
-    wait_until(is_replayed, "what waited is written", seconds=SECONDS)
-    time.sleep(3)
-    found = world.counted()
-    print(fault, dict(world.statuses), dict(world.seen), f"slowest {calm:.2f} s, then {world.slowest:.2f} s")
-    print(len(world.pages), "pages", before, "before", len(found), "found")
-    assert world.wrong == []
-    assert set(world.statuses) == {200}
+    found = world.end()
+    print(fault, before, "hits before")
     assert world.seen["uncertain"] or fault in ("restarted", "terminated")
-    double = {number: times for number, times in found.items() if times > 1 and number >= 0}
-    assert double == {}
     if fault != "dropped":
         assert world.pages <= set(found)
+
+
+@pytest.mark.slow
+def test_a_disk_of_the_server_that_is_full_makes_no_500_and_no_hit_counts_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own statements fail then, or all of it stops; its owner makes room and starts it."""
+    if why_not():
+        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
+    with small_disk(tmp_path / "small", size="160m") as place:
+        for directory in (place, tmp_path, *tmp_path.parents[:3]):
+            directory.chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        with postgres() as server, shop_at(server, tmp_path) as world:
+            with world.busy():
+                wait_until(lambda: world.seen["known"] > 20 and world.seen["returned"] > 20, "it is busy")
+                wait_until(lambda: len(world.counted()) > 10, "hits are written")
+                with filled(place):
+                    sql_until_full(world)
+                    time.sleep(FAULT_SECONDS)
+                with suppress(subprocess.CalledProcessError):
+                    server.start()  # it runs where only statements failed
+                wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
+            assert world.pages <= set(world.end())
+
+
+def sql_until_full(world: World) -> None:
+    """Have the server write until it cannot: its log has some room of its own."""
+    with suppress(psycopg.Error):
+        sql(
+            world.url,
+            "CREATE TABLE filler AS SELECT repeat('x', 1000) AS x FROM generate_series(1, 200000)",
+        )
