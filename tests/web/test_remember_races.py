@@ -86,7 +86,7 @@ def test_an_honest_browser_is_never_thrown_out_and_raises_no_alarm(
             login = shop.now
         if chance.random() < 0.6:
             ada.lose_session()  # the browser was closed
-        shop.skew = timedelta(seconds=chance.uniform(-40, 40))
+        shop.skew = timedelta(seconds=chance.uniform(-25, 25))  # 50 s from one to the next
         has_lock = chance.random() < 0.04
         with store_locked(shop, is_locked=has_lock):
             tabs = chance.randrange(1, 7)
