@@ -49,8 +49,8 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 PIPELINED = (
     10  # requests sent in one go: a server that sleeps after each wakes to cold caches on a busy machine
 )
-# To wake a client that sleeps costs the server 10 us and more on a virtual machine, and the longer an answer takes the more
-# often the client sleeps by then: so it sleeps until almost all answers of one go are there, whoever gives them.
+# To wake a client that sleeps costs the server 10 us and more on a virtual machine, and the longer an answer takes the
+# more often the client sleeps by then: so it sleeps until almost all answers of one go are there, whoever gives them.
 ALMOST = 0.9  # some are shorter than the first
 MOST_UNREAD = 1 << 18  # bytes; more does not fit the receiver's buffer
 PATIENCE = 5  # seconds

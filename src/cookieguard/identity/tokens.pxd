@@ -33,7 +33,8 @@ cdef class TokenCodec:
 
 cdef class _Use:
     cdef object _context
-    cdef object _keyed
+    cdef object _inner
+    cdef object _outer
     cdef object _aead
 
     cpdef str sign(self, str head)

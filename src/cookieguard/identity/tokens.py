@@ -18,8 +18,6 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
 from itsdangerous import Signer
 
 from cookieguard.errors import CookieGuardError
@@ -41,6 +39,8 @@ LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MILLISECOND
 NONCE_BYTES = 12
 TAG_BYTES = 16
 SIGNATURE_LENGTH = 43  # of SHA-256 in base64url
+BLOCK_BYTES = hashlib.sha256().block_size
+INNER, OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))  # RFC 2104, 2
 TIMES = struct.Struct(">HIHI")  # issued and expiry, 48 bits each
 TIMES_BYTES = TIMES.size
 LOW = (1 << 32) - 1
@@ -215,7 +215,7 @@ def _check_moment(token: Token, moment: int) -> None:
 class _Use:
     """Hold the derived keys of one format, key, kind, name and host."""
 
-    __slots__ = ("_aead", "_context", "_keyed")
+    __slots__ = ("_aead", "_context", "_inner", "_outer")
 
     def __init__(self, keyring: Keyring, key: Key, *, context: tuple[bytes, ...], sealed: bool) -> None:
         self._context = length_prefixed(*context, key.id.encode())
@@ -225,14 +225,16 @@ class _Use:
             key_derivation="hmac",
             digest_method=hashlib.sha256,
         )
-        # Derived and scheduled once: itsdangerous does both again for every token (4 us against 0.9).
-        self._keyed = HMAC(signer.derive_key(), SHA256())
+        # HMAC with its key hashed in once: 0.6 us a token, 1.0 with cryptography's, 4 where itsdangerous does it all.
+        block = signer.derive_key().ljust(BLOCK_BYTES, b"\0")
+        self._inner, self._outer = (hashlib.sha256(block.translate(pad)) for pad in (INNER, OUTER))
         self._aead = AESGCM(keyring.derive(key, b"token seal", *context)) if sealed else None
 
     def sign(self, head: str) -> str:
-        mac = self._keyed.copy()
-        mac.update(head.encode("ascii"))
-        return to_base64url(mac.finalize())
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(head.encode("ascii"))
+        outer.update(inner.digest())
+        return to_base64url(outer.digest())
 
     def seal(self, body: bytes) -> bytes:
         if self._aead is None:
