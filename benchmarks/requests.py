@@ -1,12 +1,13 @@
 """Measure what the guard adds to a request, in CPU microseconds: the same app bare and guarded, in one run.
 
-    python benchmarks/requests.py [--rounds N] [--requests N]
+    python benchmarks/requests.py [--rounds N] [--requests N] [--plain]
 
-On uvicorn: a server process answers the bare app and the guarded one in turn, and says how much CPU time it took (all
-its threads: the log's writer too). A client in this process keeps one connection; its time does not count. In process:
-the same apps over raw ASGI, no server and no socket, so that little is left to blur small differences. Each figure is
-the median, over the rounds, of the difference between two neighbouring measurements. Both scanners are measured where
-both are there.
+On uvicorn, with the parser and the loop that `uvicorn[standard]` brings (`--plain`: with h11 and asyncio, which check
+and write each header line in Python): a server process answers the bare app and the guarded one in turn, and says how
+much CPU time it took (all its threads: the log's writer too). A client in this process keeps one connection; its time
+does not count. In process: the same apps over raw ASGI, no server and no socket, so that little is left to blur small
+differences. Each figure is the median, over the rounds, of the difference between two neighbouring measurements. Both
+scanners are measured where both are there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,9 @@ from cookieguard.config import IdentitySettings, LogSettings, StatsSettings, Sto
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Pairs = list[tuple[bytes, bytes]]
 CPU_PATH = "/cpu"
+STANDARD, PLAIN = {}, {"http": "h11", "loop": "asyncio"}
 PARSER = AutoHTTPProtocol.__module__.rpartition(".")[2].removesuffix("_impl")
+LOOP = "uvloop" if find_spec("uvloop") else "asyncio"
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 PIPELINED = (
     10  # requests sent in one go: a server that sleeps after each wakes to cold caches on a busy machine
@@ -330,7 +334,7 @@ def held_back(app: App) -> int:
 # On uvicorn
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, settings: dict[str, str]) -> None:
     """Be the server process: all apps on one port, which is printed; CPU_PATH tells the CPU seconds so far."""
     apps = apps_in(folder)
 
@@ -348,8 +352,8 @@ def serve(folder: Path) -> None:
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     print(listener.getsockname()[1], flush=True)
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=600)
-    uvicorn.Server(config).run(sockets=[listener])
+    config: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off"}
+    uvicorn.Server(uvicorn.Config(app, timeout_keep_alive=600, **config, **settings)).run(sockets=[listener])
 
 
 class Client:
@@ -421,14 +425,18 @@ def _request(path: str, headers: Pairs) -> bytes:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[Client]:
-    command = [sys.executable, __file__, "--serve", str(folder)]
+def _served(folder: Path, *, plain: bool) -> Iterator[Client]:
+    command = [sys.executable, __file__, "--serve", str(folder), *_flags(plain=plain)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         try:
             assert server.stdout is not None
             yield Client(int(server.stdout.readline()))
         finally:
             server.terminate()
+
+
+def _flags(*, plain: bool) -> list[str]:
+    return ["--plain"] if plain else []
 
 
 def added(measure: Callable[[str, int], float], line: Line, rounds: int, count: int) -> float:
@@ -444,11 +452,11 @@ def added(measure: Callable[[str, int], float], line: Line, rounds: int, count: 
     return statistics.median(differences)
 
 
-def measured(rounds: int, count: int) -> list[dict[str, Any]]:
+def measured(rounds: int, count: int, *, plain: bool) -> list[dict[str, Any]]:
     """Return the microseconds of each kind of request, and what a streamed page waits for."""
     with tempfile.TemporaryDirectory() as folder:
         apps = apps_in(Path(folder))
-        with _served(Path(folder)) as client:
+        with _served(Path(folder), plain=plain) as client:
             found: dict[str, dict[str, Any]] = {}
             for line in lines_of(apps):
                 found[line.name] = one = _measured(line, apps, client, rounds, count)
@@ -490,23 +498,30 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--requests", type=int, default=REQUESTS, help="in one measurement")
+    parser.add_argument("--plain", action="store_true", help="with h11 and asyncio")
     parser.add_argument("--scanner", choices=SCANNERS, help=argparse.SUPPRESS)  # the process of one
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)  # its server
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     if options.serve:
-        serve(options.serve)
+        serve(options.serve, PLAIN if options.plain else STANDARD)
         return
     if options.scanner:
         if scanner() != options.scanner:
             sys.exit(f"the {options.scanner} scanner is not there")
-        print(json.dumps(measured(options.rounds, options.requests)))
+        print(json.dumps(measured(options.rounds, options.requests, plain=options.plain)))
         return
-    arguments = ["--rounds", str(options.rounds), "--requests", str(options.requests)]
+    arguments = [
+        "--rounds",
+        str(options.rounds),
+        "--requests",
+        str(options.requests),
+        *_flags(plain=options.plain),
+    ]
     results = in_their_processes(__file__, arguments)
-    print(
-        f"Added CPU time per request on uvicorn with {PARSER}: {options.rounds} rounds of {options.requests} requests\n"
-    )
+    server = "h11 and asyncio" if options.plain else f"{PARSER} and {LOOP}"
+    counts = f"{options.rounds} rounds of {options.requests} requests"
+    print(f"Added CPU time per request on uvicorn with {server}: {counts}\n")
     print(
         table(
             Figure(at_most=True, **{**one, "name": f"{build}: {one['name']}"})

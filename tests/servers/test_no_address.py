@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -206,7 +206,11 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
 def until_counted(directory: Path) -> None:
     """Wait until a batch was written, while others are still on their way."""
     deadline = time.monotonic() + 20
-    while not (directory / STATE / "stats.db").exists() or not counted(directory)["keyed"]:
+    while True:
+        # the file is there before what is in it
+        with suppress(sqlite3.OperationalError):
+            if (directory / STATE / "stats.db").exists() and counted(directory)["keyed"]:
+                return
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
