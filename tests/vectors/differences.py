@@ -26,6 +26,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         KNOWS_THE_TREE: SCANNED_NAMES,
         ONLY_CHROMIUM: "meta-refresh-odd-blank script-webbundle",
         "embeds by `src` only": "embed-code",
+        "shows `text/xsl` as text": "page-xsl",
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "

@@ -49,6 +49,7 @@ PAGES = {
     "page-svg": File(
         kind=SVG, body=SVG_DOCUMENT.replace("$BODY", '<image href="$U/a.gif" width="9" height="9"/>')
     ),
+    "page-xsl": File(kind="text/xsl", body=XHTML.replace("$BODY", '<iframe src="$U/a.html"/>')),
     "page-cut-off": File(body='<!doctype html><title>x</title><img src="$U/a.gif"><p title="'),
 }
 
@@ -58,6 +59,10 @@ ENCODINGS = {
     "utf-16-named": ("text/html; charset=utf-16le", "utf-16-le", True),
     "iso-2022-jp": ("text/html; charset=iso-2022-jp", "iso-2022-jp", False),
 }
+TRANSFORMATION = (
+    '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/"><html>'
+    '<body><iframe src="$U/a.html"/></body></html></xsl:template></xsl:stylesheet>'
+)
 # Characters whose second byte is a backslash: to a reader of bytes it escapes the quote behind it.
 BACKSLASHED = {"shift_jis": "\u30bd", "big5": "\u8a31", "gbk": "\u4e57"}
 # An XML parser knows this element by its namespace, whatever it is called.
@@ -195,6 +200,11 @@ def _documents() -> Iterator[Vector]:
     for name, page in PAGES.items():
         yield Vector(name=name, page=page)
     yield from _encoded()
+    yield Vector(
+        name="page-made-of-xml",
+        page=File(kind="text/xml", body='<?xml-stylesheet type="text/xsl" href="$F/own.xsl"?><a/>'),
+        files={"own.xsl": File(kind="application/xslt+xml", body=TRANSFORMATION)},
+    )
     for name, document in DOCUMENTS.items():
         script = "on" if name in SCRIPTED_DOCUMENTS else "any"
         yield Vector(

@@ -30,6 +30,38 @@ def test_no_other_type_becomes_a_document(content_type: bytes) -> None:
     assert not kind_of(content_type).is_document
 
 
+XML = b'<a xmlns:h="http://www.w3.org/1999/xhtml"><h:iframe src="//ads.example/f"/></a>'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "destination"),
+    [
+        ("text/xsl", "document"),
+        ("Text/XSL; charset=utf-8", "iframe"),
+        ("text/xml", "xslt"),
+        ("application/xslt+xml", "xslt"),
+    ],
+)
+def test_what_is_read_as_xml_is_guarded_where_it_is_shown_or_makes_a_page(
+    guard: Callable[..., CookieGuard], content_type: str, destination: str
+) -> None:
+    app = guard(page(XML, headers=[("content-type", content_type)]))
+
+    answer = ask(app, headers=[("sec-fetch-dest", destination), ("sec-fetch-mode", "navigate")])
+
+    assert answer.body == XML.replace(b" src", b" data-cg-src")
+    assert "default-src" in answer.get("content-security-policy")
+
+
+@pytest.mark.parametrize("content_type", ["text/xsl", "application/xslt+xml"])
+def test_xml_that_a_script_asks_for_stays_as_it_is(
+    guard: Callable[..., CookieGuard], content_type: str
+) -> None:
+    app = guard(page(XML, headers=[("content-type", content_type)]))
+
+    assert ask(app, headers=[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")]).body == XML
+
+
 SERIES = "Multipart/X-Mixed-Replace; boundary=x"
 
 

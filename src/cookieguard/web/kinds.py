@@ -14,7 +14,8 @@ HTML_TYPE = b"text/html"
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types).
 SNIFFED_TYPES = frozenset({b"", b"unknown/unknown", b"application/unknown", b"*/*"})
 SERIES_TYPE = b"multipart/x-mixed-replace"
-XML_TYPES = frozenset({b"text/xml", b"application/xml"})
+# As Chromium and WebKit have it: the second is no type of any standard, and shown like the others.
+XML_TYPES = frozenset({b"text/xml", b"text/xsl", b"application/xml"})
 # WHATWG MIME Sniffing, 4.6: what a browser runs as JavaScript.
 SCRIPT_TYPES = frozenset(
     {
@@ -32,6 +33,8 @@ SCRIPT_TYPES = frozenset(
 # what an element embeds.
 WORKER_DESTINATIONS = frozenset({b"worker", b"sharedworker", b"serviceworker"})
 EMBED_DESTINATIONS = frozenset({b"embed", b"object"})
+# What is shown though nobody goes there: those, and a style sheet that makes a page of XML.
+RENDERED_DESTINATIONS = EMBED_DESTINATIONS | {b"xslt"}
 
 # A type ends where a browser ends it: `text/html charset=utf-8`, its semicolon forgotten, is HTML.
 TYPE_END = re.compile(rb"[ \t;(]")

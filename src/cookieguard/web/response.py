@@ -30,6 +30,7 @@ from cookieguard.web.headers import (
 )
 from cookieguard.web.kinds import (
     EMBED_DESTINATIONS,
+    RENDERED_DESTINATIONS,
     WORKER_DESTINATIONS,
     is_attachment,
     kind_of,
@@ -187,7 +188,7 @@ class Response:
         if not (self._kind.is_xml or self._kind.is_script):
             return False
         request = self._exchange.request
-        is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in EMBED_DESTINATIONS
+        is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in RENDERED_DESTINATIONS
         return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
 
     def _on_body(self, message: Message) -> Awaitable[None]:
