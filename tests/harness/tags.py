@@ -26,6 +26,17 @@ necessary|é|//ads.example/é|//é.example/|javascript:fetch('//ads.example')|<p
     .split("|")
 )
 
+EVENTS = ["onclick", "ONLOAD", "on", "one", "on-x", "onsecuritypolicyviolation"]
+SCRIPTS = (
+    (
+        r"""x.src='//ads.example/e'|x.src='/own'|fetch('https:\x2f\x2fads.example')|x.src=&quot;//ads.example&quot;|@
+x.src='&#47;/ads.example'|open('//ads.example')|new Image().src='//shop.example/'|x('\'&amp;b')|@
+x.src='\57/ads.example'|x.src='&sol;/ads.example'|x.src='/\/ads.example'|//|/|\|&|x.src='//ads.example/é'"""
+    )
+    .replace("@\n", "")
+    .split("|")
+)
+
 
 def written(rnd: random.Random) -> bytes:
     """Write one tag."""
@@ -43,6 +54,8 @@ def written(rnd: random.Random) -> bytes:
                 else value.translate(dict.fromkeys(map(ord, " >\t\n\"'"), ""))
             )
             tag += rnd.choice(["=", " = "]) + quote + value + quote
+    if rnd.random() < 0.2:
+        tag += f' {rnd.choice(EVENTS)}="{rnd.choice(SCRIPTS)}"'
     return (tag + rnd.choice(["", " ", "/", " /"]) + ">").encode()
 
 

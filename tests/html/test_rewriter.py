@@ -107,6 +107,34 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<iframe data-cg-data-litespeed-src='data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4='></iframe>",
     ),
     (
+        b"""<p onclick="this.innerHTML='<iframe src=//ads.example></iframe>'">play</p>""",
+        b"""<p data-cg-onclick="this.innerHTML='<iframe src=//ads.example></iframe>'">play</p>""",
+    ),
+    (
+        b"""<body ONLOAD="new&#32;Image().src='&#47;/ads.example'" class=a>""",
+        b"""<body data-cg-onload="new&#32;Image().src='&#47;/ads.example'" class=a>""",
+    ),
+    (
+        b"""<img src=/a.png onerror='this.src="https:\\x2f\\x2fads.example/a.png"' onerror=x()>""",
+        b"""<img src=/a.png data-cg-onerror='this.src="https:\\x2f\\x2fads.example/a.png"' data-cg-onerror=x()>""",
+    ),
+    (
+        b"<svg><animate onbegin=f.src='//ads.example' /><a onnew=fetch('//ads.example') /></svg>",
+        b"<svg><animate data-cg-onbegin=f.src='//ads.example' /><a data-cg-onnew=fetch('//ads.example') /></svg>",
+    ),
+    (
+        b"<script src=/a.js onload=\"f.src='//ads.example'\"></script>",
+        b"<script src=/a.js data-cg-onload=\"f.src='//ads.example'\"></script>",
+    ),
+    (
+        b"<script onload=\"f.src='//ads.example'\">own()</script>",
+        b"<script data-cg-onload=\"f.src='//ads.example'\">own()</script>",
+    ),
+    (
+        b"<script src=//ads.example onload=\"f.src='//ads.example'\"></script>",
+        b'<script type="text/plain" data-cg-src=//ads.example data-cg-onload="f.src=\'//ads.example\'"></script>',
+    ),
+    (
         b'<script type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
         b'<script type="text/plain" data-cg-type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
     ),
@@ -274,6 +302,10 @@ PASSING = [
     b'<script type="application/ld+json">{"sameAs":["https://ads.example/shop"],"src":"x"}</script>',
     b"<script type=text/template><img src=//ads.example></script><textarea><img src=//ads.example></textarea>",
     b"<title><script src=//ads.example></title><style>a{color:red} /* <img src=//ads.example> */</style>",
+    b"""<a onclick="location.href='https://ads.example/'" href=#>x</a><p onclick="open('//ads.example/share')">""",
+    b"""<p onclick="x('\\'//b')" onmouseup="fetch('/own?u=https://ads.example/')" one=//ads.example on=//a.example>""",
+    b"""<body onload="document.body.innerHTML='<a href=//ads.example>x</a>'"><img src=/a onerror="this.src='/b'">""",
+    b"""<p data-cg=necessary onclick="f.src='//ads.example'">""",
     b"<div style='color:red' data-src=//ads.example itemtype=https://ads.example/x>",
     b"<img src=/a.gif data-src=//ads.example><iframe src=/a data-src=/b data-title=//ads.example></iframe>",
     b"<svg xmlns=http://www.w3.org/2000/svg><title>x</title><a xlink:href=//ads.example><use href='#a' /></svg>",

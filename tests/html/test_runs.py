@@ -35,6 +35,16 @@ x = "y"|title='a"b'|checked|value="//ads.example/v"|type=hidden|xlink:href="#a"|
     .replace("@\n", "")
     .split("|")
 )
+ATTRIBUTES += [
+    """onclick="location.href='https://ads.example/'; return false;\"""",
+    """ONCLICK='return window.open("//ads.example/?a&amp;b", "x", "width=1");'""",
+    """onclick="open('//ads.example/' + x.src)\"""",
+    """onclick="open("//ads.example/")\"""",
+    """onclick="x.src='//ads.example/'\"""",
+    """onload=x.src='//ads.example/'""",
+    r"""onload="x.src='\x2f/ads.example/'\"""",
+    "onload='own(\"/a\")'",
+]
 ATTRIBUTES += ['src="/\t/ads.example/p"', 'src="/\n/ads.example/p"', r'src="\/ads.example"', 'src="/a b"']
 ATTRIBUTES += [
     'srcset="/a 1x, /b 2x"',

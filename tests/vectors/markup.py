@@ -88,6 +88,15 @@ ELEMENTS = {
     "svg-animate-mask": '<svg><rect width="9" height="9"><animate attributeName="mask" dur="1s" '
     'values="none;url($U/a.svg#a)" fill="freeze"/></rect></svg>',
     "embed-code": '<embed type="text/html" code="$U/a.html">',
+    "event-load": '<svg onload="document.body.insertAdjacentHTML('
+    "'beforeend', '<iframe src=$U/a.html>')\"></svg>",
+    "event-error": '<img src="/none.gif" onerror="this.outerHTML=\'<iframe src=$U/a.html>\'">',
+    "event-focus": "<input autofocus onfocus=\"var f = document.createElement('iframe'); f.src = '$U/a.html'; "
+    'document.body.append(f)">',
+    "event-toggle": "<details open ontoggle=\"document.body.insertAdjacentHTML('beforeend', "
+    "&quot;<iframe src='$U/a.html'>&quot;)\">x</details>",
+    "event-animation": "<style>@keyframes x { from { top: 0 } } p { animation: x 1ms }</style>"
+    "<p onanimationstart=\"document.body.insertAdjacentHTML('beforeend', '<iframe src=$U/a.html>')\">text</p>",
     "frame-lazy-data": '<iframe data-src="data:text/html,<iframe src=$U/a.html>"></iframe>'
     "<script>var f = document.querySelector('iframe'); f.src = f.dataset.src;</script>",
     "frame-lazy-data-base64": '<iframe data-lazy-src="data:text/html;base64,$FRAME"></iframe>'

@@ -118,7 +118,8 @@ def vectors() -> Iterator[Vector]:
 SCRIPTS = frozenset(
     "script-src script-async script-defer script-module script-module-import script-importmap "
     "script-importmap-prefix script-webbundle svg-script-href svg-script-xlink svg-script-text base-entities "
-    "link-preload-script link-modulepreload frame-lazy-data frame-lazy-data-base64".split()
+    "link-preload-script link-modulepreload frame-lazy-data frame-lazy-data-base64 event-load event-error "
+    "event-focus event-toggle event-animation".split()
 )
 # As a JSON string says it. The page is no https one, so a scheme without slashes names a host.
 SPECULATED = {

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from cookieguard.html.grammar import S, any_case
-from cookieguard.html.loads import ANYWHERE, Load
+from cookieguard.html.loads import ANYWHERE, HANDLER, Load
 
 
 def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> bytes:
@@ -31,13 +31,22 @@ def harmless(names: Iterable[bytes] = (), also: bytes = b"") -> bytes:
     `also` is one way more (`|...`) for an attribute of those to mean nothing."""
     judged = sorted({*ANYWHERE, *names})
     first = b"".join(sorted({any_case(name[:1])[1:-1] for name in judged}))
+    letter = any_case(HANDLER[:1])  # of no judged name: so others are not asked whether they are an event's
     name = (
-        rb"(?:[^\t\n\f\r />=" + first + rb"]|"
-        rb"(?!" + choice(judged, any_case) + rb"[\t\n\f\r />=])[" + first + rb"])[^\t\n\f\r />=]*+"
+        rb"(?:[^\t\n\f\r />=" + first + letter[1:-1] + rb"]|"
+        rb"(?!"
+        + choice(judged, any_case)
+        + rb"[\t\n\f\r />=])["
+        + first
+        + rb"]|"
+        + letter
+        + rb"(?!"
+        + any_case(HANDLER[1:])
+        + rb"[a-zA-Z]))[^\t\n\f\r />=]*+"
     )
     valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
     quick = rb"(?:" + choice(one for one in FREQUENT if one not in judged) + rb"|data-[a-z\-]++)=\"[^\"]*+\""
-    return rb"(?:" + S + rb"++(?:" + quick + rb"|" + valued + rb"|" + STYLE + also + rb"))*+"
+    return rb"(?:" + S + rb"++(?:" + b"|".join((quick, valued, STYLE, HANDLED)) + also + rb"))*+"
 
 
 def quoted(inside: bytes) -> bytes:
@@ -53,4 +62,25 @@ FREQUENT = (
 STYLE = (
     choice(sorted(name for name, load in ANYWHERE.items() if load is Load.CSS))
     + rb"=(?:\"[^\"(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^\"(\\&@]*+)*+\"|'[^'(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^'(\\&@]*+)*+')"
+)
+# Without one of these no script in an attribute names a host: two slashes, also by escapes and references.
+_NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])"
+MAY_NAME = re.compile(_NAMES)
+# Most of those that do name one only go there, and that is no contact.
+_URL = rb"(?!~)[\"'](?:https?:)?//[^\"'\\&()+]*+(?:&amp;[^\"'\\&()+]*+)*+(?!~)[\"']"
+_OPENS = rb"(?:open|location\.(?:assign|replace))\(" + _URL + rb"(?:, ?(?!~)[\"'][\w\-=, ]*+(?!~)[\"'])*+\)"
+_GOES = (
+    rb"(?:return )?(?:window\.)?(?:"
+    + _OPENS
+    + rb"|location(?:\.href)? ?= ?"
+    + _URL
+    + rb");? ?(?:return (?:false|true);?)?"
+)
+HANDLED = (
+    any_case(HANDLER)
+    + rb"[a-zA-Z]++=(?:"
+    + quoted(rb"(?:[^~/\\&]++|(?!" + _NAMES + rb")[/\\&])*+")
+    + rb"|"
+    + quoted(_GOES)
+    + rb")"
 )

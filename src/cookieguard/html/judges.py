@@ -8,10 +8,11 @@ from typing import Protocol
 
 from cookieguard.html.css import cut, held_parts
 from cookieguard.html.documents import documents_in, is_unread, is_xml, script_in
+from cookieguard.html.harmless import MAY_NAME
 from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
 from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
 from cookieguard.html.referrers import tighten
-from cookieguard.html.scripts import held_hosts
+from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings, resolve
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
@@ -160,6 +161,16 @@ def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 def _later(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     return HOLD if _loads_document(tag, attribute.value, name) else None
+
+
+def judge_handler(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    """Judge the script that an event runs."""
+    if not MAY_NAME.search(attribute.raw):
+        return None
+    found = loads_held(attribute.value.encode("utf-8", "surrogateescape"), tag.bench.judge)
+    for url in found:
+        tag.judge(url, name)
+    return HOLD if found else None
 
 
 def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:

@@ -110,6 +110,9 @@ ANYWHERE: dict[bytes, Load] = {
     b"style": Load.CSS,
 }
 
+# Any attribute that begins so, and a letter behind it, is a script that an event runs: what browsers come to know, too.
+HANDLER = b"on"
+
 # Relations no browser fetches for. A link with any other token is judged: Firefox prefetches `next`, Chromium
 # fetches `search`, and what comes after this table was written shall be held too.
 INERT_RELATIONS = frozenset(
@@ -151,3 +154,8 @@ SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attribu
 SHIFTING_CHARSETS = frozenset(
     b"csiso2022jp csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-jp iso-2022-kr replacement".split()
 )
+
+
+def is_handler(name: bytes) -> bool:
+    """Tell whether an attribute of this name, in lower case, is an event's."""
+    return name.startswith(HANDLER) and b"a" <= name[2:3] <= b"z"

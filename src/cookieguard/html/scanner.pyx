@@ -6,9 +6,11 @@ from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.known cimport Known, text_t
-from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
+from cookieguard.html.loads import ANYWHERE, HANDLER, LINKS, NAMES, SPECIAL_NAMES, Load
 from cookieguard.html.model cimport Attribute, Tag
-from cookieguard.html.nametable cimport LONGEST_NAME, NO_LETTERS, SLOTS, Name, entry_of, fill, find, hashed
+from cookieguard.html.nametable cimport (
+    LONGEST_NAME, NO_LETTERS, SLOTS, Name, entry_of, fill, find, hashed, is_handler, may_name,
+)
 from cookieguard.html.stretches cimport Stretches, Strides
 
 IS_COMPILED = True
@@ -27,6 +29,7 @@ cdef enum:
     ALWAYS = 1
     LINK = 3  # an element's: to be marked where this is wanted
     BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
+    BY_SCRIPT = 4  # only with one of `//`, `\`, `&`
 
 cdef const char* SCRIPT = "script"
 cdef Strides STILL = Strides(Stretches())  # never looked into
@@ -73,6 +76,8 @@ cdef void _prepare():
         for name in ANYWHERE:
             if name[0] == LOWER[byte]:
                 ATTRIBUTE_SIZES[byte] |= 1u << <int>len(name)
+        if LOWER[byte] == HANDLER[0]:
+            ATTRIBUTE_SIZES[byte] = ~0u  # whatever its length, an event's may begin so
 
 
 assert max(map(len, [*SPECIAL_NAMES, *LINKS, *ANYWHERE, *NAMES])) <= LONGEST_NAME
@@ -88,13 +93,23 @@ cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
     return False
 
 
+cdef bint _counts(unsigned char meaning, text_t start, Py_ssize_t size) noexcept nogil:
+    """Tell whether an attribute with this value is to be looked at."""
+    if meaning == BY_CSS:
+        return _may_load(start, size)
+    return may_name(start, size) if meaning == BY_SCRIPT else True
+
+
 cdef inline unsigned char _meaning_of(Name* table, unsigned int* sizes, text_t name, Py_ssize_t size) noexcept nogil:
     """Tell what a name means; nearly all are told by their first letter and their length."""
     cdef Name* entry
-    if size > LONGEST_NAME or not (sizes[name[0]] >> size) & 1:
-        return NEVER
-    entry = find(table, name, size)
-    return NEVER if entry == NULL else entry.kind
+    if size <= LONGEST_NAME:
+        if not (sizes[name[0]] >> size) & 1:
+            return NEVER
+        entry = find(table, name, size)
+        if entry != NULL:
+            return entry.kind
+    return BY_SCRIPT if is_handler(name, size) else NEVER
 
 
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept nogil:
@@ -146,7 +161,7 @@ cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* d
         else:
             while p < size and not KIND[s[p]] & (BLANK | GREATER):
                 p += 1
-        if meaning == ALWAYS or (meaning == BY_CSS and _may_load(s + start, p - start)):
+        if meaning != NEVER and _counts(meaning, s + start, p - start):
             dull[0] = False
 
 
@@ -545,7 +560,7 @@ cdef Py_ssize_t _comment_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexce
 
 
 cpdef list named_attributes(bytes raw, Py_ssize_t position):
-    """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
+    """List the attributes of a start tag with a name of NAMES or of an event, and the last one whatever its name."""
     return _attributes(raw, position, False)
 
 
@@ -597,7 +612,7 @@ cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
         else:
             p = stop
         entry = entry_of(READ, value_hash, s + start, stop - start)
-        if every or entry != NULL or p >= size - 1:
+        if every or entry != NULL or p >= size - 1 or is_handler(s + start, stop - start):
             attribute = Attribute.__new__(Attribute)
             attribute.name = raw[start:stop].lower() if entry == NULL else <bytes>entry.whole
             attribute.raw = NONE if value < 0 else PyBytes_FromStringAndSize(<char*>s + value, end - value)
@@ -618,7 +633,7 @@ def attribute_of(match, bytes name):
 
 
 cpdef bint names_anywhere(bytes raw, Py_ssize_t position):
-    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
+    """Tell whether a start tag may have an attribute of ANYWHERE or of an event, its name ending at `position`."""
     cdef bint dull = True
     _attributes_end(<text_t>PyBytes_AS_STRING(raw), position, PyBytes_GET_SIZE(raw), &dull)
     return not dull

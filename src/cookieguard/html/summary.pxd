@@ -25,6 +25,7 @@ cdef class Summary:
     cdef Value _values[MOST_ATTRIBUTES]
     cdef int _count
     cdef bint _is_empty
+    cdef bint _has_heard  # the script of an event
     cdef list _held
     cdef dict _written_anew  # values by their attribute's number
 
@@ -32,7 +33,8 @@ cdef class Summary:
     cdef Tag _closed(self, text_t s, Py_ssize_t size)
     cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind)
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held)
-    cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) noexcept
+    cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1
+    cdef bint _hears(self, text_t s, Value* one) except -1
     cdef Value* _first(self, unsigned char name) noexcept
     cdef int _judged(self, text_t s, Value* one, object element) except -1
     cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1

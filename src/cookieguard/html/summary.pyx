@@ -17,9 +17,10 @@ from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
-from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find
+from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find, is_handler, may_name
 from cookieguard.html.referrers import tighten
 from cookieguard.html.scanner cimport all_attributes
+from cookieguard.html.scripts cimport loads_held
 from cookieguard.html.sheets cimport plain_urls
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
 from cookieguard.html.urls import Url
@@ -287,6 +288,8 @@ cdef class Summary:
             return None
         if not self._read(s, p, size - 1, entry.number if entry != NULL else 0):
             return None
+        if kind & IS_META and self._has_heard:
+            return None
         if element is None:
             element = PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
         self._held = self._written_anew = None
@@ -352,14 +355,14 @@ cdef class Summary:
                 tag.inert += STOPS_PRELOADS
         return tag
 
-    cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) noexcept:
+    cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1:
         """Read the attributes from `p` on; tell whether they are plain. `size` is where the tag's `>` stands."""
         cdef Py_ssize_t start, stop, last = -1
         cdef const void* found
         cdef Name* entry
         cdef Value* one
         cdef unsigned char quote
-        self._count = 0
+        self._count, self._has_heard = 0, False
         while True:
             while p < size and KIND[s[p]] & ENDS_NAME:
                 p += 1
@@ -397,6 +400,8 @@ cdef class Summary:
             else:
                 p = stop
             if entry == NULL:
+                if is_handler(s + start, one.name_end - start) and not self._hears(s, one):
+                    return False
                 continue
             if entry.number == DATA_CG or self._first(entry.number) != NULL:
                 return False
@@ -404,6 +409,15 @@ cdef class Summary:
             self._count += 1
         self._is_empty = s[size - 1] == 47 and last != size
         return True
+
+    cdef bint _hears(self, text_t s, Value* one) except -1:
+        """Tell whether the script of an event is plain, and loads from nobody."""
+        if one.value < 0 or not may_name(s + one.value, one.end - one.value):
+            return True
+        if memchr(s + one.value, 38, one.end - one.value) != NULL:
+            return False
+        self._has_heard = True
+        return not loads_held(PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value), self._ask)
 
     cdef Value* _first(self, unsigned char name) noexcept:
         """Return the attribute of this name, NULL where there is none."""

@@ -9,17 +9,19 @@ from cookieguard.html import charrefs
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.glances import may_reach_others, meta_counts, name_of
 from cookieguard.html.grammar import ATTRIBUTES
-from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
+from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE, judge_handler
 from cookieguard.html.known import record
 from cookieguard.html.loads import (
     ALWAYS_READ,
     ATTENTION,
     CONTEXT_NAMES,
+    HANDLER,
     JAVASCRIPT_TYPES,
     LINKS,
     READ_NAMES,
     RULE_TYPES,
     TEXT_NAMES,
+    is_handler,
 )
 from cookieguard.html.model import (
     JUDGED_TEXTS,
@@ -107,7 +109,7 @@ class _Judged:
                 self._mark_link()
         if exempt and text in JUDGED_TEXTS:
             text = DATA if self.name == b"script" else RAW
-        if self.name == b"script" and self.held:
+        if self.name == b"script" and self._loads_held():
             self.hold_type, text = True, DATA
         live = self._written(neutral=self.hold_type) if self.edits or self.hold_type else None
         plain = text is NO_TEXT and live is None and not self.held
@@ -129,6 +131,10 @@ class _Judged:
             embed=self._embed() if self.held and self.name in EMBEDS else None,
             lost=self.lost,
         )
+
+    def _loads_held(self) -> bool:
+        """Tell whether anything is held but what an event would run."""
+        return not all(is_handler(one.attribute.encode("latin-1")) for one in self.held)
 
     def _embed(self) -> Embed | None:
         """Return what a placeholder needs to know, where it is the embedded thing that is held."""
@@ -185,6 +191,8 @@ class _Judged:
         judged = JUDGED.get(self.name, JUDGED_ANYWHERE)
         for name, attribute in self.first.items():
             judge = judged.get(name)
+            if judge is None and name.startswith(HANDLER) and is_handler(name):
+                judge = judge_handler
             if judge is None or not attribute.raw:
                 continue
             replaced = judge(self, attribute, name)
