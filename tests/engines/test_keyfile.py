@@ -79,6 +79,20 @@ def test_id_that_nobody_knows_is_looked_for_soon(file: Path) -> None:
     assert keyring.get("k2") == K2
 
 
+def test_key_that_is_added_and_promoted_between_two_looks_is_known_soon(file: Path) -> None:
+    """The third file gets the first one's inode (ext4), and is not one that was written in place."""
+    keyring = WatchedKeyring(file, "keys.file")
+    change_keyring(file, "keys.file", lambda before: before.with_key(K2))  # type: ignore[union-attr]
+    change_keyring(
+        file,
+        "keys.file",
+        lambda before: before.promoted("k2", now=NOW, force=True),  # type: ignore[union-attr]
+    )
+    time.sleep(HASTE.total_seconds())
+
+    assert keyring.get("k2") is not None
+
+
 def test_file_that_is_written_in_place_counts_once_it_stands_still(file: Path) -> None:
     whole = Keyring([K1, K2]).dumps()
     put(file, whole)

@@ -455,17 +455,19 @@ def test_text_that_postgresql_cannot_hold_is_marked(writer: PostgresHits, figure
     assert pages == ["/?", "/a?b"]
 
 
+@pytest.mark.parametrize("page", ["/a", "/\0"])
 @pytest.mark.parametrize("field", ["bytes", "status", "duration", "key"])
 def test_a_batch_the_server_will_never_take_holds_up_no_other(
-    url: str, figures: HitReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+    url: str, figures: HitReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, page: str
 ) -> None:
     """Left of a release that wrote no checksum, say: as a server that is down it would be tried for ever."""
     sink = sink_at(url, tmp_path, monkeypatch)
 
-    sink.write([(PLAIN._replace(**{field: 2**70}), 0)])
+    bad = PLAIN._replace(page=page, **{field: 2**70})
+    sink.write([(bad, 0)])
     sink.write([(PLAIN, 0)])
     spool = Spool(tmp_path / "spool")
-    spool.add(Batch("bad", [PLAIN._replace(**{field: 2**70})] * 3, {}, {}))
+    spool.add(Batch("bad", [bad] * 3, {}, {}))
     spool.add(Batch("good", [PLAIN], {}, {}))
     spool.close()
     sink.look_after()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from cookieguard.engines import reveal_log
 from cookieguard.engines.reveal_log import HEAD_FILE, LOG_FILE, LogTampered, append_entry, read_entries
 
 FULL_DISK = """
@@ -97,6 +100,24 @@ def test_head_that_lags_by_two_entries_is_seen(log: Path) -> None:
     (log / HEAD_FILE).write_bytes(head)
     with pytest.raises(LogTampered):
         read_entries(log)
+
+
+def test_head_that_cannot_be_written_twice_leaves_a_log_that_verifies(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line fits its block, and the head needs a new one."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reveal_log, "put_file", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                append_entry(log, {"event": "e3"})
+
+    append_entry(log, {"event": "e4"})
+    assert [entry["event"] for entry in read_entries(log)] == ["e0", "e1", "e2", "e3", "e4"]
 
 
 def test_full_disk_leaves_nothing_of_an_entry(log: Path) -> None:

@@ -29,6 +29,12 @@ PATTERNS: dict[str, tuple[bytes, bytes, bytes]] = {
     "held urls in a script": (b"<script>", b"x.src=a('//ads.example/');", b"</script>"),
     "brackets in a script": (b"<script>src='//ads.example/';", b"((", b"</script>"),
     "calls in a script": (b"<script>src;a='//ads.example/';", b"a(a)", b"</script>"),
+    "markup in a script": (b"<script>x.src=y;" + b"a=" * 100 + b"'//ads.example/p", b"<link ", b"'</script>"),
+    "escaped markup in a script": (
+        b"<script>x.src=y;" + b"a=" * 100 + b"'//ads.example",
+        b"\\x3clink ",
+        b"'</script>",
+    ),
     "candidates": (b'<img srcset="', b"a 1x,", b'">'),
     "dots": (b'<img src="//ads.example', b"/..", b'">'),
     "selects": (b"<select>", b"<style>", b""),

@@ -742,6 +742,10 @@ def test_text_in_svg_looks_like_text_to_a_scanner_that_knows_no_tree(page: bytes
             b'<script type="text/plain">var a="\x83\\";f.src="//ads.example"</script>',
         ),
         (
+            b"<body onload=\"a='\x83\\';f.src='//ads.example'\">",
+            b"<body data-cg-onload=\"a='\x83\\';f.src='//ads.example'\">",
+        ),
+        (
             b'<style>a{b:"\x83\\" "/*" url(//ads.example) "*/"}</style>',
             b'<style type="text/plain">-->a{b:"\x83\\" "/*" url(//ads.example) "*/"}</style>',
         ),

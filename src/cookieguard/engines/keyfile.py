@@ -8,8 +8,9 @@ import os
 import secrets
 import stat
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -47,7 +48,9 @@ class WatchedKeyring(Keyring):
         self._pause = look_every.total_seconds()
         self._haste = min(look_every, HASTE).total_seconds()
         self._trouble = ""
+        self._let_go: weakref.finalize[..., WatchedKeyring] | None = None
         text, self._stamp = read_keyring(path, setting)
+        self._hold()
         self._seen = self._stamp
         self._next_look = time.monotonic() + self._pause
         found = Keyring.loads(text, setting=setting)
@@ -81,6 +84,7 @@ class WatchedKeyring(Keyring):
             if not self._is_settled(stamp) or stamp == self._stamp:
                 return
             text, self._stamp = read_keyring(self._path, self._setting)
+            self._hold()
             found = Keyring.loads(text, setting=self._setting)
         except ConfigError as error:
             self._stay(str(error))
@@ -106,6 +110,15 @@ class WatchedKeyring(Keyring):
         """
         before, self._seen = self._seen, stamp
         return stamp[0] != before[0] or stamp == before
+
+    def _hold(self) -> None:
+        """Keep open what was read: as long as it is, the file that takes its place cannot get its inode."""
+        before, self._let_go = self._let_go, None
+        with suppress(OSError):
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._let_go = weakref.finalize(self, os.close, descriptor)
+        if before is not None:
+            before()
 
     def _remember(self, keyring: Keyring) -> None:
         self._ever |= {key.id: _digest(key) for key in keyring.every}

@@ -94,12 +94,16 @@ class PostgresHits:
         """
         with telling(EngineDown):
             try:
-                self._write(batch)
-            except Unstorable:
-                self._write(batch._replace(hits=storable(batch.hits)))
+                self._write_storable(batch)
             except psycopg.DataError as error:
                 raise Unstorable from error
         self._not_summed += len(batch.hits)
+
+    def _write_storable(self, batch: Batch) -> None:
+        try:
+            self._write(batch)
+        except Unstorable:
+            self._write(batch._replace(hits=storable(batch.hits)))
 
     def look_after(self) -> None:
         """Add to the sums, where it is time to or there is enough. The batches are safe: what fails is told."""

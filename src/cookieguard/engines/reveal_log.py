@@ -29,10 +29,14 @@ def append_entry(directory: Path, facts: dict[str, str]) -> None:
     with locked(directory):
         entries, size = _verified(directory)
         previous = entries[-1]["hash"] if entries else BEGIN
+        head = directory / HEAD_FILE
         number = len(entries) + 1
+        if entries and _bytes(head) != _head(len(entries), previous):
+            put_file(
+                head, _head(len(entries), previous), is_new=not head.exists()
+            )  # else it would lag by two
         entry = {"number": number, **facts, "previous": previous}
         _append(directory / LOG_FILE, _written(entry | {"hash": _hash(entry)}), at=size)
-        head = directory / HEAD_FILE
         put_file(head, _head(number, _hash(entry)), is_new=not head.exists())
         sync_directory(directory)
 

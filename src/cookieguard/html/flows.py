@@ -48,7 +48,7 @@ from cookieguard.html.idioms import (
 )
 from cookieguard.html.names import IDENTIFIER, Names
 from cookieguard.html.pieces import MARK
-from cookieguard.html.reading import MAX_REACH, OPERATOR, Reading
+from cookieguard.html.reading import BYTES_A_STEP, MAX_REACH, OPERATOR, Reading
 
 PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
 WALKED_THROUGH = re.compile(IDENTIFIER.pattern + EACH.pattern)
@@ -97,6 +97,7 @@ class Flow:
         self._left: set[tuple[int, bytes, int, bool]] = set()
         self._declared: dict[bytes, list[tuple[bytes, int]]] | None = None  # its functions, once asked for
         self._made: frozenset[bytes] | None = None  # its link elements, once asked for
+        self._harmless: set[bytes] = set()  # markup that was searched
 
     def reaches_a_sink(self, suspects: list[int]) -> bool:
         """Tell whether one of the literals with these numbers flows into something that loads."""
@@ -208,9 +209,15 @@ class Flow:
 
     def _note_markup(self, start: int, end: int) -> None:
         """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
-        if self._has_markup and not self._names.in_markup:
-            markup = b"".join(self._reading.literals_in(start, end))
-            self._names.in_markup = FREE_MARKUP.search(markup) is not None
+        if not self._has_markup or self._names.in_markup or self._reading.steps <= 0:
+            return
+        markup = b"".join(self._reading.literals_in(start, end))
+        self._reading.steps -= len(markup) // BYTES_A_STEP
+        if markup in self._harmless:
+            return
+        self._names.in_markup = FREE_MARKUP.search(markup) is not None
+        if not self._names.in_markup:
+            self._harmless.add(markup)
 
     # -- assignments
 

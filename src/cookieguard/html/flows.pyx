@@ -24,6 +24,7 @@ cdef enum:
 
     MARK_BYTE = 1
     REACH = 2048  # bytes of code a value is followed over
+    BYTES_A_STEP = 64
     LONGEST_NAME_OF_FUNCTION = 64
     LONGEST_INDEX = 64
 
@@ -133,7 +134,7 @@ cdef bint _has_arrow(text_t s, Py_ssize_t size) noexcept nogil:
 
 
 cdef bint _is_of_frame(text_t s, Py_ssize_t p) noexcept nogil:
-    """Tell whether what ends before `p` is the window or document of a frame, or what is within it (OF_FRAME in flows.py)."""
+    """Tell whether what ends before `p` is the window or document of a frame, or what is within it (OF_FRAME in idioms.py)."""
     cdef Py_ssize_t q, start
     q = _before_dot(s, p)
     if q >= 0:
@@ -223,6 +224,7 @@ cdef class Flow:
         self._reading, self._names = Reading(code, code, joined), Names(code)
         self._asked, self._left = set(), set()
         self._declared = self._made = None
+        self._harmless = set()  # markup that was searched
         self._key = self._name = self._receiver = b""
 
     cpdef bint reaches_a_sink(self, list suspects) except -1:
@@ -384,9 +386,16 @@ cdef class Flow:
 
     cdef _note_markup(self, Py_ssize_t start, Py_ssize_t end):
         """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
-        if self._has_markup and not self._names.in_markup:
-            markup = b"".join(self._reading.literals_in(start, end))
-            self._names.in_markup = FREE_MARKUP.search(markup) is not None
+        cdef bytes markup
+        if not self._has_markup or self._names.in_markup or self._reading.steps <= 0:
+            return
+        markup = b"".join(self._reading.literals_in(start, end))
+        self._reading.steps -= PyBytes_GET_SIZE(markup) // BYTES_A_STEP
+        if markup in self._harmless:
+            return
+        self._names.in_markup = FREE_MARKUP.search(markup) is not None
+        if not self._names.in_markup:
+            self._harmless.add(markup)
 
     # -- assignments
 

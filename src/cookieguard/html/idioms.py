@@ -59,7 +59,7 @@ NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin r
 METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
 ATTRIBUTE = re.compile(rb".(?:src|srcset|data|poster|xlink:href|srcdoc|style)\W?\Z", re.IGNORECASE)
 _TAG = rb"(?:<|\\x3c|\\u003c|\\u\{3c\})\\?"
-_REFRESH = rb"meta\b[^>]{0,200}refresh"
+_REFRESH = rb"meta\b[^<>]{0,200}refresh"
 LOADING_MARKUP = re.compile(
     _TAG
     + rb"(?:(?:script|img|iframe|embed|object|source|video|audio|link|input|frame|style)\b|"
@@ -69,7 +69,7 @@ LOADING_MARKUP = re.compile(
 )
 # Markup that contacts somebody whatever the policy says: what holds it is followed as such (names.py).
 FREE_MARKUP = re.compile(
-    _TAG + rb"(?:(?:i?frame|fencedframe)\b|link\b[^>]{0,300}(?:preconnect|dns-prefetch)|" + _REFRESH + rb")",
+    _TAG + rb"(?:(?:i?frame|fencedframe)\b|link\b[^<>]{0,300}(?:preconnect|dns-prefetch)|" + _REFRESH + rb")",
     re.IGNORECASE,
 )
 # How such a tag begins, as a glance at all literals tells: to search for one sign is fastest.

@@ -19,11 +19,11 @@ cdef enum:
     MAX_STEPS = 20000  # over brackets, in one script
     REACH = 2048  # bytes of code an expression is followed over
     LEVELS = 8  # of brackets within each other that one match steps over
-    BYTES_A_STEP = 64
+    STEP_BYTES = 64
     MOST_ARGUMENTS = 32
     MARK_BYTE = 1
 
-MAX_REACH = REACH
+MAX_REACH, BYTES_A_STEP = REACH, STEP_BYTES
 OPERATOR = rb"[+\-*?:=(&|,.{\[]"  # backwards, a line goes on behind one
 cdef unsigned char SIGN[256]
 
@@ -249,7 +249,7 @@ cdef class Reading:
                     end = p + 1
                     break
             p += 1
-        self.steps -= ((end or self._unclosed) - start) // BYTES_A_STEP
+        self.steps -= ((end or self._unclosed) - start) // STEP_BYTES
         return end
 
     cpdef Py_ssize_t opening(self, Py_ssize_t at):
@@ -257,7 +257,7 @@ cdef class Reading:
         cdef Py_ssize_t found = _opened(self._s, at, 0)
         if found < 0:
             found = self._partner_before(at)
-        self.steps -= (at - found + (found >= 0)) // BYTES_A_STEP
+        self.steps -= (at - found + (found >= 0)) // STEP_BYTES
         return found
 
     cdef Py_ssize_t _partner_before(self, Py_ssize_t at):
@@ -271,7 +271,7 @@ cdef class Reading:
                 if not depth:
                     break
             p -= 1
-        self.steps -= (at + 1 - max(p, 0)) // BYTES_A_STEP
+        self.steps -= (at + 1 - max(p, 0)) // STEP_BYTES
         return p
 
     cpdef Py_ssize_t enclosing(self, Py_ssize_t at):
@@ -282,7 +282,7 @@ cdef class Reading:
             if opened < 0:
                 return -1
             p = _enclosed(self._s, opened)
-        self.steps -= (at - p) // BYTES_A_STEP
+        self.steps -= (at - p) // STEP_BYTES
         return p - 1
 
     # -- stretches of an expression

@@ -70,10 +70,10 @@ class Remembering:
         errand = self._errand(session, memory)
         done = await self._ask(partial(run, errand=errand))
         told = self._end(session, errand, is_forgotten=done is not None)
+        if done is None:  # nobody waits a second time
+            return
         if told is not None:
             await is_done(told)
-        if done is None:
-            return
         if errand.begun is not None:
             key, series = errand.begun
             session.link, memory.ticket = Link(key), _ticket(key, series)
