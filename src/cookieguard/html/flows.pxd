@@ -21,7 +21,7 @@ cdef class Flow:
     cdef set _left
     cdef dict _declared
     cdef set _made
-    cdef set _harmless
+    cdef dict _is_free
     cdef bytes _key
     cdef bytes _name  # of what is called, and what it is of
     cdef bytes _receiver

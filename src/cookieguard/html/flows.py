@@ -97,7 +97,7 @@ class Flow:
         self._left: set[tuple[int, bytes, int, bool]] = set()
         self._declared: dict[bytes, list[tuple[bytes, int]]] | None = None  # its functions, once asked for
         self._made: frozenset[bytes] | None = None  # its link elements, once asked for
-        self._harmless: set[bytes] = set()  # markup that was searched
+        self._is_free: dict[bytes, bool] = {}  # markup that was searched, and what was found
 
     def reaches_a_sink(self, suspects: list[int]) -> bool:
         """Tell whether one of the literals with these numbers flows into something that loads."""
@@ -213,11 +213,9 @@ class Flow:
             return
         markup = b"".join(self._reading.literals_in(start, end))
         self._reading.steps -= len(markup) // BYTES_A_STEP
-        if markup in self._harmless:
-            return
-        self._names.in_markup = FREE_MARKUP.search(markup) is not None
-        if not self._names.in_markup:
-            self._harmless.add(markup)
+        if markup not in self._is_free:
+            self._is_free[markup] = FREE_MARKUP.search(markup) is not None
+        self._names.in_markup = self._is_free[markup]
 
     # -- assignments
 
@@ -307,8 +305,7 @@ class Flow:
 
     def _sends_frame(self, name: bytes, receiver: bytes, here: int) -> bool:
         """Tell whether a call takes a frame to another page."""
-        is_sent = receiver == b"location" and name in GOES_TO
-        return is_sent and OF_FRAME.match(self._back, here) is not None
+        return receiver == b"location" and name in GOES_TO and OF_FRAME.match(self._back, here) is not None
 
     def _is_hint(self, at: int) -> bool:
         """Tell whether the options that a call takes are those of a link that makes the browser connect."""
@@ -325,9 +322,8 @@ class Flow:
         if name in ATTRIBUTE_SETTERS:
             return self._sets_attribute(at, receiver)
         if name == b"open":
-            return (
-                self._code[at + 1 : at + 2] == MARK
-                and METHOD.match(self._reading.literal_at(at + 1)) is not None
+            return self._code.startswith(MARK, at + 1) and bool(
+                METHOD.match(self._reading.literal_at(at + 1))
             )
         if name in (b"get", b"post"):
             return receiver in CLIENTS
@@ -379,10 +375,8 @@ class Flow:
         if self._declared is None:
             self._declared = functions(self._code, self._back)
         for header, body in self._declared.get(name, ()):
-            is_block = self._code[body] == BRACE
-            self._suspect_parameter(
-                header, number, body, self._reading.closing(body) if is_block else self._size
-            )
+            end = self._reading.closing(body) if self._code[body] == BRACE else self._size
+            self._suspect_parameter(header, number, body, end)
 
     def _suspect_parameter(self, header: bytes, number: int, start: int, end: int) -> None:
         names = header.split(b",")
@@ -392,8 +386,7 @@ class Flow:
 
     def _suspect_items(self, place: int) -> None:
         """Follow the items where the name at `place` is walked through."""
-        match = WALKED_THROUGH.match(self._code, place)
-        if match:
+        if match := WALKED_THROUGH.match(self._code, place):
             self._names.suspect_all(match[1])
 
 

@@ -224,7 +224,7 @@ cdef class Flow:
         self._reading, self._names = Reading(code, code, joined), Names(code)
         self._asked, self._left = set(), set()
         self._declared = self._made = None
-        self._harmless = set()  # markup that was searched
+        self._is_free = {}  # markup that was searched, and what was found
         self._key = self._name = self._receiver = b""
 
     cpdef bint reaches_a_sink(self, list suspects) except -1:
@@ -391,11 +391,9 @@ cdef class Flow:
             return
         markup = b"".join(self._reading.literals_in(start, end))
         self._reading.steps -= PyBytes_GET_SIZE(markup) // BYTES_A_STEP
-        if markup in self._harmless:
-            return
-        self._names.in_markup = FREE_MARKUP.search(markup) is not None
-        if not self._names.in_markup:
-            self._harmless.add(markup)
+        if markup not in self._is_free:
+            self._is_free[markup] = FREE_MARKUP.search(markup) is not None
+        self._names.in_markup = self._is_free[markup]
 
     # -- assignments
 
