@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness.postgres import postgres, why_not
+from harness.postgres import postgres
 
 from cookieguard.engines import sqlite
 from cookieguard.engines.ports import Store, StoreDown
@@ -30,11 +30,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         path = tmp_path_factory.mktemp("store") / "store.db"
         yield lambda: sqlite.SqliteStore(path)
         return
-    if why_not():
-        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
-    from cookieguard.engines.postgres import PostgresStore
-
     with postgres() as server:
+        from cookieguard.engines.postgres import PostgresStore
+
         yield lambda: PostgresStore(server.url)
 
 

@@ -27,6 +27,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity.endings import Ending, Ends
 
 PATIENCE = 5  # seconds
+SLOWLY = 2  # seconds: as long as a connection may take
 END = Ending(Ends.SESSION, "s1", 1_000, 9_000)
 WRITERS, EACH = 4, 25
 TRIES = 20
@@ -44,8 +45,6 @@ class Engine:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """Run one PostgreSQL for this module."""
-    if why_not():
-        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
     with postgres() as server:
         yield server
 
@@ -255,6 +254,29 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.partition(" (")[0] for line in told].count("store: down") == 2
     assert told.count("store: it answers again") == 2
+
+
+def test_a_store_that_is_back_counts_only_when_all_had_the_time_to_write_what_was_ended(
+    engine: Engine,
+) -> None:
+    """Whoever was faster to connect again would know those who said goodbye to the slower one meanwhile."""
+
+    def open_slowly() -> Store:
+        time.sleep(SLOWLY)
+        return engine.open()
+
+    slow, fast = Watch(open_slowly), Watch(engine.open)
+    slow.begin().result(PATIENCE)
+    fast.begin().result(PATIENCE)
+    engine.take_away()
+    wait_until(lambda: not fast.endings.is_certain, "it knows nobody")
+    slow.record([END._replace(until=2**50)])
+
+    engine.bring_back()
+    wait_until(lambda: fast.endings.is_certain, "it knows customers again", seconds=2 * PATIENCE)
+    assert fast.endings._kept[Ends.SESSION]
+    slow.close()
+    fast.close()
 
 
 def postgres_sql(server: Postgres, *statements: str) -> None:

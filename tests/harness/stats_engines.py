@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.postgres import Postgres, postgres, why_not
+from harness.postgres import Postgres, postgres
 
 # Runs what the engine needs once for all tests of a module, and gives what names an empty one in a directory.
 Maker = Callable[[], AbstractContextManager[Callable[[Path], str]]]
@@ -23,8 +23,6 @@ def _sqlite() -> Iterator[Callable[[Path], str]]:
 
 @contextmanager
 def _postgres() -> Iterator[Callable[[Path], str]]:
-    if why_not():
-        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
     with postgres() as server:
         yield lambda _: new_database(server)
 

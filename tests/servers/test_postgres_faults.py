@@ -24,7 +24,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from harness.disks import filled, small_disk
-from harness.postgres import Postgres, postgres, why_not
+from harness.postgres import Postgres, postgres
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
 
@@ -183,8 +183,6 @@ HTML = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """Run PostgreSQL."""
-    if why_not():
-        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
     with postgres() as server:
         yield server
 
@@ -250,13 +248,15 @@ def terminated(world: World) -> Iterator[None]:
 def read_only(world: World) -> Iterator[None]:
     """Let nobody write, as on a replica after a fail-over."""
     sql(world.server.url, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
-    yield
-    sql(
-        world.server.url,
-        "SET default_transaction_read_only = off",
-        "ALTER SYSTEM RESET default_transaction_read_only",
-        "SELECT pg_reload_conf()",
-    )
+    try:
+        yield
+    finally:
+        sql(
+            world.server.url,
+            "SET default_transaction_read_only = off",
+            "ALTER SYSTEM RESET default_transaction_read_only",
+            "SELECT pg_reload_conf()",
+        )
 
 
 @contextmanager
@@ -273,10 +273,12 @@ def hanging(world: World) -> Iterator[None]:
     pids = world.server.pids()
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    yield
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -345,8 +347,6 @@ def test_a_disk_of_the_server_that_is_full_makes_no_500_and_no_hit_counts_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own statements fail then, or all of it stops; its owner makes room and starts it."""
-    if why_not():
-        pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
     with small_disk(tmp_path / "small", size="160m") as place:
         for directory in (place, tmp_path, *tmp_path.parents[:3]):
             directory.chmod(0o755)

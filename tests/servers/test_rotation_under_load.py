@@ -64,9 +64,8 @@ class Customers:
             if (facts["name"], facts["customer"], facts["lines"]) != (name, f"C-{name}", [[name, 2]]):
                 self.wrong.append(f"{name} after {lines}: {facts}")
                 self._send("POST", f"/keep?name={name}", cookies)
-            if (
-                "marketing" not in facts["granted"]
-            ):  # a choice is signed once: a key that goes before its time takes it along
+            # A choice is signed once: a key that goes before its time takes it along.
+            if "marketing" not in facts["granted"]:
                 cookies |= agreed(self.server)
             time.sleep(PAUSE)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from cookieguard.identity.endings import Ending
 
@@ -53,3 +53,19 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the connection; never raises."""
+
+
+S = TypeVar("S", bound=Store)
+
+
+def making_once(opened: Callable[..., S]) -> Callable[[], S]:
+    """Return what opens a store: the first time it makes what is not there; `opened` takes `make`."""
+    made = False
+
+    def open_store() -> S:
+        nonlocal made
+        store = opened(make=not made)
+        made = True
+        return store
+
+    return open_store

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import psycopg
 
-from cookieguard.engines.ports import Kept, StoreDown
+from cookieguard.engines.ports import Kept, StoreDown, making_once
 from cookieguard.engines.postgres_link import connect, telling
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
@@ -155,12 +156,4 @@ def _first(cursor: psycopg.Cursor[tuple[int, ...]]) -> int:
 
 def opener(url: str) -> Callable[[], PostgresStore]:
     """Return what opens the store: the first time it makes the tables."""
-    made = False
-
-    def open_store() -> PostgresStore:
-        nonlocal made
-        store = PostgresStore(url, make=not made)
-        made = True
-        return store
-
-    return open_store
+    return making_once(partial(PostgresStore, url))

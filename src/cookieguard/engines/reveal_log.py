@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.files import sync_directory
 from cookieguard.engines.keyfile import locked, put_file
 from cookieguard.errors import CookieGuardError
 
@@ -28,17 +27,12 @@ def append_entry(directory: Path, facts: dict[str, str]) -> None:
     """
     with locked(directory):
         entries, size = _verified(directory)
-        previous = entries[-1]["hash"] if entries else BEGIN
-        head = directory / HEAD_FILE
-        number = len(entries) + 1
-        if entries and _bytes(head) != _head(len(entries), previous):
-            put_file(
-                head, _head(len(entries), previous), is_new=not head.exists()
-            )  # else it would lag by two
-        entry = {"number": number, **facts, "previous": previous}
+        number, previous = len(entries), entries[-1]["hash"] if entries else BEGIN
+        if entries and _bytes(directory / HEAD_FILE) != _head(number, previous):
+            _put_head(directory, _head(number, previous))  # else it would lag by two
+        entry = {"number": number + 1, **facts, "previous": previous}
         _append(directory / LOG_FILE, _written(entry | {"hash": _hash(entry)}), at=size)
-        put_file(head, _head(number, _hash(entry)), is_new=not head.exists())
-        sync_directory(directory)
+        _put_head(directory, _head(number + 1, _hash(entry)))
 
 
 def read_entries(directory: Path) -> list[dict[str, Any]]:
@@ -54,19 +48,18 @@ def _verified(directory: Path) -> tuple[list[dict[str, Any]], int]:
     """
     text, head = _bytes(directory / LOG_FILE), _bytes(directory / HEAD_FILE)
     entries: list[dict[str, Any]] = []
-    ends = [_head(0, BEGIN)]
+    previous, ends = BEGIN, [_head(0, BEGIN)]
     *lines, torn = text.split(b"\n")
     for number, line in enumerate(lines, 1):
         entry = _entry(line)
         body = {name: value for name, value in entry.items() if name != "hash"}
-        fits = entry.get("number") == number and entry.get("previous") == (
-            entries[-1]["hash"] if entries else BEGIN
-        )
+        fits = entry.get("number") == number and entry.get("previous") == previous
         # The very bytes count, not what they mean: every changed byte shows.
         if not fits or entry.get("hash") != _hash(body) or _written(entry) != line + b"\n":
             raise LogTampered(f"entry {number} of the reveal log was changed, moved or removed")
         entries.append(entry)
-        ends.append(_head(number, entry["hash"]))
+        previous = entry["hash"]
+        ends.append(_head(number, previous))
     if (head or ends[0]) not in ends[-2:]:
         raise LogTampered(
             "the end of the reveal log is not where its head says: entries are missing or added"
@@ -87,6 +80,12 @@ def _append(path: Path, line: bytes, *, at: int) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def _put_head(directory: Path, head: bytes) -> None:
+    """Put the head in its place, the directory with all that is new in it safe on the disk."""
+    path = directory / HEAD_FILE
+    put_file(path, head, is_new=not path.exists())
 
 
 def _head(number: int, last: str) -> bytes:

@@ -6,9 +6,10 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.ports import Kept, StoreDown
+from cookieguard.engines.ports import Kept, StoreDown, making_once
 from cookieguard.engines.sqlite_files import require_file, telling, writing
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
@@ -140,12 +141,4 @@ class SqliteStore:
 
 def opener(path: Path) -> Callable[[], SqliteStore]:
     """Return what opens the store: the first time it makes the file."""
-    made = False
-
-    def open_store() -> SqliteStore:
-        nonlocal made
-        store = SqliteStore(path, make=not made)
-        made = True
-        return store
-
-    return open_store
+    return making_once(partial(SqliteStore, path))

@@ -30,8 +30,12 @@ Value = TypeVar("Value")
 Opener = Callable[[], Store]
 
 POLL_EVERY = timedelta(seconds=1)
+RETRY_SECONDS = 0.25  # while endings wait to be written: others obey them only then
 # What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
 HEARD_WITHIN = timedelta(seconds=4)
+# So long a store that was silent must have answered before it counts: another worker, which holds what was ended
+# meanwhile, may give up connecting only after 2 s, and has then to write it.
+BACK_SECONDS = 3.0
 FORGET_EVERY = timedelta(hours=1)
 PRUNE_SECONDS = 60  # going through all that is known takes a while
 MAX_OWED = 1_000  # values of at most 64 KB that a store which is down has not got yet
@@ -54,6 +58,7 @@ class Watch:
     _owed: dict[object, Callable[[Store], None]]
     _pruned: float
     _heard: float | None
+    _back: float | None
     _number: int
     _forgot: float
     _is_down: bool
@@ -150,18 +155,24 @@ class Watch:
             self._write(store)
             self._listen(store)
             self._pay(store)
-            self._heard = started
+            self._hear(started)
             self._tell(is_down=False)
             for question, future in questions:
                 _answer(store, question, future)
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
             self.let_go()
+            self._back = None
             reason = str(error) if isinstance(error, StoreDown) else type(error).__name__
             self._tell(is_down=True, reason=reason)
             for _, future in questions:
                 if not future.done():
                     future.set_exception(StoreDown(reason))
         self.is_ready = True
+
+    @property
+    def pause(self) -> float:
+        """Say how many seconds may pass until the next round."""
+        return RETRY_SECONDS if self._waiting else POLL_EVERY.total_seconds()
 
     def let_go(self) -> None:
         """Close the connection."""
@@ -218,6 +229,14 @@ class Watch:
             store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
             self._forgot = time.monotonic()
 
+    def _hear(self, moment: float) -> None:
+        """Count what was heard; after a silence only when all others had the time to write what was ended in it."""
+        if not self._is_certain():
+            self._back = moment if self._back is None else self._back
+            if moment - self._back < BACK_SECONDS:
+                return
+        self._heard, self._back = moment, None
+
     def _is_due(self) -> bool:
         return time.monotonic() - self._forgot > FORGET_EVERY.total_seconds()
 
@@ -251,6 +270,7 @@ class Watch:
         self._pruned = time.monotonic()
         self._number = 0
         self._heard = None
+        self._back = None
         self.is_ready = False
         self._forgot = time.monotonic()
         self._is_down = False
@@ -284,8 +304,9 @@ def _run(reference: weakref.ref[Watch], stop: threading.Event, wake: threading.E
         if is_last:
             watch.let_go()
             return
+        pause = watch.pause
         del watch
-        wake.wait(POLL_EVERY.total_seconds())
+        wake.wait(pause)
 
 
 def open_watch(

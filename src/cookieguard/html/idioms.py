@@ -80,9 +80,8 @@ MAY_BE_FREE = (
 _BLANKS = rb"(?:\s|\\[nrtvf\r\n])*+"
 BEGINS_MARKUP = re.compile(rb"." + _BLANKS + _TAG, re.IGNORECASE)
 BEGINS_LINK = re.compile(rb"." + _BLANKS + _TAG + rb"link\b", re.IGNORECASE)
-HINT = re.compile(
-    rb".(?:preconnect|dns-prefetch)\W?\Z", re.IGNORECASE
-)  # among the options a link is made with
+# Among the options a link is made with.
+HINT = re.compile(rb".(?:preconnect|dns-prefetch)\W?\Z", re.IGNORECASE)
 # Properties and calls that load where the script has all of these words: what no policy stops is read here.
 _RULES = ((b"speculationrules",),)
 MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {

@@ -11,7 +11,6 @@ from cookieguard.html.documents import documents_in, is_unread, is_xml, script_i
 from cookieguard.html.harmless import MAY_NAME
 from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
 from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
-from cookieguard.html.multibyte import other_readings
 from cookieguard.html.referrers import tighten
 from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings, resolve
@@ -168,14 +167,10 @@ def judge_handler(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | No
     """Judge the script that an event runs."""
     if not MAY_NAME.search(attribute.raw):
         return None
-    script = attribute.value.encode("utf-8", "surrogateescape")
-    for reading in (script, *other_readings(script)):
-        found = loads_held(reading, tag.bench.judge)
-        for url in found:
-            tag.judge(url, name)
-        if found:
-            return HOLD
-    return None
+    found = loads_held(attribute.value.encode("utf-8", "surrogateescape"), tag.bench.judge)
+    for url in found:
+        tag.judge(url, name)
+    return HOLD if found else None
 
 
 def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:

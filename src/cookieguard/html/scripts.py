@@ -26,6 +26,7 @@ from cookieguard.html.glances import (
 )
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.known import record
+from cookieguard.html.multibyte import other_readings
 from cookieguard.html.pieces import cut, literals_of
 from cookieguard.html.suspects import bare_hosts, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
@@ -52,6 +53,14 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     >>> loads_held(b"a.href='//ads.example/p'; fetch('/cart')", shop)
     []
     """
+    found = _found_in(text, judge)
+    for reading in other_readings(text) if not found else ():
+        found = found or _found_in(reading, judge)
+    return found
+
+
+def _found_in(text: bytes, judge: Judge) -> list[Url]:
+    """List the same of one reading."""
     suspicion = Suspicion(judge)
     if has_servers(text):
         servers = [host for host in ICE_SERVER.findall(text) if suspicion(host)]

@@ -11,7 +11,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.embeds import EMBEDS, place_in
-from cookieguard.html.glances cimport has_pairs, meta_counts
+from cookieguard.html.glances cimport meta_counts
 from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
 from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
@@ -412,16 +412,12 @@ cdef class Summary:
 
     cdef bint _hears(self, text_t s, Value* one) except -1:
         """Tell whether the script of an event is plain, and loads from nobody."""
-        cdef bytes script
         if one.value < 0 or not may_name(s + one.value, one.end - one.value):
             return True
         if memchr(s + one.value, 38, one.end - one.value) != NULL:
             return False
-        script = PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value)
-        if has_pairs(script):
-            return False
         self._has_heard = True
-        return not loads_held(script, self._ask)
+        return not loads_held(PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value), self._ask)
 
     cdef Value* _first(self, unsigned char name) noexcept:
         """Return the attribute of this name, NULL where there is none."""
