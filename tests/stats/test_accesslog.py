@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.config.log import PRESETS
+from cookieguard.stats import accesslog
 from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined, json_line
 from cookieguard.stats.anonymize import truncation
 from cookieguard.stats.prefixes import prefix_cipher
@@ -220,6 +221,51 @@ def test_line_stays_below_what_goaccess_reads_at_once(noise: bytes) -> None:
 
     fields(line)
     assert len(combined(line)) < 4096
+
+
+PIECES = st.sampled_from(
+    [
+        b"203.0.113.7",
+        b"2001:db8::7",
+        b":",
+        b"::",
+        b"1:2:3:4:5:6",
+        b"a",
+        b"/",
+        b"?q",
+        b" ",
+        b'"',
+        b"\xff",
+        b".",
+    ]
+)
+TEXTS = st.lists(PIECES, max_size=6).map(b"".join)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_a_text_that_was_seen_before_is_written_as_the_first_time(
+    path: bytes, referrer: bytes, agent: bytes
+) -> None:
+    line = replace(
+        LINE, path=b"/" + path, referrer=b"http://shop.example/" + referrer, user_agent=b"x" + agent
+    )
+    known = accesslog._clean, accesslog._whole
+    for one in known:
+        one.clear()
+
+    first = combined(line), json_line(line)
+
+    assert (combined(line), json_line(line)) == first
+    kept = b" ".join([*accesslog._clean, *(referrer for referrer, _ in accesslog._whole)])
+    assert b"203.0.113.7" not in kept
+    assert b"2001:db8::7" not in kept
+
+
+def test_of_the_texts_seen_before_so_many_are_kept() -> None:
+    for number in range(3 * accesslog.TEXTS_KEPT):
+        combined(replace(LINE, path=b"/%d" % number, referrer=b"http://shop.example/%d" % number))
+        assert 0 < len(accesslog._clean) <= accesslog.TEXTS_KEPT
+        assert 0 < len(accesslog._whole) <= accesslog.TEXTS_KEPT
 
 
 def test_repr_shows_nothing_a_client_wrote() -> None:

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
+from typing import TypeVar
 
 from cookieguard.stats.anonymize import UNKNOWN, truncate
+
+Known = TypeVar("Known")
 
 # GoAccess reads at most 4,096 bytes as one line (its LINE_BUFFER), the rest becomes another; together with
 # the fixed fields these stay below, written out as they are in memory.
@@ -49,6 +52,12 @@ _IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}")
 # Begins with a literal, so a text without addresses costs a tenth.
 _DOTS = re.compile(rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
+# What a text is looked through for before anything else: an address maybe, or what is to be escaped.
+_DOUBTFUL = re.compile(rb"[^ !#-\[\]-~]|::|:[^:]*(?::[^:]*){5}|" + _DOTS.pattern)
+# Texts without any of it come again and again: agents, paths, referrers. No other is kept, so no address is.
+TEXTS_KEPT = 1024
+_clean: set[bytes] = set()
+_whole: set[tuple[bytes, bytes]] = set()  # referrers, and the host that they may be told to whole
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: that triples the cost of making one, with every request
@@ -163,7 +172,7 @@ def _word(value: bytes, longest: int = MAX_WORD) -> bytes:
 def _escaped(value: bytes, longest: int) -> bytes:
     """Escape what would end the field or the line, or disturb whoever reads it on a terminal."""
     value = value[:longest]
-    if not _HOSTILE.search(value):
+    if value in _clean or not _HOSTILE.search(value):
         return value
     escaped = _HOSTILE.sub(_escape, value)
     # An escape is four bytes at most: cutting before it, not after, leaves none in half.
@@ -179,15 +188,17 @@ def _reduced(referrer: bytes, host: bytes) -> bytes:
 
     User and password go as well. What is no hierarchical URL (`about:client`, junk) is dropped whole.
     """
-    if not referrer:
-        return b""
+    if not referrer or (referrer, host) in _whole:
+        return referrer
     origin = _ORIGIN.match(referrer)
     if origin is None:
         return b""
     scheme, place, path = origin[1].lower(), origin[2].lower(), origin[3] or b"/"
-    if _same_place(place, host):
-        return b"%b://%b%b" % (scheme, place, path)
-    return b"%b://%b/" % (scheme, _named(place))
+    is_own = _same_place(place, host)
+    reduced = b"%b://%b%b" % (scheme, place, path) if is_own else b"%b://%b/" % (scheme, _named(place))
+    if reduced == referrer and _is_clean(reduced):
+        _remember(_whole, (referrer, host))
+    return reduced
 
 
 def _same_place(place: bytes, host: bytes) -> bool:
@@ -203,8 +214,26 @@ def _named(place: bytes) -> bytes:
     return UNKNOWN.encode()
 
 
+def _is_clean(value: bytes) -> bool:
+    """Tell whether a text goes out as it is: it was looked through before, or now."""
+    if value in _clean:
+        return True
+    if _DOUBTFUL.search(value):
+        return False
+    _remember(_clean, value)
+    return True
+
+
+def _remember(known: set[Known], one: Known) -> None:
+    if len(known) >= TEXTS_KEPT:
+        known.clear()
+    known.add(one)
+
+
 def _scrub(value: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
     """Truncate every address that stands in a text."""
+    if _is_clean(value):
+        return value
     if b"::" in value or value.count(b":") >= 6:
         value = _IPV6.sub(lambda match: _cut_ipv6(match[0], ipv4_prefix, ipv6_prefix), value)
     if _DOTS.search(value):

@@ -113,12 +113,12 @@ class Reader:
             browser_major=agent.major,
             os=agent.os,
             device=agent.device,
-            language=_language(sighting.language),
+            language=_language(sighting.language[:MAX_LANGUAGE]),
             country=_country(sighting.country),
             entry=int(has_arrived),
             consent=sighting.consent,
             policy=sighting.policy,
-            event=cleaned_field(sighting.event),
+            event=cleaned_field(sighting.event) if sighting.event else "",
             gpc=int(sighting.gpc),
             held=_held(tuple([_host(one) for one in sighting.held])) if sighting.held else "",
             bot=agent.bot,
@@ -147,8 +147,9 @@ def _milliseconds(duration: timedelta) -> int:
     return min(max(int(duration.total_seconds() * 1000), 0), LONGEST)
 
 
+@lru_cache(maxsize=256)  # browsers send few different ones
 def _language(header: bytes) -> str:
-    found = _LANGUAGE.match(header, 0, MAX_LANGUAGE)
+    found = _LANGUAGE.match(header)
     return found[1].decode("ascii").lower() if found else ""
 
 
