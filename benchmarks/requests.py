@@ -208,11 +208,12 @@ def _count(scope: Any) -> None:
     session["n"] = session.get("n", 0) + 1
 
 
-def session_lines(apps: dict[str, App]) -> Iterator[Line]:
-    """List what a session costs in all, beside Starlette's SessionMiddleware with the same in it."""
+def session_lines(apps: dict[str, App]) -> Iterator[list[Line]]:
+    """List what a session costs in all, beside Starlette's SessionMiddleware with the same in it, round by round."""
     kinds = {"touch neither": "json", "read": "reading", "read and write": "counting"}
     for kind, path in kinds.items():
         theirs = f"session, {kind}: Starlette's SessionMiddleware"
+        lines = []
         for name, door, bar in (
             (theirs, "starlette", ""),
             (f"session, {kind}: cookieguard", "quiet", theirs),
@@ -220,35 +221,31 @@ def session_lines(apps: dict[str, App]) -> Iterator[Line]:
             cookie = _cookie(apps[f"/{door}/writing"], f"/{door}/writing", b"")
             headers = [*FETCH, (b"cookie", cookie)]
             told = bar if kind == "read and write" else ""
-            yield Line(name, "/bare/json", f"/{door}/{path}", headers, no_more_than=told)
+            lines.append(Line(name, "/bare/json", f"/{door}/{path}", headers, no_more_than=told))
+        yield lines
 
 
-def lines_of(apps: dict[str, App]) -> list[Line]:
-    """List what is measured."""
+def lines_of(apps: dict[str, App]) -> Iterator[list[Line]]:
+    """List what is measured, and what of it in the same rounds."""
     build = scanner()
     consent = [(b"cookie", _cookie(apps["/full/json"], "/_cg/consent", b"choice=reject"))]
     session = [(b"cookie", _cookie(apps["/quiet/writing"], "/quiet/writing", b""))]
-    lines = [
-        Line("JSON, log and statistics off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5),
-        Line("  of it identity, untouched", "/quiet/anonymous", "/quiet/json", [*FETCH, *session], 2),
-        Line("  a session only read, on top", "/quiet/json", "/quiet/reading", [*FETCH, *session], 15),
-        Line("JSON, all on, no cookie of ours", "/bare/json", "/full/json", FETCH),
-        Line(
-            "JSON, all on, consent cookie asked",
-            "/bare/json",
-            "/full/asking",
-            [*FETCH, *consent],
-            CONSENT_BARS[build],
-        ),
-        *session_lines(apps),
+    yield [Line("JSON, log and statistics off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5)]
+    yield [Line("  of it identity, untouched", "/quiet/anonymous", "/quiet/json", [*FETCH, *session], 2)]
+    yield [Line("  a session only read, on top", "/quiet/json", "/quiet/reading", [*FETCH, *session], 15)]
+    yield [Line("JSON, all on, no cookie of ours", "/bare/json", "/full/json", FETCH)]
+    asked = "JSON, all on, consent cookie asked"
+    yield [Line(asked, "/bare/json", "/full/asking", [*FETCH, *consent], CONSENT_BARS[build])]
+    yield from session_lines(apps)
+    pages = [
+        *page_lines("page", "quiet", "log and statistics off", build, consent),
+        *page_lines("page", "full", "all on", build, consent),
+        *page_lines("gzip", "full", "all on", build, consent),
     ]
-    lines += page_lines("page", "quiet", "log and statistics off", build, consent)
-    lines += page_lines("page", "full", "all on", build, consent)
-    lines += page_lines("gzip", "full", "all on", build, consent)
     for size in (8, 100):
         name = f"page of {size} KB, log and statistics off, undecided, never the same"
-        lines.append(Line(name, f"/bare/changing{size}", f"/quiet/changing{size}", PAGE))
-    return lines
+        pages.append(Line(name, f"/bare/changing{size}", f"/quiet/changing{size}", PAGE))
+    yield from ([page] for page in pages)
 
 
 def page_lines(kind: str, door: str, parts: str, build: str, consent: Pairs) -> Iterator[Line]:
@@ -439,17 +436,23 @@ def _flags(*, plain: bool) -> list[str]:
     return ["--plain"] if plain else []
 
 
-def added(measure: Callable[[str, int], float], line: Line, rounds: int, count: int) -> float:
-    """Return what the guarded path costs more: the median over rounds, in which the two take turns to begin."""
-    paths = [line.bare, line.guarded]
-    for path in paths:
-        measure(path, count)  # caches warm
-    differences = []
+def added(
+    measure: Callable[[str, Pairs, int], float], lines: list[Line], rounds: int, count: int
+) -> list[float]:
+    """Return what each guarded path costs more than the bare one before it: medians over rounds that begin in turn.
+
+    What is to be compared is in the same rounds: a machine's speed changes between them.
+    """
+    asked = [(path, line.headers) for line in lines for path in (line.bare, line.guarded)]
+    for path, headers in asked:
+        measure(path, headers, count)  # caches warm
+    differences: list[list[float]] = [[] for _ in lines]
     for number in range(rounds):
-        order = paths[:: -1 if number % 2 else 1]
-        cost = {path: measure(path, count) for path in order}
-        differences.append(cost[line.guarded] - cost[line.bare])
-    return statistics.median(differences)
+        order = range(len(asked))[:: -1 if number % 2 else 1]
+        cost = {place: measure(*asked[place], count) for place in order}
+        for place, found in enumerate(differences):
+            found.append(cost[2 * place + 1] - cost[2 * place])
+    return [statistics.median(found) for found in differences]
 
 
 def measured(rounds: int, count: int, *, plain: bool) -> list[dict[str, Any]]:
@@ -458,24 +461,35 @@ def measured(rounds: int, count: int, *, plain: bool) -> list[dict[str, Any]]:
         apps = apps_in(Path(folder))
         with _served(Path(folder), plain=plain) as client:
             found: dict[str, dict[str, Any]] = {}
-            for line in lines_of(apps):
-                found[line.name] = one = _measured(line, apps, client, rounds, count)
-                if line.no_more_than:
-                    one["bar"] = found[line.no_more_than]["value"]
+            for lines in lines_of(apps):
+                for line, one in zip(lines, _measured(lines, apps, client, rounds, count), strict=True):
+                    found[line.name] = one
+                    if line.no_more_than:
+                        one["bar"] = found[line.no_more_than]["value"]
             return [*found.values(), *_streamed(client), _held_back(apps["/full/stream"])]
 
 
-def _measured(line: Line, apps: dict[str, App], client: Client, rounds: int, count: int) -> dict[str, Any]:
-    def on_uvicorn(path: str, times: int) -> float:
-        return client.cpu(_request(path, line.headers), times)
+def _measured(
+    lines: list[Line], apps: dict[str, App], client: Client, rounds: int, count: int
+) -> list[dict[str, Any]]:
+    def on_uvicorn(path: str, headers: Pairs, times: int) -> float:
+        return client.cpu(_request(path, headers), times)
 
-    def in_process(path: str, times: int) -> float:
-        return cpu_in_process(apps[path], path, line.headers, times)
+    def in_process(path: str, headers: Pairs, times: int) -> float:
+        return cpu_in_process(apps[path], path, headers, times)
 
-    inside = added(in_process, line, rounds, count * 5)
-    value = added(on_uvicorn, line, rounds, count)
-    note = f"in process {inside:.1f} us"
-    return {"name": line.name, "value": value, "unit": "us", "bar": line.bar, "note": note}
+    inside = added(in_process, lines, rounds, count * 5)
+    values = added(on_uvicorn, lines, rounds, count)
+    return [
+        {
+            "name": line.name,
+            "value": value,
+            "unit": "us",
+            "bar": line.bar,
+            "note": f"in process {cost:.1f} us",
+        }
+        for line, value, cost in zip(lines, values, inside, strict=True)
+    ]
 
 
 def _streamed(client: Client) -> Iterator[dict[str, Any]]:

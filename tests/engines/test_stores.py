@@ -329,6 +329,29 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
     opener(server.url)().close()  # a worker that starts makes them
     wait_until(lambda: watch.endings.is_certain, "it knows customers again", seconds=PATIENCE)
     assert watch.endings._kept[Ends.SESSION]  # and what it knew itself
+    assert hears_of_it(engine.open)
+    watch.close()
+
+
+def hears_of_it(open_store: Callable[[], Store]) -> bool:
+    """Tell whether a worker that starts now hears of END within 5 s."""
+    late = Watch(open_store)
+    late.begin()
+    wait_until(lambda: late.endings._kept[Ends.SESSION], "who comes later hears of it", seconds=PATIENCE)
+    late.close()
+    return True
+
+
+def test_an_older_copy_of_the_file_gets_what_a_worker_knows(tmp_path: Path) -> None:
+    """Of a goodbye that was written after the backup no other worker may have heard."""
+    path, backup = tmp_path / "store.db", tmp_path / "backup.db"
+    sqlite.opener(backup)().close()
+    watch = Watch(sqlite.opener(path))
+    watch.record([END._replace(until=2**50)]).result(PATIENCE)
+
+    restore(backup, path)
+
+    assert hears_of_it(sqlite.opener(path))
     watch.close()
 
 

@@ -154,6 +154,7 @@ class TwoParties(RuleBasedStateMachine):
         party = self.party(name)
         if party is None or self.series is None:
             return
+        party.is_in = False  # a browser presents its number where its session is gone
         outcome, after = use(self.series, party.number, now=self.now)
         self.keep(outcome, after)
         if self.series is not None and arrives:

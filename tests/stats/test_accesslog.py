@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from cookieguard.config.log import PRESETS
 from cookieguard.stats import accesslog
-from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined, json_line
+from cookieguard.stats.accesslog import LogLine, combined, json_line
 from cookieguard.stats.anonymize import truncation
 from cookieguard.stats.prefixes import prefix_cipher
 
@@ -51,7 +50,7 @@ def fields(line: LogLine) -> tuple[bytes, ...]:
 
 
 def test_line_is_combined_log_format() -> None:
-    line = replace(LINE, referrer=b"https://shop.example/", user_agent=b"Mozilla/5.0 (X11)")
+    line = LINE._replace(referrer=b"https://shop.example/", user_agent=b"Mozilla/5.0 (X11)")
 
     assert combined(line) == (
         b'203.0.113.0 - - [04/Nov/2026:05:06:07 +0000] "GET /products/7 HTTP/1.1" 200 5120 '
@@ -66,7 +65,7 @@ def test_missing_referrer_and_agent_are_dashes() -> None:
 def test_time_is_written_in_utc() -> None:
     late = datetime(2026, 12, 31, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
 
-    assert b"[01/Jan/2027:01:30:00 +0000]" in combined(replace(LINE, time=late))
+    assert b"[01/Jan/2027:01:30:00 +0000]" in combined(LINE._replace(time=late))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_time_is_written_in_utc() -> None:
     ],
 )
 def test_path_is_kept_without_query(path: bytes, expected: bytes) -> None:
-    assert fields(replace(LINE, path=path))[1] == b"GET " + expected + b" HTTP/1.1"
+    assert fields(LINE._replace(path=path))[1] == b"GET " + expected + b" HTTP/1.1"
 
 
 @pytest.mark.parametrize(
@@ -117,11 +116,11 @@ def test_path_is_kept_without_query(path: bytes, expected: bytes) -> None:
     ],
 )
 def test_referrer_is_reduced(referrer: bytes, expected: bytes) -> None:
-    assert fields(replace(LINE, referrer=referrer))[4] == expected
+    assert fields(LINE._replace(referrer=referrer))[4] == expected
 
 
 def test_own_referrer_is_told_by_host_and_port() -> None:
-    line = replace(LINE, host=b"Shop.Localhost:8000", referrer=b"http://shop.localhost:8000/cart?x=1")
+    line = LINE._replace(host=b"Shop.Localhost:8000", referrer=b"http://shop.localhost:8000/cart?x=1")
 
     assert fields(line)[4] == b"http://shop.localhost:8000/cart"
 
@@ -147,11 +146,11 @@ def test_own_referrer_is_told_by_host_and_port() -> None:
     ],
 )
 def test_agent_is_kept_without_addresses(agent: bytes, expected: bytes) -> None:
-    assert fields(replace(LINE, user_agent=agent))[5] == expected
+    assert fields(LINE._replace(user_agent=agent))[5] == expected
 
 
 def test_addresses_in_fields_are_cut_as_far_as_the_clients() -> None:
-    line = replace(LINE, user_agent=b"203.0.113.77 2001:db8:1:2::3")
+    line = LINE._replace(user_agent=b"203.0.113.77 2001:db8:1:2::3")
 
     assert combined(line, ipv4_prefix=16, ipv6_prefix=32).endswith(b'"203.0.0.0 2001:db8::"\n')
 
@@ -163,7 +162,7 @@ def test_no_ipv4_address_survives_in_any_field(number: int, before: bytes, after
         return
     text = before + b"/" + address + b"/" + after
 
-    written = combined(replace(LINE, path=text, user_agent=text, referrer=b"https://shop.example/" + text))
+    written = combined(LINE._replace(path=text, user_agent=text, referrer=b"https://shop.example/" + text))
 
     assert b"/" + address + b"/" not in written
 
@@ -173,7 +172,7 @@ def test_no_ipv6_address_survives_in_any_field(number: int) -> None:
     address = str(IPv6Address(number | 1)).encode()
     text = b"/" + address
 
-    written = combined(replace(LINE, path=text, user_agent=text, referrer=b"https://shop.example/" + text))
+    written = combined(LINE._replace(path=text, user_agent=text, referrer=b"https://shop.example/" + text))
 
     assert address not in written
 
@@ -192,8 +191,7 @@ junk = st.one_of(st.binary(max_size=120), st.text('"\\ \r\n?#@:/[].0f', max_size
 def test_any_request_is_one_line_of_ascii(
     path: bytes, referrer: bytes, user_agent: bytes, host: bytes, method: str, version: str
 ) -> None:
-    line = replace(
-        LINE,
+    line = LINE._replace(
         path=path,
         referrer=referrer,
         user_agent=user_agent,
@@ -207,16 +205,10 @@ def test_any_request_is_one_line_of_ascii(
     assert request.count(b" ") == 2
 
 
-def test_overlong_fields_are_cut_when_the_line_is_made() -> None:
-    line = replace(LINE, path=b"/" * 9999, referrer=b"https://a.example/" * 999, user_agent=b"x" * 9999)
-
-    assert (len(line.path), len(line.referrer), len(line.user_agent)) == (MAX_PATH, MAX_REFERRER, MAX_AGENT)
-
-
 @given(st.binary(min_size=3000, max_size=4000))
 def test_line_stays_below_what_goaccess_reads_at_once(noise: bytes) -> None:
-    line = replace(
-        LINE, path=noise, referrer=b"https://shop.example/" + noise, user_agent=noise, method="M" * 99
+    line = LINE._replace(
+        path=noise, referrer=b"https://shop.example/" + noise, user_agent=noise, method="M" * 99
     )
 
     fields(line)
@@ -246,8 +238,8 @@ TEXTS = st.lists(PIECES, max_size=6).map(b"".join)
 def test_a_text_that_was_seen_before_is_written_as_the_first_time(
     path: bytes, referrer: bytes, agent: bytes
 ) -> None:
-    line = replace(
-        LINE, path=b"/" + path, referrer=b"http://shop.example/" + referrer, user_agent=b"x" + agent
+    line = LINE._replace(
+        path=b"/" + path, referrer=b"http://shop.example/" + referrer, user_agent=b"x" + agent
     )
     known = accesslog._clean, accesslog._whole
     for one in known:
@@ -263,13 +255,13 @@ def test_a_text_that_was_seen_before_is_written_as_the_first_time(
 
 def test_of_the_texts_seen_before_so_many_are_kept() -> None:
     for number in range(3 * accesslog.TEXTS_KEPT):
-        combined(replace(LINE, path=b"/%d" % number, referrer=b"http://shop.example/%d" % number))
+        combined(LINE._replace(path=b"/%d" % number, referrer=b"http://shop.example/%d" % number))
         assert 0 < len(accesslog._clean) <= accesslog.TEXTS_KEPT
         assert 0 < len(accesslog._whole) <= accesslog.TEXTS_KEPT
 
 
 def test_repr_shows_nothing_a_client_wrote() -> None:
-    line = replace(LINE, path=b"/anna", referrer=b"https://anna.example", user_agent=b"anna", host=b"anna")
+    line = LINE._replace(path=b"/anna", referrer=b"https://anna.example", user_agent=b"anna", host=b"anna")
 
     assert "anna" not in repr(line)
 
@@ -304,8 +296,7 @@ def test_goaccess_reads_every_hostile_line(form: str, mode: str, tmp_path: Path)
             "goaccess is not installed: nothing shows that it reads our lines (apt-get install goaccess)"
         )
     lines = [
-        replace(
-            LINE,
+        LINE._replace(
             address=MODES[mode](address),
             path=path,
             referrer=referrer,
@@ -334,7 +325,7 @@ def test_goaccess_reads_every_hostile_line(form: str, mode: str, tmp_path: Path)
 
 
 def test_json_line_says_the_same() -> None:
-    line = replace(LINE, referrer=b"https://shop.example/a?q=1", user_agent=b'A "quoted" \x1b agent')
+    line = LINE._replace(referrer=b"https://shop.example/a?q=1", user_agent=b'A "quoted" \x1b agent')
 
     written = json_line(line)
 
@@ -353,7 +344,7 @@ def test_json_line_says_the_same() -> None:
 def test_any_request_is_one_json_object_on_one_line_of_ascii(
     path: bytes, referrer: bytes, agent: bytes, method: str, version: str
 ) -> None:
-    line = replace(LINE, path=path, referrer=referrer, user_agent=agent, method=method, http_version=version)
+    line = LINE._replace(path=path, referrer=referrer, user_agent=agent, method=method, http_version=version)
 
     written = json_line(line)
 
@@ -368,15 +359,15 @@ def test_json_line_stays_below_what_goaccess_reads_at_once(path: bytes, agent: b
     for filling in (b'"', b"\\", b"\x00", b"\xff"):
         long = filling * 3000
 
-        line = replace(
-            LINE, path=long + path, user_agent=long + agent, referrer=b"https://shop.example/" + long
+        line = LINE._replace(
+            path=long + path, user_agent=long + agent, referrer=b"https://shop.example/" + long
         )
 
         assert len(json_line(line)) < 4096
 
 
 def test_full_address_is_not_in_the_repr_of_a_line() -> None:
-    assert "203.0.113.77" not in repr(replace(LINE, address="203.0.113.77"))
+    assert "203.0.113.77" not in repr(LINE._replace(address="203.0.113.77"))
 
 
 @pytest.mark.parametrize(

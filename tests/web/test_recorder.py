@@ -11,11 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from harness.asgi import scope_of
 
+from cookieguard import Config, CookieGuard
 from cookieguard.engines.log_file import LogFile
-from cookieguard.stats.accesslog import LogLine, combined
+from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.lines import line_of
 from cookieguard.web.recorder import QUEUE_FULL, UNWRITABLE, WRITE_FAILED, Recorder
 
 SOON = timedelta(milliseconds=5)
@@ -32,6 +37,21 @@ def line(number: int = 0) -> LogLine:
         status=200,
         bytes_sent=number,
     )
+
+
+async def nothing(_: Any, __: Any, ___: Any) -> None:
+    """Be an app that is not asked."""
+
+
+def test_overlong_fields_are_cut_before_they_are_queued(tmp_path: Path) -> None:
+    guard = CookieGuard(nothing, Config(state_dir=str(tmp_path)))
+    headers = [("referer", "https://a.example/" * 999), ("user-agent", "x" * 9999)]
+    exchange = Exchange(guard._parts, scope_of("/" * 9999, headers=headers), datetime.now(UTC))
+
+    line = line_of(exchange)
+
+    assert (len(line.path), len(line.referrer), len(line.user_agent)) == (MAX_PATH, MAX_REFERRER, MAX_AGENT)
+    guard.close()
 
 
 class Memory:

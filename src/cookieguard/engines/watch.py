@@ -217,8 +217,11 @@ class Watch:
         number = store.counter()
         if number == self._number and not self._is_due():
             return
-        # A smaller number is an older copy of the store: what is known stays, and all of it is read.
-        changes = store.changes(self._number if number >= self._number else 0)
+        after = self._number
+        if number < after:  # an older copy of the store: what is known stays, and all of it is read
+            self._restore(store)
+            number, after = store.counter(), 0
+        changes = store.changes(after)
         with self._lock:
             self.endings.add(changes)
             if self.endings.is_crowded or time.monotonic() - self._pruned > PRUNE_SECONDS:
@@ -228,6 +231,13 @@ class Watch:
         if self._is_due():
             store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
             self._forgot = time.monotonic()
+
+    def _restore(self, store: Store) -> None:
+        """Write all that is known into a store that has lost it: of what was ended last, other workers may not know."""
+        with self._lock:
+            known = self.endings.known()
+        for start in range(0, len(known), MAX_WAITING):
+            store.record(known[start : start + MAX_WAITING])
 
     def _hear(self, moment: float) -> None:
         """Count what was heard; after a silence only when all others had the time to write what was ended in it."""

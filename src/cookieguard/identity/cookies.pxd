@@ -14,6 +14,6 @@ cdef class CookieJar:
 
 
 cpdef parse_cookies(header_values)
-@cython.locals(values=dict, doubled=set, pair=str, name=str, value=str, equals=str)
+@cython.locals(values=dict, doubled=set, pair=str, name=str, value=str, at=cython.Py_ssize_t)
 cdef tuple _pairs_of(str header)
 cpdef check_size(str name, str value)

@@ -17,6 +17,7 @@ MAX_COOKIES = (
     600  # a browser keeps 180 (Chromium, Firefox) to about 600 (Safari) a site: more is no browser's
 )
 PREFIXES = ("__Host-Http-", "__Http-", "__Host-", "__Secure-")  # the longest first
+NO_NAMES: frozenset[str] = frozenset()
 COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 cookie-octet
 
 
@@ -36,7 +37,7 @@ class CookieJar:
         )
         self._header = "" if self.is_over_limit else header
         self._values: dict[str, str] | None = None
-        self._doubled: frozenset[str] = frozenset()
+        self._doubled = NO_NAMES
 
     def get(self, name: str) -> str | None:
         """Return the value of a cookie; None when it is missing or doubled."""
@@ -71,9 +72,10 @@ class CookieJar:
     def _split(self) -> dict[str, str]:
         if self._values is None:
             self._values, doubled = _pairs_of(self._header)
-            self._doubled = frozenset(doubled)
-            for name in doubled:
-                del self._values[name]
+            if doubled:
+                self._doubled = frozenset(doubled)
+                for name in doubled:
+                    del self._values[name]
         return self._values
 
     def __repr__(self) -> str:
@@ -89,12 +91,14 @@ def _pairs_of(header: str) -> tuple[dict[str, str], set[str]]:
     values: dict[str, str] = {}
     doubled: set[str] = set()
     for pair in header.split(";"):
-        name, equals, value = pair.partition("=")
-        if not equals:
+        at = pair.find("=")
+        if at < 0:
             continue
         # Only SP and HTAB: str.strip() also takes 0xA0, which makes "\xa0__Host-x" pass as "__Host-x".
-        name, value = name.strip(" \t"), value.strip(" \t")
-        if values.setdefault(name, value) != value:
+        name, value = pair[:at].strip(" \t"), pair[at + 1 :].strip(" \t")
+        if name not in values:
+            values[name] = value
+        elif values[name] != value:
             doubled.add(name)
     return values, doubled
 

@@ -115,6 +115,10 @@ class Endings:
         ending = self._kept[Ends.CART].get(session_id)
         return NO_FLOOR if ending is None else Floor.read(ending.at)
 
+    def known(self) -> list[Ending]:
+        """List all that is kept."""
+        return [ending for kept in self._kept.values() for ending in kept.values()]
+
     @property
     def is_crowded(self) -> bool:
         """Say whether so many are kept that some should be let go."""

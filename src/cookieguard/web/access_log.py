@@ -66,14 +66,12 @@ class Pseudonyms:
         self._batch: dict[tuple[date, str], str] = {}
 
     def form(self, line: LogLine) -> bytes:
-        """Write a line, its address enciphered in place."""
+        """Write a line, its address enciphered; where that fails, nothing is left of it."""
         known = (line.time.astimezone(UTC).date(), line.address)
-        line.address = UNKNOWN  # whatever fails from here on, the full one is gone
         pseudonym = self._batch.get(known)
         if pseudonym is None:
             pseudonym = self._batch[known] = self._encipher(*known)
-        line.address = pseudonym
-        return self._form(line)
+        return self._form(line._replace(address=pseudonym))
 
     def write(self, lines: Sequence[bytes]) -> int:
         """Write a batch, and forget whose lines these were."""

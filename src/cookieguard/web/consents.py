@@ -45,15 +45,15 @@ class Consents:
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a cookie's value; raises TokenError for one that does not count."""
-        host = bound_host(self._spec, host)
+        host, policy = bound_host(self._spec, host), self._policy
         # The day a version takes effect changes the answer, and so must the key.
-        key = (cookie, host, gpc, is_announced_only(self._policy, now))
+        key = (cookie, host, gpc, policy.effective is not None and is_announced_only(policy, now))
         known = self._known.get(key)
         if known is not None and self._codec.is_in_force(known[0]):
             check_times(known[0], now)
             return known[1]
         token = self._codec.loads(cookie, host=host, now=now)
-        consent = decide(token.payload, gpc=gpc, policy=self._policy, purposes=self._purposes, now=now)
+        consent = decide(token.payload, gpc=gpc, policy=policy, purposes=self._purposes, now=now)
         if len(self._known) >= COOKIES_KEPT:
             del self._known[next(iter(self._known))]
         self._known[key] = token, consent

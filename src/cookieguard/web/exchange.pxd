@@ -4,7 +4,7 @@ from cookieguard.identity.session cimport Session
 from cookieguard.identity.visit cimport Visit
 from cookieguard.web.asking cimport ask_for_document
 from cookieguard.web.headers cimport by_name
-from cookieguard.web.request cimport Request, marks_of
+from cookieguard.web.request cimport Request, is_ours, marks_of
 
 
 cdef class Exchange:

@@ -33,7 +33,7 @@ from cookieguard.web.orders import Orders
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
 from cookieguard.web.repeats import Outcome
-from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, marks_of
+from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.validators import names_document
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
@@ -300,7 +300,8 @@ class Exchange:
     def is_own_host(self) -> bool:
         """Tell whether the request came for one of the configured origins (any, with none configured)."""
         if self._is_own is None:
-            self._is_own = self.parts.is_own(self.request.origin)
+            parts = self.parts
+            self._is_own = is_ours(self.request.origin, parts.config.dev, parts.domains, parts.authorities)
         return self._is_own
 
     @property

@@ -25,6 +25,8 @@ PRIVATE = (CACHE_CONTROL, b"private")
 PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
+CONTROL_SUFFIXES = (b"-control", b"-expires")  # of all of these
+SHORTEST_CONTROL = len(b"edge-control")
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
@@ -114,9 +116,7 @@ def vary_by(headers: Headers, names: tuple[bytes, ...]) -> Headers:
 
 def make_private(headers: Headers, store: bool = True) -> Headers:  # noqa: FBT001, FBT002  # compiled
     """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
-    names = [name for name, _ in headers]
-    # Most apps say nothing of the kind: all names are asked at once, and each of them only then.
-    if TARGETED_HEADERS.isdisjoint(names) and b" ".join(names).find(CACHE_CONTROL) < 0:
+    if not _speak_to_caches(headers):  # most apps say nothing of the kind
         return [*headers, PRIVATE if store else PRIVATE_UNSTORED]
     kept = [
         (name, value)
@@ -129,6 +129,11 @@ def make_private(headers: Headers, store: bool = True) -> Headers:  # noqa: FBT0
         directives.append(b"no-store")
     kept.append((CACHE_CONTROL, b", ".join(directives)))
     return kept
+
+
+def _speak_to_caches(headers: Headers) -> bool:
+    """Tell whether one of these may be a header that caches obey; all of those end alike."""
+    return any(len(name) >= SHORTEST_CONTROL and name.endswith(CONTROL_SUFFIXES) for name, _ in headers)
 
 
 def _own_directives(headers: Headers) -> list[bytes]:

@@ -20,7 +20,7 @@ from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.staff import StaffDoor, WatchedStaff
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
-from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name, is_inside
+from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.identity.keeping import Keeping, Rule, merge_carts
 from cookieguard.identity.staff import staff_codec
 from cookieguard.keyring import Keyring
@@ -31,7 +31,7 @@ from cookieguard.web.counting import Counting, open_counting
 from cookieguard.web.customers import CustomerFrom, Customers
 from cookieguard.web.findings import Findings
 from cookieguard.web.grants import Grants
-from cookieguard.web.origin import NOWHERE, Origin, origin_of
+from cookieguard.web.origin import origin_of
 from cookieguard.web.recorder import Recorder
 from cookieguard.web.remembering import Remembering
 from cookieguard.web.render import Renderer
@@ -77,14 +77,6 @@ class Parts:
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
-
-    def is_own(self, origin: Origin) -> bool:
-        """Tell whether what came in there counts as the shop: a configured origin (any, with none configured)."""
-        if origin.host == NOWHERE or (self.config.dev and not origin.is_loopback):
-            return False
-        if self.domains and not all(is_inside(domain, origin.host) for domain in self.domains):
-            return False
-        return not self.authorities or origin.authority in self.authorities
 
 
 def read_config(config: Config | str | os.PathLike[str] | None) -> Config:

@@ -10,6 +10,8 @@ cdef class Request:
 
 
 cdef dict MARKS
+cdef frozenset MARKED
 
+cpdef bint is_ours(origin, bint dev, tuple domains, authorities)
 cpdef int marks_of(dict names)
 cpdef bint asks_for_html(dict headers, int marks)

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from cookieguard.consent import local_path as choice_path
+from cookieguard.identity import is_inside
 from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
-from cookieguard.web.origin import Origin, full_path, local_path, origin_of
+from cookieguard.web.origin import NOWHERE, Origin, full_path, local_path, origin_of
 from cookieguard.web.validators import CONDITIONS, NONE_MATCH
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
@@ -43,6 +44,7 @@ MARKS: dict[bytes, int] = {
     **dict.fromkeys(FRAGMENT_HEADERS, SCRIPTED),
     **dict.fromkeys(SWAPPER_HEADERS, SWAPPED),
 }
+MARKED = frozenset(MARKS)
 
 
 class Request:
@@ -190,9 +192,25 @@ class Request:
         return slash + path if slash and is_ours else ""
 
 
+def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: frozenset[str]) -> bool:  # noqa: FBT001  # compiled
+    """Tell whether what came in there counts as the shop: a configured authority (any, with none configured).
+
+    It is inside every domain that cookies are shared with, and with `dev` this machine.
+    """
+    host = origin.host
+    if host == NOWHERE or (dev and not origin.is_loopback):
+        return False
+    for domain in domains:
+        if not is_inside(domain, host):
+            return False
+    return not authorities or origin.authority in authorities
+
+
 def marks_of(names: Mapping[bytes, bytes]) -> int:
     """Return the bits of MARKS that these headers have."""
     marks = 0
+    if MARKED.isdisjoint(names):  # most have none
+        return marks
     for name in names:
         marks |= MARKS.get(name, 0)
     return marks

@@ -151,7 +151,10 @@ def visitor_of(connection: HasScope | Mapping[str, Any]) -> Visitor:
 
     Raises CookieGuardError where no CookieGuard is around the app.
     """
-    scope = connection if isinstance(connection, Mapping) else connection.scope
+    is_scope = type(connection) is dict or isinstance(
+        connection, Mapping
+    )  # the second asks for 20 times as long
+    scope: Any = connection if is_scope else connection.scope  # type: ignore[union-attr]
     visitor = scope.get(SCOPE_KEY)
     if not isinstance(visitor, Visitor):
         raise CookieGuardError("this request has no visitor: wrap the app as CookieGuard(app)")
