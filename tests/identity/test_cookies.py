@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cookieguard.config import CookieSpec
 from cookieguard.errors import ConfigError, CookieTooLarge
 from cookieguard.identity import MAX_COOKIE_BYTES, cookie_name, expire_cookie, parse_cookies, set_cookie
+from cookieguard.identity.cookies import MAX_COOKIES
 
 NAME = "__Host-cg_session"
 
@@ -184,3 +185,25 @@ def test_a_domain_is_written_without_its_dot_and_renames_only_a_default_name() -
     assert spec("sid", domain="shop.example").name == "sid"
     with pytest.raises(ConfigError, match="allowed: a name that begins with __Secure-"):
         spec("__Host-sid", domain="shop.example")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b"a=1", True),
+        (b"a=1; b=2", True),
+        (b"\ta=1 ;b=", True),
+        (b"", False),
+        (b"c=1", False),
+        (b"a=1; c=1", False),
+        (b"a", False),
+        (b"a=1; c", False),
+        (b"a=1; =c=1", False),
+        (b"a=1; a=1", False),
+        (b"a=1; a=2", False),
+        (b"a=1;" * MAX_COOKIES, False),
+        (b"\xa0a=1", False),
+    ],
+)
+def test_a_jar_says_whether_it_holds_cookies_of_these_names_alone(header: bytes, expected: bool) -> None:  # noqa: FBT001
+    assert parse_cookies([header]).has_only(frozenset({"a", "b"})) is expected

@@ -65,7 +65,8 @@ class CookieRegister:
         self._rest = Use(UNDECLARED_PURPOSE[undeclared], is_declared=False)
         self._known: dict[bytes, Use] = {}
         needed = [*self._ours, *(name for name, use in self._exact.items() if use is NEEDED)]
-        self._plain = re.compile(rb"(?>[ \t]*(?>%s)=[^;]*+(?:;|\Z))*+" % b"|".join(map(re.escape, needed)))
+        self.necessary = frozenset(name.decode("latin-1") for name in needed)
+        """The exact names of necessary cookies, as a jar has them: most visitors have no others."""
         self.deeper = tuple(one for one in own if one.path != "/" and not one.name.endswith("*"))
 
     def use_of(self, name: bytes) -> Use:
@@ -90,10 +91,6 @@ class CookieRegister:
         return tuple(
             name for name, use in self._uses.items() if not use.is_free and use.purpose not in granted
         )
-
-    def is_necessary(self, header: bytes) -> bool:
-        """Say whether a Cookie header names nothing but exact names of necessary cookies: the plain case."""
-        return self._plain.fullmatch(header) is not None
 
     def beyond_necessary(self, header: bytes) -> list[bytes]:
         """Name the cookies in a Cookie header that are not known to be necessary."""

@@ -5,11 +5,13 @@ cdef class CookieJar:
     cdef str _header
     cdef dict _values
     cdef object _doubled
+    cdef bint _is_plain
     cdef readonly bint is_over_limit
 
     cpdef get(self, str name)
     cpdef bint has(self, str name)
     cpdef bint is_doubled(self, str name)
+    cpdef bint has_only(self, frozenset names)
     cdef dict _split(self)
 
 

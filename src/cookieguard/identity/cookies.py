@@ -28,7 +28,7 @@ class CookieJar:
     Over the limits all count as missing, since what lies beyond them could be the double.
     """
 
-    __slots__ = ("_doubled", "_header", "_values", "is_over_limit")
+    __slots__ = ("_doubled", "_header", "_is_plain", "_values", "is_over_limit")
 
     def __init__(self, header: str) -> None:
         # A header shorter than that many signs need not be counted through.
@@ -38,6 +38,7 @@ class CookieJar:
         self._header = "" if self.is_over_limit else header
         self._values: dict[str, str] | None = None
         self._doubled = NO_NAMES
+        self._is_plain = True
 
     def get(self, name: str) -> str | None:
         """Return the value of a cookie; None when it is missing or doubled."""
@@ -48,6 +49,11 @@ class CookieJar:
     def has(self, name: str) -> bool:
         """Say whether the browser sent this cookie, doubled or not."""
         return self.get(name) is not None or self.is_doubled(name)
+
+    def has_only(self, names: frozenset[str]) -> bool:
+        """Say whether the browser sent cookies, none but of these names, and each once."""
+        values = self._split()
+        return len(values) > 0 and self._is_plain and names.issuperset(values)
 
     def sent(self, names: Iterable[str]) -> list[str]:
         """Return those of these names that the browser sent."""
@@ -71,7 +77,7 @@ class CookieJar:
 
     def _split(self) -> dict[str, str]:
         if self._values is None:
-            self._values, doubled = _pairs_of(self._header)
+            self._values, doubled, self._is_plain = _pairs_of(self._header)
             if doubled:
                 self._doubled = frozenset(doubled)
                 for name in doubled:
@@ -87,20 +93,25 @@ def parse_cookies(header_values: Iterable[bytes]) -> CookieJar:
     return CookieJar(b";".join(header_values).decode("latin-1"))
 
 
-def _pairs_of(header: str) -> tuple[dict[str, str], set[str]]:
+def _pairs_of(header: str) -> tuple[dict[str, str], set[str], bool]:
+    """Split a header into values by name, and the names that came with different ones; say whether that is all."""
     values: dict[str, str] = {}
     doubled: set[str] = set()
+    is_plain = True
     for pair in header.split(";"):
         at = pair.find("=")
         if at < 0:
+            is_plain = False
             continue
         # Only SP and HTAB: str.strip() also takes 0xA0, which makes "\xa0__Host-x" pass as "__Host-x".
         name, value = pair[:at].strip(" \t"), pair[at + 1 :].strip(" \t")
         if name not in values:
             values[name] = value
-        elif values[name] != value:
-            doubled.add(name)
-    return values, doubled
+        else:
+            is_plain = False
+            if values[name] != value:
+                doubled.add(name)
+    return values, doubled, is_plain
 
 
 def cookie_name(spec: CookieSpec, *, dev: bool) -> str:

@@ -33,7 +33,7 @@ class Gate:
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets: the same, without the cookies that are held."""
         header = self._exchange.headers.get(COOKIE)
-        if header is not None and not self._cookies.register.is_necessary(header):
+        if header is not None and not self._exchange.jar.has_only(self._cookies.register.necessary):
             self._look_at(header)
             if self._held:
                 scope["headers"] = self._shown_headers(scope["headers"])

@@ -66,7 +66,7 @@ def _are_pairs(headers: list[Sequence[bytes]]) -> bool:
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
     """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
-    joined = dict(headers)
+    joined = {name: value for name, value in headers}  # noqa: C416 - compiled, `dict` takes half as long again
     if len(joined) == len(headers):
         return joined
     joined = {}
@@ -133,7 +133,10 @@ def make_private(headers: Headers, store: bool = True) -> Headers:  # noqa: FBT0
 
 def _speak_to_caches(headers: Headers) -> bool:
     """Tell whether one of these may be a header that caches obey; all of those end alike."""
-    return any(len(name) >= SHORTEST_CONTROL and name.endswith(CONTROL_SUFFIXES) for name, _ in headers)
+    for name, _ in headers:  # noqa: SIM110 - compiled, `any` makes a generator that costs as much as the rest
+        if len(name) >= SHORTEST_CONTROL and name.endswith(CONTROL_SUFFIXES):
+            return True
+    return False
 
 
 def _own_directives(headers: Headers) -> list[bytes]:

@@ -60,6 +60,7 @@ WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 SENT = SentBody()
+START, BODY = "http.response.start", "http.response.body"
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -112,8 +113,15 @@ class Response:
 
     def send(self, message: Message) -> Awaitable[None]:
         """Take one message of the app."""
+        kind = message["type"]
         try:
-            return HANDLERS.get(message["type"], Response._on_other)(self, message)
+            if kind == BODY:  # one of the two that nearly all are
+                return self._on_body(message)
+            return (
+                self._on_start(message)
+                if kind == START
+                else HANDLERS.get(kind, Response._on_other)(self, message)
+            )
         except StoreFirst:
             return self._start_settled(message)
 
@@ -391,7 +399,5 @@ async def _nothing() -> None:
 
 
 HANDLERS: dict[str, Callable[[Response, Message], Awaitable[None]]] = {
-    "http.response.start": Response._on_start,
-    "http.response.body": Response._on_body,
     "http.response.early_hint": Response._on_early_hint,
 }
