@@ -59,8 +59,8 @@ ALMOST = 0.9  # some are shorter than the first
 MOST_UNREAD = 1 << 18  # bytes; more does not fit the receiver's buffer
 PATIENCE = 5  # seconds
 # What a measurement costs once (caches cold after another app, and at its end every guard closed) is spread over
-# its requests. Figures of 200 and of 1,000 still differ by noise: 10.7 and 19.7 us for the smallest, in one run.
-REQUESTS = 1000
+# its requests. With 1,000 the smallest figure was 6.0 us in one run and 5.3 in the next, with 2,000 it is 4.2 and 4.3.
+REQUESTS = 2000
 ROUNDS = 9
 CUT = 8  # bytes of the tag that the first part of the streamed page ends in
 PAUSE = 0.2  # seconds between the two parts of a streamed page

@@ -205,5 +205,5 @@ def test_a_domain_is_written_without_its_dot_and_renames_only_a_default_name() -
         (b"\xa0a=1", False),
     ],
 )
-def test_a_jar_says_whether_it_holds_cookies_of_these_names_alone(header: bytes, expected: bool) -> None:  # noqa: FBT001
+def test_a_jar_says_whether_it_holds_cookies_of_these_names_alone(header: bytes, expected: bool) -> None:
     assert parse_cookies([header]).has_only(frozenset({"a", "b"})) is expected
