@@ -60,7 +60,7 @@ WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 SENT = SentBody()
-START, BODY = "http.response.start", "http.response.body"
+START, BODY, EARLY_HINT = "http.response.start", "http.response.body", "http.response.early_hint"
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -117,11 +117,9 @@ class Response:
         try:
             if kind == BODY:  # one of the two that nearly all are
                 return self._on_body(message)
-            return (
-                self._on_start(message)
-                if kind == START
-                else HANDLERS.get(kind, Response._on_other)(self, message)
-            )
+            if kind == START:
+                return self._on_start(message)
+            return self._on_early_hint(message) if kind == EARLY_HINT else self._on_other(message)
         except StoreFirst:
             return self._start_settled(message)
 
@@ -396,8 +394,3 @@ class Response:
 
 async def _nothing() -> None:
     """Be what the app awaits where nothing is sent yet."""
-
-
-HANDLERS: dict[str, Callable[[Response, Message], Awaitable[None]]] = {
-    "http.response.early_hint": Response._on_early_hint,
-}
