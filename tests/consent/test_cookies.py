@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cookieguard import ConfigError, Vendor
 from cookieguard.config import OwnCookie
@@ -15,6 +17,7 @@ from cookieguard.consent.cookies import (
     paths_above,
     removal_lines,
 )
+from cookieguard.identity import parse_cookies
 
 REFUSED = frozenset({"necessary"})
 COUNT = Vendor(name="Count", purpose="statistics", hosts=("count.example",), cookies=("_ga", "_ga_*"))
@@ -189,3 +192,37 @@ def test_one_cookie_for_two_purposes_does_not_start() -> None:
 
     with pytest.raises(ConfigError, match=r"vendors\.Other\.cookies is '_ga'.*statistics"):
         CookieRegister(vendors=(COUNT, other), own=(), ours=(), undeclared="report")
+
+
+PIECES = st.sampled_from(
+    [
+        b"sessionid",
+        b"_ga",
+        b"_ga_needed",
+        b"lang",
+        b"=",
+        b";",
+        b" ",
+        b"\t",
+        b"\xa0",
+        b"\x0b",
+        b",",
+        b'"',
+        b"a",
+        b"\xc3",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=14).map(b"".join))
+def test_who_is_taken_to_have_necessary_cookies_alone_has_no_other(header: bytes) -> None:
+    known = register()
+
+    if parse_cookies([header]).has_only(known.necessary):
+        assert known.beyond_necessary(header) == []
+        assert known.shown(header, REFUSED) == header.strip(b" \t")
+
+
+def test_the_plain_case_is_seen() -> None:
+    assert parse_cookies([b"sessionid=1; _ga_needed=2"]).has_only(register().necessary)
+    assert not parse_cookies([b"sessionid=1; _ga=2"]).has_only(register().necessary)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -261,18 +262,23 @@ def test_a_store_that_is_back_counts_only_when_all_had_the_time_to_write_what_wa
 ) -> None:
     """Whoever was faster to connect again would know those who said goodbye to the slower one meanwhile."""
 
+    is_through = threading.Event()
+    is_through.set()
+
     def open_slowly() -> Store:
-        time.sleep(SLOWLY)
+        is_through.wait()
         return engine.open()
 
     slow, fast = Watch(open_slowly), Watch(engine.open)
     slow.begin().result(PATIENCE)
     fast.begin().result(PATIENCE)
+    is_through.clear()
     engine.take_away()
     wait_until(lambda: not fast.endings.is_certain, "it knows nobody")
     slow.record([END._replace(until=2**50)])
 
     engine.bring_back()
+    threading.Timer(SLOWLY, is_through.set).start()
     wait_until(lambda: fast.endings.is_certain, "it knows customers again", seconds=2 * PATIENCE)
     assert fast.endings._kept[Ends.SESSION]
     slow.close()
@@ -374,6 +380,34 @@ def test_what_is_ended_right_after_the_file_was_replaced_is_in_the_new_one(tmp_p
     heard = sqlite.opener(path)()
     wait_until(lambda: [one.key for one in heard.changes(0)] == [END.key], "it is written", seconds=PATIENCE)
     watch.close()
+
+
+def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_number_up_again(
+    tmp_path: Path,
+) -> None:
+    """As after a fail-over to a replica that lagged by one goodbye, while another waits to be written."""
+    path, backup = tmp_path / "store.db", tmp_path / "backup.db"
+    first, second, third = (END._replace(key=f"s{number}", until=2**50) for number in (1, 2, 3))
+    one, other = Watch(sqlite.opener(path)), Watch(sqlite.opener(path))
+    one.record([first]).result(PATIENCE)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    one.record([second]).result(PATIENCE)
+    other.begin().result(PATIENCE)
+
+    restore(backup, path)
+    other.record([third]).exception(PATIENCE)
+
+    everything = {first.key, second.key, third.key}
+    late = Watch(sqlite.opener(path))
+    late.begin()
+    for watch in (one, other, late):
+        wait_until(
+            lambda watch=watch: set(watch.endings._kept[Ends.SESSION]) == everything,  # type: ignore[misc]
+            "each worker knows all",
+            seconds=PATIENCE,
+        )
+        watch.close()
 
 
 @pytest.mark.parametrize(

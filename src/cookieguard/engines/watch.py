@@ -21,7 +21,7 @@ from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.ports import Store, StoreDown
 from cookieguard.engines.store_engines import store_opener
-from cookieguard.identity.endings import Ending, Endings, Ends, to_milliseconds_of
+from cookieguard.identity.endings import NEVER, Ending, Endings, Ends, to_milliseconds_of
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -30,7 +30,7 @@ Value = TypeVar("Value")
 Opener = Callable[[], Store]
 
 POLL_EVERY = timedelta(seconds=1)
-RETRY_SECONDS = 0.25  # while endings wait to be written: others obey them only then
+RETRY_SECONDS = 0.25  # while endings wait to be written: others obey them only then. Carts have a minute
 # What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
 HEARD_WITHIN = timedelta(seconds=4)
 # So long a store that was silent must have answered before it counts: another worker, which holds what was ended
@@ -38,6 +38,7 @@ HEARD_WITHIN = timedelta(seconds=4)
 BACK_SECONDS = 3.0
 FORGET_EVERY = timedelta(hours=1)
 PRUNE_SECONDS = 60  # going through all that is known takes a while
+RESTORED_AT_ONCE = 500  # endings in one transaction: other workers write in between
 MAX_OWED = 1_000  # values of at most 64 KB that a store which is down has not got yet
 MAX_WAITING = 10_000  # endings that a store which is down has not got yet; this worker obeys them already
 
@@ -152,6 +153,8 @@ class Watch:
         questions = [self._questions.popleft() for _ in range(len(self._questions))]
         try:
             store = self._opened()
+            if store.counter() < self._number:  # an older copy: before what is written hides that
+                self._restore(store)
             self._write(store)
             self._listen(store)
             self._pay(store)
@@ -217,11 +220,7 @@ class Watch:
         number = store.counter()
         if number == self._number and not self._is_due():
             return
-        after = self._number
-        if number < after:  # an older copy of the store: what is known stays, and all of it is read
-            self._restore(store)
-            number, after = store.counter(), 0
-        changes = store.changes(after)
+        changes = store.changes(self._number)
         with self._lock:
             self.endings.add(changes)
             if self.endings.is_crowded or time.monotonic() - self._pruned > PRUNE_SECONDS:
@@ -233,11 +232,14 @@ class Watch:
             self._forgot = time.monotonic()
 
     def _restore(self, store: Store) -> None:
-        """Write all that is known into a store that has lost it: of what was ended last, other workers may not know."""
+        """Write what a store has lost into it, for workers that did not hear of it, and read all of it anew."""
+        there = {(one.what, one.key): one.at for one in store.changes(0)}
         with self._lock:
             known = self.endings.known()
-        for start in range(0, len(known), MAX_WAITING):
-            store.record(known[start : start + MAX_WAITING])
+        lost = [one for one in known if there.get((one.what, one.key), NEVER) < one.at]
+        for start in range(0, len(lost), RESTORED_AT_ONCE):
+            store.record(lost[start : start + RESTORED_AT_ONCE])
+        self._number = 0
 
     def _hear(self, moment: float) -> None:
         """Count what was heard; after a silence only when all others had the time to write what was ended in it."""

@@ -66,7 +66,7 @@ class CookieJar:
 
     @property
     def has_doubles(self) -> bool:
-        """Say whether the cookies that were looked at so far came with doubles; splits nothing."""
+        """Say whether the cookies came with doubles, once any of them was looked at; splits nothing."""
         return len(self._doubled) > 0
 
     @property

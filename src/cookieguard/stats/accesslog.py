@@ -190,7 +190,7 @@ def _reduced(referrer: bytes, host: bytes) -> bytes:
     scheme, place, path = origin[1].lower(), origin[2].lower(), origin[3] or b"/"
     is_own = _same_place(place, host)
     reduced = b"%b://%b%b" % (scheme, place, path) if is_own else b"%b://%b/" % (scheme, _named(place))
-    if reduced == referrer and _is_clean(reduced):
+    if reduced == referrer and _is_clean(reduced) and _is_clean(host):
         _remember(_whole, (referrer, host))
     return reduced
 

@@ -18,12 +18,12 @@ from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Hit, Kind
 from cookieguard.stats.sources import cleaned_field, cleaned_host, cleaned_path, referrer_host, utm_fields
 
 MAX_HEADER = 1000  # bytes of a referrer, query or path that the queue keeps
-MAX_LANGUAGE = 40
+LANGUAGE_BYTES = 4  # that tell the first language; no more is looked at, nor kept for the next
 MAX_HELD = 100  # elements of a page that are looked at
 MAX_HOSTS = 30  # hosts that are kept of a page, those held most
 LONGEST = int(timedelta(days=1).total_seconds() * 1000)  # a clock that was set has no say in durations
 
-_LANGUAGE = re.compile(rb"[ \t]*([A-Za-z]{2,3})(?![A-Za-z])")
+_LANGUAGE = re.compile(rb"([A-Za-z]{2,3})(?![A-Za-z])")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
 
@@ -113,7 +113,7 @@ class Reader:
             browser_major=agent.major,
             os=agent.os,
             device=agent.device,
-            language=_language(sighting.language[:MAX_LANGUAGE]),
+            language=_language(sighting.language.lstrip(b" \t")[:LANGUAGE_BYTES]),
             country=_country(sighting.country),
             entry=int(has_arrived),
             consent=sighting.consent,
