@@ -19,11 +19,12 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 from cookieguard.engines import hit_sink, sqlite_hits
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_ports import Days
+from cookieguard.engines.hit_ports import Days, EngineDown
 from cookieguard.engines.hit_sink import HitSink
 from cookieguard.engines.spool import Spool
 from cookieguard.engines.sqlite_figures import SqliteFigures
 from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.stats.hits import Batch
 
 NOON = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=12)
 ONE = Days(DAY, DAY)
@@ -198,6 +199,34 @@ def test_a_full_disk_drops_and_counts_and_recovers(tmp_path: Path) -> None:
         assert lost(state) == sink.lost
         assert "No space left" in next(iter(sink.lost))
         sink.close()
+
+
+def test_a_refused_batch_counts_once_although_its_file_is_brought_again(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hit_sink, "TRY_AGAIN", (timedelta(milliseconds=1),) * 2)
+    failures = ["later", "later"]
+
+    class GoesDown(SqliteHits):
+        """Be down at the second batch of the file, twice."""
+
+        def write(self, batch: Batch) -> None:
+            if batch.id in failures:
+                failures.remove(batch.id)
+                raise EngineDown("gone")
+            super().write(batch)
+
+    spool = Spool(state.path / "spool")
+    spool.add(Batch("refused", [PLAIN._replace(bytes=2**70)] * 3, {}, {}))
+    spool.add(Batch("later", [PLAIN], {}, {}))
+    spool.close()
+    sink = HitSink(lambda: GoesDown(state.path / "stats.db"), spool, clock=lambda: NOON)
+    for _ in range(3):
+        until_back(sink)
+    sink.write([(PLAIN, 0)])
+    sink.close()
+
+    assert (views(state), lost(state), spooled(state)) == (2, {"refused: OverflowError": 3}, [])
 
 
 def test_hits_lost_before_they_came_are_told(state: StateDirectory, sink: HitSink) -> None:

@@ -19,6 +19,7 @@ from cookieguard.stats.hits import Batch, Hit
 logger = logging.getLogger("cookieguard")
 
 BATCH_HITS = 250  # of one transaction, where the engine does not say
+REFUSED_KEPT = 1000
 TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failure, and at most
 
 _INHERITED: list[HitWriter | None] = []
@@ -49,6 +50,7 @@ class HitSink:
         self._engine: HitWriter | None = None
         self._lost: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
+        self._refused: deque[str] = deque(maxlen=REFUSED_KEPT)  # of the spool: counted as lost, once
         self._noted: deque[tuple[str, int]] = deque()
         self._pid = os.getpid()
         self._pause, self._longest_pause = (one.total_seconds() for one in TRY_AGAIN)
@@ -147,12 +149,17 @@ class HitSink:
 
     def _bring(self) -> None:
         for batch in self._spool.waiting():
+            if (
+                batch.id in self._refused
+            ):  # its file is brought again, since the engine went down before its end
+                continue
             try:
                 self._opened().write(batch)
             except EngineDown:
                 raise
             except Exception as error:  # noqa: BLE001 - as above; the batches after it must not wait for ever
                 self._lose(batch, f"refused: {type(error).__name__}")
+                self._refused.append(batch.id)
             self._have_summed()
             time.sleep(0)
         self._worked()
