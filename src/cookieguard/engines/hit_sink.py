@@ -149,9 +149,7 @@ class HitSink:
 
     def _bring(self) -> None:
         for batch in self._spool.waiting():
-            if (
-                batch.id in self._refused
-            ):  # its file is brought again, since the engine went down before its end
+            if batch.id in self._refused:  # the engine went down before its file's end
                 continue
             try:
                 self._opened().write(batch)

@@ -153,8 +153,6 @@ class Watch:
         questions = [self._questions.popleft() for _ in range(len(self._questions))]
         try:
             store = self._opened()
-            if store.counter() < self._number:  # an older copy: before what is written hides that
-                self._restore(store)
             self._write(store)
             self._listen(store)
             self._pay(store)
@@ -193,6 +191,7 @@ class Watch:
             batch, floors = list(self._waiting), dict(self._floors)
         if not (batch or floors):
             return
+        self._listen(store)  # what is written would hide that this is an older copy
         store.record([*batch, *floors.values()])
         with self._lock:
             for _ in range(min(len(batch), len(self._waiting))):
@@ -218,6 +217,9 @@ class Watch:
 
     def _listen(self, store: Store) -> None:
         number = store.counter()
+        if number < self._number:  # an older copy
+            self._restore(store)
+            number = store.counter()
         if number == self._number and not self._is_due():
             return
         changes = store.changes(self._number)
