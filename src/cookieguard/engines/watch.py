@@ -30,7 +30,9 @@ Value = TypeVar("Value")
 Opener = Callable[[], Store]
 
 POLL_EVERY = timedelta(seconds=1)
-RETRY_SECONDS = 0.25  # while endings wait to be written: others obey them only then. Carts have a minute
+# While endings wait to be written (others obey them only then; carts have a minute), and while a store that is back
+# does not count yet (customers are guests for so long).
+RETRY_SECONDS = 0.25
 # What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
 HEARD_WITHIN = timedelta(seconds=4)
 # So long a store that was silent must have answered before it counts: another worker, which holds what was ended
@@ -173,7 +175,8 @@ class Watch:
     @property
     def pause(self) -> float:
         """Say how many seconds may pass until the next round."""
-        return RETRY_SECONDS if self._waiting else POLL_EVERY.total_seconds()
+        is_awaited = self._waiting or self._back is not None
+        return RETRY_SECONDS if is_awaited else POLL_EVERY.total_seconds()
 
     def let_go(self) -> None:
         """Close the connection."""
