@@ -57,6 +57,22 @@ def test_a_file_that_went_away_is_not_written_to_any_more(engine: SqliteHits, pa
         engine.write(Batch("a", [PLAIN], {}, {}))
 
 
+def test_no_new_file_is_made_beside_the_journal_of_one_that_was_moved_away(
+    engine: SqliteHits, path: Path
+) -> None:
+    engine.write(Batch("a", [PLAIN], {}, {}))
+    aside = path.with_suffix(".old")
+    path.rename(aside)
+    engine.close()
+
+    with pytest.raises(EngineDown, match="the file is gone, its journal"):
+        SqliteHits(path)
+
+    aside.rename(path)
+    SqliteHits(path).close()
+    assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [1]
+
+
 def test_a_batch_that_went_into_a_file_that_is_replaced_meanwhile_is_written_again(
     engine: SqliteHits, path: Path
 ) -> None:

@@ -430,6 +430,22 @@ def test_nothing_is_acknowledged_by_a_file_that_was_replaced(tmp_path: Path, wri
         write(store)
 
 
+def test_no_new_file_is_made_beside_the_journal_of_one_that_was_moved_away(tmp_path: Path) -> None:
+    """A worker that starts just then must not delete the last goodbyes: they are only in the journal yet."""
+    path, aside = tmp_path / "store.db", tmp_path / "aside"
+    store = sqlite.opener(path)()
+    store.record([END._replace(until=2**50)])
+    path.rename(aside)
+    store.close()
+
+    with pytest.raises(StoreDown, match="the file is gone, its journal"):
+        sqlite.opener(path)()
+
+    aside.rename(path)
+    with closing(sqlite.opener(path)()) as store:
+        assert [one.key for one in store.changes(0)] == [END.key]
+
+
 def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(
     engine: Engine, worker: Callable[[], Watch]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cookieguard.engines.ports import Kept, StoreDown, making_once
-from cookieguard.engines.sqlite_files import require_file, telling, writing
+from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
@@ -73,7 +72,7 @@ class SqliteStore:
         self._path = path
         with telling(StoreDown):
             if make:
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                make_file(path, StoreDown)
             self._inode = path.stat().st_ino
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             for statement in PRAGMAS:

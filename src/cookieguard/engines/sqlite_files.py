@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,20 @@ def telling(down: Callable[[str], Exception]) -> Iterator[None]:
         raise down(f"SQLite: {error}") from error
     except OSError as error:
         raise down(f"the file: {error.strerror}") from error
+
+
+def make_file(path: Path, down: Callable[[str], Exception]) -> None:
+    """Make the file with mode 0600 where there is none; raise `down` where its journal still lies there.
+
+    Then the file was moved away or removed while it was in use, and the journal holds its last changes: SQLite would
+    delete them for a new file, and mix both journals up once the old file is brought back.
+    """
+    has_left_its_journal = not path.exists() and Path(f"{path}-wal").exists()
+    if has_left_its_journal and not path.exists():  # else another worker made both in between
+        raise down(
+            "the file is gone, its journal (-wal) is not; bring the file back, or remove the journal too"
+        )
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:

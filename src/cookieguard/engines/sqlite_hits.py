@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from cookieguard.engines import sqlite_crosstabs
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
-from cookieguard.engines.sqlite_files import require_file, telling, writing
+from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
 from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
@@ -96,7 +95,7 @@ class SqliteHits:
         self._path = path
         self._known: dict[Day, set[str]] = {}
         with telling(EngineDown):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            make_file(path, EngineDown)
             self._inode = path.stat().st_ino
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
