@@ -22,7 +22,7 @@ from harness.servers import wait_until
 from cookieguard.config import StoreSettings
 from cookieguard.engines import sqlite
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import Kept, Store, StoreDown
+from cookieguard.engines.ports import CHANGE, MARKS_KEPT, NO_CHANGE, Kept, Store, StoreDown
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity.endings import Ending, Ends
@@ -32,6 +32,7 @@ SLOWLY = 2  # seconds: as long as a connection may take
 END = Ending(Ends.SESSION, "s1", 1_000, 9_000)
 WRITERS, EACH = 4, 25
 TRIES = 20
+TABLES = ("cookieguard_change", "cookieguard_ending", "cookieguard_kept")
 
 
 @dataclass
@@ -71,7 +72,7 @@ def _postgres(server: Postgres) -> Engine:
     from cookieguard.engines.postgres import opener
 
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS cookieguard_change, cookieguard_ending, cookieguard_kept")
+        connection.execute(f"DROP TABLE IF EXISTS {', '.join(TABLES)}")
     return Engine(opener(server.url), server.stop, server.start)
 
 
@@ -91,14 +92,14 @@ def worker(engine: Engine) -> Iterator[Callable[[], Watch]]:
 
 def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
     store = engine.open()
-    assert (store.counter(), store.changes(0)) == (0, [])
+    assert (store.last_change(), store.changes(0)) == (NO_CHANGE, [])
 
     store.record([END])
-    first = store.counter()
+    first = store.last_change().number
     store.record([END._replace(key="s2"), Ending(Ends.CUSTOMER, "17", 2_000, 9_000)])
 
     assert [one.key for one in store.changes(first)] == ["s2", "17"]
-    assert store.changes(store.counter()) == []
+    assert store.changes(store.last_change().number) == []
     assert len(engine.open().changes(0)) == 3
 
 
@@ -106,7 +107,7 @@ def test_of_two_endings_the_later_counts_and_its_change_is_heard(engine: Engine)
     store = engine.open()
     customer = Ending(Ends.CUSTOMER, "17", 2_000, 9_000)
     store.record([customer])
-    number = store.counter()
+    number = store.last_change().number
     store.record([customer._replace(at=3_000, until=8_000)])
     store.record([customer._replace(at=1_000)])
 
@@ -201,7 +202,7 @@ def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None
     is_last = False
     while not is_last:
         is_last = written.is_set()
-        now = reader.counter()
+        now = reader.last_change().number
         if now == number:
             continue
         heard |= {one.key for one in reader.changes(number)}
@@ -408,6 +409,76 @@ def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_numb
             seconds=PATIENCE,
         )
         watch.close()
+
+
+def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lacks(tmp_path: Path) -> None:
+    """As after a fail-over to a replica that lagged by one goodbye, which others had not heard of yet."""
+    path, backup = tmp_path / "store.db", tmp_path / "backup.db"
+    first, second, *others = (END._replace(key=f"s{number}", until=2**50) for number in range(5))
+    watch = Watch(sqlite.opener(path))
+    watch.record([first]).result(PATIENCE)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    watch.record([second]).result(PATIENCE)
+    write_all(sqlite.opener(backup), others)
+
+    restore(backup, path)
+
+    assert hears_of_all(sqlite.opener(path), [first, second, *others])
+    watch.close()
+
+
+def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they_lack(
+    server: Postgres,
+) -> None:
+    import psycopg
+
+    open_store = _postgres(server).open
+    first, second, *others = (END._replace(key=f"s{number}", until=2**50) for number in range(5))
+    watch = Watch(open_store)
+    watch.record([first]).result(PATIENCE)
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for table in TABLES:
+            connection.execute(f"CREATE TABLE {table}_copy AS TABLE {table}")
+        watch.record([second]).result(PATIENCE)
+        with connection.transaction():
+            for table in TABLES:
+                connection.execute(f"TRUNCATE {table}")
+                connection.execute(f"INSERT INTO {table} TABLE {table}_copy")
+        write_all(open_store, others)
+        for table in TABLES:
+            connection.execute(f"DROP TABLE {table}_copy")
+
+    assert hears_of_all(open_store, [first, second, *others])
+    watch.close()
+
+
+def write_all(open_store: Callable[[], Store], endings: list[Ending]) -> None:
+    """Write endings as a worker does that had heard of none, each a change of its own."""
+    with closing(open_store()) as store:
+        for ending in endings:
+            store.record([ending])
+
+
+def hears_of_all(open_store: Callable[[], Store], endings: list[Ending]) -> bool:
+    """Tell whether workers that start now hear of these within 5 s."""
+    expected = {one.key for one in endings}
+
+    def heard() -> bool:
+        with closing(open_store()) as store:
+            return {one.key for one in store.changes(0)} == expected
+
+    wait_until(heard, "who comes later hears of all", seconds=PATIENCE)
+    return True
+
+
+def test_marks_of_changes_do_not_pile_up(engine: Engine) -> None:
+    with closing(engine.open()) as store:
+        for number in range(MARKS_KEPT + 5):
+            store.record([END._replace(at=number)])
+
+        kept = [number for number in range(MARKS_KEPT + 6) if store.read(CHANGE, str(number))]
+        assert (len(kept), kept[-1]) == (MARKS_KEPT, store.last_change().number)
 
 
 @pytest.mark.parametrize(

@@ -167,13 +167,17 @@ def _store(shop: Shop) -> Iterator[Finding]:
         if shop.now - shop.keyring.signing.created < MADE_WITHIN:
             yield Finding("store", "not made yet: the first session does")
             return
+        journal = Path(f"{file}-wal")
+        mend = f"bring it back, or remove {journal}, too" if journal.exists() else "bring it back"
         yield Finding(
-            "store", f"{file} is missing: what was ended is forgotten", "start the shop's workers again"
+            "store",
+            f"{file} is missing: what was ended is forgotten",
+            f"{mend}; then start the workers again",
         )
         return
     store = store_opener(config.store, shop.state, environ=shop.environ)()
     try:
-        yield Finding("store", f"answers, with change {store.counter()}")
+        yield Finding("store", f"answers, with change {store.last_change().number}")
     finally:
         store.close()
 

@@ -12,6 +12,21 @@ class StoreDown(Exception):
     """Say that the store could not be asked; the reason holds no URL and no value."""
 
 
+class Change(NamedTuple):
+    """Name a change of a store: its number, and a mark at random, which two copies of a store do not share."""
+
+    number: int
+    mark: bytes
+
+
+NO_CHANGE = Change(0, b"")
+CHANGE = "change"  # the shelf of marks, by number
+MARK_BYTES = 8
+# So many are kept. Who heard of none of these takes the store for another copy, and writes what it lacks: nothing.
+MARKS_KEPT = 1_000
+FOR_EVER = 2**62  # milliseconds
+
+
 class Kept(NamedTuple):
     """Hold one value of the store: JSON, how often it was written, until when it is kept (milliseconds)."""
 
@@ -29,8 +44,8 @@ class Store(Protocol):
     def record(self, endings: Sequence[Ending]) -> None:
         """Keep endings, safe from a crash when it returns; of two for the same the later counts."""
 
-    def counter(self) -> int:
-        """Return the number of the last change."""
+    def last_change(self) -> Change:
+        """Return the last change; its mark is empty where an older release wrote it."""
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings of all changes after a number, and nothing less."""

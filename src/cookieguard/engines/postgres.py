@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from os import urandom
 
 import psycopg
 
-from cookieguard.engines.ports import Kept, StoreDown, making_once
+from cookieguard.engines.ports import (
+    CHANGE,
+    FOR_EVER,
+    MARK_BYTES,
+    MARKS_KEPT,
+    Change,
+    Kept,
+    StoreDown,
+    making_once,
+)
 from cookieguard.engines.postgres_link import connect, telling
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
@@ -37,7 +47,16 @@ SCHEMA = (
 # reader that saw 8 would miss a 7 that is committed later.
 NEXT_NUMBER = "UPDATE cookieguard_change SET number = number + 1 RETURNING number"
 # A server that takes no writes (a replica after a fail-over, say) may not have heard of a logout, nor will it.
-NUMBER = "SELECT number, current_setting('transaction_read_only') = 'on' FROM cookieguard_change"
+LAST_CHANGE = """
+    SELECT number, coalesce(value, ''), current_setting('transaction_read_only') = 'on'
+    FROM cookieguard_change LEFT JOIN cookieguard_kept ON shelf = 'change' AND key = number::text
+"""
+MARK = """
+    WITH older AS (DELETE FROM cookieguard_kept WHERE shelf = %(shelf)s AND key = %(older)s)
+    INSERT INTO cookieguard_kept (shelf, key, value, version, until)
+    VALUES (%(shelf)s, %(key)s, %(mark)s, 1, %(until)s)
+    ON CONFLICT (shelf, key) DO UPDATE SET value = excluded.value
+"""
 RECORD = """
     INSERT INTO cookieguard_ending AS kept (what, key, at, until, number) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (what, key) DO UPDATE SET
@@ -96,18 +115,19 @@ class PostgresStore:
         """Keep endings in one transaction."""
         with telling(StoreDown), self._connection.transaction(), self._connection.cursor() as cursor:
             number = _first(cursor.execute(NEXT_NUMBER))
+            cursor.execute(MARK, _mark_of(number))
             cursor.executemany(RECORD, [(*ending, number) for ending in endings])
 
-    def counter(self) -> int:
-        """Return the number of the last change."""
+    def last_change(self) -> Change:
+        """Return the last change."""
         with telling(StoreDown):
-            row = self._connection.execute(NUMBER).fetchone()
+            row = self._connection.execute(LAST_CHANGE).fetchone()
         if row is None:
             raise StoreDown("PostgreSQL: the table of changes is empty")
-        number, is_read_only = row
+        number, mark, is_read_only = row
         if is_read_only:
             raise StoreDown("PostgreSQL: it takes no writes")
-        return int(number)
+        return Change(int(number), mark)
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings after a number."""
@@ -145,6 +165,17 @@ class PostgresStore:
         """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
+
+
+def _mark_of(number: int) -> dict[str, object]:
+    older = str(number - MARKS_KEPT)
+    return {
+        "shelf": CHANGE,
+        "key": str(number),
+        "older": older,
+        "mark": urandom(MARK_BYTES),
+        "until": FOR_EVER,
+    }
 
 
 def _first(cursor: psycopg.Cursor[tuple[int, ...]]) -> int:

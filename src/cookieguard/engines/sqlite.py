@@ -6,9 +6,19 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from os import urandom
 from pathlib import Path
 
-from cookieguard.engines.ports import Kept, StoreDown, making_once
+from cookieguard.engines.ports import (
+    CHANGE,
+    FOR_EVER,
+    MARK_BYTES,
+    MARKS_KEPT,
+    Change,
+    Kept,
+    StoreDown,
+    making_once,
+)
 from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
@@ -31,7 +41,10 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS kept_until ON kept (until)",
 )
 NEXT_NUMBER = "UPDATE change SET number = number + 1 RETURNING number"
-NUMBER = "SELECT number FROM change"
+LAST_CHANGE = """
+    SELECT number, coalesce(value, x'') FROM change LEFT JOIN kept ON shelf = 'change' AND key = CAST(number AS TEXT)
+"""
+MARK = "INSERT OR REPLACE INTO kept (shelf, key, value, version, until) VALUES (?, ?, ?, 1, ?)"
 RECORD = """
     INSERT INTO ending (what, key, at, until, number) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (what, key) DO UPDATE SET
@@ -85,13 +98,15 @@ class SqliteStore:
         """Keep endings in one transaction."""
         with self._writing():
             (number,) = self._connection.execute(NEXT_NUMBER).fetchone()
+            self._connection.execute(MARK, (CHANGE, str(number), urandom(MARK_BYTES), FOR_EVER))
+            self._connection.execute(ERASE, (CHANGE, str(number - MARKS_KEPT)))
             self._connection.executemany(RECORD, [(*ending, number) for ending in endings])
 
-    def counter(self) -> int:
-        """Return the number of the last change."""
+    def last_change(self) -> Change:
+        """Return the last change."""
         with telling(StoreDown):
             require_file(self._path, self._inode, StoreDown)
-            return int(self._connection.execute(NUMBER).fetchone()[0])
+            return Change(*self._connection.execute(LAST_CHANGE).fetchone())
 
     def changes(self, after: int) -> list[Ending]:
         """Return the endings after a number; a write transaction gives the number, so none comes late."""

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.engines.ports import CHANGE, NO_CHANGE, Change, Store, StoreDown
 from cookieguard.engines.store_engines import store_opener
 from cookieguard.identity.endings import NEVER, Ending, Endings, Ends, to_milliseconds_of
 
@@ -62,7 +62,7 @@ class Watch:
     _pruned: float
     _heard: float | None
     _back: float | None
-    _number: int
+    _last: Change
     _forgot: float
     _is_down: bool
 
@@ -219,19 +219,20 @@ class Watch:
                     del self._owed[key]
 
     def _listen(self, store: Store) -> None:
-        number = store.counter()
-        if number < self._number:  # an older copy
-            self._restore(store)
-            number = store.counter()
-        if number == self._number and not self._is_due():
+        last = store.last_change()
+        if last == self._last and not self._is_due():
             return
-        changes = store.changes(self._number)
+        is_another_copy = last.number < self._last.number or not _has(store, self._last)
+        if is_another_copy:
+            self._restore(store)
+            last = store.last_change()
+        changes = store.changes(self._last.number)
         with self._lock:
             self.endings.add(changes)
             if self.endings.is_crowded or time.monotonic() - self._pruned > PRUNE_SECONDS:
                 self.endings.prune(self._clock())
                 self._pruned = time.monotonic()
-        self._number = number
+        self._last = last
         if self._is_due():
             store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
             self._forgot = time.monotonic()
@@ -244,7 +245,7 @@ class Watch:
         lost = [one for one in known if there.get((one.what, one.key), NEVER) < one.at]
         for start in range(0, len(lost), RESTORED_AT_ONCE):
             store.record(lost[start : start + RESTORED_AT_ONCE])
-        self._number = 0
+        self._last = NO_CHANGE
 
     def _hear(self, moment: float) -> None:
         """Count what was heard; after a silence only when all others had the time to write what was ended in it."""
@@ -285,12 +286,17 @@ class Watch:
         self._floors = {}
         self._owed = {}
         self._pruned = time.monotonic()
-        self._number = 0
+        self._last = NO_CHANGE
         self._heard = None
         self._back = None
         self.is_ready = False
         self._forgot = time.monotonic()
         self._is_down = False
+
+
+def _has(store: Store, change: Change) -> bool:
+    kept = store.read(CHANGE, str(change.number))
+    return change.mark == (b"" if kept is None else kept.value)
 
 
 def _put(owned: dict[Key, Value], key: Key, value: Value, *, limit: int) -> None:
