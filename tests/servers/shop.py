@@ -138,6 +138,7 @@ async def state(request: Request) -> Response:
         "lines": visitor.cart.get("lines"),
         "customer": visitor.customer,
         "is_uncertain": visitor.is_uncertain,
+        "warnings": [one.what for one in visitor.warnings],
         "granted": sorted(visitor.consent.granted),
         "client": request.client.host if request.client else None,
     }
@@ -159,11 +160,11 @@ async def order(request: Request) -> Response:
 
 
 async def keep(request: Request) -> Response:
-    """Keep a name in the session, a line in the cart, and log in."""
+    """Keep a name in the session, a line in the cart, and log in, with `&remember` for long."""
     time.sleep(0.005)  # noqa: ASYNC251 - as above
     name = request.query_params["name"]
     visitor = visitor_of(request)
-    visitor.login(f"C-{name}")
+    visitor.login(f"C-{name}", remember="remember" in request.query_params)
     visitor.session["name"] = name
     visitor.cart["lines"] = [[name, 2]]
     return PlainTextResponse("kept")
