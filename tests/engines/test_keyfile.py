@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import logging
 import os
+import random
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.keyfile import HASTE, LOOK_EVERY, WatchedKeyring, change_keyring
+from cookieguard.engines.keyfile import HASTE, LOOK_EVERY, WatchedKeyring, change_keyring, read_keyring
 from cookieguard.errors import KeyringFixed
 from cookieguard.identity import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Key, Keyring, KeyState, new_pair
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 AT_ONCE = timedelta(0)
+KILLS = 12
+# Changes the keyring as fast as it can.
+ROTATING = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from cookieguard.engines.keyfile import change_keyring
+from cookieguard.keyring import new_key
+
+def change(what):
+    change_keyring(Path(sys.argv[1]), "keys.file", what)
+
+print("begun", flush=True)
+while True:
+    key = new_key(datetime.now(UTC))
+    change(lambda before: before.with_key(key))
+"""
 LATER = timedelta(hours=1)
 
 
@@ -191,6 +211,36 @@ def test_failed_change_leaves_the_file_as_it_was(file: Path) -> None:
 
     assert file.read_bytes() == before
     assert os.listdir(file.parent) == ["keyring"]
+
+
+def test_a_command_that_is_killed_leaves_a_whole_keyring_and_its_draft_goes_with_the_next(file: Path) -> None:
+    """Killed in the midst of one change after another: drafts lie about, and hold secrets."""
+    chance, known = random.Random(3), Keyring.loads(file.read_text(), setting="keys.file")
+    for _ in range(KILLS):
+        rotating = subprocess.Popen([sys.executable, "-c", ROTATING, str(file)], stdout=subprocess.PIPE)
+        assert rotating.stdout is not None
+        assert rotating.stdout.readline() == b"begun\n"
+        time.sleep(chance.uniform(0, 0.03))
+        rotating.kill()
+        rotating.communicate()
+        found = Keyring.loads(read_keyring(file, "keys.file")[0], setting="keys.file")
+        assert found.get("k1") == K1
+        known = found
+    left = drafts(file)
+    print(f"{len(left)} drafts after {KILLS} kills, {len(known.ids)} keys")
+
+    for one in left:
+        os.utime(one, (0, 0))
+    young = file.with_name(f".{file.name}.{'a1' * 8}")
+    young.touch()
+    change_keyring(file, "keys.file", lambda before: before)  # type: ignore[arg-type,return-value]
+
+    assert drafts(file) == [young]
+    assert left, "no kill came in the midst of a change"
+
+
+def drafts(file: Path) -> list[Path]:
+    return [one for one in file.parent.iterdir() if one.name.startswith(f".{file.name}.")]
 
 
 def test_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import secrets
 import stat
 import time
@@ -28,6 +29,7 @@ LOOK_EVERY = timedelta(seconds=2)
 HASTE = timedelta(milliseconds=250)  # for an id nobody knows: another worker may sign with a key that is new
 LOCK_WITHIN = timedelta(seconds=5)  # another command holds the lock for milliseconds
 LOCK_PAUSE = 0.05
+DRAFT_SECONDS = 60  # a draft lives for milliseconds; one as old as this was left by a command that was killed
 
 Stamp = tuple[int, int, int, int]
 GONE: Stamp = (0, 0, 0, 0)
@@ -215,7 +217,18 @@ def put_file(path: Path, content: bytes, *, is_new: bool) -> None:
             os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+    _remove_drafts(path)
     sync_directory(path.parent)
+
+
+def _remove_drafts(path: Path) -> None:
+    """Remove what killed commands left: it holds all keys, also those that are retired by now."""
+    draft, oldest = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}"), time.time() - DRAFT_SECONDS
+    for name in os.listdir(path.parent):
+        if draft.fullmatch(name):
+            with suppress(OSError):  # gone meanwhile, or another user's
+                if path.with_name(name).lstat().st_mtime < oldest:
+                    path.with_name(name).unlink()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
