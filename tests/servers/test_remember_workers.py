@@ -93,7 +93,7 @@ class Browser:
         return customer
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
     """Run two workers with one store."""
     if request.param == "sqlite":
