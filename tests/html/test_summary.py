@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 from harness.rewriting import HELD, outside
 from harness.tags import nothing_nested, written
 
-from cookieguard.html import Rules, Ruling, Url, scanner
-from cookieguard.html.model import Tag
+from cookieguard.html import Rewriter, Rules, Ruling, Url, scanner
+from cookieguard.html.judging import Nested
+from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.summary import Summary
 from cookieguard.html.tags import judge_tag
 
@@ -48,11 +50,39 @@ media="(a)"|x|hidden|aria-hidden=true|width=1|height="300"|WIDTH="0"|style="disp
 id="1 a"|sandbox|sandbox="allow-scripts"|srcdoc|type="image/png"|title|style="opacity: 0"|height=20px|name=f""".replace(
     "@\n", ""
 ).split("|")
+STYLES = """a:url(//ads.example/a)|a:url(https://ads.example)|a:URL( //ads.example?a;b )|a:url(//ads.example/a b)|@
+a:url(^//ads.example/^)|a:url(^//ads.example/ ^)|a:url(^//ads.example|b:calc(1px);a:url(//ads.example/x);c:rgb(1,2,3)|@
+a:url(//ads.example/a)url(//ads.example/b)|a:url(//ads.example/%2e)|a:url(//ads.example/../a)|@
+a:url(//ads.example:80/)|a:url(//shop.example/a)|a:url(/own)|a:src(//ads.example/a)|a:set(url(//ads.example/a))|@
+a:url(//ads.example/a)/*b*/|/*a:url(//ads.example/a)|a:url(//ads.example/a);b:image(c)|a:url(//ads.example/&amp;)|@
+a:url(//ads.example/<)|a:url(//ads.example/é)|é:url(//ads.example/a)|a:url(//ads.example/a|a:u\\72l(//ads.example/a)|@
+@namespace url(//ads.example/a)|a:url(//1.2.3.4/)|a:url(//ads.example/a)b^c|a^b:url(//ads.example/a)|@
+a:url(//ads.example/a)x(/own)""".replace("@\n", "").split("|")
+BASES = r"""/|/a/|a|?b|#c|//ads.example/|//shop.example/|https:a|/@/ads.example|/a//b|\\ads.example|/\a|@
+&#47;/ads.example/| /|é""".replace("@", "\t").split("|")
+DOCUMENTS = """<p>a|<img src=/a>|<img src='/a b'>|<img src=//ads.example/a>|<p style='a:url(//ads.example/a)'>|@
+<!-- a -->|<!--|<!doctype html>|<b|a<|<script>a</script>|<a href=//ads.example>|<svg><g/></svg>|</p>|<base href=/a>|@
+<iframe srcdoc=a>|<meta charset=utf-8>|<meta charset=iso-2022-jp>|<link rel=icon href=/a>|<select>|<p onclick=a()>|@
+<![CDATA[|<?a|<title>|é|<img src=a:b>|<img srcset='/a 1x'>|<img src=/a//b>|&lt;|&quot;""".replace(
+    "@\n", ""
+).split("|")
 RULES = [
     Rules(outside, "https://shop.example/", own_is_free=True),
     Rules(outside, "http://shop.example/", own_is_free=True, marks_links=True),
     Rules(outside, "https://shop.example/", own_is_free=True, is_lifted=lambda url: url.host == "ok.example"),
 ]
+
+
+def rewritten(rules: Rules, document: bytes, _is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:
+    inner = Rewriter(rules, depth=1, base=rules.url)
+    return inner.feed(document) + inner.close(), (*inner.held, *map(str, inner.lost))  # type: ignore[return-value]
+
+
+def nesting(rules: Rules) -> tuple[Bench, Bench]:
+    """Return two benches that rewrite what is nested: one that glances at it first, and one that does not."""
+    nest = partial(rewritten, rules)
+    passes = Nested(rules, rules.url).passes
+    return rules.bench(rules.url, nest, xml=False, passes=passes), rules.bench(rules.url, nest, xml=False)
 
 
 def told(tag: Tag) -> dict[str, object]:
@@ -106,3 +136,47 @@ def test_where_the_pages_own_may_be_held_every_tag_has_its_full_hearing() -> Non
     bench = rules.bench(rules.url, nothing_nested, xml=False)
 
     assert Summary(bench).judge(b"<img src=/matomo/p>") is None
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(seed: int) -> None:
+    rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
+    glancing, hearing = nesting(rules)
+    summary, held, bases, passed = Summary(glancing), 0, 0, 0
+
+    for _ in range(TAGS_A_SEED):
+        quote, other = rnd.choice(["\"'", "'\""])
+        name, value = rnd.choice(
+            [
+                ("style", rnd.choice(STYLES).replace("^", other)),
+                ("href", rnd.choice(BASES)),
+                ("srcdoc", "".join(rnd.choices(DOCUMENTS, k=rnd.randint(0, 3))).replace(quote, other)),
+            ]
+        )
+        element = {"style": rnd.choice(["p", "DIV", "x-y", "td"]), "href": "base", "srcdoc": "iframe"}[name]
+        said = [f"{name}={quote}{value}{quote}", *rnd.choices(BESIDE, k=rnd.choice([0, 0, 1, 2]))]
+        if rnd.random() < 0.2:
+            said[0] = f"{name}={value.partition(' ')[0]}"
+        rnd.shuffle(said)
+        raw = f"<{element} {' '.join(said)}{rnd.choice(['', ' ', '/', ' /'])}>".encode()
+        tag = summary.judge(raw)
+        if tag is not None:
+            held, bases = held + bool(tag.held), bases + (tag.base is not None)
+            passed += b" srcdoc=" in raw.lower() and not tag.held
+            assert told(tag) == told(judge_tag(raw, hearing)), raw
+
+    assert min(held, bases, passed) > TAGS_A_SEED // 50
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_a_document_that_passes_at_a_glance_passes_as_it_is(seed: int) -> None:
+    rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
+    glance, passed = Nested(rules, rules.url), 0
+
+    for _ in range(TAGS_A_SEED):
+        document = "".join(rnd.choices(DOCUMENTS, k=rnd.randint(0, 4))).encode()
+        if glance.passes(document):
+            passed += 1
+            assert rewritten(rules, document, False) == (document, ()), document
+
+    assert passed > TAGS_A_SEED // 10

@@ -25,10 +25,10 @@ def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) 
     return (rb"(?:" + b"|".join(ways) + rb")" + b"?+" * is_optional) if ways else b""
 
 
-def harmless(names: Iterable[bytes] = (), also: bytes = b"") -> bytes:
+def harmless(names: Iterable[bytes] = (), also: bytes = b"", *, styled: bool = True) -> bytes:
     """Write the pattern of attributes that mean nothing, where those of `names` mean something.
 
-    `also` is one way more (`|...`) for an attribute of those to mean nothing."""
+    `also` is one way more (`|...`) for an attribute of those to mean nothing; not `styled` lets no style pass."""
     judged = sorted({*ANYWHERE, *names})
     first = b"".join(sorted({any_case(name[:1])[1:-1] for name in judged}))
     letter = any_case(HANDLER[:1])  # of no judged name: so others are not asked whether they are an event's
@@ -46,7 +46,8 @@ def harmless(names: Iterable[bytes] = (), also: bytes = b"") -> bytes:
     )
     valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
     quick = rb"(?:" + choice(one for one in FREQUENT if one not in judged) + rb"|data-[a-z\-]++)=\"[^\"]*+\""
-    return rb"(?:" + S + rb"++(?:" + b"|".join((quick, valued, STYLE, HANDLED)) + also + rb"))*+"
+    ways = (quick, valued, *(STYLE,) * styled, HANDLED)
+    return rb"(?:" + S + rb"++(?:" + b"|".join(ways) + also + rb"))*+"
 
 
 def quoted(inside: bytes) -> bytes:
@@ -54,6 +55,12 @@ def quoted(inside: bytes) -> bytes:
     return b"(?:" + b"|".join(q + inside.replace(b"~", q) + q for q in (b'"', b"'")) + b")"
 
 
+# What stays on the page's own host, by the signs that glances.may_reach_others looks for.
+OWN = (
+    b"(?:"
+    + quoted(rb"[^~:&\\/]*+(?:/(?![/\t\n\r])[^~:&\\/]*+)*+")
+    + rb"|(?![\"'])(?:[^\t\n\f\r >:&\\/]++|/(?!/))++)"
+)
 VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
 FREQUENT = (
     b"class href id title target itemprop type rel alt name width height".split()
@@ -63,6 +70,8 @@ STYLE = (
     choice(sorted(name for name, load in ANYWHERE.items() if load is Load.CSS))
     + rb"=(?:\"[^\"(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^\"(\\&@]*+)*+\"|'[^'(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^'(\\&@]*+)*+')"
 )
+# Of a style in quotes, what has no function that takes a URL: up to the bracket of one, or to the end.
+NO_URL_BEHIND = rb"[^\"'(\\&@<>\x80-\xff]*+(?:(?<=[^lLcCxXtTeE])\([^\"'(\\&@<>\x80-\xff]*+)*+"
 # Without one of these no script in an attribute names a host: two slashes, also by escapes and references.
 _NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])"
 MAY_NAME = re.compile(_NAMES)

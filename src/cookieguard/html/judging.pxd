@@ -3,7 +3,7 @@ cimport cython
 from cookieguard.html.known cimport Known, piece, untracked
 from cookieguard.html.model cimport Tag
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.scanner cimport Scanner
+from cookieguard.html.scanner cimport Scanner, comment_end
 from cookieguard.html.summary cimport Summary
 from cookieguard.html.tags cimport judge_tag
 
@@ -21,3 +21,15 @@ cdef class TagJudge:
     cdef tuple _sit(self)
     @cython.locals(summary=Summary)
     cpdef Tag learn(self, bytes data, Py_ssize_t start, Py_ssize_t end)
+
+
+cdef class Nested:
+    cdef Rules _rules
+    cdef object _base
+    cdef Scanner _scanner
+    cdef Summary _summary
+
+    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
+    cpdef bint passes(self, bytes document) except -1
+    @cython.locals(scanner=Scanner, summary=Summary)
+    cdef tuple _prepare(self)

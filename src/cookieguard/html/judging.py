@@ -8,7 +8,7 @@ from functools import partial
 from cookieguard.html.known import piece, untracked
 from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.rules import Rules
-from cookieguard.html.scanner import Scanner
+from cookieguard.html.scanner import Scanner, comment_end
 from cookieguard.html.stretches import Strides
 from cookieguard.html.summary import Summary
 from cookieguard.html.tags import judge_tag
@@ -21,9 +21,9 @@ class TagJudge:
     """Judge the tags of one page. Owns the URL that its references are relative to."""
 
     def __init__(
-        self, rules: Rules, scanner: Scanner, nest: NestAt, *, url: str, base: Url | None, xml: bool
+        self, rules: Rules, scanner: Scanner, nest: NestAt | None, *, url: str, base: Url | None, xml: bool
     ) -> None:
-        """Begin at `url`, or inside of another document, which gives the `base`."""
+        """Begin at `url`, or inside of another document, which gives the `base`; without `nest` none may be in it."""
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         self._seat: tuple[Summary, Bench] | None = None
@@ -41,7 +41,11 @@ class TagJudge:
 
     def _sit(self) -> tuple[Summary, Bench]:
         """Make the bench: pages of known tags need none, and a document inside of another one moves at once."""
-        bench = self._rules.bench(self.base, partial(self._nest, self.base), xml=self._xml)
+        if self._nest is None:
+            bench = self._rules.bench(self.base, _nothing, xml=self._xml)
+        else:
+            nest, passes = partial(self._nest, self.base), Nested(self._rules, self.base).passes
+            bench = self._rules.bench(self.base, nest, xml=self._xml, passes=passes)
         self._seat = Summary(bench), bench
         return self._seat
 
@@ -61,3 +65,45 @@ class TagJudge:
             tag = summary.judge(raw) or untracked(judge_tag(raw, bench))
             self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
         return tag
+
+
+class Nested:
+    """Glance at documents inside of others: most have no tag with anything to do, and need no rewriter of their own."""
+
+    def __init__(self, rules: Rules, base: Url) -> None:
+        """Take the rules, and what references in the documents are relative to."""
+        self._rules, self._base = rules, base
+        self._scanner: Scanner | None = None
+        self._summary: Summary | None = None
+
+    def passes(self, document: bytes) -> bool:
+        """Tell whether a document is sure to pass as it is."""
+        scanner, summary = self._scanner, self._summary
+        if scanner is None or summary is None:
+            scanner, summary = self._prepare()
+        position, size = 0, len(document)
+        while True:
+            position = scanner.skip(document, position)
+            if position >= size:
+                return True
+            end = scanner.end
+            if end >= 0:
+                tag = None if scanner.tag is not None else summary.judge(piece(document, position, end))
+                if tag is None or not tag.plain:
+                    return False
+            elif (end := comment_end(document, position)) < 0:
+                return False
+            position = end
+
+    def _prepare(self) -> tuple[Scanner, Summary]:
+        rules, base = self._rules, self._base
+        bench = rules.bench(base, _nothing, xml=False)
+        self._scanner = scanner = Scanner(xml=False, marks_links=rules.marks_links)
+        scanner.take(rules.near(base, xml=False), bench.own_is_free)
+        self._summary = summary = Summary(bench)
+        return scanner, summary
+
+
+def _nothing(_document: bytes, _is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as all that nest
+    """Leave nothing of a document that is nested too deep: where that differs from it, it is held."""
+    return b"", ()

@@ -53,11 +53,17 @@ ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that n
 Judge = Callable[[Url], Ruling | None]
 Tell = Callable[[Url], bool]
 Nest = Callable[[bytes, bool], tuple[bytes, tuple[Held, ...]]]  # a nested document (is it XML?), rewritten
+Glance = Callable[[bytes], bool]  # whether a nested document passes as it is, as far as a look tells
 Edit = tuple[int, int, bytes]  # of a tag: from, to, what stands there instead
 
 
 def nobody(_: Url) -> bool:
     """Say no."""
+    return False
+
+
+def unsure(_: bytes) -> bool:
+    """Tell nothing."""
     return False
 
 
@@ -77,6 +83,7 @@ class Bench(NamedTuple):
     is_foreign: Tell = nobody
     is_lifted: Tell = nobody
     marks_links: bool = False
+    passes: Glance = unsure
 
 
 class Embed(NamedTuple):

@@ -74,7 +74,7 @@ class Rewriter:
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
-        nest = partial(_rewrite_nested, rules, depth, self.lost)
+        nest = partial(_rewrite_nested, rules, depth, self.lost) if depth < MAX_NESTING else None
         self._judge = TagJudge(rules, self._scanner, nest, url=url, base=base, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
@@ -392,8 +392,6 @@ def _rewrite_nested(
     rules: Rules, depth: int, lost: set[str], base: Url, document: bytes, xml: bool
 ) -> tuple[bytes, tuple[Held, ...]]:
     """Rewrite a document inside of another one; bound to no rewriter, which would be held by itself."""
-    if depth >= MAX_NESTING:
-        return b"", ()  # differs from the document: held
     inner = Rewriter(rules, depth=depth + 1, base=base, xml=xml)
     changed = inner.feed(document) + inner.close()
     lost |= inner.lost

@@ -6,7 +6,20 @@ from typing import Any
 
 from cookieguard.html.glances import names_nobody
 from cookieguard.html.known import Known, mark, piece, record, untracked
-from cookieguard.html.model import SCRIPT, STYLE, Bench, Judge, Nest, Ruling, Tag, Tell, Text, nobody
+from cookieguard.html.model import (
+    SCRIPT,
+    STYLE,
+    Bench,
+    Glance,
+    Judge,
+    Nest,
+    Ruling,
+    Tag,
+    Tell,
+    Text,
+    nobody,
+    unsure,
+)
 from cookieguard.html.stretches import Stretches
 from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
 from cookieguard.html.urls import Url, parse_url
@@ -59,10 +72,10 @@ class Rules:
         self._texts_size = 0
         self._seen: set[int] = set()
 
-    def bench(self, base: Url, nest: Nest, *, xml: bool) -> Bench:
+    def bench(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
         """Return what tags on a page with this base are judged by."""
         is_free = self.own_is_free and self.is_own(base)
-        told = (self.is_foreign, self.is_lifted, self.marks_links)
+        told = (self.is_foreign, self.is_lifted, self.marks_links, passes)
         return record(Bench, (base, self.judge, nest, xml, is_free, *told))
 
     def is_own(self, base: Url) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from cookieguard.html.grammar import AFTER_NAME, TAG, XML_TAG, S, any_case
-from cookieguard.html.harmless import choice, harmless, quoted
+from cookieguard.html.harmless import OWN, choice, harmless, quoted
 from cookieguard.html.loads import INERT_RELATIONS, LINKS, LOADS, SPECIAL_NAMES
 
 
@@ -40,10 +40,6 @@ TEXT = rb"[^<]*+"
 NO_TAG = rb"(?=[^a-zA-Z/!?])"  # `<` before anything else is text
 COMMENT = rb"!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
 END_TAG = rb"/[a-zA-Z][^>=]*+>"
-
-
-# What stays on the page's own host, by the signs that glances.may_reach_others looks for.
-OWN = quoted(rb"[^~:&\\/]*+(?:/(?![/\t\n\r])[^~:&\\/]*+)*+")
 
 
 def _picture(*, own_is_free: bool) -> bytes:

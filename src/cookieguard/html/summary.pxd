@@ -21,7 +21,9 @@ cdef class Summary:
     cdef bint _marks_links
     cdef bint _lifts
     cdef object _ask
+    cdef object _passes
     cdef str _scheme
+    cdef bint _has_host
     cdef Value _values[MOST_ATTRIBUTES]
     cdef int _count
     cdef bint _is_empty
@@ -32,11 +34,13 @@ cdef class Summary:
     cpdef Tag judge(self, bytes raw)
     cdef Tag _closed(self, text_t s, Py_ssize_t size)
     cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind)
+    cdef Tag _base(self, text_t s, bytes element)
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held)
     cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1
     cdef bint _hears(self, text_t s, Value* one) except -1
     cdef Value* _first(self, unsigned char name) noexcept
     cdef int _judged(self, text_t s, Value* one, object element) except -1
+    cdef bint _nests(self, text_t s, Value* one) except -1
     cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1
     cdef int _candidates(self, text_t s, Value* one, object element) except -1
     cdef int _link(self, text_t s, Value* one, object element) except -1

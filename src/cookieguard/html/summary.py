@@ -1,19 +1,23 @@
 """Tags that a look at their bytes decides: those that contact nobody else, and those that plainly name a held host.
 
 Rule: the answer is the one of a full hearing (tags.py), or none. `summary.pyx` gives it in C to nearly every tag; here
-it is given to what pages load most: pictures, scripts and links with one plain URL.
+it is given to what pages load most (pictures, scripts, links and styles with one plain URL), to a base on the page's
+own host, and to a frame with a document in which nothing is to be done.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.grammar import AFTER_NAME, S
-from cookieguard.html.harmless import VALUE, harmless
+from cookieguard.html.harmless import NO_URL_BEHIND, OWN, VALUE, harmless
 from cookieguard.html.known import record
 from cookieguard.html.loads import INERT_RELATIONS, LOADS
 from cookieguard.html.model import NO_TEXT, Bench, Held, Tag, Text
+from cookieguard.html.runs import UNKNOWN
 from cookieguard.html.urls import Url
 
 
@@ -31,29 +35,77 @@ class Form(NamedTuple):
 class Summary:
     """Decide about tags by the bench of one page."""
 
-    __slots__ = ("_applies", "_judge", "_scheme")
+    __slots__ = ("_applies", "_has_host", "_judge", "_passes", "_scheme")
 
     def __init__(self, bench: Bench) -> None:
         """Take the bench. In XML every tag has its full hearing."""
         self._applies, self._judge, self._scheme = not bench.xml, bench.judge, bench.base.scheme
+        self._has_host, self._passes = bool(bench.base.host), bench.passes
 
     def judge(self, raw: bytes) -> Tag | None:
         """Return what is decided about a tag; None: it takes a full hearing."""
-        form = FORMS.get(raw[:5])
-        match = form.pattern.fullmatch(raw) if form is not None and self._applies else None
-        if form is None or match is None or raw.lower().find(b"data-cg") >= 0:
+        decide = WAYS.get(raw[:5]) or (Summary._styled if raw.find(b"style=") > 0 else None)
+        if decide is None or not self._applies:
+            return None
+        tag = decide(self, raw)
+        return None if tag is None or raw.lower().find(b"data-cg") >= 0 else tag
+
+    def _loading(self, raw: bytes) -> Tag | None:
+        """Decide about a tag that loads what one of its attributes names."""
+        form = FORMS[raw[:5]]
+        match = form.pattern.fullmatch(raw)
+        if match is None:
             return None
         _, beside, _, _, scheme, host, path, _, behind, slash = match.groups()
-        if path.find(b"/.") >= 0 or (form.is_link and _is_inert(beside or behind)):
+        if form.is_link and _is_inert(beside or behind):
+            return None
+        held = self._held(*form.said, scheme, host, path)
+        if held is None:
+            return None
+        live = _inert(raw, match) if form.is_script else _renamed(raw, match.start(ATTRIBUTE))
+        return Tag(form.element, empty=slash == b"/", live=live, held=held, text=form.text, plain=False)
+
+    def _held(
+        self, element: str, attribute: str, scheme: bytes | None, host: bytes, path: bytes | None
+    ) -> tuple[Held] | None:
+        """Return what is held of a plain URL; None: nothing, or it takes a closer look."""
+        if path and path.find(b"/.") >= 0:
             return None
         own_path = path.decode() if path else "/"
         url = record(Url, (scheme.decode() if scheme else self._scheme, host.decode(), None, own_path))
         ruling = self._judge(url)
         if ruling is None:
             return None
-        held = record(Held, (*form.said, url, ruling.purpose, ruling.vendor))
-        live = _inert(raw, match) if form.is_script else _renamed(raw, match.start(ATTRIBUTE))
-        return Tag(form.element, empty=slash == b"/", live=live, held=(held,), text=form.text, plain=False)
+        return (record(Held, (element, attribute, url, ruling.purpose, ruling.vendor)),)
+
+    def _styled(self, raw: bytes) -> Tag | None:
+        """Decide about a tag of no element in particular, with one URL in its style."""
+        match = STYLED.fullmatch(raw)
+        if match is None or raw.find(b"/*") >= 0:
+            return None
+        spelled, quote, _, inner, scheme, host, path, slash = match.groups()
+        name = spelled.lower()
+        held = self._held(name.decode("latin-1"), "style", scheme, host, path)
+        if held is None:
+            return None
+        start, end = match.span(STYLED_URL)
+        live = raw[:start] + (NO_URL if inner is None else NO_STRINGS[quote]) + raw[end:]
+        return Tag(name, empty=slash == b"/", live=live, held=held, plain=False)
+
+    def _base(self, raw: bytes) -> Tag | None:
+        """Decide about a base on the page's own host."""
+        match = BASE.fullmatch(raw)
+        if match is None or not self._has_host:
+            return None
+        base = match[1].strip(b"\"'").decode("utf-8", "surrogateescape")
+        return Tag(b"base", empty=match[2] == b"/", base=base, near=True, plain=False)
+
+    def _nesting(self, raw: bytes) -> Tag | None:
+        """Decide about a frame with a document in it."""
+        match = NESTING.fullmatch(raw)
+        if match is None or not self._passes(match[1] or match[2] or b""):
+            return None
+        return Tag(b"iframe", empty=match[3] == b"/", text=Text.RAW, plain=False)
 
 
 def _is_inert(relations: bytes | None) -> bool:
@@ -122,4 +174,53 @@ FORMS = {
     b"<img ": _form(b"img", b"src", b"type"),
     b"<scri": _form(b"script", b"src", b"type"),
     b"<link": _form(b"link", b"href", b"rel"),
+}
+
+STYLED_URL = 3  # the group of the URL with its quotes
+NO_STRINGS = {b'"': b"&quot;data:,&quot;", b"'": NO_STRING}
+# A style without references, escapes and comments, with one URL and no other function that takes any.
+STYLED = re.compile(
+    rb"<("
+    + UNKNOWN
+    + rb")"
+    + harmless(styled=False)
+    + S
+    + rb"++style=([\"'])"
+    + NO_URL_BEHIND
+    + rb"\((?<=[uU][rR][lL]\()"
+    + S
+    + rb"*+(((?!\2)[\"'])?(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})"
+    + rb"(/[^?#%\\&\t\n\f\r \"'()<>\x80-\xff]*+)?(?:[?#][^\\&\t\n\f\r \"'()<>\x80-\xff]*+)?(?(4)\4|(?="
+    + S
+    + rb"*+\))))"
+    + NO_URL_BEHIND
+    + rb"\2"
+    + harmless(styled=False)
+    + S
+    + rb"*+(/?+)>"
+)
+BASE = re.compile(
+    rb"<base"
+    + harmless((b"href",))
+    + S
+    + rb"++href=("
+    + OWN
+    + rb")"
+    + harmless((b"href",))
+    + S
+    + rb"*+(/?+)>"
+)
+NESTING = re.compile(
+    rb"<iframe"
+    + harmless(LOADS[b"iframe"])
+    + S
+    + rb"++srcdoc=(?:\"([^\"&]*+)\"|'([^'&]*+)')"
+    + harmless(LOADS[b"iframe"])
+    + S
+    + rb"*+(/?+)>"
+)
+WAYS: dict[bytes, Callable[[Summary, bytes], Tag | None]] = {
+    **dict.fromkeys(FORMS, Summary._loading),
+    b"<base": Summary._base,
+    b"<ifra": Summary._nesting,
 }

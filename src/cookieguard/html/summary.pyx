@@ -52,7 +52,9 @@ cdef enum:
     CSS = 4
     LINK = 5
     REFRESH = 6
+    BASE = 7
     DOCUMENT = 8
+    SRCDOC = 9
     CHARSET = 10
     REFERRER = 13
     LATER = 14
@@ -65,18 +67,20 @@ cdef enum:
     EMBEDS_SOMETHING = 16
     NEEDS_ATTENTION = 32
     IS_SCRIPT = 64
+    IS_BASE = 128
 
 assert (Load.URL.value, Load.URLS.value, Load.SRCSET.value, Load.CSS.value) == (URL, URLS, SRCSET, CSS)
 assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFRESH, DOCUMENT)
 assert (len(Url._fields), len(Held._fields)) == (URL_SIZE, HELD_SIZE)
 assert (Load.CHARSET.value, Load.REFERRER.value, Load.LATER.value) == (CHARSET, REFERRER, LATER)
+assert (Load.BASE.value, Load.SRCDOC.value) == (BASE, SRCDOC)
 
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
-cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG
+cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list RENAMED = [b"data-cg-" + name.replace(b":", b"-") for name in KEYS]
 cdef list SAID = [name.decode("latin-1") for name in KEYS]
@@ -89,11 +93,11 @@ cdef object RAW = Text.RAW, DATA = Text.DATA
 
 cdef unsigned char _kind_of(bytes name):
     cdef unsigned char kind = 0
-    if name in CONTEXT_NAMES and name != b"meta" or name == b"base":
+    if name in CONTEXT_NAMES and name != b"meta":
         kind |= IS_UNSURE
     for names, meaning in (
         (TEXT_NAMES, HAS_TEXT), (LINKS, IS_LINK), ((b"meta",), IS_META), (EMBEDS, EMBEDS_SOMETHING),
-        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT),
+        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT), ((b"base",), IS_BASE),
     ):
         if name in names:
             kind |= meaning
@@ -127,7 +131,9 @@ cdef void _prepare():
 
 
 _prepare()
-SRC, TYPE, LANGUAGE, REL, DATA_CG = map(KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg"))
+SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF = map(
+    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"href")
+)
 
 
 cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
@@ -262,7 +268,8 @@ cdef class Summary:
         """Take the bench. Where the page's own may be held, and in XML, every tag has its full hearing."""
         self._applies = bench.own_is_free and not bench.xml
         self._marks_links, self._lifts = bench.marks_links, bench.is_lifted is not nobody
-        self._ask, self._scheme = bench.judge, bench.base.scheme
+        self._ask, self._scheme, self._has_host = bench.judge, bench.base.scheme, bool(bench.base.host)
+        self._passes = bench.passes
 
     cpdef Tag judge(self, bytes raw):
         """Return what is decided about a tag; None: it takes a full hearing."""
@@ -307,6 +314,8 @@ cdef class Summary:
                 is_held = is_held or verdict == IS_HELD
                 if one.is_anew and kind & EMBEDS_SOMETHING:
                     return None
+        if kind & IS_BASE:
+            return None if is_held else self._base(s, element)
         if is_held or kind & HAS_TEXT:
             return self._whole(raw, p, element, kind, is_held)
         return self._plain(s, p, element, kind)
@@ -334,6 +343,17 @@ cdef class Summary:
         cdef Tag tag = _made(element, self._is_empty, NO_TEXT)
         tag.plain = not kind & NEEDS_ATTENTION or kind & IS_META
         return _shared(tags, PyBytes_FromStringAndSize(<char*>s + 1, p - 1), tag)
+
+    cdef Tag _base(self, text_t s, bytes element):
+        """Return a base element that holds nothing."""
+        cdef Tag tag = _made(element, self._is_empty, NO_TEXT)
+        cdef Value* href = self._first(HREF)
+        tag.near, tag.plain = True, False
+        if href != NULL and href.end > href.value:
+            tag.base = PyUnicode_DecodeUTF8(<char*>s + href.value, href.end - href.value, "surrogateescape")
+        elif href != NULL:
+            tag.base = ""
+        return tag
 
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held):
         """Return a tag that is held, or has a text."""
@@ -441,9 +461,19 @@ cdef class Summary:
             if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
                 return UNSURE
             return self._reference(s, one.value, one.end, one, element)
+        if one.load == BASE:
+            return STAYS if self._has_host and not _may_leave(s, one.value, one.end) else UNSURE
+        if one.load == SRCDOC:
+            return STAYS if self._nests(s, one) else UNSURE
         if one.load == REFERRER:
             return STAYS if _kept(POLICIES, s, one, _stays) else UNSURE
         return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
+
+    cdef bint _nests(self, text_t s, Value* one) except -1:
+        """Tell whether a document inside of the tag is plain, and passes as it is."""
+        if memchr(s + one.value, 38, one.end - one.value) != NULL:
+            return False
+        return self._passes(PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value))
 
     cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1:
         """Judge one reference: a plain URL by its host and path, one that stays on the page's own host by that."""
