@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from cookieguard.html import Ruling, Url
+from cookieguard.html.glances import loaded_host
 from cookieguard.html.scripts import held_hosts, loads_held
 
 # Written in the shapes of the loaders in the wild: tag managers, pixels, heat maps, chats, players.
@@ -311,3 +314,43 @@ def test_an_xml_namespace_is_nobody_to_load_from() -> None:
     script = b"var s=document.createElementNS('http://www.w3.org/2000/svg','svg');new Image().src='/own.gif'"
 
     assert not loads_held(script, lambda _: Ruling("marketing", None) if "w3" in _.host else None)
+
+
+# What may stand around a URL that is loaded; `~` is one.
+AROUND = r"""x.src=~|x.src = ~|x.src=~|new Image().src='//ads.example/p'|~|'a'|"b"|;|a(|)|b:|http:|'https:'|'://'|//|/|\\|@
+`|'stun:i.example'|&|=|+|,|{|}|'|"|@|iceServers|
+|<|'i.ads.example'|"i.ads.example:80"|iceServers|é|""".replace("|@\n", "|").split("|")
+URLS = r"""//ads.example/p|https://ads.example|http://ads.example/a/b?c&d#e|//ads.example?u@v|//ads.example/a//b|@
+//schema.org/a|//www.w3.org/2000/svg|//shop.example/a|//ads.example:80/|//Ads.example/|//1.2.3.4/|//ads.example/a b|@
+//ads.example/:|/own|//a..b/|//ads.example\x2f|https:ads.example|//ads.example/é|//ads.example./|//-.example""".replace(
+    "@\n", ""
+).split("|")
+
+
+def scripts_with_one_url(seed: int) -> list[bytes]:
+    """Make scripts of which most have one URL, in all kinds of places."""
+    rnd = random.Random(seed)
+    scripts = []
+    for _ in range(2000):
+        parts = [*rnd.choices(AROUND, k=rnd.randint(0, 3)), rnd.choice(AROUND[:3])]
+        script = "".join([*parts, *rnd.choices(AROUND, k=rnd.randint(0, 3))])
+        quote = rnd.choice("'\"")
+        scripts.append(script.replace("~", quote + rnd.choice(URLS) + quote).encode())
+    return scripts
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_host_that_is_loaded_for_sure_is_what_a_reading_of_the_script_finds(seed: int) -> None:
+    sure = 0
+
+    for script in scripts_with_one_url(seed):
+        host = loaded_host(script)
+        if host is None:
+            continue
+        sure += 1
+        read = script + b";" * 1024  # too long for a glance
+        assert [url.host for url in loads_held(read, lambda _: Ruling("marketing", None))] == [
+            host.decode()
+        ], script
+
+    assert sure > 50

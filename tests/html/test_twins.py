@@ -26,7 +26,7 @@ from cookieguard.html import (
 )
 from cookieguard.html.urls import Url
 from tests.html.test_markup_ends import SHARDS
-from tests.html.test_scripts import LOADERS, LOADS
+from tests.html.test_scripts import LOADERS, LOADS, scripts_with_one_url
 
 SEEDS = 6
 SCRIPTS_A_SEED = 400
@@ -81,12 +81,21 @@ def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
             map(pure.plain_host, pure.named_hosts(script))
         )
         assert glances.has_glue(script) == pure.has_glue(script)
+        assert glances.loaded_host(script) == pure.loaded_host(script)
         assert suspects.bare_hosts(script) == pure_suspects.bare_hosts(script)
         assert glances.has_sink(code) == pure.has_sink(code)
         sparse = script + b";" * (
             script.count(b"(") * 200
         )  # as data are: only then the pure build looks closer
         assert glances.may_have_sink(sparse) >= pure.may_have_sink(sparse) >= pure.has_sink(code)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_know_alike_which_host_a_script_loads_from_for_sure(seed: int) -> None:
+    pure = source_of(glances)
+    scripts = scripts_with_one_url(seed)
+
+    assert [glances.loaded_host(one) for one in scripts] == [pure.loaded_host(one) for one in scripts]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -8,13 +8,27 @@ from __future__ import annotations
 import re
 
 from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST
+from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST, NAMESPACES, VOCABULARIES
 from cookieguard.html.idioms import SINKS, SINKS_IN_TEXT, WORDS_IN_TEXT
 from cookieguard.html.pieces import MARK
 
 # A scheme that waits for its host.
 GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
+# A script with one URL in it, a plain one, that a property takes which loads it: code and literals without slashes, or
+# anything that would make them hard to tell apart, before and behind that.
+_PLAIN_CODE = rb"(?:[^\"'`/\\\x01]++|(?<![ps]:)(?:\"[^\"/\\\n\x01]*+(?<!:)\"|'[^'/\\\n\x01]*+(?<!:)'))*+"
+_IN_URL = rb"[^\"'`/\\\s@\x01]*+"
+LOADS_AT_ONCE = re.compile(
+    _PLAIN_CODE
+    + rb"(?:(?<=\.src=)|(?<=\.src = ))([\"'])(?:https?:)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'])"
+    + _IN_URL
+    + rb"(?:/"
+    + _IN_URL
+    + rb")*+(?<!:)\1"
+    + _PLAIN_CODE
+    + rb"\Z"
+)
 SPARSE = 200  # bytes from one bracket to the next in data, on average; code has more of them
 # A character of two bytes whose second would count, were it a sign of its own.
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")
@@ -37,6 +51,18 @@ def host_places(text: bytes) -> list[tuple[int, bytes]]:
     """List where hosts are named, from the slashes on, with their names."""
     patterns = (HOST, ESCAPED_HOST) if ESCAPED_SLASH.search(text) else (HOST,)
     return [(match.start(), match[1]) for pattern in patterns for match in pattern.finditer(text)]
+
+
+def loaded_host(text: bytes) -> bytes | None:
+    """Return the host of the one URL in a short script, where that is loaded for sure; None: it takes a closer look.
+
+    No other host is named, no part of one glued to a scheme.
+    """
+    loads = LOADS_AT_ONCE.match(text)
+    if loads is None or text.find(b"iceServers") >= 0 or text.find(b"//", loads.end(2)) >= 0:
+        return None
+    host = loads[2]
+    return None if host in VOCABULARIES or host == NAMESPACES else host
 
 
 def names_nobody(data: bytes, start: int, stop: int) -> bool:

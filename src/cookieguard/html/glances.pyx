@@ -7,7 +7,7 @@ from cpython.unicode cimport (
 )
 from libc.string cimport memchr, memcmp, memset
 
-from cookieguard.html.hosts import ESCAPED_HOST, HOST
+from cookieguard.html.hosts import ESCAPED_HOST, HOST, NAMESPACES, VOCABULARIES
 from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
 from cookieguard.html.known cimport text_t
 from cookieguard.html.words cimport blanks_before, word_before
@@ -24,7 +24,12 @@ cdef enum:
     BEGINS_HOST = 1024  # a host, a hole of a template or an address may begin with it
     BEHIND_NAME = 512  # may make of the name before it one that loads
 
+    HARD = 2048  # makes code and literals hard to tell apart
+    PARTS_URL = 4096  # stands in no plain URL of a script
+
     LONGEST_USER = 64
+    LONGEST_TOP = 24  # letters of the last label of a plain host
+    SHORTEST_TOP = 2
     LONGEST_PORT = 5
 
     MARK_BYTE = 1
@@ -54,6 +59,7 @@ cdef void _prepare():
     for signs, kind in (
         (b"_$", WORD), (b"-", LABEL), (b"\"'`", QUOTE), (b":&\\", LEAVES), (b"+|?", ADDS),
         (b"-rR2&", MEANS), (b"(=:\x01", BEHIND_NAME), (b"$.[", BEGINS_HOST),
+        (b"\"'`/\\\x01", HARD), (b"\"'`\\@\x01 \t\n\r\f\v", PARTS_URL),
     ):
         for byte in signs:
             KIND[byte] |= kind
@@ -192,6 +198,79 @@ cdef bint _has_servers(text_t s, Py_ssize_t size) noexcept nogil:
             return True
         p += 1
     return False
+
+
+cdef inline bint _is_src(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether what begins at `p` is given to `.src`."""
+    return (p >= 5 and not memcmp(s + p - 5, b".src=", 5)) or (p >= 7 and not memcmp(s + p - 7, b".src = ", 7))
+
+
+cdef Py_ssize_t _plain_url_end(text_t s, Py_ssize_t p, Py_ssize_t size, Py_ssize_t* host, Py_ssize_t* host_end) noexcept nogil:
+    """Return where the plain URL ends that the literal at `p` is, at its quote; -1: it is none."""
+    cdef unsigned char quote = s[p]
+    p += 1
+    if size - p > 5 and not memcmp(s + p, b"http", 4):
+        p += 6 if s[p + 4] == 115 and s[p + 5] == 58 else 5 if s[p + 4] == 58 else 0
+    if p + 1 >= size or s[p] != 47 or s[p + 1] != 47:
+        return -1
+    p += 2
+    host[0], p = p, _plain_bytes_end(s, p, size)
+    host_end[0] = p
+    if p < 0 or p >= size or not (s[p] == 47 or s[p] == 63 or s[p] == 35 or KIND[s[p]] & QUOTE):
+        return -1
+    while p < size and s[p] != quote:
+        if KIND[s[p]] & PARTS_URL or (s[p] == 47 and s[p - 1] == 47):
+            return -1
+        p += 1
+    return p if p < size and s[p - 1] != 58 else -1
+
+
+cpdef bytes loaded_host(bytes text):
+    """Return the host of the one URL in a short script, where that is loaded for sure; None: it takes a closer look."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(text)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), p = 0, end, host = -1, host_end = -1, first, last
+    cdef unsigned char quote
+    while p < size:
+        if not KIND[s[p]] & HARD:
+            p += 1
+            continue
+        quote = s[p]
+        if quote != 34 and quote != 39 or (p > 1 and s[p - 1] == 58 and (s[p - 2] == 112 or s[p - 2] == 115)):
+            return None
+        end = _plain_url_end(s, p, size, &first, &last) if host < 0 and _is_src(s, p) else -1
+        if end >= 0:
+            host, host_end = first, last
+        else:
+            end = p + 1
+            while end < size and s[end] != quote:
+                if s[end] == 47 or s[end] == 92 or s[end] == 10 or s[end] == MARK_BYTE:
+                    return None
+                end += 1
+            if end >= size or s[end - 1] == 58:
+                return None
+        p = end + 1
+    if host < 0 or _has_servers(s, size):
+        return None
+    name = PyBytes_FromStringAndSize(<char*>s + host, host_end - host)
+    return None if name in VOCABULARIES or name == NAMESPACES else name
+
+
+cdef Py_ssize_t _plain_bytes_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the plain host ends that begins at `p`, as `_plain_host_end`; -1: it is none."""
+    cdef Py_ssize_t label = p, dots = 0
+    cdef bint has_letters_only = True
+    while p < size:
+        if s[p] == 46:
+            if p == label:
+                return -1
+            dots += 1
+            label, has_letters_only = p + 1, True
+        elif 48 <= s[p] <= 57 or s[p] == 45:
+            has_letters_only = False
+        elif not 97 <= s[p] <= 122:
+            break
+        p += 1
+    return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
 
 
 cpdef bint names_nobody(bytes data, Py_ssize_t start, Py_ssize_t stop):
@@ -415,11 +494,6 @@ cpdef tuple name_of(bytes raw):
         p += 1
     name = PyBytes_FromStringAndSize(<char*>s + start, p - start)
     return (name if is_lower else name.lower()), p
-
-
-cdef enum:
-    LONGEST_TOP = 24  # letters of the last label of a plain host
-    SHORTEST_TOP = 2
 
 
 cdef Py_ssize_t _plain_host_end(int kind, void* text, Py_ssize_t p, Py_ssize_t size) noexcept:

@@ -21,3 +21,6 @@ ESCAPED_HOST = re.compile(
 ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
 # A host without slashes, to be put behind a scheme.
 BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
+# Names of things, never fetched: the vocabularies of linked data.
+NAMESPACES = b"www.w3.org"  # those of XML (_NO_NAMESPACE), and more
+VOCABULARIES = frozenset(b"schema.org ogp.me purl.org www.schema.org www.ogp.me www.purl.org".split())

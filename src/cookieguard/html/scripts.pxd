@@ -1,5 +1,5 @@
 from cookieguard.html.flows cimport Flow
-from cookieguard.html.glances cimport has_glue, has_servers, has_sink, may_have_sink, named_hosts, plain_host
+from cookieguard.html.glances cimport has_glue, has_servers, has_sink, loaded_host, may_have_sink, named_hosts, plain_host
 from cookieguard.html.known cimport record
 from cookieguard.html.pieces cimport cut, literals_of
 from cookieguard.html.suspects cimport bare_hosts, suspects

@@ -20,6 +20,7 @@ from cookieguard.html.glances import (
     has_glue,
     has_servers,
     has_sink,
+    loaded_host,
     may_have_sink,
     named_hosts,
     plain_host,
@@ -34,6 +35,7 @@ from cookieguard.html.urls import Url, parse_url, resolve
 Judge = Callable[[Url], object | None]
 
 MAX_FLOW_BYTES = 128 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
+SHORT = 1024  # bytes of a script that may be told by the one URL in it
 ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
 ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
 
@@ -53,6 +55,10 @@ def loads_held(text: bytes, judge: Judge) -> list[Url]:
     >>> loads_held(b"a.href='//ads.example/p'; fetch('/cart')", shop)
     []
     """
+    host = loaded_host(text) if len(text) <= SHORT else None
+    url = None if host is None else _url_of(host)
+    if url is not None and judge(url) is not None:
+        return [url]
     found = _found_in(text, judge)
     for reading in other_readings(text) if not found else ():
         found = found or _found_in(reading, judge)

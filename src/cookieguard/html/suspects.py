@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from cookieguard.html.glances import host_places
-from cookieguard.html.hosts import BARE
+from cookieguard.html.hosts import BARE, VOCABULARIES
 from cookieguard.html.pieces import MARK
 
 IsHeld = Callable[[bytes], bool]
@@ -28,8 +28,6 @@ IN_BRACKETS = re.compile(rb"[\\/]*+(?::[A-Za-z]{0,10}+)?[\"'\\\s]*+\(")
 LOOK_BACK = 64
 MARKUP = re.compile(rb"<\\?/?([A-Za-z][\w\-]*+)")
 ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # until somebody clicks
-# Names of things, never fetched: the vocabularies of linked data.
-VOCABULARIES = frozenset(b"schema.org ogp.me purl.org www.schema.org www.ogp.me www.purl.org".split())
 MAX_SUSPECTS = 500
 
 

@@ -4,6 +4,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcmp, memset
 
+from cookieguard.html import hosts
 from cookieguard.html.glances cimport host_places
 from cookieguard.html.known cimport text_t
 
@@ -27,8 +28,7 @@ cdef enum:
 
 cdef unsigned char KIND[256]
 cdef frozenset ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # until somebody clicks
-# Names of things, never fetched: the vocabularies of linked data.
-cdef frozenset VOCABULARIES = frozenset(b"schema.org ogp.me purl.org www.schema.org www.ogp.me www.purl.org".split())
+cdef frozenset VOCABULARIES = hosts.VOCABULARIES
 cdef tuple ATTRIBUTES = tuple(b"src srcset href data poster url action".split())
 
 
