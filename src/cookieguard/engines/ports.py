@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import urandom
 from typing import NamedTuple, Protocol, TypeVar
 
 from cookieguard.identity.endings import Ending
@@ -25,6 +26,18 @@ MARK_BYTES = 8
 # So many are kept. Who heard of none of these takes the store for another copy, and writes what it lacks: nothing.
 MARKS_KEPT = 1_000
 FOR_EVER = 2**62  # milliseconds
+
+
+def new_mark(number: int) -> dict[str, object]:
+    """Return what marks a change, as a statement's parameters; `older` is the key of the mark that goes for it."""
+    older = str(number - MARKS_KEPT)
+    return {
+        "shelf": CHANGE,
+        "key": str(number),
+        "mark": urandom(MARK_BYTES),
+        "until": FOR_EVER,
+        "older": older,
+    }
 
 
 class Kept(NamedTuple):

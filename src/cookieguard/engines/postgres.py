@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from os import urandom
 
 import psycopg
 
-from cookieguard.engines.ports import (
-    CHANGE,
-    FOR_EVER,
-    MARK_BYTES,
-    MARKS_KEPT,
-    Change,
-    Kept,
-    StoreDown,
-    making_once,
-)
+from cookieguard.engines.ports import Change, Kept, StoreDown, making_once, new_mark
 from cookieguard.engines.postgres_link import connect, telling
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
@@ -115,7 +105,7 @@ class PostgresStore:
         """Keep endings in one transaction."""
         with telling(StoreDown), self._connection.transaction(), self._connection.cursor() as cursor:
             number = _first(cursor.execute(NEXT_NUMBER))
-            cursor.execute(MARK, _mark_of(number))
+            cursor.execute(MARK, new_mark(number))
             cursor.executemany(RECORD, [(*ending, number) for ending in endings])
 
     def last_change(self) -> Change:
@@ -165,17 +155,6 @@ class PostgresStore:
         """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
-
-
-def _mark_of(number: int) -> dict[str, object]:
-    older = str(number - MARKS_KEPT)
-    return {
-        "shelf": CHANGE,
-        "key": str(number),
-        "older": older,
-        "mark": urandom(MARK_BYTES),
-        "until": FOR_EVER,
-    }
 
 
 def _first(cursor: psycopg.Cursor[tuple[int, ...]]) -> int:

@@ -6,19 +6,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from os import urandom
 from pathlib import Path
 
-from cookieguard.engines.ports import (
-    CHANGE,
-    FOR_EVER,
-    MARK_BYTES,
-    MARKS_KEPT,
-    Change,
-    Kept,
-    StoreDown,
-    making_once,
-)
+from cookieguard.engines.ports import Change, Kept, StoreDown, making_once, new_mark
 from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
 from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
 
@@ -44,7 +34,10 @@ NEXT_NUMBER = "UPDATE change SET number = number + 1 RETURNING number"
 LAST_CHANGE = """
     SELECT number, coalesce(value, x'') FROM change LEFT JOIN kept ON shelf = 'change' AND key = CAST(number AS TEXT)
 """
-MARK = "INSERT OR REPLACE INTO kept (shelf, key, value, version, until) VALUES (?, ?, ?, 1, ?)"
+MARK = (
+    "INSERT OR REPLACE INTO kept (shelf, key, value, version, until) VALUES (:shelf, :key, :mark, 1, :until)",
+    "DELETE FROM kept WHERE shelf = :shelf AND key = :older",
+)
 RECORD = """
     INSERT INTO ending (what, key, at, until, number) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (what, key) DO UPDATE SET
@@ -98,8 +91,9 @@ class SqliteStore:
         """Keep endings in one transaction."""
         with self._writing():
             (number,) = self._connection.execute(NEXT_NUMBER).fetchone()
-            self._connection.execute(MARK, (CHANGE, str(number), urandom(MARK_BYTES), FOR_EVER))
-            self._connection.execute(ERASE, (CHANGE, str(number - MARKS_KEPT)))
+            mark = new_mark(number)
+            for statement in MARK:
+                self._connection.execute(statement, mark)
             self._connection.executemany(RECORD, [(*ending, number) for ending in endings])
 
     def last_change(self) -> Change:
