@@ -145,18 +145,18 @@ def _port(text: str, default: int) -> int | None:
 def _without_dots(path: str) -> str:
     if "/." not in path and "/%2" not in path:
         return path
-    kept: list[str] = []
-    segments = path.split("/")[1:]
-    for index, segment in enumerate(segments):
-        plain = segment.lower().replace("%2e", ".")
-        if plain == ".." and kept:
-            kept.pop()
-        if plain in (".", ".."):
-            if index == len(segments) - 1:
-                kept.append("")
-            continue
-        kept.append(segment)
-    return "/" + "/".join(kept)
+    kept = [""]
+    plain = ""
+    for segment in path.split("/")[1:]:
+        plain = segment.lower().replace("%2e", ".") if "%" in segment else segment
+        if plain == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif plain != ".":
+            kept.append(segment)
+    if plain in (".", ".."):
+        kept.append("")
+    return "/".join(kept)
 
 
 def _host(text: str) -> str | None:
