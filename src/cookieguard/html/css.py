@@ -21,7 +21,6 @@ from cookieguard.html.sheets import (
     imports,
     places,
     plain_urls,
-    string_end,
     urls_in,
 )
 
@@ -38,7 +37,6 @@ NAMES_ONLY = re.compile(
 LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
 # What may reach another host; all else is not worth the search for comments.
 LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|[a-zA-Z][0-9+.\-]*+:")
-BLANK = re.compile(S)
 ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(rf"\\(?:([0-9a-fA-F]{{1,6}}){AFTER_HEX}|\r\n|[\n\r\f]|(.))", re.DOTALL)
 NOTHING = "data:,"
@@ -173,8 +171,8 @@ def _spells_with_escapes(text: str) -> bool:
 
 def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, reference, what stands for it when it is held)."""
-    if "@" in text:
-        yield from _imports(text)
+    for start, end in imports(text) if "@" in text else ():
+        yield start, end, _inside(text[start:end]), f'"{NOTHING}"'
     found, takes_strings = urls_in(text)
     for start, end, is_string in found:
         if is_string:
@@ -185,21 +183,6 @@ def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
         # which of its quotes open a string takes a whole parser to tell: what is between any two is judged
         for match in BETWEEN_QUOTES.finditer(text):
             yield match.start(1), match.end(1), match[1], NOTHING
-
-
-def _imports(text: str) -> Iterator[tuple[int, int, str, str]]:
-    closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for end in imports(text):
-        position = BLANK.match(text, end).end()  # type: ignore[union-attr]  # matches always
-        while text.startswith("/*", position):
-            if closed < position + 4:
-                closed = text.find("*/", position + 2) + 2
-                if closed < 2:
-                    return
-            position = BLANK.match(text, closed).end()  # type: ignore[union-attr]  # matches always
-        closes = string_end(text, position)
-        if closes >= 0:
-            yield position, closes, _inside(text[position:closes]), f'"{NOTHING}"'
 
 
 def _inside(string: str) -> str:

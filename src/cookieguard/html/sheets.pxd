@@ -1,7 +1,23 @@
+from cookieguard.html.known cimport text_t
+
+
+cdef struct Walk:
+    # From URL to URL of a plain sheet: where the last one is.
+    text_t s
+    Py_ssize_t size
+    Py_ssize_t p
+    Py_ssize_t read
+    Py_ssize_t opened
+    Py_ssize_t start
+    Py_ssize_t end
+    bint is_string
+
+
+cdef bint begin(Walk* walk, bytes sheet)
+cdef int step(Walk* walk) noexcept nogil
 cpdef bint escapes_letters(str text)
 cpdef list imports(str text)
 cpdef list plain_urls(bytes sheet)
 cpdef tuple urls_in(str text)
 cpdef list comments(str text)
-cpdef Py_ssize_t string_end(str text, Py_ssize_t place)
 cpdef list places(str text, str first, str second)

@@ -20,7 +20,8 @@ URL = re.compile(
     rf"{S}(?:\)|\Z))",
     re.DOTALL,
 )
-IMPORT = re.compile(r"@[iI][mM][pP][oO][rR][tT]")
+IMPORT = re.compile(rf"@[iI][mM][pP][oO][rR][tT]{S}(?=[\"'/])")
+BLANK = re.compile(S)
 # The bracket leads, so that the search for it is one for a single character.
 OPENED = re.compile(
     r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
@@ -57,15 +58,22 @@ def _pair(first: str, second: str) -> re.Pattern[str]:
     return re.compile(re.escape(first) + "(?=" + re.escape(second) + ")")
 
 
-def imports(text: str) -> list[int]:
-    """List where each `@import` ends."""
-    return [found.end() for found in IMPORT.finditer(text)]
-
-
-def string_end(text: str, place: int) -> int:
-    """Return where the string ends that opens at `place`; -1: none does."""
-    match = STRING.match(text, place)
-    return match.end() if match else -1
+def imports(text: str) -> list[tuple[int, int]]:
+    """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
+    found: list[tuple[int, int]] = []
+    closed = 0  # where the comment ends that was looked for last: it is looked for once
+    for one in IMPORT.finditer(text):
+        position = one.end()
+        while text.startswith("/*", position):
+            if closed < position + 4:
+                closed = text.find("*/", position + 2) + 2
+                if closed < 2:
+                    return found
+            position = BLANK.match(text, closed).end()  # type: ignore[union-attr]  # matches always
+        string = STRING.match(text, position)
+        if string:
+            found.append(string.span())
+    return found
 
 
 def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:

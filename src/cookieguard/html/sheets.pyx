@@ -194,15 +194,38 @@ cpdef list places(str text, str first, str second):
 
 
 cpdef list imports(str text):
-    """List where each `@import` ends."""
+    """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
     cdef bytes narrow = _narrow(text)
     cdef text_t s = _signs(text, narrow)
-    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = _import_end(s, 0, size)
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = _import_end(s, 0, size), start, end, closed = 0
     cdef list found = []
     while p >= 0:
-        found.append(p)
+        start = _blanks(s, p, size)
+        while start + 1 < size and s[start] == 47 and s[start + 1] == 42:
+            if closed < start + 4:  # else it is the comment that was looked for last
+                closed = _closed(s, start + 2, size)
+                if closed < 0:
+                    return found
+            start = _blanks(s, closed, size)
+        if start < size and (s[start] == 34 or s[start] == 39):
+            end = _string_end(s, start, size)
+            if end >= 0:
+                found.append((start, end))
         p = _import_end(s, p, size)
     return found
+
+
+cdef Py_ssize_t _closed(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the comment ends whose text begins at `p`; -1: it does not."""
+    cdef const void* at
+    while p < size:
+        at = memchr(s + p, 42, size - p)
+        if at == NULL:
+            return -1
+        p = <text_t>at - s + 1
+        if p < size and s[p] == 47:
+            return p + 1
+    return -1
 
 
 cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
@@ -216,16 +239,6 @@ cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept no
         if p + 6 <= size and _stands(s, p, b"import", 6):
             return p + 6
     return -1
-
-
-cpdef Py_ssize_t string_end(str text, Py_ssize_t place):
-    """Return where the string ends that opens at `place`; -1: none does."""
-    cdef bytes narrow = _narrow(text)
-    cdef text_t s = _signs(text, narrow)
-    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text)
-    if place >= size or (s[place] != 34 and s[place] != 39):
-        return -1
-    return _string_end(s, place, size)
 
 
 cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
@@ -282,13 +295,30 @@ cpdef list plain_urls(bytes sheet):
     It does where a letter or a part of a URL is escaped, anything is imported or taken as a string by other functions,
     or where only a tokenizer tells whether a URL that may leave the page's own host is in a comment, or a mere name.
     """
-    cdef text_t s = <text_t>PyBytes_AS_STRING(sheet)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(sheet), p = 0, start, end, read = 1, opened = -1
-    cdef const void* at
-    cdef bint is_string = False
+    cdef Walk walk
+    cdef int told
     cdef list found = []
-    if _escapes_letters(s, size) or _import_end(s, 0, size) >= 0:
+    if not begin(&walk, sheet):
         return None
+    while True:
+        told = step(&walk)
+        if told <= 0:
+            return None if told < 0 else found
+        found.append((walk.start, walk.end, walk.is_string))
+
+
+cdef bint begin(Walk* walk, bytes sheet):
+    """Begin to walk from URL to URL; tell whether there is nothing in the sheet that takes a closer look at all of it."""
+    walk.s, walk.size = <text_t>PyBytes_AS_STRING(sheet), PyBytes_GET_SIZE(sheet)
+    walk.p, walk.read, walk.opened = 0, 1, -1
+    return not _escapes_letters(walk.s, walk.size) and _import_end(walk.s, 0, walk.size) < 0
+
+
+cdef int step(Walk* walk) noexcept nogil:
+    """Go to the next URL: 1 where there is one, 0 where there is none, -1 where that takes a closer look."""
+    cdef text_t s = walk.s
+    cdef Py_ssize_t size = walk.size, p = walk.p, start, end
+    cdef const void* at
     while p < size:
         at = memchr(s + p, 40, size - p)
         if at == NULL:
@@ -296,22 +326,23 @@ cpdef list plain_urls(bytes sheet):
         p = <text_t>at - s
         if not _takes_url(s, p):
             if _takes_strings(s, p, size):
-                return None
+                return -1
             p += 1
             continue
         p += 1
         start = _blanks(s, p, size)
-        end = _url_end(s, start, size, &is_string)
+        end = _url_end(s, start, size, &walk.is_string)
         if end < 0:
             continue
         if memchr(s + start, 92, end - start) != NULL:
-            return None
+            return -1
         if _leaves(s, start, end):
-            opened = _last_opened(s, start, &read, opened)
-            if (opened >= 0 and not _is_closed(s, opened + 2, start)) or _may_be_name(s, start):
-                return None
-        found.append((start, end, is_string))
-    return found
+            walk.opened = _last_opened(s, start, &walk.read, walk.opened)
+            if (walk.opened >= 0 and not _is_closed(s, walk.opened + 2, start)) or _may_be_name(s, start):
+                return -1
+        walk.p, walk.start, walk.end = p, start, end
+        return 1
+    return 0
 
 
 cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
@@ -401,15 +432,8 @@ cpdef list comments(str text):
 
 
 cdef inline Py_ssize_t _comment_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    cdef const void* at
-    while p < size:
-        at = memchr(s + p, 42, size - p)
-        if at == NULL:
-            return size
-        p = <text_t>at - s + 1
-        if p < size and s[p] == 47:
-            return p + 1
-    return size
+    cdef Py_ssize_t end = _closed(s, p, size)
+    return size if end < 0 else end
 
 
 cdef inline Py_ssize_t _bracket_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:

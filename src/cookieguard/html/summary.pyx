@@ -21,7 +21,7 @@ from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find, i
 from cookieguard.html.referrers import tighten
 from cookieguard.html.scanner cimport all_attributes
 from cookieguard.html.scripts cimport loads_held
-from cookieguard.html.sheets cimport plain_urls
+from cookieguard.html.sheets cimport Walk, begin, step
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
 from cookieguard.html.urls import Url
 
@@ -509,7 +509,7 @@ cdef class Summary:
         if self._held is None:
             self._held = []
         cdef object held = named_tuple(Held, HELD_SIZE)
-        _put(held, 0, element.decode("latin-1"))
+        _put(held, 0, (<bytes>element).decode("latin-1"))
         _put(held, 1, SAID[one.name])
         _put(held, 2, url)
         _put(held, 3, ruling.purpose)
@@ -563,26 +563,30 @@ cdef class Summary:
         """Judge the URLs of a style, and write it without those that are held (_css in judges.py)."""
         cdef bytes text = _plain_style(s, one.value, one.end)
         cdef text_t style
-        cdef Py_ssize_t start, end, inside, done = 0
-        cdef bint is_string
-        cdef int verdict
+        cdef Walk walk
+        cdef Py_ssize_t start, inside, first = 0, last = 0, done = 0
+        cdef int verdict, heard = STAYS, count = 0, told
         cdef dict known = None
-        cdef list pieces = []
-        found = None if text is None else plain_urls(text)
-        if found is None or len(found) > MOST_URLS:
+        cdef list pieces = None
+        if text is None or not begin(&walk, text):
             return UNSURE
         style = <text_t>PyBytes_AS_STRING(text)
-        if len(found) > 1:
-            known = {}
-        for start, end, is_string in found:
-            inside = end
-            if is_string:
-                start += 1
-                if style[end - 1] == style[start - 1] and end > start:
-                    inside -= 1
-            if known is None:
-                verdict = self._reference(style, start, inside, one, element)
+        while True:
+            told = step(&walk)
+            if told == 0:
+                break
+            count += 1
+            if told < 0 or count > MOST_URLS:
+                return UNSURE
+            start, inside = walk.start + walk.is_string, walk.end
+            if walk.is_string and style[inside - 1] == style[walk.start] and inside > start:
+                inside -= 1
+            if count == 1:
+                verdict = heard = self._reference(style, start, inside, one, element)
+                first, last = start, inside
             else:
+                if known is None:
+                    known = {PyBytes_FromStringAndSize(<char*>style + first, last - first): heard}
                 reference = PyBytes_FromStringAndSize(<char*>style + start, inside - start)
                 answer = known.get(reference)
                 if answer is None:
@@ -590,13 +594,14 @@ cdef class Summary:
                 verdict = answer
             if verdict == UNSURE:
                 return UNSURE
-            start -= is_string
             # What looks like a URL within another one's quotes goes with that.
-            if verdict == IS_HELD and start >= done:
-                pieces.append(PyBytes_FromStringAndSize(<char*>style + done, start - done))
-                pieces.append(NO_STRING if is_string else NO_URL)
-                done = end
-        if not pieces:
+            if verdict == IS_HELD and walk.start >= done:
+                if pieces is None:
+                    pieces = []
+                pieces.append(PyBytes_FromStringAndSize(<char*>style + done, walk.start - done))
+                pieces.append(NO_STRING if walk.is_string else NO_URL)
+                done = walk.end
+        if pieces is None:
             return STAYS
         pieces.append(PyBytes_FromStringAndSize(<char*>style + done, PyBytes_GET_SIZE(text) - done))
         if self._written_anew is None:
