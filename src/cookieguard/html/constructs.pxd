@@ -1,3 +1,8 @@
+cdef dict PATTERNS
+
+cpdef pattern_of(bytes end, tuple ends)
+
+
 cdef class ScriptEnd:
     cdef int _level
 

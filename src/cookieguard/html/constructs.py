@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cookieguard.html.declarations import Kind
@@ -16,6 +16,8 @@ Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it 
 # What the owner is told of a page that lost something which need not be held.
 LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
 LOST_SHEET = "the rest of a style sheet was left out of a page: it is longer than 1 MB"
+MOST_PATTERNS = 256
+PATTERNS: dict[tuple[bytes, Ends], re.Pattern[bytes]] = {}
 LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
 
 
@@ -31,7 +33,7 @@ class Construct:
 
     def pattern(self, ends: Ends) -> re.Pattern[bytes]:
         """Return the pattern of its end; a group matches where an element of `ends` ends it."""
-        return _pattern(self.end, ends)
+        return pattern_of(self.end, ends)
 
     def carried(self, data: bytes, position: int, ends: Ends) -> int:
         """Return where the bytes begin that have to wait for the next chunk."""
@@ -39,11 +41,21 @@ class Construct:
         return carried(partial, data, position)
 
 
-@lru_cache(maxsize=256)
+def pattern_of(end: bytes, ends: Ends) -> re.Pattern[bytes]:
+    """Return the pattern of this end, or of an end tag of `ends`."""
+    known = PATTERNS.get((end, ends))
+    return _pattern(end, ends) if known is None else known
+
+
 def _pattern(end: bytes, ends: Ends) -> re.Pattern[bytes]:
-    if not ends:  # a literal prefix makes the search many times faster: no group, no flag
-        return re.compile(end)
-    return re.compile(end + rb"|</(?P<forced>" + b"|".join(map(any_case, ends)) + rb")" + AFTER_NAME)
+    if len(PATTERNS) >= MOST_PATTERNS:
+        PATTERNS.clear()
+    if ends:
+        made = re.compile(end + rb"|</(?P<forced>" + b"|".join(map(any_case, ends)) + rb")" + AFTER_NAME)
+    else:  # a literal prefix makes the search many times faster: no group, no flag
+        made = re.compile(end)
+    PATTERNS[end, ends] = made
+    return made
 
 
 @lru_cache(maxsize=64)
@@ -82,6 +94,11 @@ def raw_text(name: bytes) -> Construct:
     """Return the construct of an element whose text runs to its end tag (which is not part of it)."""
     end = rb"</" + any_case(name) + AFTER_NAME
     return Construct(end, rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">", is_text=True)
+
+
+def dropped_text(name: bytes) -> Construct:
+    """Return the same where the rest of that text is left out."""
+    return replace(raw_text(name), dropped=True)
 
 
 def hide_signs(output: Output, data: bytes, position: int, stop: int, construct: Construct) -> None:

@@ -39,6 +39,11 @@ DEEPEST_RUN = 8  # elements in each other in a run of drawings (runs.py)
 MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
 
 
+def ends_of(names: list[bytes]) -> tuple[bytes, ...]:
+    """Sort names, so that patterns of the same are made once."""
+    return tuple(names) if len(names) < 2 else tuple(sorted(names))  # one, nearly always
+
+
 class Context:
     """Follow the tree as far as the reading of text depends on it. Owns all of that state."""
 
@@ -139,7 +144,7 @@ class Context:
             self._scanned.remove(name)
         if name in self._both and not (name == b"script" and self._lasting_script):
             self._both.remove(name)
-            self.ends = tuple(sorted(self._both))
+            self.ends = ends_of(self._both)
             if name == b"noscript":
                 # with scripting nothing inside was markup: what is open in one reading is not in the other
                 self._unsure = self._unsure or bool(self._foreign)
@@ -177,7 +182,7 @@ class Context:
         """Note that the text of this element is read both ways from here on."""
         if name not in self._both:
             self._both.append(name)
-            self.ends = tuple(sorted(self._both))
+            self.ends = ends_of(self._both)
 
 
 class XmlContext(Context):

@@ -24,9 +24,9 @@ EMPTY = re.compile(rb"[\t\n\f\r ]/>\Z|\A<[^\t\n\f\r />]++/>\Z")
 class MarkupEnd:
     """Find the end of an element through the markup inside of it. Owns the state; may go on with more data."""
 
-    def __init__(self, name: bytes, *, xml: bool) -> None:
-        self._name, self._xml = name, xml
-        self._depth = 1
+    def __init__(self, name: bytes, *, xml: bool, depth: int = 1) -> None:
+        """Begin within `depth` elements of this name."""
+        self._name, self._xml, self._depth = name, xml, depth
         self._inside: Construct | TagEnd | None = None
         self._counts = (
             False  # the tag that is read opens an element of the same name, unless it closes itself
@@ -99,11 +99,26 @@ def _own(name: bytes) -> re.Pattern[bytes]:
 Finder = ScriptEnd | MarkupEnd
 
 
-def finder_of(name: bytes, reading: Reading, has_ends: bool, xml: bool) -> Finder | None:  # noqa: FBT001  # as below
-    """Choose what finds the end of an element's text; None: the first end tag that counts here is its end."""
-    if reading is AS_TEXT:
-        return ScriptEnd() if name == b"script" else None
-    return MarkupEnd(name, xml=xml) if reading is AS_MARKUP and not has_ends else None
+def first_stop(
+    name: bytes,
+    data: bytes,
+    position: int,
+    reading: Reading,
+    ends: Ends,
+    xml: bool,  # noqa: FBT001  # as below
+) -> tuple[int, Finder | None]:
+    """Return where the text of an element ends, -1 where it does not in `data`, and what is to look for its end then.
+
+    Without a finder the first end tag that counts here is its end.
+    """
+    if reading is AS_MARKUP and not ends:
+        position, depth = pass_markup(name, data, position, 1, xml)
+        if not depth:
+            return position, None  # the most there are: nothing has to go on
+        nested = MarkupEnd(name, xml=xml, depth=depth)
+        return nested.find(data, position)[0], nested
+    finder = ScriptEnd() if reading is AS_TEXT and name == b"script" else None
+    return text_stop(name, data, position, ends, finder), finder
 
 
 def text_stop(name: bytes, data: bytes, position: int, ends: Ends, finder: Finder | None) -> int:

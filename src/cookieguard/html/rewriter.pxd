@@ -1,11 +1,17 @@
+cimport cython
+
+from cookieguard.html.constructs cimport pattern_of
 from cookieguard.html.context cimport Context
 from cookieguard.html.judging cimport TagJudge
 from cookieguard.html.model cimport Tag
 from cookieguard.html.output cimport Output
 from cookieguard.html.placement cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.scanner cimport Scanner, comment_end, end_of_text, has_sign
+from cookieguard.html.scanner cimport Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.texts cimport Verdict
+
+
+cdef int MARKUP, IN_CONSTRUCT, IN_SCRIPT
 
 
 cdef class Rewriter:
@@ -16,7 +22,7 @@ cdef class Rewriter:
     cdef Scanner _scanner
     cdef readonly list held
     cdef readonly set lost
-    cdef object _state
+    cdef int _state
     cdef object _construct
     cdef object _script
     cdef bytes _tail
@@ -33,6 +39,7 @@ cdef class Rewriter:
     cdef bytes _run(self, bytes data)
     cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
     cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
+    @cython.locals(scanner=Scanner)
     cdef Py_ssize_t _look(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _text(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
@@ -44,4 +51,9 @@ cdef class Rewriter:
     cdef Verdict _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
     cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, Verdict verdict)
     cdef Py_ssize_t _other(self, bytes data, Py_ssize_t start)
+    cdef Py_ssize_t _open(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t position)
+    @cython.locals(stop=Py_ssize_t)
+    cdef Py_ssize_t _in_construct(self, bytes data, Py_ssize_t position)
+    @cython.locals(stop=Py_ssize_t)
+    cdef Py_ssize_t _in_script(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _carry(self, bytes data, Py_ssize_t start)

@@ -24,24 +24,26 @@ from cookieguard.html.constructs import (
     Construct,
     ScriptEnd,
     agreed,
+    dropped_text,
     hide_signs,
+    pattern_of,
     raw_text,
 )
 from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
 from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
 from cookieguard.html.judging import TagJudge
-from cookieguard.html.markup import finder_of, text_stop
+from cookieguard.html.markup import first_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
-from cookieguard.html.scanner import Scanner, comment_end, end_of_text, has_sign
+from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
-State = Callable[[bytes, int], int]
+MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
 
 
 class Rewriter:
@@ -68,7 +70,7 @@ class Rewriter:
         self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self.held: list[Held] = []  # the first MAX_HELD
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
-        self._state: State | None = None  # None: markup
+        self._state = MARKUP
         self._construct: Construct = BOGUS
         self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
         self._gather: UnfinishedTag | UnfinishedText | None = None
@@ -93,7 +95,6 @@ class Rewriter:
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        self._state = None  # else a page that ends inside of a text holds itself, and its rules
         return rest + self._tail
 
     def abandon(self) -> bytes:
@@ -102,9 +103,9 @@ class Rewriter:
         What follows of the page was not judged and must not be sent: end the body after these bytes.
         """
         closer = b""
-        if self._state is not None:
-            closer = SCRIPT_CLOSER if self._state == self._in_script else self._construct.closer
-        self._tail, self._gather, self._state = b"", None, None
+        if self._state != MARKUP:
+            closer = SCRIPT_CLOSER if self._state == IN_SCRIPT else self._construct.closer
+        self._tail, self._gather, self._state = b"", None, MARKUP
         return closer
 
     def _run(self, data: bytes) -> bytes:
@@ -114,13 +115,18 @@ class Rewriter:
         position, size = 0, len(data)
         while position < size:
             state = self._state
-            position = self._markup(data, position) if state is None else state(data, position)
+            if state == MARKUP:
+                position = self._markup(data, position)
+            elif state == IN_CONSTRUCT:
+                position = self._in_construct(data, position)
+            else:
+                position = self._in_script(data, position)
         return output.finish()
 
     def _markup(self, data: bytes, position: int) -> int:
         """Read markup until the data or the state ends."""
         size, scanner = len(data), self._scanner
-        while self._state is None:
+        while self._state == MARKUP:
             position = self._look(data, position) if self._is_careful else scanner.skip(data, position)
             if position >= size:
                 break
@@ -146,16 +152,18 @@ class Rewriter:
 
     def _look(self, data: bytes, position: int) -> int:
         """Look at the tag here, or pass the text here and look at the tag that ends it."""
-        if self._placement.is_in_head() and not self._context.is_careful():
-            position = self._scanner.skip_head(data, position)
-        elif self._placement.is_done and self._context.is_drawing():
-            position = self._scanner.skip_drawing(data, position)
-        self._scanner.look(data, position)
-        if self._scanner.end >= 0:
+        scanner = self._scanner
+        if self._placement.is_done:
+            if self._context.is_drawing():
+                position = scanner.skip_drawing(data, position)
+        elif self._placement.is_in_head() and not self._context.is_careful():
+            position = scanner.skip_head(data, position)
+        scanner.look(data, position)
+        if scanner.end >= 0:
             return position
         end = self._text(data, position)
         if position < end < len(data):
-            self._scanner.look(data, end)
+            scanner.look(data, end)
         return end
 
     def _text(self, data: bytes, position: int) -> int:
@@ -251,8 +259,8 @@ class Rewriter:
             stop = end_of_text(tag.name, data, end)
             stop = stop if stop >= 0 else UNKNOWN
         if stop == UNKNOWN:
-            finder = finder_of(tag.name, reading, bool(ends), self._xml)
-            if (stop := text_stop(tag.name, data, end, ends, finder)) < 0 and not self._is_last:
+            stop, finder = first_stop(tag.name, data, end, reading, ends, self._xml)
+            if stop < 0 and not self._is_last:
                 self._wait(data, start, UnfinishedText(data, start, end, tag.name, ends, finder))
                 return None
         text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
@@ -278,12 +286,12 @@ class Rewriter:
         if self._text_end >= 0:
             self._close_text(tag.name, data)
             return self._text_end
-        self._construct, self._state = raw_text(tag.name), self._in_construct
+        self._construct, self._state = raw_text(tag.name), IN_CONSTRUCT
         if tag.name == b"script":
-            self._script, self._state = ScriptEnd(), self._in_script
+            self._script, self._state = ScriptEnd(), IN_SCRIPT
         elif tag.text is STYLE and not verdict.hold:
             self.lost.add(LOST_SHEET)
-            self._state = self._in_rest_of_sheet
+            self._construct = dropped_text(tag.name)
             return len(data)
         return end
 
@@ -293,16 +301,6 @@ class Rewriter:
         if self._context.ends and data[start : start + len(name)].lower() != name:
             self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)
 
-    def _in_rest_of_sheet(self, data: bytes, position: int) -> int:
-        """Drop the rest of a style sheet that is longer than MAX_TEXT_BYTES."""
-        stop = self._construct.pattern(self._context.ends).search(data, position)
-        kept = stop.start() if stop else self._construct.carried(data, position, self._context.ends)
-        self._output.replace(position, kept, b"")
-        if stop is None:
-            return self._carry(data, kept)
-        self._state = self._in_construct
-        return kept
-
     # -- what is not a tag
 
     def _other(self, data: bytes, start: int) -> int:
@@ -311,6 +309,8 @@ class Rewriter:
             if self._context.is_scanned():
                 hide_signs(self._output, data, start + 4, end, COMMENT)
             return end
+        if comment_begins(data, start):
+            return self._open(Kind.COMMENT, data, start, start + 4)
         kind, position = opening(data, start, xml=self._xml)
         if kind in OPENED:
             return self._open(kind, data, start, position)
@@ -333,7 +333,7 @@ class Rewriter:
             construct, position = BOGUS, start + 2
         elif construct is INSTRUCTION and STYLESHEET.startswith(data[position : position + len(STYLESHEET)]):
             return self._instruction(data, start)
-        self._construct, self._state = construct, self._in_construct
+        self._construct, self._state = construct, IN_CONSTRUCT
         return position
 
     def _instruction(self, data: bytes, start: int) -> int:
@@ -345,18 +345,18 @@ class Rewriter:
         self.held += held[: MAX_HELD - len(self.held)]
         if goes:
             self._output.replace(start, start + 2, b"")
-        self._construct, self._state = DROPPED_INSTRUCTION if goes else INSTRUCTION, self._in_construct
+        self._construct, self._state = DROPPED_INSTRUCTION if goes else INSTRUCTION, IN_CONSTRUCT
         return start + 2
 
     def _in_construct(self, data: bytes, position: int) -> int:
         construct, ends = self._construct, self._context.ends
-        match = construct.pattern(ends).search(data, position)
+        match = pattern_of(construct.end, ends).search(data, position)
         is_forced = match is not None and match.lastindex is not None
         if match is None:
             stop = construct.carried(data, position, ends)
         else:
             stop = match.start() if is_forced or construct.is_text else match.end()
-            self._state = None
+            self._state = MARKUP
         if construct.dropped:
             self._output.replace(position, stop, b"")
         elif not self._xml and (construct is CDATA or self._context.is_scanned()):
@@ -373,7 +373,7 @@ class Rewriter:
             return self._carry(data, self._script.carried(data, position))
         if name != b"script":
             self._output.insert(stop, SCRIPT_CLOSER)
-        self._state = None
+        self._state = MARKUP
         return stop
 
     def _carry(self, data: bytes, start: int) -> int:

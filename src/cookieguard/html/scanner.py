@@ -200,12 +200,18 @@ def script_end(data: bytes, position: int, level: int) -> tuple[int, int]:
 
 
 COMMENT = re.compile(rb"<!--(?:-?>)?+")
+COMMENT_BEGINS = re.compile(rb"<!--(?!-?>|-?\Z)")
 COMMENT_END = re.compile(rb"--!?>")
 
 
 def has_sign(data: bytes, start: int, end: int) -> bool:
     """Tell whether a `<` stands in data[start:end]."""
     return data.find(b"<", start, end) >= 0
+
+
+def comment_begins(data: bytes, start: int) -> bool:
+    """Tell whether a comment begins at `start` for sure, and is not over at once."""
+    return COMMENT_BEGINS.match(data, start) is not None
 
 
 def comment_end(data: bytes, start: int) -> int:
@@ -259,9 +265,11 @@ def _walk(name: bytes, xml: bool) -> Walk:  # noqa: FBT001  # positional for the
             rb"<(?!/?" + own + rb")(?:/?[a-zA-Z]|[_:])" + _REST,
             rb"<(?:!(?!--|\[CDATA\[)|\?|/(?!" + own + rb")[^a-zA-Z>])[^>]*+>",
         )
-    dull = (rb"[^<]++", rb"<(?!/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)", *other, _WHOLE_COMMENT, _WHOLE_SECTION)
+    end_tag = rb"</(?=[a-zA-Z])" + own + _REST
+    pair = rb"<" + own + _REST + rb"(?<!/>)[^<]*+" + end_tag  # opens and closes: as deep as before
+    dull = (rb"[^<]++", rb"<(?!/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)", *other, pair, _WHOLE_COMMENT, _WHOLE_SECTION)
     empty = rb"<" + own + rb"(?:/>|" + _REST + rb"(?<=[\t\n\f\r ]/>))()"
-    opens, closes = rb"(<" + own + _REST + rb")", rb"(</(?=[a-zA-Z])" + own + _REST + rb")"
+    opens, closes = rb"(<" + own + _REST + rb")", rb"(" + end_tag + rb")"
     wanted = b"|".join((empty, opens, closes, rb"(?=<|\Z)"))
     return re.compile(rb"(?:" + b"|".join(dull) + rb")*+(?:" + wanted + rb")").finditer
 

@@ -533,6 +533,15 @@ cdef inline Py_ssize_t _rest_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexce
     return _attributes_end(s, p, size, &dull)
 
 
+cpdef bint comment_begins(bytes data, Py_ssize_t start):
+    """Tell whether a comment begins at `start` for sure, and is not over at once."""
+    cdef text_t s = <text_t>PyBytes_AS_STRING(data) + start
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data) - start
+    if size < 5 or s[1] != 33 or s[2] != 45 or s[3] != 45 or s[4] == 62:
+        return False
+    return s[4] != 45 or (size > 5 and s[5] != 62)
+
+
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
     """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
     return _comment_end(<text_t>PyBytes_AS_STRING(data), start, PyBytes_GET_SIZE(data))
