@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from harness.servers import wait_until
 from cookieguard.config import StoreSettings
 from cookieguard.engines import sqlite
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import CHANGE, MARKS_KEPT, NO_CHANGE, Kept, Store, StoreDown
+from cookieguard.engines.ports import CHANGE, NO_CHANGE, Kept, Store, StoreDown
+from cookieguard.engines.sqlite import SqliteStore
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity.endings import Ending, Ends
@@ -428,6 +429,59 @@ def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lac
     watch.close()
 
 
+class Swapped(SqliteStore):
+    """Be a store whose file is replaced by an older copy right after something was written, while there are any."""
+
+    copies: list[Path]
+
+    def record(self, endings: Sequence[Ending]) -> None:
+        """Write, and lose it."""
+        super().record(endings)
+        if self.copies:
+            restore(self.copies.pop(), self._path)
+
+
+def swapped(path: Path, copies: list[Path]) -> Callable[[], Store]:
+    """Return what opens such a store."""
+
+    def open_store() -> Store:
+        store = Swapped(path)
+        store.copies = copies
+        return store
+
+    return open_store
+
+
+def copies_of(path: Path, count: int) -> list[Path]:
+    """Make backups of a store in use."""
+    names = [path.with_name(f"copy{number}.db") for number in range(count)]
+    for name in names:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(name)) as copy:
+            source.backup(copy)
+    return names
+
+
+@pytest.mark.parametrize("has_heard", [False, True])
+def test_what_is_lost_right_after_it_was_written_is_written_again(tmp_path: Path, has_heard: bool) -> None:
+    """Be it a goodbye that was just said, or one that an older copy before had lost already."""
+    path, copies = tmp_path / "store.db", list[Path]()
+    first, goodbye = (END._replace(key=key, until=2**50) for key in ("first", "goodbye"))
+    watch = Watch(swapped(path, copies))
+    watch.record([first]).result(PATIENCE)
+    one, *others = copies_of(path, 3)
+    if has_heard:
+        watch.record([goodbye]).result(PATIENCE)
+        copies += others
+        restore(one, path)
+    else:
+        copies += others
+        watch.record([goodbye]).exception(PATIENCE)
+
+    wait_until(lambda: not copies, "each copy was in place", seconds=PATIENCE)
+    assert hears_of_all(sqlite.opener(path), [first, goodbye])
+    watch.close()
+
+
 def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they_lack(
     server: Postgres,
 ) -> None:
@@ -472,13 +526,14 @@ def hears_of_all(open_store: Callable[[], Store], endings: list[Ending]) -> bool
     return True
 
 
-def test_marks_of_changes_do_not_pile_up(engine: Engine) -> None:
+def test_marks_of_changes_do_not_pile_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cookieguard.engines.ports.MARKS_KEPT", 10)
     with closing(engine.open()) as store:
-        for number in range(MARKS_KEPT + 5):
+        for number in range(15):
             store.record([END._replace(at=number)])
 
-        kept = [number for number in range(MARKS_KEPT + 6) if store.read(CHANGE, str(number))]
-        assert (len(kept), kept[-1]) == (MARKS_KEPT, store.last_change().number)
+        kept = [number for number in range(16) if store.read(CHANGE, str(number))]
+        assert (len(kept), kept[-1]) == (10, store.last_change().number)
 
 
 @pytest.mark.parametrize(

@@ -217,18 +217,17 @@ def put_file(path: Path, content: bytes, *, is_new: bool) -> None:
             os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    _remove_drafts(path)
     sync_directory(path.parent)
+    _remove_drafts(path)
 
 
 def _remove_drafts(path: Path) -> None:
     """Remove what killed commands left: it holds all keys, also those that are retired by now."""
     draft, oldest = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}"), time.time() - DRAFT_SECONDS
-    for name in os.listdir(path.parent):
-        if draft.fullmatch(name):
-            with suppress(OSError):  # gone meanwhile, or another user's
-                if path.with_name(name).lstat().st_mtime < oldest:
-                    path.with_name(name).unlink()
+    with suppress(OSError):  # gone meanwhile, or another user's: the change itself is done
+        for name in filter(draft.fullmatch, os.listdir(path.parent)):
+            if path.with_name(name).lstat().st_mtime < oldest:
+                path.with_name(name).unlink()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -23,8 +23,8 @@ class Change(NamedTuple):
 NO_CHANGE = Change(0, b"")
 CHANGE = "change"  # the shelf of marks, by number
 MARK_BYTES = 8
-# So many are kept. Who heard of none of these takes the store for another copy, and writes what it lacks: nothing.
-MARKS_KEPT = 1_000
+# So many are kept: a few MB. Who heard of none of these takes the store for another copy, and looks through all of it.
+MARKS_KEPT = 10_000
 FOR_EVER = 2**62  # milliseconds
 
 

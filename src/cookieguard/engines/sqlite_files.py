@@ -26,10 +26,10 @@ def make_file(path: Path, down: Callable[[str], Exception]) -> None:
     Then the file was moved away or removed while it was in use, and the journal holds its last changes: SQLite would
     delete them for a new file, and mix both journals up once the old file is brought back.
     """
-    has_left_its_journal = not path.exists() and Path(f"{path}-wal").exists()
+    has_left_its_journal = not path.exists() and Path(f"{path.resolve()}-wal").exists()
     if has_left_its_journal and not path.exists():  # else another worker made both in between
         raise down(
-            "the file is gone, its journal (-wal) is not; bring the file back, or remove the journal too"
+            "the file is gone, its journal is not; bring back that very file, or remove its -wal and -shm as well"
         )
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ HEARD_WITHIN = timedelta(seconds=4)
 BACK_SECONDS = 3.0
 FORGET_EVERY = timedelta(hours=1)
 PRUNE_SECONDS = 60  # going through all that is known takes a while
-RESTORED_AT_ONCE = 500  # endings in one transaction: other workers write in between
+AT_ONCE = 500  # endings in one transaction, or under one lock: others write in between
 MAX_OWED = 1_000  # values of at most 64 KB that a store which is down has not got yet
 MAX_WAITING = 10_000  # endings that a store which is down has not got yet; this worker obeys them already
 
@@ -196,6 +196,7 @@ class Watch:
             return
         self._listen(store)  # what is written would hide that this is an older copy
         store.record([*batch, *floors.values()])
+        self._listen(store)  # only with what is heard of it one that comes back as an older copy is noticed
         with self._lock:
             for _ in range(min(len(batch), len(self._waiting))):
                 self._waiting.popleft()
@@ -223,12 +224,18 @@ class Watch:
         if last == self._last and not self._is_due():
             return
         is_another_copy = last.number < self._last.number or not _has(store, self._last)
+        changes = store.changes(0 if is_another_copy else self._last.number)
         if is_another_copy:
-            self._restore(store)
-            last = store.last_change()
-        changes = store.changes(self._last.number)
+            self._restore(store, changes)
+            before, last = (
+                last.number,
+                store.last_change(),
+            )  # what was written is there, or this is done once more
+            changes += store.changes(before)
+        for some in _batches(changes):  # each request that ends something waits for the lock
+            with self._lock:
+                self.endings.add(some)
         with self._lock:
-            self.endings.add(changes)
             if self.endings.is_crowded or time.monotonic() - self._pruned > PRUNE_SECONDS:
                 self.endings.prune(self._clock())
                 self._pruned = time.monotonic()
@@ -237,15 +244,14 @@ class Watch:
             store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
             self._forgot = time.monotonic()
 
-    def _restore(self, store: Store) -> None:
-        """Write what a store has lost into it, for workers that did not hear of it, and read all of it anew."""
-        there = {(one.what, one.key): one.at for one in store.changes(0)}
+    def _restore(self, store: Store, changes: list[Ending]) -> None:
+        """Write what is not among all changes of a store into it, for workers that did not hear of it."""
+        there = {(one.what, one.key): one.at for one in changes}
         with self._lock:
             known = self.endings.known()
         lost = [one for one in known if there.get((one.what, one.key), NEVER) < one.at]
-        for start in range(0, len(lost), RESTORED_AT_ONCE):
-            store.record(lost[start : start + RESTORED_AT_ONCE])
-        self._last = NO_CHANGE
+        for some in _batches(lost):
+            store.record(some)
 
     def _hear(self, moment: float) -> None:
         """Count what was heard; after a silence only when all others had the time to write what was ended in it."""
@@ -292,6 +298,10 @@ class Watch:
         self.is_ready = False
         self._forgot = time.monotonic()
         self._is_down = False
+
+
+def _batches(endings: list[Ending]) -> Iterator[list[Ending]]:
+    return (endings[start : start + AT_ONCE] for start in range(0, len(endings), AT_ONCE))
 
 
 def _has(store: Store, change: Change) -> bool:
