@@ -167,13 +167,9 @@ def _store(shop: Shop) -> Iterator[Finding]:
         if shop.now - shop.keyring.signing.created < MADE_WITHIN:
             yield Finding("store", "not made yet: the first session does")
             return
-        journal = Path(f"{file}-wal")
-        mend = f"bring it back, or remove {journal}, too" if journal.exists() else "bring it back"
-        yield Finding(
-            "store",
-            f"{file} is missing: what was ended is forgotten",
-            f"{mend}; then start the workers again",
-        )
+        others = " (for a new one remove its -wal and -shm, too)" if Path(f"{file}-wal").exists() else ""
+        mend = f"bring it back, or start the shop's workers again: they make a new one{others}"
+        yield Finding("store", f"{file} is missing: what was ended is forgotten", mend)
         return
     store = store_opener(config.store, shop.state, environ=shop.environ)()
     try:
@@ -216,7 +212,7 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
     settings = shop.config.log
     days = [day for _, day in log_files(log_place(shop.state, settings))]
     oldest = (min(days) - date(1970, 1, 1)).days if days else None
-    yield _age("access log", "oldest file", oldest, shop, settings.keep_days - 1)
+    yield _age("access log", "oldest file", oldest, shop, settings.keep_days, today=1)
 
 
 def _day_keys(shop: Shop) -> Iterator[Finding]:
@@ -324,10 +320,11 @@ def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
         yield "retention", run.at
 
 
-def _age(check: str, what: str, oldest: int | None, shop: Shop, days: int) -> Finding:
+def _age(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:
+    """Say how old the oldest day of something is; `today` counts today among its days."""
     if oldest is None:
         return Finding(check, f"{what}: none")
-    is_over = _date(oldest) < shop.first_day(days)
+    is_over = _date(oldest) < shop.first_day(days - today)
     return Finding(check, f"{what} of {_date(oldest)}, kept {days} days", RUN_JOB if is_over else "")
 
 
