@@ -232,6 +232,30 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<svg><script type="text/plain">new Image().src=&#39;//ads.example&#39;</script>',
     ),
     (
+        b"<svg><script src=/own.js>f.src=&#39;//ads.example&#39;</script>",
+        b'<svg><script type="text/plain" src=/own.js>f.src=&#39;//ads.example&#39;</script>',
+    ),
+    (
+        b"<svg><script href=\"data:,f.src='//ads.example'\"></script>",
+        b'<svg><script type="text/plain" data-cg-href="data:,f.src=\'//ads.example\'"></script>',
+    ),
+    (
+        b"<script defer src=\"data:text/javascript,f.src='//ads.example'\">x</script>",
+        b'<script type="text/plain" defer data-cg-src="data:text/javascript,f.src=\'//ads.example\'">x</script>',
+    ),
+    (
+        b'<script src=" DATA:text/plain;base64,Zi5zcmM9Jy8vYWRzLmV4YW1wbGUn"></script>',
+        b'<script type="text/plain" data-cg-src=" DATA:text/plain;base64,Zi5zcmM9Jy8vYWRzLmV4YW1wbGUn"></script>',
+    ),
+    (
+        b'<script src="data:text/javascript;charset=utf-16,f%00">g()</script>',
+        b'<script type="text/plain" data-cg-src="data:text/javascript;charset=utf-16,f%00">g()</script>',
+    ),
+    (
+        b'<script type=importmap>{"imports":{"a":"data:text/javascript,f.src=\'//ads.example\'"}}</script>',
+        b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"data:text/javascript,f.src=\'//ads.example\'"}}</script>',  # noqa: E501
+    ),
+    (
         b'<script type="text/javascript;x" src=//ads.example></script>',
         b'<script type="text/plain" data-cg-type="text/javascript;x" data-cg-src=//ads.example></script>',
     ),
@@ -299,6 +323,8 @@ PASSING = [
     b"<meta property=og:image content=https://ads.example/a.png><meta http-equiv=refresh content='5; url=/next'>",
     b"<!-- <img src=//ads.example> --><!DOCTYPE x '<img src=//ads.example'>",
     b'<script>var a = \'<img src=//ads.example>\'</script><script type=application/json>{"a":"//ads.example"}</script>',
+    b"<script src=/own.js>f.src='//ads.example'</script><svg><script src=/own.js>g()</script></svg>",
+    b"<script src=\"data:text/javascript,fetch('/own?u=https://ads.example/')\"></script>",
     b'<script type="application/ld+json">{"sameAs":["https://ads.example/shop"],"src":"x"}</script>',
     b"<script type=text/template><img src=//ads.example></script><textarea><img src=//ads.example></textarea>",
     b"<title><script src=//ads.example></title><style>a{color:red} /* <img src=//ads.example> */</style>",

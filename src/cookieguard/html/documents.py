@@ -1,4 +1,4 @@
-"""What a `data:` or `javascript:` URL runs where a document is expected (frames, objects, embeds)."""
+"""What a `data:` or `javascript:` URL runs where a document or a script is expected."""
 
 from __future__ import annotations
 
@@ -49,12 +49,24 @@ def documents_in(reference: str) -> tuple[bytes, ...]:
 
     Chromium keeps those in what follows the comma, and there they part an element's name from its attributes.
     """
+    kind = _type_of(reference)
+    return () if kind is None or INERT_TYPE.match(kind.strip()) else _contents(reference, kind)
+
+
+def scripts_in(reference: str) -> tuple[bytes, ...]:
+    """Return the script a `data:` URL holds, in the same readings: a classic one runs whatever its type is."""
+    kind = _type_of(reference)
+    return () if kind is None else _contents(reference, kind)
+
+
+def _type_of(reference: str) -> str | None:
+    """Return the type of a `data:` URL with its parameters; None where it is no such URL."""
     match = _local(reference)
-    if match is None or match[1].lower() != "data":
-        return ()
-    kind, _, body = match[2].partition(",")
-    if INERT_TYPE.match(kind.strip()):
-        return ()
+    return None if match is None or match[1].lower() != "data" else match[2].partition(",")[0]
+
+
+def _contents(reference: str, kind: str) -> tuple[bytes, ...]:
+    body = reference.strip(C0_OR_SPACE).translate(REMOVED).partition(",")[2]
     is_base64 = re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE) is not None
     bodies = dict.fromkeys((body, reference.partition(",")[2]))
     return tuple(dict.fromkeys(_content(one, is_base64=is_base64) for one in bodies))

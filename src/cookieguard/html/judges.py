@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import documents_in, is_unread, is_xml, script_in
+from cookieguard.html.documents import documents_in, is_unread, is_xml, script_in, scripts_in
 from cookieguard.html.harmless import MAY_NAME
 from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
 from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
@@ -33,6 +33,7 @@ class JudgedTag(Protocol):
     held: list[Held]
     near: bool
     lost: str
+    hold_type: bool
 
     def reaches(self, reference: str, attribute: bytes) -> bool:
         """Judge one reference; note what is held."""
@@ -191,6 +192,18 @@ def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
     return False
 
 
+def _script(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    if tag.reaches(attribute.value, name):
+        return HOLD
+    is_held = False
+    for script in scripts_in(attribute.value):
+        if is_unread(attribute.value, script) or b"\0" in script:  # it may contact anybody
+            is_held = tag.hold_type = tag.bench.judge(ANYBODY) is not None
+        for url in loads_held(script, tag.bench.judge):
+            is_held = tag.judge(url, name)
+    return HOLD if is_held else None
+
+
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     document = attribute.value.encode("utf-8", "surrogateescape")
     tag.near = True
@@ -224,6 +237,7 @@ JUDGES: dict[Load, AttributeJudge] = {
     Load.PING: _pings,
     Load.REFERRER: _referrer,
     Load.LATER: _later,
+    Load.SCRIPT: _script,
 }
 JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
 JUDGED = {

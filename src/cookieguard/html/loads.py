@@ -26,6 +26,7 @@ class Load(Enum):
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
     LATER = auto()  # as DOCUMENT, once a script moves it to where it counts
+    SCRIPT = auto()  # a URL whose script runs here: data: counts
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -81,7 +82,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"pattern": _HREF,
     b"portal": _SOURCE,
     b"radialgradient": _HREF,
-    b"script": _SOURCE | _HREF,
+    b"script": {b"src": Load.SCRIPT, b"href": Load.SCRIPT, b"xlink:href": Load.SCRIPT},
     b"set": _ANIMATION,
     b"source": _PICTURE,
     b"textpath": _HREF,

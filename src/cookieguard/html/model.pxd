@@ -9,6 +9,7 @@ cdef class Tag:
     cdef readonly bint is_judged
     cdef readonly object live
     cdef readonly object text
+    cdef readonly object drawn
     cdef readonly object base
     cdef readonly str lost
     cdef readonly object embed

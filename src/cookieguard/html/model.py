@@ -105,6 +105,7 @@ class Tag:
         "attributes",
         "base",
         "closing",
+        "drawn",
         "embed",
         "empty",
         "has_text",
@@ -129,6 +130,7 @@ class Tag:
         inert: bytes = b"",
         held: tuple[Held, ...] = (),
         text: Text = NO_TEXT,
+        drawn: Text = NO_TEXT,
         near: bool = False,
         attributes: tuple[tuple[bytes, str], ...] = (),
         base: str | None = None,
@@ -141,6 +143,7 @@ class Tag:
         self.inert = inert  # what is sent where the element's text turns out to be held
         self.held = held
         self.text = text
+        self.drawn = text if drawn is NO_TEXT else drawn  # in svg, where a script's `src` means nothing
         self.has_text = text is not NO_TEXT
         self.is_judged = text in JUDGED_TEXTS
         self.near = near  # decided by the page's own path

@@ -38,6 +38,7 @@ from cookieguard.html.output import Output
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
+from cookieguard.html.tags import neutral_script
 from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
 from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
@@ -181,7 +182,6 @@ class Rewriter:
         return end
 
     # -- tags
-
     def _tag(self, tag: Tag, data: bytes, start: int, end: int) -> int:
         if tag.has_text:
             return self._tag_with_text(tag, data, start, end)
@@ -198,7 +198,8 @@ class Rewriter:
             self._write_plainly(tag, start, end)
             return stop
         verdict, reading, self._text_end = PASSES, self._context.reading(tag.name), -1
-        if tag.is_judged and not (tag.empty and reading is AS_MARKUP):
+        is_judged = tag.is_judged or (tag.drawn is not tag.text and reading is not AS_TEXT)
+        if is_judged and not (tag.empty and reading is AS_MARKUP):
             if (judged := self._judge_text(tag, data, start, end, reading)) is None:
                 return len(data)
             verdict = judged
@@ -240,17 +241,17 @@ class Rewriter:
             self._judge.take_base(tag.base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
-        new = tag.inert if verdict is not PASSES and verdict.hold else self._placement.shown(tag)
+        new = (tag.inert or neutral_script(data[start:end])) if verdict.hold else self._placement.shown(tag)
         if self._context.is_read_twice() and (new is not None or has_sign(data, start + 1, end)):
             new = agreed(data[start:end] if new is None else new) or new
         if new is not None:
             self._output.replace(start, end, new)
 
     # -- the text of elements
-
     def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Verdict | None:
         """Judge the text that follows; None where it has to be waited for (then the tag waits too)."""
-        seen, known = (0, PASSES) if reading is AS_TEXT else self._peeked.get(tag.text, (0, PASSES))
+        kind = tag.text if reading is AS_TEXT else tag.drawn
+        seen, known = (0, PASSES) if reading is AS_TEXT else self._peeked.get(kind, (0, PASSES))
         if start < seen:
             return known  # inside of text that was judged already: nothing is judged twice
         ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
@@ -264,11 +265,11 @@ class Rewriter:
                 self._wait(data, start, UnfinishedText(data, start, end, tag.name, ends, finder))
                 return None
         text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
-        verdict = self._rules.judge_text(tag.text, data, end, text_end, self._judge.base, is_markup)
+        verdict = self._rules.judge_text(kind, data, end, text_end, self._judge.base, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
         else:
-            self._peeked[tag.text] = (text_end, verdict)
+            self._peeked[kind] = (text_end, verdict)
         return verdict
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
@@ -302,7 +303,6 @@ class Rewriter:
             self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)
 
     # -- what is not a tag
-
     def _other(self, data: bytes, start: int) -> int:
         """Read what begins with `<` and is no complete tag."""
         if not self._context.ends and (end := comment_end(data, start)) >= 0:

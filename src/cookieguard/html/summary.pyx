@@ -58,6 +58,7 @@ cdef enum:
     CHARSET = 10
     REFERRER = 13
     LATER = 14
+    SCRIPT_URL = 15
 
     # What an element is.
     IS_UNSURE = 1  # its tags take a full hearing
@@ -74,6 +75,7 @@ assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFR
 assert (len(Url._fields), len(Held._fields)) == (URL_SIZE, HELD_SIZE)
 assert (Load.CHARSET.value, Load.REFERRER.value, Load.LATER.value) == (CHARSET, REFERRER, LATER)
 assert (Load.BASE.value, Load.SRCDOC.value) == (BASE, SRCDOC)
+assert Load.SCRIPT.value == SCRIPT_URL
 
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
@@ -253,7 +255,7 @@ cdef Tag _made(bytes name, bint is_empty, object text):
     """Return a tag with nothing held."""
     cdef Tag tag = Tag.__new__(Tag)
     PyObject_GC_UnTrack(<void*>tag)  # it holds nothing that could lead back to it
-    tag.name, tag.empty, tag.text, tag.inert, tag.lost = name, is_empty, text, NONE, ""
+    tag.name, tag.empty, tag.text, tag.drawn, tag.inert, tag.lost = name, is_empty, text, text, NONE, ""
     tag.held = tag.attributes = ()
     tag.has_text = text is not NO_TEXT
     tag.is_judged = text in JUDGED_TEXTS
@@ -363,7 +365,11 @@ cdef class Summary:
             if text is None:
                 return None
         cdef bint is_neutral = kind & IS_SCRIPT and is_held
+        cdef object drawn = DATA if is_neutral else text
+        if kind & IS_SCRIPT and self._first(SRC) != NULL and text in JUDGED_TEXTS:
+            text = DATA
         cdef Tag tag = _made(element, self._is_empty, DATA if is_neutral else text)
+        tag.drawn = drawn
         if is_held:
             tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
             PyObject_GC_UnTrack(<void*>tag.held)
@@ -465,6 +471,10 @@ cdef class Summary:
             return STAYS if self._has_host and not _may_leave(s, one.value, one.end) else UNSURE
         if one.load == SRCDOC:
             return STAYS if self._nests(s, one) else UNSURE
+        if one.load == SCRIPT_URL:
+            if one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5):
+                return UNSURE
+            return self._reference(s, one.value, one.end, one, element)
         if one.load == REFERRER:
             return STAYS if _kept(POLICIES, s, one, _stays) else UNSURE
         return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
@@ -614,8 +624,6 @@ cdef class Summary:
     cdef object _text(self, text_t s):
         """Say how the text of a script is read; None: that takes a closer look."""
         cdef Value* kind = self._first(TYPE)
-        if self._first(SRC) != NULL:
-            return DATA
         if kind == NULL:
             return SCRIPT if self._first(LANGUAGE) == NULL else None
         return script_text("", None) if kind.end <= kind.value else _kept(SCRIPTS, s, kind, _script_of_type)

@@ -13,7 +13,7 @@ cdef class _Judged:
     cdef public list held
     cdef readonly list edits
     cdef public bint near
-    cdef bint hold_type
+    cdef public bint hold_type
     cdef public str lost
 
     cpdef bint reaches(self, str reference, bytes attribute)

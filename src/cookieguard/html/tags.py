@@ -68,6 +68,11 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bo
     return not (bench.marks_links and name in LINKS) and not names_anywhere(raw, end)
 
 
+def neutral_script(raw: bytes) -> bytes:
+    """Return a script's tag as one of a script that nobody runs: in HTML the first of two types counts."""
+    return raw[:SCRIPT_NAME] + b' type="text/plain"' + raw[SCRIPT_NAME:]
+
+
 @lru_cache(maxsize=512)
 def _closing(name: bytes) -> Tag:
     return Tag(name, closing=True, empty=False)
@@ -101,7 +106,7 @@ class _Judged:
         self.lost = ""
 
     def tag(self) -> Tag:
-        text = self._text()
+        text = drawn = self._text()
         exempt = self.says(b"data-cg") == "necessary"
         if not exempt:
             self._judge_attributes()
@@ -109,8 +114,11 @@ class _Judged:
                 self._mark_link()
         if exempt and text in JUDGED_TEXTS:
             text = DATA if self.name == b"script" else RAW
-        if self.name == b"script" and self._loads_held():
+        if self.name == b"script" and (self.hold_type or self._loads_held()):
             self.hold_type, text = True, DATA
+        drawn = text if exempt or self.hold_type else drawn
+        if self.name == b"script" and b"src" in self.first:
+            text = DATA
         live = self._written(neutral=self.hold_type) if self.edits or self.hold_type else None
         plain = text is NO_TEXT and live is None and not self.held
         empty = _is_empty(self.raw, self.attributes)
@@ -121,9 +129,10 @@ class _Judged:
             closing=False,
             empty=empty,
             live=live,
-            inert=self._inert() if text in JUDGED_TEXTS else b"",
+            inert=self._inert() if (drawn if self.bench.xml else text) in JUDGED_TEXTS else b"",
             held=tuple(self.held),
             text=text,
+            drawn=drawn,
             near=self.near,
             attributes=self._kept() if self.name in CONTEXT_NAMES else (),
             base=self._base() if self.name == b"base" else None,
@@ -247,8 +256,6 @@ class _Judged:
 
     def _script_text(self) -> Text:
         # An svg script runs its `href`; in HTML that attribute means nothing and the text runs: judge it.
-        if b"src" in self.first:
-            return DATA
         return script_text(self.says(b"type"), self.says(b"language"))
 
     def _kept(self) -> tuple[tuple[bytes, str], ...]:
@@ -309,4 +316,5 @@ TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
 SLASH = ord("/")
 SHORT_NAME = 64
+SCRIPT_NAME = len(b"<script")
 NOTED_NAMES = ATTENTION | CONTEXT_NAMES

@@ -9,6 +9,7 @@ from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_in_sheet
+from cookieguard.html.documents import scripts_in
 from cookieguard.html.known import record, untracked
 from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.multibyte import other_readings
@@ -101,7 +102,7 @@ def _read_rules(text: bytes) -> Any:
 
 
 def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
-    """List the held URLs among all strings: `https:host` and `https:\\\\host` name a host, too."""
+    """List the held URLs among all strings: `https:host` and `https:\\\\host` name a host, too; `data:` may load."""
     found: list[Url] = []
     unread = [rules]
     while unread:
@@ -112,6 +113,7 @@ def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
             unread += one
         elif isinstance(one, str):
             found += [url for url in readings(one, base) if judge(url)]
+            found += [url for script in scripts_in(one) for url in loads_held(script, judge)]
     return found
 
 
