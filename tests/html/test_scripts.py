@@ -27,6 +27,17 @@ LOADS = [
     "var x=new XMLHttpRequest();x.open('POST','https://c.example/x',true);x.send()",
     "import('https://m.example/x.js').then(m=>m.go())",
     "import x from 'https://m.example/x.js'; x()",
+    "const h='v.ads.example';f.src=`https://${h}/e`",
+    "f.contentWindow.navigation.navigate('https://v.example/e')",
+    "document.execCommand('insertHTML',false,'<iframe src=//v.example/e></iframe>')",
+    "class W{constructor(u,e){this.u=u}show(){f.src=this.u}}\nnew W('https://v.example/e',1).show()",
+    "new RTCPeerConnection({iceServers:[{urls:'stun:'+h}]});var h='stun.v.example:3478'",
+    "const h='stun.v.example';new RTCPeerConnection({iceServers:[{urls:`stun:${h}:3478`}]})",
+    "navigator.credentials.get({publicKey:{challenge,rpId:'v.example'}})",
+    'o.rpId = "v.example"; navigator.credentials.get({publicKey: o})',
+    "navigator.credentials.create({publicKey:{rp:{name:'V',id:'v.example'},challenge}})",
+    f"var s='{'x' * 140_000}';document.write('<iframe src=//v.example/e></iframe>')",
+    f"var s={[1] * 50_000};document.write('<iframe src=//v.example/e></iframe>')",
     "window['_fs_host']='story.example';window['_fs_script']='edge.story.example/s/fs.js';(function(m,n,e,t){var o=n.createElement(t);o.async=1;o.src='https://'+_fs_script;var y=n.getElementsByTagName(t)[0];y.parentNode.insertBefore(o,y);})(window,document,window['_fs_x'],'script');",  # noqa: E501
     "document.write('<scr'+'ipt src=\"//ads.example/x.js\"></scr'+'ipt>')",
     "document.write('<iframe src=\"https://1.fls.example/act;x='+a+'?\" width=1></iframe>')",
@@ -185,6 +196,13 @@ LOADERS = {
 
 # A shop's own scripts, which name somebody without loading from there.
 NAMES = [
+    "navigator.credentials.get({publicKey:{challenge,rpId:'shop.example'}});a.href='https://v.example/'",
+    "new RTCPeerConnection({iceServers:[{urls:'stun:'+location.host}]});a.href='https://v.example/'",
+    "router.navigate('https://v.example/');navigation.navigate('https://v.example/')",
+    "class W{constructor(u){this.u=u}}\nvar w=new W('https://v.example/');f.title=w.u",
+    "const h='v.example';a.href=`https://${h}/e`;f.src=`/own?to=${h}`",
+    "const h='v.example';a.href=`https://${h}/e`;f.src=`/own?a=${a}&to=${h}`",
+    f"var s='{'x' * 140_000}';a.href='https://v.example/';document.write('<iframe src=/own></iframe>')",
     "var code='<iframe src=\"https://video.example/e/1\">'; box.value=code; $('.code').text(code); fetch('/copied')",
     "var code='<iframe src=\"https://video.example/e/1\">'; copy.onclick=()=>navigator.clipboard.writeText(code);new Image().src='/a.png'",  # noqa: E501
     "var code='<iframe src=\"https://video.example/e/1\">'; box.value=code; nav.innerHTML='<a href=\"/x\">x</a>'",

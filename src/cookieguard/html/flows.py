@@ -66,8 +66,8 @@ FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(
 NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
 IMPORTED = re.compile(rb"\s*+(?:morf|tropmi)\b")
 MADE_FOR = re.compile(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
-# The literal goes on where another ended that makes it part of a path or a query.
-APPENDED = re.compile(rb"\s*+\+\s*+\x01")
+# The literal goes on where another ended that makes it part of a path or a query, or fills a hole of it.
+APPENDED = re.compile(rb"\s*+(?:\(\s*+)?\+\s*+(?:\)[^()\x01]{0,256}+\(\+)*+\x01")
 
 
 class Walk:
@@ -305,7 +305,7 @@ class Flow:
 
     def _sends_frame(self, name: bytes, receiver: bytes, here: int) -> bool:
         """Tell whether a call takes a frame to another page."""
-        return receiver == b"location" and name in GOES_TO and OF_FRAME.match(self._back, here) is not None
+        return GOES_TO.get(name) == receiver and OF_FRAME.match(self._back, here) is not None
 
     def _is_hint(self, at: int) -> bool:
         """Tell whether the options that a call takes are those of a link that makes the browser connect."""

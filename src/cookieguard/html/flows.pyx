@@ -25,6 +25,7 @@ cdef enum:
     MARK_BYTE = 1
     REACH = 2048  # bytes of code a value is followed over
     BYTES_A_STEP = 64
+    LONGEST_HOLE = 256
     LONGEST_NAME_OF_FUNCTION = 64
     LONGEST_INDEX = 64
 
@@ -37,7 +38,8 @@ cdef unsigned char KIND[256]
 cdef frozenset SUNK_BY_CALL = CALLS, SUNK_BY_ALL = CALLS_OF_ALL, KEPT = ENDS, OF_OBJECTS = KEYS, TAKES_OBJECTS = SETTERS
 cdef frozenset MAKES_MARKUP = MARKUP, ASSIGNED = SETS, LEADS_AWAY = NAVIGATES, LANGUAGE = BUILT_IN, ASKS = CLIENTS
 cdef frozenset NAMES_URL = OPTIONS, MAKES_ELEMENTS = QUERIES, SETS_ATTRIBUTES = ATTRIBUTE_SETTERS
-cdef frozenset OF_FRAMES = FRAME_PARTS, LEADS_TO = GOES_TO
+cdef frozenset OF_FRAMES = FRAME_PARTS
+cdef dict LEADS_TO = GOES_TO
 
 
 cdef void _prepare():
@@ -102,6 +104,19 @@ cdef inline bint _is_of_function(text_t s, Py_ssize_t p) noexcept nogil:
     if p > 0 and s[p - 1] == 42:
         p = blanks_before(s, p - 1)
     return _is_word(s, p, b"function", 8)
+
+
+cdef Py_ssize_t _holes_before(text_t s, Py_ssize_t p) noexcept nogil:
+    """Return where the holes of a template begin that end before `p`: `+(a)+(b)`."""
+    cdef Py_ssize_t q
+    while p > 0 and s[p - 1] == 41:
+        q = p - 1
+        while q > 0 and p - 1 - q < LONGEST_HOLE and s[q - 1] != 40 and s[q - 1] != 41 and s[q - 1] != MARK_BYTE:
+            q -= 1
+        if q < 2 or s[q - 1] != 40 or s[q - 2] != 43:
+            return p
+        p = q - 2
+    return p
 
 
 cdef bint _opens_block(text_t s, Py_ssize_t p) noexcept nogil:
@@ -255,8 +270,10 @@ cdef class Flow:
         walk.place = walk.here = place
         walk.assigns = True
         self._key = b""
-        if before and self._s[before - 1] == 43:
+        if before and self._s[before - 1] == 40:
             before = blanks_before(self._s, before - 1)
+        if before and self._s[before - 1] == 43:
+            before = _holes_before(self._s, blanks_before(self._s, before - 1))
             if before and self._s[before - 1] == MARK_BYTE and OWN_PATH.match(self._reading.literal_before(place)):
                 return False
         while self._reading.steps > 0 and walk.here > floor:
@@ -462,7 +479,7 @@ cdef class Flow:
         if not name:
             self._calls_at_once(at, number)
             return GOES_ON
-        if receiver == b"location" and name in LEADS_TO and _is_of_frame(self._s, before):
+        if LEADS_TO.get(name) == receiver and _is_of_frame(self._s, before):
             return IS_SUNK
         if key == b"href" and self._is_hint(at):
             return IS_SUNK

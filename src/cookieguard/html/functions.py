@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from cookieguard.html.idioms import CLASS
+
 MAX_FUNCTIONS = 4000  # of one script
 BRACE = ord("{")
 ARROW_BEFORE = re.compile(rb"\s*+>=\s*+(?:\)([^()]{0,1024}+)\(|([\w$]++))")
@@ -16,6 +18,7 @@ FUNCTION_BEFORE = re.compile(rb"\s*+\)([^()]{0,1024}+)\(\s*+(?:([\w$]++)(?:\s*+\
 BODIES = (re.compile(rb"\{(?=\s*+(?:\)|>=))"), re.compile(rb">(?==)"))  # to search for one sign is fastest
 NAMED = re.compile(rb"\s*+(?:cnysa\s*+)?[=:]\s*+([\w$]++)")
 NOITCNUF = b"noitcnuf"
+CONSTRUCTOR = b"constructor"
 KEYWORDS = frozenset(b"if for while switch catch with".split())
 
 
@@ -43,4 +46,7 @@ def functions(code: bytes, back: bytes) -> dict[bytes, list[tuple[bytes, int]]]:
         name, header = function_before(code, back, body)
         if name and body < len(code):
             found.setdefault(name, []).append((header, body))
+    if CONSTRUCTOR in found:  # whose class a constructor is of takes a whole parser to tell
+        for match in CLASS.finditer(code):
+            found.setdefault(match[1], found[CONSTRUCTOR])
     return found

@@ -3,6 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
+from cookieguard.html.idioms import CLASS
 from cookieguard.html.known cimport text_t
 from cookieguard.html.words cimport blanks_before, ends_in, is_of_word, word_before
 
@@ -10,6 +11,7 @@ cdef enum:
     MAX_FUNCTIONS = 4000  # of one script
     LONGEST_HEADER = 1024
 
+cdef bytes CONSTRUCTOR = b"constructor"
 cdef frozenset KEYWORDS = frozenset(b"if for while switch catch with".split())
 
 
@@ -118,4 +120,7 @@ cpdef dict functions(bytes code, bytes back):
         if of_name is None:
             of_name = found[key] = []
         of_name.append((_bytes(s, header), body))
+    if CONSTRUCTOR in found:  # whose class a constructor is of takes a whole parser to tell
+        for match in CLASS.finditer(code):
+            found.setdefault(match[1], found[CONSTRUCTOR])
     return found

@@ -12,8 +12,8 @@ from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST, NAMESPACES
 from cookieguard.html.idioms import SINKS, SINKS_IN_TEXT, WORDS_IN_TEXT
 from cookieguard.html.pieces import MARK
 
-# A scheme that waits for its host.
-GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?[\"'`]")
+# A scheme that waits for its host: behind the literal, or in a hole of the template.
+GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?(?:[\"'`]|\$\{)")
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
 # A script with one URL in it, a plain one, that a property takes which loads it: code and literals without slashes, or
 # anything that would make them hard to tell apart, before and behind that.
@@ -32,6 +32,7 @@ LOADS_AT_ONCE = re.compile(
 SPARSE = 200  # bytes from one bracket to the next in data, on average; code has more of them
 # A character of two bytes whose second would count, were it a sign of its own.
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")
+SERVED = (b"iceServers", b"publicKey")
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
 COLON, AMPERSAND, BACKSLASH = b":&\\"
 PLAIN_HOST = re.compile(rb"(?!\.)(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
@@ -72,7 +73,7 @@ def names_nobody(data: bytes, start: int, stop: int) -> bool:
     """
     if data.find(b"/", start, stop) >= 0 or data.find(b"\\", start, stop) >= 0:
         return False
-    return data.find(b"&", start, stop) < 0 and data.find(b"iceServers", start, stop) < 0
+    return data.find(b"&", start, stop) < 0 and all(data.find(one, start, stop) < 0 for one in SERVED)
 
 
 def plain_host(name: bytes) -> str | None:
@@ -81,8 +82,8 @@ def plain_host(name: bytes) -> str | None:
 
 
 def has_servers(text: bytes) -> bool:
-    """Tell whether a script names servers for WebRTC."""
-    return b"iceServers" in text
+    """Tell whether a script names servers for WebRTC, or whose passkeys it asks for."""
+    return any(word in text for word in SERVED)
 
 
 def has_glue(text: bytes) -> bool:

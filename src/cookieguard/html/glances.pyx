@@ -182,19 +182,27 @@ cdef Py_ssize_t _escaped_slash(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept
 
 
 cpdef bint has_servers(bytes text):
-    """Tell whether a script names servers for WebRTC."""
+    """Tell whether a script names servers for WebRTC, or whose passkeys it asks for."""
     return _has_servers(<text_t>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
 
 cdef bint _has_servers(text_t s, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t p = 3
+    # of their letters these are the rarest
+    return _has_word(s, size, 83, 3, b"iceServers", 10) or _has_word(s, size, 75, 6, b"publicKey", 9)
+
+
+cdef bint _has_word(
+    text_t s, Py_ssize_t size, unsigned char sign, Py_ssize_t place, const char* word, Py_ssize_t length
+) noexcept nogil:
+    """Tell whether a word is here that has `sign` at `place`."""
+    cdef Py_ssize_t p = place
     cdef const void* found
-    while p < size:  # of its letters the S is the rarest
-        found = memchr(s + p, 83, size - p)
+    while p < size:
+        found = memchr(s + p, sign, size - p)
         if found == NULL:
             return False
         p = <text_t>found - s
-        if _begins(s, p - 3, size, b"iceServers", 10):
+        if _begins(s, p - place, size, word, length):
             return True
         p += 1
     return False
@@ -310,7 +318,7 @@ cdef bint _glues(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
         p += 1
     if p > start and p < size and s[p] == 46:
         p += 1
-    return p < size and KIND[s[p]] & QUOTE
+    return p < size and (KIND[s[p]] & QUOTE or _begins(s, p, size, b"${", 2))
 
 
 cpdef bint has_glue(bytes text):

@@ -12,7 +12,8 @@ KEYS = frozenset(b"src srcset srcdoc poster".split())
 SETTERS = frozenset(b"assign attr prop extend merge".split())  # take an object with such keys
 MARKUP = frozenset(
     b"innerHTML outerHTML write writeln insertAdjacentHTML append prepend after before replaceWith html wrap wrapAll "
-    b"wrapInner parseFromString parseHTML parseHTMLUnsafe setHTML setHTMLUnsafe createContextualFragment".split()
+    b"wrapInner parseFromString parseHTML parseHTMLUnsafe setHTML setHTMLUnsafe createContextualFragment "
+    b"execCommand".split()
 )
 # Make elements of an argument that begins with a tag, and look for elements with any other: jQuery, under the names
 # it is given where `$` is somebody else's, its likes, and a query that takes more in.
@@ -54,7 +55,11 @@ BUILT_IN = frozenset(
 )
 # What takes a frame to another page where it is the frame's own.
 FRAME_PARTS = frozenset({b"location", b"href"})
-GOES_TO = frozenset({b"replace", b"assign"})
+GOES_TO = {
+    b"replace": b"location",
+    b"assign": b"location",
+    b"navigate": b"navigation",
+}  # and what has such a method
 NAVIGATES = frozenset(b"href location action sameAs canonical permalink origin referrer".split())
 METHOD = re.compile(rb".(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS)\b", re.IGNORECASE)
 ATTRIBUTE = re.compile(rb".(?:src|srcset|data|poster|xlink:href|srcdoc|style)\W?\Z", re.IGNORECASE)
@@ -101,7 +106,14 @@ def _backwards(names: Iterable[bytes]) -> bytes:
 
 
 SINK_CALLS = (
-    CALLS | CALLS_OF_ALL | MARKUP | QUERIES - QUERIES_OF_ALL | SETTERS | SHARED_NAMES | RUN_TEXT | GOES_TO
+    CALLS
+    | CALLS_OF_ALL
+    | MARKUP
+    | QUERIES - QUERIES_OF_ALL
+    | SETTERS
+    | SHARED_NAMES
+    | RUN_TEXT
+    | frozenset(GOES_TO)
 )
 SINK_PROPERTIES = frozenset({*SETS, *MARKUP, *MEANT, *FRAME_PARTS})
 SINK_KEYS = KEYS
@@ -143,6 +155,7 @@ EACH = re.compile(
     rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\))?\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
     rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
 )
+CLASS = re.compile(rb"class\s++([\w$]++)")
 LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
 ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")

@@ -34,10 +34,23 @@ from cookieguard.html.urls import Url, parse_url, resolve
 
 Judge = Callable[[Url], object | None]
 
-MAX_FLOW_BYTES = 128 * 1024  # of a script that are read for its flows; the longest loader seen has 60 KB
 SHORT = 1024  # bytes of a script that may be told by the one URL in it
+MAX_FLOW_BYTES = 128 * 1024  # of a script that are read at a time for its flows; the longest loader has 60 KB
+OVERLAP = 4 * 1024  # of two such parts
+# What is read beyond the first part: where it may make what no policy stops.
+UNSTOPPED = (b"frame", b"FRAME", b"preconnect", b"dns-prefetch", b"refresh", b"speculationrules")
+STATEMENT_END = re.compile(rb"[;}\n]")
 ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
+# Whom WebRTC asks, and whose passkeys a script asks for: browsers then ask that host, and no policy stops either.
+_NAME = rb"[\"'`]([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)"
+_IS = rb"[\"'`]?\s*+[:=]\s*+"
 ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
+# To search for what begins with a word is fastest.
+PASSKEYS = (
+    re.compile(rb"rpId" + _IS + _NAME),
+    re.compile(rb"rp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS + _NAME),
+)
+JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]|\$\{)")
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
@@ -69,18 +82,51 @@ def _found_in(text: bytes, judge: Judge) -> list[Url]:
     """List the same of one reading."""
     suspicion = Suspicion(judge)
     if has_servers(text):
-        servers = [host for host in ICE_SERVER.findall(text) if suspicion(host)]
+        servers = _servers(text, suspicion)
         if servers:
-            return suspicion.found(servers)  # whatever becomes of it: no policy stops WebRTC
+            return suspicion.found(servers)  # whatever becomes of it
     named = named_hosts(text)
     glues = has_glue(text)
     if not suspicion.holds_any(named) and not (glues and suspicion.holds_any(bare_hosts(text))):
         return []
     read = text if len(text) <= MAX_FLOW_BYTES else text[:MAX_FLOW_BYTES]
     if not _loads(read, suspicion, glues, False):  # noqa: FBT003  # as below
-        return []
+        return suspicion.found(named) if read is not text and _loads_later(text, suspicion) else []
     commented = suspicion.only_commented(named) if read is text else []
     return suspicion.found(named, commented) or suspicion.found(named)
+
+
+def _servers(text: bytes, suspicion: Suspicion) -> list[bytes]:
+    """List the held hosts that a script asks in ways no policy stops, whatever becomes of the rest."""
+    named: list[bytes] = []
+    if text.find(b"iceServers") >= 0:
+        named += ICE_SERVER.findall(text)
+        if JOINED_SERVER.search(text):
+            named += bare_hosts(text)
+    if text.find(b"publicKey") >= 0:
+        named += PASSKEYS[0].findall(text) + PASSKEYS[1].findall(text)
+    return [host for host in named if suspicion(host)]
+
+
+def _loads_later(text: bytes, suspicion: Suspicion) -> bool:
+    """Tell whether a script makes what no policy stops beyond its first part."""
+    for place in range(MAX_FLOW_BYTES - OVERLAP, len(text), MAX_FLOW_BYTES - OVERLAP):
+        begins = STATEMENT_END.search(text, place, place + OVERLAP)
+        part = text[begins.end() if begins else place : place + MAX_FLOW_BYTES]
+        if not (_may_make_more(part) and suspicion.holds_any(named_hosts(part))):
+            continue
+        for opened in b"", b'"', b"'":  # a part may begin within a literal, and all behind it is read by that
+            if _loads(opened + part, suspicion, has_glue(part), False):  # noqa: FBT003  # as below
+                return True
+    return False
+
+
+def _may_make_more(text: bytes) -> bool:
+    """Tell whether a text may make what no policy stops."""
+    for word in UNSTOPPED:  # noqa: SIM110  # as in _loads_within; and one pattern for all is far slower
+        if text.find(word) >= 0:
+            return True
+    return False
 
 
 def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bool:  # noqa: FBT001  # compiled
