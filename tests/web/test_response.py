@@ -226,7 +226,9 @@ def test_an_undecodable_coding_goes_out_under_the_strict_policy_until_everything
     assert "sent under the strict policy: content-encoding" in caplog.text
 
 
-@pytest.mark.parametrize("coding", ["none", "UTF-8", "8bit", "binary", "identity", ""])
+@pytest.mark.parametrize(
+    "coding", ["none", "UTF-8", "8bit", "binary", "identity", "", ",", "identity, Identity", "aws-chunked"]
+)
 def test_a_page_that_names_a_coding_where_it_has_none_is_guarded(guard: Guard, coding: str) -> None:
     answer = ask(guard(page(DOCUMENT, headers=[*HTML, ("content-encoding", coding)])))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +157,25 @@ def test_a_configured_origin_may_open_a_websocket_elsewhere(tmp_path: Path) -> N
         ]
 
     assert found == ["10042", None]
+
+
+@pytest.mark.parametrize("answer", ["websocket.accept", "websocket.http.response.start"])
+def test_no_answer_to_a_handshake_makes_a_browser_report_to_others(tmp_path: Path, answer: str) -> None:
+    ours, others = (b"reporting-endpoints", b'a="/own"'), (b"Report-To", REPORTS)
+    sent: list[dict[str, Any]] = []
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send({"type": answer, "status": 403, "headers": [ours, others]})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    guard = CookieGuard(app, Config(state_dir=str(tmp_path / "state")))
+    scope = {"type": "websocket", "path": "/", "headers": [(b"host", b"shop.example")], "scheme": "wss"}
+    with closing(guard):
+        asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]  # nothing is received
+
+    assert sent[0]["headers"] == [ours, (b"report-to", b'{"group": "default", "max_age": 0}')]
+
+
+REPORTS = b'{"max_age": 600, "endpoints": [{"url": "https://ads.example/r"}]}'

@@ -107,7 +107,9 @@ class Coding:
 
 GZIP = Coding(partial(Inflater, GZIP_WBITS), partial(Deflater, GZIP_WBITS))
 # What some servers write where nothing is coded. Browsers know no coding of these names and show the body as it is.
-MISTAKEN = frozenset(b"none null utf-8 utf8 iso-8859-1 ascii text 7bit 8bit binary".split())
+MISTAKEN = frozenset(
+    b"none null utf-8 utf8 iso-8859-1 ascii text 7bit 8bit binary chunked aws-chunked html text/html".split()
+)
 # Content-Encoding -> its coding, None where there is none. What is missing here goes out under the strict policy.
 CODINGS: dict[bytes, Coding | None] = {
     **dict.fromkeys((b"", b"identity", *sorted(MISTAKEN))),
@@ -120,6 +122,7 @@ if BROTLI is not None:
 if ZSTD is not None:
     CODINGS[b"zstd"] = Coding(ZstdDecoder, ZstdEncoder)
 
+NO_CODINGS = MISTAKEN | {b"", b"identity"}
 FIRST_BYTES = 4096  # of a coded document that are looked at before it starts
 
 
@@ -131,6 +134,11 @@ def first_bytes(start: bytes, coding: Coding | None) -> bytes | None:
         return next(coding.decoder(FIRST_BYTES).feed(start), b"")
     except CodingError:
         return None
+
+
+def coding_of(value: bytes) -> bytes:
+    """Return the coding that a Content-Encoding names, empty where it names none; several are no one's name here."""
+    return b",".join(one for part in value.lower().split(b",") if (one := part.strip()) not in NO_CODINGS)
 
 
 ACCEPTED = frozenset(CODINGS) - MISTAKEN - {b""}

@@ -146,3 +146,4 @@ CONTACT_HEADERS: dict[bytes, Callable[[bytes, Holds], bytes]] = {
     b"speculation-rules": _any_url,
     b"x-sourcemap": _whole_url,
 }
+CONTACT_NAMES = frozenset(CONTACT_HEADERS)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from cookieguard.identity import is_inside
+from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import settled, speak
 from cookieguard.web.headers import read
@@ -76,7 +77,9 @@ class Handshake:
             await speak(exchange)
         lines = await settled(exchange, partial(own_lines, exchange))
         exchange.status = message.get("status", SWITCHING)
+        headers, names = read(message.get("headers") or ())
+        if not CONTACT_NAMES.isdisjoint(names):  # what is kept for later, such as NEL, comes with any answer
+            message = {**message, "headers": (headers := filter_contacts(headers, exchange.holds))}
         if lines:
-            headers = read(message.get("headers") or ())[0]
             message = {**message, "headers": [*headers, *((b"set-cookie", line) for line in lines)]}
         await self._send(message)

@@ -16,6 +16,7 @@ from cookieguard.stats.hits import NO_KEY, Event, Kind
 from cookieguard.stats.sightings import MAX_HELD, Sighting
 from cookieguard.stats.visitors import visitor_key
 from cookieguard.stats.visits import PAUSE
+from cookieguard.web.ahead import is_ahead
 from cookieguard.web.counting import Counting
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.lines import SERVER_ERROR
@@ -26,11 +27,6 @@ DAY = timedelta(days=1)
 NOT_MODIFIED = 304
 NOT_BUILT = "not built"
 BODILESS = frozenset({204, 205})
-AHEAD = (
-    b"sec-purpose",
-    b"x-sec-purpose",
-    b"purpose",
-)  # in which browsers and libraries say that they prefetch
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
 
@@ -144,7 +140,7 @@ def _is_shown(exchange: Exchange) -> bool:
         return False
     if destination == b"empty" and b"text/html" not in headers.get(b"accept", b""):
         return False
-    return not any(b"prefetch" in headers[name] for name in AHEAD if name in headers)
+    return not is_ahead(headers)
 
 
 def _keys(

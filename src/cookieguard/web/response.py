@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from cookieguard.identity.keeping import StoreFirst
+from cookieguard.web.ahead import REDIRECTS, leads_to_others, put_off
 from cookieguard.web.bodies import choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.charsets import as_utf_8, is_part_of_start
-from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
-from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts, tighten_referrers
+from cookieguard.web.coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
+from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts, tighten_referrers
 from cookieguard.web.document import DocumentBody, RawBody, SentBody
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import settled, speak
@@ -45,7 +46,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 NOT_MODIFIED = 304
 BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
-DISPOSITION = b"content-disposition"
+DISPOSITION, CODING = b"content-disposition", b"content-encoding"
 TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
@@ -54,7 +55,6 @@ DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
-CONTACT_NAMES = frozenset(CONTACT_HEADERS)
 # As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
@@ -148,6 +148,8 @@ class Response:
         exchange.status = status = message["status"]
         given = message.get("headers") or ()
         headers, names = read(given)
+        if status in REDIRECTS and leads_to_others(exchange, names):
+            return self._on_start(put_off(message, headers))
         gate = self._gate
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
@@ -168,7 +170,7 @@ class Response:
             return self._send({**message, "headers": self._document_headers(headers)})
         if self._is_rewritten(status):
             self._start, self.waits = {**message, "headers": headers}, True
-            self._coding = names.get(b"content-encoding", b"").strip().lower()
+            self._coding = coding_of(names[CODING]) if CODING in names else b""
             return _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
 

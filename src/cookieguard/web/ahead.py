@@ -1,0 +1,36 @@
+"""What a browser fetches ahead of a click: a redirect must not take it to a held host before anybody clicked.
+
+Speculation rules may name the shop's own pages, and no policy stops where those lead to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.headers import CACHE_CONTROL, Headers, without
+
+# In which browsers and libraries say so.
+AHEAD = (b"sec-purpose", b"x-sec-purpose", b"purpose")
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LOCATION = b"location"
+REPLACED = frozenset({LOCATION, CACHE_CONTROL})
+
+
+def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
+    """Tell from a request's headers whether nobody asked for the page yet."""
+    return any(b"prefetch" in headers[name] for name in AHEAD if name in headers)
+
+
+def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:
+    """Tell whether a redirect with these headers would take a browser to a held host ahead of a click."""
+    target = names.get(LOCATION)
+    return target is not None and is_ahead(exchange.headers) and exchange.holds(target.decode("latin-1"))
+
+
+def put_off(message: Mapping[str, Any], headers: Headers) -> dict[str, Any]:
+    """Return a start message that refuses for now: the click asks again."""
+    kept = [*without(headers, REPLACED), (CACHE_CONTROL, b"no-store")]
+    return {**message, "status": HTTPStatus.SERVICE_UNAVAILABLE.value, "headers": kept}

@@ -1,0 +1,52 @@
+"""Pages that a browser fetches ahead of a click: a redirect takes it to no held host before somebody clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from harness.asgi import ask, page
+
+from cookieguard import CookieGuard
+
+from .test_response import choose
+
+Guard = Callable[..., CookieGuard]
+OUT = "https://ads.example/out"
+AHEAD = ("sec-purpose", "prefetch;prerender")
+
+
+def leading(target: str) -> list[tuple[str, str]]:
+    return [("location", target), ("content-type", "text/html")]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("target", [OUT, "//ads.example/", "/\\ads.example", "https:ads.example"])
+def test_a_redirect_to_a_held_host_waits_for_the_click(guard: Guard, status: int, target: str) -> None:
+    cached = ("cache-control", "max-age=600")
+    app = guard(page(b"go", status=status, headers=[*leading(target), cached]))
+
+    ahead, clicked = ask(app, headers=[AHEAD]), ask(app)
+
+    assert (ahead.status, clicked.status) == (503, status)
+    assert not ahead.get("location")
+    assert "no-store" in ahead.get("cache-control")
+    assert "max-age" not in ahead.get("cache-control")
+    assert clicked.get("location") == target
+
+
+def test_a_redirect_to_whom_nobody_holds_is_followed_ahead(guard: Guard) -> None:
+    own = guard(page(b"", status=302, headers=leading("/next")))
+    out = guard(page(b"", status=302, headers=leading(OUT)))
+
+    assert ask(own, headers=[AHEAD]).status == 302
+    assert ask(out, headers=[AHEAD, choose(out, "accept")]).status == 302
+    assert ask(out, headers=[AHEAD, choose(out, "reject")]).status == 503
+
+
+def test_a_redirect_without_a_target_and_a_page_with_one_stay_as_they_are(guard: Guard) -> None:
+    lost = guard(page(b"", status=304, headers=leading(OUT)))
+    made = guard(page(b"made", status=201, headers=leading(OUT)))
+
+    assert ask(lost, headers=[AHEAD]).status == 304
+    assert ask(made, headers=[AHEAD]).get("location") == OUT
