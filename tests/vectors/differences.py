@@ -13,6 +13,7 @@ NO_SPECULATION = "fetches nothing by speculation rules"
 NO_REFERENCE = "takes clip paths from the same document only"
 NO_OTHER_FILTER = "takes svg filters from the same document only"
 KNOWS_THE_TREE = "opens no connection by what its scanner finds in svg"
+NO_RELATED = "asks no host whether its passkeys are for others too"
 ONLY_CHROMIUM = "reads it as the standard does"
 SCANNED_NAMES = " ".join(f"scanned-{name}" for name in SCANNED)
 # Engine -> why it is silent there -> which ways. A control that tells all the same fails: it learnt the way.
@@ -30,13 +31,14 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
-        "speculation-no-slashes speculation-one-slash speculation-backslashes "
+        "speculation-no-slashes speculation-one-slash speculation-backslashes speculation-redirected "
         "js-speculation-inline js-speculation-file",
         "sends no ping unless asked to": "ping js-ping-click-inline js-ping-click-file",
         "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
         "knows no cross-fade": "css-cross-fade",
         "reads no Link header of a style sheet": "header-on-sheet-preconnect",
-        "asks no STUN server where all networks are loopback": "js-stun-inline js-stun-file",
+        "asks no STUN server where all networks are loopback": "js-stun-inline js-stun-file js-stun-joined",
+        NO_RELATED: "js-passkey-inline js-passkey-file",
     },
     "webkit": {
         KNOWS_THE_TREE: SCANNED_NAMES,
@@ -44,7 +46,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_OTHER_FILTER: "svg-filter css-filter",
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
-        "speculation-no-slashes speculation-one-slash speculation-backslashes "
+        "speculation-no-slashes speculation-one-slash speculation-backslashes speculation-redirected "
         "js-speculation-inline js-speculation-file",
         "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
         "knows no requestIdleCallback": "js-beacon-idle-inline js-beacon-idle-file",
@@ -54,7 +56,8 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "looks no host of a plain link up": "link-plain link-plain-tls link-plain-asked-for "
         "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
         "loads captions beside a film that plays, and none is here": "track-src",
-        "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file",
+        "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file js-stun-joined",
+        NO_RELATED: "js-passkey-inline js-passkey-file",
     },
 }
 SILENT_WITHOUT_SCRIPT: Mapping[str, Mapping[str, str]] = {

@@ -40,6 +40,17 @@ ELEMENTS = {
     "svg-script-href": '<svg><script href="$U/a.classic"></script></svg>',
     "svg-script-xlink": '<svg><script xlink:href="$U/a.classic"></script></svg>',
     "svg-script-text": "<svg><script>new Image().src=&#34;$U/a.gif&#34;</script></svg>",
+    "svg-script-src": '<svg><script src="/own.js">document.body.insertAdjacentHTML("beforeend", '
+    '"&lt;iframe src=$U/a.html>")</script></svg>',
+    "svg-script-data": "<svg><script href=\"data:,document.body.insertAdjacentHTML('beforeend', "
+    "'&lt;iframe src=$U/a.html>')\"></script></svg>",
+    "script-data": "<script src=\"data:text/javascript,document.write('<iframe src=$U/a.html>')\"></script>",
+    "script-data-base64": '<script src="data:text/javascript;base64,$SCRIPT"></script>',
+    "script-data-module": '<script type="module" src="data:text/javascript,document.body.insertAdjacentHTML('
+    "'beforeend', '<iframe src=$U/a.html>')\"></script>",
+    "script-importmap-data": '<script type="importmap">{"imports":{"x":"data:text/javascript,'
+    "document.body.insertAdjacentHTML('beforeend','<iframe src=$U/a.html>')\"}}</script>"
+    '<script type="module">import "x";</script>',
     "link-in-body": '<link rel="stylesheet" href="$U/a.css">',
     "iframe-src": '<iframe src="$U/a.html"></iframe>',
     "iframe-https": '<iframe src="$S/a.html"></iframe>',

@@ -133,7 +133,9 @@ HIDDEN = frozenset(
 
 SPECULATES = "prefetching by speculation rules is a navigation ahead of its click: no directive covers it"
 WEBRTC = "no directive that a browser ships covers WebRTC"
+PASSKEYS = "browsers ask a host whether its passkeys are for others too, and no directive covers that"
 LEAKS = {
+    PASSKEYS: frozenset({"request", "connection", "lookup"}),
     NAVIGATES: frozenset({"request", "connection", "lookup"}),
     SPECULATES: frozenset({"request", "connection", "lookup"}),
     FRAME: frozenset({"connection", "lookup"}),
@@ -142,7 +144,7 @@ LEAKS = {
 }
 # Where the script stands in the page, the rewriter reads where its address goes to.
 HELD_INLINE = frozenset(
-    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun".split()
+    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun passkey".split()
 )
 NEED_WINDOW = frozenset({"speculation"})
 # (script, what the control shows, why it gets out of a file of the shop's own all the same)
@@ -215,6 +217,11 @@ LIMITS = {
         "datagram",
         WEBRTC,
     ),
+    "passkey": (
+        'navigator.credentials.get({publicKey: {challenge: new Uint8Array(8), rpId: "$H"}}).catch(() => 0);',
+        "request",
+        PASSKEYS,
+    ),
 }
 
 # Frames in ways that take more than a look at one expression, where the script stands in the page.
@@ -231,6 +238,15 @@ FRAMES = {
     "sent": 'var f = document.createElement("iframe"); document.body.append(f); '
     'f.contentWindow.location.replace("$U/a.html");',
     "moved": 'var f = document.createElement("iframe"); document.body.append(f); frames[0].location = "$U/a.html";',
+    "navigated": 'var f = document.createElement("iframe"); document.body.append(f); '
+    'f.contentWindow.navigation.navigate("$U/a.html");',
+    "template": 'var h = "$H", f = document.createElement("iframe"); f.src = `http://${h}/a.html`; '
+    "document.body.append(f);",
+    "class": "class Widget { constructor(url) { this.url = url; } show() { "
+    'var f = document.createElement("iframe"); f.src = this.url; document.body.append(f); } } '
+    'new Widget("$U/a.html").show();',
+    "late": f'var state = "{"x" * 140_000}"; '
+    'document.body.insertAdjacentHTML("beforeend", "<iframe src=$U/a.html></iframe>");',
     "jquery-attr": 'jQuery("<iframe>").attr("src", "$U/a.html").appendTo("body");',
     "jquery-prop": 'jQuery("<iframe/>").prop("src", "$U/a.html").appendTo("body");',
     "jquery-blanks": 'jQuery("\\n <iframe src=$U/a.html></iframe>").appendTo("body");',
@@ -238,6 +254,10 @@ FRAMES = {
     "jquery-wrap": 'jQuery("p").wrapAll("<div><iframe src=$U/a.html></iframe></div>");',
     "jquery-add": 'jQuery("p").add("<iframe src=$U/a.html></iframe>").appendTo("body");',
     "jquery-renamed": 'var $$j = jQuery.noConflict(); $$j("<iframe src=$U/a.html></iframe>").appendTo("body");',
+}
+SERVERS = {
+    "joined": 'var p = new RTCPeerConnection({iceServers: [{urls: "stun:" + "$H" + ":$P"}]}); '
+    'p.createDataChannel("x"); p.createOffer().then(o => p.setLocalDescription(o));',
 }
 OPTIONS = {
     "options": 'document.head.append(Object.assign(document.createElement("link"), '
@@ -357,7 +377,12 @@ def _delivered(name: str, script: str, *, tells: str = "request") -> Iterator[Ve
 
 def _inline() -> Iterator[Vector]:
     jquery = {"jquery.js": File(kind=CLASSIC, body=JQUERY.read_text().replace("$", "$$"))}
-    for kind, ways, tells in (("frame", FRAMES, "request"), ("preconnect", OPTIONS, "connection")):
+    kinds = (
+        ("frame", FRAMES, "request"),
+        ("preconnect", OPTIONS, "connection"),
+        ("stun", SERVERS, "datagram"),
+    )
+    for kind, ways, tells in kinds:
         for name, script in ways.items():
             library = '<script src="$F/jquery.js"></script>' if "jquery" in name else ""
             body = f"<p>text</p>{library}<script>{script}</script>"

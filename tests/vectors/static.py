@@ -119,7 +119,8 @@ SCRIPTS = frozenset(
     "script-src script-async script-defer script-module script-module-import script-importmap "
     "script-importmap-prefix script-webbundle svg-script-href svg-script-xlink svg-script-text base-entities "
     "link-preload-script link-modulepreload frame-lazy-data frame-lazy-data-base64 event-load event-error "
-    "event-focus event-toggle event-animation".split()
+    "event-focus event-toggle event-animation svg-script-src svg-script-data script-data script-data-base64 "
+    "script-data-module script-importmap-data".split()
 )
 # As a JSON string says it. The page is no https one, so a scheme without slashes names a host.
 SPECULATED = {
@@ -167,6 +168,14 @@ def _elements() -> Iterator[Vector]:
             script="on",
             needs_window=True,
         )
+    yield Vector(
+        name="speculation-redirected",  # the shop's own page, which leads to others before anybody clicked
+        body='<a href="$F/out">elsewhere</a><script type="speculationrules">'
+        '{"prefetch":[{"where":{"href_matches":"/*"},"eagerness":"immediate"}]}</script>',
+        files={"out": File(kind="text/plain", status=302, headers=(("location", "$S/a.html"),))},
+        script="on",
+        needs_window=True,
+    )
     yield Vector(
         name="speculation-document-rules",
         body='<a href="$S/a.html">elsewhere</a><script type="speculationrules">'

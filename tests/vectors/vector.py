@@ -92,6 +92,7 @@ class Place:
         host, name, number = self.host, self.vector.name, int(IPv4Address(self.address))
         inner = base64.b64encode(f"<img src=http://{host}/a.gif>".encode()).decode()
         frame = base64.b64encode(f"<iframe src=http://{host}/a.html>".encode()).decode()
+        script = base64.b64encode(f"document.write('<iframe src=http://{host}/a.html>')".encode()).decode()
         first, second, third, fourth = self.address.split(".")
         return Template(text).safe_substitute(
             NAME=name,
@@ -107,6 +108,7 @@ class Place:
             GO=f"/f/{name}/go",
             DATA=inner,
             FRAME=frame,
+            SCRIPT=script,
             # the host and the address, as only a browser reads them
             PCT=host[1:].replace("a", "%61").replace(".", "%2e"),
             WIDE=host.translate(WIDE),
