@@ -13,6 +13,7 @@ NO_SPECULATION = "fetches nothing by speculation rules"
 NO_REFERENCE = "takes clip paths from the same document only"
 NO_OTHER_FILTER = "takes svg filters from the same document only"
 KNOWS_THE_TREE = "opens no connection by what its scanner finds in svg"
+NO_HTML = "takes a type that Firefox calls unknown for a download"
 NO_RELATED = "asks no host whether its passkeys are for others too"
 ONLY_CHROMIUM = "reads it as the standard does"
 SCANNED_NAMES = " ".join(f"scanned-{name}" for name in SCANNED)
@@ -20,6 +21,7 @@ SCANNED_NAMES = " ".join(f"scanned-{name}" for name in SCANNED)
 SILENT: Mapping[str, Mapping[str, str]] = {
     "chromium": {
         NO_OTHER_FILTER: "svg-filter css-filter",
+        NO_HTML: "page-unknown-type",
         "looks no host of a plain link up": "link-plain link-plain-tls link-plain-asked-for "
         "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
     },
@@ -41,6 +43,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_RELATED: "js-passkey-inline js-passkey-file",
     },
     "webkit": {
+        NO_HTML: "page-unknown-type",
         KNOWS_THE_TREE: SCANNED_NAMES,
         ONLY_CHROMIUM: "meta-refresh-odd-blank script-webbundle",
         NO_OTHER_FILTER: "svg-filter css-filter",

@@ -314,6 +314,19 @@ CONTEXTS = {
             "inner.html": '<!doctype html><title>inner</title><img src="pic.gif">',
         },
     ),
+    "service-worker-makes": (
+        (
+            'navigator.serviceWorker.register("$F/w.js").then(r => { var w = r.installing || r.waiting || r.active, '
+            "f = document.createElement('iframe'); f.src = '$F/made.html'; "
+            "var go = () => w.state == 'activated' && document.documentElement.append(f); "
+            "w.onstatechange = go; go(); });"
+        ),
+        {
+            "w.js": "'use strict'; addEventListener('fetch', e => { if (e.request.url.includes('made')) "
+            "e.respondWith(new Response('<!doctype html><title>made</title><img src=$U/a.gif>', "
+            "{headers: {'content-type': 'text/html'}})); });",
+        },
+    ),
     "module-file": ('import("$F/m.js").catch(() => 0);', {"m.js": 'import "$U/a.js";'}),
     "module-css": (
         'import("$F/m.js").catch(() => 0);',

@@ -50,6 +50,7 @@ PAGES = {
         kind=SVG, body=SVG_DOCUMENT.replace("$BODY", '<image href="$U/a.gif" width="9" height="9"/>')
     ),
     "page-xsl": File(kind="text/xsl", body=XHTML.replace("$BODY", '<iframe src="$U/a.html"/>')),
+    "page-unknown-type": File(kind="application/x-unknown-content-type", body=INNER),
     "page-cut-off": File(body='<!doctype html><title>x</title><img src="$U/a.gif"><p title="'),
 }
 

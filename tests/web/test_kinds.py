@@ -19,6 +19,7 @@ from cookieguard.web.kinds import kind_of
         b"Text/HTML\t; a",
         b" text/html foo",
         b"text/plain,text/html x",
+        b"application/x-unknown-content-type",
     ],
 )
 def test_a_type_ends_where_a_browser_ends_it(content_type: bytes) -> None:

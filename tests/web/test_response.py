@@ -70,6 +70,15 @@ def test_speculation_rules_in_files_are_not_named_until_nobody_is_held(guard: Gu
     assert ask(app, headers=[choose(app, "accept")]).get("speculation-rules") == rules[1]
 
 
+@pytest.mark.parametrize("name", ["link ", "link\t", "Link \t"])
+def test_blanks_in_the_name_of_a_header_hide_nothing(guard: Guard, name: str) -> None:
+    app = guard(page(DOCUMENT, headers=[*HTML, (name, "<//ads.example/>; rel=preconnect")]))
+    plain = guard(page(b"{}", headers=[("content-type ", "text/html")]))
+
+    assert not [one for one, _ in ask(app).headers if one.strip().lower() == "link"]
+    assert ask(plain).get("content-security-policy")
+
+
 def test_no_name_is_looked_up_ahead_until_nobody_is_held(guard: Guard) -> None:
     asked_for = ("x-dns-prefetch-control", "on")
     app = guard(page(DOCUMENT, headers=[*HTML, asked_for]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
@@ -46,14 +47,24 @@ class SentBody(RawBody):
         return b""
 
 
-class WorkerMark:
-    """Let a service worker's script pass, with a last line that names the policy it runs under.
+# What a service worker makes itself came from no server, with no policy: where it is shown, it gets the worker's. All
+# that came over the network passes as it is (another type than "default"). At the end, since the scripts of others may
+# begin with a directive; events come later.
+OWN_PAGES = b"""
+;(p=>{const r=p.respondWith;p.respondWith=function(a){if(!/doc|frame|emb|obj|work/.test(this.request.destination))\
+return r.call(this,a);return r.call(this,Promise.resolve(a).then(a=>{const n="content-security-policy",\
+h=new Headers(a.headers);if(a.type!="default"||h.has(n))return a;h.set(n,%b);\
+return new Response(a.body,{status:a.status,statusText:a.statusText,headers:h})}))}})(FetchEvent.prototype)// %b"""
 
-    A browser that finds the same bytes keeps the worker it has, with the policy of its registration.
+
+class WorkerMark:
+    """Let a service worker's script pass, with a last line that gives what it makes the policy it runs under, and
+    names that policy: a browser that finds the same bytes keeps the worker it has, with the one of its registration.
     """
 
     def __init__(self, policy: bytes) -> None:
-        self._line = b"\n// " + blake2b(policy, digest_size=6).hexdigest().encode()
+        name = blake2b(policy, digest_size=6).hexdigest()
+        self._line = OWN_PAGES % (json.dumps(policy.decode()).encode(), name.encode())
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the chunk."""

@@ -45,11 +45,12 @@ def every(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
 def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes]]:
     """Return headers as pairs with lower-case names, and joined by name; some apps send them capitalized.
 
-    The same list where it is one of tuples in lower case already.
+    The same list where it is one of tuples in lower case already. Blanks around a name go: not every server refuses
+    them, and Chromium reads such a header as if they were not there.
     """
     if type(headers) is list and _are_pairs(headers):
         return headers, by_name(headers)
-    pairs = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+    pairs = [(bytes(name).strip().lower(), bytes(value)) for name, value in headers]
     return pairs, by_name(pairs)
 
 
@@ -59,7 +60,7 @@ def _are_pairs(headers: list[Sequence[bytes]]) -> bool:
         if type(pair) is not tuple:
             return False
         name = pair[0]
-        if name not in USUAL and not (type(name) is bytes and name == name.lower()):
+        if name not in USUAL and not (type(name) is bytes and name == name.lower().strip()):
             return False
     return True
 

@@ -11,8 +11,10 @@ from cookieguard.web.headers import essence
 PARTIAL_CONTENT = 206
 XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
-# Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types).
-SNIFFED_TYPES = frozenset({b"", b"unknown/unknown", b"application/unknown", b"*/*"})
+# Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types). The last is Firefox's.
+SNIFFED_TYPES = frozenset(
+    {b"", b"unknown/unknown", b"application/unknown", b"*/*", b"application/x-unknown-content-type"}
+)
 SERIES_TYPE = b"multipart/x-mixed-replace"
 # As Chromium and WebKit have it: the second is no type of any standard, and shown like the others.
 XML_TYPES = frozenset({b"text/xml", b"text/xsl", b"application/xml"})
