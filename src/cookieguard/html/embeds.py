@@ -50,7 +50,7 @@ def place_in(
     *,
     attributes: list[Attribute],
     edits: list[Edit],
-    held: list[Held],
+    held: tuple[Held, ...],
 ) -> Embed | None:
     """Return what a placeholder needs to know of a held element; None where nobody would see it."""
     first: dict[bytes, Attribute] = {}

@@ -1,3 +1,10 @@
+cdef class Room:
+    cdef object _read
+    cdef object _embed
+
+    cpdef embed(self)
+
+
 cdef class Tag:
     cdef readonly bytes name
     cdef readonly bytes inert
@@ -12,7 +19,7 @@ cdef class Tag:
     cdef readonly object drawn
     cdef readonly object base
     cdef readonly str lost
-    cdef readonly object embed
+    cdef readonly object room
     cdef readonly tuple held
     cdef readonly tuple attributes
 

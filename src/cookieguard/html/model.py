@@ -98,6 +98,22 @@ class Embed(NamedTuple):
     tail: bytes  # the rest of it, with what would be in the way under other names
 
 
+class Room:
+    """Keep how a placeholder may stand in for one held element. Owns the answer, which is read once it is asked for."""
+
+    __slots__ = ("_embed", "_read")
+
+    def __init__(self, read: Callable[[], Embed | None]) -> None:
+        self._read: Callable[[], Embed | None] | None = read
+        self._embed: Embed | None = None
+
+    def embed(self) -> Embed | None:
+        """Return what a placeholder needs to know; None where nobody would see it."""
+        if self._read is not None:
+            self._embed, self._read = self._read(), None
+        return self._embed
+
+
 class Tag:
     """Keep what was decided about one spelling of a tag, so that it is decided once. Never changed."""
 
@@ -106,7 +122,6 @@ class Tag:
         "base",
         "closing",
         "drawn",
-        "embed",
         "empty",
         "has_text",
         "held",
@@ -117,6 +132,7 @@ class Tag:
         "name",
         "near",
         "plain",
+        "room",
         "text",
     )
 
@@ -135,7 +151,7 @@ class Tag:
         attributes: tuple[tuple[bytes, str], ...] = (),
         base: str | None = None,
         plain: bool = True,
-        embed: Embed | None = None,
+        room: Room | None = None,
         lost: str = "",
     ) -> None:
         self.name, self.closing, self.empty = name, closing, empty
@@ -150,7 +166,7 @@ class Tag:
         self.attributes = attributes  # of the few elements the page's context needs
         self.base = base
         self.plain = plain  # nothing to do but to pass it on
-        self.embed = embed  # held, and a placeholder may stand in for it
+        self.room = room  # held, and a placeholder may stand in for it
         self.lost = lost  # what the owner is told was taken away, beside what is held
 
 

@@ -100,10 +100,10 @@ class Placement:
 
     def shown(self, tag: Tag) -> bytes | None:
         """Return what is sent instead of this tag: a placeholder where it is held and may have one."""
-        if tag.embed is None or self._stand is None:
+        if tag.room is None or self._stand is None or (embed := tag.room.embed()) is None:
             return tag.live
-        attributes = self._stand(tag.embed, self._seen)
-        return tag.embed.head + attributes + tag.embed.tail if attributes else tag.live
+        attributes = self._stand(embed, self._seen)
+        return embed.head + attributes + embed.tail if attributes else tag.live
 
     @property
     def _seen(self) -> InsertContext:

@@ -225,7 +225,7 @@ class Rewriter:
         self._follow(tag, True)  # noqa: FBT003  # as above
         if tag.held:
             self.held += tag.held[: MAX_HELD - len(self.held)]
-        new = tag.live if tag.embed is None else self._placement.shown(tag)
+        new = tag.live if tag.room is None else self._placement.shown(tag)
         if new is not None:
             self._output.replace(start, end, new)
         self._is_careful = self._context.is_careful()

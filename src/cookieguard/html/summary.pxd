@@ -46,6 +46,6 @@ cdef class Summary:
     cdef int _link(self, text_t s, Value* one, object element) except -1
     cdef int _style(self, text_t s, Value* one, object element) except -1
     cdef object _text(self, text_t s)
-    cdef object _embed(self, bytes raw, Py_ssize_t name_end, bytes element)
+    cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held)
     cdef bytes _renamed(self, Value* one)
     cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral)

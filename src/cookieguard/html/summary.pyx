@@ -10,7 +10,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.css import NO_STRING, NO_URL
-from cookieguard.html.embeds import EMBEDS, place_in
+from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.glances cimport meta_counts
 from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
 from cookieguard.html.loads import (
@@ -19,10 +19,9 @@ from cookieguard.html.loads import (
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
 from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find, is_handler, may_name
 from cookieguard.html.referrers import tighten
-from cookieguard.html.scanner cimport all_attributes
 from cookieguard.html.scripts cimport loads_held
 from cookieguard.html.sheets cimport Walk, begin, step
-from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, script_text
+from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, room_of, script_text
 from cookieguard.html.urls import Url
 
 cdef enum:
@@ -374,7 +373,7 @@ cdef class Summary:
             tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
             PyObject_GC_UnTrack(<void*>tag.held)
             if kind & EMBEDS_SOMETHING:
-                tag.embed = self._embed(raw, name_end, element)
+                tag.room = self._room(raw, name_end, element, tag.held)
         if tag.is_judged:
             tag.inert = self._written(raw, name_end, True)
             if tag.text is STYLE:
@@ -661,8 +660,8 @@ cdef class Summary:
         _copied(out, s + done, PyBytes_GET_SIZE(raw) - done)
         return whole
 
-    cdef object _embed(self, bytes raw, Py_ssize_t name_end, bytes element):
-        """Return what a placeholder needs to know, where it is the embedded thing that is held (_embed in tags.py)."""
+    cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held):
+        """Return where a placeholder may stand, where it is the embedded thing that is held (_room in tags.py)."""
         cdef Value* source = self._first(SOURCES[element])
         cdef Value* one
         cdef int index
@@ -673,9 +672,7 @@ cdef class Summary:
             one = &self._values[index]
             if one.is_held:
                 edits.append((one.start, one.name_end, RENAMED[one.name]))
-        return place_in(
-            raw, element, name_end, attributes=all_attributes(raw, name_end), edits=edits, held=self._held
-        )
+        return room_of(raw, element, name_end, edits, held, xml=False)
 
     cdef bytes _renamed(self, Value* one):
         """Return the name that takes the place of an attribute's."""

@@ -27,7 +27,7 @@ cdef class _Judged:
     cdef _script_text(self)
     cdef _kept(self)
     cdef _base(self)
-    cdef _embed(self)
+    cdef _room(self)
 
 
 cpdef object judge_tag(bytes raw, object bench)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from cookieguard.html import charrefs
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
@@ -33,6 +33,7 @@ from cookieguard.html.model import (
     Edit,
     Embed,
     Held,
+    Room,
     Tag,
     Text,
 )
@@ -137,7 +138,7 @@ class _Judged:
             attributes=self._kept() if self.name in CONTEXT_NAMES else (),
             base=self._base() if self.name == b"base" else None,
             plain=plain and self.name not in ATTENTION,
-            embed=self._embed() if self.held and self.name in EMBEDS else None,
+            room=self._room() if self.held and self.name in EMBEDS else None,
             lost=self.lost,
         )
 
@@ -145,15 +146,12 @@ class _Judged:
         """Tell whether anything is held but what an event would run."""
         return not all(is_handler(one.attribute.encode("latin-1")) for one in self.held)
 
-    def _embed(self) -> Embed | None:
-        """Return what a placeholder needs to know, where it is the embedded thing that is held."""
+    def _room(self) -> Room | None:
+        """Return where a placeholder may stand, where it is the embedded thing that is held."""
         attribute = self.first.get(EMBEDS[self.name])
         if attribute is None or not any(start == attribute.start for start, _, _ in self.edits):
             return None
-        every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
-        return place_in(
-            self.raw, self.name, self.name_end, attributes=every, edits=self.edits, held=self.held
-        )
+        return room_of(self.raw, self.name, self.name_end, self.edits, tuple(self.held), xml=self.bench.xml)
 
     def _mark_link(self) -> None:
         if self.name not in LINKS or not (href := self.says(b"href")):
@@ -263,6 +261,25 @@ class _Judged:
 
     def _base(self) -> str | None:
         return None if self.held else self.says(b"href")
+
+
+def room_of(
+    raw: bytes, name: bytes, name_end: int, edits: list[Edit], held: tuple[Held, ...], *, xml: bool
+) -> Room:
+    """Return where a placeholder may stand: many pages have none, so the tag is read again where one does."""
+    return Room(partial(_embed_in, raw, name, name_end, edits, held, xml))
+
+
+def _embed_in(
+    raw: bytes,
+    name: bytes,
+    name_end: int,
+    edits: list[Edit],
+    held: tuple[Held, ...],
+    xml: bool,  # noqa: FBT001  # positional for a partial
+) -> Embed | None:
+    every = _attributes(raw, name_end, xml=xml, every=True)
+    return place_in(raw, name, name_end, attributes=every, edits=edits, held=held)
 
 
 def script_text(kind: str | None, language: str | None) -> Text:
