@@ -17,7 +17,7 @@ from cookieguard.html.tags import judge_tag
 
 SEEDS = 8
 TAGS_A_SEED = 1500
-FIELDS = "attributes base closing embed empty has_text held inert is_judged live lost name plain text".split()
+FIELDS = "attributes base closing drawn empty has_text held inert is_judged live lost name plain text".split()
 LOADERS = {
     "img": (
         "src",
@@ -87,7 +87,7 @@ def nesting(rules: Rules) -> tuple[Bench, Bench]:
 
 def told(tag: Tag) -> dict[str, object]:
     """Tell all of a tag but `near`, which says only where it is kept."""
-    return {name: getattr(tag, name) for name in FIELDS}
+    return {name: getattr(tag, name) for name in FIELDS} | {"embed": tag.room and tag.room.embed()}
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

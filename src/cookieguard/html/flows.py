@@ -33,7 +33,6 @@ from cookieguard.html.idioms import (
     LOADING_MARKUP,
     LOOP,
     MARKUP,
-    MAY_BE_FREE,
     MEANT,
     METHOD,
     NAVIGATES,
@@ -45,6 +44,7 @@ from cookieguard.html.idioms import (
     QUERIES,
     SETS,
     SETTERS,
+    may_be_free,
 )
 from cookieguard.html.names import IDENTIFIER, Names
 from cookieguard.html.pieces import MARK
@@ -90,7 +90,7 @@ class Flow:
         self._back = back = code[::-1]
         self._size = len(code)
         self._has_arrows = b"=>" in code
-        self._has_markup = any(sign.search(joined) for sign in MAY_BE_FREE)
+        self._has_markup = may_be_free(joined)
         self._reading = Reading(code, back, joined)
         self._names = Names(code)
         self._asked: set[tuple[bytes, int, bool]] = set()  # which parameter of which function
@@ -123,12 +123,11 @@ class Flow:
             return False
         floor = min(self._size, walk.here + MAX_REACH)
         while reading.steps > 0 and walk.here < floor:
-            walk.here = reading.stretch_end(walk.here, floor, walk.assigns)
-            if walk.here >= floor:
+            walk.here = here = reading.stretch_end(walk.here, floor, walk.assigns)
+            if here >= floor:
                 return False
             reading.steps -= 1
-            taken = STEPS[back[walk.here]](self, walk)
-            if taken is not None:
+            if (taken := STEPS[back[here]](self, walk)) is not None:
                 return taken
             walk.here += 1
         return False

@@ -185,7 +185,7 @@ cdef bint _is_of_frame(text_t s, Py_ssize_t p) noexcept nogil:
 
 
 cdef bint _may_be_free(text_t s, Py_ssize_t size) noexcept nogil:
-    """Tell whether markup may begin somewhere that no policy stops (MAY_BE_FREE in idioms.py)."""
+    """Tell whether markup may begin somewhere that no policy stops (may_be_free in idioms.py)."""
     cdef Py_ssize_t p = 0, q
     cdef const void* found
     while p < size:

@@ -40,7 +40,7 @@ def function_before(_code: bytes, back: bytes, body: int) -> tuple[bytes, bytes]
 def functions(code: bytes, back: bytes) -> dict[bytes, list[tuple[bytes, int]]]:
     """List the parameters and the bodies of the functions, the last first, by their names."""
     found: dict[bytes, list[tuple[bytes, int]]] = {}
-    places = sorted(match.start() for pattern in BODIES for match in pattern.finditer(back))
+    places = sorted([match.start() for pattern in BODIES for match in pattern.finditer(back)])
     for place in places[:MAX_FUNCTIONS]:
         body = len(code) - place - (back[place] == BRACE)
         name, header = function_before(code, back, body)

@@ -43,15 +43,17 @@ PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n
 def named_hosts(text: bytes) -> list[bytes]:
     """List the hosts a script names, each once."""
     found = HOST.findall(text)
-    if ESCAPED_SLASH.search(text):
+    if BACKSLASH in text and ESCAPED_SLASH.search(text):
         found += ESCAPED_HOST.findall(text)
     return list(dict.fromkeys(found))
 
 
 def host_places(text: bytes) -> list[tuple[int, bytes]]:
     """List where hosts are named, from the slashes on, with their names."""
-    patterns = (HOST, ESCAPED_HOST) if ESCAPED_SLASH.search(text) else (HOST,)
-    return [(match.start(), match[1]) for pattern in patterns for match in pattern.finditer(text)]
+    places = [(match.start(), match[1]) for match in HOST.finditer(text)]
+    if BACKSLASH in text and ESCAPED_SLASH.search(text):
+        places += [(match.start(), match[1]) for match in ESCAPED_HOST.finditer(text)]
+    return places
 
 
 def loaded_host(text: bytes) -> bytes | None:
@@ -94,7 +96,10 @@ def has_glue(text: bytes) -> bool:
 def has_sink(code: bytes) -> bool:
     """Tell whether a script's code has anything that loads."""
     back = code[::-1]
-    return any(sink.search(back) for sink in SINKS)
+    for sink in SINKS:  # noqa: SIM110  # a generator costs more than the search, in most scripts
+        if sink.search(back):
+            return True
+    return False
 
 
 def has_pairs(text: bytes) -> bool:
@@ -120,9 +125,13 @@ def may_have_sink(text: bytes) -> bool:
     if text.count(b"(") * SPARSE > len(text) or MARK in text:
         return True
     back = text[::-1]
-    return any(sink.search(back) for sink in SINKS_IN_TEXT) or any(
-        word in text and pattern.search(text) for word, pattern in WORDS_IN_TEXT
-    )
+    for sink in SINKS_IN_TEXT:
+        if sink.search(back):
+            return True
+    for word, pattern in WORDS_IN_TEXT:  # noqa: SIM110  # as above
+        if word in text and pattern.search(text):
+            return True
+    return False
 
 
 def may_reach_others(raw: bytes) -> bool:

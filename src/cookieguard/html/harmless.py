@@ -15,14 +15,20 @@ from cookieguard.html.loads import ANYWHERE, HANDLER, Load
 
 def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> bytes:
     """Spell a choice of names as a pattern that reads each letter once."""
-    by_letter: dict[bytes, list[bytes]] = {}
-    for name in names:
-        by_letter.setdefault(name[:1], []).append(name[1:])
-    is_optional = by_letter.pop(b"", None) is not None
-    ways = [spell(letter) + choice(rest, spell) for letter, rest in by_letter.items()]
+    listed = list(names)
+    ways = by_letter(filter(None, listed), spell)
+    is_optional = b"" in listed
     if not is_optional and len(ways) == 1:
         return ways[0]
     return (rb"(?:" + b"|".join(ways) + rb")" + b"?+" * is_optional) if ways else b""
+
+
+def by_letter(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> list[bytes]:
+    """Spell names as patterns, those of one first letter together."""
+    rests: dict[bytes, list[bytes]] = {}
+    for name in names:
+        rests.setdefault(name[:1], []).append(name[1:])
+    return [spell(letter) + choice(rest, spell) for letter, rest in rests.items()]
 
 
 def harmless(names: Iterable[bytes] = (), also: bytes = b"", *, styled: bool = True) -> bytes:
@@ -45,8 +51,9 @@ def harmless(names: Iterable[bytes] = (), also: bytes = b"", *, styled: bool = T
         + rb"[a-zA-Z]))[^\t\n\f\r />=]*+"
     )
     valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
-    quick = rb"(?:" + choice(one for one in FREQUENT if one not in judged) + rb"|data-[a-z\-]++)=\"[^\"]*+\""
-    ways = (quick, valued, *(STYLE,) * styled, HANDLED)
+    ours = rb"(?!cg)" * (OURS in judged)
+    quick = (*by_letter(one for one in FREQUENT if one not in judged), rb"data-" + ours + rb"[a-z\-]++")
+    ways = (*(one + rb"=\"[^\"]*+\"" for one in quick), valued, *(STYLE,) * styled, HANDLED)
     return rb"(?:" + S + rb"++(?:" + b"|".join(ways) + also + rb"))*+"
 
 
@@ -61,6 +68,7 @@ OWN = (
     + quoted(rb"[^~:&\\/]*+(?:/(?![/\t\n\r])[^~:&\\/]*+)*+")
     + rb"|(?![\"'])(?:[^\t\n\f\r >:&\\/]++|/(?!/))++)"
 )
+OURS = b"data-cg"  # what the owner says of a tag
 VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
 FREQUENT = (
     b"class href id title target itemprop type rel alt name width height".split()

@@ -78,10 +78,8 @@ FREE_MARKUP = re.compile(
     re.IGNORECASE,
 )
 # How such a tag begins, as a glance at all literals tells: to search for one sign is fastest.
-MAY_BE_FREE = (
-    re.compile(rb"<(?=\\?(?:[iI]?[fF]|[lLmM]))"),
-    re.compile(rb"\\(?=(?:x|u00|u\{)3[cC])"),
-)
+_MAY_BE_FREE = re.compile(rb"<(?=\\?(?:[iI]?[fF]|[lLmM]))")
+_MAY_BE_ESCAPED = re.compile(rb"\\(?=(?:x|u00|u\{)3[cC])")
 _BLANKS = rb"(?:\s|\\[nrtvf\r\n])*+"
 BEGINS_MARKUP = re.compile(rb"." + _BLANKS + _TAG, re.IGNORECASE)
 BEGINS_LINK = re.compile(rb"." + _BLANKS + _TAG + rb"link\b", re.IGNORECASE)
@@ -99,6 +97,13 @@ MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
     b"content": ((b"refresh", b"quiv"),),  # httpEquiv, http-equiv
     b"action": ((b"ubmit(", b"target"),),  # a form that is sent into a frame
 }
+
+
+def may_be_free(literals: bytes) -> bool:
+    """Tell at a glance whether markup may stand in literals that contacts somebody whatever the policy says."""
+    if literals.find(b"<") >= 0 and _MAY_BE_FREE.search(literals):
+        return True
+    return literals.find(b"\\") >= 0 and _MAY_BE_ESCAPED.search(literals) is not None
 
 
 def _backwards(names: Iterable[bytes]) -> bytes:

@@ -59,7 +59,7 @@ class TagJudge:
     def learn(self, data: bytes, start: int, end: int) -> Tag:
         """Judge the tag data[start:end], which the scanner does not know."""
         raw = piece(data, start, end)
-        tag: Tag | None = self._near.find(raw, 0, len(raw))
+        tag: Tag | None = self._near.get(raw)
         if tag is None:
             summary, bench = self._seat or self._sit()
             tag = summary.judge(raw) or untracked(judge_tag(raw, bench))

@@ -14,6 +14,7 @@ cdef class Known:
     cdef size_t _count
 
     cdef PyObject* look_up(self, text_t s, Py_ssize_t size) noexcept
+    cpdef get(self, bytes key)
     cpdef find(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cpdef clear(self)
     cdef keep(self, bytes key, object answer)

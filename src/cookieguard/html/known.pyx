@@ -101,7 +101,7 @@ cdef class Known:
     def __setitem__(self, bytes key, answer):
         self.keep(key, answer)
 
-    def get(self, bytes key):
+    cpdef get(self, bytes key):
         """Return what is known of a key, None where nothing is."""
         return self.find(key, 0, PyBytes_GET_SIZE(key))
 

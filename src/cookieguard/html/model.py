@@ -139,20 +139,19 @@ class Tag:
     def __init__(
         self,
         name: bytes,
-        *,
-        closing: bool = False,
-        empty: bool = False,
+        closing: bool = False,  # noqa: FBT001, FBT002  # by their places they take half as long
+        empty: bool = False,  # noqa: FBT001, FBT002  # as above
         live: bytes | None = None,
         inert: bytes = b"",
         held: tuple[Held, ...] = (),
         text: Text = NO_TEXT,
-        drawn: Text = NO_TEXT,
-        near: bool = False,
+        near: bool = False,  # noqa: FBT001, FBT002  # as above
         attributes: tuple[tuple[bytes, str], ...] = (),
         base: str | None = None,
-        plain: bool = True,
+        plain: bool = True,  # noqa: FBT001, FBT002  # as above
         room: Room | None = None,
         lost: str = "",
+        drawn: Text = NO_TEXT,
     ) -> None:
         self.name, self.closing, self.empty = name, closing, empty
         self.live = live  # what is sent instead; None: the tag itself

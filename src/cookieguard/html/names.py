@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
 
 MAX_NAMES = 60
 MAX_PLACES = 300  # where suspect names stand, looked at in one script
@@ -27,6 +26,7 @@ class Names:
         self._seen: set[tuple[int, bool]] = set()
         self._queue: list[tuple[bytes, Iterator[int]]] = []
         self._marked: set[bytes] = set()  # the names that hold markup
+        self._spaced = b""  # the code with a blank for all that is no part of a word, once asked for
         self.is_open = False  # whether places are taken from the queue already
         self.in_markup = False  # whether what is followed now is, or is part of, markup that no policy stops
 
@@ -73,16 +73,13 @@ class Names:
 
     def _places(self, name: bytes, start: int, end: int) -> Iterator[int]:
         """Find where the name stands as a whole word."""
-        word = b" " + name + b" "
-        at = self._spaced.find(word, start, end + 2)
+        if not self._spaced:
+            self._spaced = b" %b " % self._code.translate(WORDS_ONLY)  # shifted by one, that is
+        spaced, word, end, step = self._spaced, b" %b " % name, end + 2, len(name) + 1
+        at = spaced.find(word, start, end)
         while at >= 0:
             yield at
-            at = self._spaced.find(word, at + len(name) + 1, end + 2)
-
-    @cached_property
-    def _spaced(self) -> bytes:
-        """The code with a blank for all that is no part of a word, and one around: shifted by one, that is."""
-        return b" " + self._code.translate(WORDS_ONLY) + b" "
+            at = spaced.find(word, at + step, end)
 
     def _is_passed(self, name: bytes, place: int) -> bool:
         """Tell whether the name at `place` is only given a value there, is a parameter's or key's name, or that of an

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from functools import cached_property
 from itertools import accumulate, count
 from operator import add
 
@@ -57,22 +56,29 @@ class Reading:
         self.steps = MAX_STEPS
         self._closing: dict[int, int] = {}
         self._unclosed = self.size  # the first bracket known to stay open: so does what it stands in
+        self._literals: list[bytes] | None = None  # each is listed once it is asked for
+        self._marks: list[int] | None = None
+        self._words: bytes | None = None
 
     # -- literals
 
-    @cached_property
+    @property
     def literals(self) -> list[bytes]:
         """List the literals."""
-        return self._joined.split(MARK)[1:]
+        if self._literals is None:
+            self._literals = self._joined.split(MARK)[1:]
+        return self._literals
 
-    @cached_property
+    @property
     def marks(self) -> list[int]:
         """List where the mark of each literal stands."""
-        return list(map(add, accumulate(map(len, self.code.split(MARK))), count()))
+        if self._marks is None:
+            self._marks = list(map(add, accumulate(map(len, self.code.split(MARK))), count()))
+        return self._marks
 
     def mark(self, number: int) -> int:
         """Return where the mark of a literal stands."""
-        if number < FEW and "marks" not in self.__dict__:
+        if number < FEW and self._marks is None:
             return self.size - len(self.code.split(MARK, number + 1)[-1]) - 1
         return self.marks[number]
 
@@ -90,10 +96,12 @@ class Reading:
         """List the literals between two places."""
         return self.literals[bisect_left(self.marks, start) : bisect_left(self.marks, end)]
 
-    @cached_property
+    @property
     def words(self) -> bytes:
         """All of the script but its comments."""
-        return self.code + self._joined.replace(MARK, b" ")
+        if self._words is None:
+            self._words = self.code + self._joined.replace(MARK, b" ")
+        return self._words
 
     # -- brackets
 

@@ -31,6 +31,7 @@ MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at e
 MAX_DIRECTORIES = 32
 SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when it comes again
 SHORT_SHEET = 256  # bytes that are looked at sooner than looked up
+LONGEST_END = 256  # bytes at either end by which a long text is known again
 MAX_SEEN = 4096
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
@@ -70,6 +71,7 @@ class Rules:
         self._tags_size = 0
         self._texts: dict[tuple[Text, bool, Url | None], Known] = {}
         self._texts_size = 0
+        self._long_sizes: set[int] = set()  # of the long texts among these: others are not looked up
         self._seen: set[int] = set()
 
     def bench(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
@@ -150,10 +152,11 @@ class Rules:
         ):
             return PASSES
         known = self._known_texts((kind, is_markup, base if kind is STYLE else None))
-        verdict: Verdict | None = known.find(data, start, stop)
-        return (
-            self._hear(known, kind, piece(data, start, stop), base, is_markup) if verdict is None else verdict
-        )
+        if stop - start <= SHORT_TEXT or stop - start in self._long_sizes:
+            verdict: Verdict | None = known.find(data, start, stop)
+            if verdict is not None:
+                return verdict
+        return self._hear(known, kind, piece(data, start, stop), base, is_markup)
 
     def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
         verdict: Verdict  # both are called as in C
@@ -164,6 +167,8 @@ class Rules:
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
             self._texts_size += len(text) + ENTRY_OVERHEAD
             known[text] = untracked(verdict)
+            if len(text) > SHORT_TEXT:
+                self._long_sizes.add(len(text))
         return verdict
 
     def _stays(self, sheet: bytes, base: Url, is_markup: bool) -> bool:  # noqa: FBT001  # as above
@@ -174,7 +179,7 @@ class Rules:
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Tell whether a long text came before: pages that print their state into a script never repeat it."""
-        marked = mark(text)
+        marked = mark(text[:LONGEST_END] + text[-LONGEST_END:]) ^ len(text)  # tells them apart well enough
         if marked in self._seen:
             return True
         if len(self._seen) >= MAX_SEEN:
@@ -185,6 +190,7 @@ class Rules:
     def _known_texts(self, key: tuple[Text, bool, Url | None]) -> Known:
         if self._texts_size > MAX_TEXTS_SIZE:
             self._texts.clear()
+            self._long_sizes.clear()
             self._texts_size = 0
         known = self._texts.get(key)
         if known is None:

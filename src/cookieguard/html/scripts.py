@@ -86,11 +86,10 @@ def _found_in(text: bytes, judge: Judge) -> list[Url]:
         if servers:
             return suspicion.found(servers)  # whatever becomes of it
     named = named_hosts(text)
-    glues = has_glue(text)
-    if not suspicion.holds_any(named) and not (glues and suspicion.holds_any(bare_hosts(text))):
+    if not suspicion.holds_any(named) and not (has_glue(text) and suspicion.holds_any(bare_hosts(text))):
         return []
     read = text if len(text) <= MAX_FLOW_BYTES else text[:MAX_FLOW_BYTES]
-    if not _loads(read, suspicion, glues, False):  # noqa: FBT003  # as below
+    if not _loads(read, suspicion, text):
         return suspicion.found(named) if read is not text and _loads_later(text, suspicion) else []
     commented = suspicion.only_commented(named) if read is text else []
     return suspicion.found(named, commented) or suspicion.found(named)
@@ -116,7 +115,7 @@ def _loads_later(text: bytes, suspicion: Suspicion) -> bool:
         if not (_may_make_more(part) and suspicion.holds_any(named_hosts(part))):
             continue
         for opened in b"", b'"', b"'":  # a part may begin within a literal, and all behind it is read by that
-            if _loads(opened + part, suspicion, has_glue(part), False):  # noqa: FBT003  # as below
+            if _loads(opened + part, suspicion, part):
                 return True
     return False
 
@@ -129,18 +128,19 @@ def _may_make_more(text: bytes) -> bool:
     return False
 
 
-def _loads(text: bytes, suspicion: Suspicion, glues: bool, is_inner: bool) -> bool:  # noqa: FBT001  # compiled
+def _loads(text: bytes, suspicion: Suspicion, whole: bytes) -> bool:
+    """Tell whether code loads; `whole` is the text it is of, empty where a script has it as text."""
     if not may_have_sink(text):
         return False
     code, joined = cut(text)
     if not has_sink(code):
         return False
-    if not is_inner:
+    if whole:
         suspicion.literals = joined
-    numbers = suspects(joined, suspicion, glues)
+    numbers = suspects(joined, suspicion, has_glue(whole))
     if numbers and Flow(code, joined).reaches_a_sink(numbers):
         return True
-    return not is_inner and bool(numbers) and _loads_within(code, joined, numbers, suspicion)
+    return bool(whole) and bool(numbers) and _loads_within(code, joined, numbers, suspicion)
 
 
 def _loads_within(code: bytes, joined: bytes, numbers: list[int], suspicion: Suspicion) -> bool:
@@ -153,7 +153,7 @@ def _loads_within(code: bytes, joined: bytes, numbers: list[int], suspicion: Sus
     if not inner or not RUNS_TEXT.search(code):
         return False
     for literal in inner:  # noqa: SIM110  # what is compiled with types has no closures
-        if _loads(ESCAPED_SIGN.sub(rb"\1", literal[1:-1]), suspicion, False, True):  # noqa: FBT003  # as above
+        if _loads(ESCAPED_SIGN.sub(rb"\1", literal[1:-1]), suspicion, b""):
             return True
     return False
 

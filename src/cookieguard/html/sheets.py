@@ -12,7 +12,8 @@ S = r"[ \t\r\n\f]*+"
 AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
 IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
 STRING = re.compile(
-    rf"\"(?:[^\"\\\n]|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]|{IN_STRING})*+(?:'|\Z|(?=\n))", re.DOTALL
+    rf"\"(?:[^\"\\\n]++|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]++|{IN_STRING})*+(?:'|\Z|(?=\n))",
+    re.DOTALL,
 )
 # Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
 URL = re.compile(

@@ -56,13 +56,14 @@ class Stretches:
 class Strides:
     """Step over one page. Owns how much is read without a look: the more, the less of the page is known."""
 
-    __slots__ = ("_is_stretch", "_pause", "_stretches", "wait")
+    __slots__ = ("_is_stretch", "_pause", "_stretch", "_stretches", "wait")
 
     def __init__(self, stretches: Stretches) -> None:
         self._stretches = stretches
         self._pause = 0
         self.wait = 0  # bytes that are read before the next look
         self._is_stretch = False  # what is read now
+        self._stretch = b""  # that, with its hash
 
     def skip(self, data: bytes, position: int) -> tuple[int, int]:
         """Pass over what is known; return from where to where is to be read now."""
@@ -70,7 +71,10 @@ class Strides:
             self._is_stretch = False
             return position, stretch_end(data, position + self.wait) or len(data)
         kept = self._stretches.kept
-        while (stop := stretch_end(data, position)) and data[position:stop] in kept:
+        while stop := stretch_end(data, position):
+            self._stretch = data[position:stop]
+            if self._stretch not in kept:
+                break
             position, self._pause = stop, 0
         self._is_stretch = stop > 0
         return position, stop or len(data)
@@ -79,5 +83,5 @@ class Strides:
         """Take note of how far that led: to the end where there was nothing to do."""
         if not self._is_stretch:
             self.wait = max(self.wait - (reached - position), 0)
-        elif reached < stop or not self._stretches.learn(data[position:stop]):
+        elif reached < stop or not self._stretches.learn(self._stretch):
             self._pause = self.wait = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)

@@ -1,23 +1,25 @@
 """Tags that a look at their bytes decides: those that contact nobody else, and those that plainly name a held host.
 
 Rule: the answer is the one of a full hearing (tags.py), or none. `summary.pyx` gives it in C to nearly every tag; here
-it is given to what pages load most (pictures, scripts, links and styles with one plain URL), to a base on the page's
-own host, and to a frame with a document in which nothing is to be done.
+it is given to what pages load most (pictures, scripts, links, frames and styles with one plain URL), to scripts and
+sheets with a text, to a base on the page's own host, and to a frame with a document in which nothing is to be done.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.grammar import AFTER_NAME, S
-from cookieguard.html.harmless import NO_URL_BEHIND, OWN, VALUE, harmless
+from cookieguard.html.harmless import NO_URL_BEHIND, OURS, OWN, VALUE, harmless
 from cookieguard.html.known import record
 from cookieguard.html.loads import INERT_RELATIONS, LOADS
-from cookieguard.html.model import NO_TEXT, Bench, Held, Tag, Text
+from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Bench, Held, Room, Tag, Text
 from cookieguard.html.runs import UNKNOWN
+from cookieguard.html.tags import STOPS_PRELOADS, room_of, script_text
 from cookieguard.html.urls import Url
 
 
@@ -30,6 +32,7 @@ class Form(NamedTuple):
     text: Text
     is_script: bool
     is_link: bool
+    is_frame: bool
 
 
 class Summary:
@@ -45,10 +48,7 @@ class Summary:
     def judge(self, raw: bytes) -> Tag | None:
         """Return what is decided about a tag; None: it takes a full hearing."""
         decide = WAYS.get(raw[:5]) or (Summary._styled if raw.find(b"style=") > 0 else None)
-        if decide is None or not self._applies:
-            return None
-        tag = decide(self, raw)
-        return None if tag is None or raw.lower().find(b"data-cg") >= 0 else tag
+        return None if decide is None or not self._applies else decide(self, raw)
 
     def _loading(self, raw: bytes) -> Tag | None:
         """Decide about a tag that loads what one of its attributes names."""
@@ -62,8 +62,26 @@ class Summary:
         held = self._held(*form.said, scheme, host, path)
         if held is None:
             return None
-        live = _inert(raw, match) if form.is_script else _renamed(raw, match.start(ATTRIBUTE))
-        return Tag(form.element, empty=slash == b"/", live=live, held=held, text=form.text, plain=False)
+        place, room = match.start(ATTRIBUTE), None
+        if form.is_script:
+            live = _inert(raw, b"script", (match.start(BESIDE), place, match.start(BEHIND)))
+        else:
+            live = b"".join((raw[:place], RENAMED, raw[place:]))
+            room = _room(raw, place, held) if form.is_frame else None
+        closing = near = plain = False
+        # By their places: keywords take more than twice as long.
+        return Tag(
+            form.element, closing, slash == b"/", live, b"", held, form.text, near, (), None, plain, room
+        )
+
+    def _script(self, raw: bytes) -> Tag | None:
+        return self._loading(raw) or _with_text(raw, SCRIPT_FORM)
+
+    def _sheet(self, raw: bytes) -> Tag | None:
+        return _with_text(raw, SHEET_FORM)
+
+    def _framed(self, raw: bytes) -> Tag | None:
+        return self._loading(raw) or self._nesting(raw)
 
     def _held(
         self, element: str, attribute: str, scheme: bytes | None, host: bytes, path: bytes | None
@@ -112,22 +130,58 @@ def _is_inert(relations: bytes | None) -> bool:
     """Tell whether no browser fetches for these relations, or that takes a full hearing."""
     if relations is None or b"&" in relations:
         return True
-    tokens = relations.strip(b"\"'").decode("utf-8", "surrogateescape").lower().split()
+    said = relations.strip(b"\"'")
+    return _says_inert(said) if len(said) <= LONGEST_KEPT else _says_inert.__wrapped__(said)
+
+
+@lru_cache(maxsize=256)
+def _says_inert(relations: bytes) -> bool:
+    tokens = relations.decode("utf-8", "surrogateescape").lower().split()
     return INERT_RELATIONS.issuperset(tokens)
 
 
-def _renamed(raw: bytes, start: int) -> bytes:
-    """Return the tag with the attribute at `start` under another name."""
-    return raw[:start] + b"data-cg-" + raw[start:]
+def _room(raw: bytes, place: int, held: tuple[Held]) -> Room:
+    """Return where a placeholder may stand for a frame whose `src` is at `place`."""
+    return room_of(raw, b"iframe", len(b"<iframe"), [(place, place + 3, b"data-cg-src")], held, xml=False)
 
 
-def _inert(raw: bytes, match: re.Match[bytes]) -> bytes:
-    """Return the tag as that of a script that nobody runs."""
-    for group in (BEHIND, ATTRIBUTE, BESIDE):  # from the last on: so what is before stays where it is
-        start = match.start(group)
-        if start >= 0:
-            raw = _renamed(raw, start)
-    return NEUTRAL + raw[len(b"<script") :]
+def _with_text(raw: bytes, form: re.Pattern[bytes]) -> Tag | None:
+    """Return what is decided about a script or sheet that names nobody, but may in its text."""
+    match = form.fullmatch(raw)
+    if match is None:
+        return None
+    element, _, kind, slash = match.groups()
+    if kind is not None and kind.find(b"&") >= 0:
+        return None
+    text = STYLE if element == b"style" else SCRIPT if kind is None else _text_of_kind(kind)
+    inert = _inert(raw, element, (match.start(2),)) if text in JUDGED_TEXTS else b""
+    if text is STYLE:
+        inert += STOPS_PRELOADS
+    closing = near = plain = False
+    return Tag(element, closing, slash == b"/", None, inert, (), text, near, (), None, plain)
+
+
+def _text_of_kind(kind: bytes) -> Text:
+    return _kept_text(kind) if len(kind) <= LONGEST_KEPT else _kept_text.__wrapped__(kind)
+
+
+@lru_cache(maxsize=256)
+def _kept_text(kind: bytes) -> Text:
+    """Say how the text of a script with this type is read."""
+    bare = kind[1:-1] if kind[:1] in (b'"', b"'") else kind
+    return script_text(bare.decode("utf-8", "surrogateescape"), None)
+
+
+def _inert(raw: bytes, element: bytes, places: tuple[int, ...]) -> bytes:
+    """Return the tag with a type that nobody runs; the attributes at `places`, which only grow, under other names."""
+    start = len(element) + 1
+    pieces = [raw[:start], NEUTRAL]
+    for place in places:
+        if place >= 0:
+            pieces += (raw[start:place], RENAMED)
+            start = place
+    pieces.append(raw[start:])
+    return b"".join(pieces)
 
 
 # The groups of a form. Beside or behind the attribute may stand one that has to be known, too, with its value.
@@ -138,11 +192,14 @@ PLAIN_URL = (
     rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+))?)"
     rb"(?(4)(?:[?#][^\"']*+)?\4|(?:[?#][^\t\n\f\r >\"']*+)?(?=[\t\n\f\r >]))"
 )
-NEUTRAL = b'<script type="text/plain"'
+RENAMED = b"data-cg-"
+LONGEST_KEPT = 64  # bytes of relations, or of a type, that are kept
+NEUTRAL = b' type="text/plain"'
+TEXT_OF = {b"script": Text.DATA, b"iframe": Text.RAW}
 
 
 def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
-    others = harmless({*LOADS[element], beside})
+    others = harmless({*LOADS[element], beside, OURS})
     known = rb"(?:" + S + rb"++(" + beside + rb")=(" + VALUE + rb"))?" + others
     pattern = (
         rb"<"
@@ -164,9 +221,10 @@ def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
         re.compile(pattern),
         element,
         (element.decode("ascii"), attribute.decode("ascii")),
-        text=Text.DATA if element == b"script" else NO_TEXT,
+        text=TEXT_OF.get(element, NO_TEXT),
         is_script=element == b"script",
         is_link=element == b"link",
+        is_frame=element == b"iframe",
     )
 
 
@@ -174,6 +232,7 @@ FORMS = {
     b"<img ": _form(b"img", b"src", b"type"),
     b"<scri": _form(b"script", b"src", b"type"),
     b"<link": _form(b"link", b"href", b"rel"),
+    b"<ifra": _form(b"iframe", b"src", b"type"),
 }
 
 STYLED_URL = 3  # the group of the URL with its quotes
@@ -183,7 +242,7 @@ STYLED = re.compile(
     rb"<("
     + UNKNOWN
     + rb")"
-    + harmless(styled=False)
+    + harmless((OURS,), styled=False)
     + S
     + rb"++style=([\"'])"
     + NO_URL_BEHIND
@@ -195,32 +254,43 @@ STYLED = re.compile(
     + rb"*+\))))"
     + NO_URL_BEHIND
     + rb"\2"
-    + harmless(styled=False)
+    + harmless((OURS,), styled=False)
     + S
     + rb"*+(/?+)>"
 )
 BASE = re.compile(
     rb"<base"
-    + harmless((b"href",))
+    + harmless((b"href", OURS))
     + S
     + rb"++href=("
     + OWN
     + rb")"
-    + harmless((b"href",))
+    + harmless((b"href", OURS))
     + S
     + rb"*+(/?+)>"
 )
 NESTING = re.compile(
     rb"<iframe"
-    + harmless(LOADS[b"iframe"])
+    + harmless((*LOADS[b"iframe"], OURS))
     + S
     + rb"++srcdoc=(?:\"([^\"&]*+)\"|'([^'&]*+)')"
-    + harmless(LOADS[b"iframe"])
+    + harmless((*LOADS[b"iframe"], OURS))
     + S
     + rb"*+(/?+)>"
 )
+
+
+def _text_form(element: bytes) -> re.Pattern[bytes]:
+    others = harmless({*LOADS.get(element, ()), b"type", b"language", OURS})
+    kind = rb"(?:" + S + rb"++(type)=(" + VALUE + rb"))?"
+    return re.compile(rb"<(" + element + rb")" + AFTER_NAME + others + kind + others + S + rb"*+(/?+)>")
+
+
+SCRIPT_FORM, SHEET_FORM = _text_form(b"script"), _text_form(b"style")
 WAYS: dict[bytes, Callable[[Summary, bytes], Tag | None]] = {
     **dict.fromkeys(FORMS, Summary._loading),
     b"<base": Summary._base,
-    b"<ifra": Summary._nesting,
+    b"<scri": Summary._script,
+    b"<styl": Summary._sheet,
+    b"<ifra": Summary._framed,
 }

@@ -7,7 +7,7 @@ A literal that only mentions a URL (`"see https://..."`, `"/cart?ref=https://...
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from cookieguard.html.glances import host_places
 from cookieguard.html.hosts import BARE, VOCABULARIES
@@ -40,7 +40,10 @@ def suspects(joined: bytes, is_held: IsHeld, glues: bool) -> list[int]:  # noqa:
     """List the numbers of the suspect literals, at most MAX_SUSPECTS; a MARK leads each."""
     found: list[int] = []
     counted = number = 0
-    for place in sorted(_places(joined, is_held, glues)):
+    places = [place for place, host in host_places(joined) if _is_suspect(joined, place, host, is_held)]
+    if glues:
+        places += [match.start(1) for match in BARE_HOST.finditer(joined) if is_held(match[1])]
+    for place in sorted(places):
         number += joined.count(MARK, counted, place)
         counted = place
         if not found or found[-1] != number - 1:
@@ -50,12 +53,8 @@ def suspects(joined: bytes, is_held: IsHeld, glues: bool) -> list[int]:  # noqa:
     return found
 
 
-def _places(joined: bytes, is_held: IsHeld, glues: bool) -> Iterator[int]:  # noqa: FBT001  # as above
-    for place, host in host_places(joined):
-        if is_held(host) and host not in VOCABULARIES and _may_load(joined, place):
-            yield place
-    if glues:
-        yield from (match.start(1) for match in BARE_HOST.finditer(joined) if is_held(match[1]))
+def _is_suspect(joined: bytes, place: int, host: bytes, is_held: IsHeld) -> bool:
+    return is_held(host) and host not in VOCABULARIES and _may_load(joined, place)
 
 
 def _may_load(joined: bytes, place: int) -> bool:
