@@ -275,7 +275,7 @@ class Rewriter:
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
         """Go on with the text of the element just opened."""
         if reading is AS_MARKUP:
-            self._output.insert(end, self._context.end_for_scanner(tag))
+            self._output.insert(end, self._context.end_for_scanner(tag) if tag.empty else b"")
             return end
         if reading is AS_BOTH:
             self._context.open_both(tag.name)

@@ -143,7 +143,7 @@ class Rules:
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
     ) -> Verdict:
         """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
-        if kind is SCRIPT and names_nobody(data, start, stop):
+        if kind is SCRIPT and (start >= stop or names_nobody(data, start, stop)):
             return PASSES
         if (
             kind is STYLE

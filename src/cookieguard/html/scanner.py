@@ -7,7 +7,7 @@ installation; which one runs, `scanner()` tells.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 from cookieguard.html.grammar import (
@@ -237,7 +237,10 @@ def pass_markup(
 
     Where the end tag begins with which none is open any more, that is.
     """
-    for match in _walk(name, xml)(data, position):
+    step = _walk(name, xml)
+    while True:
+        match = step(data, position)
+        assert match is not None  # noqa: S101  # matches always
         position = match.end()
         if match.lastindex == _OPENS:
             depth += 1
@@ -246,11 +249,10 @@ def pass_markup(
             if not depth:
                 return match.start(_CLOSES), 0
         elif match.lastindex is None:
-            break
-    return position, depth
+            return position, depth
 
 
-Walk = Callable[[bytes, int], Iterator[re.Match[bytes]]]
+Walk = Callable[[bytes, int], re.Match[bytes] | None]
 _OPENS, _CLOSES = 2, 3  # groups of a walk; 1: the tag closes itself
 _REST = rb"[^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>"  # of a tag
 _WHOLE_COMMENT = rb"<!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
@@ -274,7 +276,7 @@ def _walk(name: bytes, xml: bool) -> Walk:  # noqa: FBT001  # positional for the
     empty = rb"<" + own + rb"(?:/>|" + _REST + rb"(?<=[\t\n\f\r ]/>))()"
     opens, closes = rb"(<" + own + _REST + rb")", rb"(" + end_tag + rb")"
     wanted = b"|".join((empty, opens, closes, rb"(?=<|\Z)"))
-    return re.compile(rb"(?:" + b"|".join(dull) + rb")*+(?:" + wanted + rb")").finditer
+    return re.compile(rb"(?:" + b"|".join(dull) + rb")*+(?:" + wanted + rb")").match
 
 
 QUOTES = {2: b'"', 3: b"'", 4: b""}
