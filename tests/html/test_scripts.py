@@ -337,7 +337,7 @@ def test_an_xml_namespace_is_nobody_to_load_from() -> None:
 # What may stand around a URL that is loaded; `~` is one.
 AROUND = r"""x.src=~|x.src = ~|x.src=~|new Image().src='//ads.example/p'|~|'a'|"b"|;|a(|)|b:|http:|'https:'|'://'|//|/|\\|@
 `|'stun:i.example'|&|=|+|,|{|}|'|"|@|iceServers|
-|<|'i.ads.example'|"i.ads.example:80"|iceServers|é|""".replace("|@\n", "|").split("|")
+|<|'i.ads.example'|"i.ads.example:80"|iceServers|publicKey|é|""".replace("|@\n", "|").split("|")
 URLS = r"""//ads.example/p|https://ads.example|http://ads.example/a/b?c&d#e|//ads.example?u@v|//ads.example/a//b|@
 //schema.org/a|//www.w3.org/2000/svg|//shop.example/a|//ads.example:80/|//Ads.example/|//1.2.3.4/|//ads.example/a b|@
 //ads.example/:|/own|//a..b/|//ads.example\x2f|https:ads.example|//ads.example/é|//ads.example./|//-.example""".replace(

@@ -62,7 +62,7 @@ def loaded_host(text: bytes) -> bytes | None:
     No other host is named, no part of one glued to a scheme.
     """
     loads = LOADS_AT_ONCE.match(text)
-    if loads is None or text.find(b"iceServers") >= 0 or text.find(b"//", loads.end(2)) >= 0:
+    if loads is None or has_servers(text) or text.find(b"//", loads.end(2)) >= 0:
         return None
     host = loads[2]
     return None if host in VOCABULARIES or host == NAMESPACES else host
