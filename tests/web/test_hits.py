@@ -134,6 +134,8 @@ def test_pages_are_called_by_the_apps_route(guard: Guard, rows: Callable[..., Ro
         (DOCUMENT, {"method": "POST"}, ()),
         (DOCUMENT, {}, (("hx-request", "true"),)),
         (DOCUMENT, {}, (("sec-purpose", "prefetch;prerender"),)),
+        (page(status=500), {}, (("sec-purpose", "prefetch"),)),  # the click asks again
+        (page(status=302, headers=[("location", "//ads.example/")]), {}, (("sec-purpose", "prefetch"),)),
     ],
 )
 def test_what_is_no_page_is_no_hit(

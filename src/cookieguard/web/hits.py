@@ -124,7 +124,8 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind 
     if exchange.path.startswith(counting.prefix):
         return None
     if status >= 400:
-        return Kind.ERROR if is_document or request.is_navigation else None
+        is_met = (is_document or request.is_navigation) and not is_ahead(exchange.headers)
+        return Kind.ERROR if is_met else None
     if not is_document or status in BODILESS or (status >= 300 and status != NOT_MODIFIED):
         return None
     if status == NOT_MODIFIED and not exchange.revalidates_document:
