@@ -12,6 +12,11 @@ from cookieguard.html.scripts import held_hosts, loads_held
 
 # Written in the shapes of the loaders in the wild: tag managers, pixels, heat maps, chats, players.
 LOADS = [
+    "class A{constructor(u){f.src=u}} class S{constructor(u){this.u=u}} new A('//ads.example/')",
+    "class A{m(){class B{}} constructor(u){f.src=u}} new A('//ads.example/')",
+    "class P{constructor(u){f.src=u}} class A extends P{constructor(u){super(u)}} new A('//ads.example/')",
+    "class A{constructor(u){this.u=u}} {class A{constructor(u){f.src=u}} new A('//ads.example/')}",
+    "const u=`https://${'x'+location.host}/`;f.src='ads.example/'",
     "(function(w,d,s,l,i){w[l]=w[l]||[];w[l].push({'s':1});var f=d.getElementsByTagName(s)[0],j=d.createElement(s),dl=l!='dataLayer'?'&l='+l:'';j.async=true;j.src='https://tags.example/gtm.js?id='+i+dl;f.parentNode.insertBefore(j,f);})(window,document,'script','dataLayer','X-1');",
     "!function(f,b,e,v,n,t,s){if(f.fbq)return;n=f.fbq=function(){n.callMethod?n.callMethod.apply(n,arguments):n.queue.push(arguments)};if(!f._fbq)f._fbq=n;n.push=n;n.loaded=!0;n.version='2.0';n.queue=[];t=b.createElement(e);t.async=!0;t.src=v;s=b.getElementsByTagName(e)[0];s.parentNode.insertBefore(t,s)}(window, document,'script','https://connect.social.example/en/ev.js');",  # noqa: E501
     "(function(h,o,t,j,a,r){h.hj=h.hj||function(){(h.hj.q=h.hj.q||[]).push(arguments)};h._s={id:1,sv:6};a=o.getElementsByTagName('head')[0];r=o.createElement('script');r.async=1;r.src=t+h._s.id+j+h._s.sv;a.appendChild(r);})(window,document,'https://static.heat.example/c/h-','.js?sv=');",
@@ -196,6 +201,12 @@ LOADERS = {
 
 # A shop's own scripts, which name somebody without loading from there.
 NAMES = [
+    'const api=`https://${api_host}/api`;img.src="logo.png";new Worker("worker.js");fetch("data.json")',
+    'new WebSocket(`wss://${location.host}/ws`);$("#x").load("cart.html");import("chunk.abc.js")',
+    'const at=`https://${window.location.hostname}/a`;i18n.load("cart.title");fetch("shop.cart")',
+    'var state={"stripe":{"publicKey":"pk_live_1"},"erp":{"sync":true,"id":"sap-42.example"}}',
+    'var state={"publicKey":"BIPUL12","corp":{"name":"Acme","id":"1042"},"rp":{"id":"row-17"}}',
+    "class P{constructor(src){const i=new Image();i.src=src}} class S{constructor(u){this.u=u}} new S('https://v.example/')",
     "navigator.credentials.get({publicKey:{challenge,rpId:'shop.example'}});a.href='https://v.example/'",
     "new RTCPeerConnection({iceServers:[{urls:'stun:'+location.host}]});a.href='https://v.example/'",
     "router.navigate('https://v.example/');navigation.navigate('https://v.example/')",

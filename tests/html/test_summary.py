@@ -138,6 +138,31 @@ def test_where_the_pages_own_may_be_held_every_tag_has_its_full_hearing() -> Non
     assert Summary(bench).judge(b"<img src=/matomo/p>") is None
 
 
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {
+            "/a/p": b"""<img src="x.png"><iframe srcdoc='<img src="x.png">'></iframe>""",
+            "/dir/matomo/p": b"""<iframe srcdoc='<img src="x.png">'></iframe>""",
+        },
+        {"/dir/p": b"""<base href="'/../matomo/"><img src="x.png">"""},
+    ],
+)
+def test_a_path_of_the_shop_that_is_a_vendors_is_held_from_any_directory(pages: dict[str, bytes]) -> None:
+    """What one page got by a look must not be taken for another's, which lies elsewhere."""
+
+    def declared(url: Url) -> Ruling | None:
+        return HELD if url.path.startswith("/dir/matomo/") else None
+
+    rules = Rules(declared, "https://shop.example/")
+    for path, page in pages.items():
+        rewriter = Rewriter(rules, url=f"https://shop.example{path}")
+        rewriter.feed(page)
+        rewriter.close()
+
+    assert rewriter.held
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(seed: int) -> None:
     rnd, rules = random.Random(seed), RULES[seed % len(RULES)]

@@ -44,6 +44,13 @@ def test_a_redirect_to_whom_nobody_holds_is_followed_ahead(guard: Guard) -> None
     assert ask(out, headers=[AHEAD, choose(out, "reject")]).status == 503
 
 
+def test_what_a_script_fetches_ahead_is_redirected_as_ever(guard: Guard) -> None:
+    """Turbo does, and shows at the click what it got: the policy stops it from following."""
+    app = guard(page(b"", status=303, headers=leading(OUT)))
+
+    assert ask(app, headers=[("x-sec-purpose", "prefetch")]).status == 303
+
+
 def test_a_redirect_without_a_target_and_a_page_with_one_stay_as_they_are(guard: Guard) -> None:
     lost = guard(page(b"", status=304, headers=leading(OUT)))
     made = guard(page(b"made", status=201, headers=leading(OUT)))

@@ -589,6 +589,14 @@ def test_the_script_of_a_service_worker_has_other_bytes_under_another_policy(
         assert {"Sec-Fetch-Dest", "Cookie"} <= {one.strip() for one in answer.get("vary").split(",")}
 
 
+def test_head_of_a_service_worker_has_no_body(guard: Guard) -> None:
+    app = guard(page(b"", headers=[("content-type", "text/javascript")]))
+
+    asked = ask(app, scope_of(method="HEAD", headers=[("sec-fetch-dest", "serviceworker")]))
+
+    assert (asked.status, asked.body) == (200, b"")
+
+
 @pytest.mark.parametrize(
     ("headers", "has_banner"),
     [

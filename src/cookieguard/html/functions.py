@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.idioms import CLASS
+from cookieguard.html.idioms import constructors_of
 
 MAX_FUNCTIONS = 4000  # of one script
 BRACE = ord("{")
@@ -46,7 +46,7 @@ def functions(code: bytes, back: bytes) -> dict[bytes, list[tuple[bytes, int]]]:
         name, header = function_before(code, back, body)
         if name and body < len(code):
             found.setdefault(name, []).append((header, body))
-    if CONSTRUCTOR in found:  # whose class a constructor is of takes a whole parser to tell
-        for match in CLASS.finditer(code):
-            found.setdefault(match[1], found[CONSTRUCTOR])
+    if CONSTRUCTOR in found:
+        for name, bodies in constructors_of(code, found[CONSTRUCTOR]).items():
+            found.setdefault(name, bodies)
     return found

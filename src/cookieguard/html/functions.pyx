@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from cookieguard.html.idioms import CLASS
+from cookieguard.html.idioms import constructors_of
 from cookieguard.html.known cimport text_t
 from cookieguard.html.words cimport blanks_before, ends_in, is_of_word, word_before
 
@@ -120,7 +120,7 @@ cpdef dict functions(bytes code, bytes back):
         if of_name is None:
             of_name = found[key] = []
         of_name.append((_bytes(s, header), body))
-    if CONSTRUCTOR in found:  # whose class a constructor is of takes a whole parser to tell
-        for match in CLASS.finditer(code):
-            found.setdefault(match[1], found[CONSTRUCTOR])
+    if CONSTRUCTOR in found:
+        for class_name, bodies in constructors_of(code, found[CONSTRUCTOR]).items():
+            found.setdefault(class_name, bodies)
     return found

@@ -12,8 +12,10 @@ from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST, NAMESPACES
 from cookieguard.html.idioms import SINKS, SINKS_IN_TEXT, WORDS_IN_TEXT
 from cookieguard.html.pieces import MARK
 
-# A scheme that waits for its host: behind the literal, or in a hole of the template.
-GLUE_SLASHES = re.compile(rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?(?:[\"'`]|\$\{)")
+# A scheme that waits for its host: behind the literal, or in a hole of the template, but for the page's own.
+GLUE_SLASHES = re.compile(
+    rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?(?:[\"'`]|\$\{(?!(?:window\.)?location\.host(?:name)?\}))"
+)
 GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
 # A script with one URL in it, a plain one, that a property takes which loads it: code and literals without slashes, or
 # anything that would make them hard to tell apart, before and behind that.

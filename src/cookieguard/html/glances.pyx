@@ -318,7 +318,19 @@ cdef bint _glues(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
         p += 1
     if p > start and p < size and s[p] == 46:
         p += 1
-    return p < size and (KIND[s[p]] & QUOTE or _begins(s, p, size, b"${", 2))
+    if p < size and KIND[s[p]] & QUOTE:
+        return True
+    if not _begins(s, p, size, b"${", 2):
+        return False
+    p += 2
+    if _begins(s, p, size, b"window.", 7):
+        p += 7
+    if not _begins(s, p, size, b"location.host", 13):
+        return True
+    p += 13
+    if _begins(s, p, size, b"name", 4):
+        p += 4
+    return p >= size or s[p] != 125
 
 
 cpdef bint has_glue(bytes text):

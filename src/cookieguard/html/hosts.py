@@ -19,8 +19,16 @@ ESCAPED_HOST = re.compile(
     rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
 )
 ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
+# Ends of files, and of no host: no top-level domain has these names.
+FILE_ENDINGS = frozenset(
+    b"avif cjs css csv gif htm html ico jpeg jpg js json mjs pdf php png svg txt wasm webm webp woff xhtml xml".split()
+)
 # A host without slashes, to be put behind a scheme.
-BARE = rb"((?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,24})(?=[/:?\"'`])"
+BARE = (
+    rb"((?:[A-Za-z0-9\-]+\.)+(?!(?:"
+    + b"|".join(sorted(FILE_ENDINGS))
+    + rb")[/:?\"'`])[A-Za-z]{2,24})(?=[/:?\"'`])"
+)
 # Names of things, never fetched: the vocabularies of linked data.
 NAMESPACES = b"www.w3.org"  # those of XML (_NO_NAMESPACE), and more
 VOCABULARIES = frozenset(b"schema.org ogp.me purl.org www.schema.org www.ogp.me www.purl.org".split())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable
+from itertools import chain, pairwise
 
 from cookieguard.html.harmless import choice
 
@@ -160,7 +162,7 @@ EACH = re.compile(
     rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\))?\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
     rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
 )
-CLASS = re.compile(rb"class\s++([\w$]++)")
+CLASS = re.compile(rb"class\s++([\w$]++)(\s++extends\b)?")
 LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
 ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
@@ -169,3 +171,23 @@ OF_FRAME = re.compile(
     rb"(?:\s*+\.\??)?+(?:\s*+(?:noitacol|tnemucod)\s*+\.\??)*+\s*+(?:wodniWtnetnoc|tnemucoDtnetnoc|weiVtluafed|"
     rb"(?:\][^\[\]]{0,64}+\[|[\w$]++\s*+\.\??)\s*+semarf)(?![\w$])"
 )
+
+
+Bodies = list[tuple[bytes, int]]  # the parameters of functions and where their bodies begin, the last first
+
+
+def constructors_of(code: bytes, bodies: Bodies) -> dict[bytes, Bodies]:
+    """Tell which constructors are whose, by the names of the classes.
+
+    To be sure takes a whole parser: those up to the next class, or all where none lies there or one may be inherited.
+    """
+    found: dict[bytes, Bodies] = {}
+    places = [place for _, place in reversed(bodies)]
+    classes = list(CLASS.finditer(code))
+    counts = [len(places) - bisect(places, one.start()) for one in classes]  # of constructors behind each
+    for one, (behind, left) in zip(classes, pairwise(chain(counts, [0])), strict=True):
+        if behind == left or one[2]:
+            found[one[1]] = bodies
+        elif found.get(one[1]) is not bodies:
+            found.setdefault(one[1], []).extend(bodies[left:behind])
+    return found

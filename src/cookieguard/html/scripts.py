@@ -43,12 +43,13 @@ STATEMENT_END = re.compile(rb"[;}\n]")
 ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
 # Whom WebRTC asks, and whose passkeys a script asks for: browsers then ask that host, and no policy stops either.
 _NAME = rb"[\"'`]([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)"
+_DOTTED = rb"[\"'`]([A-Za-z0-9\-]++(?:\.[A-Za-z0-9\-]++)++)"  # what has no dot is an id of something else
 _IS = rb"[\"'`]?\s*+[:=]\s*+"
 ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
 # To search for what begins with a word is fastest.
 PASSKEYS = (
-    re.compile(rb"rpId" + _IS + _NAME),
-    re.compile(rb"rp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS + _NAME),
+    re.compile(rb"rpId" + _IS + _DOTTED),
+    re.compile(rb"\brp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS + _DOTTED),
 )
 JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]|\$\{)")
 

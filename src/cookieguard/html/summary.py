@@ -115,7 +115,8 @@ class Summary:
         match = BASE.fullmatch(raw)
         if match is None or not self._has_host:
             return None
-        base = match[1].strip(b"\"'").decode("utf-8", "surrogateescape")
+        value = match[1][1:-1] if match[1][:1] in (b'"', b"'") else match[1]
+        base = value.decode("utf-8", "surrogateescape")
         return Tag(b"base", empty=match[2] == b"/", base=base, near=True, plain=False)
 
     def _nesting(self, raw: bytes) -> Tag | None:
@@ -123,7 +124,7 @@ class Summary:
         match = NESTING.fullmatch(raw)
         if match is None or not self._passes(match[1] or match[2] or b""):
             return None
-        return Tag(b"iframe", empty=match[3] == b"/", text=Text.RAW, plain=False)
+        return Tag(b"iframe", empty=match[3] == b"/", text=Text.RAW, near=True, plain=False)
 
 
 def _is_inert(relations: bytes | None) -> bool:

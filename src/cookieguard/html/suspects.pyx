@@ -28,7 +28,7 @@ cdef enum:
 
 cdef unsigned char KIND[256]
 cdef frozenset ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # until somebody clicks
-cdef frozenset VOCABULARIES = hosts.VOCABULARIES
+cdef frozenset VOCABULARIES = hosts.VOCABULARIES, FILE_ENDINGS = hosts.FILE_ENDINGS
 cdef tuple ATTRIBUTES = tuple(b"src srcset href data poster url action".split())
 
 
@@ -145,7 +145,7 @@ cdef Py_ssize_t _bare_start(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept no
     return p + 1 if p < size and s[p] == 46 else p
 
 
-cdef Py_ssize_t _bare_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+cdef Py_ssize_t _bare_end(text_t s, Py_ssize_t p, Py_ssize_t size) except -2:
     """Return where the host ends that begins at `p`: labels, letters behind the last dot; -1: it is none."""
     cdef Py_ssize_t label = p, dots = 0
     cdef bint has_letters_only = True
@@ -162,7 +162,9 @@ cdef Py_ssize_t _bare_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogi
         p += 1
     if p >= size or not KIND[s[p]] & ENDS_HOST or not dots or not has_letters_only:
         return -1
-    return p if SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
+    if not SHORTEST_TOP <= p - label <= LONGEST_TOP or PyBytes_FromStringAndSize(<char*>s + label, p - label) in FILE_ENDINGS:
+        return -1
+    return p
 
 
 cdef bint _may_load(text_t s, Py_ssize_t place, Py_ssize_t size, Literal* one):

@@ -13,7 +13,8 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import CACHE_CONTROL, Headers, without
 
 # In which browsers and libraries say so.
-AHEAD = (b"sec-purpose", b"x-sec-purpose", b"purpose")
+SEC_PURPOSE = b"sec-purpose"
+AHEAD = (SEC_PURPOSE, b"x-sec-purpose", b"purpose")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LOCATION = b"location"
 REPLACED = frozenset({LOCATION, CACHE_CONTROL})
@@ -25,9 +26,14 @@ def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:
-    """Tell whether a redirect with these headers would take a browser to a held host ahead of a click."""
+    """Tell whether a redirect with these headers would take a browser to a held host ahead of a click.
+
+    Not a script that fetches ahead: the policy stops that one, and it may show what it got at the click.
+    """
     target = names.get(LOCATION)
-    return target is not None and is_ahead(exchange.headers) and exchange.holds(target.decode("latin-1"))
+    if target is None or b"prefetch" not in exchange.headers.get(SEC_PURPOSE, b""):
+        return False
+    return exchange.holds(target.decode("latin-1"))
 
 
 def put_off(message: Mapping[str, Any], headers: Headers) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class SentBody(RawBody):
 OWN_PAGES = b"""
 ;(p=>{const r=p.respondWith;p.respondWith=function(a){if(!/doc|frame|emb|obj|work/.test(this.request.destination))\
 return r.call(this,a);return r.call(this,Promise.resolve(a).then(a=>{const n="content-security-policy",\
-h=new Headers(a.headers);if(a.type!="default"||h.has(n))return a;h.set(n,%b);\
+h=new Headers(a.headers);if(a.type!="default")return a;h.append(n,%b);\
 return new Response(a.body,{status:a.status,statusText:a.statusText,headers:h})}))}})(FetchEvent.prototype)// %b"""
 
 

@@ -274,6 +274,7 @@ class Response:
 
         Returns the headers that went before it now.
         """
+        content = b"" if self._is_head else content
         headers = await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
