@@ -51,6 +51,22 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<link rel="preload" as=image href=//ads.example>',
         b'<link rel="preload" as=image data-cg-href=//ads.example>',
     ),
+    (
+        b"<img src=/own onerror=\"new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\">",
+        b"<img src=/own data-cg-onerror=\"new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\">",
+    ),
+    (
+        b"<p onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
+        b"<p data-cg-onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
+    ),
+    (
+        b"<iframe src=\"javascript:new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\"></iframe>",
+        b"<iframe data-cg-src=\"javascript:new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\"></iframe>",
+    ),
+    (
+        b"<iframe srcdoc=\"&lt;body onload=&quot;navigator.credentials.get({publicKey:{rpId:'ads.example'}})&quot;&gt;\"></iframe>",
+        b"<iframe srcdoc=\"&lt;body data-cg-onload=&quot;navigator.credentials.get({publicKey:{rpId:'ads.example'}})&quot;&gt;\"></iframe>",
+    ),
     (b"<link rel=next href=//ads.example>", b"<link rel=next data-cg-href=//ads.example>"),
     (
         b'<link rel="alternate stylesheet" href=//ads.example>',

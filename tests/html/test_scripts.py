@@ -38,6 +38,9 @@ LOADS = [
     "class W{constructor(u,e){this.u=u}show(){f.src=this.u}}\nnew W('https://v.example/e',1).show()",
     "new RTCPeerConnection({iceServers:[{urls:'stun:'+h}]});var h='stun.v.example:3478'",
     "const h='stun.v.example';new RTCPeerConnection({iceServers:[{urls:`stun:${h}:3478`}]})",
+    "const cfg={host:'v.example'};new RTCPeerConnection({iceServers:[{urls:'turn:'+cfg.host}]})",
+    "var h=own?x:y;h='v.example:80';new RTCPeerConnection({iceServers:[{urls:'stun:'+(h||own)+':3478'}]})",
+    "new RTCPeerConnection({iceServers:[{urls:'stun:'+'v.example'+':3478'}]})",
     "navigator.credentials.get({publicKey:{challenge,rpId:'v.example'}})",
     'o.rpId = "v.example"; navigator.credentials.get({publicKey: o})',
     "navigator.credentials.create({publicKey:{rp:{name:'V',id:'v.example'},challenge}})",
@@ -209,6 +212,8 @@ NAMES = [
     "class P{constructor(src){const i=new Image();i.src=src}} class S{constructor(u){this.u=u}} new S('https://v.example/')",
     "navigator.credentials.get({publicKey:{challenge,rpId:'shop.example'}});a.href='https://v.example/'",
     "new RTCPeerConnection({iceServers:[{urls:'stun:'+location.host}]});a.href='https://v.example/'",
+    "var h=location.host,t='app.main';new RTCPeerConnection({iceServers:[{urls:'stun:'+h}]});i18n.t('cart.title')",
+    "new RTCPeerConnection({iceServers:[{urls:`turn:${h}`}]});var v='v1.2.beta',i={src:'image.png'};go('app.main')",
     "router.navigate('https://v.example/');navigation.navigate('https://v.example/')",
     "class W{constructor(u){this.u=u}}\nvar w=new W('https://v.example/');f.title=w.u",
     "const h='v.example';a.href=`https://${h}/e`;f.src=`/own?to=${h}`",
@@ -296,6 +301,8 @@ def test_the_cart_that_links_to_social_profiles_works_but_not_with_a_pixel_in_it
         (rb'{"a": "https:\/\/cdn.example\/a.js"}', ["cdn.example"]),
         (rb'{"a": "https:\u002f\u002Fcdn.example"}', ["cdn.example"]),
         (b"'//user@cdn.example/'", ["cdn.example"]),
+        (b"new RTCPeerConnection({iceServers:[{urls:'stun:cdn.example'}]})", ["cdn.example"]),
+        (b"navigator.credentials.get({publicKey:{rpId:'cdn.example'}})", ["cdn.example"]),
     ],
 )
 def test_every_spelling_of_a_host_is_seen(text: bytes, hosts: list[str]) -> None:

@@ -10,6 +10,7 @@ from libc.string cimport memchr, memcmp, memset
 from cookieguard.html.hosts import ESCAPED_HOST, HOST, NAMESPACES, VOCABULARIES
 from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
 from cookieguard.html.known cimport text_t
+from cookieguard.html.nametable cimport has_word
 from cookieguard.html.words cimport blanks_before, word_before
 
 cdef enum:
@@ -188,24 +189,7 @@ cpdef bint has_servers(bytes text):
 
 cdef bint _has_servers(text_t s, Py_ssize_t size) noexcept nogil:
     # of their letters these are the rarest
-    return _has_word(s, size, 83, 3, b"iceServers", 10) or _has_word(s, size, 75, 6, b"publicKey", 9)
-
-
-cdef bint _has_word(
-    text_t s, Py_ssize_t size, unsigned char sign, Py_ssize_t place, const char* word, Py_ssize_t length
-) noexcept nogil:
-    """Tell whether a word is here that has `sign` at `place`."""
-    cdef Py_ssize_t p = place
-    cdef const void* found
-    while p < size:
-        found = memchr(s + p, sign, size - p)
-        if found == NULL:
-            return False
-        p = <text_t>found - s
-        if _begins(s, p - place, size, word, length):
-            return True
-        p += 1
-    return False
+    return has_word(s, size, 83, 3, b"iceServers", 10) or has_word(s, size, 75, 6, b"publicKey", 9)
 
 
 cdef inline bint _is_src(text_t s, Py_ssize_t p) noexcept nogil:

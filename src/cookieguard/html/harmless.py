@@ -80,8 +80,9 @@ STYLE = (
 )
 # Of a style in quotes, what has no function that takes a URL: up to the bracket of one, or to the end.
 NO_URL_BEHIND = rb"[^\"'(\\&@<>\x80-\xff]*+(?:(?<=[^lLcCxXtTeE])\([^\"'(\\&@<>\x80-\xff]*+)*+"
-# Without one of these no script in an attribute names a host: two slashes, also by escapes and references.
-_NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])"
+# Without one of these no script in an attribute names a host: two slashes, also by escapes and references, or what
+# takes servers and passkeys (SERVED in glances.py), by the rarest of their letters.
+_NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])|S(?<=iceS)(?=ervers)|K(?<=publicK)(?=ey)"
 MAY_NAME = re.compile(_NAMES)
 # Most of those that do name one only go there, and that is no contact.
 _URL = rb"(?!~)[\"'](?:https?:)?//[^\"'\\&()+]*+(?:&amp;[^\"'\\&()+]*+)*+(?!~)[\"']"
@@ -96,7 +97,7 @@ _GOES = (
 HANDLED = (
     any_case(HANDLER)
     + rb"[a-zA-Z]++=(?:"
-    + quoted(rb"(?:[^~/\\&]++|(?!" + _NAMES + rb")[/\\&])*+")
+    + quoted(rb"(?:[^~/\\&SK]++|(?!" + _NAMES + rb")[/\\&SK])*+")
     + rb"|"
     + quoted(_GOES)
     + rb")"

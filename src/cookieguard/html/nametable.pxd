@@ -3,7 +3,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from cookieguard.html.known cimport text_t
 
@@ -80,7 +80,26 @@ cdef inline bint is_handler(text_t name, Py_ssize_t size) noexcept nogil:
 
 # Tell whether the script of an attribute may name a host (MAY_NAME in harmless.py).
 cdef inline bint may_name(text_t s, Py_ssize_t size) noexcept nogil:
-    return _has_pair(s, size, 47) or _has_pair(s, size, 92) or _has_pair(s, size, 38)
+    if _has_pair(s, size, 47) or _has_pair(s, size, 92) or _has_pair(s, size, 38):
+        return True
+    return has_word(s, size, 83, 3, b"iceServers", 10) or has_word(s, size, 75, 6, b"publicKey", 9)
+
+
+# Tell whether a word is here that has `sign` at `place`.
+cdef inline bint has_word(
+    text_t s, Py_ssize_t size, unsigned char sign, Py_ssize_t place, const char* word, Py_ssize_t length
+) noexcept nogil:
+    cdef Py_ssize_t p = place
+    cdef const void* found
+    while p < size:
+        found = memchr(s + p, sign, size - p)
+        if found == NULL:
+            return False
+        p = <text_t>found - s
+        if p - place + length <= size and not memcmp(s + p - place, word, length):
+            return True
+        p += 1
+    return False
 
 
 cdef inline bint _has_pair(text_t s, Py_ssize_t size, unsigned char sign) noexcept nogil:

@@ -25,6 +25,7 @@ from cookieguard.html.glances import (
     named_hosts,
     plain_host,
 )
+from cookieguard.html.hosts import BARE
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.known import record
 from cookieguard.html.multibyte import other_readings
@@ -51,13 +52,17 @@ PASSKEYS = (
     re.compile(rb"rpId" + _IS + _DOTTED),
     re.compile(rb"\brp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS + _DOTTED),
 )
-JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]|\$\{)")
+# What is put behind their scheme: a literal, or what is given to one of the names in it.
+JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]\s*+\+([^,;\n]{1,256})|\$\{([^{}]{1,256}))")
+JOINED_LITERAL = re.compile(rb"[\"'`]" + BARE)
+NAME = re.compile(rb"[A-Za-z_$][\w$]*+")
+GIVEN = re.compile(rb"(?<![\w$])([A-Za-z_$][\w$]*+)" + _IS + rb"[\"'`]" + BARE)
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
     """List the held hosts the text names, as URLs: of import maps, speculation rules, `javascript:` URLs."""
-    urls = (_url_of(host) for host in named_hosts(text))
-    return [url for url in urls if url and judge(url)]
+    suspicion = Suspicion(judge)
+    return suspicion.found(named_hosts(text) + (_servers(text, suspicion) if has_servers(text) else []))
 
 
 def loads_held(text: bytes, judge: Judge) -> list[Url]:
@@ -101,11 +106,20 @@ def _servers(text: bytes, suspicion: Suspicion) -> list[bytes]:
     named: list[bytes] = []
     if text.find(b"iceServers") >= 0:
         named += ICE_SERVER.findall(text)
-        if JOINED_SERVER.search(text):
-            named += bare_hosts(text)
+        named += _joined_servers(text)
     if text.find(b"publicKey") >= 0:
         named += PASSKEYS[0].findall(text) + PASSKEYS[1].findall(text)
     return [host for host in named if suspicion(host)]
+
+
+def _joined_servers(text: bytes) -> list[bytes]:
+    """List the hosts that are put behind the scheme of a server for WebRTC."""
+    joined = [match[1] or match[2] for match in JOINED_SERVER.finditer(text)]
+    if not joined:
+        return []
+    parts = b";".join(joined)
+    names = frozenset(NAME.findall(parts))
+    return JOINED_LITERAL.findall(parts) + [host for name, host in GIVEN.findall(text) if name in names]
 
 
 def _loads_later(text: bytes, suspicion: Suspicion) -> bool:
