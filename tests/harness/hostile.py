@@ -29,6 +29,16 @@ PATTERNS: dict[str, tuple[bytes, bytes, bytes]] = {
     "held urls in a script": (b"<script>", b"x.src=a('//ads.example/');", b"</script>"),
     "brackets in a script": (b"<script>src='//ads.example/';", b"((", b"</script>"),
     "calls in a script": (b"<script>src;a='//ads.example/';", b"a(a)", b"</script>"),
+    "walks in a script beyond its first part": (
+        b"<script>" + b" " * 140_000,
+        b"((((((('//ads.example/'))))))).src=frame;",
+        b"</script>",
+    ),
+    "literals in a script beyond its first part": (
+        b"<script>x.src=y;" + b" " * 140_000,
+        b"'iframe';a={b:'//ads.example/'};",
+        b"</script>",
+    ),
     "markup in a script": (b"<script>x.src=y;" + b"a=" * 100 + b"'//ads.example/p", b"<link ", b"'</script>"),
     "escaped markup in a script": (
         b"<script>x.src=y;" + b"a=" * 100 + b"'//ads.example",

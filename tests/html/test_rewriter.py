@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import tracemalloc
 import weakref
 
 import pytest
@@ -710,6 +711,23 @@ def test_rules_keep_their_answers_within_bounds(length: int) -> None:
 
     assert 0 < len(rules.tags) < count
     assert sum(len(raw) + SHARED_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE
+
+
+@pytest.mark.parametrize(("is_the_same", "kept"), [(False, 0), (True, 1)])
+def test_a_long_script_is_kept_when_it_comes_again_but_not_with_another_token_in_its_middle(
+    is_the_same: bool, kept: int
+) -> None:
+    rules, half, size = Rules(outside, ORIGIN), b"a('/b');" * 10_000, 160_000
+    Rewriter(rules).feed(b"<script>" + half + b"'token'" + half + b"</script>")
+
+    tracemalloc.start()
+    for n in range(10):
+        token = b"token" if is_the_same else b"%05d" % n
+        Rewriter(rules).feed(b"<script>" + half + b"'%b'" % token + half + b"</script>")
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert taken // size == kept
 
 
 @pytest.mark.parametrize(

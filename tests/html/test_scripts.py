@@ -45,6 +45,7 @@ LOADS = [
     'o.rpId = "v.example"; navigator.credentials.get({publicKey: o})',
     "navigator.credentials.create({publicKey:{rp:{name:'V',id:'v.example'},challenge}})",
     f"var s='{'x' * 140_000}';document.write('<iframe src=//v.example/e></iframe>')",
+    f"var s={[1] * 50_000};f=document.createElement('iFrame');f.src='//v.example/e'",
     f"var s={[1] * 50_000};document.write('<iframe src=//v.example/e></iframe>')",
     "window['_fs_host']='story.example';window['_fs_script']='edge.story.example/s/fs.js';(function(m,n,e,t){var o=n.createElement(t);o.async=1;o.src='https://'+_fs_script;var y=n.getElementsByTagName(t)[0];y.parentNode.insertBefore(o,y);})(window,document,window['_fs_x'],'script');",  # noqa: E501
     "document.write('<scr'+'ipt src=\"//ads.example/x.js\"></scr'+'ipt>')",

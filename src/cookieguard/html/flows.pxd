@@ -15,7 +15,7 @@ cdef class Flow:
     cdef Py_ssize_t _size
     cdef bint _has_arrows
     cdef bint _has_markup
-    cdef Reading _reading
+    cdef readonly Reading reading
     cdef Names _names
     cdef set _asked
     cdef set _left

@@ -91,7 +91,7 @@ class Flow:
         self._size = len(code)
         self._has_arrows = b"=>" in code
         self._has_markup = may_be_free(joined)
-        self._reading = Reading(code, back, joined)
+        self.reading = Reading(code, back, joined)
         self._names = Names(code)
         self._asked: set[tuple[bytes, int, bool]] = set()  # which parameter of which function
         self._left: set[tuple[int, bytes, int, bool]] = set()
@@ -102,12 +102,12 @@ class Flow:
     def reaches_a_sink(self, suspects: list[int]) -> bool:
         """Tell whether one of the literals with these numbers flows into something that loads."""
         for number in suspects:
-            place = self._reading.mark(number)
+            place = self.reading.mark(number)
             self._names.in_markup = False
             self._note_markup(place, place + 1)
             if IMPORTED.match(self._back, self._size - place) or self._follow(place):
                 return True
-        while (named := self._names.take()) is not None and self._reading.steps > 0:
+        while (named := self._names.take()) is not None and self.reading.steps > 0:
             self._suspect_items(named)
             if self._follow(named):
                 return True
@@ -117,7 +117,7 @@ class Flow:
 
     def _follow(self, place: int) -> bool:
         """Walk outwards from `place` to its statement; tell whether a sink takes it."""
-        back, reading = self._back, self._reading
+        back, reading = self._back, self.reading
         walk = Walk(place, self._size - place)
         if APPENDED.match(back, walk.here) and OWN_PATH.match(reading.literal_before(place)):
             return False
@@ -143,7 +143,7 @@ class Flow:
         if sign == PARENTHESIS:
             if self._is_head(at):
                 return False
-            number = self._reading.argument_number(at, walk.place)
+            number = self.reading.argument_number(at, walk.place)
             walk.key = b""
         left = (at, key, number, self._names.in_markup)
         if left in self._left:
@@ -151,15 +151,15 @@ class Flow:
         self._left.add(left)
         walk.assigns = True
         if sign != BRACE and self._has_markup:
-            self._note_markup(at + 1, self._reading.arguments_end(at + 1))
+            self._note_markup(at + 1, self.reading.arguments_end(at + 1))
         if sign == BRACKET:
-            match = EACH.match(self._code, self._reading.closing(at))
+            match = EACH.match(self._code, self.reading.closing(at))
             self._names.suspect_all(match[1] if match else b"")
         return self._calls(at, number, key) if sign == PARENTHESIS else None
 
     def _steps_over(self, walk: Walk) -> bool | None:
         at = self._size - 1 - walk.here
-        opened = self._reading.opening(at)
+        opened = self.reading.opening(at)
         if opened < 0:
             return False
         walk.here = self._size - 1 - opened
@@ -176,10 +176,10 @@ class Flow:
         if match is None or self._back[walk.here - 1] in b"=>" or (match[4] and sign == COLON):
             return None  # it compares, or parts two branches
         at = self._size - match.end(1) - 1
-        name = match[2][::-1] if match[2] else self._reading.literal_before(at + 1)[1:-1]
+        name = match[2][::-1] if match[2] else self.reading.literal_before(at + 1)[1:-1]
         if self._has_markup:
             start = self._size - walk.here
-            self._note_markup(start, self._reading.expression_end(start))
+            self._note_markup(start, self.reading.expression_end(start))
         if self._loads(name, match):
             return True
         # markup in a variable is often called `html`, as is what takes it
@@ -204,14 +204,14 @@ class Flow:
         """Tell whether a condition or a parameter list opens here."""
         if FUNCTION_HEAD.match(self._back, self._size - at):
             return True
-        return self._has_arrows and ARROW.match(self._code, self._reading.closing(at)) is not None
+        return self._has_arrows and ARROW.match(self._code, self.reading.closing(at)) is not None
 
     def _note_markup(self, start: int, end: int) -> None:
         """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
-        if not self._has_markup or self._names.in_markup or self._reading.steps <= 0:
+        if not self._has_markup or self._names.in_markup or self.reading.steps <= 0:
             return
-        markup = b"".join(self._reading.literals_in(start, end))
-        self._reading.steps -= len(markup) // BYTES_A_STEP
+        markup = b"".join(self.reading.literals_in(start, end))
+        self.reading.steps -= len(markup) // BYTES_A_STEP
         if markup not in self._is_free:
             self._is_free[markup] = FREE_MARKUP.search(markup) is not None
         self._names.in_markup = self._is_free[markup]
@@ -229,12 +229,12 @@ class Flow:
             return self._is_link(match.end(3))
         if name in MARKUP:
             start = self._size - match.start()
-            return self._loads_by_markup(start, self._reading.expression_end(start)) or self._is_meant(name)
+            return self._loads_by_markup(start, self.reading.expression_end(start)) or self._is_meant(name)
         return name in SETS or self._is_meant(name)
 
     def _is_meant(self, name: bytes) -> bool:
         """Tell whether the script has all of the words by which a property of this name loads."""
-        return any(all(word in self._reading.words for word in words) for words in MEANT.get(name, ()))
+        return any(all(word in self.reading.words for word in words) for words in MEANT.get(name, ()))
 
     def _is_link(self, here: int) -> bool:
         """Tell whether what stands before `back[here]` is a link element made by this script."""
@@ -247,7 +247,7 @@ class Flow:
             made = [
                 MADE_FOR.match(self._back, self._size - match.start())
                 for match in ELEMENT_MADE.finditer(self._code)
-                if self._reading.literal_at(match.end())[1:-1] == b"link"
+                if self.reading.literal_at(match.end())[1:-1] == b"link"
             ]
             self._made = frozenset([match[1][::-1] for match in made if match])
         return self._made
@@ -256,11 +256,11 @@ class Flow:
         """Tell whether the markup in an expression loads, and not only links to, something."""
         if self._names.in_markup:
             return True
-        return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
+        return LOADING_MARKUP.search(b"".join(self.reading.literals_in(start, end))) is not None
 
     def _makes_elements(self, start: int, end: int) -> bool:
         """Tell whether what a query is given is markup, not a selector, and loads something."""
-        literals = self._reading.literals_in(start, end)
+        literals = self.reading.literals_in(start, end)
         if not literals:
             return self._names.in_markup
         return BEGINS_MARKUP.match(literals[0]) is not None and self._loads_by_markup(start, end)
@@ -300,7 +300,7 @@ class Flow:
         callee = CALLEE_IN_BRACKETS.match(self._back, self._size - at)
         if callee is None:
             return b"", b"", 0
-        return self._reading.literal_before(at)[1:-1], b"", callee.end()
+        return self.reading.literal_before(at)[1:-1], b"", callee.end()
 
     def _sends_frame(self, name: bytes, receiver: bytes, here: int) -> bool:
         """Tell whether a call takes a frame to another page."""
@@ -308,21 +308,21 @@ class Flow:
 
     def _is_hint(self, at: int) -> bool:
         """Tell whether the options that a call takes are those of a link that makes the browser connect."""
-        return any(map(HINT.match, self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))))
+        return any(map(HINT.match, self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1))))
 
     def _is_sink(self, name: bytes, receiver: bytes, at: int, number: int) -> bool:
         if name in CALLS:
             return number == 0
         if name in MARKUP:
-            end = self._reading.arguments_end(at + 1)
+            end = self.reading.arguments_end(at + 1)
             return self._loads_by_markup(at + 1, end) or self._is_meant(name)
         if name in QUERIES:
-            return self._makes_elements(at + 1, self._reading.arguments_end(at + 1))
+            return self._makes_elements(at + 1, self.reading.arguments_end(at + 1))
         if name in ATTRIBUTE_SETTERS:
             return self._sets_attribute(at, receiver)
         if name == b"open":
             return self._code.startswith(MARK, at + 1) and bool(
-                METHOD.match(self._reading.literal_at(at + 1))
+                METHOD.match(self.reading.literal_at(at + 1))
             )
         if name in (b"get", b"post"):
             return receiver in CLIENTS
@@ -331,10 +331,10 @@ class Flow:
         )
 
     def _sets_attribute(self, at: int, receiver: bytes) -> bool:
-        names = self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))
+        names = self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1))
         if any(ATTRIBUTE.match(name) for name in names):
             return True
-        is_link = receiver in self._links() or BEGINS_LINK.match(self._reading.literal_before(at)) is not None
+        is_link = receiver in self._links() or BEGINS_LINK.match(self.reading.literal_before(at)) is not None
         return any((name[1:-1] == b"href" and is_link) or self._is_meant(name[1:-1]) for name in names)
 
     # -- functions
@@ -342,7 +342,7 @@ class Flow:
     def _calls_at_once(self, at: int, number: int) -> None:
         """Make the parameter suspect of a function expression that is called where it ends."""
         end = self._size - BLANKS.match(self._back, self._size - at).end()  # type: ignore[union-attr]  # always
-        opened = self._reading.opening(end - 1) if end and self._code[end - 1] in b")}" else -1
+        opened = self.reading.opening(end - 1) if end and self._code[end - 1] in b")}" else -1
         if opened >= 0:
             self._suspect_parameter(self._header(opened), number, opened, end)
 
@@ -358,10 +358,10 @@ class Flow:
         if not RETURNS.match(self._code, at + 1, place):
             return
         if self._has_markup:
-            self._note_markup(at + 1, self._reading.expression_end(at + 1))
-        opened = self._reading.enclosing(at + 1)
+            self._note_markup(at + 1, self.reading.expression_end(at + 1))
+        opened = self.reading.enclosing(at + 1)
         while opened >= 0 and self._code[opened] != BRACE:
-            opened = self._reading.enclosing(opened)
+            opened = self.reading.enclosing(opened)
         if opened >= 0:
             self._names.suspect(function_before(self._code, self._back, opened)[0])
 
@@ -374,7 +374,7 @@ class Flow:
         if self._declared is None:
             self._declared = functions(self._code, self._back)
         for header, body in self._declared.get(name, ()):
-            end = self._reading.closing(body) if self._code[body] == BRACE else self._size
+            end = self.reading.closing(body) if self._code[body] == BRACE else self._size
             self._suspect_parameter(header, number, body, end)
 
     def _suspect_parameter(self, header: bytes, number: int, start: int, end: int) -> None:

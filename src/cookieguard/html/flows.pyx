@@ -236,7 +236,7 @@ cdef class Flow:
         self._s = <text_t>PyBytes_AS_STRING(code)
         self._has_arrows = _has_arrow(self._s, self._size)
         self._has_markup = _may_be_free(<text_t>PyBytes_AS_STRING(joined), PyBytes_GET_SIZE(joined))
-        self._reading, self._names = Reading(code, code, joined), Names(code)
+        self.reading, self._names = Reading(code, code, joined), Names(code)
         self._asked, self._left = set(), set()
         self._declared = self._made = None
         self._is_free = {}  # markup that was searched, and what was found
@@ -246,7 +246,7 @@ cdef class Flow:
         """Tell whether one of the literals with these numbers flows into something that loads."""
         cdef Py_ssize_t place, before
         for number in suspects:
-            place = self._reading.mark(number)
+            place = self.reading.mark(number)
             self._names.in_markup = False
             self._note_markup(place, place + 1)
             before = blanks_before(self._s, place)
@@ -254,7 +254,7 @@ cdef class Flow:
                 return True
         while True:
             place = self._names.next()
-            if place < 0 or self._reading.steps <= 0:
+            if place < 0 or self.reading.steps <= 0:
                 return False
             self._suspect_items(place)
             if self._follow(place):
@@ -274,13 +274,13 @@ cdef class Flow:
             before = blanks_before(self._s, before - 1)
         if before and self._s[before - 1] == 43:
             before = _holes_before(self._s, blanks_before(self._s, before - 1))
-            if before and self._s[before - 1] == MARK_BYTE and OWN_PATH.match(self._reading.literal_before(place)):
+            if before and self._s[before - 1] == MARK_BYTE and OWN_PATH.match(self.reading.literal_before(place)):
                 return False
-        while self._reading.steps > 0 and walk.here > floor:
-            walk.here = self._size - self._reading.stretch_end(self._size - walk.here, self._size - floor, walk.assigns)
+        while self.reading.steps > 0 and walk.here > floor:
+            walk.here = self._size - self.reading.stretch_end(self._size - walk.here, self._size - floor, walk.assigns)
             if walk.here <= floor:
                 return False
-            self._reading.steps -= 1
+            self.reading.steps -= 1
             taken = self._step(&walk)
             if taken != GOES_ON:
                 return taken == IS_SUNK
@@ -294,7 +294,7 @@ cdef class Flow:
         if sign == 40 or sign == 91 or sign == 123:
             return self._goes_out(walk)
         if sign == 41 or sign == 93 or sign == 125:
-            opened = self._reading.opening(at)
+            opened = self.reading.opening(at)
             if opened < 0:
                 return IS_OVER
             walk.here = opened + 1
@@ -320,7 +320,7 @@ cdef class Flow:
         if sign == 40:
             if self._is_head(at):
                 return IS_OVER
-            number = self._reading.argument_number(at, walk.place)
+            number = self.reading.argument_number(at, walk.place)
             self._key = b""
         left = (at, key, number, self._names.in_markup)
         if left in self._left:
@@ -328,9 +328,9 @@ cdef class Flow:
         self._left.add(left)
         walk.assigns = True
         if sign != 123 and self._has_markup:
-            self._note_markup(at + 1, self._reading.arguments_end(at + 1))
+            self._note_markup(at + 1, self.reading.arguments_end(at + 1))
         if sign == 91:
-            self._suspect_each(self._reading.closing(at))
+            self._suspect_each(self.reading.closing(at))
         if sign != 40:
             return GOES_ON
         return self._calls_with(at, number, key)
@@ -364,9 +364,9 @@ cdef class Flow:
         if s[sign + 1] == 61 or s[sign + 1] == 62 or (s[sign] == 58 and start > 0 and s[start - 1] == 63):
             return GOES_ON  # it compares, or parts two branches
         if name is None:
-            name = _inside(self._reading.literal_before(at + 1))
+            name = _inside(self.reading.literal_before(at + 1))
         if self._has_markup:
-            self._note_markup(sign + 1, self._reading.expression_end(sign + 1))
+            self._note_markup(sign + 1, self.reading.expression_end(sign + 1))
         if s[sign] == 58:
             if has_word and name in OF_OBJECTS:  # a quoted key: most often one of a page's state
                 return IS_SUNK
@@ -395,7 +395,7 @@ cdef class Flow:
             return True
         if not self._has_arrows:
             return False
-        p = self._reading.closing(at)
+        p = self.reading.closing(at)
         if p >= self._size or self._s[p] != 41:
             return False
         p = blanks_end(self._s, p + 1, self._size)
@@ -404,10 +404,10 @@ cdef class Flow:
     cdef _note_markup(self, Py_ssize_t start, Py_ssize_t end):
         """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
         cdef bytes markup
-        if not self._has_markup or self._names.in_markup or self._reading.steps <= 0:
+        if not self._has_markup or self._names.in_markup or self.reading.steps <= 0:
             return
-        markup = b"".join(self._reading.literals_in(start, end))
-        self._reading.steps -= PyBytes_GET_SIZE(markup) // BYTES_A_STEP
+        markup = b"".join(self.reading.literals_in(start, end))
+        self.reading.steps -= PyBytes_GET_SIZE(markup) // BYTES_A_STEP
         if markup not in self._is_free:
             self._is_free[markup] = FREE_MARKUP.search(markup) is not None
         self._names.in_markup = self._is_free[markup]
@@ -417,7 +417,7 @@ cdef class Flow:
     cdef bint _loads(self, bytes name, Py_ssize_t sign, Py_ssize_t receiver) except -1:
         """Tell whether a property loads that is assigned at `sign`; what it is of ends before `receiver`."""
         if name in MAKES_MARKUP:
-            return self._loads_by_markup(sign + 1, self._reading.expression_end(sign + 1)) or self._is_meant(name)
+            return self._loads_by_markup(sign + 1, self.reading.expression_end(sign + 1)) or self._is_meant(name)
         if name in OF_FRAMES and _is_of_frame(self._s, receiver):
             return True
         if name == b"href":
@@ -429,7 +429,7 @@ cdef class Flow:
         rules = MEANT.get(name)
         if rules is None:
             return False
-        return any([all([word in self._reading.words for word in words]) for words in rules])
+        return any([all([word in self.reading.words for word in words]) for words in rules])
 
     cdef bint _is_link(self, Py_ssize_t end) except -1:
         """Tell whether what ends before `end` is a link element made by this script."""
@@ -444,7 +444,7 @@ cdef class Flow:
             return self._made
         self._made = set()
         for match in ELEMENT_MADE.finditer(self._code):
-            if _inside(self._reading.literal_at(match.end())) != b"link":
+            if _inside(self.reading.literal_at(match.end())) != b"link":
                 continue
             p = match.start()
             while p > 0 and (is_of_word(s[p - 1]) or s[p - 1] == 46):
@@ -461,11 +461,11 @@ cdef class Flow:
         """Tell whether the markup in an expression loads, and not only links to, something."""
         if self._names.in_markup:
             return True
-        return LOADING_MARKUP.search(b"".join(self._reading.literals_in(start, end))) is not None
+        return LOADING_MARKUP.search(b"".join(self.reading.literals_in(start, end))) is not None
 
     cdef bint _makes_elements(self, Py_ssize_t start, Py_ssize_t end) except -1:
         """Tell whether what a query is given is markup, not a selector, and loads something."""
-        cdef list literals = self._reading.literals_in(start, end)
+        cdef list literals = self.reading.literals_in(start, end)
         if not literals:
             return self._names.in_markup
         return BEGINS_MARKUP.match(literals[0]) is not None and self._loads_by_markup(start, end)
@@ -511,7 +511,7 @@ cdef class Flow:
             start = blanks_before(s, p - 1) if p > 0 and s[p - 1] == MARK_BYTE else 0
             if start == 0 or s[start - 1] != 91:
                 return 0
-            self._name = _inside(self._reading.literal_before(at))
+            self._name = _inside(self.reading.literal_before(at))
             return start - 1
         self._name = _bytes(s, start, end)
         p = blanks_before(s, start)
@@ -525,7 +525,7 @@ cdef class Flow:
 
     cdef bint _is_hint(self, Py_ssize_t at) except -1:
         """Tell whether the options that a call takes are those of a link that makes the browser connect."""
-        for literal in self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1)):
+        for literal in self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1)):
             if HINT.match(literal):
                 return True
         return False
@@ -534,27 +534,27 @@ cdef class Flow:
         if name in SUNK_BY_CALL:
             return number == 0
         if name in MAKES_MARKUP:
-            return self._loads_by_markup(at + 1, self._reading.arguments_end(at + 1)) or self._is_meant(name)
+            return self._loads_by_markup(at + 1, self.reading.arguments_end(at + 1)) or self._is_meant(name)
         if name in MAKES_ELEMENTS:
-            return self._makes_elements(at + 1, self._reading.arguments_end(at + 1))
+            return self._makes_elements(at + 1, self.reading.arguments_end(at + 1))
         if name in SETS_ATTRIBUTES:
             return self._sets_attribute(at, receiver)
         if name == b"open":
             return (
                 at + 1 < self._size
                 and self._s[at + 1] == MARK_BYTE
-                and METHOD.match(self._reading.literal_at(at + 1)) is not None
+                and METHOD.match(self.reading.literal_at(at + 1)) is not None
             )
         if name == b"get" or name == b"post":
             return receiver in ASKS
         return name in SUNK_BY_ALL or (LOADER_NAME.search(name) is not None and not NOT_A_LOADER.search(name))
 
     cdef bint _sets_attribute(self, Py_ssize_t at, bytes receiver) except -1:
-        cdef list names = self._reading.literals_in(at + 1, self._reading.arguments_end(at + 1))
+        cdef list names = self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1))
         for name in names:
             if ATTRIBUTE.match(name):
                 return True
-        is_link = receiver in self._links() or BEGINS_LINK.match(self._reading.literal_before(at)) is not None
+        is_link = receiver in self._links() or BEGINS_LINK.match(self.reading.literal_before(at)) is not None
         for name in names:
             name = _inside(name)
             if (name == b"href" and is_link) or self._is_meant(name):
@@ -569,7 +569,7 @@ cdef class Flow:
         cdef bytes header = b""
         end = blanks_before(self._s, at) if at > 0 else 0
         if end and (self._s[end - 1] == 41 or self._s[end - 1] == 125):
-            opened = self._reading.opening(end - 1)
+            opened = self.reading.opening(end - 1)
         if opened < 0:
             return
         if self._s[opened] == 123:
@@ -586,10 +586,10 @@ cdef class Flow:
         if not _returns(self._s, at + 1, place):
             return
         if self._has_markup:
-            self._note_markup(at + 1, self._reading.expression_end(at + 1))
-        opened = self._reading.enclosing(at + 1)
+            self._note_markup(at + 1, self.reading.expression_end(at + 1))
+        opened = self.reading.enclosing(at + 1)
         while opened >= 0 and self._s[opened] != 123:
-            opened = self._reading.enclosing(opened)
+            opened = self.reading.enclosing(opened)
         if opened >= 0:
             self._names.suspect(function_before(self._code, self._code, opened)[0])
 
@@ -604,7 +604,7 @@ cdef class Flow:
             self._declared = functions(self._code, self._code)
         for header, body in self._declared.get(name, ()):
             self._suspect_parameter(
-                header, number, body, self._reading.closing(body) if self._s[body] == 123 else self._size
+                header, number, body, self.reading.closing(body) if self._s[body] == 123 else self._size
             )
 
     cdef _suspect_parameter(self, bytes header, Py_ssize_t number, Py_ssize_t start, Py_ssize_t end):

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import re
 
+from cookieguard.html.openings import REGEXP
+
 MARK = b"\x01"  # stands in the code where a literal was cut out
 _SLASH = rb"/(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
-_REGEXP = (
-    rb"|(?:(?<=[=(,:;!&|?{}\[\n]/)|(?<=[=(,:&|?] /)|(?<=return /))(?![*/])"
-    rb"(?:[^/\\\n\[]{1,512}+|\\.|\[[^\]\\\n]{0,128}+(?:\\.[^\]\\\n]{0,128}+){0,64}+\]){1,128}+/[a-z]*+)"
-)
 # Strings are read in runs between their escapes: byte by byte takes more than twice as long.
 PIECES = re.compile(
     rb"(\"[^\"\\\n]*+(?:\\.[^\"\\\n]*+)*+\"?|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?|`[^`\\]*+(?:\\.[^`\\]*+)*+`?|"
     + _SLASH
-    + _REGEXP
-    + rb")",
+    + rb"|"
+    + REGEXP
+    + rb"))",
     re.DOTALL,
 )
 HOLE = re.compile(rb"\$\{([^{}]*+)\}")

@@ -31,7 +31,6 @@ MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at e
 MAX_DIRECTORIES = 32
 SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when it comes again
 SHORT_SHEET = 256  # bytes that are looked at sooner than looked up
-LONGEST_END = 256  # bytes at either end by which a long text is known again
 MAX_SEEN = 4096
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
 ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
@@ -179,7 +178,7 @@ class Rules:
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Tell whether a long text came before: pages that print their state into a script never repeat it."""
-        marked = mark(text[:LONGEST_END] + text[-LONGEST_END:]) ^ len(text)  # tells them apart well enough
+        marked = mark(text)  # of all of it: pages that differ by one token would be kept each and push the rest out
         if marked in self._seen:
             return True
         if len(self._seen) >= MAX_SEEN:

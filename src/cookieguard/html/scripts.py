@@ -29,6 +29,7 @@ from cookieguard.html.hosts import BARE
 from cookieguard.html.idioms import RUNS_TEXT
 from cookieguard.html.known import record
 from cookieguard.html.multibyte import other_readings
+from cookieguard.html.openings import opened_at
 from cookieguard.html.pieces import cut, literals_of
 from cookieguard.html.suspects import bare_hosts, suspects
 from cookieguard.html.urls import Url, parse_url, resolve
@@ -38,8 +39,9 @@ Judge = Callable[[Url], object | None]
 SHORT = 1024  # bytes of a script that may be told by the one URL in it
 MAX_FLOW_BYTES = 128 * 1024  # of a script that are read at a time for its flows; the longest loader has 60 KB
 OVERLAP = 4 * 1024  # of two such parts
+LATE_STEPS = 20_000  # of walks (reading.py) in all parts but the first
 # What is read beyond the first part: where it may make what no policy stops.
-UNSTOPPED = (b"frame", b"FRAME", b"preconnect", b"dns-prefetch", b"refresh", b"speculationrules")
+UNSTOPPED = (b"frame", b"Frame", b"FRAME", b"preconnect", b"dns-prefetch", b"refresh", b"speculationrules")
 STATEMENT_END = re.compile(rb"[;}\n]")
 ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
 # Whom WebRTC asks, and whose passkeys a script asks for: browsers then ask that host, and no policy stops either.
@@ -124,14 +126,20 @@ def _joined_servers(text: bytes) -> list[bytes]:
 
 def _loads_later(text: bytes, suspicion: Suspicion) -> bool:
     """Tell whether a script makes what no policy stops beyond its first part."""
+    suspicion.is_late, suspicion.steps = True, LATE_STEPS
+    sure = 0  # up to where it is known which literal opened last
     for place in range(MAX_FLOW_BYTES - OVERLAP, len(text), MAX_FLOW_BYTES - OVERLAP):
         begins = STATEMENT_END.search(text, place, place + OVERLAP)
-        part = text[begins.end() if begins else place : place + MAX_FLOW_BYTES]
+        start = begins.end() if begins else place
+        part = text[start : place + MAX_FLOW_BYTES]
         if not (_may_make_more(part) and suspicion.holds_any(named_hosts(part))):
             continue
-        for opened in b"", b'"', b"'":  # a part may begin within a literal, and all behind it is read by that
-            if _loads(opened + part, suspicion, part):
-                return True
+        sure = opened_at(text, sure, start)
+        opening = text[sure : min(start, sure + 1 + (text[sure : sure + 1] == b"/"))]
+        if _loads(opening + part, suspicion, part):
+            return True
+        if suspicion.steps <= 0:
+            break
     return False
 
 
@@ -153,9 +161,20 @@ def _loads(text: bytes, suspicion: Suspicion, whole: bytes) -> bool:
     if whole:
         suspicion.literals = joined
     numbers = suspects(joined, suspicion, has_glue(whole))
-    if numbers and Flow(code, joined).reaches_a_sink(numbers):
+    if numbers and _flows(code, joined, numbers, suspicion):
         return True
     return bool(whole) and bool(numbers) and _loads_within(code, joined, numbers, suspicion)
+
+
+def _flows(code: bytes, joined: bytes, numbers: list[int], suspicion: Suspicion) -> bool:
+    """Tell whether one of these literals reaches a sink; all parts of a script but the first share their steps."""
+    flow = Flow(code, joined)
+    if not suspicion.is_late:
+        return flow.reaches_a_sink(numbers)
+    flow.reading.steps = suspicion.steps
+    reaches = flow.reaches_a_sink(numbers)
+    suspicion.steps = flow.reading.steps
+    return reaches
 
 
 def _loads_within(code: bytes, joined: bytes, numbers: list[int], suspicion: Suspicion) -> bool:
@@ -191,10 +210,11 @@ HOLES = (b"$", b".", b"")  # what stands before the host, or a template's hole i
 class Suspicion:
     """Judge the hosts of one script. Owns what was said about those it was asked about, and the script's literals."""
 
-    __slots__ = ("_judge", "_known", "literals")
+    __slots__ = ("_judge", "_known", "is_late", "literals", "steps")
 
     def __init__(self, judge: Judge) -> None:
         self._judge, self.literals = judge, b""
+        self.is_late, self.steps = False, LATE_STEPS  # beyond the script's first part; what is left of them
         self._known: dict[bytes, Url | None] = {}
 
     def __call__(self, host: bytes) -> bool:
