@@ -11,7 +11,7 @@ from harness.hostile import PATTERNS, hostile_page
 from harness.rewriting import ORIGIN, outside
 
 from cookieguard.html import Rewriter, Rules
-from cookieguard.html.scripts import LATE_STEPS, loads_held
+from cookieguard.html.scripts import loads_held
 
 SIZE = 40_000
 

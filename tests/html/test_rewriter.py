@@ -65,8 +65,8 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<iframe data-cg-src=\"javascript:new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\"></iframe>",
     ),
     (
-        b"<iframe srcdoc=\"&lt;body onload=&quot;navigator.credentials.get({publicKey:{rpId:'ads.example'}})&quot;&gt;\"></iframe>",
-        b"<iframe srcdoc=\"&lt;body data-cg-onload=&quot;navigator.credentials.get({publicKey:{rpId:'ads.example'}})&quot;&gt;\"></iframe>",
+        b"<iframe srcdoc=\"<body onload=a({publicKey:{rpId:'ads.example'}})>\"></iframe>",
+        b"<iframe srcdoc=\"&lt;body data-cg-onload=a({publicKey:{rpId:'ads.example'}})&gt;\"></iframe>",
     ),
     (b"<link rel=next href=//ads.example>", b"<link rel=next data-cg-href=//ads.example>"),
     (

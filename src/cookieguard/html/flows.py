@@ -321,9 +321,7 @@ class Flow:
         if name in ATTRIBUTE_SETTERS:
             return self._sets_attribute(at, receiver)
         if name == b"open":
-            return self._code.startswith(MARK, at + 1) and bool(
-                METHOD.match(self.reading.literal_at(at + 1))
-            )
+            return self._code.startswith(MARK, at + 1) and bool(METHOD.match(self.reading.literal_at(at + 1)))
         if name in (b"get", b"post"):
             return receiver in CLIENTS
         return name in CALLS_OF_ALL or (

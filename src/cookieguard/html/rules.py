@@ -178,7 +178,7 @@ class Rules:
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Tell whether a long text came before: pages that print their state into a script never repeat it."""
-        marked = mark(text)  # of all of it: pages that differ by one token would be kept each and push the rest out
+        marked = mark(text)  # of all of it: else pages that differ by a token are kept, and push the rest out
         if marked in self._seen:
             return True
         if len(self._seen) >= MAX_SEEN:

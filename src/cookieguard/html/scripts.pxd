@@ -7,6 +7,7 @@ from cookieguard.html.suspects cimport bare_hosts, suspects
 cpdef list loads_held(bytes text, object judge)
 cdef list _found_in(bytes text, object judge)
 cdef bint _loads(bytes text, Suspicion suspicion, bytes whole) except -1
+cdef bint _loads_later(bytes text, Suspicion suspicion) except -1
 cdef bint _flows(bytes code, bytes joined, list numbers, Suspicion suspicion) except -1
 cdef bint _loads_within(bytes code, bytes joined, list numbers, Suspicion suspicion) except -1
 cdef _url_of(bytes host)
