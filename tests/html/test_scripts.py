@@ -214,6 +214,7 @@ NAMES = [
     "navigator.credentials.get({publicKey:{challenge,rpId:'shop.example'}});a.href='https://v.example/'",
     "new RTCPeerConnection({iceServers:[{urls:'stun:'+location.host}]});a.href='https://v.example/'",
     "var h=location.host,t='app.main';new RTCPeerConnection({iceServers:[{urls:'stun:'+h}]});i18n.t('cart.title')",
+    "function p(h){new RTCPeerConnection({iceServers:[{urls:'stun:'+h}]})}t('cart.title')",
     "new RTCPeerConnection({iceServers:[{urls:`turn:${h}`}]});var v='v1.2.beta',i={src:'image.png'};go('app.main')",
     "router.navigate('https://v.example/');navigation.navigate('https://v.example/')",
     "class W{constructor(u){this.u=u}}\nvar w=new W('https://v.example/');f.title=w.u",

@@ -55,7 +55,7 @@ PASSKEYS = (
     re.compile(rb"\brp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS + _DOTTED),
 )
 # What is put behind their scheme: a literal, or what is given to one of the names in it.
-JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]\s*+\+([^,;\n]{1,256})|\$\{([^{}]{1,256}))")
+JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]\s*+\+([^,;\n\]}]{1,256})|\$\{([^{}]{1,256}))")
 JOINED_LITERAL = re.compile(rb"[\"'`]" + BARE)
 NAME = re.compile(rb"[A-Za-z_$][\w$]*+")
 GIVEN = re.compile(rb"(?<![\w$])([A-Za-z_$][\w$]*+)" + _IS + rb"[\"'`]" + BARE)
