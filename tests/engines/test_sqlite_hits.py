@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import ItemsView
 from pathlib import Path
 
@@ -71,6 +73,22 @@ def test_no_new_file_is_made_beside_the_journal_of_one_that_was_moved_away(
     aside.rename(path)
     SqliteHits(path).close()
     assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [1]
+
+
+def test_a_second_connection_of_a_worker_leaves_the_first_one_its_locks(
+    engine: SqliteHits, path: Path
+) -> None:
+    """Else another worker that closes the file takes itself for the last one and deletes the journal in use."""
+    SqliteHits(path)  # as the thread that forgets has one
+    closing = "import sys; from pathlib import Path; from cookieguard.engines.sqlite_hits import SqliteHits; "
+    closing += "SqliteHits(Path(sys.argv[1])).close()"
+    subprocess.run([sys.executable, "-c", closing, path], check=True)
+
+    engine.write(Batch("a", [PLAIN], {}, {}))
+
+    counting = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM hit').fetchone())"
+    counted = subprocess.run([sys.executable, "-c", counting, path], check=True, capture_output=True)
+    assert counted.stdout == b"(1,)\n"
 
 
 def test_a_batch_that_went_into_a_file_that_is_replaced_meanwhile_is_written_again(

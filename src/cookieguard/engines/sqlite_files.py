@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_MAKING = threading.Lock()  # nobody here has a connection yet while one makes the file
 
 
 @contextmanager
@@ -31,7 +34,10 @@ def make_file(path: Path, down: Callable[[str], Exception]) -> None:
         raise down(
             "the file is gone, its journal is not; bring back that very file, or remove its -wal and -shm as well"
         )
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # Never opened where it is there: to close a file takes all of this process's locks on it, those of SQLite's other
+    # connections too. Then whoever closes it elsewhere deletes the journal, and what is written into that is lost.
+    with _MAKING, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:
