@@ -21,6 +21,11 @@ FOLLOWS = [
     b'{"prerender":[{"where":{"selector_matches":"a"}}]}',
     b'{"prefetch":[{"where":{"not":{"href_matches":"/cart"}}}]}',
     b'{"prefetch":[{"where":{"or":[{"href_matches":"/a/*"},{"href_matches":"*://*/*"}]}}]}',
+    b'{"prefetch":[{"where":{"href_matches":"https://ads.example/*"}}]}',
+    b'{"prefetch":[{"where":{"href_matches":"https://*.shop.example/*"}}]}',
+    b'{"prefetch":[{"where":{"href_matches":"https://shop.example{.ads.example}?/*"}}]}',
+    b'{"prefetch":[{"where":{"href_matches":"https://shop.example:*/*"}}]}',
+    b'{"prefetch":[{"where":{"href_matches":["https://shop.example/*","https://(.*)/*"]}}]}',
 ]
 NAMES = [
     rb'{"prefetch":[{"urls":["https:ads.example/a"]}]}',
@@ -41,6 +46,7 @@ UNREAD = [
 STAYS = [
     b'{"prefetch":[{"source":"document","where":{"and":[{"href_matches":"/shop/*"},{"not":{"href_matches":"/x"}}]}}]}',
     b'{"prefetch":[{"where":{"href_matches":["/a","/b"]}}]}',
+    b'{"prefetch":[{"where":{"href_matches":"https://shop.example/*"}}]}',
     b'{"prefetch":[{"urls":["/next"]}]}',
     b'{"imports":{"x":"/x.js"}}',
     b'{"imports":{"ads.example":"./x.js"},"integrity":{"/x.js":"sha256-a//b="}}',

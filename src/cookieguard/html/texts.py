@@ -36,7 +36,8 @@ SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
 SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")
-OWN_PATTERN = re.compile(r"/(?![/\\{(:])")
+# A pattern of links to one host: the page's own, or one that it spells out, and so is judged like every reference here.
+ONE_HOST = re.compile(r"/(?![/\\{(:])|https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/|\Z)")
 MOST_FOUND = 200  # references noted of one sheet: no more are listed of a whole page (rewriter.MAX_HELD)
 MOST_CONDITIONS = 20  # nested in each other
 TAGS = re.compile(rb"<[^>]*>")
@@ -128,7 +129,7 @@ def _follows_links(rules: Any) -> bool:
 
 
 def _stays(where: Any, depth: int) -> bool:
-    """Tell whether a condition of document rules matches links to the page's own origin only."""
+    """Tell whether a condition of document rules matches links to hosts only that it names, or the page's own."""
     if not isinstance(where, dict) or depth > MOST_CONDITIONS:
         return False
     joined = [(all, where.get("or")), (any, where.get("and"))]
@@ -139,7 +140,7 @@ def _stays(where: Any, depth: int) -> bool:
         return True
     patterns = where.get("href_matches")
     listed = patterns if isinstance(patterns, list) else [patterns]
-    return bool(listed) and all(isinstance(one, str) and OWN_PATTERN.match(one) for one in listed)
+    return bool(listed) and all(isinstance(one, str) and ONE_HOST.match(one) for one in listed)
 
 
 def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
