@@ -150,13 +150,13 @@ class Watch:
     # From here on: for the thread.
 
     def round(self) -> None:
-        """Write, listen, answer; where the store does not, be uncertain until it does."""
+        """Listen, write, answer; where the store does not, be uncertain until it does."""
         started = time.monotonic()
         questions = [self._questions.popleft() for _ in range(len(self._questions))]
         try:
             store = self._opened()
+            self._listen(store)  # first: what is written would hide that this is an older copy
             self._write(store)
-            self._listen(store)
             self._pay(store)
             self._hear(started)
             self._tell(is_down=False)
@@ -194,7 +194,6 @@ class Watch:
             batch, floors = list(self._waiting), dict(self._floors)
         if not (batch or floors):
             return
-        self._listen(store)  # what is written would hide that this is an older copy
         store.record([*batch, *floors.values()])
         self._listen(store)  # only with what is heard of it one that comes back as an older copy is noticed
         with self._lock:
@@ -227,11 +226,8 @@ class Watch:
         changes = store.changes(0 if is_another_copy else self._last.number)
         if is_another_copy:
             self._restore(store, changes)
-            before, last = (
-                last.number,
-                store.last_change(),
-            )  # what was written is there, or this is done once more
-            changes += store.changes(before)
+            before, last = last, store.last_change()  # what was written is there, or this is done once more
+            changes += store.changes(before.number)
         for some in _batches(changes):  # each request that ends something waits for the lock
             with self._lock:
                 self.endings.add(some)
