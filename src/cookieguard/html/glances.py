@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST, NAMESPACES, VOCABULARIES
+from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST, NAMESPACES, PLAIN_NAME, VOCABULARIES
 from cookieguard.html.idioms import SINKS, SINKS_IN_TEXT, WORDS_IN_TEXT
 from cookieguard.html.pieces import MARK
 
@@ -23,7 +23,9 @@ _PLAIN_CODE = rb"(?:[^\"'`/\\\x01]++|(?<![ps]:)(?:\"[^\"/\\\n\x01]*+(?<!:)\"|'[^
 _IN_URL = rb"[^\"'`/\\\s@\x01]*+"
 LOADS_AT_ONCE = re.compile(
     _PLAIN_CODE
-    + rb"(?:(?<=\.src=)|(?<=\.src = ))([\"'])(?:https?:)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'])"
+    + rb"(?:(?<=\.src=)|(?<=\.src = ))([\"'])(?:https?:)?//("
+    + PLAIN_NAME
+    + rb")(?=[/?#\"'])"
     + _IN_URL
     + rb"(?:/"
     + _IN_URL

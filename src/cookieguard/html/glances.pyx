@@ -11,7 +11,7 @@ from cookieguard.html.hosts import ESCAPED_HOST, HOST, NAMESPACES, VOCABULARIES
 from cookieguard.html.idioms import IMPORTS, LOADER_WORDS, SINK_CALLS, SINK_KEYS, SINK_PROPERTIES
 from cookieguard.html.known cimport text_t
 from cookieguard.html.nametable cimport has_word
-from cookieguard.html.words cimport blanks_before, word_before
+from cookieguard.html.words cimport LONGEST_TOP, SHORTEST_TOP, blanks_before, plain_host_end, word_before
 
 cdef enum:
     WORD = 1  # of a script's names
@@ -29,8 +29,6 @@ cdef enum:
     PARTS_URL = 4096  # stands in no plain URL of a script
 
     LONGEST_USER = 64
-    LONGEST_TOP = 24  # letters of the last label of a plain host
-    SHORTEST_TOP = 2
     LONGEST_PORT = 5
 
     MARK_BYTE = 1
@@ -206,7 +204,7 @@ cdef Py_ssize_t _plain_url_end(text_t s, Py_ssize_t p, Py_ssize_t size, Py_ssize
     if p + 1 >= size or s[p] != 47 or s[p + 1] != 47:
         return -1
     p += 2
-    host[0], p = p, _plain_bytes_end(s, p, size)
+    host[0], p = p, plain_host_end(s, p, size)
     host_end[0] = p
     if p < 0 or p >= size or not (s[p] == 47 or s[p] == 63 or s[p] == 35 or KIND[s[p]] & QUOTE):
         return -1
@@ -245,24 +243,6 @@ cpdef bytes loaded_host(bytes text):
         return None
     name = PyBytes_FromStringAndSize(<char*>s + host, host_end - host)
     return None if name in VOCABULARIES or name == NAMESPACES else name
-
-
-cdef Py_ssize_t _plain_bytes_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the plain host ends that begins at `p`, as `_plain_host_end`; -1: it is none."""
-    cdef Py_ssize_t label = p, dots = 0
-    cdef bint has_letters_only = True
-    while p < size:
-        if s[p] == 46:
-            if p == label:
-                return -1
-            dots += 1
-            label, has_letters_only = p + 1, True
-        elif 48 <= s[p] <= 57 or s[p] == 45:
-            has_letters_only = False
-        elif not 97 <= s[p] <= 122:
-            break
-        p += 1
-    return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
 
 
 cpdef bint names_nobody(bytes data, Py_ssize_t start, Py_ssize_t stop):

@@ -19,6 +19,8 @@ ESCAPED_HOST = re.compile(
     rb"\\(?:x2[fF]|u002[fF]|u\{2[fF]\})(?:\\?/|\\x2[fF]|\\u002[fF]|\\u\{2[fF]\})" + _HOST
 )
 ESCAPED_SLASH = re.compile(rb"\\(?:x2|u002|u\{2)[fF]")
+# The name of a host that is compared as it stands.
+PLAIN_NAME = rb"(?:[a-z0-9\-]++\.)++[a-z]{2,24}"
 # Ends of files, and of no host: no top-level domain has these names.
 FILE_ENDINGS = frozenset(
     b"avif cjs css csv gif htm html ico jpeg jpg js json mjs pdf php png svg txt wasm webm webp woff xhtml xml".split()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.grammar import AFTER_NAME, S
 from cookieguard.html.harmless import NO_URL_BEHIND, OURS, OWN, VALUE, harmless
+from cookieguard.html.hosts import PLAIN_NAME
 from cookieguard.html.known import record
 from cookieguard.html.loads import INERT_RELATIONS, LOADS
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Bench, Held, Room, Tag, Text
@@ -189,7 +190,7 @@ def _inert(raw: bytes, element: bytes, places: tuple[int, ...]) -> bytes:
 BESIDE, ATTRIBUTE, BEHIND = 1, 3, 8
 # A host and a path that are compared as they stand (glances.PLAIN), whatever follows.
 PLAIN_URL = (
-    rb"([\"'])?(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?=[/?#\"'\t\n\f\r >])"
+    rb"([\"'])?(?:(https?):)?//(" + PLAIN_NAME + rb")(?=[/?#\"'\t\n\f\r >])"
     rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+))?)"
     rb"(?(4)(?:[?#][^\"']*+)?\4|(?:[?#][^\t\n\f\r >\"']*+)?(?=[\t\n\f\r >]))"
 )
@@ -249,7 +250,9 @@ STYLED = re.compile(
     + NO_URL_BEHIND
     + rb"\((?<=[uU][rR][lL]\()"
     + S
-    + rb"*+(((?!\2)[\"'])?(?:(https?):)?//((?:[a-z0-9\-]++\.)++[a-z]{2,24})"
+    + rb"*+(((?!\2)[\"'])?(?:(https?):)?//("
+    + PLAIN_NAME
+    + rb")"
     + rb"(/[^?#%\\&\t\n\f\r \"'()<>\x80-\xff]*+)?(?:[?#][^\\&\t\n\f\r \"'()<>\x80-\xff]*+)?(?(4)\4|(?="
     + S
     + rb"*+\))))"
@@ -289,7 +292,8 @@ def _text_form(element: bytes) -> re.Pattern[bytes]:
 
 SCRIPT_FORM, SHEET_FORM = _text_form(b"script"), _text_form(b"style")
 WAYS: dict[bytes, Callable[[Summary, bytes], Tag | None]] = {
-    **dict.fromkeys(FORMS, Summary._loading),
+    b"<img ": Summary._loading,
+    b"<link": Summary._loading,
     b"<base": Summary._base,
     b"<scri": Summary._script,
     b"<styl": Summary._sheet,

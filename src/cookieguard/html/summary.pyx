@@ -23,6 +23,7 @@ from cookieguard.html.scripts cimport loads_held
 from cookieguard.html.sheets cimport Walk, begin, step
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, room_of, script_text
 from cookieguard.html.urls import Url
+from cookieguard.html.words cimport plain_host_end
 
 cdef enum:
     BLANK = 1
@@ -32,7 +33,6 @@ cdef enum:
     MAY_LOAD = 16  # of a style
 
     MOST_NAMES = 128
-    LONGEST_TOP = 24
     MOST_URLS = 32  # of a style that are looked at here
     MOST_KEPT = 512  # answers of each table
     URL_SIZE = 4
@@ -146,24 +146,6 @@ cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nog
             return True
         p += 1
     return False
-
-
-cdef inline Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the plain host ends that begins at `p` (_plain_host_end in glances.pyx); -1: it is none."""
-    cdef Py_ssize_t label = p, dots = 0
-    cdef bint has_letters_only = True
-    while p < size:
-        if s[p] == 46:
-            if p == label:
-                return -1
-            dots += 1
-            label, has_letters_only = p + 1, True
-        elif 48 <= s[p] <= 57 or s[p] == 45:
-            has_letters_only = False
-        elif not 97 <= s[p] <= 122:
-            break
-        p += 1
-    return p if dots and has_letters_only and 2 <= p - label <= LONGEST_TOP else -1
 
 
 cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
@@ -501,7 +483,7 @@ cdef class Summary:
                 return STAYS
             return UNSURE if _may_leave(s, p, end) else STAYS
         host += 2
-        path = _host_end(s, host, end)
+        path = plain_host_end(s, host, end)
         if path < 0:
             return UNSURE
         path_end = _path_end(s, path, end)

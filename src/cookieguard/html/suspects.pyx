@@ -7,6 +7,7 @@ from libc.string cimport memchr, memcmp, memset
 from cookieguard.html import hosts
 from cookieguard.html.glances cimport host_places
 from cookieguard.html.known cimport text_t
+from cookieguard.html.words cimport LONGEST_TOP, SHORTEST_TOP
 
 cdef enum:
     BLANK = 1
@@ -21,8 +22,6 @@ cdef enum:
     MARK_BYTE = 1
     LONGEST_SCHEME = 10
     LONGEST_HOLE = 256
-    SHORTEST_TOP = 2
-    LONGEST_TOP = 24
     LOOK_BACK = 64
     MAX_SUSPECTS = 500
 

@@ -1,4 +1,4 @@
-# Words and blanks of a script in C, for all who walk over its code: included where they are used, not imported.
+# Words, blanks and plain hosts in C, for all who walk over bytes: included where they are used, not imported.
 
 from libc.string cimport memcmp
 
@@ -42,3 +42,26 @@ cdef inline Py_ssize_t word_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcep
 # Tell whether a word ends before `p`; more may stand before it.
 cdef inline bint ends_in(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
     return p >= size and memcmp(s + p - size, word, size) == 0
+
+
+cdef enum:
+    SHORTEST_TOP = 2  # letters of the last label of a plain host
+    LONGEST_TOP = 24
+
+
+# Return where the plain host ends that begins at `p` (PLAIN_NAME in hosts.py); -1: it is none.
+cdef inline Py_ssize_t plain_host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t label = p, dots = 0
+    cdef bint has_letters_only = True
+    while p < size:
+        if s[p] == 46:
+            if p == label:
+                return -1
+            dots += 1
+            label, has_letters_only = p + 1, True
+        elif 48 <= s[p] <= 57 or s[p] == 45:
+            has_letters_only = False
+        elif not 97 <= s[p] <= 122:
+            break
+        p += 1
+    return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
