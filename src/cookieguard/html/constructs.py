@@ -17,6 +17,7 @@ Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it 
 LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
 LOST_SHEET = "the rest of a style sheet was left out of a page: it is longer than 1 MB"
 MOST_PATTERNS = 256
+# No lru_cache: compiled code looks into a dict without a call, for every text in svg.
 PATTERNS: dict[tuple[bytes, Ends], re.Pattern[bytes]] = {}
 LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
 

@@ -197,10 +197,11 @@ def _script(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
         return HOLD
     is_held = False
     for script in scripts_in(attribute.value):
-        if is_unread(attribute.value, script) or b"\0" in script:  # it may contact anybody
-            is_held = tag.hold_type = tag.bench.judge(ANYBODY) is not None
+        is_unsure = is_unread(attribute.value, script) or b"\0" in script
+        if is_unsure and tag.bench.judge(ANYBODY) is not None:  # it may contact anybody
+            is_held = tag.hold_type = True
         for url in loads_held(script, tag.bench.judge):
-            is_held = tag.judge(url, name)
+            is_held = tag.judge(url, name) or is_held
     return HOLD if is_held else None
 
 

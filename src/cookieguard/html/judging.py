@@ -105,5 +105,5 @@ class Nested:
 
 
 def _nothing(_document: bytes, _is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as all that nest
-    """Leave nothing of a document that is nested too deep: where that differs from it, it is held."""
+    """Leave nothing of a document, which is held where it differs: too deep, or for a look that is to say no."""
     return b"", ()
