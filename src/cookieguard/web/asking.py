@@ -38,8 +38,8 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
     asked = names.get(b"accept-encoding")
     if (
         asked is not None
-        and asks_for_html(names, exchange.marks)
         and (cut := cut_accept_encoding(asked)) != asked
+        and asks_for_html(names, exchange.marks)
     ):
         headers = replaced(headers, b"accept-encoding", asked, cut)
     scope["headers"] = headers

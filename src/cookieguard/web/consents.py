@@ -20,7 +20,7 @@ class Consents:
 
     def __init__(self, codec: TokenCodec, config: Config, register: Register) -> None:
         self.cookie_name = codec.name
-        self._spec = config.cookies.consent
+        self._shared = bound_host(config.cookies.consent, "")
         self._codec = codec
         self._policy = config.policy
         self._purposes = register.ids
@@ -45,7 +45,7 @@ class Consents:
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a cookie's value; raises TokenError for one that does not count."""
-        host, policy = bound_host(self._spec, host), self._policy
+        host, policy = self._shared or host, self._policy
         # The day a version takes effect changes the answer, and so must the key.
         key = (cookie, host, gpc, policy.effective is not None and is_announced_only(policy, now))
         known = self._known.get(key)

@@ -33,7 +33,7 @@ from cookieguard.web.orders import Orders
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
 from cookieguard.web.repeats import Outcome
-from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
+from cookieguard.web.request import FORWARDED, MARKED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.validators import names_document
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
@@ -127,14 +127,15 @@ class Exchange:
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
-        self.marks = marks_of(names)
+        self.marks = 0 if MARKED.isdisjoint(names) else marks_of(names)  # most have none
         if self.marks & FORWARDED:
             headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
         if b"referer" in names and MARK in names[b"referer"]:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
-        self.grant = take_grant(scope) if scope.get("query_string", b"").find(MARK) >= 0 else b""
+        query = scope.get("query_string")
+        self.grant = take_grant(scope) if query and query.find(MARK) >= 0 else b""
         return names
 
     @property
@@ -190,9 +191,10 @@ class Exchange:
     @property
     def session(self) -> Session:
         """The visitor's session; it opens when something in it is touched."""
-        if self._session is None:
-            self._session = self._identity.session(self.present)
-        return self._session
+        session = self._session
+        if session is None:
+            self._session = session = self._identity.session(self.present)
+        return session
 
     def close_session(self) -> None:
         """Have the session be opened anew when it is touched: a look into it has not touched it."""

@@ -8,7 +8,7 @@ from typing import Any
 from cookieguard.consent.cookies import cookie_name_of, is_removal
 from cookieguard.identity.cookies import MAX_COOKIES
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, add_vary, make_private, read
+from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Message = Any
@@ -119,5 +119,5 @@ class Gate:
         )
         if not lines:
             return headers
-        headers = make_private(add_vary(read(headers)[0], b"Cookie", b"Sec-GPC"), store=False)
+        headers = make_private(read(headers)[0], (b"Cookie", b"Sec-GPC"), store=False)
         return [*headers, *((SET_COOKIE, line) for line in lines)]

@@ -21,6 +21,8 @@ SHARED_DIRECTIVES = frozenset({b"public", b"s-maxage", b"private", b"proxy-reval
 # What a cache in front of us obeys before Cache-Control: RFC 9213's CDN-Cache-Control and its relatives
 # (Cloudflare-CDN-, Vercel-CDN-, X-LiteSpeed-Cache-Control), Surrogate-Control, Akamai, nginx.
 CACHE_CONTROL = b"cache-control"
+VARY = b"vary"
+SILENT = USUAL - {CACHE_CONTROL, VARY}  # what most apps send, and says nothing of the kind
 PRIVATE = (CACHE_CONTROL, b"private")
 PRIVATE_UNSTORED = (CACHE_CONTROL, b"private, no-store")
 TARGETED_SUFFIX = b"-cache-control"
@@ -54,15 +56,36 @@ def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes
     return pairs, by_name(pairs)
 
 
+def quiet_type(headers: object, loud: frozenset[bytes]) -> bytes:
+    """Return the Content-Type of headers with none of `loud` among them; empty where it takes a closer look.
+
+    Most responses have such headers: it is told without joining them by name.
+    """
+    found = b""
+    if type(headers) is not list:
+        return found
+    for name, value in headers:
+        if name in loud or not (name in USUAL or _is_lower(name)):
+            return b""
+        if name == CONTENT_TYPE:
+            if found or type(value) is not bytes:
+                return b""
+            found = value
+    return found
+
+
 def _are_pairs(headers: list[Sequence[bytes]]) -> bool:
-    """Tell whether these are tuples with lower-case names."""
+    """Tell whether these are tuples of bytes with lower-case names."""
     for pair in headers:
-        if type(pair) is not tuple:
+        if type(pair) is not tuple or type(pair[1]) is not bytes:
             return False
-        name = pair[0]
-        if name not in USUAL and not (type(name) is bytes and name == name.lower().strip()):
+        if pair[0] not in USUAL and not _is_lower(pair[0]):
             return False
     return True
+
+
+def _is_lower(name: bytes) -> bool:
+    return type(name) is bytes and name == name.lower().strip()
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
@@ -105,19 +128,30 @@ def add_vary(headers: Headers, *names: bytes) -> Headers:
 
 def vary_by(headers: Headers, names: tuple[bytes, ...]) -> Headers:
     """Return the same."""
-    values = every(headers, b"vary")
+    values = every(headers, VARY)
     if not values:
-        return [*headers, (b"vary", b", ".join(names))]
+        return [*headers, (VARY, b", ".join(names))]
     known = {one.strip().lower() for value in values for one in value.split(b",")}
     if b"*" in known:
         return headers
     missing = [name for name in names if name.lower() not in known]
-    return [*headers, (b"vary", b", ".join(missing))] if missing else headers
+    return [*headers, (VARY, b", ".join(missing))] if missing else headers
 
 
-def make_private(headers: Headers, store: bool = True) -> Headers:  # noqa: FBT001, FBT002  # compiled
+def make_private(headers: Headers, varying: tuple[bytes, ...], store: bool = True) -> Headers:  # noqa: FBT001, FBT002  # compiled
+    """Return headers of a response that varies by `varying` and stays out of shared caches.
+
+    Out of every cache without `store`.
+    """
+    for name, _ in headers:
+        if name not in SILENT:
+            return _keep_private(vary_by(headers, varying), store)
+    return [*headers, (VARY, b", ".join(varying)), PRIVATE if store else PRIVATE_UNSTORED]
+
+
+def _keep_private(headers: Headers, store: bool) -> Headers:  # noqa: FBT001  # compiled
     """Return headers that keep the response out of shared caches, and out of every cache without `store`."""
-    if not _speak_to_caches(headers):  # most apps say nothing of the kind
+    if not _speak_to_caches(headers):
         return [*headers, PRIVATE if store else PRIVATE_UNSTORED]
     kept = [
         (name, value)

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -181,11 +180,12 @@ class Pipeline(Generic[Item, Record]):
             self._drop(WRITE_FAILED, len(records) - written)
 
     def _form_next(self, records: list[Record]) -> None:
-        item = self._queue.popleft()
-        with suppress(Exception):  # one odd item must not stop the others; the caller counts it
-            record = self._form(item)
-            if record:
-                records.append(record)
+        try:  # not `suppress`, which costs a fifth of a line
+            record = self._form(self._queue.popleft())
+        except Exception:  # noqa: BLE001 - one odd item must not stop the others; the caller counts it
+            return
+        if record:
+            records.append(record)
 
     def _written(self, records: list[Record]) -> int:
         try:

@@ -10,7 +10,6 @@ cdef class Request:
 
 
 cdef dict MARKS
-cdef frozenset MARKED
 
 cpdef bint is_ours(origin, bint dev, tuple domains, authorities)
 cpdef int marks_of(dict names)

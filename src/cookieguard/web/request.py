@@ -209,8 +209,6 @@ def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: fr
 def marks_of(names: Mapping[bytes, bytes]) -> int:
     """Return the bits of MARKS that these headers have."""
     marks = 0
-    if MARKED.isdisjoint(names):  # most have none
-        return marks
     for name in names:
         marks |= MARKS.get(name, 0)
     return marks

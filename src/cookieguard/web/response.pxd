@@ -1,7 +1,7 @@
 from cookieguard.web.bodies cimport choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.gate cimport Gate
-from cookieguard.web.headers cimport every, make_private, read, vary_by, without
+from cookieguard.web.headers cimport every, make_private, quiet_type, read, without
 from cookieguard.web.own_cookies cimport own_lines
 from cookieguard.web.repeats cimport Repeats
 
@@ -21,6 +21,7 @@ cdef class Response:
     cpdef dict shown(self, dict app_scope)
     cpdef send(self, message)
     cpdef _on_start(self, message)
+    cdef _on_read_start(self, message)
     cpdef _on_body(self, message)
     cdef tuple _passed(self, list headers, dict names)
     cdef bint _is_rewritten(self, int status)

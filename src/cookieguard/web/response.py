@@ -25,8 +25,8 @@ from cookieguard.web.headers import (
     Headers,
     add_vary,
     make_private,
+    quiet_type,
     read,
-    vary_by,
     without,
 )
 from cookieguard.web.kinds import (
@@ -54,6 +54,7 @@ DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 # Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
+LOUD = CONTACT_NAMES | {SET_COOKIE}  # what is looked at where the type is one that passes as it is
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 # As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
@@ -142,15 +143,21 @@ class Response:
         await self._send(message)
 
     def _on_start(self, message: Message) -> Awaitable[None]:
-        exchange = self._exchange
-        if exchange.must_settle:
-            return self._start_settled(message)
+        exchange, status, gate = self._exchange, message["status"], self._gate
+        if exchange.is_untouched and not (300 <= status < 400 or (gate is not None and gate.holds)):
+            self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
+            if self._kind.is_plain:  # most are
+                exchange.status = status
+                return self._send(message)
+        return self._start_settled(message) if exchange.must_settle else self._on_read_start(message)
+
+    def _on_read_start(self, message: Message) -> Awaitable[None]:
+        """Take a start whose headers are looked at one by one."""
+        exchange, gate = self._exchange, self._gate
         exchange.status = status = message["status"]
-        given = message.get("headers") or ()
-        headers, names = read(given)
+        headers, names = read(message.get("headers") or ())
         if status in REDIRECTS and leads_to_others(exchange, names):
             return self._on_start(put_off(message, headers))
-        gate = self._gate
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
         kind = kind_of(names.get(CONTENT_TYPE, b""))
@@ -159,13 +166,6 @@ class Response:
             headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])
             kind = kind_of(told)
         self._names, self._kind = names, kind
-        if (
-            kind.is_plain
-            and exchange.is_untouched
-            and status != NOT_MODIFIED
-            and CONTACT_NAMES.isdisjoint(names)
-        ):
-            return self._send(message if headers is given else {**message, "headers": headers})
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
         if self._is_rewritten(status):
@@ -389,7 +389,7 @@ class Response:
         lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
-        headers = make_private(vary_by(headers, varying), store=not (lines or self._exchange.is_lifted))
+        headers = make_private(headers, varying, store=not (lines or self._exchange.is_lifted))
         headers += [(b"set-cookie", line) for line in lines]
         followed = self._exchange.followed
         return [*headers, *WITHDRAWN] if followed is not None and followed[1] else headers

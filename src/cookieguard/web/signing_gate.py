@@ -16,7 +16,7 @@ from cookieguard.web.customers import GUEST
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import SOCKET_STARTS, Gate, Message, Send
 from cookieguard.web.handshake import is_own_page
-from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, add_vary, make_private, read
+from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.parts import Parts
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
@@ -196,7 +196,7 @@ class SigningGate:
         if not (lines or is_changed):
             return headers
         if self._exchange.scope["type"] == "http":
-            kept = make_private(add_vary(kept, b"Cookie"), store=False)
+            kept = make_private(kept, (b"Cookie",), store=False)
         return [*kept, *lines]
 
     def _wrapped(self, line: bytes) -> tuple[bytes, bytes]:

@@ -1,0 +1,87 @@
+"""Header lists: what of a response's start takes a closer look, and what keeps it out of shared caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from cookieguard.web.contacts import CONTACT_NAMES
+from cookieguard.web.headers import Headers, make_private, quiet_type, read
+from cookieguard.web.response import LOUD
+
+JSON = (b"content-type", b"application/json")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [JSON],
+        [JSON, (b"content-length", b"2"), (b"x-request-id", b"7")],
+        [[b"etag", b'"1"'], JSON],
+    ],
+)
+def test_headers_that_say_nothing_we_look_at(headers: Headers) -> None:
+    assert quiet_type(headers, LOUD) == JSON[1]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        None,
+        (JSON,),
+        iter([JSON]),
+        [JSON, JSON],
+        [JSON, (b"content-type", b"text/html")],
+        [(b"content-type", bytearray(b"application/json"))],
+        [JSON, ("link", "<//ads.example/>")],
+        [JSON, (b"Content-Type", b"text/html")],
+        [JSON, (b" link ", b"<//ads.example/>")],
+        *([JSON, (name, b"")] for name in sorted(LOUD)),
+    ],
+)
+def test_headers_that_take_a_closer_look(headers: Any) -> None:
+    assert quiet_type(headers, LOUD) == b""
+
+
+def test_a_closer_look_finds_headers_whole() -> None:
+    headers: Iterable[tuple[bytes, bytes]] = iter([JSON])
+    assert quiet_type(headers, LOUD) == b""
+    assert read(headers) == ([JSON], dict([JSON]))  # type: ignore[arg-type]
+
+
+def test_every_header_that_contacts_somebody_is_loud() -> None:
+    assert LOUD > CONTACT_NAMES
+
+
+def test_bytes_of_any_kind_are_read_as_bytes() -> None:
+    given: Any = [(b"content-type", bytearray(b"text/html"))]
+    assert read(given)[1] == {b"content-type": b"text/html"}
+
+
+@pytest.mark.parametrize("store", [True, False])
+@pytest.mark.parametrize(
+    ("headers", "varies", "control"),
+    [
+        ([], b"Cookie", b"private"),
+        ([JSON, (b"x-own", b"1")], b"Cookie", b"private"),
+        ([(b"vary", b"Origin")], b"Origin, Cookie", b"private"),
+        ([(b"vary", b"cookie")], b"cookie", b"private"),
+        ([(b"vary", b"*")], b"*", b"private"),
+        ([(b"cache-control", b"public, max-age=60")], b"Cookie", b"max-age=60, private"),
+        ([(b"surrogate-control", b"max-age=60")], b"Cookie", b"private"),
+        ([(b"cdn-cache-control", b"max-age=60"), JSON], b"Cookie", b"private"),
+        ([(b"x-accel-expires", b"60")], b"Cookie", b"private"),
+    ],
+)
+def test_no_shared_cache_keeps_what_is_one_visitors(
+    headers: Headers, varies: bytes, control: bytes, store: bool
+) -> None:
+    found = make_private(headers, (b"Cookie",), store=store)
+    joined = read(found)[1]
+    assert joined[b"vary"].replace(b",Cookie", b", Cookie") == varies
+    assert joined[b"cache-control"] == control + (b"" if store else b", no-store")
+    assert set(joined) <= {b"vary", b"cache-control", *(name for name, _ in headers)}
+    assert not {b"surrogate-control", b"cdn-cache-control", b"x-accel-expires"} & set(joined)
