@@ -87,17 +87,17 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
 
     The prefixes say how far addresses inside path, referrer and user agent are cut.
     """
-    path, referrer, agent = _texts(line, ipv4_prefix, ipv6_prefix)
+    path, referrer = line.path.partition(b"?")[0], _reduced(line.referrer, line.host)
     return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
         _word(line.address.encode("ascii", "replace")),
         _stamp(int(line.time.timestamp())),
         _USUAL.get(line.method) or _word(line.method.encode("latin-1", "replace")),
-        _word(path, MAX_PATH),
+        _field(path.replace(b" ", b"%20"), MAX_PATH, ipv4_prefix, ipv6_prefix) or b"-",
         _USUAL.get(line.http_version) or _word(line.http_version.encode("latin-1", "replace")),
         line.status,
         line.bytes_sent,
-        _escaped(referrer, MAX_REFERRER) or b"-",
-        _escaped(agent, MAX_AGENT) or b"-",
+        _field(referrer, MAX_REFERRER, ipv4_prefix, ipv6_prefix) or b"-",
+        _field(line.user_agent, MAX_AGENT, ipv4_prefix, ipv6_prefix) or b"-",
     )
 
 
@@ -163,10 +163,17 @@ def _word(value: bytes, longest: int = MAX_WORD) -> bytes:
     return _escaped(value.replace(b" ", b"%20"), longest) or b"-"
 
 
+def _field(value: bytes, longest: int, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+    """Write a text without addresses, escaped; most are known to be clean."""
+    if value in _clean:
+        return value[:longest]
+    return _escaped(_scrub(value, ipv4_prefix, ipv6_prefix), longest)
+
+
 def _escaped(value: bytes, longest: int) -> bytes:
     """Escape what would end the field or the line, or disturb whoever reads it on a terminal."""
     value = value[:longest]
-    if value in _clean or not _HOSTILE.search(value):
+    if not _HOSTILE.search(value):
         return value
     escaped = _HOSTILE.sub(_escape, value)
     # An escape is four bytes at most: cutting before it, not after, leaves none in half.

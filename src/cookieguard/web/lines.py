@@ -11,7 +11,8 @@ SERVER_ERROR = 500  # what a server answers where the app raised before it said 
 def line_of(exchange: Exchange) -> LogLine:
     """Return the line of a request, without a person in it once that is written."""
     request, headers = exchange.request, exchange.headers
-    return LogLine._make(  # in the order of its fields: a third of what naming them costs
+    return tuple.__new__(  # in the order of its fields: a quarter of what naming them costs
+        LogLine,
         (
             exchange._address if exchange.parts.logs_in_cipher else exchange.client,
             exchange.now,
@@ -23,5 +24,5 @@ def line_of(exchange: Exchange) -> LogLine:
             headers.get(b"referer", b"")[:MAX_REFERRER],
             headers.get(b"user-agent", b"")[:MAX_AGENT],
             request.origin.authority.encode("latin-1"),
-        )
+        ),
     )
