@@ -28,12 +28,14 @@ OWN_SCRIPTS_ONLY = "script-src http://shop.localhost:*/lib/ http://there.localho
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}</title><script src="/lib/swapper.js"{defer}></script></head>
 <body{body}><h1 id="{name}">{name}</h1><a class="to-one" href="/one">one</a> <a class="to-two" href="/two">two</a>
+<a class="to-stream" href="/stream" data-turbo-stream>more</a>
 <img src="THERE/{name}.gif" alt=""><script src="THERE/{name}.js"></script>
 <iframe src="THERE/{name}.html"></iframe><p style="background:url(THERE/{name}-style.gif)">text</p>
 {fragment}</body></html>"""
 FRAGMENT = (
     '<p id="piece">a piece</p><img src="THERE/piece.gif" alt=""><iframe src="THERE/piece.html"></iframe>'
 )
+STREAM = f'<turbo-stream action="append" target="one"><template>{FRAGMENT}</template></turbo-stream>'
 FRAME = '<turbo-frame id="frame">{}</turbo-frame>'
 EVERYTHING = {
     *(f"/{name}{end}" for name in ("one", "two") for end in (".gif", ".js", ".html", "-style.gif")),
@@ -120,6 +122,7 @@ def world(tmp_path: Path, packages: Path, swapper: Swapper, policy: str) -> Iter
                 "/one": page("one"),
                 "/two": page("two"),
                 "/piece": swapper.piece.replace("THERE", origin),
+                "/stream": STREAM.replace("THERE", origin),
             }
             library = {"/lib/swapper.js": (packages / swapper.file).read_text("utf-8")}
             return TinyShop(pages, dict.fromkeys(("/one", "/two"), policy) if policy else {}, library)
@@ -180,6 +183,27 @@ def test_swapped_pages_tell_nobody_before_a_choice_and_everybody_after(
     assert opened.evaluate("window.mark") is None
     assert not asks(opened)
     assert heard(world, lambda: round_trip(opened, world.guarded)) == EVERYTHING
+
+
+@pytest.mark.parametrize("swapper", [SWAPPERS["turbo-8"]], indirect=False)
+def test_what_a_stream_of_turbos_puts_into_a_page_tells_nobody_before_a_choice(
+    visit: Visitors, world: World
+) -> None:
+    def more(opened: Page, shop: str) -> None:
+        opened.goto(f"{shop}/one")
+        opened.click(".to-stream")
+        opened.locator("#piece").wait_for()
+        linger([opened])
+
+    own = {"/one.gif", "/one.js", "/one.html", "/one-style.gif"}
+    control, opened = visit().new_page(), visit().new_page()
+    assert heard(world, lambda: more(control, world.bare)) == own | {"/piece.gif", "/piece.html"}
+
+    assert heard(world, lambda: more(opened, world.guarded)) == set()
+
+    with opened.expect_navigation():
+        opened.get_by_role("button", name="Accept all").click()
+    assert heard(world, lambda: more(opened, world.guarded)) == own | {"/piece.gif", "/piece.html"}
 
 
 def test_a_withdrawal_on_a_swapped_page_takes_effect_at_once(visit: Visitors, world: World) -> None:

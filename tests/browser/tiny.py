@@ -24,7 +24,8 @@ def page(head: str = "", body: str = "", *, lang: str = "en", attributes: str = 
 class TinyShop:
     """Be an ASGI app with these pages and files by path; `policies` are their CSP headers.
 
-    A new nonce for each response, as the policies' own manual wants it. WebSockets echo one message.
+    What begins as a stream of Turbo's is of its type. A new nonce for each response, as the policies' own manual
+    wants it. WebSockets echo one message.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class TinyShop:
         nonce = secrets.token_urlsafe(12)
         kind = "text/javascript" if path in self._files else "text/html; charset=utf-8"
         text = self._files.get(path) or self._pages.get(path, "")
+        if text.startswith("<turbo-stream"):
+            kind = "text/vnd.turbo-stream.html; charset=utf-8"
         headers = [(b"content-type", kind.encode())]
         if path in self._policies:
             headers.append(

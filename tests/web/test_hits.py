@@ -129,6 +129,7 @@ def test_pages_are_called_by_the_apps_route(guard: Guard, rows: Callable[..., Ro
     [
         (page(b"{}", headers=[("content-type", "application/json")]), {}, ()),
         (page(b"GIF", headers=[("content-type", "image/gif")]), {}, ()),
+        (page(b"<li>", headers=[("content-type", "text/vnd.turbo-stream.html")]), {}, ()),
         (page(status=303, headers=[("location", "/x")]), {}, ()),
         (page(status=204, headers=[]), {}, ()),
         (DOCUMENT, {"method": "POST"}, ()),

@@ -31,6 +31,32 @@ def test_no_other_type_becomes_a_document(content_type: bytes) -> None:
     assert not kind_of(content_type).is_document
 
 
+STREAM = (
+    b'<turbo-stream action="append" target="list"><template><li>one'
+    b'<iframe src="//ads.example/f"></iframe></template></turbo-stream>'
+)
+
+
+def test_a_piece_that_turbo_puts_into_a_page_is_guarded_without_a_banner(
+    guard: Callable[..., CookieGuard],
+) -> None:
+    whole = b"<!doctype html><html><head></head><body>" + STREAM + b"</body></html>"
+    turbos = [("content-type", "text/vnd.turbo-stream.html; charset=utf-8")]
+    asked = [
+        ("accept", "text/vnd.turbo-stream.html, text/html, application/xhtml+xml"),
+        ("sec-fetch-dest", "empty"),
+    ]
+
+    piece = ask(guard(page(STREAM, headers=turbos)), headers=asked)
+    strange = ask(guard(page(whole, headers=turbos)), headers=asked)
+    control = ask(guard(page(whole, headers=[("content-type", "text/html")])), headers=asked)
+
+    assert b"ads.example" in piece.body
+    assert b' src="//ads.example' not in piece.body + strange.body + control.body
+    assert b'id="cg"' not in piece.body + strange.body
+    assert b'id="cg"' in control.body
+
+
 XML = b'<a xmlns:h="http://www.w3.org/1999/xhtml"><h:iframe src="//ads.example/f"/></a>'
 
 

@@ -61,7 +61,7 @@ def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
 
 def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter:
     has_places = kind.is_document and exchange.parts.config.consent.enabled
-    asks = has_places and exchange.request.wants_banner
+    asks = has_places and not kind.is_piece and exchange.request.wants_banner
     insertion = Insertion(exchange, policies=policies) if asks else None
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,

@@ -11,6 +11,7 @@ from cookieguard.web.headers import essence
 PARTIAL_CONTENT = 206
 XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
+PIECE_TYPE = b"text/vnd.turbo-stream.html"  # HTML that Turbo puts into the page that is there
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types). The last is Firefox's.
 SNIFFED_TYPES = frozenset(
     {b"", b"unknown/unknown", b"application/unknown", b"*/*", b"application/x-unknown-content-type"}
@@ -52,7 +53,8 @@ class Kind:
     `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
     may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
     `is_series`: documents or pictures one after the other, each in place of the last. `is_plain`: none of these.
-    `is_torn`: several types of which one is read as HTML and one as XML.
+    `is_torn`: several types of which one is read as HTML and one as XML. `is_piece`: a document that a script puts
+    into another one.
     """
 
     is_document: bool
@@ -60,6 +62,7 @@ class Kind:
     is_script: bool
     is_torn: bool = False
     is_series: bool = False
+    is_piece: bool = False
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,11 +84,12 @@ def kind_of(content_type: bytes) -> Kind:
     is_html = any(one == HTML_TYPE or one in SNIFFED_TYPES or b"/" not in one for one in types)
     is_xml = any(one in XML_TYPES or one.endswith(b"+xml") for one in types)
     return Kind(
-        is_document=is_html or XHTML_TYPE in types,
+        is_document=is_html or XHTML_TYPE in types or PIECE_TYPE in types,
         is_xml=not is_html and is_xml,
         is_script=not SCRIPT_TYPES.isdisjoint(types),
         is_torn=is_html and is_xml,
         is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
+        is_piece=all(one == PIECE_TYPE for one in types),
     )
 
 

@@ -22,7 +22,6 @@ cdef class Response:
     cpdef send(self, message)
     cpdef _on_start(self, message)
     cdef _on_read_start(self, message)
-    cpdef _on_body(self, message)
     cdef tuple _passed(self, list headers, dict names)
     cdef bint _is_rewritten(self, int status)
     cdef bint _is_too_short(self, bytes start)

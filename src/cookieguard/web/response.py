@@ -102,8 +102,8 @@ class Response:
 
     @property
     def is_document(self) -> bool:
-        """Tell whether what the app sent may be a document."""
-        return self._kind.is_document
+        """Tell whether what the app sent may be a document, and no piece of one."""
+        return self._kind.is_document and not self._kind.is_piece
 
     def shown(self, app_scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets: the same, without the cookies that are held."""
@@ -117,7 +117,10 @@ class Response:
         kind = message["type"]
         try:
             if kind == BODY:  # one of the two that nearly all are
-                return self._on_body(message)
+                if self._start is not None or self._body is not None:
+                    return self._on_document(message)
+                self._exchange.bytes_sent += len(message.get("body", b""))
+                return self._send(message)
             if kind == START:
                 return self._on_start(message)
             return self._on_early_hint(message) if kind == EARLY_HINT else self._on_other(message)
@@ -198,12 +201,6 @@ class Response:
         request = self._exchange.request
         is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in RENDERED_DESTINATIONS
         return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
-
-    def _on_body(self, message: Message) -> Awaitable[None]:
-        if self._start is None and self._body is None:
-            self._exchange.bytes_sent += len(message.get("body", b""))
-            return self._send(message)
-        return self._on_document(message)
 
     async def _on_document(self, message: Message) -> None:
         body, start = self._waiting + message.get("body", b""), self._start
