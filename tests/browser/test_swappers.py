@@ -185,7 +185,8 @@ def test_swapped_pages_tell_nobody_before_a_choice_and_everybody_after(
     assert heard(world, lambda: round_trip(opened, world.guarded)) == EVERYTHING
 
 
-@pytest.mark.parametrize("swapper", [SWAPPERS["turbo-8"]], indirect=False)
+@pytest.mark.parametrize("swapper", [SWAPPERS["turbo-8"]])
+@pytest.mark.parametrize("policy", [""])
 def test_what_a_stream_of_turbos_puts_into_a_page_tells_nobody_before_a_choice(
     visit: Visitors, world: World
 ) -> None:
