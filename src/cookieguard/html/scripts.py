@@ -47,13 +47,13 @@ ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
 # Whom WebRTC asks, and whose passkeys a script asks for: browsers then ask that host, and no policy stops either.
 _NAME = rb"[\"'`]([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)"
 _DOTTED = rb"[\"'`]([A-Za-z0-9\-]++(?:\.[A-Za-z0-9\-]++)++)"  # what has no dot is an id of something else
-_IS = rb"[\"'`]?\s*+[:=]\s*+"
+_NAMED = rb"([A-Za-z_$][\w$]*+)(?![.(\[])"  # a variable, not what it has or makes
+_IS = rb"[\"'`]?\]?\s*+(?:\|\||\?\?)?[:=]\s*+"
 ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
 # To search for what begins with a word is fastest.
-PASSKEYS = (
-    re.compile(rb"rpId" + _IS + _DOTTED),
-    re.compile(rb"\brp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS + _DOTTED),
-)
+_PASSKEYS = (rb"rpId" + _IS, rb"\brp" + _IS + rb"\{[^{}]{0,512}?\bid" + _IS)
+PASSKEYS = tuple(re.compile(one + _DOTTED) for one in _PASSKEYS)
+PASSKEY_NAMES = tuple(re.compile(one + _NAMED) for one in _PASSKEYS)
 # What is put behind their scheme: a literal, or what is given to one of the names in it.
 JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]\s*+\+([^,;\n\]}]{1,256})|\$\{([^{}]{1,256}))")
 JOINED_LITERAL = re.compile(rb"[\"'`]" + BARE)
@@ -111,6 +111,7 @@ def _servers(text: bytes, suspicion: Suspicion) -> list[bytes]:
         named += _joined_servers(text)
     if text.find(b"publicKey") >= 0:
         named += PASSKEYS[0].findall(text) + PASSKEYS[1].findall(text)
+        named += _given(PASSKEY_NAMES[0].findall(text) + PASSKEY_NAMES[1].findall(text), text)
     return [host for host in named if suspicion(host)]
 
 
@@ -120,8 +121,15 @@ def _joined_servers(text: bytes) -> list[bytes]:
     if not joined:
         return []
     parts = b";".join(joined)
-    names = frozenset(NAME.findall(parts))
-    return JOINED_LITERAL.findall(parts) + [host for name, host in GIVEN.findall(text) if name in names]
+    return JOINED_LITERAL.findall(parts) + _given(NAME.findall(parts), text)
+
+
+def _given(names: list[bytes], text: bytes) -> list[bytes]:
+    """List the hosts that a script gives to variables of these names."""
+    if not names:
+        return []
+    known = frozenset(names)
+    return [host for name, host in GIVEN.findall(text) if name in known]
 
 
 def _loads_later(text: bytes, suspicion: Suspicion) -> bool:
