@@ -110,14 +110,10 @@ class Live:
 
     def __call__(self, place: int) -> bool:
         """Tell whether the reference at `place` is in no comment, and no mere name."""
-        if self._has_comments and self._is_commented(place):
+        if self._is_commented(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
         return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
-
-    @cached_property
-    def _has_comments(self) -> bool:
-        return "/*" in self._text
 
     def _is_commented(self, place: int) -> bool:
         # most have an end of a comment before them that no comment begins behind: nothing needs to be tokenized

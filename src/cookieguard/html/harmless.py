@@ -52,7 +52,11 @@ def harmless(names: Iterable[bytes] = (), also: bytes = b"", *, styled: bool = T
     )
     valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
     ours = rb"(?!cg)" * (OURS in judged)
-    quick = (*by_letter(one for one in FREQUENT if one not in judged), rb"data-" + ours + rb"[a-z\-]++")
+    quick = (
+        *by_letter(one for one in FREQUENT if one not in judged),
+        rb"data-" + ours + rb"[a-z\-]++",
+        rb"aria-[a-z]++",
+    )
     ways = (*(one + rb"=\"[^\"]*+\"" for one in quick), valued, *(STYLE,) * styled, HANDLED)
     return rb"(?:" + S + rb"++(?:" + b"|".join(ways) + also + rb"))*+"
 
@@ -71,7 +75,7 @@ OWN = (
 OURS = b"data-cg"  # what the owner says of a tag
 VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
 FREQUENT = (
-    b"class href id title target itemprop type rel alt name width height".split()
+    b"class href id title target itemprop type role rel alt name width height content property".split()
 )  # a quick way over most
 # No reference, no escape and no `url(`, `src(`, `x(`, `-set(`, `image(` or `-fade(`.
 STYLE = (

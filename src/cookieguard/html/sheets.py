@@ -6,6 +6,7 @@ Rule: text in, places out; nothing here knows who is held. `sheets.pyx` says the
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 S = r"[ \t\r\n\f]*+"
@@ -29,15 +30,22 @@ OPENED = re.compile(
     # A function that takes strings, unless all it is given are words and numbers: `BasicImage(rotation=1)`.
     r"((?:(?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))"
 )
-# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape.
+# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape. Each way begins with
+# its sign, and no group: so all but these signs are passed over at once.
+_ESCAPED = r"\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+"
 STRETCH = re.compile(
-    r"(/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
-    r"(?:\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+)++(\()?|"
+    r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)()|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
+    + _ESCAPED
+    + r"(?:"
+    + _ESCAPED
+    + r")*+(\()?|"
     r"\((?<=[uU][rR][lL]\()(?<![\w\-][uU][rR][lL]\()(?<![^\x00-\x7f][uU][rR][lL]\()"
     + S
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
     re.DOTALL,
 )
+STAR, AT = "*", "@"
+FEW = 1000  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
 
 # An escape that makes a letter: only these can spell one of the words that load in another way.
 ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
@@ -49,8 +57,20 @@ def escapes_letters(text: str) -> bool:
 
 
 def places(text: str, first: str, second: str) -> list[int]:
-    """List where two different signs stand, one behind the other."""
-    return [match.start() for match in _pair(first, second).finditer(text)]
+    """List where two different signs stand, one behind the other; one is a star, of which a sheet has few."""
+    pair = first + second
+    before = pair.index(STAR)
+    found: list[int] = []
+    star = text.find(STAR)
+    for _ in range(FEW):
+        if star < 0:
+            break
+        if text.startswith(pair, star - before):
+            found.append(star - before)
+        star = text.find(STAR, star + 1)
+    if star >= 0:
+        found += [match.start() for match in _pair(first, second).finditer(text, star - before)]
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +83,7 @@ def imports(text: str) -> list[tuple[int, int]]:
     """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
     found: list[tuple[int, int]] = []
     closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for one in IMPORT.finditer(text):
+    for one in _imported(text):
         position = one.end()
         while text.startswith("/*", position):
             if closed < position + 4:
@@ -75,6 +95,19 @@ def imports(text: str) -> list[tuple[int, int]]:
         if string:
             found.append(string.span())
     return found
+
+
+def _imported(text: str) -> Iterator[re.Match[str]]:
+    """Find the word of imports: to look for its sign alone takes half the time, where a sheet has few."""
+    at = text.find(AT)
+    for _ in range(FEW):
+        if at < 0:
+            return
+        if match := IMPORT.match(text, at):
+            yield match
+        at = text.find(AT, at + 1)
+    if at >= 0:
+        yield from IMPORT.finditer(text, at)
 
 
 def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
@@ -109,6 +142,6 @@ def comments(text: str) -> list[tuple[int, int]]:
     for match in STRETCH.finditer(text):
         if match[2]:
             break
-        if match[1]:
-            found.append(match.span(1))
+        if match[1] is not None:
+            found.append(match.span())
     return found

@@ -16,7 +16,6 @@ from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.grammar import AFTER_NAME, S
 from cookieguard.html.harmless import NO_URL_BEHIND, OURS, OWN, VALUE, harmless
 from cookieguard.html.hosts import PLAIN_NAME
-from cookieguard.html.known import record
 from cookieguard.html.loads import INERT_RELATIONS, LOADS
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Bench, Held, Room, Tag, Text
 from cookieguard.html.runs import UNKNOWN
@@ -91,11 +90,12 @@ class Summary:
         if path and path.find(b"/.") >= 0:
             return None
         own_path = path.decode() if path else "/"
-        url = record(Url, (scheme.decode() if scheme else self._scheme, host.decode(), None, own_path))
+        named = (scheme.decode() if scheme else self._scheme, host.decode(), None, own_path)
+        url = new(Url, named)
         ruling = self._judge(url)
         if ruling is None:
             return None
-        return (record(Held, (element, attribute, url, ruling.purpose, ruling.vendor)),)
+        return (new(Held, (element, attribute, url, ruling.purpose, ruling.vendor)),)
 
     def _styled(self, raw: bytes) -> Tag | None:
         """Decide about a tag of no element in particular, with one URL in its style."""
@@ -194,6 +194,7 @@ PLAIN_URL = (
     rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+))?)"
     rb"(?(4)(?:[?#][^\"']*+)?\4|(?:[?#][^\t\n\f\r >\"']*+)?(?=[\t\n\f\r >]))"
 )
+new = tuple.__new__  # what known.record does: a call of its own would take as long again
 RENAMED = b"data-cg-"
 LONGEST_KEPT = 64  # bytes of relations, or of a type, that are kept
 NEUTRAL = b' type="text/plain"'
