@@ -32,7 +32,7 @@ from cookieguard.html.stretches import Strides
 IS_COMPILED = False
 SCRIPT_ENDS = b"</script>"  # nearly always
 FEW_SIGNS = 16
-LONG_WAIT = 4096  # bytes to the next look at a stretch: then nothing is cut short for it
+LONG_WAIT = 1024  # bytes to the next look at a stretch: then nothing is cut short for it
 
 
 class Scanner:
