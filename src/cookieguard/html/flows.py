@@ -62,7 +62,9 @@ GOES_ON = re.compile(rb"\s*+" + OPERATOR)
 ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)((?:\s*+\.)?+)(\s*+\?)?")
 CALLEE_IN_BRACKETS = re.compile(rb"\s*+\]\s*+\x01\s*+\[")
 CALLEE = re.compile(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++))?+")
-FUNCTION_HEAD = re.compile(rb"\s*+(?:(?:[\w$]{1,64}\s++)?(?:\*\s*+)?noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
+FUNCTION_HEAD = re.compile(
+    rb"\s*+(?:(?:[\w$]{1,64}+\s++)?(?:\*\s*+)?+noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)"
+)
 NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
 IMPORTED = re.compile(rb"\s*+(?:morf|tropmi)\b")
 MADE_FOR = re.compile(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
