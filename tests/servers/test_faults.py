@@ -19,6 +19,7 @@ from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 
+import pytest
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
 from cookieguard.engines.hit_ports import Days
@@ -129,6 +130,7 @@ def locked(folder: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+@pytest.mark.timeout(300)  # ten servers are started, each beside two other tests
 def test_eight_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path) -> None:
     traffic, kills = Traffic(), []
     with serving(tmp_path, "first", workers=1) as server:

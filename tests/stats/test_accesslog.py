@@ -78,6 +78,7 @@ def test_time_is_written_in_utc() -> None:
         (b"/a\r\nb\x00\x85\xe2\x80\xa8", rb"/a\x0d\x0ab\x00\x85\xe2\x80\xa8"),
         (b"", b"-"),
         (b"/hosts/203.0.113.77", b"/hosts/203.0.113.0"),
+        (b"/a .203.0.113.77", b"/a%20.203.0.113.0"),
     ],
 )
 def test_path_is_kept_without_query(path: bytes, expected: bytes) -> None:

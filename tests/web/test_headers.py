@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from harness.asgi import scope_of
 
+from cookieguard import CookieGuard
 from cookieguard.web.contacts import CONTACT_NAMES
 from cookieguard.web.headers import Headers, make_private, quiet_type, read
 from cookieguard.web.response import LOUD
@@ -19,7 +22,6 @@ JSON = (b"content-type", b"application/json")
     [
         [JSON],
         [JSON, (b"content-length", b"2"), (b"x-request-id", b"7")],
-        [[b"etag", b'"1"'], JSON],
     ],
 )
 def test_headers_that_say_nothing_we_look_at(headers: Headers) -> None:
@@ -33,7 +35,10 @@ def test_headers_that_say_nothing_we_look_at(headers: Headers) -> None:
         None,
         (JSON,),
         iter([JSON]),
+        [[b"etag", b'"1"'], JSON],
+        [[bytearray(b"etag"), b'"1"'], JSON],
         [JSON, JSON],
+        [(b"content-type", b""), JSON],
         [JSON, (b"content-type", b"text/html")],
         [(b"content-type", bytearray(b"application/json"))],
         [JSON, ("link", "<//ads.example/>")],
@@ -56,9 +61,28 @@ def test_every_header_that_contacts_somebody_is_loud() -> None:
     assert LOUD > CONTACT_NAMES
 
 
-def test_bytes_of_any_kind_are_read_as_bytes() -> None:
-    given: Any = [(b"content-type", bytearray(b"text/html"))]
-    assert read(given)[1] == {b"content-type": b"text/html"}
+@pytest.mark.parametrize("content_type", [b"text/html", bytearray(b"text/html"), b"application/json"])
+@pytest.mark.parametrize("value", ["text", 5, bytearray(b"bytes")])
+def test_a_value_that_is_no_bytes_object_is_left_to_the_server(
+    guard: Callable[..., CookieGuard], content_type: bytes, value: Any
+) -> None:
+    sent: list[Any] = []
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        headers = [(b"content-type", content_type), (b"x-own", value)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(guard(app)(scope_of("/"), receive, send))  # type: ignore[arg-type]
+
+    assert (b"x-own", value) in sent[0]["headers"]
+    assert sent[1]["body"] == b"hello"
 
 
 @pytest.mark.parametrize("store", [True, False])

@@ -57,6 +57,10 @@ def test_a_piece_that_turbo_puts_into_a_page_is_guarded_without_a_banner(
     assert b'id="cg"' in control.body
 
 
+def test_a_piece_that_says_xml_too_is_torn() -> None:
+    assert kind_of(b"text/vnd.turbo-stream.html, image/svg+xml").is_torn
+
+
 XML = b'<a xmlns:h="http://www.w3.org/1999/xhtml"><h:iframe src="//ads.example/f"/></a>'
 
 

@@ -47,7 +47,8 @@ ESCAPED_SIGN = re.compile(rb"\\(.)", re.DOTALL)
 # Whom WebRTC asks, and whose passkeys a script asks for: browsers then ask that host, and no policy stops either.
 _NAME = rb"[\"'`]([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)"
 _DOTTED = rb"[\"'`]([A-Za-z0-9\-]++(?:\.[A-Za-z0-9\-]++)++)"  # what has no dot is an id of something else
-_NAMED = rb"([A-Za-z_$][\w$]*+)(?![.(\[])"  # a variable, not what it has or makes
+# A variable, not what it has or makes. One of a letter or two is any variable of a shortened script.
+_NAMED = rb"([A-Za-z_$][\w$]{2,}+)(?=\s*+[,;}\n])"
 _IS = rb"[\"'`]?\]?\s*+(?:\|\||\?\?)?[:=]\s*+"
 ICE_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:([A-Za-z0-9.\-]+(?::[0-9]{1,5})?)")
 # To search for what begins with a word is fastest.
@@ -59,6 +60,8 @@ JOINED_SERVER = re.compile(rb"[\"'`](?:stun|turn)s?:(?:[\"'`]\s*+\+([^,;\n\]}]{1
 JOINED_LITERAL = re.compile(rb"[\"'`]" + BARE)
 NAME = re.compile(rb"[A-Za-z_$][\w$]*+")
 GIVEN = re.compile(rb"(?<![\w$])([A-Za-z_$][\w$]*+)" + _IS + rb"[\"'`]" + BARE)
+# The same of a variable alone: keys of an object may be called anything.
+SET = re.compile(rb"(?<![\w$.])([A-Za-z_$][\w$]*+)\s*+(?:\|\||\?\?)?=\s*+[\"'`]" + BARE)
 
 
 def held_hosts(text: bytes, judge: Judge) -> list[Url]:
@@ -111,7 +114,7 @@ def _servers(text: bytes, suspicion: Suspicion) -> list[bytes]:
         named += _joined_servers(text)
     if text.find(b"publicKey") >= 0:
         named += PASSKEYS[0].findall(text) + PASSKEYS[1].findall(text)
-        named += _given(PASSKEY_NAMES[0].findall(text) + PASSKEY_NAMES[1].findall(text), text)
+        named += _given(PASSKEY_NAMES[0].findall(text) + PASSKEY_NAMES[1].findall(text), SET, text)
     return [host for host in named if suspicion(host)]
 
 
@@ -121,15 +124,15 @@ def _joined_servers(text: bytes) -> list[bytes]:
     if not joined:
         return []
     parts = b";".join(joined)
-    return JOINED_LITERAL.findall(parts) + _given(NAME.findall(parts), text)
+    return JOINED_LITERAL.findall(parts) + _given(NAME.findall(parts), GIVEN, text)
 
 
-def _given(names: list[bytes], text: bytes) -> list[bytes]:
-    """List the hosts that a script gives to variables of these names."""
+def _given(names: list[bytes], giving: re.Pattern[bytes], text: bytes) -> list[bytes]:
+    """List the hosts that a script gives to these names."""
     if not names:
         return []
     known = frozenset(names)
-    return [host for name, host in GIVEN.findall(text) if name in known]
+    return [host for name, host in giving.findall(text) if name in known]
 
 
 def _loads_later(text: bytes, suspicion: Suspicion) -> bool:

@@ -92,7 +92,7 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
         _word(line.address.encode("ascii", "replace")),
         _stamp(int(line.time.timestamp())),
         _USUAL.get(line.method) or _word(line.method.encode("latin-1", "replace")),
-        _field(path.replace(b" ", b"%20"), MAX_PATH, ipv4_prefix, ipv6_prefix) or b"-",
+        _path(path, ipv4_prefix, ipv6_prefix),
         _USUAL.get(line.http_version) or _word(line.http_version.encode("latin-1", "replace")),
         line.status,
         line.bytes_sent,
@@ -161,6 +161,13 @@ def _plain(value: bytes) -> str:
 def _word(value: bytes, longest: int = MAX_WORD) -> bytes:
     """Escape a field that ends at a blank: a blank inside becomes %20, nothing becomes `-`."""
     return _escaped(value.replace(b" ", b"%20"), longest) or b"-"
+
+
+def _path(value: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+    """Write a path the same way; a blank inside becomes %20, whose digits must not join those of an address."""
+    if value in _clean and value.find(b" ") < 0:
+        return value[:MAX_PATH] or b"-"
+    return _word(_scrub(value, ipv4_prefix, ipv6_prefix), MAX_PATH)
 
 
 def _field(value: bytes, longest: int, ipv4_prefix: int, ipv6_prefix: int) -> bytes:

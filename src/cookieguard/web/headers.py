@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 Headers = list[tuple[bytes, bytes]]
 POLICY = b"content-security-policy"
@@ -52,8 +53,13 @@ def read(headers: Iterable[Sequence[bytes]]) -> tuple[Headers, dict[bytes, bytes
     """
     if type(headers) is list and _are_pairs(headers):
         return headers, by_name(headers)
-    pairs = [(bytes(name).strip().lower(), bytes(value)) for name, value in headers]
+    pairs = [(bytes(name).strip().lower(), _bytes_of(value)) for name, value in headers]
     return pairs, by_name(pairs)
+
+
+def _bytes_of(value: Any) -> Any:
+    """Return a value as bytes, if it is of another kind of them; what is none is the server's to refuse or to take."""
+    return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
 def quiet_type(headers: object, loud: frozenset[bytes]) -> bytes:
@@ -64,11 +70,14 @@ def quiet_type(headers: object, loud: frozenset[bytes]) -> bytes:
     found = b""
     if type(headers) is not list:
         return found
-    for name, value in headers:
+    for pair in headers:
+        if type(pair) is not tuple:
+            return b""
+        name, value = pair
         if name in loud or not (name in USUAL or _is_lower(name)):
             return b""
         if name == CONTENT_TYPE:
-            if found or type(value) is not bytes:
+            if found or not value or type(value) is not bytes:
                 return b""
             found = value
     return found

@@ -12,6 +12,7 @@ PARTIAL_CONTENT = 206
 XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
 PIECE_TYPE = b"text/vnd.turbo-stream.html"  # HTML that Turbo puts into the page that is there
+HTML_TYPES = frozenset({HTML_TYPE, PIECE_TYPE})
 # Types a browser sniffs as HTML, beside no type at all (WHATWG MIME Sniffing, 7: unknown types). The last is Firefox's.
 SNIFFED_TYPES = frozenset(
     {b"", b"unknown/unknown", b"application/unknown", b"*/*", b"application/x-unknown-content-type"}
@@ -81,10 +82,10 @@ def kind_of(content_type: bytes) -> Kind:
     is sniffed like none at all.
     """
     types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in content_type.split(b",")]
-    is_html = any(one == HTML_TYPE or one in SNIFFED_TYPES or b"/" not in one for one in types)
+    is_html = any(one in HTML_TYPES or one in SNIFFED_TYPES or b"/" not in one for one in types)
     is_xml = any(one in XML_TYPES or one.endswith(b"+xml") for one in types)
     return Kind(
-        is_document=is_html or XHTML_TYPE in types or PIECE_TYPE in types,
+        is_document=is_html or XHTML_TYPE in types,
         is_xml=not is_html and is_xml,
         is_script=not SCRIPT_TYPES.isdisjoint(types),
         is_torn=is_html and is_xml,

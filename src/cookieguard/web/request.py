@@ -223,4 +223,4 @@ def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
     # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
-    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"text/html") >= 0
+    return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # Turbo's streams too

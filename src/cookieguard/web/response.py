@@ -352,6 +352,8 @@ class Response:
         exchange, kind = self._exchange, self._kind
         if not CONTACT_NAMES.isdisjoint(self._names):
             headers = filter_contacts(headers, exchange.holds)
+        elif kind.is_plain and exchange.is_untouched and exchange.status != NOT_MODIFIED:
+            return headers
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
         if not self._becomes_context():
