@@ -6,3 +6,4 @@ cpdef choose_body(Exchange exchange, kind, list headers, bytes coding, bytes sta
 cpdef give_up(Exchange exchange, str reason)
 cpdef bint is_service_worker(Exchange exchange, kind)
 cpdef tuple key_of(Exchange exchange, kind, names, list headers)
+cpdef bint becomes_context(Exchange exchange, kind)

@@ -11,12 +11,14 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, every
-from cookieguard.web.kinds import PARTIAL_CONTENT, Kind
+from cookieguard.web.kinds import EMBED_DESTINATIONS, PARTIAL_CONTENT, WORKER_DESTINATIONS, Kind
 from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.repeats import Key
 from cookieguard.web.request import FRAGMENT
 
 NONCE = b"'nonce-"
+NOT_MODIFIED = 304
+BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 
 
 def choose_body(
@@ -49,6 +51,25 @@ def give_up(exchange: Exchange, reason: str) -> RawBody:
         return RawBody()
     exchange.parts.findings.count(f"sent under the strict policy: {reason}")
     return RawBody(is_strict=True)
+
+
+def becomes_context(exchange: Exchange, kind: Kind) -> bool:
+    """Tell whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
+
+    A 304 names no type, and leaves a stored worker the policy of another state of consent.
+    """
+    if kind.is_plain and exchange.status != NOT_MODIFIED:
+        return False
+    destination = exchange.headers.get(b"sec-fetch-dest")
+    if not exchange.parts.config.csp.enabled:
+        return False
+    if exchange.status == NOT_MODIFIED:
+        return destination in WORKER_DESTINATIONS or destination in EMBED_DESTINATIONS
+    if exchange.status in BODILESS_STATUSES:
+        return False
+    if kind.is_series:
+        return destination != b"image"
+    return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
 
 
 def is_service_worker(exchange: Exchange, kind: Kind) -> bool:

@@ -1,4 +1,4 @@
-from cookieguard.web.bodies cimport choose_body, give_up, is_service_worker, key_of
+from cookieguard.web.bodies cimport becomes_context, choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.gate cimport Gate
 from cookieguard.web.headers cimport every, make_private, quiet_type, read, without
@@ -22,11 +22,11 @@ cdef class Response:
     cpdef send(self, message)
     cpdef _on_start(self, message)
     cdef _on_read_start(self, message)
+    cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
     cdef bint _is_rewritten(self, int status)
     cdef bint _is_too_short(self, bytes start)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)
     cdef list _passing_headers(self, list headers)
-    cdef bint _becomes_context(self)
     cdef list _with_cookies(self, list headers, tuple varying, bint has_read)

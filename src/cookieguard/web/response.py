@@ -9,7 +9,15 @@ from typing import Any
 
 from cookieguard.identity.keeping import StoreFirst
 from cookieguard.web.ahead import REDIRECTS, leads_to_others, put_off
-from cookieguard.web.bodies import choose_body, give_up, is_service_worker, key_of
+from cookieguard.web.bodies import (
+    BODILESS_STATUSES,
+    NOT_MODIFIED,
+    becomes_context,
+    choose_body,
+    give_up,
+    is_service_worker,
+    key_of,
+)
 from cookieguard.web.charsets import as_utf_8, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts, tighten_referrers
@@ -30,9 +38,7 @@ from cookieguard.web.headers import (
     without,
 )
 from cookieguard.web.kinds import (
-    EMBED_DESTINATIONS,
     RENDERED_DESTINATIONS,
-    WORKER_DESTINATIONS,
     is_attachment,
     kind_of,
     one_type,
@@ -44,8 +50,6 @@ from cookieguard.web.validators import STALE_HEADERS, mark_state
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
-NOT_MODIFIED = 304
-BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 DISPOSITION, CODING = b"content-disposition", b"content-encoding"
 TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
@@ -147,12 +151,20 @@ class Response:
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange, status, gate = self._exchange, message["status"], self._gate
-        if exchange.is_untouched and not (300 <= status < 400 or (gate is not None and gate.holds)):
+        is_untouched = exchange.is_untouched
+        if not is_untouched and exchange.must_settle:
+            return self._start_settled(message)
+        if not (300 <= status < 400 or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
             if self._kind.is_plain:  # most are
                 exchange.status = status
-                return self._send(message)
-        return self._start_settled(message) if exchange.must_settle else self._on_read_start(message)
+                return self._send(message if is_untouched else self._with_ours(message))
+        return self._on_read_start(message)
+
+    def _with_ours(self, message: Message) -> Message:
+        """Return a start that passes as it is, with our cookies and what a response with such ones says."""
+        has_read = self._exchange.has_read_cookies
+        return {**message, "headers": self._with_cookies(message["headers"], COOKIE_VARY, has_read=has_read)}
 
     def _on_read_start(self, message: Message) -> Awaitable[None]:
         """Take a start whose headers are looked at one by one."""
@@ -356,7 +368,7 @@ class Response:
             return headers
         if kind.is_script:
             headers = add_vary(headers, b"Sec-Fetch-Dest")
-        if not self._becomes_context():
+        if not becomes_context(exchange, kind):
             return self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         wall = exchange.wall
@@ -364,32 +376,14 @@ class Response:
         is_strict = kind.is_series and not wall.has_everything
         return [*headers, (POLICY, wall.strict_policy if is_strict else wall.policy)]
 
-    def _becomes_context(self) -> bool:
-        """Tell whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
-
-        A 304 names no type, and leaves a stored worker the policy of another state of consent.
-        """
-        exchange, kind = self._exchange, self._kind
-        if kind.is_plain and exchange.status != NOT_MODIFIED:
-            return False
-        destination = exchange.headers.get(b"sec-fetch-dest")
-        if not exchange.parts.config.csp.enabled:
-            return False
-        if exchange.status == NOT_MODIFIED:
-            return destination in WORKER_DESTINATIONS or destination in EMBED_DESTINATIONS
-        if exchange.status in BODILESS_STATUSES:
-            return False
-        if kind.is_series:
-            return destination != b"image"
-        return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
-
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], has_read: bool) -> Headers:  # noqa: FBT001  # compiled
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""
         lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
         headers = make_private(headers, varying, store=not (lines or self._exchange.is_lifted))
-        headers += [(b"set-cookie", line) for line in lines]
+        if lines:
+            headers += [(SET_COOKIE, line) for line in lines]
         followed = self._exchange.followed
         return [*headers, *WITHDRAWN] if followed is not None and followed[1] else headers
 
