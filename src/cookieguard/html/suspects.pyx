@@ -7,7 +7,7 @@ from libc.string cimport memchr, memcmp, memset
 from cookieguard.html import hosts
 from cookieguard.html.glances cimport host_places
 from cookieguard.html.known cimport text_t
-from cookieguard.html.words cimport LONGEST_TOP, SHORTEST_TOP
+from cookieguard.html.words cimport host_end
 
 cdef enum:
     BLANK = 1
@@ -145,25 +145,13 @@ cdef Py_ssize_t _bare_start(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept no
 
 
 cdef Py_ssize_t _bare_end(text_t s, Py_ssize_t p, Py_ssize_t size) except -2:
-    """Return where the host ends that begins at `p`: labels, letters behind the last dot; -1: it is none."""
-    cdef Py_ssize_t label = p, dots = 0
-    cdef bint has_letters_only = True
-    while p < size:
-        if s[p] == 46:
-            if p == label:
-                return -1
-            dots += 1
-            label, has_letters_only = p + 1, True
-        elif KIND[s[p]] & LABEL:
-            has_letters_only = has_letters_only and KIND[s[p]] & LETTER
-        else:
-            break
-        p += 1
-    if p >= size or not KIND[s[p]] & ENDS_HOST or not dots or not has_letters_only:
+    """Return where the host ends that begins at `p`, and is no name of a file; -1: it is none."""
+    cdef Py_ssize_t end = host_end(s, p, size, True), top = end
+    if end < 0 or end >= size or not KIND[s[end]] & ENDS_HOST:
         return -1
-    if not SHORTEST_TOP <= p - label <= LONGEST_TOP or PyBytes_FromStringAndSize(<char*>s + label, p - label) in FILE_ENDINGS:
-        return -1
-    return p
+    while s[top - 1] != 46:
+        top -= 1
+    return -1 if PyBytes_FromStringAndSize(<char*>s + top, end - top) in FILE_ENDINGS else end
 
 
 cdef bint _may_load(text_t s, Py_ssize_t place, Py_ssize_t size, Literal* one):

@@ -49,8 +49,8 @@ cdef enum:
     LONGEST_TOP = 24
 
 
-# Return where the plain host ends that begins at `p` (PLAIN_NAME in hosts.py); -1: it is none.
-cdef inline Py_ssize_t plain_host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+# Return where the host ends that begins at `p`: labels, letters behind the last dot; -1: it is none.
+cdef inline Py_ssize_t host_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint any_case) noexcept nogil:
     cdef Py_ssize_t label = p, dots = 0
     cdef bint has_letters_only = True
     while p < size:
@@ -61,7 +61,12 @@ cdef inline Py_ssize_t plain_host_end(text_t s, Py_ssize_t p, Py_ssize_t size) n
             label, has_letters_only = p + 1, True
         elif 48 <= s[p] <= 57 or s[p] == 45:
             has_letters_only = False
-        elif not 97 <= s[p] <= 122:
+        elif not (97 <= s[p] <= 122 or any_case and 65 <= s[p] <= 90):
             break
         p += 1
     return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
+
+
+# Return the same of a plain host (PLAIN_NAME in hosts.py): it is compared as it stands.
+cdef inline Py_ssize_t plain_host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    return host_end(s, p, size, False)

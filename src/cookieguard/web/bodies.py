@@ -11,14 +11,19 @@ from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, every
-from cookieguard.web.kinds import EMBED_DESTINATIONS, PARTIAL_CONTENT, WORKER_DESTINATIONS, Kind
+from cookieguard.web.kinds import (
+    BODILESS_STATUSES,
+    EMBED_DESTINATIONS,
+    NOT_MODIFIED,
+    PARTIAL_CONTENT,
+    WORKER_DESTINATIONS,
+    Kind,
+)
 from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.repeats import Key
 from cookieguard.web.request import FRAGMENT
 
 NONCE = b"'nonce-"
-NOT_MODIFIED = 304
-BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 
 
 def choose_body(

@@ -383,8 +383,7 @@ class Exchange:
     def _decide(self) -> Consent:
         parts = self.parts
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
-        host, report = self.request.origin.host, self.report_event
-        gpc = b"sec-gpc" in self.headers and self.has_gpc
+        host, report, gpc = self.request.origin.host, self.report_event, self.has_gpc
         return parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
 
     def end(self) -> None:

@@ -132,11 +132,6 @@ def replaced(headers: Headers, name: bytes, old: bytes, new: bytes) -> Headers:
 
 def add_vary(headers: Headers, *names: bytes) -> Headers:
     """Return headers whose Vary names `names` too."""
-    return vary_by(headers, names)
-
-
-def vary_by(headers: Headers, names: tuple[bytes, ...]) -> Headers:
-    """Return the same."""
     values = every(headers, VARY)
     if not values:
         return [*headers, (VARY, b", ".join(names))]
@@ -154,7 +149,7 @@ def make_private(headers: Headers, varying: tuple[bytes, ...], store: bool = Tru
     """
     for name, _ in headers:
         if name not in SILENT:
-            return _keep_private(vary_by(headers, varying), store)
+            return _keep_private(add_vary(headers, *varying), store)
     return [*headers, (VARY, b", ".join(varying)), PRIVATE if store else PRIVATE_UNSTORED]
 
 

@@ -19,14 +19,13 @@ from cookieguard.stats.visits import PAUSE
 from cookieguard.web.ahead import is_ahead
 from cookieguard.web.counting import Counting
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.kinds import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.lines import SERVER_ERROR
 from cookieguard.web.request import FRAME_DESTINATIONS
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
-NOT_MODIFIED = 304
 NOT_BUILT = "not built"
-BODILESS = frozenset({204, 205})
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
 
@@ -126,9 +125,11 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind 
     if status >= 400:
         is_met = (is_document or request.is_navigation) and not is_ahead(exchange.headers)
         return Kind.ERROR if is_met else None
-    if not is_document or status in BODILESS or (status >= 300 and status != NOT_MODIFIED):
-        return None
-    if status == NOT_MODIFIED and not exchange.revalidates_document:
+    if status == NOT_MODIFIED:
+        is_sent = exchange.revalidates_document
+    else:
+        is_sent = status < 300 and status not in BODILESS_STATUSES
+    if not (is_document and is_sent):
         return None
     return Kind.VIEW if request.method == "GET" and _is_shown(exchange) else None
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from cookieguard.web.headers import essence
 
 PARTIAL_CONTENT = 206
+NOT_MODIFIED = 304
+BODILESS_STATUSES = frozenset({204, 205, NOT_MODIFIED})
 XHTML_TYPE = b"application/xhtml+xml"
 HTML_TYPE = b"text/html"
 PIECE_TYPE = b"text/vnd.turbo-stream.html"  # HTML that Turbo puts into the page that is there

@@ -180,8 +180,9 @@ class Pipeline(Generic[Item, Record]):
             self._drop(WRITE_FAILED, len(records) - written)
 
     def _form_next(self, records: list[Record]) -> None:
+        item = self._queue.popleft()
         try:  # not `suppress`, which costs a fifth of a line
-            record = self._form(self._queue.popleft())
+            record = self._form(item)
         except Exception:  # noqa: BLE001 - one odd item must not stop the others; the caller counts it
             return
         if record:

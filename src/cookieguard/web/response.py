@@ -9,15 +9,7 @@ from typing import Any
 
 from cookieguard.identity.keeping import StoreFirst
 from cookieguard.web.ahead import REDIRECTS, leads_to_others, put_off
-from cookieguard.web.bodies import (
-    BODILESS_STATUSES,
-    NOT_MODIFIED,
-    becomes_context,
-    choose_body,
-    give_up,
-    is_service_worker,
-    key_of,
-)
+from cookieguard.web.bodies import becomes_context, choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.charsets import as_utf_8, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts, tighten_referrers
@@ -38,6 +30,8 @@ from cookieguard.web.headers import (
     without,
 )
 from cookieguard.web.kinds import (
+    BODILESS_STATUSES,
+    NOT_MODIFIED,
     RENDERED_DESTINATIONS,
     is_attachment,
     kind_of,
@@ -54,11 +48,12 @@ DISPOSITION, CODING = b"content-disposition", b"content-encoding"
 TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
+LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
+LOUD_STATUSES = REDIRECTS | {NOT_MODIFIED}
 DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 # Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
-LOUD = CONTACT_NAMES | {SET_COOKIE}  # what is looked at where the type is one that passes as it is
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 # As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
@@ -154,7 +149,7 @@ class Response:
         is_untouched = exchange.is_untouched
         if not is_untouched and exchange.must_settle:
             return self._start_settled(message)
-        if not (300 <= status < 400 or (gate is not None and gate.holds)):
+        if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
             if self._kind.is_plain:  # most are
                 exchange.status = status
