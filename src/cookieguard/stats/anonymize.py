@@ -90,7 +90,7 @@ def truncation(ipv4_prefix: int, ipv6_prefix: int) -> Callable[[str], str]:
                 inet_pton(AF_INET, address)
             except (OSError, ValueError):
                 return UNKNOWN
-            return address[: address.rindex(".")] + ".0"
+            return address.rpartition(".")[0] + ".0"
         return truncate(address, ipv4_prefix=ipv4_prefix, ipv6_prefix=ipv6_prefix)
 
     return cut

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from cookieguard.web.coding import cut_accept_encoding
+from cookieguard.web.coding import READ_WHOLE, cut_accept_encoding
 from cookieguard.web.headers import replaced
 from cookieguard.web.request import CONDITIONAL, Request, asks_for_html
 from cookieguard.web.validators import names_document, unmark_request
@@ -38,6 +38,7 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
     asked = names.get(b"accept-encoding")
     if (
         asked is not None
+        and asked not in READ_WHOLE
         and (cut := cut_accept_encoding(asked)) != asked
         and asks_for_html(names, exchange.marks)
     ):

@@ -154,3 +154,9 @@ def cut_accept_encoding(value: bytes) -> bytes:
 def _cut(value: bytes) -> bytes:
     kept = [one.strip() for one in value.split(b",") if one.partition(b";")[0].strip().lower() in ACCEPTED]
     return b", ".join(kept) or b"identity"
+
+
+# What browsers ask for, as far as all of it is read here.
+READ_WHOLE = frozenset(
+    one for one in (b"gzip, deflate, br, zstd", b"gzip, deflate, br", b"gzip, deflate") if _cut(one) == one
+)

@@ -19,13 +19,7 @@ from cookieguard.identity.cookies import CookieJar, parse_cookies
 from cookieguard.identity.keeping import StoreFirst
 from cookieguard.identity.session import Session
 from cookieguard.identity.visit import Identity, Visit
-from cookieguard.stats.anonymize import (
-    LOOPBACK,
-    Client,
-    read_client,
-    throttle_key,
-    without_forwarding,
-)
+from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
 from cookieguard.web.asking import ask_for_document
 from cookieguard.web.grants import MARK, take_grant, without_grant
 from cookieguard.web.headers import by_name
@@ -153,8 +147,12 @@ class Exchange:
         scope: dict[str, Any] = {**self.scope}
         self._app_scope = scope
         scope[SCOPE_KEY] = Visitor(self)
-        if self.parts.identity is not None:
-            scope["session"] = session = self.session
+        identity = self.parts.identity
+        if identity is not None:
+            session = self._session
+            if session is None:
+                self._session = session = identity.session(self.present)
+            scope["session"] = session
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
@@ -309,7 +307,9 @@ class Exchange:
     @property
     def is_untouched(self) -> bool:
         """Tell whether the app asked for nothing of ours: consent, session or cart."""
-        return self._consent is None and self._is_session_idle
+        # Where nothing was presented nobody opened the session: that settles most, in one step.
+        is_idle = self._presented is None and self._app_scope.get("session") is self._session
+        return self._consent is None and (is_idle or self._is_session_idle)
 
     @property
     def has_read_cookies(self) -> bool:

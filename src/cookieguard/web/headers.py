@@ -99,7 +99,7 @@ def _is_lower(name: bytes) -> bool:
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
     """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
-    joined = {name: value for name, value in headers}  # noqa: C416 - compiled, `dict` takes half as long again
+    joined = dict(headers)
     if len(joined) == len(headers):
         return joined
     joined = {}

@@ -15,6 +15,7 @@ from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
 from cookieguard.web.handshake import Handshake, keep_out
+from cookieguard.web.headers import COOKIE
 from cookieguard.web.hits import note, note_goals
 from cookieguard.web.lines import line_of
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
@@ -105,7 +106,8 @@ class CookieGuard:
                 if self._recalls and must_recall(exchange):
                     await recall(exchange)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
-                shown, send = response.shown(app_scope), response.send
+                shown = response.shown(app_scope) if COOKIE in exchange.headers else app_scope
+                send = response.send
                 if self._signs:
                     shown, send = self._signed(exchange, shown, send)
                 await self.app(shown, receive, send)

@@ -19,7 +19,6 @@ from cookieguard.web.following import settled, speak
 from cookieguard.web.gate import Gate
 from cookieguard.web.headers import (
     CONTENT_TYPE,
-    COOKIE,
     POLICY,
     SET_COOKIE,
     Headers,
@@ -105,9 +104,7 @@ class Response:
         return self._kind.is_document and not self._kind.is_piece
 
     def shown(self, app_scope: dict[str, Any]) -> dict[str, Any]:
-        """Return the scope that the app gets: the same, without the cookies that are held."""
-        if COOKIE not in self._exchange.headers:
-            return app_scope
+        """Return the scope that the app gets where cookies came: the same, without those that are held."""
         self._gate = Gate(self._exchange)
         return self._gate.shown(app_scope)
 
