@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+from cookieguard.html.judging import MOST_KEPT
 from cookieguard.html.rules import MAX_TAGS_SIZE, SHARED_OVERHEAD
 from cookieguard.html.unfinished import MAX_TAG_BYTES, MAX_TEXT_BYTES
 
@@ -711,6 +712,16 @@ def test_rules_keep_their_answers_within_bounds(length: int) -> None:
 
     assert 0 < len(rules.tags) < count
     assert sum(len(raw) + SHARED_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE
+
+
+def test_a_page_of_many_tags_pushes_out_none_of_another_page() -> None:
+    rules, tags = Rules(outside, ORIGIN), [b"<img src=//ads%d.example/p>" % n for n in range(2 * MOST_KEPT)]
+    Rewriter(rules).feed(b"<img src=//ads.example/first>")
+    out = Rewriter(rules).feed(b"".join(tags))
+
+    assert out == b"".join(tags).replace(b" src", b" data-cg-src")
+    assert b"<img src=//ads.example/first>" in rules.tags
+    assert len(rules.tags) == 1 + MOST_KEPT
 
 
 @pytest.mark.parametrize(("is_the_same", "kept"), [(False, 0), (True, 1)])

@@ -14,6 +14,7 @@ cdef class TagJudge:
     cdef object _nest
     cdef bint _xml
     cdef bint _has_base
+    cdef int _left
     cdef readonly object base
     cdef Known _near
     cdef tuple _seat

@@ -16,9 +16,13 @@ from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
 
+# Answers kept of one page; real ones have some hundred. One with more tags of its own, each another, would push out
+# what is known of all others, and what is kept of it is never asked for again.
+MOST_KEPT = 2000
+
 
 class TagJudge:
-    """Judge the tags of one page. Owns the URL that its references are relative to."""
+    """Judge the tags of one page. Owns the URL that its references are relative to, and how many answers are kept."""
 
     def __init__(
         self, rules: Rules, scanner: Scanner, nest: NestAt | None, *, url: str, base: Url | None, xml: bool
@@ -26,6 +30,7 @@ class TagJudge:
         """Begin at `url`, or inside of another document, which gives the `base`; without `nest` none may be in it."""
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
+        self._left = MOST_KEPT
         self._seat: tuple[Summary, Bench] | None = None
         self.move(base or (rules.page(url) if url else rules.url))
         if base is None and rules.is_own(self.base):
@@ -63,7 +68,9 @@ class TagJudge:
         if tag is None:
             summary, bench = self._seat or self._sit()
             tag = summary.judge(raw) or untracked(judge_tag(raw, bench))
-            self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
+            if self._left:
+                self._left -= 1
+                self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
         return tag
 
 
