@@ -16,9 +16,9 @@ from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
 
-# Answers kept of one page; real ones have some hundred. One with more tags of its own, each another, would push out
-# what is known of all others, and what is kept of it is never asked for again.
-MOST_KEPT = 2000
+# Answers kept of one page, half of all there is room for; real ones have some hundred. One with more tags of its own,
+# each another, would push out what is known of all others, and what is kept of it is hardly asked for again.
+MOST_KEPT = 3000
 
 
 class TagJudge:
