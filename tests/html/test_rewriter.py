@@ -58,6 +58,10 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<img src=/own data-cg-onerror=\"new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\">",
     ),
     (
+        b"<img src=/own onload=\"PublicKeyCredential.signalUnknownCredential({rpId:'ads.example'})\">",
+        b"<img src=/own data-cg-onload=\"PublicKeyCredential.signalUnknownCredential({rpId:'ads.example'})\">",
+    ),
+    (
         b"<p onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
         b"<p data-cg-onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
     ),

@@ -41,6 +41,7 @@ ATTRIBUTES += [
     """onclick="open('//ads.example/' + x.src)\"""",
     """onclick="a({iceServers:[{urls:'stun:ads.example'}]})\"""",
     """onclick='a({publicKey:{rpId:"ads.example"}})'""",
+    """onclick='PublicKeyCredential.a({rpId:"ads.example"})'""",
     """onclick="Select.Key(publicKeys, iceServer)\"""",
     """onclick="open("//ads.example/")\"""",
     """onclick="x.src='//ads.example/'\"""",

@@ -40,7 +40,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "knows no cross-fade": "css-cross-fade",
         "reads no Link header of a style sheet": "header-on-sheet-preconnect",
         "asks no STUN server where all networks are loopback": "js-stun-inline js-stun-file js-stun-joined",
-        NO_RELATED: "js-passkey-inline js-passkey-file",
+        NO_RELATED: "js-passkey-inline js-passkey-file js-passkey-gone-inline js-passkey-gone-file",
     },
     "webkit": {
         NO_HTML: "page-unknown-type",
@@ -60,7 +60,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         "js-link-plain-inline js-link-plain-file js-link-plain-inner-html-inline js-link-plain-inner-html-file",
         "loads captions beside a film that plays, and none is here": "track-src",
         "has no WebRTC as Debian builds it": "js-stun-inline js-stun-file js-stun-joined",
-        NO_RELATED: "js-passkey-inline js-passkey-file",
+        NO_RELATED: "js-passkey-inline js-passkey-file js-passkey-gone-inline js-passkey-gone-file",
     },
 }
 SILENT_WITHOUT_SCRIPT: Mapping[str, Mapping[str, str]] = {

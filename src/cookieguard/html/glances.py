@@ -36,7 +36,7 @@ LOADS_AT_ONCE = re.compile(
 SPARSE = 200  # bytes from one bracket to the next in data, on average; code has more of them
 # A character of two bytes whose second would count, were it a sign of its own.
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")
-SERVED = (b"iceServers", b"publicKey")
+SERVED = (b"iceServers", b"ublicKey")  # the key `publicKey`, and PublicKeyCredential
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
 COLON, AMPERSAND, BACKSLASH = b":&\\"
 PLAIN_HOST = re.compile(rb"(?!\.)(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")

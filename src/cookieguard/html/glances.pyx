@@ -187,7 +187,7 @@ cpdef bint has_servers(bytes text):
 
 cdef bint _has_servers(text_t s, Py_ssize_t size) noexcept nogil:
     # of their letters these are the rarest
-    return has_word(s, size, 83, 3, b"iceServers", 10) or has_word(s, size, 75, 6, b"publicKey", 9)
+    return has_word(s, size, 83, 3, b"iceServers", 10) or has_word(s, size, 75, 5, b"ublicKey", 8)
 
 
 cdef inline bint _is_src(text_t s, Py_ssize_t p) noexcept nogil:

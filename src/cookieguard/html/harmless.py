@@ -86,7 +86,7 @@ STYLE = (
 NO_URL_BEHIND = rb"[^\"'(\\&@<>\x80-\xff]*+(?:(?<=[^lLcCxXtTeE])\([^\"'(\\&@<>\x80-\xff]*+)*+"
 # Without one of these no script in an attribute names a host: two slashes, also by escapes and references, or what
 # takes servers and passkeys (SERVED in glances.py), by the rarest of their letters.
-_NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])|S(?<=iceS)(?=ervers)|K(?<=publicK)(?=ey)"
+_NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])|S(?<=iceS)(?=ervers)|K(?<=ublicK)(?=ey)"
 MAY_NAME = re.compile(_NAMES)
 # Most of those that do name one only go there, and that is no contact.
 _URL = rb"(?!~)[\"'](?:https?:)?//[^\"'\\&()+]*+(?:&amp;[^\"'\\&()+]*+)*+(?!~)[\"']"

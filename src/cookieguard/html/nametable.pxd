@@ -82,7 +82,7 @@ cdef inline bint is_handler(text_t name, Py_ssize_t size) noexcept nogil:
 cdef inline bint may_name(text_t s, Py_ssize_t size) noexcept nogil:
     if _has_pair(s, size, 47) or _has_pair(s, size, 92) or _has_pair(s, size, 38):
         return True
-    return has_word(s, size, 83, 3, b"iceServers", 10) or has_word(s, size, 75, 6, b"publicKey", 9)
+    return has_word(s, size, 83, 3, b"iceServers", 10) or has_word(s, size, 75, 5, b"ublicKey", 8)
 
 
 # Tell whether a word is here that has `sign` at `place`.
