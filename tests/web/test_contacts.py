@@ -40,6 +40,13 @@ ENDED = '{"group": "default", "max_age": 0}'
         ("link", '<//ads.example/>; title="; rel=canonical"; rel=preconnect', ""),
         ("link", "<//ads.example/>; rel=canonical; rel=preconnect", ""),
         ("link", "<//ads.example/>", ""),
+        ("link", '</a.gif>; rel=preload; as=image; imagesrcset="/b.gif 1x, //ads.example/c.gif 2x"', ""),
+        ("link", "</a.gif>; rel=preload; as=image; ImageSrcSet=https://ads.example/b.gif", ""),
+        (
+            "link",
+            '</a.gif>; rel=preload; as=image; imagesrcset="/b.gif 2x"; imagesizes="50vw"',
+            '</a.gif>; rel=preload; as=image; imagesrcset="/b.gif 2x"; imagesizes="50vw"',
+        ),
         ("link", '<//ads.example/>; rel=""', '<//ads.example/>; rel=""'),
         ("alt-svc", 'h3=":443"; ma=86400, h2=":8443"', 'h3=":443"; ma=86400, h2=":8443"'),
         ("alt-svc", 'h3="ads.example:443"; ma=86400', "clear"),
@@ -71,6 +78,7 @@ ENDED = '{"group": "default", "max_age": 0}'
         ("report-to", '{"endpoints":"//ads.example"}', ""),
         ("report-to", '{"//ads.example', ""),
         ("report-to", '{"url":"\\\\', ""),
+        ("report-to", '{"endpoints":[/**/{"url":"http:ads.example/r"}]}', ""),
         ("report-to", "[" * 9000, "[" * 9000),
         ("report-to", r'{"endpoints":[{"url":"\/own"}]}', r'{"endpoints":[{"url":"\/own"}]}'),
         (

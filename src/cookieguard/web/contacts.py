@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from cookieguard.html.judges import candidates
 from cookieguard.html.loads import INERT_RELATIONS
 from cookieguard.html.referrers import tighten
 from cookieguard.web.headers import Headers
@@ -15,6 +16,7 @@ Holds = Callable[[str], bool]  # tells of one URL reference whether the host it 
 
 LINK_VALUE = re.compile(rb'[ \t]*<([^>]*)>((?:[^",<]|"(?:[^"\\]|\\.)*")*)(?:,|$)', re.DOTALL)
 RELATION = re.compile(rb';[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t;,"]+))', re.IGNORECASE)
+PICTURES = re.compile(rb';[ \t]*imagesrcset[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t;,"]+))', re.IGNORECASE)
 # After the seconds a blank will do (HTML, "shared declarative refresh steps"); Chromium skips other text too.
 REFRESH_URL = re.compile(
     rb"^[ \t]*(?:[^;, \t]*[ \t]*[;,]|[^;, \t]*[ \t]|[^;,]*[;,])[ \t]*(?:url[ \t]*=)?[ \t]*['\"]?([^'\"]*)",
@@ -57,10 +59,16 @@ def _link(value: bytes, holds: Holds) -> bytes:
         match = LINK_VALUE.match(value, position)
         if match is None:
             break
-        if _is_inert(match[2]) or not holds(match[1].decode("latin-1")):
+        if _is_inert(match[2]) or not any(map(holds, _targets(match))):
             kept.append(match[0].strip(b" \t,"))
         position = match.end()
     return b", ".join(kept)
+
+
+def _targets(match: re.Match[bytes]) -> list[str]:
+    """List what a link-value names: its target, and the pictures that may be loaded in its place."""
+    pictures = [(quoted or bare).decode("latin-1") for quoted, bare in PICTURES.findall(match[2])]
+    return [match[1].decode("latin-1"), *(url for one in pictures for url in candidates(one))]
 
 
 def _is_inert(parameters: bytes) -> bool:
@@ -93,7 +101,7 @@ def _groups(value: bytes, holds: Holds) -> bytes:
         groups = json.loads(b"[%s]" % value)
         ended = [_ended(group) if any(map(holds, _endpoints_of(group))) else group for group in groups]
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        return b"" if b"\\" in value else _any_url(value, holds)
+        return b"" if b"\\" in value else _endpoints(value, holds)
     return value if ended == groups else json.dumps(ended)[1:-1].encode("ascii")
 
 
