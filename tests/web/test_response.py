@@ -560,6 +560,24 @@ def test_what_can_become_a_context_of_its_own_carries_the_policy(
         assert "Sec-Fetch-Dest" in answer.get("vary")
 
 
+@pytest.mark.parametrize("content_type", ["image/svg+xml", "text/xml"])
+@pytest.mark.parametrize("asked", [("sec-fetch-dest", "image"), ("accept", "image/webp,*/*")])
+def test_a_picture_that_was_not_read_is_not_what_a_cache_shows_to_who_opens_it(
+    guard: Guard, content_type: str, asked: tuple[str, str]
+) -> None:
+    body = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="//ads.example/a"/></svg>'
+    headers = [("content-type", content_type), ("cache-control", "max-age=60")]
+    app = guard(page(body, headers=headers))
+
+    picture = ask(app, headers=[asked])
+    opened = ask(app, headers=[(asked[0], "document" if asked[0] == "sec-fetch-dest" else "text/html")])
+
+    assert picture.body == body
+    assert b' href="//ads' not in opened.body
+    for answer in (picture, opened):
+        assert asked[0] in answer.get("vary").lower()
+
+
 @pytest.mark.parametrize("coding", ["", "gzip", "compress"])
 def test_the_script_of_a_service_worker_has_other_bytes_under_another_policy(
     guard: Guard, coding: str

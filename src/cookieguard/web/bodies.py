@@ -10,7 +10,7 @@ from cookieguard.web.charsets import Charset, charset_of
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, every
+from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
 from cookieguard.web.kinds import (
     BODILESS_STATUSES,
     EMBED_DESTINATIONS,
@@ -23,6 +23,8 @@ from cookieguard.web.placeholders import Placeholders
 from cookieguard.web.repeats import Key
 from cookieguard.web.request import FRAGMENT
 
+USE = b"Sec-Fetch-Dest"
+SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter without the former
 NONCE = b"'nonce-"
 
 
@@ -75,6 +77,16 @@ def becomes_context(exchange: Exchange, kind: Kind) -> bool:
     if kind.is_series:
         return destination != b"image"
     return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
+
+
+def vary_by_use(headers: Headers, kind: Kind) -> Headers:
+    """Return headers that say so where a response depends on what a browser means to do with it.
+
+    A picture in SVG is not read: out of a cache it would be what is shown to who then opens it.
+    """
+    if kind.is_xml and not kind.is_document:
+        return add_vary(headers, *SHOWN_BY)
+    return add_vary(headers, USE) if kind.is_script else headers
 
 
 def is_service_worker(exchange: Exchange, kind: Kind) -> bool:

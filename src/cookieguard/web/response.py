@@ -9,7 +9,14 @@ from typing import Any
 
 from cookieguard.identity.keeping import StoreFirst
 from cookieguard.web.ahead import REDIRECTS, leads_to_others, put_off
-from cookieguard.web.bodies import becomes_context, choose_body, give_up, is_service_worker, key_of
+from cookieguard.web.bodies import (
+    becomes_context,
+    choose_body,
+    give_up,
+    is_service_worker,
+    key_of,
+    vary_by_use,
+)
 from cookieguard.web.charsets import as_utf_8, is_part_of_start
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts, tighten_referrers
@@ -22,7 +29,6 @@ from cookieguard.web.headers import (
     POLICY,
     SET_COOKIE,
     Headers,
-    add_vary,
     make_private,
     quiet_type,
     read,
@@ -344,8 +350,7 @@ class Response:
             headers = as_utf_8(headers)
         if not STALE_HEADERS.isdisjoint(names):
             headers = mark_state(headers, exchange.state_tag)
-        if self._kind.is_script:
-            headers = add_vary(headers, b"Sec-Fetch-Dest")
+        headers = vary_by_use(headers, self._kind)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         if exchange.parts.config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict
@@ -358,8 +363,7 @@ class Response:
             headers = filter_contacts(headers, exchange.holds)
         elif kind.is_plain and exchange.is_untouched and exchange.status != NOT_MODIFIED:
             return headers
-        if kind.is_script:
-            headers = add_vary(headers, b"Sec-Fetch-Dest")
+        headers = vary_by_use(headers, kind)
         if not becomes_context(exchange, kind):
             return self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
