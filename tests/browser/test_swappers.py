@@ -29,6 +29,7 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}</title><script src="/lib/swapper.js"{defer}></script></head>
 <body{body}><h1 id="{name}">{name}</h1><a class="to-one" href="/one">one</a> <a class="to-two" href="/two">two</a>
 <a class="to-stream" href="/stream" data-turbo-stream>more</a>
+<b class="to-text" hx-get="/piece.txt" hx-target="h1">text</b>
 <img src="THERE/{name}.gif" alt=""><script src="THERE/{name}.js"></script>
 <iframe src="THERE/{name}.html"></iframe><p style="background:url(THERE/{name}-style.gif)">text</p>
 {fragment}</body></html>"""
@@ -123,6 +124,7 @@ def world(tmp_path: Path, packages: Path, swapper: Swapper, policy: str) -> Iter
                 "/two": page("two"),
                 "/piece": swapper.piece.replace("THERE", origin),
                 "/stream": STREAM.replace("THERE", origin),
+                "/piece.txt": FRAGMENT.replace("THERE", origin),
             }
             library = {"/lib/swapper.js": (packages / swapper.file).read_text("utf-8")}
             return TinyShop(pages, dict.fromkeys(("/one", "/two"), policy) if policy else {}, library)
@@ -185,14 +187,14 @@ def test_swapped_pages_tell_nobody_before_a_choice_and_everybody_after(
     assert heard(world, lambda: round_trip(opened, world.guarded)) == EVERYTHING
 
 
-@pytest.mark.parametrize("swapper", [SWAPPERS["turbo-8"]])
+@pytest.mark.parametrize(("swapper", "by"), [(SWAPPERS["turbo-8"], "stream"), (SWAPPERS["htmx-4"], "text")])
 @pytest.mark.parametrize("policy", [""])
-def test_what_a_stream_of_turbos_puts_into_a_page_tells_nobody_before_a_choice(
-    visit: Visitors, world: World
+def test_what_comes_as_a_stream_of_turbos_or_as_plain_text_tells_nobody_before_a_choice(
+    visit: Visitors, world: World, by: str
 ) -> None:
     def more(opened: Page, shop: str) -> None:
         opened.goto(f"{shop}/one")
-        opened.click(".to-stream")
+        opened.click(f".to-{by}")
         opened.locator("#piece").wait_for()
         linger([opened])
 

@@ -24,7 +24,7 @@ def page(head: str = "", body: str = "", *, lang: str = "en", attributes: str = 
 class TinyShop:
     """Be an ASGI app with these pages and files by path; `policies` are their CSP headers.
 
-    What begins as a stream of Turbo's is of its type. A new nonce for each response, as the policies' own manual
+    What begins as a stream of Turbo's is of its type, a `.txt` is plain text. A new nonce for each response, as the policies' own manual
     wants it. WebSockets echo one message.
     """
 
@@ -50,6 +50,8 @@ class TinyShop:
         text = self._files.get(path) or self._pages.get(path, "")
         if text.startswith("<turbo-stream"):
             kind = "text/vnd.turbo-stream.html; charset=utf-8"
+        if path.endswith(".txt"):
+            kind = "text/plain; charset=utf-8"
         headers = [(b"content-type", kind.encode())]
         if path in self._policies:
             headers.append(

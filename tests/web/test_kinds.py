@@ -61,6 +61,26 @@ def test_a_piece_that_says_xml_too_is_torn() -> None:
     assert kind_of(b"text/vnd.turbo-stream.html, image/svg+xml").is_torn
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "Text/Plain; charset=utf-8"])
+def test_a_text_that_htmx_puts_into_a_page_is_guarded_and_no_other(
+    guard: Callable[..., CookieGuard], content_type: str
+) -> None:
+    markup = b'<li>one<iframe src="//ads.example/f"></iframe>'
+    app = guard(page(markup, headers=[("content-type", content_type)]))
+    data = guard(page(markup, headers=[("content-type", "application/json")]))
+    htmx = [("hx-request", "true"), ("sec-fetch-dest", "empty")]
+
+    piece = ask(app, headers=htmx)
+
+    assert b' src="//ads.example' not in piece.body
+    assert b"data-cg-src" in piece.body
+    assert b'id="cg"' not in piece.body
+    assert piece.get("content-type") == content_type
+    assert ask(app, headers=[("sec-fetch-dest", "empty")]).body == markup
+    assert ask(app, headers=[("turbo-frame", "a")]).body == markup
+    assert ask(data, headers=htmx).body == markup
+
+
 XML = b'<a xmlns:h="http://www.w3.org/1999/xhtml"><h:iframe src="//ads.example/f"/></a>'
 
 

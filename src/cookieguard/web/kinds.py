@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,6 +20,8 @@ HTML_TYPES = frozenset({HTML_TYPE, PIECE_TYPE})
 SNIFFED_TYPES = frozenset(
     {b"", b"unknown/unknown", b"application/unknown", b"*/*", b"application/x-unknown-content-type"}
 )
+TEXT_TYPE = b"text/plain"
+PUTS_ALL_IN = b"hx-request"  # a header of htmx
 SERIES_TYPE = b"multipart/x-mixed-replace"
 # As Chromium and WebKit have it: the second is no type of any standard, and shown like the others.
 XML_TYPES = frozenset({b"text/xml", b"text/xsl", b"application/xml"})
@@ -94,6 +97,17 @@ def kind_of(content_type: bytes) -> Kind:
         is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
         is_piece=all(one == PIECE_TYPE for one in types),
     )
+
+
+PIECE = kind_of(PIECE_TYPE)
+
+
+def is_put_in(kind: Kind, names: Mapping[bytes, bytes], asked: Mapping[bytes, bytes]) -> bool:
+    """Tell whether a text is put into a page: htmx takes any type for HTML, and Litestar calls a `str` plain text.
+
+    `asked` are the request's headers. JSON is not meant: to read it as HTML would spoil it.
+    """
+    return kind.is_plain and PUTS_ALL_IN in asked and essence(names.get(b"content-type", b"")) == TEXT_TYPE
 
 
 def one_type(content_type: bytes) -> bytes:

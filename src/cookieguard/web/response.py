@@ -37,13 +37,16 @@ from cookieguard.web.headers import (
 from cookieguard.web.kinds import (
     BODILESS_STATUSES,
     NOT_MODIFIED,
+    PIECE,
     RENDERED_DESTINATIONS,
     is_attachment,
+    is_put_in,
     kind_of,
     one_type,
 )
 from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.repeats import Key, page_of
+from cookieguard.web.request import SWAPPED
 from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
@@ -154,7 +157,7 @@ class Response:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
-            if self._kind.is_plain:  # most are
+            if self._kind.is_plain and not exchange.marks & SWAPPED:  # most are
                 exchange.status = status
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)
@@ -174,6 +177,8 @@ class Response:
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
         kind = kind_of(names.get(CONTENT_TYPE, b""))
+        if is_put_in(kind, names, exchange.headers):
+            kind = PIECE
         if kind.is_torn:  # browsers need not agree which parser that means: they get one type, the standard's
             told = one_type(names[CONTENT_TYPE])
             headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])
