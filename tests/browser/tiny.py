@@ -24,8 +24,8 @@ def page(head: str = "", body: str = "", *, lang: str = "en", attributes: str = 
 class TinyShop:
     """Be an ASGI app with these pages and files by path; `policies` are their CSP headers.
 
-    What begins as a stream of Turbo's is of its type, a `.txt` is plain text. A new nonce for each response, as the policies' own manual
-    wants it. WebSockets echo one message.
+    What begins as a stream of Turbo's is of its type, a `.txt` is plain text. A new nonce for each response, as the
+    policies' own manual wants it. WebSockets echo one message.
     """
 
     def __init__(

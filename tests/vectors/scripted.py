@@ -144,7 +144,8 @@ LEAKS = {
 }
 # Where the script stands in the page, the rewriter reads where its address goes to.
 HELD_INLINE = frozenset(
-    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun passkey passkey-gone".split()
+    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun passkey "
+    "passkey-gone".split()
 )
 NEED_WINDOW = frozenset({"speculation"})
 # (script, what the control shows, why it gets out of a file of the shop's own all the same)
