@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from harness.servers import ROOT, Process, spawned
 
 from cookieguard.keyring import Keyring, to_text
@@ -21,6 +22,7 @@ NOTICED = 5  # seconds, what is promised
 SECONDS = 20  # in which both workers must have answered
 
 
+@pytest.mark.slow  # under load in make test, see test_rotation_under_load.py
 def test_session_outlives_add_promote_and_retire_in_every_worker(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     arguments = ("--factory", "--workers", "2", "--no-access-log")

@@ -188,6 +188,7 @@ def test_a_spoiled_keyring_logs_nobody_out_and_costs_no_500(tmp_path: Path) -> N
     assert told >= 2 * len(SPOILERS) - 1  # what is spoiled alike twice is told once
 
 
+@pytest.mark.slow
 def test_keys_that_are_promoted_at_once_with_force_throw_nobody_out_who_logs_in_now(tmp_path: Path) -> None:
     """A leaked key is replaced without the ten minutes: a worker meets cookies of a key that it has not read yet."""
     with shop(tmp_path) as customers:
