@@ -141,7 +141,7 @@ async def streaming(_: Any, __: Any, send: Any) -> None:
 def apps_in(folder: Path) -> dict[str, App]:
     """Make every app that is asked, by its path: bare ones, and the same guarded."""
 
-    def guard(app: App, *, log: bool = True, identity: bool = True) -> CookieGuard:
+    def guard(app: App, *, log: bool = True, stats: bool = True, identity: bool = True) -> CookieGuard:
         vendor = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",))
         return CookieGuard(
             app,
@@ -149,7 +149,7 @@ def apps_in(folder: Path) -> dict[str, App]:
                 state_dir=str(folder),
                 vendors=(vendor,),
                 log=LogSettings(enabled=log),
-                stats=StatsSettings(enabled=log),
+                stats=StatsSettings(enabled=stats),
                 identity=IdentitySettings(enabled=identity),
                 store=StoreSettings(enabled=False),  # its first answer is waited for in a thread
             ),
@@ -162,11 +162,11 @@ def apps_in(folder: Path) -> dict[str, App]:
     counting = answering(b"{}", b"application/json", touch=_count)
     apps: dict[str, App] = {
         "/bare/json": plain,
-        "/quiet/json": guard(plain, log=False),
-        "/quiet/anonymous": guard(plain, log=False, identity=False),
-        "/quiet/reading": guard(reading, log=False),
-        "/quiet/writing": guard(writing, log=False),
-        "/quiet/counting": guard(counting, log=False),
+        "/quiet/json": guard(plain, log=False, stats=False),
+        "/quiet/anonymous": guard(plain, log=False, stats=False, identity=False),
+        "/quiet/reading": guard(reading, log=False, stats=False),
+        "/quiet/writing": guard(writing, log=False, stats=False),
+        "/quiet/counting": guard(counting, log=False, stats=False),
         "/starlette/json": SessionMiddleware(plain, SECRET),
         "/starlette/reading": SessionMiddleware(reading, SECRET),
         "/starlette/writing": SessionMiddleware(writing, SECRET),
@@ -179,13 +179,14 @@ def apps_in(folder: Path) -> dict[str, App]:
     for size in (8, 100):
         page = page_of(size * 1000)
         apps[f"/bare/changing{size}"] = changing = _changing(size * 1000)
-        apps[f"/quiet/changing{size}"] = guard(changing, log=False)
+        apps[f"/quiet/changing{size}"] = guard(changing, log=False, stats=False)
         kinds = {"page": (page, b""), "gzip": (gzip.compress(page), b"gzip")}
         for kind, (body, coding) in kinds.items():
             app = answering(body, b"text/html; charset=utf-8", coding=coding)
             apps[f"/bare/{kind}{size}"] = app
             apps[f"/full/{kind}{size}"] = guard(app)
-            apps[f"/quiet/{kind}{size}"] = guard(app, log=False)
+            apps[f"/logged/{kind}{size}"] = guard(app, stats=False)
+            apps[f"/quiet/{kind}{size}"] = guard(app, log=False, stats=False)
     return apps
 
 
@@ -239,6 +240,7 @@ def lines_of(apps: dict[str, App]) -> Iterator[list[Line]]:
     yield from session_lines(apps)
     pages = [
         *page_lines("page", "quiet", "log and statistics off", build, consent),
+        *page_lines("page", "logged", "statistics off", build, consent),
         *page_lines("page", "full", "all on", build, consent),
         *page_lines("gzip", "full", "all on", build, consent),
     ]
