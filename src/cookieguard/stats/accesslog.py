@@ -87,17 +87,20 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> 
 
     The prefixes say how far addresses inside path, referrer and user agent are cut.
     """
-    path, referrer = line.path.partition(b"?")[0], _reduced(line.referrer, line.host)
+    # Taken apart at once: ten fields by their names take a fifth of all this.
+    address, time, method, path, version, status, bytes_sent, referrer, agent, host = line
+    if referrer:
+        referrer = _field(_reduced(referrer, host), MAX_REFERRER, ipv4_prefix, ipv6_prefix)
     return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
-        _word(line.address.encode("ascii", "replace")),
-        _stamp(int(line.time.timestamp())),
-        _USUAL.get(line.method) or _word(line.method.encode("latin-1", "replace")),
-        _path(path, ipv4_prefix, ipv6_prefix),
-        _USUAL.get(line.http_version) or _word(line.http_version.encode("latin-1", "replace")),
-        line.status,
-        line.bytes_sent,
-        _field(referrer, MAX_REFERRER, ipv4_prefix, ipv6_prefix) or b"-",
-        _field(line.user_agent, MAX_AGENT, ipv4_prefix, ipv6_prefix) or b"-",
+        _word(address.encode("ascii", "replace")),
+        _stamp(int(time.timestamp())),
+        _USUAL.get(method) or _word(method.encode("latin-1", "replace")),
+        _path(path.partition(b"?")[0], ipv4_prefix, ipv6_prefix),
+        _USUAL.get(version) or _word(version.encode("latin-1", "replace")),
+        status,
+        bytes_sent,
+        referrer or b"-",
+        _field(agent, MAX_AGENT, ipv4_prefix, ipv6_prefix) or b"-",
     )
 
 

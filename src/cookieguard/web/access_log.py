@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 
 from cookieguard.config import LogSettings
 from cookieguard.config.log import PREFIX_DAILY
@@ -42,13 +43,7 @@ def open_access_log(
 
 
 def _form(settings: LogSettings, prefixes: tuple[int, int]) -> Form:
-    write = FORMS[settings.format]
-    ipv4, ipv6 = prefixes
-
-    def form(line: LogLine) -> bytes:
-        return write(line, ipv4_prefix=ipv4, ipv6_prefix=ipv6)
-
-    return form
+    return partial(FORMS[settings.format], ipv4_prefix=prefixes[0], ipv6_prefix=prefixes[1])
 
 
 class Pseudonyms:
