@@ -17,6 +17,7 @@ from cookieguard.consent.sites import Site
 from cookieguard.errors import ConfigError
 
 NAMES_KEPT = 4096  # names come from browsers: free text
+STATES_KEPT = 64  # purposes granted together, and who is let in for one document alone
 LONGEST_NAME = 256  # bytes of a name that are remembered
 MOST_REMOVED = 50  # names removed with one response; a browser keeps 180 a site
 MOST_PATHS = 8
@@ -64,6 +65,7 @@ class CookieRegister:
         self._lengths = sorted({len(start) for start in self._wild}, reverse=True)
         self._rest = Use(UNDECLARED_PURPOSE[undeclared], is_declared=False)
         self._known: dict[bytes, Use] = {}
+        self._held: dict[frozenset[str], tuple[str, ...]] = {}  # from visitors of each state (bounded)
         needed = [*self._ours, *(name for name, use in self._exact.items() if use is NEEDED)]
         self.necessary = frozenset(name.decode("latin-1") for name in needed)
         """The exact names of necessary cookies, as a jar has them: most visitors have no others."""
@@ -88,9 +90,16 @@ class CookieRegister:
 
     def held_patterns(self, granted: frozenset[str]) -> tuple[str, ...]:
         """Return the declared names and patterns held from such a visitor: what storage is cleared of, too."""
-        return tuple(
+        known = self._held.get(granted)
+        if known is not None:
+            return known
+        found = tuple(
             name for name, use in self._uses.items() if not use.is_free and use.purpose not in granted
         )
+        if len(self._held) >= STATES_KEPT:
+            self._held.clear()
+        self._held[granted] = found
+        return found
 
     def beyond_necessary(self, header: bytes) -> list[bytes]:
         """Name the cookies in a Cookie header that are not known to be necessary."""

@@ -190,12 +190,10 @@ class CookieGuard:
                 parts.findings.count(str(_error_of(conflict)))
 
     def _record_findings(self, exchange: Exchange, rewriter: Outcome) -> None:
-        findings = self._parts.findings
         for event in rewriter.lost:
-            findings.count(event)
-        if rewriter.held:
-            verdicts = exchange.wall.news(rewriter.held)
-            findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
+            self._parts.findings.count(event)
+        if rewriter.held and (verdicts := exchange.wall.news(rewriter.held)):
+            self._parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
 
     def _record_goals(self, exchange: Exchange) -> None:
         if exchange.goals and self._counting is not None:
