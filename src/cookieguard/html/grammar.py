@@ -41,9 +41,10 @@ def any_case(name: bytes) -> bytes:
     return b"".join(b"[" + x.lower() + x.upper() + b"]" if x.isalpha() else re.escape(x) for x in letters)
 
 
-def own_name(name: bytes) -> bytes:
-    """Spell the name of an element as it may stand in markup, with a prefix too."""
-    return rb"(?:[a-zA-Z0-9_\-]{1,64}+:)?" + any_case(name) + AFTER_NAME
+def own_name(name: bytes, *, xml: bool) -> bytes:
+    """Spell the name of an element as it may stand in markup: in XML with a prefix too, which in HTML makes another."""
+    prefix = rb"(?:[a-zA-Z0-9_\-]{1,64}+:)?" if xml else b""
+    return prefix + any_case(name) + AFTER_NAME
 
 
 # The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it); what leads on.

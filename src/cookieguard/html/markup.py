@@ -48,7 +48,7 @@ class MarkupEnd:
             start = self._rest = found.start() if found else len(data)
             if len(data) - start < LONGEST_NAME and PARTIAL_NAME.match(data, start):
                 return -1, b""
-            own = _own(self._name).match(data, start)
+            own = _own(self._name, self._xml).match(data, start)
             self._depth -= own is not None and bool(own[1])
             if not self._depth:
                 return start, b""
@@ -92,8 +92,8 @@ class MarkupEnd:
 
 
 @lru_cache(maxsize=16)
-def _own(name: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"<(/?)" + own_name(name))
+def _own(name: bytes, xml: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
+    return re.compile(rb"<(/?)" + own_name(name, xml=xml))
 
 
 Finder = ScriptEnd | MarkupEnd

@@ -276,7 +276,7 @@ _WHOLE_SECTION = rb"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
 @lru_cache(maxsize=16)
 def _walk(name: bytes, xml: bool) -> Walk:  # noqa: FBT001  # positional for the cache
     """Return what steps from one tag of this name to the next, and last to what is not complete."""
-    own = own_name(name)
+    own = own_name(name, xml=xml)
     if xml:
         other = (rb"</?(?!" + own + rb")[a-zA-Z_:]" + _REST, rb"<\?(?:[^?]++|\?(?!>))*+\?>")
     else:

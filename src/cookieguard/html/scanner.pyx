@@ -433,10 +433,13 @@ cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
     return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL
 
 
-cdef Py_ssize_t _own_end(text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length) noexcept nogil:
-    """Return where the name ends that begins at `p`, with a prefix or without; -1: it is another one (own_name in grammar.py)."""
+cdef Py_ssize_t _own_end(
+    text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length, bint xml
+) noexcept nogil:
+    """Return where the name ends that begins at `p`, in XML with a prefix or without; -1: it is another one (own_name in
+    grammar.py)."""
     cdef Py_ssize_t q = p
-    while q < size and q - p < LONGEST_PREFIX and (KIND[s[q]] & LETTER or 48 <= s[q] <= 57 or s[q] == 95 or s[q] == 45):
+    while xml and q < size and q - p < LONGEST_PREFIX and (KIND[s[q]] & LETTER or 48 <= s[q] <= 57 or s[q] == 95 or s[q] == 45):
         q += 1
     if q > p and q < size and s[q] == 58 and _named(s, q + 1, size, name, length):
         return q + 1 + length
@@ -503,11 +506,11 @@ cdef Py_ssize_t _pass_markup(bytes name, text_t s, Py_ssize_t p, Py_ssize_t size
                 p = start
                 continue
             found = memchr(s + start, 62, size - start)
-            if xml or found == NULL or _own_end(s, start, size, wanted, length) >= 0:
+            if xml or found == NULL or _own_end(s, start, size, wanted, length, xml) >= 0:
                 return p
             p = <text_t>found - s + 1
             continue
-        own = end = _own_end(s, start, size, wanted, length)
+        own = end = _own_end(s, start, size, wanted, length, xml)
         if own < 0:
             end = start
             while end < size and not KIND[s[end]] & ENDS_NAME:
