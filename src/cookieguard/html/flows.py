@@ -275,7 +275,8 @@ class Flow:
         if not name:
             self._calls_at_once(at, number)
             return None
-        if (key == b"href" and self._is_hint(at)) or self._sends_frame(name, receiver, here):
+        is_set = name in SETTERS and key != b"action" and self._is_meant(key)  # options are called so too
+        if is_set or (key == b"href" and self._is_hint(at)) or self._sends_frame(name, receiver, here):
             return True
         if name in ENDS:
             return False

@@ -483,6 +483,8 @@ cdef class Flow:
             return IS_SUNK
         if key == b"href" and self._is_hint(at):
             return IS_SUNK
+        if name in TAKES_OBJECTS and key != b"action" and self._is_meant(key):
+            return IS_SUNK
         if name in KEPT:
             return IS_OVER
         if self._is_sink(name, receiver, at, number) and (not key or name not in SUNK_BY_CALL or key in NAMES_URL):
