@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import random
 import tracemalloc
@@ -781,6 +782,16 @@ def test_a_document_in_a_url_that_cannot_be_read_is_held_while_anybody_is(url: s
 
     assert rewrite(frame) == frame.replace(b" src", b" data-cg-src")
     assert Rewriter(Rules(lambda _: None, ORIGIN)).feed(frame) == frame
+
+
+@pytest.mark.parametrize("padded", range(3))
+@pytest.mark.parametrize("blanks", ["", " ", "  ", "%20", "%0A%09", "%0C%0C%0C", "\n"])
+@pytest.mark.parametrize("end", ["", "#a", "#ab", "#abc", "%20#/"])
+def test_what_browsers_read_in_base64_is_read(padded: int, blanks: str, end: str) -> None:
+    document = base64.b64encode(b"<iframe src=//ads.example></iframe>" + b" " * padded).decode().rstrip("=")
+    page = f'<iframe src="data:text/html;base64,{document[:7]}{blanks}{document[7:]}{end}"></iframe>'.encode()
+
+    assert rewrite(page) == page.replace(b" src", b" data-cg-src")
 
 
 @pytest.mark.parametrize(

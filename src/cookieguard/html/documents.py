@@ -45,9 +45,9 @@ def script_in(reference: str) -> bytes | None:
 
 
 def documents_in(reference: str) -> tuple[bytes, ...]:
-    """Return the document a `data:` URL holds: as the standard reads it, and with its tabs and newlines.
+    """Return the document a `data:` URL holds: with and without its tabs, newlines and fragment.
 
-    Chromium keeps those in what follows the comma, and there they part an element's name from its attributes.
+    Chromium keeps tabs and newlines in what follows the comma: there they part an element's name from its attributes.
     """
     kind = _type_of(reference)
     return () if kind is None or INERT_TYPE.match(kind.strip()) else _contents(reference, kind)
@@ -68,7 +68,9 @@ def _type_of(reference: str) -> str | None:
 def _contents(reference: str, kind: str) -> tuple[bytes, ...]:
     body = reference.strip(C0_OR_SPACE).translate(REMOVED).partition(",")[2]
     is_base64 = re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE) is not None
-    bodies = dict.fromkeys((body, reference.partition(",")[2]))
+    bodies = dict.fromkeys(
+        (body, reference.partition(",")[2], body.partition("#")[0])
+    )  # a fragment is no part of it
     return tuple(dict.fromkeys(_content(one, is_base64=is_base64) for one in bodies))
 
 
@@ -76,6 +78,7 @@ def _content(body: str, *, is_base64: bool) -> bytes:
     content = unquote_to_bytes(body.encode("utf-8", "surrogateescape"))
     if not is_base64:
         return content
+    content = b"".join(content.split())  # browsers do not count blanks, and want no padding
     try:
         return base64.b64decode(content + b"=" * (-len(content) % 4))
     except binascii.Error:
