@@ -540,6 +540,11 @@ def test_a_304_for_a_picture_gets_nothing_of_ours(guard: Guard) -> None:
         ("text/javascript", "worker", True),
         ("text/javascript", "sharedworker", True),
         ("text/javascript", "serviceworker", True),
+        ("text/plain", "worker", True),
+        ("application/octet-stream", "sharedworker", True),
+        ("text/plain; charset=utf-8", "empty", False),
+        ("text/jscript", "", True),
+        ("Text/JavaScript1.5", "", True),
         ("application/javascript", "", True),
         ("text/javascript", "script", False),
         ("text/javascript", "audioworklet", False),
@@ -558,6 +563,20 @@ def test_what_can_become_a_context_of_its_own_carries_the_policy(
     assert bool(answer.all("content-security-policy")) == carries
     if "javascript" in content_type:
         assert "Sec-Fetch-Dest" in answer.get("vary")
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/plain", "application/wasm"])
+def test_a_worker_made_of_a_download_carries_the_policy(guard: Guard, content_type: str) -> None:
+    headers = [
+        ("content-type", content_type),
+        ("content-disposition", "attachment"),
+        ("cache-control", "public"),
+    ]
+
+    answer = ask(guard(page(b"x", headers=headers)), headers=[("sec-fetch-dest", "worker")])
+
+    assert answer.all("content-security-policy")
+    assert answer.get("cache-control") == "private"
 
 
 @pytest.mark.parametrize("content_type", ["image/svg+xml", "text/xml"])

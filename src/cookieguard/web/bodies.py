@@ -63,20 +63,27 @@ def give_up(exchange: Exchange, reason: str) -> RawBody:
 def becomes_context(exchange: Exchange, kind: Kind) -> bool:
     """Tell whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
 
-    A 304 names no type, and leaves a stored worker the policy of another state of consent.
+    A 304 names no type, and leaves a stored worker the policy of another state of consent. A worker runs whatever it
+    gets, plain text as well.
     """
-    if kind.is_plain and exchange.status != NOT_MODIFIED:
+    runs = is_for_worker(exchange)
+    if kind.is_plain and not runs and exchange.status != NOT_MODIFIED:
         return False
     destination = exchange.headers.get(b"sec-fetch-dest")
     if not exchange.parts.config.csp.enabled:
         return False
     if exchange.status == NOT_MODIFIED:
-        return destination in WORKER_DESTINATIONS or destination in EMBED_DESTINATIONS
+        return runs or destination in EMBED_DESTINATIONS
     if exchange.status in BODILESS_STATUSES:
         return False
     if kind.is_series:
         return destination != b"image"
-    return kind.is_xml or (kind.is_script and (destination is None or destination in WORKER_DESTINATIONS))
+    return runs or kind.is_xml or (kind.is_script and destination is None)
+
+
+def is_for_worker(exchange: Exchange) -> bool:
+    """Tell whether a browser runs what it asked for as a worker."""
+    return exchange.headers.get(b"sec-fetch-dest") in WORKER_DESTINATIONS
 
 
 def vary_by_use(headers: Headers, kind: Kind) -> Headers:

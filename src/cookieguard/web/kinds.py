@@ -34,6 +34,9 @@ SCRIPT_TYPES = frozenset(
         b"application/x-javascript",
         b"text/ecmascript",
         b"text/javascript",
+        *(b"text/javascript1.%d" % version for version in range(6)),
+        b"text/jscript",
+        b"text/livescript",
         b"text/x-ecmascript",
         b"text/x-javascript",
     }

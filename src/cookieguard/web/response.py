@@ -13,6 +13,7 @@ from cookieguard.web.bodies import (
     becomes_context,
     choose_body,
     give_up,
+    is_for_worker,
     is_service_worker,
     key_of,
     vary_by_use,
@@ -157,7 +158,7 @@ class Response:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
-            if self._kind.is_plain and not exchange.marks & SWAPPED:  # most are
+            if self._kind.is_plain and not (exchange.marks & SWAPPED or is_for_worker(exchange)):  # most are
                 exchange.status = status
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)
@@ -366,7 +367,7 @@ class Response:
         exchange, kind = self._exchange, self._kind
         if not CONTACT_NAMES.isdisjoint(self._names):
             headers = filter_contacts(headers, exchange.holds)
-        elif kind.is_plain and exchange.is_untouched and exchange.status != NOT_MODIFIED:
+        elif kind.is_plain and exchange.is_untouched and not becomes_context(exchange, kind):
             return headers
         headers = vary_by_use(headers, kind)
         if not becomes_context(exchange, kind):
