@@ -48,28 +48,27 @@ from cookieguard.html.idioms import (
 )
 from cookieguard.html.names import IDENTIFIER, Names
 from cookieguard.html.pieces import MARK
+from cookieguard.html.quick import quick
 from cookieguard.html.reading import BYTES_A_STEP, MAX_REACH, OPERATOR, Reading
 
 PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
-WALKED_THROUGH = re.compile(IDENTIFIER.pattern + EACH.pattern)
-CONTINUES = re.compile(rb"\s*+[+?:.&|*(=)\]}]")
-ARROW = re.compile(rb"\)\s*+=>")
-RETURNS = re.compile(rb"\s*+return\b")
+WALKED_THROUGH = quick(IDENTIFIER.pattern + EACH.pattern)
+CONTINUES = quick(rb"\s*+[+?:.&|*(=)\]}]")
+ARROW = quick(rb"\)\s*+=>")
+RETURNS = quick(rb"\s*+return\b")
 
 # The rest is matched backwards (reading.py), so all words in it are spelled backwards.
-BLANKS = re.compile(rb"\s*+")
-GOES_ON = re.compile(rb"\s*+" + OPERATOR)
-ASSIGNED = re.compile(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)((?:\s*+\.)?+)(\s*+\?)?")
-CALLEE_IN_BRACKETS = re.compile(rb"\s*+\]\s*+\x01\s*+\[")
-CALLEE = re.compile(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++))?+")
-FUNCTION_HEAD = re.compile(
-    rb"\s*+(?:(?:[\w$]{1,64}+\s++)?(?:\*\s*+)?+noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)"
-)
-NO_OBJECT = re.compile(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
-IMPORTED = re.compile(rb"\s*+(?:morf|tropmi)\b")
-MADE_FOR = re.compile(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
+BLANKS = quick(rb"\s*+")
+GOES_ON = quick(rb"\s*+" + OPERATOR)
+ASSIGNED = quick(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)(\s*+\.|)(?:(\s*+\?)|)")
+CALLEE_IN_BRACKETS = quick(rb"\s*+\]\s*+\x01\s*+\[")
+CALLEE = quick(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++)|)")
+FUNCTION_HEAD = quick(rb"\s*+(?:(?:[\w$]{1,64}+\s++|)(?:\*\s*+|)noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
+NO_OBJECT = quick(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
+IMPORTED = quick(rb"\s*+(?:morf|tropmi)\b")
+MADE_FOR = quick(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
 # The literal goes on where another ended that makes it part of a path or a query, or fills a hole of it.
-APPENDED = re.compile(rb"\s*+(?:\(\s*+)?\+\s*+(?:\)[^()\x01]{0,256}+\(\+)*+\x01")
+APPENDED = quick(rb"\s*+(?:\(\s*+|)\+\s*+(?:\)[^()\x01]{0,256}+\(\+)*+\x01")
 
 
 class Walk:

@@ -6,17 +6,16 @@ Rule: code in, which is kept backwards too (so all words in these patterns are s
 
 from __future__ import annotations
 
-import re
-
 from cookieguard.html.idioms import constructors_of
+from cookieguard.html.quick import quick
 
 MAX_FUNCTIONS = 4000  # of one script
 BRACE = ord("{")
-ARROW_BEFORE = re.compile(rb"\s*+>=\s*+(?:\)([^()]{0,1024}+)\(|([\w$]++))")
-FUNCTION_BEFORE = re.compile(rb"\s*+\)([^()]{0,1024}+)\(\s*+(?:([\w$]++)(?:\s*+\*?\s*+(noitcnuf)\b)?)?")
+ARROW_BEFORE = quick(rb"\s*+>=\s*+(?:\)([^()]{0,1024}+)\(|([\w$]++))")
+FUNCTION_BEFORE = quick(rb"\s*+\)([^()]{0,1024}+)\(\s*+(?:([\w$]++)(?:\s*+\*?\s*+(noitcnuf)\b|)|)")
 # Where the body of a function may begin.
-BODIES = (re.compile(rb"\{(?=\s*+(?:\)|>=))"), re.compile(rb">(?==)"))  # to search for one sign is fastest
-NAMED = re.compile(rb"\s*+(?:cnysa\s*+)?[=:]\s*+([\w$]++)")
+BODIES = (quick(rb"\{(?=\s*+(?:\)|>=))"), quick(rb">(?==)"))  # to search for one sign is fastest
+NAMED = quick(rb"\s*+(?:cnysa\s*+|)[=:]\s*+([\w$]++)")
 NOITCNUF = b"noitcnuf"
 CONSTRUCTOR = b"constructor"
 KEYWORDS = frozenset(b"if for while switch catch with".split())

@@ -11,17 +11,18 @@ from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.hosts import ESCAPED_HOST, ESCAPED_SLASH, HOST, NAMESPACES, PLAIN_NAME, VOCABULARIES
 from cookieguard.html.idioms import SINKS, SINKS_IN_TEXT, WORDS_IN_TEXT
 from cookieguard.html.pieces import MARK
+from cookieguard.html.quick import quick
 
 # A scheme that waits for its host: behind the literal, or in a hole of the template, but for the page's own.
-GLUE_SLASHES = re.compile(
-    rb"/\\?/(?:[A-Za-z0-9\-]{1,63}\.?)?(?:[\"'`]|\$\{(?!(?:window\.)?location\.host(?:name)?\}))"
+GLUE_SLASHES = quick(
+    rb"/\\?/(?:[A-Za-z0-9\-]{1,63}+\.?+|)(?:[\"'`]|\$\{(?!(?:window\.)?location\.host(?:name)?\}))"
 )
-GLUE_SCHEME = re.compile(rb"ttps?:[\"'`]")
+GLUE_SCHEME = quick(rb"ttps?:[\"'`]")
 # A script with one URL in it, a plain one, that a property takes which loads it: code and literals without slashes, or
 # anything that would make them hard to tell apart, before and behind that.
 _PLAIN_CODE = rb"(?:[^\"'`/\\\x01]++|(?<![ps]:)(?:\"[^\"/\\\n\x01]*+(?<!:)\"|'[^'/\\\n\x01]*+(?<!:)'))*+"
 _IN_URL = rb"[^\"'`/\\\s@\x01]*+"
-LOADS_AT_ONCE = re.compile(
+LOADS_AT_ONCE = quick(
     _PLAIN_CODE
     + rb"(?:(?<=\.src=)|(?<=\.src = ))([\"'])(?:https?:)?//("
     + PLAIN_NAME
@@ -39,9 +40,9 @@ PAIR = re.compile(rb"[\x81-\xfe][\\`]")
 SERVED = (b"iceServers", b"ublicKey")  # the key `publicKey`, and PublicKeyCredential
 META_WORDS = (b"-equiv", b"referrer", b"2022", b"-2312", b"replacement", b"&#")
 COLON, AMPERSAND, BACKSLASH = b":&\\"
-PLAIN_HOST = re.compile(rb"(?!\.)(?:[\w.\-]*\.)?[A-Za-z_\-][\w\-]*")
+PLAIN_HOST = quick(rb"(?!\.)(?:[\w.\-]*\.|)[A-Za-z_\-][\w\-]*")
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
-PLAIN = re.compile(r"(https?:)?//((?:[a-z0-9\-]+\.)+[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
+PLAIN = re.compile(r"(?:(https?:)|)//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 
 
 def named_hosts(text: bytes) -> list[bytes]:

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import re
 
+from cookieguard.html.quick import quick
+
 S = rb"[\t\n\f\r ]"  # the white space of the tokenizer
 AFTER_NAME = rb"(?=[\t\n\f\r />])"
 
 # A name may start with `=`. Quotes count only right after `=`; where one is open, nothing matches.
 ATTRIBUTE = (
     rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
-    rb"(?:" + S + rb"*+=" + S + rb"*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+|(?=>))"
+    rb"(?:=\"[^\"]*+\"|"  # nearly all of them
+    + S
+    + rb"*+="
+    + S
+    + rb"*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+|(?=>))"
     rb"|(?!" + S + rb"*+=))"
 )
-TAG = re.compile(rb"</?[a-zA-Z][^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>")
-XML_TAG = re.compile(rb"</?[^\t\n\f\r />!?<][^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>")
-ATTRIBUTES = re.compile(
+_BETWEEN = rb"[\t\n\f\r /]*+"
+_REST = rb"[^\t\n\f\r />]*+" + _BETWEEN + rb"(?:" + ATTRIBUTE + _BETWEEN + rb")*+>"  # of a tag
+TAG = quick(rb"</?[a-zA-Z]" + _REST)
+XML_TAG = quick(rb"</?[^\t\n\f\r />!?<]" + _REST)
+ATTRIBUTES = quick(
     rb"([^\t\n\f\r />][^\t\n\f\r />=]*+)"
     rb"(?:"
     + S
@@ -27,12 +35,12 @@ ATTRIBUTES = re.compile(
     + S
     + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>|\Z)))?+"
 )
-TAG_NAME = re.compile(rb"<(/?)([^\t\n\f\r />]++)")
+TAG_NAME = quick(rb"<(/?)([^\t\n\f\r />]++)")
 
 # `<` before anything else is text.
 TEXT_PIECE = rb"[^<]++|<(?=[^a-zA-Z/!?])"
-XML_TEXT = re.compile(rb"[^<]*+")
-TEXT = re.compile(rb"(?:" + TEXT_PIECE + rb")*+")
+XML_TEXT = quick(rb"[^<]*+")
+TEXT = quick(rb"(?:" + TEXT_PIECE + rb")*+")
 
 
 def any_case(name: bytes) -> bytes:

@@ -20,7 +20,7 @@ def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) 
     is_optional = b"" in listed
     if not is_optional and len(ways) == 1:
         return ways[0]
-    return (rb"(?:" + b"|".join(ways) + rb")" + b"?+" * is_optional) if ways else b""
+    return (rb"(?:" + b"|".join(ways) + rb"|" * is_optional + rb")") if ways else b""
 
 
 def by_letter(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> list[bytes]:
@@ -52,13 +52,16 @@ def harmless(names: Iterable[bytes] = (), also: bytes = b"", *, styled: bool = T
     )
     valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
     ours = rb"(?!cg)" * (OURS in judged)
+    frequent = [one for one in FREQUENT if one not in judged]
     quick = (
-        *by_letter(one for one in FREQUENT if one not in judged),
+        *frequent[:3],
+        *by_letter(frequent[3:]),
         rb"data-" + ours + rb"[a-z\-]++",
         rb"aria-[a-z]++",
     )
-    ways = (*(one + rb"=\"[^\"]*+\"" for one in quick), valued, *(STYLE,) * styled, HANDLED)
-    return rb"(?:" + S + rb"++(?:" + b"|".join(ways) + also + rb"))*+"
+    plain = (one + rb"=\"[^\"]*+\"" for one in quick)
+    ways = (*plain, *(QUICK_STYLE,) * styled, HANDLED + also, valued, *(STYLE,) * styled)
+    return rb"(?:" + S + rb"++(?:" + b"|".join(ways) + rb"))*+"
 
 
 def quoted(inside: bytes) -> bytes:
@@ -82,6 +85,7 @@ STYLE = (
     choice(sorted(name for name, load in ANYWHERE.items() if load is Load.CSS))
     + rb"=(?:\"[^\"(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^\"(\\&@]*+)*+\"|'[^'(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^'(\\&@]*+)*+')"
 )
+QUICK_STYLE = rb"style=\"[^\"(\\&@]*+\""  # nearly all of them
 # Of a style in quotes, what has no function that takes a URL: up to the bracket of one, or to the end.
 NO_URL_BEHIND = rb"[^\"'(\\&@<>\x80-\xff]*+(?:(?<=[^lLcCxXtTeE])\([^\"'(\\&@<>\x80-\xff]*+)*+"
 # Without one of these no script in an attribute names a host: two slashes, also by escapes and references, or what

@@ -159,7 +159,7 @@ PARAMETERS_AT = re.compile(
     rb"[\s(!+\-]*+(?:async\s*+)?(?:function\s*+[\w$]*+\s*+\(([^()]{0,1024}+)\)|\(([\w$\s,]*+)\)\s*+=>|([\w$]++)\s*+=>)"
 )
 EACH = re.compile(
-    rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\))?\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
+    rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\)|)\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
     rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
 )
 CLASS = re.compile(rb"class\s++([\w$]++)(\s++extends\b)?")

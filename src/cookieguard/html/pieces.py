@@ -8,19 +8,17 @@ from __future__ import annotations
 import re
 
 from cookieguard.html.openings import REGEXP
+from cookieguard.html.quick import quick
 
 MARK = b"\x01"  # stands in the code where a literal was cut out
 _SLASH = rb"/(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
 # Strings are read in runs between their escapes: byte by byte takes more than twice as long.
-PIECES = re.compile(
-    rb"(\"[^\"\\\n]*+(?:\\.[^\"\\\n]*+)*+\"?|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?|`[^`\\]*+(?:\\.[^`\\]*+)*+`?|"
-    + _SLASH
-    + rb"|"
-    + REGEXP
-    + rb"))",
+PIECES = quick(
+    rb"(\"[^\"\\\n]*+(?:\"|(?:\\.[^\"\\\n]*+)*+\"?)|'[^'\\\n]*+(?:'|(?:\\.[^'\\\n]*+)*+'?)|"
+    rb"`[^`\\]*+(?:\\.[^`\\]*+)*+`?|" + _SLASH + rb"|" + REGEXP + rb"))",
     re.DOTALL,
 )
-HOLE = re.compile(rb"\$\{([^{}]*+)\}")
+HOLE = quick(rb"\$\{([^{}]*+)\}")
 MARKED_SLASH = MARK + b"/"
 COMMENTS = b"/*"  # the second byte of one
 NO_MARKS = bytes.maketrans(MARK, b" ")

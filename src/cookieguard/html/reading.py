@@ -6,12 +6,12 @@ behind it is, and no pattern has to try every place before it.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from itertools import accumulate, count
 from operator import add
 
 from cookieguard.html.pieces import MARK
+from cookieguard.html.quick import quick
 
 MAX_STEPS = 20_000  # over brackets, in one script
 OPEN, CLOSE = b"([{", b")]}"
@@ -21,7 +21,7 @@ BYTES_A_STEP = 64
 # Code in which one sign stands for all brackets that open, seen from where it is read, and one for all that close:
 # to count them in a block takes a fraction of the time to find each, and most blocks are too deep to lead out.
 FOLDS = {OPEN: bytes.maketrans(b"[{]}", b"(())"), CLOSE: bytes.maketrans(b"([{)]}", b")))(((")}
-FOLDED = re.compile(rb"[()]")
+FOLDED = quick(rb"[()]")
 BLOCK = 256  # bytes
 
 
@@ -36,16 +36,16 @@ def _nested(opening: bytes, closing: bytes) -> bytes:
 
 NESTED = _nested(rb"[(\[{]", rb"[)\]}]")
 NESTED_BACK = _nested(rb"[)\]}]", rb"[(\[{]")
-CLOSED = re.compile(NESTED)
-CLOSED_BACK = re.compile(NESTED_BACK)
+CLOSED = quick(NESTED)
+CLOSED_BACK = quick(NESTED_BACK)
 # Up to the comma or the bracket where an argument ends; up to the bracket where all of them end.
-ARGUMENT = re.compile(rb"(?:[^()\[\]{},;]++|" + NESTED + rb")*+")
-ARGUMENTS = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
+ARGUMENT = quick(rb"(?:[^()\[\]{},;]++|" + NESTED + rb")*+")
+ARGUMENTS = quick(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
 # Backwards over what stands before a place in its expression; the same over more than one of them.
 OPERATOR = rb"[+\-*?:=(&|,.{\[]"
-PLAIN = re.compile(rb"[^()\[\]{},;\n=:]*+")
-SIBLINGS = re.compile(rb"(?:[^()\[\]{};\n]++|\n\s*+(?=" + OPERATOR + rb")|" + NESTED_BACK + rb")*+")
-ENCLOSED_BACK = re.compile(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
+PLAIN = quick(rb"[^()\[\]{},;\n=:]*+")
+SIBLINGS = quick(rb"(?:[^()\[\]{};\n]++|\n\s*+(?=" + OPERATOR + rb")|" + NESTED_BACK + rb")*+")
+ENCLOSED_BACK = quick(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
 
 
 class Reading:

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from cookieguard.html.grammar import AFTER_NAME, TAG, XML_TAG, S, any_case
-from cookieguard.html.harmless import OWN, choice, harmless, quoted
+from cookieguard.html.harmless import OWN, by_letter, choice, harmless, quoted
 from cookieguard.html.loads import INERT_RELATIONS, LINKS, LOADS, SPECIAL_NAMES
+from cookieguard.html.quick import quick
 
 
 def _series(text: bytes, elements: Iterable[bytes]) -> bytes:
@@ -29,7 +30,7 @@ def _tag(name: bytes, attributes: bytes) -> bytes:
 
 # The elements pages are made of, and any that nothing is known of.
 DULL = (
-    b"a div li span p ul i h1 h2 h3 h4 h5 h6 hr b br button blockquote strong em section small sup sub summary s td tr "
+    b"div li span a p ul i h1 h2 h3 h4 h5 h6 hr b br button blockquote strong em section small sup sub summary s td tr "
     b"th tbody thead table time dd dt dl ol label article aside abbr address area figure figcaption footer form "
     b"fieldset font header nav main ins option u pre picture code center cite details"
 ).split()
@@ -94,10 +95,10 @@ DRAWING = rb"svg" + AFTER_NAME + harmless() + S + rb"*+>" + _drawing(2) + rb"</s
 def run(marks_links: bool, own_is_free: bool, xml: bool = False) -> re.Pattern[bytes]:  # noqa: FBT001, FBT002  # positional for the cache
     """Return the pattern of a run, with the complete tag behind it as its group: where links are marked it may not
     pass over them, and over pictures of the page's own host only where nothing of that is held."""
-    dull = (name for name in DULL if not (marks_links and name in LINKS))
+    dull = [name for name in DULL if not (marks_links and name in LINKS)]
     passed = (
         END_TAG,
-        _tag(choice(dull), harmless()),
+        _tag(rb"(?:" + b"|".join((*dull[:4], *by_letter(dull[4:]))) + rb")", harmless()),
         _picture(own_is_free=own_is_free),
         DRAWING,
         META,
@@ -106,7 +107,7 @@ def run(marks_links: bool, own_is_free: bool, xml: bool = False) -> re.Pattern[b
         _tag(UNKNOWN, harmless()),
         NO_TAG,
     )
-    return re.compile(_series(TEXT, passed) + rb"(" + (XML_TAG if xml else TAG).pattern + rb")?")
+    return quick(_series(TEXT, passed) + rb"(?:(" + (XML_TAG if xml else TAG).pattern + rb")|)")
 
 
 DRAWING_RUN = re.compile(_drawing(2))

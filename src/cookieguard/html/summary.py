@@ -18,6 +18,7 @@ from cookieguard.html.harmless import NO_URL_BEHIND, OURS, OWN, VALUE, harmless
 from cookieguard.html.hosts import PLAIN_NAME
 from cookieguard.html.loads import INERT_RELATIONS, LOADS
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Bench, Held, Room, Tag, Text
+from cookieguard.html.quick import quick
 from cookieguard.html.runs import UNKNOWN
 from cookieguard.html.tags import STOPS_PRELOADS, room_of, script_text
 from cookieguard.html.urls import Url
@@ -190,8 +191,8 @@ def _inert(raw: bytes, element: bytes, places: tuple[int, ...]) -> bytes:
 BESIDE, ATTRIBUTE, BEHIND = 1, 3, 8
 # A host and a path that are compared as they stand (glances.PLAIN), whatever follows.
 PLAIN_URL = (
-    rb"([\"'])?(?:(https?):)?//(" + PLAIN_NAME + rb")(?=[/?#\"'\t\n\f\r >])"
-    rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+))?)"
+    rb"(?:([\"'])|)(?:(https?):|)//(" + PLAIN_NAME + rb")(?=[/?#\"'\t\n\f\r >])"
+    rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+)|))"
     rb"(?(4)(?:[?#][^\"']*+)?\4|(?:[?#][^\t\n\f\r >\"']*+)?(?=[\t\n\f\r >]))"
 )
 new = tuple.__new__  # what known.record does: a call of its own would take as long again
@@ -203,7 +204,7 @@ TEXT_OF = {b"script": Text.DATA, b"iframe": Text.RAW}
 
 def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
     others = harmless({*LOADS[element], beside, OURS})
-    known = rb"(?:" + S + rb"++(" + beside + rb")=(" + VALUE + rb"))?" + others
+    known = rb"(?:" + S + rb"++(" + beside + rb")=(" + VALUE + rb")|)" + others
     pattern = (
         rb"<"
         + element
@@ -221,7 +222,7 @@ def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
         + rb"*+(/?+)>"
     )
     return Form(
-        re.compile(pattern),
+        quick(pattern),
         element,
         (element.decode("ascii"), attribute.decode("ascii")),
         text=TEXT_OF.get(element, NO_TEXT),
@@ -241,7 +242,7 @@ FORMS = {
 STYLED_URL = 3  # the group of the URL with its quotes
 NO_STRINGS = {b'"': b"&quot;data:,&quot;", b"'": NO_STRING}
 # A style without references, escapes and comments, with one URL and no other function that takes any.
-STYLED = re.compile(
+STYLED = quick(
     rb"<("
     + UNKNOWN
     + rb")"
@@ -263,7 +264,7 @@ STYLED = re.compile(
     + S
     + rb"*+(/?+)>"
 )
-BASE = re.compile(
+BASE = quick(
     rb"<base"
     + harmless((b"href", OURS))
     + S
@@ -274,7 +275,7 @@ BASE = re.compile(
     + S
     + rb"*+(/?+)>"
 )
-NESTING = re.compile(
+NESTING = quick(
     rb"<iframe"
     + harmless((*LOADS[b"iframe"], OURS))
     + S
@@ -288,7 +289,7 @@ NESTING = re.compile(
 def _text_form(element: bytes) -> re.Pattern[bytes]:
     others = harmless({*LOADS.get(element, ()), b"type", b"language", OURS})
     kind = rb"(?:" + S + rb"++(type)=(" + VALUE + rb"))?"
-    return re.compile(rb"<(" + element + rb")" + AFTER_NAME + others + kind + others + S + rb"*+(/?+)>")
+    return quick(rb"<(" + element + rb")" + AFTER_NAME + others + kind + others + S + rb"*+(/?+)>")
 
 
 SCRIPT_FORM, SHEET_FORM = _text_form(b"script"), _text_form(b"style")

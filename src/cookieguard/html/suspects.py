@@ -6,27 +6,27 @@ A literal that only mentions a URL (`"see https://..."`, `"/cart?ref=https://...
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from cookieguard.html.glances import host_places
 from cookieguard.html.hosts import BARE, VOCABULARIES
 from cookieguard.html.pieces import MARK
+from cookieguard.html.quick import quick
 
 IsHeld = Callable[[bytes], bool]
 
-BARE_HOST = re.compile(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\})?\.?" + BARE)
-BARE_LITERAL = re.compile(rb"[\"'`}]\.?" + BARE)
+BARE_HOST = quick(MARK + rb"[\"'`](?:\$\{[^{}]{0,256}\}|)\.?" + BARE)
+BARE_LITERAL = quick(rb"[\"'`}]\.?" + BARE)
 
 # What stands before the slashes where the literal begins with the URL: the scheme or its end, holes.
-BEGINS = re.compile(rb"[\"'`]\s*+(?:\$\{[^{}]*+\})*+(?:[A-Za-z]{0,10}:)?[\\/]*+")
+BEGINS = quick(rb"[\"'`]\s*+(?:\$\{[^{}]*+\})*+(?:[A-Za-z]{0,10}+:|)[\\/]*+")
 # The same within text that is markup, style sheet, script or JSON; backwards, from the slashes on.
-QUOTED = re.compile(
+QUOTED = quick(
     rb"[\\/]*+(?::[A-Za-z]{0,10}+)?\s*+(?:[\"'`(]|,\s*+[wx][0-9.]|=\s*+(?:crs|tescrs|ferh|atad|retsop|lru|noitca)(?:[\s;\"'`<]|\Z))"
 )
-IN_BRACKETS = re.compile(rb"[\\/]*+(?::[A-Za-z]{0,10}+)?[\"'\\\s]*+\(")
+IN_BRACKETS = quick(rb"[\\/]*+(?::[A-Za-z]{0,10}+)?[\"'\\\s]*+\(")
 LOOK_BACK = 64
-MARKUP = re.compile(rb"<\\?/?([A-Za-z][\w\-]*+)")
+MARKUP = quick(rb"<\\?/?([A-Za-z][\w\-]*+)")
 ONLY_MENTIONS = frozenset(b"a area form blockquote q cite del ins".split())  # until somebody clicks
 MAX_SUSPECTS = 500
 
