@@ -59,6 +59,7 @@ class Reading:
         self.size = len(code)
         self.steps = MAX_STEPS
         self._closing: dict[int, int] = {}
+        self._opening: dict[int, int] = {}  # the same, backwards, by where it is read from
         self._folded: dict[bytes, bytes] = {}  # the code and the same backwards, once asked for
         self._unclosed = self.size  # the first bracket known to stay open: so does what it stands in
         self._literals: list[bytes] | None = None  # each is listed once it is asked for
@@ -124,8 +125,13 @@ class Reading:
     def opening(self, at: int) -> int:
         """Return where the bracket that closes at `at` opens, or -1."""
         start = self.size - 1 - at
-        match = CLOSED_BACK.match(self.back, start)
-        end = match.end() if match else self._partner(self.back, start, CLOSE, self.size)
+        end = self._opening.get(start)
+        if end is None:
+            match = CLOSED_BACK.match(self.back, start)
+            if match:
+                end = self._opening[start] = match.end()
+            else:
+                end = self._partner(self.back, start, CLOSE, self.size)
         self.steps -= ((end or self.size) - start) // BYTES_A_STEP
         return self.size - end if end else -1
 
