@@ -44,7 +44,8 @@ STRETCH = re.compile(
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
     re.DOTALL,
 )
-STAR, AT = "*", "@"
+STAR, AT, BRACKET = "*", "@", "("
+QUOTES = ("'", '"')
 FEW = 1000  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
 
 # An escape that makes a letter: only these can spell one of the words that load in another way.
@@ -83,7 +84,7 @@ def imports(text: str) -> list[tuple[int, int]]:
     """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
     found: list[tuple[int, int]] = []
     closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for one in _imported(text):
+    for one in _found(AT, IMPORT, text):
         position = one.end()
         while text.startswith("/*", position):
             if closed < position + 4:
@@ -97,17 +98,17 @@ def imports(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _imported(text: str) -> Iterator[re.Match[str]]:
-    """Find the word of imports: to look for its sign alone takes half the time, where a sheet has few."""
-    at = text.find(AT)
+def _found(sign: str, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Find a pattern by the sign that leads: to look for that alone takes half the time, where a sheet has few."""
+    at = text.find(sign)
     for _ in range(FEW):
         if at < 0:
             return
-        if match := IMPORT.match(text, at):
+        if match := pattern.match(text, at):
             yield match
-        at = text.find(AT, at + 1)
+        at = text.find(sign, at + 1)
     if at >= 0:
-        yield from IMPORT.finditer(text, at)
+        yield from pattern.finditer(text, at)
 
 
 def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
@@ -117,11 +118,14 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
     """
     found: list[tuple[int, int, bool]] = []
     takes_strings = False
-    for opened in OPENED.finditer(text):
+    for opened in _found(BRACKET, OPENED, text):
         if opened.lastindex is not None:
             takes_strings = True
             continue
-        match = URL.match(text, opened.end())
+        at = opened.end()
+        if text.startswith("data:", at + (text[at : at + 1] in QUOTES)):
+            continue  # it is not worth the search for its end
+        match = URL.match(text, at)
         if match is None:
             continue
         start, end = match.span(match.lastindex or 2)
