@@ -11,11 +11,14 @@ from cookieguard.html.openings import REGEXP
 from cookieguard.html.quick import quick
 
 MARK = b"\x01"  # stands in the code where a literal was cut out
-_SLASH = rb"/(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+"
-# Strings are read in runs between their escapes: byte by byte takes more than twice as long.
+# Behind the slash of a comment or of a regular expression.
+_SLASHED = rb"(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+|" + REGEXP + rb")"
+# Code and the literal behind it: to search for literals takes twice as long for each byte of code. Strings are read in
+# runs between their escapes: byte by byte takes more than twice as long.
 PIECES = quick(
+    rb"([^\"'`/]*+(?:/(?!" + _SLASHED + rb")[^\"'`/]*+)*+)"
     rb"(\"[^\"\\\n]*+(?:\"|(?:\\.[^\"\\\n]*+)*+\"?)|'[^'\\\n]*+(?:'|(?:\\.[^'\\\n]*+)*+'?)|"
-    rb"`[^`\\]*+(?:\\.[^`\\]*+)*+`?|" + _SLASH + rb"|" + REGEXP + rb"))",
+    rb"`[^`\\]*+(?:\\.[^`\\]*+)*+`?|/" + _SLASHED + rb"|\Z)",
     re.DOTALL,
 )
 HOLE = quick(rb"\$\{([^{}]*+)\}")
@@ -34,8 +37,7 @@ def cut(text: bytes) -> tuple[bytes, bytes]:
     """
     if MARK in text:
         text = text.translate(NO_MARKS)
-    parts = PIECES.split(text)
-    code, literals = parts[::2], parts[1::2]
+    code, literals = _split(text)
     if b"`" in text and b"${" in text:  # one sign is found much sooner than two
         for index, piece in enumerate(literals):
             if b"${" in piece and piece[:1] == b"`":
@@ -49,6 +51,17 @@ def cut(text: bytes) -> tuple[bytes, bytes]:
     between = list(zip(starts, ends, strict=True))
     kept = [literal for start, end in between for literal in literals[start:end]]
     return b" ".join(MARK.join(code[start : end + 1]) for start, end in between), MARK.join([b"", *kept])
+
+
+def _split(text: bytes) -> tuple[list[bytes], list[bytes]]:
+    """List the code before, between and behind the literals, and these."""
+    parts = PIECES.split(text)
+    code, literals = parts[1::3], parts[2::3]
+    literals.pop()  # the end of the text is the last
+    if literals and not literals[-1]:  # or the last two, where code is before it
+        literals.pop()
+        code.pop()
+    return code, literals
 
 
 def _comments(joined: bytes) -> list[int]:
