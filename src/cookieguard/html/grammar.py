@@ -33,14 +33,13 @@ ATTRIBUTES = quick(
     + S
     + rb"*+="
     + S
-    + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>|\Z)))?+"
+    + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>|\Z))|)"
 )
 TAG_NAME = quick(rb"<(/?)([^\t\n\f\r />]++)")
 
 # `<` before anything else is text.
-TEXT_PIECE = rb"[^<]++|<(?=[^a-zA-Z/!?])"
 XML_TEXT = quick(rb"[^<]*+")
-TEXT = quick(rb"(?:" + TEXT_PIECE + rb")*+")
+TEXT = quick(rb"[^<]*+(?:<(?=[^a-zA-Z/!?])[^<]*+)*+")
 
 
 def any_case(name: bytes) -> bytes:

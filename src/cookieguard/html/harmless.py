@@ -105,7 +105,7 @@ _GOES = (
 HANDLED = (
     any_case(HANDLER)
     + rb"[a-zA-Z]++=(?:"
-    + quoted(rb"(?:[^~/\\&SK]++|(?!" + _NAMES + rb")[/\\&SK])*+")
+    + quoted(rb"[^~/\\&SK]*+(?:(?!" + _NAMES + rb")[/\\&SK][^~/\\&SK]*+)*+")
     + rb"|"
     + quoted(_GOES)
     + rb")"

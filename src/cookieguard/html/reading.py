@@ -27,11 +27,16 @@ BLOCK = 256  # bytes
 
 def _nested(opening: bytes, closing: bytes) -> bytes:
     """Write the pattern of a bracket with brackets in it, LEVELS deep."""
-    plain = rb"[^()\[\]{}]"
-    pattern = opening + plain + b"*+" + closing
+    plain = rb"[^()\[\]{}]*+"
+    pattern = opening + plain + closing
     for _ in range(LEVELS - 1):
-        pattern = opening + b"(?:" + plain + b"++|" + pattern + b")*+" + closing
+        pattern = opening + _around(plain, pattern) + closing
     return pattern
+
+
+def _around(plain: bytes, nested: bytes) -> bytes:
+    """Write the pattern of plain code with `nested` in it: to choose between both takes longer."""
+    return plain + b"(?:" + nested + plain + b")*+"
 
 
 NESTED = _nested(rb"[(\[{]", rb"[)\]}]")
@@ -39,13 +44,13 @@ NESTED_BACK = _nested(rb"[)\]}]", rb"[(\[{]")
 CLOSED = quick(NESTED)
 CLOSED_BACK = quick(NESTED_BACK)
 # Up to the comma or the bracket where an argument ends; up to the bracket where all of them end.
-ARGUMENT = quick(rb"(?:[^()\[\]{},;]++|" + NESTED + rb")*+")
-ARGUMENTS = quick(rb"(?:[^()\[\]{}]++|" + NESTED + rb")*+")
+ARGUMENT = quick(_around(rb"[^()\[\]{},;]*+", NESTED))
+ARGUMENTS = quick(_around(rb"[^()\[\]{}]*+", NESTED))
 # Backwards over what stands before a place in its expression; the same over more than one of them.
 OPERATOR = rb"[+\-*?:=(&|,.{\[]"
 PLAIN = quick(rb"[^()\[\]{},;\n=:]*+")
-SIBLINGS = quick(rb"(?:[^()\[\]{};\n]++|\n\s*+(?=" + OPERATOR + rb")|" + NESTED_BACK + rb")*+")
-ENCLOSED_BACK = quick(rb"(?:[^()\[\]{}]++|" + NESTED_BACK + rb")*+")
+SIBLINGS = quick(_around(rb"[^()\[\]{};\n]*+", rb"(?:\n\s*+(?=" + OPERATOR + rb")|" + NESTED_BACK + rb")"))
+ENCLOSED_BACK = quick(_around(rb"[^()\[\]{}]*+", NESTED_BACK))
 
 
 class Reading:

@@ -39,7 +39,7 @@ UNKNOWN = (
 )
 TEXT = rb"[^<]*+"
 NO_TAG = rb"(?=[^a-zA-Z/!?])"  # `<` before anything else is text
-COMMENT = rb"!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
+COMMENT = rb"!--(?:-?>|[^\-]*+(?:-(?!-!?>)[^\-]*+)*+--!?>)"
 END_TAG = rb"/[a-zA-Z][^>=]*+>"
 
 

@@ -45,6 +45,7 @@ STRETCH = re.compile(
     re.DOTALL,
 )
 STAR, AT, BRACKET = "*", "@", "("
+LAST_LETTERS = frozenset("lLcCxXtTeE")  # of the functions that OPENED finds
 QUOTES = ("'", '"')
 FEW = 1000  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
 
@@ -84,7 +85,7 @@ def imports(text: str) -> list[tuple[int, int]]:
     """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
     found: list[tuple[int, int]] = []
     closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for one in _found(AT, IMPORT, text):
+    for one in _found(AT, IMPORT, text, None):
         position = one.end()
         while text.startswith("/*", position):
             if closed < position + 4:
@@ -98,13 +99,18 @@ def imports(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _found(sign: str, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """Find a pattern by the sign that leads: to look for that alone takes half the time, where a sheet has few."""
+def _found(
+    sign: str, pattern: re.Pattern[str], text: str, before: frozenset[str] | None
+) -> Iterator[re.Match[str]]:
+    """Find a pattern by the sign that leads: to look for that alone takes half the time, where a sheet has few.
+
+    The pattern asks for one of the letters `before` it.
+    """
     at = text.find(sign)
     for _ in range(FEW):
         if at < 0:
             return
-        if match := pattern.match(text, at):
+        if (before is None or text[at - 1] in before) and (match := pattern.match(text, at)):
             yield match
         at = text.find(sign, at + 1)
     if at >= 0:
@@ -118,7 +124,7 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
     """
     found: list[tuple[int, int, bool]] = []
     takes_strings = False
-    for opened in _found(BRACKET, OPENED, text):
+    for opened in _found(BRACKET, OPENED, text, LAST_LETTERS):
         if opened.lastindex is not None:
             takes_strings = True
             continue

@@ -193,7 +193,7 @@ BESIDE, ATTRIBUTE, BEHIND = 1, 3, 8
 PLAIN_URL = (
     rb"(?:([\"'])|)(?:(https?):|)//(" + PLAIN_NAME + rb")(?=[/?#\"'\t\n\f\r >])"
     rb"((?:/(?(4)[^?#\\%&\t\n\r\"'\x80-\xff]*+|[^?#\\%&\t\n\f\r >\"'\x80-\xff]*+)|))"
-    rb"(?(4)(?:[?#][^\"']*+)?\4|(?:[?#][^\t\n\f\r >\"']*+)?(?=[\t\n\f\r >]))"
+    rb"(?(4)(?:[?#][^\"']*+|)\4|(?:[?#][^\t\n\f\r >\"']*+|)(?=[\t\n\f\r >]))"
 )
 new = tuple.__new__  # what known.record does: a call of its own would take as long again
 RENAMED = b"data-cg-"
@@ -204,7 +204,7 @@ TEXT_OF = {b"script": Text.DATA, b"iframe": Text.RAW}
 
 def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
     others = harmless({*LOADS[element], beside, OURS})
-    known = rb"(?:" + S + rb"++(" + beside + rb")=(" + VALUE + rb")|)" + others
+    known = rb"(?:" + S + rb"++(" + beside + rb")=(" + VALUE + rb")" + others + rb"|)"
     pattern = (
         rb"<"
         + element
