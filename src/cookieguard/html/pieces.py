@@ -47,10 +47,14 @@ def cut(text: bytes) -> tuple[bytes, bytes]:
     comments = _comments(joined)
     if not comments:
         return MARK.join(code), joined
-    starts, ends = [0, *(index + 1 for index in comments)], [*comments, len(literals)]
-    between = list(zip(starts, ends, strict=True))
-    kept = [literal for start, end in between for literal in literals[start:end]]
-    return b" ".join(MARK.join(code[start : end + 1]) for start, end in between), MARK.join([b"", *kept])
+    stretches: list[bytes] = []
+    kept = [b""]
+    start = 0
+    for end in (*comments, len(literals)):
+        stretches.append(MARK.join(code[start : end + 1]))
+        kept += literals[start:end]
+        start = end + 1
+    return b" ".join(stretches), MARK.join(kept)
 
 
 def _split(text: bytes) -> tuple[list[bytes], list[bytes]]:
