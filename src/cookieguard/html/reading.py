@@ -69,6 +69,8 @@ class Reading:
         self._unclosed = self.size  # the first bracket known to stay open: so does what it stands in
         self._literals: list[bytes] | None = None  # each is listed once it is asked for
         self._marks: list[int] | None = None
+        self._found = self._counted = 0, 0  # a place, and how many marks are before it
+        self._effort = 0  # bytes in which marks were counted
         self._words: bytes | None = None
 
     # -- literals
@@ -88,24 +90,40 @@ class Reading:
         return self._marks
 
     def mark(self, number: int) -> int:
-        """Return where the mark of a literal stands."""
-        if number < FEW and self._marks is None:
-            return self.size - len(self.code.split(MARK, number + 1)[-1]) - 1
-        return self.marks[number]
+        """Return where the mark of a literal stands; numbers only grow."""
+        place, known = self._found
+        place = self.size - len(self.code[place:].split(MARK, number - known + 1)[-1]) - 1
+        self._found = place, number
+        return place
+
+    def _marks_before(self, place: int) -> int:
+        """Count the marks before a place: from the last one on, and by a list of all where that goes to and fro."""
+        if self._marks is None:
+            known, number = self._counted
+            self._effort += abs(place - known)
+            if self._effort <= MOST_EFFORT * self.size:
+                if known <= place:
+                    number += self.code.count(MARK, known, place)
+                else:
+                    number -= self.code.count(MARK, place, known)
+                self._counted = place, number
+                return number
+        return bisect_left(self.marks, place)
 
     def literal_at(self, place: int) -> bytes:
         """Return the literal whose mark is at, or next after, `place`."""
-        number = bisect_left(self.marks, place)
+        number = self._marks_before(place)
         return self.literals[number] if number < len(self.literals) else b""
 
     def literal_before(self, place: int) -> bytes:
         """Return the literal whose mark is the last before `place`."""
-        number = bisect_left(self.marks, place) - 1
+        number = self._marks_before(place) - 1
         return self.literals[number] if number >= 0 else b""
 
     def literals_in(self, start: int, end: int) -> list[bytes]:
         """List the literals between two places."""
-        return self.literals[bisect_left(self.marks, start) : bisect_left(self.marks, end)]
+        first = self._marks_before(start)
+        return self.literals[first : self._marks_before(end)]
 
     @property
     def words(self) -> bytes:
@@ -201,6 +219,6 @@ def _level(folded: bytes, start: int, stop: int, depth: int) -> int:
     return 0
 
 
-FEW = 64  # marks that are counted from the start rather than all of them listed
+MOST_EFFORT = 4  # times a script is read to count its marks, rather than all of them listed
 COMMA = ord(",")
 MOST_ARGUMENTS = 32
