@@ -70,3 +70,46 @@ def test_a_service_worker_gets_the_policy_of_each_choice(
         withdrawn = told(opened)
 
     assert (undecided, accepted, withdrawn) == (False, True, False)
+
+
+# It asks for the script as for data: as itself, it would be asked for like a worker's.
+ANSWERS = """
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+self.addEventListener('fetch', (event) => {
+  if (event.request.destination === 'worker') event.respondWith(fetch('/work.txt'));
+});
+"""
+WORK = "new Promise((done) => { new Worker('/any.js').onmessage = done; }).then(() => 1)"
+
+
+def test_a_worker_whose_script_a_service_worker_answers_with_gets_the_policy_of_each_choice(
+    visit: Visitors, vendor: tuple[Recorder, str], tmp_path: Path
+) -> None:
+    recorder, there = vendor
+    work = f"fetch('{there}/worked', {{ mode: 'no-cors' }}).catch(() => 0).then(() => postMessage(1))"
+    app = TinyShop({"/": page(body=REGISTERS)}, files={"/worker.js": ANSWERS, "/work.txt": work})
+    vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.localhost",)),)
+    guarded = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
+
+    def worked(opened: Page, shop: str) -> bool:
+        asked = app.asked.count("/worker.js")
+        opened.goto(shop)
+        opened.wait_for_function(CONTROLLED)
+        wait_until(lambda: app.asked.count("/worker.js") > asked, "the browser looks for a new script")
+        time.sleep(TAKING_OVER)
+        recorder.forget()
+        opened.evaluate(WORK)
+        recorder.wait()
+        return "/worked" in recorder.paths
+
+    with serving(app) as bare, serving(guarded) as server:
+        shop, opened = server.at("shop.localhost"), visit().new_page()
+
+        assert worked(visit().new_page(), bare.at("bare.localhost"))
+        undecided = worked(opened, shop)
+        with opened.expect_navigation():
+            opened.get_by_role("button", name="Accept all").click()
+        accepted = worked(opened, shop)
+
+    assert (undecided, accepted) == (False, True)

@@ -135,6 +135,12 @@ class Request:
         return destination in PAGE_DESTINATIONS
 
     @property
+    def may_be_shown(self) -> bool:
+        """Tell whether that is so, or a service worker passes such a question on: then the Accept alone tells."""
+        is_asked_for_data = self.headers.get(b"sec-fetch-dest") == b"empty"
+        return self.is_navigation or (is_asked_for_data and b"text/html" in self.headers.get(b"accept", b""))
+
+    @property
     def wants_banner(self) -> bool:
         """Tell whether a document answered here may carry the banner: not in frames, not in fragments."""
         if self.headers.get(b"sec-fetch-dest") in FRAME_DESTINATIONS:

@@ -215,7 +215,7 @@ class Response:
         if not (self._kind.is_xml or self._kind.is_script):
             return False
         request = self._exchange.request
-        is_shown = request.is_navigation or request.headers.get(b"sec-fetch-dest") in RENDERED_DESTINATIONS
+        is_shown = request.may_be_shown or request.headers.get(b"sec-fetch-dest") in RENDERED_DESTINATIONS
         return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
 
     async def _on_document(self, message: Message) -> None:
