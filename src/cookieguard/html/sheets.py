@@ -44,7 +44,7 @@ STRETCH = re.compile(
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
     re.DOTALL,
 )
-STAR, AT, BRACKET = "*", "@", "("
+STAR, AT, BRACKET, BACKSLASH = "*", "@", "(", "\\"
 LAST_LETTERS = frozenset("lLcCxXtTeE")  # of the functions that OPENED finds
 QUOTES = ("'", '"')
 FEW = 1000  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
@@ -55,7 +55,7 @@ ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a
 
 def escapes_letters(text: str) -> bool:
     """Tell whether a letter is written with an escape."""
-    return "\\" in text and ESCAPED_LETTER.search(text) is not None
+    return next(_found(BACKSLASH, ESCAPED_LETTER, text, None), None) is not None
 
 
 def places(text: str, first: str, second: str) -> list[int]:
