@@ -66,10 +66,10 @@ def becomes_context(exchange: Exchange, kind: Kind) -> bool:
     A 304 names no type, and leaves a stored worker the policy of another state of consent. A worker runs whatever it
     gets, plain text as well.
     """
-    runs = is_for_worker(exchange)
+    destination = exchange.destination
+    runs = destination in WORKER_DESTINATIONS
     if kind.is_plain and not runs and exchange.status != NOT_MODIFIED:
         return False
-    destination = exchange.headers.get(b"sec-fetch-dest")
     if not exchange.parts.config.csp.enabled:
         return False
     if exchange.status == NOT_MODIFIED:
@@ -79,11 +79,6 @@ def becomes_context(exchange: Exchange, kind: Kind) -> bool:
     if kind.is_series:
         return destination != b"image"
     return runs or kind.is_xml or (kind.is_script and destination is None)
-
-
-def is_for_worker(exchange: Exchange) -> bool:
-    """Tell whether a browser runs what it asked for as a worker."""
-    return exchange.headers.get(b"sec-fetch-dest") in WORKER_DESTINATIONS
 
 
 def vary_by_use(headers: Headers, kind: Kind) -> Headers:
@@ -100,8 +95,7 @@ def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
     """Tell whether this is a script that a browser keeps running, under the policy it came with."""
     if not kind.is_script:
         return False
-    destination = exchange.headers.get(b"sec-fetch-dest")
-    return destination == b"serviceworker" and exchange.parts.config.csp.enabled
+    return exchange.destination == b"serviceworker" and exchange.parts.config.csp.enabled
 
 
 def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter:

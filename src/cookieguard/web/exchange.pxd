@@ -25,6 +25,7 @@ cdef class Exchange:
     cdef object _wall
     cdef public object bytes_sent
     cdef public str client
+    cdef public object destination
     cdef public object followed
     cdef public tuple goals
     cdef public bytes grant

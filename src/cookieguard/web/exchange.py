@@ -64,6 +64,7 @@ class Exchange:
         "_wall",
         "bytes_sent",
         "client",
+        "destination",
         "followed",
         "goals",
         "grant",
@@ -106,10 +107,7 @@ class Exchange:
         self.path: str = local_path(scope["path"], root_path) if root_path else scope["path"]
 
     def _anonymize(self, scope: Any) -> dict[bytes, bytes]:
-        """Take the address out of the scope, in place: the app and the server's log find an anonymous one.
-
-        Returns the headers joined by name.
-        """
+        """Take the address out of the scope, in place, for the app and the server's log; return the headers by name."""
         parts, peer, headers = self.parts, scope.get("client"), scope["headers"]
         if type(headers) is not list:
             headers = scope["headers"] = [(name, value) for name, value in headers]
@@ -128,6 +126,7 @@ class Exchange:
         if b"referer" in names and MARK in names[b"referer"]:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
+        self.destination = names.get(b"sec-fetch-dest")  # what the browser means to do with the answer
         query = scope.get("query_string")
         self.grant = take_grant(scope) if query and query.find(MARK) >= 0 else b""
         return names
@@ -155,7 +154,7 @@ class Exchange:
             scope["session"] = session
             if opens_session and session.is_presented:
                 session.mark_accessed()
-        if self.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS and scope["type"] == "http":
+        if self.destination not in RESOURCE_DESTINATIONS and scope["type"] == "http":
             ask_for_document(self, scope)
         return scope
 

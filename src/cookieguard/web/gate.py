@@ -108,7 +108,7 @@ class Gate:
         Not to what a page shows as a picture or the like: shared caches keep that, and a page comes soon.
         """
         exchange = self._exchange
-        is_resource = exchange.headers.get(b"sec-fetch-dest") in RESOURCE_DESTINATIONS
+        is_resource = exchange.destination in RESOURCE_DESTINATIONS
         if is_resource or exchange.scope["type"] != "http" or exchange.peek_consent().asks:
             return headers
         lines = self._cookies.removals(

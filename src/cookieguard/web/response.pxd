@@ -1,4 +1,4 @@
-from cookieguard.web.bodies cimport becomes_context, choose_body, give_up, is_for_worker, is_service_worker, key_of
+from cookieguard.web.bodies cimport becomes_context, choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.gate cimport Gate
 from cookieguard.web.headers cimport every, make_private, quiet_type, read, without

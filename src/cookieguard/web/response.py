@@ -13,7 +13,6 @@ from cookieguard.web.bodies import (
     becomes_context,
     choose_body,
     give_up,
-    is_for_worker,
     is_service_worker,
     key_of,
     vary_by_use,
@@ -40,6 +39,7 @@ from cookieguard.web.kinds import (
     NOT_MODIFIED,
     PIECE,
     RENDERED_DESTINATIONS,
+    WORKER_DESTINATIONS,
     is_attachment,
     is_put_in,
     kind_of,
@@ -158,7 +158,10 @@ class Response:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
-            if self._kind.is_plain and not (exchange.marks & SWAPPED or is_for_worker(exchange)):  # most are
+            is_used = (
+                exchange.marks & SWAPPED or exchange.destination in WORKER_DESTINATIONS
+            )  # whatever it is
+            if self._kind.is_plain and not is_used:  # most are
                 exchange.status = status
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)
@@ -215,7 +218,7 @@ class Response:
         if not (self._kind.is_xml or self._kind.is_script):
             return False
         request = self._exchange.request
-        is_shown = request.may_be_shown or request.headers.get(b"sec-fetch-dest") in RENDERED_DESTINATIONS
+        is_shown = request.may_be_shown or self._exchange.destination in RENDERED_DESTINATIONS
         return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
 
     async def _on_document(self, message: Message) -> None:

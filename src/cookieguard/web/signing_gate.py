@@ -265,4 +265,4 @@ class SigningGate:
 
     @property
     def _is_resource(self) -> bool:
-        return self._exchange.headers.get(b"sec-fetch-dest") in RESOURCE_DESTINATIONS
+        return self._exchange.destination in RESOURCE_DESTINATIONS

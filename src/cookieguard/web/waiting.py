@@ -53,7 +53,7 @@ def must_recall(exchange: Exchange) -> bool:
     remembering, cookie = exchange.parts.remembering, exchange.headers.get(b"cookie")
     if remembering is None or cookie is None or remembering.mark not in cookie:
         return False
-    return exchange.headers.get(b"sec-fetch-dest") not in RESOURCE_DESTINATIONS
+    return exchange.destination not in RESOURCE_DESTINATIONS
 
 
 async def recall(exchange: Exchange) -> None:
