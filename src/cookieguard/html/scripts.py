@@ -112,9 +112,7 @@ def _servers(text: bytes, suspicion: Suspicion) -> list[bytes]:
     if text.find(b"iceServers") >= 0:
         named += ICE_SERVER.findall(text)
         named += _joined_servers(text)
-    if (
-        text.find(b"ublicKey") >= 0
-    ):  # PublicKeyCredential, too: what tells of passkeys that are gone asks as well
+    if text.find(b"ublicKey") >= 0:  # PublicKeyCredential, too: it tells a host of passkeys that are gone
         named += PASSKEYS[0].findall(text) + PASSKEYS[1].findall(text)
         named += _given(PASSKEY_NAMES[0].findall(text) + PASSKEY_NAMES[1].findall(text), SET, text)
     return [host for host in named if suspicion(host)]
