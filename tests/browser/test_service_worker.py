@@ -83,12 +83,14 @@ self.addEventListener('fetch', (event) => {
 WORK = "new Promise((done) => { new Worker('/any.js').onmessage = done; }).then(() => 1)"
 
 
+@pytest.mark.parametrize("policies", [{}, {"/work.txt": "object-src 'none'"}], ids=["without", "with"])
 def test_a_worker_whose_script_a_service_worker_answers_with_gets_the_policy_of_each_choice(
-    visit: Visitors, vendor: tuple[Recorder, str], tmp_path: Path
+    visit: Visitors, vendor: tuple[Recorder, str], tmp_path: Path, policies: dict[str, str]
 ) -> None:
+    """A policy of the shop's own is none of ours."""
     recorder, there = vendor
     work = f"fetch('{there}/worked', {{ mode: 'no-cors' }}).catch(() => 0).then(() => postMessage(1))"
-    app = TinyShop({"/": page(body=REGISTERS)}, files={"/worker.js": ANSWERS, "/work.txt": work})
+    app = TinyShop({"/": page(body=REGISTERS)}, policies, files={"/worker.js": ANSWERS, "/work.txt": work})
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.localhost",)),)
     guarded = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
 

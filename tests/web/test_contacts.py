@@ -40,6 +40,7 @@ ENDED = '{"group": "default", "max_age": 0}'
         ("link", '<//ads.example/>; title="; rel=canonical"; rel=preconnect', ""),
         ("link", "<//ads.example/>; rel=canonical; rel=preconnect", ""),
         ("link", "<//ads.example/>", ""),
+        ("link", '</a.gif>; rel=preload; as=image; imagesrcset="//ad\\s.example/c.gif 2x"', ""),
         ("link", '</a.gif>; rel=preload; as=image; imagesrcset="/b.gif 1x, //ads.example/c.gif 2x"', ""),
         ("link", "</a.gif>; rel=preload; as=image; ImageSrcSet=https://ads.example/b.gif", ""),
         (

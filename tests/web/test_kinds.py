@@ -76,6 +76,7 @@ def test_a_text_that_htmx_puts_into_a_page_is_guarded_and_no_other(
     assert b"data-cg-src" in piece.body
     assert b'id="cg"' not in piece.body
     assert piece.get("content-type") == content_type
+    assert "HX-Request" in piece.get("vary")
     assert ask(app, headers=[("sec-fetch-dest", "empty")]).body == markup
     assert ask(app, headers=[("turbo-frame", "a")]).body == markup
     assert ask(data, headers=htmx).body == markup

@@ -568,10 +568,13 @@ def test_what_can_become_a_context_of_its_own_carries_the_policy(
 def test_a_drawing_that_a_service_worker_asks_for_to_show_is_read_and_data_are_not(guard: Guard) -> None:
     body = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="//ads.example/a"/></svg>'
     app = guard(page(body, headers=[("content-type", "image/svg+xml")]))
-    data = ("sec-fetch-dest", "empty")
+    data, wanted = ("sec-fetch-dest", "empty"), ("accept", "text/html,*/*;q=0.8")
 
-    assert b' href="//ads' not in ask(app, headers=[data, ("accept", "text/html,*/*;q=0.8")]).body
-    assert ask(app, headers=[data, ("accept", "*/*")]).body == body
+    for mode in ("navigate", "same-origin"):
+        answer = ask(app, headers=[data, ("sec-fetch-mode", mode), wanted])
+        assert b' href="//ads' not in answer.body
+    assert ask(app, headers=[data, ("sec-fetch-mode", "cors"), wanted]).body == body
+    assert ask(app, headers=[data, ("sec-fetch-mode", "navigate"), ("accept", "*/*")]).body == body
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "application/wasm"])

@@ -96,7 +96,7 @@ MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
     b"innerHTML": _RULES,
     b"append": _RULES,
     b"appendChild": _RULES,
-    b"content": ((b"refresh", b"quiv"),),  # httpEquiv, http-equiv
+    b"content": ((b"refresh", b"Equiv"), (b"refresh", b"-equiv")),  # httpEquiv, http-equiv
     b"action": ((b"ubmit(", b"target"),),  # a form that is sent into a frame
 }
 

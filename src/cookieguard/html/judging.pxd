@@ -15,6 +15,7 @@ cdef class TagJudge:
     cdef bint _xml
     cdef bint _has_base
     cdef int _left
+    cdef Known _rest
     cdef readonly object base
     cdef Known _near
     cdef tuple _seat
@@ -22,6 +23,7 @@ cdef class TagJudge:
     cdef tuple _sit(self)
     @cython.locals(summary=Summary)
     cpdef Tag learn(self, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cdef _keep(self, bytes raw, Tag tag)
 
 
 cdef class Nested:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from cookieguard.html.known import piece, untracked
+from cookieguard.html.known import Known, piece, untracked
 from cookieguard.html.model import Bench, Held, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end
@@ -19,6 +19,7 @@ NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest
 # Answers kept of one page, half of all there is room for; real ones have some hundred. One with more tags of its own,
 # each another, would push out what is known of all others, and what is kept of it is hardly asked for again.
 MOST_KEPT = 3000
+REST_KEPT = 500  # of what comes beyond that, for this page alone
 
 
 class TagJudge:
@@ -31,6 +32,7 @@ class TagJudge:
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
         self._has_base = False
         self._left = MOST_KEPT
+        self._rest: Known | None = None
         self._seat: tuple[Summary, Bench] | None = None
         self.move(base or (rules.page(url) if url else rules.url))
         if base is None and rules.is_own(self.base):
@@ -41,6 +43,7 @@ class TagJudge:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
         self.base = base
         self._near = self._rules.near(base, xml=self._xml)
+        self._rest = None
         self._scanner.take(self._near, self._rules.own_is_free and self._rules.is_own(base))
         self._scanner.strides, self._seat = None, None
 
@@ -65,13 +68,23 @@ class TagJudge:
         """Judge the tag data[start:end], which the scanner does not know."""
         raw = piece(data, start, end)
         tag: Tag | None = self._near.get(raw)
+        if tag is None and self._rest is not None:
+            tag = self._rest.get(raw)
         if tag is None:
             summary, bench = self._seat or self._sit()
             tag = summary.judge(raw) or untracked(judge_tag(raw, bench))
-            if self._left:
-                self._left -= 1
-                self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
+            self._keep(raw, tag)
         return tag
+
+    def _keep(self, raw: bytes, tag: Tag) -> None:
+        """Keep an answer for all pages, or, where this one has had its part, for this page."""
+        if self._left:
+            self._left -= 1
+            self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
+            return
+        if self._rest is None or len(self._rest) >= REST_KEPT:
+            self._rest = Known()
+        self._rest[raw] = tag
 
 
 class Nested:

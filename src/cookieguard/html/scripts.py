@@ -113,8 +113,11 @@ def _servers(text: bytes, suspicion: Suspicion) -> list[bytes]:
         named += ICE_SERVER.findall(text)
         named += _joined_servers(text)
     if text.find(b"ublicKey") >= 0:  # PublicKeyCredential, too: it tells a host of passkeys that are gone
-        named += PASSKEYS[0].findall(text) + PASSKEYS[1].findall(text)
-        named += _given(PASSKEY_NAMES[0].findall(text) + PASSKEY_NAMES[1].findall(text), SET, text)
+        ways = 2 if text.find(b"publicKey") >= 0 else 1  # that by `rpId` alone
+        for pattern in PASSKEYS[:ways]:
+            named += pattern.findall(text)
+        for pattern in PASSKEY_NAMES[:ways]:
+            named += _given(pattern.findall(text), SET, text)
     return [host for host in named if suspicion(host)]
 
 

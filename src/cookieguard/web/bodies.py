@@ -24,7 +24,7 @@ from cookieguard.web.repeats import Key
 from cookieguard.web.request import FRAGMENT
 
 USE = b"Sec-Fetch-Dest"
-SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter without the former
+SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
 NONCE = b"'nonce-"
 
 

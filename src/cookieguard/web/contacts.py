@@ -67,8 +67,13 @@ def _link(value: bytes, holds: Holds) -> bytes:
 
 def _targets(match: re.Match[bytes]) -> list[str]:
     """List what a link-value names: its target, and the pictures that may be loaded in its place."""
-    pictures = [(quoted or bare).decode("latin-1") for quoted, bare in PICTURES.findall(match[2])]
+    pictures = [(_plain(quoted) or bare).decode("latin-1") for quoted, bare in PICTURES.findall(match[2])]
     return [match[1].decode("latin-1"), *(url for one in pictures for url in candidates(one))]
+
+
+def _plain(quoted: bytes) -> bytes:
+    """Return what a quoted string says (RFC 9110 5.6.4)."""
+    return re.sub(rb"\\(.)", rb"\1", quoted)
 
 
 def _is_inert(parameters: bytes) -> bool:
@@ -135,9 +140,7 @@ def _alternatives(value: bytes, holds: Holds) -> bytes:
 
 def _leads_away(offer: bytes, holds: Holds) -> bool:
     quoted = QUOTED.search(offer)
-    authority = (
-        re.sub(rb"\\(.)", rb"\1", quoted[1]) if quoted else offer.partition(b"=")[2].partition(b";")[0]
-    )
+    authority = _plain(quoted[1]) if quoted else offer.partition(b"=")[2].partition(b";")[0]
     return not authority.startswith(b":") and holds("//" + authority.strip().decode("latin-1") + "/")
 
 

@@ -48,14 +48,14 @@ class SentBody(RawBody):
 
 
 # What a service worker makes itself came from no server, with no policy: where it is shown, it gets the worker's. All
-# that came over the network passes as it is (another type than "default"), but for a worker's script that brought none:
-# it was asked for as data, and every type of it runs. At the end, since the scripts of others may begin with a
-# directive; events come later.
+# that came over the network passes as it is (another type than "default"), but for a worker's script: it was asked for
+# as data, which gets no policy of ours, and every type of it runs. At the end, since the scripts of others may begin
+# with a directive; events come later.
 OWN_PAGES = b"""
 ;(p=>{const r=p.respondWith;p.respondWith=function(a){const d=this.request.destination;\
 if(!/doc|frame|emb|obj|work/.test(d))return r.call(this,a);\
 return r.call(this,Promise.resolve(a).then(a=>{const n="content-security-policy",h=new Headers(a.headers);\
-if(a.type!="default"&&(h.has(n)||!/work/.test(d)))return a;h.append(n,%b);\
+if(a.type!="default"&&!/^(shared)?worker/.test(d))return a;h.append(n,%b);\
 return new Response(a.body,{status:a.status,statusText:a.statusText,headers:h})}))}})(FetchEvent.prototype)// %b"""
 
 

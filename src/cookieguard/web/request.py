@@ -29,6 +29,7 @@ RESOURCE_DESTINATIONS = frozenset(
 )
 GPC_ON = b"1"
 PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
+PASSED_ON = frozenset({b"navigate", b"same-origin"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 # What libraries send when they ask for a piece of a page; the last one also with requests for data.
@@ -136,9 +137,10 @@ class Request:
 
     @property
     def may_be_shown(self) -> bool:
-        """Tell whether that is so, or a service worker passes such a question on: then the Accept alone tells."""
-        is_asked_for_data = self.headers.get(b"sec-fetch-dest") == b"empty"
-        return self.is_navigation or (is_asked_for_data and b"text/html" in self.headers.get(b"accept", b""))
+        """Tell whether that is so, or a service worker passes such a question on: as data, in no mode of a script's."""
+        said = self.headers
+        is_passed_on = said.get(b"sec-fetch-dest") == b"empty" and said.get(b"sec-fetch-mode") in PASSED_ON
+        return self.is_navigation or (is_passed_on and b"text/html" in said.get(b"accept", b""))
 
     @property
     def wants_banner(self) -> bool:

@@ -29,6 +29,7 @@ from cookieguard.web.headers import (
     POLICY,
     SET_COOKIE,
     Headers,
+    add_vary,
     make_private,
     quiet_type,
     read,
@@ -158,10 +159,8 @@ class Response:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
-            is_used = (
-                exchange.marks & SWAPPED or exchange.destination in WORKER_DESTINATIONS
-            )  # whatever it is
-            if self._kind.is_plain and not is_used:  # most are
+            is_used = exchange.marks & SWAPPED != 0 or exchange.destination in WORKER_DESTINATIONS
+            if self._kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
                 exchange.status = status
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)
@@ -182,7 +181,7 @@ class Response:
             headers, names = self._passed(headers, names)
         kind = kind_of(names.get(CONTENT_TYPE, b""))
         if is_put_in(kind, names, exchange.headers):
-            kind = PIECE
+            kind, headers = PIECE, add_vary(headers, b"HX-Request")
         if kind.is_torn:  # browsers need not agree which parser that means: they get one type, the standard's
             told = one_type(names[CONTENT_TYPE])
             headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])
