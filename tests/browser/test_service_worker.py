@@ -37,6 +37,15 @@ def vendor() -> Iterator[tuple[Recorder, str]]:
         yield recorder, server.at("ads.localhost")
 
 
+def open_under_new_worker(opened: Page, shop: str, app: TinyShop) -> None:
+    """Open the shop, and return once the worker with the policy of this visit has taken over."""
+    asked = app.asked.count("/worker.js")
+    opened.goto(shop)
+    opened.wait_for_function(CONTROLLED)
+    wait_until(lambda: app.asked.count("/worker.js") > asked, "the browser looks for a new script")
+    time.sleep(TAKING_OVER)
+
+
 def test_a_service_worker_gets_the_policy_of_each_choice(
     visit: Visitors, vendor: tuple[Recorder, str], tmp_path: Path
 ) -> None:
@@ -48,11 +57,7 @@ def test_a_service_worker_gets_the_policy_of_each_choice(
     guarded = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
 
     def told(opened: Page) -> bool:
-        asked = app.asked.count("/worker.js")
-        opened.goto(shop)
-        opened.wait_for_function(CONTROLLED)
-        wait_until(lambda: app.asked.count("/worker.js") > asked, "the browser looks for a new script")
-        time.sleep(TAKING_OVER)
+        open_under_new_worker(opened, shop, app)
         recorder.forget()
         opened.evaluate("fetch('/beacon').then(() => 1)")
         recorder.wait()
@@ -95,11 +100,7 @@ def test_a_worker_whose_script_a_service_worker_answers_with_gets_the_policy_of_
     guarded = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), vendors=vendors))
 
     def worked(opened: Page, shop: str) -> bool:
-        asked = app.asked.count("/worker.js")
-        opened.goto(shop)
-        opened.wait_for_function(CONTROLLED)
-        wait_until(lambda: app.asked.count("/worker.js") > asked, "the browser looks for a new script")
-        time.sleep(TAKING_OVER)
+        open_under_new_worker(opened, shop, app)
         recorder.forget()
         opened.evaluate(WORK)
         recorder.wait()

@@ -68,9 +68,8 @@ def _type_of(reference: str) -> str | None:
 def _contents(reference: str, kind: str) -> tuple[bytes, ...]:
     body = reference.strip(C0_OR_SPACE).translate(REMOVED).partition(",")[2]
     is_base64 = re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE) is not None
-    bodies = dict.fromkeys(
-        (body, reference.partition(",")[2], body.partition("#")[0])
-    )  # a fragment is no part of it
+    # A fragment is no part of the document.
+    bodies = dict.fromkeys((body, reference.partition(",")[2], body.partition("#")[0]))
     return tuple(dict.fromkeys(_content(one, is_base64=is_base64) for one in bodies))
 
 

@@ -367,12 +367,13 @@ class Response:
 
     def _passing_headers(self, headers: Headers) -> Headers:
         exchange, kind = self._exchange, self._kind
+        is_context = becomes_context(exchange, kind)
         if not CONTACT_NAMES.isdisjoint(self._names):
             headers = filter_contacts(headers, exchange.holds)
-        elif kind.is_plain and exchange.is_untouched and not becomes_context(exchange, kind):
+        elif kind.is_plain and exchange.is_untouched and not is_context:
             return headers
         headers = vary_by_use(headers, kind)
-        if not becomes_context(exchange, kind):
+        if not is_context:
             return self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         wall = exchange.wall
