@@ -89,7 +89,7 @@ QUICK_STYLE = rb"style=\"[^\"(\\&@]*+\""  # nearly all of them
 # Of a style in quotes, what has no function that takes a URL: up to the bracket of one, or to the end.
 NO_URL_BEHIND = rb"[^\"'(\\&@<>\x80-\xff]*+(?:(?<=[^lLcCxXtTeE])\([^\"'(\\&@<>\x80-\xff]*+)*+"
 # Without one of these no script in an attribute names a host: two slashes, also by escapes and references, or what
-# takes servers and passkeys (SERVED in glances.py), by the rarest of their letters.
+# takes servers and passkeys (ICE_SERVERS and PASSKEY in glances.py), by the rarest of their letters.
 _NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])|S(?<=iceS)(?=ervers)|K(?<=ublicK)(?=ey)"
 MAY_NAME = re.compile(_NAMES)
 # Most of those that do name one only go there, and that is no contact.

@@ -144,11 +144,11 @@ SINKS_IN_TEXT = (
     re.compile(rb"=[+|?]{0,2}\s*+(?:" + _SET + rb")"),
     re.compile(rb"/(?<=[*/]/)" + _ANY),
 )
-# Keys and imports, forwards, to be searched for only where their word is: data have a colon or a quote at each turn.
-WORDS_IN_TEXT = (
-    (b"src", re.compile(rb"src(?:set|doc)?+\s*+:")),
-    (b"poster", re.compile(rb"poster\s*+:")),
-    *((word, re.compile(word + rb"(?<!\w" + word + rb")\s*+[\"'`/]")) for word in sorted(IMPORTS)),
+# Keys and imports, forwards: data have a colon or a quote at each turn. All of these words have an `r`.
+_QUOTE = rb"\s*+[\"'`/]"
+WORDS_IN_TEXT = re.compile(
+    rb"r(?:c(?<=src)(?:set|doc)?+\s*+:|(?<=poster)\s*+:"
+    rb"|om(?<=from)(?<!\wfrom)" + _QUOTE + rb"|t(?<=import)(?<!\wimport)" + _QUOTE + rb")"
 )
 # Any of these in code: what is a script as text may be run.
 RUNS_TEXT = re.compile(b"\\b(?:text\\b|(?:" + b"|".join(sorted(RUN_TEXT)) + rb")\s*\()")
