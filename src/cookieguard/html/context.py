@@ -35,6 +35,8 @@ INTEGRATION = frozenset(
     {b"foreignobject", b"desc", b"title", b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml"}
 )
 ROOTS = (b"svg", b"math")
+# Elements that count where no other does, in markup that is read in one way; a base moves what follows.
+TURNS = frozenset({*ROOTS, b"select", b"template", b"frameset", b"base"})
 DEEPEST_RUN = 8  # elements in each other in a run of drawings (runs.py)
 MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
 

@@ -23,7 +23,7 @@ cdef class TagJudge:
     cdef tuple _sit(self)
     @cython.locals(summary=Summary)
     cpdef Tag learn(self, bytes data, Py_ssize_t start, Py_ssize_t end)
-    cdef _keep(self, bytes raw, Tag tag)
+    cdef _keep_here(self, bytes raw, Tag tag)
 
 
 cdef class Nested:

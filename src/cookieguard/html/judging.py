@@ -73,15 +73,15 @@ class TagJudge:
         if tag is None:
             summary, bench = self._seat or self._sit()
             tag = summary.judge(raw) or untracked(judge_tag(raw, bench))
-            self._keep(raw, tag)
+            if self._left:
+                self._left -= 1
+                self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
+            else:
+                self._keep_here(raw, tag)
         return tag
 
-    def _keep(self, raw: bytes, tag: Tag) -> None:
-        """Keep an answer for all pages, or, where this one has had its part, for this page."""
-        if self._left:
-            self._left -= 1
-            self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
-            return
+    def _keep_here(self, raw: bytes, tag: Tag) -> None:
+        """Keep an answer for this page alone, which has had its part of what is kept for all."""
         if self._rest is None or len(self._rest) >= REST_KEPT:
             self._rest = Known()
         self._rest[raw] = tag

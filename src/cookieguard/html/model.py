@@ -48,7 +48,7 @@ NO_TEXT, SCRIPT, STYLE = (
     Text.STYLE,
 )  # a name of a module is found in a third of the time
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
-JUDGED_TEXTS = (SCRIPT, Text.RULES, STYLE)
+JUDGED_TEXTS = frozenset({SCRIPT, Text.RULES, STYLE})
 ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that nobody declared
 Judge = Callable[[Url], Ruling | None]
 Tell = Callable[[Url], bool]

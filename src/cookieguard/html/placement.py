@@ -10,6 +10,7 @@ from cookieguard.html.known import piece
 from cookieguard.html.model import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
+BEGINNINGS = frozenset({b"head", b"body"})  # something may go right after such a tag
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
 
 
@@ -82,7 +83,7 @@ class Placement:
         if self._xml or name in (b"html", b"head"):
             return b""
         if name in IN_HEAD:
-            return self._take_head() if self.is_document else b""
+            return self._take_head() if self._head and self.is_document else b""
         if name == b"body":
             return self._take_head()
         if name == b"frameset":

@@ -29,13 +29,13 @@ from cookieguard.html.constructs import (
     pattern_of,
     raw_text,
 )
-from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, Context, Reading, XmlContext
+from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, TURNS, Context, Reading, XmlContext
 from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import first_stop
 from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
+from cookieguard.html.placement import BEGINNINGS, InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.tags import neutral_script
@@ -211,24 +211,25 @@ class Rewriter:
     def _place_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
         """Write a tag, with what is to be inserted before and after it."""
         aside = self._placement.is_done or self._context.is_aside()
-        if not aside:
-            self._output.insert(start, self._placement.before(tag))
+        if not aside and (before := self._placement.before(tag)):
+            self._output.insert(start, before)
         self._follow(tag, aside)
         if tag.held or verdict is not PASSES:
             self.held += (tag.held + verdict.held)[: MAX_HELD - len(self.held)]
         self._write_tag(tag, data, start, end, verdict)
-        if not aside:
+        if not aside and tag.name in BEGINNINGS:
             self._output.insert(end, self._placement.after(tag))
 
     def _write_plainly(self, tag: Tag, start: int, end: int) -> None:
         """Write a tag where nothing is to be inserted, waited for or read in two ways: the most there are."""
-        self._follow(tag, True)  # noqa: FBT003  # as above
+        if tag.name in TURNS or tag.lost:
+            self._follow(tag, True)  # noqa: FBT003  # as above
+            self._is_careful = self._context.is_careful()
         if tag.held:
             self.held += tag.held[: MAX_HELD - len(self.held)]
         new = tag.live if tag.room is None else self._placement.shown(tag)
         if new is not None:
             self._output.replace(start, end, new)
-        self._is_careful = self._context.is_careful()
 
     def _follow(self, tag: Tag, is_aside: bool) -> None:  # a compiled method takes no keywords
         if tag.closing:
@@ -241,7 +242,8 @@ class Rewriter:
             self._judge.take_base(tag.base)
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
-        new = (tag.inert or neutral_script(data[start:end])) if verdict.hold else self._placement.shown(tag)
+        live = tag.live if tag.room is None or verdict.hold else self._placement.shown(tag)
+        new = (tag.inert or neutral_script(data[start:end])) if verdict.hold else live
         if self._context.is_read_twice() and (new is not None or has_sign(data, start + 1, end)):
             new = agreed(data[start:end] if new is None else new) or new
         if new is not None:

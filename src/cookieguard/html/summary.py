@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.grammar import AFTER_NAME, S
@@ -24,12 +24,14 @@ from cookieguard.html.tags import STOPS_PRELOADS, room_of, script_text
 from cookieguard.html.urls import Url
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Form:
     """Describe the tags of an element that load what one attribute names, all others being plain."""
 
     pattern: re.Pattern[bytes]
     element: bytes
-    said: tuple[str, str]  # both names, as they are told to the owner
+    element_said: str  # both names, as they are told to the owner
+    attribute_said: str
     text: Text
     is_script: bool
     is_link: bool
@@ -48,19 +50,26 @@ class Summary:
 
     def judge(self, raw: bytes) -> Tag | None:
         """Return what is decided about a tag; None: it takes a full hearing."""
-        decide = WAYS.get(raw[:5]) or (Summary._styled if raw.find(b"style=") > 0 else None)
-        return None if decide is None or not self._applies else decide(self, raw)
+        if not self._applies:
+            return None
+        begins = raw[:5]
+        form = FORMS.get(begins)
+        if form is not None and (tag := self._loading(raw, form)) is not None:
+            return tag
+        decide = WAYS.get(begins)
+        if decide is not None:
+            return decide(self, raw)
+        return self._styled(raw) if form is None and raw.find(b"style=") > 0 else None
 
-    def _loading(self, raw: bytes) -> Tag | None:
+    def _loading(self, raw: bytes, form: Form) -> Tag | None:
         """Decide about a tag that loads what one of its attributes names."""
-        form = FORMS[raw[:5]]
         match = form.pattern.fullmatch(raw)
         if match is None:
             return None
-        _, beside, _, _, scheme, host, path, _, behind, slash = match.groups()
-        if form.is_link and _is_inert(beside or behind):
+        scheme, host, path, slash = match.group(*PARTS)
+        if form.is_link and _is_inert(match[BESIDE_VALUE] or match[BEHIND_VALUE]):
             return None
-        held = self._held(*form.said, scheme, host, path)
+        held = self._held(form.element_said, form.attribute_said, scheme, host, path)
         if held is None:
             return None
         place, room = match.start(ATTRIBUTE), None
@@ -76,13 +85,10 @@ class Summary:
         )
 
     def _script(self, raw: bytes) -> Tag | None:
-        return self._loading(raw) or _with_text(raw, SCRIPT_FORM)
+        return _with_text(raw, SCRIPT_FORM)
 
     def _sheet(self, raw: bytes) -> Tag | None:
         return _with_text(raw, SHEET_FORM)
-
-    def _framed(self, raw: bytes) -> Tag | None:
-        return self._loading(raw) or self._nesting(raw)
 
     def _held(
         self, element: str, attribute: str, scheme: bytes | None, host: bytes, path: bytes | None
@@ -90,9 +96,8 @@ class Summary:
         """Return what is held of a plain URL; None: nothing, or it takes a closer look."""
         if path and path.find(b"/.") >= 0:
             return None
-        own_path = path.decode() if path else "/"
-        named = (scheme.decode() if scheme else self._scheme, host.decode(), None, own_path)
-        url = new(Url, named)
+        said = scheme.decode() if scheme else self._scheme
+        url = new(Url, (said, host.decode(), None, path.decode() if path else "/"))
         ruling = self._judge(url)
         if ruling is None:
             return None
@@ -188,7 +193,8 @@ def _inert(raw: bytes, element: bytes, places: tuple[int, ...]) -> bytes:
 
 
 # The groups of a form. Beside or behind the attribute may stand one that has to be known, too, with its value.
-BESIDE, ATTRIBUTE, BEHIND = 1, 3, 8
+BESIDE, BESIDE_VALUE, ATTRIBUTE, BEHIND, BEHIND_VALUE = 1, 2, 3, 8, 9
+PARTS = 5, 6, 7, 10  # scheme, host and path of what is loaded, and the slash of a tag that closes itself
 # A host and a path that are compared as they stand (glances.PLAIN), whatever follows.
 PLAIN_URL = (
     rb"(?:([\"'])|)(?:(https?):|)//(" + PLAIN_NAME + rb")(?=[/?#\"'\t\n\f\r >])"
@@ -224,7 +230,8 @@ def _form(element: bytes, attribute: bytes, beside: bytes) -> Form:
     return Form(
         quick(pattern),
         element,
-        (element.decode("ascii"), attribute.decode("ascii")),
+        element.decode("ascii"),
+        attribute.decode("ascii"),
         text=TEXT_OF.get(element, NO_TEXT),
         is_script=element == b"script",
         is_link=element == b"link",
@@ -293,11 +300,10 @@ def _text_form(element: bytes) -> re.Pattern[bytes]:
 
 
 SCRIPT_FORM, SHEET_FORM = _text_form(b"script"), _text_form(b"style")
+# What is decided about in another way, or where the form does not tell.
 WAYS: dict[bytes, Callable[[Summary, bytes], Tag | None]] = {
-    b"<img ": Summary._loading,
-    b"<link": Summary._loading,
     b"<base": Summary._base,
     b"<scri": Summary._script,
     b"<styl": Summary._sheet,
-    b"<ifra": Summary._framed,
+    b"<ifra": Summary._nesting,
 }
