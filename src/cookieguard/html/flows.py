@@ -90,7 +90,7 @@ class Flow:
         self._code = code
         self._back = back = code[::-1]
         self._size = len(code)
-        self._has_arrows = b"=>" in code
+        self._has_arrows = b">" in code and b"=>" in code  # one sign is found much sooner than two
         self._has_markup = may_be_free(joined)
         self.reading = Reading(code, back, joined)
         self._names = Names(code)
@@ -122,15 +122,15 @@ class Flow:
         walk = Walk(place, self._size - place)
         if APPENDED.match(back, walk.here) and OWN_PATH.match(reading.literal_before(place)):
             return False
-        floor = min(self._size, walk.here + MAX_REACH)
-        while reading.steps > 0 and walk.here < floor:
-            walk.here = here = reading.stretch_end(walk.here, floor, walk.assigns)
+        here, floor = walk.here, min(self._size, walk.here + MAX_REACH)
+        while reading.steps > 0 and here < floor:
+            walk.here = here = reading.stretch_end(here, floor, walk.assigns)
             if here >= floor:
                 return False
             reading.steps -= 1
             if (taken := STEPS[back[here]](self, walk)) is not None:
                 return taken
-            walk.here += 1
+            here = walk.here + 1
         return False
 
     # Each step looks at the sign `back[here]`: True into a sink, False where the value ends, None: further out.
@@ -235,7 +235,8 @@ class Flow:
 
     def _is_meant(self, name: bytes) -> bool:
         """Tell whether the script has all of the words by which a property of this name loads."""
-        return any(all(word in self.reading.words for word in words) for words in MEANT.get(name, ()))
+        ways = MEANT.get(name)  # most often none
+        return ways is not None and any(all(word in self.reading.words for word in words) for words in ways)
 
     def _is_link(self, here: int) -> bool:
         """Tell whether what stands before `back[here]` is a link element made by this script."""

@@ -24,15 +24,15 @@ KEYWORDS = frozenset(b"if for while switch catch with".split())
 def function_before(_code: bytes, back: bytes, body: int) -> tuple[bytes, bytes]:
     """Return the name and the parameters of the function whose body is at `body`, empty if there are none."""
     here = len(back) - body
-    arrow = ARROW_BEFORE.match(back, here)
-    found = arrow or FUNCTION_BEFORE.match(back, here)
-    if found is None:
+    found = FUNCTION_BEFORE.match(back, here)  # the most; an arrow is none
+    is_arrow = found is None
+    if found is None and (found := ARROW_BEFORE.match(back, here)) is None:
         return b"", b""
-    word = b"" if arrow else found[2] or b""
-    if arrow or word == NOITCNUF:
+    word = b"" if is_arrow else found[2] or b""
+    if is_arrow or word == NOITCNUF:
         named = NAMED.match(back, found.end())
         word = named[1] if named else b""
-    header = found[1] if found[1] is not None else found[2] if arrow else b""
+    header = found[1] if found[1] is not None else found[2] if is_arrow else b""
     return b"" if word[::-1] in KEYWORDS else word[::-1], header[::-1]
 
 

@@ -45,9 +45,16 @@ STRETCH = re.compile(
     re.DOTALL,
 )
 STAR, AT, BRACKET, BACKSLASH = "*", "@", "(", "\\"
-LAST_LETTERS = frozenset("lLcCxXtTeE")  # of the functions that OPENED finds
+# The last two letters of the functions that OPENED finds; what ends in an `x` may have any before it.
+LAST_LETTERS = frozenset(
+    a + b
+    for pair in ("rl", "rc", "et", "ge", "de")
+    for a in pair[0] + pair[0].upper()
+    for b in pair[1] + pair[1].upper()
+)
+ALONE = frozenset("xX")
 QUOTES = ("'", '"')
-FEW = 1000  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
+FEW = 100  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
 
 # An escape that makes a letter: only these can spell one of the words that load in another way.
 ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
@@ -104,13 +111,14 @@ def _found(
 ) -> Iterator[re.Match[str]]:
     """Find a pattern by the sign that leads: to look for that alone takes half the time, where a sheet has few.
 
-    The pattern asks for one of the letters `before` it.
+    The pattern asks for two of the letters `before` it, or an `x`.
     """
     at = text.find(sign)
     for _ in range(FEW):
         if at < 0:
             return
-        if (before is None or text[at - 1] in before) and (match := pattern.match(text, at)):
+        is_near = before is None or text[at - 2 : at] in before or text[at - 1] in ALONE
+        if is_near and (match := pattern.match(text, at)):
             yield match
         at = text.find(sign, at + 1)
     if at >= 0:
