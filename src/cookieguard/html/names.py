@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 MAX_NAMES = 60
 MAX_PLACES = 300  # where suspect names stand, looked at in one script
@@ -24,7 +23,7 @@ class Names:
         self._queued: set[tuple[bytes, int]] = set()  # a name, and from where on it is suspect
         self._members: dict[bytes, set[bytes]] = {}  # of a name: the suspect ones, b"" for all of it
         self._seen: set[tuple[int, bool]] = set()
-        self._queue: list[tuple[bytes, Iterator[int]]] = []
+        self._queue: list[tuple[bytes, int, int]] = []  # names, and from where to where each is
         self._marked: set[bytes] = set()  # the names that hold markup
         self._spaced = b""  # the code with a blank for all that is no part of a word, once asked for
         self.is_open = False  # whether places are taken from the queue already
@@ -34,11 +33,12 @@ class Names:
         """Take the next place to follow; None where there is none, or too many were taken."""
         self.is_open = True
         while self._queue and len(self._seen) < MAX_PLACES:
-            name, places = self._queue[-1]
-            place = next(places, None)
-            if place is None:
-                self._queue.pop()
-            elif (place, name in self._marked) not in self._seen and not self._is_passed(name, place):
+            name, start, end = self._queue.pop()
+            place = self._find(name, start, end)
+            if place < 0:
+                continue
+            self._queue.append((name, place + len(name) + 1, end))
+            if (place, name in self._marked) not in self._seen and not self._is_passed(name, place):
                 self.in_markup = name in self._marked
                 self._seen.add((place, self.in_markup))
                 return place
@@ -57,7 +57,7 @@ class Names:
         if not is_queued and len(self._queued) >= MAX_NAMES:
             return
         self._queued.add((name, start))
-        self._queue.append((name, self._places(name, start, len(self._code) if end is None else end)))
+        self._queue.append((name, start, len(self._code) if end is None else end))
 
     def _is_marked_now(self, name: bytes) -> bool:
         """Note that a name holds markup, where it does; tell whether that is new."""
@@ -71,15 +71,11 @@ class Names:
         for name in IDENTIFIER.findall(header)[:2]:
             self.suspect(name)
 
-    def _places(self, name: bytes, start: int, end: int) -> Iterator[int]:
-        """Find where the name stands as a whole word."""
+    def _find(self, name: bytes, start: int, end: int) -> int:
+        """Find where the name stands next as a whole word. No generator does: it would keep all this, and itself."""
         if not self._spaced:
             self._spaced = b" %b " % self._code.translate(WORDS_ONLY)  # shifted by one, that is
-        spaced, word, end, step = self._spaced, b" %b " % name, end + 2, len(name) + 1
-        at = spaced.find(word, start, end)
-        while at >= 0:
-            yield at
-            at = spaced.find(word, at + step, end)
+        return self._spaced.find(b" %b " % name, start, end + 2)
 
     def _is_passed(self, name: bytes, place: int) -> bool:
         """Tell whether the name at `place` is only given a value there, is a parameter's or key's name, or that of an
