@@ -137,14 +137,15 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
             takes_strings = True
             continue
         at = opened.end()
-        if text.startswith("data:", at + (text[at : at + 1] in QUOTES)):
+        begins = at + (text[at : at + 1] in QUOTES)
+        if text.startswith("data:", begins):
             continue  # it is not worth the search for its end
         match = URL.match(text, at)
         if match is None:
             continue
         start, end = match.span(match.lastindex or 2)
         is_string = match.lastindex == 1
-        if not text.startswith("data:", start + is_string):
+        if start + is_string == begins or not text.startswith("data:", start + is_string):
             found.append((start, end, is_string))
     return found, takes_strings
 
