@@ -26,6 +26,7 @@ from cookieguard.html.grammar import (
 from cookieguard.html.known import Known
 from cookieguard.html.loads import ANYWHERE, HANDLER, NAMES, is_handler
 from cookieguard.html.model import Attribute, Tag
+from cookieguard.html.runs import COMMENT as WHOLE_COMMENT
 from cookieguard.html.runs import DRAWING_RUN, HEAD_RUN, run
 from cookieguard.html.stretches import Strides
 
@@ -269,7 +270,6 @@ def pass_markup(
 Walk = Callable[[bytes, int], re.Match[bytes] | None]
 _OPENS, _CLOSES = 2, 3  # groups of a walk; 1: the tag closes itself
 _REST = rb"[^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>"  # of a tag
-_WHOLE_COMMENT = rb"<!--(?:-?>|(?:[^\-]++|-(?!-!?>))*+--!?>)"
 _WHOLE_SECTION = rb"<!\[CDATA\[(?:[^\]]++|\](?!\]>))*+\]\]>"
 
 
@@ -286,7 +286,14 @@ def _walk(name: bytes, xml: bool) -> Walk:  # noqa: FBT001  # positional for the
         )
     end_tag = rb"</(?=[a-zA-Z])" + own + _REST
     pair = rb"<" + own + _REST + rb"(?<!/>)[^<]*+" + end_tag  # opens and closes: as deep as before
-    dull = (rb"[^<]++", rb"<(?!/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)", *other, pair, _WHOLE_COMMENT, _WHOLE_SECTION)
+    dull = (
+        rb"[^<]++",
+        rb"<(?!/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)",
+        *other,
+        pair,
+        b"<" + WHOLE_COMMENT,
+        _WHOLE_SECTION,
+    )
     empty = rb"<" + own + rb"(?:/>|" + _REST + rb"(?<=[\t\n\f\r ]/>))()"
     opens, closes = rb"(<" + own + _REST + rb")", rb"(" + end_tag + rb")"
     wanted = b"|".join((empty, opens, closes, rb"(?=<|\Z)"))
