@@ -27,6 +27,7 @@ from cookieguard.html import (
 from cookieguard.html.urls import Url
 from tests.html.test_markup_ends import SHARDS
 from tests.html.test_scripts import LOADERS, LOADS, scripts_with_one_url
+from tests.html.test_ways import WAYS
 
 SEEDS = 6
 SCRIPTS_A_SEED = 400
@@ -38,9 +39,12 @@ PARTS = (
 |+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|['write'](|[] (|@
 write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
 loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|//A_b-c.example:80802|//a..b.|//1.2.3.4|//é.example|//https://|//http.a|@
-//u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg"""
+//u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg|@
+return|=>|=> |typeof |case|else |throw | $case|=   |{ |/'/g|/"/|/[/"]/|\t|LINE|LINE//c|PARAGRAPH|é"""
     )
     .replace("@\n", "")
+    .replace("LINE", "\r")
+    .replace("PARAGRAPH", "\u2028")
     .split("|")
 )
 REFERENCES = r"""//|http:|https:|HTTPS:|h|ads|.|example|-|0|/|?|#|\|%2e|..|:|@|é|a|z/b| """.split("|")
@@ -314,7 +318,13 @@ open(|$.get(|v(|u.push(|.forEach(function(u){|.map(u=>|].each(u=>|loadIt(|upload
 v=document.createElement(|import |from |append(|var u=|`${u}|/x/|//|new v(|indexOf(|else |try{|catch(|@
 '<iframe src="'|'\n<link>'|v='<iframe src="'+|html=|.html(|$(|.add(|.attr(|'preconnect'|{rel:'preconnect',href:|href:|@
 .location=|.location.href=|.location.replace(|.contentWindow|.contentDocument.|frames[0]|frames.v|.defaultView?.|@
-['write'](|['src']=| . |v.push('<iframe src="'+""".replace("@\n", "")
+['write'](|['src']=| . |v.push('<iframe src="'+|@
+setTimeout(u,1,|setInterval(function(u){|.bind(null,|$.each(|,function(u,v){|.then(u=>|.then(v)|resolve(|@
+case v:return |if(v)return |switch(v){|default:|finally{|u+=|'<iframe src='|.replace('x',|@
+document.write(|v=u.contentWindow|.rel=|@
+encodeURIComponent(|Reflect.set(|?.(|u='<iframe>'.replace(|.setAttribute.call(u,|'dns-prefetch'|createElement('link')""".replace(
+        "@\n", ""
+    )
 ).split("|")
 
 
@@ -338,7 +348,7 @@ def flowing(rnd: random.Random) -> bytes:
     """Write a script at random: of parts, or a loader changed here and there."""
     if rnd.random() < 0.4:
         return "".join(rnd.choices(FLOWING, k=rnd.randint(2, 40))).encode()
-    script = rnd.choice([*LOADS, *LOADERS.values()])
+    script = rnd.choice([*LOADS, *LOADERS.values(), *WAYS.values()])
     for _ in range(rnd.randint(0, 6)):
         place = rnd.randint(0, len(script))
         script = script[:place] + rnd.choice(FLOWING) + script[place + rnd.choice([0, 0, 1, 3]) :]
@@ -347,6 +357,7 @@ def flowing(rnd: random.Random) -> bytes:
 
 NAMING = (
     r"""//ads.example|//schema.org/|//ok.example/|https:|http:|\/\/ads.example|\x2f\x2fads.example|"|'|`|${a}|${|}| |@
+\x68|\u0068|http\x3a|\x|\/|3|@
 <a href=|<img |</p|<\/b|<|>|src=|data =|srcset="|url(|,2x |, w |(|/|;|.|ads.example|a.b/|\\|=|:|x""".replace(
         "@\n", ""
     )

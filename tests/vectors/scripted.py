@@ -253,6 +253,16 @@ FRAMES = {
     'new Widget("$U/a.html").show();',
     "late": f'var state = "{"x" * 140_000}"; '
     'document.body.insertAdjacentHTML("beforeend", "<iframe src=$U/a.html></iframe>");',
+    "returned-by-case": 'function of(k) { switch (k) { case "a": return "$U/a.html"; default: return "/own.html"; } } '
+    'var f = document.createElement("iframe"); f.src = of("a"); document.body.append(f);',
+    "behind-regexp": "function quoted(s) { return/'/.test(s); } "
+    'var f = document.createElement("iframe"); f.src = "$U/a.html"; document.body.append(f); var end = "\'";',
+    "timer-argument": 'setTimeout(function (u) { var f = document.createElement("iframe"); f.src = u; '
+    'document.body.append(f); }, 10, "$U/a.html");',
+    "built": 'var h = "<iframe src=\'"; h += "$U/a.html"; h += "\'></iframe>"; '
+    'document.body.insertAdjacentHTML("beforeend", h);',
+    "kept-window": 'var f = document.createElement("iframe"); document.body.append(f); var w = f.contentWindow; '
+    'w.location = "$U/a.html";',
     "jquery-attr": 'jQuery("<iframe>").attr("src", "$U/a.html").appendTo("body");',
     "jquery-prop": 'jQuery("<iframe/>").prop("src", "$U/a.html").appendTo("body");',
     "jquery-blanks": 'jQuery("\\n <iframe src=$U/a.html></iframe>").appendTo("body");',

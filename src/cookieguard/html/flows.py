@@ -11,62 +11,62 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cookieguard.html.functions import function_before, functions
+from cookieguard.html.handing import Handing
 from cookieguard.html.idioms import (
     ATTRIBUTE,
     ATTRIBUTE_SETTERS,
     BEGINS_LINK,
     BEGINS_MARKUP,
-    BUILT_IN,
     CALLS,
+    CALLS_IT,
     CALLS_OF_ALL,
     CLIENTS,
     EACH,
-    ELEMENT_MADE,
     ENDS,
+    FILLS,
     FRAME_PARTS,
-    FREE_MARKUP,
     GOES_TO,
+    HANDING,
+    HANDS_ON,
     HINT,
+    JOINS,
     KEYS,
     LOADER_NAME,
     LOADING_MARKUP,
     LOOP,
     MARKUP,
     MEANT,
+    MEANT_OTHERWISE,
     METHOD,
     NAVIGATES,
     NOT_A_LOADER,
     OF_FRAME,
     OPTIONS,
     OWN_PATH,
-    PARAMETERS_AT,
     QUERIES,
     SETS,
     SETTERS,
-    may_be_free,
+    THEN,
 )
-from cookieguard.html.names import IDENTIFIER, Names
+from cookieguard.html.names import IDENTIFIER
 from cookieguard.html.pieces import MARK
 from cookieguard.html.quick import quick
-from cookieguard.html.reading import BYTES_A_STEP, MAX_REACH, OPERATOR, Reading
+from cookieguard.html.reading import MAX_REACH, OPERATOR
 
-PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON = b"([{}:"
-WALKED_THROUGH = quick(IDENTIFIER.pattern + EACH.pattern)
+PARENTHESIS, BRACKET, BRACE, END_BRACE, COLON, PLUS = b"([{}:+"
+REFLECTED = (b"set", b"Reflect")
 CONTINUES = quick(rb"\s*+[+?:.&|*(=)\]}]")
 ARROW = quick(rb"\)\s*+=>")
-RETURNS = quick(rb"\s*+return\b")
 
 # The rest is matched backwards (reading.py), so all words in it are spelled backwards.
-BLANKS = quick(rb"\s*+")
 GOES_ON = quick(rb"\s*+" + OPERATOR)
 ASSIGNED = quick(rb"[=:][+|?]{0,2}\s*+(\]?)\s*+(?:([\w$]++)|\x01)(\s*+\.|)(?:(\s*+\?)|)")
 CALLEE_IN_BRACKETS = quick(rb"\s*+\]\s*+\x01\s*+\[")
+CALLEE_IF_ANY = quick(rb"\s*+\.\?(?=\s*+[\w$])")
 CALLEE = quick(rb"\s*+([\w$]++)(?:\s*+\.\??\s*+([\w$]++)|)")
 FUNCTION_HEAD = quick(rb"\s*+(?:(?:[\w$]{1,64}+\s++|)(?:\*\s*+|)noitcnuf\b|(?:hctac|elihw|fi|hctiws)\b)")
 NO_OBJECT = quick(rb"\s*+(?:[);{}]|>=|(?:esle|yrt|od)\b|\Z)")
 IMPORTED = quick(rb"\s*+(?:morf|tropmi)\b")
-MADE_FOR = quick(rb"[\w$.]*+\s*+=\s*+([\w$]+)")  # from the call that makes an element on
 # The literal goes on where another ended that makes it part of a path or a query, or fills a hole of it.
 APPENDED = quick(rb"\s*+(?:\(\s*+|)\+\s*+(?:\)[^()\x01]{0,256}+\(\+)*+\x01")
 
@@ -82,23 +82,14 @@ class Walk:
         self.key = b""  # of the object the suspect is in
 
 
-class Flow:
+class Flow(Handing):
     """Follow the suspects of one script. Owns what became suspect."""
 
     def __init__(self, code: bytes, joined: bytes) -> None:
         """Take the code and the literals, each behind a MARK."""
-        self._code = code
-        self._back = back = code[::-1]
-        self._size = len(code)
+        super().__init__(code, joined)
         self._has_arrows = b">" in code and b"=>" in code  # one sign is found much sooner than two
-        self._has_markup = may_be_free(joined)
-        self.reading = Reading(code, back, joined)
-        self._names = Names(code)
-        self._asked: set[tuple[bytes, int, bool]] = set()  # which parameter of which function
         self._left: set[tuple[int, bytes, int, bool]] = set()
-        self._declared: dict[bytes, list[tuple[bytes, int]]] | None = None  # its functions, once asked for
-        self._made: frozenset[bytes] | None = None  # its link elements, once asked for
-        self._is_free: dict[bytes, bool] = {}  # markup that was searched, and what was found
 
     def reaches_a_sink(self, suspects: list[int]) -> bool:
         """Tell whether one of the literals with these numbers flows into something that loads."""
@@ -153,6 +144,8 @@ class Flow:
         walk.assigns = True
         if sign != BRACE and self._has_markup:
             self._note_markup(at + 1, self.reading.arguments_end(at + 1))
+        if sign == BRACE and key == b"href" and self._is_hint(at) and self._elements.makes_links():
+            return True
         if sign == BRACKET:
             match = EACH.match(self._code, self.reading.closing(at))
             self._names.suspect_all(match[1] if match else b"")
@@ -181,6 +174,8 @@ class Flow:
         if self._has_markup:
             start = self._size - walk.here
             self._note_markup(start, self.reading.expression_end(start))
+            if self._code[start - 2] == PLUS:
+                self._join_markup(start, self.reading.expression_end(start))
         if self._loads(name, match):
             return True
         # markup in a variable is often called `html`, as is what takes it
@@ -207,16 +202,6 @@ class Flow:
             return True
         return self._has_arrows and ARROW.match(self._code, self.reading.closing(at)) is not None
 
-    def _note_markup(self, start: int, end: int) -> None:
-        """Note that what is followed becomes a part of markup that no policy stops, where that stands here."""
-        if not self._has_markup or self._names.in_markup or self.reading.steps <= 0:
-            return
-        markup = b"".join(self.reading.literals_in(start, end))
-        self.reading.steps -= len(markup) // BYTES_A_STEP
-        if markup not in self._is_free:
-            self._is_free[markup] = FREE_MARKUP.search(markup) is not None
-        self._names.in_markup = self._is_free[markup]
-
     # -- assignments
 
     def _loads(self, name: bytes, match: re.Match[bytes]) -> bool:
@@ -224,10 +209,10 @@ class Flow:
             return name in KEYS and match[2] is not None  # a quoted key: most often one of a page's state
         if not (match[1] or match[3]):
             return False
-        if name in FRAME_PARTS and OF_FRAME.match(self._back, match.end(3)):
+        if name in FRAME_PARTS and self._is_of_frame(match.end(3)):
             return True
         if name == b"href":
-            return self._is_link(match.end(3))
+            return self._is_link(match.end(3)) or self._is_meant(name)
         if name in MARKUP:
             start = self._size - match.start()
             return self._loads_by_markup(start, self.reading.expression_end(start)) or self._is_meant(name)
@@ -241,18 +226,11 @@ class Flow:
     def _is_link(self, here: int) -> bool:
         """Tell whether what stands before `back[here]` is a link element made by this script."""
         receiver = CALLEE.match(self._back, here)
-        return receiver is not None and receiver[1][::-1] in self._links()
+        return receiver is not None and receiver[1][::-1] in self._elements.links
 
-    def _links(self) -> frozenset[bytes]:
-        """Return the names of the link elements made by this script."""
-        if self._made is None:
-            made = [
-                MADE_FOR.match(self._back, self._size - match.start())
-                for match in ELEMENT_MADE.finditer(self._code)
-                if self.reading.literal_at(match.end())[1:-1] == b"link"
-            ]
-            self._made = frozenset([match[1][::-1] for match in made if match])
-        return self._made
+    def _is_of_frame(self, here: int) -> bool:
+        """Tell whether what stands before `back[here]` is the window of a frame, or what is within it."""
+        return bool(OF_FRAME.match(self._back, here)) or self._elements.is_of_window(self._size - here)
 
     def _loads_by_markup(self, start: int, end: int) -> bool:
         """Tell whether the markup in an expression loads, and not only links to, something."""
@@ -275,31 +253,56 @@ class Flow:
         if not name:
             self._calls_at_once(at, number)
             return None
+        if name in MEANT_OTHERWISE:
+            name = self._meant_name(at, name, receiver)
         is_set = name in SETTERS and key != b"action" and self._is_meant(key)  # options are called so too
         if is_set or (key == b"href" and self._is_hint(at)) or self._sends_frame(name, receiver, here):
             return True
-        if name in ENDS:
+        if name in ENDS and not (name == b"encodeURIComponent" and self._names.in_markup):
             return False
         is_sink = self._is_sink(name, receiver, at, number) and (
             not key or name not in CALLS or key in OPTIONS
         )
         if is_sink or (key in KEYS and name in SETTERS):
             return True
-        if name in (b"call", b"apply") and not receiver:
-            self._calls_at_once(self._size - here - 1, number - 1)
+        if name in HANDING:
+            self._hands(at, number, name, receiver, here)
+        self._suspect_parameters_of(name, number)
+        return None
+
+    def _meant_name(self, at: int, name: bytes, receiver: bytes) -> bytes:
+        """Return the name of the call that is meant; note markup where it puts some together."""
+        if name in JOINS:
+            template = receiver if name in FILLS else b""
+            self._join_markup(at + 1, self.reading.arguments_end(at + 1), template)
+        is_setter = name in CALLS_IT and receiver in ATTRIBUTE_SETTERS
+        return b"setAttribute" if is_setter or (name, receiver) == REFLECTED else name
+
+    def _hands(self, at: int, number: int, name: bytes, receiver: bytes, here: int) -> None:
+        """Follow what a call of the language's or a library's hands on to a function, a list or a loop."""
+        if name in CALLS_IT:
+            if receiver:
+                self._suspect_parameters_of(receiver, number - 1)
+            else:
+                self._calls_at_once(self._size - here - 1, number - 1)
+        elif name in HANDS_ON:
+            argument, shift = HANDS_ON[name]
+            self._hand_on(at, argument, number + shift)
+        elif name == b"resolve" and (then := THEN.match(self._code, self.reading.closing(at))):
+            self._hand_on(then.end() - 1, 0, 0)
         elif name == b"for":
             loop = LOOP.match(self._code, at + 1)
             self._names.suspect_all(loop[1] if loop else b"")
         elif name in (b"push", b"unshift", b"add"):
             self._names.suspect(receiver)
-        self._suspect_parameters_of(name, number)
-        return None
 
     def _callee(self, at: int) -> tuple[bytes, bytes, int]:
         """Return the name of what is called at `at`, what it is of, and where, backwards, both begin."""
         callee = CALLEE.match(self._back, self._size - at)
         if callee is not None:
             return callee[1][::-1], (callee[2] or b"")[::-1], callee.end()
+        if if_any := CALLEE_IF_ANY.match(self._back, self._size - at):
+            return self._callee(self._size - if_any.end())
         callee = CALLEE_IN_BRACKETS.match(self._back, self._size - at)
         if callee is None:
             return b"", b"", 0
@@ -307,7 +310,7 @@ class Flow:
 
     def _sends_frame(self, name: bytes, receiver: bytes, here: int) -> bool:
         """Tell whether a call takes a frame to another page."""
-        return GOES_TO.get(name) == receiver and OF_FRAME.match(self._back, here) is not None
+        return GOES_TO.get(name) == receiver and self._is_of_frame(here)
 
     def _is_hint(self, at: int) -> bool:
         """Tell whether the options that a call takes are those of a link that makes the browser connect."""
@@ -335,59 +338,10 @@ class Flow:
         names = self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1))
         if any(ATTRIBUTE.match(name) for name in names):
             return True
-        is_link = receiver in self._links() or BEGINS_LINK.match(self.reading.literal_before(at)) is not None
+        is_link = (
+            receiver in self._elements.links or BEGINS_LINK.match(self.reading.literal_before(at)) is not None
+        )
         return any((name[1:-1] == b"href" and is_link) or self._is_meant(name[1:-1]) for name in names)
-
-    # -- functions
-
-    def _calls_at_once(self, at: int, number: int) -> None:
-        """Make the parameter suspect of a function expression that is called where it ends."""
-        end = self._size - BLANKS.match(self._back, self._size - at).end()  # type: ignore[union-attr]  # always
-        opened = self.reading.opening(end - 1) if end and self._code[end - 1] in b")}" else -1
-        if opened >= 0:
-            self._suspect_parameter(self._header(opened), number, opened, end)
-
-    def _header(self, opened: int) -> bytes:
-        """Find the parameters of the function expression at, or right before, the bracket at `opened`."""
-        if self._code[opened] == BRACE:
-            return function_before(self._code, self._back, opened)[1]
-        found = PARAMETERS_AT.match(self._code, opened)
-        return next((group for group in found.groups() if group is not None), b"") if found else b""
-
-    def _suspect_function(self, at: int, place: int) -> None:
-        """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
-        if not RETURNS.match(self._code, at + 1, place):
-            return
-        if self._has_markup:
-            self._note_markup(at + 1, self.reading.expression_end(at + 1))
-        opened = self.reading.enclosing(at + 1)
-        while opened >= 0 and self._code[opened] != BRACE:
-            opened = self.reading.enclosing(opened)
-        if opened >= 0:
-            self._names.suspect(function_before(self._code, self._back, opened)[0])
-
-    def _suspect_parameters_of(self, name: bytes, number: int) -> None:
-        """Make the parameter suspect of a function this script declares."""
-        asked = (name, number, self._names.in_markup)
-        if name in BUILT_IN or asked in self._asked:
-            return
-        self._asked.add(asked)
-        if self._declared is None:
-            self._declared = functions(self._code, self._back)
-        for header, body in self._declared.get(name, ()):
-            end = self.reading.closing(body) if self._code[body] == BRACE else self._size
-            self._suspect_parameter(header, number, body, end)
-
-    def _suspect_parameter(self, header: bytes, number: int, start: int, end: int) -> None:
-        names = header.split(b",")
-        word = IDENTIFIER.search(names[number]) if 0 <= number < len(names) else None
-        if word:
-            self._names.suspect(word[0], start, end)
-
-    def _suspect_items(self, place: int) -> None:
-        """Follow the items where the name at `place` is walked through."""
-        if match := WALKED_THROUGH.match(self._code, place):
-            self._names.suspect_all(match[1])
 
 
 STEPS: dict[int, Callable[[Flow, Walk], bool | None]] = {

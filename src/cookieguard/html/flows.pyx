@@ -4,11 +4,13 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcmp, memset
 
+from cookieguard.html.elements import Elements
 from cookieguard.html.functions cimport function_before, functions
 from cookieguard.html.idioms import (
-    ATTRIBUTE, ATTRIBUTE_SETTERS, BEGINS_LINK, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_OF_ALL, CLIENTS, EACH,
-    ELEMENT_MADE, ENDS, FRAME_PARTS, FREE_MARKUP, GOES_TO, HINT, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP, MARKUP, MEANT,
-    METHOD, NAVIGATES, NOT_A_LOADER, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, SETS, SETTERS,
+    ATTRIBUTE, ATTRIBUTE_SETTERS, BEGINS_LINK, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_IT, CALLS_OF_ALL, CLIENTS, EACH,
+    ENDS, FILLS, FRAME_PARTS, FREE_MARKUP, GOES_TO, HANDS_ON, HINT, JOINS, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP, MARKUP,
+    MEANT, METHOD, NAVIGATES, NOT_A_LOADER, ONLY_NAME, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, RETURNS, SETS, SETTERS,
+    THEN,
 )
 from cookieguard.html.known cimport text_t
 from cookieguard.html.names cimport Names
@@ -38,8 +40,9 @@ cdef unsigned char KIND[256]
 cdef frozenset SUNK_BY_CALL = CALLS, SUNK_BY_ALL = CALLS_OF_ALL, KEPT = ENDS, OF_OBJECTS = KEYS, TAKES_OBJECTS = SETTERS
 cdef frozenset MAKES_MARKUP = MARKUP, ASSIGNED = SETS, LEADS_AWAY = NAVIGATES, LANGUAGE = BUILT_IN, ASKS = CLIENTS
 cdef frozenset NAMES_URL = OPTIONS, MAKES_ELEMENTS = QUERIES, SETS_ATTRIBUTES = ATTRIBUTE_SETTERS
-cdef frozenset OF_FRAMES = FRAME_PARTS
-cdef dict LEADS_TO = GOES_TO
+cdef frozenset OF_FRAMES = FRAME_PARTS, CALLS_FUNCTION = CALLS_IT, PUTS_TOGETHER = JOINS
+cdef frozenset FILLS_TEMPLATE = FILLS
+cdef dict LEADS_TO = GOES_TO, HANDS = HANDS_ON
 
 
 cdef void _prepare():
@@ -131,6 +134,17 @@ cdef bint _returns(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
     """Tell whether a statement that returns begins at `p`."""
     p = blanks_end(s, p, stop) + 6
     return p <= stop and memcmp(s + p - 6, b"return", 6) == 0 and (p == stop or not KIND[s[p]] & LETTER)
+
+
+cdef inline bint _may_return(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
+    """Tell whether a statement begins at `p` that may return behind a condition or a case (RETURNS in idioms.py)."""
+    p = blanks_end(s, p, stop)
+    return p < stop and (s[p] == 105 or s[p] == 101 or s[p] == 99 or s[p] == 100)
+
+
+cdef inline bint _is_name(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
+    """Tell whether a name ends before `p`."""
+    return ends_in(s, p, word, size) and (p == size or not is_of_word(s[p - size - 1]))
 
 
 cdef bint _has_arrow(text_t s, Py_ssize_t size) noexcept nogil:
@@ -238,7 +252,7 @@ cdef class Flow:
         self._has_markup = _may_be_free(<text_t>PyBytes_AS_STRING(joined), PyBytes_GET_SIZE(joined))
         self.reading, self._names = Reading(code, code, joined), Names(code)
         self._asked, self._left = set(), set()
-        self._declared = self._made = None
+        self._declared = self._elements = None
         self._is_free = {}  # markup that was searched, and what was found
         self._key = self._name = self._receiver = b""
 
@@ -329,6 +343,8 @@ cdef class Flow:
         walk.assigns = True
         if sign != 123 and self._has_markup:
             self._note_markup(at + 1, self.reading.arguments_end(at + 1))
+        if sign == 123 and key == b"href" and self._is_hint(at) and self._made().makes_links():
+            return IS_SUNK
         if sign == 91:
             self._suspect_each(self.reading.closing(at))
         if sign != 40:
@@ -367,6 +383,8 @@ cdef class Flow:
             name = _inside(self.reading.literal_before(at + 1))
         if self._has_markup:
             self._note_markup(sign + 1, self.reading.expression_end(sign + 1))
+            if sign > 0 and s[sign - 1] == 43:
+                self._join_markup(sign + 1, self.reading.expression_end(sign + 1), b"")
         if s[sign] == 58:
             if has_word and name in OF_OBJECTS:  # a quoted key: most often one of a page's state
                 return IS_SUNK
@@ -412,16 +430,23 @@ cdef class Flow:
             self._is_free[markup] = FREE_MARKUP.search(markup) is not None
         self._names.in_markup = self._is_free[markup]
 
+    cdef _join_markup(self, Py_ssize_t start, Py_ssize_t end, bytes template):
+        """Note the same of a part without a tag of its own, where markup is put together in several places."""
+        if not self._has_markup or self._names.in_markup:
+            return
+        if b"".join(self.reading.literals_in(start, end)).find(b"<") < 0:
+            self._names.in_markup = self._made().joins_markup(template)
+
     # -- assignments
 
     cdef bint _loads(self, bytes name, Py_ssize_t sign, Py_ssize_t receiver) except -1:
         """Tell whether a property loads that is assigned at `sign`; what it is of ends before `receiver`."""
         if name in MAKES_MARKUP:
             return self._loads_by_markup(sign + 1, self.reading.expression_end(sign + 1)) or self._is_meant(name)
-        if name in OF_FRAMES and _is_of_frame(self._s, receiver):
+        if name in OF_FRAMES and self._is_of_frame(receiver):
             return True
         if name == b"href":
-            return self._is_link(receiver)
+            return self._is_link(receiver) or self._is_meant(name)
         return name in ASSIGNED or self._is_meant(name)
 
     cdef bint _is_meant(self, bytes name) except -1:
@@ -434,28 +459,17 @@ cdef class Flow:
     cdef bint _is_link(self, Py_ssize_t end) except -1:
         """Tell whether what ends before `end` is a link element made by this script."""
         cdef Py_ssize_t p = blanks_before(self._s, end), start = word_before(self._s, p)
-        return start < p and _bytes(self._s, start, p) in self._links()
+        return start < p and _bytes(self._s, start, p) in self._made().links
 
-    cdef set _links(self):
-        """Return the names of the link elements made by this script."""
-        cdef text_t s = self._s
-        cdef Py_ssize_t p, end
-        if self._made is not None:
-            return self._made
-        self._made = set()
-        for match in ELEMENT_MADE.finditer(self._code):
-            if _inside(self.reading.literal_at(match.end())) != b"link":
-                continue
-            p = match.start()
-            while p > 0 and (is_of_word(s[p - 1]) or s[p - 1] == 46):
-                p -= 1
-            p = blanks_before(s, p)
-            if p > 0 and s[p - 1] == 61:
-                end = blanks_before(s, p - 1)
-                p = word_before(s, end)
-                if p < end:
-                    self._made.add(_bytes(s, p, end))
-        return self._made
+    cdef bint _is_of_frame(self, Py_ssize_t end) except -1:
+        """Tell whether what ends before `end` is the window of a frame, or what is within it."""
+        return _is_of_frame(self._s, end) or self._made().is_of_window(end)
+
+    cdef object _made(self):
+        """Return what the script made."""
+        if self._elements is None:
+            self._elements = Elements(self._code, self.reading)
+        return self._elements
 
     cdef bint _loads_by_markup(self, Py_ssize_t start, Py_ssize_t end) except -1:
         """Tell whether the markup in an expression loads, and not only links to, something."""
@@ -479,33 +493,56 @@ cdef class Flow:
         if not name:
             self._calls_at_once(at, number)
             return GOES_ON
-        if LEADS_TO.get(name) == receiver and _is_of_frame(self._s, before):
+        if name in PUTS_TOGETHER:
+            self._join_markup(at + 1, self.reading.arguments_end(at + 1), receiver if name in FILLS_TEMPLATE else b"")
+        if receiver in SETS_ATTRIBUTES and name in CALLS_FUNCTION or name == b"set" and receiver == b"Reflect":
+            name = b"setAttribute"
+        if LEADS_TO.get(name) == receiver and self._is_of_frame(before):
             return IS_SUNK
         if key == b"href" and self._is_hint(at):
             return IS_SUNK
         if name in TAKES_OBJECTS and key != b"action" and self._is_meant(key):
             return IS_SUNK
-        if name in KEPT:
+        if name in KEPT and not (self._names.in_markup and name == b"encodeURIComponent"):
             return IS_OVER
         if self._is_sink(name, receiver, at, number) and (not key or name not in SUNK_BY_CALL or key in NAMES_URL):
             return IS_SUNK
         if key in OF_OBJECTS and name in TAKES_OBJECTS:
             return IS_SUNK
-        if not receiver and (name == b"call" or name == b"apply"):
-            self._calls_at_once(before - 1, number - 1)
+        self._hands(at, number, name, receiver, before)
+        self._suspect_parameters_of(name, number)
+        return GOES_ON
+
+    cdef _hands(self, Py_ssize_t at, Py_ssize_t number, bytes name, bytes receiver, Py_ssize_t before):
+        """Follow what a call of the language's or a library's hands on to a function, a list or a loop."""
+        if name in CALLS_FUNCTION:
+            if receiver:
+                self._suspect_parameters_of(receiver, number - 1)
+            else:
+                self._calls_at_once(before - 1, number - 1)
+        elif name in HANDS:
+            argument, shift = HANDS[name]
+            self._hand_on(at, argument, number + shift)
+        elif name == b"resolve":
+            then = THEN.match(self._code, self.reading.closing(at))
+            if then is not None:
+                self._hand_on(then.end() - 1, 0, 0)
         elif name == b"for":
             loop = LOOP.match(self._code, at + 1)
             self._names.suspect_all(loop[1] if loop else b"")
         elif name == b"push" or name == b"unshift" or name == b"add":
             self._names.suspect(receiver)
-        self._suspect_parameters_of(name, number)
-        return GOES_ON
 
     cdef Py_ssize_t _callee(self, Py_ssize_t at):
         """Note the name of what is called at `at`, and what it is of; return where both begin."""
         cdef text_t s = self._s
         cdef Py_ssize_t end = blanks_before(s, at), start = word_before(s, end), p
         self._name = self._receiver = b""
+        if start == end and end > 1 and s[end - 1] == 46 and s[end - 2] == 63:
+            end = blanks_before(s, end - 2)
+            start = word_before(s, end)
+            if start == end:
+                return 0
         if start == end:
             if end == 0 or s[end - 1] != 93:
                 return 0
@@ -556,7 +593,7 @@ cdef class Flow:
         for name in names:
             if ATTRIBUTE.match(name):
                 return True
-        is_link = receiver in self._links() or BEGINS_LINK.match(self.reading.literal_before(at)) is not None
+        is_link = receiver in self._made().links or BEGINS_LINK.match(self.reading.literal_before(at)) is not None
         for name in names:
             name = _inside(name)
             if (name == b"href" and is_link) or self._is_meant(name):
@@ -585,15 +622,49 @@ cdef class Flow:
     cdef _suspect_function(self, Py_ssize_t at, Py_ssize_t place):
         """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
         cdef Py_ssize_t opened
-        if not _returns(self._s, at + 1, place):
+        if not _returns(self._s, at + 1, place) and (
+            not _may_return(self._s, at + 1, place) or RETURNS.match(self._code, at + 1, place) is None
+        ):
             return
         if self._has_markup:
             self._note_markup(at + 1, self.reading.expression_end(at + 1))
         opened = self.reading.enclosing(at + 1)
-        while opened >= 0 and self._s[opened] != 123:
+        while opened >= 0 and (self._s[opened] != 123 or self._is_block(opened)):
             opened = self.reading.enclosing(opened)
         if opened >= 0:
             self._names.suspect(function_before(self._code, self._code, opened)[0])
+
+    cdef bint _is_block(self, Py_ssize_t at) except -1:
+        """Tell whether a block opens at `at` that is no function's."""
+        cdef text_t s = self._s
+        cdef Py_ssize_t end = blanks_before(s, at), opened
+        if (
+            _is_name(s, end, b"else", 4) or _is_name(s, end, b"try", 3) or _is_name(s, end, b"finally", 7)
+            or _is_name(s, end, b"do", 2)
+        ):
+            return True
+        opened = self.reading.opening(end - 1) if end and s[end - 1] == 41 else -1
+        if opened < 0:
+            return False
+        end = blanks_before(s, opened)
+        return (
+            _is_name(s, end, b"if", 2) or _is_name(s, end, b"for", 3) or _is_name(s, end, b"while", 5)
+            or _is_name(s, end, b"switch", 6) or _is_name(s, end, b"catch", 5) or _is_name(s, end, b"with", 4)
+        )
+
+    cdef _hand_on(self, Py_ssize_t at, Py_ssize_t argument, Py_ssize_t number):
+        """Make the parameter suspect of the function that is an argument of the call at `at`."""
+        cdef Py_ssize_t start = at + 1
+        for _ in range(argument):
+            start = self.reading.expression_end(start) + 1
+        found = PARAMETERS_AT.match(self._code, start)
+        if found is not None:
+            header = next((group for group in found.groups() if group is not None))
+            self._suspect_parameter(header, number, start, self.reading.closing(at))
+            return
+        named = ONLY_NAME.match(self._code, start)
+        if named is not None:
+            self._suspect_parameters_of(named[1], number)
 
     cdef _suspect_parameters_of(self, bytes name, Py_ssize_t number):
         """Make the parameter suspect of a function this script declares."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import chain, pairwise
 
 from cookieguard.html.harmless import choice
+from cookieguard.html.quick import quick
 
 SETS = frozenset(b"src srcset poster srcdoc backgroundImage background cssText".split())
 KEYS = frozenset(b"src srcset srcdoc poster".split())
@@ -90,6 +91,7 @@ HINT = re.compile(rb".(?:preconnect|dns-prefetch)\W?\Z", re.IGNORECASE)
 # Properties and calls that load where the script has all of these words: what no policy stops is read here.
 _RULES = ((b"speculationrules",),)
 MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
+    b"href": ((b"preconnect", b"<link"), (b"dns-prefetch", b"<link")),
     b"text": _RULES,
     b"textContent": _RULES,
     b"innerText": _RULES,
@@ -160,12 +162,29 @@ PARAMETERS_AT = re.compile(
 )
 EACH = re.compile(
     rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\)|)\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
-    rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
+    rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?[\s(\[{]*+([\w$\s,]*+)"
 )
 CLASS = re.compile(rb"class\s++([\w$]++)(\s++extends\b)?")
 LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
-ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
+# Calls that hand what they are given to a function: which argument that is, and which of its parameters it becomes,
+# counted from the argument that it is.
+HANDS_ON = {b"setTimeout": (0, -2), b"setInterval": (0, -2), b"each": (1, 1)}
+CALLS_IT = frozenset({b"call", b"apply", b"bind"})  # the function that has such a method
+ONLY_NAME = re.compile(rb"\s*+([A-Za-z_$][\w$]*+)\s*+[,)]")
+HANDING = CALLS_IT | frozenset(HANDS_ON) | frozenset({b"resolve", b"for", b"push", b"unshift", b"add"})
+THEN = re.compile(rb"\)\s*+\.\s*+then\(")
+# What parts of a text are put together by: where markup among them makes a frame, all of it does.
+FILLS = frozenset({b"replace", b"replaceAll"})  # a template with it
+JOINS = FILLS | frozenset(b"write writeln push unshift concat".split())
+MEANT_OTHERWISE = JOINS | CALLS_IT | frozenset({b"set"})
+# A statement that returns, behind conditions or cases that stand before it.
+_IN_CONDITION = rb"(?:[^(){};]++|\((?:[^(){};]++|\([^(){};]*+\))*+\))*+"
+RETURNS = quick(
+    rb"\s*+(?:(?=[iecd])(?:(?:if\s*+\("
+    + _IN_CONDITION
+    + rb"\)|else\b|case\b[^:{};]{0,64}+:|default\s*+:)\s*+)++|)return\b"
+)
 # The window or document of a frame, and what is within it, backwards.
 OF_FRAME = re.compile(
     rb"(?:\s*+\.\??)?+(?:\s*+(?:noitacol|tnemucod)\s*+\.\??)*+\s*+(?:wodniWtnetnoc|tnemucoDtnetnoc|weiVtluafed|"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.openings import REGEXP
+from cookieguard.html.openings import LINE, REGEXP
 from cookieguard.html.quick import quick
 
 MARK = b"\x01"  # stands in the code where a literal was cut out
 # Behind the slash of a comment or of a regular expression.
-_SLASHED = rb"(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)[^\n]*+|" + REGEXP + rb")"
+_SLASHED = rb"(?:\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)|/(?<![:\\]//)" + LINE + rb"|" + REGEXP + rb")"
 # Code and the literal behind it: to search for literals takes twice as long for each byte of code. Strings are read in
 # runs between their escapes: byte by byte takes more than twice as long.
 PIECES = quick(

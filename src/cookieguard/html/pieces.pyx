@@ -15,8 +15,11 @@ cdef enum:
     BEFORE_BLANK = 4  # the same, with a blank between
     STAYS_REGEXP = 8  # an ordinary sign of a regular expression
     IN_STRING = 16  # may end a string, or escape what would
+    LETTER = 32  # of a word, as patterns have it: no `$`
 
     MARK_BYTE = 1
+    MOST_BLANKS = 12
+    MOST_BEHIND_WORDS = 1
     MOST_SIGNS = 512
     MOST_IN_CLASS = 128
     MOST_ESCAPES_IN_CLASS = 64
@@ -24,7 +27,6 @@ cdef enum:
 
 MARK = b"\x01"  # stands in the code where a literal was cut out
 NO_MARKS = bytes.maketrans(MARK, b" ")
-cdef const char* RETURN = "return "
 cdef unsigned char SIGN[256]
 
 
@@ -37,8 +39,11 @@ cdef void _prepare():
         SIGN[byte] |= IN_STRING
     for byte in b"=(,:;!&|?{}[\n":
         SIGN[byte] |= BEFORE_REGEXP
-    for byte in b"=(,:&|?":
+    for byte in b"=(,:;!&|?{[\n":
         SIGN[byte] |= BEFORE_BLANK
+    for byte in range(128):
+        if chr(byte).isalnum() or byte == 95:
+            SIGN[byte] |= LETTER
     for byte in range(256):
         if byte not in b"/\\\n[":
             SIGN[byte] |= STAYS_REGEXP
@@ -83,17 +88,41 @@ cdef inline Py_ssize_t _class_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexc
         p += 2
 
 
+cdef bint _is_value_next(text_t s, Py_ssize_t p) noexcept nogil:
+    """Tell whether what stands before `p`, and before blanks there, wants a value next."""
+    cdef Py_ssize_t end = p
+    while p > 0 and end - p < MOST_BLANKS and (s[p - 1] == 32 or s[p - 1] == 9):
+        p -= 1
+    if p == 0:
+        return False
+    if p < end and SIGN[s[p - 1]] & BEFORE_BLANK:
+        return True
+    if end - p > MOST_BEHIND_WORDS:
+        return False
+    if s[p - 1] == 62:
+        return p > 1 and s[p - 2] == 61
+    return (
+        _is_word(s, p, b"return", 6)
+        or _is_word(s, p, b"typeof", 6)
+        or _is_word(s, p, b"case", 4)
+        or _is_word(s, p, b"else", 4)
+        or _is_word(s, p, b"throw", 5)
+    )
+
+
+cdef inline bint _is_word(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
+    """Tell whether a word ends before `p`, and begins there: a `$` is none of its letters in a pattern."""
+    return p >= size and not memcmp(s + p - size, word, size) and (p == size or not SIGN[s[p - size - 1]] & LETTER)
+
+
 cdef Py_ssize_t _regexp_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
     """Return where the regular expression ends that the slash at `start` opens; -1 where it opens none."""
     cdef Py_ssize_t p = start + 1, signs
     cdef int parts = 0
     if start == 0 or p >= size:
         return -1
-    if not SIGN[s[start - 1]] & BEFORE_REGEXP:
-        if s[start - 1] != 32 or start < 2:
-            return -1
-        if not SIGN[s[start - 2]] & BEFORE_BLANK and (start < 7 or memcmp(s + start - 7, RETURN, 7)):
-            return -1
+    if not SIGN[s[start - 1]] & BEFORE_REGEXP and not _is_value_next(s, start):
+        return -1
     while parts < MOST_PARTS and p < size:
         if SIGN[s[p]] & STAYS_REGEXP:
             signs = 0
@@ -117,6 +146,24 @@ cdef Py_ssize_t _regexp_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexcep
     return p
 
 
+cdef Py_ssize_t _line_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where a comment of one line ends: there are more ends of lines than one."""
+    cdef const void* found = memchr(s + p, 10, size - p)
+    cdef Py_ssize_t end = size if found == NULL else <text_t>found - s
+    found = memchr(s + p, 13, end - p)
+    if found != NULL:
+        end = <text_t>found - s
+    while p < end:
+        found = memchr(s + p, 0xE2, end - p)
+        if found == NULL:
+            return end
+        p = <text_t>found - s
+        if p + 2 < size and s[p + 1] == 0x80 and (s[p + 2] == 0xA8 or s[p + 2] == 0xA9):
+            return p
+        p += 1
+    return end
+
+
 cdef Py_ssize_t _slash_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_comment) noexcept nogil:
     """Return where what the slash at `start` begins ends; -1 where it begins nothing."""
     cdef Py_ssize_t p = start + 1
@@ -138,8 +185,7 @@ cdef Py_ssize_t _slash_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is
     if s[p] == 47:
         if start and (s[start - 1] == 58 or s[start - 1] == 92):
             return -1
-        found = memchr(s + p, 10, size - p)
-        return size if found == NULL else <text_t>found - s
+        return _line_end(s, p, size)
     is_comment[0] = False
     return _regexp_end(s, start, size)
 

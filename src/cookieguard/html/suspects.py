@@ -20,6 +20,8 @@ BARE_LITERAL = quick(rb"[\"'`}]\.?" + BARE)
 
 # What stands before the slashes where the literal begins with the URL: the scheme or its end, holes.
 BEGINS = quick(rb"[\"'`]\s*+(?:\$\{[^{}]*+\})*+(?:[A-Za-z]{0,10}+:|)[\\/]*+")
+# The same where letters and signs of it are spelled with escapes.
+BEGINS_ESCAPED = quick(rb"[\"'`](?=[A-Za-z:/]{0,16}+\\[xu])[A-Za-z0-9:/\\]{1,80}+")
 # The same within text that is markup, style sheet, script or JSON; backwards, from the slashes on.
 QUOTED = quick(
     rb"[\\/]*+(?::[A-Za-z]{0,10}+)?\s*+(?:[\"'`(]|,\s*+[wx][0-9.]|=\s*+(?:crs|tescrs|ferh|atad|retsop|lru|noitca)(?:[\s;\"'`<]|\Z))"
@@ -60,7 +62,7 @@ def _is_suspect(joined: bytes, place: int, host: bytes, is_held: IsHeld) -> bool
 def _may_load(joined: bytes, place: int) -> bool:
     """Tell whether the URL at `place` may be what is loaded, by what stands before it in its literal."""
     start = joined.rfind(MARK, 0, place) + 1
-    if BEGINS.fullmatch(joined, start, place):
+    if BEGINS.fullmatch(joined, start, place) or BEGINS_ESCAPED.fullmatch(joined, start, place):
         return True
     before = joined[max(start, place - LOOK_BACK) : place][::-1]
     tag_at = joined.rfind(b"<", start, place)

@@ -21,6 +21,8 @@ cdef enum:
 
     MARK_BYTE = 1
     LONGEST_SCHEME = 10
+    MOST_ESCAPED = 80
+    MOST_BEFORE_ESCAPE = 16
     LONGEST_HOLE = 256
     LOOK_BACK = 64
     MAX_SUSPECTS = 500
@@ -98,6 +100,8 @@ cdef struct Literal:
     Py_ssize_t start
     Py_ssize_t begins  # behind its quote, holes and a scheme
     Py_ssize_t begun  # behind the slashes there
+    Py_ssize_t escapes  # the same where it is spelled with escapes
+    Py_ssize_t escaped
     Py_ssize_t tag  # behind its last `<`; -1: there is none
     Py_ssize_t name_end  # of that tag; -1: not looked for
     bint is_closed  # whether a `>` follows
@@ -160,7 +164,7 @@ cdef bint _may_load(text_t s, Py_ssize_t place, Py_ssize_t size, Literal* one):
     _read_to(s, place, one)
     if one.begins < 0:
         _begin(s, size, one)
-    if one.begins <= place <= one.begun:
+    if one.begins <= place <= one.begun or one.escapes <= place <= one.escaped:
         return True
     floor = max(one.start, place - LOOK_BACK)
     if one.tag >= 0 and one.name_end < 0:
@@ -198,7 +202,7 @@ cdef void _read_to(text_t s, Py_ssize_t place, Literal* one) noexcept nogil:
 cdef void _begin(text_t s, Py_ssize_t size, Literal* one) noexcept nogil:
     """Find between which places a URL stands that its literal begins with."""
     cdef Py_ssize_t p = one.start, q
-    one.begins, one.begun = size + 1, size
+    one.begins, one.begun, one.escapes, one.escaped = size + 1, size, size + 1, size
     if p >= size or not KIND[s[p]] & QUOTE:
         return
     p += 1
@@ -220,6 +224,20 @@ cdef void _begin(text_t s, Py_ssize_t size, Literal* one) noexcept nogil:
     while p < size and KIND[s[p]] & SLASHES:
         p += 1
     one.begun = p
+    _begin_escaped(s, size, one)
+
+
+cdef void _begin_escaped(text_t s, Py_ssize_t size, Literal* one) noexcept nogil:
+    """Find between which places a URL stands that its literal begins with, where it is spelled with escapes."""
+    cdef Py_ssize_t start = one.start + 1, p = start
+    while p < size and p - start < MOST_BEFORE_ESCAPE and (KIND[s[p]] & LETTER or s[p] == 58 or s[p] == 47):
+        p += 1
+    if p + 1 >= size or s[p] != 92 or s[p + 1] != 120 and s[p + 1] != 117:
+        return
+    one.escapes = p + 2
+    while p < size and p - start < MOST_ESCAPED and (KIND[s[p]] & LABEL and s[p] != 45 or KIND[s[p]] & SLASHES or s[p] == 58):
+        p += 1
+    one.escaped = p
 
 
 cdef Py_ssize_t _tag_name_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:

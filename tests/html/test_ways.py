@@ -1,0 +1,150 @@
+"""Ways of inline scripts to a frame or a hint, which no policy stops: each is held; what is like it and loads nothing is not."""
+
+# ruff: noqa: E501  # scripts as they stand in pages
+
+from __future__ import annotations
+
+import pytest
+
+from cookieguard.html import Ruling, Url
+from cookieguard.html.scripts import loads_held
+
+# Each of them opened a connection in Chromium under the policy alone.
+WAYS = {
+    "data-frame-enc": "var f=document.createElement(\"iframe\");f.src='data:text/html,'+encodeURIComponent('<iframe src=\"https://v.example/a.html\"></iframe>');document.body.append(f);",
+    "reflectSet": 'var f=document.createElement("iframe");Reflect.set(f,\'src\',"https://v.example/a.html");document.body.append(f);',
+    "keys": "const c={rel:'preconnect',href:\"https://v.example\"}; const f=document.createElement('link'); Object.keys(c).forEach(k=>f.setAttribute(k,c[k])); document.head.append(f);",
+    "timeout-args": "setTimeout(function(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)},10,\"https://v.example/a.html\");",
+    "raf-bind": "requestAnimationFrame(function(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)}.bind(null,\"https://v.example/a.html\"));",
+    "bind2": "function go(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)} setTimeout(go.bind(null,\"https://v.example/a.html\"),10);",
+    "promise": "Promise.resolve(\"https://v.example/a.html\").then(function(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)});",
+    "switch": "function u(k){switch(k){case 'a':return \"https://v.example/a.html\"}} var f=document.createElement('iframe');f.src=u('a');document.body.append(f);",
+    "esc-str": 'var f=document.createElement("iframe");f.src="\\x68ttp\\x3a//v.example/a.html";document.body.append(f);',
+    "jq-link4": "jQuery('<link/>').attr('rel','preconnect').attr('href',\"https://v.example\").appendTo('head');",
+    "link-clone": "var l=document.querySelector('link')||document.createElement('link'); l=l.cloneNode(); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
+    "link-fn": "function mk(t){return document.createElement(t)} var l=mk('link'); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
+    "link-d": "(function(d,t){var l=d.createElement(t); l.rel='preconnect'; l.href=\"https://v.example\"; d.head.appendChild(l)})(document,'link');",
+    "link-alias": "var d=document,c='createElement',l=d[c]('link'); l.rel='preconnect'; l.href=\"https://v.example\"; d.head.appendChild(l);",
+    "link-ns": "var l=document.createElementNS('http://www.w3.org/1999/xhtml','link'); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
+    "link-query": "document.head.insertAdjacentHTML('beforeend','<link id=pc rel=preconnect>'); document.getElementById('pc').href=\"https://v.example\";",
+    "link-query2": "document.head.insertAdjacentHTML('beforeend','<link id=pd rel=preconnect>'); document.getElementById('pd').setAttribute('href',\"https://v.example\");",
+    "link-rel-canon": "var l=document.createElement('LINK'); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
+    "link-cloned-tpl": "var t=document.createElement('template');t.innerHTML='<link rel=preconnect>';var n=t.content.firstChild;n.href=\"https://v.example\";document.head.append(n);",
+    "frame-win": 'var f=document.createElement("iframe");document.body.append(f);var w=f.contentWindow; w.location="https://v.example/a.html";',
+    "frame-win2": 'var f=document.createElement("iframe");document.body.append(f);var w=f.contentWindow; w.location.replace("https://v.example/a.html");',
+    "frame-base2": "var b=document.createElement('base'); b.href=\"https://v.example/\"; document.head.prepend(b); var f=document.createElement('iframe'); f.src='a.html';document.body.append(f);",
+    "tpl-mustache": "var t='<iframe src=\"{{url}}\"></iframe>'; document.body.insertAdjacentHTML('beforeend',t.replace('{{url}}',\"https://v.example/a.html\"));",
+    "u2028": '// x\u2028var f=document.createElement("iframe");f.src="https://v.example/a.html";document.body.append(f);',
+    "regex-trick2": 'var f=document.createElement("iframe");var r=1/2/1; var q=a=>/\'/.test(a); f.src="https://v.example/a.html"; var z="\'";document.body.append(f);',
+    "optional": 'var f=document.createElement("iframe");f?.setAttribute?.(\'src\',"https://v.example/a.html");document.body.append(f);',
+    "call": 'var f=document.createElement("iframe");f.setAttribute.call(f,\'src\',"https://v.example/a.html");document.body.append(f);',
+    "apply": 'var f=document.createElement("iframe");f.setAttribute.apply(f,[\'src\',"https://v.example/a.html"]);document.body.append(f);',
+    "rx-return": "var f=document.createElement(\"iframe\");function t(e){return/'/.test(e)};f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-return-dq": 'var f=document.createElement("iframe");function t(e){return/"/.test(e)};f.src="https://v.example/a.html";document.body.append(f);var zz=\'\\\'\';',
+    "rx-return-bt": 'var f=document.createElement("iframe");function t(e){return/`/.test(e)};f.src="https://v.example/a.html";document.body.append(f);var zz=\'\\\'\';',
+    "rx-arrow": "var f=document.createElement(\"iframe\");var t=e=>/'/.test(e);f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-arrow-sp": "var f=document.createElement(\"iframe\");var t=e => /'/.test(e);f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-typeof": "var f=document.createElement(\"iframe\");typeof/'/;f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-case": "var f=document.createElement(\"iframe\");switch(1){case/'/:;};f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-tab": "var f=document.createElement(\"iframe\");var t=\t/'/;f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-two": "var f=document.createElement(\"iframe\");var t=  /'/;f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-nl": "var f=document.createElement(\"iframe\");var t=\n   /'/;f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-and-nl": "var f=document.createElement(\"iframe\");1 &&\n  /'/.test('');f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-or-sp2": "var f=document.createElement(\"iframe\");1 ||  /'/.test('');f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-brace-sp": "var f=document.createElement(\"iframe\");if(1){ /'/.test('') };f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-semi-sp": "var f=document.createElement(\"iframe\");1; /'/.test('');f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-nl-start": "var f=document.createElement(\"iframe\");1;\n  /'/.test('');f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-else": "var f=document.createElement(\"iframe\");if(0);else/'/.test('');f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-arr-sp": "var f=document.createElement(\"iframe\");[ /'/ ];f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-comma2": "var f=document.createElement(\"iframe\");[1,  /'/];f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-throw": "var f=document.createElement(\"iframe\");try{throw/'/}catch(e){};f.src=\"https://v.example/a.html\";document.body.append(f);var zz='\\'';",
+    "rx-cond-arrow-dq": 'var f=document.createElement("iframe");var esc=s=>/["&]/.test(s);f.src="https://v.example/a.html";document.body.append(f);var zz=\'\\\'\';',
+    "cr": '// a comment\rvar f=document.createElement("iframe");f.src="https://v.example/a.html";document.body.append(f);',
+    "cr2": 'var a=1; // a comment\rvar f=document.createElement("iframe");\rf.src="https://v.example/a.html";\rdocument.body.append(f);',
+    "u2029": '// x\u2029var f=document.createElement("iframe");f.src="https://v.example/a.html";document.body.append(f);',
+    "esc-full": 'var f=document.createElement("iframe");f.src="\\x68\\x74\\x74\\x70\\x3a\\x2f\\x2fv.example/a.html";document.body.append(f);',
+    "esc-u": 'var f=document.createElement("iframe");f.src="\\u0068\\u0074\\u0074\\u0070\\u003a\\u002f\\u002fv.example/a.html";document.body.append(f);',
+    "esc-colon": 'var f=document.createElement("iframe");f.src="http\\x3a//v.example/a.html";document.body.append(f);',
+    "esc-colon2": 'var f=document.createElement("iframe");f.src="http\\u003a\\/\\/v.example/a.html";document.body.append(f);',
+    "if-ret": 'function u(p){if(p)return "https://v.example/a.html";return "/own.html"} var f=document.createElement("iframe");f.src=u(1);document.body.append(f);',
+    "if-ret2": 'function u(p){if(p.x(1))return "https://v.example/a.html";return "/own.html"} var f=document.createElement("iframe");f.src=u({x:()=>1});document.body.append(f);',
+    "else-ret": 'function u(p){if(!p)return 1;else return "https://v.example/a.html"} var f=document.createElement("iframe");f.src=u(1);document.body.append(f);',
+    "case-ret": 'function u(k){\n switch(k){\n case "b":\n return 1;\n case "a":\n  return "https://v.example/a.html";\n default:\n return 2}} var f=document.createElement("iframe");f.src=u("a");document.body.append(f);',
+    "default-ret": 'function u(k){switch(k){case 1:return 2;default:return "https://v.example/a.html"}} var f=document.createElement("iframe");f.src=u("a");document.body.append(f);',
+    "try-ret": 'function u(k){try{return "https://v.example/a.html"}catch(e){return 0}} var f=document.createElement("iframe");f.src=u("a");document.body.append(f);',
+    "call-go": 'function go(u){var f=document.createElement("iframe");f.src=u;document.body.append(f)} go.call(null,"https://v.example/a.html");',
+    "apply-go": 'function go(u){var f=document.createElement("iframe");f.src=u;document.body.append(f)} go.apply(null,["https://v.example/a.html"]);',
+    "opt-call": 'function go(u){var f=document.createElement("iframe");f.src=u;document.body.append(f)} go?.("https://v.example/a.html");',
+    "dest-arr": '[["https://v.example/a.html",1]].forEach(([u,n])=>{var f=document.createElement("iframe");f.src=u;document.body.append(f)}); ',
+    "jq-each": 'jQuery.each(["https://v.example/a.html"],function(i,u){jQuery("<iframe>").attr("src",u).appendTo("body")});',
+    "jq-each2": 'jQuery.each({a:"https://v.example/a.html"},function(i,u){jQuery("<iframe>").attr("src",u).appendTo("body")});',
+    "write-plain-chain": "document.write('<iframe src=\"');document.write(\"https://v.example/a.html\");document.write('\"></iframe>');",
+    "html-plus": 'var h="";h+="<iframe ";h+="src=\\"https://v.example/a.html\\"";h+="></iframe>";document.body.insertAdjacentHTML("beforeend",h);',
+    "html-plus2": 'var h="<iframe ";h+="src=\\"";h+="https://v.example/a.html";h+="\\"></iframe>";document.write(h);',
+    "html-repl-rx": 'var t="<iframe src=\'%u\'></iframe>"; document.body.innerHTML=t.replace(/%u/g,"https://v.example/a.html");',
+    "tpl-script": 'document.body.insertAdjacentHTML("beforeend","<scr"+"ipt type=text/template id=tt><iframe src=\'{{u}}\'></iframe></scr"+"ipt>");document.body.insertAdjacentHTML("beforeend",document.getElementById("tt").innerHTML.replace("{{u}}","https://v.example/a.html"));',
+    "pc-obj3": '[{rel:"preconnect",href:"https://v.example"}].forEach(function(p){var l=document.createElement("link");for(var k in p)l[k]=p[k];document.head.appendChild(l)});',
+    "pc-obj4": '[{rel:"preconnect",href:"https://v.example"}].forEach(function(p){document.head.appendChild(Object.assign(document.createElement("link"),p))});',
+    "pc-obj5": 'const hints=[{rel:"preconnect",href:"https://v.example"}]; for(const h of hints){const l=document.createElement("link");Object.entries(h).forEach(([k,v])=>l.setAttribute(k,v));document.head.append(l)}',
+    "pc-jq": 'jQuery("<link>",{rel:"preconnect"}).prop("href","https://v.example").appendTo("head");',
+    "pc-jq3": 'jQuery("head").append("<link rel=\'preconnect\' id=zz>");jQuery("#zz").attr("href","https://v.example");',
+}
+INNOCENT = {
+    "link-and-own-frame": 'var f=document.createElement("iframe");f.src="/size-guide";document.body.append(f);document.querySelector("a.fb").href="https://v.example/shop";',
+    "pre-own-and-link": 'var l=document.createElement("link");l.rel="preconnect";l.href="/cdn";document.head.append(l);var a=document.createElement("a");a.href="https://v.example/x";document.body.append(a);',
+    "anchor-rel": 'var a=document.createElement("a");a.rel="noopener";a.href="https://v.example/x";document.body.append(a);',
+    "bot-list": 'var bots=[\n  /googlebot/i,\n  /[\'"]/,\n  /"x/ ];\nvar u="https://v.example/"; if(document.referrer.indexOf(u)==0)track("x");',
+    "return-rx": 'function t(e){return/\'/.test(e)} var s="https://v.example/"; document.title=s;',
+    "share": 'function share(){window.open("https://v.example/share?u="+encodeURIComponent(location.href),"_blank")} document.body.innerHTML+="<iframe src=/own.html></iframe>";',
+    "switch-url": 'function net(k){switch(k){case "fb":return "https://v.example/share?u=";default:return "/"}} document.querySelector(".s").onclick=function(){window.open(net("fb")+location.href)}',
+    "if-return": 'function net(k){if(k=="fb")return "https://v.example/u";return "/"} location.href=net("fb");',
+    "if-return2": 'function net(k){if(k=="fb"){return "https://v.example/u"}return "/"} a.href=net("fb");',
+    "map-links": '[["fb","https://v.example/"]].forEach(([n,u])=>{var a=document.createElement("a");a.href=u;a.textContent=n;nav.append(a)});',
+    "each-links": 'jQuery.each({fb:"https://v.example/"},function(k,u){jQuery("<a>").attr("href",u).text(k).appendTo("nav")});',
+    "each-links-pre": 'jQuery("head").append("<link rel=preconnect href=/x>");jQuery.each({fb:"https://v.example/"},function(k,u){window.open(u)});',
+    "timeout-nav": 'setTimeout(function(u){location.href=u},3000,"https://v.example/pay");',
+    "push-state": 'dataLayer.push({event:"x",ref:"https://v.example/"});',
+    "push-list": 'var partners=[];partners.push("https://v.example/");var ok=partners.some(function(p){return document.referrer.indexOf(p)==0});document.body.insertAdjacentHTML("beforeend","<iframe src=/own.html></iframe>");',
+    "replace-url": 'var u="https://v.example/x".replace("x","y");document.body.insertAdjacentHTML("beforeend","<iframe src=/own.html></iframe>");a.href=u;',
+    "ld": 'var d={"@context":"https://schema.org","url":"https://v.example/p"};document.head.append(Object.assign(document.createElement("script"),{type:"application/ld+json",text:JSON.stringify(d)}));',
+    "nuxt": 'window.__NUXT__={config:{app:{head:{link:[{rel:"preconnect",href:"https://v.example"}]}}}};',
+    "popup": 'var w=window.open("","_blank");w.location="https://v.example/pay";',
+    "popup2": 'var win=window.open("about:blank");win.location.href="https://v.example/pay";var f=document.querySelector("iframe");var cw=f.contentWindow;cw.location="/own.html";',
+    "resolve": 'Promise.resolve("https://v.example/pay").then(function(u){location.href=u});',
+    "bind": 'btn.onclick=go.bind(null,"https://v.example/pay");function go(u){window.open(u)}',
+    "call": 'go.call(this,"https://v.example/pay");function go(u){location.assign(u)}',
+    "embed-share": "ta.value='<iframe src=\"https://v.example/e\"></iframe>';",
+    "mailto": 'a.href="mailto:?body="+encodeURIComponent(\'<iframe src="https://v.example/e"></iframe>\');',
+    "csp-text": 'var t="Content from https://v.example/ is blocked";p.textContent=t;',
+    "regexp-host": "var r=/^https:\\/\\/v001\\.ads\\.example\\//;if(r.test(document.referrer))x();",
+    "allow": 'addEventListener("message",function(e){if(e.origin!=="https://v.example")return;box.style.height=e.data+"px"});',
+    "origins": 'var ok=["https://v.example"];addEventListener("message",e=>{if(!ok.includes(e.origin))return;document.querySelector("iframe").contentWindow.location="/next"});',
+    "set-store": 'store.set("ref","https://v.example/");',
+    "reflect": 'Reflect.set(state,"partner","https://v.example/");',
+    "esc-mention": 'var s="\\u0053ee https://v.example/ for more";p.textContent=s;',
+    "each-cmp": '$.each(["https://v.example/"],function(i,u){if(document.referrer===u)$("p").show()});',
+    "form-action": 'var f=document.createElement("form");f.action="https://v.example/pay";f.method="post";document.body.append(f);btn.onclick=()=>f.submit();',
+    "write-link": "document.write('<a href=\"https://v.example/\">x</a>');document.write('<iframe src=\"/own\"></iframe>');",
+    "write-text": 'document.write("<p>see https://v.example/</p>");document.write(\'<iframe src="/own"></iframe>\');',
+    "html-links": 'var h="";h+=\'<iframe src="/own"></iframe>\';h+=\'<a href="https://v.example/">x</a>\';document.body.innerHTML=h;',
+    "html-links2": 'var h="";h+=\'<iframe src="/own"></iframe>\';h+=\'<a href="\'+"https://v.example/"+\'">x</a>\';document.body.innerHTML=h;',
+    "html-links3": "var u=\"https://v.example/\";var h='<iframe src=\"/own\"></iframe>';h+='<a href=\"'+u+'\">x</a>';document.body.innerHTML=h;",
+    "tpl-link": 'var t=\'<a href="{{u}}">x</a>\';nav.innerHTML=t.replace("{{u}}","https://v.example/");',
+    "tpl-link2": 'var t=\'<a href="{{u}}">x</a>\',v=\'<iframe src="/own"></iframe>\';nav.innerHTML=t.replace("{{u}}","https://v.example/");box.innerHTML=v;',
+    "rel-link": 'document.querySelectorAll("a").forEach(function(a){a.rel="nofollow";a.href="https://v.example/out?"+a.href});',
+}
+
+
+def outside(url: Url) -> Ruling | None:
+    """Hold one host."""
+    return Ruling("marketing", None) if url.host == "v.example" else None
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_way_to_a_frame_or_a_hint_is_held(name: str) -> None:
+    assert loads_held(WAYS[name].encode(), outside)
+
+
+@pytest.mark.parametrize("name", INNOCENT)
+def test_what_only_looks_like_one_works_on(name: str) -> None:
+    assert not loads_held(INNOCENT[name].encode(), outside)
