@@ -11,6 +11,9 @@ from cookieguard.html.scripts import loads_held
 
 # Each of them opened a connection in Chromium under the policy alone.
 WAYS = {
+    "rules-in-text-node": 'var s=document.createElement("script");s.type="speculationrules";s.appendChild(document.createTextNode(JSON.stringify({prefetch:[{urls:["https://v.example/a.html"]}]})));document.head.append(s);',
+    "rules-in-text": '$("<script type=speculationrules>").text(\'{"prefetch":[{"urls":["https://v.example/a.html"]}]}\').appendTo("head");',
+    "rules-in-children": 'var s=document.createElement("script");s.type="speculationrules";s.replaceChildren(\'{"prefetch":[{"urls":["https://v.example/a.html"]}]}\');document.head.append(s);',
     "data-frame-enc": "var f=document.createElement(\"iframe\");f.src='data:text/html,'+encodeURIComponent('<iframe src=\"https://v.example/a.html\"></iframe>');document.body.append(f);",
     "reflectSet": 'var f=document.createElement("iframe");Reflect.set(f,\'src\',"https://v.example/a.html");document.body.append(f);',
     "keys": "const c={rel:'preconnect',href:\"https://v.example\"}; const f=document.createElement('link'); Object.keys(c).forEach(k=>f.setAttribute(k,c[k])); document.head.append(f);",
@@ -90,6 +93,7 @@ WAYS = {
     "pc-jq3": 'jQuery("head").append("<link rel=\'preconnect\' id=zz>");jQuery("#zz").attr("href","https://v.example");',
 }
 INNOCENT = {
+    "text-node": 'p.appendChild(document.createTextNode("https://v.example/"));$("p").text("https://v.example/");',
     "link-and-own-frame": 'var f=document.createElement("iframe");f.src="/size-guide";document.body.append(f);document.querySelector("a.fb").href="https://v.example/shop";',
     "pre-own-and-link": 'var l=document.createElement("link");l.rel="preconnect";l.href="/cdn";document.head.append(l);var a=document.createElement("a");a.href="https://v.example/x";document.body.append(a);',
     "anchor-rel": 'var a=document.createElement("a");a.rel="noopener";a.href="https://v.example/x";document.body.append(a);',

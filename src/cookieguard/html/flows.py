@@ -46,6 +46,7 @@ from cookieguard.html.idioms import (
     QUERIES,
     SETS,
     SETTERS,
+    TAKES_TEXT,
     THEN,
 )
 from cookieguard.html.names import IDENTIFIER
@@ -326,6 +327,8 @@ class Flow(Handing):
             return self._makes_elements(at + 1, self.reading.arguments_end(at + 1))
         if name in ATTRIBUTE_SETTERS:
             return self._sets_attribute(at, receiver)
+        if name in TAKES_TEXT:
+            return self._is_meant(name)
         if name == b"open":
             return self._code.startswith(MARK, at + 1) and bool(METHOD.match(self.reading.literal_at(at + 1)))
         if name in (b"get", b"post"):

@@ -10,7 +10,7 @@ from cookieguard.html.idioms import (
     ATTRIBUTE, ATTRIBUTE_SETTERS, BEGINS_LINK, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_IT, CALLS_OF_ALL, CLIENTS, EACH,
     ENDS, FILLS, FRAME_PARTS, FREE_MARKUP, GOES_TO, HANDS_ON, HINT, JOINS, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP, MARKUP,
     MEANT, METHOD, NAVIGATES, NOT_A_LOADER, ONLY_NAME, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, RETURNS, SETS, SETTERS,
-    THEN,
+    TAKES_TEXT, THEN,
 )
 from cookieguard.html.known cimport text_t
 from cookieguard.html.names cimport Names
@@ -41,7 +41,7 @@ cdef frozenset SUNK_BY_CALL = CALLS, SUNK_BY_ALL = CALLS_OF_ALL, KEPT = ENDS, OF
 cdef frozenset MAKES_MARKUP = MARKUP, ASSIGNED = SETS, LEADS_AWAY = NAVIGATES, LANGUAGE = BUILT_IN, ASKS = CLIENTS
 cdef frozenset NAMES_URL = OPTIONS, MAKES_ELEMENTS = QUERIES, SETS_ATTRIBUTES = ATTRIBUTE_SETTERS
 cdef frozenset OF_FRAMES = FRAME_PARTS, CALLS_FUNCTION = CALLS_IT, PUTS_TOGETHER = JOINS
-cdef frozenset FILLS_TEMPLATE = FILLS
+cdef frozenset FILLS_TEMPLATE = FILLS, TAKES_PLAIN_TEXT = TAKES_TEXT
 cdef dict LEADS_TO = GOES_TO, HANDS = HANDS_ON
 
 
@@ -578,6 +578,8 @@ cdef class Flow:
             return self._makes_elements(at + 1, self.reading.arguments_end(at + 1))
         if name in SETS_ATTRIBUTES:
             return self._sets_attribute(at, receiver)
+        if name in TAKES_PLAIN_TEXT:
+            return self._is_meant(name)
         if name == b"open":
             return (
                 at + 1 < self._size

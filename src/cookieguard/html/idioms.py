@@ -90,6 +90,7 @@ BEGINS_LINK = re.compile(rb"." + _BLANKS + _TAG + rb"link\b", re.IGNORECASE)
 HINT = re.compile(rb".(?:preconnect|dns-prefetch)\W?\Z", re.IGNORECASE)
 # Properties and calls that load where the script has all of these words: what no policy stops is read here.
 _RULES = ((b"speculationrules",),)
+TAKES_TEXT = frozenset(b"createTextNode insertAdjacentText replaceChildren text".split())  # and no markup
 MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
     b"href": ((b"preconnect", b"<link"), (b"dns-prefetch", b"<link")),
     b"text": _RULES,
@@ -98,6 +99,7 @@ MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
     b"innerHTML": _RULES,
     b"append": _RULES,
     b"appendChild": _RULES,
+    **dict.fromkeys(TAKES_TEXT, _RULES),
     b"content": ((b"refresh", b"Equiv"), (b"refresh", b"-equiv")),  # httpEquiv, http-equiv
     b"action": ((b"ubmit(", b"target"),),  # a form that is sent into a frame
 }
