@@ -87,12 +87,14 @@ ALIVE = {
     "blob-worker",
     "worker",
     "module",
+    "mapped",
     "socket",
     "fetch",
     "data",
     "blob",
 }
 LIVELY = """
+<script type="importmap">{"imports": {"count": "https://count.example/count.js", "own": "/mapped.js"}}</script>
 <script>
 var alive = window.alive = [];
 function works(name) { alive.push(name); }
@@ -114,10 +116,12 @@ picture(URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' })), 'blob')
 </script>
 <script src="/own.js"></script>
 <script type="module">import '/module.js';</script>
+<script type="module">import 'own';</script>
 """
 LIVELY_FILES = {
     "/own.js": "works('file');",
     "/module.js": "alive.push('module');",
+    "/mapped.js": "alive.push('mapped');",
     "/worker.js": "onmessage = function () { postMessage(1); };",
     "/api": "1",
 }

@@ -290,6 +290,22 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<script type=importmap>{"imports":{"a":"//ads.example"}}</script>',
         b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"//ads.example"}}</script>',
     ),
+    (  # the shop's own modules go on being found
+        b'<script type=importmap>{"imports":{"a":"//ads.example/a.js","b":"/b\\u003c.js"},"scopes":{"/c/":{"b":"https:ads.example"}}}</script>',  # noqa: E501
+        b'<script type=importmap>{"imports": {"a": null, "b": "/b\\u003c.js"}, "scopes": {"/c/": {"b": null}}}</script>',  # noqa: E501
+    ),
+    (  # is it a map? numbers, other keys, anything beyond ASCII: held whole
+        b'<script type=importmap>{"imports":{"a":"//ads.example","b":"/b.js","c":1e999}}</script>',
+        b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"//ads.example","b":"/b.js","c":1e999}}</script>',  # noqa: E501
+    ),
+    (
+        b'<script type=importmap>{"imports":{"a":"//ads.example","b":"/b.js"},"prefetch":[]}</script>',
+        b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"//ads.example","b":"/b.js"},"prefetch":[]}</script>',  # noqa: E501
+    ),
+    (
+        b'<script type=importmap>{"imports":{"a":"//ads.example","\xc3\xa9":"/b.js"}}</script>',
+        b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"//ads.example","\xc3\xa9":"/b.js"}}</script>',  # noqa: E501
+    ),
     (
         b'<script type=speculationrules>{"prefetch":[{"urls":["https://ads.example"]}]}</script>',
         b'<script type="text/plain" data-cg-type=speculationrules>{"prefetch":[{"urls":["https://ads.example"]}]}</script>',

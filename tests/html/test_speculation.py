@@ -35,7 +35,7 @@ NAMES = [
     rb'{"prefetch":[{"urls":["\u0068ttps:\u005cads.example"]}]}',
     b'{"prefetch":[{"urls":["https:ads.example/\xff"]}]}',
     b'\xef\xbb\xbf{"prefetch":[{"urls":["https:ads.example"]}]}',
-    b'{"imports":{"https:ads.example/":"/own/"}}',
+    b'{"imports":{"/own/":"https:ads.example/"}}',
 ]
 # Python reads none of these; Chromium's parser takes this escape, and nests deeper.
 UNREAD = [
@@ -49,6 +49,7 @@ STAYS = [
     b'{"prefetch":[{"where":{"href_matches":"https://shop.example/*"}}]}',
     b'{"prefetch":[{"urls":["/next"]}]}',
     b'{"imports":{"x":"/x.js"}}',
+    b'{"imports":{"https:ads.example/":"/own/"}}',  # whoever imports that asks the shop
     b'{"imports":{"ads.example":"./x.js"},"integrity":{"/x.js":"sha256-a//b="}}',
 ]
 

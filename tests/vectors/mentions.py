@@ -68,6 +68,8 @@ MENTIONS = {
     "linked-data-graph": '<script type="application/ld+json">{"@context":"https://schema.org","@graph'
     '":[{"@type":"Organization","sameAs":["https://ads.example/shop","https://count.example/shop"],"l'
     'ogo":"https://ads.example/logo.png"}]}</script>',
+    "import-map-name": '<script type="importmap">{"imports":{"https://ads.example/a.js":"/static/a.js"},"integrity":'
+    '{"https://ads.example/a.js":"sha384-x"}}</script>',
     "import-map-own": '<script type="importmap">{"imports":{"a":"/static/a.js?from=ads.example"}}</script>',
     "style-commented-rule": "<style>/* .a { background: url('https://ads.example/a.png') } */ .b { "
     "color: red }</style>",

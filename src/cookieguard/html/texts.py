@@ -39,6 +39,7 @@ SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_wit
 # A pattern of links to one host: the page's own, or one that it spells out, and so is judged like every reference here.
 ONE_HOST = re.compile(r"/(?![/\\{(:])|https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/|\Z)")
 MOST_FOUND = 200  # references noted of one sheet: no more are listed of a whole page (rewriter.MAX_HELD)
+MAP_KEYS = frozenset({"imports", "scopes", "integrity"})  # of an import map
 MOST_CONDITIONS = 20  # nested in each other
 TAGS = re.compile(rb"<[^>]*>")
 MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
@@ -86,6 +87,9 @@ def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
 
 
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
+    partly = _import_map(text, base, judge)
+    if partly is not None:
+        return partly
     rules = _read_rules(text)
     urls = _held_references(rules, base, judge)
     if rules is None or not text.isascii():  # then it is not sure that a browser reads the same
@@ -93,6 +97,48 @@ def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
     held = _named(urls, "script", judge)
     is_open = judge(ANYBODY) is not None and (rules is None or _follows_links(rules))
     return Verdict(held, bool(held) or is_open)
+
+
+def _import_map(text: bytes, base: Url, judge: Judge) -> Verdict | None:
+    """Judge an import map entry by entry; what is held becomes `null`, which may not be imported.
+
+    What an entry is called contacts nobody. None where it is not sure that browsers read such a map here, or where
+    nothing of it would be left.
+    """
+    mapping = _read_map(text)
+    if mapping is None:
+        return None
+    found: list[Url] = []
+    left = 0
+    for entries in (mapping.get("imports", {}), *mapping.get("scopes", {}).values()):
+        for name, target in entries.items():
+            held = _held_references(target, base, judge)
+            found += held
+            if held:
+                entries[name] = None
+            else:
+                left += target is not None
+    if not (found and left):
+        return None if found else PASSES
+    new = json.dumps(mapping).replace("<", "\\u003c").encode()
+    return Verdict(_named(found, "script", judge), False, ((0, len(text), new),))  # noqa: FBT003  # as above
+
+
+def _read_map(text: bytes) -> dict[str, dict[str, Any]] | None:
+    """Read an import map as all browsers do; None where it is none, broken, or has what maps have not."""
+    try:
+        mapping = json.loads(text.decode("ascii"), parse_constant=_refuse, parse_float=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(mapping, dict) or not MAP_KEYS.issuperset(mapping):
+        return None
+    scopes = mapping.get("scopes", {})
+    listed = [mapping.get("imports", {}), scopes, *(scopes.values() if isinstance(scopes, dict) else ())]
+    return mapping if all(isinstance(one, dict) for one in listed) else None
+
+
+def _refuse(number: str) -> None:
+    raise ValueError(number)
 
 
 def _read_rules(text: bytes) -> Any:
