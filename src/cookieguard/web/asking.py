@@ -35,6 +35,7 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
         is_ours = names_document(names.get(b"if-none-match", b""))
         state = exchange.state_tag if is_ours else b""
         headers = unmark_request(headers, state, is_navigation=exchange.request.is_navigation)
+        scope["headers"] = headers
     asked = names.get(b"accept-encoding")
     if (
         asked is not None
@@ -42,8 +43,7 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
         and (cut := cut_accept_encoding(asked)) != asked
         and asks_for_html(names, exchange.marks)
     ):
-        headers = replaced(headers, b"accept-encoding", asked, cut)
-    scope["headers"] = headers
+        scope["headers"] = replaced(headers, b"accept-encoding", asked, cut)
     extensions = scope.get("extensions")
     if extensions and not SHUT_DOORS.isdisjoint(extensions):
         scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}

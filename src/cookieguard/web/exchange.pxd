@@ -40,6 +40,7 @@ cdef class Exchange:
     cdef public int status
 
     cdef dict _anonymize(self, scope)
+    cpdef bint is_untouched(self)
     cpdef peek_consent(self)
     cpdef Presented present(self)
     cdef _decide(self)

@@ -154,7 +154,7 @@ class Response:
 
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange, status, gate = self._exchange, message["status"], self._gate
-        is_untouched = exchange.is_untouched
+        is_untouched = exchange.is_untouched()
         if not is_untouched and exchange.must_settle:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
@@ -370,7 +370,7 @@ class Response:
         is_context = becomes_context(exchange, kind)
         if not CONTACT_NAMES.isdisjoint(self._names):
             headers = filter_contacts(headers, exchange.holds)
-        elif kind.is_plain and exchange.is_untouched and not is_context:
+        elif kind.is_plain and exchange.is_untouched() and not is_context:
             return headers
         headers = vary_by_use(headers, kind)
         if not is_context:
