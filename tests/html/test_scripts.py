@@ -12,6 +12,10 @@ from cookieguard.html.scripts import held_hosts, loads_held
 
 # Written in the shapes of the loaders in the wild: tag managers, pixels, heat maps, chats, players.
 LOADS = [
+    # a division, not a regular expression that hides what is behind it
+    "var g=it.return/2,f=document.createElement('iframe');f.src='https://ads.example/a';g=1/2;",
+    "var $return=8,g=$return/2;f.src='https://ads.example/a';g=1/2;",
+    'w = total\n  / 2; f.src = "//ads.example/a"; h = 3\n / 2;',
     "class A{constructor(u){f.src=u}} class S{constructor(u){this.u=u}} new A('//ads.example/')",
     "class A{m(){class B{}} constructor(u){f.src=u}} new A('//ads.example/')",
     "class P{constructor(u){f.src=u}} class A extends P{constructor(u){super(u)}} new A('//ads.example/')",

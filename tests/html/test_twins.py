@@ -40,10 +40,12 @@ PARTS = (
 write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
 loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|//A_b-c.example:80802|//a..b.|//1.2.3.4|//é.example|//https://|//http.a|@
 //u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg|@
-return|=>|=> |typeof |case|else |throw | $case|=   |{ |/'/g|/"/|/[/"]/|\t|LINE|LINE//c|PARAGRAPH|é"""
+return|=>|=> |typeof |case|else |throw | $case|=   |{ |/'/g|/"/|/[/"]/|\t|@
+LINE|LINE//c|PARAGRAPH|é|.case|$return|END|END  |END  / |/2"""
     )
     .replace("@\n", "")
     .replace("LINE", "\r")
+    .replace("END", "\n")
     .replace("PARAGRAPH", "\u2028")
     .split("|")
 )

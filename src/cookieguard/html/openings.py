@@ -9,21 +9,30 @@ import re
 
 # A regular expression stands where a value does: behind these signs and words, with blanks between, of which lists of
 # expressions have many. A pattern looks back by a known number of bytes only, so each number is a choice of its own.
-_SIGNS = rb"[=(,:;!&|?{\[\n]"
-_WORDS = (rb"=>", rb"\breturn", rb"\btypeof", rb"\bcase", rb"\belse", rb"\bthrow")
+_SIGNS = rb"[=(,:;!&|?{\[]"
+_BEGIN = rb"(?<![\w$.])"  # of a word: `$return` is a name, and `one.case` a member
+_WORDS = (rb"=>", *(_BEGIN + word for word in (rb"return", rb"typeof", rb"case", rb"else", rb"throw")))
 MOST_BLANKS, MOST_BEHIND_WORDS = 12, 1  # more take long to compile
 _BEHIND = [(rb"[=(,:;!&|?{}\[\n]", 0), *((word, 0) for word in _WORDS)]
 _BEHIND_BLANKS = [(_SIGNS, blanks) for blanks in range(1, MOST_BLANKS + 1)]
 _BEHIND_BLANKS += [(word, blanks) for word in _WORDS for blanks in range(1, MOST_BEHIND_WORDS + 1)]
+_AT_LINES = [(rb"\n", blanks) for blanks in range(1, MOST_BLANKS + 1)]
 
 
 def _look_back(choices: list[tuple[bytes, int]]) -> bytes:
     return b"|".join([rb"(?<=%b[ \t]{%d}/)" % one for one in choices])
 
 
-# A regular expression behind its first slash, as far as what stands before tells.
+# A regular expression behind its first slash, as far as what stands before tells. A line of its own may go on with a
+# division, too: with a blank behind, as it is written.
 REGEXP = (
-    rb"(?:" + _look_back(_BEHIND) + rb"|(?<=[ \t]/)(?:" + _look_back(_BEHIND_BLANKS) + rb"))(?![*/])"
+    rb"(?:"
+    + _look_back(_BEHIND)
+    + rb"|(?<=[ \t]/)(?:"
+    + _look_back(_BEHIND_BLANKS)
+    + rb"|(?![ \t])(?:"
+    + _look_back(_AT_LINES)
+    + rb")))(?![*/])"
     rb"(?:[^/\\\n\[]{1,512}+|\\.|\[[^\]\\\n]{0,128}+(?:\\.[^\]\\\n]{0,128}+){0,64}+\]){1,128}+/[a-z]*+"
 )
 # Up to where a comment of one line ends: there are more ends of lines than one.

@@ -15,7 +15,7 @@ cdef enum:
     BEFORE_BLANK = 4  # the same, with a blank between
     STAYS_REGEXP = 8  # an ordinary sign of a regular expression
     IN_STRING = 16  # may end a string, or escape what would
-    LETTER = 32  # of a word, as patterns have it: no `$`
+    IN_NAME = 32  # in a name, or before a member of something
 
     MARK_BYTE = 1
     MOST_BLANKS = 12
@@ -42,8 +42,8 @@ cdef void _prepare():
     for byte in b"=(,:;!&|?{[\n":
         SIGN[byte] |= BEFORE_BLANK
     for byte in range(128):
-        if chr(byte).isalnum() or byte == 95:
-            SIGN[byte] |= LETTER
+        if chr(byte).isalnum() or byte in b"_$.":
+            SIGN[byte] |= IN_NAME
     for byte in range(256):
         if byte not in b"/\\\n[":
             SIGN[byte] |= STAYS_REGEXP
@@ -96,7 +96,8 @@ cdef bint _is_value_next(text_t s, Py_ssize_t p) noexcept nogil:
     if p == 0:
         return False
     if p < end and SIGN[s[p - 1]] & BEFORE_BLANK:
-        return True
+        # a line of its own may go on with a division, too: with a blank behind, as it is written
+        return s[p - 1] != 10 or (s[end + 1] != 32 and s[end + 1] != 9)
     if end - p > MOST_BEHIND_WORDS:
         return False
     if s[p - 1] == 62:
@@ -111,8 +112,8 @@ cdef bint _is_value_next(text_t s, Py_ssize_t p) noexcept nogil:
 
 
 cdef inline bint _is_word(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
-    """Tell whether a word ends before `p`, and begins there: a `$` is none of its letters in a pattern."""
-    return p >= size and not memcmp(s + p - size, word, size) and (p == size or not SIGN[s[p - size - 1]] & LETTER)
+    """Tell whether a word ends before `p`, and begins there: `$return` is a name, and `one.case` a member."""
+    return p >= size and not memcmp(s + p - size, word, size) and (p == size or not SIGN[s[p - size - 1]] & IN_NAME)
 
 
 cdef Py_ssize_t _regexp_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexcept nogil:
@@ -148,20 +149,13 @@ cdef Py_ssize_t _regexp_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexcep
 
 cdef Py_ssize_t _line_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
     """Return where a comment of one line ends: there are more ends of lines than one."""
-    cdef const void* found = memchr(s + p, 10, size - p)
-    cdef Py_ssize_t end = size if found == NULL else <text_t>found - s
-    found = memchr(s + p, 13, end - p)
-    if found != NULL:
-        end = <text_t>found - s
-    while p < end:
-        found = memchr(s + p, 0xE2, end - p)
-        if found == NULL:
-            return end
-        p = <text_t>found - s
-        if p + 2 < size and s[p + 1] == 0x80 and (s[p + 2] == 0xA8 or s[p + 2] == 0xA9):
+    while p < size:
+        if s[p] == 10 or s[p] == 13:
+            return p
+        if s[p] == 0xE2 and p + 2 < size and s[p + 1] == 0x80 and (s[p + 2] == 0xA8 or s[p + 2] == 0xA9):
             return p
         p += 1
-    return end
+    return size
 
 
 cdef Py_ssize_t _slash_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_comment) noexcept nogil:
