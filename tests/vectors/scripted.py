@@ -253,8 +253,8 @@ FRAMES = {
     'new Widget("$U/a.html").show();',
     "late": f'var state = "{"x" * 140_000}"; '
     'document.body.insertAdjacentHTML("beforeend", "<iframe src=$U/a.html></iframe>");',
-    "returned-by-case": 'function of(k) { switch (k) { case "a": return "$U/a.html"; default: return "/own.html"; } } '
-    'var f = document.createElement("iframe"); f.src = of("a"); document.body.append(f);',
+    "returned-if": 'function of(k) { if (k) return "$U/a.html"; return "/own.html"; } '
+    'var f = document.createElement("iframe"); f.src = of(1); document.body.append(f);',
     "behind-regexp": "function quoted(s) { return/'/.test(s); } "
     'var f = document.createElement("iframe"); f.src = "$U/a.html"; document.body.append(f); var end = "\'";',
     "timer-argument": 'setTimeout(function (u) { var f = document.createElement("iframe"); f.src = u; '

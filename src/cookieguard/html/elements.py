@@ -6,18 +6,25 @@ Rule: code and a reading of it in, names out. Asked for rarely, so both builds h
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Protocol
 
-from cookieguard.html.idioms import FREE_MARKUP
+from cookieguard.html.idioms import FREE_MARKUP, HINT, OPEN_MARKUP
 
+BYTES_A_STEP = 64
 LONGEST_RECEIVER = 128
-ELEMENT_MADE = re.compile(rb"createElement(?:NS)?\(\s*+(?=\x01)")
+ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 MADE_FOR = re.compile(rb"([\w$]++)\s*+=\s*+[\w$.]*+\Z")
-# What has a `rel` may be a link that was made elsewhere, where the script speaks of hints.
-HAS_REL = re.compile(rb"(?<![\w$])([\w$]++)\s*+\.\s*+rel(?:List\b|\s*+=(?!=))")
+# What is given such a `rel` is a link, wherever it was made.
+REL_GIVEN = re.compile(rb"(?<![\w$])([\w$]++)\s*+\.\s*+rel(?:List\s*+\.\s*+add\(|\s*+=)\s*+(?=\x01)")
 HINTS = (b"preconnect", b"dns-prefetch")
 LINKS = (b"link", b"base")
-KEPT_WINDOW = re.compile(rb"(?<![\w$])([\w$]++)\s*+=\s*+[\w$.?\[\]]{1,64}?\.contentWindow(?![\w$])")
+# What a name is given, and whether that is the window of a frame.
+ASSIGNED = re.compile(rb"(?<![\w$.])([\w$]++)\s*+=(?![=>])\s*+([\w$.?\[\]]{1,64}?\.contentWindow(?![\w$])|)")
+# A name that is given a literal, to begin with or behind what it has.
+GIVEN = re.compile(rb"(?<![\w$.])([\w$]++)\s*+(?:\+?=|\.\s*+(?:push|write|writeln)\s*+\()\s*+(?=\x01)")
+ENDS = re.compile(rb"\x01[^\S\n]*+(?:[;)}\n]|\Z)")  # and nothing is added to it
+TAG_SIGN = re.compile(rb"[<>]")
 OF_WINDOW = re.compile(
     rb"(?<![\w$.])([\w$]++)(?:\s*+\??\.\s*+(?:location|document)\b)*+\s*+(?:\??\.\s*+)?+\Z"
 )
@@ -26,8 +33,16 @@ OF_WINDOW = re.compile(
 class Read(Protocol):
     """What is asked of a reading."""
 
+    steps: int
+
     def literal_at(self, place: int, /) -> bytes:
         """Return the literal whose mark is at, or next after, `place`."""
+
+    def enclosing(self, at: int, /) -> int:
+        """Return where the bracket around the place `at` opens, or -1."""
+
+    def closing(self, at: int, /) -> int:
+        """Return where the bracket at `at` closes, or the end of the code."""
 
     @property
     def words(self) -> bytes:
@@ -41,9 +56,11 @@ class Elements:
         self._code, self._reading = code, reading
         self._made: list[tuple[int, bytes]] | None = None
         self._links: frozenset[bytes] | None = None
-        self._templates: dict[bytes, bool] = {}  # whether they may; of any text under no name
+        self._given: dict[bytes, list[tuple[int, bytes, bool]]] | None = None
+        self._free: dict[bytes, bool] = {}  # which templates were asked about
+        self._in_tag: dict[bytes, tuple[list[int], list[bool]]] = {}
         self._has_link: bool | None = None
-        self._windows: frozenset[bytes] | None = None
+        self._windows: dict[bytes, list[tuple[int, bool]]] | None = None
 
     @property
     def links(self) -> frozenset[bytes]:
@@ -56,7 +73,11 @@ class Elements:
             ]
             names = [match[1] for match in found if match]
             if any(word in self._reading.words for word in HINTS):
-                names += HAS_REL.findall(self._code)
+                names += [
+                    match[1]
+                    for match in REL_GIVEN.finditer(self._code)
+                    if HINT.match(self._reading.literal_at(match.end()))
+                ]
             self._links = frozenset(names)
         return self._links
 
@@ -66,29 +87,55 @@ class Elements:
             self._has_link = any(kind == b"link" for _, kind in self.made)
         return self._has_link
 
-    def joins_markup(self, template: bytes) -> bool:
-        """Tell whether what is put into this template, or into any text, may become markup that no policy stops."""
-        known = self._templates.get(template)
+    def is_free(self, name: bytes) -> bool:
+        """Tell whether a name is given markup that no policy stops."""
+        known = self._free.get(name)
         if known is None:
-            markup = (template and self._given(template)) or self._reading.words
-            known = FREE_MARKUP.search(markup) is not None
-            self._templates[template] = known
+            texts = self.given.get(name, ())
+            known = self._free[name] = any(FREE_MARKUP.search(text) for _, text, _ in texts)
         return known
 
-    def _given(self, name: bytes) -> bytes:
-        """Return the literal that a name is given, empty where none is."""
-        places = [self._code.find(name + given) for given in (b"=\x01", b" = \x01")]
-        return next((self._reading.literal_at(place) for place in places if place >= 0), b"")
+    def is_in_tag(self, name: bytes, place: int) -> bool:
+        """Tell whether what is put behind what a name has at `place` is of a tag that no policy stops."""
+        known = self._in_tag.get(name)
+        if known is None:
+            known = self._in_tag[name] = _open_tags(self.given.get(name, []))
+        places, states = known
+        number = bisect_left(places, place)
+        return number > 0 and states[number - 1]
+
+    @property
+    def given(self) -> dict[bytes, list[tuple[int, bytes, bool]]]:
+        """List where each name is given a literal, that, and whether nothing more is."""
+        if self._given is None:
+            self._given = {}
+            self._reading.steps -= len(self._code) // BYTES_A_STEP
+            for match in GIVEN.finditer(self._code):
+                end = match.end()
+                one = end, self._reading.literal_at(end), ENDS.match(self._code, end) is not None
+                self._given.setdefault(match[1], []).append(one)
+        return self._given
 
     def is_of_window(self, end: int) -> bool:
         """Tell whether what stands before `end` is the window of a frame, or what is within it."""
-        if self._windows is None:
-            has_any = self._code.find(b"contentWindow") >= 0
-            self._windows = frozenset(KEPT_WINDOW.findall(self._code) if has_any else ())
-        if not self._windows:
+        found = OF_WINDOW.search(self._code, max(0, end - LONGEST_RECEIVER), end) if self.windows else None
+        given = self.windows.get(found[1], []) if found else []
+        number = bisect_left(given, (end, False)) - 1  # the last it was given
+        if number < 0 or not given[number][1]:
             return False
-        found = OF_WINDOW.search(self._code, max(0, end - LONGEST_RECEIVER), end)
-        return found is not None and found[1] in self._windows
+        block = self._reading.enclosing(given[number][0])
+        return block < 0 or self._reading.closing(block) >= end
+
+    @property
+    def windows(self) -> dict[bytes, list[tuple[int, bool]]]:
+        """List where names are given something, and whether it is the window of a frame; empty where none is."""
+        if self._windows is None:
+            self._windows = {}
+            if self._code.find(b".contentWindow") >= 0:
+                self._reading.steps -= len(self._code) // BYTES_A_STEP
+                for match in ASSIGNED.finditer(self._code):
+                    self._windows.setdefault(match[1], []).append((match.start(), bool(match[2])))
+        return self._windows
 
     @property
     def made(self) -> list[tuple[int, bytes]]:
@@ -99,3 +146,13 @@ class Elements:
                 for match in ELEMENT_MADE.finditer(self._code)
             ]
         return self._made
+
+
+def _open_tags(given: list[tuple[int, bytes, bool]]) -> tuple[list[int], list[bool]]:
+    """Tell behind which literals a tag is open that no policy stops: it stays so up to the next `<` or `>`."""
+    is_open, states = False, []
+    for _, text, is_all in given:
+        if TAG_SIGN.search(text) or not is_all:
+            is_open = is_all and OPEN_MARKUP.search(text) is not None
+        states.append(is_open)
+    return [place for place, _, _ in given], states

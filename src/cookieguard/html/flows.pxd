@@ -33,7 +33,7 @@ cdef class Flow:
     cdef int _is_assigned(self, Walk* walk) except -1
     cdef bint _goes_on(self, Py_ssize_t at, Py_ssize_t place) noexcept
     cdef _note_markup(self, Py_ssize_t start, Py_ssize_t end)
-    cdef _join_markup(self, Py_ssize_t start, Py_ssize_t end, bytes template)
+    cdef _join_markup(self, Py_ssize_t start, Py_ssize_t end, bytes name, bint fills)
     cdef bint _is_head(self, Py_ssize_t at) except -1
     cdef bint _loads(self, bytes name, Py_ssize_t sign, Py_ssize_t receiver) except -1
     cdef bint _is_meant(self, bytes name) except -1
@@ -47,6 +47,7 @@ cdef class Flow:
     cdef Py_ssize_t _callee(self, Py_ssize_t at)
     cdef bint _is_hint(self, Py_ssize_t at) except -1
     cdef bint _is_sink(self, bytes name, bytes receiver, Py_ssize_t at, Py_ssize_t number) except -1
+    cdef bint _is_of_rules(self, Py_ssize_t start, Py_ssize_t end) except -1
     cdef bint _sets_attribute(self, Py_ssize_t at, bytes receiver) except -1
     cdef _calls_at_once(self, Py_ssize_t at, Py_ssize_t number)
     cdef _suspect_function(self, Py_ssize_t at, Py_ssize_t place)

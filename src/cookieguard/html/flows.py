@@ -26,7 +26,6 @@ from cookieguard.html.idioms import (
     FILLS,
     FRAME_PARTS,
     GOES_TO,
-    HANDING,
     HANDS_ON,
     HINT,
     JOINS,
@@ -41,6 +40,7 @@ from cookieguard.html.idioms import (
     NAVIGATES,
     NOT_A_LOADER,
     OF_FRAME,
+    OF_RULES,
     OPTIONS,
     OWN_PATH,
     QUERIES,
@@ -175,8 +175,8 @@ class Flow(Handing):
         if self._has_markup:
             start = self._size - walk.here
             self._note_markup(start, self.reading.expression_end(start))
-            if self._code[start - 2] == PLUS:
-                self._join_markup(start, self.reading.expression_end(start))
+            if start > 1 and self._code[start - 2] == PLUS:
+                self._join_markup(start, self.reading.expression_end(start), name)
         if self._loads(name, match):
             return True
         # markup in a variable is often called `html`, as is what takes it
@@ -266,16 +266,14 @@ class Flow(Handing):
         )
         if is_sink or (key in KEYS and name in SETTERS):
             return True
-        if name in HANDING:
-            self._hands(at, number, name, receiver, here)
+        self._hands(at, number, name, receiver, here)
         self._suspect_parameters_of(name, number)
         return None
 
     def _meant_name(self, at: int, name: bytes, receiver: bytes) -> bytes:
         """Return the name of the call that is meant; note markup where it puts some together."""
-        if name in JOINS:
-            template = receiver if name in FILLS else b""
-            self._join_markup(at + 1, self.reading.arguments_end(at + 1), template)
+        if name in JOINS or name in FILLS:
+            self._join_markup(at + 1, self.reading.arguments_end(at + 1), receiver, fills=name in FILLS)
         is_setter = name in CALLS_IT and receiver in ATTRIBUTE_SETTERS
         return b"setAttribute" if is_setter or (name, receiver) == REFLECTED else name
 
@@ -328,7 +326,7 @@ class Flow(Handing):
         if name in ATTRIBUTE_SETTERS:
             return self._sets_attribute(at, receiver)
         if name in TAKES_TEXT:
-            return self._is_meant(name)
+            return self._is_meant(name) and self._is_of_rules(at + 1, self.reading.arguments_end(at + 1))
         if name == b"open":
             return self._code.startswith(MARK, at + 1) and bool(METHOD.match(self.reading.literal_at(at + 1)))
         if name in (b"get", b"post"):
@@ -336,6 +334,12 @@ class Flow(Handing):
         return name in CALLS_OF_ALL or (
             LOADER_NAME.search(name) is not None and not NOT_A_LOADER.search(name)
         )
+
+    def _is_of_rules(self, start: int, end: int) -> bool:
+        """Tell whether an object stands here, in the code or as text."""
+        if OF_RULES.search(self._code, start, end):
+            return True
+        return any(map(OF_RULES.search, self.reading.literals_in(start, end)))
 
     def _sets_attribute(self, at: int, receiver: bytes) -> bool:
         names = self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1))

@@ -8,8 +8,8 @@ from cookieguard.html.elements import Elements
 from cookieguard.html.functions cimport function_before, functions
 from cookieguard.html.idioms import (
     ATTRIBUTE, ATTRIBUTE_SETTERS, BEGINS_LINK, BEGINS_MARKUP, BUILT_IN, CALLS, CALLS_IT, CALLS_OF_ALL, CLIENTS, EACH,
-    ENDS, FILLS, FRAME_PARTS, FREE_MARKUP, GOES_TO, HANDS_ON, HINT, JOINS, KEYS, LOADER_NAME, LOADING_MARKUP, LOOP, MARKUP,
-    MEANT, METHOD, NAVIGATES, NOT_A_LOADER, ONLY_NAME, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, RETURNS, SETS, SETTERS,
+    ENDS, FILLS, FRAME_PARTS, FREE_MARKUP, GOES_TO, HANDS_ON, HINT, JOINS, KEYS, LOADER_NAME, LOADING_MARKUP, LOOKS_UP, LOOP,
+    MARKUP, MEANT, METHOD, NAVIGATES, NOT_A_LOADER, OF_RULES, ONLY_NAME, OPTIONS, OWN_PATH, PARAMETERS_AT, QUERIES, RETURNS, SETS, SETTERS,
     TAKES_TEXT, THEN,
 )
 from cookieguard.html.known cimport text_t
@@ -30,6 +30,7 @@ cdef enum:
     LONGEST_HOLE = 256
     LONGEST_NAME_OF_FUNCTION = 64
     LONGEST_INDEX = 64
+    MOST_BLOCKS = 16  # around a statement that returns
 
     # What a step says: the value goes further out, ends here, or into a sink.
     GOES_ON = 0
@@ -137,9 +138,9 @@ cdef bint _returns(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
 
 
 cdef inline bint _may_return(text_t s, Py_ssize_t p, Py_ssize_t stop) noexcept nogil:
-    """Tell whether a statement begins at `p` that may return behind a condition or a case (RETURNS in idioms.py)."""
+    """Tell whether a statement begins at `p` that may return behind a condition (RETURNS in idioms.py)."""
     p = blanks_end(s, p, stop)
-    return p < stop and (s[p] == 105 or s[p] == 101 or s[p] == 99 or s[p] == 100)
+    return p < stop and (s[p] == 105 or s[p] == 101)
 
 
 cdef inline bint _is_name(text_t s, Py_ssize_t p, const char* word, Py_ssize_t size) noexcept nogil:
@@ -384,7 +385,7 @@ cdef class Flow:
         if self._has_markup:
             self._note_markup(sign + 1, self.reading.expression_end(sign + 1))
             if sign > 0 and s[sign - 1] == 43:
-                self._join_markup(sign + 1, self.reading.expression_end(sign + 1), b"")
+                self._join_markup(sign + 1, self.reading.expression_end(sign + 1), name, False)
         if s[sign] == 58:
             if has_word and name in OF_OBJECTS:  # a quoted key: most often one of a page's state
                 return IS_SUNK
@@ -430,12 +431,12 @@ cdef class Flow:
             self._is_free[markup] = FREE_MARKUP.search(markup) is not None
         self._names.in_markup = self._is_free[markup]
 
-    cdef _join_markup(self, Py_ssize_t start, Py_ssize_t end, bytes template):
-        """Note the same of a part without a tag of its own, where markup is put together in several places."""
-        if not self._has_markup or self._names.in_markup:
+    cdef _join_markup(self, Py_ssize_t start, Py_ssize_t end, bytes name, bint fills):
+        """Note the same of what fills a template of this name, or is put behind what was given to the name."""
+        if not self._has_markup or self._names.in_markup or self.reading.steps <= 0:
             return
         if b"".join(self.reading.literals_in(start, end)).find(b"<") < 0:
-            self._names.in_markup = self._made().joins_markup(template)
+            self._names.in_markup = self._made().is_free(name) if fills else self._made().is_in_tag(name, start)
 
     # -- assignments
 
@@ -493,8 +494,8 @@ cdef class Flow:
         if not name:
             self._calls_at_once(at, number)
             return GOES_ON
-        if name in PUTS_TOGETHER:
-            self._join_markup(at + 1, self.reading.arguments_end(at + 1), receiver if name in FILLS_TEMPLATE else b"")
+        if name in PUTS_TOGETHER or name in FILLS_TEMPLATE:
+            self._join_markup(at + 1, self.reading.arguments_end(at + 1), receiver, name in FILLS_TEMPLATE)
         if receiver in SETS_ATTRIBUTES and name in CALLS_FUNCTION or name == b"set" and receiver == b"Reflect":
             name = b"setAttribute"
         if LEADS_TO.get(name) == receiver and self._is_of_frame(before):
@@ -579,7 +580,7 @@ cdef class Flow:
         if name in SETS_ATTRIBUTES:
             return self._sets_attribute(at, receiver)
         if name in TAKES_PLAIN_TEXT:
-            return self._is_meant(name)
+            return self._is_meant(name) and self._is_of_rules(at + 1, self.reading.arguments_end(at + 1))
         if name == b"open":
             return (
                 at + 1 < self._size
@@ -589,6 +590,12 @@ cdef class Flow:
         if name == b"get" or name == b"post":
             return receiver in ASKS
         return name in SUNK_BY_ALL or (LOADER_NAME.search(name) is not None and not NOT_A_LOADER.search(name))
+
+    cdef bint _is_of_rules(self, Py_ssize_t start, Py_ssize_t end) except -1:
+        """Tell whether an object stands here, in the code or as text."""
+        if OF_RULES.search(self._code, start, end) is not None:
+            return True
+        return any([OF_RULES.search(literal) is not None for literal in self.reading.literals_in(start, end)])
 
     cdef bint _sets_attribute(self, Py_ssize_t at, bytes receiver) except -1:
         cdef list names = self.reading.literals_in(at + 1, self.reading.arguments_end(at + 1))
@@ -623,23 +630,28 @@ cdef class Flow:
 
     cdef _suspect_function(self, Py_ssize_t at, Py_ssize_t place):
         """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
-        cdef Py_ssize_t opened
-        if not _returns(self._s, at + 1, place) and (
-            not _may_return(self._s, at + 1, place) or RETURNS.match(self._code, at + 1, place) is None
-        ):
-            return
+        cdef Py_ssize_t opened = at + 1
+        if not _returns(self._s, at + 1, place):
+            if not _may_return(self._s, at + 1, place):
+                return
+            returns = RETURNS.match(self._code, at + 1, place)
+            if returns is None or LOOKS_UP.search(self._code, at + 1, returns.end()) is not None:
+                return
         if self._has_markup:
             self._note_markup(at + 1, self.reading.expression_end(at + 1))
-        opened = self.reading.enclosing(at + 1)
-        while opened >= 0 and (self._s[opened] != 123 or self._is_block(opened)):
+        for _ in range(MOST_BLOCKS):
             opened = self.reading.enclosing(opened)
-        if opened >= 0:
-            self._names.suspect(function_before(self._code, self._code, opened)[0])
+            self.reading.steps -= 1
+            if opened < 0 or self.reading.steps <= 0:
+                return
+            if self._s[opened] == 123 and not self._is_block(opened):
+                self._names.suspect(function_before(self._code, self._code, opened)[0])
+                return
 
     cdef bint _is_block(self, Py_ssize_t at) except -1:
-        """Tell whether a block opens at `at` that is no function's."""
+        """Tell whether a block opens at `at` that is no function's, and no look-up's either."""
         cdef text_t s = self._s
-        cdef Py_ssize_t end = blanks_before(s, at), opened
+        cdef Py_ssize_t closed, end = blanks_before(s, at), opened
         if (
             _is_name(s, end, b"else", 4) or _is_name(s, end, b"try", 3) or _is_name(s, end, b"finally", 7)
             or _is_name(s, end, b"do", 2)
@@ -648,11 +660,11 @@ cdef class Flow:
         opened = self.reading.opening(end - 1) if end and s[end - 1] == 41 else -1
         if opened < 0:
             return False
-        end = blanks_before(s, opened)
+        closed, end = end, blanks_before(s, opened)
         return (
             _is_name(s, end, b"if", 2) or _is_name(s, end, b"for", 3) or _is_name(s, end, b"while", 5)
-            or _is_name(s, end, b"switch", 6) or _is_name(s, end, b"catch", 5) or _is_name(s, end, b"with", 4)
-        )
+            or _is_name(s, end, b"catch", 5) or _is_name(s, end, b"with", 4)
+        ) and LOOKS_UP.search(self._code, opened, closed) is None
 
     cdef _hand_on(self, Py_ssize_t at, Py_ssize_t argument, Py_ssize_t number):
         """Make the parameter suspect of the function that is an argument of the call at `at`."""

@@ -11,6 +11,7 @@ from cookieguard.html.idioms import (
     BUILT_IN,
     EACH,
     FREE_MARKUP,
+    LOOKS_UP,
     ONLY_NAME,
     PARAMETERS_AT,
     RETURNS,
@@ -21,13 +22,14 @@ from cookieguard.html.quick import quick
 from cookieguard.html.reading import BYTES_A_STEP, Reading
 
 END_PARENTHESIS, BRACE = b"){"
+MOST_BLOCKS = 16  # around a statement that returns
 WALKED_THROUGH = quick(IDENTIFIER.pattern + EACH.pattern)
 
 # What is matched backwards (reading.py): words are spelled backwards.
 BLANKS = quick(rb"\s*+")
 # A block that is none of a function's: by what stands before it, or before the brackets there.
 BLOCK = quick(rb"\s*+(?:esle|yrt|yllanif|od)(?![\w$])")
-BLOCK_HEAD = quick(rb"\s*+(?:fi|rof|elihw|hctiws|hctac|htiw)(?![\w$])")
+BLOCK_HEAD = quick(rb"\s*+(?:fi|rof|elihw|hctac|htiw)(?![\w$])")
 
 
 class Handing:
@@ -64,12 +66,13 @@ class Handing:
             self._is_free[markup] = FREE_MARKUP.search(markup) is not None
         self._names.in_markup = self._is_free[markup]
 
-    def _join_markup(self, start: int, end: int, template: bytes = b"") -> None:
-        """Note the same of a part without a tag of its own, where markup is put together in several places."""
-        if not self._has_markup or self._names.in_markup:
+    def _join_markup(self, start: int, end: int, name: bytes, *, fills: bool = False) -> None:
+        """Note the same of what fills a template of this name, or is put behind what was given to the name."""
+        if not self._has_markup or self._names.in_markup or self.reading.steps <= 0:
             return
         if b"<" not in b"".join(self.reading.literals_in(start, end)):
-            self._names.in_markup = self._elements.joins_markup(template)
+            made = self._elements
+            self._names.in_markup = made.is_free(name) if fills else made.is_in_tag(name, start)
 
     # -- functions
 
@@ -89,24 +92,31 @@ class Handing:
 
     def _suspect_function(self, at: int, place: int) -> None:
         """Take a function as suspect that returns a suspect: `at` is where its statement begins."""
-        if not RETURNS.match(self._code, at + 1, place):
+        returns = RETURNS.match(self._code, at + 1, place)
+        if not returns or LOOKS_UP.search(self._code, at + 1, returns.end()):
             return
         if self._has_markup:
             self._note_markup(at + 1, self.reading.expression_end(at + 1))
-        opened = self.reading.enclosing(at + 1)
-        while opened >= 0 and (self._code[opened] != BRACE or self._is_block(opened)):
+        opened = at + 1
+        for _ in range(MOST_BLOCKS):
             opened = self.reading.enclosing(opened)
-        if opened >= 0:
-            self._names.suspect(function_before(self._code, self._back, opened)[0])
+            self.reading.steps -= 1
+            if opened < 0 or self.reading.steps <= 0:
+                return
+            if self._code[opened] == BRACE and not self._is_block(opened):
+                self._names.suspect(function_before(self._code, self._back, opened)[0])
+                return
 
     def _is_block(self, at: int) -> bool:
-        """Tell whether a block opens at `at` that is no function's."""
+        """Tell whether a block opens at `at` that is no function's, and no look-up's either."""
         here = self._size - at
         if BLOCK.match(self._back, here):
             return True
         end = self._size - BLANKS.match(self._back, here).end()  # type: ignore[union-attr]  # always
         opened = self.reading.opening(end - 1) if end and self._code[end - 1] == END_PARENTHESIS else -1
-        return opened >= 0 and BLOCK_HEAD.match(self._back, self._size - opened) is not None
+        if opened < 0 or not BLOCK_HEAD.match(self._back, self._size - opened):
+            return False
+        return LOOKS_UP.search(self._code, opened, end) is None
 
     def _hand_on(self, at: int, argument: int, number: int) -> None:
         """Make the parameter suspect of the function that is an argument of the call at `at`."""

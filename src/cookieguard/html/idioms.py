@@ -80,6 +80,8 @@ FREE_MARKUP = re.compile(
     _TAG + rb"(?:(?:i?frame|fencedframe)\b|link\b[^<>]{0,300}(?:preconnect|dns-prefetch)|" + _REFRESH + rb")",
     re.IGNORECASE,
 )
+# The same where it ends before its tag does: what is put behind it is of the tag.
+OPEN_MARKUP = re.compile(FREE_MARKUP.pattern + rb"[^<>]{0,300}+\Z", re.IGNORECASE)
 # How such a tag begins, as a glance at all literals tells: to search for one sign is fastest.
 _MAY_BE_FREE = re.compile(rb"<(?=\\?(?:[iI]?[fF]|[lLmM]))")
 _MAY_BE_ESCAPED = re.compile(rb"\\(?=(?:x|u00|u\{)3[cC])")
@@ -91,8 +93,8 @@ HINT = re.compile(rb".(?:preconnect|dns-prefetch)\W?\Z", re.IGNORECASE)
 # Properties and calls that load where the script has all of these words: what no policy stops is read here.
 _RULES = ((b"speculationrules",),)
 TAKES_TEXT = frozenset(b"createTextNode insertAdjacentText replaceChildren text".split())  # and no markup
+OF_RULES = re.compile(rb"(?<!\$)\{")  # speculation rules are an object
 MEANT: dict[bytes, tuple[tuple[bytes, ...], ...]] = {
-    b"href": ((b"preconnect", b"<link"), (b"dns-prefetch", b"<link")),
     b"text": _RULES,
     b"textContent": _RULES,
     b"innerText": _RULES,
@@ -164,7 +166,7 @@ PARAMETERS_AT = re.compile(
 )
 EACH = re.compile(
     rb"\]?(?:\s*+\.\s*+\w++\([^()]{0,1024}+\)|)\s*+\.\s*+(?:forEach|map|filter|reduce|each|some|every|flatMap|find)"
-    rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?[\s(\[{]*+([\w$\s,]*+)"
+    rb"\s*+\(\s*+(?:async\s*+)?(?:function\b\s*+[\w$]*+\s*+)?\(?\s*+([\w$\s,]*+)"
 )
 CLASS = re.compile(rb"class\s++([\w$]++)(\s++extends\b)?")
 LOOP = re.compile(rb"\s*+(?:(?:var|let|const)\s++)?([\w$]++)\s++(?:of|in)\s")
@@ -174,19 +176,15 @@ OWN_PATH = re.compile(rb".(?:/(?![/\\])|\?|&[\w\-]*+=)[^<>\s]*+\Z")
 HANDS_ON = {b"setTimeout": (0, -2), b"setInterval": (0, -2), b"each": (1, 1)}
 CALLS_IT = frozenset({b"call", b"apply", b"bind"})  # the function that has such a method
 ONLY_NAME = re.compile(rb"\s*+([A-Za-z_$][\w$]*+)\s*+[,)]")
-HANDING = CALLS_IT | frozenset(HANDS_ON) | frozenset({b"resolve", b"for", b"push", b"unshift", b"add"})
 THEN = re.compile(rb"\)\s*+\.\s*+then\(")
-# What parts of a text are put together by: where markup among them makes a frame, all of it does.
-FILLS = frozenset({b"replace", b"replaceAll"})  # a template with it
-JOINS = FILLS | frozenset(b"write writeln push unshift concat".split())
-MEANT_OTHERWISE = JOINS | CALLS_IT | frozenset({b"set"})
-# A statement that returns, behind conditions or cases that stand before it.
+FILLS = frozenset({b"replace", b"replaceAll"})  # a template with what it is given
+JOINS = frozenset(b"write writeln push".split())  # put parts of a text behind each other
+MEANT_OTHERWISE = FILLS | JOINS | CALLS_IT | frozenset({b"set"})
+# A statement that returns, behind conditions that stand before it; and a condition that asks for one of several, as
+# in a look-up whose answers go different ways.
 _IN_CONDITION = rb"(?:[^(){};]++|\((?:[^(){};]++|\([^(){};]*+\))*+\))*+"
-RETURNS = quick(
-    rb"\s*+(?:(?=[iecd])(?:(?:if\s*+\("
-    + _IN_CONDITION
-    + rb"\)|else\b|case\b[^:{};]{0,64}+:|default\s*+:)\s*+)++|)return\b"
-)
+RETURNS = quick(rb"\s*+(?:(?=[ie])(?:(?:if\s*+\(" + _IN_CONDITION + rb"\)|else\b)\s*+)++|)return\b")
+LOOKS_UP = re.compile(rb"[=!]=\s*+[\x01\d]|\x01\s*+[=!]=")
 # The window or document of a frame, and what is within it, backwards.
 OF_FRAME = re.compile(
     rb"(?:\s*+\.\??)?+(?:\s*+(?:noitacol|tnemucod)\s*+\.\??)*+\s*+(?:wodniWtnetnoc|tnemucoDtnetnoc|weiVtluafed|"
