@@ -9,9 +9,9 @@ import re
 from bisect import bisect_left
 from typing import Protocol
 
-from cookieguard.html.idioms import FREE_MARKUP, HINT, OPEN_MARKUP
+from cookieguard.html.idioms import FREE_MARKUP, HINT, JOINS, OPEN_MARKUP
+from cookieguard.html.reading import BYTES_A_STEP
 
-BYTES_A_STEP = 64
 LONGEST_RECEIVER = 128
 ELEMENT_MADE = re.compile(rb"createElement\(\s*+(?=\x01)")
 MADE_FOR = re.compile(rb"([\w$]++)\s*+=\s*+[\w$.]*+\Z")
@@ -22,7 +22,9 @@ LINKS = (b"link", b"base")
 # What a name is given, and whether that is the window of a frame.
 ASSIGNED = re.compile(rb"(?<![\w$.])([\w$]++)\s*+=(?![=>])\s*+([\w$.?\[\]]{1,64}?\.contentWindow(?![\w$])|)")
 # A name that is given a literal, to begin with or behind what it has.
-GIVEN = re.compile(rb"(?<![\w$.])([\w$]++)\s*+(?:\+?=|\.\s*+(?:push|write|writeln)\s*+\()\s*+(?=\x01)")
+GIVEN = re.compile(
+    rb"(?<![\w$.])([\w$]++)\s*+(?:\+?=|\.\s*+(?:" + b"|".join(sorted(JOINS)) + rb")\s*+\()\s*+(?=\x01)"
+)
 ENDS = re.compile(rb"\x01[^\S\n]*+(?:[;)}\n]|\Z)")  # and nothing is added to it
 TAG_SIGN = re.compile(rb"[<>]")
 OF_WINDOW = re.compile(

@@ -213,7 +213,7 @@ class Flow(Handing):
         if name in FRAME_PARTS and self._is_of_frame(match.end(3)):
             return True
         if name == b"href":
-            return self._is_link(match.end(3)) or self._is_meant(name)
+            return self._is_link(match.end(3))
         if name in MARKUP:
             start = self._size - match.start()
             return self._loads_by_markup(start, self.reading.expression_end(start)) or self._is_meant(name)

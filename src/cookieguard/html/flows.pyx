@@ -447,7 +447,7 @@ cdef class Flow:
         if name in OF_FRAMES and self._is_of_frame(receiver):
             return True
         if name == b"href":
-            return self._is_link(receiver) or self._is_meant(name)
+            return self._is_link(receiver)
         return name in ASSIGNED or self._is_meant(name)
 
     cdef bint _is_meant(self, bytes name) except -1:
