@@ -20,13 +20,28 @@ from cookieguard.web.kinds import kind_of
         b" text/html foo",
         b"text/plain,text/html x",
         b"application/x-unknown-content-type",
+        b'application/json; a=",text/html; b="',  # two lines, joined
+        b"application/json; a='\"', text/html; b='\"'",
+        b'application/json; a"b="c, text/html',
+        b"utf-8, application/json",
     ],
 )
 def test_a_type_ends_where_a_browser_ends_it(content_type: bytes) -> None:
     assert kind_of(content_type).is_document
 
 
-@pytest.mark.parametrize("content_type", [b"text/plain charset=text/html", b"text/htmlx", b"image/png"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        b"text/plain charset=text/html",
+        b"text/htmlx",
+        b"image/png",
+        b'application/pdf; name="Rechnung, 2026.pdf"',
+        b'multipart/mixed; boundary="a,b"',
+        b"application/json; charset=utf-8, utf-8",
+        b"application/json,",
+    ],
+)
 def test_no_other_type_becomes_a_document(content_type: bytes) -> None:
     assert not kind_of(content_type).is_document
 

@@ -437,6 +437,16 @@ def test_a_head_request_announces_no_length_that_is_not_known(guard: Guard) -> N
     assert answer.all("content-security-policy")
 
 
+def test_a_page_with_a_transfer_encoding_of_the_apps_gets_no_length_beside_it(guard: Guard) -> None:
+    copied = [*HTML, ("transfer-encoding", "chunked")]  # as from another server's answer
+    app = guard(page(DOCUMENT, headers=copied))
+
+    answers = [ask(app) for _ in range(3)]  # the last one is a page that is known
+
+    assert [answer.get("transfer-encoding") for answer in answers] == ["chunked"] * 3
+    assert [answer.all("content-length") for answer in answers] == [[]] * 3
+
+
 def test_headers_that_contact_third_parties_are_held_on_every_response(guard: Guard) -> None:
     headers = [
         ("content-type", "application/json"),

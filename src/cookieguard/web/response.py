@@ -54,7 +54,7 @@ from cookieguard.web.validators import STALE_HEADERS, mark_state
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
-DISPOSITION, CODING = b"content-disposition", b"content-encoding"
+DISPOSITION, CODING, TRANSFER = b"content-disposition", b"content-encoding", b"transfer-encoding"
 TYPE = frozenset({CONTENT_TYPE})
 LENGTH = frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
@@ -319,7 +319,8 @@ class Response:
             headers = self._document_headers(start["headers"])
         except StoreFirst:
             headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
-        if length is not None:
+        # Beside a Transfer-Encoding of the app's, copied from another answer, nginx and granian refuse a length.
+        if length is not None and TRANSFER not in self._names:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers.copy()})  # whoever is around us may write into theirs
         return headers
