@@ -37,6 +37,11 @@
     busy = false;
     if (!unsaved()) button.click();
   }
+  // A framework that makes the whole document anew (React, where its markup differs) throws out what it does not know.
+  var place = root.parentNode;
+  new MutationObserver(function () {
+    if (!d.getElementById("cg")) if (place.contains(root)) d.body.prepend(place);
+  }).observe(d.body, { childList: true });
   kept.querySelector("button").addEventListener("click", function () { root.remove(); });
   form.addEventListener("submit", function (event) {
     var button = event.submitter;

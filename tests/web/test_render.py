@@ -129,6 +129,21 @@ def test_everything_is_ascii_and_well_formed(lang: str, style: Allowance, script
         assert fields == [path]
 
 
+@pytest.mark.parametrize("granted", [(), ("chat",)])
+@pytest.mark.parametrize("way", WAYS)
+def test_our_part_is_one_element_that_no_shop_has_at_the_start_of_its_body(
+    granted: tuple[str, ...], way: Allowance
+) -> None:
+    """React hydrates a document by names: a `div` of ours would be taken for the shop's, a blank for its text."""
+    banner = RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
+    control = RENDERER.control("en", consent(*granted), base=BASE, next_="/", style=way)
+
+    for markup in (banner, control):
+        root = parsed(markup)
+        assert [child.tag for child in root] == ["slot"]
+        assert (root.text, root[0].tail) == (None, None)
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_refusing_is_as_easy_as_accepting(lang: str) -> None:
     root = parsed(RENDERER.banner(lang, base=BASE, next_="/"))
@@ -159,7 +174,7 @@ def test_enter_in_the_form_never_accepts() -> None:
 
 
 def test_banner_is_a_labelled_region_search_engines_leave_alone() -> None:
-    section = parsed(RENDERER.banner("ar", base=BASE, next_="/")).find("section")
+    section = parsed(RENDERER.banner("ar", base=BASE, next_="/")).find(".//section")
     assert section is not None
 
     heading = section.find(f".//*[@id='{section.get('aria-labelledby')}']")
