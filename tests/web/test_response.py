@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import HTML, Answer, App, ask, drive, page, scope_of
+from starlette.datastructures import URLPath
 
 from cookieguard import CookieGuard
 from cookieguard.config import ConsentSettings, CspSettings, HtmlSettings
@@ -445,6 +446,13 @@ def test_a_page_with_a_transfer_encoding_of_the_apps_gets_no_length_beside_it(gu
 
     assert [answer.get("transfer-encoding") for answer in answers] == ["chunked"] * 3
     assert [answer.all("content-length") for answer in answers] == [[]] * 3
+
+
+@pytest.mark.parametrize("root_path", ["", "/shop"])
+def test_a_path_may_be_a_text_of_a_kind_of_its_own(guard: Guard, root_path: str) -> None:
+    scope = scope_of(root_path=root_path) | {"path": URLPath("/one")}  # from a middleware that rewrites it
+
+    assert HELD in ask(guard(page(DOCUMENT)), scope).body
 
 
 def test_headers_that_contact_third_parties_are_held_on_every_response(guard: Guard) -> None:

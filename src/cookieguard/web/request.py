@@ -63,7 +63,8 @@ class Request:
         self.headers = headers
         root_path = scope.get("root_path")
         self.root_path: str = root_path.rstrip("/") if root_path else ""
-        self.path: str = local_path(scope["path"], self.root_path) if root_path else scope["path"]
+        # Who rewrites it may give a URLPath of Starlette's, which compiled code takes for no `str`.
+        self.path: str = str(local_path(scope["path"], self.root_path) if root_path else scope["path"])
 
     @property
     def method(self) -> str:
