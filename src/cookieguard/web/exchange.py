@@ -104,9 +104,7 @@ class Exchange:
         self._via: Client | None = None
         self.headers = self._anonymize(scope)
         root_path = scope.get("root_path")
-        self.path: str = str(
-            local_path(scope["path"], root_path) if root_path else scope["path"]
-        )  # see Request
+        self.path: str = str(local_path(scope["path"], root_path) if root_path else scope["path"])
 
     def _anonymize(self, scope: Any) -> dict[bytes, bytes]:
         """Take the address out of the scope, in place, for the app and the server's log; return the headers by name."""
