@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 import tracemalloc
 import zlib
@@ -98,6 +99,33 @@ def test_a_coding_that_breaks_off_gives_what_came_before(guard: Guard, name: str
 
     assert HELD in WAYS[name].decode()(answer.body)
     assert PIXEL not in answer.body
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize("rubbish", [b"\r\n", b"\0" * 30, b"\x1f\x8c"])
+def test_what_lies_behind_the_end_is_left_unread_as_in_browsers(
+    guard: Guard, name: str, size: int, rubbish: bytes, events: Callable[[], list[str]]
+) -> None:
+    script = b"<script>left = 'open'"  # what waits for its end when the body ends
+    body = WAYS[name].encode(DOCUMENT + script) + rubbish
+    chunks = [body[index : index + size] for index in range(0, len(body), size)]
+
+    answer = ask(guard(page(*chunks, headers=coded(name))))
+
+    assert WAYS[name].decode()(answer.body).endswith(script)
+    assert events() == []
+
+
+def test_members_of_gzip_follow_each_other_and_a_spoiled_one_ends_the_page(guard: Guard) -> None:
+    second = gzip.compress(PIXEL + b"<p>" + os.urandom(9000).hex().encode())
+
+    whole = ask(guard(page(gzip.compress(DOCUMENT) + second, headers=coded("gzip"))))
+    spoiled = ask(guard(page(gzip.compress(DOCUMENT), second[:6000], b"\xff" * 2000, headers=coded("gzip"))))
+
+    assert gzip.decompress(whole.body).count(HELD) == 2
+    assert gzip.decompress(spoiled.body).count(HELD) == 2
+    assert b"ads.example/p.gif" not in gzip.decompress(spoiled.body).replace(HELD, b"")
 
 
 @each_coding

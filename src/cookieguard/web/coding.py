@@ -43,30 +43,40 @@ class Encoder(Protocol):
 
 
 class Inflater:
-    """Decode gzip or deflate in bounded pieces. Owned by one response."""
+    """Decode gzip or deflate in bounded pieces, member after member. Owned by one response.
+
+    Browsers leave unread what lies behind the end and is no member (blanks, zeros): so is it here.
+    """
 
     def __init__(self, wbits: int | None, piece: int = PIECE_BYTES) -> None:
         self._wbits = wbits
+        self._is_whole = False  # a member has ended, and nothing came of another one yet
+        self._is_over = False
         self._piece = piece
         self._inflate = zlib.decompressobj(wbits) if wbits is not None else None
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what `chunk` decodes to, at most `piece` bytes at a time; raises CodingError."""
-        while chunk:
+        while chunk and not self._is_over:
             if self._inflate is None:
                 self._inflate = zlib.decompressobj(
                     self._wbits if self._wbits is not None else _deflate_wbits(chunk)
                 )
             if self._inflate.eof:
-                self._inflate = zlib.decompressobj(self._wbits or ZLIB_WBITS)
+                self._inflate, self._is_whole = zlib.decompressobj(self._wbits or ZLIB_WBITS), True
             try:
                 piece = self._inflate.decompress(chunk, self._piece)
             except zlib.error as error:
+                self._is_over = True
+                if self._is_whole:
+                    return
                 raise CodingError("a document is not in the coding its Content-Encoding names") from error
             chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
+                self._is_whole = False
                 yield piece
-        yield from self._rest()
+        if not self._is_over:
+            yield from self._rest()
 
     def _rest(self) -> Iterator[bytes]:
         """Yield what is decoded but was cut off by `piece` with no input left."""
