@@ -50,9 +50,9 @@ RENDERED_DESTINATIONS = EMBED_DESTINATIONS | {b"xslt"}
 
 # A type ends where a browser ends it: `text/html charset=utf-8`, its semicolon forgotten, is HTML.
 TYPE_END = re.compile(rb"[ \t;(]")
-# A comma in it parts no types: `name="Invoice, 2026.pdf"`. Not where a type may be in it, if somebody reads the quotes
-# in another way.
-QUOTED = re.compile(rb'"[^"\\\'/]*"')
+# A comma in a parameter's quotes parts no types: `; name="Invoice, 2026.pdf"`. Not where a type may be in it, if
+# somebody reads the quotes in another way.
+QUOTED = re.compile(rb'(;[^",]*=)"[^"\\\'/]*"')
 
 # Apps name a few dozen types; a type made up per response must not pile up.
 KINDS_KEPT = 512
@@ -89,13 +89,12 @@ class Kind:
 def kind_of(content_type: bytes) -> Kind:
     """Read a Content-Type: several lines joined by commas, empty where there is none.
 
-    Of several types any may win, so one that says HTML is enough. A type without a slash does not parse: it is
-    sniffed like none at all where it comes first (WebKit reads no further), and left out behind another.
+    Of several types any may win, so one that says HTML is enough. A type without a slash does not parse, and
+    is sniffed like none at all: behind another one too, by WebKit (`application/json, utf-8`).
     """
-    parts = QUOTED.sub(b"", content_type).split(b",")
+    parts = QUOTED.sub(rb"\1", content_type).split(b",")
     types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in parts]
-    named = [one for one in types if b"/" in one]
-    is_html = b"/" not in types[0] or any(one in HTML_TYPES or one in SNIFFED_TYPES for one in named)
+    is_html = any(one in HTML_TYPES or one in SNIFFED_TYPES or b"/" not in one for one in types)
     is_xml = any(one in XML_TYPES or one.endswith(b"+xml") for one in types)
     return Kind(
         is_document=is_html or XHTML_TYPE in types,
