@@ -53,6 +53,28 @@ def test_a_page_of_two_types_gets_the_one_it_is_read_by(guard: Guard) -> None:
     assert b'data-cg-src="https://ads.example/"' in answer.body
 
 
+@pytest.mark.parametrize(
+    "said", ["application/json, application/json", "text/plain,image/png", "text/css, text/css"]
+)
+def test_what_is_no_page_under_two_types_gets_one_since_webkit_would_sniff_it(
+    guard: Guard, said: str
+) -> None:
+    answer = ask(guard(page(DOCUMENT, headers=[("content-type", said)])))
+
+    assert answer.body == DOCUMENT
+    assert answer.headers == [("content-type", said.rpartition(",")[2].strip())]
+
+
+@pytest.mark.parametrize("quoted", ['application/ld+json; profile="http://a.example/b, http://c.example/d"'])
+@pytest.mark.parametrize("before", ["", "application/json, "])
+def test_a_type_in_quotes_is_none_that_a_response_gets(guard: Guard, before: str, quoted: str) -> None:
+    answer = ask(guard(page(DOCUMENT, headers=[("content-type", before + quoted)])))
+
+    assert answer.body == DOCUMENT
+    assert answer.get("content-type").startswith("application/ld+json; profile=")
+    assert before or answer.get("content-type") == quoted
+
+
 def test_after_accepting_the_page_is_as_it_was_but_for_the_control(guard: Guard) -> None:
     app = guard(page(DOCUMENT))
 

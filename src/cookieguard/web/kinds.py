@@ -65,7 +65,7 @@ class Kind:
     `is_document`: HTML or XHTML. `is_xml`: read by an XML parser (XHTML, SVG, XML), and surely not as HTML; it
     may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
     `is_series`: documents or pictures one after the other, each in place of the last. `is_plain`: none of these.
-    `is_torn`: several types of which one is read as HTML and one as XML. `is_piece`: a document that a script puts
+    `is_torn`: several types that browsers read in different ways. `is_piece`: a document that a script puts
     into another one.
     """
 
@@ -82,7 +82,7 @@ class Kind:
 
     @property
     def _is_special(self) -> bool:
-        return self.is_document or self.is_xml or self.is_script or self.is_series
+        return self.is_document or self.is_xml or self.is_script or self.is_series or self.is_torn
 
 
 @lru_cache(maxsize=KINDS_KEPT)
@@ -90,7 +90,8 @@ def kind_of(content_type: bytes) -> Kind:
     """Read a Content-Type: several lines joined by commas, empty where there is none.
 
     Of several types any may win, so one that says HTML is enough. A type without a slash does not parse, and
-    is sniffed like none at all: behind another one too, by WebKit (`application/json, utf-8`).
+    is sniffed like none at all: behind another one too, by WebKit (`application/json, utf-8`). That one takes a comma
+    before the first semicolon for a letter of the type, and sniffs `image/png, image/png`.
     """
     parts = QUOTED.sub(rb"\1", content_type).split(b",")
     types = [TYPE_END.split(one.strip(b" \t\r\n"), maxsplit=1)[0].lower() for one in parts]
@@ -100,7 +101,7 @@ def kind_of(content_type: bytes) -> Kind:
         is_document=is_html or XHTML_TYPE in types,
         is_xml=not is_html and is_xml,
         is_script=not SCRIPT_TYPES.isdisjoint(types),
-        is_torn=is_html and is_xml,
+        is_torn=is_xml if is_html else b"," in content_type.partition(b";")[0],
         is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
         is_piece=all(one == PIECE_TYPE for one in types),
     )
@@ -119,7 +120,9 @@ def is_put_in(kind: Kind, names: Mapping[bytes, bytes], asked: Mapping[bytes, by
 
 def one_type(content_type: bytes) -> bytes:
     """Return the last of several types that names one, as the standard has it (Fetch, extract a MIME type)."""
-    named = [one.strip(b" \t\r\n") for one in content_type.split(b",") if b"/" in one]
+    parts = [one.strip(b" \t\r\n") for one in content_type.split(b",")]
+    # With a quote in it, it stood in the quotes of a parameter.
+    named = [one for one in parts if b"/" in one and b'"' not in essence(one)]
     return named[-1] if named else content_type
 
 

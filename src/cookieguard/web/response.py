@@ -180,12 +180,12 @@ class Response:
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
         kind = kind_of(names.get(CONTENT_TYPE, b""))
-        if is_put_in(kind, names, exchange.headers):
-            kind, headers = PIECE, add_vary(headers, b"HX-Request")
         if kind.is_torn:  # browsers need not agree which parser that means: they get one type, the standard's
             told = one_type(names[CONTENT_TYPE])
             headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])
             kind = kind_of(told)
+        if is_put_in(kind, names, exchange.headers):
+            kind, headers = PIECE, add_vary(headers, b"HX-Request")
         self._names, self._kind = names, kind
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
