@@ -38,9 +38,10 @@
     if (!unsaved()) button.click();
   }
   // A framework that makes the whole document anew (React, where its markup differs) throws out what it does not know.
-  var place = root.parentNode;
+  // Not for ever: somebody else may want it out each time.
+  var place = root.parentNode, times = 9;
   new MutationObserver(function () {
-    if (!d.getElementById("cg")) if (place.contains(root)) d.body.prepend(place);
+    if (!d.getElementById("cg")) if (place.contains(root)) if (times-- > 0) d.body.prepend(place);
   }).observe(d.body, { childList: true });
   kept.querySelector("button").addEventListener("click", function () { root.remove(); });
   form.addEventListener("submit", function (event) {

@@ -86,6 +86,35 @@ def test_a_framework_that_makes_the_document_anew_leaves_the_visitor_the_choice(
     assert controls(shown).is_visible()
 
 
+TAKE_OUT = {
+    "the control": "document.getElementById('cg').remove()",
+    "its place": "document.getElementById('cg').parentNode.remove()",
+    "its place, each time": """
+        let out = () => document.getElementById('cg')?.parentNode.remove();
+        new MutationObserver(out).observe(document.body, {childList: true});
+        out()""",
+}
+
+
+@pytest.mark.parametrize("script", TAKE_OUT.values(), ids=TAKE_OUT)
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_page_that_takes_our_part_out_goes_on_as_it_was(
+    visit: Visitors, demo: Demo, script: str, answered: bool
+) -> None:
+    shown = opened(visit, demo.guarded)
+    shown.set_default_timeout(5_000)  # a page that never rests answers nothing
+    if answered:
+        answer(shown, "accept")
+    text = shown.locator("main").inner_text()
+
+    shown.evaluate(f"setTimeout(() => {{ {script}; document.body.append(document.createElement('hr')) }})")
+    shown.wait_for_function("document.body.lastElementChild.matches('hr')")
+
+    assert shown.locator("#cg").count() == (script == TAKE_OUT["its place"])
+    assert shown.locator("main").inner_text() == text
+    assert "null" not in shown.locator("body").inner_text()
+
+
 def test_a_choice_takes_effect_at_once(visit: Visitors, demo: Demo, javascript: bool) -> None:
     shown = opened(visit, f"{demo.guarded}/journal?from=letter", javascript=javascript)
     loaded = documents_of(shown)
