@@ -330,6 +330,30 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<a data-cg-ping="/a //ads.example" href=//ads.example>',
     ),
     (b"<img attributionsrc=//ads.example src=/a>", b"<img data-cg-attributionsrc=//ads.example src=/a>"),
+    (  # what an attribute beside its source reaches is no reason for the shop's own script to go
+        b"<script src=/own.js attributionsrc=https://ads.example/r></script>",
+        b"<script src=/own.js data-cg-attributionsrc=https://ads.example/r></script>",
+    ),
+    (
+        b"<script attributionsrc=//ads.example style='background:url(//ads.example/s)'>go()</script>",
+        b"<script data-cg-attributionsrc=//ads.example style='background:url(data:,)'>go()</script>",
+    ),
+    (
+        b"<script src=//ads.example attributionsrc=//ads.example></script>",
+        b'<script type="text/plain" data-cg-src=//ads.example data-cg-attributionsrc=//ads.example></script>',
+    ),
+    (
+        b"<a href=/own ping='/own //ads.example' attributionsrc=//ads.example>x</a>",
+        b"<a href=/own data-cg-ping='/own //ads.example' data-cg-attributionsrc=//ads.example>x</a>",
+    ),
+    (
+        b"<iframe src=/own style='background:url(//ads.example)'></iframe>",
+        b"<iframe src=/own style='background:url(data:,)'></iframe>",
+    ),
+    (
+        b"<link rel=stylesheet href=/own.css attributionsrc=//ads.example>",
+        b"<link rel=stylesheet href=/own.css data-cg-attributionsrc=//ads.example>",
+    ),
     (b"<embed src=//ads.example>", b"<embed data-cg-src=//ads.example>"),
     (
         b"<frameset><frame src=//ads.example></frameset>",

@@ -18,6 +18,7 @@ from cookieguard.html.loads import (
     HANDLER,
     JAVASCRIPT_TYPES,
     LINKS,
+    LOADS,
     READ_NAMES,
     RULE_TYPES,
     TEXT_NAMES,
@@ -143,8 +144,8 @@ class _Judged:
         )
 
     def _loads_held(self) -> bool:
-        """Tell whether anything is held but what an event would run."""
-        return not all(is_handler(one.attribute.encode("latin-1")) for one in self.held)
+        """Tell whether the script itself is held, and not only what else its tag says."""
+        return any(one.attribute.encode("latin-1") in SCRIPT_SOURCES for one in self.held)
 
     def _room(self) -> Room | None:
         """Return where a placeholder may stand, where it is the embedded thing that is held."""
@@ -334,4 +335,5 @@ RAW, DATA = Text.RAW, Text.DATA
 SLASH = ord("/")
 SHORT_NAME = 64
 SCRIPT_NAME = len(b"<script")
+SCRIPT_SOURCES = frozenset(LOADS[b"script"])
 NOTED_NAMES = ATTENTION | CONTEXT_NAMES
