@@ -50,6 +50,7 @@ def make_app() -> Any:
             Route("/keys", keys),
             Route("/boom", boom),
             Route("/picture", picture),
+            Route("/plain", plain),
             WebSocketRoute("/chat", chat),
             WebSocketRoute("/boom", boom_in_chat),
         ]
@@ -127,6 +128,11 @@ async def page(request: Request) -> Response:
 async def picture(_: Request) -> Response:
     """Send what every cache may keep."""
     return Response(b"GIF89a", media_type="image/gif", headers=CACHED_BY_ALL)
+
+
+def plain(_: Request) -> Response:
+    """Answer from a thread, as functions without `async` do."""
+    return PlainTextResponse("plain")
 
 
 async def state(request: Request) -> Response:

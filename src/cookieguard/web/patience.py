@@ -1,13 +1,16 @@
-"""How the store is waited for: in a thread, under asyncio and trio, and not for long."""
+"""How the store is waited for: without a thread, under asyncio and trio, and not for long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import Future, wait
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, TypeVar
 
-from anyio import to_thread
+from anyio import Event, move_on_after
 
 from cookieguard.engines.shelves import reading
 from cookieguard.engines.watch import Watch
@@ -19,9 +22,31 @@ PATIENCE = timedelta(seconds=2)  # what a page may cost at most when the store d
 
 
 async def is_done(future: Future[Any]) -> bool:
-    """Wait until a future ends, well or badly, but not longer than our patience."""
-    await to_thread.run_sync(wait, [future], PATIENCE.total_seconds())
+    """Wait until a future ends, well or badly, but not longer than our patience.
+
+    No thread waits: a store that hangs would take all threads of the shop, whose plain functions need them.
+    """
+    if not future.done():
+        ended = Event()
+        wake = _waker(ended.set)
+        future.add_done_callback(lambda _: wake())
+        with move_on_after(PATIENCE.total_seconds()):
+            await ended.wait()
     return future.done()
+
+
+def _waker(task: Callable[[], object]) -> Callable[[], None]:
+    """Return what has this event loop do a task, called in any thread; nothing where the loop is over by then."""
+    try:
+        call = asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:  # a loop of trio's, which need not be installed
+        call = import_module("trio.lowlevel").current_trio_token().run_sync_soon
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # trio's RunFinishedError is one
+            call(task)
+
+    return wake
 
 
 async def read_store(

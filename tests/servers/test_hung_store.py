@@ -1,0 +1,62 @@
+"""A store that hangs costs who needs it 2 s, and nobody else anything: it takes no thread of the shop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from harness.postgres import postgres
+from harness.servers import Process, spawned, wait_until
+from harness.stats_engines import new_database
+
+from servers.clients import ask
+
+LOGINS = 100  # Starlette has 40 threads
+SHOWN = 20
+
+
+def test_a_hundred_logins_before_a_hanging_store_hold_up_no_plain_function(tmp_path: Path) -> None:
+    with postgres() as server:
+        env = {"COOKIEGUARD_STORE": new_database(server)}
+        log_file = tmp_path / "server.log"
+        arguments = ("--factory", "--no-access-log")
+        with (
+            spawned("servers.shop:make_app", *arguments, env=env, cwd=tmp_path, log_file=log_file) as shop,
+            ThreadPoolExecutor(LOGINS) as pool,
+        ):
+            assert ask(shop.port, "/keep?name=ada", method="POST").status == 200
+            before = slowest(shop)
+            pids = server.pids()
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                logins = [pool.submit(ask, shop.port, "/keep?name=kim", method="POST") for _ in range(LOGINS)]
+                time.sleep(0.5)  # all of them wait by now
+                waiting = sum(not one.done() for one in logins)
+                during = slowest(shop)
+                statuses = {one.result().status for one in logins}
+            finally:
+                for pid in pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
+            wait_until(lambda: ask(shop.port, "/plain").status == 200, "it goes on")
+
+    print(f"slowest of {SHOWN} before {before:.3f} s, while {waiting} logins waited {during:.3f} s")
+    assert waiting > LOGINS / 2
+    assert statuses == {200}
+    assert during < before + 0.5
+
+
+def slowest(shop: Process) -> float:
+    """Return how long the slowest of some plain functions took."""
+    return max(_seconds(shop) for _ in range(SHOWN))
+
+
+def _seconds(shop: Process) -> float:
+    start = time.monotonic()
+    assert ask(shop.port, "/plain").text == "plain"
+    return time.monotonic() - start
