@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.engines.runtime import runtime_place
 from cookieguard.engines.sqlite_hits import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
 from cookieguard.stats.hits import Batch
@@ -43,6 +44,10 @@ class Served(Shop):
         assert found["is_fine"] == (not wrong) == (done.returncode == 0)
         assert all(one["mend"] for one in wrong.values())
         return done.returncode, wrong
+
+    @property
+    def runtime(self) -> Path:
+        return runtime_place("", self.state)
 
     def change_keys(self, change: Callable[[Keyring], list[Any]]) -> None:
         path = self.state / "keyring"
@@ -145,11 +150,16 @@ BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     ),
     "lost hits": (lambda shop: shop.count(NOW, lost=3), "dropped hits", "log"),
     "old day key": (
-        lambda shop: (shop.state / f"visitor-day-{NOW - timedelta(days=3):%Y%m%d}").touch(0o600),
+        lambda shop: (shop.runtime / f"visitor-day-{NOW - timedelta(days=3):%Y%m%d}").touch(0o600),
         "day keys",
         "retention run",
     ),
-    "old hour key": (lambda shop: (shop.state / "hour-400000").touch(0o600), "hour keys", "retention run"),
+    "old hour key": (lambda shop: (shop.runtime / "hour-400000").touch(0o600), "hour keys", "retention run"),
+    "key on the disk": (
+        lambda shop: (shop.state / f"visitor-day-{NOW:%Y%m%d}").touch(0o600),
+        "place of keys",
+        "retention run",
+    ),
     "old events": (old_vault, "sealed events", "retention run"),
     "clock": (lambda shop: shop.count(NOW + timedelta(hours=2)), "clock", "NTP"),
     "key of tomorrow": (
@@ -185,7 +195,7 @@ def test_broken_thing_is_named_with_what_mends_it(shop: Served, broken: str) -> 
 
 
 def test_what_the_doctor_finds_old_the_retention_command_mends(shop: Served) -> None:
-    for name in ("old log", "old hit", "old day key", "old hour key", "old events"):
+    for name in ("old log", "old hit", "old day key", "old hour key", "key on the disk", "old events"):
         BROKEN[name][0](shop)
     assert shop.doctor()[0] == 1
 

@@ -16,6 +16,7 @@ from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.leaps import Doubt, Reading, doubt_of, read_clock
 from cookieguard.engines.retention import RECORD_FILE, Retention, Run, read_run
+from cookieguard.engines.runtime import RuntimeDirectory, runtime_place
 from cookieguard.engines.sqlite_hits import SqliteHits
 from cookieguard.stats.hits import Batch
 
@@ -77,7 +78,8 @@ class Shop:
 
     def __init__(self, directory: Path) -> None:
         self.state = StateDirectory(directory / "state")
-        self.config = Config(state_dir=str(self.state.path))
+        self.config = Config(state_dir=str(self.state.path), runtime_dir=str(directory / "runtime"))
+        self.runtime = RuntimeDirectory(runtime_place(self.config.runtime_dir, self.state.path))
         self.now = NOON
         self.engine = SqliteHits(self.state.path / "stats.db")
         hits = [
@@ -85,7 +87,7 @@ class Shop:
         ]
         self.engine.write(Batch("one", hits, {}, {}))
         (self.state.subdirectory("logs") / "access-2026-11-17-7.log").write_text("a line\n")
-        DayKeys(self.state, "visitor", clock=lambda: NOON).key(NOON.date())
+        DayKeys(self.runtime, "visitor", clock=lambda: NOON).key(NOON.date())
 
     def look(self, at: datetime) -> Run:
         self.now = at
@@ -96,7 +98,7 @@ class Shop:
     def kept(self) -> tuple[int, int, int, int, int]:
         """Count hits, hits with a key, days of sums, log files and keys of a day."""
         ask = self.engine._connection.execute
-        names = [path.name for path in self.state.path.rglob("*") if path.is_file()]
+        names = [path.name for path in self.state.path.parent.rglob("*") if path.is_file()]
         return (
             ask("SELECT count(*) FROM hit").fetchone()[0],
             ask("SELECT count(*) FROM hit WHERE key != 0").fetchone()[0],

@@ -26,6 +26,7 @@ from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.hit_ports import Days
 from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, read_run, taken
+from cookieguard.engines.runtime import RuntimeDirectory, runtime_place
 from cookieguard.engines.sqlite_figures import SqliteFigures
 from cookieguard.engines.sqlite_hits import SqliteHits
 from cookieguard.engines.vault import VaultWriter, make_keys, read_public_keys
@@ -42,7 +43,8 @@ class Shop:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.state = StateDirectory(directory / "state")
-        self.config = Config(state_dir=str(self.state.path))
+        self.config = Config(state_dir=str(self.state.path), runtime_dir=str(directory / "runtime"))
+        self.runtime = RuntimeDirectory(runtime_place(self.config.runtime_dir, self.state.path))
         self.now = NOW
         self.engine = SqliteHits(self.state.path / "stats.db")  # a worker's, open all the time
         self.batches = 0
@@ -111,10 +113,12 @@ def test_old_logs_and_keys_are_gone_though_nobody_comes(shop: Shop) -> None:
     for days in (14, 13):
         (logs / f"access-{NOW - timedelta(days=days):%Y-%m-%d}-7.log").write_text(f"line of {days}\n")
     then = NOW - timedelta(days=2)
-    keys = [DayKeys(shop.state, use, clock=lambda: then).key(then.date()) for use in ("log", "visitor")]
-    keys += [DayKeys(shop.state, use, clock=lambda: NOW).key(NOW.date()) for use in ("log", "visitor")]
-    (shop.state.path / f"visitor-day-{then:%Y%m%d}").write_bytes(keys[1] or b"")  # the second one removed it
-    hours = [HourKeys(shop.state).key(NOW - timedelta(hours=5)), HourKeys(shop.state).key(NOW)]
+    keys = [DayKeys(shop.runtime, use, clock=lambda: then).key(then.date()) for use in ("log", "visitor")]
+    keys += [DayKeys(shop.runtime, use, clock=lambda: NOW).key(NOW.date()) for use in ("log", "visitor")]
+    (shop.runtime.path / f"visitor-day-{then:%Y%m%d}").write_bytes(
+        keys[1] or b""
+    )  # the second one removed it
+    hours = [HourKeys(shop.runtime).key(NOW - timedelta(hours=5)), HourKeys(shop.runtime).key(NOW)]
     needles = [b"line of 14", b"line of 13", keys[1], keys[2], keys[3], hours[1]]
 
     run = shop.worker().look()

@@ -40,7 +40,7 @@ BROWSER = {
     "Accept": "text/html",
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
 }
-STATE_FILES = ("hour", "keyring", "logs", "store.db", "stats.db", "visitor", "spool")
+STATE_FILES = ("keyring", "logs", "store.db", "stats.db", "spool")
 
 Visit = Callable[[int, Address], None]
 
@@ -199,7 +199,7 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
     assert shop.count("exchange = <cookieguard.web.exchange.Exchange") >= raised  # a frame's local values
     assert len((directory / THROTTLED).read_text().split()) == len(clients)
     state = {path.name.partition("-")[0] for path in (directory / STATE).iterdir()}
-    assert {"hour", "keyring", "logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
+    assert {"keyring", "logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
     assert counted(directory) == {"view": len(clients), "error": len(clients) + raised, "keyed": len(clients)}
 
 

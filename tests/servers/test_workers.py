@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
+from cookieguard.engines.runtime import runtime_place
 from servers.clients import Reply, ask
 from servers.shop import CLOCK, PURPOSES, STATE
 
@@ -214,4 +215,4 @@ def set_clock(directory: Path, now: datetime) -> None:
 
 def hour_files(directory: Path) -> list[str]:
     """Name the files of hourly keys, drafts included."""
-    return sorted(path.name for path in (directory / STATE).iterdir() if "hour-" in path.name)
+    return sorted(path.name for path in runtime_place("", directory / STATE).glob("*hour-*"))

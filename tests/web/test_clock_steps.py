@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
 from cookieguard.engines.checkup import examine
+from cookieguard.engines.runtime import runtime_place
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -38,6 +39,7 @@ class Office:
         stats = StatsSettings(before_consent="hashed")
         self.workers = [guard(shop, clock=lambda: self.now, stats=stats) for _ in range(2)]
         self.state = state
+        self.runtime = runtime_place("", state)
         self.key_files: set[bytes] = set()
 
     def everybody_comes(self) -> dict[str, int]:
@@ -51,7 +53,7 @@ class Office:
                 worker.close()
             (key,) = {key for (key,) in self._rows(f"SELECT key FROM hit ORDER BY id LIMIT 9 OFFSET {known}")}
             keys[client] = key
-        self.key_files |= {path.read_bytes() for path in self.state.glob("visitor-day-*")}
+        self.key_files |= {path.read_bytes() for path in self.runtime.glob("visitor-day-*")}
         return keys
 
     def job(self) -> None:
@@ -107,7 +109,7 @@ def test_clock_set_by_a_day_and_set_right_again(
         CLIENTS
     )  # nobody is taken for another, and no day goes on under its old key
     assert len(office.key_files) == 3
-    there = {path.read_bytes() for path in office.state.glob("visitor-day-*")}
+    there = {path.read_bytes() for path in office.runtime.glob("visitor-day-*")}
     assert len(there) == 1
     if step > timedelta(0):
         assert "ahead of now: newest hit" in office.warnings()["clock"]

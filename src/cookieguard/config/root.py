@@ -39,6 +39,8 @@ class Config:
 
     state_dir: str = ".cookieguard"
     """Where keys and logs live: made with mode 0700, refused when it is wider or not ours."""
+    runtime_dir: str = ""
+    """Where the keys of the day and the hour live: in memory (tmpfs), on no disk; empty means inside `/dev/shm`."""
     prefix: str = "/_cg/"
     """Our own pages' path. Neutral, since ad-blocker lists hide paths that say cookie or consent."""
     origins: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ class Config:
     def __post_init__(self) -> None:
         require_types("", self)
         require_text("state_dir", self.state_dir)
+        require_text("runtime_dir", self.runtime_dir, empty=True)
         require_match("prefix", self.prefix, re.compile(r"/([A-Za-z0-9_.~-]+/)+"), "a path like '/_cg/'")
         require_one_of("undeclared", self.undeclared, UNDECLARED)
         for origin in self.origins:

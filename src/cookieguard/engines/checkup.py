@@ -27,6 +27,7 @@ from cookieguard.engines.keys import longest_life, place_of
 from cookieguard.engines.log_file import log_files, log_place
 from cookieguard.engines.ports import StoreDown
 from cookieguard.engines.retention import read_run, told_of
+from cookieguard.engines.runtime import ALLOWED, ON_DISK, SETTING, existing_runtime, is_in_memory
 from cookieguard.engines.store_engines import store_file, store_opener
 from cookieguard.engines.vault import event_days, private_days, read_public_keys
 from cookieguard.errors import ConfigError, CookieGuardError
@@ -216,14 +217,30 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
 
 
 def _day_keys(shop: Shop) -> Iterator[Finding]:
-    days = sorted(match[1] for match in map(_DAY_KEY.fullmatch, shop.names) if match)
+    runtime = existing_runtime(shop.config.runtime_dir, shop.state)
+    names = [] if runtime is None else [path.name for path in runtime.paths()]
+    days = sorted(match[1] for match in map(_DAY_KEY.fullmatch, names) if match)
     over = [day for day in days if shop.now - _moment(day) > KEYS_GO]
     yield Finding(
         "day keys", f"{len(days)}, oldest of {days[0]}" if days else "none", RUN_JOB if over else ""
     )
-    hours = [int(match[1]) for match in map(_HOUR_KEY.fullmatch, shop.names) if match]
+    hours = [int(match[1]) for match in map(_HOUR_KEY.fullmatch, names) if match]
     late = [hour for hour in hours if shop.now.timestamp() // 3600 - hour > HOUR_KEYS_GO]
     yield Finding("hour keys", f"{len(hours)}, {len(late)} of them over", RUN_JOB if late else "")
+    yield _place_of_keys(shop, runtime)
+
+
+def _place_of_keys(shop: Shop, runtime: StateDirectory | None) -> Finding:
+    beside = [name for name in shop.names if ON_DISK.fullmatch(name)]
+    if beside:
+        return Finding("place of keys", f"beside what they key: {_some(beside)}", RUN_JOB)
+    if runtime is None:
+        return Finding(
+            "place of keys", "no directory in memory: none was needed yet, or each worker has its own"
+        )
+    if not is_in_memory(runtime.path):
+        return Finding("place of keys", f"{runtime.path.parent} is on a disk", f"set {SETTING} to {ALLOWED}")
+    return Finding("place of keys", "in memory")
 
 
 def _vault(shop: Shop) -> Iterator[Finding]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.engines.files import StateDirectory, sync_directory
@@ -31,17 +31,17 @@ class InForce(NamedTuple):
 
 
 class DayKeys:
-    """Give the random key of a UTC day for one use, the same in all workers of one state directory.
+    """Give the random key of a UTC day for one use, the same in all workers that share a directory (in memory).
 
     Keys are independent of each other, made with the first question of their day and unlinked two hours after
-    it. A day that is over for longer, or lies further ahead than that, has no key. When the directory fails a key
-    of this process alone takes over.
+    it. A day that is over for longer, or lies further ahead than that, has no key. Without the directory, or while it
+    fails, a key of this process alone takes over. What is lost from the directory is put back by who still has it.
     """
 
     def __init__(
-        self, state: StateDirectory, use: str, *, clock: Callable[[], datetime] | None = None
+        self, directory: StateDirectory | None, use: str, *, clock: Callable[[], datetime] | None = None
     ) -> None:
-        self._state = state
+        self._directory = directory
         self._use = use
         self._clock = clock or (lambda: datetime.now(UTC))
         self._files = re.compile(rf"\.?{use}-day-([0-9]{{8}})(?:\.[0-9a-f]+)?")
@@ -59,27 +59,32 @@ class DayKeys:
             begins, ends = _times_of(day)
             if not begins <= now < ends:
                 return None
-            known = self._known[day] = InForce(self._shared(day), begins, ends)
+            key = self._shared(day, secrets.token_bytes(DAY_KEY_BYTES))
+            known = self._known[day] = InForce(key, begins, ends)
         return known.key if known.begins <= now < known.ends else None
 
     def expire(self, now: datetime) -> None:
-        """Let go of the keys that are not in force, on the disk too, drafts of a killed worker included."""
+        """Let go of the keys that are not in force, in the directory too, drafts of a killed worker included."""
         self._looks = now - EXPIRE_EVERY, now + EXPIRE_EVERY
-        self._known = {day: one for day, one in self._known.items() if one.begins <= now < one.ends}
+        in_force = {day: one for day, one in self._known.items() if one.begins <= now < one.ends}
         try:
-            old = [name for name, day in self._found() if not _is_in_force(day, now)]
-            for name in old:
-                (self._state.path / name).unlink(missing_ok=True)
-            if old:
-                sync_directory(self._state.path)
+            old = [path for path, day in self._found() if not _is_in_force(day, now)]
+            for path in old:
+                path.unlink(missing_ok=True)
+            if old and self._directory is not None:
+                sync_directory(self._directory.path)
         except OSError as error:
             logger.warning("%s key of the day: old ones cannot be removed: %s", self._use, error.strerror)
+        self._known = {day: one._replace(key=self._shared(day, one.key)) for day, one in in_force.items()}
 
-    def _shared(self, day: date) -> bytes:
+    def _shared(self, day: date, own: bytes) -> bytes:
+        """Return the key that all workers have, which is our own where there was none."""
+        if self._directory is None:
+            return own
         try:
-            name = f"{self._use}-day-{day:%Y%m%d}"
-            key = self._state.create_once(name, lambda: secrets.token_bytes(DAY_KEY_BYTES))
+            key = self._directory.create_once(f"{self._use}-day-{day:%Y%m%d}", lambda: own)
             if len(key) == DAY_KEY_BYTES:
+                self._has_failed = False
                 return key
             reason = f"{len(key)} bytes instead of {DAY_KEY_BYTES}"
         except (OSError, ConfigError) as error:
@@ -89,12 +94,12 @@ class DayKeys:
             logger.warning(
                 "%s key of the day: %s; each worker has its own until this is mended", self._use, reason
             )
-        return secrets.token_bytes(DAY_KEY_BYTES)
+        return own
 
-    def _found(self) -> Iterator[tuple[str, date]]:
-        for name in os.listdir(self._state.path):
-            if match := self._files.fullmatch(name):
-                yield name, _day_of(match[1])
+    def _found(self) -> Iterator[tuple[Path, date]]:
+        for path in self._directory.paths() if self._directory is not None else ():
+            if match := self._files.fullmatch(path.name):
+                yield path, _day_of(match[1])
 
 
 def _times_of(day: date) -> tuple[datetime, datetime]:

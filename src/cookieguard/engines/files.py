@@ -1,4 +1,4 @@
-"""What lives in files: the state directory and the hourly keys.
+"""What lives in files: a directory of our own, and the hourly keys.
 
 Rule: keys are 0600 in a 0700 directory of our own, and no reader ever sees half a file.
 """
@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,15 +32,16 @@ _HOUR_FILE = re.compile(r"\.?hour-([0-9]{1,9})(?:\.[0-9a-f]+)?")
 class StateDirectory:
     """Own the directory of keys and logs: made with mode 0700, refused when it is not ours alone.
 
-    Raises a ConfigError that names `state_dir` and says how to mend it.
+    Raises a ConfigError that names the setting and says how to mend it.
     """
 
-    __slots__ = ("path",)
+    __slots__ = ("path", "setting")
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, setting: str = "state_dir") -> None:
         self.path = Path(path).absolute()  # the process may change its directory later
-        _make_private(self.path)
-        _require_private(self.path)
+        self.setting = setting
+        _make_private(self.path, setting)
+        _require_private(self.path, setting)
 
     def read(self, name: str, *, limit: int = -1) -> bytes | None:
         """Read a file, or its first `limit` bytes; None where there is none."""
@@ -60,6 +62,12 @@ class StateDirectory:
         content = make()
         return content if self._publish(name, content) else self._file(name).read_bytes()
 
+    def paths(self) -> list[Path]:
+        """List what is in it; nothing where it is gone."""
+        with suppress(FileNotFoundError):
+            return [self.path / name for name in os.listdir(self.path)]
+        return []
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is still there."""
         self._file(name).unlink(missing_ok=True)
@@ -67,7 +75,7 @@ class StateDirectory:
     def subdirectory(self, name: str) -> Path:
         """Give a directory of ours inside, made with mode 0700 where there is none."""
         path = self._file(name)
-        _make_private(path)
+        _make_private(path, self.setting)
         return path
 
     def _file(self, name: str) -> Path:
@@ -89,7 +97,8 @@ class StateDirectory:
             return False
         except OSError as error:
             if error.errno in (errno.EPERM, errno.ENOTSUP):
-                raise _refused(self.path, "on a file system without hard links", "a local disk") from error
+                what, allowed = "on a file system without hard links", "a local disk"
+                raise _refused(self.setting, self.path, what, allowed) from error
             raise
         finally:
             draft.unlink(missing_ok=True)
@@ -98,14 +107,14 @@ class StateDirectory:
 
 
 class HourKeys:
-    """Give the random key of the current hour, the same in all workers of one state directory.
+    """Give the random key of the current hour, the same in all workers that share a directory (in memory).
 
-    Keys are independent of each other and unlinked once their hour is two hours back. When the directory
-    fails, a key of this process alone takes over: rate limits then count per worker, and no page breaks.
+    Keys are independent of each other and unlinked once their hour is two hours back. Without the directory, or
+    when it fails, a key of this process alone takes over: rate limits then count per worker, and no page breaks.
     """
 
-    def __init__(self, state: StateDirectory) -> None:
-        self._state = state
+    def __init__(self, directory: StateDirectory | None) -> None:
+        self._directory = directory
         self._current: tuple[int, bytes] = NO_KEY
         self._cleared_from = self._cleared_until = BEFORE  # the hour in which old keys were last looked for
         self._has_failed = False
@@ -137,14 +146,16 @@ class HourKeys:
         Hours ahead go too: a clock that once ran fast must not leave a key lying for a day.
         """
         hour = int(now.timestamp()) // 3600
-        for name, made_for in self._files():
+        for path, made_for in self._files():
             if abs(hour - made_for) > 1:
-                (self._state.path / name).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _shared(self, hour: int) -> bytes:
+        if self._directory is None:
+            return secrets.token_bytes(HOUR_KEY_BYTES)
         try:
             self.destroy_old(datetime.fromtimestamp(hour * 3600, UTC))
-            key = self._state.create_once(f"hour-{hour}", lambda: secrets.token_bytes(HOUR_KEY_BYTES))
+            key = self._directory.create_once(f"hour-{hour}", lambda: secrets.token_bytes(HOUR_KEY_BYTES))
             if len(key) == HOUR_KEY_BYTES:
                 return key
             reason = f"{len(key)} bytes instead of {HOUR_KEY_BYTES}"
@@ -155,42 +166,49 @@ class HourKeys:
             logger.warning("hourly key: %s; rate limits count per worker until this is mended", reason)
         return secrets.token_bytes(HOUR_KEY_BYTES)
 
-    def _files(self) -> Iterator[tuple[str, int]]:
-        for name in os.listdir(self._state.path):
-            if match := _HOUR_FILE.fullmatch(name):
-                yield name, int(match[1])
+    def _files(self) -> Iterator[tuple[Path, int]]:
+        for path in self._directory.paths() if self._directory is not None else ():
+            if match := _HOUR_FILE.fullmatch(path.name):
+                yield path, int(match[1])
 
 
-def _make_private(path: Path) -> None:
+def _make_private(path: Path, setting: str) -> None:
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
         return
     except FileNotFoundError as error:
-        raise _refused(path, "in a directory that is missing", f"mkdir -p {path.parent}") from error
+        raise _refused(setting, path, "in a directory that is missing", f"mkdir -p {path.parent}") from error
     except OSError as error:
-        raise _refused(path, f"not possible to make ({error.strerror})", "a directory we can make") from error
+        raise _refused(
+            setting, path, f"not possible to make ({error.strerror})", "a directory we can make"
+        ) from error
     path.chmod(0o700)  # whatever the umask took away
 
 
-def _require_private(path: Path) -> None:
+def _require_private(path: Path, setting: str) -> None:
     found = path.lstat()
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):
         what = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
-        raise _refused(path, what, "a directory of its own, not a link to one")
+        raise _refused(setting, path, what, "a directory of its own, not a link to one")
     if found.st_uid != os.geteuid():
         raise _refused(
-            path, f"owned by user {found.st_uid}", f"a directory owned by user {os.geteuid()}, who runs this"
+            setting,
+            path,
+            f"owned by user {found.st_uid}",
+            f"a directory owned by user {os.geteuid()}, who runs this",
         )
     if mode & _OTHERS:
-        raise _refused(path, f"open to others (mode {mode:04o})", f"mode 0700: chmod 700 {path}")
+        raise _refused(setting, path, f"open to others (mode {mode:04o})", f"mode 0700: chmod 700 {path}")
     if mode & 0o700 != 0o700 or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise _refused(path, f"not writable (mode {mode:04o})", f"a writable directory: chmod 700 {path}")
+        raise _refused(
+            setting, path, f"not writable (mode {mode:04o})", f"a writable directory: chmod 700 {path}"
+        )
 
 
-def _refused(path: Path, what: str, allowed: str) -> ConfigError:
-    return ConfigError("state_dir", was=f"{path}, {what},", allowed=allowed)
+def _refused(setting: str, path: Path, what: str, allowed: str) -> ConfigError:
+    return ConfigError(setting, was=f"{path}, {what},", allowed=allowed)
 
 
 def write_private(path: Path, content: bytes) -> None:

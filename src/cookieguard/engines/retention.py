@@ -27,6 +27,7 @@ from cookieguard.engines.hit_ports import Capped, Crossing, EngineDown
 from cookieguard.engines.leaps import Doubt, Reading, doubt_of, read_clock, reading_of
 from cookieguard.engines.log_file import log_place, remove_old_logs
 from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.runtime import existing_runtime, remove_keys_on_disk
 from cookieguard.engines.store_engines import store_file, store_opener
 from cookieguard.engines.vault import expire_keys, forget_events
 from cookieguard.errors import CookieGuardError
@@ -169,11 +170,19 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
     def events(times: Times) -> int:
         return len(forget_events(state, today=_day(times.believed), keep_days=config.vault.keep_days))
 
+    def keys_of(expire: Callable[[StateDirectory, datetime], None]) -> Step:
+        def forget(times: Times) -> int:
+            runtime = existing_runtime(config.runtime_dir, state.path)
+            return 0 if runtime is None else _counting(runtime, lambda: expire(runtime, times.now))
+
+        return forget
+
     return {
         "statistics": _forgetting(config, state, environ),
         "access log": logs,
-        "day keys": lambda times: _counting(state, lambda: _expire_days(state, times.now)),
-        "hour keys": lambda times: _counting(state, lambda: HourKeys(state).destroy_old(times.now)),
+        "day keys": keys_of(_expire_days),
+        "hour keys": keys_of(lambda runtime, now: HourKeys(runtime).destroy_old(now)),
+        "keys on the disk": lambda _: remove_keys_on_disk(state),
         "sealed events": events,
     }
 
@@ -332,15 +341,15 @@ def _forgetting_in_store(config: Config, state: StateDirectory, environ: Mapping
     return forget
 
 
-def _expire_days(state: StateDirectory, now: datetime) -> None:
+def _expire_days(runtime: StateDirectory, now: datetime) -> None:
     for use in DAY_KEY_USES:
-        DayKeys(state, use).expire(now)
+        DayKeys(runtime, use).expire(now)
 
 
-def _counting(state: StateDirectory, remove: Callable[[], None]) -> int:
-    before = len(os.listdir(state.path))
+def _counting(directory: StateDirectory, remove: Callable[[], None]) -> int:
+    before = len(directory.paths())
     remove()
-    return max(0, before - len(os.listdir(state.path)))
+    return max(0, before - len(directory.paths()))
 
 
 def _pause_after(run: Run) -> timedelta:

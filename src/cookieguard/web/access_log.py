@@ -25,9 +25,15 @@ Form = Callable[[LogLine], bytes]
 
 
 def open_access_log(
-    state: StateDirectory, settings: LogSettings, clock: Callable[[], datetime] | None
+    state: StateDirectory,
+    runtime: StateDirectory | None,
+    settings: LogSettings,
+    clock: Callable[[], datetime] | None,
 ) -> Recorder | None:
-    """Return the recorder of the access log, None where it is switched off; raises ConfigError."""
+    """Return the recorder of the access log, None where it is switched off; raises ConfigError.
+
+    The key of an enciphered log lies in `runtime`, never beside the log.
+    """
     if not settings.enabled:
         return None
     file = LogFile(
@@ -38,7 +44,7 @@ def open_access_log(
     )
     if settings.addresses != PREFIX_DAILY:
         return Recorder(file, form=_form(settings, settings.prefixes))
-    pseudonyms = Pseudonyms(DayKeys(state, KEY_USE, clock=clock), _form(settings, NOTHING_LEFT), file)
+    pseudonyms = Pseudonyms(DayKeys(runtime, KEY_USE, clock=clock), _form(settings, NOTHING_LEFT), file)
     return Recorder(pseudonyms, form=pseudonyms.form)
 
 

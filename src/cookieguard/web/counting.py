@@ -59,15 +59,19 @@ class Counting:
 def open_counting(
     config: Config,
     state: StateDirectory,
+    runtime: StateDirectory | None,
     *,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
 ) -> Counting | None:
-    """Put statistics together; None where they are switched off. Raises ConfigError."""
+    """Put statistics together; None where they are switched off. Raises ConfigError.
+
+    The keys of the day lie in `runtime`, never beside the hits.
+    """
     settings = config.stats
     if not settings.enabled:
         return None
-    keys = DayKeys(state, KEY_USE, clock=clock)
+    keys = DayKeys(runtime, KEY_USE, clock=clock)
     sink = open_sink(settings, state, environ=environ, keys=keys, clock=clock)
     reader = Reader(own_hosts=_own_hosts(config), names_routes=settings.pages == "route")
 

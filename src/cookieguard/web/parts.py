@@ -17,6 +17,7 @@ from cookieguard.consent import Register
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
 from cookieguard.engines.retention import Retention, open_retention
+from cookieguard.engines.runtime import open_runtime
 from cookieguard.engines.staff import StaffDoor, WatchedStaff
 from cookieguard.engines.watch import Watch, open_watch
 from cookieguard.errors import ConfigError
@@ -103,6 +104,7 @@ def build_parts(
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
     state = StateDirectory(config.state_dir)
+    runtime = open_runtime(config.runtime_dir, state)
     renderer = Renderer(config)
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
     spec = config.cookies.consent
@@ -133,11 +135,11 @@ def build_parts(
         shop_cookies=shop_cookies,
         signed_cookies=SignedCookies(config, keyring, shop_cookies.register),
         customers=Customers.of(config, customer_from),
-        hour_keys=HourKeys(state),
+        hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
-        recorder=open_access_log(state, config.log, clock),
-        counting=open_counting(config, state, environ=environ, clock=clock),
+        recorder=open_access_log(state, runtime, config.log, clock),
+        counting=open_counting(config, state, runtime, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         repeats=Repeats(),
