@@ -7,13 +7,15 @@ import warnings
 
 import html5lib
 import pytest
-from harness.rewriting import every_byte, outside, rewrite
+from harness.oracle import html5lib_elements, turbo_elements
+from harness.rewriting import ORIGIN, every_byte, outside, rewrite
 
-from cookieguard.html import parse_url, resolve
+from cookieguard.html import Rules, parse_url, resolve
 from cookieguard.html.judges import candidates
 from cookieguard.html.loads import ANYWHERE, LOADS, Load
 
 BASE = parse_url("https://shop.example/")
+NOBODY = Rules(lambda url: None, ORIGIN)
 XLINK = "{http://www.w3.org/1999/xlink}"
 SEEDS = 4
 PAGES_PER_SEED = 250
@@ -99,6 +101,19 @@ CASES = [
     f"<svg></div><style>{I}</style>",
     f"<div><svg></div><style>{I}</style>",
     f"<svg></p><style><!--</style>{I}--></style>",
+    f"<div><svg></div><style><!--</style>{I}--></style>",
+    f"<svg></div><style><!--</style>{I}--></style>",
+    f"<div><svg></div><title>{I}</title>",
+    f"<form><svg></form><style><!--</style>{I}--></style>",
+    f"<p><svg><g></p><![CDATA[<p>]]>{I}",
+    f"<div><svg></div><svg><style>{I}</style></svg><style>{I}</style>{I}",
+    f"<div><svg><desc></div><style>{I}</style></desc><style>{I}</style>",
+    f"<svg><foreignObject><div></foreignObject></svg><style>{I}</style>{I}",
+    f"<svg><foreignObject><div></div><![CDATA[<p>]]>{I}</foreignObject><style>{I}</style></svg>{I}",
+    f"<svg><foreignObject><p><div></div><![CDATA[<p>]]>{I}</p></foreignObject><style>{I}</style></svg>",
+    f"<svg><mi><style><!--</style>{I}--></style></mi><style>{I}</style></svg>",
+    f"<table><td><svg><desc></td><style>{I}</style>",
+    f"<svg><title><script></title>{I}</script></title>{I}",
     f"<svg><p><style><!--</style>{I}-->",
     f"<svg><font size=1><style><!--</style>{I}-->",
     f"<svg><font><style><!--</style>{I}--></style>",
@@ -172,6 +187,37 @@ CASES = [
     f"<img src=/a\x00 srcset=//ads.example>{I}",
     f"<textarea>\n{I}</textarea>",
 ]
+
+
+LOOP = "<script>for(i=0;i<n.length;i++){}</script>"
+SCRIPTS = f"{LOOP}<p>x<script>/* <![CDATA[ */a<b/* ]]> */</script>{LOOP}"
+# What a page had open before: an svg that is never closed, or HTML within one.
+OPENED = (
+    """<div><svg></div>|<div><svg><path/><g></div>|<p><svg></p>|<a><svg></a>|<ul><li><svg><g></li>|<button><svg></button>
+<b><svg><svg></b>|<svg></script><img>|<svg></form><p>|<form><svg></form><p>|<svg></title></textarea></img><p>|<svg></body><p>
+<svg><title>|<svg><title>x|<svg><title>x<path/></svg>|<svg><title><b>x</b></title></svg>|<svg><desc><p>x</p></desc></svg>
+<svg><foreignObject><div><p>x</p></div></foreignObject></svg>|<svg><foreignObject><div>|<svg></p><p>|<svg></div><p>|<select>
+<div><math></div>|<div><svg></div><section>|<div><svg></div><svg><path></svg>|<div><svg></div></svg>|<table><td><svg></td><td>
+<svg><foreignObject><svg></foreignObject></svg>|<math><mi><b>x</b></mi></math>|<div><div><svg></div><svg></div>
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+
+
+@pytest.mark.parametrize("opened", OPENED)
+def test_scripts_behind_an_unclosed_drawing_stay_as_they_are(opened: str) -> None:
+    page = (opened + SCRIPTS).encode()
+
+    out = rewrite(page, rules=NOBODY)
+
+    assert out.replace(b"</svg>", b"").replace(b"</math>", b"") == page.replace(b"</svg>", b"").replace(
+        b"</math>", b""
+    )
+    for read in (turbo_elements, html5lib_elements):
+        before, after = (list(read(text.decode(), True)) for text in (page, out))
+        assert before == after
+    assert rewrite(page, every_byte(page), rules=NOBODY) == out
 
 
 @pytest.mark.parametrize("page", CASES)

@@ -3,9 +3,11 @@ from cookieguard.html.model cimport Tag
 
 cdef class Context:
     cdef list _foreign
+    cdef list _worlds
     cdef list _both
     cdef list _scanned
     cdef readonly tuple ends
+    cdef bint _is_doubtful
     cdef bint _unsure
     cdef bint _in_select
     cdef bint _lasting_script
@@ -19,11 +21,19 @@ cdef class Context:
     cpdef bint is_scanned(self)
     cpdef bint is_read_twice(self)
     cpdef bytes end_for_scanner(self, Tag tag)
+    cpdef bytes settle(self)
     cpdef start(self, Tag tag)
     cdef _start_in_foreign(self, Tag tag)
+    cdef bint _takes_html(self)
+    cdef _start_in_html(self, Tag tag)
+    cdef _open(self, bytes name, int world)
+    cdef _close(self, Py_ssize_t index=*)
+    cdef _break_out(self)
+    cdef _lose(self)
     cdef _leave(self)
     cpdef end(self, bytes name)
     cdef _end_in_foreign(self, bytes name)
+    cdef _end_around(self, bytes name, bint has_point)
     cpdef reading(self, bytes name)
     cpdef open_both(self, bytes name)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from cookieguard.html.loads import TEXT_NAMES
 from cookieguard.html.model import Tag
 
 
@@ -30,13 +31,30 @@ BREAKOUT = frozenset(
     b"nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
 )
 FONT_BREAKS_OUT = frozenset({b"color", b"face", b"size"})
-# Their children may be HTML. Their own text and end tag are foreign still.
-INTEGRATION = frozenset(
-    {b"foreignobject", b"desc", b"title", b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml"}
-)
 ROOTS = (b"svg", b"math")
+HTML, SVG, MATH = range(3)  # whose element an open one is
+# Their children are HTML. Their own text and end tag are foreign still. By whose element they are.
+POINTS = (
+    frozenset[bytes](),
+    frozenset({b"foreignobject", b"desc", b"title"}),
+    frozenset({b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml"}),
+)
+VOID = frozenset(
+    b"area base basefont bgsound br embed hr image img input keygen link meta param source track wbr".split()
+)
+# HTML elements that no end tag closes through svg: they hold text only, or nothing, or stay open in another way.
+NEVER_CLOSED = (VOID | TEXT_NAMES | {b"body", b"html", b"head", b"frameset"}) - {b"br", b"noscript"}
+TABLE_PARTS = frozenset(b"table caption colgroup col tbody thead tfoot tr td th".split())
+FAR_ENDS = frozenset(b"p br noscript select h1 h2 h3 h4 h5 h6".split())
+# HTML elements within svg whose start tag does more than open one.
+TURNING = TABLE_PARTS | frozenset(
+    b"html head body frameset frame template select option optgroup noscript plaintext a nobr form button "
+    b"annotation-xml mglyph malignmark".split()
+)
 # Elements that count where no other does, in markup that is read in one way; a base moves what follows.
 TURNS = frozenset({*ROOTS, b"select", b"template", b"frameset", b"base"})
+# Start tags that mean another thing in svg than in HTML: for others it may stay open which of both it is.
+TELLING = TURNS | TEXT_NAMES | POINTS[SVG] | POINTS[MATH] | {b"col"}
 DEEPEST_RUN = 8  # elements in each other in a run of drawings (runs.py)
 MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
 
@@ -50,7 +68,10 @@ class Context:
     """Follow the tree as far as the reading of text depends on it. Owns all of that state."""
 
     def __init__(self) -> None:
-        self._foreign: list[bytes] = []  # open foreign elements, exact while nothing is unsure
+        # Open elements from a foreign root on, exact while nothing is unsure, and whose they are.
+        self._foreign: list[bytes] = []
+        self._worlds: list[int] = []
+        self._is_doubtful = False  # all of them may be closed: by the end tag of an element around them
         self._both: list[bytes] = []  # open elements whose text is read both ways
         self.ends: tuple[bytes, ...] = ()  # the same, sorted: they end at their end tag wherever it stands
         self._scanned: list[bytes] = []  # foreign elements whose text is raw text to a preload scanner
@@ -65,18 +86,19 @@ class Context:
 
     def is_foreign(self) -> bool:
         """Tell whether this is foreign content for sure: `<![CDATA[` opens a section."""
-        return bool(self._foreign) and not self._unsure
+        return bool(self._foreign) and not self.is_unsure()
 
     def is_unsure(self) -> bool:
         """Tell whether it may or may not be foreign content."""
-        return self._unsure
+        # an element of HTML may be closed where the next one of another kind began
+        return self._unsure or (bool(self._foreign) and self._worlds[-1] == HTML)
 
     def is_drawing(self) -> bool:
         """Tell whether this is svg or MathML for sure, right within one of its elements, and nothing else."""
         return bool(
             self._foreign
             and not (self._unsure or self._both or self._scanned or self._in_select or self._templates)
-            and self._foreign[-1] not in INTEGRATION
+            and not (self._is_doubtful or self._takes_html())
             and len(self._foreign) < MAX_DEPTH - DEEPEST_RUN
         )
 
@@ -101,6 +123,14 @@ class Context:
         if b"script" in self._both:
             self._lasting_script = True
 
+    def settle(self) -> bytes:
+        """Return what has to stand before a telling tag, so that it is HTML: end tags that mean nothing if it was."""
+        if not self._is_doubtful:
+            return b""
+        roots = [name for name in reversed(self._foreign) if name in ROOTS]
+        self._close()
+        return b"".join([b"</" + name + b">" for name in roots])
+
     def start(self, tag: Tag) -> None:
         """Take note of a start tag."""
         name = tag.name
@@ -111,7 +141,7 @@ class Context:
             if self._in_select or self._unsure:
                 self._unsure = True
             elif not tag.empty:
-                self._foreign.append(name)
+                self._open(name, ROOTS.index(name) + 1)
         elif name == b"select":
             self._in_select = True
         elif name == b"template":
@@ -121,18 +151,57 @@ class Context:
             self._unsure = True
 
     def _start_in_foreign(self, tag: Tag) -> None:
-        name, top = tag.name, self._foreign[-1]
-        if top in INTEGRATION or len(self._foreign) >= MAX_DEPTH:
-            self._unsure = True
-            self._leave()
+        name = tag.name
+        if len(self._foreign) >= MAX_DEPTH:
+            self._lose()
+        elif self._takes_html():
+            self._start_in_html(tag)
         elif name in BREAKOUT or (name == b"font" and any(n in FONT_BREAKS_OUT for n, _ in tag.attributes)):
-            self._foreign.clear()
-            self._leave()
+            self._break_out()
             self.start(tag)
         elif not tag.empty:
-            self._foreign.append(name)
+            self._open(name, self._worlds[-1])
             if tag.has_text and name not in self._scanned:
                 self._scanned.append(name)
+
+    def _takes_html(self) -> bool:
+        """Tell whether a start tag right here is one of HTML, within an open foreign element."""
+        world = self._worlds[-1]
+        return world == HTML or self._foreign[-1] in POINTS[world]
+
+    def _start_in_html(self, tag: Tag) -> None:
+        name = tag.name
+        self._leave()
+        if self._foreign[-1] == b"annotation-xml" or name in TURNING:
+            self._lose()
+        elif name in ROOTS:
+            if not tag.empty:
+                self._open(name, ROOTS.index(name) + 1)
+        elif name not in VOID:
+            self._open(name, HTML)
+
+    def _open(self, name: bytes, world: int) -> None:
+        self._foreign.append(name)
+        self._worlds.append(world)
+
+    def _close(self, index: int = 0) -> None:
+        """Close what is open from one element on."""
+        del self._foreign[index:], self._worlds[index:]
+        if not self._foreign:
+            self._is_doubtful = False
+            self._leave()
+
+    def _break_out(self) -> None:
+        """Close foreign elements up to one whose children are HTML."""
+        while self._foreign and not self._takes_html():
+            self._foreign.pop()
+            self._worlds.pop()
+        self._close(len(self._foreign))
+
+    def _lose(self) -> None:
+        """Give up telling what is svg: from here on nobody is sure."""
+        self._unsure, self._is_doubtful = True, False
+        self._leave()
 
     def _leave(self) -> None:
         """Read what a preload scanner takes for text both ways, since it is not sure to be markup any more."""
@@ -161,23 +230,49 @@ class Context:
             self._templates -= 1
 
     def _end_in_foreign(self, name: bytes) -> None:
-        for index in range(len(self._foreign) - 1, -1, -1):
+        index = len(self._foreign) - 1
+        is_html = self._worlds[index] == HTML
+        if is_html and self._foreign[index] == name:
+            self._close(index)
+            return
+        has_point = is_html  # the one it is in
+        while index >= 0 and (self._worlds[index] == HTML) == is_html:
+            has_point = has_point or self._foreign[index] in POINTS[self._worlds[index]]
             if self._foreign[index] == name:
-                del self._foreign[index:]
-                if not self._foreign:
-                    self._leave()
+                if is_html:
+                    self._lose()  # what is within may be closed, or opened anew
+                else:
+                    self._close(index)
                 return
-        self._unsure = True
-        self._leave()
+            index -= 1
+        if index >= 0 and not is_html:
+            self._lose()
+        elif name not in NEVER_CLOSED:
+            self._end_around(name, has_point)
+
+    def _end_around(self, name: bytes, has_point: bool) -> None:  # noqa: FBT001  # a compiled method takes no keywords
+        """Take note of the end tag of an element that is none of svg: it may be of one around it, and close both."""
+        if name == b"template" or (name == b"form" and self._templates):
+            if self._templates:
+                self._lose()
+        elif name == b"form":
+            return  # it is taken off the stack, and the svg in it stays open
+        elif not has_point:
+            self._is_doubtful = True
+        elif name in TABLE_PARTS or name in FAR_ENDS:
+            self._lose()  # of all others nobody looks for one beyond `<desc>` and the like
 
     def reading(self, name: bytes) -> Reading:
         """Say how the text of the element just opened is read."""
-        if self._unsure or self._in_select:
+        if self._in_select and name == b"script" and not (self._unsure or self._both):
+            return AS_TEXT  # the one element of text that every standard lets into a select
+        if self._unsure or self._in_select or len(self._foreign) >= MAX_DEPTH:
             return AS_BOTH
         if self._foreign:
-            # at an integration point nobody is sure (`_start_in_foreign`), else this is svg's own element
-            unsure = self._foreign[-1] in INTEGRATION or len(self._foreign) >= MAX_DEPTH
-            return AS_BOTH if unsure else AS_MARKUP
+            if self._foreign[-1] == b"annotation-xml":  # by its encoding
+                return AS_BOTH
+            if not self._takes_html():
+                return AS_MARKUP
         return AS_BOTH if name == b"noscript" else AS_TEXT
 
     def open_both(self, name: bytes) -> None:
@@ -203,6 +298,10 @@ class XmlContext(Context):
 
     def end(self, name: bytes) -> None:
         """Note nothing."""
+
+    def settle(self) -> bytes:
+        """Return nothing: all is told by the document."""
+        return b""
 
     def end_for_scanner(self, tag: Tag) -> bytes:
         """Return nothing: nobody scans XML ahead."""

@@ -29,7 +29,7 @@ from cookieguard.html.constructs import (
     pattern_of,
     raw_text,
 )
-from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, TURNS, Context, Reading, XmlContext
+from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, TELLING, TURNS, Context, Reading, XmlContext
 from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import first_stop
@@ -86,9 +86,8 @@ class Rewriter:
             return self._run(self._tail + chunk if self._tail else chunk)
         if (complete := self._gather.take(chunk)) is None:
             return b""
-        self._stop = self._gather.stop
         self.lost |= self._gather.lost
-        self._gather = None
+        self._stop, self._gather = self._gather.stop, None
         return self._run(complete)
 
     def close(self) -> bytes:
@@ -115,10 +114,9 @@ class Rewriter:
         self._peeked.clear()
         position, size = 0, len(data)
         while position < size:
-            state = self._state
-            if state == MARKUP:
+            if self._state == MARKUP:
                 position = self._markup(data, position)
-            elif state == IN_CONSTRUCT:
+            elif self._state == IN_CONSTRUCT:
                 position = self._in_construct(data, position)
             else:
                 position = self._in_script(data, position)
@@ -136,10 +134,8 @@ class Rewriter:
                 position = self._other(data, position)
                 continue
             tag = scanner.tag or self._judge.learn(data, position, end)
-            if not tag.plain or (self._is_careful and not self._is_followed(tag, data, position, end)):
-                position = self._tag(tag, data, position, end)
-            else:
-                position = end
+            passes = tag.plain and (not self._is_careful or self._is_followed(tag, data, position, end))
+            position = end if passes else self._tag(tag, data, position, end)
         return position
 
     def _is_followed(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
@@ -183,6 +179,8 @@ class Rewriter:
 
     # -- tags
     def _tag(self, tag: Tag, data: bytes, start: int, end: int) -> int:
+        if self._is_careful and tag.name in TELLING and not tag.closing:
+            self._output.insert(start, self._context.settle())
         if tag.has_text:
             return self._tag_with_text(tag, data, start, end)
         if self._is_careful:
@@ -322,6 +320,8 @@ class Rewriter:
 
     def _open(self, kind: Kind, data: bytes, start: int, position: int) -> int:
         construct = OPENED[kind]
+        if construct is CDATA:
+            self._output.insert(start, self._context.settle())
         if kind is DOCTYPE:
             self._placement.doctype()
         elif construct is COMMENT:
