@@ -51,3 +51,7 @@ class StaffRefused(CookieGuardError):
 
 class RevealRefused(CookieGuardError):
     """Say why an event of the vault is not opened."""
+
+
+class OtherSession(CookieGuardError, AttributeError):
+    """Say that a framework inside took our session for the place of its own; the door then leaves ours out."""

@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from cookieguard import Config, CookieGuard
 
@@ -203,3 +203,47 @@ def test_litestars_clear_session_empties_it(config: Config) -> None:
     app = CookieGuard(litestar_with(show, set_session, clear_session), config)
 
     assert walk(app, ["set", "show", "clear", "show"])[1::2] == [(200, {"name": "Mara"}), (200, {})]
+
+
+# Sessions that others bring
+
+
+class ServerSide:
+    """Be a session middleware as shops write or install it: a plain dict in the scope, kept on the server."""
+
+    kept: dict[str, Any] = {}
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["session"] = self.kept
+        await self.app(scope, receive, send)
+
+
+OTHERS = {"starlette": Middleware(SessionMiddleware, secret_key="its own"), "plain": Middleware(ServerSide)}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_session_that_a_mounted_app_brings_stays_apart_from_ours(other: str, config: Config) -> None:
+    steps = {
+        "set": lambda session: session.update(theirs="x" * 3000),
+        "read": lambda session: session["theirs"][:3],
+    }
+    theirs = starlette_app(steps, is_own=False)
+    theirs.add_middleware(OTHERS[other].cls, *OTHERS[other].args, **OTHERS[other].kwargs)
+
+    async def count(request: Request) -> JSONResponse:
+        request.session["n"] = request.session.get("n", 0) + 1
+        return JSONResponse(dict(request.session))
+
+    app = CookieGuard(Starlette(routes=[Route("/count", count), Mount("/theirs", theirs)]), config)
+
+    answers = walk(app, ["count", "theirs/set", "theirs/read", "count"])
+
+    assert answers == [
+        (200, {"n": 1}),
+        (200, {"result": None}),
+        (200, {"result": "xxx"}),
+        (200, {"n": 2}),
+    ]

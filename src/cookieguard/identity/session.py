@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NoReturn
 
-from cookieguard.errors import CookieGuardError
+from cookieguard.errors import CookieGuardError, OtherSession
 from cookieguard.identity.endings import ended_customer, ended_session
 from cookieguard.identity.remember import COPY_USED, Link, Memory, SecurityWarning, Series
 from cookieguard.identity.session_cookie import SessionCookie
@@ -188,6 +189,15 @@ class Session(SessionCookie):
         state.customer, state.authenticated, state.link = series.customer, series.authenticated, link
         state.merges = self._endings is not None
         state.ends = min(state.ends, series.ends)  # nothing that a login made outlives the longest it can
+
+    @property
+    def _wrapped(self) -> NoReturn:
+        raise AttributeError("_wrapped")
+
+    @_wrapped.setter
+    def _wrapped(self, session: object) -> None:
+        """Refuse to be taken for one of Django's lazy objects, which Channels fills with a session of its own."""
+        raise OtherSession("Django Channels brings a session of its own")
 
     def _end_presented(self) -> None:
         """Have the session that the browser presented ended, once; copies of its cookie open no more."""

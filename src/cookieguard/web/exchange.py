@@ -9,8 +9,6 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
-from starlette.middleware.sessions import Session as StarletteSession
-
 from cookieguard.consent import Consent
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cart import Cart
@@ -36,6 +34,7 @@ logger = logging.getLogger("cookieguard")
 
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
+LITESTAR = "litestar_app"  # the key of a scope that Litestar answers
 MOST_ROUNDS = 4  # two are needed: what the customer refused elsewhere changes the session once more
 
 
@@ -339,8 +338,9 @@ class Exchange:
             return []
         self._has_written_cookies = True
         current = self._app_scope.get("session")
-        if current is not session and not isinstance(current, StarletteSession):
-            # Litestar's set_session puts another mapping there, its clear_session a marker.
+        if current is not session and LITESTAR in self._app_scope:
+            # Its set_session puts another mapping there, its clear_session a marker. What middleware of
+            # others puts there is a session of theirs: ours stays as it is.
             session.replace(current if isinstance(current, Mapping) else {})
         try:
             if not session.is_open or (self._visit is None and session.is_at_rest(self.now)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.identity.keeping import Rule, merge_carts
+from cookieguard.web.channels import CHANNELS, call_beside_channels
 from cookieguard.web.customers import CustomerFrom
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.gate import Gate
@@ -110,7 +112,7 @@ class CookieGuard:
                 send = response.send
                 if self._signs:
                     shown, send = self._signed(exchange, shown, send)
-                await self.app(shown, receive, send)
+                await self._call(shown, receive, send)
                 if response.waits:
                     await response.finish()
         finally:
@@ -133,11 +135,17 @@ class CookieGuard:
             shown, send = gate.shown(app_scope), gate.around(send)
             if self._signs:
                 shown, send = self._signed(exchange, shown, send)
-            await self.app(shown, receive, send)
+            await self._call(shown, receive, send)
         finally:
             tell_store(exchange)
             self._record_goals(exchange)
             exchange.end()
+
+    def _call(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """Call the app; where Django Channels is about, in the way that lets it keep its own sessions."""
+        if CHANNELS in sys.modules:
+            return call_beside_channels(self.app, scope, receive, send)
+        return self.app(scope, receive, send)
 
     def _signed(self, exchange: Exchange, scope: Any, send: Any) -> tuple[Any, Any]:
         """Put the signing of the shop's own cookies between the app and all else."""
