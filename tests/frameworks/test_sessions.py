@@ -211,10 +211,9 @@ def test_litestars_clear_session_empties_it(config: Config) -> None:
 class ServerSide:
     """Be a session middleware as shops write or install it: a plain dict in the scope, kept on the server."""
 
-    kept: dict[str, Any] = {}
-
     def __init__(self, app: Any) -> None:
         self.app = app
+        self.kept: dict[str, Any] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["session"] = self.kept

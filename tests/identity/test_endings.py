@@ -198,6 +198,25 @@ def test_a_store_that_comes_back_within_a_request_makes_nobody_half_a_customer(
         assert visit.session.customer is None
 
 
+def test_what_is_cleared_while_the_store_is_down_does_not_come_back_with_it(
+    worker: Worker, browser: Any
+) -> None:
+    log_in(browser, worker)
+    copy = dict(browser.cookies)
+    worker.is_certain = False
+    with browser.request() as visit:
+        visit.session.clear()
+        visit.session["note"] = "ring twice"
+        worker.hear(visit)
+
+    worker.is_certain = True
+    with browser.request() as visit:
+        assert (visit.session.customer, dict(visit.session)) == ("17", {"note": "ring twice"})
+    browser.cookies = copy
+    with browser.request() as visit:
+        assert (visit.session.customer, dict(visit.session)) == (None, {})
+
+
 def test_a_guest_keeps_what_the_session_holds_while_the_store_is_down(worker: Worker, browser: Any) -> None:
     with browser.request() as visit:
         visit.session["seen"] = ["lamp"]

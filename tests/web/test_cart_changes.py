@@ -22,6 +22,7 @@ STEPS = st.one_of(
     st.tuples(st.just("login"), st.sampled_from(["17", "18"]), st.none()),
     st.tuples(st.just("logout"), st.none(), st.none()),
     st.tuples(st.just("renew"), st.none(), st.none()),
+    st.tuples(st.just("clear"), st.none(), st.none()),
     st.tuples(st.just("wait"), st.sampled_from([1, 50, 3_600, 3 * 86_400]), st.none()),
     st.tuples(st.just("lose"), st.sampled_from(["put"]), st.integers(1, 9)),
     st.tuples(st.just("read"), st.none(), st.none()),
@@ -117,6 +118,7 @@ def _do(visitor: Any, step: tuple[str, Any, Any]) -> None:
         "login": lambda: visitor.login(what),
         "logout": visitor.logout,
         "renew": visitor.session.renew_id,
+        "clear": lambda: visitor.session.replace({"n": 1}) if not visitor.session else visitor.session.clear(),
     }
     deeds[kind]()
 

@@ -96,10 +96,7 @@ class Session(SessionCookie):
             memory.has_logged_in, memory.is_wanted = True, remember
 
     def logout(self) -> None:
-        """End the session: no customer, no entries, an empty cart, a new id for what comes.
-
-        `clear()` only removes entries, the customer stays.
-        """
+        """End the session: no customer, no entries, an empty cart, a new id for what comes."""
         self._open()
         self._end_presented()
         self._leave_series()
@@ -122,6 +119,20 @@ class Session(SessionCookie):
         if customer is not None:
             self.ended.append(ended_customer(customer, now=now, longest=self._life.longest))
         self.logout()
+
+    def clear(self) -> None:
+        """Remove every entry, those of a customer nobody can vouch for too; customer and cart stay.
+
+        Shops log out by it, and begin a login with it: so what remains and what comes gets a new id, and copies of
+        the cookie that held the entries open no more.
+        """
+        state = self._open()
+        if len(self) or self._hidden is not None:
+            self._end_presented()
+            state.id = new_id()
+        self._hidden = None
+        self._overflow = self._overflow.left()
+        super().clear()
 
     def renew_id(self) -> None:
         """Give the session a new id and keep all else; for changes of privilege. Copies under the old one end."""
@@ -152,6 +163,7 @@ class Session(SessionCookie):
             self.logout() if claimed.customer is None else self.login(claimed.customer)
             if not claimed.lasts:
                 self.ended, self.memory, self._has_logged_in = [], None, False
+                self._has_ended = False
 
     # From here on: for whoever remembers or follows the customer.
 
@@ -199,11 +211,16 @@ class Session(SessionCookie):
         """Refuse to be taken for one of Django's lazy objects, which Channels fills with a session of its own."""
         raise OtherSession("Django Channels brings a session of its own")
 
+    def leave(self) -> bool:
+        """End the session that the browser presented, since nothing of it is left; say whether that is news."""
+        self._end_presented()
+        return len(self.ended) > 0
+
     def _end_presented(self) -> None:
         """Have the session that the browser presented ended, once; copies of its cookie open no more."""
         session_id = self.presented_binding.session_id
-        is_told = any(ending.key == session_id for ending in self.ended)
-        if self._endings is not None and session_id is not None and not is_told:
+        if self._endings is not None and session_id is not None and not self._has_ended:
+            self._has_ended = True
             self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
 
     def _news(self) -> Memory:

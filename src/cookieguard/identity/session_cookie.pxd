@@ -13,6 +13,7 @@ cdef class SessionCookie(JsonMapping):
     cdef Channel _channel
     cdef object _claim
     cdef readonly object _endings
+    cdef bint _has_ended
     cdef bint _has_logged_in
     cdef dict _hidden
     cdef bint _is_id_asked

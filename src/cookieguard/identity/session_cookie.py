@@ -44,6 +44,7 @@ class SessionCookie(JsonMapping):
         "_channel",
         "_claim",
         "_endings",
+        "_has_ended",
         "_has_logged_in",
         "_hidden",
         "_is_id_asked",
@@ -64,6 +65,7 @@ class SessionCookie(JsonMapping):
     _came_id: str | None
     _hidden: dict[str, Any] | None
     _overflow: Overflow
+    _has_ended: bool
     _has_logged_in: bool
     _is_id_asked: bool
     ended: list[Ending]
@@ -301,6 +303,7 @@ class SessionCookie(JsonMapping):
         self._token: Token | None = None
         self._is_id_asked = False
         self._has_logged_in = False
+        self._has_ended = False  # the session that the browser presented, by this request
         # A customer's entries, while nobody knows whether the session was ended.
         self._hidden = None
         self._before = b""  # the payload as it came, with what the store had of it

@@ -34,9 +34,9 @@ class JsonMapping(dict[str, Any]):
 
     def replace(self, entries: Mapping[str, Any]) -> None:
         """Put other entries in the place of all there are."""
-        kept = dict(entries)
-        self.clear()
-        self.update(kept)
+        kept = {_text(key): value for key, value in entries.items()}
+        self.mark_changed()
+        self._fill(kept)
 
     def _held(self) -> dict[str, Any]:
         """Return the entries as they are, without opening anything."""

@@ -126,7 +126,10 @@ class Visit:
         session, has_store = self.session, self._identity.keeping is not None
         if has_store and self.asks:
             raise StoreFirst
-        lines = [session.set_cookie(now=now, is_needed=self._needs_session(now), has_store=has_store)]
+        is_needed = self._needs_session(now)
+        if has_store and not is_needed and session.leave():  # before the browser forgets it
+            raise StoreFirst
+        lines = [session.set_cookie(now=now, is_needed=is_needed, has_store=has_store)]
         cart = self._cart
         if cart is not None and cart.is_open and not self._waits_for_store:
             lines.append(cart.set_cookie(now=now, has_store=has_store))

@@ -341,7 +341,7 @@ class Exchange:
         if current is not session and LITESTAR in self._app_scope:
             # Its set_session puts another mapping there, its clear_session a marker. What middleware of
             # others puts there is a session of theirs: ours stays as it is.
-            session.replace(current if isinstance(current, Mapping) else {})
+            session.replace(current) if isinstance(current, Mapping) else session.clear()
         try:
             if not session.is_open or (self._visit is None and session.is_at_rest(self.now)):
                 return []
