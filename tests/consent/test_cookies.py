@@ -80,7 +80,9 @@ def test_the_names_browsers_send_are_remembered_within_bounds() -> None:
         (b"_ga=1; _ga_X=2; _ga", b""),
         (b"=_ga=1; a", b"a"),  # a nameless cookie that looks like one
         (b"a=1;; b=2;", b"a=1;; b=2;"),
-        (b"\xa0_ga=1", b"\xa0_ga=1"),  # another name
+        (b"\xa0_ga=1; x=3", b"x=3"),  # another name, but not to Starlette and Django
+        (b"x=3; a=1 _ga=1; $x _ga=2", b"x=3"),  # to http.cookies
+        (b"x=3; a=1 b=_ga", b"x=3; a=1 b=_ga"),
     ],
 )
 def test_the_header_shown_holds_the_others_byte_for_byte(header: bytes, shown: bytes) -> None:

@@ -118,7 +118,9 @@ def _do(visitor: Any, step: tuple[str, Any, Any]) -> None:
         "login": lambda: visitor.login(what),
         "logout": visitor.logout,
         "renew": visitor.session.renew_id,
-        "clear": lambda: visitor.session.replace({"n": 1}) if not visitor.session else visitor.session.clear(),
+        "clear": lambda: (
+            visitor.session.replace({"n": 1}) if not visitor.session else visitor.session.clear()
+        ),
     }
     deeds[kind]()
 

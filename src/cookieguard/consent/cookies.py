@@ -28,6 +28,10 @@ MOST_REMOVAL_BYTES = 2048
 REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
 # RFC 6265 5.2.2: zero and less end a cookie at once; of several the last counts, so all must say so.
 MAX_AGE = re.compile(rb";[ \t]*max-age[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
+# What readers of cookies take for blanks around a name: all kinds, in UTF-8 too, and http.cookies quotes.
+AROUND_NAMES = bytes([*range(0x21), 0x22, *range(0x7F, 0x100)])
+# http.cookies ends a value, and passes over `$Path` and `secure`, at a blank: the next name begins there.
+INSIDE = re.compile(rb"[\t-\r ]([^\x00-\x20\"=;\x7f-\xff]++)[\t-\r ]*+=")
 HTTP_PREFIXES = (b"__http-", b"__host-http-")
 ENDED = re.compile(rb"(-[0-9]+|0+)[ \t]*")
 
@@ -110,10 +114,23 @@ class CookieRegister:
                 names.append(name)
         return names
 
+    def misleads(self, header: bytes) -> bool:
+        """Say whether some reader may find a cookie that has to be hidden where browsers have none of that name."""
+        return any(
+            name in self._ours or not self.use_of(name).is_free
+            for pair in header.split(b";")
+            for name in other_names_of(pair)
+        )
+
     def shown(self, header: bytes, granted: frozenset[str]) -> bytes:
         """Return a Cookie header without what is held; empty where nothing is left."""
-        kept = [pair for pair in header.split(b";") if not self.holds(cookie_name_of(pair), granted)]
+        kept = [pair for pair in header.split(b";") if self._is_shown(pair, granted)]
         return b";".join(kept).strip(b" \t")
+
+    def _is_shown(self, pair: bytes, granted: frozenset[str]) -> bool:
+        if self.holds(cookie_name_of(pair), granted):
+            return False
+        return not any(name in self._ours or self.holds(name, granted) for name in other_names_of(pair))
 
     def _find(self, name: bytes) -> Use:
         if name in self._ours:
@@ -144,6 +161,15 @@ def cookie_name_of(pair: bytes) -> bytes:
     What has no name but an equals sign in its value goes back to the server as if the value's start were the name.
     """
     return pair.partition(b";")[0].lstrip(b" \t=").partition(b"=")[0].rstrip(b" \t")
+
+
+def other_names_of(pair: bytes) -> list[bytes]:
+    """Return the names that only some reader finds in a pair of a Cookie header, and no browser means."""
+    pair = pair.strip(b" \t")
+    name = cookie_name_of(pair)
+    bare = name.strip(AROUND_NAMES)
+    names = INSIDE.findall(pair)
+    return names if bare == name else [bare, *names]
 
 
 def is_removal(line: bytes) -> bool:

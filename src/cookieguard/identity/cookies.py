@@ -97,7 +97,9 @@ def _pairs_of(header: str) -> tuple[dict[str, str], set[str], bool]:
     """Split a header into values by name, and the names that came with different ones; say whether that is all."""
     values: dict[str, str] = {}
     doubled: set[str] = set()
-    is_plain = True
+    # Some readers begin another name at a blank inside of a pair; browsers write one behind each semicolon.
+    is_plain = header.count(" ") == header.count("; ")
+    is_plain = is_plain and "\t" not in header and "\v" not in header and "\f" not in header
     for pair in header.split(";"):
         at = pair.find("=")
         if at < 0:

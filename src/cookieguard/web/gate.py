@@ -35,7 +35,7 @@ class Gate:
         header = self._exchange.headers.get(COOKIE)
         if header is not None and not self._exchange.jar.has_only(self._cookies.register.necessary):
             self._look_at(header)
-            if self._held:
+            if self._held or self._cookies.register.misleads(header):
                 scope["headers"] = self._shown_headers(scope["headers"])
         return scope
 

@@ -71,11 +71,10 @@ class SignedCookies:
         """Find the cookie that some reader might take a pair for."""
         if self._names.search(pair) is None:
             return None
-        name, _, value = pair.lstrip(OTHER_BYTES).partition(b"=")
-        token = self._tokens.get(name.strip(OTHER_BYTES))
+        token = self._tokens.get(pair.lstrip(OTHER_BYTES).partition(b"=")[0].strip(OTHER_BYTES))
         if token is not None:
             return token
-        found = self._inside.search(value)
+        found = self._inside.search(pair)  # in the name too: readers skip `$Path` and `secure` there
         return self._tokens.get(found[0].strip(OTHER_BYTES)) if found else None
 
 
