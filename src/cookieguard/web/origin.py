@@ -64,12 +64,12 @@ def origin_of(scheme: str, host_header: bytes) -> Origin:
 @lru_cache(maxsize=ORIGINS_KEPT)
 def _origin(scheme: str, host_header: bytes) -> Origin:
     match = HOST.fullmatch(host_header.decode("latin-1").strip(" \t").lower())
-    if match is None or not _is_host(match[0]):
+    host = match[1].rstrip(".") if match is not None else ""
+    # As it is kept: without its dots `300.1.1.1..` is another one, and no host.
+    if match is None or not _is_host(f"{host}:{match[2]}" if match[2] else host):
         return Origin(scheme, NOWHERE, None)
     port = int(match[2]) if match[2] else None
-    return Origin(
-        scheme, match[1].rstrip(".") or NOWHERE, None if port == DEFAULT_PORTS.get(scheme) else port
-    )
+    return Origin(scheme, host, None if port == DEFAULT_PORTS.get(scheme) else port)
 
 
 def _is_host(authority: str) -> bool:
