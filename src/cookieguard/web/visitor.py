@@ -14,6 +14,7 @@ from cookieguard.identity.session import Session
 from cookieguard.web.orders import Orders
 
 SCOPE_KEY = "cookieguard.visitor"
+WSGI_SCOPE = "asgi.scope"  # where a2wsgi puts the scope into an environ
 
 
 class HasScope(Protocol):
@@ -146,15 +147,38 @@ class Visitor:
         self._source.risk(event, detail)
 
 
-def visitor_of(connection: HasScope | Mapping[str, Any]) -> Visitor:
-    """Return the Visitor behind a request object of any framework, or behind an ASGI scope.
+class HasEnviron(Protocol):
+    """Be a request object of a WSGI framework: it keeps its environ at `.environ`."""
+
+    @property
+    def environ(self) -> Any: ...
+
+
+def visitor_of(connection: HasScope | HasEnviron | Mapping[str, Any]) -> Visitor:
+    """Return the Visitor behind a request object of any framework, behind an ASGI scope, or a WSGI environ of a2wsgi's.
 
     Raises CookieGuardError where no CookieGuard is around the app.
     """
     # Mostly a dict: to ask for any mapping takes 20 times as long.
-    is_scope = type(connection) is dict or isinstance(connection, Mapping)
-    scope: Any = connection if is_scope else connection.scope  # type: ignore[union-attr]
-    visitor = scope.get(SCOPE_KEY)
-    if not isinstance(visitor, Visitor):
-        raise CookieGuardError("this request has no visitor: wrap the app as CookieGuard(app)")
-    return visitor
+    is_mapping = type(connection) is dict or isinstance(connection, Mapping)
+    scope: Any = connection if is_mapping else getattr(connection, "scope", None)
+    visitor = None if scope is None else scope.get(SCOPE_KEY)
+    return visitor if isinstance(visitor, Visitor) else _visitor_by_environ(connection, scope)
+
+
+def _visitor_by_environ(connection: Any, scope: Any) -> Visitor:
+    """Find the Visitor of an app that speaks WSGI, by the scope that its environ holds; raise where there is none."""
+    environ = getattr(connection, "environ", None) if scope is None else scope
+    if not isinstance(environ, Mapping):
+        allowed = "a request of an ASGI or WSGI framework, an ASGI scope, or a WSGI environ"
+        raise CookieGuardError(f"visitor_of got a {type(connection).__name__}; allowed: {allowed}")
+    inner = environ.get(WSGI_SCOPE)
+    visitor = inner.get(SCOPE_KEY) if isinstance(inner, Mapping) else None
+    if isinstance(visitor, Visitor):
+        return visitor
+    if inner is None and "wsgi.version" in environ:
+        raise CookieGuardError(
+            "this WSGI request has no ASGI scope: its adapter (asgiref, Starlette) keeps none; "
+            "wrap the app as CookieGuard(a2wsgi.WSGIMiddleware(app))"
+        )
+    raise CookieGuardError("this request has no visitor: wrap the app as CookieGuard(app)")
