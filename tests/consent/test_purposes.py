@@ -81,6 +81,67 @@ def test_most_specific_declaration_says_whose_a_host_is(
     assert ("own" if first.is_first_party else first.vendor) == owner
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "//matomo/x.js",
+            "/%2fmatomo/x.js",
+            "/%2Fmatomo%2fx.js",
+            "/Matomo/x.js",
+            "/MATOMO/",
+            "/matomo//x.js",
+        ),
+        *(
+            "/./matomo/x.js",
+            "/shop%2f..%2fmatomo/x.js",
+            "/%2e/matomo/x.js",
+            "/x/..//matomo/x.js",
+            "/%5cmatomo/x.js",
+        ),
+        *("//px.js", "/PX.js", "/a/%2e%2e/px.js", "/%70x.js"),
+    ],
+)
+def test_a_party_on_the_shops_own_path_is_held_however_a_backend_may_be_asked_for_it(path: str) -> None:
+    judge = register()
+
+    verdict = judge.judge("shop.example", None, path, shop=SHOP)
+
+    assert verdict.vendor == ("Pixel" if path.lower().endswith(("px.js", "%70x.js")) else "Count")
+    assert judge.holds(verdict, frozenset())
+    assert not judge.holds(verdict, frozenset({"marketing", "statistics"}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/matomo", "/matomo.js", "/matomo-help/", "/shop/matomo/", "/shop//matomo/x.js"),
+        *("/%252fmatomo/", "/px.jsx", "/px.js/", "/a/px.js", "/amatomo/", "/", "//", "/.."),
+    ],
+)
+def test_other_paths_of_the_shop_are_its_own(path: str) -> None:
+    assert register().judge("shop.example", None, path, shop=SHOP).is_first_party is (
+        path != "/matomo/../shop"
+    )
+
+
+def test_only_who_is_held_is_told_by_what_a_backend_may_read() -> None:
+    """What is agreed to by nature must be spelled as it is declared: else more would pass."""
+    judge = Register(
+        purposes=DEFAULT_PURPOSES,
+        vendors=(
+            Vendor(name="Shop", purpose="necessary", hosts=("cdn.example/shop/",)),
+            Vendor(name="A", purpose="marketing", hosts=("shop.example/ads/",)),
+            Vendor(name="B", purpose="statistics", hosts=("shop.example/ADS/",)),
+        ),
+    )
+
+    assert judge.judge("cdn.example", None, "/shop/x", shop=SHOP).vendor == "Shop"
+    assert judge.judge("cdn.example", None, "//Shop/x", shop=SHOP).vendor is None
+    assert judge.judge("shop.example", None, "/ads/x", shop=SHOP).vendor == "A"
+    assert judge.judge("shop.example", None, "/ADS/x", shop=SHOP).vendor == "B"
+
+
 def test_path_dependent_answers_are_not_mixed_up_by_the_cache() -> None:
     judge = register()
 

@@ -71,9 +71,18 @@ class HostRule:
 
     def covers(self, port: int | None, path: str) -> bool:
         """Say whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
-        if self.port is not None and normal_port(self.port) != normal_port(port):
+        if not self.covers_port(port):
             return False
-        return not self.path or path == self.path or (self.path.endswith("/") and path.startswith(self.path))
+        return not self.path or _is_within(path, self.path)
+
+    def may_cover(self, port: int | None, path: str) -> bool:
+        """Say whether a backend may read `path` (as `as_backends_read` writes it) as one of a party to be held."""
+        is_held = bool(self.path) and self.vendor is not None and self.purpose != NECESSARY
+        return is_held and self.covers_port(port) and _is_within(path, as_backends_read(self.path))
+
+    def covers_port(self, port: int | None) -> bool:
+        """Say whether the port fits."""
+        return self.port is None or normal_port(self.port) == normal_port(port)
 
 
 class Register:
@@ -171,19 +180,53 @@ class Register:
     def _verdict(self, host: str, port: int | None, path: str, shop: Site) -> Verdict:
         host = normal_host(host)
         is_page_host = host == shop.host and normal_port(port) == shop.port
-        path = unquote(path)
-        for rule in self._matching(host):
-            if rule.covers(port, path) and (rule.path or not is_page_host):
-                return _verdict_by(rule, host)
+        rule = self._rule_for(host, port, path, is_page_host=is_page_host)
+        if rule is not None:
+            return _verdict_by(rule, host)
         if is_page_host or shop.holds(host, port):
             return _own(host)
         return Verdict(host, UNDECLARED_PURPOSE[self.undeclared])
+
+    def _rule_for(self, host: str, port: int | None, path: str, *, is_page_host: bool) -> HostRule | None:
+        """Find the narrowest rule; where none fits to the letter, one to be held may, as backends read paths."""
+        path = unquote(path)
+        plain = as_backends_read(path)
+        near: HostRule | None = None
+        for rule in self._matching(host):
+            if is_page_host and not rule.path:
+                continue
+            if near is not None and _narrowest(near)[0] != _narrowest(rule)[0]:
+                break
+            if rule.covers(port, path):
+                return rule
+            if near is None and rule.may_cover(port, plain):
+                near = rule
+        return near
 
     def _matching(self, host: str) -> Iterator[HostRule]:
         yield from self._exact.get(host, ())
         while host:
             yield from self._wild.get(host, ())
             host = host.partition(".")[2]
+
+
+def as_backends_read(path: str) -> str:
+    """Write a decoded path as the most lenient of backends reads it.
+
+    nginx merges slashes and resolves dots behind encoded ones, and file systems and routers may ignore case.
+
+    >>> as_backends_read("//Matomo/./x.js"), as_backends_read("/a/../matomo/")
+    ('/matomo/x.js', '/matomo/')
+    """
+    kept: list[str] = []
+    segments = path.lower().replace("\\", "/").split("/")
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    is_folder = segments[-1] in ("", ".", "..") and bool(kept)
+    return "/" + "/".join(kept) + "/" * is_folder
 
 
 def is_once(granted: Iterable[str]) -> bool:
@@ -200,6 +243,10 @@ def declaration(verdict: Verdict, purpose: str = "marketing") -> str:
 def first_party_line(verdict: Verdict) -> str:
     """Write the TOML line that would call a host the shop's own."""
     return f"first_party_hosts = [{json.dumps(verdict.host)}]"
+
+
+def _is_within(path: str, declared: str) -> bool:
+    return path == declared or (declared.endswith("/") and path.startswith(declared))
 
 
 def _verdict_by(rule: HostRule, host: str) -> Verdict:

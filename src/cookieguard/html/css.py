@@ -23,14 +23,13 @@ from cookieguard.html.sheets import (
     plain_urls,
     urls_in,
 )
+from cookieguard.html.strings import between_quotes, strings_taken
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
 
 ByteEdit = tuple[int, int, bytes]
 
-# A string goes on over an end of line that is a part of an escape.
-BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
 NAMES_ONLY = re.compile(
     rf"@(?:namespace{S}(?:[\w\-]++{S})?|(?:-moz-)?document\b[^;{{}}\"']*?)(?:url\({S})?", re.IGNORECASE
 )
@@ -46,16 +45,19 @@ NO_URL, NO_STRING = b"data:,", b'"data:,"'
 MOST_EDITS = 5000
 
 
-def held_parts(text: str, holds: Holds) -> list[Edit] | None:
-    """List the edits that cut every held reference out of the sheet; None: it has to be held whole."""
+def held_parts(text: str, holds: Holds, is_markup: bool = False) -> list[Edit] | None:  # noqa: FBT001, FBT002  # compiled
+    """List the edits that cut every held reference out of the sheet; None: it has to be held whole.
+
+    Of what `is_markup` (a sheet in svg) a browser takes out comments and tags first, so which quotes count is not told.
+    """
     if escapes_letters(text) and _spells_with_escapes(text):
         plain = unescape(text)
-        named = ANY_URL.findall(plain) + [reference for _, _, reference, _ in _references(plain)]
+        named = ANY_URL.findall(plain) + [one[2] for one in _references(plain, Live(plain), is_markup)]
         return None if any(map(holds, dict.fromkeys(named))) else []
     live = Live(text)
     known: dict[str, bool] = {}
     found: list[Edit] = []
-    for start, end, reference, new in _references(text):
+    for start, end, reference, new in _references(text, live, is_markup):
         held = known.get(reference)
         if held is False or (LEAVES.search(reference) and not live(start)):
             continue
@@ -79,11 +81,11 @@ def _apart(edits: list[Edit]) -> list[Edit]:
     return apart
 
 
-def held_in_sheet(sheet: bytes, holds: Holds) -> list[ByteEdit] | None:
+def held_in_sheet(sheet: bytes, holds: Holds, is_markup: bool = False) -> list[ByteEdit] | None:  # noqa: FBT001, FBT002
     """List the same edits of a sheet as it stands."""
     found = plain_urls(sheet)
     if found is None:
-        edits = held_parts(sheet.decode("latin-1"), holds)
+        edits = held_parts(sheet.decode("latin-1"), holds, is_markup)
         return None if edits is None else [(start, end, new.encode("latin-1")) for start, end, new in edits]
     known: dict[bytes, bool] = {}
     cuts: list[ByteEdit] = []
@@ -110,10 +112,14 @@ class Live:
 
     def __call__(self, place: int) -> bool:
         """Tell whether the reference at `place` is in no comment, and no mere name."""
-        if self._is_commented(place):
+        if not self.is_read(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
         return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
+
+    def is_read(self, place: int) -> bool:
+        """Tell whether `place` is in no comment."""
+        return not self._is_commented(place)
 
     def _is_commented(self, place: int) -> bool:
         # most have an end of a comment before them that no comment begins behind: nothing needs to be tokenized
@@ -165,20 +171,19 @@ def _spells_with_escapes(text: str) -> bool:
     return len(LOADING_WORD.findall(text)) != len(LOADING_WORD.findall(unescape(text)))
 
 
-def _references(text: str) -> Iterator[tuple[int, int, str, str]]:
+def _references(text: str, live: Live, is_markup: bool) -> Iterator[tuple[int, int, str, str]]:  # noqa: FBT001
     """Yield (start, end, reference, what stands for it when it is held)."""
     for start, end in imports(text) if "@" in text else ():
         yield start, end, _inside(text[start:end]), f'"{NOTHING}"'
-    found, takes_strings = urls_in(text)
+    found, takers = urls_in(text)
     for start, end, is_string in found:
         if is_string:
             yield start, end, _inside(text[start:end]), f'"{NOTHING}"'
         else:
             yield start, end, text[start:end], NOTHING
-    if takes_strings:
-        # which of its quotes open a string takes a whole parser to tell: what is between any two is judged
-        for match in BETWEEN_QUOTES.finditer(text):
-            yield match.start(1), match.end(1), match[1], NOTHING
+    if takers:
+        for start, end in between_quotes(text) if is_markup else strings_taken(text, takers, live.is_read):
+            yield start, end, text[start:end], NOTHING
 
 
 def _inside(string: str) -> str:

@@ -28,7 +28,7 @@ BLANK = re.compile(S)
 OPENED = re.compile(
     r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
     # A function that takes strings, unless all it is given are words and numbers: `BasicImage(rotation=1)`.
-    r"((?:(?<=[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))"
+    r"((?:(?<=-[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=-[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))"
 )
 # As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape. Each way begins with
 # its sign, and no group: so all but these signs are passed over at once.
@@ -125,16 +125,16 @@ def _found(
         yield from pattern.finditer(text, at)
 
 
-def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
-    """List the URLs in functions, as (start, end, whether it is a string), and tell whether any function takes strings.
+def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
+    """List the URLs in functions, as (start, end, whether it is a string), and the brackets of those that take strings.
 
     What begins with `data:` is left out: it reaches nobody.
     """
     found: list[tuple[int, int, bool]] = []
-    takes_strings = False
+    takers: list[int] = []
     for opened in _found(BRACKET, OPENED, text, LAST_LETTERS):
         if opened.lastindex is not None:
-            takes_strings = True
+            takers.append(opened.start())
             continue
         at = opened.end()
         begins = at + (text[at : at + 1] in QUOTES)
@@ -147,7 +147,7 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], bool]:
         is_string = match.lastindex == 1
         if start + is_string == begins or not text.startswith("data:", start + is_string):
             found.append((start, end, is_string))
-    return found, takes_strings
+    return found, takers
 
 
 def plain_urls(sheet: bytes) -> list[tuple[int, int, bool]] | None:

@@ -248,7 +248,7 @@ cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
 
 cdef inline bint _takes_strings(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
     """Tell whether it takes one as a string of its own: not where all it is given are words and numbers."""
-    if not (_ends_in(s, p, b"set", 3) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"fade", 4)):
+    if not (_ends_in(s, p, b"-set", 4) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"-fade", 5)):
         return False
     p += 1
     while p < size and KIND[s[p]] & PLAIN:
@@ -265,20 +265,21 @@ cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_s
 
 
 cpdef tuple urls_in(str text):
-    """List the URLs in functions, as (start, end, whether it is a string), and tell whether any function takes strings."""
+    """List the URLs in functions, as (start, end, whether it is a string), and the brackets of those that take strings."""
     cdef bytes narrow = _narrow(text)
     cdef text_t s = _signs(text, narrow)
     cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), p = 0, start, end
     cdef const void* at
-    cdef bint takes_strings = False, is_string = False
-    cdef list found = []
+    cdef bint is_string = False
+    cdef list found = [], takers = []
     while p < size:
         at = memchr(s + p, 40, size - p)
         if at == NULL:
             break
         p = <text_t>at - s
         if not _takes_url(s, p):
-            takes_strings = takes_strings or _takes_strings(s, p, size)
+            if _takes_strings(s, p, size):
+                takers.append(p)
             p += 1
             continue
         p += 1
@@ -286,7 +287,7 @@ cpdef tuple urls_in(str text):
         end = _url_end(s, start, size, &is_string)
         if end >= 0:
             found.append((start, end, is_string))
-    return found, takes_strings
+    return found, takers
 
 
 cpdef list plain_urls(bytes sheet):

@@ -58,7 +58,12 @@ def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Ver
         (source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))
     )
     for reading in readings_of_it:
-        verdict = judge_text(kind, reading, base, judge)
+        is_sheet = kind is Text.STYLE
+        verdict = (
+            _style(reading, base, judge, is_markup=True)
+            if is_sheet
+            else judge_text(kind, reading, base, judge)
+        )
         if verdict.held or verdict.hold:
             return Verdict(verdict.held, True)  # noqa: FBT003  # as compiled classes want it
     return PASSES
@@ -189,10 +194,10 @@ def _stays(where: Any, depth: int) -> bool:
     return bool(listed) and all(isinstance(one, str) and ONE_HOST.match(one) for one in listed)
 
 
-def _style(text: bytes, base: Url, judge: Judge) -> Verdict:
+def _style(text: bytes, base: Url, judge: Judge, *, is_markup: bool = False) -> Verdict:
     holds = _Sheet(base, judge)
-    edits = held_in_sheet(text, holds)
-    if any(held_in_sheet(one, holds) != edits for one in other_readings(text)):
+    edits = held_in_sheet(text, holds, is_markup)
+    if any(held_in_sheet(one, holds, is_markup) != edits for one in other_readings(text)):
         edits = None
     if edits == []:
         return PASSES
