@@ -52,7 +52,7 @@ class Config:
     undeclared: str = "marketing"
     """What an undeclared third-party host is: `marketing`, `block` (never) or `report` (let through)."""
     dev: bool = False
-    """Drop Secure and the prefix from our cookies, on loopback hosts only (for Safari)."""
+    """Drop Secure and the prefix from our cookies, for developers' hosts only; other ports of localhost are ours."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
     vendors: tuple[Vendor, ...] = ()
     policy: PolicyVersion = field(default_factory=PolicyVersion)

@@ -19,6 +19,7 @@ from cookieguard.identity.session import Session
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
 from cookieguard.web.asking import ask_for_document
+from cookieguard.web.clients import not_kept
 from cookieguard.web.grants import MARK, take_grant, without_grant
 from cookieguard.web.headers import by_name
 from cookieguard.web.orders import Orders
@@ -334,7 +335,11 @@ class Exchange:
         error page that follows gets through. The visit stays as it is for what is streamed after the start.
         """
         session = self._session
-        if session is None or self._has_written_cookies or not self.is_own_host:
+        if session is None or self._has_written_cookies:
+            return []
+        if not self.is_own_host:
+            if session.is_open and session.is_needed:
+                self.parts.findings.count(not_kept(self.parts.config))
             return []
         self._has_written_cookies = True
         current = self._app_scope.get("session")

@@ -50,7 +50,7 @@ def is_own_page(exchange: Exchange) -> bool:
     if text in parts.config.origins:
         return True
     page = origin_of(scheme, authority.encode("latin-1"))
-    if page.authority == exchange.request.origin.authority:
+    if page.authority == exchange.request.origin.authority or (parts.config.dev and page.is_loopback):
         return True
     domain = parts.config.cookies.session.domain
     return bool(domain) and not parts.config.origins and is_inside(domain, page.host)

@@ -15,6 +15,8 @@ HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?"
 ORIGINS_KEPT = 1024  # Host headers are free text
 LONGEST_HOST = 300  # bytes looked at and kept: HOST takes 259 at most
 NOWHERE = "invalid.invalid"  # RFC 2606: never anybody's name, so everything is a third party to it
+# What test clients call the shop (Starlette and Django, FastAPI's documentation); `*.test` is set apart by RFC 6761.
+TEST_HOSTS = frozenset({"testserver", "test"})
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986 pchar and "/": what stays as it is in a path; "%" too where the raw path is at hand.
 PATH_SAFE = "/:@!$&'()*+,;=~-._"
@@ -33,6 +35,11 @@ class Origin:
     text: str = field(init=False, compare=False)
     is_loopback: bool = field(init=False, compare=False)
     """Whether the host names this machine: localhost, *.localhost, 127/8 or ::1."""
+
+    @property
+    def is_developers(self) -> bool:
+        """Whether only somebody who develops comes from here: this machine, or a name that is set apart for tests."""
+        return self.is_loopback or self.host in TEST_HOSTS or self.host.endswith(".test")
 
     def __post_init__(self) -> None:
         authority = self.host if self.port is None else f"{self.host}:{self.port}"

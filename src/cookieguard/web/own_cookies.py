@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cookieguard.web.clients import DROPS_COOKIES, drops_cookies
 from cookieguard.web.exchange import Exchange
 
 CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
@@ -20,6 +21,8 @@ def own_lines(exchange: Exchange) -> list[bytes]:
         lines = [followed[0], *lines]
     if not (lines or jar.has_doubles):
         return lines
+    if drops_cookies(exchange.request, dev=exchange.parts.config.dev):
+        exchange.parts.findings.count(DROPS_COOKIES)
     shop = exchange.parts.shop_cookies
     if followed is None and not (shop.shadowable or jar.doubled or jar.sent(shop.former)):
         return lines  # none of these can lie elsewhere

@@ -45,6 +45,8 @@ from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
 
+DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -113,7 +115,7 @@ def build_parts(
         purposes=config.purposes,
         vendors=config.vendors,
         undeclared=config.undeclared,
-        first_party_hosts=config.first_party_hosts,
+        first_party_hosts=(*config.first_party_hosts, *_of_developers(config)),
     )
     identity = _identity(config, keyring, watch, merge_carts)
     findings = Findings()
@@ -162,17 +164,27 @@ def _fingerprint(config: Config, renderer: Renderer) -> str:
 def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
     if not config.dev:
         return
-    allowed = "true on loopback origins only: it drops Secure from every cookie"
+    allowed = "true on origins of this machine, testserver and *.test only: it drops Secure from every cookie"
     if environ.get(PRODUCTION) == "production":
         raise ConfigError("dev", was=f"true under {PRODUCTION}=production", allowed=allowed)
     for origin in config.origins:
         scheme, _, authority = origin.partition("://")
-        if not origin_of(scheme, authority.encode()).is_loopback:
+        if not origin_of(scheme, authority.encode()).is_developers:
             raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
     logger.warning(
-        "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts only; "
-        "never run a shop like this"
+        "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts, "
+        "testserver and *.test only; never run a shop like this"
     )
+
+
+def _of_developers(config: Config) -> list[str]:
+    """Return this machine's names where other ports of it are the shop's own: servers of assets, in dev mode.
+
+    But one that a declaration names, with a port or without: an allow list cannot let all ports but one through.
+    """
+    declared = [host for vendor in config.vendors for host in vendor.hosts] + [*config.first_party_hosts]
+    names = {pattern.partition("/")[0].partition(":")[0] for pattern in declared}
+    return [name for name in DEVELOPERS_HOSTS if config.dev and name not in names]
 
 
 def _identity(config: Config, keyring: Keyring, watch: Watch | None, rule: Rule) -> Identity | None:

@@ -204,10 +204,10 @@ class Request:
 def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: frozenset[str]) -> bool:  # noqa: FBT001  # compiled
     """Tell whether what came in there counts as the shop: a configured authority (any, with none configured).
 
-    It is inside every domain that cookies are shared with, and with `dev` this machine.
+    It is inside every domain that cookies are shared with, and with `dev` a developer's.
     """
     host = origin.host
-    if host == NOWHERE or (dev and not origin.is_loopback):
+    if host == NOWHERE or (dev and not origin.is_developers):
         return False
     for domain in domains:
         if not is_inside(domain, host):

@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, write_receipt
 from cookieguard.web.choices import lines_of
+from cookieguard.web.clients import DROPS_COOKIES, drops_cookies
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.following import keep_choice
 from cookieguard.web.headers import essence
@@ -43,6 +44,8 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         response.headers["clear-site-data"] = '"cache"'
         # What the shop had network errors reported by while that was agreed to would go on for its `max_age`.
         response.headers["nel"] = '{"max_age":0}'
+    if drops_cookies(exchange.request, dev=exchange.parts.config.dev):
+        exchange.parts.findings.count(DROPS_COOKIES)
     response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
     response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
     others = exchange.parts.shop_cookies.removals_of_choice(

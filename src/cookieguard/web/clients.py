@@ -1,0 +1,34 @@
+"""Say once why a session is not kept: on a host that is not the shop's, and in a test client that drops our cookies.
+
+Browsers keep Secure cookies of http://localhost; the clients that tests use keep them of no http URL at all.
+"""
+
+from __future__ import annotations
+
+from cookieguard.config import Config
+from cookieguard.web.request import Request
+
+# How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
+TEST_CLIENTS = ("testclient", "python-httpx", "python-requests")
+DROPS_COOKIES = (
+    "a client that keeps no Secure cookie over http asked, on localhost neither: session, cart and choice get lost; "
+    'in tests: TestClient(app, base_url="https://testserver"), or Config(dev=True)'
+)
+
+
+def drops_cookies(request: Request, *, dev: bool) -> bool:
+    """Tell whether whoever asks drops the cookies of its answer without a word."""
+    if dev or request.origin.scheme not in ("http", "ws"):
+        return False
+    return request.text(b"user-agent").lower().startswith(TEST_CLIENTS)
+
+
+def not_kept(config: Config) -> str:
+    """Say which setting keeps a session from a host, and what is allowed; the host is the client's own text."""
+    lost = "a session was written on another host, and is not kept"
+    if config.dev:
+        return f"dev is true: sessions are kept on loopback hosts, testserver and *.test only; {lost}"
+    if config.origins:
+        first = config.origins[0]
+        return f"origins names no such host: {lost}; add it, or in tests: TestClient(app, base_url={first!r})"
+    return f"cookies.domain, or a Host header that names no host: {lost}"
