@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.config import Config, PolicyVersion, Purpose, Vendor, config_from_mapping, load_config
+from cookieguard.config import (
+    DEFAULT_PURPOSES,
+    Config,
+    PolicyVersion,
+    Purpose,
+    Vendor,
+    config_from_mapping,
+    load_config,
+)
 from cookieguard.errors import ConfigError
 
 
@@ -98,10 +106,6 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
             '[policy]\nprivacy_url = "//evil.example"',
             "policy.privacy_url is '//evil.example'; allowed: https://",
         ),
-        (
-            '[[purposes]]\nid = "marketing"',
-            "purposes is ['marketing']; allowed: a list that contains 'necessary'",
-        ),
         ('[[purposes]]\nid = "fun"', "purposes.fun.title is empty; allowed: a title visitors can read"),
         ("[identity]\nidle_days = 0", "identity.idle_days is 0; allowed: 1 to 400 days"),
         ('[keys]\nenvironment = "lower"', "keys.environment is 'lower'; allowed: an upper-case name"),
@@ -141,7 +145,73 @@ def test_python_values_are_held_to_the_same_types() -> None:
         Config(policy="2")  # type: ignore[arg-type]
 
 
-def test_own_purposes_replace_the_default_ones() -> None:
+def test_a_purpose_more_keeps_the_default_ones_and_may_rename_one() -> None:
+    text = """
+        [[purposes]]
+        id = "chat"
+        title = { en = "Chat", de = "Plaudern" }
+        description = { en = "Talk to us.", de = "Sprechen Sie mit uns." }
+        [[purposes]]
+        id = "marketing"
+        title = { de = "Werbung" }
+    """
+
+    config = config_from_mapping(tomllib.loads(text))
+
+    chat = Purpose(
+        id="chat",
+        title={"en": "Chat", "de": "Plaudern"},
+        description={"en": "Talk to us.", "de": "Sprechen Sie mit uns."},
+    )
+    renamed = Purpose(id="marketing", title={"de": "Werbung"})
+    assert config.purposes == (*DEFAULT_PURPOSES[:3], renamed, chat)
+    assert Config(purposes=(chat,)).purposes == (*DEFAULT_PURPOSES, chat)
+    assert config.languages == ("de", "en")
+    assert Config().languages == ("ar", "de", "en")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('[consent]\nlanguage = "fr"', "consent.language is 'fr'; allowed: 'ar', 'de', 'en'"),
+        (
+            '[[purposes]]\nid = "chat"\ntitle = { fr = "x" }',
+            "purposes.chat.title is a table with 'fr'; allowed: one with 'ar', 'de', 'en'",
+        ),
+        (
+            '[[purposes]]\nid = "chat"\ntitle = { de = "x" }',
+            "purposes.chat.title is a table without 'en'; allowed: a table with 'en'",
+        ),
+        (
+            '[[purposes]]\nid = "chat"\ntitle = { de = "x", en = "y" }\ndescription = { en = "z" }',
+            "purposes.chat.description is a table without 'de'; allowed: a table with 'de', 'en'",
+        ),
+        (
+            '[[purposes]]\nid = "chat"\ntitle = { de = "x", en = "y" }\ndescription = "z"',
+            "purposes.chat.description is one text; allowed: a table with 'de', 'en'",
+        ),
+        (
+            '[[purposes]]\nid = "chat"\ntitle = "x"\ndescription = { en = "z" }',
+            "purposes.chat.title is one text; allowed: a table with 'en'",
+        ),
+        (
+            '[[purposes]]\nid = "chat"\ntitle = { en = 3 }',
+            "purposes.title is a dict; allowed: text or a table of texts by language",
+        ),
+    ],
+)
+def test_a_language_that_the_banner_does_not_speak_is_named(settings: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_mapping(tomllib.loads(settings))
+
+    assert str(caught.value) == message
+
+
+def test_the_default_language_may_name_a_region() -> None:
+    assert config_from_mapping(tomllib.loads('[consent]\nlanguage = "de-AT"')).consent.language == "de-AT"
+
+
+def test_own_purposes_with_the_necessary_one_replace_the_default_ones() -> None:
     text = '[[purposes]]\nid = "necessary"\n[[purposes]]\nid = "maps"\ntitle = "Maps"\n'
     config = config_from_mapping(tomllib.loads(f'undeclared = "block"\n{text}[policy]\nversion = "2"\n'))
 

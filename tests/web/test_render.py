@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
+from cookieguard.config.languages import LANGUAGES
 from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
 from cookieguard.web.place import Offer, Place
-from cookieguard.web.render import LANGUAGES, RENDERED_KEPT, Renderer
+from cookieguard.web.render import RENDERED_KEPT, STATIC, Renderer
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 NOW = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
@@ -506,3 +507,59 @@ def test_withdrawing_is_one_click(browser: Browser) -> None:
 
     assert shop.posts == [{"next": ["/p"], "choice": ["reject"]}]
     page.close()
+
+
+# Purposes of the shop's own
+
+
+def banner_of(purpose: Purpose, page_lang: str, *, default: str = "en") -> str:
+    renderer = Renderer(Config(purposes=(purpose,), consent=ConsentSettings(language=default)))
+    lang = renderer.pick_language(page_lang, "ar")
+    return renderer.banner(lang, base=BASE, next_="/").decode()
+
+
+def test_every_language_that_can_be_set_has_its_file() -> None:
+    names = [file.name for file in STATIC.joinpath("lang").iterdir() if file.name.endswith(".toml")]
+
+    assert sorted(names) == [f"{lang}.toml" for lang in LANGUAGES]
+
+
+@pytest.mark.parametrize(
+    ("page_lang", "title", "refuse"),
+    [("de", "Plaudern", "Alle ablehnen"), ("en", "Chat", "Refuse all"), ("ar", "Chat", "Refuse all")],
+)
+def test_a_banner_speaks_only_languages_that_every_purpose_has_words_in(
+    page_lang: str, title: str, refuse: str
+) -> None:
+    banner = banner_of(Purpose(id="chat", title={"en": "Chat", "de": "Plaudern"}), page_lang)
+
+    assert f">{title}<" in banner or title in banner
+    assert refuse in banner
+    assert ("Marketing" in banner) is True  # the default ones are there as well
+
+
+def test_a_renamed_default_purpose_keeps_our_words_in_other_languages() -> None:
+    purpose = Purpose(id="statistics", title={"de": "Besuche zählen"})
+
+    assert "Besuche z&#228;hlen" in banner_of(purpose, "de")
+    assert "Statistics" in banner_of(purpose, "en")
+
+
+def test_one_text_among_words_of_another_language_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    renderer = Renderer(Config(purposes=(Purpose(id="chat", title="Chat"),)))
+
+    for lang in ("en", "de", "de", "en"):
+        renderer.banner(lang, base=BASE, next_="/")
+
+    (record,) = caplog.records
+    assert (
+        "purposes.chat: one text stands for every language, and consent.language is 'en'"
+        in record.getMessage()
+    )
+    assert (
+        """but the banner spoke 'de'; to have it speak one: title = { en = "...", de = "..." }"""
+        in caplog.text
+    )
+    caplog.clear()
+    PLAIN.banner("de", base=BASE, next_="/")
+    assert caplog.records == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,6 +15,7 @@ from cookieguard.config.checks import (
     require_match,
     require_text,
 )
+from cookieguard.config.languages import LANGUAGES, require_languages, require_texts
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
@@ -25,24 +27,58 @@ class Purpose:
     """Name one thing a visitor can agree to.
 
     The four default purposes speak every language of the banner; a purpose of the shop's own brings its
-    `title` and `description` (plain text, shown as they are).
+    `title` and `description` (plain text, shown as they are): a text for each language, `{"en": "Chat"}`, and then
+    the banner speaks no other one; or one text, which is shown in every language.
     """
 
     id: str
-    title: str = ""
-    description: str = ""
+    title: str | Mapping[str, str] = ""
+    description: str | Mapping[str, str] = ""
 
     def __post_init__(self) -> None:
         require_types("purposes", self)
         require_match("purposes.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
-        require_text(f"purposes.{self.id}.title", self.title, empty=True, longest=80)
-        require_text(f"purposes.{self.id}.description", self.description, empty=True)
-        if self.id not in DEFAULT_IDS and not self.title:
-            raise ConfigError(f"purposes.{self.id}.title", was="empty", allowed="a title visitors can read")
+        where = f"purposes.{self.id}"
+        require_texts(f"{where}.title", self.title, longest=80)
+        require_texts(f"{where}.description", self.description)
+        if self.is_own and not self.title:
+            raise ConfigError(f"{where}.title", was="empty", allowed="a title visitors can read")
+        tables = [one for one in (self.title, self.description) if not isinstance(one, str)]
+        if self.is_own and tables:
+            languages = tuple(dict.fromkeys(language for table in tables for language in table))
+            require_languages(f"{where}.title", self.title, languages)
+            if self.description:
+                require_languages(f"{where}.description", self.description, languages)
+
+    @property
+    def is_own(self) -> bool:
+        """Say whether this purpose is the shop's own, so that we have no words for it."""
+        return self.id not in DEFAULT_IDS
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Return the languages of the banner in which this purpose can be shown."""
+        if isinstance(self.title, str) or not self.is_own:
+            return LANGUAGES
+        return tuple(one for one in LANGUAGES if one in self.title)
+
+    @property
+    def has_one_text(self) -> bool:
+        """Say whether one text of the shop's stands for every language."""
+        return any(isinstance(text, str) and text != "" for text in (self.title, self.description))
 
 
 DEFAULT_IDS = (NECESSARY, "preferences", "statistics", "marketing")
 DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
+
+
+def with_defaults(purposes: Sequence[Purpose]) -> tuple[Purpose, ...]:
+    """Return all purposes there are: a list without the necessary one adds to the default four, or renames them."""
+    given = {one.id: one for one in purposes}
+    if NECESSARY in given:
+        return tuple(purposes)
+    renamed = tuple(given.get(one.id, one) for one in DEFAULT_PURPOSES)
+    return (*renamed, *(one for one in purposes if one.is_own))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,9 @@ from cookieguard.config.checks import (
     require_text,
 )
 from cookieguard.config.cookies import CookieSettings
+from cookieguard.config.languages import LANGUAGES, language_of, require_languages
 from cookieguard.config.log import LogSettings
-from cookieguard.config.purposes import DEFAULT_PURPOSES, NECESSARY, PolicyVersion, Purpose, Vendor
+from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor, with_defaults
 from cookieguard.config.sections import (
     ConsentSettings,
     CspSettings,
@@ -54,6 +55,7 @@ class Config:
     dev: bool = False
     """Drop Secure and the prefix from our cookies, for developers' hosts only; other ports of localhost are ours."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
+    """What visitors can agree to: a list without `necessary` adds to the default four, one with it replaces them."""
     vendors: tuple[Vendor, ...] = ()
     policy: PolicyVersion = field(default_factory=PolicyVersion)
     keys: KeySettings = field(default_factory=KeySettings)
@@ -86,6 +88,11 @@ class Config:
         if not self.identity.enabled:
             self._check_unbound()
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Return the languages in which every purpose has its words: the banner speaks no other one."""
+        return tuple(one for one in LANGUAGES if all(one in purpose.languages for purpose in self.purposes))
+
     def _check_unbound(self) -> None:
         for cookie in self.cookies.sign:
             if cookie.is_bound:
@@ -93,10 +100,13 @@ class Config:
                 raise ConfigError(f"cookies.sign.{cookie.name}.binding", was="'session'", allowed=allowed)
 
     def _check_purposes(self) -> None:
+        require_distinct("purposes", [purpose.id for purpose in self.purposes])
+        object.__setattr__(self, "purposes", with_defaults(self.purposes))
         ids = [purpose.id for purpose in self.purposes]
-        require_distinct("purposes", ids)
-        if NECESSARY not in ids:
-            raise ConfigError("purposes", was=ids, allowed=f"a list that contains {NECESSARY!r}")
+        default = (language_of(self.consent.language),)
+        for purpose in self.purposes:
+            if purpose.languages != LANGUAGES:
+                require_languages(f"purposes.{purpose.id}.title", purpose.title, default)
         for setting, value in (
             ("undeclared", self.undeclared),
             ("cookies.undeclared", self.cookies.undeclared),

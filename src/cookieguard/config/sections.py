@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cookieguard.config.checks import require_between, require_match, require_one_of, require_text
+from cookieguard.config.languages import require_spoken
 from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
@@ -77,6 +78,7 @@ class ConsentSettings:
     def __post_init__(self) -> None:
         require_types("consent", self)
         require_match("consent.language", self.language, LANGUAGE, "a language tag like 'en' or 'de'")
+        require_spoken("consent.language", self.language)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cookieguard.errors import ConfigError
 
-NAMES = {str: "text", int: "a whole number", bool: "true or false"}
+NAMES = {str: "text", int: "a whole number", bool: "true or false", Mapping: "a table of texts by language"}
 
 
 def field_types(section: Any) -> Mapping[str, Any]:
@@ -23,6 +23,7 @@ def describe(annotation: Any) -> str:
     if element is not None:
         return f"a tuple (in TOML: a list) of {NAMES.get(element, element.__name__)}"
     parts = typing.get_args(annotation) or (annotation,)
+    parts = tuple(typing.get_origin(part) or part for part in parts)
     words = [NAMES.get(part, f"a {part.__name__}") for part in parts if part is not type(None)]
     return " or ".join(words)
 
@@ -52,6 +53,11 @@ def _fits(value: Any, annotation: Any) -> bool:
     accepted = typing.get_args(annotation) or (annotation,)
     if dataclasses.is_dataclass(accepted[0]):
         return isinstance(value, accepted[0])  # type: ignore[arg-type]  # a dataclass type, as just seen
+    if isinstance(value, Mapping):
+        texts = [*value, *value.values()]
+        return any(typing.get_origin(one) is Mapping for one in accepted) and all(
+            type(one) is str for one in texts
+        )
     return type(value) in accepted
 
 

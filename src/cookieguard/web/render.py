@@ -7,6 +7,7 @@ characters as references), so it fits a page of any ASCII-compatible encoding, a
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from cookieguard.config import Config, Vendor
+from cookieguard.config.languages import LANGUAGES, language_of, text_in
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.web.filling import (
@@ -35,8 +37,9 @@ from cookieguard.web.filling import (
 from cookieguard.web.notices import control_notice, page_notices
 from cookieguard.web.place import Place
 
+logger = logging.getLogger("cookieguard")
+
 STATIC = files("cookieguard.static")
-LANGUAGES = ("ar", "de", "en")
 ASSETS = (
     "banner.css",
     "banner.js",
@@ -50,6 +53,10 @@ ASSETS = (
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
+MIXED = (
+    "%s: one text stands for every language, and consent.language is %r, but the banner spoke %r; "
+    'to have it speak one: title = { %s = "...", %s = "..." }, or consent.language = %r'
+)
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
@@ -95,7 +102,11 @@ class Renderer:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._texts = {lang: _language(lang) for lang in LANGUAGES}
-        self._purposes = {lang: _shown(config, self._texts[lang]) for lang in LANGUAGES}
+        self._purposes = {lang: _shown(config, lang, self._texts[lang]) for lang in LANGUAGES}
+        one_text = [one.id for one in config.purposes if one.has_one_text]
+        self._one_text = ", ".join(f"purposes.{one}" for one in one_text)
+        # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
+        self._unmixed = {language_of(config.consent.language)} if one_text else set(LANGUAGES)
         self._environment = Environment(
             loader=FunctionLoader(_template),
             autoescape=True,
@@ -109,7 +120,7 @@ class Renderer:
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
         default = config.consent.language
         self._pick = lru_cache(maxsize=LANGUAGES_KEPT)(
-            lambda html_lang, accepted: pick_language(html_lang, accepted, default, LANGUAGES)
+            lambda html_lang, accepted: pick_language(html_lang, accepted, default, config.languages)
         )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
         wordings = {lang: self._wording(lang) for lang in LANGUAGES}
@@ -145,6 +156,7 @@ class Renderer:
     ) -> bytes:
         """Render the banner for the start of `<body>`; `note` names a text of the languages' [notes]."""
         key = ("banner", lang, base, note, _form(style), _form(script))
+        self._note(lang)
 
         def make() -> str:
             return self._squeezed(
@@ -244,6 +256,7 @@ class Renderer:
     ) -> bytes:
         """Render the page of privacy choices: purposes, who is behind them, and what is in force."""
         texts = self._texts[lang]
+        self._note(lang)
         return self.page(
             "choices.html",
             lang,
@@ -262,6 +275,13 @@ class Renderer:
         """Render a page of our own, with its style sheet and script."""
         css, script = self._files["page.css"].name, self._files["live.js"].name
         return _ascii(self._render(template, lang, css=css, script=script, **values))
+
+    def _note(self, lang: str) -> None:
+        """Tell the owner once where one text of the shop's stands among ours of another language than its own."""
+        if lang not in self._unmixed:
+            self._unmixed.add(lang)
+            default = language_of(self._config.consent.language)
+            logger.warning(MIXED, self._one_text, default, lang, default, lang, lang)
 
     def _wording(self, lang: str) -> bytes:
         plain = self._squeezed("banner.html", lang, base="", next="", note="", banner="", style="", script="")
@@ -332,13 +352,13 @@ def _date(when: datetime, meta: Mapping[str, Any]) -> str:
     return str(meta["date"]).format(**parts)
 
 
-def _shown(config: Config, texts: Mapping[str, Any]) -> tuple[ShownPurpose, ...]:
+def _shown(config: Config, lang: str, texts: Mapping[str, Any]) -> tuple[ShownPurpose, ...]:
     own = texts["purposes"]
     return tuple(
         ShownPurpose(
             id=one.id,
-            title=one.title or own[one.id]["title"],
-            description=one.description or own.get(one.id, {}).get("description", ""),
+            title=text_in(one.title, lang) or own.get(one.id, {}).get("title", one.id),
+            description=text_in(one.description, lang) or own.get(one.id, {}).get("description", ""),
             vendors=tuple(vendor for vendor in config.vendors if vendor.purpose == one.id),
             takes_undeclared=one.id == config.undeclared,
         )
