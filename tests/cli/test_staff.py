@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -21,11 +22,15 @@ class Shop:
         self.directory = directory
         self.state = directory / ".cookieguard"
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command in this process: the start of another one takes most of its time."""
-        out, err = StringIO(), StringIO()
+        out, err, before = StringIO(), StringIO(), sys.stdin
         with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
-            code = int(run(arguments))
+            sys.stdin = StringIO(stdin)
+            try:
+                code = int(run(arguments))
+            finally:
+                sys.stdin = before
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
@@ -49,6 +54,16 @@ def test_token_is_shown_once_and_kept_nowhere(shop: Shop) -> None:
     assert signature.encode() not in written
     assert added["member"]["id"].encode() in written
     assert stat.S_IMODE((shop.state / "staff.toml").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["anna", "ANNA", "ａｎｎａ", "An na"])
+def test_one_name_in_another_spelling_is_one_person(shop: Shop, name: str) -> None:
+    shop.run("staff", "add", "Anna", "--role", "owner")
+
+    refused = shop.run("staff", "add", name, "--role", "owner")
+
+    assert refused.returncode == 4
+    assert "Anna has a token already" in refused.stderr
 
 
 def test_revoke_takes_a_name_or_an_id(shop: Shop) -> None:

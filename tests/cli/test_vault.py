@@ -30,13 +30,13 @@ class VaultShop(Shop):
         self.private = directory / "private"
         (directory / "cookieguard.toml").write_text(f'[vault]\nprivate_dir = "{self.private}"\n')
 
-    def ask(self, *arguments: str) -> Any:
-        done = self.run(*arguments, "--json")
+    def ask(self, *arguments: str, stdin: str = "") -> Any:
+        done = self.run(*arguments, "--json", stdin=stdin)
         assert (done.returncode, done.stderr) == (0, "")
         return json.loads(done.stdout)
 
-    def refuse(self, *arguments: str, code: int = 4) -> str:
-        done = self.run(*arguments)
+    def refuse(self, *arguments: str, code: int = 4, stdin: str = "") -> str:
+        done = self.run(*arguments, stdin=stdin)
         assert (done.returncode, done.stdout) == (code, "")
         (line,) = done.stderr.splitlines()
         return line
@@ -121,20 +121,46 @@ def test_reveal_takes_two_owners_and_a_reason_and_is_logged_first(
     anna, bert = owners("Anna"), owners("Bert")
 
     for tokens in ([], [anna], [anna, anna], [anna, owners("Carl")], [anna, bert[:-2]], [anna, bert, anna]):
-        line = shop.refuse(*case, *(part for token in tokens for part in ("--token", token)))
-        assert "two different members with the role owner" in line
-    both = ("--token", anna, "--token", bert)
-    assert "--reason is" in shop.refuse(*day, "--event", event["id"], *both, code=3)
+        line = shop.refuse(*case, stdin="\n".join(tokens))
+        assert "two different members with the role owner, one a line on standard input" in line
+    both = f"{anna}\n{bert}\n"
+    assert "--reason is" in shop.refuse(*day, "--event", event["id"], code=3, stdin=both)
     assert shop.ask("reveal", "--log")["entries"] == []
 
-    assert shop.ask(*case, *both)["address"] == str(CLIENTS[0])
+    assert shop.ask(*case, stdin=both)["address"] == str(CLIENTS[0])
 
     (entry,) = shop.ask("reveal", "--log")["entries"]
     assert (entry["by"], entry["with"], entry["reason"]) == ("Anna", "Bert", "fraud case 7")
     assert str(CLIENTS[0]) not in (shop.private / "reveal-log").read_text()
     (shop.private / "reveal-log").write_text("")
     assert "end of the reveal log" in shop.refuse("reveal", "--log", code=3)
-    assert str(CLIENTS[0]) not in shop.run(*case, *both).stdout  # what cannot be recorded stays closed
+    assert str(CLIENTS[0]) not in shop.run(*case, stdin=both).stdout  # what cannot be recorded stays closed
+
+
+def test_tokens_are_not_taken_from_arguments_which_others_can_read(
+    shop: VaultShop, owners: Callable[[str], str]
+) -> None:
+    tokens = ("--token", owners("Anna"), "--token", owners("Bert"))
+
+    line = shop.refuse("reveal", "--day", str(TODAY), "--event", "x", "--reason", "case 7", *tokens)
+
+    assert "tokens are read from standard input, one a line" in line
+    assert owners("Anna") not in line
+    assert "--token" not in shop.run("reveal", "--help").stdout
+
+
+def test_two_spellings_of_one_name_in_an_older_list_are_not_two_persons(
+    shop: VaultShop, owners: Callable[[str], str]
+) -> None:
+    shop.ask("vault", "init", "--days", "1")
+    shop.serve(CLIENTS[:1])
+    (event,) = shop.ask("reveal", "--day", str(TODAY))["events"]
+    both = f"{owners('Anna')}\n{owners('Bert')}"
+    staff = shop.state / "staff.toml"
+    staff.write_text(staff.read_text().replace('"Bert"', '"anna"'))
+
+    case = ("reveal", "--day", str(TODAY), "--event", event["id"], "--reason", "case 9")
+    assert "two different members" in shop.refuse(*case, stdin=both)
 
 
 def test_a_line_that_was_cut_hides_no_other_event_of_its_day(
@@ -150,8 +176,7 @@ def test_a_line_that_was_cut_hides_no_other_event_of_its_day(
 
     assert [event["id"] for event in events] == [json.loads(first)["id"], json.loads(second)["id"]]
     case = ("reveal", "--day", str(TODAY), "--event", events[0]["id"], "--reason", "fraud case 8")
-    tokens = [part for name in ("Anna", "Bert") for part in ("--token", owners(name))]
-    assert shop.ask(*case, *tokens)["address"] == str(CLIENTS[0])
+    assert shop.ask(*case, stdin=f"{owners('Anna')}\n{owners('Bert')}")["address"] == str(CLIENTS[0])
 
 
 def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], str]) -> None:
@@ -172,9 +197,8 @@ def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], st
     assert key not in written
     assert not (shop.state / "vault" / f"{TODAY}.jsonl").exists()
     (shop.state / "vault" / f"{TODAY}.jsonl").write_bytes(sealed)  # a copy of it from elsewhere
-    tokens = ("--token", owners("Anna"), "--token", owners("Bert"))
     case = ("reveal", "--day", str(TODAY), "--event", event["id"], "--reason", "late")
-    assert "there is no private key" in shop.refuse(*case, *tokens)
+    assert "there is no private key" in shop.refuse(*case, stdin=f"{owners('Anna')}\n{owners('Bert')}")
 
 
 def test_private_directory_is_away_from_the_state(shop: VaultShop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 
 from cookieguard import Config, ConfigError, CookieGuard, Vendor
+from cookieguard.cli.app import run
 from cookieguard.config import KeySettings
 
 
@@ -226,3 +228,29 @@ def test_litestars_session_middleware_inside_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="Litestar's SessionMiddleware inside CookieGuard"):
         CookieGuard(app, Config(state_dir=str(tmp_path / "state")))
+
+
+@pytest.mark.parametrize("how", ["start", "keys add"])
+def test_git_never_sees_the_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def untracked() -> str:
+        return subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=all"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    (tmp_path / "shop.py").touch()
+
+    if how == "start":
+        CookieGuard(page()).close()
+        CookieGuard(page()).close()  # where it is there already
+    else:
+        assert run(["keys", "add"]) == 0
+
+    assert (tmp_path / ".cookieguard" / "keyring").exists()
+    assert untracked() == "?? shop.py\n"

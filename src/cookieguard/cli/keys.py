@@ -88,7 +88,8 @@ def add_key(
     shop = shop_config(config)
     place = keyring_place(shop, keyring)
     if place.setting == "state_dir":
-        StateDirectory(shop.state_dir)  # made where it is missing, refused where it is not ours alone
+        # Made where it is missing, refused where it is not ours alone.
+        StateDirectory(shop.state_dir).keep_out_of_repositories()
     _change(place, add)
     told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:

@@ -22,7 +22,7 @@ from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.keys import longest_life
 from cookieguard.engines.staff import Members, change_staff, read_staff
 from cookieguard.errors import StaffRefused
-from cookieguard.identity.staff import NAME, ROLES, Member, staff_codec, write_token
+from cookieguard.identity.staff import NAME, ROLES, Member, person_of, staff_codec, write_token
 from cookieguard.keyring import to_text
 
 staff = typer.Typer(help="Add, list and revoke staff tokens.")
@@ -49,8 +49,9 @@ def add_member(
 
     def add(before: Members) -> Members:
         current = {one.id: one for one in before.values() if one.expires > now}
-        if any(one.name == name for one in current.values()):
-            raise StaffRefused(f"{name} has a token already; first: cookieguard staff revoke '{name}'")
+        same = next((one.name for one in current.values() if person_of(one.name) == person_of(name)), None)
+        if same is not None:
+            raise StaffRefused(f"{same} has a token already; first: cookieguard staff revoke '{same}'")
         return current | {made.id: made}
 
     change_staff(StateDirectory(shop.state_dir).path, add)

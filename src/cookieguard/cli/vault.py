@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,12 +26,14 @@ from cookieguard.engines.reveal_log import append_entry, read_entries
 from cookieguard.engines.staff import read_staff
 from cookieguard.engines.vault import expire_keys, make_keys, private_key, read_events
 from cookieguard.errors import ConfigError, RevealRefused
-from cookieguard.identity.staff import Member, read_member, staff_codec
+from cookieguard.identity.staff import Member, person_of, read_member, staff_codec
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.stats.vault import open_box
 
 vault = typer.Typer(help="Make the vault's keys ahead, and destroy those of days that are over.")
-OWNERS = "the tokens of two different members with the role owner: --token twice"
+OWNERS = "the tokens of two different members with the role owner, one a line on standard input"
+IN_ARGUMENTS = "tokens are read from standard input, one a line: everybody on this machine can read arguments"
+MOST_READ = 10_000  # characters; a token has about 150
 
 
 @vault.command("init")
@@ -43,6 +47,7 @@ def init(
     require_between("--days", days, 1, 400, "days")
     shop = shop_config(config)
     state, private = _directories(shop)
+    private.keep_out_of_repositories()
     gone = _expire(shop, state, private)
     made = make_keys(state, private, today=_today(), days=days)
     _answer({"made": made, "destroyed": gone}, as_json=as_json)
@@ -61,12 +66,17 @@ def reveal(
     day: Annotated[str, typer.Option("--day", help="The event's day, as 2026-11-24.")] = "",
     event: Annotated[str, typer.Option("--event", help="Its id; without one the day's are listed.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the reveal log.")] = "",
-    token: Annotated[list[str] | None, typer.Option("--token", help="An owner's token; twice.")] = None,
+    token: Annotated[list[str] | None, typer.Option("--token", hidden=True)] = None,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the address of one risk event: with the day's private key, a reason, and two persons' tokens."""
+    """Show the address of one risk event: with the day's private key, a reason, and two persons' tokens.
+
+    It reads the tokens from standard input, one a line; at a terminal it asks for each, and shows neither.
+    """
+    if token:
+        raise RevealRefused(IN_ARGUMENTS)
     shop = shop_config(config)
     state, private = _directories(shop)
     _expire(shop, state, private)
@@ -79,7 +89,7 @@ def reveal(
         return
     require_text("--reason", reason.strip(), longest=500)
     codec_ring = read_place(keyring_place(shop, keyring))
-    first, second = _two_owners(codec_ring, state, token or [])
+    first, second = _two_owners(codec_ring, state, _two_tokens())
     facts = _opened(state, private, of_day, event)
     # Written before anything is shown: what cannot be recorded stays closed.
     entry = {"time": to_text(datetime.now(UTC)), "day": str(of_day), "event": event, "reason": reason.strip()}
@@ -117,11 +127,18 @@ def _day(text: str) -> date:
         raise ConfigError("--day", was=repr(text[:20]), allowed="a day like 2026-11-24") from None
 
 
+def _two_tokens() -> list[str]:
+    """Read two tokens, without showing them."""
+    if sys.stdin.isatty():
+        return [getpass(f"token of the {which} owner: ").strip() for which in ("first", "second")]
+    return sys.stdin.read(MOST_READ).split()
+
+
 def _two_owners(keyring: Keyring, state: StateDirectory, tokens: list[str]) -> tuple[Member, Member]:
     codec, members, now = staff_codec(keyring), read_staff(state.path), datetime.now(UTC)
     found = [read_member(codec, token, members, now) for token in tokens]
     owners = [one for one in found if one is not None and one.may("owner")]
-    if len(tokens) != 2 or len(owners) != 2 or owners[0].name == owners[1].name:
+    if len(tokens) != 2 or len(owners) != 2 or person_of(owners[0].name) == person_of(owners[1].name):
         raise RevealRefused(f"this takes {OWNERS}")
     return owners[0], owners[1]
 

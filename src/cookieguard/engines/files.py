@@ -24,6 +24,7 @@ HOUR_KEY_BYTES = 32
 NO_KEY = (-1, b"")
 BEFORE = datetime.min.replace(tzinfo=UTC)
 
+GITIGNORE = b"*\n"  # a repository around it never gets what lies here, this file included
 _OTHERS = 0o077
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOUR_FILE = re.compile(r"\.?hour-([0-9]{1,9})(?:\.[0-9a-f]+)?")
@@ -42,6 +43,11 @@ class StateDirectory:
         self.setting = setting
         _make_private(self.path, setting)
         _require_private(self.path, setting)
+
+    def keep_out_of_repositories(self) -> None:
+        """Say to git that nothing in here is a repository's: secrets lie here, in a project's folder by default."""
+        with suppress(OSError):  # there already, or a disk that is full: no reason not to start
+            write_private(self.path / ".gitignore", GITIGNORE)
 
     def read(self, name: str, *, limit: int = -1) -> bytes | None:
         """Read a file, or its first `limit` bytes; None where there is none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +23,11 @@ ROLES: dict[str, frozenset[str]] = {
 STAFF_HOST = "staff"  # a token counts on every host of the shop
 NAME = re.compile(r"[^\W_](?:[\w .@'-]{0,58}[\w.])?")
 MEMBER_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def person_of(name: str) -> str:
+    """Return what two spellings of one name have in common: nobody is two persons by case, width or blanks."""
+    return "".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,7 @@ def build_parts(
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
     state = StateDirectory(config.state_dir)
+    state.keep_out_of_repositories()
     runtime = open_runtime(config.runtime_dir, state)
     renderer = Renderer(config)
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
