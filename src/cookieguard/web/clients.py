@@ -6,6 +6,8 @@ Browsers keep Secure cookies of http://localhost; the clients that tests use kee
 from __future__ import annotations
 
 from cookieguard.config import Config
+from cookieguard.identity.session import Session
+from cookieguard.web.parts import Parts
 from cookieguard.web.request import Request
 
 # How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
@@ -23,7 +25,14 @@ def drops_cookies(request: Request, *, dev: bool) -> bool:
     return request.text(b"user-agent").lower().startswith(TEST_CLIENTS)
 
 
-def not_kept(config: Config) -> str:
+def tell_of_lost(session: Session | None, parts: Parts) -> list[bytes]:
+    """Return no cookies, and tell the owner where something would have been kept by them."""
+    if session is not None and session.is_open and session.is_needed:
+        parts.findings.count(_not_kept(parts.config))
+    return []
+
+
+def _not_kept(config: Config) -> str:
     """Say which setting keeps a session from a host, and what is allowed; the host is the client's own text."""
     lost = "a session was written on another host, and is not kept"
     if config.dev:

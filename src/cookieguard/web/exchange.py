@@ -19,7 +19,7 @@ from cookieguard.identity.session import Session
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
 from cookieguard.web.asking import ask_for_document
-from cookieguard.web.clients import not_kept
+from cookieguard.web.clients import tell_of_lost
 from cookieguard.web.grants import MARK, take_grant, without_grant
 from cookieguard.web.headers import by_name
 from cookieguard.web.orders import Orders
@@ -335,17 +335,12 @@ class Exchange:
         error page that follows gets through. The visit stays as it is for what is streamed after the start.
         """
         session = self._session
-        if session is None or self._has_written_cookies:
-            return []
-        if not self.is_own_host:
-            if session.is_open and session.is_needed:
-                self.parts.findings.count(not_kept(self.parts.config))
-            return []
+        if session is None or self._has_written_cookies or not self.is_own_host:
+            return [] if self.is_own_host else tell_of_lost(session, self.parts)
         self._has_written_cookies = True
         current = self._app_scope.get("session")
         if current is not session and LITESTAR in self._app_scope:
-            # Its set_session puts another mapping there, its clear_session a marker. What middleware of
-            # others puts there is a session of theirs: ours stays as it is.
+            # set_session puts another mapping there, clear_session a marker; what middleware puts there is its own.
             session.replace(current) if isinstance(current, Mapping) else session.clear()
         try:
             if not session.is_open or (self._visit is None and session.is_at_rest(self.now)):

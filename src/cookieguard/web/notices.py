@@ -1,9 +1,11 @@
-"""What a visitor is told about a consent that did not come from a choice in this browser."""
+"""What a visitor is told of a consent that was not chosen here, and the owner of a banner in two languages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cookieguard.config import Config
+from cookieguard.config.languages import language_of
 from cookieguard.consent import Consent, Source
 
 FOLLOWED = {
@@ -29,3 +31,14 @@ def _signal_text(consent: Consent, page: Mapping[str, str]) -> str:
     if consent.is_beyond_necessary:
         return page["agreed"]
     return f"{page['gpc']} {page['overruled']}" if consent.is_overruled else page["gpc"]
+
+
+def mixed_languages(config: Config, lang: str) -> str:
+    """Tell the owner that one text of the shop's stood among ours of another language, and how it stands alone."""
+    default = language_of(config.consent.language)
+    named = ", ".join(f"purposes.{one.id}" for one in config.purposes if one.has_one_text)
+    return (
+        f"{named}: one text stands for every language, and consent.language is {default!r}, but the banner spoke "
+        f'{lang!r}; to have it speak one: title = {{ {default} = "...", {lang} = "..." }}, '
+        f"or consent.language = {lang!r}"
+    )

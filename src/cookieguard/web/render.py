@@ -34,7 +34,7 @@ from cookieguard.web.filling import (
     TITLE,
     filled,
 )
-from cookieguard.web.notices import control_notice, page_notices
+from cookieguard.web.notices import control_notice, mixed_languages, page_notices
 from cookieguard.web.place import Place
 
 logger = logging.getLogger("cookieguard")
@@ -53,10 +53,6 @@ ASSETS = (
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
-MIXED = (
-    "%s: one text stands for every language, and consent.language is %r, but the banner spoke %r; "
-    'to have it speak one: title = { %s = "...", %s = "..." }, or consent.language = %r'
-)
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
@@ -103,10 +99,9 @@ class Renderer:
         self._config = config
         self._texts = {lang: _language(lang) for lang in LANGUAGES}
         self._purposes = {lang: _shown(config, lang, self._texts[lang]) for lang in LANGUAGES}
-        one_text = [one.id for one in config.purposes if one.has_one_text]
-        self._one_text = ", ".join(f"purposes.{one}" for one in one_text)
+        has_one_text = any(one.has_one_text for one in config.purposes)
         # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
-        self._unmixed = {language_of(config.consent.language)} if one_text else set(LANGUAGES)
+        self._unmixed = {language_of(config.consent.language)} if has_one_text else set(LANGUAGES)
         self._environment = Environment(
             loader=FunctionLoader(_template),
             autoescape=True,
@@ -280,8 +275,7 @@ class Renderer:
         """Tell the owner once where one text of the shop's stands among ours of another language than its own."""
         if lang not in self._unmixed:
             self._unmixed.add(lang)
-            default = language_of(self._config.consent.language)
-            logger.warning(MIXED, self._one_text, default, lang, default, lang, lang)
+            logger.warning("%s", mixed_languages(self._config, lang))
 
     def _wording(self, lang: str) -> bytes:
         plain = self._squeezed("banner.html", lang, base="", next="", note="", banner="", style="", script="")
