@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.kanonymity import Cell, Shown, at_least, column, leaves_few, people_of, suppress
+from cookieguard.stats.kanonymity import (
+    Cell,
+    K,
+    Shown,
+    at_least,
+    column,
+    leaves_few,
+    people_of,
+    rounded,
+    suppress,
+)
 
 NAMES = "abcde"
 
@@ -155,6 +165,17 @@ def test_people_without_a_key_are_counted_carefully() -> None:
     assert people_of(visitors=6, visits=2, views=6) == 6
     assert people_of(visitors=0, visits=10, views=12) == 5
     assert people_of(visitors=0, visits=0, views=49) == 4
+    assert people_of(visitors=1, visits=1, views=520) == 1  # one who agreed and reads on
+    assert people_of(visitors=0, visits=1, views=520, by_views=False) == 0
+
+
+@given(st.integers(0, 10_000))
+def test_each_rounded_count_leaves_five_possible(count: int) -> None:
+    """None of which is alone, so no interval of what is possible fits between one and four."""
+    assert [one for one in range(10_010) if rounded(one) == rounded(count)] == list(
+        range(max(0, rounded(count) - 2), rounded(count) + 3)
+    )
+    assert rounded(count) >= K or count < 3
 
 
 def test_value_that_would_give_others_away_is_folded_and_never_alone() -> None:

@@ -43,6 +43,10 @@ SLICES = """
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM ({values})
     GROUP BY value ORDER BY all_views DESC, value
 """
+OF_VALUE = """
+    SELECT day, sum(views), sum(visits), sum(visitors) FROM ({values}) WHERE value = {{value:String}}
+    GROUP BY day ORDER BY day
+"""
 CONSENT = f"""
     SELECT day, policy, event, sum(times) FROM (
         {queries.consent(OPEN)} UNION ALL SELECT day, policy, event, times FROM cookieguard_consent {OF_CLOSED}
@@ -65,7 +69,16 @@ HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place
 
 def breakdown(by: Dimension) -> str:
     """Count the values of a dimension."""
-    return SLICES.format(values=f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}")
+    return SLICES.format(values=_values(by))
+
+
+def of_value(by: Dimension) -> str:
+    """Count one value by day."""
+    return OF_VALUE.format(values=_values(by))
+
+
+def _values(by: Dimension) -> str:
+    return f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}"
 
 
 def filtered_breakdown(by: Dimension, where: str) -> str:
@@ -88,6 +101,7 @@ QUERIES = Queries(
     bots=BOTS,
     lost=LOST,
     breakdown=breakdown,
+    of_value=of_value,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
 )

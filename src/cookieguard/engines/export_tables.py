@@ -13,13 +13,17 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from cookieguard.engines.hit_ports import Days, HitReader, HitRows
+from cookieguard.engines.hit_ports import BY_VIEWS, Days, HitReader, HitRows
 from cookieguard.stats.bounded import FIGURES, PROTECTED, TOTAL, bounded, sensitivity
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
-from cookieguard.stats.kanonymity import Cell, K, column, suppress
+from cookieguard.stats.kanonymity import STEP, Cell, K, column, rounded, suppress
 from cookieguard.stats.noise import Noise
 
-RULE = f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty."
+RULE = (
+    f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty. Each is rounded to the"
+    f" nearest multiple of {STEP}."
+)
+FOLDED = f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty."
 HELD_BY_HITS = (
     "Single hits, without visitor keys: each line is what one person did. For the owner, not for analysts."
 )
@@ -66,13 +70,19 @@ def sums_table(reader: HitReader, day: int, dimensions: Sequence[Dimension]) -> 
     """Return a day's figures, suppressed."""
     one = Days(day, day)
     totals = [
-        Cell("", total.people, (total.views, total.visits, total.visitors)) for total in reader.by_day(one)
+        Cell("", total.people(), (total.views, total.visits, total.visitors)) for total in reader.by_day(one)
     ]
     cells = {TOTAL: totals} | {
-        dimension.value: [slice_.cell for slice_ in reader.breakdown(one, dimension)]
+        dimension.value: [
+            slice_.cell(by_views=dimension in BY_VIEWS) for slice_ in reader.breakdown(one, dimension)
+        ]
         for dimension in dimensions
     }
-    rows = [row for name, some in cells.items() for row in _shown(day, name, some)]
+    rows = [
+        (*row[:3], *(rounded(count) if isinstance(count, int) else None for count in row[3:]))
+        for name, some in cells.items()
+        for row in _shown(day, name, some)
+    ]
     return Table(SUMS_COLUMNS, rows, _about(day, "sums", RULE))
 
 
@@ -85,7 +95,7 @@ def noised_table(rows: HitRows, day: int, dimensions: Sequence[Dimension], budge
         for name, cells in tables.items()
         for row in _shown(day, name, cells)
     ]
-    about = _about(day, "sums", RULE) | {
+    about = _about(day, "sums", FOLDED) | {
         "cookieguard.noise": "discrete Laplace; the same figure always gets the same noise",
         "cookieguard.epsilon": str(budget.epsilon),
         "cookieguard.epsilon_covers": f"all figures of this file together, not which values are listed. {PROTECTED}",

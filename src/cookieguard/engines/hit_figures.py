@@ -64,6 +64,8 @@ class Queries:
     bots: str
     lost: str
     breakdown: Callable[[Dimension], str]
+    of_value: Callable[[Dimension], str]
+    """By day: day, views, visits, visitors; with the parameters `dimension` and `value`."""
     filtered_totals: Callable[[int, str], str]
     """By how many seconds, and with which conditions; of single hits, as below."""
     filtered_breakdown: Callable[[Dimension, str], str]
@@ -118,6 +120,11 @@ class Figures:
             else:
                 found += [Totals(*row) for row in self._ask(crossed.totals, some, _named(where))]
         return found
+
+    def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
+        """Return views, visits and visitors of one value by day, in order, from the sums."""
+        rows = self._ask(self._queries.of_value(by), days, {"dimension": by.value, "value": value})
+        return [Totals(day, views, visits, 0, visitors, 0, 0, 0, 0) for day, views, visits, visitors in rows]
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return every value's sums, most views first, values alphabetically where they are equal."""

@@ -15,6 +15,8 @@ from cookieguard.stats.kanonymity import Cell, people_of
 
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
+# What most people come to without beginning a visit there.
+BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL})
 
 
 class EngineDown(Exception):
@@ -55,10 +57,9 @@ class Totals(NamedTuple):
     bytes: int
     duration: int  # milliseconds of all views together
 
-    @property
-    def people(self) -> int:
-        """How many people these are at least."""
-        return people_of(visitors=self.visitors, visits=self.visits, views=self.views)
+    def people(self, *, by_views: bool = False) -> int:
+        """Return how many people these are at least; `by_views` where hits are of one page."""
+        return people_of(visitors=self.visitors, visits=self.visits, views=self.views, by_views=by_views)
 
 
 class Slice(NamedTuple):
@@ -69,15 +70,10 @@ class Slice(NamedTuple):
     visits: int
     visitors: int  # visitor-days
 
-    @property
-    def people(self) -> int:
-        """How many people these are at least."""
-        return people_of(visitors=self.visitors, visits=self.visits, views=self.views)
-
-    @property
-    def cell(self) -> Cell:
-        """The value as the rule of what may be shown takes it."""
-        return Cell(self.value, self.people, (self.views, self.visits, self.visitors))
+    def cell(self, *, by_views: bool) -> Cell:
+        """Return the value as the rule of what may be shown takes it; `by_views` where it is in `BY_VIEWS`."""
+        people = people_of(visitors=self.visitors, visits=self.visits, views=self.views, by_views=by_views)
+        return Cell(self.value, people, (self.views, self.visits, self.visitors))
 
 
 class ConsentCount(NamedTuple):
@@ -212,6 +208,12 @@ class HitReader(Protocol):
 
     def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
         """Return totals by day, in order; days without a hit are left out."""
+
+    def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
+        """Return views, visits and visitors of one value by day, in order, from the sums: as far back as those go.
+
+        Visitors are all there, whatever became of their keys. What else totals have is 0.
+        """
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return every value's sums, most views first, values alphabetically where they are equal."""

@@ -38,6 +38,10 @@ BREAKDOWN = f"""
     FROM cookieguard_daily WHERE {DAYS} AND dimension = %(dimension)s
     GROUP BY value ORDER BY all_views DESC, value
 """  # noqa: S608 - names of ours, here and below
+OF_VALUE = f"""
+    SELECT day, views, visits, visitors FROM cookieguard_daily
+    WHERE {DAYS} AND dimension = %(dimension)s AND value = %(value)s ORDER BY day
+"""  # noqa: S608
 # Of single hits.
 OF_HITS = (
     f"""{decided("time >= %(first)s * 86400::bigint AND time < (%(last)s + 1) * 86400::bigint")} AS hits"""
@@ -94,6 +98,7 @@ QUERIES = Queries(
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count)::bigint FROM cookieguard_lost WHERE {DAYS} GROUP BY reason",  # noqa: S608
     breakdown=lambda _: BREAKDOWN,
+    of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
 )

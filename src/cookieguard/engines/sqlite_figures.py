@@ -26,6 +26,10 @@ BREAKDOWN = f"""
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors)
     FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
 """  # noqa: S608 - names of ours, here and below
+OF_VALUE = f"""
+    SELECT day, views, visits, visitors FROM daily
+    WHERE {DAYS_BETWEEN} AND dimension = :dimension AND value = :value ORDER BY day
+"""  # noqa: S608
 HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
 """  # noqa: S608
@@ -86,6 +90,7 @@ QUERIES = Queries(
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS_BETWEEN} GROUP BY reason",  # noqa: S608
     breakdown=lambda _: BREAKDOWN,
+    of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
 )

@@ -1,7 +1,7 @@
 """The views analysts get in SQL, for Grafana or Metabase: the rule of `stats/kanonymity.py`, said in window functions.
 
-Rule: whatever is shown here has passed `_placed`, and only days that are over are: who asks every second would
-otherwise see each visitor come. Columns of a view are only ever added, at its end: grants and dashboards stay.
+Rule: whatever is shown here has passed `_placed` and is rounded, and only days that are over are: who asks every second
+would otherwise see each visitor come. Columns of a view are only ever added, at its end: grants and dashboards stay.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from cookieguard.engines.hit_ports import BY_VIEWS
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.kanonymity import VIEWS_EACH, VISITS_EACH, K
+from cookieguard.stats.kanonymity import STEP, VIEWS_EACH, VISITS_EACH, K
 
 TABLES = ("hourly", "daily", "consent", "held", "bot")
 
@@ -41,12 +42,12 @@ def views(words: Words) -> Mapping[str, str]:
 def _by_day(words: Words) -> str:
     """Ask for the totals of a day: none of a day with too few people, and no visitors where those are too few."""
     number = _whole(words, "hour", 24)
-    hours = f"""SELECT {number} AS number, sum(views) AS views, sum(visits) AS visits
+    hours = f"""SELECT {number} AS number, CAST(sum(views) AS BIGINT) AS views, CAST(sum(visits) AS BIGINT) AS visits
         FROM {words.tables["hourly"]} GROUP BY {number}"""
-    people = _people(words, "coalesce(visitors, 0)", "hours.visits", "hours.views")
-    return f"""SELECT {words.date.format("number")} AS day, CAST(hours.views AS BIGINT) AS views,
-        CAST(hours.visits AS BIGINT) AS visits,
-        CASE WHEN coalesce(visitors, 0) = 0 OR visitors >= {K} THEN coalesce(visitors, 0) END AS visitors
+    people = _people(words, "coalesce(visitors, 0)", "hours.visits")
+    visitors = f"(CASE WHEN coalesce(visitors, 0) = 0 OR visitors >= {K} THEN coalesce(visitors, 0) END)"
+    return f"""SELECT {words.date.format("number")} AS day, {_rounded(words, "hours.views")} AS views,
+        {_rounded(words, "hours.visits")} AS visits, {_rounded(words, visitors)} AS visitors
     FROM ({hours}) AS hours
     LEFT JOIN {words.tables["daily"]} AS d ON d.day = number AND d.dimension = '' AND d.value = ''
     WHERE number < {words.today} AND {people} >= {K}"""
@@ -55,23 +56,28 @@ def _by_day(words: Words) -> str:
 def _by_hour(words: Words) -> str:
     """Ask for the hours of each day; an hour that is folded is left out."""
     cells = f"""SELECT {words.date.format(_whole(words, "hour", 24))} AS day, hour, {_text("hour")} AS value,
-        views, visits, {_people(words, "0", "visits", "views")} AS people, 0 AS is_other
+        views, visits, {_people(words, "0", "visits")} AS people, 0 AS is_other
         FROM {words.tables["hourly"]} WHERE hour < {words.today} * 24"""
     shown = _folded(cells, ("day",), ("value",), ("views", "visits"))
     number = f"CASE WHEN value <> '{OTHER}' THEN CAST(value AS BIGINT) END"  # whoever evaluates it first
-    return f"""SELECT {words.moment.format(number)} AS hour, views, second AS visits
+    return f"""SELECT {words.moment.format(number)} AS hour, {_rounded(words, "views")} AS views,
+        {_rounded(words, "second")} AS visits
     FROM ({_second(shown, ("day",), "visits")}) AS shown WHERE value <> '{OTHER}'"""
 
 
 def _by_value(words: Words) -> str:
     """Ask for a day's values of each dimension: pages, sources, countries and all others."""
+    by_views = ", ".join(f"'{by.value}'" for by in sorted(BY_VIEWS))
+    of_views = _people(words, _whole(words, "views", VIEWS_EACH), "visits")
     cells = f"""SELECT {words.date.format("day")} AS day, dimension, value, views, visits, visitors,
-        {_people(words, "visitors", "visits", "views")} AS people,
+        CASE WHEN visitors = 0 AND dimension IN ({by_views}) THEN {of_views}
+            ELSE {_people(words, "visitors", "visits")} END AS people,
         CASE WHEN value = '{OTHER}' THEN 1 ELSE 0 END AS is_other
         FROM {words.tables["daily"]} WHERE day < {words.today} AND dimension <> ''"""
     groups = ("day", "dimension")
     shown = _folded(cells, groups, ("value",), ("views", "visits", "visitors"))
-    return f"""SELECT day, dimension, value, views, visits, second AS visitors
+    return f"""SELECT day, dimension, value, {_rounded(words, "views")} AS views, {_rounded(words, "visits")} AS visits,
+        {_rounded(words, "second")} AS visitors
     FROM ({_second(shown, groups, "visitors")}) AS shown"""
 
 
@@ -84,7 +90,8 @@ def _by_consent(words: Words) -> str:
     cells = f"""SELECT {words.date.format("day")} AS day, policy, event, times, times AS people, 0 AS is_other
         FROM {words.tables["consent"]} WHERE day < {words.today}"""
     shown = _folded(cells, ("day", "event"), ("policy",), ("times",))
-    return f"SELECT day, policy, event, times FROM ({shown}) AS shown WHERE policy <> '{OTHER}'"
+    times = _rounded(words, "times")
+    return f"SELECT day, policy, event, {times} AS times FROM ({shown}) AS shown WHERE policy <> '{OTHER}'"
 
 
 def _by_host(words: Words) -> str:
@@ -93,9 +100,8 @@ def _by_host(words: Words) -> str:
         sum(elements) AS elements, sum(views) AS people, CASE WHEN host = '{OTHER}' THEN 1 ELSE 0 END AS is_other
         FROM {words.tables["held"]} WHERE day < {words.today} GROUP BY day, host, vendor, purpose"""
     shown = _folded(cells, ("day",), ("host", "vendor", "purpose"), ("views", "elements"))
-    return (
-        f"SELECT day, host, vendor, purpose, views, elements FROM ({shown}) AS shown WHERE host <> '{OTHER}'"
-    )
+    return f"""SELECT day, host, vendor, purpose, {_rounded(words, "views")} AS views,
+        {_rounded(words, "elements")} AS elements FROM ({shown}) AS shown WHERE host <> '{OTHER}'"""
 
 
 def _by_bot(words: Words) -> str:
@@ -103,7 +109,8 @@ def _by_bot(words: Words) -> str:
     cells = f"""SELECT {words.date.format("day")} AS day, kind, name, hits, hits AS people,
         CASE WHEN name = '{OTHER}' THEN 1 ELSE 0 END AS is_other
         FROM {words.tables["bot"]} WHERE day < {words.today}"""
-    return _folded(cells, ("day",), ("kind", "name"), ("hits",))
+    shown = _folded(cells, ("day",), ("kind", "name"), ("hits",))
+    return f"SELECT day, kind, name, {_rounded(words, 'hits')} AS hits FROM ({shown}) AS shown"
 
 
 def _folded(cells: str, groups: Sequence[str], names: Sequence[str], counts: Sequence[str]) -> str:
@@ -148,9 +155,13 @@ def _placed(cells: str, groups: Sequence[str], ties: Sequence[str]) -> str:
     FROM ({ordered}) AS ordered"""
 
 
-def _people(words: Words, visitors: str, visits: str, views_: str) -> str:
-    of_visits, of_views = _whole(words, visits, VISITS_EACH), _whole(words, views_, VIEWS_EACH)
-    return f"{words.greatest}({visitors}, {of_visits}, {of_views})"
+def _people(words: Words, people: str, visits: str) -> str:
+    return f"{words.greatest}({people}, {_whole(words, visits, VISITS_EACH)})"
+
+
+def _rounded(words: Words, count: str) -> str:
+    """Round as `kanonymity.rounded` does; what is NULL stays so."""
+    return f"{_whole(words, f'({count} + {STEP // 2})', STEP)} * {STEP}"
 
 
 def _whole(words: Words, count: str, by: int) -> str:

@@ -52,7 +52,10 @@ def bounded(hits: Iterable[Hit], dimensions: Sequence[Dimension]) -> Mapping[str
         if visitor is not None and visitor.views >= VIEWS_EACH:
             continue
         _count(sums, hit, visitor)
-    return {name: [_cell(value, counts) for value, counts in values.items()] for name, values in sums.items()}
+    return {
+        name: [_cell(value, counts, by_views=name == Dimension.PAGE) for value, counts in values.items()]
+        for name, values in sums.items()
+    }
 
 
 def _count(sums: Mapping[str, dict[str, Counter[str]]], hit: Hit, visitor: _Seen | None) -> None:
@@ -85,7 +88,9 @@ def _value(name: str, hit: Hit, *, is_entry: bool) -> str | None:
     return None if not value and dimension in LEFT_OUT_WHEN_EMPTY else value
 
 
-def _cell(value: str, counts: Counter[str]) -> Cell:
+def _cell(value: str, counts: Counter[str], *, by_views: bool) -> Cell:
     numbers = tuple(counts[figure] for figure in FIGURES)
-    people = people_of(visitors=counts["visitors"], visits=counts["visits"], views=counts["views"])
+    people = people_of(
+        visitors=counts["visitors"], visits=counts["visits"], views=counts["views"], by_views=by_views
+    )
     return Cell(value, people, numbers)

@@ -14,9 +14,12 @@ K = 5
 FEW = f"fewer than {K}"
 # Each more divides the same people again: with three, most cells are of one person, and hiding them leaves nothing.
 MOST_DIMENSIONS = 2
-# Hits without a key do not say whose they are. One person is taken for up to so many visits or views of one value.
+# Hits without a key do not say whose they are. One person is taken for up to so many visits, or views of one page.
 VISITS_EACH = 2
 VIEWS_EACH = 10
+# What a figure of a value or under a filter is a multiple of. Each leaves so many true ones possible, next to each
+# other, and of five numbers in a row one is no group of one to four.
+STEP = K
 
 
 class Cell(NamedTuple):
@@ -39,12 +42,17 @@ class Shown(NamedTuple):
         return frozenset(row.value for row in self.rows)
 
 
-def people_of(*, visitors: int, visits: int, views: int) -> int:
-    """Return how many people counts stand for at least; visitors of several days are taken for different people."""
-    return max(visitors, visits // VISITS_EACH, views // VIEWS_EACH)
+def people_of(*, visitors: int, visits: int, views: int, by_views: bool = True) -> int:
+    """Return how many people counts stand for at least; visitors of several days are taken for different people.
+
+    Views say little: one person may look as often as he likes. They count where nothing else can (`by_views`: of a page
+    or goal, which most people come to without beginning a visit), and where nobody agreed to be told apart.
+    """
+    known = max(visitors, visits // VISITS_EACH)
+    return max(known, views // VIEWS_EACH) if by_views and not visitors else known
 
 
-def leaves_few(part: Cell, whole: Cell, *, k: int = K) -> bool:
+def leaves_few(part: Cell, whole: Cell, *, k: int = K, by_views: bool = False) -> bool:
     """Tell whether fewer than `k` people, though not nobody, are left of a crowd without a part of it.
 
     Who sees both subtracts. Counts are views, visits and visitors; visitors only of days of which those of the part
@@ -54,7 +62,13 @@ def leaves_few(part: Cell, whole: Cell, *, k: int = K) -> bool:
     views, visits, visitors = left
     if part.counts[0] and not part.counts[2]:  # nobody, or their keys are gone: not to be told apart here
         visitors = 0
-    return bool(views or visits) and people_of(visitors=min(visitors, views), visits=visits, views=views) < k
+    people = people_of(visitors=min(visitors, views), visits=visits, views=views, by_views=by_views)
+    return bool(views or visits) and people < k
+
+
+def rounded(count: int) -> int:
+    """Return the multiple of `STEP` that is nearest to a count; a negative one is no count."""
+    return (count + STEP // 2) // STEP * STEP
 
 
 def suppress(cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = ()) -> Shown:

@@ -16,7 +16,11 @@ class AskedOnce:
         self._totals: dict[object, Sequence[Totals]] = {}
         self._slices: dict[object, Sequence[Slice]] = {}
         self.span, self.by_hour, self.lost = reader.span, reader.by_hour, reader.lost
-        self.keyed_days, self.hold_still = reader.keyed_days, reader.hold_still
+        self.by_day_of, self.keyed_days, self.hold_still = (
+            reader.by_day_of,
+            reader.keyed_days,
+            reader.hold_still,
+        )
         self.consent, self.held, self.bots, self.close = (
             reader.consent,
             reader.held,

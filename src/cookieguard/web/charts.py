@@ -17,12 +17,14 @@ STEPS = (1, 2, 4, 5, 6, 8, 10)  # tops of an axis that halve well
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Hold one bar: None where it stands for too few people. `before` is the period before it."""
+    """Hold one bar; its figures are None where they stand for too few people. `before` is the period before it."""
 
     label: str
     views: int | None
     second: int | None
     before: int | None = None
+    is_hidden: bool = False
+    is_to_come: bool = False
 
 
 def top_of(points: Sequence[Point]) -> int:
@@ -45,11 +47,14 @@ def bars(points: Sequence[Point], *, second: str, what: str) -> Markup:
 
 def _bar(at: int, point: Point, top: int, second: str) -> Markup:
     x = at * SLOT
+    if point.is_to_come:
+        return Markup()
     if point.views is None:
         told = f"{point.label}: too few people to be shown"
         inside = _rect("h", x + 1, SLOT - 2, STUB)
     else:
-        told = f"{point.label}: {point.views:,} views, {point.second or 0:,} {second}"
+        told = f"{point.label}: {point.views:,} views"
+        told += "" if point.second is None else f", {point.second:,} {second}"
         inside = _rect("v", x + 1, SLOT - 2, HEIGHT * point.views / top)
         inside += _rect("p", x + 1, SLOT - 2, HEIGHT * min(point.second or 0, point.views) / top)
     return Markup('<g><title>{}</title><rect class="t" x="{}" y="0" width="{}" height="{}"/>{}</g>').format(

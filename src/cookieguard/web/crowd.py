@@ -1,6 +1,7 @@
 """Which figures of an analyst's selection may be shown, beside those of larger ones: whoever sees both subtracts.
 
-What is a part of what: two filters of each one of them, one filter of no filter, a range of the next wider one.
+What is a part of what: two filters of each one of them, one filter of no filter, a range of the next wider one. What
+three pages and more would give away rounding covers (`kanonymity.rounded`).
 """
 
 from __future__ import annotations
@@ -8,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Totals, runs_of
+from cookieguard.engines.hit_ports import ALL, BY_VIEWS, Days, Filters, HitReader, Totals, runs_of
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.kanonymity import Cell, K, Shown, leaves_few, suppress
 from cookieguard.web.ranges import UNKNOWN, Range, wider_by_one
 
 
+def totals_of(reader: HitReader, days: Days, where: Filters) -> Sequence[Totals]:
+    """Return totals by day; of one value from the sums, which have all its visitors and go back for years."""
+    if len(where) == 1:
+        ((by, value),) = where.items()
+        return reader.by_day_of(days, by, value)
+    return reader.by_day(days, where)
+
+
 class Telling:
-    """Know of which days visitors of a part and of its whole can be compared: of others all seem to be left.
+    """Know of which days visitors of a part are known: from single hits, of those whose keys are there or were counted.
 
     Today's keys are there. Those of days before are gone, or go within hours; some were counted with them.
     """
@@ -27,15 +36,17 @@ class Telling:
     def _days(self) -> frozenset[int]:
         return frozenset({*self._reader.keyed_days(Days(0, self._today)), self._today})
 
+    def is_whole(self, days: Days) -> bool:
+        """Tell whether visitors are known of every day of a range that somebody came on."""
+        return all(one.at in self._days for one in self._reader.by_day(days) if one.visitors)
+
     def runs(self, days: Days) -> Sequence[Days]:
-        """Return the runs of such days in a range; without a filter all are, since visitors were summed in time."""
-        if not self._where:
-            return [days]
+        """Return the runs of such days in a range."""
         return list(runs_of(day for day in range(days.first, days.last + 1) if day in self._days))
 
     def judged(self, totals: Sequence[Totals]) -> Sequence[Totals]:
-        """Return totals by day with visitors of such days alone."""
-        if not self._where:
+        """Return totals by day as parts and wholes can be compared: with two filters, visitors of such days alone."""
+        if len(self._where) < 2:
             return totals
         return [one if one.at in self._days else one._replace(visitors=0) for one in totals]
 
@@ -58,7 +69,10 @@ class Breakdowns:
     def shown(self, days: Days, by: Dimension) -> Shown:
         """Return one breakdown of all people."""
         if (days, by) not in self._known:
-            self._known[days, by] = suppress([one.cell for one in self._reader.breakdown(days, by)])
+            by_views = by in BY_VIEWS
+            self._known[days, by] = suppress(
+                [one.cell(by_views=by_views) for one in self._reader.breakdown(days, by)]
+            )
         return self._known[days, by]
 
     def values(self, days: Days, by: Dimension) -> Sequence[str]:
@@ -74,26 +88,43 @@ class Crowd:
     ) -> None:
         self._reader, self._breakdowns = reader, breakdowns
         self._today, self._where, self._hit_days = today, where, hit_days
+        self._by_views = (
+            Dimension.PAGE in where
+        )  # a page may have many visitors and no visit that begins there
         self.telling = Telling(reader, today, where)
 
     def is_fit(self, range_: Range) -> bool:
         """Tell whether a range may be shown."""
-        if not self.has_enough(range_):
+        if not self.reaches(range_) or not self.has_enough(range_):
             return False
         days = range_.days(self._today)
         own = self._total(days, self._where)
-        larger = [self._total(self.known(days), where) for where in larger_ones(self._where)]
+        larger = [self._total(days, where) for where in larger_ones(self._where)]
         if not self._where and (wider := wider_by_one(range_)) is not None:
             larger.append(self._total(wider.days(self._today), ALL))
-        return not any(leaves_few(own, one) for one in larger) and self._is_shown_elsewhere(days)
+        is_told = any(leaves_few(own, one, by_views=self._is_by_views(days)) for one in larger)
+        return not is_told and self._is_shown_elsewhere(days)
+
+    def reaches(self, range_: Range) -> bool:
+        """Tell whether there are figures of all of a range: two filters read single hits."""
+        return len(self._where) < 2 or self.has_hits(range_)
+
+    def reaches_back(self, before: Days, *, by_hours: bool) -> bool:
+        """Tell whether there are figures of all of a period before."""
+        needs_hits = len(self._where) > 1 or (by_hours and bool(self._where))
+        return not needs_hits or before.first > self._today - self._hit_days
+
+    def has_hits(self, range_: Range) -> bool:
+        """Tell whether single hits are kept of all of a range. Of one day more they may still be there."""
+        return range_.length <= self._hit_days
 
     def has_enough(self, range_: Range) -> bool:
         """Tell whether there are people enough in a range."""
         return self._total(range_.days(self._today), self._where).people >= K
 
-    def known(self, days: Days) -> Days:
-        """Return of these days the ones that filtered figures can tell of, which are those of single hits."""
-        return Days(max(days.first, self._today - self._hit_days + 1), days.last) if self._where else days
+    def has_visitors(self, range_: Range) -> bool:
+        """Tell whether breakdowns of a range have all visitors."""
+        return not self._where or self.telling.is_whole(range_.days(self._today))
 
     def shown(self, days: Days, by: Dimension) -> Shown:
         """Return a breakdown of the selection."""
@@ -102,16 +133,16 @@ class Crowd:
     def _of(self, days: Days, by: Dimension, where: Filters) -> Shown:
         if not where:
             return self._breakdowns.shown(days, by)
-        known = self.known(days)
-        wholes = _judged(self._breakdowns.shown(known, by).rows, self.telling.visitors(known, by, ALL))
-        cells = [one.cell for one in self._reader.breakdown(days, by, where)]
-        parts = _judged(cells, self.telling.visitors(known, by, where))
+        by_views = by in BY_VIEWS and self.telling.is_whole(days)
+        wholes = _judged(self._breakdowns.shown(days, by).rows, self.telling.visitors(days, by, ALL))
+        cells = [one.cell(by_views=by_views) for one in self._reader.breakdown(days, by, where)]
+        parts = _judged(cells, self.telling.visitors(days, by, where))
         return suppress(
             cells,
             tied={
                 value
                 for value, part in parts.items()
-                if value not in wholes or leaves_few(part, wholes[value])
+                if value not in wholes or leaves_few(part, wholes[value], by_views=by_views)
             },
         )
 
@@ -120,18 +151,21 @@ class Crowd:
         others = larger_ones(self._where)
         values = [next(iter(self._where.keys() - where.keys())) for where in others]
         return all(
-            self._where[by] in self._of(self.known(days), by, where).values
+            self._where[by] in self._of(days, by, where).values
             for by, where in zip(values, others, strict=True)
         )
 
+    def _is_by_views(self, days: Days) -> bool:
+        return self._by_views and (len(self._where) < 2 or self.telling.is_whole(days))
+
     def _total(self, days: Days, where: Filters) -> Cell:
         """Sum up, visitors of days alone that can be compared."""
-        totals = self._reader.by_day(days, where)
+        totals = self.telling.judged(totals_of(self._reader, days, where))
+        by_views = self._is_by_views(days)
         views, visits, visitors = (
-            sum(getattr(one, what) for one in self.telling.judged(totals))
-            for what in ("views", "visits", "visitors")
+            sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors")
         )
-        return Cell("", sum(one.people for one in totals), (views, visits, visitors))
+        return Cell("", sum(one.people(by_views=by_views) for one in totals), (views, visits, visitors))
 
 
 def _judged(cells: Sequence[Cell], visitors: Mapping[str, int]) -> Mapping[str, Cell]:

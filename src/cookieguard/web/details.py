@@ -1,6 +1,7 @@
 """The figures of the tabs beside the overview: what visitors chose, what was held, which bots came.
 
-What is counted here are choices, views and requests; each counts as one of the five that may be shown.
+What is counted here are choices, views and requests; each counts as one of the five that may be shown. None has a key,
+so all but the totals of choices are rounded.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from datetime import datetime
 
 from cookieguard.engines.hit_ports import ConsentCount, HeldCount, HitReader
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
-from cookieguard.stats.kanonymity import FEW, Cell, K, Shown, at_least, suppress
-from cookieguard.web.overview import day_of
+from cookieguard.stats.kanonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
+from cookieguard.web.course import day_of
 from cookieguard.web.ranges import Range, Selection, widened
 
 EVENTS: Mapping[Event, str] = {
@@ -106,9 +107,11 @@ def _policy(version: str, counts: Sequence[ConsentCount], shown: Mapping[Event, 
     for event in EVENTS:
         of_event = _summed((str(one.day), one.times) for one in own if one.event == event)
         has_place = version in shown[event].values
-        totals.append(f"{sum(of_event.values()):,}" if has_place or not of_event else HIDDEN)
+        totals.append(f"{rounded(sum(of_event.values())):,}" if has_place or not of_event else HIDDEN)
         visible = _suppressed(of_event).values if has_place else frozenset()
-        columns.append({day: f"{times:,}" if day in visible else HIDDEN for day, times in of_event.items()})
+        columns.append(
+            {day: f"{rounded(times):,}" if day in visible else HIDDEN for day, times in of_event.items()}
+        )
     days = sorted({one.day for one in own}, reverse=True)
     rows = [
         (f"{day_of(day):%a %-d %b %Y}", [column.get(str(day), "0") for column in columns]) for day in days
@@ -136,8 +139,8 @@ def _host(name: tuple[str, str, str], counts: Sequence[HeldCount]) -> HeldHost:
     views = sum(one.views for one in counts)
     is_shown = at_least(views) is not None
     pages = _suppressed(_summed((one.page, one.views) for one in counts))
-    elements = f"{sum(one.elements for one in counts):,}" if is_shown else FEW
-    return HeldHost(*name, _text(views), elements, _pairs(pages))
+    elements = f"{rounded(sum(one.elements for one in counts)):,}" if is_shown else FEW
+    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages))
 
 
 def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
@@ -175,8 +178,10 @@ def _suppressed(times: Mapping[str, int]) -> Shown:
 
 
 def _pairs(shown: Shown) -> list[tuple[str, int]]:
-    rows = sorted(((cell.value, cell.counts[0]) for cell in shown.rows), key=lambda row: (-row[1], row[0]))
-    return [*rows, *([(OTHER, shown.other.counts[0])] if shown.other else [])]
+    rows = sorted(
+        ((cell.value, rounded(cell.counts[0])) for cell in shown.rows), key=lambda row: (-row[1], row[0])
+    )
+    return [*rows, *([(OTHER, rounded(shown.other.counts[0]))] if shown.other else [])]
 
 
 def _text(count: int) -> str:

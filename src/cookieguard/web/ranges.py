@@ -112,6 +112,13 @@ def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:
     return next((one for one in _wider(asked) if is_enough(one)), None)
 
 
+def narrowed(asked: Range, reaches: Callable[[Range], bool]) -> Range:
+    """Return the range, or the widest one below it that figures reach over."""
+    return next(
+        (one for one in reversed(list(RANGES.values())) if one.length <= asked.length and reaches(one)), asked
+    )
+
+
 def wider_by_one(asked: Range) -> Range | None:
     """Return the next wider range, None for the widest."""
     return next((one for one in RANGES.values() if one.length > asked.length), None)

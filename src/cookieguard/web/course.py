@@ -1,0 +1,215 @@
+"""The totals of a range and their course over time, beside those of the period before, fit to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cookieguard.engines.hit_ports import Days, Filters, HitReader, Totals
+from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR
+from cookieguard.stats.kanonymity import (
+    FEW,
+    Cell,
+    K,
+    at_least,
+    column,
+    leaves_few,
+    people_of,
+    rounded,
+    suppress,
+)
+from cookieguard.web.charts import Point
+from cookieguard.web.crowd import Crowd, larger_ones, totals_of
+from cookieguard.web.ranges import Range, wider_by_one
+
+HOURS = 24
+BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar: so many that none must be hidden
+NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Hold one total, and by how many percent it changed since the period before (None: nothing to compare)."""
+
+    name: str
+    value: str
+    change: int | None = None
+
+
+class Course:
+    """Know the totals of a range over time, and those of the period before as far as they are whole.
+
+    Exact are the totals of the whole shop. Its bars are rounded, since of two ranges each may hide another bar beside
+    the same small one, and so is everything under a filter.
+    """
+
+    def __init__(
+        self, reader: HitReader, crowd: Crowd, range_: Range, *, second: int, where: Filters
+    ) -> None:
+        self._reader, self._range, self._telling, self._where = reader, range_, crowd.telling, where
+        self._has_visitors = len(where) < 2 or crowd.has_visitors(range_)
+        self._hour = second // SECONDS_OF_HOUR
+        self._today = today = second // SECONDS_OF_DAY
+        days, before = range_.days(today), range_.before(today)
+        self._now, self._larger = self._ask(days, where), [self._ask(days, one) for one in larger_ones(where)]
+        self._daily = self._now if range_.step else totals_of(reader, days, where)
+        is_whole = self._is_counted(before) and crowd.reaches_back(before, by_hours=not range_.step)
+        self._before = self._ask(before, where) if is_whole else []
+        self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
+        self._compared = self._before
+        if not range_.step:  # yesterday until this hour
+            self._compared = [one for one in self._before if one.at <= self._hour - HOURS]
+        if _people(self._compared) < K or self._gives_away(before):
+            self._compared = []
+            self._before = [] if range_.step else self._before
+
+    def figures(self) -> Sequence[Figure]:
+        """Return the totals, each named as what it is."""
+        visitors = self._fit(sum(one.visitors for one in self._daily))
+        views, visits = (
+            self._fit(sum(getattr(one, what) for one in self._now)) for what in ("views", "visits")
+        )
+        each = f"{views / visits:.1f}" if at_least(visits) and at_least(views) else "-"
+        is_compared = bool(self._range.step) and self._has_visitors
+        return (
+            Figure(
+                "Visitor-days" if self._range.step else "Daily visitors",
+                _text(visitors) if self._has_visitors else NOT_KNOWN,
+                self._change("visitors", visitors) if is_compared else None,
+            ),
+            Figure("Visits", _text(visits), self._change("visits", visits)),
+            Figure("Views", _text(views), self._change("views", views)),
+            Figure("Views per visit", each),
+        )
+
+    def points(self) -> Sequence[Point]:
+        """Return one point for each bar; none where too few people come in half a day, by whose hours to go."""
+        if self._range.step:
+            return self._points(self._range.days(self._today).first, self._range.step)
+        found = (self._points(self._today * HOURS, step) for step in BLOCKS)
+        return next((points for points in found if not any(one.is_hidden for one in points)), ())
+
+    def _points(self, first: int, step: int) -> Sequence[Point]:
+        """Return the bars; figures are None where too few people are in one, views too where it is yet to come."""
+        length = self._range.length if self._range.step else HOURS
+        now, *larger = (_cells(one, first, length, step) for one in self._judged([self._now, *self._larger]))
+        views = _told(now, larger)
+        place = 2 if self._range.step else 1
+        seconds = column({cell.value: cell.counts[place] for cell in _cells(self._now, first, length, step)})
+        before = self._views_before(first - length, length, step)
+        return [
+            Point(
+                _label(at, self._range.step),
+                _rounded(told),
+                _rounded(second) if told is not None and (self._has_visitors or place == 1) else None,
+                _rounded(then),
+                is_hidden=told is None,
+                is_to_come=not self._range.step and at > self._hour,
+            )
+            for at, told, second, then in zip(
+                range(first, first + length, step), views, seconds, before, strict=True
+            )
+        ]
+
+    def _views_before(self, first: int, length: int, step: int) -> Sequence[int | None]:
+        """Return the views of the period before; by hours only where all can be shown, a line with gaps says little."""
+        nothing: Sequence[int | None] = [None] * (length // step)
+        if not self._before:
+            return nothing
+        selections = self._judged([self._before, *self._larger_before])
+        before, *larger = (_cells(one, first, length, step) for one in selections)
+        views = _told(before, larger)
+        return nothing if not self._range.step and None in views else views
+
+    def _judged(self, selections: Sequence[Sequence[Totals]]) -> Sequence[Sequence[Totals]]:
+        """Return a selection and larger ones as they can be compared; hours have no visitors."""
+        return list(map(self._telling.judged, selections)) if self._range.step else selections
+
+    def _ask(self, days: Days, where: Filters) -> Sequence[Totals]:
+        return totals_of(self._reader, days, where) if self._range.step else self._reader.by_hour(days, where)
+
+    def _is_counted(self, days: Days) -> bool:
+        span = self._reader.span()
+        return span is not None and span.first <= days.first
+
+    def _gives_away(self, before: Days) -> bool:
+        """Tell whether the period before would leave fewer than five of what other pages show.
+
+        That is the next wider range without both periods, and, in the middle of a day, the rest of the day before.
+        """
+        pairs = []
+        if not self._range.step:
+            pairs.append((self._compared, totals_of(self._reader, before, self._where)))
+        if not self._where and (wider := wider_by_one(self._range)) is not None:
+            pairs.append(([*self._now, *self._compared], self._reader.by_day(wider.days(self._today))))
+        return any(leaves_few(_sum_of(part), _sum_of(whole)) for part, whole in pairs)
+
+    def _change(self, what: str, now: int) -> int | None:
+        before, now = rounded(sum(getattr(one, what) for one in self._compared)), rounded(now)
+        return round(100 * (now - before) / before) if min(before, now) >= K else None
+
+    def _fit(self, count: int) -> int:
+        """Return a total as it may be shown, if it is not too small."""
+        return rounded(count) if self._where and count >= K else count
+
+
+def _rounded(count: int | None) -> int | None:
+    return None if count is None else rounded(count)
+
+
+def _text(count: int) -> str:
+    return FEW if at_least(count) is None else f"{count:,}"
+
+
+def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
+    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of."""
+    tied = {
+        part.value
+        for part, *around in zip(cells, *larger, strict=True)
+        if any(part.counts) and any(leaves_few(part, whole) for whole in around)
+    }
+    shown = suppress(cells, tied=tied).values
+    return [cell.counts[0] if cell.value in shown or not cell.counts[0] else None for cell in cells]
+
+
+def _sum_of(totals: Sequence[Totals]) -> Cell:
+    counts = tuple(sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors"))
+    return Cell("", _people(totals), counts)
+
+
+def _people(totals: Sequence[Totals]) -> int:
+    """Count people of days, or of the hours of one day, which have no visitors of their own."""
+    visits = people_of(visitors=0, visits=sum(one.visits for one in totals), views=0, by_views=False)
+    return sum(one.people() for one in totals) if any(one.visitors for one in totals) else visits
+
+
+def _cells(totals: Sequence[Totals], first: int, length: int, step: int) -> list[Cell]:
+    """Sum up every `step` days or hours from the first on, those without a hit too."""
+    sums = [[0, 0, 0] for _ in range(length // step)]
+    for one in totals:
+        place = (one.at - first) // step
+        if 0 <= place < len(sums):
+            sums[place] = [
+                sum(pair) for pair in zip(sums[place], (one.views, one.visits, one.visitors), strict=True)
+            ]
+    return [
+        Cell(
+            str(first + place * step),
+            people_of(visitors=three, visits=two, views=one, by_views=False),
+            (one, two, three),
+        )
+        for place, (one, two, three) in enumerate(sums)
+    ]
+
+
+def _label(at: int, step: int) -> str:
+    if not step:
+        return f"{at % HOURS:02}:00"
+    day = day_of(at)
+    return f"{day.day} {day:%b}"
+
+
+def day_of(number: int) -> datetime:
+    """Return the day of a number of days since 1970."""
+    return datetime.fromtimestamp(number * SECONDS_OF_DAY, UTC)
