@@ -19,7 +19,7 @@ VISITS_EACH = 2
 VIEWS_EACH = 10
 # What a figure of a value or under a filter is a multiple of. Each leaves so many true ones possible, next to each
 # other, and of five numbers in a row one is no group of one to four.
-STEP = K
+STEP = 10
 
 
 class Cell(NamedTuple):

@@ -12,7 +12,6 @@ from cookieguard.stats.kanonymity import (
     FEW,
     Cell,
     K,
-    at_least,
     column,
     leaves_few,
     people_of,
@@ -70,7 +69,7 @@ class Course:
         views, visits = (
             self._fit(sum(getattr(one, what) for one in self._now)) for what in ("views", "visits")
         )
-        each = f"{views / visits:.1f}" if at_least(visits) and at_least(views) else "-"
+        each = f"{views / visits:.1f}" if min(views, visits) >= K else "-"
         is_compared = bool(self._range.step) and self._has_visitors
         return (
             Figure(
@@ -159,18 +158,23 @@ def _rounded(count: int | None) -> int | None:
 
 
 def _text(count: int) -> str:
-    return FEW if at_least(count) is None else f"{count:,}"
+    """Write a total. None is few too: that somebody is there would be a group of one to four otherwise."""
+    return f"{count:,}" if count >= K else FEW
 
 
 def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
-    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of."""
+    """Return the views of each cell, None where too few people are behind them, or left of one it is a part of.
+
+    Of a part nobody is too few as well: that nobody came is what makes others certain. Of the whole shop it is told.
+    """
     tied = {
         part.value
         for part, *around in zip(cells, *larger, strict=True)
         if any(part.counts) and any(leaves_few(part, whole) for whole in around)
     }
     shown = suppress(cells, tied=tied).values
-    return [cell.counts[0] if cell.value in shown or not cell.counts[0] else None for cell in cells]
+    is_told = [cell.value in shown or not (larger or cell.counts[0]) for cell in cells]
+    return [cell.counts[0] if told else None for cell, told in zip(cells, is_told, strict=True)]
 
 
 def _sum_of(totals: Sequence[Totals]) -> Cell:

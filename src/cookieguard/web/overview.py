@@ -46,7 +46,7 @@ class Row:
 
     value: str
     main: int
-    visitors: int | None  # None where they are too few, or would give others back
+    visitors: int | None  # None where there are too few or none, or where they would give others back
     share: int
     query: str = ""
 
@@ -151,7 +151,7 @@ def _table(
         Row(
             cell.value or UNKNOWN,
             main,
-            rounded(there) if has_visitors and there is not None else None,
+            rounded(there) if has_visitors and there else None,
             round(100 * main / largest) if cell is not shown.other else 0,
             selection.filtered(by, cell.value).query() if by in NAMES else "",
         )

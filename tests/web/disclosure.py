@@ -1,0 +1,328 @@
+"""An analyst who asks every address of the dashboard, exports and views, and derives what can be derived.
+
+What is shown becomes bounds of groups: a group is who has some values of page, country and device on some days. Groups
+are sums of smaller ones, so bounds of some narrow those of others, until nothing narrows any more. The analyst knows
+all values there are, and how figures are rounded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from datetime import UTC, date, datetime
+from itertools import combinations, product
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.engines.export_tables import sums_table
+from cookieguard.engines.hit_ports import HitReader
+from cookieguard.engines.sqlite_stats import STATS_FILE, SqliteStats
+from cookieguard.stats.hits import OTHER, Dimension, Hit
+from cookieguard.stats.kanonymity import K, rounded
+from cookieguard.web.charts import Point
+from cookieguard.web.overview import Overview, Row, Table, read_overview
+from cookieguard.web.ranges import RANGES, BadSelection, Range, Selection
+
+NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
+SECOND, DAY = int(NOW.timestamp()), 86_400
+TODAY = SECOND // DAY
+ASKED = (Dimension.PAGE, Dimension.COUNTRY, Dimension.DEVICE)
+TABLES = {"Pages": Dimension.PAGE, "Countries": Dimension.COUNTRY, "Devices": Dimension.DEVICE}
+VIEWS, VISITS, VISITORS = METRICS = ("views", "visits", "visitors")
+WITH_DAYS = 30  # of longer ranges what is older is one piece
+MOST = 10**9
+STEPS = 400_000  # of narrowing: ten times what it takes
+
+Where = frozenset[tuple[Dimension, str]]
+Span = int | str  # a day, or the name of a range or of what it has beyond the one before it
+
+
+class Group(NamedTuple):
+    """Be a number that is true of the shop, whether anybody sees it or not."""
+
+    metric: str
+    where: Where
+    span: Span
+
+
+class Told(NamedTuple):
+    """Be a number that somebody sees: of several groups together, and between which bounds that leaves them."""
+
+    groups: tuple[Group, ...]
+    low: int
+    high: int
+
+
+class Values(dict[Dimension, tuple[str, ...]]):
+    """Name the values there are, which the analyst knows as well."""
+
+    @classmethod
+    def of(cls, hits: Sequence[Hit]) -> Values:
+        return cls({by: tuple(sorted({getattr(hit, by.value) for hit in hits})) for by in ASKED})
+
+    def selections(self, most: int) -> Iterator[Mapping[Dimension, str]]:
+        for size in range(most + 1):
+            for dimensions in combinations(ASKED, size):
+                for values in product(*(self[one] for one in dimensions)):
+                    yield dict(zip(dimensions, values, strict=True))
+
+
+# What is seen.
+
+
+def told(state: Path, values: Values) -> Iterator[Told]:
+    """Ask for everything there is, and give what comes back."""
+    with closing(SqliteStats("", state).reader()) as reader:
+        for range_, filters in product(RANGES.values(), values.selections(2)):
+            with suppress(BadSelection):
+                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
+                if found.range is range_:
+                    yield from of_page(found, frozenset(filters.items()), range_, values)
+        for day in range(TODAY - WITH_DAYS + 1, TODAY):
+            yield from of_export(reader, day, values)
+    yield from of_views(state, values)
+
+
+def of_page(found: Overview, where: Where, range_: Range, values: Values) -> Iterator[Told]:
+    for figure in found.figures:
+        metric = {"Visitor-days": VISITORS, "Daily visitors": VISITORS, "Visits": VISITS, "Views": VIEWS}
+        if figure.name in metric:
+            group = Group(metric[figure.name], where, range_.id)
+            yield of_total(group, figure.value, is_exact=not where)
+    for table in found.tables:
+        if table.title in TABLES:
+            yield from of_table(table, where, range_.id, TABLES[table.title], values)
+    if range_.step == 1:
+        yield from of_bars(found.points, where, range_)
+
+
+def of_total(group: Group, text: str, *, is_exact: bool) -> Told:
+    if not text[0].isdigit():
+        return Told((group,), 0, K - 1 if "fewer" in text else MOST)
+    count = int(text.replace(",", ""))
+    return Told((group,), count, count) if is_exact else of_count((group,), count)
+
+
+def of_count(groups: tuple[Group, ...], count: int) -> Told:
+    """Say which counts would be shown as this one."""
+    possible = [one for one in range(max(0, count - 20), count + 21) if rounded(one) == count]
+    return Told(groups, possible[0], possible[-1])
+
+
+def of_table(table: Table, where: Where, span: Span, by: Dimension, values: Values) -> Iterator[Told]:
+    if not table.rows and table.other is None:
+        return
+    there = {row.value: row for row in table.rows}
+    for value, row in there.items():
+        yield from of_row(row, [Group(VIEWS, where | {(by, value)}, span)])
+    rest = [Group(VIEWS, where | {(by, value)}, span) for value in values[by] if value not in there]
+    if table.other is not None:
+        yield from of_row(table.other, rest)
+    elif rest:
+        yield Told(tuple(rest), 0, 0)
+
+
+def of_row(row: Row, groups: Sequence[Group]) -> Iterator[Told]:
+    yield of_count(tuple(groups), row.main)
+    if row.visitors is not None:
+        yield of_count(tuple(one._replace(metric=VISITORS) for one in groups), row.visitors)
+
+
+def of_bars(points: Sequence[Point], where: Where, range_: Range) -> Iterator[Told]:
+    first = TODAY - range_.length + 1
+    for at, point in enumerate(points):
+        for metric, day, count in (
+            (VIEWS, first + at, point.views),
+            (VISITORS, first + at, point.second),
+            (VIEWS, first + at - range_.length, point.before),
+        ):
+            if count is not None and day > TODAY - WITH_DAYS:
+                yield of_bar(Group(metric, where, day), count)
+
+
+def of_bar(group: Group, count: int) -> Told:
+    return of_count((group,), count) if count else Told((group,), 0, 0)
+
+
+def of_export(reader: HitReader, day: int, values: Values) -> Iterator[Told]:
+    rows = list(sums_table(reader, day, list(ASKED)).rows)
+    yield from of_rows([(str(row[1]), str(row[2]), *row[3:]) for row in rows], day, values)
+
+
+def of_views(state: Path, values: Values) -> Iterator[Told]:
+    with closing(sqlite3.connect(state / STATS_FILE)) as connection:
+        rows = connection.execute("SELECT day, dimension, value, views, visits, visitors FROM cookieguard_by_value")
+        by_day: dict[int, list[tuple[object, ...]]] = defaultdict(list)
+        for day, *row in rows:
+            by_day[number_of(day)].append(tuple(row))
+        for day, views, visits, visitors in connection.execute("SELECT * FROM cookieguard_by_day"):
+            by_day[number_of(day)].append(("total", "", views, visits, visitors))
+    for day, found in by_day.items():
+        if TODAY - WITH_DAYS < day:
+            yield from of_rows(found, day, values)
+
+
+def number_of(text: str) -> int:
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+
+
+def of_rows(rows: Sequence[tuple[object, ...]], day: int, values: Values) -> Iterator[Told]:
+    """Read rows of a day: dimension, value and three counts."""
+    for name, value, *counts in rows:
+        if name == "total":
+            for metric, count in zip(METRICS, counts, strict=True):
+                if isinstance(count, int):
+                    yield of_count((Group(metric, frozenset(), day),), count)
+    for by in ASKED:
+        there = {value: counts for name, value, *counts in rows if name == by.value}
+        rest = [value for value in values[by] if value not in there]
+        for value, counts in there.items():
+            for metric, count in zip(METRICS, counts, strict=True):
+                named = rest if value == OTHER else [str(value)]
+                groups = tuple(Group(metric, frozenset({(by, one)}), day) for one in named)
+                is_sum = metric != VISITORS or by is not Dimension.PAGE or len(named) == 1
+                if isinstance(count, int) and is_sum:
+                    yield of_count(groups, count)
+
+
+# What is true.
+
+
+def truth(hits: Sequence[Hit], values: Values) -> Mapping[Group, int]:
+    """Count every group."""
+    found: dict[Group, int] = defaultdict(int)
+    seen = set()
+    for at, hit in enumerate(hits):
+        for filters in values.selections(3):
+            if any(getattr(hit, by.value) != value for by, value in filters.items()):
+                continue
+            where = frozenset(filters.items())
+            is_new = bool(hit.key) and (where, hit.day, hit.key) not in seen
+            seen.add((where, hit.day, hit.key))
+            for span in spans_of(hit.day):
+                found[Group(VIEWS, where, span)] += 1
+                found[Group(VISITORS, where, span)] += is_new
+        assert at < MOST
+    return found
+
+
+def spans_of(day: int) -> Iterator[Span]:
+    ago = TODAY - day
+    if ago < WITH_DAYS:
+        yield day
+    yield from (one.id for one in RANGES.values() if ago < one.length)
+    if 30 <= ago < 90:
+        yield "ring 90"
+    if 90 <= ago < 364:
+        yield "ring 12m"
+
+
+# What follows.
+
+
+class Bounds:
+    """Narrow what each group may be by all that was told."""
+
+    def __init__(self, values: Values, found: Iterable[Told]) -> None:
+        self.low: dict[Group, int] = defaultdict(int)
+        self.high: dict[Group, int] = defaultdict(lambda: MOST)
+        self._sums: list[tuple[Group | Told, tuple[Group, ...]]] = []
+        for one in set(found):
+            if len(one.groups) == 1:
+                self.low[one.groups[0]] = max(self.low[one.groups[0]], one.low)
+                self.high[one.groups[0]] = min(self.high[one.groups[0]], one.high)
+            else:
+                self._sums.append((one, one.groups))
+        wheres = [frozenset(one.items()) for one in values.selections(3)]
+        self._within: list[tuple[Group, Group]] = []
+        for where in wheres:
+            self._add_spans(where)
+            for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *RANGES, "ring 90", "ring 12m"):
+                self._add_parts(where, span, values)
+        self._narrow()
+
+    def _add_spans(self, where: Where) -> None:
+        for metric in METRICS:
+
+            def group(span: Span, metric: str = metric) -> Group:
+                return Group(metric, where, span)
+
+            days = [group(day) for day in range(TODAY - WITH_DAYS + 1, TODAY + 1)]
+            self._sums += [
+                (group("today"), tuple(days[-1:])),
+                (group("7"), tuple(days[-7:])),
+                (group("30"), (group("7"), *days[:-7])),
+                (group("90"), (group("30"), group("ring 90"))),
+                (group("12m"), (group("90"), group("ring 12m"))),
+            ]
+
+    def _add_parts(self, where: Where, span: Span, values: Values) -> None:
+        """A group is the sum of its parts by country, device or page; a visitor may see several pages."""
+        taken = {by for by, _ in where}
+        for metric, by in product(METRICS, [by for by in ASKED if by not in taken]):
+            whole = Group(metric, where, span)
+            parts = tuple(Group(metric, where | {(by, value)}, span) for value in values[by])
+            if metric == VISITORS and by is Dimension.PAGE:
+                self._within += [(part, whole) for part in parts]
+            else:
+                self._sums.append((whole, parts))
+        self._within.append((Group(VISITORS, where, span), Group(VIEWS, where, span)))
+
+    def _narrow(self) -> None:
+        users: dict[Group, list[int]] = defaultdict(list)
+        for at, (whole, parts) in enumerate(self._sums):
+            for one in (*parts, *([whole] if isinstance(whole, Group) else [])):
+                users[one].append(at)
+        above: dict[Group, list[Group]] = defaultdict(list)
+        below: dict[Group, list[Group]] = defaultdict(list)
+        for part, whole_ in self._within:
+            above[part].append(whole_)
+            below[whole_].append(part)
+        waiting = dict.fromkeys(range(len(self._sums)))
+        for _ in range(STEPS):
+            if not waiting:
+                return
+            at = next(iter(waiting))
+            del waiting[at]
+            changed = list(self._sum(*self._sums[at]))
+            while changed:
+                one = changed.pop()
+                waiting |= dict.fromkeys(users[one])
+                changed += [other for other in below[one] if self._set(other, 0, self.high[one])]
+                changed += [other for other in above[one] if self._set(other, self.low[one], MOST)]
+        raise AssertionError("bounds go on narrowing")
+
+    def _sum(self, whole: Group | Told, parts: tuple[Group, ...]) -> Iterator[Group]:
+        low, high = sum(self.low[one] for one in parts), sum(self.high[one] for one in parts)
+        if isinstance(whole, Group):
+            if self._set(whole, low, high):
+                yield whole
+            least, most = self.low[whole], self.high[whole]
+        else:
+            least, most = whole.low, whole.high
+        for one in parts:
+            others_low, others_high = low - self.low[one], high - self.high[one]
+            if self._set(one, least - others_high, most - others_low):
+                low, high = others_low + self.low[one], others_high + self.high[one]
+                yield one
+
+    def _set(self, group: Group, low: int, high: int) -> bool:
+        before = self.low[group], self.high[group]
+        self.low[group], self.high[group] = max(before[0], low), min(before[1], high)
+        assert self.low[group] <= self.high[group], group  # what is shown is true
+        return before != (self.low[group], self.high[group])
+
+
+def derived(bounds: Bounds, true: Mapping[Group, int]) -> list[tuple[Group, int, int]]:
+    """Return the groups of one to four people that the analyst is certain of."""
+    found = []
+    for group, count in true.items():
+        low, high = bounds.low[group], bounds.high[group]
+        assert low <= count <= high, (group, count, low, high)
+        if group.metric == VISITORS:  # somebody was there, by views, and not five
+            low = max(low, min(1, bounds.low[group._replace(metric=VIEWS)]))
+        if 1 <= low and high < K:
+            found.append((group, low, high))
+    return found

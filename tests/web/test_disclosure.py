@@ -1,0 +1,125 @@
+"""Nobody who asks for all there is, and derives, is certain of a group of one to four people."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from stats.traffic import PLAIN
+from web.disclosure import DAY, SECOND, TODAY, Bounds, Told, Values, derived, told, truth
+
+from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.sqlite_stats import STATS_FILE
+from cookieguard.stats.hits import Batch, Hit
+
+PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))
+COUNTRIES = (("DE", 12), ("FR", 5), ("LI", 1))
+DEVICES = (("desktop", 12), ("mobile", 6), ("tablet", 1))
+
+
+def person(chance: random.Random, days_ago: int, **fields: str) -> list[Hit]:
+    """Return what somebody who agreed looked at on a day."""
+    of_all = {"country": chance.choices(*zip(*COUNTRIES, strict=True))[0]}
+    of_all["device"] = chance.choices(*zip(*DEVICES, strict=True))[0]
+    one = PLAIN._replace(time=SECOND - days_ago * DAY, key=chance.getrandbits(62) + 1, **{**of_all, **fields})
+    pages = chance.choices(*zip(*PAGES, strict=True), k=chance.randint(1, 3))
+    return [
+        one._replace(
+            time=one.time - 3600 * chance.randint(1, 15) + 60 * step, page=fields.get("page", page), entry=0
+        )
+        for step, page in enumerate(pages)
+    ]
+
+
+def shop(seed: int, each_day: int, days: Sequence[int] = range(30)) -> list[Hit]:
+    chance = random.Random(seed)
+    return [
+        hit for day in days for _ in range(round(each_day * (0.5 + chance.random()))) for hit in person(chance, day)
+    ]
+
+
+def small() -> list[Hit]:
+    return shop(1, 8)
+
+
+def large() -> list[Hit]:
+    return shop(2, 60, (0, 1, 2, 4, 9))
+
+
+def rare_days() -> list[Hit]:
+    return [*shop(3, 3), *shop(4, 20, (0, 3, 12)), *shop(5, 2, (40, 100))]
+
+
+def regular() -> list[Hit]:
+    """Return a shop that one man from Liechtenstein comes to on five days."""
+    hits = [hit._replace(country="DE") if hit.country == "LI" else hit for hit in shop(6, 15)]
+    chance = random.Random(6)
+    return [*hits, *(hit for day in range(1, 6) for hit in person(chance, day, country="LI", device="tablet"))]
+
+
+def reader() -> list[Hit]:
+    """Return a shop that one woman from Liechtenstein looks at all day."""
+    hits = [hit._replace(country="DE") if hit.country == "LI" else hit for hit in shop(7, 15)]
+    one = PLAIN._replace(time=SECOND - DAY, key=7, country="LI", page="/hats", device="mobile")
+    return [*hits, *(one._replace(time=one.time + 60 * step) for step in range(52))]
+
+
+def refuser() -> list[Hit]:
+    """Return the same of one who refused, and whose views nothing ties together."""
+    return [hit._replace(key=0, entry=int(hit.time == SECOND - DAY)) if hit.key == 7 else hit for hit in reader()]
+
+
+def three_countries() -> list[Hit]:
+    """Return countries that have the same devices, but for few: one is what two others leave of the third."""
+    hits = []
+    for country, counts in (("DE", (40, 21, 0)), ("FR", (20, 11, 7)), ("LI", (9, 3, 0))):
+        for device, count in zip(("desktop", "mobile", "tablet"), counts, strict=True):
+            chance = random.Random(f"{country} {device}")
+            hits += [
+                hit for at in range(count) for hit in person(chance, at % 3, country=country, device=device)
+            ]
+    return hits
+
+
+SHOPS: Sequence[Callable[[], list[Hit]]] = (
+    small,
+    large,
+    rare_days,
+    regular,
+    reader,
+    refuser,
+    three_countries,
+)
+
+
+def written(state: Path, hits: Sequence[Hit], *, has_keys: bool) -> None:
+    """Write hits, and let their days pass: counted by two values before the keys go, or not."""
+    with closing(SqliteHits(state / STATS_FILE)) as engine:
+        engine.write(Batch(secrets.token_hex(4), sorted(hits), {}, {}))
+        if has_keys:
+            while engine.count_closed_days(TODAY):
+                pass
+        engine.forget(keys_before=TODAY, hits_before=0, rollups_before=0)
+
+
+@pytest.mark.parametrize("has_keys", [True, False])
+@pytest.mark.parametrize("draw", SHOPS)
+def test_no_group_of_one_to_four_is_certain(
+    draw: Callable[[], list[Hit]], has_keys: bool, tmp_path: Path
+) -> None:
+    hits = draw()
+    values, true = Values.of(hits), truth(hits, Values.of(hits))
+    written(tmp_path, hits, has_keys=has_keys)
+
+    found = list(told(tmp_path, values))
+
+    assert len(found) > 100
+    assert any(0 < count < 5 for count in true.values())
+    assert derived(Bounds(values, found), true) == []
+
+    exact = [Told(one.groups, *[sum(true.get(group, 0) for group in one.groups)] * 2) for one in found]
+    print(draw.__name__, has_keys, len(found), len(derived(Bounds(values, exact), true)))
