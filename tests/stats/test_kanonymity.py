@@ -170,12 +170,12 @@ def test_people_without_a_key_are_counted_carefully() -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_each_rounded_count_leaves_five_possible(count: int) -> None:
-    """None of which is alone, so no interval of what is possible fits between one and four."""
-    assert [one for one in range(10_010) if rounded(one) == rounded(count)] == list(
-        range(max(0, rounded(count) - 2), rounded(count) + 3)
-    )
-    assert rounded(count) >= K or count < 3
+def test_each_rounded_count_leaves_ten_possible(count: int) -> None:
+    """Next to each other, so what is possible does not fit between one and four."""
+    possible = [one for one in range(max(0, count - 30), count + 30) if rounded(one) == rounded(count)]
+
+    assert possible == list(range(max(0, rounded(count) - 5), rounded(count) + 5))
+    assert rounded(count) >= 10 or count < K
 
 
 def test_value_that_would_give_others_away_is_folded_and_never_alone() -> None:

@@ -20,7 +20,7 @@ from cookieguard.engines.export_tables import sums_table
 from cookieguard.engines.hit_ports import HitReader
 from cookieguard.engines.sqlite_stats import STATS_FILE, SqliteStats
 from cookieguard.stats.hits import OTHER, Dimension, Hit
-from cookieguard.stats.kanonymity import K, rounded
+from cookieguard.stats.kanonymity import STEP, K, rounded
 from cookieguard.web.charts import Point
 from cookieguard.web.overview import Overview, Row, Table, read_overview
 from cookieguard.web.ranges import RANGES, BadSelection, Range, Selection
@@ -107,7 +107,7 @@ def of_total(group: Group, text: str, *, is_exact: bool) -> Told:
 
 def of_count(groups: tuple[Group, ...], count: int) -> Told:
     """Say which counts would be shown as this one."""
-    possible = [one for one in range(max(0, count - 20), count + 21) if rounded(one) == count]
+    possible = [one for one in range(max(0, count - STEP), count + STEP + 1) if rounded(one) == count]
     return Told(groups, possible[0], possible[-1])
 
 
@@ -153,14 +153,16 @@ def of_export(reader: HitReader, day: int, values: Values) -> Iterator[Told]:
 
 def of_views(state: Path, values: Values) -> Iterator[Told]:
     with closing(sqlite3.connect(state / STATS_FILE)) as connection:
-        rows = connection.execute("SELECT day, dimension, value, views, visits, visitors FROM cookieguard_by_value")
+        rows = connection.execute(
+            "SELECT day, dimension, value, views, visits, visitors FROM cookieguard_by_value"
+        )
         by_day: dict[int, list[tuple[object, ...]]] = defaultdict(list)
         for day, *row in rows:
             by_day[number_of(day)].append(tuple(row))
         for day, views, visits, visitors in connection.execute("SELECT * FROM cookieguard_by_day"):
             by_day[number_of(day)].append(("total", "", views, visits, visitors))
     for day, found in by_day.items():
-        if TODAY - WITH_DAYS < day:
+        if day > TODAY - WITH_DAYS:
             yield from of_rows(found, day, values)
 
 
@@ -170,21 +172,21 @@ def number_of(text: str) -> int:
 
 def of_rows(rows: Sequence[tuple[object, ...]], day: int, values: Values) -> Iterator[Told]:
     """Read rows of a day: dimension, value and three counts."""
-    for name, value, *counts in rows:
-        if name == "total":
-            for metric, count in zip(METRICS, counts, strict=True):
-                if isinstance(count, int):
-                    yield of_count((Group(metric, frozenset(), day),), count)
+    for row in rows:
+        if row[0] == "total":
+            yield from of_counts([frozenset()], day, row[2:], is_sum=True)
     for by in ASKED:
-        there = {value: counts for name, value, *counts in rows if name == by.value}
+        there = {str(row[1]): row[2:] for row in rows if row[0] == by.value}
         rest = [value for value in values[by] if value not in there]
         for value, counts in there.items():
-            for metric, count in zip(METRICS, counts, strict=True):
-                named = rest if value == OTHER else [str(value)]
-                groups = tuple(Group(metric, frozenset({(by, one)}), day) for one in named)
-                is_sum = metric != VISITORS or by is not Dimension.PAGE or len(named) == 1
-                if isinstance(count, int) and is_sum:
-                    yield of_count(groups, count)
+            named = [frozenset({(by, one)}) for one in (rest if value == OTHER else [value])]
+            yield from of_counts(named, day, counts, is_sum=by is not Dimension.PAGE or len(named) == 1)
+
+
+def of_counts(wheres: Sequence[Where], day: int, counts: Sequence[object], *, is_sum: bool) -> Iterator[Told]:
+    for metric, count in zip(METRICS, counts, strict=True):
+        if isinstance(count, int) and (is_sum or metric != VISITORS):
+            yield of_count(tuple(Group(metric, where, day) for where in wheres), count)
 
 
 # What is true.
@@ -323,6 +325,6 @@ def derived(bounds: Bounds, true: Mapping[Group, int]) -> list[tuple[Group, int,
         assert low <= count <= high, (group, count, low, high)
         if group.metric == VISITORS:  # somebody was there, by views, and not five
             low = max(low, min(1, bounds.low[group._replace(metric=VIEWS)]))
-        if 1 <= low and high < K:
+        if low >= 1 and high < K:
             found.append((group, low, high))
     return found

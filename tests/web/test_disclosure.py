@@ -38,7 +38,10 @@ def person(chance: random.Random, days_ago: int, **fields: str) -> list[Hit]:
 def shop(seed: int, each_day: int, days: Sequence[int] = range(30)) -> list[Hit]:
     chance = random.Random(seed)
     return [
-        hit for day in days for _ in range(round(each_day * (0.5 + chance.random()))) for hit in person(chance, day)
+        hit
+        for day in days
+        for _ in range(round(each_day * (0.5 + chance.random())))
+        for hit in person(chance, day)
     ]
 
 
@@ -58,7 +61,10 @@ def regular() -> list[Hit]:
     """Return a shop that one man from Liechtenstein comes to on five days."""
     hits = [hit._replace(country="DE") if hit.country == "LI" else hit for hit in shop(6, 15)]
     chance = random.Random(6)
-    return [*hits, *(hit for day in range(1, 6) for hit in person(chance, day, country="LI", device="tablet"))]
+    return [
+        *hits,
+        *(hit for day in range(1, 6) for hit in person(chance, day, country="LI", device="tablet")),
+    ]
 
 
 def reader() -> list[Hit]:
@@ -70,7 +76,9 @@ def reader() -> list[Hit]:
 
 def refuser() -> list[Hit]:
     """Return the same of one who refused, and whose views nothing ties together."""
-    return [hit._replace(key=0, entry=int(hit.time == SECOND - DAY)) if hit.key == 7 else hit for hit in reader()]
+    return [
+        hit._replace(key=0, entry=int(hit.time == SECOND - DAY)) if hit.key == 7 else hit for hit in reader()
+    ]
 
 
 def three_countries() -> list[Hit]:

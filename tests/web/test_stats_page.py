@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask
@@ -89,6 +90,45 @@ def test_nobody_else_sees_anything(office: Office) -> None:
     assert office.get().status == 200
 
 
+BROWSER = ("accept", "text/html,application/xhtml+xml")
+
+
+def test_browser_without_the_role_is_asked_to_sign_in_and_lands_where_it_wanted_to(office: Office) -> None:
+    form = ask(office.app, path="/_cg/stats", query="range=7&country=DE", headers=[BROWSER])
+
+    assert form.status == 403
+    assert '<input type="hidden" name="next" value="stats?range=7&amp;country=DE"/>' in form.text
+    assert "Statistics" not in form.text
+    signed = sign_in(office, office.token, "stats?range=7&country=DE")
+    assert (signed.status, signed.get("location")) == (303, "/_cg/stats?range=7&country=DE")
+    assert 'name="next" value="stats?range=7"' in sign_in(office, "wrong", "stats?range=7").text
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "https://evil.example/", "stats\r\nx: y", "../cart", "stats/../x"]
+)
+def test_signing_in_leads_to_no_other_place(office: Office, path: str) -> None:
+    assert sign_in(office, office.token, path).get("location") == "/_cg/staff"
+    assert "evil" not in sign_in(office, "wrong", path).text
+
+
+def sign_in(office: Office, token: str, wanted: str) -> Answer:
+    headers = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]
+    body = urlencode({"token": token, "next": wanted}).encode()
+    return ask(office.app, path="/_cg/staff", method="POST", headers=headers, body=body)
+
+
+def test_third_filter_leads_back(office: Office) -> None:
+    office.write([*people(9, country="FR", page="/about"), *people(9)])
+
+    answer, two = office.get("page=/&device=desktop&country=DE"), office.get("page=/&country=DE")
+
+    assert answer.status == 400
+    assert "?tab=overview&amp;range=30&amp;page=%2F&amp;country=DE" in answer.text  # without the device
+    assert "All figures without filters" in answer.text
+    assert re.findall(r'<select name="(\w+)" disabled', two.text) == ["source", "device"]
+
+
 def test_figures_are_what_was_written(office: Office) -> None:
     hits = [
         *people(7, country="DE"),
@@ -106,9 +146,9 @@ def test_figures_are_what_was_written(office: Office) -> None:
     assert rows(text, "Countries") == {
         name: (str(rounded(views[name])), str(rounded(count))) for name, count in (("FR", 6), ("DE", 7))
     }
-    assert rows(text, "Pages") == {"/about": ("20", "5"), "/": ("15", "5")}
-    assert rows(text, "Devices") == {"mobile": ("20", "5"), "desktop": ("15", "5")}
-    assert rows(text, "Sources") == {"(direct)": ("15", "15")}
+    assert rows(text, "Pages") == {"/about": ("20", "10"), "/": ("10", "10")}
+    assert rows(text, "Devices") == {"mobile": ("20", "10"), "desktop": ("10", "10")}
+    assert rows(text, "Sources") == {"(direct)": ("10", "10")}
 
 
 def test_goals_are_counted_by_name_and_few_people_are_not_shown(office: Office) -> None:
@@ -119,13 +159,13 @@ def test_goals_are_counted_by_name_and_few_people_are_not_shown(office: Office) 
 
     assert rows(office.get("range=30").text, "Goals") == {
         "newsletter": ("10", "10"),
-        "order placed": ("10", "5"),
+        "order placed": ("10", "10"),
     }
 
     office.write([hit._replace(event="complaint") for hit in signed[:2]])
 
     text = office.get("range=30").text
-    assert rows(text, "Goals") == {"(other)": ("25", "20")}
+    assert rows(text, "Goals") == {"(other)": ("20", "-")}
     assert "complaint" not in text
 
 
@@ -135,7 +175,7 @@ def test_one_filter_keeps_breakdowns_and_two_do_not(office: Office) -> None:
     one, two = office.get("country=FR").text, office.get("country=FR&device=desktop").text
 
     assert figures(one)["Views"] == figures(two)["Views"] == "20"  # of 18: as all under a filter
-    assert rows(one, "Pages") == {"/about": ("20", "5")}
+    assert rows(one, "Pages") == {"/about": ("20", "10")}
     assert "No breakdowns with two filters. At most 2 filters at once: each more divides" in two
     assert 'aria-label="Pages"' not in two
 
@@ -145,7 +185,7 @@ def test_small_values_are_folded_and_cannot_be_filtered_by(office: Office) -> No
 
     text = office.get().text
 
-    assert rows(text, "Countries") == {"DE": ("40", "20"), "(other)": ("25", "15")}
+    assert rows(text, "Countries") == {"DE": ("40", "20"), "(other)": ("30", "-")}
     assert "LI" not in re.findall(r">([A-Z]{2})<", text)
     hidden, made_up = office.get("country=LI"), office.get("country=QQ")
     assert (hidden.status, hidden.text) == (400, made_up.text)
@@ -155,7 +195,7 @@ def test_visitors_that_would_be_few_are_left_out_beside_views_of_many(office: Of
     guests = [PLAIN._replace(time=SECOND - 60, source="x.example", entry=1, country="AT")] * 30
     office.write([*people(3, country="AT"), *people(12, country="DE"), *people(40, country="CH"), *guests])
 
-    assert rows(office.get().text, "Countries") == {"CH": ("80", "40"), "AT": ("35", "-"), "DE": ("25", "-")}
+    assert rows(office.get().text, "Countries") == {"CH": ("80", "40"), "AT": ("40", "-"), "DE": ("20", "-")}
 
 
 def test_range_widens_and_says_so(office: Office) -> None:
@@ -175,6 +215,103 @@ def test_too_few_in_every_range_shows_nothing(office: Office) -> None:
     assert "Fewer than 5 people in every range" in text
     assert figures(text) == {}
     assert "secret-page" not in text
+
+
+def at_hours(day: int, visitors: dict[int, int]) -> list[Hit]:
+    """Return one view of each of so many visitors by hour of a day."""
+    midnight = SECOND // DAY * DAY - day * DAY
+    return [
+        PLAIN._replace(
+            time=midnight + hour * 3600 + 9, key=secrets.randbits(62) + 1, source="(direct)", entry=1
+        )
+        for hour, count in visitors.items()
+        for _ in range(count)
+    ]
+
+
+def bars(text: str) -> dict[str, tuple[str, ...]]:
+    """Return the rows of the table of a course: views, second figure, views before."""
+    cells = re.findall(r"<tr><td>(\d\d:00)</td><td>([^<]+)</td><td>([^<]+)</td><td>([^<]+)</td></tr>", text)
+    return {label: tuple(three) for label, *three in cells}
+
+
+def test_today_shows_the_later_hours_of_yesterday_and_no_hour_to_come(office: Office) -> None:
+    office.write([*at_hours(0, dict.fromkeys(range(13), 20)), *at_hours(1, dict.fromkeys(range(24), 30))])
+    office.write([*people(30, days_ago=4), *people(30, days_ago=20)])
+
+    text = office.get("range=today").text
+
+    assert bars(text)["12:00"] == ("20", "20", "30")
+    assert len(bars(text)) == 13
+    (line,) = re.findall(r'<polyline class="b" points="([^"]+)"', text)
+    assert len(line.split()) == 24
+    assert (
+        len({point.partition(",")[2] for point in line.split()}) == 1
+    )  # as many at each hour, to the end of the day
+    assert "too few people" not in text.lower()
+
+
+def test_small_shop_sees_blocks_of_hours_and_no_stub(office: Office) -> None:
+    """At nine o'clock six visits began, which may be of three people: hours are put together before any is hidden."""
+    office.write(at_hours(0, {4: 12, 9: 6, 10: 16, 11: 11}))
+    office.write([*people(30, days_ago=4), *people(30, days_ago=20)])
+
+    text = office.get("range=today").text
+
+    assert {label: row[0] for label, row in bars(text).items()} == {
+        "00:00": "0",
+        "03:00": "10",
+        "06:00": "0",
+        "09:00": "30",
+        "12:00": "0",
+    }
+    assert 'class="h"' not in text
+
+
+def test_day_of_few_people_has_totals_and_no_empty_course(office: Office) -> None:
+    office.write(at_hours(0, {9: 3, 12: 2}))
+    office.write([*people(30, days_ago=4), *people(30, days_ago=20)])
+
+    text = office.get("range=today").text
+
+    assert figures(text)["Daily visitors"] == "5"
+    assert 'class="chart"' not in text
+    assert "Too few people come within an hour" in text
+
+
+def test_one_person_who_reads_a_lot_is_no_crowd(office: Office) -> None:
+    """One who agreed and looks at 52 pages on a day, and one who refused and looks at 50."""
+    refused = PLAIN._replace(time=SECOND - 60, country="SM", page="/", key=0)
+    office.write(
+        [
+            *people(40, country="DE"),
+            *people(30, country="FR"),
+            *people(1, country="LI", views=52),
+            *[refused] * 50,
+        ]
+    )
+
+    text = office.get("range=7").text
+
+    assert set(rows(text, "Countries")) == {"DE", "(other)"}
+    assert office.get("range=7&country=LI").status == office.get("range=7&country=SM").status == 400
+
+
+def test_filters_total_is_that_of_its_row_though_keys_are_gone(office: Office) -> None:
+    office.write(
+        [*people(140, days_ago=5, device="mobile"), *people(60, days_ago=3), *people(30, device="mobile")]
+    )
+    engine = SqliteHits(office.state / STATS_FILE)
+    engine.forget(keys_before=SECOND // DAY, hits_before=0, rollups_before=0)
+    engine.close()
+
+    text, month = office.get("range=7&device=mobile").text, office.get("range=90&device=mobile").text
+
+    assert figures(text)["Visitor-days"] == figures(month)["Visitor-days"] == "170"
+    assert rows(text, "Pages") == {"/": ("340", "-")}  # of single hits, which have no keys any more
+    assert "Visitors under a filter are left out" in text
+    assert 'aria-label="Pages"' not in month
+    assert "No breakdowns: under a filter they go back 30 days" in month
 
 
 def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None:
@@ -274,10 +411,10 @@ def test_held_names_undeclared_hosts_first(office: Office) -> None:
 
     text = office.get("tab=held").text
 
-    assert re.findall(r"<h3><bdi>([^<]+)", text) == ["spy.example", "rare.example", "ads.example"]
+    assert re.findall(r"<h2><bdi>([^<]+)", text) == ["spy.example", "rare.example", "ads.example"]
     assert text.count("nobody declared it") == 2
     assert "Held on <b>fewer than 5</b> views" in text
-    assert "Held on <b>20</b> views, <b>35</b> elements" in text
+    assert "Held on <b>20</b> views, <b>40</b> elements" in text
 
 
 def test_figures_that_cannot_be_read_give_a_page(office: Office) -> None:

@@ -25,6 +25,7 @@ from cookieguard.web.ranges import Range, wider_by_one
 HOURS = 24
 BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar: so many that none must be hidden
 NOT_KNOWN = "not known"
+HIDDEN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,11 @@ class Course:
         return (
             Figure(
                 "Visitor-days" if self._range.step else "Daily visitors",
-                _text(visitors) if self._has_visitors else NOT_KNOWN,
+                self._text(visitors) if self._has_visitors else NOT_KNOWN,
                 self._change("visitors", visitors) if is_compared else None,
             ),
-            Figure("Visits", _text(visits), self._change("visits", visits)),
-            Figure("Views", _text(views), self._change("views", views)),
+            Figure("Visits", self._text(visits), self._change("visits", visits)),
+            Figure("Views", self._text(views), self._change("views", views)),
             Figure("Views per visit", each),
         )
 
@@ -148,6 +149,10 @@ class Course:
         before, now = rounded(sum(getattr(one, what) for one in self._compared)), rounded(now)
         return round(100 * (now - before) / before) if min(before, now) >= K else None
 
+    def _text(self, count: int) -> str:
+        """Write a total. Under a filter nobody hears that it is of few: that would be a group of one to four."""
+        return f"{count:,}" if count >= K else HIDDEN if self._where else FEW
+
     def _fit(self, count: int) -> int:
         """Return a total as it may be shown, if it is not too small."""
         return rounded(count) if self._where and count >= K else count
@@ -155,11 +160,6 @@ class Course:
 
 def _rounded(count: int | None) -> int | None:
     return None if count is None else rounded(count)
-
-
-def _text(count: int) -> str:
-    """Write a total. None is few too: that somebody is there would be a group of one to four otherwise."""
-    return f"{count:,}" if count >= K else FEW
 
 
 def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:

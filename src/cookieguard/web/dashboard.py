@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from cookieguard.stats.kanonymity import K
+from cookieguard.stats.kanonymity import MOST_DIMENSIONS, STEP, K
 from cookieguard.web.charts import Point, bars, top_of
 from cookieguard.web.details import Details
 from cookieguard.web.overview import Overview
@@ -54,7 +54,7 @@ def details_page(details: Details, *, base: str) -> bytes:
 
 
 def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:
-    """Render one line in place of figures."""
+    """Render one line in place of figures; `selection` has the filters of which some must go."""
     return _render("stats_message.html", selection=selection or Selection(), base=base, message=message)
 
 
@@ -68,12 +68,10 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {span}"),
         "labels": _labels(points),
         "has_before": any(point.before is not None for point in points),
-        "has_hidden": any(point.views is None for point in points),
+        "has_hidden": any(point.is_hidden for point in points),
         "rows_at_once": ROWS_AT_ONCE,
         "most_rows": MOST_ROWS,
         "most_options": MOST_OPTIONS,
-        "filters": FILTERS,
-        "set": {name: overview.selection.filters.get(dimension) for name, dimension in FILTERS.items()},
     }
 
 
@@ -98,6 +96,10 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
             selection=selection,
             ranges=RANGES.values(),
             tabs=TABS,
+            filters=FILTERS,
+            set={name: selection.filters.get(dimension) for name, dimension in FILTERS.items()},
+            is_full=len(selection.filters) >= MOST_DIMENSIONS,
+            step=STEP,
             **{"shown_range": None, **values},
         )
     )

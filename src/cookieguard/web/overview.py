@@ -151,7 +151,7 @@ def _table(
         Row(
             cell.value or UNKNOWN,
             main,
-            rounded(there) if has_visitors and there else None,
+            rounded(there) if has_visitors and there and cell is not shown.other else None,
             round(100 * main / largest) if cell is not shown.other else 0,
             selection.filtered(by, cell.value).query() if by in NAMES else "",
         )

@@ -21,6 +21,14 @@ class BadSelection(CookieGuardError):
     """Say in one line what cannot be asked for."""
 
 
+class TooManyFilters(BadSelection):
+    """Say so, and hold what was asked for, so that the page can offer to take filters away."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        super().__init__(WHY_TWO)
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """Name a range that ends today; `step` days make one bar, 0 means one hour does."""
@@ -77,6 +85,10 @@ class Selection:
         """Ask for another tab, where filters do not apply."""
         return replace(self, tab=tab, filters={})
 
+    def plain(self) -> Selection:
+        """Ask for the same without filters."""
+        return replace(self, filters={})
+
     def with_range(self, other: Range) -> Selection:
         """Ask for another range."""
         return replace(self, range=other)
@@ -100,8 +112,8 @@ def read_selection(query: str) -> Selection:
         dimension = FILTERS[_one_of("the name of a filter", name, FILTERS)]
         if value:
             filters[dimension] = "" if value == UNKNOWN else value
-    if len(filters) > MOST_DIMENSIONS:
-        raise BadSelection(WHY_TWO)
+    if len(filters) > MOST_DIMENSIONS and tab == "overview":
+        raise TooManyFilters(Selection(tab, range_, filters))
     if filters and tab != "overview":
         raise BadSelection("Filters apply to the overview only.")
     return Selection(tab, range_, filters)

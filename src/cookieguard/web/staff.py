@@ -36,7 +36,12 @@ def staff_of(exchange: Exchange, role: str) -> Member | None:
     return member if member is not None and member.may(role) else None
 
 
-def needs_role(role: str) -> Callable[[Page], Page]:
+def refuse(_: Exchange) -> Response:
+    """Answer who may not see a page: without a word why."""
+    return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
+
+
+def needs_role(role: str, *, refused: Callable[[Exchange], Response] = refuse) -> Callable[[Page], Page]:
     """Guard a page of ours: it answers members with this role, everybody else one and the same 403."""
     if role not in ROLES:
         raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
@@ -45,7 +50,7 @@ def needs_role(role: str) -> Callable[[Page], Page]:
         @wraps(page)
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             if staff_of(exchange, role) is None:
-                return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
+                return refused(exchange)
             response = await page(exchange, receive)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.identity import expire_cookie, set_cookie
@@ -11,9 +13,11 @@ from cookieguard.web.pages.choice import refusal
 from cookieguard.web.pages.choices import PAGE_HEADERS
 from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.sender import is_own_post
-from cookieguard.web.staff import STAFF_COOKIE, staff_of
+from cookieguard.web.staff import BEARER, STAFF_COOKIE, refuse, staff_of
 
 STAFF_PAGE = "staff"
+# Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
+NEXT = re.compile(r"stats(\?[\x21-\x7e]{0,2000})?")
 LOWEST_ROLE = "analyst"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 NOT_OURS = "a token can only be posted by the page that asks for it\n"
@@ -22,11 +26,22 @@ NOT_OURS = "a token can only be posted by the page that asks for it\n"
 async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
     """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
 
-    303 to the page with the cookie; 403 with the form again for a token that does not count, and no reason.
+    303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token that
+    does not count, and no reason.
     """
     if exchange.request.is_read:
         return _page(exchange, 200, is_refused=False)
     return await _sign_in(exchange, receive)
+
+
+def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
+    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`."""
+    wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
+    if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
+        return refuse(exchange)
+    query = exchange.request.query
+    wanted = f"{page}?{query}" if query else page
+    return _page(exchange, 403, is_refused=False, wanted=wanted if NEXT.fullmatch(wanted) else page)
 
 
 async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
@@ -40,15 +55,16 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
         return refusal(error.status, f"{error}\n")
     if "leave" in fields:
         return _back(exchange, expire_cookie(STAFF_COOKIE, dev=config.dev))
-    token = fields.get("token", "").strip()
+    token, wanted = fields.get("token", "").strip(), fields.get("next", "")
+    wanted = wanted if NEXT.fullmatch(wanted) else ""
     if exchange.parts.staff.member(token, exchange.now) is None:
-        return _page(exchange, 403, is_refused=True)
-    return _back(exchange, set_cookie(STAFF_COOKIE, token, dev=config.dev))
+        return _page(exchange, 403, is_refused=True, wanted=wanted)
+    return _back(exchange, set_cookie(STAFF_COOKIE, token, dev=config.dev), to=wanted or STAFF_PAGE)
 
 
-def _back(exchange: Exchange, cookie: bytes) -> Response:
+def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Response:
     headers = {
-        "location": f"{exchange.own_base}{STAFF_PAGE}",
+        "location": f"{exchange.own_base}{to}",
         "cache-control": "private, no-store",
         "x-content-type-options": "nosniff",
     }
@@ -57,12 +73,13 @@ def _back(exchange: Exchange, cookie: bytes) -> Response:
     return response
 
 
-def _page(exchange: Exchange, status: int, *, is_refused: bool) -> Response:
+def _page(exchange: Exchange, status: int, *, is_refused: bool, wanted: str = "") -> Response:
     page = exchange.parts.renderer.page(
         "staff.html",
         "en",
         base=exchange.own_base,
-        member=None if is_refused else staff_of(exchange, LOWEST_ROLE),
+        wanted=wanted,
+        member=None if is_refused or wanted else staff_of(exchange, LOWEST_ROLE),
         is_refused=is_refused,
         has_stats=exchange.parts.counting is not None,
     )

@@ -16,7 +16,8 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.overview import read_overview
 from cookieguard.web.pages.choices import PAGE_HEADERS
 from cookieguard.web.pages.fields import Receive
-from cookieguard.web.ranges import BadSelection, Selection, read_selection
+from cookieguard.web.pages.staff import ask_to_sign_in
+from cookieguard.web.ranges import BadSelection, Selection, TooManyFilters, read_selection
 from cookieguard.web.staff import needs_role
 
 logger = logging.getLogger("cookieguard")
@@ -30,7 +31,11 @@ DOWN = (
 OpenReader = Callable[[], HitReader]
 
 
-@needs_role("analyst")
+def _refused(exchange: Exchange) -> Response:
+    return ask_to_sign_in(exchange, STATS_PAGE)
+
+
+@needs_role("analyst", refused=_refused)
 async def show_stats(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}stats: 400 with one line for what cannot be asked, 503 where figures cannot be read."""
     base = exchange.own_base
@@ -42,6 +47,9 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         page = await to_thread.run_sync(
             _page, counting.open_figures, selection, exchange.now, settings.hit_days, base
         )
+    except TooManyFilters as error:
+        page = message_page(str(error), base=base, selection=error.selection)
+        return HTMLResponse(page, 400, HEADERS)
     except BadSelection as error:
         return HTMLResponse(message_page(str(error), base=base), 400, HEADERS)
     except EngineDown as error:
