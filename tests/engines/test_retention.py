@@ -108,6 +108,20 @@ def test_days_that_are_over_are_counted_for_filters_before_their_keys_go(shop: S
     assert shop.engine._connection.execute("SELECT day FROM crosstab_day").fetchall() == [(DAY - 1,)]
 
 
+def test_one_run_counts_all_days_that_close_at_once(shop: Shop) -> None:
+    """A spool that comes back, or figures taken over: the keys of all these days go in the same run."""
+    shop.write(*(hit("/", NOW - timedelta(days=ago), KEY + ago) for ago in range(12, -1, -1)))
+
+    assert shop.worker().look() is not None
+
+    figures = SqliteFigures(shop.state.path / "stats.db")
+    assert list(figures.keyed_days(Days(0, DAY))) == list(range(DAY - 12, DAY))
+    assert [
+        one.visitors for one in figures.breakdown(Days(0, DAY), Dimension.PAGE, {Dimension.COUNTRY: "DE"})
+    ] == [13]
+    figures.close()
+
+
 def test_old_logs_and_keys_are_gone_though_nobody_comes(shop: Shop) -> None:
     logs = shop.state.subdirectory("logs")
     for days in (14, 13):

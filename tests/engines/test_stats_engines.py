@@ -411,3 +411,32 @@ def test_random_order_gives_the_same_views_and_visitors(writer: HitWriter, figur
     assert [(o.value, o.views, o.visitors) for o in figures.breakdown(BOTH, Dimension.PAGE)] == [
         (value, views, visitors) for value, views, _, visitors in recount(people(hits), "page")
     ]
+
+
+def test_one_value_by_day_is_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader) -> None:
+    """Its visitors stay when their keys have gone: whoever filters by one value is told of all of them."""
+    hits = draw_hits(2000, seed=12)
+
+    write_all(writer, hits)
+    views = people(with_entries(hits))
+    entries = [hit for hit in views if hit.entry]
+
+    def check() -> None:
+        for by, column, counted in (
+            (Dimension.COUNTRY, "country", views),
+            (Dimension.PAGE, "page", views),
+            (Dimension.SOURCE, "source", entries),
+        ):
+            for value in sorted({getattr(hit, column) for hit in counted})[:2]:
+                found = figures.by_day_of(BOTH, by, value)
+                expected = [
+                    (day, *counts)
+                    for day in (DAY, DAY + 1)
+                    for name, *counts in recount([hit for hit in counted if hit.day == day], column)
+                    if name == value
+                ]
+                assert [(one.at, one.views, one.visits, one.visitors) for one in found] == expected
+
+    check()
+    writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+    check()

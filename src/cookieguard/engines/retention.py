@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -39,6 +40,9 @@ logger = logging.getLogger("cookieguard")
 RUN_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time
 FIRST_LOOK = timedelta(seconds=30)  # after a start, which has enough to do
+COUNT_FOR = timedelta(
+    minutes=10
+)  # at most, in one run: a month of 100,000 hits a day takes a minute and a half
 KEYS_FOR = timedelta(hours=46)  # after the beginning of their day; with an hour between two runs less than 48
 MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours go first, their sums stay
 RECORD_FILE = "retention"
@@ -314,7 +318,7 @@ def _forgetting(config: Config, state: StateDirectory, environ: Mapping[str, str
         with closing(engine):
             try:  # before the keys go, by which visitors are counted
                 if isinstance(engine, Crossing):
-                    engine.count_closed_days(today)
+                    _count_days(engine, today)
             finally:
                 engine.forget(
                     keys_before=key_day_limit(times.now),
@@ -324,6 +328,13 @@ def _forgetting(config: Config, state: StateDirectory, environ: Mapping[str, str
         return 0  # engines do not say how much
 
     return forget
+
+
+def _count_days(engine: Crossing, today: int) -> None:
+    """Count all days that are over, a month of them after an update: once their keys are gone nobody can."""
+    ends = time.monotonic() + COUNT_FOR.total_seconds()
+    while engine.count_closed_days(today) and time.monotonic() < ends:
+        pass
 
 
 def _forgetting_in_store(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Step:
