@@ -62,6 +62,11 @@ def test_a_choice_in_json_is_answered_in_json(guard: Guard) -> None:
     ("headers", "status"),
     [
         ([("sec-fetch-site", "same-origin"), ("origin", "null")], 303),
+        ([("sec-fetch-site", "same-origin")], 303),
+        ([("sec-fetch-site", "same-origin"), ("origin", "https://shop.example")], 303),
+        ([("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")], 403),
+        ([("sec-fetch-site", "same-origin"), ("origin", "https://shop.example.evil.example")], 403),
+        ([("sec-fetch-site", "same-origin"), ("origin", "")], 403),
         ([("sec-fetch-site", "same-site")], 403),
         ([("sec-fetch-site", "cross-site")], 403),
         ([("sec-fetch-site", "none")], 403),

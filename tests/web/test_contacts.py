@@ -94,6 +94,12 @@ ENDED = '{"group": "default", "max_age": 0}'
         ),
         ("content-security-policy", "report-uri /own; img-src 'self'", "report-uri /own; img-src 'self'"),
         ("x-own", "https://ads.example/", "https://ads.example/"),
+        # Without `<` no browser makes a contact of it.
+        ("link", 'https://ads.example/x; rel="alternate"', 'https://ads.example/x; rel="alternate"'),
+        ("link", "https://ads.example/x; rel=preload", "https://ads.example/x; rel=preload"),
+        ("link", "/a;rel=x,<https://ads.example/>;rel=preload, </b>", "/a;rel=x, </b>"),
+        ("link", "/a; rel=x,</b>;rel=preload", "/a; rel=x,</b>;rel=preload"),
+        ("link", "/a <https://ads.example/>; rel=preload", ""),
     ],
 )
 def test_only_what_reaches_nobody_held_stays(name: str, value: str, expected: str) -> None:
@@ -110,6 +116,12 @@ def test_what_reaches_nobody_held_passes_unchanged(name: bytes, value: str) -> N
     header = (name, value.encode())
 
     assert filter_contacts([header], lambda _: False) == [header]
+
+
+def test_a_header_without_a_value_stays_beside_others() -> None:
+    headers = [(b"x-empty", b""), (b"link", b"</own>; rel=preload"), (b"server", b""), (b"link", b"")]
+
+    assert filter_contacts(headers, holds) == headers
 
 
 def test_refresh_headers_are_judged_as_the_one_that_browsers_make_of_them() -> None:

@@ -530,6 +530,63 @@ def test_an_etag_says_for_which_state_of_consent_its_page_was_written(guard: Gua
     assert conditions == [[], [b'"v1"'], [], []]
 
 
+def test_an_etag_of_ours_is_the_apps_own_where_something_is_to_change(guard: Guard) -> None:
+    seen: list[dict[str, Any]] = []
+    app = guard(page(DOCUMENT, headers=[*HTML, ("etag", '"v1"')], seen=seen))
+    tag = ask(app).get("etag")
+
+    ask(app, method="PUT", headers=[("if-match", f'"v0", {tag}'), ("sec-fetch-dest", "empty")])
+    ask(app, method="PUT", headers=[("if-match", tag), choose(app, "accept")])
+    ask(app, method="PUT", headers=[("if-match", "*")])
+
+    asked = [dict(scope["headers"]).get(b"if-match") for scope in seen]
+    assert asked == [None, b'"v0", "v1"', b'"v1"', b"*"]
+
+
+def test_a_file_that_was_shown_is_revalidated_and_resumed(guard: Guard) -> None:
+    seen: list[dict[str, Any]] = []
+    stamps = [("etag", '"p1"'), ("last-modified", "Tue, 24 Nov 2026 12:00:00 GMT")]
+    app = guard(page(b"%PDF", headers=[("content-type", "application/pdf"), *stamps], seen=seen))
+    dest = ("sec-fetch-dest", "document")
+    conditions = [("if-none-match", '"p1"'), ("if-modified-since", stamps[1][1])]
+    resumed = [("range", "bytes=2-"), ("if-range", '"p1"')]
+
+    for headers in (
+        conditions,
+        [],
+        conditions,
+        resumed,
+        [("if-none-match", '"p0"')],
+        [("range", "bytes=2-")],
+    ):
+        ask(app, path="/p.pdf", headers=[dest, *headers])
+    ask(app, path="/other", headers=[dest, *conditions])
+
+    asked = [
+        sorted(pair for pair in scope["headers"] if pair[0].startswith((b"if-", b"range"))) for scope in seen
+    ]
+    kept = [sorted((name.encode(), value.encode()) for name, value in one) for one in (conditions, resumed)]
+    assert asked == [[], [], kept[0], kept[1], [], [], []]
+
+
+def test_a_304_for_a_file_that_was_shown_keeps_its_etag(guard: Guard) -> None:
+    answers = iter([(200, b"%PDF"), (304, b"")])
+
+    async def shop(scope: Any, receive: Any, send: Any) -> None:
+        status, body = next(answers)
+        headers = [(b"etag", b'"p1"')] + [(b"content-type", b"application/pdf")] * (status == 200)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    app = guard(shop)
+    dest = ("sec-fetch-dest", "document")
+    ask(app, headers=[dest])
+
+    answer = ask(app, headers=[dest, ("if-none-match", '"p1"')])
+
+    assert (answer.status, answer.get("etag")) == (304, '"p1"')
+
+
 def test_a_page_that_another_release_wrote_is_not_answered_by_304(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from ipaddress import ip_network
+from itertools import islice
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -47,6 +48,8 @@ FORWARDING_HEADERS = frozenset(
         b"x-vercel-forwarded-for",
     )
 )
+# What is read of these, and beside them.
+PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
 
 _MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291 2.5.5.2
 _SIX_TO_FOUR = b"\x20\x02"  # 2002::/16, RFC 3056: the IPv4 address follows in the next 32 bits
@@ -159,7 +162,10 @@ def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client
     peer = peer or LOOPBACK
     if not trusted or peer not in trusted:
         return Client(_plain(peer))
-    elements = list(_forwarded(headers))
+    headers = [pair for pair in headers if pair[0] in PROXY_HEADERS]  # walked four times from here on
+    elements = list(islice(_forwarded(headers), MAX_HOPS + 1))
+    if len(elements) > MAX_HOPS:  # more than there are proxies: who is behind them is unknown
+        elements[-1] = {"for": ""}
     nearest = elements[0] if elements else {}
     scheme = nearest.get("proto") or _last(headers, b"x-forwarded-proto")
     host = (nearest.get("host") or _last(headers, b"x-forwarded-host")).lower()

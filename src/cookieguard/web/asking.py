@@ -25,6 +25,8 @@ class Asked(Protocol):
     def request(self) -> Request: ...
     @property
     def state_tag(self) -> bytes: ...
+    @property
+    def asks_for_page(self) -> bool: ...
 
 
 def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
@@ -34,7 +36,7 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
         # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
         is_ours = names_document(names.get(b"if-none-match", b""))
         state = exchange.state_tag if is_ours else b""
-        headers = unmark_request(headers, state, is_navigation=exchange.request.is_navigation)
+        headers = unmark_request(headers, state, is_navigation=exchange.asks_for_page)
         scope["headers"] = headers
     asked = names.get(b"accept-encoding")
     if (

@@ -15,6 +15,7 @@ from cookieguard.web.headers import Headers
 Holds = Callable[[str], bool]  # tells of one URL reference whether the host it reaches is held
 
 LINK_VALUE = re.compile(rb'[ \t]*<([^>]*)>((?:[^",<]|"(?:[^"\\]|\\.)*")*)(?:,|$)', re.DOTALL)
+NO_TARGET = re.compile(rb"[^<,]*(?:,|$)")
 RELATION = re.compile(rb';[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^ \t;,"]+))', re.IGNORECASE)
 PICTURES = re.compile(rb';[ \t]*imagesrcset[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t;,"]+))', re.IGNORECASE)
 # After the seconds a blank will do (HTML, "shared declarative refresh steps"); Chromium skips other text too.
@@ -37,8 +38,8 @@ def filter_contacts(headers: Headers, holds: Holds) -> Headers:
         headers = [pair for pair in headers if pair[0] != b"refresh"]  # browsers read them as one
     for name, value in headers:
         keep = CONTACT_HEADERS.get(name)
-        remains = keep(value, holds) if keep else value
-        if remains:
+        remains = keep(value, holds) if keep and value else value
+        if remains or not value:
             kept.append((name, remains))
     return kept
 
@@ -52,17 +53,23 @@ def tighten_referrers(headers: Headers) -> Headers:
 
 
 def _link(value: bytes, holds: Holds) -> bytes:
-    """Keep the link-values (RFC 8288) that reach nobody held; what does not parse is dropped."""
+    """Keep the link-values (RFC 8288) that reach nobody held; one that names a target and does not parse is dropped.
+
+    A value without `<` names none, to any browser.
+    """
     kept: list[bytes] = []
-    position = 0
+    dropped = position = 0
     while position < len(value):
-        match = LINK_VALUE.match(value, position)
+        match = LINK_VALUE.match(value, position) or NO_TARGET.match(value, position)
         if match is None:
+            dropped += 1
             break
-        if _is_inert(match[2]) or not any(map(holds, _targets(match))):
+        if match.re is NO_TARGET or _is_inert(match[2]) or not any(map(holds, _targets(match))):
             kept.append(match[0].strip(b" \t,"))
+        else:
+            dropped += 1
         position = match.end()
-    return b", ".join(kept)
+    return b", ".join(kept) if dropped else value
 
 
 def _targets(match: re.Match[bytes]) -> list[str]:

@@ -36,6 +36,9 @@ logger = logging.getLogger("cookieguard")
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
 LITESTAR = "litestar_app"  # the key of a scope that Litestar answers
+# Header lines that anybody here reads, the app included: servers let hundreds of thousands through. A browser sends
+# some dozens, over HTTP/2 a line more for each of its cookies (identity.cookies.MAX_COOKIES).
+MOST_HEADERS = 2000
 MOST_ROUNDS = 4  # two are needed: what the customer refused elsewhere changes the session once more
 
 
@@ -111,6 +114,8 @@ class Exchange:
         parts, peer, headers = self.parts, scope.get("client"), scope["headers"]
         if type(headers) is not list:
             headers = scope["headers"] = [(name, value) for name, value in headers]
+        if len(headers) > MOST_HEADERS:
+            headers = scope["headers"] = headers[:MOST_HEADERS]
         self._address = address = (peer and peer[0]) or LOOPBACK
         if parts.trusted is not None:
             self._via = read_client(address, headers, parts.trusted)
@@ -356,7 +361,13 @@ class Exchange:
     @property
     def revalidates_document(self) -> bool:
         """Tell whether a 304 here speaks of a document."""
-        return self.request.is_navigation or names_document(self.request.headers.get(b"if-none-match", b""))
+        return self.asks_for_page or names_document(self.request.headers.get(b"if-none-match", b""))
+
+    @property
+    def asks_for_page(self) -> bool:
+        """Tell whether a browser asks for what it shows, and that is not known to be no page."""
+        request = self.request
+        return request.is_navigation and not self.parts.files.knows(request.place, request.headers)
 
     @property
     def own_base(self) -> str:

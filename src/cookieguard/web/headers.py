@@ -102,10 +102,15 @@ def by_name(headers: Headers) -> dict[bytes, bytes]:
     joined = dict(headers)
     if len(joined) == len(headers):
         return joined
-    joined = {}
+    lines: dict[bytes, list[bytes]] = {}
     for name, value in headers:
-        glue = b"; " if name == b"cookie" else b","
-        joined[name] = joined[name] + glue + value if name in joined else value
+        of_name = lines.get(name)
+        if of_name is None:
+            lines[name] = [value]
+        else:
+            of_name.append(value)
+    for name, values in lines.items():
+        joined[name] = (b"; " if name == COOKIE else b",").join(values)
     return joined
 
 

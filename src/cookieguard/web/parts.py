@@ -41,6 +41,7 @@ from cookieguard.web.risks import Risks
 from cookieguard.web.sharing import shared_domains
 from cookieguard.web.shop_cookies import ShopCookies
 from cookieguard.web.signed_cookies import SignedCookies
+from cookieguard.web.validators import Files
 from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
@@ -73,6 +74,7 @@ class Parts:
     retention: Retention | None
     findings: Findings
     repeats: Repeats  # pages that came again
+    files: Files  # what was shown and is no page
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it
     logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
@@ -146,6 +148,7 @@ def build_parts(
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         repeats=Repeats(),
+        files=Files(),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),
         logs_in_cipher=config.log.addresses == PREFIX_DAILY,

@@ -169,6 +169,11 @@ class Request:
         return choice_path(f"{self.full_path}?{self.query}" if self.query else self.full_path)
 
     @property
+    def place(self) -> str:
+        """Name what is asked for, host and query included."""
+        return f"{self.text(b'host')}{self.full_path}?{self.query}"
+
+    @property
     def return_path(self) -> str:
         """Return where a choice made on this page leads back to: the page, or the one that posted to it."""
         return self.address if self.is_read else choice_path(self.referring_path)

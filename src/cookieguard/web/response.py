@@ -48,7 +48,7 @@ from cookieguard.web.kinds import (
 )
 from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.repeats import Key, page_of
-from cookieguard.web.request import SWAPPED
+from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
 from cookieguard.web.validators import STALE_HEADERS, mark_state
 
 Message = Any
@@ -56,6 +56,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 DISPOSITION, CODING, TRANSFER = b"content-disposition", b"content-encoding", b"transfer-encoding"
 TYPE = frozenset({CONTENT_TYPE})
+WHOLE = 200  # the status of a response that is no part of one
 LENGTH = frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
 LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
@@ -162,6 +163,8 @@ class Response:
             is_used = exchange.marks & SWAPPED != 0 or exchange.destination in WORKER_DESTINATIONS
             if self._kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
                 exchange.status = status
+                if status == WHOLE and exchange.destination in PAGE_DESTINATIONS:
+                    exchange.parts.files.note(exchange.request.place, message["headers"])
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)
 

@@ -21,6 +21,11 @@ ANSWER_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 NOT_OURS = "a choice can only be posted by a page of this shop\n"
+# A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
+OTHER_ORIGIN = (
+    "a choice was refused: its Origin is neither in `origins` nor the Host that arrived; name the shop in `origins`, "
+    "and let the proxy pass the Host on"
+)
 
 
 async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
@@ -30,6 +35,8 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     """
     host, origins = exchange.request.origin.authority, exchange.parts.config.origins
     if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
+        if exchange.request.headers.get(b"sec-fetch-site") == b"same-origin":
+            exchange.parts.findings.count(OTHER_ORIGIN)
         return refusal(403, NOT_OURS)
     try:
         fields = await read_fields(essence(exchange.request.headers.get(b"content-type", b"")), receive)

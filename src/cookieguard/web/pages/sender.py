@@ -10,16 +10,15 @@ from cookieguard.web.origin import origin_of
 def is_own_post(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> bool:
     """Tell whether a POST came from a page of the shop itself.
 
-    `Sec-Fetch-Site: same-origin` suffices: no script can set it, and under `Referrer-Policy: no-referrer` our
-    own form posts `Origin: null` beside it. Without it, Origin must be a configured one, or with none
-    configured name the same host and port as `host` (the scheme is not compared: TLS may end before us).
+    `Sec-Fetch-Site` must not say anything but `same-origin`; no script can set it. Origin must be a configured one, or
+    with none configured name the same host and port as `host` (the scheme is not compared: TLS may end before us). It
+    may be missing, or `null` as our own form posts it under `Referrer-Policy: no-referrer`, beside `same-origin` only.
     """
-    fetch_site = headers.get(b"sec-fetch-site")
-    if fetch_site is not None:
-        return fetch_site == b"same-origin"
-    origin = headers.get(b"origin")
-    if origin is None:
+    origin, fetch_site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
+    if fetch_site is not None and fetch_site != b"same-origin":
         return False
+    if origin is None or origin == b"null":
+        return fetch_site is not None
     text = origin.decode("latin-1")
     if origins:
         return text in origins
