@@ -10,16 +10,23 @@ import pytest
 from harness.asgi import Answer, App, ask, page
 
 from cookieguard import CookieGuard, Vendor
-from cookieguard.web.findings import HOSTS_TOLD, REPORTED_HOSTS_TOLD
+from cookieguard.web.findings import EVENTS_A_MINUTE, HOSTS_OF_REPORTER, REPORTED_HOSTS_TOLD, REPORTS_A_MINUTE
 
 Guard = Callable[..., CookieGuard]
 DOCUMENT = b"<!doctype html><body>x"
 
 
-def report(app: App, blocked: object, document: str = "https://shop.example/product/7?secret=1") -> Answer:
-    body = json.dumps({"csp-report": {"blocked-uri": blocked, "document-uri": document}}).encode()
+def report(
+    app: App,
+    blocked: object,
+    document: str = "https://shop.example/product/7?secret=1",
+    *,
+    client: str = "203.0.113.9",
+    **more: str,
+) -> Answer:
+    body = json.dumps({"csp-report": {"blocked-uri": blocked, "document-uri": document, **more}}).encode()
     headers = [("content-type", "application/csp-report"), ("sec-fetch-site", "same-origin")]
-    return ask(app, path="/_cg/report", method="POST", headers=headers, body=body)
+    return ask(app, path="/_cg/report", method="POST", headers=headers, body=body, client=(client, 4711))
 
 
 def test_a_violation_becomes_a_line_for_the_owner(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
@@ -91,33 +98,137 @@ def test_a_path_never_ends_the_line_it_is_told_in(
         assert message.replace("\n", "").isprintable()
 
 
-def test_reports_are_limited_per_minute(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+def test_reports_are_read_so_often_a_minute(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
     now = [datetime(2026, 11, 24, tzinfo=UTC)]
     app = guard(page(), clock=lambda: now[0])
 
-    for number in range(100):
-        report(app, f"https://h{number}.late{number}.example/")
-    told = caplog.text.count("nobody declared it")
+    for _ in range(REPORTS_A_MINUTE):
+        report(app, "https://ads.example/")
+    report(app, "https://late.example/")
+    report(app, "https://other.example/", client="198.51.100.7")
     now[0] += timedelta(minutes=1)
     report(app, "https://next.example/")
 
-    assert told == 60
+    assert "late.example" not in caplog.text
+    assert "held other.example" in caplog.text
     assert "held next.example" in caplog.text
 
 
-def test_made_up_reports_do_not_keep_the_owner_from_hearing_of_the_pages_own_hosts(
+def test_made_up_reports_leave_room_for_what_others_report_and_for_the_pages_own_hosts(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    now = datetime(2026, 11, 24, tzinfo=UTC)
-    app = guard(page(b"<!doctype html><body><img src=//late.example/p>"), clock=lambda: now)
+    now = [datetime(2026, 11, 24, tzinfo=UTC)]
+    app = guard(page(b"<!doctype html><body><img src=//late.example/p>"), clock=lambda: now[0])
 
-    for number in range(HOSTS_TOLD + 10):
-        now += timedelta(seconds=2)
+    for number in range(REPORTED_HOSTS_TOLD + 10):
+        now[0] += timedelta(seconds=2)
         report(app, f"https://made-up{number}.example/")
+    told = caplog.text.count("reported by a browser")
+    report(app, "https://real.example/", client="198.51.100.7")
+    for number in range(
+        REPORTED_HOSTS_TOLD
+    ):  # a crowd: the day's room is used up, what pages hold has its own
+        report(
+            app,
+            f"https://made-up{number}.net/",
+            f"https://shop.example/{number}",
+            client=f"198.51.{number}.9",
+        )
+    full = caplog.text.count("reported by a browser")
     ask(app)
+    now[0] += timedelta(days=1)
+    report(app, "https://tomorrow.example/")
 
-    assert caplog.text.count("reported by a browser") == REPORTED_HOSTS_TOLD
+    assert told == HOSTS_OF_REPORTER
+    assert "held real.example" in caplog.text
+    assert full == REPORTED_HOSTS_TOLD
     assert "held late.example on /: nobody declared it; to declare it" in caplog.text
+    assert "held tomorrow.example" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"effective-directive": "frame-ancestors"},
+        {"violated-directive": "plugin-types x"},
+        {"original-policy": "default-src 'none'; report-uri /mine"},
+        {"disposition": "report"},
+    ],
+)
+def test_a_report_of_what_our_policy_cannot_have_stopped_is_dropped(
+    guard: Guard, caplog: pytest.LogCaptureFixture, more: dict[str, str]
+) -> None:
+    app = guard(page())
+
+    report(app, "https://late.example/", **more)
+    assert "late.example" not in caplog.text
+
+    policy = "default-src 'self'; report-uri https://shop.example/_cg/report"
+    fine = {"effective-directive": "script-src-elem", "original-policy": policy, "disposition": "enforce"}
+    report(app, "https://late.example/", **fine)
+    assert "held late.example" in caplog.text
+
+
+def test_who_agreed_to_everything_has_nothing_to_report(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    report(guard(page(), undeclared="report"), "https://late.example/")
+
+    assert "late.example" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("blocked", "told"),
+    [
+        ("http://203.0.113.77/x", "203.0.113.0"),
+        ("http://[2001:db8:1:2::7]/x", "2001:db8:1::"),
+        ("https://p203-0-113-77.dsl.example/x", "*.dsl.example"),
+        ("https://100421739.track.example/x", "*.track.example"),
+    ],
+)
+def test_an_address_that_is_reported_is_told_shortened(
+    guard: Guard, caplog: pytest.LogCaptureFixture, blocked: str, told: str
+) -> None:
+    report(guard(page()), blocked)
+
+    assert f"held {told} on" in caplog.text
+    assert blocked.split("/")[2].strip("[]").split(".")[0] not in caplog.text.replace(told, "")
+
+
+def test_many_forged_cookies_are_summed_up(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    now = [datetime(2026, 11, 24, tzinfo=UTC)]
+    app = guard(page(DOCUMENT), clock=lambda: now[0])
+
+    for number in range(500):
+        ask(app, headers=[("cookie", f"__Host-cg_consent=forged{number}")])
+    lines = [record.getMessage() for record in caplog.records if "malformed" in record.getMessage()]
+    now[0] += timedelta(minutes=1)
+    ask(app, headers=[("cookie", "__Host-cg_consent=forged")])
+
+    assert len(lines) == EVENTS_A_MINUTE
+    assert f"{500 - EVENTS_A_MINUTE} more in one minute" in caplog.text
+
+
+def test_a_cookies_name_is_told_without_what_is_of_one_visitor(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = (
+        "visit_203.0.113.77",
+        "basket_10042173",
+        "seen_0123456789abcdef0",
+        "from_ada@shop.invalid",
+        "_pk_id.1.1fff",
+    )
+
+    ask(guard(page(DOCUMENT)), headers=[("cookie", "; ".join(f"{name}=1" for name in names))])
+
+    told = [
+        record.getMessage().split()[1].rstrip(",")
+        for record in caplog.records
+        if "cookie " in record.getMessage()
+    ]
+    assert told == ["visit_*", "basket_*", "seen_*", "from_*", "_pk_id.1.1fff"]
+    assert 'name = "basket_*"' in caplog.text
 
 
 def test_a_vendor_behind_the_shops_own_name_hears_nothing_before_consent(guard: Guard) -> None:

@@ -8,10 +8,17 @@ from typing import Any, Protocol
 from cookieguard.web.coding import READ_WHOLE, cut_accept_encoding
 from cookieguard.web.headers import replaced
 from cookieguard.web.request import CONDITIONAL, Request, asks_for_html
-from cookieguard.web.validators import names_document, unmark_request
+from cookieguard.web.validators import Files, names_document, unmark_request
 
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
+
+
+class Asking(Protocol):
+    """Be the parts that know what is asked for."""
+
+    @property
+    def files(self) -> Files: ...
 
 
 class Asked(Protocol):
@@ -26,7 +33,7 @@ class Asked(Protocol):
     @property
     def state_tag(self) -> bytes: ...
     @property
-    def asks_for_page(self) -> bool: ...
+    def parts(self) -> Asking: ...
 
 
 def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
@@ -36,7 +43,7 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
         # Only a tag of ours asks for the state: who revalidates a picture has not read the consent cookie.
         is_ours = names_document(names.get(b"if-none-match", b""))
         state = exchange.state_tag if is_ours else b""
-        headers = unmark_request(headers, state, is_navigation=exchange.asks_for_page)
+        headers = unmark_request(headers, state, is_navigation=asks_for_page(exchange))
         scope["headers"] = headers
     asked = names.get(b"accept-encoding")
     if (
@@ -49,3 +56,9 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
     extensions = scope.get("extensions")
     if extensions and not SHUT_DOORS.isdisjoint(extensions):
         scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}
+
+
+def asks_for_page(exchange: Asked) -> bool:
+    """Tell whether a browser asks for what it shows, and that is not known to be no page."""
+    request = exchange.request
+    return request.is_navigation and not exchange.parts.files.knows(request.place, request.headers)

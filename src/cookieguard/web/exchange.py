@@ -18,10 +18,10 @@ from cookieguard.identity.keeping import StoreFirst
 from cookieguard.identity.session import Session
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
-from cookieguard.web.asking import ask_for_document
+from cookieguard.web.asking import ask_for_document, asks_for_page
 from cookieguard.web.clients import tell_of_lost
 from cookieguard.web.grants import MARK, take_grant, without_grant
-from cookieguard.web.headers import by_name
+from cookieguard.web.headers import MOST_HEADERS, by_name, listed
 from cookieguard.web.orders import Orders
 from cookieguard.web.origin import local_path
 from cookieguard.web.parts import Parts
@@ -36,9 +36,6 @@ logger = logging.getLogger("cookieguard")
 NO_COOKIES = parse_cookies([])
 NO_SCOPE: Mapping[str, Any] = MappingProxyType({})
 LITESTAR = "litestar_app"  # the key of a scope that Litestar answers
-# Header lines that anybody here reads, the app included: servers let hundreds of thousands through. A browser sends
-# some dozens, over HTTP/2 a line more for each of its cookies (identity.cookies.MAX_COOKIES).
-MOST_HEADERS = 2000
 MOST_ROUNDS = 4  # two are needed: what the customer refused elsewhere changes the session once more
 
 
@@ -112,10 +109,8 @@ class Exchange:
     def _anonymize(self, scope: Any) -> dict[bytes, bytes]:
         """Take the address out of the scope, in place, for the app and the server's log; return the headers by name."""
         parts, peer, headers = self.parts, scope.get("client"), scope["headers"]
-        if type(headers) is not list:
-            headers = scope["headers"] = [(name, value) for name, value in headers]
-        if len(headers) > MOST_HEADERS:
-            headers = scope["headers"] = headers[:MOST_HEADERS]
+        if type(headers) is not list or len(headers) > MOST_HEADERS:
+            headers = scope["headers"] = listed(headers)
         self._address = address = (peer and peer[0]) or LOOPBACK
         if parts.trusted is not None:
             self._via = read_client(address, headers, parts.trusted)
@@ -361,13 +356,7 @@ class Exchange:
     @property
     def revalidates_document(self) -> bool:
         """Tell whether a 304 here speaks of a document."""
-        return self.asks_for_page or names_document(self.request.headers.get(b"if-none-match", b""))
-
-    @property
-    def asks_for_page(self) -> bool:
-        """Tell whether a browser asks for what it shows, and that is not known to be no page."""
-        request = self.request
-        return request.is_navigation and not self.parts.files.knows(request.place, request.headers)
+        return asks_for_page(self) or names_document(self.request.headers.get(b"if-none-match", b""))
 
     @property
     def own_base(self) -> str:
@@ -408,4 +397,4 @@ class Exchange:
 
     def report_event(self, event: str) -> None:
         """Write one security event to the log: what and where, never a value."""
-        logger.warning("%s (%s %s)", event, self.request.method, ascii(self.request.path[:200]))
+        self.parts.findings.event(event, f"{self.request.method} {self.request.path[:200]!a}", self.now)

@@ -7,23 +7,36 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from cookieguard.consent import Verdict, declaration, first_party_line, look_alike
+from cookieguard.consent import Verdict, declaration, first_party_line, look_alike, site_of
 from cookieguard.consent.sites import Site
-from cookieguard.stats.sources import cleaned_path
+from cookieguard.stats.anonymize import packed_address, truncate
+from cookieguard.stats.sources import cleaned_path, personal_part
+from cookieguard.web.turns import Turns
 
 logger = logging.getLogger("cookieguard")
 
 # Hosts told of in one process; a page may name any number of them.
 HOSTS_TOLD = 1000
-REPORTED_HOSTS_TOLD = (
-    200  # of these from browsers' reports, which anybody can post: the pages' own keep their room
-)
+# Of these from browsers' reports, which anybody can post, a day; of one reporter, and of one page, an hour: so that
+# made-up ones leave room for the pages' own, and for what others report.
+REPORTED_HOSTS_TOLD = 200
+HOSTS_OF_REPORTER, HOSTS_OF_PAGE = 20, 60
+REPORTS_A_MINUTE = 60  # read of one reporter
+ALL_REPORTS_A_MINUTE = 600  # read in one worker: 50 us each
+EVENTS_A_MINUTE = 60  # security events of one kind that get a line; the rest is summed up
+EVENT_KINDS = 200  # told apart
 LONGEST_PAGE = 200  # characters of a path that are shown
 # Cookies told of; the shop's own responses keep their room, whatever names browsers send.
 COOKIES_TOLD = {"set": 200, "sent": 200}
 LONGEST_COOKIE = 64  # bytes of a cookie's name that are shown
+# What may be of one visitor: IPv4 and IPv6 addresses, mail addresses, long numbers, tokens in hex.
+PERSONAL = re.compile(
+    rb"(?:[0-9]{1,3}[.\-_]){3}[0-9]{1,3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F]*:|[^_.\-]*@|[0-9]{6,}|"
+    rb"(?=[a-fA-F]*[0-9])[0-9a-fA-F]{12,}"
+)
 DECLARABLE = re.compile(rb"[!#$%&'+.^_`|~0-9A-Za-z-]+")
 
 
@@ -33,8 +46,13 @@ class Findings:
     def __init__(self) -> None:
         self._told: set[str] = set()
         self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
-        self._reported = 0
-        self._turn = (0, 0)
+        self._reported: set[str] = set()
+        self._reports = Turns(REPORTS_A_MINUTE, seconds=60)
+        self._all_reports = Turns(ALL_REPORTS_A_MINUTE, seconds=60)
+        self._reporters = Turns(HOSTS_OF_REPORTER, seconds=3600)
+        self._pages = Turns(HOSTS_OF_PAGE, seconds=3600)
+        self._days = Turns(REPORTED_HOSTS_TOLD, seconds=86400)
+        self._events = Turns(EVENTS_A_MINUTE, seconds=60)
         self.counts: Counter[str] = Counter()
 
     def count(self, event: str) -> None:
@@ -43,13 +61,24 @@ class Findings:
         if self.counts[event] == 1:
             logger.warning("%s", event)
 
-    def take_turn(self, now: datetime, *, limit: int) -> bool:
-        """Tell whether one more report may be read in this minute."""
-        minute = int(now.timestamp()) // 60
-        if self._turn[0] != minute:
-            self._turn = (minute, 0)
-        self._turn = (minute, self._turn[1] + 1)
-        return self._turn[1] <= limit
+    def event(self, event: str, where: str, now: datetime) -> None:
+        """Log a security event; of many of one kind in a minute the first, and how many there were more."""
+        if self._events.renews(now):
+            self.sum_up()
+        kind = event if event in self._events.taken or len(self._events.taken) < EVENT_KINDS else ""
+        if self._events.take(kind, now):
+            logger.warning("%s (%s)", event, where)
+
+    def sum_up(self) -> None:
+        """Log how many events had no line of their own."""
+        for event, count in self._events.taken.items():
+            if count > EVENTS_A_MINUTE:
+                logger.warning("%s: %d more in one minute", event or "other events", count - EVENTS_A_MINUTE)
+        self._events.taken.clear()
+
+    def may_report(self, reporter: str, now: datetime) -> bool:
+        """Tell whether one more report of somebody may be read in this minute."""
+        return self._reports.take(reporter, now) and self._all_reports.take("", now)
 
     def note(self, verdicts: Iterable[Verdict], *, site: Site, page: str) -> None:
         """Log each undeclared host that is new: with the page, and the TOML lines that would allow it."""
@@ -57,14 +86,22 @@ class Findings:
             if self._is_news(verdict):
                 self._tell(verdict, site=site, page=page)
 
-    def note_report(self, verdict: Verdict, *, site: Site, page: str) -> None:
-        """Log a host that a browser reported, and that a report can be made up."""
-        if self._is_news(verdict) and self._reported < REPORTED_HOSTS_TOLD:
-            self._reported += 1
+    def note_report(self, verdict: Verdict, *, site: Site, page: str, reporter: str, now: datetime) -> None:
+        """Log a host that a browser reported, and that a report can be made up; an address only shortened."""
+        verdict = _shortened(verdict)
+        if not verdict.is_undeclared or verdict.host in self._told or verdict.host in self._reported:
+            return
+        if self._days.renews(now):
+            self._reported.clear()
+        # The day's room last: who has had his turns takes nothing of it.
+        turns = ((self._reporters, reporter), (self._pages, _shown(page)), (self._days, ""))
+        if all(one.take(key, now) for one, key in turns):
+            self._reported.add(verdict.host)
             self._tell(verdict, site=site, page=page, source=" (reported by a browser; anybody can)")
 
     def note_cookie(self, name: bytes, *, way: str, page: str) -> None:
         """Log a cookie that nobody declared, once: one the shop `set`, or one that a browser `sent`."""
+        name = _common_name(name)
         told, known = self._told_cookies[way], name[:LONGEST_COOKIE]
         if len(told) >= COOKIES_TOLD[way] or any(known in one for one in self._told_cookies.values()):
             return
@@ -79,8 +116,11 @@ class Findings:
         return verdict.is_undeclared and verdict.host not in self._told and len(self._told) < HOSTS_TOLD
 
     def _tell(self, verdict: Verdict, *, site: Site, page: str, source: str = "") -> None:
-        self._told.add(verdict.host)
-        if look_alike(verdict.host, site):
+        if not source:
+            self._told.add(verdict.host)
+        if source and packed_address(verdict.host) is not None:
+            advice, lines = "it is an address, of which only the network is told", ""
+        elif look_alike(verdict.host, site):
             advice, lines = "it looks like the shop's own; if it is:", first_party_line(verdict)
         else:
             advice, lines = "to declare it:", declaration(verdict)
@@ -97,9 +137,26 @@ def _shown(page: str) -> str:
     return (cleaned if "{id}" in cleaned else page)[:LONGEST_PAGE]
 
 
+def _shortened(verdict: Verdict) -> Verdict:
+    """Return the verdict on a host as it is told where anybody may have named it: without what may name a person."""
+    host = verdict.host
+    if packed_address(host.strip("[]")) is not None:
+        return replace(verdict, host=truncate(host.strip("[]")))
+    domain = site_of(host).domain
+    return (
+        replace(verdict, host=f"*.{domain}") if host != domain and domain and personal_part(host) else verdict
+    )
+
+
+def _common_name(name: bytes) -> bytes:
+    """Return a cookie's name up to what is of one visitor only: an address, a number, a token."""
+    found = PERSONAL.search(name)
+    return name if found is None else name[: found.start()] + b"*"
+
+
 def _own_cookie(name: bytes) -> str:
     """Write the TOML lines that would declare a cookie; nothing for a name that no line can hold."""
-    if not DECLARABLE.fullmatch(name) or len(name) > LONGEST_COOKIE:
+    if not DECLARABLE.fullmatch(name.removesuffix(b"*")) or len(name) > LONGEST_COOKIE:
         return ""
     advice = "; to declare it, as necessary or for what it is:"
     return f'{advice}\n[[cookies.own]]\nname = {json.dumps(name.decode())}\npurpose = "necessary"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 Headers = list[tuple[bytes, bytes]]
@@ -30,6 +31,16 @@ TARGETED_SUFFIX = b"-cache-control"
 TARGETED_HEADERS = frozenset({b"edge-control", b"surrogate-control", b"x-accel-expires"})
 CONTROL_SUFFIXES = (b"-control", b"-expires")  # of all of these
 SHORTEST_CONTROL = len(b"edge-control")
+
+
+# Header lines of a request that anybody reads, the app included: servers let hundreds of thousands through. A browser
+# sends some dozens, over HTTP/2 a line more for each of its cookies (identity.cookies.MAX_COOKIES).
+MOST_HEADERS = 2000
+
+
+def listed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return a request's headers as a list of pairs, as many as are read."""
+    return [(name, value) for name, value in islice(headers, MOST_HEADERS)]
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:

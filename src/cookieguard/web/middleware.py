@@ -81,6 +81,7 @@ class CookieGuard:
 
     def close(self) -> None:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
+        self._parts.findings.sum_up()
         if self._parts.recorder is not None:
             self._parts.recorder.close()
         self._parts.vault.close()

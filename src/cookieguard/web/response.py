@@ -49,14 +49,13 @@ from cookieguard.web.kinds import (
 from cookieguard.web.own_cookies import own_lines
 from cookieguard.web.repeats import Key, page_of
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
-from cookieguard.web.validators import STALE_HEADERS, mark_state
+from cookieguard.web.validators import STALE_HEADERS, WHOLE, mark_state
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
 DISPOSITION, CODING, TRANSFER = b"content-disposition", b"content-encoding", b"transfer-encoding"
 TYPE = frozenset({CONTENT_TYPE})
-WHOLE = 200  # the status of a response that is no part of one
 LENGTH = frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
 LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type

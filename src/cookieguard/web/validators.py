@@ -26,6 +26,7 @@ STALE_HEADERS = frozenset(
 CONDITIONS = frozenset({b"if-match", b"if-modified-since", b"if-range", b"if-unmodified-since", b"range"})
 MATCH, RANGE = b"if-match", b"range"
 NONE_MATCH = frozenset({b"if-none-match"})
+WHOLE = 200  # the status of a response that is no part of one
 FILES_KEPT = 1000
 LONGEST_ADDRESS = 1000  # characters of what a file is known by
 Validators = tuple[bytes | None, bytes | None]  # a response's ETag and Last-Modified

@@ -11,9 +11,10 @@ from starlette.responses import Response
 from cookieguard.html import parse_url, resolve
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.fields import BadRequestError, Receive, read_body
+from cookieguard.web.walls import REPORT_PAGE
 
-# Reports read per minute in one worker: enough to learn of every host, however busy or hostile the day.
-REPORTS_A_MINUTE = 60
+# The directives that our policy has, and those that fall back to `default-src`: no other can be a violation of it.
+FALLS_BACK = ("-src", "-src-elem", "-src-attr")
 
 
 async def take_report(exchange: Exchange, receive: Receive) -> Response:
@@ -31,7 +32,7 @@ async def take_report(exchange: Exchange, receive: Receive) -> Response:
 
 
 def _has_room(exchange: Exchange) -> bool:
-    return exchange.parts.findings.take_turn(exchange.now, limit=REPORTS_A_MINUTE)
+    return exchange.parts.findings.may_report(exchange.throttle_key("report"), exchange.now)
 
 
 def _note(exchange: Exchange, posted: Any) -> None:
@@ -43,5 +44,24 @@ def _note(exchange: Exchange, posted: Any) -> None:
         return
     wall = exchange.wall
     blocked = resolve(str(report.get("blocked-uri", ""))[:2048], parse_url(f"{exchange.request.origin}/"))
-    if blocked is not None:
-        exchange.parts.findings.note_report(wall.verdict(blocked), site=wall.site, page=page.path)
+    if blocked is None or not _may_be_ours(report, exchange.own_base + REPORT_PAGE):
+        return
+    verdict = wall.verdict(blocked)
+    if wall.register.holds(verdict, wall.granted):
+        exchange.parts.findings.note_report(
+            verdict,
+            site=wall.site,
+            page=page.path,
+            reporter=exchange.throttle_key("report"),
+            now=exchange.now,
+        )
+
+
+def _may_be_ours(report: dict[str, Any], address: str) -> bool:
+    """Tell whether our policy may have been violated, by what a report says of it; it names where reports go."""
+    directive = str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
+    is_known = directive.partition(" ")[0].endswith(FALLS_BACK) or directive.startswith("form-action")
+    is_ours = address in str(
+        report.get("original-policy") or address
+    )  # each browser writes it in its own way
+    return is_known and is_ours and report.get("disposition", "enforce") == "enforce"
