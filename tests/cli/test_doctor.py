@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cli.test_staff import Shop
 from harness.asgi import ask
+from harness.servers import serving
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
@@ -25,6 +26,12 @@ from cookieguard.stats.hits import Batch
 NOW = datetime.now(UTC)
 LONG_AGO = NOW.replace(microsecond=0) - timedelta(days=400)
 CLIENT = "203.0.113.77"
+SETTINGS = """
+origins = ["https://shop.example"]
+trusted_proxies = ["10.0.0.0/8"]
+[policy]
+privacy_url = "/privacy"
+"""
 
 
 class Served(Shop):
@@ -32,6 +39,7 @@ class Served(Shop):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
+        (directory / "cookieguard.toml").write_text(SETTINGS)
         guard = CookieGuard(welcome, Config(state_dir=str(self.state)))
         assert ask(guard, client=(CLIENT, 4711)).status == 200
         guard.close()
@@ -219,7 +227,7 @@ def test_failed_step_is_an_exit_code_and_the_doctor_knows(shop: Served) -> None:
 
 def test_vault_keys_are_destroyed_and_their_end_is_seen_coming(shop: Served) -> None:
     private = shop.directory / "private"
-    (shop.directory / "cookieguard.toml").write_text(f'[vault]\nprivate_dir = "{private}"\n')
+    (shop.directory / "cookieguard.toml").write_text(f'{SETTINGS}[vault]\nprivate_dir = "{private}"\n')
     assert "vault init" in shop.doctor()[1]["vault keys ahead"]["mend"]
     assert shop.run("vault", "init").returncode == 0
     old = private / f"vault-{(NOW - timedelta(days=9)).date()}"
@@ -230,3 +238,79 @@ def test_vault_keys_are_destroyed_and_their_end_is_seen_coming(shop: Served) -> 
 
     assert not old.exists()
     assert shop.doctor() == (0, {})
+
+
+# Settings
+
+
+def told(shop: Served, *options: str) -> dict[str, tuple[bool, str, str]]:
+    found = json.loads(shop.run("doctor", "--json", *options).stdout)["checks"]
+    return {one["check"]: (one["is_fine"], one["found"], one["mend"] or one["advice"]) for one in found}
+
+
+def test_it_says_which_configuration_it_read(shop: Served) -> None:
+    file = shop.directory / "cookieguard.toml"
+    assert told(shop)["configuration"][1] == f"{file} loads"
+
+    file.rename(shop.directory / "other.toml")
+
+    assert told(shop, "--config", "other.toml")["configuration"][1].endswith("/other.toml loads")
+    assert told(shop)["configuration"][1].startswith(
+        "the default settings: there is no cookieguard.toml in /"
+    )
+
+
+def test_what_is_left_empty_is_warned_of_and_is_not_wrong(shop: Served) -> None:
+    (shop.directory / "cookieguard.toml").unlink()
+
+    done = shop.run("doctor")
+
+    assert done.returncode == 0
+    warned = [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith("warn ")]
+    assert warned == ["warn  origins", "warn  proxies", "warn  privacy policy"]
+    assert 'name them, origins = ["https://shop.example"]' in done.stdout
+
+
+def test_a_proxy_that_is_everybody_is_wrong(shop: Served) -> None:
+    (shop.directory / "cookieguard.toml").write_text('trusted_proxies = ["10.0.0.0/8", "::/0"]')
+
+    assert told(shop)["proxies"][0] is False
+
+
+def test_it_says_what_the_banner_speaks_and_where_one_text_stands_for_all(shop: Served) -> None:
+    assert told(shop)["banner"] == (True, "speaks ar, de, en, by default en", "")
+
+    (shop.directory / "cookieguard.toml").write_text('[[purposes]]\nid = "chat"\ntitle = "Chat"\n')
+
+    assert "one text stands for every language: chat" in told(shop)["banner"][2]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_fine", "found"),
+    [("/privacy", True, "answers 200"), ("/moved", True, "answers 200"), ("/gone", False, "answers 404")],
+)
+def test_the_policy_is_opened_when_that_is_asked_for(
+    shop: Served, url: str, is_fine: bool, found: str
+) -> None:
+    asked: list[str] = []
+
+    async def pages(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        asked.append(scope["path"])
+        status, headers = {"/privacy": (200, []), "/moved": (302, [(b"location", b"/privacy")])}.get(
+            scope["path"], (404, [])
+        )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * 10})
+
+    with serving(pages, lifespan="off") as server:
+        text = SETTINGS.replace("https://shop.example", server.url).replace("/privacy", url)
+        (shop.directory / "cookieguard.toml").write_text(text)
+        before = told(shop)["privacy policy"]
+        assert (before, asked) == ((True, f"{url}, not looked at (cookieguard doctor --urls does)", ""), [])
+
+        after = told(shop, "--urls")["privacy policy"]
+
+    assert (after[0], after[1]) == (is_fine, f"{server.url}{url} {found}")
+    assert told(shop, "--urls")["privacy policy"][1] == f"{server.url}{url} cannot be opened (ConnectError)"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.engines.checkup import Finding, examine
+from cookieguard.engines.checkup import examine
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.retention import (
     Run,
@@ -24,6 +25,7 @@ from cookieguard.engines.retention import (
     told_of,
     write_run,
 )
+from cookieguard.engines.settings_checkup import Finding
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import to_text
 
@@ -36,17 +38,23 @@ BelieveOption = Annotated[
 retention = typer.Typer(help="Let go of what was kept long enough.")
 
 
-def doctor(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+UrlsOption = Annotated[
+    bool, typer.Option("--urls", help="Open the pages that the banner links to, each for 5 s at most.")
+]
+
+
+def doctor(*, config: ConfigOption = None, urls: UrlsOption = False, as_json: JsonOption = False) -> None:
     """Check everything: one line each, with what mends it. Exit code 1 where something is wrong."""
-    findings = _findings(config)
+    findings = _findings(config, asks=urls)
     if as_json:
         show_json(
             {"is_fine": all(one.is_fine for one in findings), "checks": [_facts(one) for one in findings]}
         )
     else:
         for one in findings:
-            mend = f"; {one.mend}" if one.mend else ""
-            show_line(f"{'ok   ' if one.is_fine else 'WRONG'} {one.check}: {one.found}{mend}")
+            todo = "".join(f"; {what}" for what in (one.mend, one.advice) if what)
+            mark = ("warn " if one.advice else "ok   ") if one.is_fine else "WRONG"
+            show_line(f"{mark} {one.check}: {one.found}{todo}")
     if not all(one.is_fine for one in findings):
         raise typer.Exit(WRONG)
 
@@ -95,16 +103,23 @@ def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
     return done
 
 
-def _findings(config: Any) -> list[Finding]:
+def _findings(config: Path | None, *, asks: bool) -> list[Finding]:
     try:
         shop = shop_config(config)
     except ConfigError as error:
         return [Finding("configuration", str(error), "mend this setting")]
+    file = config_file(config)
+    told = (
+        f"{file.absolute()} loads"
+        if file
+        else f"the default settings: there is no {CONFIG_FILE} in {Path.cwd()}"
+    )
     return [
-        Finding("configuration", "loads"),
-        *examine(shop, environ=os.environ, now=datetime.now(UTC)),
+        Finding("configuration", told),
+        *examine(shop, environ=os.environ, now=datetime.now(UTC), asks=asks),
     ]
 
 
 def _facts(one: Finding) -> dict[str, Any]:
-    return {"check": one.check, "is_fine": one.is_fine, "found": one.found, "mend": one.mend}
+    facts = {"check": one.check, "is_fine": one.is_fine, "found": one.found}
+    return facts | {"mend": one.mend, "advice": one.advice}

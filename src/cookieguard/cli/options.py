@@ -31,9 +31,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, errors
 
 def shop_config(path: Path | None) -> Config:
     """Read the shop's configuration, the default one where there is no file."""
-    if path is not None:
-        return load_config(path)
-    return load_config(CONFIG_FILE) if Path(CONFIG_FILE).exists() else Config()
+    file = config_file(path)
+    return Config() if file is None else load_config(file)
+
+
+def config_file(path: Path | None) -> Path | None:
+    """Return which file is read: the one that was named, the one in this folder, or none."""
+    default = Path(CONFIG_FILE)
+    return path or (default if default.exists() else None)
 
 
 def keyring_place(shop: Config, keyring: Path | None) -> KeyringPlace:

@@ -1,6 +1,6 @@
 """What `cookieguard doctor` looks at: each promise of keeping and forgetting, verified on what is there.
 
-Rule: a check only looks. It says what it found by names, days and counts; never a secret, an address, a URL.
+Rule: a check only looks. It says what it found by names, days and counts; never a secret, an address, a store's URL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from cookieguard import html
 from cookieguard.config import Config
@@ -28,6 +27,7 @@ from cookieguard.engines.log_file import log_files, log_place
 from cookieguard.engines.ports import StoreDown
 from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.runtime import ALLOWED, ON_DISK, SETTING, existing_runtime, is_in_memory
+from cookieguard.engines.settings_checkup import Finding, examine_settings
 from cookieguard.engines.store_engines import store_file, store_opener
 from cookieguard.engines.vault import event_days, private_days, read_public_keys
 from cookieguard.errors import ConfigError, CookieGuardError
@@ -49,19 +49,6 @@ _DAY_KEY = re.compile(r"\.?(?:log|visitor)-day-([0-9]{8})(?:\..*)?")
 _HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --believe-clock"
 RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
-
-
-class Finding(NamedTuple):
-    """Say what one check found; `mend` is what to do, empty where all is well."""
-
-    check: str
-    found: str
-    mend: str = ""
-
-    @property
-    def is_fine(self) -> bool:
-        """Nothing need be done."""
-        return not self.mend
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots, for what is looked up once
@@ -105,10 +92,13 @@ class Shop:
 Check = Callable[[Shop], Iterator[Finding]]
 
 
-def examine(config: Config, *, environ: Mapping[str, str], now: datetime) -> list[Finding]:
-    """Return the findings of all checks; one that fails by itself is a finding."""
+def examine(
+    config: Config, *, environ: Mapping[str, str], now: datetime, asks: bool = False
+) -> list[Finding]:
+    """Return the findings of all checks; one that fails by itself is a finding. `asks` opens linked pages."""
     shop = Shop(config=config, environ=environ, now=now)
-    return [finding for check in CHECKS for finding in _told(check, shop)]
+    kept = [finding for check in CHECKS for finding in _told(check, shop)]
+    return [*examine_settings(config, asks=asks), *kept]
 
 
 def _told(check: Check, shop: Shop) -> list[Finding]:

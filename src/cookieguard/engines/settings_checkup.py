@@ -1,0 +1,114 @@
+"""What `cookieguard doctor` says of the settings: whose requests count, whom they believe, where the links lead.
+
+Rule: a check only looks, and asks the network only where it was told to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import httpx
+
+from cookieguard.config import Config
+
+PATIENCE_SECONDS = 5.0  # for each page: connecting, and every read
+MOST_REDIRECTS = 5
+MOST_URLS = 20
+ERRORS = 400  # the first status of them
+HOW_TO_LOOK = "not looked at (cookieguard doctor --urls does)"
+
+
+class Finding(NamedTuple):
+    """Say what one check found; `mend` is what to do, empty where all is well.
+
+    `advice` is what to think of where it may be well as it is.
+    """
+
+    check: str
+    found: str
+    mend: str = ""
+    advice: str = ""
+
+    @property
+    def is_fine(self) -> bool:
+        """Nothing need be done."""
+        return not self.mend
+
+
+def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:
+    """Yield what is to be said of a configuration; `asks` opens the pages that the banner links to."""
+    yield _origins(config)
+    yield _proxies(config)
+    yield _languages(config)
+    yield from _links(config, asks=asks)
+
+
+def _origins(config: Config) -> Finding:
+    if config.origins:
+        count = f"{len(config.origins)}, the first is {config.origins[0]}"
+        is_plain = any(one.startswith("http://") for one in config.origins) and not config.dev
+        advice = "browsers keep no Secure cookie of an http origin that is not loopback" if is_plain else ""
+        return Finding("origins", count, advice=advice)
+    if config.dev:
+        return Finding("origins", "none, in dev mode: this machine's, testserver and *.test")
+    advice = 'name them, origins = ["https://shop.example"]: then a made-up Host has no session and posts no choice'
+    return Finding("origins", "none: any Host is taken for the shop's", advice=advice)
+
+
+def _proxies(config: Config) -> Finding:
+    count = len(config.trusted_proxies)
+    if not count:
+        told = "none is believed: an address is that of its connection"
+        return Finding(
+            "proxies", told, advice="behind one, name it in trusted_proxies: else all visitors are one"
+        )
+    if any(ipaddress.ip_network(one).prefixlen == 0 for one in config.trusted_proxies):
+        mend = "name your proxies' own addresses in trusted_proxies"
+        return Finding("proxies", "everybody is believed: any client can say whose address it has", mend)
+    return Finding("proxies", f"{count} addresses or networks are believed")
+
+
+def _languages(config: Config) -> Finding:
+    mixed = ", ".join(one.id for one in config.purposes if one.has_one_text)
+    told = f"speaks {', '.join(config.languages)}, by default {config.consent.language}"
+    advice = f"one text stands for every language: {mixed}; see purposes in the README" if mixed else ""
+    return Finding("banner", told, advice=advice)
+
+
+def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
+    if not config.policy.privacy_url:
+        advice = "set policy.privacy_url: where one agrees belongs a link to what one agrees to"
+        yield Finding("privacy policy", "none is linked", advice=advice)
+    links = {"privacy policy": config.policy.privacy_url}
+    links |= {f"policy of {one.name}": one.privacy_url for one in config.vendors}
+    for check, url in [(check, url) for check, url in links.items() if url][:MOST_URLS]:
+        yield _looked_at(check, url, config) if asks else Finding(check, f"{url}, {HOW_TO_LOOK}")
+
+
+def _looked_at(check: str, url: str, config: Config) -> Finding:
+    if url.startswith("/"):
+        if not config.origins:
+            return Finding(
+                check, f"{url}, not looked at", "name the shop's origins: the link is a path of theirs"
+            )
+        url = config.origins[0] + url
+    try:
+        status = _status_of(url)
+    except httpx.HTTPError as error:
+        return Finding(
+            check, f"{url} cannot be opened ({type(error).__name__})", "see that it opens, or change it"
+        )
+    return Finding(
+        check, f"{url} answers {status}", "let the link lead to a page" if status >= ERRORS else ""
+    )
+
+
+def _status_of(url: str) -> int:
+    """Open a page as a browser does, and read none of its body."""
+    with (
+        httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=PATIENCE_SECONDS) as client,
+        client.stream("GET", url, headers={"accept": "text/html"}) as answer,
+    ):
+        return answer.status_code
