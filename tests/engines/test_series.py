@@ -26,7 +26,7 @@ take = partial(turn, key="s", ending=ENDING)
 def stores(tmp_path: Path) -> Iterator[list[SqliteStore]]:
     """Open the store twice, with one series in it."""
     opened = [SqliteStore(tmp_path / "store.db") for _ in range(2)]
-    run(opened[0], Errand(frozenset(), ("s", FIRST), None, None))
+    run(opened[0], Errand({}, ("s", FIRST), None, None))
     yield opened
     for store in opened:
         store.close()
@@ -70,9 +70,9 @@ def test_a_copy_ends_before_its_series_goes_and_leaves_a_warning_until_it_was_sh
 
     assert take(stores[1], step=partial(use, number=1, now=NOW)).outcome is Outcome.COPY
 
-    assert stores[0].changes(0) == [ENDING]
+    assert list(stores[0].changes(0)) == [ENDING._replace(owner="17")]
     assert take(stores[0], step=partial(use, number=3, now=NOW)).outcome is Outcome.OVER
-    look = Errand(frozenset(), None, "17", None)
+    look = Errand({}, None, "17", None)
     assert run(stores[0], look).warned == ENDING.at
     assert run(stores[0], look._replace(shown=ENDING.at - 1)).warned == ENDING.at
     assert run(stores[0], look._replace(shown=ENDING.at)).warned is None

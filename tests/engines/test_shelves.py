@@ -124,7 +124,7 @@ def test_a_thousand_carts_that_wait_push_no_logout_out(tmp_path: Path) -> None:
 
     (tmp_path / "aside.db").rename(path)
     watch.begin().result(timeout=10)
-    assert logout in watch.ask(lambda store: store.changes(0)).result(timeout=10)
+    assert logout in watch.ask(lambda store: list(store.changes(0))).result(timeout=10)
     watch.close()
 
 

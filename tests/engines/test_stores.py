@@ -93,15 +93,15 @@ def worker(engine: Engine) -> Iterator[Callable[[], Watch]]:
 
 def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
     store = engine.open()
-    assert (store.last_change(), store.changes(0)) == (NO_CHANGE, [])
+    assert (store.last_change(), list(store.changes(0))) == (NO_CHANGE, [])
 
     store.record([END])
     first = store.last_change().number
     store.record([END._replace(key="s2"), Ending(Ends.CUSTOMER, "17", 2_000, 9_000)])
 
     assert [one.key for one in store.changes(first)] == ["s2", "17"]
-    assert store.changes(store.last_change().number) == []
-    assert len(engine.open().changes(0)) == 3
+    assert list(store.changes(store.last_change().number)) == []
+    assert len(list(engine.open().changes(0))) == 3
 
 
 def test_of_two_endings_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
@@ -112,7 +112,7 @@ def test_of_two_endings_the_later_counts_and_its_change_is_heard(engine: Engine)
     store.record([customer._replace(at=3_000, until=8_000)])
     store.record([customer._replace(at=1_000)])
 
-    assert store.changes(number) == [customer._replace(at=3_000)]
+    assert list(store.changes(number)) == [customer._replace(at=3_000)]
 
 
 def test_what_is_over_is_forgotten(engine: Engine) -> None:

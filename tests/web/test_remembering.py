@@ -493,7 +493,7 @@ def test_goodbye_while_the_store_is_gone_counts_when_it_is_back(ada: Client) -> 
 
     watch = ada.shop.workers[0]._parts.watch
     assert watch is not None
-    until(lambda: len(watch._waiting) == 0)
+    until(lambda: not watch.backlog)
     assert thief.customer(worker=1) is None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from os import urandom
 from typing import NamedTuple, Protocol, TypeVar
 
-from cookieguard.identity.endings import Ending
+from cookieguard.identity.endings import FORGOTTEN, LIMITS, Ending, Ends, above, cutoffs
 
 
 class StoreDown(Exception):
@@ -26,6 +27,11 @@ MARK_BYTES = 8
 # So many are kept: a few MB. Who heard of none of these takes the store for another copy, and looks through all of it.
 MARKS_KEPT = 10_000
 FOR_EVER = 2**62  # milliseconds
+# So many endings are read one after the other; of more than these each kind's last ones, so many as a worker holds at
+# most. A worker that starts knows no customer until it has them.
+AT_ONCE = 5_000
+MOST_READ: Mapping[Ends, int] = {what: above(limit) for what, limit in LIMITS.items()}
+FORGET_AT_ONCE = 20_000  # rows in one statement: others write in between, and a server has 2 s for it
 
 
 def new_mark(number: int) -> dict[str, object]:
@@ -60,8 +66,8 @@ class Store(Protocol):
     def last_change(self) -> Change:
         """Return the last change; its mark is empty where an older release wrote it."""
 
-    def changes(self, after: int) -> list[Ending]:
-        """Return the endings of all changes after a number, and nothing less."""
+    def changes(self, after: int) -> Iterator[Ending]:
+        """Yield the endings of all changes after a number, and nothing less (see `streamed`)."""
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf; also one that is over and not yet forgotten."""
@@ -76,11 +82,88 @@ class Store(Protocol):
     def erase(self, shelf: str, key: str) -> None:
         """Delete a value."""
 
-    def forget(self, moment: int) -> None:
-        """Delete what need not be kept any longer (milliseconds)."""
+    def counts(self) -> dict[Ends, int]:
+        """Return how many endings there are of each kind that has any."""
+
+    def oldest(self, what: Ends, count: int) -> list[Ending]:
+        """Return so many endings of a kind, those that were written first."""
+
+    def remove(self, endings: Sequence[Ending]) -> None:
+        """Delete endings."""
+
+    def forget(self, moment: int) -> bool:
+        """Delete of what need not be kept any longer (milliseconds) what can be at once; say whether more is left."""
 
     def close(self) -> None:
         """Let go of the connection; never raises."""
+
+
+Row = tuple[str, str, int, int, str, int, int]
+"""An ending as its row says it (what, key, at, until, owner, since), and the number of its change."""
+
+
+class LeftOut(NamedTuple):
+    """Hold what rows of one customer had latest, or of all who have few each."""
+
+    owner: str
+    at: int
+    until: int
+    since: int
+
+
+class Table(Protocol):
+    """Ask for rows of endings, a kind by its name."""
+
+    def rows_after(self, after: int, count: int) -> Iterable[Row]:
+        """Return so many rows of changes after a number, whichever."""
+
+    def last_rows(self, what: str, after: int, count: int) -> Iterable[Row]:
+        """Return so many rows of a kind after a number, the last ones, the last one first; one by one."""
+
+    def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
+        """Say what rows of a kind after a number and before a row had: one for each owner of more than FEW."""
+
+
+def streamed(table: Table, after: int) -> Iterator[Ending]:
+    """Yield the endings of all changes after a number: of very many each kind's last ones.
+
+    Of customers' that are left out an ending of the whole customer stands for those of whom there are many, and a
+    cut-off for the others. Of guests' sessions and of carts it is no loss.
+    """
+    owners: dict[str, str] = {}  # one account may have very many
+    some = list(table.rows_after(after, AT_ONCE + 1))
+    if len(some) <= AT_ONCE:
+        some.sort(key=itemgetter(6, 2))
+        yield from (ending_of(row, owners) for row in some)
+        return
+    for what in Ends:
+        row, count = None, 0
+        for row in table.last_rows(what.value, after, MOST_READ[what]):
+            count += 1
+            yield Ending(what, row[1], row[2], row[3], owners.setdefault(row[4], row[4]), row[5])
+        if row is not None and count == MOST_READ[what] and what not in FORGOTTEN:
+            for one in table.left_out(what.value, after, row):
+                if one.owner:
+                    yield Ending(Ends.CUSTOMER, one.owner, one.since, one.until)
+                else:  # the watch knows what is now
+                    yield from cutoffs(what, [Ending(what, "", one.at, one.until)], now=FOR_EVER)
+
+
+def ending_of(row: Row, owners: dict[str, str]) -> Ending:
+    """Return the ending of a row; `owners` holds each owner's name once."""
+    what, key, at, until, owner, since, _ = row
+    return Ending(Ends(what), key, at, until, owners.setdefault(owner, owner), since)
+
+
+def latest(endings: Iterable[Ending]) -> list[Ending]:
+    """Return one ending of each that there are several of: the later."""
+    made: dict[tuple[Ends, str], Ending] = {}
+    for one in endings:
+        before = made.get((one.what, one.key), one)
+        made[one.what, one.key] = max(before, one, key=lambda one: one.at)._replace(
+            until=max(before.until, one.until)
+        )
+    return list(made.values())
 
 
 S = TypeVar("S", bound=Store)

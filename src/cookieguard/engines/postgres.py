@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
 import psycopg
 
-from cookieguard.engines.ports import Change, Kept, StoreDown, making_once, new_mark
+from cookieguard.engines.ports import (
+    AT_ONCE,
+    FORGET_AT_ONCE,
+    Change,
+    Kept,
+    LeftOut,
+    Row,
+    StoreDown,
+    ending_of,
+    latest,
+    making_once,
+    new_mark,
+    streamed,
+)
 from cookieguard.engines.postgres_link import connect, telling
-from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
+from cookieguard.identity.endings import FEW, Ending, Ends
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 2000, 1000
@@ -24,15 +37,32 @@ SCHEMA = (
     "INSERT INTO cookieguard_change VALUES (1, 0) ON CONFLICT DO NOTHING",
     """CREATE TABLE IF NOT EXISTS cookieguard_ending (
         what TEXT NOT NULL, key TEXT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL,
-        number BIGINT NOT NULL, PRIMARY KEY (what, key)
+        number BIGINT NOT NULL, owner TEXT NOT NULL DEFAULT '', since BIGINT NOT NULL DEFAULT 0,
+        PRIMARY KEY (what, key)
     )""",
-    "CREATE INDEX IF NOT EXISTS cookieguard_ending_number ON cookieguard_ending (number)",
     """CREATE TABLE IF NOT EXISTS cookieguard_kept (
         shelf TEXT NOT NULL, key TEXT NOT NULL, value BYTEA NOT NULL, version BIGINT NOT NULL,
         until BIGINT NOT NULL, PRIMARY KEY (shelf, key)
     )""",
     "CREATE INDEX IF NOT EXISTS cookieguard_kept_until ON cookieguard_kept (until)",
 )
+HAS_OWNERS = """
+    SELECT EXISTS (
+        SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('cookieguard_ending') AND attname = 'owner'
+    )
+"""
+# Of a release before it was known whose a session was.
+OWNERS = (
+    "ALTER TABLE cookieguard_ending ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE cookieguard_ending ADD COLUMN since BIGINT NOT NULL DEFAULT 0",
+    "DROP INDEX IF EXISTS cookieguard_ending_number",
+)
+ORDER_OF_CHANGES = (
+    "CREATE INDEX IF NOT EXISTS cookieguard_ending_change ON cookieguard_ending (what, number, key)"
+)
+# For millions of rows; each worker that starts then waits for its turn.
+MIGRATION_MILLISECONDS = 60_000
+PATIENT = f"SET LOCAL statement_timeout = {MIGRATION_MILLISECONDS}"
 # The row is locked until its transaction ends, so numbers are seen in their order. A sequence's are not: a
 # reader that saw 8 would miss a 7 that is committed later.
 NEXT_NUMBER = "UPDATE cookieguard_change SET number = number + 1 RETURNING number"
@@ -48,18 +78,31 @@ MARK = """
     ON CONFLICT (shelf, key) DO UPDATE SET value = excluded.value
 """
 RECORD = """
-    INSERT INTO cookieguard_ending AS kept (what, key, at, until, number) VALUES (%s, %s, %s, %s, %s)
+    INSERT INTO cookieguard_ending AS kept (what, key, at, until, owner, since, number)
+    SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
     ON CONFLICT (what, key) DO UPDATE SET
         at = greatest(kept.at, excluded.at), until = greatest(kept.until, excluded.until),
+        since = greatest(kept.since, excluded.since),
+        owner = CASE WHEN excluded.owner = '' THEN kept.owner ELSE excluded.owner END,
         number = excluded.number
 """
-CHANGES = (
-    "SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s AND what <> 'cart' ORDER BY at"
-)
-# There may be very many carts: as many as a worker holds, the last ones.
-CARTS = """
-    SELECT what, key, at, until FROM cookieguard_ending WHERE number > %s AND what = 'cart'
-    ORDER BY number DESC LIMIT %s
+ROWS = "SELECT what, key, at, until, owner, since, number FROM cookieguard_ending"
+CHANGES = f"{ROWS} WHERE what = ANY(%s) AND number > %s LIMIT %s"
+LAST_CHANGES = f"{ROWS} WHERE what = %s AND number > %s ORDER BY number DESC, key DESC LIMIT %s"
+LEFT_OUT = """
+    WITH each AS MATERIALIZED (
+        SELECT owner, count(*) AS many, max(at) AS at, max(until) AS until, max(since) AS since
+        FROM cookieguard_ending
+        WHERE what = %(what)s AND number > %(after)s AND (number, key) < (%(number)s, %(key)s) GROUP BY owner
+    )
+    SELECT owner, at, until, since FROM each WHERE owner <> '' AND many > %(few)s
+    UNION ALL SELECT '', max(at), max(until), 0 FROM each WHERE owner = '' OR many <= %(few)s HAVING count(*) > 0
+"""
+COUNTS = "SELECT what, count(*) FROM cookieguard_ending GROUP BY what"
+OLDEST = f"{ROWS} WHERE what = %s ORDER BY number, key LIMIT %s"
+REMOVE = """
+    DELETE FROM cookieguard_ending AS one USING unnest(%s::text[], %s::text[]) AS gone (what, key)
+    WHERE one.what = gone.what AND one.key = gone.key
 """
 READ = "SELECT value, version, until FROM cookieguard_kept WHERE shelf = %s AND key = %s"
 MAKE = """
@@ -80,8 +123,12 @@ PUT = """
 """
 ERASE = "DELETE FROM cookieguard_kept WHERE shelf = %s AND key = %s"
 FORGET = (
-    "DELETE FROM cookieguard_ending WHERE until <= %s",
-    "DELETE FROM cookieguard_kept WHERE until <= %s",
+    """DELETE FROM cookieguard_ending WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM cookieguard_ending WHERE until <= %s LIMIT %s
+    ))""",
+    """DELETE FROM cookieguard_kept WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM cookieguard_kept WHERE until <= %s LIMIT %s
+    ))""",
 )
 
 
@@ -100,13 +147,24 @@ class PostgresStore:
                 self._connection.execute(MAKE_IN_TURN)
                 for statement in SCHEMA:
                     self._connection.execute(statement)
+                self._know_owners()
+
+    def _know_owners(self) -> None:
+        """Bring the table of an older release up to date; with millions of rows that takes its time."""
+        if not _first(self._connection.execute(HAS_OWNERS)):
+            self._connection.wait_for(MIGRATION_MILLISECONDS)
+            for statement in (PATIENT, *OWNERS):
+                self._connection.execute(statement.encode())
+        self._connection.execute(ORDER_OF_CHANGES)
+        self._connection.wait_for(STATEMENT_MILLISECONDS)
 
     def record(self, endings: Sequence[Ending]) -> None:
         """Keep endings in one transaction."""
         with telling(StoreDown), self._connection.transaction(), self._connection.cursor() as cursor:
             number = _first(cursor.execute(NEXT_NUMBER))
             cursor.execute(MARK, new_mark(number))
-            cursor.executemany(RECORD, [(*ending, number) for ending in endings])
+            if endings:  # in one statement: none of them twice
+                cursor.execute(RECORD, (number, *map(list, zip(*latest(endings), strict=True))))
 
     def last_change(self) -> Change:
         """Return the last change."""
@@ -119,12 +177,40 @@ class PostgresStore:
             raise StoreDown("PostgreSQL: it takes no writes")
         return Change(int(number), mark)
 
-    def changes(self, after: int) -> list[Ending]:
-        """Return the endings after a number."""
+    def changes(self, after: int) -> Iterator[Ending]:
+        """Yield the endings after a number."""
         with telling(StoreDown):
-            rows = self._connection.execute(CHANGES, (after,)).fetchall()
-            rows += self._connection.execute(CARTS, (after, MAX_FLOORS)).fetchall()
-        return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
+            yield from streamed(self, after)
+
+    def rows_after(self, after: int, count: int) -> Iterable[Row]:
+        """Return so many rows after a number."""
+        return self._connection.execute(CHANGES, ([what.value for what in Ends], after, count))
+
+    def last_rows(self, what: str, after: int, count: int) -> Iterable[Row]:
+        """Return so many rows of a kind, the last first; never all of them in memory, and each part within its time."""
+        with self._connection.transaction(), self._connection.cursor(name="last_rows") as cursor:
+            cursor.itersize = AT_ONCE
+            yield from cursor.execute(LAST_CHANGES, (what, after, count))
+
+    def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
+        """Say what rows of a kind before a row had."""
+        values = {"what": what, "after": after, "number": last[6], "key": last[1], "few": FEW}
+        return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
+
+    def counts(self) -> dict[Ends, int]:
+        """Count the endings of each kind."""
+        with telling(StoreDown):
+            return {Ends(what): count for what, count in self._connection.execute(COUNTS)}
+
+    def oldest(self, what: Ends, count: int) -> list[Ending]:
+        """Return so many that were written first."""
+        with telling(StoreDown):
+            return [ending_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
+
+    def remove(self, endings: Sequence[Ending]) -> None:
+        """Delete endings."""
+        with telling(StoreDown):
+            self._connection.execute(REMOVE, ([one.what for one in endings], [one.key for one in endings]))
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf."""
@@ -145,11 +231,12 @@ class PostgresStore:
         with telling(StoreDown):
             self._connection.execute(ERASE, (shelf, key))
 
-    def forget(self, moment: int) -> None:
+    def forget(self, moment: int) -> bool:
         """Delete what is over."""
         with telling(StoreDown):
-            for statement in FORGET:
-                self._connection.execute(statement, (moment,))
+            values = (moment, FORGET_AT_ONCE)
+            gone = [self._connection.execute(statement, values).rowcount for statement in FORGET]
+        return max(gone) >= FORGET_AT_ONCE
 
     def close(self) -> None:
         """Close the connection."""

@@ -5,7 +5,7 @@ Rule: a series is written over the version that was read, so of two workers that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cookieguard.engines.ports import Store, StoreDown
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
 class Errand(NamedTuple):
     """Hold what one response has the store do: series to forget, one to begin, a warning to look up or to forget."""
 
-    left: frozenset[str]
+    left: Mapping[str, str]  # and whose each was
     begun: tuple[str, Series] | None
     customer: str | None
     shown: int | None
@@ -73,7 +73,7 @@ def _warn_of(store: Store, series: Series, ending: Ending) -> None:
     In this order: who stops in between notices the copy again. Of a series that was ended nobody would.
     """
     store.write(WARNING_SHELF, series.customer, str(ending.at).encode(), until=ending.until)
-    store.record([ending])
+    store.record([ending._replace(owner=series.customer)])
 
 
 def _warning(store: Store, customer: str, shown: int | None) -> int | None:

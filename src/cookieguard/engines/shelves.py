@@ -12,6 +12,7 @@ from cookieguard.identity.keeping import Add, Shelf, Write, read_orders, write_o
 from cookieguard.identity.orders import MOST_KEPT, joined
 from cookieguard.identity.tokens import LEEWAY
 
+ORDER_BYTES = 200
 TRIES = 10  # each loses only to one that won
 Work = Write | Add
 
@@ -39,6 +40,13 @@ def doing(work: Work) -> Callable[[Store], None]:
 def key_of(work: Work) -> object:
     """Name what a piece of work is about: a later one about the same takes the place of an earlier one."""
     return work if isinstance(work, Add) else (work.shelf, work.key)
+
+
+def size_of(work: Work) -> int:
+    """Return about how many bytes a piece of work holds while it waits."""
+    if isinstance(work, Add):
+        return ORDER_BYTES * len(work.orders)
+    return len(work.value or b"")
 
 
 def _write(store: Store, work: Write) -> None:

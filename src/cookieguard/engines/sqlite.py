@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.ports import Change, Kept, StoreDown, making_once, new_mark
+from cookieguard.engines.ports import (
+    FORGET_AT_ONCE,
+    Change,
+    Kept,
+    LeftOut,
+    Row,
+    StoreDown,
+    ending_of,
+    making_once,
+    new_mark,
+    streamed,
+)
 from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
-from cookieguard.identity.endings import MAX_FLOORS, Ending, Ends
+from cookieguard.identity.endings import FEW, Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
 
@@ -21,15 +32,23 @@ SCHEMA = (
     "INSERT OR IGNORE INTO change VALUES (1, 0)",
     """CREATE TABLE IF NOT EXISTS ending (
         what TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
-        number INTEGER NOT NULL, PRIMARY KEY (what, key)
+        number INTEGER NOT NULL, owner TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (what, key)
     ) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS ending_number ON ending (number)",
     """CREATE TABLE IF NOT EXISTS kept (
         shelf TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, version INTEGER NOT NULL,
         until INTEGER NOT NULL, PRIMARY KEY (shelf, key)
     ) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS kept_until ON kept (until)",
 )
+COLUMNS = "SELECT name FROM pragma_table_info('ending')"
+# Of a release before it was known whose a session was.
+OWNERS = (
+    "ALTER TABLE ending ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE ending ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX IF EXISTS ending_number",
+)
+ORDER_OF_CHANGES = "CREATE INDEX IF NOT EXISTS ending_change ON ending (what, number, key)"
 NEXT_NUMBER = "UPDATE change SET number = number + 1 RETURNING number"
 LAST_CHANGE = """
     SELECT number, coalesce(value, x'') FROM change LEFT JOIN kept ON shelf = 'change' AND key = CAST(number AS TEXT)
@@ -39,16 +58,27 @@ MARK = (
     "DELETE FROM kept WHERE shelf = :shelf AND key = :older",
 )
 RECORD = """
-    INSERT INTO ending (what, key, at, until, number) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO ending (what, key, at, until, owner, since, number) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (what, key) DO UPDATE SET
-        at = max(at, excluded.at), until = max(until, excluded.until), number = excluded.number
+        at = max(at, excluded.at), until = max(until, excluded.until), since = max(since, excluded.since),
+        owner = CASE WHEN excluded.owner = '' THEN owner ELSE excluded.owner END, number = excluded.number
 """
-CHANGES = "SELECT what, key, at, until FROM ending WHERE number > ? AND what <> 'cart' ORDER BY at"
-# There may be very many carts: as many as a worker holds, the last ones.
-CARTS = """
-    SELECT what, key, at, until FROM ending WHERE number > ? AND what = 'cart'
-    ORDER BY number DESC LIMIT ?
+ROWS = "SELECT what, key, at, until, owner, since, number FROM ending"
+KINDS = ", ".join(f"'{what}'" for what in Ends)
+CHANGES = f"{ROWS} WHERE what IN ({KINDS}) AND number > ? LIMIT ?"
+LAST_CHANGES = f"{ROWS} WHERE what = ? AND number > ? ORDER BY number DESC, key DESC LIMIT ?"
+# In the order of the table (that is what the + says): in that of changes each row would be looked up by itself.
+LEFT_OUT = """
+    WITH each AS MATERIALIZED (
+        SELECT owner, count(*) AS many, max(at) AS at, max(until) AS until, max(since) AS since FROM ending
+        WHERE what = ? AND +number > ? AND (+number, +key) < (?, ?) GROUP BY owner
+    )
+    SELECT owner, at, until, since FROM each WHERE owner <> '' AND many > ?5
+    UNION ALL SELECT '', max(at), max(until), 0 FROM each WHERE owner = '' OR many <= ?5 HAVING count(*) > 0
 """
+COUNTS = "SELECT what, count(*) FROM ending GROUP BY what"
+OLDEST = f"{ROWS} WHERE what = ? ORDER BY number, key LIMIT ?"
+REMOVE = "DELETE FROM ending WHERE what = ? AND key = ?"
 READ = "SELECT value, version, until FROM kept WHERE shelf = ? AND key = ?"
 MAKE = """
     INSERT INTO kept (shelf, key, value, until, version) VALUES (:shelf, :key, :value, :until, 1)
@@ -65,7 +95,10 @@ PUT = """
     RETURNING version
 """
 ERASE = "DELETE FROM kept WHERE shelf = ? AND key = ?"
-FORGET = ("DELETE FROM ending WHERE until <= ?", "DELETE FROM kept WHERE until <= ?")
+FORGET = (
+    """DELETE FROM ending WHERE (what, key) IN (SELECT what, key FROM ending WHERE until <= ? LIMIT ?)""",
+    """DELETE FROM kept WHERE (shelf, key) IN (SELECT shelf, key FROM kept WHERE until <= ? LIMIT ?)""",
+)
 
 
 class SqliteStore:
@@ -86,6 +119,10 @@ class SqliteStore:
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)
+            if ("owner",) not in self._connection.execute(COLUMNS).fetchall():
+                for statement in OWNERS:
+                    self._connection.execute(statement)
+            self._connection.execute(ORDER_OF_CHANGES)
 
     def record(self, endings: Sequence[Ending]) -> None:
         """Keep endings in one transaction."""
@@ -94,7 +131,7 @@ class SqliteStore:
             mark = new_mark(number)
             for statement in MARK:
                 self._connection.execute(statement, mark)
-            self._connection.executemany(RECORD, [(*ending, number) for ending in endings])
+            self._connection.executemany(RECORD, ((*ending, number) for ending in endings))
 
     def last_change(self) -> Change:
         """Return the last change."""
@@ -102,12 +139,38 @@ class SqliteStore:
             require_file(self._path, self._inode, StoreDown)
             return Change(*self._connection.execute(LAST_CHANGE).fetchone())
 
-    def changes(self, after: int) -> list[Ending]:
-        """Return the endings after a number; a write transaction gives the number, so none comes late."""
+    def changes(self, after: int) -> Iterator[Ending]:
+        """Yield the endings after a number; a write transaction gives the number, so none comes late."""
         with telling(StoreDown):
-            rows = self._connection.execute(CHANGES, (after,)).fetchall()
-            rows += self._connection.execute(CARTS, (after, MAX_FLOORS)).fetchall()
-        return [Ending(Ends(what), key, at, until) for what, key, at, until in rows]
+            yield from streamed(self, after)
+
+    def rows_after(self, after: int, count: int) -> Iterable[Row]:
+        """Return so many rows after a number."""
+        return self._connection.execute(CHANGES, (after, count))
+
+    def last_rows(self, what: str, after: int, count: int) -> Iterable[Row]:
+        """Return so many rows of a kind, the last first."""
+        return self._connection.execute(LAST_CHANGES, (what, after, count))
+
+    def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
+        """Say what rows of a kind before a row had."""
+        values = (what, after, last[6], last[1], FEW)
+        return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
+
+    def counts(self) -> dict[Ends, int]:
+        """Count the endings of each kind."""
+        with telling(StoreDown):
+            return {Ends(what): count for what, count in self._connection.execute(COUNTS)}
+
+    def oldest(self, what: Ends, count: int) -> list[Ending]:
+        """Return so many that were written first."""
+        with telling(StoreDown):
+            return [ending_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
+
+    def remove(self, endings: Sequence[Ending]) -> None:
+        """Delete endings."""
+        with self._writing():
+            self._connection.executemany(REMOVE, ((one.what, one.key) for one in endings))
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf."""
@@ -128,11 +191,12 @@ class SqliteStore:
         with self._writing():
             self._connection.execute(ERASE, (shelf, key))
 
-    def forget(self, moment: int) -> None:
+    def forget(self, moment: int) -> bool:
         """Delete what is over."""
         with self._writing():
-            for statement in FORGET:
-                self._connection.execute(statement, (moment,))
+            values = (moment, FORGET_AT_ONCE)
+            gone = [self._connection.execute(statement, values).rowcount for statement in FORGET]
+        return max(gone) >= FORGET_AT_ONCE
 
     def close(self) -> None:
         """Close the file."""

@@ -11,22 +11,24 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
+from cookieguard.engines.backlog import MAX_WAITING, Backlog
 from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.housekeeping import TIDY_AT_ONCE, batches, tell_of, tidied
 from cookieguard.engines.ports import CHANGE, NO_CHANGE, Change, Store, StoreDown
 from cookieguard.engines.store_engines import store_opener
-from cookieguard.identity.endings import NEVER, Ending, Endings, Ends, to_milliseconds_of
+from cookieguard.identity.endings import Ending, Endings, clock_was_at, to_milliseconds_of
+from cookieguard.identity.steps import Steps
+from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 Opener = Callable[[], Store]
 
 POLL_EVERY = timedelta(seconds=1)
@@ -39,10 +41,9 @@ HEARD_WITHIN = timedelta(seconds=4)
 # meanwhile, may give up connecting only after 2 s, and has then to write it.
 BACK_SECONDS = 3.0
 FORGET_EVERY = timedelta(hours=1)
+TIDY_AFTER = 5  # seconds after the start: it may be the store of an older release, which had no bound
 PRUNE_SECONDS = 60  # going through all that is known takes a while
-AT_ONCE = 500  # endings in one transaction, or under one lock: others write in between
-MAX_OWED = 1_000  # values of at most 64 KB that a store which is down has not got yet
-MAX_WAITING = 10_000  # endings that a store which is down has not got yet; this worker obeys them already
+CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 
 
 class Watch:
@@ -56,9 +57,10 @@ class Watch:
     _thread: threading.Thread | None
     _store: Store | None
     _questions: deque[tuple[Callable[[Store], Any], Future[Any]]]
-    _waiting: deque[Ending]
-    _floors: dict[str, Ending]
-    _owed: dict[object, Callable[[Store], None]]
+    backlog: Backlog
+    """What waits for the store."""
+    _tidied: float
+    _told_ahead: int
     _pruned: float
     _heard: float | None
     _back: float | None
@@ -66,10 +68,17 @@ class Watch:
     _forgot: float
     _is_down: bool
 
-    def __init__(self, open_store: Opener, *, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        open_store: Opener,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        steps: Steps | None = None,
+    ) -> None:
         self._open_store = open_store
         self._clock = clock or (lambda: datetime.now(UTC))
-        self.endings = Endings(self._is_certain)
+        self._steps = steps or Steps(to_milliseconds(self._clock()), time.monotonic)
+        self.endings = Endings(self._is_certain, steps=self._steps)
         self._reset()
         _WATCHES.add(self)
 
@@ -88,20 +97,15 @@ class Watch:
         """
         with self._lock:
             self.endings.add(endings)
-            self._waiting.extend(ending for ending in endings if ending.what is not Ends.CART)
-            for ending in endings:
-                if ending.what is Ends.CART:  # the last of each cart: many carts must not crowd out a logout
-                    _put(self._floors, ending.key, ending, limit=MAX_WAITING)
+            self.backlog.add(endings)
         return self.ask(lambda _: None)
 
-    def owe(self, key: object, task: Callable[[Store], None]) -> Future[None]:
+    def owe(self, key: object, task: Callable[[Store], None], *, size: int = 0) -> Future[None]:
         """Do something soon, and again until the store has it; a later task of the same key takes its place.
 
-        The future ends when it was done, or with StoreDown when that has to wait.
+        `size` is how many bytes it holds. The future ends when it was done, or with StoreDown when that has to wait.
         """
-        with self._lock:
-            self._owed.pop(key, None)
-            _put(self._owed, key, task, limit=MAX_OWED)
+        self.backlog.owe(key, task, size)
         return self.ask(lambda _: None)
 
     @property
@@ -126,13 +130,14 @@ class Watch:
             return
         self._stop.set()
         self._wake.set()
-        thread.join(HEARD_WITHIN.total_seconds())
+        thread.join(CLOSE_SECONDS)
         self._heard, self.is_ready = None, False
-        if self._waiting:
-            logger.error("store: %d endings could not be written", len(self._waiting))
-        if self._floors or self._owed:
-            count = len(self._floors) + len(self._owed)
-            logger.error("store: %d changes of carts and sessions could not be written", count)
+        waiting, owed = len(self.backlog.waiting), len(self.backlog.owed)
+        if self.backlog:
+            more = "more than " if self.backlog.has_overflowed else ""
+            logger.error("store: %s%d endings could not be written", more, waiting or MAX_WAITING)
+        if owed:
+            logger.error("store: %d changes of carts and sessions could not be written", owed)
 
     def _start(self) -> None:
         with self._lock:
@@ -153,6 +158,7 @@ class Watch:
         """Listen, write, answer; where the store does not, be uncertain until it does."""
         started = time.monotonic()
         questions = [self._questions.popleft() for _ in range(len(self._questions))]
+        self._prune()
         try:
             store = self._opened()
             self._listen(store)  # first: what is written would hide that this is an older copy
@@ -162,6 +168,7 @@ class Watch:
             self._tell(is_down=False)
             for question, future in questions:
                 _answer(store, question, future)
+            self._tidy(store)
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
             self.let_go()
             self._back = None
@@ -175,7 +182,7 @@ class Watch:
     @property
     def pause(self) -> float:
         """Say how many seconds may pass until the next round."""
-        is_awaited = self._waiting or self._back is not None
+        is_awaited = self.backlog or self.backlog.covered or self._back is not None
         return RETRY_SECONDS if is_awaited else POLL_EVERY.total_seconds()
 
     def let_go(self) -> None:
@@ -190,64 +197,101 @@ class Watch:
         return self._store
 
     def _write(self, store: Store) -> None:
-        with self._lock:
-            batch, floors = list(self._waiting), dict(self._floors)
-        if not (batch or floors):
-            return
-        store.record([*batch, *floors.values()])
-        self._listen(store)  # only with what is heard of it one that comes back as an older copy is noticed
-        with self._lock:
-            for _ in range(min(len(batch), len(self._waiting))):
-                self._waiting.popleft()
-            for key, floor in floors.items():
-                if self._floors.get(key) is floor:
-                    del self._floors[key]
+        endings, is_all = self.backlog.take()
+        if is_all:
+            try:
+                self._restore(store)
+            except BaseException:
+                self.backlog.give_back()
+                raise
+        if endings:
+            _record(store, endings)
+        if endings or is_all:
+            self._listen(
+                store
+            )  # only with what is heard of it one that comes back as an older copy is noticed
+            self.backlog.written(endings)
 
     def _pay(self, store: Store) -> None:
         """Do what is owed; a task that fails by itself is dropped, and told."""
-        with self._lock:
-            owed = dict(self._owed)
-        for key, task in owed.items():
+        for key, owed in self.backlog.tasks().items():
             try:
-                task(store)
+                owed.task(store)
             except StoreDown:
                 raise
             except Exception as error:  # noqa: BLE001 - told; it would fail again, and hold up all others
                 logger.error("store: a value could not be kept (%s)", type(error).__name__)
-            with self._lock:
-                if self._owed.get(key) is task:
-                    del self._owed[key]
+            self.backlog.done(key, owed)
 
     def _listen(self, store: Store) -> None:
         last = store.last_change()
-        if last == self._last and not self._is_due():
+        if last == self._last:
             return
-        is_another_copy = last.number < self._last.number or not _has(store, self._last)
-        changes = store.changes(0 if is_another_copy else self._last.number)
-        if is_another_copy:
-            self._restore(store, changes)
+        if last.number < self._last.number or not _has(store, self._last):  # another copy
+            self._restore(store)
             before, last = last, store.last_change()  # what was written is there, or this is done once more
-            changes += store.changes(before.number)
-        for some in _batches(changes):  # each request that ends something waits for the lock
+        else:
+            before = self._last
+        for some in batches(store.changes(before.number)):
             with self._lock:
                 self.endings.add(some)
-        with self._lock:
-            if self.endings.is_crowded or time.monotonic() - self._pruned > PRUNE_SECONDS:
-                self.endings.prune(self._clock())
-                self._pruned = time.monotonic()
+        self.endings.heed_clock(self._clock())
         self._last = last
-        if self._is_due():
-            store.forget(round(self._clock().timestamp() * 1000) - to_milliseconds_of(FORGET_EVERY))
-            self._forgot = time.monotonic()
 
-    def _restore(self, store: Store, changes: list[Ending]) -> None:
-        """Write what is not among all changes of a store into it, for workers that did not hear of it."""
-        there = {(one.what, one.key): one.at for one in changes}
+    def _restore(self, store: Store) -> None:
+        """Write what is known and not there into a store, for workers that did not hear of it; read it as well."""
+        lost = self.endings.known()
+        for some in batches(store.changes(0)):
+            with self._lock:
+                self.endings.add(some)
+            for one in some:
+                known = lost[one.what].get(one.key)
+                if known is not None and known.at <= one.at:
+                    del lost[one.what][one.key]
+        for kept in lost.values():
+            _record(store, kept.values())
+
+    def _prune(self) -> None:
+        """Keep what is known within its bounds, whether the store answers or not."""
+        now = self._clock()
+        self._look_at_clock(now)
+        if not self.endings.is_crowded and time.monotonic() - self._pruned < PRUNE_SECONDS:
+            return
+        self._pruned = time.monotonic()
+        pruned = self.endings.prune(from_milliseconds(self._steps.oldest(to_milliseconds(now))), self._lock)
         with self._lock:
-            known = self.endings.known()
-        lost = [one for one in known if there.get((one.what, one.key), NEVER) < one.at]
-        for some in _batches(lost):
-            store.record(some)
+            self.backlog.add(pruned.news)
+            self.backlog.covered += pruned.covered
+        tell_of(pruned)
+
+    def _look_at_clock(self, now: datetime) -> None:
+        """Notice that the clock was set back, and have other workers and later ones know how far."""
+        self.endings.heed_clock(now)
+        moment = to_milliseconds(now)
+        self._steps.see(moment)
+        newest = self._steps.newest(moment)
+        ahead = newest - moment
+        if ahead > LEEWAY_MILLISECONDS and abs(ahead - self._told_ahead) > LEEWAY_MILLISECONDS:
+            with self._lock:
+                self.endings.add([clock_was_at(newest)])
+                self.backlog.add([clock_was_at(newest)])
+            logger.warning("store: the clock was set back by %d s", ahead // 1000)
+        self._told_ahead = ahead
+
+    def _tidy(self, store: Store) -> None:
+        """Have the store hold no more than workers do, a part at a time."""
+        if self.backlog.covered:
+            some = self.backlog.covered[:TIDY_AT_ONCE]
+            store.remove(some)
+            del self.backlog.covered[: len(some)]
+        elif time.monotonic() - self._tidied > PRUNE_SECONDS and not tidied(
+            store, self.endings, self._clock()
+        ):
+            self._tidied = time.monotonic()
+        if time.monotonic() - self._forgot > FORGET_EVERY.total_seconds():
+            moment = self._steps.oldest(to_milliseconds(self._clock()))
+            if not store.forget(moment - to_milliseconds_of(FORGET_EVERY)):
+                self._forgot = time.monotonic()
 
     def _hear(self, moment: float) -> None:
         """Count what was heard; after a silence only when all others had the time to write what was ended in it."""
@@ -256,9 +300,6 @@ class Watch:
             if moment - self._back < BACK_SECONDS:
                 return
         self._heard, self._back = moment, None
-
-    def _is_due(self) -> bool:
-        return time.monotonic() - self._forgot > FORGET_EVERY.total_seconds()
 
     def _is_certain(self) -> bool:
         if not self.is_ready:  # nothing of a customer is opened before: the door waits for that
@@ -284,10 +325,10 @@ class Watch:
         self._thread = None
         self._store = None
         self._questions = deque()
-        self._waiting = deque(maxlen=MAX_WAITING)
-        self._floors = {}
-        self._owed = {}
+        self.backlog = Backlog(self._lock)
         self._pruned = time.monotonic()
+        self._tidied = time.monotonic() - PRUNE_SECONDS + TIDY_AFTER
+        self._told_ahead = 0
         self._last = NO_CHANGE
         self._heard = None
         self._back = None
@@ -296,20 +337,14 @@ class Watch:
         self._is_down = False
 
 
-def _batches(endings: list[Ending]) -> Iterator[list[Ending]]:
-    return (endings[start : start + AT_ONCE] for start in range(0, len(endings), AT_ONCE))
+def _record(store: Store, endings: Iterable[Ending]) -> None:
+    for some in batches(endings):
+        store.record(some)
 
 
 def _has(store: Store, change: Change) -> bool:
     kept = store.read(CHANGE, str(change.number))
     return change.mark == (b"" if kept is None else kept.value)
-
-
-def _put(owned: dict[Key, Value], key: Key, value: Value, *, limit: int) -> None:
-    """Keep a value; beyond the limit the oldest goes."""
-    owned[key] = value
-    if len(owned) > limit:
-        del owned[next(iter(owned))]
 
 
 def _answer(store: Store, question: Callable[[Store], Any], future: Future[Any]) -> None:
@@ -344,11 +379,12 @@ def open_watch(
     *,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
+    steps: Steps | None = None,
 ) -> Watch | None:
     """Choose the store by its URL; None where it is switched off. Raises ConfigError, never showing the URL."""
     if not settings.enabled:
         return None
-    return Watch(store_opener(settings, state.path, environ=environ), clock=clock)
+    return Watch(store_opener(settings, state.path, environ=environ), clock=clock, steps=steps)
 
 
 _WATCHES: weakref.WeakSet[Watch] = weakref.WeakSet()

@@ -18,6 +18,7 @@ from cookieguard.identity.cookies import (
     expire_cookie,
 )
 from cookieguard.identity.spilling import MARK, Spilled
+from cookieguard.identity.steps import Steps
 from cookieguard.identity.tokens import (
     Kind,
     Reason,
@@ -79,9 +80,17 @@ class Channel:
 
     __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_longest", "_shared", "_spec", "name")
 
-    def __init__(self, keyring: Keyring, *, kind: Kind, spec: CookieSpec, dev: bool) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        *,
+        kind: Kind,
+        spec: CookieSpec,
+        dev: bool,
+        steps: Steps | None = None,
+    ) -> None:
         self.name = cookie_name(spec, dev=dev)
-        self._codec = TokenCodec(keyring, kind=kind, name=self.name, sealed=spec.sealed)
+        self._codec = TokenCodec(keyring, kind=kind, name=self.name, sealed=spec.sealed, steps=steps)
         self._kind = kind
         self._spec = spec
         self._shared = bound_host(spec, "")

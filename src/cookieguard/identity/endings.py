@@ -5,47 +5,92 @@ A signed cookie cannot be taken back, so whoever opens one asks here. Rule: pure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 from cookieguard.identity.floors import NO_FLOOR, Floor
-from cookieguard.identity.tokens import LEEWAY, Token, to_milliseconds
+from cookieguard.identity.steps import Steps
+from cookieguard.identity.tokens import LEEWAY, LEEWAY_MILLISECONDS, Token, from_milliseconds, to_milliseconds
 
-# About 60 MB for a worker at the very most; a shop with 10,000 logouts a day holds 140,000 for 14 days.
-MAX_KEPT = 200_000
-MAX_FLOORS = 100_000  # carts, about 30 MB; of more the oldest are forgotten, and refuse nothing
 # A worker that has not heard yet may write a cookie again, on a clock that differs: 5 s and twice the leeway.
 UNHEARD = 2 * LEEWAY + timedelta(seconds=5)
 NEVER = 0
+AT_ONCE = 500  # under one lock: each request that ends something waits for it
 
 
 class Ends(StrEnum):
     """Name what an ending ends."""
 
-    SESSION = "session"
+    SESSION = "session"  # a customer's
+    GUEST = "guest"  # a guest's session
     CUSTOMER = "customer"
     SERIES = "series"  # all sessions that a remembered browser was given, and itself
     CART = "cart"  # all versions of a session's cart but the newest: `at` is its floor
+    CLOCK = "clock"  # nothing: a clock showed `at` before it was set back
+    CUTOFF = "cutoff"  # what is as old as endings that were too many to keep; `key` is the kind it was for
+
+
+# About 60 MB of each kind at the very most (benchmarks/revocations.py); a shop with 10,000 logouts a day holds
+# 140,000 for 14 days.
+MAX_KEPT = 200_000
+# Of more the oldest are forgotten: their copies open as guests again, with what they held.
+MAX_GUESTS = 50_000
+MAX_FLOORS = 100_000  # carts; of more the oldest are forgotten, and refuse nothing
+LIMITS: dict[Ends, int] = dict.fromkeys(Ends, MAX_KEPT) | {Ends.GUEST: MAX_GUESTS, Ends.CART: MAX_FLOORS}
+# So many above a limit before anything is let go, and so many below it once it is: going through all takes a while.
+SLACK = 8
+_age = attrgetter("at")
+OF_ACCOUNTS = (Ends.SESSION, Ends.SERIES)
+FORGOTTEN = (
+    Ends.GUEST,
+    Ends.CART,
+    Ends.CLOCK,
+    Ends.CUTOFF,
+)  # where they are too many, and nothing takes their place
+CLOCK_KEPT = timedelta(days=400)  # as long as any cookie may live
+# An account with no more endings than this is never the one that there are too many of.
+FEW = 8
 
 
 class Ending(NamedTuple):
     """End one session, or all of a customer's that began until `at`, or the older versions of a cart.
 
-    To be kept until `until` (milliseconds).
+    To be kept until `until` (milliseconds). `owner` is the customer whose session or series it was, and `since` a
+    time until which their login was: so one ending of the customer can take the place of many.
     """
 
     what: Ends
     key: str
     at: int
     until: int
+    owner: str = ""
+    since: int = 0
 
 
-def ended_session(session_id: str, *, now: datetime, idle: timedelta) -> Ending:
-    """End a session: every copy of its cookie is over when the idle time is."""
+class Pruned(NamedTuple):
+    """Say what became of too many endings."""
+
+    news: list[Ending]
+    """What takes the place of others; every worker is to hear of it."""
+    covered: list[Ending]
+    """What an ending of its customer covers by now: nobody need keep it."""
+    forgotten: dict[Ends, int]
+    """How many went without a substitute, guests' and carts'."""
+
+
+def ended_session(
+    session_id: str, *, now: datetime, idle: timedelta, customer: str | None = None, since: int = 0
+) -> Ending:
+    """End a session, a customer's or a guest's: every copy of its cookie is over when the idle time is."""
     until = to_milliseconds(now + idle + UNHEARD)
-    return Ending(Ends.SESSION, session_id, to_milliseconds(now), until)
+    if customer is None:
+        return Ending(Ends.GUEST, session_id, to_milliseconds(now), until)
+    return Ending(Ends.SESSION, session_id, to_milliseconds(now), until, customer, since)
 
 
 def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Ending:
@@ -57,9 +102,12 @@ def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Endin
     return Ending(Ends.CUSTOMER, customer, to_milliseconds(at), to_milliseconds(at + longest + UNHEARD))
 
 
-def ended_series(series: str, *, now: datetime, longest: timedelta) -> Ending:
+def ended_series(series: str, *, now: datetime, longest: timedelta, customer: str = "") -> Ending:
     """End a series; `longest` is the most that what it ends can live."""
-    return Ending(Ends.SERIES, series, to_milliseconds(now), to_milliseconds(now + longest + UNHEARD))
+    at, until, since = now, now + longest + UNHEARD, now + UNHEARD  # no login of any host lies behind that
+    return Ending(
+        Ends.SERIES, series, to_milliseconds(at), to_milliseconds(until), customer, to_milliseconds(since)
+    )
 
 
 def outdated_carts(session_id: str, floor: Floor, *, until: datetime) -> Ending:
@@ -73,13 +121,16 @@ class Endings:
     Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
     """
 
-    __slots__ = ("_is_certain", "_kept", "_limits", "_past_series", "cutoff")
+    __slots__ = ("_is_certain", "_kept", "_limits", "_past_series", "_steps", "cutoff")
 
-    def __init__(self, is_certain: Callable[[], bool], *, limit: int = MAX_KEPT) -> None:
+    def __init__(
+        self, is_certain: Callable[[], bool], *, limit: int = MAX_KEPT, steps: Steps | None = None
+    ) -> None:
         self._is_certain = is_certain
-        self._limits: dict[Ends, int] = dict.fromkeys(Ends, limit) | {Ends.CART: min(limit, MAX_FLOORS)}
+        self._steps = steps
+        self._limits = {what: min(limit, most) for what, most in LIMITS.items()}
         self._kept: dict[Ends, dict[str, Ending]] = {one: {} for one in Ends}
-        # What was issued until then does not count: endings as old as that were too many to keep.
+        # What a customer was issued until then does not count: endings as old as that were too many to keep.
         self.cutoff = NEVER
         self._past_series = NEVER  # the same for series: logouts end none, so there it is rarely reached
 
@@ -88,12 +139,14 @@ class Endings:
         """Say whether the store was heard lately enough; where it was not, nobody is anybody's customer."""
         return self._is_certain()
 
-    def end_of(self, session_id: str, token: Token) -> int | None:
+    def end_of(self, session_id: str, token: Token, *, customer: str | None) -> int | None:
         """Return when a session was ended, None for one that was not."""
         ending = self._kept[Ends.SESSION].get(session_id)
+        if ending is None and customer is None:
+            ending = self._kept[Ends.GUEST].get(session_id)
         if ending is not None:
             return ending.at
-        return self.cutoff if self.cutoff and token.issued_at <= self.cutoff else None
+        return self.cutoff if customer is not None and token.issued_at <= self.cutoff else None
 
     def end_of_series(self, series: str) -> int | None:
         """Return when a series was ended, None for one that was not."""
@@ -115,16 +168,41 @@ class Endings:
         ending = self._kept[Ends.CART].get(session_id)
         return NO_FLOOR if ending is None else Floor.read(ending.at)
 
-    def known(self) -> list[Ending]:
-        """List all that is kept."""
-        return [ending for kept in self._kept.values() for ending in kept.values()]
+    def latest(self, now: datetime) -> datetime:
+        """Return the latest time that a clock of this shop may have shown by now: a login may be as late."""
+        if self._steps is None:
+            return now
+        newest = self._steps.newest(to_milliseconds(now))
+        return now if newest - to_milliseconds(now) < LEEWAY_MILLISECONDS else from_milliseconds(newest)
+
+    def known(self) -> dict[Ends, dict[str, Ending]]:
+        """Return copies of all that is kept."""
+        return {what: kept.copy() for what, kept in self._kept.items()}
+
+    def counts(self) -> dict[Ends, int]:
+        """Return how many are kept of each kind."""
+        return {what: len(kept) for what, kept in self._kept.items()}
+
+    def stand_ins(self, what: Ends, rows: list[Ending], now: datetime) -> list[Ending]:
+        """Return what takes the place of rows that are too many for a store."""
+        if what in FORGOTTEN:
+            return []
+        news: list[Ending] = []
+        customers = self._kept[Ends.CUSTOMER].copy()
+        covered = _covered(rows, customers, 0, news) if what in OF_ACCOUNTS else []
+        gone = set(map(id, covered))
+        left = [one for one in rows if id(one) not in gone]
+        whole = {one.owner: customers[one.owner] for one in covered}
+        return [*whole.values(), *cutoffs(what, left, now=to_milliseconds(now))]
 
     @property
     def is_crowded(self) -> bool:
         """Say whether so many are kept that some should be let go."""
-        return any(
-            len(kept) > self._limits[what] + self._limits[what] // 8 for what, kept in self._kept.items()
-        )
+        return any(len(kept) > above(self._limits[what]) for what, kept in self._kept.items())
+
+    def limit(self, what: Ends) -> int:
+        """Return how many of a kind are kept."""
+        return self._limits[what]
 
     def add(self, endings: Iterable[Ending]) -> None:
         """Take over endings; of two for the same the later counts."""
@@ -133,34 +211,152 @@ class Endings:
             known = kept.get(ending.key)
             if known is None or known.at < ending.at:
                 kept[ending.key] = ending
+                if ending.what is Ends.CUTOFF:
+                    self._draw_cutoffs()
+                elif ending.what is Ends.CLOCK and self._steps is not None:
+                    self._steps.see(ending.at)
 
-    def prune(self, now: datetime) -> None:
-        """Let go of what is over; where still too many are left, of the oldest, and refuse all that is as old.
+    def drop(self, endings: Iterable[Ending]) -> None:
+        """Let go of endings; one that was replaced meanwhile stays."""
+        for ending in endings:
+            kept = self._kept[ending.what]
+            if kept.get(ending.key) is ending:
+                del kept[ending.key]
 
-        Of carts the oldest are forgotten, no more: an older copy then counts, and nobody loses a cart.
+    def prune(self, now: datetime, lock: AbstractContextManager[object] | None = None) -> Pruned:
+        """Let go of what is over, and where too many are left of what does least harm (see `_pruned`).
+
+        `lock` is what whoever adds takes; it is held for moments.
         """
-        moment = to_milliseconds(now)
-        for what, kept in self._kept.items():
-            left = {key: ending for key, ending in kept.copy().items() if ending.until > moment}
-            if len(left) > self._limits[what]:
-                left = self._last_changed(left) if what is Ends.CART else self._newest(what, left)
-            self._kept[what] = left
+        lock = lock or nullcontext()
+        over, found = _pruned(self.known(), self._limits, now=to_milliseconds(now))
+        with lock:
+            self.add(found.news)
+        for start in range(0, len(over), AT_ONCE):
+            with lock:
+                self.drop(over[start : start + AT_ONCE])
+        self.heed_clock(now)
+        return found
 
-    def _newest(self, what: Ends, kept: dict[str, Ending]) -> dict[str, Ending]:
-        by_age = sorted(kept.values(), key=lambda ending: ending.at)
-        limit = self._limits[what]
-        dropped = by_age[:-limit]
-        self.cutoff = max(self.cutoff, dropped[-1].at + to_milliseconds_of(UNHEARD))
-        if what is not Ends.SESSION:
-            self._past_series = self.cutoff
-        return {ending.key: ending for ending in by_age[-limit:]}
+    def heed_clock(self, now: datetime) -> None:
+        """Have no cut-off lie ahead of now, where a clock was set back, say: nobody could log in until then."""
+        moment, kept = to_milliseconds(now), self._kept[Ends.CUTOFF]
+        for key, ending in list(kept.items()):
+            if ending.at > moment:
+                kept[key] = ending._replace(at=moment)
+        self._draw_cutoffs()
 
-    def _last_changed(self, kept: dict[str, Ending]) -> dict[str, Ending]:
-        by_age = sorted(kept.values(), key=lambda ending: Floor.read(ending.at).since)
-        return {ending.key: ending for ending in by_age[-self._limits[Ends.CART] :]}
+    def _draw_cutoffs(self) -> None:
+        found = {key: ending.at for key, ending in self._kept[Ends.CUTOFF].items()}
+        self.cutoff, self._past_series = found.get(Ends.SESSION, NEVER), found.get(Ends.SERIES, NEVER)
 
     def __repr__(self) -> str:
         return f"<Endings: {', '.join(f'{len(kept)} of {what}' for what, kept in self._kept.items())}>"
+
+
+def _pruned(
+    known: Mapping[Ends, Mapping[str, Ending]], limits: Mapping[Ends, int], *, now: int
+) -> tuple[list[Ending], Pruned]:
+    """Return all that goes, and what is to be said of it; `now` in milliseconds.
+
+    Each kind has its own room, so that none crowds out another. What is over goes first. Of guests' sessions and of
+    carts the oldest are forgotten, and nobody else's cookie counts less for it. The accounts with the most endings come
+    down to one each, of the whole account. Where still too many accounts are left the oldest endings go, and with them
+    whatever customers got until then.
+    """
+    result = Pruned([], [], {})
+    over: list[Ending] = []
+    customers = dict(known[Ends.CUSTOMER])
+    for what, kept in known.items():
+        left = [one for one in kept.values() if one.until > now]
+        if len(left) < len(kept):
+            over += [one for one in kept.values() if one.until <= now]
+        if len(left) <= limits[what]:
+            continue
+        if what in FORGOTTEN:
+            oldest = _oldest(what, left, len(left) - limits[what])
+            result.forgotten[what] = len(oldest)
+            over += oldest
+            continue
+        if what in OF_ACCOUNTS:
+            covered = _covered(left, customers, limits[what], result.news)
+            result.covered.extend(covered)
+            over += covered
+            gone = set(map(id, covered))
+            left = [one for one in left if id(one) not in gone]
+        over += _cut_off(what, left, limits[what], result.news, now)
+    return over, result
+
+
+def _oldest(what: Ends, left: list[Ending], count: int) -> list[Ending]:
+    if what is Ends.CART:
+        return sorted(left, key=lambda one: Floor.read(one.at).since)[:count]
+    return sorted(left, key=_age)[:count]
+
+
+def _covered(
+    left: list[Ending], customers: dict[str, Ending], limit: int, news: list[Ending]
+) -> list[Ending]:
+    """Return what endings of whole customers cover, those included that are made for it: of whom has the most."""
+    counts = Counter(one.owner for one in left if one.owner and not _covers(customers, one))
+    rest = sum(counts.values()) + sum(not one.owner for one in left)
+    chosen = set()
+    for owner, count in counts.most_common():
+        if count <= FEW or rest <= limit - limit // SLACK:
+            break
+        chosen.add(owner)
+        rest -= count
+    for ending in _whole(one for one in left if one.owner in chosen):
+        known = customers.get(ending.key)
+        if known is None or known.at < ending.at:
+            customers[ending.key] = ending
+            news.append(ending)
+    return [one for one in left if _covers(customers, one)]
+
+
+def _whole(endings: Iterable[Ending]) -> list[Ending]:
+    """Make one ending of each customer's."""
+    made: dict[str, Ending] = {}
+    for one in endings:
+        before = made.get(one.owner, one)
+        at, until = max(before.at if one.owner in made else NEVER, one.since), max(before.until, one.until)
+        made[one.owner] = Ending(Ends.CUSTOMER, one.owner, at, until)
+    return list(made.values())
+
+
+def _covers(customers: Mapping[str, Ending], ending: Ending) -> bool:
+    whole = customers.get(ending.owner) if ending.owner else None
+    return whole is not None and ending.since <= whole.at
+
+
+def _cut_off(what: Ends, left: list[Ending], limit: int, news: list[Ending], now: int) -> list[Ending]:
+    """Return the oldest of too many, and note that what was issued until then counts no more."""
+    if len(left) <= limit:
+        return []
+    oldest = sorted(left, key=_age)[: len(left) - limit]
+    news.extend(cutoffs(what, oldest, now=now))
+    return oldest
+
+
+def cutoffs(what: Ends, dropped: Iterable[Ending], *, now: int) -> list[Ending]:
+    """Return what ends all that is as old as endings that are dropped. Never what is issued after now."""
+    ages = [(one.at, one.until) for one in dropped]
+    if not ages:
+        return []
+    at = min(max(at for at, _ in ages) + to_milliseconds_of(UNHEARD), now)
+    until = max(until for _, until in ages)
+    keys = (Ends.SESSION,) if what is Ends.SESSION else (Ends.SESSION, Ends.SERIES)
+    return [Ending(Ends.CUTOFF, key, at, until) for key in keys]
+
+
+def clock_was_at(newest: int) -> Ending:
+    """Tell other workers what a clock showed before it was set back; forgotten once nothing of then can count."""
+    return Ending(Ends.CLOCK, "", newest, newest + to_milliseconds_of(CLOCK_KEPT))
+
+
+def above(limit: int) -> int:
+    """Return from how many on some are let go."""
+    return limit + limit // SLACK
 
 
 def to_milliseconds_of(span: timedelta) -> int:

@@ -117,7 +117,8 @@ class Session(SessionCookie):
             raise CookieGuardError(NO_STORE)
         customer, now = self._open().customer, self.presented.now
         if customer is not None:
-            self.ended.append(ended_customer(customer, now=now, longest=self._life.longest))
+            latest = self._endings.latest(now)
+            self.ended.append(ended_customer(customer, now=latest, longest=self._life.longest))
         self.logout()
 
     def clear(self) -> None:
@@ -218,10 +219,14 @@ class Session(SessionCookie):
 
     def _end_presented(self) -> None:
         """Have the session that the browser presented ended, once; copies of its cookie open no more."""
-        session_id = self.presented_binding.session_id
+        session_id, customer = self.presented_binding
         if self._endings is not None and session_id is not None and not self._has_ended:
             self._has_ended = True
-            self.ended.append(ended_session(session_id, now=self.presented.now, idle=self._life.idle))
+            now, since = self.presented.now, self.presented_since
+            idle = self._life.idle + (
+                self._endings.latest(now) - now
+            )  # a copy may be of when the clock was ahead
+            self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
     def _news(self) -> Memory:
         """Return what the door has to tell the store."""

@@ -10,6 +10,7 @@ cdef class SessionCookie(JsonMapping):
     cdef bytes _came
     cdef object _came_customer
     cdef object _came_id
+    cdef object _came_since
     cdef Channel _channel
     cdef object _claim
     cdef readonly object _endings

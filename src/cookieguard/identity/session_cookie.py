@@ -41,6 +41,7 @@ class SessionCookie(JsonMapping):
         "_came",
         "_came_customer",
         "_came_id",
+        "_came_since",
         "_channel",
         "_claim",
         "_endings",
@@ -63,6 +64,7 @@ class SessionCookie(JsonMapping):
     _came: bytes
     _came_customer: str | None
     _came_id: str | None
+    _came_since: int
     _hidden: dict[str, Any] | None
     _overflow: Overflow
     _has_ended: bool
@@ -117,6 +119,11 @@ class SessionCookie(JsonMapping):
     def presented_binding(self) -> Binding:
         """Return whose session the browser presented; only of one that was read."""
         return Binding(self._came_id, self._came_customer)
+
+    @property
+    def presented_since(self) -> int:
+        """Return since when (milliseconds) the customer of that session was logged in; only of one that was read."""
+        return self._came_since
 
     @property
     def is_hidden(self) -> bool:
@@ -313,6 +320,7 @@ class SessionCookie(JsonMapping):
         self.ended = []  # what this request ended, for the store
         self.memory = None  # what it makes of being remembered
         self._came_id = self._came_customer = None
+        self._came_since = 0
         self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
         presented = self.presented
         if presented.jar.is_over_limit:
@@ -328,6 +336,7 @@ class SessionCookie(JsonMapping):
         elif endings is not None and not endings.is_certain:
             self._hide()
         self._came_id, self._came_customer = self._state.id, self._state.customer
+        self._came_since = self._state.authenticated or self._state.begun
         return self._state
 
     def _hide(self, *, always: bool = False) -> None:
@@ -386,4 +395,4 @@ class SessionCookie(JsonMapping):
                 return not_before
         if state.link is not None and (ended_at := endings.end_of_series(state.link.series)) is not None:
             return ended_at
-        return endings.end_of(state.id or "", token)
+        return endings.end_of(state.id or "", token, customer=state.customer)

@@ -17,7 +17,8 @@ from cookieguard.config.shop_cookies import LONGEST_UNBOUND
 from cookieguard.identity.channel import Mismatch
 from cookieguard.identity.lines import CookieLine
 from cookieguard.identity.state import NOBODY, Binding
-from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError, check_times
+from cookieguard.identity.steps import Steps
+from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
 from cookieguard.keyring import Keyring, length_prefixed
 
 DIGEST_BYTES = 12  # a second pair for one digest is out of reach, and nobody chooses session ids
@@ -59,10 +60,17 @@ class Verdict:
 class ShopToken:
     """Write and read the tokens of one cookie of the shop's."""
 
-    def __init__(self, keyring: Keyring, cookie: SignedCookie, *, session_life: timedelta) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        cookie: SignedCookie,
+        *,
+        session_life: timedelta,
+        steps: Steps | None = None,
+    ) -> None:
         self.name = cookie.name.encode()
         self.is_bound = cookie.is_bound
-        self._codec = TokenCodec(keyring, kind=Kind.SHOP, name=cookie.name, sealed=cookie.sealed)
+        self._codec = TokenCodec(keyring, kind=Kind.SHOP, name=cookie.name, sealed=cookie.sealed, steps=steps)
         self._life = session_life
         self._longest = session_life if cookie.is_bound else LONGEST_UNBOUND
         self._last_unsigned_day = cookie.last_unsigned_day
@@ -120,7 +128,7 @@ class ShopToken:
 
     def _refusal(self, token: Token, presented: Binding, now: datetime) -> Refusal | None:
         try:
-            check_times(token, now)
+            self._codec.check_times(token, now)
         except TokenError as error:
             return error.reason
         if not self.is_bound:

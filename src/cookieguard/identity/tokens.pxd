@@ -20,6 +20,7 @@ cdef class TokenCodec:
     cdef object _kind
     cdef readonly str name
     cdef bint _sealed
+    cdef object _steps
     cdef readonly object _use
 
     cpdef str write(self, bytes text, str host, long long issued, long long expires)
@@ -28,6 +29,7 @@ cdef class TokenCodec:
     cdef Token _opened(self, str token, str host)
     cpdef bint is_current(self, Token token)
     cpdef bint is_in_force(self, Token token)
+    cdef _check(self, Token token, long long moment)
     cdef _Use _keys_for(self, str version, str key_id, str host)
 
 
@@ -42,8 +44,6 @@ cdef class _Use:
     cdef bytes open(self, bytes body)
 
 
-cpdef check_times(Token token, now)
-cdef _check_moment(Token token, long long moment)
 cdef Token _read(_Use use, str version, str key_id, str body)
 cdef Token _read_format_2(bytes body, str key_id)
 @cython.locals(time=cython.longlong, at=cython.Py_ssize_t)

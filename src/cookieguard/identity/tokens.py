@@ -24,6 +24,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity.base64url import from_base64url, to_base64url
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES, check_size
 from cookieguard.identity.jsontext import decode, encode
+from cookieguard.identity.steps import Steps
 from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
 
 FORMAT = 2
@@ -115,8 +116,18 @@ class TokenCodec:
     AES-GCM takes random nonces: rotate the key before it has written 2**32 tokens of one kind on one host.
     """
 
-    def __init__(self, keyring: Keyring, *, kind: Kind, name: str, sealed: bool) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        *,
+        kind: Kind,
+        name: str,
+        sealed: bool,
+        steps: Steps | None = None,
+    ) -> None:
+        """`steps` knows of a clock that was set back: what was written before is not from the future."""
         self._keyring = keyring
+        self._steps = steps
         self._kind = kind
         self.name = name
         self._sealed = sealed
@@ -137,6 +148,8 @@ class TokenCodec:
         body = TIMES.pack(issued >> 32, issued & LOW, expires >> 32, expires & LOW) + text
         head = f"{VERSION}.{key_id}.{to_base64url(use.seal(body))}"
         token = f"{head}.{use.sign(head)}"
+        if self._steps is not None:
+            self._steps.see(issued)
         check_size(self.name, token)
         return token
 
@@ -153,12 +166,24 @@ class TokenCodec:
     def read(self, token: str, host: str, moment: int) -> Token:
         """Read the same; `moment` in milliseconds."""
         opened = self._opened(token, host)
-        _check_moment(opened, moment)
+        self._check(opened, moment)
         return opened
 
     def open(self, token: str, *, host: str) -> Token:
         """Read a token that is genuine and for `host`, be it in its time or not (`check_times` tells)."""
         return self._opened(token, host)
+
+    def check_times(self, token: Token, now: datetime) -> None:
+        """Raise TokenError where a genuine token is not in its time; also for one that was read before."""
+        self._check(token, milliseconds_until(now))
+
+    def _check(self, token: Token, moment: int) -> None:
+        if token.expires_at <= moment:
+            raise TokenError(Reason.EXPIRED)
+        if token.issued_at <= moment + LEEWAY_MILLISECONDS:
+            return
+        if self._steps is None or token.issued_at > self._steps.newest(moment) + LEEWAY_MILLISECONDS:
+            raise TokenError(Reason.FUTURE)
 
     def _opened(self, token: str, host: str) -> Token:
         if len(token) > MAX_COOKIE_BYTES:
@@ -198,18 +223,6 @@ class TokenCodec:
         sealed = b"sealed" if self._sealed else b"signed"
         context = (version.encode(), self._kind.encode(), self.name.encode(), _bytes_of(host), sealed)
         return _Use(self._keyring, key, context=context, sealed=self._sealed)
-
-
-def check_times(token: Token, now: datetime) -> None:
-    """Raise TokenError where a genuine token is not in its time; also for one that was read before."""
-    _check_moment(token, milliseconds_until(now))
-
-
-def _check_moment(token: Token, moment: int) -> None:
-    if token.expires_at <= moment:
-        raise TokenError(Reason.EXPIRED)
-    if token.issued_at > moment + LEEWAY_MILLISECONDS:
-        raise TokenError(Reason.FUTURE)
 
 
 class _Use:

@@ -32,6 +32,7 @@ from cookieguard.identity.orders import MOST_CARRIED, joined
 from cookieguard.identity.remember import Memory
 from cookieguard.identity.session import Session
 from cookieguard.identity.spilling import Place, place_of
+from cookieguard.identity.steps import Steps
 from cookieguard.identity.tokens import Kind, from_milliseconds, to_milliseconds
 from cookieguard.keyring import Keyring
 
@@ -50,14 +51,20 @@ class Identity:
         dev: bool = False,
         endings: Endings | None = None,
         keeping: Keeping | None = None,
+        steps: Steps | None = None,
     ) -> None:
-        """Take `endings` and `keeping` where there is a store: who keeps must do what the visit says it owes."""
+        """Take `endings` and `keeping` where there is a store: who keeps must do what the visit says it owes.
+
+        `steps` knows of a clock that was set back.
+        """
         self.endings = endings
         self.keeping = keeping
         self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
-        self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev)
-        self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev)
-        self.remember_channel = Channel(keyring, kind=Kind.REMEMBER, spec=cookies.remember, dev=dev)
+        self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev, steps=steps)
+        self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev, steps=steps)
+        self.remember_channel = Channel(
+            keyring, kind=Kind.REMEMBER, spec=cookies.remember, dev=dev, steps=steps
+        )
 
     def is_presented(self, jar: CookieJar) -> bool:
         """Say whether a request brought what must be held against the store."""
@@ -253,6 +260,8 @@ class Visit:
         elsewhere, self._elsewhere = self._elsewhere, None
         if not is_changed and (elsewhere is None or elsewhere == cart.copy()):
             return []
+        if self._identity.endings is not None:  # of two carts the later must have the later time
+            now = self._identity.endings.latest(now)
         until = now + CARTS_KEPT if session.state.customer is not None else session.ends
         owner, session_id = session.binding.owner, session.binding.session_id or ""
         version = cart.newest_version

@@ -9,7 +9,7 @@ from cookieguard.config import Config
 from cookieguard.consent import Consent, Register, decide
 from cookieguard.consent.decision import is_announced_only
 from cookieguard.identity.cookies import bound_host
-from cookieguard.identity.tokens import Token, TokenCodec, TokenError, check_times
+from cookieguard.identity.tokens import Token, TokenCodec, TokenError
 
 # Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
 COOKIES_KEPT = 2048
@@ -50,7 +50,7 @@ class Consents:
         key = (cookie, host, gpc, policy.effective is not None and is_announced_only(policy, now))
         known = self._known.get(key)
         if known is not None and self._codec.is_in_force(known[0]):
-            check_times(known[0], now)
+            self._codec.check_times(known[0], now)
             return known[1]
         token = self._codec.loads(cookie, host=host, now=now)
         consent = decide(token.payload, gpc=gpc, policy=policy, purposes=self._purposes, now=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.identity.keeping import Keeping, Rule, merge_carts
 from cookieguard.identity.staff import staff_codec
+from cookieguard.identity.steps import Steps
+from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.access_log import open_access_log
@@ -113,18 +116,25 @@ def build_parts(
     renderer = Renderer(config)
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
     spec = config.cookies.consent
-    watch = open_watch(config.store, state, environ=environ, clock=clock) if config.identity.enabled else None
+    steps = Steps(to_milliseconds(now), time.monotonic)
+    watch = None
+    if config.identity.enabled:
+        watch = open_watch(config.store, state, environ=environ, clock=clock, steps=steps)
     register = Register(
         purposes=config.purposes,
         vendors=config.vendors,
         undeclared=config.undeclared,
         first_party_hosts=(*config.first_party_hosts, *_of_developers(config)),
     )
-    identity = _identity(config, keyring, watch, merge_carts)
+    identity = _identity(config, keyring, watch, merge_carts, steps)
     findings = Findings()
     shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(
-        keyring, kind=Kind.CONSENT, name=cookie_name(spec, dev=config.dev), sealed=spec.sealed
+        keyring,
+        kind=Kind.CONSENT,
+        name=cookie_name(spec, dev=config.dev),
+        sealed=spec.sealed,
+        steps=steps,
     )
     return Parts(
         config=config,
@@ -138,7 +148,7 @@ def build_parts(
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),
         shop_cookies=shop_cookies,
-        signed_cookies=SignedCookies(config, keyring, shop_cookies.register),
+        signed_cookies=SignedCookies(config, keyring, shop_cookies.register, steps),
         customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
@@ -191,7 +201,9 @@ def _of_developers(config: Config) -> list[str]:
     return [name for name in DEVELOPERS_HOSTS if config.dev and name not in names]
 
 
-def _identity(config: Config, keyring: Keyring, watch: Watch | None, rule: Rule) -> Identity | None:
+def _identity(
+    config: Config, keyring: Keyring, watch: Watch | None, rule: Rule, steps: Steps
+) -> Identity | None:
     if not config.identity.enabled:
         return None
     endings, keeping = None, None
@@ -199,7 +211,13 @@ def _identity(config: Config, keyring: Keyring, watch: Watch | None, rule: Rule)
         endings = watch.endings
         keeping = Keeping(keep_carts=config.identity.keep_carts, merge_carts=rule)
     return Identity(
-        keyring, config.cookies, config.identity, dev=config.dev, endings=endings, keeping=keeping
+        keyring,
+        config.cookies,
+        config.identity,
+        dev=config.dev,
+        endings=endings,
+        keeping=keeping,
+        steps=steps,
     )
 
 

@@ -155,14 +155,14 @@ class Remembering:
     def _errand(self, session: Session, memory: Memory) -> Errand:
         """Gather what the store has to do, and decide whether the browser's cookie stays."""
         ticket, customer = self._ticket(session), session.binding.customer
-        left = set(memory.left)
+        left = dict.fromkeys(memory.left, session.presented_binding.customer or "")
         if ticket is not None and not self._is_kept(ticket, customer, memory):
-            left.add(ticket.series)
+            left[ticket.series] = ticket.customer
         memory.is_over = memory.is_over or ticket is None or ticket.series in left
         if ticket is not None and not memory.is_over and session.link is None:
             session.link = Link(ticket.series)
         begun = self._begun(session) if memory.is_wanted and customer is not None else None
-        return Errand(frozenset(left), begun, customer, memory.shown)
+        return Errand(left, begun, customer, memory.shown)
 
     def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
         """Tell whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
@@ -183,9 +183,12 @@ class Remembering:
         if not errand.left:
             return None
         longest = self._life.idle if is_forgotten else self._life.remembered
-        now = session.presented.now
+        now = self._watch.endings.latest(session.presented.now)
         return self._watch.record(
-            [ended_series(key, now=now, longest=longest) for key in sorted(errand.left)]
+            [
+                ended_series(key, now=now, longest=longest, customer=errand.left[key])
+                for key in sorted(errand.left)
+            ]
         )
 
     def _ticket(self, session: Session) -> Ticket | None:

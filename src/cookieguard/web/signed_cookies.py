@@ -11,6 +11,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import CookieRegister
 from cookieguard.errors import ConfigError
 from cookieguard.identity.signed import ShopToken
+from cookieguard.identity.steps import Steps
 from cookieguard.keyring import Keyring
 
 # RFC 9110 tchar. Readers of cookies strip all kinds of blanks around a name (U+00A0, in UTF-8 too), so whatever is
@@ -22,10 +23,13 @@ OTHER_BYTES = bytes(byte for byte in range(256) if byte not in NAME_BYTES)
 class SignedCookies:
     """Hold the tokens of the cookies that are signed, by name. Made once; knows no request."""
 
-    def __init__(self, config: Config, keyring: Keyring, register: CookieRegister) -> None:
+    def __init__(
+        self, config: Config, keyring: Keyring, register: CookieRegister, steps: Steps | None = None
+    ) -> None:
         life = timedelta(days=config.identity.absolute_days)
         self._tokens = {
-            one.name.encode(): ShopToken(keyring, one, session_life=life) for one in config.cookies.sign
+            one.name.encode(): ShopToken(keyring, one, session_life=life, steps=steps)
+            for one in config.cookies.sign
         }
         for name in self._tokens:
             _require_necessary(name, register)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from cookieguard.engines.shelves import doing, key_of
+from cookieguard.engines.shelves import doing, key_of, size_of
 from cookieguard.engines.watch import Watch
 from cookieguard.identity.keeping import Shelf
 from cookieguard.identity.spilling import MARK_IN_HEADER, resolve
@@ -101,7 +101,7 @@ async def _pay(exchange: Exchange, watch: Watch, *, waits: bool) -> None:
             return
         last: Future[Any] = watch.record(endings)
         for work in works:
-            last = watch.owe(key_of(work), doing(work))
+            last = watch.owe(key_of(work), doing(work), size=size_of(work))
         if not (waits and await is_done(last) and visit.cart.is_outrun):
             return
 
@@ -112,7 +112,7 @@ def tell_store(exchange: Exchange) -> None:
     if watch is not None and exchange.has_read_cookies and exchange.parts.identity is not None:
         late = exchange.visit.late_orders(now=exchange.now) if exchange.is_own_host else []
         for orders in late:
-            watch.owe(key_of(orders), doing(orders))
+            watch.owe(key_of(orders), doing(orders), size=size_of(orders))
     if session is not None and watch is not None:
         watch.record(session.take_news())
         if exchange.parts.remembering is not None:

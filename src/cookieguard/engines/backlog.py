@@ -1,0 +1,112 @@
+"""What the store does not have yet, while it is down or slow: endings, values, and rows that nobody needs any more.
+
+Bounded, and nothing of an ending is lost by it: where too many wait, all that the worker knows is written later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import NamedTuple
+
+from cookieguard.engines.ports import Store
+from cookieguard.identity.endings import Ending, Ends
+
+logger = logging.getLogger("cookieguard")
+
+MAX_WAITING = 50_000  # about 10 MB; the worker obeys them already
+MAX_OWED_BYTES = 64_000_000  # values of carts and sessions: the browser has what fits into its cookie
+TASK_BYTES = 500  # what a value takes beside itself
+
+
+class Owed(NamedTuple):
+    """Hold a task that the store's thread does until it is done, and about how many bytes it holds."""
+
+    task: Callable[[Store], None]
+    size: int
+
+
+@dataclass(slots=True)
+class Backlog:
+    """Hold what waits. Owned by a watch, whose lock it takes; its thread takes away what is written."""
+
+    lock: Lock
+    waiting: dict[tuple[Ends, str], Ending] = field(default_factory=dict)
+    """The last of each, so that what is written is taken away by what it is, never by how many there were."""
+    covered: list[Ending] = field(default_factory=list)
+    """Rows that an ending of a whole customer made needless."""
+    owed: dict[object, Owed] = field(default_factory=dict)
+    has_overflowed: bool = False
+    """More waits than `waiting` holds: all that is known is to be written."""
+    overflows: int = 0
+    lost: int = 0
+    """How many values found no room."""
+    _bytes: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting or self.has_overflowed)
+
+    def add(self, endings: Iterable[Ending]) -> None:
+        """Have endings written; the lock is held by whoever calls."""
+        if self.has_overflowed:
+            return
+        for ending in endings:
+            self.waiting[ending.what, ending.key] = ending
+        if len(self.waiting) > MAX_WAITING:
+            self.waiting.clear()
+            self.has_overflowed = True
+            self.overflows += 1
+            logger.warning(
+                "store: more than %d endings wait; once it answers, all that is known is written", MAX_WAITING
+            )
+
+    def take(self) -> tuple[list[Ending], bool]:
+        """Return what is to be written, and whether that is all that is known."""
+        with self.lock:
+            has_overflowed, self.has_overflowed = self.has_overflowed, False
+            return list(self.waiting.values()), has_overflowed
+
+    def give_back(self) -> None:
+        """Note that what is known could not be written."""
+        with self.lock:
+            self.waiting.clear()
+            self.has_overflowed = True
+
+    def written(self, endings: Iterable[Ending]) -> None:
+        """Take away what the store has now; what was ended anew meanwhile stays."""
+        with self.lock:
+            for one in endings:
+                if self.waiting.get((one.what, one.key)) is one:
+                    del self.waiting[one.what, one.key]
+
+    def owe(self, key: object, task: Callable[[Store], None], size: int) -> None:
+        """Have a task done, in the place of an earlier one of its key; beyond the room the oldest goes."""
+        with self.lock:
+            self._forget(key)
+            self.owed[key] = Owed(task, size + TASK_BYTES)
+            self._bytes += size + TASK_BYTES
+            while self._bytes > MAX_OWED_BYTES and len(self.owed) > 1:
+                self._forget(next(iter(self.owed)))
+                if not self.lost:
+                    logger.error(
+                        "store: more values wait than %d MB hold, the oldest go", MAX_OWED_BYTES // 10**6
+                    )
+                self.lost += 1
+
+    def tasks(self) -> dict[object, Owed]:
+        """Return what is owed."""
+        with self.lock:
+            return dict(self.owed)
+
+    def done(self, key: object, owed: Owed) -> None:
+        """Take a task away, unless another took its place."""
+        with self.lock:
+            if self.owed.get(key) is owed:
+                self._forget(key)
+
+    def _forget(self, key: object) -> None:
+        before = self.owed.pop(key, None)
+        if before is not None:
+            self._bytes -= before.size

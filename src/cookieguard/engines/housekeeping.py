@@ -1,0 +1,58 @@
+"""How the store stays as small as what a worker holds of it: too many rows go, a part at a time, and it is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+
+from cookieguard.engines.ports import Store
+from cookieguard.identity.endings import Ending, Endings, Ends, Pruned, above
+from cookieguard.identity.tokens import from_milliseconds
+
+logger = logging.getLogger("cookieguard")
+
+AT_ONCE = 2_000  # endings in one transaction, or under one lock: others write in between
+TIDY_AT_ONCE = 10_000  # rows: some 100 ms, in which the worker hears nothing else
+
+
+def batches(endings: Iterable[Ending]) -> Iterator[list[Ending]]:
+    """Cut into pieces."""
+    rest = iter(endings)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
+
+
+def tidied(store: Store, known: Endings, now: datetime) -> bool:
+    """Delete some of the rows that are too many, and say whether there were any.
+
+    What was written first goes; what takes its place is there before, and every worker hears of it.
+    """
+    is_found = False
+    for what, count in store.counts().items():
+        if count <= above(known.limit(what)):
+            continue
+        is_found = True
+        rows = store.oldest(what, min(count - known.limit(what), TIDY_AT_ONCE))
+        store.record(known.stand_ins(what, rows, now))
+        store.remove(rows)
+    return is_found
+
+
+def tell_of(pruned: Pruned) -> None:
+    """Log what was let go."""
+    customers = sum(one.what is Ends.CUSTOMER for one in pruned.news)
+    if customers:
+        logger.warning(
+            "store: too many sessions were ended: %d accounts with the most were logged out everywhere",
+            customers,
+        )
+    for one in pruned.news:
+        if one.what is Ends.CUTOFF and one.key == Ends.SESSION:
+            logger.error(
+                "store: too many accounts ended sessions: what customers got until %s counts no more",
+                f"{from_milliseconds(one.at):%Y-%m-%d %H:%M:%S} UTC",
+            )
+    for what, count in pruned.forgotten.items():
+        logger.info("store: %d endings of the kind %s were forgotten, the oldest of too many", count, what)

@@ -1,0 +1,199 @@
+"""Very many endings, by one account, by guests, with the store away: nobody else is logged out, and none is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.postgres import postgres
+from harness.servers import wait_until
+from harness.stats_engines import new_database
+
+from cookieguard.engines import ports, sqlite
+from cookieguard.engines.backlog import MAX_WAITING
+from cookieguard.engines.ports import Store
+from cookieguard.engines.sqlite import SqliteStore
+from cookieguard.engines.watch import Watch
+from cookieguard.identity.endings import Ending, Endings, Ends
+from cookieguard.identity.tokens import Token
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MOMENT = round(NOW.timestamp() * 1000)
+FAR = MOMENT + 2**40
+HOUR = 3_600_000
+VICTIM = Ending(Ends.SESSION, "victim", MOMENT, FAR, "C-victim", MOMENT - HOUR)
+SOON = 15  # seconds
+
+
+def mine(number: int) -> Ending:
+    """End one more session of one account."""
+    return Ending(Ends.SESSION, f"mine-{number}", MOMENT + number, FAR, "C-flood", MOMENT + number - 1)
+
+
+def guest(number: int) -> Ending:
+    """End one more session of some guest."""
+    return Ending(Ends.GUEST, f"guest-{number}", MOMENT + number, FAR)
+
+
+def issued(moment: int) -> Token:
+    return Token({}, moment, FAR, "k", 2, b"{}")
+
+
+def test_endings_of_one_account_come_down_to_one_and_log_out_nobody_else() -> None:
+    endings = Endings(lambda: True, limit=100)
+    endings.add([VICTIM, *(mine(number) for number in range(1_000))])
+    pruned = endings.prune(NOW)
+
+    assert [one.key for one in pruned.news] == ["C-flood"]
+    assert endings.counts()[Ends.SESSION] == 1
+    assert endings.cutoff == 0
+    assert endings.end_of("victim", issued(MOMENT), customer="C-victim") == MOMENT
+    assert endings.end_of("other", issued(MOMENT - HOUR), customer="C-other") is None
+    # Of the account itself every session is over that began before the last that ended, and no later one.
+    assert endings.not_before("C-flood") == MOMENT + 998
+
+
+def test_guests_that_are_too_many_are_forgotten_and_raise_nobodys_cut_off() -> None:
+    endings = Endings(lambda: True, limit=100)
+    endings.add([VICTIM, *(guest(number) for number in range(1_000))])
+    pruned = endings.prune(NOW)
+
+    assert (pruned.news, pruned.forgotten) == ([], {Ends.GUEST: 900})
+    assert endings.cutoff == 0
+    assert endings.end_of("guest-999", issued(MOMENT), customer=None) == MOMENT + 999
+    assert endings.end_of("guest-1", issued(MOMENT), customer=None) is None
+    assert endings.end_of("victim", issued(MOMENT), customer="C-victim") == MOMENT
+
+
+def test_too_many_accounts_cut_off_customers_until_now_at_most_and_no_guests() -> None:
+    endings = Endings(lambda: True, limit=100)
+    endings.add(
+        Ending(Ends.SESSION, f"s{number}", MOMENT, FAR, f"C-{number}", MOMENT) for number in range(200)
+    )
+    endings.prune(NOW)
+
+    assert endings.cutoff == MOMENT
+    assert endings.end_of("other", issued(MOMENT), customer="C-x") == MOMENT
+    assert endings.end_of("other", issued(MOMENT + 1), customer="C-x") is None
+    assert endings.end_of("other", issued(MOMENT), customer=None) is None
+    endings.heed_clock(NOW - timedelta(hours=1))  # the clock was set back
+    assert endings.cutoff == MOMENT - HOUR
+
+
+@pytest.mark.parametrize("kind", [Ends.GUEST, Ends.SESSION])
+def test_a_logout_that_waits_is_not_crowded_out_by_later_ones(
+    tmp_path: Path, kind: Ends, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, aside = tmp_path / "store.db", tmp_path / "aside.db"
+    watch, other = (Watch(sqlite.opener(path), clock=lambda: NOW) for _ in range(2))
+    watch.begin().result(SOON)
+    other.begin().result(SOON)
+    path.rename(aside)
+    watch.record([VICTIM])
+    make = guest if kind is Ends.GUEST else mine
+    watch.record([make(number) for number in range(MAX_WAITING + 100)])
+    assert watch.backlog.has_overflowed
+    aside.rename(path)
+
+    wait_until(lambda: "victim" in other.endings.known()[Ends.SESSION], "the other heard", seconds=SOON)
+    with closing(sqlite.opener(path)()) as store:
+        assert VICTIM in list(store.changes(0))
+    told = [line for line in caplog.messages if "endings wait" in line]
+    assert len(told) == 1
+    watch.close()
+    other.close()
+
+
+class SlowStore(SqliteStore):
+    """Be a store that takes its time to write."""
+
+    def record(self, endings: Sequence[Ending]) -> None:
+        """Write, slowly."""
+        time.sleep(0.01)
+        super().record(endings)
+
+
+def test_what_was_acknowledged_while_a_slow_disk_wrote_others_is_there(tmp_path: Path) -> None:
+    """The queue was full when these came: what is taken away must be what was written."""
+    path = tmp_path / "store.db"
+    watch = Watch(lambda: SlowStore(path), clock=lambda: NOW)
+    watch.begin().result(SOON)
+    last = [mine(number) for number in range(-200, 0)]
+    watch.record([guest(number) for number in range(20_000)])
+    time.sleep(0.02)  # these are being written
+    futures = [watch.record([one]) for one in last]
+    for future in futures:
+        future.result(2 * SOON)
+
+    with closing(sqlite.opener(path)()) as store:
+        assert {one.key for one in last} <= {one.key for one in store.changes(0)}
+    watch.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Return what opens an empty store, of each kind."""
+    if request.param == "sqlite":
+        yield sqlite.opener(tmp_path / "store.db")
+        return
+    with postgres() as server:
+        from cookieguard.engines.postgres import opener
+
+        yield opener(new_database(server))
+
+
+def test_a_start_reads_no_more_than_a_worker_holds_and_the_store_gets_smaller(
+    opener: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "AT_ONCE", 50)
+    monkeypatch.setattr(ports, "MOST_READ", dict.fromkeys(Ends, 112))
+    monkeypatch.setattr("cookieguard.engines.watch.TIDY_AFTER", 0)
+    with closing(opener()) as store:
+        store.record([VICTIM])
+        for start in range(0, 1_000, 100):
+            store.record([guest(number) for number in range(start, start + 100)])
+            store.record([mine(number) for number in range(start, start + 100)])
+    watch = Watch(opener, clock=lambda: NOW)
+    watch.endings = Endings(watch._is_certain, limit=100)
+    watch.begin().result(SOON)
+
+    counts = watch.endings.counts()
+    assert (counts[Ends.GUEST], counts[Ends.SESSION], counts[Ends.CUSTOMER]) == (112, 112, 1)
+    assert watch.endings.not_before("C-flood") >= MOMENT + 800
+    assert watch.endings.cutoff == MOMENT  # of the one that was left out: its copy must not open
+    assert watch.endings.end_of("guest-1", issued(MOMENT - HOUR), customer=None) is None
+    wait_until(lambda: is_small(opener), "the store is small", seconds=SOON)
+    watch.close()
+    late = Watch(opener, clock=lambda: NOW)
+    late.begin().result(SOON)
+    assert late.endings.not_before("C-flood") >= MOMENT + 800
+    assert late.endings.cutoff == MOMENT
+    late.close()
+
+
+def is_small(opener: Callable[[], Store]) -> bool:
+    with closing(opener()) as store:
+        return all(count <= 112 for count in store.counts().values())
+
+
+def test_a_store_of_the_release_before_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            """CREATE TABLE change (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
+            INSERT INTO change VALUES (1, 1);
+            CREATE TABLE ending (
+                what TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
+                number INTEGER NOT NULL, PRIMARY KEY (what, key)
+            ) WITHOUT ROWID;
+            CREATE INDEX ending_number ON ending (number);
+            INSERT INTO ending VALUES ('session', 's1', 5, 9000000000000, 1);"""
+        )
+    with closing(sqlite.opener(path)()) as store:
+        store.record([VICTIM])
+        assert [one.key for one in store.changes(0)] == ["s1", "victim"]
