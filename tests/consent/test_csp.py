@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import combinations
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.config import DEFAULT_PURPOSES, Vendor
-from cookieguard.consent import Register, Site, policy_for, site_of, strict_policy
+from cookieguard.consent import Register, Site, longest_policy, policy_for, site_of, strict_policy
 from cookieguard.consent.csp import OPEN
 
 SHOP = site_of("www.shop.example")
@@ -102,7 +103,7 @@ def test_held_sibling_closes_the_wildcard_until_it_is_granted() -> None:
 
     assert "*.shop.example:*" not in held
     assert {"shop.example:*", "cdn.shop.example:*"} <= held
-    assert {"*.shop.example:*", "stats.shop.example:*"} <= granted
+    assert {"*.shop.example:*", "shop.example:*"} <= granted
 
 
 def test_held_host_inside_a_granted_wildcard_is_not_let_through() -> None:
@@ -182,3 +183,54 @@ def test_who_is_let_in_alone_brings_in_no_other_vendor_below_its_wildcard() -> N
 
     assert "wide.example:*" in found
     assert not {one for one in found if "ads.wide" in one or "*.wide" in one}
+
+
+def many(count: int) -> tuple[Vendor, ...]:
+    """Declare vendors of usual names, each with a host of its own, and one that is refused."""
+    named = [
+        Vendor(name=f"V{number}", purpose="marketing", hosts=(f"cdn.vendor{number:04}.example",))
+        for number in range(count)
+    ]
+    return (*named, Vendor(name="Count", purpose="statistics", hosts=("count.example",)))
+
+
+def test_the_longest_policy_is_told_and_a_thousand_vendors_are_written_soon() -> None:
+    start = time.process_time()
+
+    lengths = [
+        longest_policy(register(*many(count)), shop=SHOP, report="/_cg/report") for count in (10, 100, 1000)
+    ]
+
+    written = policy_for(
+        register(*many(100)), frozenset({"marketing", "preferences"}), shop=SHOP, report="/_cg/report"
+    )
+    assert len(written) == lengths[1]
+    assert lengths[0] < 1000 < lengths[1] < 6000 < lengths[2] < 60_000
+    assert time.process_time() - start < 2
+
+
+def test_a_host_inside_of_a_wildcard_that_is_listed_is_not_listed_again() -> None:
+    hosts = tuple(f"s{number}.ads.example" for number in range(50))
+    folded = Vendor(
+        name="Ads",
+        purpose="marketing",
+        hosts=("*.ads.example", *hosts, "*.eu.ads.example", "x.ads.example:81"),
+    )
+    refused = Vendor(name="Count", purpose="statistics", hosts=("count.example",))
+    inside = Vendor(name="Count", purpose="statistics", hosts=("count.ads.example",))
+
+    short = sources(policy_for(register(folded, refused), frozenset({"marketing"}), shop=SHOP))
+    long = sources(policy_for(register(folded, inside), frozenset({"marketing"}), shop=SHOP))
+
+    assert {source for source in short if "ads.example" in source} == {
+        *("ads.example:*", "ws://ads.example:*", "*.ads.example:*", "ws://*.ads.example:*")
+    }
+    assert {"s7.ads.example:*", "*.eu.ads.example:*", "x.ads.example:81"} <= long  # no wildcard lets them in
+    assert "*.ads.example:*" not in long
+
+
+def test_no_form_is_sent_to_a_socket() -> None:
+    policy = policy_for(register(), frozenset({"marketing"}), shop=SHOP, form_action="strict")
+
+    assert "ws" not in "".join(sources(policy, "form-action")).replace("www", "")
+    assert "*.ads.example:*" in sources(policy, "form-action")

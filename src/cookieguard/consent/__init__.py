@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cookieguard.consent.allowance import INLINE, Allowance, Way, allowance
 from cookieguard.consent.cookies import CookieRegister
-from cookieguard.consent.csp import policy_for, strict_policy
+from cookieguard.consent.csp import longest_policy, policy_for, strict_policy
 from cookieguard.consent.decision import (
     ChoiceError,
     Consent,
@@ -52,6 +52,7 @@ __all__ = [
     "first_party_line",
     "from_payload",
     "local_path",
+    "longest_policy",
     "look_alike",
     "new_receipt_id",
     "own_word",

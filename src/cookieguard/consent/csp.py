@@ -10,6 +10,7 @@ same `default-src`, and shops do keep their base on a CDN.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ KEYWORDS = "'unsafe-inline' 'unsafe-eval' blob: data:"
 # Restricts nothing a page uses, and still is a policy: Chromium keeps a stored page's old policy when a 304
 # brings none, so "everything is allowed" has to be said.
 OPEN = b"manifest-src * data: blob:"
+SOCKETS = ("ws:", "wss:")
 # (visitors' states) x (hosts the shop is reached by); Host headers are free text, so it is bounded.
 POLICIES_KEPT = 512
 
@@ -45,6 +47,15 @@ def strict_policy(register: Register, *, shop: Site, form_action: str = "off", r
     return _written(register, NOTHING_BEYOND, shop, form_action, report, is_open=False)
 
 
+def longest_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> int:
+    """Return the bytes of the longest policy of one purpose refused: where none is, it may be open."""
+    states = (register.ids - {refused} for refused in register.ids)
+    return max(
+        len(policy_for(register, granted, shop=shop, form_action=form_action, report=report))
+        for granted in (register.ids, *states)
+    )
+
+
 @lru_cache(maxsize=POLICIES_KEPT)
 def _written(
     register: Register,
@@ -55,22 +66,60 @@ def _written(
     *,
     is_open: bool,
 ) -> bytes:
-    hosts = " ".join(dict.fromkeys(_sources(register, granted, shop)))
-    policy = OPEN.decode() if is_open else f"default-src {hosts} {KEYWORDS}"
-    if form_action == "strict":
-        policy += f"; form-action {hosts}"
+    sources = list(dict.fromkeys(_sources(register, granted, shop)))
+    policy = OPEN.decode() if is_open else f"default-src {' '.join(sources)} {KEYWORDS}"
+    if form_action == "strict":  # no form is sent to a socket
+        hosts = [source for source in sources if not source.startswith(SOCKETS)]
+        policy += f"; form-action {' '.join(hosts)}"
     if report and not is_open:
         policy += f"; report-uri {report}"
     return policy.encode("ascii")
 
 
 def _sources(register: Register, granted: frozenset[str], shop: Site) -> Iterator[str]:
-    held = [rule for rule in register.rules if not rule.is_granted(granted)]
+    held = Held.of(rule for rule in register.rules if not rule.is_granted(granted))
     yield "'self'"
     yield from _own_sockets(shop)
-    for rule in [*_own_site(shop), *register.rules, *_alone(granted)]:
-        if rule.is_granted(granted):
+    rules = [*_own_site(shop), *register.rules, *_alone(granted)]
+    listed = [rule for rule in rules if rule.is_granted(granted)]
+    whole = frozenset(rule.host for rule in listed if _is_whole_domain(rule, held))
+    for rule in listed:
+        if whole.isdisjoint(_parents(rule.host)):  # else a wildcard that is listed lets in all that this does
             yield from _rule_sources(rule, held)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Hold what no pattern may let through: `hosts` that are held as a whole, and every domain with one `inside`."""
+
+    hosts: frozenset[str]
+    inside: frozenset[str]
+
+    @classmethod
+    def of(cls, rules: Iterable[HostRule]) -> Held:
+        """Sort the rules of who is held."""
+        hosts: set[str] = set()
+        inside: set[str] = set()
+        for rule in rules:
+            inside.update(_parents(rule.host))
+            if rule.is_wildcard:
+                inside.add(rule.host)
+            elif not rule.path and rule.port is None:
+                hosts.add(rule.host)
+        return cls(frozenset(hosts), frozenset(inside))
+
+
+def _is_whole_domain(rule: HostRule, held: Held) -> bool:
+    """Say whether a pattern lets in all there is under its host."""
+    return rule.is_wildcard and not rule.path and rule.port is None and rule.host not in held.inside
+
+
+def _parents(host: str) -> Iterator[str]:
+    """Name the domains a host lies in."""
+    while host:
+        host = host.partition(".")[2]
+        if host:
+            yield host
 
 
 def _own_sockets(shop: Site) -> Iterator[str]:
@@ -96,24 +145,16 @@ def _alone(granted: Iterable[str]) -> Iterator[HostRule]:
             yield HostRule(host=host, is_wildcard=False, port=None, path="", vendor=None)
 
 
-def _rule_sources(rule: HostRule, held: Iterable[HostRule]) -> Iterator[str]:
+def _rule_sources(rule: HostRule, held: Held) -> Iterator[str]:
     """Write a granted pattern, without letting a held host through.
 
     An allow list cannot subtract. So a wildcard with a held host inside is left out and only its name itself
     stays (consent fails closed): who declares `stats.shop.example` lists siblings in `first_party_hosts`.
     """
-    if not any(_is_whole_host(one, rule.host) for one in held):
+    if rule.host not in held.hosts:
         yield from _with_socket(rule, rule.host)
-    if rule.is_wildcard and not any(_is_inside(one, rule.host) for one in held):
+    if rule.is_wildcard and rule.host not in held.inside:
         yield from _with_socket(rule, f"*.{rule.host}")
-
-
-def _is_whole_host(rule: HostRule, host: str) -> bool:
-    return rule.host == host and not rule.is_wildcard and not rule.path and rule.port is None
-
-
-def _is_inside(rule: HostRule, host: str) -> bool:
-    return rule.host.endswith(f".{host}") or (rule.host == host and rule.is_wildcard)
 
 
 def _with_socket(rule: HostRule, host: str) -> Iterator[str]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Register, Site, Verdict, policy_for, site_of, strict_policy
+from cookieguard.consent import Register, Site, Verdict, longest_policy, policy_for, site_of, strict_policy
 from cookieguard.consent.purposes import is_once
-from cookieguard.html import Held, Rules, Ruling, Url, readings
+from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
 from cookieguard.html.model import nobody
 from cookieguard.web.origin import Origin
+
+logger = logging.getLogger("cookieguard")
 
 # (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
 # ones push out each other, not the shop's own, which is asked for again and again.
 WALLS_KEPT = 64
+# Bytes of a policy that leave room for the other headers in 4 KB, what nginx buffers by default on most machines.
+MOST_POLICY = 3000
+LONG_POLICY = (
+    "the Content-Security-Policy is up to %d bytes long (%d hosts are declared): nginx takes 4 or 8 KB of response "
+    "headers by default, and answers 502 beyond; set `proxy_buffer_size 16k;` or more, or declare `*.host` for hosts"
+)
 HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
@@ -66,7 +75,17 @@ class Walls:
         self._config = config
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
+        self._warn_of_length()
         self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # of each state (bounded)
+
+    def _warn_of_length(self) -> None:
+        """Tell the owner at start where a proxy in front may not take the policy, and would answer 502."""
+        origin = next(iter(self._config.origins), "https://shop.example")
+        site, form_action = site_of(parse_url(origin).host), self._config.csp.form_action
+        report = self._config.prefix + REPORT_PAGE
+        length = longest_policy(self._register, shop=site, form_action=form_action, report=report)
+        if length > MOST_POLICY:
+            logger.warning(LONG_POLICY, length, len(self._register.rules))
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
         """Return the walls for pages of `origin` and visitors who granted these purposes (or one party alone).
