@@ -30,6 +30,7 @@ REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
 MAX_AGE = re.compile(rb";[ \t]*max-age[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
 # What readers of cookies take for blanks around a name: all kinds, in UTF-8 too, and http.cookies quotes.
 AROUND_NAMES = bytes([*range(0x21), 0x22, *range(0x7F, 0x100)])
+PRINTED = bytes(byte for byte in range(256) if byte not in AROUND_NAMES)
 # http.cookies ends a value, and passes over `$Path` and `secure`, at a blank: the next name begins there.
 INSIDE = re.compile(rb"[\t-\r ]([^\x00-\x20\"=;\x7f-\xff]++)[\t-\r ]*+=")
 HTTP_PREFIXES = (b"__http-", b"__host-http-")
@@ -116,7 +117,7 @@ class CookieRegister:
 
     def misleads(self, header: bytes) -> bool:
         """Say whether some reader may find a cookie that has to be hidden where browsers have none of that name."""
-        return any(
+        return not _is_plain(header) and any(
             name in self._ours or not self.use_of(name).is_free
             for pair in header.split(b";")
             for name in other_names_of(pair)
@@ -124,7 +125,11 @@ class CookieRegister:
 
     def shown(self, header: bytes, granted: frozenset[str]) -> bytes:
         """Return a Cookie header without what is held; empty where nothing is left."""
-        kept = [pair for pair in header.split(b";") if self._is_shown(pair, granted)]
+        pairs = header.split(b";")
+        if _is_plain(header):
+            kept = [pair for pair in pairs if not self.holds(cookie_name_of(pair), granted)]
+        else:
+            kept = [pair for pair in pairs if self._is_shown(pair, granted)]
         return b";".join(kept).strip(b" \t")
 
     def _is_shown(self, pair: bytes, granted: frozenset[str]) -> bool:
@@ -170,6 +175,12 @@ def other_names_of(pair: bytes) -> list[bytes]:
     bare = name.strip(AROUND_NAMES)
     names = INSIDE.findall(pair)
     return names if bare == name else [bare, *names]
+
+
+def _is_plain(header: bytes) -> bool:
+    """Say whether a Cookie header is as browsers write it, so that all readers find the same names in it."""
+    blanks = header.translate(None, PRINTED)  # and all else that may stand around a name
+    return len(blanks) == blanks.count(b" ") == header.count(b"; ")
 
 
 def is_removal(line: bytes) -> bool:
