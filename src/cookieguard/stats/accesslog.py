@@ -1,9 +1,7 @@
 """One request as one line, without a person in it: in the Combined Log Format, or as JSON.
 
-What a client can put into a line is cleaned: queries go, a foreign referrer keeps its origin, and addresses
-written as text (dotted IPv4, colon IPv6) are truncated wherever they stand. Left over, because only a client
-who wants it gets it there: its address in another spelling (percent-encoded, an integer, hex or base64
-digits, `203-0-113-7` in a host name).
+What a client can put into a line is cleaned: queries go, a foreign referrer keeps its origin, and addresses are
+truncated wherever they stand and however they are spelled (`stats/scrubbing.py`).
 """
 
 from __future__ import annotations
@@ -15,9 +13,21 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple, TypeVar
 
-from cookieguard.stats.anonymize import UNKNOWN, truncate
+from cookieguard.stats.anonymize import UNKNOWN
+from cookieguard.stats.scrubbing import (
+    COLONS,
+    DASHES,
+    DOTS,
+    STRICTEST,
+    Reach,
+    hides_text,
+    network_of,
+    networks_in,
+    scrubbed,
+)
 
 Known = TypeVar("Known")
+Told = TypeVar("Told")
 
 # GoAccess reads at most 4,096 bytes as one line (its LINE_BUFFER), the rest becomes another; together with
 # the fixed fields these stay below, written out as they are in memory.
@@ -43,20 +53,15 @@ _ORIGIN = re.compile(
 )
 _DEFAULT_PORT = re.compile(rb":(?:80|443)?\Z")
 # A host whose last label is a number is an IPv4 address (WHATWG URL, "ends in a number").
+_DOTTED = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _NUMERIC_HOST = re.compile(rb"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.I)
 
-_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
-# No look-around for digits: `1203.0.113.7` still holds an address. Versions like 131.0.6778.86 do not match.
-_IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}")
-# Begins with a literal, so a text without addresses costs a tenth.
-_DOTS = re.compile(rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
-_IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
-# What a text is looked through for before anything else: an address maybe, or what is to be escaped.
-_DOUBTFUL = re.compile(rb"[^ !#-\[\]-~]|::|:[^:]*(?::[^:]*){5}|" + _DOTS.pattern)
+# What a text is looked through for before anything else: an address maybe.
+_DOUBTFUL = re.compile(b"|".join((COLONS, DOTS, DASHES, b"%")))
 # Texts without any of it come again and again: agents, paths, referrers. No other is kept, so no address is.
 TEXTS_KEPT = 1024
-_clean: set[bytes] = set()
-_whole: set[tuple[bytes, bytes]] = set()  # referrers, and the host that they may be told to whole
+_clean: dict[bytes, frozenset[bytes]] = {}  # with the networks that a number in it may lie in
+_whole: dict[tuple[bytes, bytes], None] = {}  # referrers, and the host that they may be told to whole
 
 
 class LogLine(NamedTuple):
@@ -82,36 +87,40 @@ class LogLine(NamedTuple):
         return f"<LogLine {self.status}>"
 
 
-def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> bytes:
+def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, own: str = "") -> bytes:
     """Write one Combined Log Format line, its newline included; the identity fields are always `-`.
 
-    The prefixes say how far addresses inside path, referrer and user agent are cut.
+    The prefixes say how far addresses inside path, referrer and user agent are cut; `own` is the client's, where the
+    line has another one for it.
     """
     # Taken apart at once: ten fields by their names take a fifth of all this.
     address, time, method, path, version, status, bytes_sent, referrer, agent, host = line
+    reach = Reach(own or address, ipv4_prefix, ipv6_prefix)
+    near = network_of(reach.own)
     if referrer:
-        referrer = _field(_reduced(referrer, host), MAX_REFERRER, ipv4_prefix, ipv6_prefix)
+        referrer = _field(_reduced(referrer, host, near), MAX_REFERRER, reach, near)
     return b'%b - - [%b] "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
         _word(address.encode("ascii", "replace")),
         _stamp(int(time.timestamp())),
-        _USUAL.get(method) or _word(method.encode("latin-1", "replace")),
-        _path(path.partition(b"?")[0], ipv4_prefix, ipv6_prefix),
+        _USUAL.get(method) or _word(scrubbed(method.encode("latin-1", "replace"), reach)),
+        _path(path.partition(b"?")[0], reach, near),
         _USUAL.get(version) or _word(version.encode("latin-1", "replace")),
         status,
         bytes_sent,
         referrer or b"-",
-        _field(agent, MAX_AGENT, ipv4_prefix, ipv6_prefix) or b"-",
+        _field(agent, MAX_AGENT, reach, near) or b"-",
     )
 
 
-def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> bytes:
+def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, own: str = "") -> bytes:
     """Write the same as one JSON object and a newline, in ASCII; what is empty is `-` here too.
 
     The request stays one text: GoAccess refuses unusual methods that stand alone, and takes them in it.
     """
-    path, referrer, agent = _texts(line, ipv4_prefix, ipv6_prefix)
+    reach = Reach(own or line.address, ipv4_prefix, ipv6_prefix)
+    path, referrer, agent = _texts(line, reach)
     request = b"%b %b HTTP/%b" % (
-        line.method.encode("latin-1", "replace")[:MAX_WORD].replace(b" ", b"%20"),
+        scrubbed(line.method.encode("latin-1", "replace"), reach)[:MAX_WORD].replace(b" ", b"%20"),
         path[:MAX_PATH].replace(b" ", b"%20") or b"-",
         line.http_version.encode("latin-1", "replace")[:MAX_WORD],
     )
@@ -125,12 +134,13 @@ def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) ->
 FORMS: dict[str, Callable[..., bytes]] = {"combined": combined, "json": json_line}
 
 
-def _texts(line: LogLine, ipv4_prefix: int, ipv6_prefix: int) -> tuple[bytes, bytes, bytes]:
+def _texts(line: LogLine, reach: Reach) -> tuple[bytes, bytes, bytes]:
     """Return path, referrer and user agent without queries and addresses."""
+    near = network_of(reach.own)
     return (
-        _scrub(line.path.partition(b"?")[0], ipv4_prefix, ipv6_prefix),
-        _scrub(_reduced(line.referrer, line.host), ipv4_prefix, ipv6_prefix),
-        _scrub(line.user_agent, ipv4_prefix, ipv6_prefix),
+        _scrub(line.path.partition(b"?")[0], reach, near),
+        _scrub(_reduced(line.referrer, line.host, near), reach, near),
+        _scrub(line.user_agent, reach, near),
     )
 
 
@@ -166,18 +176,18 @@ def _word(value: bytes, longest: int = MAX_WORD) -> bytes:
     return _escaped(value.replace(b" ", b"%20"), longest) or b"-"
 
 
-def _path(value: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+def _path(value: bytes, reach: Reach, near: bytes) -> bytes:
     """Write a path the same way; a blank inside becomes %20, whose digits must not join those of an address."""
-    if value in _clean and value.find(b" ") < 0:
+    if value.find(b" ") < 0 and _is_known(value, near):
         return value[:MAX_PATH] or b"-"
-    return _word(_scrub(value, ipv4_prefix, ipv6_prefix), MAX_PATH)
+    return _word(_scrub(value, reach, near), MAX_PATH)
 
 
-def _field(value: bytes, longest: int, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+def _field(value: bytes, longest: int, reach: Reach, near: bytes) -> bytes:
     """Write a text without addresses, escaped; most are known to be clean."""
-    if value in _clean:
+    if _is_known(value, near):
         return value[:longest]
-    return _escaped(_scrub(value, ipv4_prefix, ipv6_prefix), longest)
+    return _escaped(_scrub(value, reach, near), longest)
 
 
 def _escaped(value: bytes, longest: int) -> bytes:
@@ -194,7 +204,7 @@ def _escape(match: re.Match[bytes]) -> bytes:
     return _ESCAPES[match[0][0]]
 
 
-def _reduced(referrer: bytes, host: bytes) -> bytes:
+def _reduced(referrer: bytes, host: bytes, near: bytes) -> bytes:
     """Drop query and fragment, and the path too where the referrer is not on this very host and port.
 
     User and password go as well. What is no hierarchical URL (`about:client`, junk) is dropped whole.
@@ -207,8 +217,8 @@ def _reduced(referrer: bytes, host: bytes) -> bytes:
     scheme, place, path = origin[1].lower(), origin[2].lower(), origin[3] or b"/"
     is_own = _same_place(place, host)
     reduced = b"%b://%b%b" % (scheme, place, path) if is_own else b"%b://%b/" % (scheme, _named(place))
-    if reduced == referrer and _is_clean(reduced) and _is_clean(host):
-        _remember(_whole, (referrer, host))
+    if reduced == referrer and _is_clean(reduced, near) and _is_clean(host, near):
+        _remember(_whole, (referrer, host), None)
     return reduced
 
 
@@ -220,47 +230,38 @@ def _same_place(place: bytes, host: bytes) -> bool:
 def _named(place: bytes) -> bytes:
     """Replace a host that is an IPv4 address in any spelling but the dotted one, which is scrubbed later."""
     name = place.partition(b":")[0]
-    if place.startswith(b"[") or not _NUMERIC_HOST.fullmatch(name) or _IPV4.fullmatch(name):
+    if place.startswith(b"[") or not _NUMERIC_HOST.fullmatch(name) or _DOTTED.fullmatch(name):
         return place
     return UNKNOWN.encode()
 
 
-def _is_clean(value: bytes) -> bool:
-    """Tell whether a text goes out as it is: it was looked through before, or now."""
-    if value in _clean:
+def _is_known(value: bytes, near: bytes) -> bool:
+    """Return whether a text was looked through before, and no number in it lies in the client's network."""
+    networks = _clean.get(value)
+    return networks is not None and near not in networks
+
+
+def _is_clean(value: bytes, near: bytes) -> bool:
+    """Return whether a text goes out as it is: it was looked through before, or now."""
+    if _is_known(value, near):
         return True
-    if _DOUBTFUL.search(value):
+    if _HOSTILE.search(value):
         return False
-    _remember(_clean, value)
+    if (_DOUBTFUL.search(value) or hides_text(value)) and scrubbed(value, STRICTEST) != value:
+        return False
+    networks = networks_in(value)
+    if near in networks:
+        return False
+    _remember(_clean, value, networks)
     return True
 
 
-def _remember(known: set[Known], one: Known) -> None:
+def _remember(known: dict[Known, Told], one: Known, told: Told) -> None:
     if len(known) >= TEXTS_KEPT:
         known.clear()
-    known.add(one)
+    known[one] = told
 
 
-def _scrub(value: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
+def _scrub(value: bytes, reach: Reach, near: bytes) -> bytes:
     """Truncate every address that stands in a text."""
-    if _is_clean(value):
-        return value
-    if b"::" in value or value.count(b":") >= 6:
-        value = _IPV6.sub(lambda match: _cut_ipv6(match[0], ipv4_prefix, ipv6_prefix), value)
-    if _DOTS.search(value):
-        value = _IPV4.sub(lambda match: _cut_ipv4(match[0], ipv4_prefix), value)
-    return value
-
-
-def _cut_ipv6(found: bytes, ipv4_prefix: int, ipv6_prefix: int) -> bytes:
-    """Truncate what looks like IPv6; colons that are no address (`12:30:45`) stay, doubtful ones do not."""
-    if b"::" not in found and found.count(b":") < 6:
-        return found
-    address = truncate(found.decode(), ipv4_prefix=ipv4_prefix, ipv6_prefix=ipv6_prefix)
-    return b"::" if address == UNKNOWN else address.encode()
-
-
-def _cut_ipv4(found: bytes, ipv4_prefix: int) -> bytes:
-    """Truncate a dotted quad; leading zeros (`203.000.113.007`) are no obstacle."""
-    plain = ".".join(str(int(octet)) for octet in found.split(b"."))
-    return truncate(plain, ipv4_prefix=ipv4_prefix).encode()
+    return value if _is_clean(value, near) else scrubbed(value, reach)

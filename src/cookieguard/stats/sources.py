@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 from cookieguard.stats.hits import ADDRESS
+from cookieguard.stats.scrubbing import decoded, without_hidden
 
 MAX_HOST = 100
 MAX_FIELD = 80  # characters of a UTM field; longer ones are ids, not names
@@ -29,12 +29,6 @@ _ADDRESS = re.compile(
 )
 _AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
 _MAIL = re.compile(rf"[^\s/@]+\s*(?:{_AT.pattern})\s*[^\s/@]+", re.I)
-# What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-_DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4\u22c5\u2219"), ".")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Digits that name one thing or person; years and dates of eight stay readable in UTM fields only.
 _SPACED_NUMBER = r"\d(?:[ ./()_-]{0,2}\d){9,}"  # telephones, bank accounts
@@ -45,7 +39,6 @@ _TOKEN = re.compile(r"(?=[^/]*\d)(?=[^/]*[a-z])[0-9a-z_=-]{20,}|[0-9a-f]{8,}(?:-
 _HEX_ID = re.compile(r"\b(?=[0-9a-f-]*[a-f])(?=[0-9a-f-]*\d)[0-9a-f]{12,}(?:-[0-9a-f]{4,}){0,4}\b", re.I)
 NUMBER = "(number)"
 MAX_PAGE = 200  # characters
-MOST_CODINGS = 3  # a link in a link in a link
 
 
 @lru_cache(maxsize=HOSTS_KEPT)
@@ -60,7 +53,7 @@ def referrer_host(header: bytes) -> str:
 def cleaned_host(host: str) -> str:
     """Return a host as it is kept: an IP address becomes `(address)`, what is no host becomes empty."""
     host = host.lower().removeprefix("www.")[:MAX_HOST]
-    if ":" in host or _NUMERIC.fullmatch(host) or _ADDRESS.search(host):
+    if ":" in host or _NUMERIC.fullmatch(host) or _ADDRESS.search(host) or without_hidden(host, "") != host:
         return ADDRESS
     return host.rstrip(".") if _HOST.fullmatch(host) else ""
 
@@ -84,32 +77,29 @@ def cleaned_field(text: str) -> str:
     >>> cleaned_field("ada%40shop.example, order 1004217, 20261124")
     '(mail) order (number), 20261124'
     """
-    text = _ADDRESS.sub(ADDRESS, _UNPRINTABLE.sub("", _decoded(text)))
+    text = without_hidden(_ADDRESS.sub(ADDRESS, _UNPRINTABLE.sub("", decoded(text))), ADDRESS)
     if _AT.search(text):
         text = _MAIL.sub("(mail)", text)
     return _HEX_ID.sub(NUMBER, _NO_DATE.sub(NUMBER, text)).strip()[:MAX_FIELD]
 
 
-def _decoded(text: str) -> str:
-    """Return text as somebody reads it: decoded up to three times, full-width signs as usual ones, nothing unseen."""
-    for _ in range(MOST_CODINGS):
-        if "%" not in text:
-            break
-        text = unquote(text)
-    return text if text.isascii() else _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).translate(_DOTS)
-
-
 def personal_part(text: str) -> str:
     """Say what in a text may name one person or thing; empty where nothing looks like it."""
-    text = _decoded(text)
+    text = decoded(text)
     if _AT.search(text):
         return "a mail address"
-    if _ADDRESS.search(text):
+    if _ADDRESS.search(text) or without_hidden(text, "") != text:
         return "an IP address"
     if _LONG_NUMBER.search(text):
         return "a long number"
     has_token = any(_TOKEN.fullmatch(word) and re.search(r"\d", word) for word in text.split())
     return "what looks like a token" if has_token else ""
+
+
+def shown_path(path: str) -> str:
+    """Return a path as a log line may have it: whom its mail address or number names is nobody's business there."""
+    cleaned = cleaned_path(path, folds_ids=True)
+    return (cleaned if "{id}" in cleaned else path)[:MAX_PAGE]
 
 
 @lru_cache(maxsize=HOSTS_KEPT)
@@ -125,8 +115,12 @@ def cleaned_path(path: str, *, folds_ids: bool) -> str:
 
 
 def _cleaned_segment(segment: str, *, folds_ids: bool) -> str:
-    plain = _decoded(segment)
-    if _ADDRESS.search(plain) or (_AT.search(plain) and _MAIL.search(plain)):
+    plain = decoded(segment)
+    if (
+        _ADDRESS.search(plain)
+        or (_AT.search(plain) and _MAIL.search(plain))
+        or without_hidden(plain, "") != plain
+    ):
         return "{id}"
     if not folds_ids:
         return segment

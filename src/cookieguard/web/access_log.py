@@ -21,7 +21,7 @@ KEY_USE = "log"
 # pseudonym of the full address.
 NOTHING_LEFT = (0, 0)
 
-Form = Callable[[LogLine], bytes]
+Form = Callable[..., bytes]  # of a LogLine, and the client's own address where the line has another
 
 
 def open_access_log(
@@ -72,7 +72,7 @@ class Pseudonyms:
         pseudonym = self._batch.get(known)
         if pseudonym is None:
             pseudonym = self._batch[known] = self._encipher(*known)
-        return self._form(line._replace(address=pseudonym))
+        return self._form(line._replace(address=pseudonym), own=line.address)
 
     def write(self, lines: Sequence[bytes]) -> int:
         """Write a batch, and forget whose lines these were."""

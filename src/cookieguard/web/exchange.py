@@ -18,6 +18,7 @@ from cookieguard.identity.keeping import StoreFirst
 from cookieguard.identity.session import Session
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
+from cookieguard.stats.sources import shown_path
 from cookieguard.web.asking import ask_for_document, asks_for_page
 from cookieguard.web.clients import tell_of_lost
 from cookieguard.web.grants import MARK, take_grant, without_grant
@@ -397,4 +398,4 @@ class Exchange:
 
     def report_event(self, event: str) -> None:
         """Write one security event to the log: what and where, never a value."""
-        self.parts.findings.event(event, f"{self.request.method} {self.request.path[:200]!a}", self.now)
+        self.parts.findings.event(event, f"{self.request.method} {shown_path(self.request.path)!a}", self.now)

@@ -13,7 +13,7 @@ from datetime import datetime
 from cookieguard.consent import Verdict, declaration, first_party_line, look_alike, site_of
 from cookieguard.consent.sites import Site
 from cookieguard.stats.anonymize import packed_address, truncate
-from cookieguard.stats.sources import cleaned_path, personal_part
+from cookieguard.stats.sources import personal_part, shown_path
 from cookieguard.web.turns import Turns
 
 logger = logging.getLogger("cookieguard")
@@ -28,7 +28,6 @@ REPORTS_A_MINUTE = 60  # read of one reporter
 ALL_REPORTS_A_MINUTE = 600  # read in one worker: 50 us each
 EVENTS_A_MINUTE = 60  # security events of one kind that get a line; the rest is summed up
 EVENT_KINDS = 200  # told apart
-LONGEST_PAGE = 200  # characters of a path that are shown
 # Cookies told of; the shop's own responses keep their room, whatever names browsers send.
 COOKIES_TOLD = {"set": 200, "sent": 200}
 LONGEST_COOKIE = 64  # bytes of a cookie's name that are shown
@@ -94,7 +93,7 @@ class Findings:
         if self._days.renews(now):
             self._reported.clear()
         # The day's room last: who has had his turns takes nothing of it.
-        turns = ((self._reporters, reporter), (self._pages, _shown(page)), (self._days, ""))
+        turns = ((self._reporters, reporter), (self._pages, shown_path(page)), (self._days, ""))
         if all(one.take(key, now) for one, key in turns):
             self._reported.add(verdict.host)
             self._tell(verdict, site=site, page=page, source=" (reported by a browser; anybody can)")
@@ -108,7 +107,7 @@ class Findings:
         told.add(known)
         source = "by the shop" if way == "set" else "by a browser (anybody can)"
         # Name and path are free text: escaped, so that they end no line and move no cursor.
-        shown, where = (ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), _shown(page)))
+        shown, where = (ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), shown_path(page)))
         line = "cookie %s, %s %s on %s: nobody declared it%s"
         logger.warning(line, shown, way, source, where, _own_cookie(name))
 
@@ -125,16 +124,10 @@ class Findings:
         else:
             advice, lines = "to declare it:", declaration(verdict)
         # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
-        shown = ascii(_shown(page))[1:-1]
+        shown = ascii(shown_path(page))[1:-1]
         logger.warning(
             "held %s on %s: nobody declared it%s; %s\n%s", verdict.host, shown, source, advice, lines
         )
-
-
-def _shown(page: str) -> str:
-    """Return a path as statistics have it: whom its mail address or number names is nobody's business here either."""
-    cleaned = cleaned_path(page, folds_ids=True)
-    return (cleaned if "{id}" in cleaned else page)[:LONGEST_PAGE]
 
 
 def _shortened(verdict: Verdict) -> Verdict:

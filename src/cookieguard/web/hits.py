@@ -13,6 +13,7 @@ from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
 from cookieguard.stats.agents import MAX_AGENT
 from cookieguard.stats.hits import NO_KEY, Event, Kind
+from cookieguard.stats.scrubbing import spelled_within
 from cookieguard.stats.sightings import MAX_HELD, Sighting
 from cookieguard.stats.visitors import visitor_key
 from cookieguard.stats.visits import PAUSE
@@ -95,7 +96,7 @@ def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Ki
     agent = headers.get(b"user-agent", b"")[:MAX_AGENT]
     site = origin.host if origin.authority in exchange.parts.authorities else ""
     key, before = _keys(counting, exchange, consent, site, agent)
-    return Sighting(
+    sighting = Sighting(
         kind=kind,
         time=exchange.now,
         ended=exchange.now,
@@ -115,6 +116,18 @@ def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Ki
         policy=counting.policy,
         gpc=consent.gpc,
     )
+    _hide_own(sighting, exchange._address)
+    return sighting
+
+
+def _hide_own(sighting: Sighting, address: str) -> None:
+    """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
+    if spelled_within(address, sighting.path):
+        sighting.path = "/{id}"
+    if sighting.query and spelled_within(address, sighting.query.decode("latin-1")):
+        sighting.query = b""
+    if spelled_within(address, sighting.agent.decode("latin-1")):
+        sighting.agent = b""
 
 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind | None:

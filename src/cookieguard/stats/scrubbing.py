@@ -1,0 +1,297 @@
+"""Addresses inside a text, however a client spells them: each is truncated, or nothing of it is left.
+
+Two rules, since a number may be an order and a word may be base64. What is an address by its form goes in any
+case: dotted, with colons, with dashes, percent-encoded, in full-width signs, as base64 of such a text. What only may be
+one (an integer, hex digits, base64 of four bytes, short forms of inet_aton) goes where it lies in the client's own
+network: one in 16 million other numbers does.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from socket import AF_INET6, inet_aton, inet_pton
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from cookieguard.stats.anonymize import UNKNOWN, packed_address, truncate
+
+MOST_CODINGS = 3  # a link in a link in a link
+OWN_BITS = 24, 48  # that are compared where none are left of others
+NEAR = 2  # bytes
+NOTHING = b"0-0-0-0"  # what is left of an address without dots
+
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
+# No look-around for digits: `1203.0.113.7` still holds an address. Versions like 131.0.6778.86 do not match.
+_IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}(\.in-addr\.arpa)?", re.I)
+# Begins with a literal, so a text without addresses costs a tenth.
+DOTS = rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
+_DOTS = re.compile(DOTS)
+_IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
+COLONS = rb"::|:[^:]*(?::[^:]*){5}"
+_NUMBERS = re.compile(rb"[0-9]+(?:[-_][0-9]+){3,}")
+_GROUPS = re.compile(rb"[0-9a-f]{1,4}(?:[-_]{1,2}[0-9a-f]{1,4}){2,}(?![0-9a-z])", re.I)
+DASHES = (
+    rb"[0-9][-_][0-9]{1,3}[-_][0-9]{1,3}[-_][0-9]|[0-9a-fA-F][-_]{2}[0-9a-fA-F]|(?:[-_][0-9a-fA-F]{1,4}){7}"
+)
+_DASHES = re.compile(DASHES)
+_DATE = re.compile(rb"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_](?:0?[1-9]|[12][0-9]|3[01])(?![0-9])")
+_BASE64 = re.compile(rb"[A-Za-z0-9+_-]{10,}={0,2}")
+_PARTS = re.compile(rb"[-_+]")
+_PADDED = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{6}|[A-Za-z0-9+/_-]{22})==(?!=)"
+)  # four bytes, or sixteen
+SHORTEST_BASE64 = 8
+_URL_SAFE = str.maketrans("+/", "-_")
+_PRINTABLE = re.compile(rb"[ -~]+")
+# What may be an address, if it lies where the client does.
+_NUMBER = re.compile(rb"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.I)
+_HEX = re.compile(rb"[0-9a-f]{2}(?:[-:_. ]?[0-9a-f]{2}){3,31}", re.I)
+_SHORT = re.compile(rb"(?<![A-Za-z0-9+_-])(?:[A-Za-z0-9+_-]{6}|[A-Za-z0-9+_-]{22})(?![A-Za-z0-9+_-])(?:==)?")
+_SLASHED = re.compile(_SHORT.pattern.replace(rb"+_-", rb"+/_-"))  # where a slash parts nothing
+_BETWEEN = re.compile(rb"[-:_. ]")
+LEAST_NUMBER = 7  # digits: 1.0.0.0 has eight, and one zero less is no address of anybody
+# What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_AS_DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4\u22c5\u2219"), ".")
+
+Maybe = tuple[int, int, bytes]  # where it stands, and the four or sixteen bytes it may mean
+
+
+class Reach(NamedTuple):
+    """Say how far addresses are known: the client's own as the line has it, and how many bits are left of others."""
+
+    own: str
+    ipv4: int
+    ipv6: int
+
+    def covers(self, packed: bytes) -> bool:
+        """Return whether bytes, in either order, are an address of the client's network, and more than its name."""
+        own = packed_address(self.own)
+        if own is None or len(own) != len(packed):
+            return False
+        bits = (self.ipv4 or OWN_BITS[0]) if len(packed) == 4 else (self.ipv6 or OWN_BITS[1])
+        shift = 8 * len(packed) - bits
+        network = int.from_bytes(own, "big") >> shift
+        numbers = int.from_bytes(packed, "big"), int.from_bytes(packed, "little")
+        return any(one >> shift == network and one != network << shift for one in numbers)
+
+
+STRICTEST = Reach("", 0, 0)  # nothing is left of any address
+
+
+def scrubbed(text: bytes, reach: Reach) -> bytes:
+    """Return a text without addresses.
+
+    >>> scrubbed(b"/from/203%2E0%2E113%2E7/3405803783", Reach("203.0.113.0", 24, 48))
+    b'/from/203.0.113.0/0-0-0-0'
+    """
+    if b"%" in text or not text.isascii():
+        text = b"/".join([_decoded_part(part, reach) for part in text.split(b"/")])
+    return _without_own(_plainly(text, reach), reach)
+
+
+def decoded(text: str) -> str:
+    """Return text as somebody reads it: decoded up to three times, full-width signs as usual ones, nothing unseen."""
+    for _ in range(MOST_CODINGS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return (
+        text if text.isascii() else _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).translate(_AS_DOTS)
+    )
+
+
+def without_hidden(text: str, instead: str) -> str:
+    """Put something else for addresses that have dashes for colons, or are base64 of a text or of padded bytes."""
+    if "-" not in text and "_" not in text and len(text) < SHORTEST_BASE64:
+        return text
+    plain, new = text.encode("utf-8", "surrogateescape"), instead.encode()
+    plain = _GROUPS.sub(lambda found: new if _is_ipv6(found[0]) else found[0], plain)
+    plain = _PADDED.sub(new, plain)
+    plain = _BASE64.sub(lambda found: new if _is_hidden(found[0]) else found[0], plain)
+    return plain.decode("utf-8", "surrogateescape")
+
+
+def spelled_within(address: str, text: str) -> bool:
+    """Return whether a text holds this very address as a number, in hex digits or in base64."""
+    packed = packed_address(address)
+    if packed is None:
+        return False
+    lower, number = text.lower(), str(int.from_bytes(packed, "big"))
+    if number in text or packed.hex() in lower or packed[::-1].hex() in lower:
+        return True
+    encoded = b64encode(packed).decode().rstrip("=")
+    return encoded in text or encoded.translate(_URL_SAFE) in text
+
+
+def hides_text(text: bytes) -> bool:
+    """Return whether base64 of an address's text stands in a text."""
+    return any(_is_hidden(found[0]) for found in _BASE64.finditer(text))
+
+
+def network_of(address: str) -> bytes:
+    """Return the first two bytes of an address, which tell most clients from most numbers."""
+    return (packed_address(address) or b"")[:NEAR]
+
+
+def networks_in(text: bytes) -> frozenset[bytes]:
+    """Return the same of all that may be an address in a text: of another client it is none."""
+    found = [packed for _, _, packed in _maybes(text)]
+    if b"%" in text:
+        for part in text.split(b"/"):
+            found += [packed for _, _, packed in _maybes(_decoded(part))]
+    return frozenset([one[:NEAR] for one in found] + [one[: -NEAR - 1 : -1] for one in found])
+
+
+def _decoded_part(part: bytes, reach: Reach) -> bytes:
+    """Return a part as it came, unless an address comes to light when it is decoded."""
+    plain = _decoded(part)
+    if plain == part:
+        return part
+    found = _without_own(_plainly(plain, reach), reach)
+    return part if found == plain else quote(found, safe=b" !#$&'()*+,:;=?@[]").encode()
+
+
+def _decoded(part: bytes) -> bytes:
+    return decoded(part.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _plainly(text: bytes, reach: Reach) -> bytes:
+    """Cut what is an address by its form."""
+    if b"::" in text or text.count(b":") >= 6:
+        text = _IPV6.sub(lambda found: _cut_ipv6(found[0], reach), text)
+    if _DOTS.search(text):
+        text = _IPV4.sub(lambda found: _cut_ipv4(found, reach), text)
+    if _DASHES.search(text):
+        text = _NUMBERS.sub(lambda found: _cut_numbers(found[0], reach), text)
+        text = _GROUPS.sub(lambda found: NOTHING if _is_ipv6(found[0]) else found[0], text)
+    return _BASE64.sub(lambda found: NOTHING if _is_hidden(found[0]) else found[0], text)
+
+
+def _cut_ipv6(found: bytes, reach: Reach) -> bytes:
+    """Truncate what looks like IPv6; colons that are no address (`12:30:45`) stay, doubtful ones do not."""
+    if b"::" not in found and found.count(b":") < 6:
+        return found
+    address = truncate(found.decode(), ipv4_prefix=reach.ipv4, ipv6_prefix=reach.ipv6)
+    return b"::" if address == UNKNOWN else address.encode()
+
+
+def _cut_ipv4(found: re.Match[bytes], reach: Reach) -> bytes:
+    """Truncate a dotted quad; leading zeros (`203.000.113.007`) are no obstacle. Reverse names end with it."""
+    if found[1]:
+        return UNKNOWN.encode() + found[1]
+    plain = ".".join(str(int(octet)) for octet in found[0].split(b"."))
+    if plain.endswith(".0.0.0"):  # a browser's version, and nobody's address
+        return found[0]
+    return truncate(plain, ipv4_prefix=reach.ipv4).encode()
+
+
+def _cut_numbers(found: bytes, reach: Reach) -> bytes:
+    """Cut a row of numbers with an address in it: the client's own, either way round, or one with a number over 99."""
+    date = _DATE.match(found)
+    start = date.end() if date else 0
+    numbers = re.split(rb"[-_]", found[start:])
+    rows = [numbers[at : at + 4] for at in range(len(numbers) - 3)]
+    if not any(_is_address(row, reach) for row in rows):
+        return found
+    return found[:start] + re.sub(
+        rb"[0-9]+", b"0", found[start:]
+    )  # where in it the address begins nobody can tell
+
+
+def _is_address(row: list[bytes], reach: Reach) -> bool:
+    octets = [int(one) for one in row if one.isdigit() and len(one) <= 3]
+    return len(octets) == 4 and max(octets) <= 255 and (max(octets) > 99 or reach.covers(bytes(octets)))
+
+
+def _is_ipv6(found: bytes) -> bool:
+    """Return whether groups with dashes are an address that somebody may have: global, unique local or link-local."""
+    if _DATE.match(found):
+        return False
+    text = found.decode().replace("_", "-")
+    starts = [0, *(match.end() for match in re.finditer("-+", text))]
+    return any(_begins_ipv6(text[start:]) for start in starts)
+
+
+def _begins_ipv6(text: str) -> bool:
+    groups = text.split("-")
+    if len(groups) < 4 or ("" not in groups and len(groups) < 8):
+        return False
+    part = text if "" in groups else "-".join(groups[:8])
+    with suppress(OSError):
+        packed = inet_pton(AF_INET6, part.replace("-", ":"))
+        return packed[0] >> 5 == 1 or packed[0] in (0xFC, 0xFD, 0xFE)
+    return False
+
+
+def _is_hidden(token: bytes) -> bool:
+    """Return whether a token, or what stands between its dashes, is base64 of a text with an address in it."""
+    return any(map(_holds_address, {token, *_PARTS.split(token)}))
+
+
+def _holds_address(token: bytes) -> bool:
+    plain = _from_base64(token)
+    if not _PRINTABLE.fullmatch(plain):
+        return False
+    address = _IPV4.search(plain)
+    return bool(address and not address[0].endswith(b".0")) or (b"::" in plain or plain.count(b":") >= 6)
+
+
+def _from_base64(token: bytes) -> bytes:
+    token = token.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    with suppress(ValueError):
+        return b64decode(token + b"=" * (-len(token) % 4), validate=True)
+    return b""
+
+
+def _maybes(text: bytes) -> Iterator[Maybe]:
+    for found in _NUMBER.finditer(text):
+        if len(found[0]) > LEAST_NUMBER or b"." in found[0]:
+            yield from ((*found.span(), packed) for packed in _numbers(found[0]))
+    for found in _HEX.finditer(text):
+        yield from ((*found.span(), packed) for packed in _windows(_BETWEEN.sub(b"", found[0]).decode()))
+    for pattern in (_SHORT, _SLASHED):
+        for found in pattern.finditer(text):
+            packed = _from_base64(found[0])
+            if len(packed) in (4, 16):
+                yield (*found.span(), packed)
+
+
+def _numbers(word: bytes) -> Iterator[bytes]:
+    """Yield the address a whole number or a short form means."""
+    with suppress(OSError):
+        yield inet_aton(word.decode())
+    if word.isdigit() and len(word) < 40:  # inet_aton takes a leading zero for octal
+        with suppress(OverflowError):
+            yield int(word).to_bytes(4 if len(word) < 13 else 16, "big")
+
+
+def _windows(digits: str) -> Iterator[bytes]:
+    """Yield what four or sixteen bytes of a row of hex digits mean."""
+    for size in (8, 32):
+        for start in range(len(digits) - size + 1):
+            yield bytes.fromhex(digits[start : start + size])
+
+
+def _without_own(text: bytes, reach: Reach) -> bytes:
+    return _without(text, [one for one in _maybes(text) if reach.covers(one[2])])
+
+
+def _without(text: bytes, places: Iterable[Maybe]) -> bytes:
+    """Return a text in which nothing is left at these places."""
+    end = len(text) + 1
+    for start, stop, _ in sorted(places, reverse=True):
+        if stop <= end:  # else it overlaps one that went
+            text = text[:start] + NOTHING + text[stop:]
+            end = start
+        elif start < end:
+            text = text[:start] + text[end:]
+            end = start
+    return text
