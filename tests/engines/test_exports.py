@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -141,10 +142,28 @@ def test_a_cell_that_a_spreadsheet_would_run_gets_a_quote(start: str) -> None:
 
     lines = to_csv(table).decode().split("\r\n")
 
-    assert lines[0] == "value,views"
-    assert lines[1].strip('"').startswith(f"'{start}")
-    assert lines[1].endswith(",-5")
-    assert lines[2] == "a=b,"
+    assert lines[0] == '"value","views"'
+    assert lines[1].startswith(f"\"'{start}")
+    assert lines[1].endswith(',"-5"')
+    assert lines[2] == '"a=b",""'
+
+
+@pytest.mark.parametrize("campaign", ["x;=1+1;", "x; =1+1", "x\t@SUM(1)", 'x;"=1+1', "x|-1+1", "x\n+1"])
+@pytest.mark.parametrize("delimiter", ";\t|,")
+def test_no_cell_is_a_formula_wherever_a_spreadsheet_parts_them(campaign: str, delimiter: str) -> None:
+    table = Table(
+        {"day": Holds.DAY, "campaign": Holds.TEXT, "views": Holds.COUNT},
+        [(20_000, campaign, 5), (20_000, "spring; autumn - sale", 5)],
+        {},
+    )
+
+    content = to_csv(table).decode()
+
+    cells = [cell for row in csv.reader(content.splitlines(True), delimiter=delimiter) for cell in row]
+    assert not [cell for cell in cells if cell.strip(' "').startswith(("=", "+", "-", "@", "\t"))]
+    assert "spring; autumn - sale" in content
+    (_, (_, read, _), _) = csv.reader(content.splitlines(True))
+    assert read.replace("'", "") == campaign
 
 
 @pytest.mark.parametrize("ending", FORMATS)

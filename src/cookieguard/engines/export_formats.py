@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
@@ -12,8 +13,9 @@ from itertools import islice
 from cookieguard.engines.export_tables import Holds, Table, date_of
 
 ROWS = 20_000  # of a piece: what is in memory beside the finished file
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins so for a formula. It may part cells at other signs than we do (`;` where the
+# comma is for decimals), and then heeds no quotes but those at the start of a line.
+FORMULA = re.compile(r"(^|[;\t|\r\n][\s'\"]*)(?=[=+@\t\r-])")
 
 
 def to_parquet(table: Table) -> bytes:
@@ -64,9 +66,9 @@ def to_parquet(table: Table) -> bytes:
 
 
 def to_csv(table: Table) -> bytes:
-    """Write CSV with a line of heads; a cell that would be a formula gets a `'` in front."""
+    """Write CSV, all cells quoted, with a line of heads; what would be a formula gets a `'` in front."""
     file = StringIO()
-    writer = csv.writer(file)
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(table.columns)
     for row in table.rows:
         writer.writerow([_cell(value) for value in _readable(table, row).values()])
@@ -102,4 +104,4 @@ def _text(kind: Holds, value: object) -> object:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
