@@ -243,6 +243,33 @@ def test_a_visit_goes_on_across_midnight(writer: HitWriter, figures: HitReader) 
     assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(1, 1), (1, 2)]
 
 
+def test_a_visit_that_began_without_a_key_goes_on_with_one(writer: HitWriter, figures: HitReader) -> None:
+    arrival = PLAIN._replace(key=0, entry=1, source="search.example", time=MIDNIGHT + 60)
+    inside = PLAIN._replace(source="", time=MIDNIGHT + 120, key=5)
+    keyed = [arrival, inside, inside._replace(time=MIDNIGHT + 180), inside._replace(time=MIDNIGHT + 9000)]
+
+    writer.write(Batch("a", keyed[:2], {5: 5}, {}))
+    writer.write(Batch("b", keyed[2:3], {5: 5}, {}))
+    assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(1, 1)]
+    writer.write(Batch("c", keyed[3:], {}, {}))  # hours later
+    writer.write(Batch("d", [inside._replace(key=6, time=MIDNIGHT + 200)], {}, {}))  # agreed long ago
+
+    assert [(one.views, one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(5, 3, 2)]
+    mobile = {Dimension.DEVICE: PLAIN.device}
+    assert [(one.views, one.visits, one.visitors) for one in figures.by_day(BOTH, mobile)] == [(5, 3, 2)]
+
+
+def test_who_agrees_anew_keeps_the_visit_that_began_with_a_key(writer: HitWriter, figures: HitReader) -> None:
+    first = PLAIN._replace(time=MIDNIGHT + 60, key=5)
+    writer.write(Batch("a", [first], {}, {}))
+
+    writer.write(Batch("b", [first._replace(time=MIDNIGHT + 600, source="")], {5: 5}, {}))
+
+    mobile = {Dimension.DEVICE: PLAIN.device}
+    for where in (None, mobile):
+        assert [one.visits for one in figures.by_day(BOTH, where or {})] == [1]
+
+
 def test_hits_that_come_late_do_not_begin_a_visit_again(writer: HitWriter, figures: HitReader) -> None:
     hits = [PLAIN._replace(time=MIDNIGHT + minute * 60, key=5) for minute in (0, 10, 20, 90)]
     writer.write(Batch("a", [hits[0], hits[2], hits[3]], {}, {}))

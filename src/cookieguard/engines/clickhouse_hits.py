@@ -24,7 +24,7 @@ from cookieguard.engines.clickhouse_schema import SCHEMA
 from cookieguard.engines.clickhouse_views import VIEWS
 from cookieguard.engines.hit_ports import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import PAUSE
+from cookieguard.stats.visits import PAUSE, began_unkeyed
 
 logger = logging.getLogger("cookieguard")
 
@@ -109,6 +109,8 @@ class ClickhouseHits:
 
 
 def _goes_on(hit: Hit, batch: Batch, last_seen: Mapping[tuple[int, int], int]) -> int:
+    if began_unkeyed(batch, hit.key):
+        return 1
     if hit.key not in batch.before or hit.time % SECONDS_OF_DAY > PAUSE:
         return 0
     last = last_seen.get((hit.day - 1, batch.before[hit.key]))

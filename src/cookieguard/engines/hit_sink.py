@@ -24,7 +24,7 @@ TRY_AGAIN = timedelta(seconds=1), timedelta(seconds=30)  # after the first failu
 
 _INHERITED: list[HitWriter | None] = []
 
-Counted = tuple[Hit, int]  # a hit, and in the first half hour of a day its visitor's key of the day before
+Counted = tuple[Hit, int]  # a hit, and what `Batch.before` has for its key, 0 where that is nothing
 
 
 class HitSink:

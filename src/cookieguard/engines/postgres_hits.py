@@ -35,7 +35,7 @@ from cookieguard.engines.postgres_schema import (
 )
 from cookieguard.engines.postgres_sums import STEP_HITS, sum_up
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import BOT, KIND, PAUSE
+from cookieguard.stats.visits import BOT, KIND, PAUSE, began_unkeyed
 from cookieguard.stats.visits import VIEW as OF_VIEW
 
 logger = logging.getLogger("cookieguard")
@@ -188,13 +188,21 @@ class PostgresHits:
         return there
 
     def _note_going_on(self, batch: Batch) -> None:
-        """Note whose visit goes on from the day before, in its last half hour, as far as that is written."""
+        """Note whose visit goes on: from the last half hour of yesterday, as far as that is written, or unkeyed."""
         for day, hits in _early_views(batch).items():
             keys = _array(batch.before[hit.key] for hit in hits)
             last = dict(self._connection.execute(LAST_SEEN, {"day": day - 1, "keys": keys}).fetchall())
             going = {hit.key for hit in hits if hit.time - last.get(batch.before[hit.key], 0) <= PAUSE}
+            going |= self._unkeyed(batch, day, {hit.key for hit in hits if began_unkeyed(batch, hit.key)})
             if going:  # in order, so that two writers do not wait for each other
                 self._connection.execute(NOTE_GOING_ON, (day, _array(sorted(going))))
+
+    def _unkeyed(self, batch: Batch, day: int, keys: set[int]) -> set[int]:
+        """Return those of whom nothing was seen that day: who was there with a key began a visit with it."""
+        if not keys:
+            return keys
+        seen = self._connection.execute(LAST_SEEN, {"day": day, "keys": _array(keys)}).fetchall()
+        return keys - {key for key, _ in seen}
 
 
 def make_tables(connection: Connection) -> None:

@@ -116,7 +116,8 @@ class Batch(NamedTuple):
 
     `id` names the batch for good: an engine that has seen it writes nothing. `before` says of keys in the first
     half hour of a day what the same visitor's key was the day before; it is for finding a visit that goes on
-    across midnight, and must be written nowhere. `lost` counts by reason what could not be kept since the last batch.
+    across midnight, and must be written nowhere. A key that is its own was given within a visit that was counted
+    without one, so its first view begins none. `lost` counts by reason what could not be kept since the last batch.
     """
 
     id: str

@@ -64,6 +64,8 @@ class Sighting:
     route: str = ""
     key: int = NO_KEY
     before: int = NO_KEY  # in the first half hour of a day: the key of the day before
+    is_inside: bool = False  # the browser says that a page of the shop led here
+    has_just_agreed: bool = False  # within a pause: the visit was counted before there was a key
     referrer: bytes = field(default=b"", repr=False)
     query: bytes = field(default=b"", repr=False)
     agent: bytes = field(default=b"", repr=False)
@@ -125,18 +127,28 @@ class Reader:
             key=NO_KEY if agent.bot else sighting.key,
         )
 
+    def before(self, sighting: Sighting, hit: Hit) -> int:
+        """Return what the key of a hit was before, for `Batch.before`: itself where the visit began without one."""
+        goes_on = sighting.has_just_agreed and hit.key != NO_KEY and not hit.source
+        return hit.key if goes_on else sighting.before
+
     def _page(self, sighting: Sighting) -> str:
         if sighting.route and self._names_routes:
             return cleaned_path(sighting.route, folds_ids=False)
         return cleaned_path(sighting.path, folds_ids=self._names_routes)
 
     def _referrer(self, sighting: Sighting) -> str:
-        host = referrer_host(sighting.referrer) if sighting.referrer else ""
+        host = referrer_host(sighting.referrer) if sighting.referrer and not sighting.is_inside else ""
         is_own = host == sighting.host.removeprefix("www.") or host in self._own_hosts
         return "" if is_own else host
 
     def _source(self, sighting: Sighting, utm: Mapping[str, str], referrer: str) -> str:
-        """Name where a view came from, nothing where it came from the shop itself."""
+        """Name where a view came from, nothing where it came from the shop itself.
+
+        A browser tells that without a Referer too; beside a foreign one it means a page that was loaded again.
+        """
+        if sighting.is_inside:
+            return ""
         named = utm.get("source") or referrer
         if named:
             return named

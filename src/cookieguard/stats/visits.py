@@ -53,6 +53,11 @@ def visitors_of(views: Views, before: Mapping[int, int]) -> set[Visitor]:
     return {*views, *((day - 1, before[key]) for day, key in views if key in before)}
 
 
+def began_unkeyed(batch: Batch, key: int) -> bool:
+    """Return whether a visitor's visit was counted before there was a key."""
+    return batch.before.get(key) == key
+
+
 def decide(batch: Batch, views: Views, known: Mapping[Visitor, Presence]) -> Decided:
     """Decide the entries of a batch; `known` has the presence of `visitors_of(views)` as far as there is one."""
     decided = Decided(hits=list(batch.hits))
@@ -61,7 +66,9 @@ def decide(batch: Batch, views: Views, known: Mapping[Visitor, Presence]) -> Dec
         if presence is None:
             decided.firsts.append(batch.hits[places[0]])
             day, key = visitor
-            if key in batch.before and (yesterday := known.get((day - 1, batch.before[key]))):
+            if began_unkeyed(batch, key):
+                last_before = batch.hits[places[0]].time
+            elif key in batch.before and (yesterday := known.get((day - 1, batch.before[key]))):
                 last_before = yesterday[1]
         decided.presences[visitor] = _walk(decided.hits, places, presence, last_before)
     return decided

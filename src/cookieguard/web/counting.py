@@ -76,7 +76,8 @@ def open_counting(
     reader = Reader(own_hosts=_own_hosts(config), names_routes=settings.pages == "route")
 
     def form(sighting: Sighting) -> Counted:
-        return reader.read(sighting), sighting.before
+        hit = reader.read(sighting)
+        return hit, reader.before(sighting, hit)
 
     return Counting(
         pipeline=Pipeline(

@@ -26,6 +26,12 @@ from cookieguard.web.request import FRAME_DESTINATIONS
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
+SAME_ORIGIN = b"same-origin"
+WITHIN_VISIT = timedelta(seconds=PAUSE)
+RELOADED_WITHIN = timedelta(
+    seconds=10
+)  # after a choice its page comes again; the answer and the request take that long
+CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
@@ -58,7 +64,7 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
     if kind is None:
         return
     consent = exchange.peek_consent()
-    if not _counts(counting, consent):
+    if not _counts(counting, consent) or (kind is Kind.VIEW and _is_seen_again(counting, exchange, consent)):
         return
     sighting = _sighting(counting, exchange, consent, kind)
     sighting.route = _route_of(exchange)
@@ -115,9 +121,23 @@ def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Ki
         consent=consent.state.value,
         policy=counting.policy,
         gpc=consent.gpc,
+        is_inside=headers.get(b"sec-fetch-site") == SAME_ORIGIN,
+        has_just_agreed=_has_just_agreed(counting, exchange, consent),
     )
     _hide_own(sighting, exchange._address)
     return sighting
+
+
+def _has_just_agreed(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
+    """Return whether a visitor has a key since a moment ago, and was counted without one until then."""
+    if counting.keys_unasked or not counting.counts_unasked:
+        return False
+    return _is_since_choice(exchange, consent, WITHIN_VISIT)
+
+
+def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> bool:
+    decided = consent.decided
+    return decided is not None and -CLOCKS_DIFFER <= exchange.now - decided <= limit
 
 
 def _hide_own(sighting: Sighting, address: str) -> None:
@@ -145,6 +165,24 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind 
     if not (is_document and is_sent):
         return None
     return Kind.VIEW if request.method == "GET" and _is_shown(exchange) else None
+
+
+def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
+    """Return whether a view is the page that a choice was made on, loaded again by it: it was counted then.
+
+    It comes within seconds and says that it comes from itself, from our page of choices, or (where the shop's policy
+    keeps referrers) from nowhere. A script's reload keeps the foreign Referer of the first load.
+    """
+    if not counting.counts_unasked or not _is_since_choice(exchange, consent, RELOADED_WITHIN):
+        return False
+    request, headers = exchange.request, exchange.headers
+    site = headers.get(b"sec-fetch-site")
+    if site is not None and site != SAME_ORIGIN:
+        return False
+    path = request.own_referrer.partition("?")[0]
+    if path:
+        return path in (exchange.path, request.path) or path.startswith(counting.prefix)
+    return site == SAME_ORIGIN
 
 
 def _is_shown(exchange: Exchange) -> bool:

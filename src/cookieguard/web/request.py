@@ -187,7 +187,7 @@ class Request:
         fetch_site = self.headers.get(b"sec-fetch-site")
         if fetch_site is not None:
             return fetch_site == b"same-origin"
-        return bool(self._referrer_of_ours())
+        return bool(self.own_referrer)
 
     def own_base(self, prefix: str, *, is_foreign: bool = False) -> str:
         """Return where our own pages are: a path, or a URL where a page's <base> would lead a path astray."""
@@ -197,9 +197,11 @@ class Request:
     @property
     def referring_path(self) -> str:
         """The path of the page of this host that led here, the home page where that is not told."""
-        return self._referrer_of_ours() or quote(self.root_path) + "/"
+        return self.own_referrer or quote(self.root_path) + "/"
 
-    def _referrer_of_ours(self) -> str:
+    @property
+    def own_referrer(self) -> str:
+        """The same, empty where that is not told."""
         scheme, _, rest = self.text(b"referer").partition("://")
         authority, slash, path = rest.partition("/")
         is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
