@@ -13,7 +13,7 @@ import unicodedata
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from socket import AF_INET6, inet_aton, inet_pton
+from socket import AF_INET6, inet_pton
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -266,11 +266,17 @@ def _maybes(text: bytes) -> Iterator[Maybe]:
 
 def _numbers(word: bytes) -> Iterator[bytes]:
     """Yield the address a whole number or a short form means."""
-    with suppress(OSError):
-        yield inet_aton(word.decode())
-    if word.isdigit() and len(word) < 40:  # inet_aton takes a leading zero for octal
+    with suppress(ValueError, OverflowError):
+        yield _short_form(word.lower().decode().split("."))
+    if word.isdigit() and len(word) < 40:  # a leading zero need not mean octal
         with suppress(OverflowError):
             yield int(word).to_bytes(4 if len(word) < 13 else 16, "big")
+
+
+def _short_form(parts: list[str]) -> bytes:
+    """Return what `inet_aton` makes of 203.0.28941 or 0313.0.0161.0115: the last part fills what is left."""
+    numbers = [int(one, 16 if one.startswith("0x") else 8 if one.startswith("0") else 10) for one in parts]
+    return bytes(numbers[:-1]) + numbers[-1].to_bytes(5 - len(parts), "big")
 
 
 def _windows(digits: str) -> Iterator[bytes]:

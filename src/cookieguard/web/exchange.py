@@ -262,8 +262,6 @@ class Exchange:
         self._consent = self._decided = consent
         self._granted = self._wall = None
 
-    # What the response asks for
-
     @property
     def wall(self) -> Wall:
         """The walls for this shop origin and this visitor's consent."""

@@ -27,6 +27,7 @@ from cookieguard.web.request import FRAME_DESTINATIONS
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
 SAME_ORIGIN = b"same-origin"
+PAST_CACHE = (b"max-age=0", b"no-cache")
 WITHIN_VISIT = timedelta(seconds=PAUSE)
 RELOADED_WITHIN = timedelta(
     seconds=10
@@ -170,8 +171,8 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind 
 def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
     """Return whether a view is the page that a choice was made on, loaded again by it: it was counted then.
 
-    It comes within seconds and says that it comes from itself, from our page of choices, or (where the shop's policy
-    keeps referrers) from nowhere. A script's reload keeps the foreign Referer of the first load.
+    It comes within seconds and says that it comes from itself or from our page of choices. A script's reload keeps the
+    foreign Referer of the first load. Without any Referer it is known where the browser asks past its cache.
     """
     if not counting.counts_unasked or not _is_since_choice(exchange, consent, RELOADED_WITHIN):
         return False
@@ -182,7 +183,7 @@ def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> 
     path = request.own_referrer.partition("?")[0]
     if path:
         return path in (exchange.path, request.path) or path.startswith(counting.prefix)
-    return site == SAME_ORIGIN
+    return site == SAME_ORIGIN and (b"referer" in headers or headers.get(b"cache-control") in PAST_CACHE)
 
 
 def _is_shown(exchange: Exchange) -> bool:

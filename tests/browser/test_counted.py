@@ -1,0 +1,54 @@
+"""What statistics count of real browsers: three people who agree and see nine pages are nine views and three visits."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from harness.servers import serving
+
+from cookieguard import Config, CookieGuard
+from cookieguard.engines.hit_ports import Days
+from cookieguard.engines.sqlite_figures import SqliteFigures
+from cookieguard.stats.hits import Dimension
+
+from .conftest import Visitors, answer
+from .tiny import TinyShop, page
+
+PATHS = ("/", "/mugs", "/teapots")
+LINKS = "".join(f'<a href="{path}">to {path}</a>' for path in PATHS)
+KEEPS_REFERRER = '<meta name="referrer" content="{}">'
+FIREFOX = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"  # a headless Chromium is a bot
+)
+SEARCH = "https://search.example/"
+
+
+@pytest.mark.parametrize("policy", ["strict-origin-when-cross-origin", "no-referrer"])
+def test_who_agrees_is_one_visit_from_where_it_came(
+    visit: Visitors, javascript: bool, policy: str, tmp_path: Path
+) -> None:
+    head = KEEPS_REFERRER.format(policy)
+    guarded = CookieGuard(
+        TinyShop({path: page(head, LINKS) for path in PATHS}), Config(state_dir=str(tmp_path / "state"))
+    )
+    begun = int(datetime.now(UTC).timestamp()) // 86_400
+    with serving(guarded) as server:
+        for _ in range(3):
+            opened = visit(javascript=javascript, user_agent=FIREFOX).new_page()
+            opened.goto(server.at("shop.localhost"), referer=SEARCH)
+            answer(opened, "accept")
+            for path in PATHS[1:]:
+                opened.get_by_text(f"to {path}", exact=True).click()
+                opened.wait_for_url(f"**{path}")
+    guarded.close()
+
+    with closing(SqliteFigures(tmp_path / "state" / "stats.db")) as figures:
+        days = Days(begun, begun + 1)
+        counted = [(one.views, one.visits) for one in figures.by_day(days)]
+        sources = {one.value: one.visits for one in figures.breakdown(days, Dimension.SOURCE)}
+    assert sum(views for views, _ in counted) == 9
+    assert sum(visits for _, visits in counted) == 3
+    assert sources == {"search.example": 3}
