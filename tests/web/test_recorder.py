@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import scope_of
+from harness.asgi import ask, page, scope_of
 
 from cookieguard import Config, CookieGuard
+from cookieguard.config import LogSettings
 from cookieguard.engines.log_file import LogFile
 from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined
 from cookieguard.web.exchange import Exchange
@@ -264,3 +265,16 @@ def test_interpreter_that_ends_writes_its_lines(tmp_path: Path) -> None:
 
     (log,) = tmp_path.iterdir()
     assert log.read_bytes().count(b"\n") == 50
+
+
+@pytest.mark.parametrize(("agents", "model"), [("reduced", ""), ("full", "; SM-S918B")])
+def test_a_model_stands_in_the_log_only_where_the_owner_wants_it(
+    guard: Callable[..., CookieGuard], tmp_path: Path, agents: str, model: str
+) -> None:
+    guarded = guard(page(), log=LogSettings(agents=agents))
+
+    ask(guarded, scope_of(headers=[("user-agent", "Mozilla/5.0 (Linux; Android 14; SM-S918B) Mobile")]))
+    guarded.close()
+
+    (log,) = (tmp_path / "state" / "logs").iterdir()
+    assert f'"Mozilla/5.0 (Linux; Android 14{model}) Mobile"' in log.read_text()

@@ -14,6 +14,7 @@ from cookieguard.errors import ConfigError
 PRESETS: dict[str, tuple[int, int]] = {"ga": (24, 48), "cnil": (16, 32), "zero": (0, 0)}
 DEFAULT_PREFIXES = PRESETS["ga"]
 TRUNCATE, PREFIX_DAILY = "truncate", "prefix-daily"
+REDUCED, FULL = "reduced", "full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class LogSettings:
     """Bits that are left of an IPv6 address; 48 where nothing is set."""
     addresses: str = TRUNCATE
     """`prefix-daily` enciphers them instead, with a key of the day: as many visitors and networks, no address."""
+    agents: str = REDUCED
+    """`reduced` leaves browser, major version and system of a user agent; `full` keeps models and builds too."""
     rotate: str = "daily"
     """`daily` begins a file with each UTC day (its date is in the name); `off` leaves it to logrotate."""
     keep_days: int = 14
@@ -44,6 +47,7 @@ class LogSettings:
         require_one_of("log.format", self.format, ("combined", "json"))
         require_one_of("log.preset", self.preset, ("", *PRESETS))
         require_one_of("log.addresses", self.addresses, (TRUNCATE, PREFIX_DAILY))
+        require_one_of("log.agents", self.agents, (REDUCED, FULL))
         require_one_of("log.rotate", self.rotate, ("daily", "off"))
         require_between("log.keep_days", self.keep_days, 1, 400, "days")
         self._check_prefixes()

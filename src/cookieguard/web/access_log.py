@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from cookieguard.config import LogSettings
-from cookieguard.config.log import PREFIX_DAILY
+from cookieguard.config.log import PREFIX_DAILY, REDUCED
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
 from cookieguard.engines.log_file import LogFile, log_directory
 from cookieguard.stats.accesslog import FORMS, LogLine
 from cookieguard.stats.anonymize import UNKNOWN
 from cookieguard.stats.prefixes import prefix_cipher
+from cookieguard.stats.reduced_agent import reduced
 from cookieguard.web.recorder import Recorder
 
 KEY_USE = "log"
@@ -49,7 +50,14 @@ def open_access_log(
 
 
 def _form(settings: LogSettings, prefixes: tuple[int, int]) -> Form:
-    return partial(FORMS[settings.format], ipv4_prefix=prefixes[0], ipv6_prefix=prefixes[1])
+    write = partial(FORMS[settings.format], ipv4_prefix=prefixes[0], ipv6_prefix=prefixes[1])
+    if settings.agents != REDUCED:
+        return write
+
+    def write_reduced(line: LogLine, *, own: str = "") -> bytes:
+        return write(line._replace(user_agent=reduced(line.user_agent)), own=own)
+
+    return write_reduced
 
 
 class Pseudonyms:
