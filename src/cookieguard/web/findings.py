@@ -107,7 +107,9 @@ class Findings:
         told.add(known)
         source = "by the shop" if way == "set" else "by a browser (anybody can)"
         # Name and path are free text: escaped, so that they end no line and move no cursor.
-        shown, where = (ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), shown_path(page)))
+        shown, where = (
+            ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), shown_path(page))
+        )
         line = "cookie %s, %s %s on %s: nobody declared it%s"
         logger.warning(line, shown, way, source, where, _own_cookie(name))
 
