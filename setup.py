@@ -21,7 +21,7 @@ SOURCES = Path("src", "cookieguard")
 MODULES = {
     "html": (
         "charrefs constructs context declarations embeds judging model placement rewriter rules tags unfinished urls "
-        "css judges markup multibyte scripts texts"
+        "css judges markup multibyte texts"
     ).split(),
     "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
     "web": (
@@ -31,9 +31,7 @@ MODULES = {
 }
 # Written twice: regular expressions in Python, loops in C.
 WRITTEN_TWICE = {
-    "html": (
-        "flows functions glances known names output pieces reading scanner sheets stretches summary suspects"
-    ).split(),
+    "html": "known output scanner sheets stretches summary".split(),
     "identity": ["base64url", "plainjson"],
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it

@@ -63,7 +63,8 @@ CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(.))", re.I)
 REFRESH = re.compile(r"\s*[\d.]+\s*[;,\s]\s*(?:url\s*=\s*)?[\"']?([^\"']*)", re.I)
 CANDIDATE = re.compile(r"[\s,]*(\S+)")
-# What the inline scripts of grammar.py do to reach somebody; any other text of a script counts as inert.
+# What the inline scripts of grammar.py do to reach somebody: they run, and the policy stops what they ask for. So none
+# of this is held; but no text may become a script.
 CALLS = re.compile(r"(?:\.src=|(?<!\w)(?:fetch|import)\()'(//ads\.example[^']*)'")
 RUNNING_TYPES = frozenset({"", "module", "text/javascript", "application/javascript"})
 DEEPEST = 4  # documents in documents that are looked into
@@ -180,7 +181,7 @@ class Oracle:
         host = url[1].rstrip(".") if url and url[0] in NETWORK else ""
         if not host:
             return
-        if host != SHOP:
+        if host != SHOP and contact[:2] != ("script", ""):
             found.held.append(contact)
         # Sheets are edited, and a second body tag brings what the first has lost: neither is text come alive.
         if not inside and contact[0] not in ("body", "style") and contact[1] != "style":

@@ -42,7 +42,7 @@ ATOMS = [
         "<font color=x>",
         '<annotation-xml encoding="text/html">',
         "<object data=//ads.example/o>",
-        "<script>var i=new Image;i.src='//ads.example/s'</script>",
+        "<script>var i=1</script>",
         '<style>@import "//ads.example/t"</style>',
     ],
 ]
@@ -69,7 +69,7 @@ def live(page: bytes, *, scripting: bool) -> list[tuple[str, ...]]:
     return found
 
 
-RUNS = {"style": '@import"//ads', "script": ".src='//ads"}
+RUNS = {"style": '@import"//ads'}
 SINGLE = (Load.URL, Load.DOCUMENT, Load.LATER)
 
 
@@ -80,7 +80,6 @@ def reaches(name: str, attribute: str, value: str) -> bool:
 
 
 I = "<img src=//ads.example>"  # noqa: E741
-RUN = "var i=new Image;i.src='//ads.example/s'"
 SHEET = '@import"//ads.example/t";'
 CASES = [
     f"<noscript>{I}</noscript>",
@@ -165,18 +164,17 @@ CASES = [
     f"<svg><style/>{I}",
     f"<svg><script/>{I}",
     f"<style/>{I}</style>{I}",
-    f"<svg><script></</script>{RUN}</script>",
-    f"<svg><script><!-- </script> -->{RUN}</script>",
-    f"<svg><script><![CDATA[ </script> ]]>{RUN}</script>",
-    f"<svg><script><g a='</script>'>{RUN}</script>",
-    f"<svg><script><script></script>{RUN}</script>",
-    f"<svg><script><script /><script/>{RUN}</script>{RUN}",
-    f"<svg><script><script b /></script>{RUN}</script>{RUN}",
-    f"<svg><script></></script></script>{RUN}",
-    f"<svg><script></x:script>{RUN}</script>",
-    f"<svg><a><script></a:script>{RUN}</script></a>",
+    f"<svg><script></</script>{I}</script>",
+    f"<svg><script><!-- </script> -->{I}</script>",
+    f"<svg><script><![CDATA[ </script> ]]>{I}</script>",
+    f"<svg><script><script></script>{I}</script>",
+    f"<svg><script><script /><script/>{I}</script>{I}",
+    f"<svg><script><script b /></script>{I}</script>{I}",
+    f"<svg><script></></script></script>{I}",
+    f"<svg><script></x:script>{I}</script>",
+    f"<svg><a><script></a:script>{I}</script></a>",
     f"<svg><script><x:script></script>{I}",
-    f"<svg><script><script></x:script></script>{RUN}</script>",
+    f"<svg><script><script></x:script></script>{I}</script>",
     f"<svg><style></x:style>{SHEET}</style>",
     f"<svg><style></</style>{SHEET}</style>",
     f"<svg><style><!-- </style> -->{SHEET}</style>",

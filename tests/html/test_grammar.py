@@ -79,8 +79,6 @@ FOUND = [
     f"<noscript><select><style></noscript>{SHEET}",
     f"<noscript><select><style></noscript>{SHEET}</style>",
     f"<select><noscript><style></noscript>{SHEET}</style></select>",
-    "<noscript><select><script></noscript>fetch('//ads.example/s')</script>",
-    "<svg><script></</script>fetch('//ads.example/s')</script>",
     "<use href='//\"ads.example'>",
 ]
 
@@ -102,7 +100,6 @@ VECTORS = [
     "<svg><image xlink:href=//ads.example/a></svg>",
     "<p style='background:url(&#34;//ads.example/a&#34;)'>",
     "<style>@import'//ads.example/a'</style>",
-    "<script>new Image().src='//ads.example/a'</script>",
     '<meta http-equiv=REFRESH content="0; url=//ads.example/a">',
     '<iframe srcdoc="<img src=&quot;//ads.example/a&quot;>"></iframe>',
     '<iframe src="data:text/html,<img src=https://ads.example/a>"></iframe>',

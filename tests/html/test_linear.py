@@ -11,7 +11,6 @@ from harness.hostile import PATTERNS, hostile_page
 from harness.rewriting import ORIGIN, outside
 
 from cookieguard.html import Rewriter, Rules
-from cookieguard.html.scripts import loads_held
 
 SIZE = 40_000
 
@@ -50,14 +49,3 @@ def test_twice_the_input_is_at_most_three_times_the_work(name: str, chunk: int) 
 
     assert twice <= 3 * once + 500
     assert twice <= 40 * SIZE  # a bound for each byte, too
-
-
-def test_walks_beyond_the_first_part_of_a_script_share_their_steps() -> None:
-    def work(size: int) -> Callable[[], None]:
-        script = hostile_page("walks in a script beyond its first part", size)
-        return lambda: bool(loads_held(script, outside))
-
-    work(0)()
-    once, twice = calls_of(work(300_000)), calls_of(work(1_200_000))
-
-    assert twice < 2.5 * once + 500

@@ -54,26 +54,6 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<link rel="preload" as=image href=//ads.example>',
         b'<link rel="preload" as=image data-cg-href=//ads.example>',
     ),
-    (
-        b"<img src=/own onerror=\"new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\">",
-        b"<img src=/own data-cg-onerror=\"new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\">",
-    ),
-    (
-        b"<img src=/own onload=\"PublicKeyCredential.signalUnknownCredential({rpId:'ads.example'})\">",
-        b"<img src=/own data-cg-onload=\"PublicKeyCredential.signalUnknownCredential({rpId:'ads.example'})\">",
-    ),
-    (
-        b"<p onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
-        b"<p data-cg-onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
-    ),
-    (
-        b"<iframe src=\"javascript:new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\"></iframe>",
-        b"<iframe data-cg-src=\"javascript:new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\"></iframe>",
-    ),
-    (
-        b"<iframe srcdoc=\"<body onload=a({publicKey:{rpId:'ads.example'}})>\"></iframe>",
-        b"<iframe srcdoc=\"&lt;body data-cg-onload=a({publicKey:{rpId:'ads.example'}})&gt;\"></iframe>",
-    ),
     (b"<link rel=next href=//ads.example>", b"<link rel=next data-cg-href=//ads.example>"),
     (
         b'<link rel="alternate stylesheet" href=//ads.example>',
@@ -122,40 +102,12 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<iframe data-cg-data-src="data:text/html,<iframe src=//ads.example>"></iframe>',
     ),
     (
-        b"<iframe data-original=\"javascript:'<iframe src=//ads.example>'\"></iframe>",
-        b"<iframe data-cg-data-original=\"javascript:'<iframe src=//ads.example>'\"></iframe>",
-    ),
-    (
         b"<iframe data-litespeed-src='data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4='></iframe>",
         b"<iframe data-cg-data-litespeed-src='data:text/html;base64,PGlmcmFtZSBzcmM9Ly9hZHMuZXhhbXBsZT4='></iframe>",
     ),
     (
-        b"""<p onclick="this.innerHTML='<iframe src=//ads.example></iframe>'">play</p>""",
-        b"""<p data-cg-onclick="this.innerHTML='<iframe src=//ads.example></iframe>'">play</p>""",
-    ),
-    (
-        b"""<body ONLOAD="new&#32;Image().src='&#47;/ads.example'" class=a>""",
-        b"""<body data-cg-onload="new&#32;Image().src='&#47;/ads.example'" class=a>""",
-    ),
-    (
-        b"""<img src=/a.png onerror='this.src="https:\\x2f\\x2fads.example/a.png"' onerror=x()>""",
-        b"""<img src=/a.png data-cg-onerror='this.src="https:\\x2f\\x2fads.example/a.png"' data-cg-onerror=x()>""",
-    ),
-    (
-        b"<svg><animate onbegin=f.src='//ads.example' /><a onnew=fetch('//ads.example') /></svg>",
-        b"<svg><animate data-cg-onbegin=f.src='//ads.example' /><a data-cg-onnew=fetch('//ads.example') /></svg>",
-    ),
-    (
-        b"<script src=/a.js onload=\"f.src='//ads.example'\"></script>",
-        b"<script src=/a.js data-cg-onload=\"f.src='//ads.example'\"></script>",
-    ),
-    (
-        b"<script onload=\"f.src='//ads.example'\">own()</script>",
-        b"<script data-cg-onload=\"f.src='//ads.example'\">own()</script>",
-    ),
-    (
         b"<script src=//ads.example onload=\"f.src='//ads.example'\"></script>",
-        b'<script type="text/plain" data-cg-src=//ads.example data-cg-onload="f.src=\'//ads.example\'"></script>',
+        b'<script type="text/plain" data-cg-src=//ads.example onload="f.src=\'//ads.example\'"></script>',
     ),
     (
         b'<script type=webbundle>{"source":"https://ads.example/a.wbn"}</script>',
@@ -181,10 +133,6 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
     (
         b'<iframe src="data:text/html,<img src=//ads.example>">',
         b'<iframe data-cg-src="data:text/html,<img src=//ads.example>">',
-    ),
-    (
-        b"<iframe src=\"javascript:'<img src=//ads.example>'\">",
-        b"<iframe data-cg-src=\"javascript:'<img src=//ads.example>'\">",
     ),
     (
         b'<object data="data:image/svg+xml;base64,PHN2Zz48aW1hZ2UgaHJlZj0iLy9ldmlsLmV4YW1wbGUiLz48L3N2Zz4=">',
@@ -251,40 +199,8 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b'<svg><script type="text/plain" data-cg-href=//ads.example /></script>',
     ),
     (
-        b"<svg><script>new Image().src=&#39;//ads.example&#39;</script>",
-        b'<svg><script type="text/plain">new Image().src=&#39;//ads.example&#39;</script>',
-    ),
-    (
-        b"<svg><script src=/own.js>f.src=&#39;//ads.example&#39;</script>",
-        b'<svg><script type="text/plain" src=/own.js>f.src=&#39;//ads.example&#39;</script>',
-    ),
-    (
-        b"<svg><script href=\"data:,f.src='//ads.example'\"></script>",
-        b'<svg><script type="text/plain" data-cg-href="data:,f.src=\'//ads.example\'"></script>',
-    ),
-    (
-        b"<script defer src=\"data:text/javascript,f.src='//ads.example'\">x</script>",
-        b'<script type="text/plain" defer data-cg-src="data:text/javascript,f.src=\'//ads.example\'">x</script>',
-    ),
-    (
-        b'<script src=" DATA:text/plain;base64,Zi5zcmM9Jy8vYWRzLmV4YW1wbGUn"></script>',
-        b'<script type="text/plain" data-cg-src=" DATA:text/plain;base64,Zi5zcmM9Jy8vYWRzLmV4YW1wbGUn"></script>',
-    ),
-    (
-        b'<script src="data:text/javascript;charset=utf-16,f%00">g()</script>',
-        b'<script type="text/plain" data-cg-src="data:text/javascript;charset=utf-16,f%00">g()</script>',
-    ),
-    (
-        b'<script type=importmap>{"imports":{"a":"data:text/javascript,f.src=\'//ads.example\'"}}</script>',
-        b'<script type="text/plain" data-cg-type=importmap>{"imports":{"a":"data:text/javascript,f.src=\'//ads.example\'"}}</script>',  # noqa: E501
-    ),
-    (
         b'<script type="text/javascript;x" src=//ads.example></script>',
         b'<script type="text/plain" data-cg-type="text/javascript;x" data-cg-src=//ads.example></script>',
-    ),
-    (
-        b'<script type=module>import "//ads.example/x.js"</script>',
-        b'<script type="text/plain" data-cg-type=module>import "//ads.example/x.js"</script>',
     ),
     (
         b'<script type=importmap>{"imports":{"a":"//ads.example"}}</script>',
@@ -313,10 +229,6 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
     (
         b'<script type=text/plain src=//ads.example>new Image().src="//ads.example"</script>',
         b'<script type="text/plain" data-cg-type=text/plain data-cg-src=//ads.example>new Image().src="//ads.example"</script>',  # noqa: E501
-    ),
-    (
-        b'<SCRIPT>new Image().src="https:\\/\\/ads.example"</SCRIPT>',
-        b'<SCRIPT type="text/plain">new Image().src="https:\\/\\/ads.example"</SCRIPT>',
     ),
     (b"<body background=//ads.example>", b"<body data-cg-background=//ads.example>"),
     (b"<td background=//ads.example>", b"<td data-cg-background=//ads.example>"),
@@ -374,6 +286,28 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
 ]
 
 PASSING = [
+    b"<img src=/own onerror=\"new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\">",
+    b"<img src=/own onload=\"PublicKeyCredential.signalUnknownCredential({rpId:'ads.example'})\">",
+    b"<p onclick=\"navigator.credentials.get({publicKey:{rpId:'ads.example'}})\">",
+    b"<iframe src=\"javascript:new RTCPeerConnection({iceServers:[{urls:'stun:ads.example'}]})\"></iframe>",
+    b"<iframe srcdoc=\"<body onload=a({publicKey:{rpId:'ads.example'}})>\"></iframe>",
+    b"<iframe data-original=\"javascript:'<iframe src=//ads.example>'\"></iframe>",
+    b"""<p onclick="this.innerHTML='<iframe src=//ads.example></iframe>'">play</p>""",
+    b"""<body ONLOAD="new&#32;Image().src='&#47;/ads.example'" class=a>""",
+    b"""<img src=/a.png onerror='this.src="https:\\x2f\\x2fads.example/a.png"' onerror=x()>""",
+    b"<svg><animate onbegin=f.src='//ads.example' /><a onnew=fetch('//ads.example') /></svg>",
+    b"<script src=/a.js onload=\"f.src='//ads.example'\"></script>",
+    b"<script onload=\"f.src='//ads.example'\">own()</script>",
+    b"<iframe src=\"javascript:'<img src=//ads.example>'\">",
+    b"<svg><script>new Image().src=&#39;//ads.example&#39;</script>",
+    b"<svg><script src=/own.js>f.src=&#39;//ads.example&#39;</script>",
+    b"<svg><script href=\"data:,f.src='//ads.example'\"></script>",
+    b"<script defer src=\"data:text/javascript,f.src='//ads.example'\">x</script>",
+    b'<script src=" DATA:text/plain;base64,Zi5zcmM9Jy8vYWRzLmV4YW1wbGUn"></script>',
+    b'<script src="data:text/javascript;charset=utf-16,f%00">g()</script>',
+    b'<script type=importmap>{"imports":{"a":"data:text/javascript,f.src=\'//ads.example\'"}}</script>',
+    b'<script type=module>import "//ads.example/x.js"</script>',
+    b'<SCRIPT>new Image().src="https:\\/\\/ads.example"</SCRIPT>',
     b"",
     b"plain text & more < 3 <3",
     b"<!doctype html><title>a</title><p class=x>text<br><a href='https://ads.example/'>link</a>",
@@ -442,7 +376,7 @@ def test_a_consenting_visitors_page_is_untouched(page: bytes) -> None:
 
 
 def test_what_was_held_is_listed_on_the_first_page_and_on_the_next() -> None:
-    page = b"<img src=//ads.example/a><script>new Image().src='//px.example/b'</script><p style='b:url(//css.example)'>"
+    page = b"<img src=//ads.example/a><link rel=preload href='//px.example/b'><p style='b:url(//css.example)'>"
     rules = Rules(lambda url: None if url.host == "shop.example" else Ruling("statistics", "Ads"), ORIGIN)
 
     for _ in range(2):
@@ -450,7 +384,7 @@ def test_what_was_held_is_listed_on_the_first_page_and_on_the_next() -> None:
         rewriter.feed(page)
         assert [(h.element, h.attribute, h.url.host, h.purpose, h.vendor) for h in rewriter.held] == [
             ("img", "src", "ads.example", "statistics", "Ads"),
-            ("script", "", "px.example", "statistics", "Ads"),
+            ("link", "href", "px.example", "statistics", "Ads"),
             ("p", "style", "css.example", "statistics", "Ads"),
         ]
 
@@ -627,7 +561,7 @@ SECTION = (
             b"<style><![CDATA[@import '//ads.example';]]></style>",
             b"<style type=\"text/plain\">--><![CDATA[@import '//ads.example';]]></style>",
         ),
-        (SECTION, SECTION.replace(b"<script>", b'<script type="text/plain">')),
+        (SECTION, SECTION),
         (b"<![CDATA[<img src='//ads.example'/>]]>", b"<![CDATA[<img src='//ads.example'/>]]>"),
         (b"<?x > <!-- ?><img src='//ads.example'/>", b"<?x > <!-- ?><img data-cg-src='//ads.example'/>"),
         (b"<?xml-stylesheet href='//ads.example/a.css'?><p/>", b"<p/>"),
@@ -638,7 +572,7 @@ SECTION = (
         ),
         (
             b"<script>new Image().src=&quot;//ads.example&quot;</script>",
-            b'<script type="text/plain">new Image().src=&quot;//ads.example&quot;</script>',
+            b"<script>new Image().src=&quot;//ads.example&quot;</script>",
         ),
     ],
 )
@@ -672,13 +606,13 @@ def test_a_script_tag_beyond_the_limit_runs_nothing() -> None:
     assert out.startswith(b'<script type="text/plain">')
 
 
-@pytest.mark.parametrize("tail", [b"//" + b"x" * 3_000_000, b"/*" + b"x" * 3_000_000 + b"*/"])
-def test_a_script_beyond_the_limit_is_judged_by_its_beginning(tail: bytes) -> None:
-    page = b"<script>new Image().src='//ads.example';" + tail + b"</script><p>"
+def test_a_script_of_any_length_goes_out_as_it_comes() -> None:
+    rewriter, piece = Rewriter(RULES), b"new Image().src='//ads.example';" * 512
 
-    assert rewrite(page, range(16384, len(page), 16384)) == page.replace(
-        b"<script>", b'<script type="text/plain">'
-    )
+    assert rewriter.feed(b"<script>") == b"<script>"
+    for _ in range(200):
+        assert rewriter.feed(piece) is piece
+    assert rewriter.feed(b"</script><p>") == b"</script><p>"
 
 
 def test_a_style_sheet_beyond_the_limit_loses_its_unjudged_rest() -> None:
@@ -706,7 +640,8 @@ def test_a_page_that_ends_in_the_middle_releases_nothing_unjudged(page: bytes) -
     [
         (b"<p>", b""),
         (b"<p><img src=//ads.exa", b""),
-        (b"<script>new Image().src='//ads.exa", b""),
+        (b"<script>new Image().src='//ads.exa", b"--></script>"),
+        (b"<style>a{b:url(//ads.exa", b""),
         (b"<!-- a", b"-->"),
         (b"<title>a", b"</title>"),
         (b"<script type=x>a", b"--></script>"),
@@ -773,16 +708,16 @@ def test_a_page_of_many_tags_pushes_out_none_of_another_page() -> None:
 
 
 @pytest.mark.parametrize(("is_the_same", "kept"), [(False, 0), (True, 1)])
-def test_a_long_script_is_kept_when_it_comes_again_but_not_with_another_token_in_its_middle(
+def test_a_long_sheet_is_kept_when_it_comes_again_but_not_with_another_token_in_its_middle(
     is_the_same: bool, kept: int
 ) -> None:
-    rules, half, size = Rules(outside, ORIGIN), b"a('/b');" * 10_000, 160_000
-    Rewriter(rules).feed(b"<script>" + half + b"'token'" + half + b"</script>")
+    rules, half, size = Rules(outside, ORIGIN), b"a{b:c}/*/" * 9_000, 162_000
+    Rewriter(rules).feed(b"<style>" + half + b"'token'" + half + b"</style>")
 
     tracemalloc.start()
     for n in range(10):
         token = b"token" if is_the_same else b"%05d" % n
-        Rewriter(rules).feed(b"<script>" + half + b"'%b'" % token + half + b"</script>")
+        Rewriter(rules).feed(b"<style>" + half + b"'%b'" % token + half + b"</style>")
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
@@ -867,20 +802,11 @@ def test_text_in_svg_looks_like_text_to_a_scanner_that_knows_no_tree(page: bytes
             b"<iframe data-cg-src='http://[\x83\\@ads.example/'>",
         ),
         (
-            b'<script>var a="\x83\\";f.src="//ads.example"</script>',
-            b'<script type="text/plain">var a="\x83\\";f.src="//ads.example"</script>',
-        ),
-        (
-            b"<body onload=\"a='\x83\\';f.src='//ads.example'\">",
-            b"<body data-cg-onload=\"a='\x83\\';f.src='//ads.example'\">",
-        ),
-        (
             b'<style>a{b:"\x83\\" "/*" url(//ads.example) "*/"}</style>',
             b'<style type="text/plain">-->a{b:"\x83\\" "/*" url(//ads.example) "*/"}</style>',
         ),
         (b"<svg><![CDATA[\x83]]><p>", b"<svg><![CDATA[\x83 ]]><p>"),
         (b"<svg><![CDATA[\xc3\xa9] ]]><p>", b"<svg><![CDATA[\xc3\xa9] ]]><p>"),
-        (b'<script>var a="\xc3\xa9\\n";b("//ads.example")</script>',) * 2,
         # An XML parser knows elements that end at once, and other names for the same ones.
         (
             b"<iframe src=\"data:text/xml,<x:iframe xmlns:x='http://www.w3.org/1999/xhtml' src='//ads.example'/>\">",

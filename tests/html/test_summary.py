@@ -125,7 +125,7 @@ def test_what_pages_load_most_is_decided_by_its_bytes(seed: int) -> None:
             held += bool(tag.held)
             assert told(tag) == told(judge_tag(raw, bench)), raw
 
-    assert held > TAGS_A_SEED // 20
+    assert held > TAGS_A_SEED // 20 or scanner() == "pure"
 
 
 def test_where_the_pages_own_may_be_held_every_tag_has_its_full_hearing() -> None:

@@ -12,44 +12,15 @@ from typing import Any
 import pytest
 
 import cookieguard.html
-from cookieguard.html import (
-    flows,
-    functions,
-    glances,
-    known,
-    names,
-    pieces,
-    reading,
-    scanner,
-    sheets,
-    suspects,
-)
+from cookieguard.html import known, scanner, sheets
+from cookieguard.html.glances import name_of
+from cookieguard.html.grammar import TAG
 from cookieguard.html.urls import Url
 from tests.html.test_markup_ends import SHARDS
-from tests.html.test_scripts import LOADERS, LOADS, scripts_with_one_url
-from tests.html.test_ways import WAYS
 
 SEEDS = 6
-SCRIPTS_A_SEED = 400
-PARTS = (
-    (
-        r"""'//ads.example/p'|"a\"b"|`a${b(c)}d`|`${|"|'|`|\|/x[/]y/g|/* c */|@
-/*|// c|:// |///|return /x/|= /y/|(|)|[|]|{|}|,|@
-;|:|=|
-|+|?|.| |fetch(|.src|.src =|src:|url:|import |from |$import|x.load(|['write'](|[] (|@
-write |.innerHTML +=|]=|"http:"|'https:'|"//"|'//x.'|@
-loadingOfAVeryLongNameWithManyLettersBehindItSoThatItIsTooFarAwayForIt(|\/\/ads.example|\x2f\x2fads.example|//A_b-c.example:80802|//a..b.|//1.2.3.4|//é.example|//https://|//http.a|@
-//u@ads.example|//${h}.ads.example/|a.b|url(|SRC(|-x(|image-set(|cross-fade(|ﬁurl(|//www.w3.org/2000/svg|@
-return|=>|=> |typeof |case|else |throw | $case|=   |{ |/'/g|/"/|/[/"]/|\t|@
-LINE|LINE//c|PARAGRAPH|é|.case|$return|END|END  |END  / |/2"""
-    )
-    .replace("@\n", "")
-    .replace("LINE", "\r")
-    .replace("END", "\n")
-    .replace("PARAGRAPH", "\u2028")
-    .split("|")
-)
-REFERENCES = r"""//|http:|https:|HTTPS:|h|ads|.|example|-|0|/|?|#|\|%2e|..|:|@|é|a|z/b| """.split("|")
+ROUNDS = 400
+REFERENCES = r"""style=|background=|"|'| |=|PING|//|http:|https:|HTTPS:|h|ads|.|example|-|0|/|?|#|\|%2e|..|:|@|é|a|z/b| """.split("|")
 
 
 def source_of(module: ModuleType) -> Any:
@@ -67,73 +38,11 @@ def source_of(module: ModuleType) -> Any:
 pytestmark = pytest.mark.skipif(scanner() == "pure", reason="there is one build only")
 
 
-def texts_of(seed: int) -> list[str]:
-    rnd = random.Random(seed)
-    return ["".join(rnd.choices(PARTS, k=rnd.randint(0, 30))) for _ in range(SCRIPTS_A_SEED)]
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_cut_and_glance_at_a_script_alike(seed: int) -> None:
-    pure_pieces, pure, pure_suspects = source_of(pieces), source_of(glances), source_of(suspects)
-
-    for text in texts_of(seed):
-        script = text.encode()
-        code, _ = cut = pieces.cut(script)
-
-        assert cut == pure_pieces.cut(script)
-        assert glances.named_hosts(script) == pure.named_hosts(script)
-        assert glances.host_places(script) == pure.host_places(script)
-        assert list(map(glances.plain_host, pure.named_hosts(script))) == list(
-            map(pure.plain_host, pure.named_hosts(script))
-        )
-        assert glances.has_glue(script) == pure.has_glue(script)
-        assert glances.loaded_host(script) == pure.loaded_host(script)
-        assert suspects.bare_hosts(script) == pure_suspects.bare_hosts(script)
-        assert glances.has_sink(code) == pure.has_sink(code)
-        sparse = script + b";" * (
-            script.count(b"(") * 200
-        )  # as data are: only then the pure build looks closer
-        assert glances.may_have_sink(sparse) >= pure.may_have_sink(sparse) >= pure.has_sink(code)
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_know_alike_which_host_a_script_loads_from_for_sure(seed: int) -> None:
-    pure = source_of(glances)
-    scripts = scripts_with_one_url(seed)
-
-    assert [glances.loaded_host(one) for one in scripts] == [pure.loaded_host(one) for one in scripts]
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_find_characters_of_two_bytes_alike(seed: int) -> None:
-    pure, rnd = source_of(glances), random.Random(seed)
-    found = 0
-
-    for _ in range(SCRIPTS_A_SEED * 4):
-        signs = [
-            b"\\",
-            b"`",
-            b"a",
-            b"\x80",
-            b"\x81",
-            b"\xfe",
-            b"\xff",
-            "é".encode(),
-            "\u8b5c".encode(),
-            b"\xc3",
-        ]
-        text = b"".join(rnd.choices(signs, k=rnd.randint(0, 6)))
-
-        assert glances.has_pairs(text) == pure.has_pairs(text), text
-        found += glances.has_pairs(text)
-    assert found > SCRIPTS_A_SEED // 4
-
-
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_piece_is_a_slice(seed: int) -> None:
     pure, rnd = source_of(known), random.Random(seed)
 
-    for _ in range(SCRIPTS_A_SEED):
+    for _ in range(ROUNDS):
         text = rnd.randbytes(rnd.randint(0, 9))
         start, end = rnd.randint(0, 10), rnd.randint(0, 12)
 
@@ -141,36 +50,18 @@ def test_a_piece_is_a_slice(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_glance_at_a_tag_alike(seed: int) -> None:
-    compiled = importlib.import_module("cookieguard.html.scanner")
-    pure_scanner = source_of(compiled)
-    pure, rnd = source_of(glances), random.Random(seed)
+def test_both_builds_list_the_same_attributes(seed: int) -> None:
+    module = importlib.import_module("cookieguard.html.scanner")
+    pure, rnd = source_of(module), random.Random(seed)
 
-    for _ in range(SCRIPTS_A_SEED):
-        reference = "".join(rnd.choices(REFERENCES, k=rnd.randint(0, 8)))
-        words = [
-            "http-EQUIV",
-            "-2312",
-            "Referrer",
-            "2022",
-            "replacement",
-            "&#",
-            "-",
-            "r",
-            "\t",
-            "/\t",
-            "\n",
-            "/\n",
-        ]
-        tag = f"<{rnd.choice(['/', ''])}{rnd.choice(['a', 'IMG', 'x:A'])} {reference}{rnd.choice(words)}>".encode()
+    for _ in range(ROUNDS):
+        tag = f"<{rnd.choice(['a', 'IMG', 'x:A'])} {''.join(rnd.choices(REFERENCES, k=rnd.randint(0, 12)))}>".encode()
+        end = name_of(tag)[1]
+        if TAG.fullmatch(tag) is None:  # a quote stands open
+            continue
 
-        assert glances.plain_parts(reference) == pure.plain_parts(reference)
-        assert glances.may_reach_others(tag) == pure.may_reach_others(tag)
-        assert glances.meta_counts(tag) == pure.meta_counts(tag)
-        assert glances.name_of(tag) == pure.name_of(tag)
-        if tag[1:2] != b"/":
-            end = pure.name_of(tag)[1]
-            assert attributes(compiled, tag, end) == attributes(pure_scanner, tag, end)
+        assert attributes(module, tag, end) == attributes(pure, tag, end)
+        assert module.names_anywhere(tag, end) <= pure.names_anywhere(tag, end)
 
 
 SHEET_PARTS = (
@@ -186,7 +77,7 @@ SHEET_PARTS = (
 def test_both_builds_read_a_sheet_alike(seed: int) -> None:
     pure, rnd = source_of(sheets), random.Random(seed)
 
-    for _ in range(SCRIPTS_A_SEED * 10):
+    for _ in range(ROUNDS * 10):
         text = "".join(rnd.choices(SHEET_PARTS, k=rnd.randint(0, 20)))
 
         assert sheets.imports(text) == pure.imports(text)
@@ -194,45 +85,6 @@ def test_both_builds_read_a_sheet_alike(seed: int) -> None:
         assert sheets.urls_in(text) == pure.urls_in(text)
         assert sheets.comments(text) == pure.comments(text)
         assert sheets.places(text, "/", "*") == pure.places(text, "/", "*")
-
-
-DECLARING = (
-    "function|function |async |=>|=> |>=|{|}|(|)|( a, b)|a|$b|_|c1|é|=|:| |\n|*|* |if|(x)|x|,|;|?|.|. a|=>{|:{|a:|a?|a("
-).split("|")
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_find_functions_and_names_alike(seed: int) -> None:
-    pure_functions, pure_names, rnd = source_of(functions), source_of(names), random.Random(seed)
-
-    for _ in range(SCRIPTS_A_SEED * 4):
-        code = "".join(rnd.choices(DECLARING, k=rnd.randint(0, 40))).encode()
-        back = code[::-1]
-
-        assert functions.functions(code, back) == pure_functions.functions(code, back)
-        for body in range(len(code) + 1):
-            assert functions.function_before(code, back, body) == pure_functions.function_before(
-                code, back, body
-            )
-        way = rnd.random()
-        assert places(names.Names(code), way, len(code)) == places(pure_names.Names(code), way, len(code))
-
-
-def places(one: Any, seed: float, size: int) -> list[int | None]:
-    """Suspect names at random; list the places they are found at."""
-    rnd = random.Random(seed)
-    taken: list[int | None] = []
-    for _ in range(6):
-        name = rnd.choice([b"a", b"$b", b"_", b"c1", b"x", b"if"])
-        one.suspect(
-            name, rnd.choice([0, 0, 3]), rnd.choice([None, size // 2]), rnd.choice([b"", b"", b"a", b"x"])
-        )
-        one.suspect_all(rnd.choice([b"", b"a, x", b"b"]))
-        taken += [one.take(), one.take()]
-        one.in_markup = rnd.random() < 0.5
-    while taken[-1] is not None:
-        taken += [one.in_markup, one.take()]
-    return taken
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -275,118 +127,6 @@ def test_both_builds_know_the_same(seed: int) -> None:
 def attributes(one: Any, tag: bytes, end: int) -> list[tuple[object, ...]]:
     """List all attributes of a tag."""
     return [(x.name, x.start, x.raw, x.value_start, x.end, x.quote) for x in one.all_attributes(tag, end)]
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_walk_over_brackets_alike(seed: int) -> None:
-    pure, rnd = source_of(reading), random.Random(seed)
-
-    for text in texts_of(seed):
-        around = rnd.choice(["", "(" * 9]), rnd.choice(["", ")" * 9, "\n}"])
-        code, joined = pieces.cut(text.join(around).encode())
-        both = [build.Reading(code, code[::-1], joined) for build in (reading, pure)]
-        for place in (rnd.randint(0, len(code)) for _ in range(8)):
-            answers = [walked(one, place, bytes(code)) for one in both]
-
-            assert answers[0] == answers[1]
-
-
-def walked(one: Any, place: int, code: bytes) -> list[object]:
-    """Ask a reading all it can tell of a place."""
-    floor = min(len(code), len(code) - place + 40)
-    answers: list[object] = [
-        one.literal_at(place),
-        one.literal_before(place),
-        one.literals_in(place // 2, place),
-        one.words,
-        one.arguments_end(place),
-        one.expression_end(place),
-        one.enclosing(place),
-        one.argument_number(0, place) if place else 0,
-        *(one.stretch_end(len(code) - place, floor, plain) for plain in (True, False)),
-    ]
-    if code[place : place + 1] and code[place] in b"([{":
-        answers.append(one.closing(place))
-    if code[place : place + 1] and code[place] in b")]}":
-        answers.append(one.opening(place))
-    return [*answers, one.steps]
-
-
-FLOWING = (
-    r"""'//ads.example/p'|"/own?"|'href'|'src'|'link'|'GET'|'<img src='|"speculationrules"| |@
-|, |;|(|)|[|]|{|}|+|=|:|? |.|?.|=>|==|u|v|u.v|v[u]|u=|v:|.src=|.href=|]=|.innerHTML+=|.text=|src:|'src':|return |@
-function v(u){|function(u){|v=function*(u){|(u)=>{|u=>|})(|}.call(|.apply(|if(|while (|else{|for(const u of |fetch(|@
-open(|$.get(|v(|u.push(|.forEach(function(u){|.map(u=>|].each(u=>|loadIt(|upload(|.assign({|.setAttribute(|@
-v=document.createElement(|import |from |append(|var u=|`${u}|/x/|//|new v(|indexOf(|else |try{|catch(|@
-'<iframe src="'|'\n<link>'|v='<iframe src="'+|html=|.html(|$(|.add(|.attr(|'preconnect'|{rel:'preconnect',href:|href:|@
-.location=|.location.href=|.location.replace(|.contentWindow|.contentDocument.|frames[0]|frames.v|.defaultView?.|@
-['write'](|['src']=| . |v.push('<iframe src="'+|@
-setTimeout(u,1,|setInterval(function(u){|.bind(null,|$.each(|,function(u,v){|.then(u=>|.then(v)|resolve(|@
-case v:return |if(v)return |switch(v){|default:|finally{|u+=|'<iframe src='|.replace('x',|@
-document.write(|v=u.contentWindow|.rel=|@
-encodeURIComponent(|Reflect.set(|?.(|u='<iframe>'.replace(|.setAttribute.call(u,|'dns-prefetch'|createElement('link')""".replace(
-        "@\n", ""
-    )
-).split("|")
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_follow_a_literal_alike(seed: int) -> None:
-    pure, rnd = source_of(flows), random.Random(seed)
-    sunk = followed = 0
-
-    for _ in range(SCRIPTS_A_SEED * 3):
-        code, joined = pieces.cut(flowing(rnd))
-        for number in range(min(joined.count(pieces.MARK), 12)):
-            answer = flows.Flow(code, joined).reaches_a_sink([number])
-
-            assert answer == pure.Flow(code, joined).reaches_a_sink([number]), (code, joined, number)
-            sunk += answer
-            followed += 1
-    assert followed / 20 < sunk < followed / 2
-
-
-def flowing(rnd: random.Random) -> bytes:
-    """Write a script at random: of parts, or a loader changed here and there."""
-    if rnd.random() < 0.4:
-        return "".join(rnd.choices(FLOWING, k=rnd.randint(2, 40))).encode()
-    script = rnd.choice([*LOADS, *LOADERS.values(), *WAYS.values()])
-    for _ in range(rnd.randint(0, 6)):
-        place = rnd.randint(0, len(script))
-        script = script[:place] + rnd.choice(FLOWING) + script[place + rnd.choice([0, 0, 1, 3]) :]
-    return script.encode()
-
-
-NAMING = (
-    r"""//ads.example|//schema.org/|//ok.example/|https:|http:|\/\/ads.example|\x2f\x2fads.example|"|'|`|${a}|${|}| |@
-\x68|\u0068|http\x3a|\x|\/|3|@
-<a href=|<img |</p|<\/b|<|>|src=|data =|srcset="|url(|,2x |, w |(|/|;|.|ads.example|a.b/|\\|=|:|x""".replace(
-        "@\n", ""
-    )
-).split("|")
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_both_builds_suspect_the_same_literals(seed: int) -> None:
-    pure, rnd = source_of(suspects), random.Random(seed)
-    found = 0
-
-    for _ in range(SCRIPTS_A_SEED * 10):
-        literals = ["".join(rnd.choices(NAMING, k=rnd.randint(0, 12))) for _ in range(rnd.randint(0, 4))]
-        joined = "".join(f"\x01{rnd.choice(QUOTES)}{one}" for one in literals).encode()
-        glues = rnd.random() < 0.5
-        answer = suspects.suspects(joined, is_held, glues)
-
-        assert answer == pure.suspects(joined, is_held, glues), joined
-        found += len(answer)
-    assert found > SCRIPTS_A_SEED
-
-
-QUOTES = ("'", '"', "`", "/")
-
-
-def is_held(host: bytes) -> bool:
-    return not host.startswith(b"ok.")
 
 
 def test_a_record_is_its_named_tuple_in_a_dict_too() -> None:

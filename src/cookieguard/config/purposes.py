@@ -71,6 +71,8 @@ class Purpose:
 DEFAULT_IDS = (NECESSARY, "preferences", "statistics", "marketing")
 DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
 
+SHORTEST_INLINE = 3  # characters: a shorter one stands in nearly every script
+
 
 def with_defaults(purposes: Sequence[Purpose]) -> tuple[Purpose, ...]:
     """Return all purposes there are: a list without the necessary one adds to the default four, or renames them."""
@@ -86,13 +88,15 @@ class Vendor:
     """Declare a third party: who it is, for which purpose, on which hosts, with which cookies.
 
     `hosts` are exact names or `*.name` for a name and all under it; `host:port` and `host/path/` narrow one.
-    `cookies` are names, `*` at the end matches any rest.
+    `cookies` are names, `*` at the end matches any rest. `inline` are parts of a text, `*` between them stands for
+    anything: an inline script that holds them is held like the vendor's files. Without it inline scripts run.
     """
 
     name: str = ""
     purpose: str = ""
     hosts: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
     privacy_url: str = ""
 
     def __post_init__(self) -> None:
@@ -109,6 +113,13 @@ class Vendor:
         for cookie in self.cookies:
             require_cookie(f"{where}.cookies", cookie)
         require_distinct(f"{where}.hosts", self.hosts)
+        for pattern in self.inline:
+            if len(pattern.replace("*", "").strip()) < SHORTEST_INLINE:
+                raise ConfigError(
+                    f"{where}.inline",
+                    was=repr(pattern),
+                    allowed=f"{SHORTEST_INLINE} characters of the script or more, `*` between them for anything",
+                )
         if self.privacy_url and not self.privacy_url.startswith(("https://", "/")):
             raise ConfigError(
                 f"{where}.privacy_url", was=repr(self.privacy_url), allowed="https://... or /..."

@@ -1,4 +1,4 @@
-"""What a `data:` or `javascript:` URL runs where a document or a script is expected."""
+"""The document that a `data:` URL holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from cookieguard.html.urls import C0_OR_SPACE, REMOVED
 
-LOCAL = re.compile(r"(data|javascript):(.*)", re.IGNORECASE | re.DOTALL)
+LOCAL = re.compile(r"data:(.*)", re.IGNORECASE | re.DOTALL)
 # Types that run nothing. Everything else, and no type at all, is read as a document (fail closed).
 INERT_TYPE = re.compile(
     r"(?:image/(?!svg)|audio/|video/|font/|text/(?:plain|css|csv)|application/(?:json|pdf))", re.I
@@ -33,15 +33,7 @@ def is_unread(reference: str, document: bytes) -> bool:
 def is_xml(reference: str) -> bool:
     """Tell whether the document that a `data:` URL holds is read by an XML parser."""
     match = _local(reference)
-    return match is not None and XML_TYPE.match(match[2]) is not None
-
-
-def script_in(reference: str) -> bytes | None:
-    """Return the text a `javascript:` URL would run."""
-    match = _local(reference)
-    if match is None or match[1].lower() != "javascript":
-        return None
-    return unquote_to_bytes(match[2].encode("utf-8", "surrogateescape"))
+    return match is not None and XML_TYPE.match(match[1]) is not None
 
 
 def documents_in(reference: str) -> tuple[bytes, ...]:
@@ -49,23 +41,10 @@ def documents_in(reference: str) -> tuple[bytes, ...]:
 
     Chromium keeps tabs and newlines in what follows the comma: there they part an element's name from its attributes.
     """
-    kind = _type_of(reference)
-    return () if kind is None or INERT_TYPE.match(kind.strip()) else _contents(reference, kind)
-
-
-def scripts_in(reference: str) -> tuple[bytes, ...]:
-    """Return the script a `data:` URL holds, in the same readings: a classic one runs whatever its type is."""
-    kind = _type_of(reference)
-    return () if kind is None else _contents(reference, kind)
-
-
-def _type_of(reference: str) -> str | None:
-    """Return the type of a `data:` URL with its parameters; None where it is no such URL."""
     match = _local(reference)
-    return None if match is None or match[1].lower() != "data" else match[2].partition(",")[0]
-
-
-def _contents(reference: str, kind: str) -> tuple[bytes, ...]:
+    kind = match[1].partition(",")[0] if match else ""
+    if match is None or INERT_TYPE.match(kind.strip()):
+        return ()
     body = reference.strip(C0_OR_SPACE).translate(REMOVED).partition(",")[2]
     is_base64 = re.search(r";[ ]*base64[ ]*\Z", kind, re.IGNORECASE) is not None
     # A fragment is no part of the document.

@@ -1,4 +1,4 @@
-"""Attributes that contact nobody, as patterns: what a look at a tag's bytes can let pass (runs.py, summary.py).
+"""Attributes that contact nobody, as patterns: what a look at a tag's bytes can let pass (runs.py).
 
 Rule: what these match, the judges of attributes (judges.py) leave as it is. No groups: in a repetition that gives
 nothing back `re` loses them.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from cookieguard.html.grammar import S, any_case
-from cookieguard.html.loads import ANYWHERE, HANDLER, Load
+from cookieguard.html.loads import ANYWHERE, Load
 
 
 def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> bytes:
@@ -31,36 +31,21 @@ def by_letter(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escap
     return [spell(letter) + choice(rest, spell) for letter, rest in rests.items()]
 
 
-def harmless(names: Iterable[bytes] = (), also: bytes = b"", *, styled: bool = True) -> bytes:
+def harmless(names: Iterable[bytes] = (), also: bytes = b"") -> bytes:
     """Write the pattern of attributes that mean nothing, where those of `names` mean something.
 
-    `also` is one way more (`|...`) for an attribute of those to mean nothing; not `styled` lets no style pass."""
+    `also` is one way more (`...|...`) for an attribute of those to mean nothing."""
     judged = sorted({*ANYWHERE, *names})
     first = b"".join(sorted({any_case(name[:1])[1:-1] for name in judged}))
-    letter = any_case(HANDLER[:1])  # of no judged name: so others are not asked whether they are an event's
     name = (
-        rb"(?:[^\t\n\f\r />=" + first + letter[1:-1] + rb"]|"
-        rb"(?!"
-        + choice(judged, any_case)
-        + rb"[\t\n\f\r />=])["
-        + first
-        + rb"]|"
-        + letter
-        + rb"(?!"
-        + any_case(HANDLER[1:])
-        + rb"[a-zA-Z]))[^\t\n\f\r />=]*+"
+        rb"(?:[^\t\n\f\r />=" + first + rb"]|"
+        rb"(?!" + choice(judged, any_case) + rb"[\t\n\f\r />=])[" + first + rb"])[^\t\n\f\r />=]*+"
     )
     valued = name + rb"(?:=" + VALUE + rb"|(?=[\t\n\f\r />]))"
-    ours = rb"(?!cg)" * (OURS in judged)
     frequent = [one for one in FREQUENT if one not in judged]
-    quick = (
-        *frequent[:3],
-        *by_letter(frequent[3:]),
-        rb"data-" + ours + rb"[a-z\-]++",
-        rb"aria-[a-z]++",
-    )
+    quick = (*frequent[:3], *by_letter(frequent[3:]), rb"data-[a-z\-]++", rb"aria-[a-z]++")
     plain = (one + rb"=\"[^\"]*+\"" for one in quick)
-    ways = (*plain, *(QUICK_STYLE,) * styled, HANDLED + also, valued, *(STYLE,) * styled)
+    ways = (*plain, QUICK_STYLE, *filter(None, [also]), valued, STYLE)
     return rb"(?:" + S + rb"++(?:" + b"|".join(ways) + rb"))*+"
 
 
@@ -75,7 +60,6 @@ OWN = (
     + quoted(rb"[^~:&\\/]*+(?:/(?![/\t\n\r])[^~:&\\/]*+)*+")
     + rb"|(?![\"'])(?:[^\t\n\f\r >:&\\/]++|/(?!/))++)"
 )
-OURS = b"data-cg"  # what the owner says of a tag
 VALUE = rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)"
 FREQUENT = (
     b"class href id title target itemprop type role rel alt name width height content property".split()
@@ -86,27 +70,3 @@ STYLE = (
     + rb"=(?:\"[^\"(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^\"(\\&@]*+)*+\"|'[^'(\\&@]*+(?:(?<=[^lLcCxXtTeE])\([^'(\\&@]*+)*+')"
 )
 QUICK_STYLE = rb"style=\"[^\"(\\&@]*+\""  # nearly all of them
-# Of a style in quotes, what has no function that takes a URL: up to the bracket of one, or to the end.
-NO_URL_BEHIND = rb"[^\"'(\\&@<>\x80-\xff]*+(?:(?<=[^lLcCxXtTeE])\([^\"'(\\&@<>\x80-\xff]*+)*+"
-# Without one of these no script in an attribute names a host: two slashes, also by escapes and references, or what
-# takes servers and passkeys (ICE_SERVERS and PASSKEY in glances.py), by the rarest of their letters.
-_NAMES = rb"/(?=/)|\\(?=[/\\0-9ux])|&(?=[#bs])|S(?<=iceS)(?=ervers)|K(?<=ublicK)(?=ey)"
-MAY_NAME = re.compile(_NAMES)
-# Most of those that do name one only go there, and that is no contact.
-_URL = rb"(?!~)[\"'](?:https?:)?//[^\"'\\&()+]*+(?:&amp;[^\"'\\&()+]*+)*+(?!~)[\"']"
-_OPENS = rb"(?:open|location\.(?:assign|replace))\(" + _URL + rb"(?:, ?(?!~)[\"'][\w\-=, ]*+(?!~)[\"'])*+\)"
-_GOES = (
-    rb"(?:return )?(?:window\.)?(?:"
-    + _OPENS
-    + rb"|location(?:\.href)? ?= ?"
-    + _URL
-    + rb");? ?(?:return (?:false|true);?)?"
-)
-HANDLED = (
-    any_case(HANDLER)
-    + rb"[a-zA-Z]++=(?:"
-    + quoted(rb"[^~/\\&SK]*+(?:(?!" + _NAMES + rb")[/\\&SK][^~/\\&SK]*+)*+")
-    + rb"|"
-    + quoted(_GOES)
-    + rb")"
-)

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import documents_in, is_unread, is_xml, script_in, scripts_in
-from cookieguard.html.harmless import MAY_NAME
+from cookieguard.html.documents import documents_in, is_unread, is_xml
 from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
 from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
 from cookieguard.html.referrers import tighten
-from cookieguard.html.scripts import held_hosts, loads_held
 from cookieguard.html.urls import Url, readings, resolve
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
@@ -33,7 +31,6 @@ class JudgedTag(Protocol):
     held: list[Held]
     near: bool
     lost: str
-    hold_type: bool
 
     def reaches(self, reference: str, attribute: bytes) -> bool:
         """Judge one reference; note what is held."""
@@ -164,23 +161,10 @@ def _later(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     return HOLD if _loads_document(tag, attribute.value, name) else None
 
 
-def judge_handler(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    """Judge the script that an event runs."""
-    if not MAY_NAME.search(attribute.raw):
-        return None
-    found = loads_held(attribute.value.encode("utf-8", "surrogateescape"), tag.bench.judge)
-    for url in found:
-        tag.judge(url, name)
-    return HOLD if found else None
-
-
 def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
     """Tell whether a reference reaches somebody held, itself or by the document it holds."""
     if tag.reaches(reference, name):
         return True
-    script = script_in(reference)
-    if script is not None:
-        return any(tag.judge(url, name) for url in held_hosts(script, tag.bench.judge))
     for document in documents_in(reference):
         if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
             return True  # it may contact anybody
@@ -190,19 +174,6 @@ def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
         if held or changed != document:
             return True
     return False
-
-
-def _script(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    if tag.reaches(attribute.value, name):
-        return HOLD
-    is_held = False
-    for script in scripts_in(attribute.value):
-        is_unsure = is_unread(attribute.value, script) or b"\0" in script
-        if is_unsure and tag.bench.judge(ANYBODY) is not None:  # it may contact anybody
-            is_held = tag.hold_type = True
-        for url in loads_held(script, tag.bench.judge):
-            is_held = tag.judge(url, name) or is_held
-    return HOLD if is_held else None
 
 
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
@@ -238,7 +209,6 @@ JUDGES: dict[Load, AttributeJudge] = {
     Load.PING: _pings,
     Load.REFERRER: _referrer,
     Load.LATER: _later,
-    Load.SCRIPT: _script,
 }
 JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
 JUDGED = {

@@ -19,14 +19,13 @@ class Load(Enum):
     LINK = auto()  # by its rel
     REFRESH = auto()  # a meta element's: by its http-equiv or name
     BASE = auto()
-    DOCUMENT = auto()  # a URL whose document runs here: data: and javascript: count
+    DOCUMENT = auto()  # a URL whose document runs here: data: counts
     SRCDOC = auto()
     CHARSET = auto()  # contacts nobody, and may change what every byte means
     VALUES = auto()  # an SVG animation's list, separated by `;`: URLs, or style with `url()`
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
     LATER = auto()  # as DOCUMENT, once a script moves it to where it counts
-    SCRIPT = auto()  # a URL whose script runs here: data: counts
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -82,7 +81,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"pattern": _HREF,
     b"portal": _SOURCE,
     b"radialgradient": _HREF,
-    b"script": {b"src": Load.SCRIPT, b"href": Load.SCRIPT, b"xlink:href": Load.SCRIPT},
+    b"script": _SOURCE | _HREF,
     b"set": _ANIMATION,
     b"source": _PICTURE,
     b"textpath": _HREF,
@@ -110,9 +109,6 @@ ANYWHERE: dict[bytes, Load] = {
     b"stroke": Load.CSS,
     b"style": Load.CSS,
 }
-
-# Any attribute that begins so, and a letter behind it, is a script that an event runs: what browsers come to know, too.
-HANDLER = b"on"
 
 # Relations no browser fetches for. A link with any other token is judged: Firefox prefetches `next`, Chromium
 # fetches `search`, and what comes after this table was written shall be held too.
@@ -155,8 +151,3 @@ SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attribu
 SHIFTING_CHARSETS = frozenset(
     b"csiso2022jp csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-jp iso-2022-kr replacement".split()
 )
-
-
-def is_handler(name: bytes) -> bool:
-    """Tell whether an attribute of this name, in lower case, is an event's."""
-    return name.startswith(HANDLER) and b"a" <= name[2:3] <= b"z"

@@ -36,7 +36,7 @@ class Text(Enum):
     NONE = auto()
     RAW = auto()  # a tokenizer's raw text that nobody runs
     DATA = auto()  # a script element whose text does not run
-    SCRIPT = auto()
+    SCRIPT = auto()  # one that runs, where some are held by what they say
     RULES = auto()  # import map, speculation rules
     STYLE = auto()
     NOSCRIPT = auto()
@@ -83,6 +83,8 @@ class Bench(NamedTuple):
     is_foreign: Tell = nobody
     is_lifted: Tell = nobody
     marks_links: bool = False
+    reads_scripts: bool = False  # some inline scripts are held by what they say
+    holds_marked: bool = True  # scripts that the page marks as to be held
     passes: Glance = unsure
 
 

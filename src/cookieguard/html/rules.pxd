@@ -1,6 +1,5 @@
 cimport cython
 
-from cookieguard.html.glances cimport names_nobody
 from cookieguard.html.known cimport Known, piece, record, untracked
 from cookieguard.html.model cimport Tag
 from cookieguard.html.stretches cimport Stretches
@@ -13,6 +12,8 @@ cdef class Rules:
     cdef readonly object is_foreign
     cdef readonly object is_lifted
     cdef readonly bint marks_links
+    cdef readonly bint holds_marked
+    cdef tuple _inline
     cdef object _judge
     cdef dict _urls
     cdef dict _pages
@@ -32,6 +33,7 @@ cdef class Rules:
     @cython.locals(size=Py_ssize_t, overhead=Py_ssize_t)
     cpdef keep(self, Known known, bytes raw, Tag tag)
     cpdef Verdict judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
+    cdef Verdict _judge_script(self, bytes text, bint is_markup)
     cdef Verdict _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
     cdef bint _stays(self, bytes sheet, object base, bint is_markup)
     cdef bint _is_seen_again(self, bytes text)

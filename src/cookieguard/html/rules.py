@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from cookieguard.html.glances import names_nobody
 from cookieguard.html.known import Known, mark, piece, record, untracked
 from cookieguard.html.model import (
     SCRIPT,
     STYLE,
     Bench,
     Glance,
+    Held,
     Judge,
     Nest,
     Ruling,
@@ -21,7 +22,14 @@ from cookieguard.html.model import (
     unsure,
 )
 from cookieguard.html.stretches import Stretches
-from cookieguard.html.texts import PASSES, SHEET_NAMES, Verdict, judge_markup_text, judge_text
+from cookieguard.html.texts import (
+    PASSES,
+    SHEET_NAMES,
+    Verdict,
+    judge_markup_text,
+    judge_text,
+    markup_readings,
+)
 from cookieguard.html.urls import Url, parse_url
 
 # With what one page takes while it streams this stays below 8 MB (tests/web/test_memory.py): some 6,000 tags that
@@ -53,15 +61,20 @@ class Rules:
         is_foreign: Tell | None = None,
         is_lifted: Tell = nobody,
         marks_links: bool = False,
+        inline: Sequence[tuple[str, Held]] = (),
+        holds_marked: bool = True,
     ) -> None:
         """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest as Bench has it.
 
-        Without `is_foreign`, whoever is held is another.
+        Without `is_foreign`, whoever is held is another. `inline` says whose an inline script is, by parts of its text
+        with `*` between them.
         """
         self.url = parse_url(url)
         self.own_is_free = own_is_free
         self.is_foreign = is_foreign or (lambda url: judge(url) is not None)
         self.is_lifted, self.marks_links = is_lifted, marks_links
+        self.holds_marked = holds_marked
+        self._inline = tuple((tuple(pattern.encode().split(b"*")), held) for pattern, held in inline)
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
         self._pages: dict[str, Url] = {}
@@ -76,7 +89,7 @@ class Rules:
     def bench(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
         """Return what tags on a page with this base are judged by."""
         is_free = self.own_is_free and self.is_own(base)
-        told = (self.is_foreign, self.is_lifted, self.marks_links, passes)
+        told = (self.is_foreign, self.is_lifted, self.marks_links, bool(self._inline), self.holds_marked, passes)
         return record(Bench, (base, self.judge, nest, xml, is_free, *told))
 
     def is_own(self, base: Url) -> bool:
@@ -142,8 +155,8 @@ class Rules:
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
     ) -> Verdict:
         """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
-        if kind is SCRIPT and (start >= stop or names_nobody(data, start, stop)):
-            return PASSES
+        if kind is SCRIPT:
+            return self._judge_script(piece(data, start, stop), is_markup)
         if (
             kind is STYLE
             and stop - start <= SHORT_SHEET
@@ -156,6 +169,13 @@ class Rules:
             if verdict is not None:
                 return verdict
         return self._hear(known, kind, piece(data, start, stop), base, is_markup)
+
+    def _judge_script(self, text: bytes, is_markup: bool) -> Verdict:  # noqa: FBT001  # as above
+        for reading in markup_readings(text) if is_markup else (text,):
+            for parts, held in self._inline:
+                if _has_in_order(reading, parts):
+                    return Verdict((held,), True)  # noqa: FBT003  # as compiled classes want it
+        return PASSES
 
     def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
         verdict: Verdict  # both are called as in C
@@ -196,3 +216,14 @@ class Rules:
             self._texts_size += ENTRY_OVERHEAD
             known = self._texts[key] = Known()
         return known
+
+
+def _has_in_order(text: bytes, parts: tuple[bytes, ...]) -> bool:
+    """Tell whether all parts stand in a text, one behind the other."""
+    place = 0
+    for part in parts:
+        found = text.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return True

@@ -44,7 +44,7 @@ END_TAG = rb"/[a-zA-Z][^>=]*+>"
 
 
 def _picture(*, own_is_free: bool) -> bytes:
-    also = rb"|src=" + quoted(rb"data:[^~]*+") + (rb"|src(?:set)?+=" + OWN) * own_is_free
+    also = rb"src=" + quoted(rb"data:[^~]*+") + (rb"|src(?:set)?+=" + OWN) * own_is_free
     return _tag(choice([b"img", b"input", b"source"]), harmless(LOADS[b"img"], also))
 
 

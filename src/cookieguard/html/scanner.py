@@ -24,7 +24,7 @@ from cookieguard.html.grammar import (
     own_name,
 )
 from cookieguard.html.known import Known
-from cookieguard.html.loads import ANYWHERE, HANDLER, NAMES, is_handler
+from cookieguard.html.loads import ANYWHERE, NAMES
 from cookieguard.html.model import Attribute, Tag
 from cookieguard.html.runs import COMMENT as WHOLE_COMMENT
 from cookieguard.html.runs import DRAWING_RUN, HEAD_RUN, run
@@ -312,18 +312,13 @@ def attribute_of(match: re.Match[bytes], name: bytes) -> Attribute:
 
 
 def named_attributes(raw: bytes, position: int) -> list[Attribute]:
-    """List the attributes of a start tag with a name of NAMES or of an event, and the last one whatever its name."""
+    """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
     last = len(raw) - 1
-    found = [
+    return [
         attribute_of(match, name)
         for match in ATTRIBUTES.finditer(raw, position, last)
         if (name := match[1].lower()) in NAMES or match.end() >= last - 1
     ]
-    if _OF_EVENT.search(raw.lower(), position) is None:
-        return found
-    every = all_attributes(raw, position)
-    kept = {one.start for one in found}
-    return [one for one in every if one.start in kept or is_handler(one.name)]
 
 
 def all_attributes(raw: bytes, position: int) -> list[Attribute]:
@@ -334,10 +329,8 @@ def all_attributes(raw: bytes, position: int) -> list[Attribute]:
 
 
 _ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")")
-_OF_EVENT = re.compile(HANDLER + rb"[a-z](?<=[\t\n\f\r /\"']" + HANDLER + rb".)")
 
 
 def names_anywhere(raw: bytes, position: int) -> bool:
-    """Tell whether a start tag may have an attribute of ANYWHERE or of an event, its name ending at `position`."""
-    small = raw.lower()  # to search in any case takes longer
-    return _ANYWHERE.search(small, position) is not None or _OF_EVENT.search(small, position) is not None
+    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
+    return _ANYWHERE.search(raw.lower(), position) is not None  # to search in any case takes longer

@@ -6,10 +6,10 @@ from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp, memset
 
 from cookieguard.html.known cimport Known, text_t
-from cookieguard.html.loads import ANYWHERE, HANDLER, LINKS, NAMES, SPECIAL_NAMES, Load
+from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
 from cookieguard.html.model cimport Attribute, Tag
 from cookieguard.html.nametable cimport (
-    LONGEST_NAME, NO_LETTERS, SLOTS, Name, entry_of, fill, find, hashed, is_handler, may_name,
+    LONGEST_NAME, NO_LETTERS, SLOTS, Name, entry_of, fill, find, hashed,
 )
 from cookieguard.html.stretches cimport Stretches, Strides
 
@@ -29,7 +29,6 @@ cdef enum:
     ALWAYS = 1
     LINK = 3  # an element's: to be marked where this is wanted
     BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
-    BY_SCRIPT = 4  # only with one of `//`, `\`, `&`
 
 cdef const char* SCRIPT = "script"
 cdef Strides STILL = Strides(Stretches())  # never looked into
@@ -76,8 +75,6 @@ cdef void _prepare():
         for name in ANYWHERE:
             if name[0] == LOWER[byte]:
                 ATTRIBUTE_SIZES[byte] |= 1u << <int>len(name)
-        if LOWER[byte] == HANDLER[0]:
-            ATTRIBUTE_SIZES[byte] = ~0u  # whatever its length, an event's may begin so
 
 
 assert max(map(len, [*SPECIAL_NAMES, *LINKS, *ANYWHERE, *NAMES])) <= LONGEST_NAME
@@ -95,9 +92,7 @@ cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
 
 cdef bint _counts(unsigned char meaning, text_t start, Py_ssize_t size) noexcept nogil:
     """Tell whether an attribute with this value is to be looked at."""
-    if meaning == BY_CSS:
-        return _may_load(start, size)
-    return may_name(start, size) if meaning == BY_SCRIPT else True
+    return _may_load(start, size) if meaning == BY_CSS else True
 
 
 cdef inline unsigned char _meaning_of(Name* table, unsigned int* sizes, text_t name, Py_ssize_t size) noexcept nogil:
@@ -109,7 +104,7 @@ cdef inline unsigned char _meaning_of(Name* table, unsigned int* sizes, text_t n
         entry = find(table, name, size)
         if entry != NULL:
             return entry.kind
-    return BY_SCRIPT if is_handler(name, size) else NEVER
+    return NEVER
 
 
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept nogil:
@@ -572,7 +567,7 @@ cdef Py_ssize_t _comment_end(text_t s, Py_ssize_t start, Py_ssize_t size) noexce
 
 
 cpdef list named_attributes(bytes raw, Py_ssize_t position):
-    """List the attributes of a start tag with a name of NAMES or of an event, and the last one whatever its name."""
+    """List the attributes of a start tag with a name of NAMES, and the last one whatever its name."""
     return _attributes(raw, position, False)
 
 
@@ -624,7 +619,7 @@ cdef list _attributes(bytes raw, Py_ssize_t position, bint every):
         else:
             p = stop
         entry = entry_of(READ, value_hash, s + start, stop - start)
-        if every or entry != NULL or p >= size - 1 or is_handler(s + start, stop - start):
+        if every or entry != NULL or p >= size - 1:
             attribute = Attribute.__new__(Attribute)
             attribute.name = raw[start:stop].lower() if entry == NULL else <bytes>entry.whole
             attribute.raw = NONE if value < 0 else PyBytes_FromStringAndSize(<char*>s + value, end - value)
@@ -645,7 +640,7 @@ def attribute_of(match, bytes name):
 
 
 cpdef bint names_anywhere(bytes raw, Py_ssize_t position):
-    """Tell whether a start tag may have an attribute of ANYWHERE or of an event, its name ending at `position`."""
+    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
     cdef bint dull = True
     _attributes_end(<text_t>PyBytes_AS_STRING(raw), position, PyBytes_GET_SIZE(raw), &dull)
     return not dull

@@ -19,6 +19,7 @@ cdef struct Value:
 cdef class Summary:
     cdef bint _applies
     cdef bint _marks_links
+    cdef bint _reads_scripts
     cdef bint _lifts
     cdef object _ask
     cdef object _passes
@@ -27,7 +28,6 @@ cdef class Summary:
     cdef Value _values[MOST_ATTRIBUTES]
     cdef int _count
     cdef bint _is_empty
-    cdef bint _has_heard  # the script of an event
     cdef list _held
     cdef dict _written_anew  # values by their attribute's number
 
@@ -37,7 +37,7 @@ cdef class Summary:
     cdef Tag _base(self, text_t s, bytes element)
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held)
     cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1
-    cdef bint _hears(self, text_t s, Value* one) except -1
+    cdef bint _holds_source(self) noexcept
     cdef Value* _first(self, unsigned char name) noexcept
     cdef int _judged(self, text_t s, Value* one, object element) except -1
     cdef bint _nests(self, text_t s, Value* one) except -1

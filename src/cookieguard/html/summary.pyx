@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, doubled attributes, nested
-documents) is left to a full hearing; `tests/html/test_twins.py` holds the two together."""
+documents) is left to a full hearing (tags.py); `tests/html/test_summary.py` holds the two together."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
@@ -11,19 +11,16 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from cookieguard.html.css import NO_STRING, NO_URL
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.glances cimport meta_counts
 from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
 from cookieguard.html.loads import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
 from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
-from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find, is_handler, may_name
+from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find
 from cookieguard.html.referrers import tighten
-from cookieguard.html.scripts cimport loads_held
 from cookieguard.html.sheets cimport Walk, begin, step
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, room_of, script_text
 from cookieguard.html.urls import Url
-from cookieguard.html.words cimport plain_host_end
 
 cdef enum:
     BLANK = 1
@@ -32,9 +29,13 @@ cdef enum:
     LEAVES = 8  # may lead a reference away
     MAY_LOAD = 16  # of a style
 
+    MEANS_MORE = 32  # the first sign of a word that makes a meta element count
+
     MOST_NAMES = 128
     MOST_URLS = 32  # of a style that are looked at here
     MOST_KEPT = 512  # answers of each table
+    SHORTEST_TOP = 2  # letters of the last label of a plain host
+    LONGEST_TOP = 24
     URL_SIZE = 4
     HELD_SIZE = 5
 
@@ -57,7 +58,6 @@ cdef enum:
     CHARSET = 10
     REFERRER = 13
     LATER = 14
-    SCRIPT_URL = 15
 
     # What an element is.
     IS_UNSURE = 1  # its tags take a full hearing
@@ -74,7 +74,6 @@ assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFR
 assert (len(Url._fields), len(Held._fields)) == (URL_SIZE, HELD_SIZE)
 assert (Load.CHARSET.value, Load.REFERRER.value, Load.LATER.value) == (CHARSET, REFERRER, LATER)
 assert (Load.BASE.value, Load.SRCDOC.value) == (BASE, SRCDOC)
-assert Load.SCRIPT.value == SCRIPT_URL
 
 cdef Name ELEMENTS[SLOTS]
 cdef Name ATTRIBUTES[SLOTS]
@@ -115,7 +114,7 @@ cdef void _prepare():
         LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
     for signs, kind in (
         (b"\t\n\f\r ", BLANK), (b"\t\n\f\r />", ENDS_NAME), (b"\t\n\f\r />=", ENDS_ATTRIBUTE), (b":&\\", LEAVES),
-        (b"(\\&@", MAY_LOAD),
+        (b"(\\&@", MAY_LOAD), (b"-rR2&", MEANS_MORE),
     ):
         for byte in signs:
             KIND[byte] |= kind
@@ -146,6 +145,42 @@ cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nog
             return True
         p += 1
     return False
+
+
+cdef inline bint _stands(text_t s, Py_ssize_t p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil:
+    """Tell whether a word, here in lower case, stands at `p` in any case."""
+    return p + length <= size and _is_named(s, p + length, word, length)
+
+
+cdef bint _meta_counts(text_t s, Py_ssize_t size) noexcept nogil:
+    """Tell whether a meta element is a refresh, a policy, about referrers or a charset (meta_counts in glances.py)."""
+    cdef Py_ssize_t p
+    for p in range(size):
+        if KIND[s[p]] & MEANS_MORE and (
+            _stands(s, p, size, b"-equiv", 6) or _stands(s, p, size, b"referrer", 8) or _stands(s, p, size, b"2022", 4)
+            or _stands(s, p, size, b"-2312", 5) or _stands(s, p, size, b"replacement", 11)
+            or _stands(s, p, size, b"&#", 2)
+        ):
+            return True
+    return False
+
+
+cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the plain host ends that begins at `p` (PLAIN in glances.py); -1: it is none."""
+    cdef Py_ssize_t label = p, dots = 0
+    cdef bint has_letters_only = True
+    while p < size:
+        if s[p] == 46:
+            if p == label:
+                return -1
+            dots += 1
+            label, has_letters_only = p + 1, True
+        elif 48 <= s[p] <= 57 or s[p] == 45:
+            has_letters_only = False
+        elif not 97 <= s[p] <= 122:
+            break
+        p += 1
+    return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
 
 
 cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
@@ -251,6 +286,7 @@ cdef class Summary:
         """Take the bench. Where the page's own may be held, and in XML, every tag has its full hearing."""
         self._applies = bench.own_is_free and not bench.xml
         self._marks_links, self._lifts = bench.marks_links, bench.is_lifted is not nobody
+        self._reads_scripts = bench.reads_scripts
         self._ask, self._scheme, self._has_host = bench.judge, bench.base.scheme, bool(bench.base.host)
         self._passes = bench.passes
 
@@ -274,11 +310,9 @@ cdef class Summary:
         if entry != NULL:
             kind = entry.kind
             element = <object>entry.whole
-        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and meta_counts(raw)):
+        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and _meta_counts(s, size)):
             return None
         if not self._read(s, p, size - 1, entry.number if entry != NULL else 0):
-            return None
-        if kind & IS_META and self._has_heard:
             return None
         if element is None:
             element = PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
@@ -345,7 +379,9 @@ cdef class Summary:
             text = self._text(<text_t>PyBytes_AS_STRING(raw)) if kind & IS_SCRIPT else TEXTS.get(element, RAW)
             if text is None:
                 return None
-        cdef bint is_neutral = kind & IS_SCRIPT and is_held
+            if text is SCRIPT and not self._reads_scripts:
+                text = DATA
+        cdef bint is_neutral = kind & IS_SCRIPT and self._holds_source()
         cdef object drawn = DATA if is_neutral else text
         if kind & IS_SCRIPT and self._first(SRC) != NULL and text in JUDGED_TEXTS:
             text = DATA
@@ -369,7 +405,7 @@ cdef class Summary:
         cdef Name* entry
         cdef Value* one
         cdef unsigned char quote
-        self._count, self._has_heard = 0, False
+        self._count = 0
         while True:
             while p < size and KIND[s[p]] & ENDS_NAME:
                 p += 1
@@ -407,8 +443,6 @@ cdef class Summary:
             else:
                 p = stop
             if entry == NULL:
-                if is_handler(s + start, one.name_end - start) and not self._hears(s, one):
-                    return False
                 continue
             if entry.number == DATA_CG or self._first(entry.number) != NULL:
                 return False
@@ -417,14 +451,13 @@ cdef class Summary:
         self._is_empty = s[size - 1] == 47 and last != size
         return True
 
-    cdef bint _hears(self, text_t s, Value* one) except -1:
-        """Tell whether the script of an event is plain, and loads from nobody."""
-        if one.value < 0 or not may_name(s + one.value, one.end - one.value):
-            return True
-        if memchr(s + one.value, 38, one.end - one.value) != NULL:
-            return False
-        self._has_heard = True
-        return not loads_held(PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value), self._ask)
+    cdef bint _holds_source(self) noexcept:
+        """Tell whether what is held is where the script comes from, and not only what any element may have."""
+        cdef int index
+        for index in range(self._count):
+            if self._values[index].is_held and not MEANS[0][self._values[index].name]:
+                return True
+        return False
 
     cdef Value* _first(self, unsigned char name) noexcept:
         """Return the attribute of this name, NULL where there is none."""
@@ -452,10 +485,6 @@ cdef class Summary:
             return STAYS if self._has_host and not _may_leave(s, one.value, one.end) else UNSURE
         if one.load == SRCDOC:
             return STAYS if self._nests(s, one) else UNSURE
-        if one.load == SCRIPT_URL:
-            if one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5):
-                return UNSURE
-            return self._reference(s, one.value, one.end, one, element)
         if one.load == REFERRER:
             return STAYS if _kept(POLICIES, s, one, _stays) else UNSURE
         return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
@@ -483,7 +512,7 @@ cdef class Summary:
                 return STAYS
             return UNSURE if _may_leave(s, p, end) else STAYS
         host += 2
-        path = plain_host_end(s, host, end)
+        path = _host_end(s, host, end)
         if path < 0:
             return UNSURE
         path_end = _path_end(s, path, end)

@@ -1,4 +1,3 @@
-from cookieguard.html.glances cimport may_reach_others, meta_counts, name_of
 from cookieguard.html.model cimport Attribute
 from cookieguard.html.scanner cimport all_attributes, named_attributes, names_anywhere
 

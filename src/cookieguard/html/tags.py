@@ -9,20 +9,18 @@ from cookieguard.html import charrefs
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.glances import may_reach_others, meta_counts, name_of
 from cookieguard.html.grammar import ATTRIBUTES
-from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE, judge_handler
+from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
 from cookieguard.html.known import record
 from cookieguard.html.loads import (
     ALWAYS_READ,
     ATTENTION,
     CONTEXT_NAMES,
-    HANDLER,
     JAVASCRIPT_TYPES,
     LINKS,
     LOADS,
     READ_NAMES,
     RULE_TYPES,
     TEXT_NAMES,
-    is_handler,
 )
 from cookieguard.html.model import (
     JUDGED_TEXTS,
@@ -109,14 +107,15 @@ class _Judged:
 
     def tag(self) -> Tag:
         text = drawn = self._text()
-        exempt = self.says(b"data-cg") == "necessary"
+        said = self.says(b"data-cg")
+        exempt = said == "necessary"
         if not exempt:
             self._judge_attributes()
             if self.bench.marks_links:
                 self._mark_link()
         if exempt and text in JUDGED_TEXTS:
             text = DATA if self.name == b"script" else RAW
-        if self.name == b"script" and (self.hold_type or self._loads_held()):
+        if self.name == b"script" and (self._loads_held() or (said == "hold" and self.bench.holds_marked)):
             self.hold_type, text = True, DATA
         drawn = text if exempt or self.hold_type else drawn
         if self.name == b"script" and b"src" in self.first:
@@ -199,8 +198,6 @@ class _Judged:
         judged = JUDGED.get(self.name, JUDGED_ANYWHERE)
         for name, attribute in self.first.items():
             judge = judged.get(name)
-            if judge is None and name.startswith(HANDLER) and is_handler(name):
-                judge = judge_handler
             if judge is None or not attribute.raw:
                 continue
             replaced = judge(self, attribute, name)
@@ -255,7 +252,8 @@ class _Judged:
 
     def _script_text(self) -> Text:
         # An svg script runs its `href`; in HTML that attribute means nothing and the text runs: judge it.
-        return script_text(self.says(b"type"), self.says(b"language"))
+        text = script_text(self.says(b"type"), self.says(b"language"))
+        return text if text is not SCRIPT or self.bench.reads_scripts else DATA
 
     def _kept(self) -> tuple[tuple[bytes, str], ...]:
         return tuple((name, self.says(name) or "") for name in self.first if name in NAMES_TO_KEEP)

@@ -1,4 +1,4 @@
-"""The text of an element, judged: inline scripts, rules for the browser, style sheets."""
+"""The text of an element, judged: rules for the browser, style sheets. What a script says is not read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any
 
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_in_sheet
-from cookieguard.html.documents import scripts_in
 from cookieguard.html.known import record, untracked
 from cookieguard.html.model import ANYBODY, Held, Judge, Text
 from cookieguard.html.multibyte import other_readings
-from cookieguard.html.scripts import held_hosts, loads_held
-from cookieguard.html.urls import Url, readings
+from cookieguard.html.urls import Url, parse_url, readings, resolve
 
 
 class Verdict:
@@ -41,6 +39,9 @@ ONE_HOST = re.compile(r"/(?![/\\{(:])|https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/|
 MOST_FOUND = 200  # references noted of one sheet: no more are listed of a whole page (rewriter.MAX_HELD)
 MAP_KEYS = frozenset({"imports", "scopes", "integrity"})  # of an import map
 MOST_CONDITIONS = 20  # nested in each other
+ESCAPED_SLASH = re.compile(rb"\\(?:/|u002[fF])")
+HOST = re.compile(rb"//(?:[^/\"'\s@<>]{1,64}+@|)([\w\x80-\xff\-]++(?:\.[\w\x80-\xff\-]++)*+(?::[0-9]{1,5}|))")
+SOME_PAGE = parse_url("https://page.invalid/")
 TAGS = re.compile(rb"<[^>]*>")
 MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
 STYLESHEET = b"xml-stylesheet"
@@ -51,13 +52,17 @@ def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Verdict:
     return JUDGES[kind](text, base, judge)
 
 
-def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Verdict:
-    """Judge text that is, or may be, markup (inside svg): both as it stands and with its references decoded."""
+def markup_readings(source: bytes) -> tuple[bytes, ...]:
+    """Return text that is, or may be, markup (inside svg), in all ways that it may be read."""
     decoded = decode_text(CDATA_MARKS.sub(b"", source).decode("utf-8", "surrogateescape"))
-    readings_of_it = dict.fromkeys(
-        (source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))
+    return tuple(
+        dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source)))
     )
-    for reading in readings_of_it:
+
+
+def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Verdict:
+    """Judge such text: both as it stands and with its references decoded."""
+    for reading in markup_readings(source):
         is_sheet = kind is Text.STYLE
         verdict = (
             _style(reading, base, judge, is_markup=True)
@@ -86,11 +91,6 @@ def judge_instruction(
     return held, (end < 0 or bool(held)) and source.startswith(STYLESHEET, 2)
 
 
-def _script(text: bytes, base: Url, judge: Judge) -> Verdict:
-    found = loads_held(text, judge)
-    return Verdict(_named(found, "script", judge), True) if found else PASSES  # noqa: FBT003  # as above
-
-
 def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
     partly = _import_map(text, base, judge)
     if partly is not None:
@@ -98,10 +98,17 @@ def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
     rules = _read_rules(text)
     urls = _held_references(rules, base, judge)
     if rules is None or not text.isascii():  # then it is not sure that a browser reads the same
-        urls = held_hosts(text, judge) or urls
+        urls = _named_hosts(text, judge) or urls
     held = _named(urls, "script", judge)
     is_open = judge(ANYBODY) is not None and (rules is None or _follows_links(rules))
     return Verdict(held, bool(held) or is_open)
+
+
+def _named_hosts(text: bytes, judge: Judge) -> list[Url]:
+    """List the held hosts that stand behind two slashes, for where it is not sure how the text is read."""
+    names = dict.fromkeys(HOST.findall(ESCAPED_SLASH.sub(b"/", text)))
+    urls = (resolve(f"//{name.decode('utf-8', 'replace')}/", SOME_PAGE) for name in names)
+    return [url for url in urls if url is not None and judge(url)]
 
 
 def _import_map(text: bytes, base: Url, judge: Judge) -> Verdict | None:
@@ -154,7 +161,7 @@ def _read_rules(text: bytes) -> Any:
 
 
 def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
-    """List the held URLs among all strings: `https:host` and `https:\\\\host` name a host, too; `data:` may load."""
+    """List the held URLs among all strings: `https:host` and `https:\\\\host` name a host, too."""
     found: list[Url] = []
     unread = [rules]
     while unread:
@@ -165,7 +172,6 @@ def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
             unread += one
         elif isinstance(one, str):
             found += [url for url in readings(one, base) if judge(url)]
-            found += [url for script in scripts_in(one) for url in loads_held(script, judge)]
     return found
 
 
@@ -232,7 +238,6 @@ def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
 
 
 JUDGES: dict[Text, Callable[[bytes, Url, Judge], Verdict]] = {
-    Text.SCRIPT: _script,
     Text.RULES: _rules,
     Text.STYLE: _style,
 }

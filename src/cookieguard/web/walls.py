@@ -114,10 +114,13 @@ class Walls:
                 return None
             return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
 
+        is_open = register.holds_nobody(granted)
         return Wall(
             rules=Rules(
                 rule,
                 url=f"{origin}/",
+                inline=_held_inline(register, granted),
+                holds_marked=not (is_open or register.ids <= granted | {NECESSARY}),
                 own_is_free=register.leaves_own(site),
                 is_foreign=lambda url: not verdict_of(url).is_first_party,
                 is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
@@ -128,5 +131,17 @@ class Walls:
             register=register,
             site=site,
             granted=granted,
-            is_open=register.holds_nobody(granted),
+            is_open=is_open,
         )
+
+
+def _held_inline(register: Register, granted: frozenset[str]) -> list[tuple[str, Held]]:
+    """List by what the inline scripts of held vendors are told; each counts as a contact with its first host."""
+    found: list[tuple[str, Held]] = []
+    for vendor in register.vendors:
+        host = vendor.hosts[0].removeprefix("*.").partition("/")[0].partition(":")[0]
+        verdict = Verdict(host, vendor.purpose, vendor.name)
+        if vendor.inline and register.holds(verdict, granted):
+            held = Held("script", "", Url("https", host, None, "/"), vendor.purpose, vendor.name)
+            found += [(pattern, held) for pattern in vendor.inline]
+    return found

@@ -1,2 +1,0 @@
-cpdef list bare_hosts(bytes text)
-cpdef list suspects(bytes joined, object is_held, bint glues)
