@@ -42,14 +42,13 @@ MARKS = {
 }
 ROUGHLY = 0.25  # how far the number of held things may be from cookieguard's
 PEERS = {
-    "lolhtml": ", script judge of cookieguard",
-    "lolhtml-hosts": ", scripts by the hosts they name",
-    "lolhtml-memo": ", script judge of cookieguard, same memo",
+    "lolhtml": "",
+    "lolhtml-memo": ", same memo",
     "wasm": "",
     "wasm-memo": ", same memo",
 }
-WITHOUT_CACHE = ("lolhtml", "lolhtml-hosts", "wasm")
-PLAIN = ("lolhtml", "lolhtml-hosts")
+WITHOUT_CACHE = ("lolhtml", "wasm")
+PLAIN = ("lolhtml",)
 # What is divided by what: ours in which state by the fastest of which peers.
 RATIOS = {
     "python-lolhtml": ("warm", PLAIN),
@@ -59,13 +58,12 @@ RATIOS = {
 }
 BARS: dict[str, dict[str, float]] = {
     "compiled": {
-        "warm": 1000,
-        "cold": 400,
-        "python-lolhtml": 3,
+        "python-lolhtml": 4,
         "python-lolhtml with the same memo": 2.5,
+        "python-lolhtml with an empty memo": 1.5,
         "html-rewriter-wasm": 8,
     },
-    "pure": {"warm": 150, "cold": 100, "python-lolhtml": 0.5},
+    "pure": {"python-lolhtml": 0.5},
 }
 CLAIM = "In one sentence: "
 READERS = ("copy", "turbohtml", "lxml", "html.parser", "html5lib")
@@ -142,7 +140,7 @@ def wasm_task(found: list[bytes]) -> dict[str, Any]:
     """Write down for Node what the Python contestants import: pages, tables, names."""
     from contestants.table import LOADING, TABLE
 
-    from cookieguard.html.loads import INERT_RELATIONS, JAVASCRIPT_TYPES
+    from cookieguard.html.loads import INERT_RELATIONS
 
     return {
         "pages": [[base64.b64encode(chunk).decode() for chunk in chunked(page)] for page in found],
@@ -152,7 +150,6 @@ def wasm_task(found: list[bytes]) -> dict[str, Any]:
         "shop_host": SHOP_HOST,
         "banner": BANNER,
         "inert_relations": sorted(INERT_RELATIONS),
-        "javascript_types": sorted(JAVASCRIPT_TYPES),
     }
 
 

@@ -37,11 +37,10 @@ def _guard(wanted: str) -> Contestant:
     return Guard(wanted)
 
 
-def _lolhtml(*, memo: bool, hosts: bool) -> Contestant:
+def _lolhtml(*, memo: bool) -> Contestant:
     from contestants import lolhtml_peer
 
-    scripts = lolhtml_peer.names_held if hosts else lolhtml_peer.loads_from_held
-    return lolhtml_peer.LolHtml(scripts=scripts, memo=memo)
+    return lolhtml_peer.LolHtml(memo=memo)
 
 
 def _reader(name: str) -> Contestant:
@@ -53,9 +52,8 @@ def _reader(name: str) -> Contestant:
 CONTESTANTS: dict[str, Callable[[], Contestant]] = {
     "compiled": lambda: _guard("compiled"),
     "pure": lambda: _guard("pure"),
-    "lolhtml": lambda: _lolhtml(memo=False, hosts=False),
-    "lolhtml-hosts": lambda: _lolhtml(memo=False, hosts=True),
-    "lolhtml-memo": lambda: _lolhtml(memo=True, hosts=False),
+    "lolhtml": lambda: _lolhtml(memo=False),
+    "lolhtml-memo": lambda: _lolhtml(memo=True),
     "copy": lambda: _reader("copy"),
     "turbohtml": lambda: _reader("turbohtml"),
     "lxml": lambda: _reader("lxml"),

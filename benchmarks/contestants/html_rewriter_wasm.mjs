@@ -2,8 +2,7 @@
 // commands, in its words. CPU time is that of all of Node's threads. Usage: node html_rewriter_wasm.mjs PACKAGE PAGES.json memo|plain
 //
 // Written as lolhtml_peer.py is: few selectors, one regular expression that sorts out what needs no judge. URLs are
-// resolved by Node's own WHATWG parser. A script is judged by the hosts it names; cookieguard's judge follows where
-// they go. Not done: what lolhtml_peer.py does not do, and srcdoc.
+// resolved by Node's own WHATWG parser. Not done: what lolhtml_peer.py does not do, and srcdoc.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -21,13 +20,11 @@ const NAMED = { amp: "&", sol: "/", bsol: "\\", colon: ":", tab: "\t", newline: 
   lt: "<", gt: ">", period: "." };
 const CSS_URL = /url\(\s*(?:"([^"]*)"|'([^']*)'|([^\s"'()]+))|@import\s*(?:"([^"]*)"|'([^']*)')/gi;
 const CANDIDATE = /[\s,]*([^\s]+)(?:\s[^,]*)?/g;
-const HOST = /\/\\?\/([a-z0-9_-]+(?:\.[a-z0-9_-]+)+)/gi;
 const INERT_RELATIONS = new Set(task.inert_relations);
-const JAVASCRIPT_TYPES = new Set(task.javascript_types);
 
 let base, isOwn, hasBase, memo;
 const forget = () => { memo = { url: new Map(), urls: new Map(), values: new Map(), srcset: new Map(),
-  document: new Map(), sheets: new Map(), scripts: new Map() }; };
+  document: new Map(), sheets: new Map() }; };
 forget();
 
 const decoded = (text) => !text.includes("&") ? text : text.replace(REFERENCE, (all, hex, decimal, name) => {
@@ -74,13 +71,6 @@ const sheet = (text) => remembered(memo.sheets, text, () =>
       const reference = found.slice(0, 5).find((group) => group !== undefined);
       return reaches(reference) ? all.replace(reference, "data:,") : all;
     }));
-
-const loadsHeld = (text) => remembered(memo.scripts, text, () => {
-  if (!text.includes("/")) return false;
-  for (const match of text.matchAll(HOST))
-    if (match[1] !== task.shop_host && match[1] !== "www.w3.org") return true;
-  return false;
-});
 
 function hold(element, name, value) {
   element.setAttribute(`data-cg-${name.replace(":", "-")}`, value);
@@ -153,16 +143,6 @@ function gathering(finish) {
   };
 }
 
-let runs = false;
-const gathered = gathering((text) =>
-  loadsHeld(text) ? `</script><script data-cg-type="" type="text/plain">${text}` : text);
-const script = {
-  element(element) {
-    const kind = element.getAttribute("type") ?? "text/javascript";
-    runs = JAVASCRIPT_TYPES.has(kind.trim().toLowerCase().split(";")[0]);
-  },
-  text(chunk) { if (runs) gathered(chunk); },
-};
 const style = { text: gathering(sheet) };
 const body = { element(element) { element.prepend(task.banner, HTML); } };
 const loading = { element: judgeElement };
@@ -173,7 +153,7 @@ async function rewrite(page) {
   const out = [];
   const rewriter = new HTMLRewriter((chunk) => out.push(chunk));
   rewriter.on(task.loading, loading).on('meta[http-equiv="refresh" i][content]', refresh)
-    .on("base[href]", baseElement).on("script:not([src])", script).on("style", style).on("body", body);
+    .on("base[href]", baseElement).on("style", style).on("body", body);
   try {
     for (const chunk of page) await rewriter.write(chunk);
     await rewriter.end();

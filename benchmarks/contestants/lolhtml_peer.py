@@ -3,8 +3,7 @@
 How it is written, for its best speed: the selectors name the attributes, so that Rust calls into Python only for
 elements that may load; what needs no judge is sorted out by one regular expression; handlers are made once and
 serve every page. URLs, references and sheets are read by cookieguard's own functions, compiled ones where they are
-there. A script's text is gathered (its start tag is out already) and, where it is held, wrapped into a script that
-does not run.
+there. What a script says is read by neither.
 
 What it does not do, and cookieguard does: see inside `<noscript>` (raw text for it), keep bytes that are no
 UTF-8, survive `<select><xmp>` (it raises), remove the second of two equal attributes, judge import maps and
@@ -24,11 +23,9 @@ from contestants.guard import judge
 from contestants.table import LOADING, TABLE
 from cookieguard.html.charrefs import decode_attribute
 from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import documents_in, script_in
-from cookieguard.html.hosts import HOST
+from cookieguard.html.documents import documents_in
 from cookieguard.html.judges import REFRESH, REFRESH_URL, candidates
-from cookieguard.html.loads import INERT_RELATIONS, JAVASCRIPT_TYPES
-from cookieguard.html.scripts import held_hosts, loads_held
+from cookieguard.html.loads import INERT_RELATIONS
 from cookieguard.html.urls import parse_url, readings, resolve
 
 # Anything else is a path of the shop's own: nine of ten values end here.
@@ -37,26 +34,15 @@ MAY_LOAD = re.compile(r"[(\\&]")
 HTML = lolhtml.ContentType.HTML
 DEPTH = 3
 PAGE = parse_url(SHOP)
-Judge = Callable[[bytes], bool]
 ValueJudge = Callable[["LolHtml", str], bool]
-
-
-def names_held(text: bytes) -> bool:
-    """Judge a script by the hosts it names, as most would."""
-    return any(match[1].partition(b":")[0] != SHOP_HOST.encode() for match in HOST.finditer(text))
-
-
-def loads_from_held(text: bytes) -> bool:
-    """Judge a script as cookieguard does: by what it loads."""
-    return bool(loads_held(text, judge))
 
 
 class LolHtml:
     """Rewrite page after page. Owns the memo and the state of the page at hand."""
 
-    def __init__(self, *, scripts: Judge = loads_from_held, memo: bool = False, depth: int = 0) -> None:
+    def __init__(self, *, memo: bool = False, depth: int = 0) -> None:
         self.name = f"python-lolhtml {version('python-lolhtml')}"
-        self.scripts, self._has_memo, self._depth = scripts, memo, depth
+        self._has_memo, self._depth = memo, depth
         self.aborted = 0
         self.forget()
         self._handlers = self._make_handlers()
@@ -65,7 +51,6 @@ class LolHtml:
         """Begin with an empty memo."""
         self._values: dict[str, dict[str, bool]] = {kind: {} for kind in JUDGES}
         self._sheets: dict[str, str | None] = {}
-        self._texts: dict[str, bool] = {}
 
     def rewrite(self, page: list[bytes]) -> list[bytes]:
         """Rewrite one page; return what a server would send."""
@@ -87,7 +72,6 @@ class LolHtml:
             (", ".join(LOADING), Loading(self)),
             ('meta[http-equiv="refresh" i][content]', Refresh(self)),
             ("base[href]", Base(self)),
-            ("script:not([src])", Script(self)),
             ("style", Style(self)),
         ]
         return [*handlers, ("body", Body())] if self._depth == 0 else handlers
@@ -124,17 +108,6 @@ class LolHtml:
         edits = held_parts(text, self.reaches)
         return None if edits is None else cut(text, edits)
 
-    def is_held_script(self, text: str) -> bool:
-        """Judge the text of a script."""
-        if "/" not in text:
-            return False
-        if not self._has_memo:
-            return self.scripts(text.encode())
-        known = self._texts.get(text)
-        if known is None:
-            known = self._texts[text] = self.scripts(text.encode())
-        return known
-
     def set_base(self, href: str) -> None:
         """Resolve by `href` from here on."""
         found = resolve(decode_attribute(href), self.base)
@@ -146,7 +119,7 @@ class LolHtml:
         """Tell whether a nested document holds something."""
         if self._depth >= DEPTH:
             return True
-        inner = LolHtml(scripts=self.scripts, memo=self._has_memo, depth=self._depth + 1)
+        inner = LolHtml(memo=self._has_memo, depth=self._depth + 1)
         return b"".join(inner.rewrite([document])) != document
 
 
@@ -239,34 +212,6 @@ class Base:
             self._page.set_base(href)
 
 
-class Script:
-    """Judge the text of a script, once all of it is there."""
-
-    def __init__(self, page: LolHtml) -> None:
-        self._page = page
-        self._runs = False
-        self._parts: list[str] = []
-
-    def element(self, element: lolhtml.Element) -> None:
-        """Note whether its text runs."""
-        kind = element.get_attribute("type") or "text/javascript"
-        self._runs = kind.strip().lower().partition(";")[0] in JAVASCRIPT_TYPES
-        self._parts.clear()
-
-    def text(self, chunk: lolhtml.TextChunk) -> None:
-        """Keep the text back until it is judged."""
-        if not self._runs:
-            return
-        if not chunk.last_in_text_node:
-            self._parts.append(chunk.text)
-            chunk.remove()
-            return
-        text = "".join(self._parts) + chunk.text
-        if self._page.is_held_script(text):
-            text = '</script><script data-cg-type="" type="text/plain">' + text
-        chunk.replace(text, HTML)
-
-
 class Style:
     """Judge the text of a sheet, once all of it is there."""
 
@@ -308,9 +253,6 @@ def _srcset(page: LolHtml, value: str) -> bool:
 def _document(page: LolHtml, value: str) -> bool:
     if page.reaches(value):
         return True
-    script = script_in(value)
-    if script is not None:
-        return bool(held_hosts(script, judge))
     document = next(iter(documents_in(value)), None)
     return document is not None and page.nested(document)
 

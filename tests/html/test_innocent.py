@@ -90,8 +90,6 @@ def test_the_same_pages_are_altered_where_their_markup_loads() -> None:
     assert rewrite(document).count(b"data-cg-src") == 2
 
 
-
-
 def test_a_file_of_the_shop_passes_byte_for_byte(tmp_path: Path) -> None:
     script = ";\n".join(INNOCENT.values()).encode()
     guard = CookieGuard(
@@ -116,7 +114,7 @@ HOLDS = Rules(outside, ORIGIN, inline=[("fbq(*'init'", ADS), ("AdsQueue", ADS)])
         (b"<script type=module>window.AdsQueue = []</script>", True),
         (b"<svg><script>fbq(&#39;init&#39;)</script></svg>", True),
         (b"<script src=/own.js>fbq('init')</script>", False),
-        (b"<script type=application/json>{\"a\": \"AdsQueue\"}</script>", False),
+        (b'<script type=application/json>{"a": "AdsQueue"}</script>', False),
         (b"<script>'init'; fbq('track')</script>", False),
         (b"<p onclick=\"fbq('init')\">", False),
         (b"<script data-cg=necessary>AdsQueue</script>", False),
@@ -142,7 +140,9 @@ def test_an_inline_script_that_its_owner_marks_is_held_while_anybody_is(tag: byt
 
 def test_a_vendors_inline_scripts_are_held_until_its_purpose_is_agreed_to(tmp_path: Path) -> None:
     vendor = Vendor(name="Ads", purpose="marketing", hosts=("*.ads.example",), inline=("AdsQueue",))
-    document = b"<!doctype html><html><head></head><body><script>AdsQueue</script><script data-cg=hold>a()</script>"
+    document = (
+        b"<!doctype html><html><head></head><body><script>AdsQueue</script><script data-cg=hold>a()</script>"
+    )
     guard = CookieGuard(page(document, headers=HTML), Config(state_dir=str(tmp_path), vendors=(vendor,)))
 
     assert ask(guard).text.count('<script type="text/plain"') == 2

@@ -376,7 +376,9 @@ def test_a_consenting_visitors_page_is_untouched(page: bytes) -> None:
 
 
 def test_what_was_held_is_listed_on_the_first_page_and_on_the_next() -> None:
-    page = b"<img src=//ads.example/a><link rel=preload href='//px.example/b'><p style='b:url(//css.example)'>"
+    page = (
+        b"<img src=//ads.example/a><link rel=preload href='//px.example/b'><p style='b:url(//css.example)'>"
+    )
     rules = Rules(lambda url: None if url.host == "shop.example" else Ruling("statistics", "Ads"), ORIGIN)
 
     for _ in range(2):

@@ -20,7 +20,9 @@ from tests.html.test_markup_ends import SHARDS
 
 SEEDS = 6
 ROUNDS = 400
-REFERENCES = r"""style=|background=|"|'| |=|PING|//|http:|https:|HTTPS:|h|ads|.|example|-|0|/|?|#|\|%2e|..|:|@|é|a|z/b| """.split("|")
+REFERENCES = (
+    r"""style=|background=|"|'| |=|PING|//|http:|https:|HTTPS:|h|ads|.|example|-|0|/|?|#|\|%2e|..|:|@|é|a|z/b| """
+).split("|")
 
 
 def source_of(module: ModuleType) -> Any:

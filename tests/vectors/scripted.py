@@ -142,7 +142,7 @@ LEAKS = {
     HINTS: frozenset({"connection", "lookup"}),
     WEBRTC: frozenset({"datagram", "lookup"}),
 }
-# Where the script stands in the page, the rewriter reads where its address goes to.
+# Where the script stands in the page, nothing of this may get out (differences.NEEDS_GUARD, until the guard is there).
 HELD_INLINE = frozenset(
     "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun passkey "
     "passkey-gone".split()

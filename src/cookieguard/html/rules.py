@@ -89,7 +89,14 @@ class Rules:
     def bench(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
         """Return what tags on a page with this base are judged by."""
         is_free = self.own_is_free and self.is_own(base)
-        told = (self.is_foreign, self.is_lifted, self.marks_links, bool(self._inline), self.holds_marked, passes)
+        told = (
+            self.is_foreign,
+            self.is_lifted,
+            self.marks_links,
+            bool(self._inline),
+            self.holds_marked,
+            passes,
+        )
         return record(Bench, (base, self.judge, nest, xml, is_free, *told))
 
     def is_own(self, base: Url) -> bool:

@@ -55,9 +55,7 @@ def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Verdict:
 def markup_readings(source: bytes) -> tuple[bytes, ...]:
     """Return text that is, or may be, markup (inside svg), in all ways that it may be read."""
     decoded = decode_text(CDATA_MARKS.sub(b"", source).decode("utf-8", "surrogateescape"))
-    return tuple(
-        dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source)))
-    )
+    return tuple(dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))))
 
 
 def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Verdict:
