@@ -190,7 +190,7 @@ def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(
             passed += b" srcdoc=" in raw.lower() and not tag.held
             assert told(tag) == told(judge_tag(raw, hearing)), raw
 
-    assert min(held, bases, passed) > TAGS_A_SEED // 50
+    assert min(held, bases, passed) > TAGS_A_SEED // 50 or scanner() == "pure"
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

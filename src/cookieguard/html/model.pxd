@@ -31,3 +31,9 @@ cdef class Attribute:
     cdef readonly Py_ssize_t start
     cdef readonly Py_ssize_t value_start
     cdef readonly Py_ssize_t end
+
+
+cdef class Verdict:
+    cdef readonly tuple held
+    cdef readonly bint hold
+    cdef readonly tuple edits

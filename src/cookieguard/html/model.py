@@ -193,3 +193,20 @@ class Attribute:
     def value(self) -> str:
         """Return the value as the browser's DOM has it (invalid UTF-8 kept as surrogates)."""
         return charrefs.decode_attribute(self.raw.decode("utf-8", "surrogateescape"))
+
+
+class Verdict:
+    """Say what to do with the text of an element: nothing, hold it, or `edits` to (start, end, new). Never changed."""
+
+    __slots__ = ("edits", "held", "hold")
+
+    def __init__(
+        self,
+        held: tuple[Held, ...] = (),
+        hold: bool = False,  # noqa: FBT001, FBT002  # a frozen dataclass takes five times as long to make
+        edits: tuple[tuple[int, int, bytes], ...] = (),
+    ) -> None:
+        self.held, self.hold, self.edits = held, hold, edits
+
+
+PASSES = Verdict()

@@ -1,17 +1,11 @@
-cdef struct Span:
-    Py_ssize_t start
-    Py_ssize_t end
+from cookieguard.html.known cimport piece
 
 
 cdef class Output:
     cdef bytes _data
     cdef Py_ssize_t _kept
-    cdef Py_ssize_t _size
-    cdef Py_ssize_t _room
-    cdef Span* _spans
-    cdef list _new
+    cdef list _pieces
 
     cpdef replace(self, Py_ssize_t start, Py_ssize_t end, bytes new)
     cpdef insert(self, Py_ssize_t position, bytes new)
     cpdef bytes finish(self)
-    cdef _grow(self)

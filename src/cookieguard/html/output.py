@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cookieguard.html.known import piece
+
 
 class Output:
     """Collect the output of one piece of data. Owns which part of it was written already."""
@@ -15,7 +17,7 @@ class Output:
 
     def replace(self, start: int, end: int, new: bytes) -> None:
         """Write `new` instead of data[start:end]; positions only grow."""
-        self._pieces.append(self._data[self._kept : start])
+        self._pieces.append(piece(self._data, self._kept, start))
         self._pieces.append(new)
         self._kept = end
 
@@ -28,5 +30,5 @@ class Output:
         """Return the whole; the very same object where nothing was replaced."""
         if not self._pieces:
             return self._data
-        self._pieces.append(self._data[self._kept :])
+        self._pieces.append(piece(self._data, self._kept, len(self._data)))
         return b"".join(self._pieces)

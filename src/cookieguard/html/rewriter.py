@@ -33,13 +33,13 @@ from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, TELLING, TURNS
 from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import first_stop
-from cookieguard.html.model import MAX_HELD, STYLE, Held, Tag, Text
+from cookieguard.html.model import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
 from cookieguard.html.output import Output
 from cookieguard.html.placement import BEGINNINGS, InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.tags import neutral_script
-from cookieguard.html.texts import PASSES, STYLESHEET, Verdict, judge_instruction
+from cookieguard.html.texts import STYLESHEET, judge_instruction
 from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 

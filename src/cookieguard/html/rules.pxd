@@ -1,9 +1,8 @@
 cimport cython
 
 from cookieguard.html.known cimport Known, piece, record, untracked
-from cookieguard.html.model cimport Tag
+from cookieguard.html.model cimport Tag, Verdict
 from cookieguard.html.stretches cimport Stretches
-from cookieguard.html.texts cimport Verdict, judge_markup_text, judge_text
 
 
 cdef class Rules:

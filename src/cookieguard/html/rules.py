@@ -7,6 +7,7 @@ from typing import Any
 
 from cookieguard.html.known import Known, mark, piece, record, untracked
 from cookieguard.html.model import (
+    PASSES,
     SCRIPT,
     STYLE,
     Bench,
@@ -18,18 +19,12 @@ from cookieguard.html.model import (
     Tag,
     Tell,
     Text,
+    Verdict,
     nobody,
     unsure,
 )
 from cookieguard.html.stretches import Stretches
-from cookieguard.html.texts import (
-    PASSES,
-    SHEET_NAMES,
-    Verdict,
-    judge_markup_text,
-    judge_text,
-    markup_readings,
-)
+from cookieguard.html.texts import SHEET_NAMES, judge_markup_text, judge_text, markup_readings
 from cookieguard.html.urls import Url, parse_url
 
 # With what one page takes while it streams this stays below 8 MB (tests/web/test_memory.py): some 6,000 tags that
@@ -185,11 +180,8 @@ class Rules:
         return PASSES
 
     def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
-        verdict: Verdict  # both are called as in C
-        if is_markup:
-            verdict = judge_markup_text(kind, text, base, self.judge)
-        else:
-            verdict = judge_text(kind, text, base, self.judge)
+        judge_by_kind = judge_markup_text if is_markup else judge_text
+        verdict = judge_by_kind(kind, text, base, self.judge)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
             self._texts_size += len(text) + ENTRY_OVERHEAD
             known[text] = untracked(verdict)

@@ -10,26 +10,10 @@ from typing import Any
 from cookieguard.html.charrefs import decode_text
 from cookieguard.html.css import held_in_sheet
 from cookieguard.html.known import record, untracked
-from cookieguard.html.model import ANYBODY, Held, Judge, Text
+from cookieguard.html.model import ANYBODY, PASSES, Held, Judge, Text, Verdict
 from cookieguard.html.multibyte import other_readings
 from cookieguard.html.urls import Url, parse_url, readings, resolve
 
-
-class Verdict:
-    """Say what to do with the text of an element: nothing, hold it, or `edits` to (start, end, new). Never changed."""
-
-    __slots__ = ("edits", "held", "hold")
-
-    def __init__(
-        self,
-        held: tuple[Held, ...] = (),
-        hold: bool = False,  # noqa: FBT001, FBT002  # a frozen dataclass takes five times as long to make
-        edits: tuple[tuple[int, int, bytes], ...] = (),
-    ) -> None:
-        self.held, self.hold, self.edits = held, hold, edits
-
-
-PASSES = Verdict()
 SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[sS:]|[fF]\s*[tT]\s*[pP]")
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
