@@ -45,8 +45,8 @@ NAMES = [
 ]
 BY_BYTES = {name for names in WRITTEN_TWICE.values() for name in names}
 ARGUMENTS = ["-w", "-g0"]
-# Python's source mostly calls the interpreter, which no optimizer sees: at -O1 it compiles in half the time, and runs as
-# fast. Loops over bytes get -O2.
+# Python's source mostly calls the interpreter, which no optimizer sees: at -O1 it compiles in half the time, and
+# runs as fast. Loops over bytes get -O2.
 OPTIMIZED = {False: "-O1", True: "-O2"}
 
 
