@@ -256,7 +256,13 @@ def test_hours_are_hidden_where_the_day_would_give_them_back(database: Database)
 
 @pytest.mark.parametrize(
     ("visitors", "visits", "views", "shown"),
-    [(4, 9, 90, []), (4, 10, 53, [(55, 10, None)]), (5, 5, 5, [(5, 5, 5)]), (0, 9, 90, []), (0, 1, 520, [])],
+    [
+        (4, 9, 90, []),
+        (4, 10, 53, [(50, 10, None)]),
+        (5, 5, 5, [(10, 10, 10)]),
+        (0, 9, 90, []),
+        (0, 1, 520, []),
+    ],
 )
 def test_a_day_of_few_people_is_not_shown(
     database: Database, visitors: int, visits: int, views: int, shown: list[Row]
@@ -330,7 +336,7 @@ def test_an_analyst_of_postgresql_reads_views_alone_and_nothing_through_them(dat
 
         assert peeked() == ["60"]
         connection.execute("ALTER VIEW cookieguard_by_day RESET (security_barrier)")
-        assert peeked() == ["5", "60"]  # so it was the barrier
+        assert peeked() == ["10", "60"]  # so it was the barrier
         connection.execute("ALTER VIEW cookieguard_by_day SET (security_barrier = true)")
         connection.execute("SET ROLE analyst")
         for table in ("daily", "hourly", "hit", "visit", "consent", "held", "bot"):
@@ -359,7 +365,7 @@ def test_an_analyst_of_clickhouse_sees_no_row_that_is_not_shown(database: Databa
         return False
 
     assert is_asked_about("cookieguard_by_day", "views", 60)
-    assert is_asked_about("cookieguard_by_bot", "hits", 5)
+    assert is_asked_about("cookieguard_by_bot", "hits", 10)
     assert not any(is_asked_about("cookieguard_by_day", "views", number) for number in (3, 4, 5, 7))
     assert not any(is_asked_about("cookieguard_by_bot", "hits", number) for number in (2, 3))
     pages = [(LONG_AGO, "page", f"/{at}", 3 + at, 1, 1 + at % 4) for at in range(6)]

@@ -36,13 +36,13 @@ HITS = f"""
 # Of single hits.
 _VALUES = dict.fromkeys(column for column, _ in COUNTED.values())
 COLLECTED_COLUMNS = ("time", "kind", "bot", "entry", "key", "bytes", "duration", *_VALUES)
-# Those of a filter are put aside in memory where no more are gone through: 40 MB at most. More would be a range of
-# which nothing was counted yet.
+# Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
+# nothing was counted yet.
 MOST_COLLECTED = 200_000
 OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
-MANY = f"SELECT count(*) FROM (SELECT 1 FROM {OF_HITS} LIMIT {MOST_COLLECTED + 1})"  # noqa: S608
-
-COLLECT = f"CREATE TEMP TABLE {{table}} AS SELECT {', '.join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}}"  # noqa: S608
+MANY = "SELECT count(*) FROM {table}"
+COLLECT = f"CREATE TEMP TABLE {{table}} AS SELECT {', '.join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}} LIMIT {{most}}"  # noqa: S608
+DROP = "DROP TABLE temp.{table}"
 VERSION = "PRAGMA data_version"  # another one once somebody else has written
 
 
@@ -156,17 +156,22 @@ class SqliteFigures(Figures):
         self._forget_old()
         key = (days, frozenset(where.items()))
         if key not in self._collected:
-            ((count,),) = self._ask(MANY, days)
-            name = f"collected{len(self._collected)}" if count <= MOST_COLLECTED else ""
-            if name:
-                super()._ask_hits(days, where, lambda one: COLLECT.format(table=name, where=one))
-            self._collected[key] = name
+            self._collected[key] = self._collect(f"collected{len(self._collected)}", days, where)
         return self._collected[key]
+
+    def _collect(self, table: str, days: Days, where: Filters) -> str:
+        most = MOST_COLLECTED + 1
+        super()._ask_hits(days, where, lambda one: COLLECT.format(table=table, where=one, most=most))
+        ((count,),) = self._source.ask(MANY.format(table=table), {})
+        if count < most:
+            return table
+        self._source.ask(DROP.format(table=table), {})
+        return ""
 
     def _forget_old(self) -> None:
         version = self._source.ask(VERSION, {})
         if version != self._version:
             for table in filter(None, self._collected.values()):
-                self._source.ask(f"DROP TABLE temp.{table}", {})
+                self._source.ask(DROP.format(table=table), {})
             self._collected.clear()
             self._version = version
