@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -415,6 +416,21 @@ def test_held_names_undeclared_hosts_first(office: Office) -> None:
     assert text.count("nobody declared it") == 2
     assert "Held on <b>fewer than 5</b> views" in text
     assert "Held on <b>20</b> views, <b>40</b> elements" in text
+
+
+def test_what_scrolls_can_be_reached_by_keys_and_headings_follow_each_other(office: Office) -> None:
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60, event="accepted")
+    office.write([*people(9, held='[["ads.example",2,"Ads","marketing"]]'), *[choice] * 9])
+
+    for query in ("tab=consent", "tab=held", "tab=overview", "country=DE"):
+        text = office.get(query).text
+        levels = [1, *map(int, re.findall(r"<h(\d)", text))]
+        assert all(after - before <= 1 for before, after in pairwise(levels)), query
+        scrolling = re.findall(r'<div class="wide"([^>]*)>', text)
+        assert all(
+            'tabindex="0"' in one and 'role="region"' in one and "aria-label=" in one for one in scrolling
+        )
+        assert bool(scrolling) is (query != "tab=held")
 
 
 def test_figures_that_cannot_be_read_give_a_page(office: Office) -> None:

@@ -41,7 +41,9 @@ COLLECTED_COLUMNS = ("time", "kind", "bot", "entry", "key", "bytes", "duration",
 MOST_COLLECTED = 200_000
 OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
 MANY = "SELECT count(*) FROM {table}"
-COLLECT = f"CREATE TEMP TABLE {{table}} AS SELECT {', '.join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}} LIMIT {{most}}"  # noqa: S608
+COLLECT = f"""
+    CREATE TEMP TABLE {{table}} AS SELECT {", ".join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}} LIMIT {{most}}
+"""  # noqa: S608
 DROP = "DROP TABLE temp.{table}"
 VERSION = "PRAGMA data_version"  # another one once somebody else has written
 
