@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,9 +17,11 @@ from harness.servers import wait_until
 from harness.stats_engines import new_database
 
 from cookieguard.engines import ports, sqlite
-from cookieguard.engines.backlog import MAX_WAITING
+from cookieguard.engines.backlog import MAX_WAITING, Backlog
+from cookieguard.engines.housekeeping import tidied
 from cookieguard.engines.ports import Store
 from cookieguard.engines.sqlite import SqliteStore
+from cookieguard.engines.store_figures import note_overflows, told_of_store
 from cookieguard.engines.watch import Watch
 from cookieguard.identity.endings import Ending, Endings, Ends
 from cookieguard.identity.tokens import Token
@@ -197,3 +201,46 @@ def test_a_store_of_the_release_before_is_read_and_brought_up_to_date(tmp_path: 
     with closing(sqlite.opener(path)()) as store:
         store.record([VICTIM])
         assert [one.key for one in store.changes(0)] == ["s1", "victim"]
+
+
+def test_guests_carts_that_fill_the_store_go_the_oldest_first_and_customers_stay(
+    opener: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "MAX_BYTES", 2_000_000)
+    monkeypatch.setattr("cookieguard.engines.postgres.MAX_BYTES", 2_000_000)
+    monkeypatch.setattr("cookieguard.engines.housekeeping.EVICT_AT_ONCE", 20)
+    with closing(opener()) as store:
+        store.write("cart", "c:17", b"{}", until=FAR)
+        for number in range(60):
+            store.write("cart", f"s:{number}", os.urandom(60_000), until=FAR + number)
+        known = Endings(lambda: True)
+        rounds = 0
+        while tidied(store, known, NOW):
+            rounds += 1
+            assert rounds < 9
+
+        assert rounds
+        assert store.size() <= 2_000_000
+        assert store.read("cart", "c:17") is not None
+        assert store.read("cart", "s:0") is None
+        assert store.read("cart", "s:59") is not None
+
+
+def test_doctor_says_how_much_is_kept_what_overflowed_and_what_is_cut_off(
+    opener: Callable[[], Store],
+) -> None:
+    backlog = Backlog(threading.Lock())
+    with closing(opener()) as store:
+        before = {check: (told, mend) for check, told, mend in told_of_store(store)}
+        store.record([VICTIM, guest(1), Ending(Ends.CUTOFF, Ends.SESSION, MOMENT, FAR)])
+        backlog.add([guest(number) for number in range(MAX_WAITING + 1)])
+        backlog.lost = 3
+        note_overflows(store, backlog, now=MOMENT)
+        note_overflows(store, backlog, now=MOMENT)
+        after = {check: (told, mend) for check, told, mend in told_of_store(store)}
+
+    assert [mend for _, mend in before.values()] == ["", "", "", ""]
+    assert after["endings"][0].startswith("1 of 200000 session, 1 of 50000 guest, 0 of 200000 customer")
+    assert after["cut-off"][0] == "what customers got until 2026-11-24 12:00 UTC counts no more"
+    assert after["cut-off"][1]
+    assert after["store queue"][0] == "overflowed 1 times in 30 days, 3 values found no room"

@@ -43,7 +43,10 @@ class Backlog:
     overflows: int = 0
     lost: int = 0
     """How many values found no room."""
-    _bytes: int = 0
+    told: tuple[int, int] = (0, 0)
+    """How many of both the store was told of."""
+    size: int = 0
+    """How many bytes are owed."""
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.has_overflowed)
@@ -86,8 +89,8 @@ class Backlog:
         with self.lock:
             self._forget(key)
             self.owed[key] = Owed(task, size + TASK_BYTES)
-            self._bytes += size + TASK_BYTES
-            while self._bytes > MAX_OWED_BYTES and len(self.owed) > 1:
+            self.size += size + TASK_BYTES
+            while self.size > MAX_OWED_BYTES and len(self.owed) > 1:
                 self._forget(next(iter(self.owed)))
                 if not self.lost:
                     logger.error(
@@ -109,4 +112,4 @@ class Backlog:
     def _forget(self, key: object) -> None:
         before = self.owed.pop(key, None)
         if before is not None:
-            self._bytes -= before.size
+            self.size -= before.size

@@ -29,6 +29,7 @@ from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.runtime import ALLOWED, ON_DISK, SETTING, existing_runtime, is_in_memory
 from cookieguard.engines.settings_checkup import Finding, examine_settings
 from cookieguard.engines.store_engines import store_file, store_opener
+from cookieguard.engines.store_figures import told_of_store
 from cookieguard.engines.vault import event_days, private_days, read_public_keys
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.keyring import Keyring, KeyState, retires_from, to_text
@@ -165,6 +166,7 @@ def _store(shop: Shop) -> Iterator[Finding]:
     store = store_opener(config.store, shop.state, environ=shop.environ)()
     try:
         yield Finding("store", f"answers, with change {store.last_change().number}")
+        yield from (Finding(*one) for one in told_of_store(store))
     finally:
         store.close()
 

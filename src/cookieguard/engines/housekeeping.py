@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
+from cookieguard.engines import ports
 from cookieguard.engines.ports import Store
 from cookieguard.identity.endings import Ending, Endings, Ends, Pruned, above
 from cookieguard.identity.tokens import from_milliseconds
@@ -14,6 +15,7 @@ from cookieguard.identity.tokens import from_milliseconds
 logger = logging.getLogger("cookieguard")
 
 AT_ONCE = 2_000  # endings in one transaction, or under one lock: others write in between
+EVICT_AT_ONCE = 2_000  # values
 TIDY_AT_ONCE = 10_000  # rows: some 100 ms, in which the worker hears nothing else
 
 
@@ -22,6 +24,12 @@ def batches(endings: Iterable[Ending]) -> Iterator[list[Ending]]:
     rest = iter(endings)
     while some := list(islice(rest, AT_ONCE)):
         yield some
+
+
+def record_all(store: Store, endings: Iterable[Ending]) -> None:
+    """Write endings, piece by piece."""
+    for some in batches(endings):
+        store.record(some)
 
 
 def tidied(store: Store, known: Endings, now: datetime) -> bool:
@@ -37,6 +45,10 @@ def tidied(store: Store, known: Endings, now: datetime) -> bool:
         rows = store.oldest(what, min(count - known.limit(what), TIDY_AT_ONCE))
         store.record(known.stand_ins(what, rows, now))
         store.remove(rows)
+    if store.size() > ports.MAX_BYTES:
+        is_found = True
+        logger.warning("store: it is full, what guests left goes, the oldest first")
+        store.evict(EVICT_AT_ONCE)
     return is_found
 
 

@@ -31,6 +31,7 @@ FOR_EVER = 2**62  # milliseconds
 # most. A worker that starts knows no customer until it has them.
 AT_ONCE = 5_000
 MOST_READ: Mapping[Ends, int] = {what: above(limit) for what, limit in LIMITS.items()}
+MAX_BYTES = 2_000_000_000  # of carts and sessions; of more those go that guests left, the oldest first
 FORGET_AT_ONCE = 20_000  # rows in one statement: others write in between, and a server has 2 s for it
 
 
@@ -90,6 +91,12 @@ class Store(Protocol):
 
     def remove(self, endings: Sequence[Ending]) -> None:
         """Delete endings."""
+
+    def size(self) -> int:
+        """Return about how many bytes values take; 0 where they are far from `MAX_BYTES`."""
+
+    def evict(self, count: int) -> None:
+        """Delete so many values that guests left, the oldest first; where there are none, spilled ones."""
 
     def forget(self, moment: int) -> bool:
         """Delete of what need not be kept any longer (milliseconds) what can be at once; say whether more is left."""

@@ -11,6 +11,7 @@ import psycopg
 from cookieguard.engines.ports import (
     AT_ONCE,
     FORGET_AT_ONCE,
+    MAX_BYTES,
     Change,
     Kept,
     LeftOut,
@@ -122,6 +123,21 @@ PUT = """
     RETURNING version
 """
 ERASE = "DELETE FROM cookieguard_kept WHERE shelf = %s AND key = %s"
+# The size of the table never shrinks; what is in it is looked at only where that is near.
+SIZE = """
+    SELECT CASE WHEN pg_total_relation_size('cookieguard_kept') < %s / 2 THEN 0 ELSE (
+        SELECT coalesce(sum(octet_length(value) + 100), 0) FROM cookieguard_kept
+    ) END
+"""
+EVICT = (
+    """DELETE FROM cookieguard_kept WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM cookieguard_kept WHERE shelf IN ('cart', 'orders') AND starts_with(key, 's:')
+        ORDER BY until LIMIT %s
+    ))""",
+    """DELETE FROM cookieguard_kept WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM cookieguard_kept WHERE shelf = 'spilled' ORDER BY until LIMIT %s
+    ))""",
+)
 FORGET = (
     """DELETE FROM cookieguard_ending WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM cookieguard_ending WHERE until <= %s LIMIT %s
@@ -230,6 +246,19 @@ class PostgresStore:
         """Delete a value."""
         with telling(StoreDown):
             self._connection.execute(ERASE, (shelf, key))
+
+    def size(self) -> int:
+        """Return about how many bytes values take."""
+        with telling(StoreDown):
+            row = self._connection.execute(SIZE, (MAX_BYTES,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def evict(self, count: int) -> None:
+        """Delete what guests left."""
+        with telling(StoreDown):
+            for statement in EVICT:
+                if self._connection.execute(statement, (count,)).rowcount:
+                    return
 
     def forget(self, moment: int) -> bool:
         """Delete what is over."""

@@ -95,6 +95,19 @@ PUT = """
     RETURNING version
 """
 ERASE = "DELETE FROM kept WHERE shelf = ? AND key = ?"
+SIZE = """
+    SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()
+"""
+EVICT = (
+    """DELETE FROM kept WHERE (shelf, key) IN (
+        SELECT shelf, key FROM kept WHERE shelf IN ('cart', 'orders') AND key >= 's:' AND key < 's;'
+        ORDER BY until LIMIT ?
+    )""",
+    """DELETE FROM kept WHERE (shelf, key) IN (
+        SELECT shelf, key FROM kept WHERE shelf = 'spilled' ORDER BY until LIMIT ?
+    )""",
+)
 FORGET = (
     """DELETE FROM ending WHERE (what, key) IN (SELECT what, key FROM ending WHERE until <= ? LIMIT ?)""",
     """DELETE FROM kept WHERE (shelf, key) IN (SELECT shelf, key FROM kept WHERE until <= ? LIMIT ?)""",
@@ -190,6 +203,18 @@ class SqliteStore:
         """Delete a value."""
         with self._writing():
             self._connection.execute(ERASE, (shelf, key))
+
+    def size(self) -> int:
+        """Return how many bytes of the file are in use."""
+        with telling(StoreDown):
+            return int(self._connection.execute(SIZE).fetchone()[0])
+
+    def evict(self, count: int) -> None:
+        """Delete what guests left."""
+        with self._writing():
+            for statement in EVICT:
+                if self._connection.execute(statement, (count,)).rowcount:
+                    return
 
     def forget(self, moment: int) -> bool:
         """Delete what is over."""

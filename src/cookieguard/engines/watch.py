@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.backlog import MAX_WAITING, Backlog
 from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.housekeeping import TIDY_AT_ONCE, batches, tell_of, tidied
+from cookieguard.engines.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
 from cookieguard.engines.ports import CHANGE, NO_CHANGE, Change, Store, StoreDown
 from cookieguard.engines.store_engines import store_opener
+from cookieguard.engines.store_figures import figures, note_overflows
 from cookieguard.identity.endings import Ending, Endings, clock_was_at, to_milliseconds_of
 from cookieguard.identity.steps import Steps
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
@@ -122,6 +123,10 @@ class Watch:
             self._start()
         return future
 
+    def figures(self) -> dict[str, int]:
+        """Return what this worker holds, waits with and lost, by name: for metrics."""
+        return figures(self.endings, self.backlog)
+
     def close(self) -> None:
         """Write what waits, if the store takes it, and end the thread."""
         with self._lock:
@@ -205,7 +210,7 @@ class Watch:
                 self.backlog.give_back()
                 raise
         if endings:
-            _record(store, endings)
+            record_all(store, endings)
         if endings or is_all:
             self._listen(
                 store
@@ -249,7 +254,7 @@ class Watch:
                 if known is not None and known.at <= one.at:
                     del lost[one.what][one.key]
         for kept in lost.values():
-            _record(store, kept.values())
+            record_all(store, kept.values())
 
     def _prune(self) -> None:
         """Keep what is known within its bounds, whether the store answers or not."""
@@ -288,6 +293,7 @@ class Watch:
             store, self.endings, self._clock()
         ):
             self._tidied = time.monotonic()
+        note_overflows(store, self.backlog, now=to_milliseconds(self._clock()))
         if time.monotonic() - self._forgot > FORGET_EVERY.total_seconds():
             moment = self._steps.oldest(to_milliseconds(self._clock()))
             if not store.forget(moment - to_milliseconds_of(FORGET_EVERY)):
@@ -335,11 +341,6 @@ class Watch:
         self.is_ready = False
         self._forgot = time.monotonic()
         self._is_down = False
-
-
-def _record(store: Store, endings: Iterable[Ending]) -> None:
-    for some in batches(endings):
-        store.record(some)
 
 
 def _has(store: Store, change: Change) -> bool:

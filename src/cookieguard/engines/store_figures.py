@@ -1,0 +1,72 @@
+"""What the store holds against what it may hold, and what overflowed: for `cookieguard doctor` and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from cookieguard.engines.backlog import MAX_OWED_BYTES, Backlog
+from cookieguard.engines.ports import MAX_BYTES, Store
+from cookieguard.identity.endings import LIMITS, Endings, Ends
+from cookieguard.identity.tokens import from_milliseconds
+
+OVERFLOW = "overflow"  # the shelf of what overflowed in the workers, by what it was
+QUEUE, VALUES = "queue", "values"
+KEPT_MILLISECONDS = 30 * 86_400_000
+NEARLY = 0.8  # of a limit
+MANY_ENDINGS = "see in the log who logs in and out so often, and limit that"
+
+
+def told_of_store(store: Store) -> Iterator[tuple[str, str, str]]:
+    """Yield what doctor says: what was looked at, what was found, what to do (empty where all is well)."""
+    counts = store.counts()
+    kinds = [what for what in Ends if what not in (Ends.CLOCK, Ends.CUTOFF)]
+    told = ", ".join(f"{counts.get(what, 0)} of {LIMITS[what]} {what}" for what in kinds)
+    # Guests' sessions and carts are forgotten beyond that: nobody is logged out, and nothing need be done.
+    full = any(
+        counts.get(what, 0) > NEARLY * LIMITS[what] for what in (Ends.SESSION, Ends.CUSTOMER, Ends.SERIES)
+    )
+    yield "endings", told, MANY_ENDINGS if full else ""
+    cutoff = max((one.at for one in store.oldest(Ends.CUTOFF, 2)), default=0)
+    since = f"what customers got until {from_milliseconds(cutoff):%Y-%m-%d %H:%M} UTC counts no more"
+    yield "cut-off", since if cutoff else "none", MANY_ENDINGS if cutoff else ""
+    queue, lost = overflows(store, QUEUE), overflows(store, VALUES)
+    mend = "see in the log why the store was down so long" if lost else ""
+    yield "store queue", f"overflowed {queue} times in 30 days, {lost} values found no room", mend
+    size = store.size()
+    room = f"{size // 10**6} of {MAX_BYTES // 10**6} MB for carts and sessions"
+    yield "store size", room, "what guests left goes, the oldest first" if size > NEARLY * MAX_BYTES else ""
+
+
+def overflows(store: Store, what: str) -> int:
+    """Return how often something overflowed lately, in all workers."""
+    kept = store.read(OVERFLOW, what)
+    with suppress(ValueError):
+        return 0 if kept is None else int(kept.value)
+    return 0
+
+
+def note_overflows(store: Store, backlog: Backlog, *, now: int) -> None:
+    """Add what overflowed in this worker to what the store knows of it; times in milliseconds."""
+    for what, count in (
+        (QUEUE, backlog.overflows - backlog.told[0]),
+        (VALUES, backlog.lost - backlog.told[1]),
+    ):
+        if count:
+            value = str(overflows(store, what) + count).encode()
+            store.write(OVERFLOW, what, value, until=now + KEPT_MILLISECONDS)
+    backlog.told = (backlog.overflows, backlog.lost)
+
+
+def figures(endings: Endings, backlog: Backlog) -> dict[str, int]:
+    """Return what one worker holds, for a shop's own metrics."""
+    return {
+        **{f"endings_{what}": count for what, count in endings.counts().items()},
+        "cutoff": endings.cutoff,
+        "waiting": len(backlog.waiting),
+        "waiting_overflows": backlog.overflows,
+        "owed": len(backlog.owed),
+        "owed_bytes": backlog.size,
+        "owed_bytes_limit": MAX_OWED_BYTES,
+        "owed_lost": backlog.lost,
+    }
