@@ -26,7 +26,7 @@ from cookieguard.engines.store_engines import store_opener
 from cookieguard.engines.watch import Watch
 from cookieguard.identity.endings import Ending, Ends
 
-FLOOD, ROWS, AT_ONCE = 250_000, 2_000_000, 50_000
+FLOOD, ROWS, AT_ONCE = 250_000, 2_000_000, 5_000
 DAY = 86_400_000
 
 
