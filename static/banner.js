@@ -2,8 +2,17 @@
 // Free of the characters that would end a script or break XHTML (no less-than, no ampersand), and of eval and HTML.
 (function () {
   "use strict";
-  var d = document, root = d.getElementById("cg"), form = root.querySelector("form");
-  var kept = root.querySelector(".cg-k"), busy = false, plain = false;
+  var d = document, part = d.getElementById("cg-p"), shadow = part.shadowRoot, inert = part.querySelector("template");
+  if (inert) {
+    // Nobody made a shadow of it: a browser that does not know how, or a script put the markup in.
+    shadow = part.attachShadow({ mode: "open" });
+    shadow.append(inert.content);
+    inert.remove();
+  }
+  var root = (shadow || part).querySelector("#cg"), room = (shadow || part).querySelector(".cg-r");
+  var form = root.querySelector("form"), kept = root.querySelector(".cg-k"), busy = false, plain = false;
+  // What the page left open is around us, and may be hidden or moved; a form of ours would be none in one of theirs.
+  if (part.parentNode !== d.body) d.body.append(part);
   function changed(field) {
     if (form.contains(field) || field.disabled) return false;
     if (/^(hidden|submit|button|reset|image)$/.test(field.type)) return false;
@@ -37,13 +46,52 @@
     busy = false;
     if (!unsaved()) button.click();
   }
+  // Every control of the page can be scrolled clear of the banner, whatever carries the page's height; above a bar
+  // that the page keeps at the bottom the banner leaves it in view.
+  function fit() {
+    var own = part.querySelector("style,link"), sheet = own ? own.sheet : null;
+    if (!sheet) return;
+    root.style.bottom = "";
+    var box = root.getBoundingClientRect(), view = innerHeight, top = d.scrollingElement.scrollTop, end = 0, bar = view, is_under = false;
+    function set(name, value) { sheet.cssRules[0].style.setProperty(name, value, "important"); }
+    Array.from(d.body.children).forEach(function (one) {
+      if (one !== part) if (getComputedStyle(one).position !== "fixed") end = Math.max(end, one.getBoundingClientRect().bottom + top);
+    });
+    d.body.querySelectorAll("a,button,input,select,textarea,summary,[tabindex]").forEach(function (one) {
+      var at = one.getBoundingClientRect(), under = view > at.top ? at.bottom > box.top : false, free = true, style;
+      if (part.contains(one) || !at.height) return;
+      if (!under) if (end >= at.bottom + top) return;
+      for (var up = one; up !== d.body; up = up.parentElement) {
+        style = getComputedStyle(up);
+        if (style.position === "fixed") {
+          free = false;
+          if (under) if (up.getBoundingClientRect().top > view * 0.6) bar = Math.min(bar, up.getBoundingClientRect().top);
+        } else if (up !== one) if (style.overflowY !== "visible") free = false;
+      }
+      is_under = is_under || under;
+      if (free) end = Math.max(end, at.bottom + top);
+    });
+    if (view > bar) root.style.bottom = Math.min(view - bar, box.top) + "px";
+    set("--cg-h", view - root.getBoundingClientRect().top + "px");
+    room.style.top = parseFloat(getComputedStyle(room).top) + end - top - room.getBoundingClientRect().top + "px";
+    // An application that fills the window and lets nobody scroll it.
+    if (is_under) if (view >= end) if (/hidden|clip/.test(getComputedStyle(d.documentElement).overflowY + getComputedStyle(d.body).overflowY)) set("overflow-y", "auto");
+  }
+  var waits = 0;
+  function soon() {
+    if (!waits) waits = setTimeout(function () { waits = 0; if (root.isConnected) fit(); }, 150);
+  }
+  fit();
+  ["load", "resize", "scroll"].forEach(function (kind) { addEventListener(kind, soon, { passive: true }); });
+  if (window.ResizeObserver) new ResizeObserver(soon).observe(root);
   // A framework that makes the whole document anew (React, where its markup differs) throws out what it does not know.
   // Not for ever: somebody else may want it out each time.
-  var place = root.parentNode, times = 9;
+  var times = 9;
   new MutationObserver(function () {
-    if (!d.getElementById("cg")) if (place.contains(root)) if (times-- > 0) d.body.prepend(place);
+    if (!d.getElementById("cg-p")) if (times-- > 0) d.body.append(part);
+    soon();
   }).observe(d.body, { childList: true });
-  kept.querySelector("button").addEventListener("click", function () { root.remove(); });
+  kept.querySelector("button").addEventListener("click", function () { times = 0; part.remove(); });
   form.addEventListener("submit", function (event) {
     var button = event.submitter;
     if (plain || !button) return;

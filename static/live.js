@@ -6,13 +6,15 @@
   var again = () => location.reload();
   new MutationObserver(() => {
     var one = d.getElementById("cg");
-    if (one) part = one.parentNode;
-    // Not where it is there and empty, and not for ever: somebody else may want it out each time.
-    else if (part) if (!part.isConnected) if (times-- > 0) d.body.prepend(part);
+    if (one) part = one;
+    // Not for ever: somebody else may want it out each time.
+    else if (part) if (times-- > 0) d.body.append(part);
   }).observe(d, {childList: true, subtree: true});
   if (tabs) tabs.onmessage = again;
-  addEventListener("submit", event => {
-    if (/\/consent$/.test(event.target.action)) chosen = tabs;
+  // A form in a shadow keeps its submit event to itself.
+  addEventListener("click", event => {
+    var one = event.composedPath()[0];
+    if (/\/consent$/.test(one.form?.action)) if (one.type == "submit") chosen = tabs;
   }, true);
   addEventListener("pagehide", () => {
     if (chosen) chosen.postMessage(1);

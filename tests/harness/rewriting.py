@@ -27,9 +27,10 @@ def rewrite(
     insert: Callable[[InsertContext], bytes] | None = None,
     head: bytes = b"",
     xml: bool = False,
+    is_document: bool = False,
 ) -> bytes:
     """Rewrite a page in the chunks that `cuts` make."""
-    rewriter = Rewriter(rules, url=url, insert=insert, head=head, xml=xml)
+    rewriter = Rewriter(rules, url=url, insert=insert, head=head, xml=xml, is_document=is_document)
     out = b""
     position = 0
     for cut in [*cuts, len(page)]:

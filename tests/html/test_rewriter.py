@@ -467,33 +467,33 @@ def test_a_sheet_reaches_a_host_without_a_slash() -> None:
 
 # -- where it inserts
 
-H, B = b"[HEAD]", b"[BODY]"
+H, B = b"[HEAD]", b"<b>"
 
 
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
         (
-            b"<!doctype html><html><head><title>a</title></head><body class=x><p>",
-            b"<!doctype html><html><head>[HEAD]<title>a</title></head><body class=x>[BODY]<p>",
+            b"<!doctype html><html><head><title>a</title></head><body class=x><p></body></html>\n",
+            b"<!doctype html><html><head>[HEAD]<title>a</title></head><body class=x><p></body></html>\n<b>",
         ),
-        (b"<!doctype html><title>a</title><p>x", b"<!doctype html>[HEAD]<title>a</title>[BODY]<p>x"),
-        (b"<!doctype html>\n<!-- c -->\ntext", b"<!doctype html>\n<!-- c -->\n[HEAD][BODY]text"),
-        (b"<html><body>x", b"<html>[HEAD]<body>[BODY]x"),
-        (b"<body>x", b"[HEAD]<body>[BODY]x"),
-        (b"\xef\xbb\xbf<!doctype html>\xef\xbc\xa1", b"\xef\xbb\xbf<!doctype html>[HEAD][BODY]\xef\xbc\xa1"),
-        (b"<!doctype html><head></head> </html>", b"<!doctype html><head>[HEAD]</head> [BODY]</html>"),
+        (b"<!doctype html><title>a</title><p>x", b"<!doctype html>[HEAD]<title>a</title><p>x<b>"),
+        (b"<!doctype html>\n<!-- c -->\ntext", b"<!doctype html>\n<!-- c -->\n[HEAD]text<b>"),
+        (b"<html><body>x", b"<html>[HEAD]<body>x<b>"),
+        (b"<body>x", b"[HEAD]<body>x<b>"),
+        (b"\xef\xbb\xbf<!doctype html>\xef\xbc\xa1", b"\xef\xbb\xbf<!doctype html>[HEAD]\xef\xbc\xa1<b>"),
+        (b"<!doctype html><head></head> </html>", b"<!doctype html><head>[HEAD]</head> </html><b>"),
         (
             b"<!doctype html><noscript><img src=/a></noscript><link rel=icon href=/i><main>",
-            b"<!doctype html>[HEAD]<noscript><img src=/a></noscript><link rel=icon href=/i>[BODY]<main>",
+            b"<!doctype html>[HEAD]<noscript><img src=/a></noscript><link rel=icon href=/i><main><b>",
         ),
         (
             b"<!doctype html><template><body>a<p></template><body>",
-            b"<!doctype html>[HEAD]<template><body>a<p></template><body>[BODY]",
+            b"<!doctype html>[HEAD]<template><body>a<p></template><body><b>",
         ),
         (
-            b"<!doctype html><script>'<body>'</script><style>a</style><svg>",
-            b"<!doctype html>[HEAD]<script>'<body>'</script><style>a</style>[BODY]<svg>",
+            b"<!doctype html><script>'<body>'</script><style>a</style><p>",
+            b"<!doctype html>[HEAD]<script>'<body>'</script><style>a</style><p><b>",
         ),
         (
             b"<html><head></head><frameset><noframes><body>x</noframes></frameset>",
@@ -502,12 +502,63 @@ H, B = b"[HEAD]", b"[BODY]"
         (b"<p>fragment</p><body>", b"<p>fragment</p><body>"),
         (b"<script>1</script><div>fragment", b"<script>1</script><div>fragment"),
         (b"text<html><body>", b"text<html><body>"),
-        (b"<body><body>", b"[HEAD]<body>[BODY]<body>"),
+        (b"<br>Warning: x<!doctype html><html><body>y", b"<br>Warning: x<!doctype html><html><body>y<b>"),
+        (b"<body><body>", b"[HEAD]<body><body><b>"),
     ],
 )
-def test_it_inserts_where_head_and_body_begin_and_never_in_a_fragment(page: bytes, expected: bytes) -> None:
+def test_it_inserts_first_in_the_head_and_last_in_the_body_and_never_in_a_fragment(
+    page: bytes, expected: bytes
+) -> None:
     for cuts in ([], every_byte(page)):
         assert rewrite(page, cuts, insert=lambda _: B, head=H) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (b"<title>x</title><p>y", b"[HEAD]<title>x</title><p>y<b>"),
+        (b"Warning: z<!doctype html><html><body>", b"[HEAD]Warning: z<!doctype html><html><body><b>"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf<!doctype html><p>", b"\xef\xbb\xbf\xef\xbb\xbf<!doctype html>[HEAD]<p><b>"),
+        (b" <!-- c --><!doctype html><p>", b" <!-- c --><!doctype html>[HEAD]<p><b>"),
+        (b"", b""),
+    ],
+)
+def test_what_a_browser_opens_is_a_document_whatever_tags_it_has(page: bytes, expected: bytes) -> None:
+    for cuts in ([], every_byte(page)):
+        assert rewrite(page, cuts, insert=lambda _: B, head=H, is_document=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "end"),
+    [
+        (b"<!-- a -", b"-->"),
+        (b"<title>a</titl", b"</title>"),
+        (b"<svg><g>", b"</svg></math>"),
+        (b"<select><option>", b"</select>"),
+        (b"<template><template>", b"</template></template>"),
+        (b"<noscript><p>", b"</noscript>"),
+        (b"<p a='", b""),
+    ],
+)
+def test_what_a_page_leaves_open_hides_no_insertion(page: bytes, end: bytes) -> None:
+    page = b"<!doctype html>" + page
+    carried = page.removesuffix(b"<p a='")  # a tag without end is none
+
+    for cuts in ([], every_byte(page)):
+        assert rewrite(page, cuts, insert=lambda _: B) == carried + end + B
+
+
+@pytest.mark.parametrize("page", [b"<script>a()", b"<plaintext>a", b"<svg><script>a()<p><script>b()"])
+def test_a_page_that_ends_in_a_script_or_in_plain_text_is_left_as_it_is(page: bytes) -> None:
+    page = b"<!doctype html>" + page
+
+    assert rewrite(page, insert=lambda _: B).startswith(page)
+    assert B not in rewrite(page, insert=lambda _: B)
+
+
+def test_what_may_be_a_tag_at_the_end_of_a_page_takes_no_insertion_in() -> None:
+    for tail in (b"<", b"</", b"<!", b"<!-"):
+        assert rewrite(b"<!doctype html>a" + tail, insert=lambda _: B) == b"<!doctype html>a" + B + tail
 
 
 def test_the_insertion_knows_the_pages_language_base_and_policies() -> None:
@@ -535,6 +586,7 @@ def test_the_insertion_knows_the_pages_language_base_and_policies() -> None:
         (b"<p>x</p>", False),
         (b"<!-- x -->x", False),
         (b"x<html>x", False),
+        (b"x<!doctype html>x", True),
     ],
 )
 def test_a_document_is_told_from_a_fragment(page: bytes, is_document: bool) -> None:
@@ -588,7 +640,7 @@ def test_xhtml_gets_its_insertions_at_explicit_tags_only() -> None:
 
     out = rewrite(page, insert=lambda _: B, head=H, xml=True)
 
-    assert out == page.replace(b"<head>", b"<head>[HEAD]").replace(b"<body>", b"<body>[BODY]")
+    assert out == page.replace(b"<head>", b"<head>[HEAD]").replace(b"</body>", b"<b></body>")
 
 
 # -- limits and failure

@@ -119,10 +119,18 @@ def test_control_stays_within_its_budget_and_brings_no_script(lang: str, most: i
 @pytest.mark.parametrize("script", WAYS)
 def test_everything_is_ascii_and_well_formed(lang: str, style: Allowance, script: Allowance) -> None:
     path = "/a\"b<c>'?x=1&y=2"
-    banner = RENDERER.banner(lang, base=BASE, next_=path, note="not_kept", style=style, script=script)
-    control = RENDERER.control(lang, consent("chat"), base=BASE, next_=path, style=style)
+    parts = [
+        part
+        for shadow in (True, False)
+        for part in (
+            RENDERER.banner(
+                lang, base=BASE, next_=path, note="not_kept", style=style, script=script, shadow=shadow
+            ),
+            RENDERER.control(lang, consent("chat"), base=BASE, next_=path, style=style, shadow=shadow),
+        )
+    ]
 
-    for markup in (banner, control):
+    for markup in parts:
         assert markup.isascii()
         assert b"CG-" not in markup
         root = parsed(markup)
@@ -132,17 +140,41 @@ def test_everything_is_ascii_and_well_formed(lang: str, style: Allowance, script
 
 @pytest.mark.parametrize("granted", [(), ("chat",)])
 @pytest.mark.parametrize("way", WAYS)
-def test_our_part_is_one_element_that_no_shop_has_at_the_start_of_its_body(
-    granted: tuple[str, ...], way: Allowance
+@pytest.mark.parametrize("shadow", [True, False])
+def test_our_part_is_one_element_that_no_shop_has_and_without_a_blank_around_it(
+    granted: tuple[str, ...], way: Allowance, shadow: bool
 ) -> None:
     """React hydrates a document by names: a `div` of ours would be taken for the shop's, a blank for its text."""
-    banner = RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
-    control = RENDERER.control("en", consent(*granted), base=BASE, next_="/", style=way)
+    banner = RENDERER.banner("en", base=BASE, next_="/", style=way, script=way, shadow=shadow)
+    control = RENDERER.control("en", consent(*granted), base=BASE, next_="/", style=way, shadow=shadow)
 
     for markup in (banner, control):
         root = parsed(markup)
-        assert [child.tag for child in root] == ["slot"]
+        assert [child.tag for child in root] == ["cg-part"]
         assert (root.text, root[0].tail) == (None, None)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_without_a_shadow_no_swapper_of_pages_takes_our_forms(lang: str) -> None:
+    for markup in (
+        RENDERER.banner(lang, base=BASE, next_="/", shadow=False),
+        RENDERER.control(lang, consent("chat"), base=BASE, next_="/", shadow=False),
+    ):
+        [form] = parsed(markup).iter("form")
+
+        assert (form.get("data-turbo"), form.get("hx-boost")) == ("false", "false")
+
+
+def test_a_browser_without_declarative_shadows_gets_a_link_to_the_choices() -> None:
+    for markup in (
+        RENDERER.banner("en", base=BASE, next_="/a?b"),
+        RENDERER.control("en", consent("chat"), base=BASE, next_="/a?b"),
+    ):
+        part = parsed(markup).find("cg-part")
+        assert part is not None
+
+        assert [link.get("href") for link in part.findall("a")] == ["/_cg/choices?next=/a%3Fb"]
+        assert part.find("template").get("shadowrootmode") == "open"
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -263,7 +295,8 @@ def test_files_named_in_the_markup_are_there() -> None:
     way = Allowance(Way.FILE)
     markup = (
         RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
-        + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way)
+        + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, is_new=True)
+        + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, shadow=False)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
         + RENDERER.once_script(base=BASE, script=way)
         + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
@@ -323,8 +356,8 @@ def test_any_path_comes_back_as_it_went_in(path: str) -> None:
 
 SHOP = """<!doctype html><html lang="{lang}"><head><meta name="viewport" content="width=device-width">
 <style>button{{background:hotpink;width:100%}}h2{{font-size:60px}}form{{margin:3em}}p{{text-align:center}}</style>
-</head><body>{part}<form id="own"><input name="q" value="preset"><input type="range"><select><option>a<option>b</select>
-<textarea>t</textarea></form><p style="height:1500px">shop</p><a id="last" href="#">imprint</a></body></html>"""
+</head><body><form id="own"><input name="q" value="preset"><input type="range"><select><option>a<option>b</select>
+<textarea>t</textarea></form><p style="height:1500px">shop</p><a id="last" href="#">imprint</a></body></html>{part}"""
 
 
 @pytest.fixture(scope="module")
@@ -426,7 +459,7 @@ def test_unsaved_input_is_not_lost(browser: Browser, typing: str) -> None:
 
     assert len(shop.views) == 1
     assert [post["choice"] for post in shop.posts] == [["reject"]]
-    assert page.evaluate("document.activeElement.className") == "cg-k"
+    assert page.evaluate("document.activeElement.shadowRoot.activeElement.className") == "cg-k"
     page.click("#cg .cg-k button")
     assert page.query_selector("#cg") is None
     page.close()

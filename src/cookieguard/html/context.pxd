@@ -11,6 +11,7 @@ cdef class Context:
     cdef bint _unsure
     cdef bint _in_select
     cdef bint _lasting_script
+    cdef readonly bint is_plain_text
     cdef Py_ssize_t _templates
 
     cpdef bint is_careful(self)
@@ -18,6 +19,7 @@ cdef class Context:
     cpdef bint is_unsure(self)
     cpdef bint is_drawing(self)
     cpdef bint is_aside(self)
+    cpdef bytes closers(self)
     cpdef bint is_scanned(self)
     cpdef bint is_read_twice(self)
     cpdef bytes end_for_scanner(self, Tag tag)

@@ -52,7 +52,7 @@ TURNING = TABLE_PARTS | frozenset(
     b"annotation-xml mglyph malignmark".split()
 )
 # Elements that count where no other does, in markup that is read in one way; a base moves what follows.
-TURNS = frozenset({*ROOTS, b"select", b"template", b"frameset", b"base"})
+TURNS = frozenset({*ROOTS, b"select", b"template", b"frameset", b"base", b"plaintext"})
 # Start tags that mean another thing in svg than in HTML: for others it may stay open which of both it is.
 TELLING = TURNS | TEXT_NAMES | POINTS[SVG] | POINTS[MATH] | {b"col"}
 DEEPEST_RUN = 8  # elements in each other in a run of drawings (runs.py)
@@ -79,6 +79,7 @@ class Context:
         self._in_select = False
         self._templates = 0
         self._lasting_script = False
+        self.is_plain_text = False  # from `<plaintext>` on, to the end of the page
 
     def is_careful(self) -> bool:
         """Tell whether every single tag counts here."""
@@ -105,6 +106,21 @@ class Context:
     def is_aside(self) -> bool:
         """Tell whether this is no place to insert anything."""
         return bool(self._foreign or self._both or self._templates or self._in_select or self._unsure)
+
+    def closers(self) -> bytes | None:
+        """Return end tags after which markup is markup to every reader; None where there are none.
+
+        An end tag of what is not open means nothing. To end a script that never ended would run it.
+        """
+        if self.is_plain_text or b"script" in self._both:
+            return None
+        names = list(self.ends)
+        if self._foreign or self._unsure:
+            names += ROOTS
+        if self._in_select or self._unsure:
+            names.append(b"select")
+        names += [b"template"] * min(self._templates, MAX_DEPTH)
+        return b"".join([b"</" + name + b">" for name in names])
 
     def is_scanned(self) -> bool:
         """Tell whether a preload scanner takes for raw text what is sure to be markup."""
@@ -134,6 +150,7 @@ class Context:
     def start(self, tag: Tag) -> None:
         """Take note of a start tag."""
         name = tag.name
+        self.is_plain_text = self.is_plain_text or name == b"plaintext"
         if self._foreign and not self._unsure:
             self._start_in_foreign(tag)
             return

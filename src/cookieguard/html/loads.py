@@ -144,7 +144,7 @@ READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
 LINKS = frozenset({b"a", b"area"})
 # Elements the page's context is read from.
-ATTENTION = frozenset(b"html head body base meta svg math select frameset template col".split())
+ATTENTION = frozenset(b"html head body base meta svg math select frameset template col plaintext".split())
 SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
 # Encodings where a byte below 0x80 may be a part of another character: no scanner of bytes reads them. The labels
 # of ISO-2022-JP, and those that browsers map to `replacement` (Encoding standard).

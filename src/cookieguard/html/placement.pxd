@@ -9,7 +9,7 @@ cdef class Placement:
     cdef bint _xml
     cdef str _lang
     cdef list _policies
-    cdef bint _has_base
+    cdef public bint has_base
     cdef readonly bint is_document
     cdef readonly bint is_done
 
@@ -18,11 +18,12 @@ cdef class Placement:
     cpdef bytes text(self)
     cpdef bytes before(self, Tag tag)
     cpdef bytes after(self, Tag tag)
+    cpdef bytes last(self)
     cpdef shown(self, Tag tag)
     cdef _note(self, Tag tag)
-    cdef bytes _imply_body(self)
+    cdef bytes _before_end(self, bytes name)
+    cdef bytes _begin_body(self)
     cdef bytes _take_head(self)
-    cdef bytes _take_body(self)
 
 
 cpdef Py_ssize_t blank_end(bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -1,4 +1,4 @@
-"""Where a document's head and body begin, so that what is inserted stands where the parser would put it."""
+"""Where a document's head begins and where it ends: what is inserted stands first in the head, or last in the body."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from cookieguard.html.known import piece
 from cookieguard.html.model import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
-BEGINNINGS = frozenset({b"head", b"body"})  # something may go right after such a tag
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
 
-
-BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)?+")
+# Of two byte order marks the second is text, but whoever sends it sends a page all the same.
+BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)*+")
 
 
 def blank_end(data: bytes, start: int, end: int) -> int:
-    """Return how far the text data[start:end] implies no body: over blanks and a byte order mark."""
+    """Return how far the text data[start:end] implies no body: over blanks and byte order marks."""
     if not piece(data, start, end).strip(b"\t\n\f\r "):
         return end
     return BLANK.match(data, start, end).end()  # type: ignore[union-attr]  # matches always
@@ -30,7 +29,7 @@ def is_part_of_bom(text: bytes) -> bool:
 
 
 class InsertContext(NamedTuple):
-    """Tell what was seen before the body: `<html lang>`, the page's own meta policies, whether a `<base>`."""
+    """Hold what was seen of a page: `<html lang>`, its own meta policies, whether a `<base>`."""
 
     lang: str
     policies: tuple[str, ...]
@@ -42,7 +41,10 @@ Stand = Callable[[Embed, InsertContext], bytes]
 
 
 class Placement:
-    """Insert once after `<head>` and once at the start of the body, never in a fragment. Owns what was seen."""
+    """Insert once first in the head and once last in the body, never in a fragment. Owns what was seen.
+
+    `is_document`: the request says so, whatever tags the page has.
+    """
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Placement:
         stand: Stand | None = None,
         *,
         xml: bool = False,
+        is_document: bool = False,
     ) -> None:
         self._insert = insert
         self._head = head
@@ -58,46 +61,46 @@ class Placement:
         self._xml = xml  # nothing is implied in XML
         self._lang = ""
         self._policies: list[str] = []
-        self._has_base = False
-        self.is_document = False
-        self.is_done = False
+        self.has_base = False
+        self.is_document = is_document
+        self.is_done = False  # the body has begun: the rest of the page is not looked at here
 
     def is_in_head(self) -> bool:
-        """Tell whether elements of a head pass: nothing is to be inserted among them."""
+        """Return whether elements of a head pass: nothing is to be inserted among them."""
         return not (self.is_done or self._xml or (self._head and self.is_document))
 
     def doctype(self) -> None:
-        """Note a doctype: this is a document."""
-        self.is_document = self.is_document or not self.is_done
+        """Note a doctype: this is a document, whatever text an app let slip before it."""
+        self.is_document = True
 
     def text(self) -> bytes:
         """Return what goes before text that is not blank: it implies a body."""
-        return b"" if self._xml else self._imply_body()
+        return b"" if self._xml else self._begin_body()
 
     def before(self, tag: Tag) -> bytes:
         """Return what goes before this tag."""
         name = tag.name
         if tag.closing:
-            return self._imply_body() if name in IMPLY_BODY and self.is_document and not self._xml else b""
+            return self._before_end(name)
         self._note(tag)
         if self._xml or name in (b"html", b"head"):
             return b""
         if name in IN_HEAD:
             return self._take_head() if self._head and self.is_document else b""
-        if name == b"body":
-            return self._take_head()
         if name == b"frameset":
-            self.is_done = True
-            return self._take_head() if self.is_document else b""
-        return self._imply_body()
+            self._insert = None  # such a page has no body
+        return self._begin_body()
 
     def after(self, tag: Tag) -> bytes:
         """Return what goes right after this tag."""
-        if tag.closing or (self._xml and tag.empty):
+        if tag.name != b"head" or tag.closing or (self._xml and tag.empty):
             return b""
-        if tag.name == b"head":
-            return self._take_head()
-        return self._take_body() if tag.name == b"body" else b""
+        return self._take_head()
+
+    def last(self) -> bytes:
+        """Return what goes to the end of the body, once."""
+        insert, self._insert = self._insert, None
+        return insert(self._seen) if insert and self.is_document else b""
 
     def shown(self, tag: Tag) -> bytes | None:
         """Return what is sent instead of this tag: a placeholder where it is held and may have one."""
@@ -108,12 +111,16 @@ class Placement:
 
     @property
     def _seen(self) -> InsertContext:
-        return InsertContext(self._lang, tuple(self._policies), self._has_base)
+        return InsertContext(self._lang, tuple(self._policies), self.has_base)
+
+    def _before_end(self, name: bytes) -> bytes:
+        if self._xml:
+            return self.last() if name == b"body" else b""
+        return self._begin_body() if name in IMPLY_BODY and self.is_document else b""
 
     def _note(self, tag: Tag) -> None:
         if tag.name in (b"html", b"head", b"body"):
             self.is_document = True
-        self._has_base = self._has_base or tag.base is not None
         if not tag.attributes:
             return
         said = dict(tag.attributes)
@@ -122,17 +129,10 @@ class Placement:
         elif tag.name == b"meta" and said.get(b"http-equiv", "").lower() == "content-security-policy":
             self._policies.append(said.get(b"content", ""))
 
-    def _imply_body(self) -> bytes:
-        if not self.is_document:
-            self.is_done = True
-            return b""
-        return self._take_head() + self._take_body()
+    def _begin_body(self) -> bytes:
+        self.is_done = True
+        return self._take_head() if self.is_document else b""
 
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
         return head
-
-    def _take_body(self) -> bytes:
-        self.is_done = True
-        insert, self._insert = self._insert, None
-        return insert(self._seen) if insert else b""

@@ -32,9 +32,11 @@ cdef class Rewriter:
     cdef dict _peeked
     cdef Output _output
     cdef bint _is_careful
+    cdef bint _is_empty
     cdef TagJudge _judge
 
     cpdef bytes feed(self, bytes chunk)
+    cdef bytes _ended(self)
     cdef bytes _run(self, bytes data)
     cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
     cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)

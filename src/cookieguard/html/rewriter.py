@@ -35,7 +35,7 @@ from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import first_stop
 from cookieguard.html.model import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
 from cookieguard.html.output import Output
-from cookieguard.html.placement import BEGINNINGS, InsertContext, Placement, Stand, blank_end, is_part_of_bom
+from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.tags import neutral_script
@@ -59,21 +59,23 @@ class Rewriter:
         head: bytes = b"",
         stand: Stand | None = None,
         xml: bool = False,
+        is_document: bool = False,
         depth: int = 0,
         base: Url | None = None,
     ) -> None:
         """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
-        `xml` reads the page as XHTML; `depth` counts the documents around it, the next of which gives the `base`."""
+        `xml` reads the page as XHTML; `is_document` says that it is no fragment, whatever its tags; `depth` counts the documents around it, the next of which gives the `base`."""
         self._rules, self._xml = rules, xml
         self._context = XmlContext() if xml else Context()
-        self._placement = Placement(insert, head, stand, xml=xml)
+        self._placement = Placement(insert, head, stand, xml=xml, is_document=is_document)
         self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self.held: list[Held] = []  # the first MAX_HELD
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state = MARKUP
         self._construct: Construct = BOGUS
         self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
+        self._is_empty = True
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
@@ -95,7 +97,20 @@ class Rewriter:
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        return rest + self._tail
+        return rest + self._ended()
+
+    def _ended(self) -> bytes:
+        """Return what was carried, and what is inserted last.
+
+        Behind `</html>` it stands last in the body for every parser, and no chunk of the page has to wait for it.
+        """
+        is_shut = self._xml or self._is_empty or self._state == IN_SCRIPT
+        closers = None if is_shut else self._context.closers()
+        if closers is None or not (last := self._placement.last()):
+            return self._tail
+        if self._state == MARKUP:  # the tail may begin a tag
+            return closers + last + self._tail
+        return self._tail + self._construct.closer + closers + last
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
@@ -113,6 +128,7 @@ class Rewriter:
         self._output = output = Output(data)
         self._peeked.clear()
         position, size = 0, len(data)
+        self._is_empty = self._is_empty and size == 0
         while position < size:
             if self._state == MARKUP:
                 position = self._markup(data, position)
@@ -215,7 +231,7 @@ class Rewriter:
         if tag.held or verdict is not PASSES:
             self.held += (tag.held + verdict.held)[: MAX_HELD - len(self.held)]
         self._write_tag(tag, data, start, end, verdict)
-        if not aside and tag.name in BEGINNINGS:
+        if not aside and tag.name == b"head":
             self._output.insert(end, self._placement.after(tag))
 
     def _write_plainly(self, tag: Tag, start: int, end: int) -> None:
@@ -238,6 +254,7 @@ class Rewriter:
             self.lost.add(tag.lost)
         if tag.base is not None and not (is_aside and self._context.is_aside()):
             self._judge.take_base(tag.base)
+            self._placement.has_base = True
 
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
         live = tag.live if tag.room is None or verdict.hold else self._placement.shown(tag)

@@ -1,14 +1,16 @@
-"""What a document gets at the start of its body: the banner while nothing is decided, the control afterwards."""
+"""What a document gets at the end of its body: the banner while nothing is decided, the control afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from weakref import ref
 
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.exchange import Exchange
 
+SAID_FOR = timedelta(seconds=10)  # a choice is said to be saved on the page that follows it, and on no other
 NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
 NOT_KEPT_EVENT = (
     "plain http on a host that is not loopback: browsers keep no Secure cookie there, so no choice, session or cart; "
@@ -19,11 +21,12 @@ NOT_KEPT_EVENT = (
 class Insertion:
     """Render our part of one document, once the rewriter knows its language and policies."""
 
-    __slots__ = ("_exchange", "_policies")
+    __slots__ = ("_exchange", "_is_xml", "_policies")
 
-    def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
+    def __init__(self, exchange: Exchange, *, policies: Sequence[bytes], is_xml: bool = False) -> None:
         # Weak: a rewriter ends in circles, and the visitor's address must not wait for their collection.
         self._exchange = ref(exchange)
+        self._is_xml = is_xml
         self._policies = tuple([policy.decode("latin-1") for policy in policies]) if policies else ()
 
     def __call__(self, context: InsertContext) -> bytes:
@@ -36,14 +39,18 @@ class Insertion:
         lang = renderer.pick_language(context.lang, accept_language)
         base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
         style = self._allowance(exchange, "style", context.policies)
+        next_, shadow = exchange.request.return_path, not self._is_xml and exchange.request.is_parsed_as_page
         if not consent.asks:
-            return renderer.control(lang, consent, base=base, next_=exchange.request.return_path, style=style)
+            is_new = has_just_decided(exchange)
+            return renderer.control(
+                lang, consent, base=base, next_=next_, style=style, shadow=shadow, is_new=is_new
+            )
         note = None if exchange.request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
         script = self._allowance(exchange, "script", context.policies)
         return renderer.banner(
-            lang, base=base, next_=exchange.request.return_path, note=note, style=style, script=script
+            lang, base=base, next_=next_, note=note, style=style, script=script, shadow=shadow
         )
 
     @property
@@ -74,3 +81,9 @@ class Insertion:
             return INLINE
         origin, base = exchange.request.origin.text, exchange.own_base
         return allowance(self._policies, kind, origin=origin, path=base, metas=metas)
+
+
+def has_just_decided(exchange: Exchange) -> bool:
+    """Return whether this page follows the choice that is in force."""
+    decided = exchange.consent.decided
+    return decided is not None and exchange.now - decided < SAID_FOR

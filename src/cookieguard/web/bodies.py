@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cookieguard.html import Rewriter
-from cookieguard.web.banner import Insertion
+from cookieguard.web.banner import Insertion, has_just_decided
 from cookieguard.web.charsets import Charset, charset_of
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
@@ -101,7 +101,7 @@ def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
 def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter:
     has_places = kind.is_document and exchange.parts.config.consent.enabled
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
-    insertion = Insertion(exchange, policies=policies) if asks else None
+    insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
@@ -109,6 +109,7 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
         head=insertion.head if insertion else b"",
         stand=Placeholders(exchange, policies=policies) if has_places else None,
         xml=kind.is_xml,
+        is_document=exchange.request.opens_document,
     )
     return rewriter
 
@@ -143,6 +144,8 @@ def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers
         asked.get(b"sec-fetch-dest"),
         asked.get(b"accept"),
         asked.get(b"sec-fetch-site") is None,
+        exchange.request.opens_document,
+        has_just_decided(exchange),
         consent.look,
         exchange.to_forget,
     )

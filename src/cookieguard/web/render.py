@@ -48,7 +48,10 @@ ASSETS = (
     "forget.js",
     "live.js",
     "once.js",
+    "open.css",
     "page.css",
+    "room.css",
+    "saved.css",
 )
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
@@ -148,9 +151,13 @@ class Renderer:
         note: str | None = None,
         style: Allowance = INLINE,
         script: Allowance = INLINE,
+        shadow: bool = True,
     ) -> bytes:
-        """Render the banner for the start of `<body>`; `note` names a text of the languages' [notes]."""
-        key = ("banner", lang, base, note, _form(style), _form(script))
+        """Render the banner for the end of the body; `note` names a text of the languages' [notes].
+
+        `shadow`: a parser of HTML reads it as a part of its page, so it may stand in a declarative shadow root.
+        """
+        key = ("banner", lang, base, note, _form(style), _form(script), shadow)
         self._note(lang)
 
         def make() -> str:
@@ -159,8 +166,11 @@ class Renderer:
                 lang,
                 base=base,
                 next=NEXT.decode(),
+                next_query=NEXT_QUERY.decode(),
                 note=self._texts[lang]["notes"][note] if note else "",
                 banner=self.banner_hash(lang),
+                shadow=shadow,
+                room=self._style("room.css", style, base),
                 style=self._style("banner.css", style, base),
                 script=self._script("banner.js", script, base),
             )
@@ -168,11 +178,22 @@ class Renderer:
         return filled(self._once(key, make), next_, style.nonce, script.nonce)
 
     def control(
-        self, lang: str, consent: Consent, *, base: str, next_: str, style: Allowance = INLINE
+        self,
+        lang: str,
+        consent: Consent,
+        *,
+        base: str,
+        next_: str,
+        style: Allowance = INLINE,
+        shadow: bool = True,
+        is_new: bool = False,
     ) -> bytes:
-        """Render what stays once the banner is gone: the way to the choices, one click to withdraw."""
+        """Render what stays once the banner is gone: the way to the choices, one click to withdraw.
+
+        `shadow` as for the banner. `is_new`: the choice was made a moment ago, and the page says that it is saved.
+        """
         notice = control_notice(consent, self._texts[lang]["control"])
-        key = ("control", lang, base, consent.is_beyond_necessary, notice, _form(style))
+        key = ("control", lang, base, consent.is_beyond_necessary, notice, _form(style), shadow, is_new)
 
         def make() -> str:
             return self._squeezed(
@@ -183,7 +204,9 @@ class Renderer:
                 next_query=NEXT_QUERY.decode(),
                 withdraw=consent.is_beyond_necessary,
                 notice=notice,
-                style=self._style("control.css", style, base),
+                shadow=shadow,
+                saved=self._style("saved.css", style, base) if is_new else "",
+                style=self._style("control.css" if shadow else "open.css", style, base),
             )
 
         return filled(self._once(key, make), next_, style.nonce, "")
@@ -278,7 +301,8 @@ class Renderer:
             logger.warning("%s", mixed_languages(self._config, lang))
 
     def _wording(self, lang: str) -> bytes:
-        plain = self._squeezed("banner.html", lang, base="", next="", note="", banner="", style="", script="")
+        nothing = dict.fromkeys(("base", "next", "note", "banner", "room", "style", "script"), "")
+        plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
         return _ascii(plain)
 
     def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:

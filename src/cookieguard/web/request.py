@@ -151,6 +151,23 @@ class Request:
         return not self.is_fragment
 
     @property
+    def opens_document(self) -> bool:
+        """Return whether a browser opens the answer as a page of its own, whatever tags that page has.
+
+        Over plain http there is no fetch metadata; `Upgrade-Insecure-Requests` goes with navigations alone.
+        """
+        said = self.headers
+        destination = said.get(b"sec-fetch-dest")
+        if destination is None:
+            return said.get(b"upgrade-insecure-requests") == b"1" and b"text/html" in said.get(b"accept", b"")
+        return destination == b"document"
+
+    @property
+    def is_parsed_as_page(self) -> bool:
+        """Return whether a parser makes a page of the answer: what a script fetches, it puts in by other means."""
+        return self.headers.get(b"sec-fetch-dest") != b"empty"
+
+    @property
     def is_fragment(self) -> bool:
         """Tell whether a library asks for a piece of a page."""
         if self._is_fragment is None:
