@@ -16,9 +16,7 @@
     var one = event.composedPath()[0];
     if (/\/consent$/.test(one.form?.action)) if (one.type == "submit") chosen = tabs;
   }, true);
-  addEventListener("pagehide", () => {
-    if (chosen) chosen.postMessage(1);
-  });
+  addEventListener("pagehide", () => chosen?.postMessage(1));
   addEventListener("pageshow", event => {
     if (event.persisted) again();
   });
