@@ -475,14 +475,20 @@ H, B = b"[HEAD]", b"<b>"
     [
         (
             b"<!doctype html><html><head><title>a</title></head><body class=x><p></body></html>\n",
-            b"<!doctype html><html><head>[HEAD]<title>a</title></head><body class=x><p></body></html>\n<b>",
+            b"<!doctype html><html><head>[HEAD]<title>a</title></head><body class=x><p><b></body></html>\n",
         ),
         (b"<!doctype html><title>a</title><p>x", b"<!doctype html>[HEAD]<title>a</title><p>x<b>"),
         (b"<!doctype html>\n<!-- c -->\ntext", b"<!doctype html>\n<!-- c -->\n[HEAD]text<b>"),
         (b"<html><body>x", b"<html>[HEAD]<body>x<b>"),
         (b"<body>x", b"[HEAD]<body>x<b>"),
         (b"\xef\xbb\xbf<!doctype html>\xef\xbc\xa1", b"\xef\xbb\xbf<!doctype html>[HEAD]\xef\xbc\xa1<b>"),
-        (b"<!doctype html><head></head> </html>", b"<!doctype html><head>[HEAD]</head> </html><b>"),
+        (b"<!doctype html><head></head> </html>", b"<!doctype html><head>[HEAD]</head> <b></html>"),
+        (b"<!doctype html>x</BODY ><p>y</body>\n </html\n>", b"<!doctype html>[HEAD]x</BODY ><p>y<b></body>\n </html\n>"),
+        (b"<!doctype html><p>x</html></body>", b"<!doctype html>[HEAD]<p>x</html><b></body>"),
+        (b"<!doctype html><p>x</body><!-- y -->", b"<!doctype html>[HEAD]<p>x</body><!-- y --><b>"),
+        (b"<!doctype html><p>x</body></ht", b"<!doctype html>[HEAD]<p>x</body><b>"),
+        (b"<!doctype html><!-- x</body></html>", b"<!doctype html><!-- x</body></html>--><b>"),
+        (b"<!doctype html><p>x</body>" + b"\n" * 99, b"<!doctype html>[HEAD]<p>x</body>" + b"\n" * 99 + b"<b>"),
         (
             b"<!doctype html><noscript><img src=/a></noscript><link rel=icon href=/i><main>",
             b"<!doctype html>[HEAD]<noscript><img src=/a></noscript><link rel=icon href=/i><main><b>",

@@ -114,12 +114,11 @@ class Context:
         """
         if self.is_plain_text or b"script" in self._both:
             return None
-        names = list(self.ends)
-        if self._foreign or self._unsure:
-            names += ROOTS
+        around = [*ROOTS] if self._foreign or self._unsure else []
         if self._in_select or self._unsure:
-            names.append(b"select")
-        names += [b"template"] * min(self._templates, MAX_DEPTH)
+            around.append(b"select")
+        # in any order: within a template the end tags of what is around it mean nothing
+        names = [*self.ends, *around, *[b"template", *around] * min(self._templates, MAX_DEPTH)]
         return b"".join([b"</" + name + b">" for name in names])
 
     def is_scanned(self) -> bool:

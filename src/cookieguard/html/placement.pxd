@@ -18,6 +18,7 @@ cdef class Placement:
     cpdef bytes text(self)
     cpdef bytes before(self, Tag tag)
     cpdef bytes after(self, Tag tag)
+    cpdef bint waits_for_end(self)
     cpdef bytes last(self)
     cpdef shown(self, Tag tag)
     cdef _note(self, Tag tag)
@@ -26,4 +27,5 @@ cdef class Placement:
     cdef bytes _take_head(self)
 
 
+cpdef Py_ssize_t end_begun(bytes data)
 cpdef Py_ssize_t blank_end(bytes data, Py_ssize_t start, Py_ssize_t end)

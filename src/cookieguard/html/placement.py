@@ -16,6 +16,29 @@ IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
 BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)*+")
 
 
+def _begun(parts: list[bytes]) -> bytes:
+    """Write the pattern of the first of these parts, and as many of the others as are there."""
+    pattern = parts[-1]
+    for part in reversed(parts[:-1]):
+        pattern = part + b"(?:" + pattern + b")?"
+    return pattern
+
+
+# The end tags that a document ends with, and what may become them when more of the page comes.
+SPACE = rb"[\t\n\f\r ]{0,64}"
+BODY_END = [b"<", b"/", b"[bB]", b"[oO]", b"[dD]", b"[yY]" + SPACE, b">" + SPACE]
+HTML_END = [b"<", b"/", b"[hH]", b"[tT]", b"[mM]", b"[lL]" + SPACE, b">" + SPACE]
+END_TAGS = re.compile(b"(?:" + b"".join(BODY_END) + b")?+(?:" + b"".join(HTML_END) + b")?+")
+END_BEGUN = re.compile(b"(?:" + _begun([*BODY_END, *HTML_END]) + b"|" + _begun(HTML_END) + rb")\Z")
+LONGEST_END = 7 + 7 + 4 * 64
+
+
+def end_begun(data: bytes) -> int:
+    """Return where the end tags of the document begin that this data ends with, or may end with."""
+    match = END_BEGUN.search(data, max(0, len(data) - LONGEST_END))
+    return match.start() if match else len(data)
+
+
 def blank_end(data: bytes, start: int, end: int) -> int:
     """Return how far the text data[start:end] implies no body: over blanks and byte order marks."""
     if not piece(data, start, end).strip(b"\t\n\f\r "):
@@ -96,6 +119,10 @@ class Placement:
         if tag.name != b"head" or tag.closing or (self._xml and tag.empty):
             return b""
         return self._take_head()
+
+    def waits_for_end(self) -> bool:
+        """Return whether something is to be inserted before the end tags of the document."""
+        return self._insert is not None and not self._xml
 
     def last(self) -> bytes:
         """Return what goes to the end of the body, once."""

@@ -35,7 +35,15 @@ from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import first_stop
 from cookieguard.html.model import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
 from cookieguard.html.output import Output
-from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
+from cookieguard.html.placement import (
+    END_TAGS,
+    InsertContext,
+    Placement,
+    Stand,
+    blank_end,
+    end_begun,
+    is_part_of_bom,
+)
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.tags import neutral_script
@@ -75,7 +83,7 @@ class Rewriter:
         self._state = MARKUP
         self._construct: Construct = BOGUS
         self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
-        self._is_empty = True
+        self._is_empty, self._end = True, b""  # the end tags of the document, which wait for its end
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
@@ -84,33 +92,48 @@ class Rewriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
+        if self._end:
+            chunk, self._end = self._end + chunk, b""
+        if self._placement.waits_for_end() and (start := end_begun(chunk)) < len(chunk):
+            chunk, self._end = chunk[:start], chunk[start:]
+            if not chunk:
+                return b""
+        return self._feed(chunk)
+
+    def _feed(self, chunk: bytes) -> bytes:
         if self._gather is None:
             return self._run(self._tail + chunk if self._tail else chunk)
         if (complete := self._gather.take(chunk)) is None:
             return b""
+        self._stop = self._gather.stop
         self.lost |= self._gather.lost
-        self._stop, self._gather = self._gather.stop, None
+        self._gather = None
         return self._run(complete)
 
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
+        end, self._end = self._end, b""
+        is_inside = self._state == MARKUP and self._gather is None and not self._tail and END_TAGS.fullmatch(end)
+        before = b"" if is_inside else self._feed(end)
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
         rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        return rest + self._ended()
+        return before + rest + self._ended(end if is_inside else b"")
 
-    def _ended(self) -> bytes:
-        """Return what was carried, and what is inserted last.
+    def _ended(self, end: bytes) -> bytes:
+        """Return what is inserted last, with the end tags behind it and what was carried.
 
-        Behind `</html>` it stands last in the body for every parser, and no chunk of the page has to wait for it.
+        Without end tags it stands last in the body as well. No chunk of the page has to wait for it.
         """
         is_shut = self._xml or self._is_empty or self._state == IN_SCRIPT
         closers = None if is_shut else self._context.closers()
-        if closers is None or not (last := self._placement.last()):
-            return self._tail
-        if self._state == MARKUP:  # the tail may begin a tag
-            return closers + last + self._tail
-        return self._tail + self._construct.closer + closers + last
+        last = b"" if closers is None else self._placement.last()
+        if not last:
+            return self._run(end) + self._tail if end else self._tail
+        last = closers + last
+        if self._state != MARKUP:
+            return self._tail + self._construct.closer + last
+        return last + self._run(end) if end else last + self._tail  # the tail may begin a tag
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
@@ -120,7 +143,7 @@ class Rewriter:
         closer = b""
         if self._state != MARKUP:
             closer = SCRIPT_CLOSER if self._state == IN_SCRIPT else self._construct.closer
-        self._tail, self._gather, self._state = b"", None, MARKUP
+        self._tail, self._end, self._gather, self._state = b"", b"", None, MARKUP
         return closer
 
     def _run(self, data: bytes) -> bytes:
