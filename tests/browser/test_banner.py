@@ -109,7 +109,9 @@ def test_a_page_that_takes_our_part_out_goes_on_as_it_was(
     shown.evaluate(f"setTimeout(() => {{ {script}; document.body.append(document.createElement('hr')) }})")
     shown.locator("body > hr").wait_for(state="attached")
 
-    shown.wait_for_function(f"document.querySelectorAll('cg-part').length === {int(script == TAKE_OUT['once'])}")
+    shown.wait_for_function(
+        f"document.querySelectorAll('cg-part').length === {int(script == TAKE_OUT['once'])}"
+    )
     assert shown.locator("main").inner_text() == text
     assert "null" not in shown.locator("body").inner_text()
 

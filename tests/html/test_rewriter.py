@@ -483,12 +483,18 @@ H, B = b"[HEAD]", b"<b>"
         (b"<body>x", b"[HEAD]<body>x<b>"),
         (b"\xef\xbb\xbf<!doctype html>\xef\xbc\xa1", b"\xef\xbb\xbf<!doctype html>[HEAD]\xef\xbc\xa1<b>"),
         (b"<!doctype html><head></head> </html>", b"<!doctype html><head>[HEAD]</head> <b></html>"),
-        (b"<!doctype html>x</BODY ><p>y</body>\n </html\n>", b"<!doctype html>[HEAD]x</BODY ><p>y<b></body>\n </html\n>"),
+        (
+            b"<!doctype html>x</BODY ><p>y</body>\n </html\n>",
+            b"<!doctype html>[HEAD]x</BODY ><p>y<b></body>\n </html\n>",
+        ),
         (b"<!doctype html><p>x</html></body>", b"<!doctype html>[HEAD]<p>x</html><b></body>"),
         (b"<!doctype html><p>x</body><!-- y -->", b"<!doctype html>[HEAD]<p>x</body><!-- y --><b>"),
         (b"<!doctype html><p>x</body></ht", b"<!doctype html>[HEAD]<p>x</body><b>"),
         (b"<!doctype html><!-- x</body></html>", b"<!doctype html><!-- x</body></html>--><b>"),
-        (b"<!doctype html><p>x</body>" + b"\n" * 99, b"<!doctype html>[HEAD]<p>x</body>" + b"\n" * 99 + b"<b>"),
+        (
+            b"<!doctype html><p>x</body>" + b"\n" * 99,
+            b"<!doctype html>[HEAD]<p>x</body>" + b"\n" * 99 + b"<b>",
+        ),
         (
             b"<!doctype html><noscript><img src=/a></noscript><link rel=icon href=/i><main>",
             b"<!doctype html>[HEAD]<noscript><img src=/a></noscript><link rel=icon href=/i><main><b>",
@@ -524,7 +530,10 @@ def test_it_inserts_first_in_the_head_and_last_in_the_body_and_never_in_a_fragme
     [
         (b"<title>x</title><p>y", b"[HEAD]<title>x</title><p>y<b>"),
         (b"Warning: z<!doctype html><html><body>", b"[HEAD]Warning: z<!doctype html><html><body><b>"),
-        (b"\xef\xbb\xbf\xef\xbb\xbf<!doctype html><p>", b"\xef\xbb\xbf\xef\xbb\xbf<!doctype html>[HEAD]<p><b>"),
+        (
+            b"\xef\xbb\xbf\xef\xbb\xbf<!doctype html><p>",
+            b"\xef\xbb\xbf\xef\xbb\xbf<!doctype html>[HEAD]<p><b>",
+        ),
         (b" <!-- c --><!doctype html><p>", b" <!-- c --><!doctype html>[HEAD]<p><b>"),
         (b"", b""),
     ],

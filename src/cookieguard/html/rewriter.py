@@ -113,7 +113,9 @@ class Rewriter:
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
         end, self._end = self._end, b""
-        is_inside = self._state == MARKUP and self._gather is None and not self._tail and END_TAGS.fullmatch(end)
+        is_inside = (
+            self._state == MARKUP and self._gather is None and not self._tail and END_TAGS.fullmatch(end)
+        )
         before = b"" if is_inside else self._feed(end)
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN

@@ -50,9 +50,10 @@ ASSETS = (
     "once.js",
     "open.css",
     "page.css",
-    "room.css",
     "saved.css",
 )
+# As a file the banner's sheet counts in its shadow and for the page around it: one file, asked for once.
+SOURCES = {"banner.css": ("room.css", "banner.css")}
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
@@ -121,6 +122,7 @@ class Renderer:
             lambda html_lang, accepted: pick_language(html_lang, accepted, default, config.languages)
         )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
+        found["room.css"] = load_asset("room.css")  # stands in pages only
         wordings = {lang: self._wording(lang) for lang in LANGUAGES}
         self._hashes = {lang: _hash(text) for lang, text in wordings.items()}
         embeds = {lang: _ascii(repr(self._texts[lang]["embed"])) for lang in LANGUAGES}
@@ -170,7 +172,7 @@ class Renderer:
                 note=self._texts[lang]["notes"][note] if note else "",
                 banner=self.banner_hash(lang),
                 shadow=shadow,
-                room=self._style("room.css", style, base),
+                room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
                 style=self._style("banner.css", style, base),
                 script=self._script("banner.js", script, base),
             )
@@ -395,7 +397,8 @@ def _template(name: str) -> str:
 def load_asset(name: str) -> Asset:
     """Read a file of ours."""
     stem, _, kind = name.partition(".")
-    content = _squeeze(STATIC.joinpath(name).read_text("utf-8"), kind).encode("ascii")
+    sources = [STATIC.joinpath(one).read_text("utf-8") for one in SOURCES.get(name, (name,))]
+    content = _squeeze("".join(sources), kind).encode("ascii")
     return Asset(f"{stem}.{_hash(content)}.{kind}", content, MEDIA_TYPES[kind])
 
 
