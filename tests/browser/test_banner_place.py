@@ -15,7 +15,8 @@ from .conftest import Visitors, answer
 from .tiny import TinyShop
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">{head}</head><body{attributes}>{body}</body></html>"""
+<meta name="viewport" content="width=device-width, initial-scale=1">{head}</head>
+<body{attributes}>{body}</body></html>"""
 FORM = '<form action="/acs" method="post"><input type="hidden" name="PaReq" value="1"></form>'
 LINES = "".join(f"<p><a href='#'>line {n}</a></p>" for n in range(40)) + "<button id='buy'>Buy</button>"
 # Ways to post a page by itself, as 3-D Secure and SAML do.

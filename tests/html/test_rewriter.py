@@ -489,7 +489,7 @@ H, B = b"[HEAD]", b"<b>"
         ),
         (b"<!doctype html><p>x</html></body>", b"<!doctype html>[HEAD]<p>x</html><b></body>"),
         (b"<!doctype html><p>x</body><!-- y -->", b"<!doctype html>[HEAD]<p>x</body><!-- y --><b>"),
-        (b"<!doctype html><p>x</body></ht", b"<!doctype html>[HEAD]<p>x</body><b>"),
+        (b"<!doctype html><p>x</body></ht", b"<!doctype html>[HEAD]<p>x<b></body>"),
         (b"<!doctype html><!-- x</body></html>", b"<!doctype html><!-- x</body></html>--><b>"),
         (
             b"<!doctype html><p>x</body>" + b"\n" * 99,

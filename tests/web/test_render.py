@@ -20,8 +20,9 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
+from cookieguard.web.assets import STATIC
 from cookieguard.web.place import Offer, Place
-from cookieguard.web.render import RENDERED_KEPT, STATIC, Renderer
+from cookieguard.web.render import RENDERED_KEPT, Renderer
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 NOW = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)

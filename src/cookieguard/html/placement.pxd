@@ -10,6 +10,9 @@ cdef class Placement:
     cdef str _lang
     cdef list _policies
     cdef public bint has_base
+    cdef bytes _end
+    cdef bint _is_empty
+    cdef bint _is_over
     cdef readonly bint is_document
     cdef readonly bint is_done
 
@@ -18,11 +21,13 @@ cdef class Placement:
     cpdef bytes text(self)
     cpdef bytes before(self, Tag tag)
     cpdef bytes after(self, Tag tag)
-    cpdef bint waits_for_end(self)
-    cpdef bytes last(self)
+    cpdef bytes let_by(self, bytes chunk)
+    cpdef bytes release(self)
+    cpdef bytes last(self, bytes closer, bytes closers)
     cpdef shown(self, Tag tag)
     cdef _note(self, Tag tag)
     cdef bytes _before_end(self, bytes name)
+    cdef bytes _take_last(self)
     cdef bytes _begin_body(self)
     cdef bytes _take_head(self)
 

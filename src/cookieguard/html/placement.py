@@ -28,7 +28,6 @@ def _begun(parts: list[bytes]) -> bytes:
 SPACE = rb"[\t\n\f\r ]{0,64}"
 BODY_END = [b"<", b"/", b"[bB]", b"[oO]", b"[dD]", b"[yY]" + SPACE, b">" + SPACE]
 HTML_END = [b"<", b"/", b"[hH]", b"[tT]", b"[mM]", b"[lL]" + SPACE, b">" + SPACE]
-END_TAGS = re.compile(b"(?:" + b"".join(BODY_END) + b")?+(?:" + b"".join(HTML_END) + b")?+")
 END_BEGUN = re.compile(b"(?:" + _begun([*BODY_END, *HTML_END]) + b"|" + _begun(HTML_END) + rb")\Z")
 LONGEST_END = 7 + 7 + 4 * 64
 
@@ -86,6 +85,8 @@ class Placement:
         self._policies: list[str] = []
         self.has_base = False
         self.is_document = is_document
+        self._end = b""  # the end tags of the document so far
+        self._is_empty, self._is_over = True, False
         self.is_done = False  # the body has begun: the rest of the page is not looked at here
 
     def is_in_head(self) -> bool:
@@ -120,14 +121,27 @@ class Placement:
             return b""
         return self._take_head()
 
-    def waits_for_end(self) -> bool:
-        """Return whether something is to be inserted before the end tags of the document."""
-        return self._insert is not None and not self._xml
+    def let_by(self, chunk: bytes) -> bytes:
+        """Return what may be read of the page so far: not the end tags it may end with, before which we insert."""
+        if self._end:
+            chunk, self._end = self._end + chunk, b""
+        self._is_empty = self._is_empty and not chunk
+        if self._insert is None or self._is_over or self._xml or (start := end_begun(chunk)) == len(chunk):
+            return chunk
+        self._end = chunk[start:]
+        return chunk[:start]
 
-    def last(self) -> bytes:
-        """Return what goes to the end of the body, once."""
-        insert, self._insert = self._insert, None
-        return insert(self._seen) if insert and self.is_document else b""
+    def release(self) -> bytes:
+        """Return the end tags that are kept: nothing of the page comes any more, and nothing is kept from now on."""
+        end, self._end = self._end, b""
+        self._is_over = True
+        return end
+
+    def last(self, closer: bytes, closers: bytes | None) -> bytes:
+        """Return what goes to the end of the body, behind what closes all that the page left open, if it can be."""
+        if self._xml or self._is_empty or closers is None or not (last := self._take_last()):
+            return b""
+        return closer + closers + last
 
     def shown(self, tag: Tag) -> bytes | None:
         """Return what is sent instead of this tag: a placeholder where it is held and may have one."""
@@ -142,7 +156,7 @@ class Placement:
 
     def _before_end(self, name: bytes) -> bytes:
         if self._xml:
-            return self.last() if name == b"body" else b""
+            return self._take_last() if name == b"body" else b""
         return self._begin_body() if name in IMPLY_BODY and self.is_document else b""
 
     def _note(self, tag: Tag) -> None:
@@ -155,6 +169,10 @@ class Placement:
             self._lang = self._lang or said.get(b"lang") or said.get(b"xml:lang") or ""
         elif tag.name == b"meta" and said.get(b"http-equiv", "").lower() == "content-security-policy":
             self._policies.append(said.get(b"content", ""))
+
+    def _take_last(self) -> bytes:
+        insert, self._insert = self._insert, None
+        return insert(self._seen) if insert and self.is_document else b""
 
     def _begin_body(self) -> bytes:
         self.is_done = True

@@ -5,7 +5,7 @@ from cookieguard.html.context cimport Context
 from cookieguard.html.judging cimport TagJudge
 from cookieguard.html.model cimport Tag, Verdict
 from cookieguard.html.output cimport Output
-from cookieguard.html.placement cimport Placement, blank_end, end_begun
+from cookieguard.html.placement cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.scanner cimport Scanner, comment_begins, comment_end, end_of_text, has_sign
 
@@ -25,7 +25,6 @@ cdef class Rewriter:
     cdef object _construct
     cdef object _script
     cdef bytes _tail
-    cdef bytes _end
     cdef object _gather
     cdef bint _is_last
     cdef Py_ssize_t _stop
@@ -33,12 +32,9 @@ cdef class Rewriter:
     cdef dict _peeked
     cdef Output _output
     cdef bint _is_careful
-    cdef bint _is_empty
     cdef TagJudge _judge
 
     cpdef bytes feed(self, bytes chunk)
-    cdef bytes _feed(self, bytes chunk)
-    cdef bytes _ended(self, bytes end)
     cdef bytes _run(self, bytes data)
     cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
     cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -21,7 +21,6 @@ from cookieguard.html.constructs import (
     LOST_SHEET,
     OPENED,
     SCRIPT_CLOSER,
-    Construct,
     ScriptEnd,
     agreed,
     dropped_text,
@@ -34,16 +33,9 @@ from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
 from cookieguard.html.judging import TagJudge
 from cookieguard.html.markup import first_stop
 from cookieguard.html.model import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
+from cookieguard.html.nested import MAX_NESTING, rewrite_nested
 from cookieguard.html.output import Output
-from cookieguard.html.placement import (
-    END_TAGS,
-    InsertContext,
-    Placement,
-    Stand,
-    blank_end,
-    end_begun,
-    is_part_of_bom,
-)
+from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
 from cookieguard.html.tags import neutral_script
@@ -51,7 +43,6 @@ from cookieguard.html.texts import STYLESHEET, judge_instruction
 from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
 from cookieguard.html.urls import Url
 
-MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
 
 
@@ -73,69 +64,46 @@ class Rewriter:
     ) -> None:
         """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
 
-        `xml` reads the page as XHTML; `is_document` says that it is no fragment, whatever its tags; `depth` counts the documents around it, the next of which gives the `base`."""
+        `xml`: it is XHTML. `is_document`: it is no fragment. `depth`: documents around it, the next gives `base`."""
         self._rules, self._xml = rules, xml
         self._context = XmlContext() if xml else Context()
         self._placement = Placement(insert, head, stand, xml=xml, is_document=is_document)
         self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self.held: list[Held] = []  # the first MAX_HELD
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
-        self._state = MARKUP
-        self._construct: Construct = BOGUS
+        self._state, self._construct = MARKUP, BOGUS
         self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
-        self._is_empty, self._end = True, b""  # the end tags of the document, which wait for its end
         self._gather: UnfinishedTag | UnfinishedText | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
-        nest = partial(_rewrite_nested, rules, depth, self.lost) if depth < MAX_NESTING else None
-        self._judge = TagJudge(rules, self._scanner, nest, url=url, base=base, xml=xml)
+        nest = partial(rewrite_nested, partial(Rewriter, rules, depth=depth + 1), self.lost)
+        inner = nest if depth < MAX_NESTING else None
+        self._judge = TagJudge(rules, self._scanner, inner, url=url, base=base, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
-        if self._end:
-            chunk, self._end = self._end + chunk, b""
-        if self._placement.waits_for_end() and (start := end_begun(chunk)) < len(chunk):
-            chunk, self._end = chunk[:start], chunk[start:]
-            if not chunk:
-                return b""
-        return self._feed(chunk)
-
-    def _feed(self, chunk: bytes) -> bytes:
+        chunk = self._placement.let_by(chunk)
         if self._gather is None:
             return self._run(self._tail + chunk if self._tail else chunk)
         if (complete := self._gather.take(chunk)) is None:
             return b""
-        self._stop = self._gather.stop
         self.lost |= self._gather.lost
-        self._gather = None
+        self._stop, self._gather = self._gather.stop, None
         return self._run(complete)
 
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
-        end, self._end = self._end, b""
-        is_inside = (
-            self._state == MARKUP and self._gather is None and not self._tail and END_TAGS.fullmatch(end)
-        )
-        before = b"" if is_inside else self._feed(end)
+        is_between = self._state == MARKUP and self._gather is None and not self._tail
+        end = self._placement.release()
+        rest = b"" if is_between else self.feed(end)
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
-        rest = self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
-        return before + rest + self._ended(end if is_inside else b"")
-
-    def _ended(self, end: bytes) -> bytes:
-        """Return what is inserted last, with the end tags behind it and what was carried.
-
-        Without end tags it stands last in the body as well. No chunk of the page has to wait for it.
-        """
-        is_shut = self._xml or self._is_empty or self._state == IN_SCRIPT
-        closers = None if is_shut else self._context.closers()
-        last = b"" if closers is None else self._placement.last()
-        if not last:
-            return self._run(end) + self._tail if end else self._tail
-        last = closers + last
+        rest += self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
+        closers = None if self._state == IN_SCRIPT else self._context.closers()
         if self._state != MARKUP:
-            return self._tail + self._construct.closer + last
-        return last + self._run(end) if end else last + self._tail  # the tail may begin a tag
+            return rest + self._tail + self._placement.last(self._construct.closer, closers)
+        rest += self._placement.last(b"", closers)  # the tail may begin a tag
+        return rest + (self._run(end) if is_between else b"") + self._tail
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
@@ -145,7 +113,8 @@ class Rewriter:
         closer = b""
         if self._state != MARKUP:
             closer = SCRIPT_CLOSER if self._state == IN_SCRIPT else self._construct.closer
-        self._tail, self._end, self._gather, self._state = b"", b"", None, MARKUP
+        self._tail, self._gather, self._state = b"", None, MARKUP
+        self._placement.release()
         return closer
 
     def _run(self, data: bytes) -> bytes:
@@ -153,7 +122,6 @@ class Rewriter:
         self._output = output = Output(data)
         self._peeked.clear()
         position, size = 0, len(data)
-        self._is_empty = self._is_empty and size == 0
         while position < size:
             if self._state == MARKUP:
                 position = self._markup(data, position)
@@ -430,13 +398,3 @@ class Rewriter:
         self._gather = gather
         self._output.replace(start, len(data), b"")
         return len(data)
-
-
-def _rewrite_nested(
-    rules: Rules, depth: int, lost: set[str], base: Url, document: bytes, xml: bool
-) -> tuple[bytes, tuple[Held, ...]]:
-    """Rewrite a document inside of another one; bound to no rewriter, which would be held by itself."""
-    inner = Rewriter(rules, depth=depth + 1, base=base, xml=xml)
-    changed = inner.feed(document) + inner.close()
-    lost |= inner.lost
-    return changed, tuple(inner.held)

@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from cookieguard.stats.kanonymity import MOST_DIMENSIONS, STEP, K
+from cookieguard.web.assets import STATIC, Asset, load_asset
 from cookieguard.web.charts import Point, bars, top_of
 from cookieguard.web.details import Details
 from cookieguard.web.overview import Overview
 from cookieguard.web.ranges import FILTERS, RANGES, TABS, Selection
-from cookieguard.web.render import STATIC, Asset, load_asset
 
 STYLE = "stats.css"
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds

@@ -6,15 +6,12 @@ characters as references), so it fits a page of any ASCII-compatible encoding, a
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -24,6 +21,7 @@ from cookieguard.config import Config, Vendor
 from cookieguard.config.languages import LANGUAGES, language_of, text_in
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
+from cookieguard.web.assets import ASSETS, STATIC, Asset, digest, load_asset
 from cookieguard.web.filling import (
     ANCHOR,
     MARKERS,
@@ -39,41 +37,11 @@ from cookieguard.web.place import Place
 
 logger = logging.getLogger("cookieguard")
 
-STATIC = files("cookieguard.static")
-ASSETS = (
-    "banner.css",
-    "banner.js",
-    "control.css",
-    "embed.css",
-    "forget.js",
-    "live.js",
-    "once.js",
-    "open.css",
-    "page.css",
-    "saved.css",
-)
-# As a file the banner's sheet counts in its shadow and for the page around it: one file, asked for once.
-SOURCES = {"banner.css": ("room.css", "banner.css")}
-MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """Hold one file of ours as it is served; its name carries its hash, so it may be cached for ever."""
-
-    name: str
-    content: bytes
-    media_type: str
-
-    @property
-    def text(self) -> Markup:
-        """Return the content for an inline element; it holds neither `<` nor `&` (a test sees to it)."""
-        return Markup(self.content.decode("ascii"))  # noqa: S704
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +92,11 @@ class Renderer:
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
         found["room.css"] = load_asset("room.css")  # stands in pages only
         wordings = {lang: self._wording(lang) for lang in LANGUAGES}
-        self._hashes = {lang: _hash(text) for lang, text in wordings.items()}
+        self._hashes = {lang: digest(text) for lang, text in wordings.items()}
         embeds = {lang: _ascii(repr(self._texts[lang]["embed"])) for lang in LANGUAGES}
-        self._embed_hashes = {lang: _hash(text) for lang, text in embeds.items()}
+        self._embed_hashes = {lang: digest(text) for lang, text in embeds.items()}
         self.wordings: Mapping[str, bytes] = {
-            _hash(text): text for text in (*wordings.values(), *embeds.values())
+            digest(text): text for text in (*wordings.values(), *embeds.values())
         }
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
@@ -136,7 +104,7 @@ class Renderer:
         is_short = len(html_lang) + len(accept_language) <= LONGEST_LANGUAGES
         return (self._pick if is_short else self._pick.__wrapped__)(html_lang, accept_language)
 
-    def banner_hash(self, lang: str) -> str:
+    def bannerdigest(self, lang: str) -> str:
         """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
         return self._hashes[lang]
 
@@ -170,7 +138,7 @@ class Renderer:
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
                 note=self._texts[lang]["notes"][note] if note else "",
-                banner=self.banner_hash(lang),
+                banner=self.bannerdigest(lang),
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
                 style=self._style("banner.css", style, base),
@@ -288,7 +256,7 @@ class Renderer:
             granted=consent.granted,
             receipt=consent.receipt,
             decided=_date(consent.decided, texts["meta"]) if consent.decided else "",
-            banner=self.banner_hash(lang),
+            banner=self.bannerdigest(lang),
         )
 
     def page(self, template: str, lang: str, **values: object) -> bytes:
@@ -392,26 +360,6 @@ def _language(lang: str) -> dict[str, Any]:
 
 def _template(name: str) -> str:
     return STATIC.joinpath("templates", name).read_text("utf-8")
-
-
-def load_asset(name: str) -> Asset:
-    """Read a file of ours."""
-    stem, _, kind = name.partition(".")
-    sources = [STATIC.joinpath(one).read_text("utf-8") for one in SOURCES.get(name, (name,))]
-    content = _squeeze("".join(sources), kind).encode("ascii")
-    return Asset(f"{stem}.{_hash(content)}.{kind}", content, MEDIA_TYPES[kind])
-
-
-def _squeeze(source: str, kind: str) -> str:
-    """Leave out comments and indentation: our sources keep `//` comments on lines of their own."""
-    if kind == "css":
-        return re.sub(r"/\*.*?\*/|\n", "", source, flags=re.DOTALL)
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _in_attribute(document: str) -> str:

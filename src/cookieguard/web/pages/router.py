@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.html import parse_url
+from cookieguard.web.assets import Asset
 from cookieguard.web.dashboard import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.choice import answer_choice
@@ -20,7 +21,6 @@ from cookieguard.web.pages.staff import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.parts import Parts
 from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
-from cookieguard.web.render import Asset
 from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
