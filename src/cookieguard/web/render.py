@@ -104,7 +104,7 @@ class Renderer:
         is_short = len(html_lang) + len(accept_language) <= LONGEST_LANGUAGES
         return (self._pick if is_short else self._pick.__wrapped__)(html_lang, accept_language)
 
-    def bannerdigest(self, lang: str) -> str:
+    def banner_hash(self, lang: str) -> str:
         """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
         return self._hashes[lang]
 
@@ -138,7 +138,7 @@ class Renderer:
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
                 note=self._texts[lang]["notes"][note] if note else "",
-                banner=self.bannerdigest(lang),
+                banner=self.banner_hash(lang),
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
                 style=self._style("banner.css", style, base),
@@ -256,7 +256,7 @@ class Renderer:
             granted=consent.granted,
             receipt=consent.receipt,
             decided=_date(consent.decided, texts["meta"]) if consent.decided else "",
-            banner=self.bannerdigest(lang),
+            banner=self.banner_hash(lang),
         )
 
     def page(self, template: str, lang: str, **values: object) -> bytes:
