@@ -22,7 +22,7 @@ from cookieguard.web.overview import Overview, read_overview
 from cookieguard.web.ranges import RANGES, Selection
 
 NOW = datetime.fromtimestamp(MIDNIGHT + 43_260, UTC)
-QUESTIONS = ("span", "by_hour", "by_day", "breakdown", "keyed_days", "lost")
+QUESTIONS = ("span", "by_hour", "by_day", "by_day_of", "breakdown", "keyed_days", "lost")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -87,8 +87,15 @@ class Course:
         """Return one point for each bar; none where too few people come in half a day, by whose hours to go."""
         if self._range.step:
             return self._points(self._range.days(self._today).first, self._range.step)
-        found = (self._points(self._today * HOURS, step) for step in BLOCKS)
-        return next((points for points in found if not any(one.is_hidden for one in points)), ())
+        first = self._today * HOURS
+        step = next((step for step in BLOCKS if self._shows_all(first, step)), None)
+        return () if step is None else self._points(first, step)
+
+    def _shows_all(self, first: int, step: int) -> bool:
+        """Tell whether no bar must be hidden that somebody is in."""
+        now, *larger = (_cells(one, first, HOURS, step) for one in [self._now, *self._larger])
+        views = _told(now, larger)
+        return not any(told is None and cell.counts[0] for told, cell in zip(views, now, strict=True))
 
     def _points(self, first: int, step: int) -> Sequence[Point]:
         """Return the bars; figures are None where too few people are in one, views too where it is yet to come."""
