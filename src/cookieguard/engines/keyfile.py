@@ -26,6 +26,7 @@ logger = logging.getLogger("cookieguard")
 MAX_KEYRING_BYTES = 256 * 1024
 # How late a worker may notice a change: far below the 10 minutes of a new key, and 5 s is what is promised.
 LOOK_EVERY = timedelta(seconds=2)
+AHEAD = timedelta(minutes=1)  # how long a request may last for which somebody looked
 HASTE = timedelta(milliseconds=250)  # for an id nobody knows: another worker may sign with a key that is new
 LOCK_WITHIN = timedelta(seconds=5)  # another command holds the lock for milliseconds
 LOCK_PAUSE = 0.05
@@ -54,7 +55,8 @@ class WatchedKeyring(Keyring):
         text, self._stamp = read_keyring(path, setting)
         self._hold()
         self._seen = self._stamp
-        self._next_look = time.monotonic() + self._pause
+        self._looked = time.monotonic()
+        self._next_look = self._looked + self._pause
         found = Keyring.loads(text, setting=setting)
         self._ever: dict[str, bytes] = {}
         self._remember(found)
@@ -73,14 +75,20 @@ class WatchedKeyring(Keyring):
         if now >= self._next_look:
             self._look()
         found = self._keys.get(key_id)
-        if found is None and now >= self._next_look - self._pause + self._haste:
+        if found is None and now >= self._looked + self._haste:
             self._look()
             found = self._keys.get(key_id)
         return found
 
+    def look_ahead(self) -> None:
+        """Look now, in a thread: whoever does so before each request spares its questions the wait for the disk."""
+        self._look()
+        self._next_look = self._looked + AHEAD.total_seconds()
+
     def _look(self) -> None:
         """Ask for the file's stamp, and read it where that is another one."""
-        self._next_look = time.monotonic() + self._pause
+        self._looked = time.monotonic()
+        self._next_look = self._looked + self._pause
         try:
             stamp = stamp_of(os.stat(self._path))
             if not self._is_settled(stamp) or stamp == self._stamp:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from cookieguard.engines.keyfile import LOOK_EVERY, locked, put_file, read_keyring, stamp_of
+from cookieguard.engines.keyfile import AHEAD, LOOK_EVERY, locked, put_file, read_keyring, stamp_of
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.identity.staff import Member, dumps_staff, loads_staff, read_member
 from cookieguard.identity.tokens import TokenCodec
@@ -39,6 +39,11 @@ class WatchedStaff:
             self._look()
         return self._members
 
+    def look_ahead(self) -> None:
+        """Look now, in a thread: whoever does so before each request spares its questions the wait for the disk."""
+        self._look()
+        self._next_look = time.monotonic() + AHEAD.total_seconds()
+
     def _look(self) -> None:
         self._next_look = time.monotonic() + LOOK_EVERY.total_seconds()
         try:
@@ -62,6 +67,10 @@ class StaffDoor:
     def __init__(self, codec: TokenCodec, staff: WatchedStaff) -> None:
         self._codec = codec
         self._staff = staff
+
+    def look_ahead(self) -> None:
+        """Look at the list before it is time."""
+        self._staff.look_ahead()
 
     def member(self, token: str, now: datetime) -> Member | None:
         """Return whose token this is."""

@@ -16,6 +16,10 @@ from cookieguard.web.overview import Overview
 from cookieguard.web.ranges import FILTERS, RANGES, TABS, Selection
 
 STYLE = "stats.css"
+TEMPLATES = (
+    *("stats.html", "stats_overview.html", "stats_consent.html", "stats_held.html", "stats_bots.html"),
+    "stats_message.html",
+)
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
 DAYS_AT_ONCE = 31
@@ -26,7 +30,9 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';
 
 @cache
 def stylesheet() -> Asset:
-    """Return the style sheet; read once."""
+    """Return the style sheet; read once, at start, and the templates with it."""
+    for name in TEMPLATES:
+        _environment().get_template(name)
     return load_asset(STYLE)
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from cookieguard.config import Config
@@ -20,6 +21,7 @@ from cookieguard.web.handshake import Handshake, keep_out
 from cookieguard.web.headers import COOKIE
 from cookieguard.web.hits import note, note_goals
 from cookieguard.web.lines import line_of
+from cookieguard.web.looks import Looks
 from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.pages import Pages
 from cookieguard.web.parts import build_parts, read_config
@@ -66,6 +68,7 @@ class CookieGuard:
             customer_from=customer_from,
             merge_carts=merge_carts,
         )
+        self._looks = Looks(self._parts, self._parts.keyring)
         self._signs = signs(self._parts)
         self._counting = self._parts.counting
         self._pages = Pages(self._parts)
@@ -92,11 +95,13 @@ class CookieGuard:
         if self._parts.retention is not None:
             self._parts.retention.close()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901  # each step away is a coroutine
         """Be an ASGI app."""
         if scope["type"] != "http" or SCOPE_KEY in scope:
             await self._others.get(scope["type"], self.app)(scope, receive, send)
             return
+        if monotonic() >= self._looks.due:
+            await self._looks.look(self._clock())
         exchange = Exchange(self._parts, scope, self._clock())
         response = Response(exchange, send)
         try:
@@ -126,6 +131,8 @@ class CookieGuard:
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
+        if monotonic() >= self._looks.due:
+            await self._looks.look(self._clock())
         exchange = Exchange(self._parts, scope, self._clock())
         keep_out(exchange)
         gate, send = Gate(exchange), Handshake(exchange, send).send

@@ -63,6 +63,7 @@ class Parts:
     identity: Identity | None
     watch: Watch | None  # who speaks with the store
     remembering: Remembering | None
+    keyring: Keyring
     consent_codec: TokenCodec
     consents: Consents
     grants: Grants
@@ -144,6 +145,7 @@ def build_parts(
         identity=identity,
         watch=watch,
         remembering=Remembering(identity, watch) if identity is not None and watch is not None else None,
+        keyring=keyring,
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register),
         grants=Grants(keyring),

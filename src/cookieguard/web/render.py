@@ -37,6 +37,7 @@ from cookieguard.web.place import Place
 
 logger = logging.getLogger("cookieguard")
 
+TEMPLATES = ("banner.html", "control.html", "embed.html", "choices.html", "page.html", "staff.html")
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
@@ -82,6 +83,8 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters["fill"] = _fill
+        for name in TEMPLATES:  # read at start: no request waits for the disk
+            self._environment.get_template(name)
         found = {name: load_asset(name) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}

@@ -1,0 +1,47 @@
+"""What lies on the disk and may change is looked at in a thread: the event loop does not wait for a disk."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+from datetime import datetime
+from threading import Thread
+
+from cookieguard.engines.keyfile import LOOK_EVERY, WatchedKeyring
+from cookieguard.keyring import Keyring
+from cookieguard.web.parts import Parts
+from cookieguard.web.patience import is_done
+
+logger = logging.getLogger("cookieguard")
+
+# More often than the files themselves ask to be looked at, so that they find they were.
+PAUSE = LOOK_EVERY.total_seconds() / 2
+
+
+class Looks:
+    """Look at keyring, staff list and hourly keys before the first request of each second. Owns when it did."""
+
+    def __init__(self, parts: Parts, keyring: Keyring) -> None:
+        self._parts = parts
+        self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
+        self.due = float("-inf")
+
+    async def look(self, now: datetime) -> None:
+        """Look, and wait for it: an idle worker answers nobody by a keyring of yesterday."""
+        self.due = time.monotonic() + PAUSE
+        looked: Future[None] = Future()
+        Thread(target=self._look, args=(now, looked), name="cookieguard-looks", daemon=True).start()
+        await is_done(looked)
+
+    def _look(self, now: datetime, looked: Future[None]) -> None:
+        try:
+            if self._keyring is not None:
+                self._keyring.look_ahead()
+            self._parts.staff.look_ahead()
+            self._parts.hour_keys.key(now)
+            self._parts.hour_keys.expire(now)
+        except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
+            logger.warning("files could not be looked at: %s", type(error).__name__)
+        finally:
+            looked.set_result(None)
