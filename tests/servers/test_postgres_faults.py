@@ -54,10 +54,10 @@ class World:
         self.slowest = 0.0
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
+    def busy(self, times: int = 1) -> Iterator[None]:
         """Have customers come, shop, log in and out until the block ends."""
         stop = threading.Event()
-        roles = [self._stay, self._stay, self._leave, self._return, self._look]
+        roles = [self._stay, self._stay, self._leave, self._return, self._look] * times
         with ThreadPoolExecutor(len(roles)) as pool:
             running = [pool.submit(self._repeat, role, stop, seed) for seed, role in enumerate(roles)]
             try:
@@ -70,7 +70,7 @@ class World:
     def _repeat(self, role: Callable[[random.Random], None], stop: threading.Event, seed: int) -> None:
         chance = random.Random(seed)
         while not stop.is_set():
-            with suppress(HTTPException):
+            with suppress(HTTPException, OSError):  # of a worker that is killed
                 role(chance)
             time.sleep(0.02)
 

@@ -1,0 +1,132 @@
+"""Two workers, 50 clients and a store in SQLite, while that, the keys, the disk, the clock or a worker fail.
+
+No 5xx, nobody who logged out comes back, nobody is taken for another, and every cart that was acknowledged is there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.disks import filled, small_disk
+from harness.servers import spawned, wait_until
+
+from servers.shop import CLOCK, STATE
+from servers.test_postgres_faults import LEFT, OBEYED, SECONDS, WORKERS, World
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+TIMES = 10  # five roles each
+FAULT_SECONDS = 6.0
+
+
+@contextmanager
+def nothing(_: World, __: Path) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def locked(_: World, folder: Path) -> Iterator[None]:
+    """Hold the store as a writer does that never ends."""
+    with closing(sqlite3.connect(folder / STATE / "store.db", isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def killed(world: World, _: Path) -> Iterator[None]:
+    """Kill one worker; its supervisor starts another."""
+    os.kill(world.shop.workers[0], signal.SIGKILL)
+    yield
+
+
+@contextmanager
+def garbage(_: World, folder: Path) -> Iterator[None]:
+    """Overwrite the keyring, and bring it back."""
+    keyring = folder / STATE / "keyring"
+    good = keyring.read_bytes()
+    keyring.write_bytes(b"\xff garbage" * 99)
+    yield
+    keyring.write_bytes(good)
+
+
+@contextmanager
+def moved(_: World, folder: Path) -> Iterator[None]:
+    """Move the store away, and bring it back."""
+    store, aside = folder / STATE / "store.db", folder / STATE / "aside.db"
+    store.rename(aside)
+    yield
+    aside.rename(store)
+
+
+@contextmanager
+def full(_: World, folder: Path) -> Iterator[None]:
+    """Have no byte left."""
+    with filled(folder / STATE):
+        yield
+
+
+def stepped(seconds: int) -> Callable[[World, Path], Any]:
+    @contextmanager
+    def step(_: World, folder: Path) -> Iterator[None]:
+        set_clock(folder, seconds)
+        yield
+        set_clock(folder, 0)
+
+    return step
+
+
+def set_clock(folder: Path, seconds: int) -> None:
+    """Set the clock of both workers at once."""
+    made = folder / "clock.new"
+    made.write_text(f"{seconds:+d}")
+    made.rename(folder / CLOCK)
+
+
+FAULTS: dict[str, Callable[[World, Path], Any]] = {
+    "nothing": nothing,
+    "store locked": locked,
+    "worker killed": killed,
+    "keyring garbage": garbage,
+    "store moved": moved,
+    "disk full": full,
+    "clock an hour ahead and back": stepped(3600),
+    "clock an hour back and ahead": stepped(-3600),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_makes_no_500_no_stale_login_and_loses_no_cart(fault: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        if fault == "disk full":
+            stack.enter_context(small_disk(tmp_path / STATE, size="30m"))
+        set_clock(tmp_path, 0)
+        arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
+        log_file = tmp_path / "server.log"
+        shop = stack.enter_context(
+            spawned("servers.shop:make_app", *arguments, cwd=tmp_path, log_file=log_file)
+        )
+        world = World(None, shop, "")  # type: ignore[arg-type]
+        with world.busy(TIMES):
+            wait_until(
+                lambda: world.seen["known"] > 50 and world.seen["returned"] > 20, "it is busy", seconds=60
+            )
+            with FAULTS[fault](world, tmp_path):
+                time.sleep(FAULT_SECONDS)
+            time.sleep(FAULT_SECONDS)
+        wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
+        time.sleep(OBEYED + LEFT)
+        with suppress(OSError):
+            world.everybody_gone()
+        print(
+            fault, dict(world.statuses), dict(world.seen), f"slowest {world.slowest:.2f} s", world.wrong[:3]
+        )
+        assert set(world.statuses) == {200}
+        assert world.wrong == []
