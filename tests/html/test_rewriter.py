@@ -13,7 +13,7 @@ from harness.rewriting import HELD, ORIGIN, RULES, every_byte, outside, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url, scanner
 from cookieguard.html.judging import MOST_KEPT
 from cookieguard.html.rules import MAX_TAGS_SIZE, SHARED_OVERHEAD
 from cookieguard.html.unfinished import MAX_TAG_BYTES, MAX_TEXT_BYTES
@@ -761,6 +761,19 @@ def test_rules_keep_their_answers_within_bounds(length: int) -> None:
 
     assert 0 < len(rules.tags) < count
     assert sum(len(raw) + SHARED_OVERHEAD for raw in rules.tags) <= MAX_TAGS_SIZE
+
+
+@pytest.mark.skipif(scanner() == "pure", reason="which answers were asked for only the compiled table notes")
+def test_what_every_page_has_stays_known_while_thousands_of_pages_go_by() -> None:
+    rules = Rules(outside, ORIGIN)
+    everywhere = [b"<img src=//ads.example/everywhere%d>" % n for n in range(100)]
+
+    for number in range(300):  # each with tags of its own: 30 MB of answers
+        own = [b"<img src=//ads.example/%d/%d?%b>" % (number, n, b"x" * 900) for n in range(100)]
+        Rewriter(rules).feed(b"".join([*everywhere, *own]))
+
+        assert number < 2 or sum(one in set(rules.tags) for one in everywhere) > 95
+        assert len(rules.tags) < MAX_TAGS_SIZE // 900
 
 
 def test_a_page_of_many_tags_pushes_out_none_of_another_page() -> None:

@@ -200,6 +200,20 @@ def test_a_page_under_a_nonce_is_never_kept(guard: Guard) -> None:
     assert not len(app._parts.repeats)
 
 
+def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> None:
+    kept = Repeats()
+    home = page_of(b"home", b"home", Outcome(), given=[], headers=[])
+    kept.keep(("home",), home)
+
+    for number in range(3000):
+        other = page_of(b"x" * 5000, b"x" * 5000, Outcome(), given=[], headers=[])
+        kept.keep((number,), other)
+
+        assert kept.find(("home",), b"home") is home
+        assert kept.size <= repeats.MAX_SIZE
+    assert len(kept) > 500
+
+
 def test_what_is_kept_has_an_end() -> None:
     kept = Repeats()
     outcome = Outcome()

@@ -6,6 +6,8 @@ cdef struct Slot:
     unsigned long long mark  # of the key; 0: the slot is empty
     PyObject* key
     PyObject* answer
+    unsigned int weight
+    unsigned int is_used  # it was asked for since the last thinning
 
 
 cdef class Known:
@@ -17,7 +19,8 @@ cdef class Known:
     cpdef get(self, bytes key)
     cpdef find(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cpdef clear(self)
-    cdef keep(self, bytes key, object answer)
+    cpdef Py_ssize_t thin(self) except -1
+    cpdef put(self, bytes key, object answer, Py_ssize_t weight)
     cdef bint _put(self, Slot one) noexcept
     cdef _grow(self)
 

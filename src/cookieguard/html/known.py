@@ -31,7 +31,28 @@ def untracked(one: U) -> U:
 class Known(dict[bytes, Any]):
     """Keep answers. Whoever fills it keeps it bounded."""
 
-    __slots__ = ()
+    __slots__ = ("_weights",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._weights: dict[bytes, int] = {}
+
+    def put(self, key: bytes, answer: object, weight: int) -> None:
+        """Keep an answer of some weight."""
+        self[key] = answer
+        self._weights[key] = weight
+
+    def thin(self) -> int:
+        """Forget the older half; return what is left, by weight. Compiled, what was asked for meanwhile stays."""
+        for key in list(self)[: (len(self) + 1) // 2]:
+            del self[key]
+            self._weights.pop(key, None)
+        return sum(self._weights.values())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self._weights.clear()
 
     def find(self, data: bytes, start: int, end: int) -> Any:
         """Return what is known of data[start:end], None where nothing is."""

@@ -99,7 +99,7 @@ cdef class Known:
         return iter([<object>self._slots[at].key for at in range(self._size) if self._slots[at].mark])
 
     def __setitem__(self, bytes key, answer):
-        self.keep(key, answer)
+        self.put(key, answer, 0)
 
     cpdef get(self, bytes key):
         """Return what is known of a key, None where nothing is."""
@@ -117,6 +117,35 @@ cdef class Known:
         self._slots, self._size, self._count = NULL, 0, 0
         _drop(slots, size)
 
+    cpdef Py_ssize_t thin(self) except -1:
+        """Forget what was not asked for since the last time, or half of what was; return what is left, by weight."""
+        cdef Slot* slots = self._slots
+        cdef size_t size = self._size, at, used = 0, left = 0
+        cdef Py_ssize_t total = 0
+        cdef bint keeps
+        for at in range(size):
+            used += slots[at].mark != 0 and slots[at].is_used
+        cdef bint halves = 2 * used > self._count
+        self._slots, self._size, self._count = NULL, 0, 0
+        for at in range(size):
+            if not slots[at].mark:
+                continue
+            keeps = slots[at].is_used
+            left += keeps
+            if halves and left & 1:
+                keeps = False
+            if keeps:
+                if 2 * self._count >= self._size:
+                    self._grow()
+                slots[at].is_used = 0
+                total += slots[at].weight
+                self._count += self._put(slots[at])
+            else:
+                Py_DECREF(<object>slots[at].key)
+                Py_DECREF(<object>slots[at].answer)
+        PyMem_Free(slots)
+        return total
+
     cdef PyObject* look_up(self, text_t s, Py_ssize_t size) noexcept:
         """Return what is known of these bytes (borrowed), NULL where nothing is."""
         if not self._count:
@@ -128,18 +157,20 @@ cdef class Known:
             slot = &self._slots[(mark + step) & (self._size - 1)]
             if slot.mark == mark:
                 if PyBytes_GET_SIZE(<object>slot.key) == size and not memcmp(PyBytes_AS_STRING(<object>slot.key), s, size):
+                    slot.is_used = 1
                     return slot.answer
             elif not slot.mark:
                 return NULL
         return NULL
 
-    cdef keep(self, bytes key, object answer):
-        """Keep an answer; one that was kept under the same key goes."""
+    cpdef put(self, bytes key, object answer, Py_ssize_t weight):
+        """Keep an answer of some weight; one that was kept under the same key goes."""
         cdef Slot one
         if 2 * self._count >= self._size:  # then hardly ever one has no room near its place
             self._grow()
         one.mark = mark_of(<text_t>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
-        one.key, one.answer = <PyObject*>key, <PyObject*>answer
+        one.key, one.answer, one.is_used = <PyObject*>key, <PyObject*>answer, 0
+        one.weight = <unsigned int>weight
         Py_INCREF(key)
         Py_INCREF(answer)
         self._count += self._put(one)

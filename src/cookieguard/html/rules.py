@@ -118,7 +118,8 @@ class Rules:
         ruling = self._judge(url)
         if len(url.path) <= MAX_PATH:
             if len(self._urls) >= MAX_URLS:
-                self._urls.clear()
+                for old in list(self._urls)[: MAX_URLS // 4]:
+                    del self._urls[old]
             self._urls[url] = ruling
         return ruling
 
@@ -142,10 +143,8 @@ class Rules:
             return
         self._tags_size += size
         if self._tags_size > MAX_TAGS_SIZE:
-            for kept in (self.tags, self.xml_tags, *self._near.values()):
-                kept.clear()
-            self._tags_size = size
-        known[raw] = tag
+            self._tags_size = size + _thinned([self.tags, self.xml_tags, *self._near.values()], MAX_TAGS_SIZE)
+        known.put(raw, tag, size)
 
     def judge_text(
         self,
@@ -183,8 +182,9 @@ class Rules:
         judge_by_kind = judge_markup_text if is_markup else judge_text
         verdict = judge_by_kind(kind, text, base, self.judge)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
-            self._texts_size += len(text) + ENTRY_OVERHEAD
-            known[text] = untracked(verdict)
+            size = len(text) + ENTRY_OVERHEAD
+            self._texts_size += size
+            known.put(text, untracked(verdict), size)
             if len(text) > SHORT_TEXT:
                 self._long_sizes.add(len(text))
         return verdict
@@ -207,14 +207,27 @@ class Rules:
 
     def _known_texts(self, key: tuple[Text, bool, Url | None]) -> Known:
         if self._texts_size > MAX_TEXTS_SIZE:
-            self._texts.clear()
-            self._long_sizes.clear()
-            self._texts_size = 0
+            self._texts_size = _thinned(list(self._texts.values()), MAX_TEXTS_SIZE)
+            if not self._texts_size or len(self._texts) > MAX_PAGES:
+                self._texts.clear()
+                self._long_sizes.clear()
         known = self._texts.get(key)
         if known is None:
             self._texts_size += ENTRY_OVERHEAD
             known = self._texts[key] = Known()
         return known
+
+
+def _thinned(tables: list[Known], most: int) -> int:
+    """Thin tables; return what they weigh then."""
+    weight = 0
+    for table in tables:
+        weight += table.thin()
+    if 4 * weight < 3 * most:
+        return weight
+    for table in tables:  # a few heavy ones are left
+        table.clear()
+    return 0
 
 
 def _has_in_order(text: bytes, parts: tuple[bytes, ...]) -> bool:

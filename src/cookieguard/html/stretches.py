@@ -47,7 +47,7 @@ class Stretches:
             return False
         self._size += len(stretch) + OVERHEAD
         if self._size > MAX_SIZE:
-            self.kept.clear()
+            self.kept.clear()  # which to keep only the compiled table can tell
             self._size = len(stretch) + OVERHEAD
         self.kept.add(stretch)
         return True

@@ -43,9 +43,8 @@ cdef class Stretches:
             return False
         self._size += size + OVERHEAD
         if self._size > MAX_SIZE:
-            self._kept.clear()
-            self._size = size + OVERHEAD
-        self._kept.keep(PyBytes_FromStringAndSize(<const char*>s, size), True)
+            self._size = size + OVERHEAD + self._kept.thin()
+        self._kept.put(PyBytes_FromStringAndSize(<const char*>s, size), True, size + OVERHEAD)
         return True
 
 

@@ -715,5 +715,5 @@ cdef Tag _shared(Known tags, bytes spelling, Tag tag):
     if len(spelling) <= LONGEST_NAME:
         if len(tags) >= MOST_KEPT:
             tags.clear()
-        tags.keep(spelling, tag)
+        tags.put(spelling, tag, 0)
     return tag

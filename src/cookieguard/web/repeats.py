@@ -58,7 +58,7 @@ def page_of(body: bytes, content: bytes, outcome: Outcome, *, given: Headers, he
 
 
 class Repeats:
-    """Keep the pages that came again. Owns them, and marks of those that came once (all bounded)."""
+    """Keep the pages that came again, those asked for last. Owns them, and marks of those that came once (all bounded)."""
 
     __slots__ = ("_pages", "_seen", "size")
 
@@ -74,7 +74,11 @@ class Repeats:
     def find(self, key: Key, body: bytes) -> Page | None:
         """Return what became of this very page, None where it is not known."""
         kept = self._pages.get(key)
-        return kept[0] if kept is not None and kept[0].body == body else None
+        if kept is None or kept[0].body != body:
+            return None
+        del self._pages[key]  # and behind all others: the first goes first
+        self._pages[key] = kept
+        return kept[0]
 
     def comes_again(self, key: Key, body: bytes) -> bool:
         """Tell whether such a page came before, and take note of it: by some of its bytes, so at times in error."""
@@ -94,9 +98,8 @@ class Repeats:
         if size > MAX_PAGE or not _is_for_many(page):
             return
         self.size += size - self._pages.pop(key, (page, 0))[1]
-        if self.size > MAX_SIZE:
-            self._pages.clear()
-            self.size = size
+        while self.size > MAX_SIZE:
+            self.size -= self._pages.pop(next(iter(self._pages)))[1]
         self._pages[key] = (page, size)
 
 
