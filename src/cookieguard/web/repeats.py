@@ -58,7 +58,7 @@ def page_of(body: bytes, content: bytes, outcome: Outcome, *, given: Headers, he
 
 
 class Repeats:
-    """Keep the pages that came again, those asked for last. Owns them, and marks of those that came once (all bounded)."""
+    """Keep the pages that came again, those asked for last. Owns them, and marks of others (all bounded)."""
 
     __slots__ = ("_pages", "_seen", "size")
 
