@@ -36,6 +36,7 @@ QUOTED = re.compile(r"(?<=<!-- results -->\n).*?(?=\n<!-- /results -->)", re.DOT
 # Title, script, whether it takes --pages, further arguments.
 BENCHMARKS: tuple[tuple[str, str, bool, list[str]], ...] = (
     ("The rewriter beside its peers", "peers.py", True, ["--readers"]),
+    ("A shop with thousands of pages", "shop.py", True, []),
     ("Hostile pages", "hostile.py", False, []),
     ("What a request costs more", "requests.py", False, []),
     ("Statistics", "hits.py", False, []),

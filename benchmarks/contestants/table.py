@@ -6,7 +6,6 @@ from cookieguard.html.loads import ANYWHERE, LOADS, Load
 
 KINDS = {
     Load.URL: "url",
-    Load.SCRIPT: "url",  # a script in a `data:` URL is not read by the peers
     Load.LINK: "url",
     Load.URLS: "urls",
     Load.SRCSET: "srcset",
