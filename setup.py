@@ -19,7 +19,7 @@ SOURCES = Path("src", "cookieguard")
 # Package -> what is compiled of it: what a page, or every request, passes through. The rest decides rarely, or is
 # regular expressions, which are compiled already.
 MODULES = {
-    "html": "constructs context css judges judging model output placement rewriter rules tags urls".split(),
+    "html": "constructs context css judges judging model output placement rewriter rules tags texts urls".split(),
     "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
     "web": (
         "asking banner bodies consents document exchange gate headers hits lines own_cookies repeats request "

@@ -205,3 +205,22 @@ def test_a_document_that_passes_at_a_glance_passes_as_it_is(seed: int) -> None:
             assert rewritten(rules, document, False) == (document, ()), document
 
     assert passed > TAGS_A_SEED // 10
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_a_document_whose_tags_are_only_written_anew_becomes_what_a_rewriter_makes_of_it(seed: int) -> None:
+    rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
+    unsure = (b"unsure", ())
+    nested, made = Nested(rules, rules.url, lambda _document, _is_xml: unsure), 0
+
+    for _ in range(TAGS_A_SEED):
+        parts = [
+            rnd.choice([*DOCUMENTS, *(f"<img src=//ads.example/{n}>" for n in range(9))]) for _ in range(4)
+        ]
+        document = "".join(parts[: rnd.randint(0, 4)]).encode()
+        found = nested.rewrite(document, False)
+        if found != unsure:
+            made += bool(found[1])
+            assert found == rewritten(rules, document, False), document
+
+    assert made > TAGS_A_SEED // 20

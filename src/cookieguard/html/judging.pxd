@@ -29,10 +29,14 @@ cdef class TagJudge:
 cdef class Nested:
     cdef Rules _rules
     cdef object _base
+    cdef object _nest
     cdef Scanner _scanner
     cdef Summary _summary
 
     @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
     cpdef bint passes(self, bytes document) except -1
+    cpdef tuple rewrite(self, bytes document, bint is_xml)
+    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag)
+    cdef tuple _replaced(self, bytes document)
     @cython.locals(scanner=Scanner, summary=Summary)
     cdef tuple _prepare(self)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from cookieguard.html.known import Known, piece, untracked
-from cookieguard.html.model import Bench, Held, Tag
+from cookieguard.html.model import MAX_HELD, Bench, Held, Nest, Tag
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_end
 from cookieguard.html.stretches import Strides
 from cookieguard.html.summary import Summary
-from cookieguard.html.tags import judge_tag
+from cookieguard.html.tags import NOTED_NAMES, judge_tag
 from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
@@ -52,8 +52,8 @@ class TagJudge:
         if self._nest is None:
             bench = self._rules.bench(self.base, _nothing, xml=self._xml)
         else:
-            nest, passes = partial(self._nest, self.base), Nested(self._rules, self.base).passes
-            bench = self._rules.bench(self.base, nest, xml=self._xml, passes=passes)
+            nested = Nested(self._rules, self.base, partial(self._nest, self.base))
+            bench = self._rules.bench(self.base, nested.rewrite, xml=self._xml, passes=nested.passes)
         self._seat = Summary(bench), bench
         return self._seat
 
@@ -90,9 +90,9 @@ class TagJudge:
 class Nested:
     """Glance at documents inside of others: most have no tag with anything to do, and need no rewriter of their own."""
 
-    def __init__(self, rules: Rules, base: Url) -> None:
-        """Take the rules, and what references in the documents are relative to."""
-        self._rules, self._base = rules, base
+    def __init__(self, rules: Rules, base: Url, nest: Nest | None = None) -> None:
+        """Take the rules, what references in the documents are relative to, and what rewrites one that is not plain."""
+        self._rules, self._base, self._nest = rules, base, nest or _nothing
         self._scanner: Scanner | None = None
         self._summary: Summary | None = None
 
@@ -114,6 +114,34 @@ class Nested:
             elif (end := comment_end(document, position)) < 0:
                 return False
             position = end
+
+    def rewrite(self, document: bytes, is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as Nest
+        """Rewrite a document: where all there is to do is to write tags anew, here."""
+        found = None if is_xml else self._replaced(document)
+        return self._nest(document, is_xml) if found is None else found
+
+    def _replaced(self, document: bytes) -> tuple[bytes, tuple[Held, ...]] | None:
+        """Return a document with its held tags written anew; None where a tag does more than to load."""
+        scanner, summary = self._scanner, self._summary
+        if scanner is None or summary is None:
+            scanner, summary = self._prepare()
+        position, done, size = 0, 0, len(document)
+        pieces: list[bytes] = []
+        held: list[Held] = []
+        while (position := scanner.skip(document, position)) < size:
+            start, end = position, scanner.end
+            if end < 0:
+                if (position := comment_end(document, start)) < 0:
+                    return None
+                continue
+            position, tag = end, scanner.tag or summary.judge(piece(document, start, end))
+            if tag is None or tag.has_text or tag.lost or tag.base is not None or tag.name in NOTED_NAMES:
+                return None
+            if tag.live is not None:
+                pieces += (piece(document, done, start), tag.live)
+                done = end
+                held += tag.held
+        return b"".join([*pieces, piece(document, done, size)]), tuple(held[:MAX_HELD])
 
     def _prepare(self) -> tuple[Scanner, Summary]:
         rules, base = self._rules, self._base
