@@ -223,4 +223,4 @@ def test_a_document_whose_tags_are_only_written_anew_becomes_what_a_rewriter_mak
             made += bool(found[1])
             assert found == rewritten(rules, document, False), document
 
-    assert made > TAGS_A_SEED // 20
+    assert made > TAGS_A_SEED // 20 or scanner() == "pure"
