@@ -39,6 +39,8 @@ class HtmlSettings:
     """Set the first wall, the HTML rewriter."""
 
     enabled: bool = True
+    guard: bool = True
+    """Put a script first into every page: it holds what no policy stops, such as frames that scripts make."""
     noreferrer: bool = False
     """Mark links that lead to other sites `rel=noreferrer`: who is visited next does not hear from where."""
 

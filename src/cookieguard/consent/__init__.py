@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cookieguard.consent.allowance import INLINE, Allowance, Way, allowance
 from cookieguard.consent.cookies import CookieRegister
-from cookieguard.consent.csp import longest_policy, policy_for, strict_policy
+from cookieguard.consent.csp import allowed_pattern, longest_policy, policy_for, strict_policy
 from cookieguard.consent.decision import (
     ChoiceError,
     Consent,
@@ -46,6 +46,7 @@ __all__ = [
     "Verdict",
     "Way",
     "allowance",
+    "allowed_pattern",
     "choose",
     "decide",
     "declaration",

@@ -9,6 +9,7 @@ same `default-src`, and shops do keep their base on a CDN.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +55,45 @@ def longest_policy(register: Register, *, shop: Site, form_action: str = "off", 
         len(policy_for(register, granted, shop=shop, form_action=form_action, report=report))
         for granted in (register.ids, *states)
     )
+
+
+def allowed_pattern(register: Register, granted: frozenset[str], *, shop: Site) -> str:
+    """Write the policy's allowed hosts as a JavaScript pattern for absolute URLs, without blanks.
+
+    The page's own origin is missing, which only the browser knows for sure. Where the policy is open and somebody is
+    held all the same, the pattern takes whatever is not theirs.
+    """
+    granted = granted | NOTHING_BEYOND
+    named = [one for one in _sources(register, granted, shop) if one != "'self'" and "://" not in one]
+    allowed = f"{NO_NETWORK}|{_pattern(named)}"
+    if not register.is_open(granted):
+        return allowed
+    held = [
+        source
+        for rule in register.rules
+        if not rule.is_granted(granted)
+        for source in _rule_sources(rule, Held.of(()))
+        if "://" not in source
+    ]
+    return f"{allowed}|^(?!{_pattern(held)[1:]})"
+
+
+# Beside these a script contacts nobody that a policy would not stop.
+NO_NETWORK = "^(?!(http|stun|turn)s?:)"
+
+
+def _pattern(sources: Iterable[str]) -> str:
+    """Write sources of a policy as one pattern; one that takes nothing where there are none."""
+    return rf"^\w+:(//)?([^/?#]*@)?({'|'.join(map(_source_pattern, sources)) or '(?!)'})"
+
+
+def _source_pattern(source: str) -> str:
+    authority, slash, path = source.partition("/")
+    host, _, port = authority.rpartition(":")
+    name = rf"([^/?#:]+\.){re.escape(host[2:])}" if host.startswith("*.") else re.escape(host)
+    number = r"(:\d+)?" if port == "*" else f"(:{port})" + "?" * (port in ("80", "443"))
+    end = re.escape(slash + path) + ("" if path.endswith("/") or (not path and slash) else r"([?#]|$)")
+    return name + number + (end if slash else r"([/?#]|$)")
 
 
 @lru_cache(maxsize=POLICIES_KEPT)

@@ -16,14 +16,17 @@ ASSETS = (
     "control.css",
     "embed.css",
     "forget.js",
+    "guard.js",
     "live.js",
     "once.js",
     "open.css",
     "page.css",
+    "places.js",
     "saved.css",
 )
 # As a file the banner's sheet counts in its shadow and for the page around it: one file, asked for once.
 SOURCES = {"banner.css": ("room.css", "banner.css")}
+ENDLESS = re.compile(r"([;{,(:])\n")  # no statement of ours ends there without a semicolon
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
@@ -54,7 +57,8 @@ def _squeeze(source: str, kind: str) -> str:
     if kind == "css":
         return re.sub(r"/\*.*?\*/|\n", "", source, flags=re.DOTALL)
     lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    text = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return ENDLESS.sub(r"\1", text)
 
 
 def digest(content: bytes) -> str:

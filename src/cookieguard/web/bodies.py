@@ -10,6 +10,7 @@ from cookieguard.web.charsets import Charset, charset_of
 from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.guard import guard_of
 from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
 from cookieguard.web.kinds import (
     BODILESS_STATUSES,
@@ -102,11 +103,13 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
     has_places = kind.is_document and exchange.parts.config.consent.enabled
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
     insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
+    is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
+    guard = guard_of(exchange, policies) if is_whole else b""
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
         insert=insertion,
-        head=insertion.head if insertion else b"",
+        head=guard + (insertion.head if insertion else b""),
         stand=Placeholders(exchange, policies=policies) if has_places else None,
         xml=kind.is_xml,
         is_document=exchange.request.opens_document,

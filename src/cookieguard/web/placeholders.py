@@ -67,7 +67,7 @@ class Placeholders:
             # a piece of a page does not know the page; what is posted from it does
             next=request.return_path if request.is_navigation and not request.is_fragment else "",
             anchor=embed.anchor,
-            title=_shown(embed.title or ""),
+            title=shown_title(embed.title or ""),
         )
         title = b"" if embed.title is not None else b' title="%b"' % renderer.place_title(place)
         if embed.element != b"iframe":
@@ -84,7 +84,7 @@ class Placeholders:
         return allowance(self._policies, "style", origin=str(request.origin), path=base, metas=metas)
 
 
-def _shown(title: str) -> str:
+def shown_title(title: str) -> str:
     """Return a title as it may be shown; nothing of one that is not UTF-8, and never more than a line."""
     is_text = title.isprintable() and len(title) <= LONGEST_TITLE
     return title.strip() if is_text else ""

@@ -40,6 +40,7 @@ logger = logging.getLogger("cookieguard")
 TEMPLATES = ("banner.html", "control.html", "embed.html", "choices.html", "page.html", "staff.html")
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
+WAITS = ' defer=""'
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
@@ -186,14 +187,14 @@ class Renderer:
 
     def live_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of pages where something beyond the necessary is alive: it reloads stale ones."""
-        key = ("live", base, _form(script))
-        text = self._once(key, lambda: str(self._script("live.js", script, base)))
-        return filled(text, "", "", script.nonce)
+        return self._head_script("live.js", base, script)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
-        key = ("once", base, _form(script))
-        text = self._once(key, lambda: str(self._script("once.js", script, base)))
+        return self._head_script("once.js", base, script)
+
+    def _head_script(self, name: str, base: str, script: Allowance) -> bytes:
+        text = self._once((name, base, _form(script)), lambda: str(self._script(name, script, base)))
         return filled(text, "", "", script.nonce)
 
     def forget_script(self, keys: tuple[str, ...], *, base: str, script: Allowance) -> bytes:
@@ -205,6 +206,18 @@ class Renderer:
         )
         return filled(text, "", "", script.nonce)
 
+    def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
+        """Render the guard: patterns of the addresses it lets through, and of what may not be kept in the browser."""
+        told = Markup('<script data-cg="{} {} {}"').format(
+            allowed, held, base + self._files["places.js"].name
+        )
+        # Nothing of the page may run before: a file of ours is waited for.
+
+        def make() -> str:
+            return str(self._script("guard.js", script, base)).replace("<script", told).replace(WAITS, "")
+
+        return filled(self._once(("guard", told, _form(script)), make), "", "", script.nonce)
+
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
         key = ("srcdoc", place.lang, place.base, place.offer, _form(style))
@@ -215,9 +228,8 @@ class Renderer:
     def place_page(self, place: Place) -> bytes:
         """Render a placeholder as a page of its own."""
         text = self._place(place, Allowance(Way.FILE))
-        return filled(
-            MARKERS.split(_ascii(text)), place.next, "", "", anchor=place.anchor, title=place.offer.name
-        )
+        pieces, title = MARKERS.split(_ascii(text)), place.title or place.offer.name
+        return filled(pieces, place.next, "", "", anchor=place.anchor, title=title)
 
     def place_title(self, place: Place) -> bytes:
         """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""

@@ -9,7 +9,16 @@ from functools import lru_cache
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Register, Site, Verdict, longest_policy, policy_for, site_of, strict_policy
+from cookieguard.consent import (
+    Register,
+    Site,
+    Verdict,
+    allowed_pattern,
+    longest_policy,
+    policy_for,
+    site_of,
+    strict_policy,
+)
 from cookieguard.consent.purposes import is_once
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
 from cookieguard.html.model import nobody
@@ -37,6 +46,7 @@ class Wall:
     rules: Rules
     policy: bytes
     strict_policy: bytes
+    allowed: str  # the addresses the guard lets through, as a JavaScript pattern
     register: Register
     site: Site
     granted: frozenset[str]
@@ -64,8 +74,12 @@ class Wall:
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a held host."""
-        urls = readings(reference, self.rules.url)
-        return any(self.register.holds(self.verdict(url), self.granted) for url in urls)
+        return self.held(reference) is not None
+
+    def held(self, reference: str) -> Verdict | None:
+        """Find the held party that a URL reference on this page reaches; None where it reaches nobody held."""
+        verdicts = [self.verdict(url) for url in readings(reference, self.rules.url)]
+        return next((one for one in verdicts if self.register.holds(one, self.granted)), None)
 
 
 class Walls:
@@ -128,6 +142,7 @@ class Walls:
             ),
             policy=policy_for(register, granted, shop=site, form_action=form_action, report=report),
             strict_policy=strict_policy(register, shop=site, form_action=form_action, report=report),
+            allowed=allowed_pattern(register, granted, shop=site),
             register=register,
             site=site,
             granted=granted,

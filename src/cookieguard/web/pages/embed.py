@@ -19,9 +19,11 @@ from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.sender import is_own_post
 from cookieguard.web.place import Place
-from cookieguard.web.placeholders import offer_for
+from cookieguard.web.placeholders import offer_for, shown_title
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+# The last is a script's: that of the guard puts the text into a frame.
+PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"empty"}
 ACTIONS = ("once", "always")
 NOBODY = "there is nobody of this name to load anything from\n"
 PLACE_HEADERS = {
@@ -89,21 +91,31 @@ async def drop_grant(exchange: Exchange, _: Receive) -> Response:
 
 
 async def show_place(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}place: the placeholder as a page, for elements that hold no document of their own."""
+    """Answer GET {prefix}place: the placeholder as a page, for elements that hold no document of their own.
+
+    By `party`, as the rewriter names it, or for what the guard holds by `url`; then `base` says that the page's base is
+    another's, and `title` what it calls the element.
+    """
     try:
         asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
     except ValueError:  # more fields than any placeholder of ours has
         asked = {}
-    party, next_, at, lang = (asked.get(name, [""])[0] for name in ("party", "next", "at", "lang"))
-    verdict = _party(exchange, party)
+    party, url, next_, at, lang, title, base = (
+        asked.get(name, [""])[0] for name in ("party", "url", "next", "at", "lang", "title", "base")
+    )
+    verdict = exchange.wall.held(url) if url else _party(exchange, party)
     destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")
-    if verdict is None or destination not in EMBED_DESTINATIONS | {b"frame"}:
+    if verdict is None or destination not in PLACE_DESTINATIONS:
+        return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)
+    offer = offer_for(exchange, verdict)
+    if url and not (offer.once or offer.always):
         return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)
     place = Place(
         lang=exchange.parts.renderer.pick_language(lang, exchange.request.text(b"accept-language")),
-        base=exchange.own_base,
-        offer=offer_for(exchange, verdict),
+        base=exchange.request.own_base(exchange.parts.config.prefix, is_foreign=bool(base)),
+        offer=offer,
         next=local_path(next_ or exchange.request.referring_path),
         anchor=at if ANCHOR.fullmatch(at) else "",
+        title=shown_title(title),
     )
     return HTMLResponse(exchange.parts.renderer.place_page(place), headers=PLACE_HEADERS)

@@ -52,7 +52,7 @@ class Pages:
         if parts.counting is not None:
             self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
             self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
-        if parts.config.consent.enabled:
+        if parts.config.consent.enabled or parts.config.html.guard:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)
         if parts.config.consent.enabled and parts.config.consent.gpc:

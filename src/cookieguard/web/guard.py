@@ -1,0 +1,38 @@
+"""What the guard is told, the script that stops in the browser what no policy stops (static/guard.js)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from cookieguard.consent import INLINE, Allowance, allowance
+from cookieguard.web.exchange import Exchange
+
+STATES_KEPT = 64  # purposes granted together
+
+
+def guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
+    """Return the guard for the start of a document; nothing where nobody is held or the shop wants none."""
+    parts, wall = exchange.parts, exchange.wall
+    if wall.is_open or not parts.config.html.guard:
+        return b""
+    held = _names(parts.shop_cookies.register.held_patterns(exchange.consent.granted))
+    script = _allowance(exchange, policies)
+    return parts.renderer.guard_script(wall.allowed, held, base=exchange.own_base, script=script)
+
+
+def _allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
+    """Find how it may enter; a policy of the page's own `<meta>` comes after it, and counts from there on."""
+    if not policies:
+        return INLINE
+    texts = [policy.decode("latin-1") for policy in policies]
+    return allowance(texts, "script", origin=exchange.request.origin.text, path=exchange.own_base)
+
+
+@lru_cache(maxsize=STATES_KEPT)
+def _names(patterns: Iterable[str]) -> str:
+    """Write declared names of cookies as a JavaScript pattern for a cookie's text or a key, without blanks."""
+    names = [re.escape(one.removesuffix("*")) + "[^=;]*" * one.endswith("*") for one in patterns]
+    joined = "|".join(names).replace(" ", "x20")
+    return rf"^\s*({joined or '(?!)'})\s*(=|;|$)"
