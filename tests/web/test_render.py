@@ -86,6 +86,15 @@ def test_the_script_that_clears_storage_is_at_most_700_bytes_beside_the_names() 
     assert 100 < len(script) <= 700
 
 
+def test_the_guard_is_at_most_1500_bytes_and_waited_for() -> None:
+    name, guard = next((name, one) for name, one in PLAIN.assets.items() if name.startswith("guard."))
+    script = PLAIN.guard_script("^x", "^y$", base=BASE, script=Allowance(Way.FILE, "n0nce"))
+
+    assert 1000 < size(guard.content) <= 1500
+    assert script.startswith(b'<script data-cg="^x ^y$ /_cg/places.')
+    assert script.endswith(f'src="/_cg/{name}" nonce="n0nce"></script>'.encode())
+
+
 @pytest.mark.parametrize("next_", ["/CG-SNONCE", "/?a=CG-JNONCE&b=CG-NQUERY"])
 def test_a_path_that_names_a_marker_is_not_filled(next_: str) -> None:
     nonced = Allowance(Way.NONCE, "SECRET")
@@ -302,9 +311,10 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.once_script(base=BASE, script=way)
         + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
         + RENDERER.place_page(PLACE)
+        + RENDERER.guard_script("x", "y", base=BASE, script=way)
     )
 
-    named = {name.decode() for name in re.findall(rb'(?:src|href)="/_cg/([\w.]+\.(?:css|js))"', markup)}
+    named = {name.decode() for name in re.findall(rb'(?:src="|href="|y )/_cg/([\w.]+\.(?:css|js))"', markup)}
 
     assert named == set(RENDERER.assets)
     assert all(asset.content.isascii() for asset in RENDERER.assets.values())

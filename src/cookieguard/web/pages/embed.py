@@ -15,7 +15,7 @@ from cookieguard.web.headers import essence
 from cookieguard.web.hits import note_choice
 from cookieguard.web.kinds import EMBED_DESTINATIONS
 from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
-from cookieguard.web.pages.choices import MOST_FIELDS, PAGE_HEADERS, PAGE_POLICY
+from cookieguard.web.pages.choices import PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.sender import is_own_post
 from cookieguard.web.place import Place
@@ -24,6 +24,7 @@ from cookieguard.web.placeholders import offer_for, shown_title
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 # The last is a script's: that of the guard puts the text into a frame.
 PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"empty"}
+PLACE_FIELDS = 8  # in the query of a placeholder
 ACTIONS = ("once", "always")
 NOBODY = "there is nobody of this name to load anything from\n"
 PLACE_HEADERS = {
@@ -97,7 +98,7 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
     another's, and `title` what it calls the element.
     """
     try:
-        asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
+        asked = parse_qs(exchange.request.query, max_num_fields=PLACE_FIELDS)
     except ValueError:  # more fields than any placeholder of ours has
         asked = {}
     party, url, next_, at, lang, title, base = (
