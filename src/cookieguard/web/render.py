@@ -211,9 +211,8 @@ class Renderer:
         told = Markup('<script data-cg="{} {} {}"').format(
             allowed, held, base + self._files["places.js"].name
         )
-        # Nothing of the page may run before: a file of ours is waited for.
 
-        def make() -> str:
+        def make() -> str:  # nothing of the page may run before: a file of ours is waited for
             return str(self._script("guard.js", script, base)).replace("<script", told).replace(WAITS, "")
 
         return filled(self._once(("guard", told, _form(script)), make), "", "", script.nonce)
