@@ -46,7 +46,7 @@ LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of 
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
 KEYS_AHEAD = 2  # days of vault keys that should be left
 SHOWN = 3  # names of files in one line
-_DAY_KEY = re.compile(r"\.?(?:log|visitor)-day-([0-9]{8})(?:\..*)?")
+_DAY_KEY = re.compile(r"\.?(?:log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
 _HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --believe-clock"
 RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"

@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +64,13 @@ class DayKeys:
             known = self._known[day] = InForce(key, begins, ends)
         return known.key if known.begins <= now < known.ends else None
 
+    def adopt(self, day: date, key: bytes) -> None:
+        """Take the key that all machines have in the place of our own, for every worker here."""
+        with suppress(OSError, ConfigError):  # told where the file is asked for
+            if self._directory is not None:
+                self._directory.replace(self._name(day), key)
+        self._known[day] = InForce(key, *_times_of(day))
+
     def expire(self, now: datetime) -> None:
         """Let go of the keys that are not in force, in the directory too, drafts of a killed worker included."""
         self._looks = now - EXPIRE_EVERY, now + EXPIRE_EVERY
@@ -82,7 +90,7 @@ class DayKeys:
         if self._directory is None:
             return own
         try:
-            key = self._directory.create_once(f"{self._use}-day-{day:%Y%m%d}", lambda: own)
+            key = self._directory.create_once(self._name(day), lambda: own)
             if len(key) == DAY_KEY_BYTES:
                 self._has_failed = False
                 return key
@@ -96,10 +104,18 @@ class DayKeys:
             )
         return own
 
+    def _name(self, day: date) -> str:
+        return f"{self._use}-day-{day:%Y%m%d}"
+
     def _found(self) -> Iterator[tuple[Path, date]]:
         for path in self._directory.paths() if self._directory is not None else ():
             if match := self._files.fullmatch(path.name):
                 yield path, _day_of(match[1])
+
+
+def end_of(day: date) -> datetime:
+    """Return when a day's key goes."""
+    return _times_of(day)[1]
 
 
 def _times_of(day: date) -> tuple[datetime, datetime]:

@@ -68,6 +68,16 @@ class StateDirectory:
         content = make()
         return content if self._publish(name, content) else self._file(name).read_bytes()
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Put a file of mode 0600 in the place of the one of this name."""
+        draft = self._file(name).with_name(f".{name}.{secrets.token_hex(8)}")
+        try:
+            write_private(draft, content)
+            draft.replace(self.path / name)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_directory(self.path)
+
     def paths(self) -> list[Path]:
         """List what is in it; nothing where it is gone."""
         with suppress(FileNotFoundError):

@@ -16,7 +16,8 @@ from typing import Any
 from cookieguard.engines.files import StateDirectory, sync_directory
 from cookieguard.engines.keyfile import locked, put_file
 from cookieguard.errors import ConfigError
-from cookieguard.stats.vault import KEY_BYTES, Risk, new_key_pair, seal
+from cookieguard.stats.sealed_box import KEY_BYTES, new_key_pair
+from cookieguard.stats.vault import Risk, seal
 
 logger = logging.getLogger("cookieguard")
 

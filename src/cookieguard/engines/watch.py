@@ -31,6 +31,7 @@ from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 Opener = Callable[[], Store]
+Look = Callable[[Store | None], None]  # None: it is down
 
 POLL_EVERY = timedelta(seconds=1)
 # While endings wait to be written (others obey them only then; carts have a minute), and while a store that is back
@@ -80,6 +81,7 @@ class Watch:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._steps = steps or Steps(to_milliseconds(self._clock()), time.monotonic)
         self.endings = Endings(self._is_certain, steps=self._steps)
+        self.besides: list[Look] = []  # asked after each round, and never raise
         self._reset()
         _WATCHES.add(self)
 
@@ -151,9 +153,7 @@ class Watch:
             self._stop = threading.Event()
             target = (weakref.ref(self), self._stop, self._wake)
             thread = threading.Thread(target=_run, args=target, name="cookieguard-store", daemon=True)
-            with suppress(
-                RuntimeError
-            ):  # no more threads, or the interpreter is going: the next one tries again
+            with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
                 thread.start()
                 self._thread = thread
 
@@ -182,6 +182,8 @@ class Watch:
             for _, future in questions:
                 if not future.done():
                     future.set_exception(StoreDown(reason))
+        for look in self.besides:
+            look(self._store)
         self.is_ready = True
 
     @property
@@ -212,9 +214,7 @@ class Watch:
         if endings:
             record_all(store, endings)
         if endings or is_all:
-            self._listen(
-                store
-            )  # only with what is heard of it one that comes back as an older copy is noticed
+            self._listen(store)  # only with what is heard of it one that comes back older is noticed
             self.backlog.written(endings)
 
     def _pay(self, store: Store) -> None:

@@ -27,13 +27,13 @@ Form = Callable[..., bytes]  # of a LogLine, and the client's own address where 
 
 def open_access_log(
     state: StateDirectory,
-    runtime: StateDirectory | None,
+    keys_of: Callable[[str], DayKeys],
     settings: LogSettings,
     clock: Callable[[], datetime] | None,
 ) -> Recorder | None:
     """Return the recorder of the access log, None where it is switched off; raises ConfigError.
 
-    The key of an enciphered log lies in `runtime`, never beside the log.
+    `keys_of` gives the keys of the day for a use; that of an enciphered log never lies beside the log.
     """
     if not settings.enabled:
         return None
@@ -45,7 +45,7 @@ def open_access_log(
     )
     if settings.addresses != PREFIX_DAILY:
         return Recorder(file, form=_form(settings, settings.prefixes))
-    pseudonyms = Pseudonyms(DayKeys(runtime, KEY_USE, clock=clock), _form(settings, NOTHING_LEFT), file)
+    pseudonyms = Pseudonyms(keys_of(KEY_USE), _form(settings, NOTHING_LEFT), file)
     return Recorder(pseudonyms, form=pseudonyms.form)
 
 

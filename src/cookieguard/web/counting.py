@@ -59,19 +59,19 @@ class Counting:
 def open_counting(
     config: Config,
     state: StateDirectory,
-    runtime: StateDirectory | None,
+    keys_of: Callable[[str], DayKeys],
     *,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
 ) -> Counting | None:
     """Put statistics together; None where they are switched off. Raises ConfigError.
 
-    The keys of the day lie in `runtime`, never beside the hits.
+    `keys_of` gives the keys of the day for a use, which never lie beside the hits.
     """
     settings = config.stats
     if not settings.enabled:
         return None
-    keys = DayKeys(runtime, KEY_USE, clock=clock)
+    keys = keys_of(KEY_USE)
     sink = open_sink(settings, state, environ=environ, keys=keys, clock=clock)
     reader = Reader(own_hosts=_own_hosts(config), names_routes=settings.pages == "route")
 

@@ -167,7 +167,7 @@ class CookieGuard:
             await send({"type": "lifespan.startup.failed", "message": str(_error_of(conflict))})
             return
 
-        self._begin_retention()
+        self._begin()
 
         async def send_after_flush(message: Any) -> None:
             if message["type"].startswith("lifespan.shutdown."):
@@ -176,10 +176,12 @@ class CookieGuard:
 
         await self.app(scope, receive, send_after_flush)
 
-    def _begin_retention(self) -> None:
-        """See that what is old goes: with the lifespan, so in an idle shop too, or with the first request."""
+    def _begin(self) -> None:
+        """Have what is old go and keys of the day agreed on: with the lifespan, or with the first request."""
         if self._parts.retention is not None:
             self._parts.retention.begin()
+        if self._parts.watch is not None and self._parts.watch.besides:
+            self._parts.watch.begin()
 
     async def _pass_nested(self, scope: Any, receive: Any, send: Any) -> None:
         """Step aside inside another CookieGuard, where that could not be seen at start."""
@@ -200,7 +202,7 @@ class CookieGuard:
             self._record_findings(exchange, exchange.rewriter)
         if not self._has_looked_inside:  # Starlette and FastAPI build their middleware with the first request
             self._has_looked_inside = True
-            self._begin_retention()
+            self._begin()
             conflict = conflict_inside(self.app, CookieGuard)
             if conflict is not None:
                 parts.findings.count(str(_error_of(conflict)))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from cookieguard.config import Config, load_config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
+from cookieguard.engines.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.files import HourKeys, StateDirectory
 from cookieguard.engines.keys import PRODUCTION, load_keyring
 from cookieguard.engines.retention import Retention, open_retention
@@ -121,6 +123,9 @@ def build_parts(
     watch = None
     if config.identity.enabled:
         watch = open_watch(config.store, state, environ=environ, clock=clock, steps=steps)
+    has_others = watch is not None and has_machines(config.store, state, environ=environ)
+    sharing = (watch, keyring) if watch is not None and has_others else None
+    keys_of = partial(open_day_keys, runtime, sharing=sharing, clock=clock)
     register = Register(
         purposes=config.purposes,
         vendors=config.vendors,
@@ -155,8 +160,8 @@ def build_parts(
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
-        recorder=open_access_log(state, runtime, config.log, clock),
-        counting=open_counting(config, state, runtime, environ=environ, clock=clock),
+        recorder=open_access_log(state, keys_of, config.log, clock),
+        counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         repeats=Repeats(),
