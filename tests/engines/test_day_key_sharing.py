@@ -18,7 +18,7 @@ from harness.postgres import Postgres, postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.engines import day_key_sharing
+from cookieguard.engines import day_key_sharing, watch
 from cookieguard.engines.day_key_sharing import SHELF, DayKeySharing, open_day_keys
 from cookieguard.engines.day_keys import DayKeys
 from cookieguard.engines.files import StateDirectory
@@ -38,6 +38,13 @@ AT_ONCE = 0.05  # seconds
 def server() -> Iterator[Postgres]:
     with postgres() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the threads look ten times a second: a test's time is dear."""
+    monkeypatch.setattr(day_key_sharing, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "POLL_EVERY", timedelta(seconds=0.1))
 
 
 @pytest.fixture
@@ -80,8 +87,13 @@ class Machine:
 
     def is_settled(self) -> bool:
         """Return whether it agreed with the others."""
-        looks: DayKeySharing = self.watch.besides[0].__self__  # type: ignore[attr-defined]
-        return self.now.date() in looks._agreed
+        return self.now.date() in self.sharing._agreed
+
+    @property
+    def sharing(self) -> DayKeySharing:
+        """Return what the store's thread asks after each round."""
+        found: DayKeySharing = self.watch.besides[0].__self__  # type: ignore[attr-defined]
+        return found
 
 
 @pytest.fixture
@@ -166,8 +178,8 @@ def test_the_key_of_tomorrow_is_agreed_on_before_midnight(machine: Callable[...,
     today = until_settled(one, other)
     for each in (one, other):
         each.now = EVENING
-    wait_until(lambda: len(one.watch.besides[0].__self__._agreed) == 2, "one knows tomorrow's")  # type: ignore[attr-defined]
-    wait_until(lambda: len(other.watch.besides[0].__self__._agreed) == 2, "the other too")  # type: ignore[attr-defined]
+    wait_until(lambda: len(one.sharing._agreed) == 2, "one knows tomorrow's")
+    wait_until(lambda: len(other.sharing._agreed) == 2, "the other too")
 
     for each in (one, other):
         each.now = datetime(2026, 11, 25, 0, 0, 1, tzinfo=UTC)
@@ -189,7 +201,7 @@ def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
         assert time.monotonic() - started < AT_ONCE
         wait_until(lambda: one.watch.is_down, "the store is down")
         wait_until(lambda: "visitor key of the day: the store is down" in caplog.text, "it is told")
-        time.sleep(2.5)
+        time.sleep(1)
     finally:
         for pid in server.pids():
             os.kill(pid, signal.SIGCONT)
@@ -242,7 +254,7 @@ def test_who_writes_to_the_store_without_the_keyring_neither_gets_a_key_nor_give
     foreign = written(public, thief, None)
     claimed = {public.hex(): [foreign[public.hex()][0], KEYRING.signing.id, foreign[public.hex()][2]]}
     row(url, table | claimed)
-    time.sleep(2.5)
+    time.sleep(1)
     assert row(url)[public.hex()][0] == ""
     row(url, planted)
     wait_until(lambda: len(row(url)) == 2 and row(url) != planted, "the boxes are made anew")
@@ -293,11 +305,10 @@ def test_a_table_that_cannot_be_read_is_made_anew_with_the_same_key(
 def test_of_very_many_machines_the_last_stay(machine: Callable[..., Machine]) -> None:
     first = machine()
     until_settled(first)
-    looks = first.watch.besides[0].__self__  # type: ignore[attr-defined]
     table: day_key_sharing.Table = {}
     for _ in range(day_key_sharing.MOST_MACHINES + 5):
         private, public = new_key_pair()
-        _, table = looks._answered(DAY, table, first.key(), private)
+        _, table = first.sharing._answered(DAY, table, first.key(), private)
 
     assert len(table) == day_key_sharing.MOST_MACHINES
     assert public in table
