@@ -1,5 +1,7 @@
-# Two commands are all a fresh machine needs: `make demo` and `make test`. Each makes .venv first.
+# Two commands are all a fresh machine needs: `make demo` and `make test`. Each makes .venv first. `make help` lists all.
 PYTHON ?= python3
+# As root on Debian the tests install the programs they drive (Chromium, nginx, GoAccess). INSTALL=0 forbids it.
+INSTALL ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
@@ -9,21 +11,26 @@ SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 BOTH := tests/html tests/identity tests/web/test_any_sequence.py tests/web/test_attacks.py tests/web/test_conformance.py \
 	tests/web/test_consents.py tests/web/test_interplay.py tests/web/test_response.py
 
-.PHONY: demo test test-all check bench wheel clean
+ASKED := $(if $(filter 1,$(INSTALL)),--install)
 
-demo: $(VENV)/.demo
+.PHONY: help demo test test-all check bench wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.built ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
 	$(BIN)/python -m demo_site --fill 60
 
-test: $(VENV)/.compiled $(VENV)/.clickhouse
-	$(BIN)/python scripts/find_chromium.py --install
-	$(BIN)/python scripts/find_programs.py --install
+test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
+	$(BIN)/python scripts/find_chromium.py $(ASKED)
+	$(BIN)/python scripts/find_programs.py $(ASKED)
 	$(PYTEST) -m "not slow" $(SPREAD)
 	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) $(BOTH)
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse
-	$(BIN)/python scripts/find_chromium.py --install
-	$(BIN)/python scripts/find_programs.py --slow --install
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in Firefox and WebKit too, the wheel, coverage
+	$(BIN)/python scripts/find_chromium.py $(ASKED)
+	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/python scripts/check_wheel.py
 	$(BIN)/coverage erase
 	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest $(SPREAD)
@@ -31,20 +38,20 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse
 	$(BIN)/coverage report
 	$(PYTEST) $(BOTH)
 
-check: $(VENV)/.test
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+check: $(VENV)/.test ## format, lint, types, layers
+	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	$(BIN)/ruff check . || { echo "run: $(BIN)/ruff check --fix ."; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
 
 # BENCH="--pages DIR --write" measures on pages of your own and writes RESULTS.md.
-bench: $(VENV)/.bench $(VENV)/.compiled
+bench: $(VENV)/.bench $(VENV)/.compiled ## the figures of RESULTS.md (BENCH="--pages DIR --write")
 	$(BIN)/python benchmarks/results.py $(BENCH)
 
-wheel: $(VENV)/.test
+wheel: $(VENV)/.test ## build the wheel and try it in a clean environment
 	$(BIN)/python scripts/check_wheel.py
 
-clean:
+clean: ## remove .venv and what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
@@ -52,16 +59,17 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
 
+# Without compiling: pip would be silent for the two minutes that takes. `.built` compiles, and says how far it is.
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -qq -e '.[demo]'
+	COOKIEGUARD_PURE=1 $(BIN)/python -m pip install -e '.[demo]' 'Cython>=3.1' 'setuptools>=77'
 	touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -qq -e '.[demo]' --group bench
+	COOKIEGUARD_PURE=1 $(BIN)/python -m pip install -qq -e '.[demo]' --group bench
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -qq -e '.[demo]' --group check --group test
+	COOKIEGUARD_PURE=1 $(BIN)/python -m pip install -qq -e '.[demo]' --group check --group test
 	touch $@ $(VENV)/.demo
 
 # 300 MB for one engine: where they cannot be had its tests are skipped, and say so.
@@ -69,7 +77,10 @@ $(VENV)/.clickhouse: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install -qq --group clickhouse || echo "ClickHouse is NOT tested: chdb cannot be installed here"
 	touch $@
 
-# The install above compiles too; this is for sources edited since then.
-$(VENV)/.compiled: setup.py $(wildcard src/cookieguard/*/*.p*) $(VENV)/.test
+# Where there is no compiler the sources run: slower, and the same bytes.
+$(VENV)/.built: setup.py $(wildcard src/cookieguard/*/*.p*) $(VENV)/.demo
 	$(BIN)/python setup.py --quiet build_ext --inplace
+	touch $@
+
+$(VENV)/.compiled: $(VENV)/.test $(VENV)/.built
 	touch $@

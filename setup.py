@@ -70,6 +70,7 @@ class BuildCompiled(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the sources that changed, and link all of them into one shared object."""
+        self._left = len(ext.sources)
         with ThreadPoolExecutor(self.parallel) as pool:
             objects = list(pool.map(self._compile, ext.sources))
         self.compiler.link_shared_object(objects, self.get_ext_fullpath(ext.name), build_temp=self.build_temp)
@@ -82,6 +83,9 @@ class BuildCompiled(build_ext):
             is_by_bytes = Path(source).stem in BY_BYTES
             arguments = [*ARGUMENTS, OPTIMIZED[is_by_bytes]]
             self.compiler.compile([source], output_dir=self.build_temp, extra_postargs=arguments)
+        self._left -= 1
+        if sys.stderr.isatty() or self._left % 10 == 0:  # a minute without a word looks like a hang
+            print(f"compiling cookieguard: {self._left} modules left", file=sys.stderr)
         return str(made)
 
     def _stamp(self, made_from: str) -> None:
@@ -93,7 +97,9 @@ class BuildCompiled(build_ext):
 
 
 def extensions() -> list[Extension]:
-    """Return what to compile; nothing where Cython is missing."""
+    """Return what to compile; nothing where Cython is missing or COOKIEGUARD_PURE=1 asks for pure Python."""
+    if os.environ.get("COOKIEGUARD_PURE") == "1":
+        return []
     try:
         from Cython.Build import cythonize
     except ImportError:
@@ -103,7 +109,7 @@ def extensions() -> list[Extension]:
         build_dir="build/cython",
         compiler_directives={"language_level": "3", "annotation_typing": False, "binding": False},
         include_path=["src"],
-        quiet=True,
+        quiet=False,
         nthreads=2,
     )
     sources = [source for one in found for source in one.sources]
