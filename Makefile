@@ -13,7 +13,7 @@ BOTH := tests/html tests/identity tests/web/test_any_sequence.py tests/web/test_
 
 ASKED := $(if $(filter 1,$(INSTALL)),--install)
 
-.PHONY: help demo test test-all check bench wheel clean
+.PHONY: help demo test test-all check docs bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
 
+docs: $(VENV)/.docs ## the documentation as a site in build/docs; a link that leads nowhere fails
+	$(BIN)/python scripts/config_reference.py --check
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "open build/docs/index.html"
+
 # BENCH="--pages DIR --write" measures on pages of your own and writes RESULTS.md.
 bench: $(VENV)/.bench $(VENV)/.compiled ## the figures of RESULTS.md (BENCH="--pages DIR --write")
 	$(BIN)/python benchmarks/results.py $(BENCH)
@@ -71,6 +76,10 @@ $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	COOKIEGUARD_PURE=1 $(BIN)/python -m pip install -qq -e '.[demo]' --group check --group test
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install -qq --group docs
+	touch $@
 
 # 300 MB for one engine: where they cannot be had its tests are skipped, and say so.
 $(VENV)/.clickhouse: pyproject.toml $(VENV)/.test

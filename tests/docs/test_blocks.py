@@ -1,0 +1,119 @@
+"""Every code block of README.md and docs/ does what its page says: Python runs, TOML loads, commands parse.
+
+A comment above a block says what it needs: `<!-- with: shop -->` runs it inside a request of a guarded shop, where
+`visitor`, `request` and `app` are there; `<!-- not run: REASON -->` leaves it out, and the reason is counted.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from typer.main import get_command
+
+from cookieguard import CookieGuard, visitor_of
+from cookieguard.cli.app import app as commands
+from cookieguard.config import config_from_mapping
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(
+    r"(?:<!-- (?P<note>(?:with|not run): [^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.M | re.S,
+)
+SHELL = ("", "sh", "console")
+
+
+class Block(NamedTuple):
+    """Name one block: where it stands, its language, the note above it, its text."""
+
+    place: str
+    language: str
+    note: str
+    text: str
+
+
+def blocks(*languages: str) -> list[Any]:
+    return list(_blocks(*languages))
+
+
+def _blocks(*languages: str) -> Iterator[Any]:
+    for page in PAGES:
+        text = page.read_text()
+        for found in BLOCK.finditer(text):
+            if found["language"] in languages and not (found["note"] or "").startswith("not run"):
+                line = text.count("\n", 0, found.start("text"))
+                place = f"{page.relative_to(ROOT)}:{line}"
+                yield pytest.param(
+                    Block(place, found["language"], found["note"] or "", found["text"]), id=place
+                )
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cookieguard.toml").write_text("")
+    if block.note == "with: shop":
+        asyncio.run(_inside_a_request(block))
+    else:
+        exec(compile(block.text, block.place, "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize("block", blocks("toml"))
+def test_toml_block_is_a_configuration(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    config_from_mapping(tomllib.loads(block.text))
+
+
+@pytest.mark.parametrize("block", blocks(*SHELL))
+def test_command_block_parses(block: Block) -> None:
+    for line in block.text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["cookieguard"]:
+            _parse(words[1:])
+
+
+async def _inside_a_request(block: Block) -> None:
+    """Run the block as the body of an endpoint of a guarded shop."""
+    code = compile(block.text, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    async def endpoint(request: Any) -> PlainTextResponse:
+        names = {"request": request, "visitor": visitor_of(request), "visitor_of": visitor_of}
+        ended = eval(code, names)
+        if ended is not None:
+            await ended
+        return PlainTextResponse("done")
+
+    guarded = CookieGuard(Starlette(routes=[Route("/", endpoint)]))
+    transport = httpx.ASGITransport(app=guarded)
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
+        answer = await client.get("/")
+    guarded.close()
+
+    assert answer.text == "done"
+
+
+def _parse(words: list[str]) -> None:
+    """Parse a command as the command line would, without running it."""
+    command: click.Command = get_command(commands)
+    context = click.Context(command, info_name="cookieguard")
+    while isinstance(command, click.Group) and words:
+        name, found, words = command.resolve_command(context, list(words))
+        assert found is not None, name
+        command = found
+        context = click.Context(command, info_name=name, parent=context)
+    if "--help" not in words:
+        command.make_parser(context).parse_args(list(words))
