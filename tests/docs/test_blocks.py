@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from typer import TyperException
 from typer.main import get_command
 
 from cookieguard import CookieGuard, visitor_of
@@ -108,12 +108,13 @@ async def _inside_a_request(block: Block) -> None:
 
 def _parse(words: list[str]) -> None:
     """Parse a command as the command line would, without running it."""
-    command: click.Command = get_command(commands)
-    context = click.Context(command, info_name="cookieguard")
-    while isinstance(command, click.Group) and words:
-        name, found, words = command.resolve_command(context, list(words))
-        assert found is not None, name
-        command = found
-        context = click.Context(command, info_name=name, parent=context)
-    if "--help" not in words:
-        command.make_parser(context).parse_args(list(words))
+    command = get_command(commands)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words)
+
+
+@pytest.mark.parametrize("words", [["keys", "frob"], ["keys", "list", "--nope"], ["doctor", "--nope"]])
+def test_command_that_does_not_exist_fails(words: list[str]) -> None:
+    with pytest.raises((KeyError, TyperException)):
+        _parse(words)
