@@ -6,7 +6,6 @@ project = "cookieguard"
 author = "The cookieguard founders"
 copyright = "2026, The cookieguard founders"
 extensions = ["myst_parser"]
-exclude_patterns = ["decisions/README.md"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3  # headings can be linked to, as on the hosts that show Markdown
 html_theme = "furo"
