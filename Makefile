@@ -43,6 +43,7 @@ check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/ruff check . || { echo "run: $(BIN)/ruff check --fix ."; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
+	$(BIN)/python scripts/config_reference.py --check
 
 docs: $(VENV)/.docs ## the documentation as a site in build/docs; a link that leads nowhere fails
 	$(BIN)/python scripts/config_reference.py --check

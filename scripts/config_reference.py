@@ -11,6 +11,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +86,7 @@ def _docstrings(section: Any) -> dict[str, str]:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
     assert isinstance(tree, ast.ClassDef)
     found = {}
-    for field, text in zip(tree.body, tree.body[1:], strict=False):
+    for field, text in pairwise(tree.body):
         match field, text:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),

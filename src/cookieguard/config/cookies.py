@@ -30,20 +30,22 @@ DEFAULT_NAMES = {f"{HOST_PREFIX}cg_{kind}": f"{SECURE_PREFIX}cg_{kind}" for kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieSpec:
-    """Describe one cookie: its name and attributes. Always HttpOnly, always Path=/.
-
-    `name` carries the prefix: browsers take `__Host-` and `__Host-Http-` only with Secure, Path=/ and no Domain.
-    `sealed` encrypts the content before it is signed. `max_age` is seconds; 0 makes a browser-session cookie.
-    `domain` shares the cookie with a domain and all hosts below it; a default name is then `__Secure-cg_*`.
-    """
+    """Describe one cookie: its name and attributes. Always HttpOnly, always Path=/."""
 
     name: str
+    """The cookie's name, with its prefix: browsers take `__Host-` only with Secure, Path=/ and no Domain."""
     max_age: int
+    """How long browsers keep it, in seconds; 0 until the browser is closed."""
     same_site: str = "Lax"
+    """`Lax`, `Strict` or `None`; `None` needs Secure."""
     secure: bool = True
+    """Send it over https only."""
     sealed: bool = True
+    """Encrypt the content before it is signed."""
     partitioned: bool = False
+    """Keep it apart for each site that frames the shop; needs Secure and `SameSite=None`."""
     domain: str = ""
+    """Share it with this domain and every host below; a default name is then `__Secure-cg_*`."""
 
     def __post_init__(self) -> None:
         require_types(f"cookies.{self.name}", self)

@@ -22,6 +22,7 @@ class LogSettings:
     """Set the access log: one file per worker, anonymized addresses."""
 
     enabled: bool = True
+    """Write an access log."""
     directory: str = ""
     """Where the files go; empty means `logs` in the state directory."""
     format: str = "combined"

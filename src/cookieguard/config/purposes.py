@@ -32,8 +32,11 @@ class Purpose:
     """
 
     id: str
+    """The name in vendors and in code."""
     title: str | Mapping[str, str] = ""
+    """What visitors read; one text, or a table with a text for each language."""
     description: str | Mapping[str, str] = ""
+    """What it means, in the same form."""
 
     def __post_init__(self) -> None:
         require_types("purposes", self)
@@ -85,19 +88,20 @@ def with_defaults(purposes: Sequence[Purpose]) -> tuple[Purpose, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """Declare a third party: who it is, for which purpose, on which hosts, with which cookies.
-
-    `hosts` are exact names or `*.name` for a name and all under it; `host:port` and `host/path/` narrow one.
-    `cookies` are names, `*` at the end matches any rest. `inline` are parts of a text, `*` between them stands for
-    anything: an inline script that holds them is held like the vendor's files. Without it inline scripts run.
-    """
+    """Declare a third party: who it is, for which purpose, on which hosts, with which cookies."""
 
     name: str = ""
+    """Who it is, as visitors read it."""
     purpose: str = ""
+    """The one purpose it works for."""
     hosts: tuple[str, ...] = ()
+    """Exact names, or `*.name` for a name and all under it; `host:port` and `host/path/` narrow one."""
     cookies: tuple[str, ...] = ()
+    """Names of its cookies and storage keys; `*` at the end matches any rest."""
     inline: tuple[str, ...] = ()
+    """Parts of an inline script's text, `*` between them for anything: such a script is held like its files."""
     privacy_url: str = ""
+    """Its own privacy policy, linked where visitors choose."""
 
     def __post_init__(self) -> None:
         require_types(f"vendors.{self.name}", self)
@@ -132,8 +136,11 @@ class PolicyVersion:
     """Identify the promise a visitor agreed to; a new `version` asks everybody again from `effective` on."""
 
     version: str = "1"
+    """The name of the promise; a new one asks everybody again."""
     effective: date | None = None
+    """The day from which it does. Announce it before."""
     privacy_url: str = ""
+    """The shop's own privacy policy, linked in the banner."""
 
     def __post_init__(self) -> None:
         require_types("policy", self)

@@ -39,6 +39,7 @@ class HtmlSettings:
     """Set the first wall, the HTML rewriter."""
 
     enabled: bool = True
+    """Rewrite pages. Without it no page carries a banner."""
     guard: bool = True
     """Put a script first into every page: it holds what no policy stops, such as frames that scripts make."""
     noreferrer: bool = False
@@ -57,6 +58,7 @@ class CspSettings:
     """Switch the second wall, the Content-Security-Policy."""
 
     enabled: bool = True
+    """Send the policy."""
     form_action: str = "off"
     """`strict` adds form-action 'self'; it blocks a POST that is answered by a redirect to a payment host."""
 
@@ -70,6 +72,7 @@ class ConsentSettings:
     """Set how visitors are asked."""
 
     enabled: bool = True
+    """Ask visitors. Without it nobody ever agrees."""
     gpc: bool = True
     """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
     follow_customer: bool = True
@@ -88,6 +91,7 @@ class IdentitySettings:
     """Set how long a session lives; both limits stand inside the token."""
 
     enabled: bool = True
+    """Give requests a session, a cart and a customer."""
     idle_days: int = 14
     """A session unused for this long is over (sliding; OWASP asks for an idle limit)."""
     absolute_days: int = 90

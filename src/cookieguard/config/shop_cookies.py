@@ -25,14 +25,14 @@ LONGEST_UNBOUND = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnCookie:
-    """Declare a cookie of the shop's own: its name (`*` at the end matches any rest) and its purpose.
-
-    `path` helps to remove one that lies deeper than `/`: browsers do not tell where a cookie lies.
-    """
+    """Declare a cookie of the shop's own."""
 
     name: str = ""
+    """The cookie's name; `*` at the end matches any rest."""
     purpose: str = ""
+    """The purpose it works for."""
     path: str = "/"
+    """Where it lies: browsers do not tell, and removing it needs the path."""
 
     def __post_init__(self) -> None:
         require_types("cookies.own", self)
@@ -46,13 +46,12 @@ class OwnCookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedCookie:
-    """Name a cookie that the app sets and that goes out in a token of ours; the app sees its own value.
-
-    `sealed` encrypts the value before it is signed.
-    """
+    """Name a cookie that the app sets and that goes out in a token of ours; the app sees its own value."""
 
     name: str = ""
+    """The name of the cookie that the app sets."""
     sealed: bool = True
+    """Encrypt the value before it is signed."""
     binding: str = "session"
     """`session`: opens in the session and for the customer it was set for. `none`: for whoever has it."""
     accept_unsigned_until: str = ""

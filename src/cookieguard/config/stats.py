@@ -37,6 +37,7 @@ class StatsSettings:
     """Set the statistics: counted by the server, without script and cookie; no address is ever kept."""
 
     enabled: bool = True
+    """Count views."""
     url: str = field(default="", repr=False)  # it may hold a password
     """Where the figures go: `sqlite:///path` or `postgresql://...`; empty means `stats.db` in the state directory."""
     environment: str = "COOKIEGUARD_STATS"

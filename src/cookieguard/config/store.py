@@ -17,6 +17,7 @@ class StoreSettings:
     """Set the store. Without it a copy of a cookie made before logout opens until it expires."""
 
     enabled: bool = True
+    """Keep what was ended, and stored carts, where every worker hears of it."""
     url: str = field(default="", repr=False)  # it may hold a password
     """`sqlite:///path` or `postgresql://...`; empty means `store.db` in the state directory."""
     environment: str = "COOKIEGUARD_STORE"

@@ -13,6 +13,7 @@ class VaultSettings:
     """Set the vault. Workers only seal; who opens it has `private_dir`, which no worker needs to read."""
 
     enabled: bool = True
+    """Take risk events."""
     private_dir: str = ""
     """The directory of private keys and the reveal log, of another user or machine; the commands need it."""
     keep_days: int = 7
