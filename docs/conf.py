@@ -13,3 +13,4 @@ html_title = "cookieguard"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {"footer_icons": []}
+suppress_warnings = ["misc.highlighting_failure"]  # SQL for Grafana: $__timeFilter is its own
