@@ -14,7 +14,7 @@ from cookieguard.html.sheets import AFTER_HEX, S
 # A string goes on over an end of line that is a part of an escape.
 BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
 _ESCAPE = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|[^\n\r\f])"
-_INSIDE = r"(?:[^{0}\\\n\r\f]++|\\(?:\r\n|[\s\S]))*+"
+_INSIDE = rf"(?:[^{{0}}\\\n\r\f]++|\\(?:[0-9a-fA-F]{{{{1,6}}}}+{AFTER_HEX}|\r\n|[\s\S]))*+"
 TOKEN = re.compile(
     r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)"
     + "".join(rf"|{quote}({_INSIDE.format(quote)}){quote}?" for quote in "\"'")
