@@ -102,18 +102,22 @@ class DayKeySharing:
         own, private = self._keys.key(day), self._pairs.key(day)
         if own is None or private is None:
             return
-        key = self._agree(store, day, own, private)
-        if key is not None and key != own:
-            self._keys.adopt(day, key)
+        agreed = self._agree(store, day, own, private)
+        if agreed is None:
+            return
+        if agreed.key != own:
+            self._keys.adopt(day, agreed.key)
+        self._agreed[day] = agreed
+        self._asked.pop(day, None)
 
-    def _agree(self, store: Store, day: date, own: bytes, private: bytes) -> bytes | None:
+    def _agree(self, store: Store, day: date, own: bytes, private: bytes) -> Agreed | None:
         """Return the key of all machines, None while nobody answered; `own` where there was none."""
         for _ in range(TRIES):
             kept = store.read(SHELF, f"{self._use}-{day}")
             text, version = (b"", 0) if kept is None else (kept.value, kept.version)
             known = self._agreed.get(day)
             if known is not None and (known.text, known.private) == (text, private):
-                return known.key
+                return known
             before = _read(text)
             key, after = self._answered(day, before, own, private)
             written = _write(after)
@@ -122,10 +126,7 @@ class DayKeySharing:
                 SHELF, f"{self._use}-{day}", written, until=until, after=version
             ):
                 continue
-            if key is not None:
-                self._agreed[day] = Agreed(key, written if after != before else text, private)
-                self._asked.pop(day, None)
-            return key
+            return None if key is None else Agreed(key, written if after != before else text, private)
         return None
 
     def _answered(self, day: date, table: Table, own: bytes, private: bytes) -> tuple[bytes | None, Table]:

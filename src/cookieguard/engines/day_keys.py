@@ -61,7 +61,8 @@ class DayKeys:
             if not begins <= now < ends:
                 return None
             key = self._shared(day, secrets.token_bytes(DAY_KEY_BYTES))
-            known = self._known[day] = InForce(key, begins, ends)
+            # Another thread may have adopted one meanwhile.
+            known = self._known.setdefault(day, InForce(key, begins, ends))
         return known.key if known.begins <= now < known.ends else None
 
     def adopt(self, day: date, key: bytes) -> None:
