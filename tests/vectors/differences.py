@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from .markup import SCANNED
-from .scripted import FRAMES, HELD_INLINE, NAVIGATES, OPTIONS, SERVERS
+from .scripted import NAVIGATES
 from .vector import Vector
 
 NO_SPECULATION = "fetches nothing by speculation rules"
@@ -82,16 +82,6 @@ REMAINS: Mapping[str, frozenset[str]] = {
     "webkit": PRECONNECTS | {"js-dns-prefetch-file", "page-iso-2022-jp-dns-prefetch"},
 }
 NOTHING: frozenset[str] = frozenset()
-# Contacts that no policy stops, by scripts that stand in the page: what they say is not read any more, and the guard in
-# the browser stops these. Their tests are skipped before consent until it is inserted; then this table goes.
-NEEDS_GUARD = frozenset(
-    {f"js-{name}-inline" for name in HELD_INLINE}
-    | {f"js-frame-{name}" for name in FRAMES}
-    | {f"js-preconnect-{name}" for name in OPTIONS}
-    | {f"js-stun-{name}" for name in SERVERS}
-    | {"event-load", "event-error"}
-)
-WITHOUT_GUARD = "the guard in the browser stops it, and is not inserted yet"
 
 
 @cache

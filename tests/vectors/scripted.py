@@ -17,6 +17,9 @@ from .vector import CLASSIC, File, Vector
 JQUERY = Path(django.__file__).parent / "contrib/admin/static/admin/js/vendor/jquery/jquery.min.js"
 NAVIGATES = "a navigation: a policy cannot tell it from a click"
 FRAME = "frame-src refuses the frame, but Chromium has its connection open by then"
+EMPTY_FRAME = (
+    "nobody hears of the location of an empty frame: it cannot be watched, and fires no navigate event"
+)
 HINTS = "no policy directive covers preconnect and dns-prefetch"
 
 REQUESTS = {
@@ -139,11 +142,12 @@ LEAKS = {
     NAVIGATES: frozenset({"request", "connection", "lookup"}),
     SPECULATES: frozenset({"request", "connection", "lookup"}),
     FRAME: frozenset({"connection", "lookup"}),
+    EMPTY_FRAME: frozenset({"connection", "lookup"}),
     HINTS: frozenset({"connection", "lookup"}),
     WEBRTC: frozenset({"datagram", "lookup"}),
 }
-# Where the script stands in the page, nothing of this may get out (differences.NEEDS_GUARD, until the guard is there).
-HELD_INLINE = frozenset(
+# The guard holds these in the browser, wherever the script stands.
+HELD = frozenset(
     "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun passkey "
     "passkey-gone".split()
 )
@@ -271,6 +275,7 @@ FRAMES = {
     "jquery-add": 'jQuery("p").add("<iframe src=$U/a.html></iframe>").appendTo("body");',
     "jquery-renamed": 'var $$j = jQuery.noConflict(); $$j("<iframe src=$U/a.html></iframe>").appendTo("body");',
 }
+EMPTY = frozenset({"frame-sent", "frame-moved", "frame-navigated", "frame-kept-window"})
 SERVERS = {
     "joined": 'var p = new RTCPeerConnection({iceServers: [{urls: "stun:" + "$H" + ":$P"}]}); '
     'p.createDataChannel("x"); p.createOffer().then(o => p.setLocalDescription(o));',
@@ -370,7 +375,7 @@ def vectors() -> Iterator[Vector]:
         yield from _delivered(name, script, tells="lookup")
     for name, (script, tells, why) in LIMITS.items():
         for vector in _delivered(name, script, tells=tells):
-            is_held = name in HELD_INLINE and vector.name.endswith("-inline")
+            is_held = name in HELD
             needs_window = name in NEED_WINDOW
             leaks = frozenset[str]() if is_held else LEAKS[why]
             yield replace(vector, leaks=leaks, why="" if is_held else why, needs_window=needs_window)
@@ -415,4 +420,14 @@ def _inline() -> Iterator[Vector]:
         for name, script in ways.items():
             library = '<script src="$F/jquery.js"></script>' if "jquery" in name else ""
             body = f"<p>text</p>{library}<script>{script}</script>"
-            yield Vector(name=f"js-{kind}-{name}", body=body, script="on", tells=tells, files=jquery)
+            why = EMPTY_FRAME if f"{kind}-{name}" in EMPTY else ""
+            leaks = LEAKS.get(why, frozenset())
+            yield Vector(
+                name=f"js-{kind}-{name}",
+                body=body,
+                script="on",
+                tells=tells,
+                files=jquery,
+                leaks=leaks,
+                why=why,
+            )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .conftest import CHROMIUM, Runs, tells
-from .differences import NEEDS_GUARD, UNSTEADY, WITHOUT_GUARD, goes
+from .differences import UNSTEADY, goes
 from .recorder import Heard
 from .vector import PURPOSES, Vector
 from .vectors import domain_of, every, quarter
@@ -38,8 +38,6 @@ def _cases(states: Iterable[str]) -> Iterator[Any]:
                     continue
                 is_main = state in ALWAYS and script == (vector.script != "off")
                 marks = [] if is_main or vector.name in QUARTER else [pytest.mark.slow]
-                if vector.name in NEEDS_GUARD and script and state != "all":
-                    marks = [*marks, pytest.mark.skip(WITHOUT_GUARD)]
                 name = f"{state}-{vector.name}-{'script' if script else 'plain'}"
                 yield pytest.param(vector, state, script, id=name, marks=marks)
 
