@@ -18,15 +18,22 @@ def filled(
     pieces: list[bytes], next_: str, style_nonce: str, script_nonce: str, *, anchor: str = "", title: str = ""
 ) -> bytes:
     """Fill in a text that MARKERS has split; a path that names a marker is not filled in turn."""
-    full = pieces.copy()
-    values = {NEXT: _escaped(next_)}  # which stands in most, several times
+    if len(pieces) == 1:
+        return pieces[0]
+    full, values = pieces.copy(), {}
     for place in range(1, len(pieces), 2):  # every other one is a marker: what `split` leaves
         marker = pieces[place]
-        if marker not in values:
-            # Nonces are base64 by the grammar that found them.
-            others = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
-            values |= {one: text.encode("ascii", "xmlcharrefreplace") for one, text in others.items()}
-            values |= {NEXT_QUERY: quote(next_, safe="/").encode("ascii"), TITLE: _escaped(title)}
+        if marker not in values:  # each is written where it first stands: most texts hold but one or two
+            if marker == NEXT:
+                value = _escaped(next_)
+            elif marker == NEXT_QUERY:
+                value = quote(next_, safe="/").encode("ascii")
+            elif marker == TITLE:
+                value = _escaped(title)
+            else:  # nonces are base64 by the grammar that found them
+                plain = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
+                value = plain[marker].encode("ascii", "xmlcharrefreplace")
+            values[marker] = value
         full[place] = values[marker]
     return b"".join(full)
 

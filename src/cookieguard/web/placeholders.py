@@ -18,6 +18,7 @@ from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.model import Embed
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.place import Offer, Place
+from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
 LONGEST_TITLE = 120  # characters: three lines in a small frame
@@ -31,6 +32,16 @@ SANDBOX = (
 
 def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
     """Say what can be done about a held party: each action only where it would let the party in."""
+    offers, granted = exchange.wall.offers, exchange.consent.granted
+    offer = offers.get((verdict, granted))
+    if offer is None:  # pages hold the same again
+        if len(offers) >= HOSTS_KNOWN:
+            offers.clear()
+        offer = offers[verdict, granted] = _offer(exchange, verdict, granted)
+    return offer
+
+
+def _offer(exchange: Exchange, verdict: Verdict, granted: frozenset[str]) -> Offer:
     register = exchange.parts.register
     return Offer(
         party=verdict.alone,
@@ -39,8 +50,7 @@ def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
         # a path of the shop's own is asked for by its own address, which brings no grant
         once=verdict.host != exchange.request.origin.host
         and register.party(verdict.alone, shop=exchange.wall.site) is not None,
-        always=verdict.purpose in register.ids
-        and not register.holds(verdict, exchange.consent.granted | {verdict.purpose}),
+        always=verdict.purpose in register.ids and not register.holds(verdict, granted | {verdict.purpose}),
     )
 
 

@@ -208,14 +208,14 @@ class Renderer:
 
     def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
         """Render the guard: patterns of the addresses it lets through, and of what may not be kept in the browser."""
-        told = Markup('<script data-cg="{} {} {}"').format(
-            allowed, held, base + self._files["places.js"].name
-        )
 
         def make() -> str:  # nothing of the page may run before: a file of ours is waited for
+            places = base + self._files["places.js"].name
+            told = Markup('<script data-cg="{} {} {}"').format(allowed, held, places)
             return str(self._script("guard.js", script, base)).replace("<script", told).replace(WAITS, "")
 
-        return filled(self._once(("guard", told, _form(script)), make), "", "", script.nonce)
+        key = ("guard", allowed, held, base, _form(script))
+        return filled(self._once(key, make), "", "", script.nonce)
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
@@ -232,8 +232,12 @@ class Renderer:
 
     def place_title(self, place: Place) -> bytes:
         """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""
-        title = self._texts[place.lang]["embed"]["title"]
-        return _ascii(str(escape(_fill(title, "name", place.offer.name))))
+        lang, name = place.lang, place.offer.name
+
+        def make() -> str:
+            return str(escape(_fill(self._texts[lang]["embed"]["title"], "name", name)))
+
+        return b"".join(self._once(("title", lang, name), make))
 
     def _place(self, place: Place, style: Allowance) -> str:
         offer = place.offer

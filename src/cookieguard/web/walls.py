@@ -23,6 +23,7 @@ from cookieguard.consent.purposes import is_once
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
 from cookieguard.html.model import nobody
 from cookieguard.web.origin import Origin
+from cookieguard.web.place import Offer
 
 logger = logging.getLogger("cookieguard")
 
@@ -52,6 +53,9 @@ class Wall:
     granted: frozenset[str]
     is_open: bool  # nobody is held from these visitors
     known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts that are no news
+    offers: dict[tuple[Verdict, frozenset[str]], Offer] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # what can be done about who is held, by what else is granted
 
     @property
     def has_everything(self) -> bool:
