@@ -659,3 +659,16 @@ def test_a_store_that_is_switched_off_opens_nothing(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
 
     assert open_watch(StoreSettings(enabled=False), state, environ={}) is None
+
+
+def test_a_worker_opens_a_store_in_a_file_and_reads_it_while_another_writes(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    writer = SqliteStore(path)
+    writer.record([END])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        reader = SqliteStore(path, make=False)
+
+        assert list(reader.changes(0)) == [END]
+        assert reader.last_change() == writer.last_change()

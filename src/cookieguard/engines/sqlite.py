@@ -42,6 +42,8 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS kept_until ON kept (until)",
 )
 COLUMNS = "SELECT name FROM pragma_table_info('ending')"
+NAMES = "SELECT name FROM sqlite_master"
+MADE = {("change",), ("ending",), ("kept",), ("kept_until",), ("ending_change",)}
 # Of a release before it was known whose a session was.
 OWNERS = (
     "ALTER TABLE ending ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
@@ -129,6 +131,12 @@ class SqliteStore:
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             for statement in PRAGMAS:
                 self._connection.execute(statement)
+            is_made = set(self._connection.execute(NAMES)) >= MADE
+        if not is_made:  # else it waits for no writer
+            self._make()
+
+    def _make(self) -> None:
+        """Make what is not there, or bring the file of an older release up to date."""
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)
