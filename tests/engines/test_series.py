@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cookieguard.engines.ports import StoreDown
-from cookieguard.engines.series import TRIES, Errand, run, turn
+from cookieguard.engines.series import MOST_BROWSERS, SERIES_SHELF, TRIES, Errand, run, turn
 from cookieguard.engines.sqlite import SqliteStore
 from cookieguard.identity.endings import ended_series
 from cookieguard.identity.remember import Outcome, Series, use
@@ -77,3 +78,33 @@ def test_a_copy_ends_before_its_series_goes_and_leaves_a_warning_until_it_was_sh
     assert run(stores[0], look._replace(shown=ENDING.at - 1)).warned == ENDING.at
     assert run(stores[0], look._replace(shown=ENDING.at)).warned is None
     assert run(stores[1], look).warned is None
+
+
+def test_who_logs_in_for_ever_leaves_no_more_rows_than_browsers_may_be_and_the_one_in_use_stays(
+    stores: list[SqliteStore],
+) -> None:
+    keys = [f"s{number}" for number in range(10 * MOST_BROWSERS)]
+    for number, key in enumerate(keys):
+        run(stores[number % 2], Errand({}, (key, replace(FIRST, rotated=MOMENT + number)), None, None))
+        used = take(stores[0], step=partial(use, number=number + 1, now=NOW + timedelta(days=1)))
+        assert used.outcome is Outcome.GOOD
+
+    left = [key for key in keys if stores[0].read(SERIES_SHELF, key)]
+    assert left == keys[1 - MOST_BROWSERS :]
+
+
+def test_browsers_that_said_goodbye_take_no_room_of_those_that_did_not(stores: list[SqliteStore]) -> None:
+    for number in range(10 * MOST_BROWSERS):
+        key = f"s{number}"
+        run(stores[0], Errand({}, (key, replace(FIRST, rotated=MOMENT + 1 + number)), None, None))
+        run(stores[1], Errand({key: "17"}, None, None, None))
+
+    assert take(stores[0], step=partial(use, number=1, now=NOW)).outcome is Outcome.GOOD
+
+
+def test_one_customer_takes_no_room_of_another(stores: list[SqliteStore]) -> None:
+    other = replace(FIRST, customer="18", rotated=MOMENT + 1)
+    for number in range(2 * MOST_BROWSERS):
+        run(stores[0], Errand({}, (f"s{number}", other), None, None))
+
+    assert take(stores[0], step=partial(use, number=1, now=NOW)).outcome is Outcome.GOOD

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from cookieguard.engines.ports import Store, StoreDown
+from cookieguard.engines.ports import Kept, Store, StoreDown
+from cookieguard.identity import jsontext
 from cookieguard.identity.endings import UNHEARD, Ending, to_milliseconds_of
 from cookieguard.identity.remember import Outcome, Series, series_of
 
 SERIES_SHELF = "remember"
+BROWSERS_SHELF = "browsers"  # by customer: the keys of their series
 WARNING_SHELF = "warning"  # by customer: when a copy was noticed
+MOST_BROWSERS = 20  # a customer is remembered in; of more the one goes that was not used for longest
 TRIES = 10  # each time another worker was faster; they are parallel requests of one browser
 Step = Callable[[Series], tuple[Outcome, Series]]
 
@@ -63,8 +66,49 @@ def run(store: Store, errand: Errand) -> Done:
     for key in errand.left:
         store.erase(SERIES_SHELF, key)
     if errand.begun is not None:
-        _write(store, *errand.begun, after=0)
+        _begin(store, *errand.begun)
     return Done(None if errand.customer is None else _warning(store, errand.customer, errand.shown))
+
+
+def _begin(store: Store, key: str, series: Series) -> None:
+    """Keep a series, and no more of its customer's than there may be: who logs in for ever fills no store."""
+    _write(store, key, series, after=0)
+    try:
+        gone = _make_room(store, key, series)
+    except StoreDown:
+        store.erase(SERIES_SHELF, key)
+        raise
+    for one in gone:
+        store.erase(SERIES_SHELF, one)
+
+
+def _make_room(store: Store, key: str, series: Series) -> list[str]:
+    """Note a series among its customer's, and return those that are too many."""
+    for _ in range(TRIES):
+        kept = store.read(BROWSERS_SHELF, series.customer)
+        keys, gone = [*_keys(kept), key], list[str]()
+        if len(keys) > MOST_BROWSERS:
+            used = _last_used(store, keys)
+            keys = sorted(used, key=used.__getitem__)
+            gone, keys = keys[:-MOST_BROWSERS], keys[-MOST_BROWSERS:]
+        value, until = jsontext.encode({"k": keys}), series.ends + to_milliseconds_of(UNHEARD)
+        if kept is not None:
+            until = max(until, kept.until)
+        after = 0 if kept is None else kept.version
+        if store.write(BROWSERS_SHELF, series.customer, value, until=until, after=after):
+            return gone
+    raise StoreDown("a customer who logs in all the time")
+
+
+def _keys(kept: Kept | None) -> list[str]:
+    return [] if kept is None else list(jsontext.decode(kept.value)["k"])
+
+
+def _last_used(store: Store, keys: list[str]) -> dict[str, int]:
+    """Return when each series that is still there was used."""
+    rows = ((key, store.read(SERIES_SHELF, key)) for key in keys)
+    found = ((key, series_of(row.value)) for key, row in rows if row is not None)
+    return {key: series.rotated for key, series in found if series is not None}
 
 
 def _warn_of(store: Store, series: Series, ending: Ending) -> None:
