@@ -1,4 +1,4 @@
-"""Two workers, 50 clients and a store in SQLite, while that, the keys, the disk, the clock or a worker fail.
+"""Two workers and 50 clients, while their store (SQLite or PostgreSQL), keys, disk or clock or one of them fails.
 
 No 5xx, nobody who logged out comes back, nobody is taken for another, and every cart that was acknowledged is there.
 """
@@ -16,10 +16,21 @@ from typing import Any
 
 import pytest
 from harness.disks import filled, small_disk
+from harness.postgres import postgres
 from harness.servers import spawned, wait_until
 
 from servers.shop import CLOCK, STATE
-from servers.test_postgres_faults import LEFT, OBEYED, SECONDS, WORKERS, World
+from servers.test_postgres_faults import (
+    LEFT,
+    OBEYED,
+    SECONDS,
+    WORKERS,
+    World,
+    dropped,
+    hanging,
+    killed,
+    shop_at,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 TIMES = 10  # five roles each
@@ -41,7 +52,7 @@ def locked(_: World, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def killed(world: World, _: Path) -> Iterator[None]:
+def worker_killed(world: World, _: Path) -> Iterator[None]:
     """Kill one worker; its supervisor starts another."""
     os.kill(world.shop.workers[0], signal.SIGKILL)
     yield
@@ -93,7 +104,7 @@ def set_clock(folder: Path, seconds: int) -> None:
 FAULTS: dict[str, Callable[[World, Path], Any]] = {
     "nothing": nothing,
     "store locked": locked,
-    "worker killed": killed,
+    "worker killed": worker_killed,
     "keyring garbage": garbage,
     "store moved": moved,
     "disk full": full,
@@ -102,31 +113,78 @@ FAULTS: dict[str, Callable[[World, Path], Any]] = {
 }
 
 
+POSTGRES_FAULTS = {
+    "PostgreSQL killed": killed,
+    "PostgreSQL stopped": hanging,
+    "tables dropped": dropped,
+}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_makes_no_500_no_stale_login_and_loses_no_cart(fault: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         if fault == "disk full":
             stack.enter_context(small_disk(tmp_path / STATE, size="30m"))
-        set_clock(tmp_path, 0)
-        arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
-        log_file = tmp_path / "server.log"
-        shop = stack.enter_context(
-            spawned("servers.shop:make_app", *arguments, cwd=tmp_path, log_file=log_file)
-        )
-        world = World(None, shop, "")  # type: ignore[arg-type]
-        with world.busy(TIMES):
-            wait_until(
-                lambda: world.seen["known"] > 50 and world.seen["returned"] > 20, "it is busy", seconds=60
-            )
-            with FAULTS[fault](world, tmp_path):
-                time.sleep(FAULT_SECONDS)
+        world = stack.enter_context(shop_in(tmp_path))
+        with busy(world), FAULTS[fault](world, tmp_path):
             time.sleep(FAULT_SECONDS)
-        wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
-        time.sleep(OBEYED + LEFT)
-        with suppress(OSError):
-            world.everybody_gone()
-        print(
-            fault, dict(world.statuses), dict(world.seen), f"slowest {world.slowest:.2f} s", world.wrong[:3]
-        )
-        assert set(world.statuses) == {200}
-        assert world.wrong == []
+        judge(world, fault)
+    assert set(world.statuses) == {200}
+    assert world.wrong == []
+
+
+@pytest.mark.parametrize("fault", POSTGRES_FAULTS)
+def test_a_fault_of_postgres_makes_no_500_no_stale_login_and_loses_no_cart(
+    fault: str, tmp_path: Path
+) -> None:
+    with postgres() as server, shop_at(server, tmp_path) as world:
+        with busy(world), POSTGRES_FAULTS[fault](world):
+            time.sleep(FAULT_SECONDS)
+        judge(world, fault)
+    assert world.seen["uncertain"] > 0
+    assert set(world.statuses) == {200}
+    assert world.wrong == []
+
+
+def test_the_table_sees_a_stale_login_a_lost_cart_and_a_500_that_are_planted(tmp_path: Path) -> None:
+    """The control: each of its zeros can be another number."""
+    with shop_in(tmp_path) as world:
+        with busy(world):
+            stale: dict[str, str] = {}
+            world.ask("/keep?name=stale", stale, method="POST")
+            world.note_gone(stale)  # who never said goodbye
+            lost: dict[str, str] = {}
+            world.ask("/keep?name=lost", lost, method="POST")
+            world.look_after("lost", {name: value for name, value in lost.items() if "cart" not in name})
+            world.ask("/boom")
+        judge(world, "planted")
+    assert {one.split()[0] for one in world.wrong} == {"came", "cart"}
+    assert sum(one == "came back in the end" for one in world.wrong) == 1
+    assert world.statuses[500] == 1
+
+
+@contextmanager
+def shop_in(folder: Path) -> Iterator[World]:
+    """Run a shop whose store is a file."""
+    set_clock(folder, 0)
+    arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
+    with spawned("servers.shop:make_app", *arguments, cwd=folder, log_file=folder / "server.log") as shop:
+        yield World(None, shop, "")  # type: ignore[arg-type]
+
+
+@contextmanager
+def busy(world: World) -> Iterator[None]:
+    """Have 50 clients at it before, during and after what happens in the block."""
+    with world.busy(TIMES):
+        wait_until(lambda: world.seen["known"] > 50 and world.seen["returned"] > 20, "it is busy", seconds=60)
+        yield
+        time.sleep(FAULT_SECONDS)
+
+
+def judge(world: World, fault: str) -> None:
+    """Have everybody who left come back once all is well again, and print what was seen."""
+    wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
+    time.sleep(OBEYED + LEFT)
+    with suppress(OSError):
+        world.everybody_gone()
+    print(fault, dict(world.statuses), dict(world.seen), f"slowest {world.slowest:.2f} s", world.wrong[:3])

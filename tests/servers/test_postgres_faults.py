@@ -92,15 +92,19 @@ class World:
         cookies: dict[str, str] = {}
         self.ask(f"/keep?name={name}", cookies, method="POST")
         for _ in range(chance.randrange(1, 40)):
-            facts = self.ask("/state", dict(cookies))
-            assert isinstance(facts, dict)
-            self.seen["known" if facts["customer"] else "uncertain"] += 1
-            if facts["customer"] not in (f"C-{name}", None):
-                self.wrong.append(f"taken for {facts['customer']}")
-            if facts["lines"] != [[name, 2]]:
-                self.wrong.append(f"cart {facts['lines']} {facts}")
-            if not facts["customer"] and not facts["is_uncertain"]:
-                self.wrong.append(f"thrown out: {facts}")
+            self.look_after(name, cookies)
+
+    def look_after(self, name: str, cookies: dict[str, str]) -> None:
+        """See whether somebody who never left is who they are, with their cart."""
+        facts = self.ask("/state", dict(cookies))
+        assert isinstance(facts, dict)
+        self.seen["known" if facts["customer"] else "uncertain"] += 1
+        if facts["customer"] not in (f"C-{name}", None):
+            self.wrong.append(f"taken for {facts['customer']}")
+        if facts["lines"] != [[name, 2]]:
+            self.wrong.append(f"cart {facts['lines']} {facts}")
+        if not facts["customer"] and not facts["is_uncertain"]:
+            self.wrong.append(f"thrown out: {facts}")
 
     def _leave(self, chance: random.Random) -> None:
         cookies: dict[str, str] = {}
@@ -109,7 +113,11 @@ class World:
         time.sleep(chance.random() / 2)
         everywhere = chance.choice(["", "?everywhere"])
         self.ask(f"/logout{everywhere}", cookies, method="POST")
-        self._gone.append((copy, time.monotonic()))
+        self.note_gone(copy)
+
+    def note_gone(self, cookies: dict[str, str]) -> None:
+        """Remember the cookies of somebody who said goodbye now: they must open nothing from soon on."""
+        self._gone.append((cookies, time.monotonic()))
 
     def _return(self, chance: random.Random) -> None:
         """Come with a cookie of before goodbye."""
