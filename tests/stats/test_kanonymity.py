@@ -30,6 +30,13 @@ def cells(people: Iterable[int]) -> list[Cell]:
     return [Cell(name, count, (count,)) for name, count in zip(NAMES, people, strict=False)]
 
 
+def test_days_that_are_alike_are_not_all_hidden_for_a_small_one() -> None:
+    steady = cells((60, 61, 62, 63, 4))
+
+    assert suppress(steady).rows == ()  # who had the exact sum of 4 and 60 beside a shown 61 would know both
+    assert [one.value for one in suppress(steady, is_exact=False).rows] == ["b", "c", "d"]
+
+
 @pytest.mark.parametrize(
     ("people", "shown", "other"),
     [

@@ -108,8 +108,8 @@ def remove_keys_on_disk(state: StateDirectory) -> int:
 
 def _sweep(own: Path) -> None:
     """Remove keys of shops that run no more: by the machine's own clock, for theirs may be another."""
-    for path in own.parent.glob("*/*"):
+    for path in [*own.parent.glob("*/*"), *own.parent.iterdir()]:
         with suppress(OSError):
-            if path.parent != own and time.time() - path.stat().st_mtime > KEPT.total_seconds():
-                path.unlink()
-                path.parent.rmdir()  # where it was the last one
+            if own in (path, path.parent) or time.time() - path.stat().st_mtime <= KEPT.total_seconds():
+                continue
+            path.rmdir() if path.is_dir() else path.unlink()  # a directory that is not empty stays

@@ -72,13 +72,18 @@ def rounded(count: int) -> int:
     return (count + STEP // 2) // STEP * STEP
 
 
-def suppress(cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = ()) -> Shown:
+def suppress(
+    cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = (), is_exact: bool = True
+) -> Shown:
     """Fold cells of fewer than `k` people, and what comes folded already, into one.
 
     Values of `tied` would give others away (`leaves_few`): they join it too, and never alone.
 
     The next smallest cells join the fold until it gives nothing away to somebody who has the total and knows these
     rules (`_is_safe`). Nothing at all is shown of fewer than `k` people.
+
+    Where what is shown is rounded (`is_exact` false) nobody has the sum of a fold: two cells of `k` people are enough.
+    Days of a steady shop are so alike that the exact rule would hide all of them for one small one.
     """
     there = [cell for cell in cells if cell.people or any(cell.counts)]
     if sum(cell.people for cell in there) < k:
@@ -87,7 +92,9 @@ def suppress(cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = ()) -
         there, key=lambda cell: (not _is_folded(cell, k), cell.people, cell.counts, cell.value)
     )
     size = sum(_is_folded(cell, k) for cell in there)
-    while 0 < size < len(there) and not _is_safe(ascending[:size], ascending[size].people, k):
+    while 0 < size < len(there) and not _is_safe(
+        ascending[:size], ascending[size].people if is_exact else None, k
+    ):
         size += 1
     hidden = [*ascending[:size], *(cell for cell in ascending[size:] if cell.value in tied)]
     if size == 0 and hidden:  # bounds of each are known: one whose value may be anything goes with them
@@ -96,8 +103,10 @@ def suppress(cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = ()) -
     return Shown(tuple(cell for cell in there if cell.value not in gone), _sum(hidden) if hidden else None)
 
 
-def _is_safe(hidden: Sequence[Cell], smallest_shown: int, k: int) -> bool:
+def _is_safe(hidden: Sequence[Cell], smallest_shown: int | None, k: int) -> bool:
     """Tell whether a fold of these cells has several explanations, judged by what everybody sees of it.
+
+    `smallest_shown` is None where figures are rounded.
 
     One cell alone is the total less the others. All ones, or all as large as small cells can be, is the only way to
     such a sum; the last line is the same for a fold in which one cell reaches the smallest that is shown.
@@ -105,20 +114,21 @@ def _is_safe(hidden: Sequence[Cell], smallest_shown: int, k: int) -> bool:
     size, total = len(hidden), sum(cell.people for cell in hidden)
     if size < 2 or total < k:
         return False
-    if any(cell.value == OTHER for cell in hidden):
-        return True  # folded before, of unknown size
+    if smallest_shown is None or any(cell.value == OTHER for cell in hidden):
+        return True  # a sum that nobody has; folded before, of unknown size
     if total <= size or total == size * (k - 1):
         return False
     return total <= (size - 1) * (k - 1) + smallest_shown - 2
 
 
-def column(counts: Mapping[str, int], *, k: int = K) -> Sequence[int | None]:
+def column(counts: Mapping[str, int], *, k: int = K, is_exact: bool = True) -> Sequence[int | None]:
     """Return counts that a total is shown of; None for those that must not be, and for who hides them.
 
     They are by name, which decides between equal ones: in another order the same hide each other, or two tables of
     the same would give away what each hides.
     """
-    shown = suppress([Cell(f"={name}", count, (count,)) for name, count in counts.items()], k=k).values
+    cells = [Cell(f"={name}", count, (count,)) for name, count in counts.items()]
+    shown = suppress(cells, k=k, is_exact=is_exact).values
     return [count if count == 0 or f"={name}" in shown else None for name, count in counts.items()]
 
 

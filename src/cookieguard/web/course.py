@@ -103,7 +103,8 @@ class Course:
         now, *larger = (_cells(one, first, length, step) for one in self._judged([self._now, *self._larger]))
         views = _told(now, larger)
         place = 2 if self._range.step else 1
-        seconds = column({cell.value: cell.counts[place] for cell in _cells(self._now, first, length, step)})
+        counts = {cell.value: cell.counts[place] for cell in _cells(self._now, first, length, step)}
+        seconds = column(counts, is_exact=False)
         before = self._views_before(first - length, length, step)
         return [
             Point(
@@ -179,7 +180,7 @@ def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[i
         for part, *around in zip(cells, *larger, strict=True)
         if any(part.counts) and any(leaves_few(part, whole) for whole in around)
     }
-    shown = suppress(cells, tied=tied).values
+    shown = suppress(cells, tied=tied, is_exact=False).values
     is_told = [cell.value in shown or not (larger or cell.counts[0]) for cell in cells]
     return [cell.counts[0] if told else None for cell, told in zip(cells, is_told, strict=True)]
 
