@@ -214,6 +214,15 @@ def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> Non
     assert len(kept) > 500
 
 
+def test_pages_that_differ_in_one_byte_of_a_token_do_not_come_again() -> None:
+    kept, place = Repeats(), ("shop.example",)
+    pages = [
+        b"<p>%b%d%b</p>" % (b"x" * 5000, digit, b"y" * (5000 + at)) for at in range(9) for digit in range(10)
+    ]
+    assert not any(kept.comes_again(place, one) for one in pages)
+    assert all(kept.comes_again(place, one) for one in pages)
+
+
 def test_what_is_kept_has_an_end() -> None:
     kept = Repeats()
     outcome = Outcome()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cookieguard.html import Held
+from cookieguard.html.known import mark
 from cookieguard.web.headers import SET_COOKIE, Headers
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of all that is kept, for all visitors
@@ -18,8 +19,6 @@ MAX_PAGE = MAX_SIZE // 16  # bytes of one, with all that belongs to it: what is 
 OVERHEAD = 2048  # bytes that keeping one takes beside its texts
 HELD_SIZE = 1024  # bytes of one thing held, with its URL
 MAX_SEEN = 4096  # marks of pages that came once
-SLICE = 64  # bytes at the start and at the end that such a mark is made of,
-SAMPLES = 1024  # and bytes from all over the page: a token that changes with each view is among them
 UNSTORED = b"no-store"
 
 Key = tuple[object, ...]
@@ -81,15 +80,15 @@ class Repeats:
         return kept[0]
 
     def comes_again(self, key: Key, body: bytes) -> bool:
-        """Tell whether such a page came before, and take note of it: by some of its bytes, so at times in error."""
+        """Tell whether this page came before, and take note of it: one that differs in a byte of a token did not."""
         if len(body) > MAX_PAGE:
             return False
-        mark = hash((key, len(body), body[:SLICE], body[:: len(body) // SAMPLES + 1], body[-SLICE:]))
-        if mark in self._seen:
+        seen = hash((key, mark(body)))
+        if seen in self._seen:
             return True
         if len(self._seen) >= MAX_SEEN:
             self._seen.clear()
-        self._seen.add(mark)
+        self._seen.add(seen)
         return False
 
     def keep(self, key: Key, page: Page) -> None:
