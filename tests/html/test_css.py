@@ -100,6 +100,11 @@ def test_held_references_are_cut_out(sheet: str, expected: str) -> None:
         "a{b:u\\72l(//ads.example)}",
         "@\\69mport '//ads.example';",
         "@imp\\6f rt '//ads.example'",
+        "a{b:image\\2d set('//ads.example' 1x)}",
+        "a{b:-webkit\\-image-set('//ads.example' 1x)}",
+        "a{b:image-\\000073et('//ads.example' 1x)}",
+        "a{b:\\22 url(x)}c{d:u\\72l(//ads.example)}",
+        "a{b:\\61 url(x)}c{d:im\\61ge-set('//ads.example' 1x)}",
     ],
 )
 def test_a_sheet_that_spells_its_words_with_escapes_is_held_whole(sheet: str) -> None:
@@ -141,8 +146,17 @@ def test_functions_that_are_never_closed_are_not_read_again_and_again() -> None:
     assert time.process_time() - start < 2
 
 
-def test_escapes_that_spell_no_loading_word_change_nothing() -> None:
-    assert held_parts("a::before{content:'\\201C \\75 r'}.w\\:x{b:c}", holds) == []
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "a::before{content:'\\201C \\75 r'}.w\\:x{b:c}",
+        "/* //ads.example */a{b:u\\72l(/x)}",
+        ".b\\-\\[url\\(/x\\)\\]{b:url(/x)}/* //ads.example */",
+        f"a{{b:im\\61ge-set('/x' 1x)}}{ICON}",
+    ],
+)
+def test_escapes_that_reach_no_held_host_change_nothing(sheet: str) -> None:
+    assert held_parts(sheet, holds) == []
 
 
 @given(

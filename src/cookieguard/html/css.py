@@ -2,7 +2,7 @@
 
 Every `url(`, `src(`, `@import` and `image-set(` is looked at wherever it stands, but in a comment, which is found as
 the CSS tokenizer finds it: no trick with comments and quotes can hide one. A sheet that spells these words with
-escapes is not worth understanding: where it names a held host at all, it is held whole (fail closed).
+escapes is read with them spelled out; where it reaches a held host, it is held whole.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 from cookieguard.html.known import piece
 from cookieguard.html.sheets import (
     AFTER_HEX,
+    ESCAPED,
     S,
     comments,
     escapes_letters,
@@ -33,10 +34,14 @@ ByteEdit = tuple[int, int, bytes]
 NAMES_ONLY = re.compile(
     rf"@(?:namespace{S}(?:[\w\-]++{S})?|(?:-moz-)?document\b[^;{{}}\"']*?)(?:url\({S})?", re.IGNORECASE
 )
-LOADING_WORD = re.compile(r"\b(?:url|src|image-set|image|cross-fade)\(|@import", re.IGNORECASE)
+LOADING_WORDS = ("url", "src", "image-set", "image", "cross-fade")
+_NAME = rf"(?:[\w\-]|[^\x00-\x7f]|{ESCAPED})"
+# The end of a function's name, or the beginning of an at-rule's, with an escape in it; all other escapes are passed over.
+ESCAPED_NAME = re.compile(rf"{ESCAPED}{_NAME}*+(\()?|@(?:[\w\-]|[^\x00-\x7f])*+(\\)?")
+NO_WORD = re.compile(r"[^\w\-]")
+WORD = re.compile(rf"(@?)({_NAME}++)(\(?)")
 # What may reach another host; all else is not worth the search for comments.
 LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|[a-zA-Z][0-9+.\-]*+:")
-ANY_URL = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.\-]*:)?[/\\]{2}[^\s\"'()<>]+")
 ESCAPE = re.compile(rf"\\(?:([0-9a-fA-F]{{1,6}}){AFTER_HEX}|\r\n|[\n\r\f]|(.))", re.DOTALL)
 NOTHING = "data:,"
 NO_URL, NO_STRING = b"data:,", b'"data:,"'
@@ -50,10 +55,8 @@ def held_parts(text: str, holds: Holds, is_markup: bool = False) -> list[Edit] |
 
     Of what `is_markup` (a sheet in svg) a browser takes out comments and tags first, so which quotes count is not told.
     """
-    if escapes_letters(text) and _spells_with_escapes(text):
-        plain = unescape(text)
-        named = ANY_URL.findall(plain) + [one[2] for one in _references(plain, Live(plain), is_markup)]
-        return None if any(map(holds, dict.fromkeys(named))) else []
+    if escapes_letters(text) and (plain := _spelled_out(text)) != text:
+        return [] if held_parts(plain, holds, is_markup) == [] else None
     live = Live(text)
     known: dict[str, bool] = {}
     found: list[Edit] = []
@@ -167,8 +170,19 @@ def _character(match: re.Match[str]) -> str:
     return match[2] or ""
 
 
-def _spells_with_escapes(text: str) -> bool:
-    return len(LOADING_WORD.findall(text)) != len(LOADING_WORD.findall(unescape(text)))
+def _spelled_out(text: str) -> str:
+    """Write the words that load without escapes, and nothing else: so all is still read as before."""
+    is_any = any(match.lastindex for match in ESCAPED_NAME.finditer(text))
+    return WORD.sub(_word, text) if is_any else text
+
+
+def _word(match: re.Match[str]) -> str:
+    whole = match[0]
+    if "\\" not in whole or not (match[1] or match[3]):
+        return whole
+    name = NO_WORD.sub("_", unescape(match[2]))  # `\22 url(` must not open a string
+    is_loading = name.lower() == "import" if match[1] else name.lower().endswith(LOADING_WORDS)
+    return match[1] + name + match[3] if is_loading else whole
 
 
 def _references(text: str, live: Live, is_markup: bool) -> Iterator[tuple[int, int, str, str]]:  # noqa: FBT001

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 S = r"[ \t\r\n\f]*+"
 AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
+ESCAPED = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|[^\n\r\f])"  # in a name
 IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
 STRING = re.compile(
     rf"\"(?:[^\"\\\n]++|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]++|{IN_STRING})*+(?:'|\Z|(?=\n))",
@@ -56,12 +57,14 @@ ALONE = frozenset("xX")
 QUOTES = ("'", '"')
 FEW = 100  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
 
-# An escape that makes a letter: only these can spell one of the words that load in another way.
-ESCAPED_LETTER = re.compile(r"\\(?:0{0,4}(?:[46][1-9a-fA-F]|[57][0-9aA])(?![0-9a-fA-F])|[g-zG-Z])")
+# An escape that makes a letter or a hyphen: only these can spell one of the words that load in another way.
+# It has six digits at most, so what follows them is none.
+_LETTER = r"(?:[46][1-9a-fA-F]|[57][0-9aA]|2[dD])"
+ESCAPED_LETTER = re.compile(rf"\\(?:0{{4}}{_LETTER}|0{{0,3}}{_LETTER}(?![0-9a-fA-F])|[g-zG-Z\-])")
 
 
 def escapes_letters(text: str) -> bool:
-    """Tell whether a letter is written with an escape."""
+    """Tell whether a letter or a hyphen is written with an escape."""
     return next(_found(BACKSLASH, ESCAPED_LETTER, text, None), None) is not None
 
 

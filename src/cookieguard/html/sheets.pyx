@@ -22,6 +22,7 @@ cdef enum:
 
 S = r"[ \t\r\n\f]*+"
 AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
+ESCAPED = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|[^\n\r\f])"  # in a name
 cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
 
@@ -139,24 +140,26 @@ cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nog
 
 
 cdef bint _is_letter(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Tell whether an escape, whose signs begin at `p`, makes a letter."""
+    """Tell whether an escape, whose signs begin at `p`, makes a letter or a hyphen."""
     cdef Py_ssize_t zeros = 0
     cdef unsigned char sign
-    if p < size and 103 <= LOWER[s[p]] <= 122:
+    if p < size and (103 <= LOWER[s[p]] <= 122 or s[p] == 45):
         return True
     while p < size and s[p] == 48 and zeros < 4:
         p += 1
         zeros += 1
-    if p + 1 >= size or (p + 2 < size and KIND[s[p + 2]] & HEX):
+    if p + 1 >= size or (zeros < 4 and p + 2 < size and KIND[s[p + 2]] & HEX):  # of six digits
         return False
     sign = s[p + 1]
+    if s[p] == 50:
+        return LOWER[sign] == 100
     if s[p] == 52 or s[p] == 54:
         return KIND[sign] & HEX and sign != 48
     return (s[p] == 53 or s[p] == 55) and (48 <= sign <= 57 or LOWER[sign] == 97)
 
 
 cpdef bint escapes_letters(str text):
-    """Tell whether a letter is written with an escape."""
+    """Tell whether a letter or a hyphen is written with an escape."""
     cdef bytes narrow = _narrow(text)
     return _escapes_letters(_signs(text, narrow), PyUnicode_GET_LENGTH(text))
 

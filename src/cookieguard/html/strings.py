@@ -9,17 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from cookieguard.html.sheets import AFTER_HEX, S
+from cookieguard.html.sheets import AFTER_HEX, ESCAPED, S
 
 # A string goes on over an end of line that is a part of an escape.
 BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
-_ESCAPE = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|[^\n\r\f])"
 _INSIDE = rf"(?:[^{{0}}\\\n\r\f]++|\\(?:[0-9a-fA-F]{{{{1,6}}}}+{AFTER_HEX}|\r\n|[\s\S]))*+"
 TOKEN = re.compile(
     r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)"
     + "".join(rf"|{quote}({_INSIDE.format(quote)}){quote}?" for quote in "\"'")
-    + rf"|((?:[\w\-]|[^\x00-\x7f]|{_ESCAPE})++)?(\()"
-    + rf"|(?:[\w\-]|[^\x00-\x7f]|{_ESCAPE})++"
+    + rf"|((?:[\w\-]|[^\x00-\x7f]|{ESCAPED})++)?(\()"
+    + rf"|(?:[\w\-]|[^\x00-\x7f]|{ESCAPED})++"
     + r"|([)\]}[{])"
 )
 UNQUOTED = re.compile(S + r"(?![\"'])(?:[^)\\]++|\\[\s\S])*+\)?")
