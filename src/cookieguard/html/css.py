@@ -36,7 +36,7 @@ NAMES_ONLY = re.compile(
 )
 LOADING_WORDS = ("url", "src", "image-set", "image", "cross-fade")
 _NAME = rf"(?:[\w\-]|[^\x00-\x7f]|{ESCAPED})"
-# The end of a function's name, or the beginning of an at-rule's, with an escape in it; all other escapes are passed over.
+# The end of a function's name, or the beginning of an at-rule's, with an escape in it; other escapes are passed over.
 ESCAPED_NAME = re.compile(rf"{ESCAPED}{_NAME}*+(\()?|@(?:[\w\-]|[^\x00-\x7f])*+(\\)?")
 NO_WORD = re.compile(r"[^\w\-]")
 WORD = re.compile(rf"(@?)({_NAME}++)(\(?)")
