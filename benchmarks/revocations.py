@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -120,10 +121,7 @@ def full(url: str) -> None:
     for first in range(0, ROWS, AT_ONCE):
         kind, owner = (Ends.GUEST, "") if first < ROWS // 2 else (Ends.SESSION, "C-flood")
         store.record(
-            [
-                Ending(kind, f"row-{first + n:020}", now + n, now + 14 * DAY, owner, now)
-                for n in range(AT_ONCE)
-            ]
+            [Ending(kind, token_hex(11), now + n, now + 14 * DAY, owner, now) for n in range(AT_ONCE)]
         )
     store.close()
     print(f"  {ROWS} rows written in {time.monotonic() - started:.1f} s")

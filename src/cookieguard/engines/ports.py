@@ -125,7 +125,7 @@ class Table(Protocol):
         """Return so many rows of changes after a number, whichever."""
 
     def last_rows(self, what: str, after: int, count: int) -> Iterable[Row]:
-        """Return so many rows of a kind after a number, the last ones, the last one first; one by one."""
+        """Return so many rows of a kind after a number, the last ones, one by one; the first of these at the end."""
 
     def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
         """Say what rows of a kind after a number and before a row had: one for each owner of more than FEW."""
