@@ -11,7 +11,7 @@ from markupsafe import escape
 NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE = b"CG-NEXT", b"CG-NQUERY", b"CG-SNONCE", b"CG-JNONCE"
 ANCHOR, TITLE = b"CG-AT", b"CG-TITLE"
 MARKERS = re.compile(b"(" + b"|".join((NEXT, NEXT_QUERY, STYLE_NONCE, SCRIPT_NONCE, ANCHOR, TITLE)) + b")")
-PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")  # nothing in it that escaping changes
+PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")  # nothing in it that escaping or quoting changes
 
 
 def filled(
@@ -27,12 +27,14 @@ def filled(
             if marker == NEXT:
                 value = _escaped(next_)
             elif marker == NEXT_QUERY:
-                value = quote(next_, safe="/").encode("ascii")
+                value = next_.encode("ascii") if PLAIN.fullmatch(next_) else quote(next_, safe="/").encode("ascii")
             elif marker == TITLE:
                 value = _escaped(title)
+            elif marker == ANCHOR:
+                value = anchor.encode("ascii", "xmlcharrefreplace")
             else:  # nonces are base64 by the grammar that found them
-                plain = {STYLE_NONCE: style_nonce, SCRIPT_NONCE: script_nonce, ANCHOR: anchor}
-                value = plain[marker].encode("ascii", "xmlcharrefreplace")
+                nonce = style_nonce if marker == STYLE_NONCE else script_nonce
+                value = nonce.encode("ascii", "xmlcharrefreplace")
             values[marker] = value
         full[place] = values[marker]
     return b"".join(full)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """Say who is held, for what, and what a click can do about it."""
 
     party: str  # as the register names it
@@ -16,8 +15,7 @@ class Offer:
     always: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Describe one placeholder. `next` is the page it is on, empty where the Referer will tell better."""
 
     lang: str

@@ -344,7 +344,7 @@ def _nonce(allowed: Allowance, marker: str) -> Markup:
 
 def _form(allowed: Allowance) -> str:
     """Name all of an allowance but the nonce."""
-    return "" if allowed is INLINE else f"{allowed.way}+" if allowed.nonce else f"{allowed.way}"
+    return "" if allowed is INLINE else allowed.way + "+" if allowed.nonce else allowed.way
 
 
 def _fill(text: str, name: str, value: str) -> str:
