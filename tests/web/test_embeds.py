@@ -503,3 +503,15 @@ def test_links_that_lead_away_are_marked_where_the_shop_wants_it(guard: Guard) -
 
     assert '<a href=/x>in</a><a rel="noreferrer" href=//else.example>' in marked.text
     assert "<a href=/x>in</a><a href=//else.example>" in ask(guard(links)).text
+
+
+def test_a_placeholder_shown_again_leads_to_its_own_page_in_its_own_language(guard: Guard) -> None:
+    app = guard(page(PAGE.replace(b" lang=en", b"")), vendors=ALL)
+    seen = {}
+    for path, lang in [(path, lang) for path in ("/a", "/b") for lang in ("en", "de")] * 2:
+        answer = ask(app, path=path, headers=[*OPENED, ("accept-language", lang)])
+        root = place(answer)
+        assert {fields(form)["next"] for form in root.iter("form")} == {path}
+        text = "".join(root.itertext())
+        assert seen.setdefault((path, lang), text) == text
+    assert seen["/a", "en"] != seen["/a", "de"]

@@ -27,7 +27,7 @@ def filled(
             if marker == NEXT:
                 value = _escaped(next_)
             elif marker == NEXT_QUERY:
-                value = next_.encode("ascii") if PLAIN.fullmatch(next_) else quote(next_, safe="/").encode("ascii")
+                value = (next_ if PLAIN.fullmatch(next_) else quote(next_, safe="/")).encode("ascii")
             elif marker == TITLE:
                 value = _escaped(title)
             elif marker == ANCHOR:

@@ -21,6 +21,7 @@ from cookieguard.web.place import Offer, Place
 from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
+PLACED_KEPT = 64  # for each wall, of some KB each: those on the pages asked for last
 LONGEST_TITLE = 120  # characters: three lines in a small frame
 FILE = Allowance(Way.FILE)
 # Nothing in the placeholder runs scripts. It posts as the shop's own page and opens what it links to.
@@ -66,6 +67,24 @@ class Placeholders:
     def __call__(self, embed: Embed, context: InsertContext) -> bytes:
         """Return the attributes that make a held element its own placeholder; none where nothing can be offered."""
         exchange = self._exchange
+        request = exchange.request
+        # a piece of a page does not know the page; what is posted from it does
+        next_ = request.return_path if request.is_navigation and not request.is_fragment else ""
+        if self._policies or context.policies:  # with a nonce in most
+            return self._written(embed, context, next_)
+        placed = exchange.wall.placed
+        # all that it says, beside what a wall is made for
+        key = (embed, context, next_, exchange.headers.get(b"accept-language"), exchange.consent.granted)
+        attributes = placed.get(key)
+        if attributes is None:
+            attributes = self._written(embed, context, next_)
+            if len(placed) >= PLACED_KEPT:
+                del placed[next(iter(placed))]
+            placed[key] = attributes
+        return attributes
+
+    def _written(self, embed: Embed, context: InsertContext, next_: str) -> bytes:
+        exchange = self._exchange
         offer = offer_for(exchange, exchange.wall.verdict(embed.held.url))
         if not (offer.once or offer.always):
             return b""
@@ -74,8 +93,7 @@ class Placeholders:
             lang=renderer.pick_language(context.lang, request.text(b"accept-language")),
             base=request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base),
             offer=offer,
-            # a piece of a page does not know the page; what is posted from it does
-            next=request.return_path if request.is_navigation and not request.is_fragment else "",
+            next=next_,
             anchor=embed.anchor,
             title=shown_title(embed.title or ""),
         )

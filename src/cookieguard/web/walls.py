@@ -56,6 +56,9 @@ class Wall:
     offers: dict[tuple[Verdict, frozenset[str]], Offer] = field(
         default_factory=dict, compare=False, repr=False
     )  # what can be done about who is held, by what else is granted
+    placed: dict[tuple[object, ...], bytes] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # placeholders
     guards: dict[frozenset[str], bytes] = field(
         default_factory=dict, compare=False, repr=False
     )  # by the same
