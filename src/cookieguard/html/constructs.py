@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cookieguard.html.declarations import Kind
@@ -15,7 +15,7 @@ Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it 
 
 # What the owner is told of a page that lost something which need not be held.
 LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
-LOST_SHEET = "the rest of a style sheet was left out of a page: it is longer than 1 MB"
+LOST_SHEET = "the rest of a style sheet was left out of a page: 1 MB of it is one rule"
 MOST_PATTERNS = 256
 # No lru_cache: compiled code looks into a dict without a call, for every text in svg.
 PATTERNS: dict[tuple[bytes, Ends], re.Pattern[bytes]] = {}
@@ -95,11 +95,6 @@ def raw_text(name: bytes) -> Construct:
     """Return the construct of an element whose text runs to its end tag (which is not part of it)."""
     end = rb"</" + any_case(name) + AFTER_NAME
     return Construct(end, rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">", is_text=True)
-
-
-def dropped_text(name: bytes) -> Construct:
-    """Return the same where the rest of that text is left out."""
-    return replace(raw_text(name), dropped=True)
 
 
 def hide_signs(output: Output, data: bytes, position: int, stop: int, construct: Construct) -> None:

@@ -26,6 +26,7 @@ cdef class Rewriter:
     cdef object _script
     cdef bytes _tail
     cdef object _gather
+    cdef object _long
     cdef bint _is_last
     cdef Py_ssize_t _stop
     cdef Py_ssize_t _text_end

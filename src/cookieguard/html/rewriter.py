@@ -18,12 +18,10 @@ from cookieguard.html.constructs import (
     DROPPED_INSTRUCTION,
     INSTRUCTION,
     LOST_CDATA,
-    LOST_SHEET,
     OPENED,
     SCRIPT_CLOSER,
     ScriptEnd,
     agreed,
-    dropped_text,
     hide_signs,
     pattern_of,
     raw_text,
@@ -35,6 +33,7 @@ from cookieguard.html.markup import first_stop
 from cookieguard.html.model import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
 from cookieguard.html.nested import MAX_NESTING, rewrite_nested
 from cookieguard.html.output import Output
+from cookieguard.html.pieces import LongSheet
 from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
 from cookieguard.html.rules import Rules
 from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
@@ -73,7 +72,8 @@ class Rewriter:
         self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
         self._state, self._construct = MARKUP, BOGUS
         self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
-        self._gather: UnfinishedTag | UnfinishedText | None = None
+        self._gather: UnfinishedTag | UnfinishedText | LongSheet | None = None
+        self._long: LongSheet | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Verdict]] = {}
         nest = partial(rewrite_nested, partial(Rewriter, rules, depth=depth + 1), self.lost)
@@ -85,11 +85,12 @@ class Rewriter:
         chunk = self._placement.let_by(chunk)
         if self._gather is None:
             return self._run(self._tail + chunk if self._tail else chunk)
-        if (complete := self._gather.take(chunk)) is None:
-            return b""
-        self.lost |= self._gather.lost
-        self._stop, self._gather = self._gather.stop, None
-        return self._run(complete)
+        gather, complete = self._gather, self._gather.take(chunk)
+        if complete is None:
+            return gather.passed
+        self.lost |= gather.lost
+        self._stop, self._gather, self._state = gather.stop, None, MARKUP
+        return gather.passed + self._run(complete)
 
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
@@ -99,6 +100,7 @@ class Rewriter:
         gather, self._gather, self._is_last = self._gather, None, True
         self._stop = -1 if gather else UNKNOWN
         rest += self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
+        rest += gather.finish() if isinstance(gather, LongSheet) else b""
         closers = None if self._state == IN_SCRIPT else self._context.closers()
         if self._state != MARKUP:
             return rest + self._tail + self._placement.last(self._construct.closer, closers)
@@ -110,18 +112,15 @@ class Rewriter:
 
         What follows of the page was not judged and must not be sent: end the body after these bytes.
         """
-        closer = b""
-        if self._state != MARKUP:
-            closer = SCRIPT_CLOSER if self._state == IN_SCRIPT else self._construct.closer
+        closer = (b"", self._construct.closer, SCRIPT_CLOSER)[self._state]
         self._tail, self._gather, self._state = b"", None, MARKUP
         self._placement.release()
         return closer
 
     def _run(self, data: bytes) -> bytes:
-        self._tail = b""
+        self._tail, position, size = b"", 0, len(data)
         self._output = output = Output(data)
         self._peeked.clear()
-        position, size = 0, len(data)
         while position < size:
             if self._state == MARKUP:
                 position = self._markup(data, position)
@@ -186,7 +185,6 @@ class Rewriter:
         self._is_careful = not self._placement.is_done or self._context.is_careful()
         return end
 
-    # -- tags
     def _tag(self, tag: Tag, data: bytes, start: int, end: int) -> int:
         if self._is_careful and tag.name in TELLING and not tag.closing:
             self._output.insert(start, self._context.settle())
@@ -275,6 +273,10 @@ class Rewriter:
                 self._wait(data, start, UnfinishedText(data, start, end, tag.name, ends, finder))
                 return None
         text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
+        self._long = None
+        if stop < 0 and kind is STYLE and not (is_markup or self._is_last):
+            self._long = LongSheet((self.held, self.lost), self._rules, self._judge.base, data, end, ends)
+            text_end = self._long.start
         verdict = self._rules.judge_text(kind, data, end, text_end, self._judge.base, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
@@ -290,7 +292,7 @@ class Rewriter:
         if reading is AS_BOTH:
             self._context.open_both(tag.name)
             return end
-        for start, stop, new in verdict.edits if verdict is not PASSES else ():
+        for start, stop, new in verdict.edits:
             self._output.replace(end + start, end + stop, new)
         if self._text_end < 0 and not tag.is_judged and not self._context.ends:
             self._text_end = end_of_text(tag.name, data, end)
@@ -301,9 +303,7 @@ class Rewriter:
         if tag.name == b"script":
             self._script, self._state = ScriptEnd(), IN_SCRIPT
         elif tag.text is STYLE and not verdict.hold:
-            self.lost.add(LOST_SHEET)
-            self._construct = dropped_text(tag.name)
-            return len(data)
+            return self._wait(data, self._long.start, self._long) if self._long else len(data)
         return end
 
     def _close_text(self, name: bytes, data: bytes) -> None:
@@ -394,7 +394,7 @@ class Rewriter:
             self._output.replace(start, len(data), b"")
         return len(data)
 
-    def _wait(self, data: bytes, start: int, gather: UnfinishedTag | UnfinishedText) -> int:
+    def _wait(self, data: bytes, start: int, gather: UnfinishedTag | UnfinishedText | LongSheet) -> int:
         self._gather = gather
         self._output.replace(start, len(data), b"")
         return len(data)

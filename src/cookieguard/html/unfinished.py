@@ -20,6 +20,8 @@ MAX_TEXT_BYTES = 1024 * 1024
 class UnfinishedTag:
     """Collect a tag that chunks cut apart. Owns its bytes; none is read twice."""
 
+    passed = b""  # nothing goes out before it is whole
+
     def __init__(self, start: bytes) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
@@ -66,6 +68,8 @@ class UnfinishedTag:
 
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
+
+    passed = b""  # nothing goes out before it is whole
 
     def __init__(
         self, data: bytes, start: int, text: int, name: bytes, ends: Ends, finder: Finder | None
