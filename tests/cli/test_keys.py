@@ -93,7 +93,7 @@ def test_first_key_signs_and_the_next_ones_only_verify(shop: Shop) -> None:
     assert [key["state"] for key in listed["keys"]] == ["signing", "verify", "verify"]
     assert [key["kind"] for key in listed["keys"]] == ["secret", "secret", "ed25519"]
     assert stat.S_IMODE(shop.file.stat().st_mode) == 0o600
-    assert os.listdir(shop.file.parent) == ["keyring"]
+    assert sorted(os.listdir(shop.file.parent)) == [".gitignore", "keyring"]
 
 
 def test_no_secret_is_shown_by_any_command(shop: Shop) -> None:
