@@ -108,8 +108,16 @@ def remove_keys_on_disk(state: StateDirectory) -> int:
 
 def _sweep(own: Path) -> None:
     """Remove keys of shops that run no more: by the machine's own clock, for theirs may be another."""
-    for path in [*own.parent.glob("*/*"), *own.parent.iterdir()]:
+    for path in own.parent.glob("*/*"):
         with suppress(OSError):
-            if own in (path, path.parent) or time.time() - path.stat().st_mtime <= KEPT.total_seconds():
-                continue
-            path.rmdir() if path.is_dir() else path.unlink()  # a directory that is not empty stays
+            if path.parent != own and _is_old(path):
+                path.unlink()
+                path.parent.rmdir()  # where it was the last one
+    for path in own.parent.iterdir():
+        with suppress(OSError):  # one that is not empty stays
+            if path != own and _is_old(path):
+                path.rmdir()
+
+
+def _is_old(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > KEPT.total_seconds()
