@@ -40,7 +40,7 @@ BROWSER = {
     "Accept": "text/html",
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
 }
-STATE_FILES = ("keyring", "logs", "store.db", "stats.db", "spool")
+STATE_FILES = (".gitignore", "keyring", "logs", "store.db", "stats.db", "spool")
 
 Visit = Callable[[int, Address], None]
 

@@ -112,7 +112,8 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
         head=guard + (insertion.head if insertion else b""),
         stand=Placeholders(exchange, policies=policies) if has_places else None,
         xml=kind.is_xml,
-        is_document=exchange.request.opens_document,
+        # What has no type may be JSON: our markup before it would make HTML of it. There only tags make a document.
+        is_document=exchange.request.opens_document and not kind.is_sniffed,
     )
     return rewriter
 

@@ -66,7 +66,7 @@ class Kind:
     may hold scripts and takes its policy from its own response. `is_script`: JavaScript, which a worker may be made of.
     `is_series`: documents or pictures one after the other, each in place of the last. `is_plain`: none of these.
     `is_torn`: several types that browsers read in different ways. `is_piece`: a document that a script puts
-    into another one.
+    into another one. `is_sniffed`: no type says HTML, so the first bytes decide.
     """
 
     is_document: bool
@@ -75,6 +75,7 @@ class Kind:
     is_torn: bool = False
     is_series: bool = False
     is_piece: bool = False
+    is_sniffed: bool = False
     is_plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +105,7 @@ def kind_of(content_type: bytes) -> Kind:
         is_torn=is_xml if is_html else b"," in content_type.partition(b";")[0],
         is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
         is_piece=all(one == PIECE_TYPE for one in types),
+        is_sniffed=HTML_TYPES.isdisjoint(types) and XHTML_TYPE not in types,
     )
 
 
