@@ -106,7 +106,13 @@ def visit(server: Process, visitors: list[Visitor], agreed: dict[str, str]) -> N
 
 
 def until_counted(folder: Path, visitors: int) -> None:
-    wait_until(lambda: counted(folder) >= visitors, "all were counted")
+    def all_are_there() -> bool:
+        try:
+            return counted(folder) >= visitors
+        except sqlite3.OperationalError:  # the writer's thread has not made the tables yet
+            return False
+
+    wait_until(all_are_there, "all were counted")
 
 
 def counted(folder: Path) -> int:
