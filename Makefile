@@ -88,7 +88,7 @@ $(VENV)/.clickhouse: pyproject.toml $(VENV)/.test
 	touch $@
 
 # Where there is no compiler the sources run: slower, and the same bytes.
-$(VENV)/.built: setup.py $(wildcard src/cookieguard/*/*.p*) $(VENV)/.demo
+$(VENV)/.built: setup.py $(wildcard src/cookieguard/*/*.p* src/cookieguard/*/*/*.p*) $(VENV)/.demo
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
 

@@ -16,32 +16,40 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
 SOURCES = Path("src", "cookieguard")
-# Package -> what is compiled of it: what a page, or every request, passes through. The rest decides rarely, or is
-# regular expressions, which are compiled already.
+# Folder -> what is compiled of it: what a page, or every request, passes through. The rest decides rarely, or is
+# regular expressions, which are compiled already. No two may have one name: all are linked into one shared object.
 MODULES = {
-    "html": "constructs context css judges judging model output placement rewriter rules tags texts urls".split(),
-    "identity": "channel cookies jsontext session session_cookie state tokens values visit".split(),
-    "web": (
-        "asking banner bodies consents document exchange gate headers hits lines own_cookies repeats request "
-        "response visitor"
-    ).split(),
+    "html": "attributes element_text insertion_point page rewriter rules tags types urls".split(),
+    "html/css": ["stylesheet"],
+    "html/tokenizer": "output raw_text tree_state".split(),
+    "identity": "cookies lazy_mapping session session_cookie session_state token_cookie tokens visit".split(),
+    "identity/encoding": ["canonical_json"],
+    "web": "app_scope exchange request response visitor".split(),
+    "web/banner": ["insertion"],
+    "web/cookies": "consent_cookie consent_filter own_cookies".split(),
+    "web/document": "body choose_body page_cache".split(),
+    "web/http": ["headers"],
+    "web/recording": "hits log_entry".split(),
 }
 # Written in Cython: loops over bytes. The Python source of the same name says the same, or that it does not know.
 WRITTEN_TWICE = {
-    "html": "known scanner sheets stretches summary".split(),
-    "identity": ["base64url", "plainjson"],
+    "html/css": ["tokenizer"],
+    "html/fast": "answers fragments tag_summary".split(),
+    "html/tokenizer": ["scanner"],
+    "identity/encoding": ["base64url", "fast_json"],
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
 from compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of  # noqa: E402  # type: ignore[import-not-found]
 
-if tuple(MODULES) != PACKAGES:
+FOLDERS = sorted({*MODULES, *WRITTEN_TWICE})
+if {folder.split("/")[0] for folder in FOLDERS} != set(PACKAGES):
     raise SystemExit("setup.py and src/cookieguard/compiled.py name other packages")
 
 NAMES = [
-    f"cookieguard.{package}.{name}"
-    for package in MODULES
-    for name in (*WRITTEN_TWICE.get(package, ()), *MODULES[package])
+    f"cookieguard.{folder.replace('/', '.')}.{name}"
+    for folder in FOLDERS
+    for name in (*WRITTEN_TWICE.get(folder, ()), *MODULES.get(folder, ()))
 ]
 BY_BYTES = {name for names in WRITTEN_TWICE.values() for name in names}
 ARGUMENTS = ["-w", "-g0"]
@@ -118,9 +126,9 @@ def extensions() -> list[Extension]:
 
 
 def _source(name: str) -> Path:
-    _, package, module = name.split(".")
-    kind = "pyx" if module in WRITTEN_TWICE.get(package, ()) else "py"
-    return SOURCES / package / f"{module}.{kind}"
+    *folders, module = name.split(".")[1:]
+    kind = "pyx" if module in BY_BYTES else "py"
+    return SOURCES.joinpath(*folders, f"{module}.{kind}")
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCompiled})

@@ -39,10 +39,10 @@ from hits import HEADERS, PAGE, guarded
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.sqlite_stats import STATS_FILE
-from cookieguard.engines.vault import make_keys
-from cookieguard.web.recorder import FLUSH_EVERY
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.vault import make_keys
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.web.recording.pipeline import FLUSH_EVERY
 
 EVERY = 0.005  # seconds between two requests
 DAY = timedelta(days=1)

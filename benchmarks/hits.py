@@ -29,13 +29,13 @@ from figures import Figure, table
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings, StoreSettings
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.engines.sqlite_stats import SqliteStats
+from cookieguard.engines.stats.sqlite.engine import SqliteStats
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Hit
 from cookieguard.web import middleware
-from cookieguard.web.counting import Counting
-from cookieguard.web.hits import note
-from cookieguard.web.recorder import Pipeline
+from cookieguard.web.recording.hits import note
+from cookieguard.web.recording.pipeline import Pipeline
+from cookieguard.web.recording.setup import Counting
 
 BATCH = 5000
 HEADERS = [

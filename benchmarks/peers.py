@@ -140,7 +140,7 @@ def wasm_task(found: list[bytes]) -> dict[str, Any]:
     """Write down for Node what the Python contestants import: pages, tables, names."""
     from contestants.table import LOADING, TABLE
 
-    from cookieguard.html.loads import INERT_RELATIONS
+    from cookieguard.html.contact_points import INERT_RELATIONS
 
     return {
         "pages": [[base64.b64encode(chunk).decode() for chunk in chunked(page)] for page in found],

@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from harness.postgres import postgres
 
 from cookieguard.config import StoreSettings
-from cookieguard.engines.ports import Store
-from cookieguard.engines.store_engines import store_opener
-from cookieguard.engines.watch import Watch
-from cookieguard.identity.endings import Ending, Ends
+from cookieguard.engines.store.open import store_opener
+from cookieguard.engines.store.protocol import Store
+from cookieguard.engines.store.sync import Watch
+from cookieguard.identity.revocations import Ending, Ends
 
 FLOOD, ROWS, AT_ONCE = 250_000, 2_000_000, 5_000
 DAY = 86_400_000

@@ -6,10 +6,10 @@ import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cookieguard.engines.keyfile import read_keyring
-from cookieguard.engines.keys import KEYRING_FILE
-from cookieguard.engines.staff import change_staff
-from cookieguard.identity.staff import Member, staff_codec, write_token
+from cookieguard.engines.files.keyring_file import read_keyring
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.staff_list import change_staff
+from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 
 NAME = "Demo analyst"

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.engines.sqlite_stats import STATS_FILE
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit
 
 SEED = 20

@@ -45,7 +45,7 @@ def test_every_other_module_is_left_to_python(package: Path) -> None:
     finder = find_compiled(str(package))
 
     assert finder is not None
-    assert finder.find_spec("cookieguard.html.css", None) is None
+    assert finder.find_spec("cookieguard.html.css.stylesheet", None) is None
     assert finder.find_spec("rules", None) is None
 
 

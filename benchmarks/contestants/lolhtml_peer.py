@@ -21,11 +21,11 @@ from pages import BANNER, SHOP, SHOP_HOST
 
 from contestants.guard import judge
 from contestants.table import LOADING, TABLE
-from cookieguard.html.charrefs import decode_attribute
-from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import documents_in
-from cookieguard.html.judges import REFRESH, REFRESH_URL, candidates
-from cookieguard.html.loads import INERT_RELATIONS
+from cookieguard.html.attributes import REFRESH, REFRESH_URL, candidates
+from cookieguard.html.contact_points import INERT_RELATIONS
+from cookieguard.html.css.stylesheet import cut, held_parts
+from cookieguard.html.data_urls import documents_in
+from cookieguard.html.tokenizer.character_references import decode_attribute
 from cookieguard.html.urls import parse_url, readings, resolve
 
 # Anything else is a path of the shop's own: nine of ten values end here.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.loads import ANYWHERE, LOADS, Load
+from cookieguard.html.contact_points import ANYWHERE, LOADS, Load
 
 KINDS = {
     Load.URL: "url",

@@ -65,9 +65,9 @@ def find_compiled(package: str) -> Compiled | None:
 def digest_of(root: Path) -> str:
     """Return the digest of the packages' sources; `root` is the folder they lie in."""
     digest = blake2b(digest_size=16)
-    for path in (path for package in PACKAGES for path in sorted((root / package).iterdir())):
+    for path in (path for package in PACKAGES for path in sorted((root / package).rglob("*.p*"))):
         if path.suffix in SUFFIXES:
             source = path.read_bytes()
-            digest.update(b"%s/%s %d\n" % (path.parent.name.encode(), path.name.encode(), len(source)))
+            digest.update(b"%s %d\n" % (path.relative_to(root).as_posix().encode(), len(source)))
             digest.update(source)
     return digest.hexdigest()

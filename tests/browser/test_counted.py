@@ -10,8 +10,8 @@ import pytest
 from harness.servers import serving
 
 from cookieguard import Config, CookieGuard
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.sqlite_figures import SqliteFigures
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 
 from .conftest import Visitors, answer

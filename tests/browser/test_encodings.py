@@ -14,7 +14,7 @@ from harness.servers import serving
 from playwright.sync_api import BrowserContext
 
 from cookieguard import Config, CookieGuard, Vendor
-from cookieguard.web.optional_codings import BROTLI, ZSTD
+from cookieguard.web.http.brotli_zstd import BROTLI, ZSTD
 
 from .conftest import Visitors, answer
 

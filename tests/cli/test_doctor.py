@@ -18,8 +18,8 @@ from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard, visitor_of
-from cookieguard.engines.runtime import runtime_place
-from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.files.runtime_directory import runtime_place
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
 from cookieguard.stats.hits import Batch
 

@@ -19,7 +19,7 @@ from stats.traffic import PLAIN
 
 from cookieguard.cli import export as command
 from cookieguard.cli.app import run
-from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 from demo_site.traffic import fill
 

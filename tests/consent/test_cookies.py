@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cookieguard import ConfigError, Vendor
 from cookieguard.config import OwnCookie
 from cookieguard.consent import CookieRegister, site_of
-from cookieguard.consent.cookies import (
+from cookieguard.consent.cookie_register import (
     MOST_REMOVAL_BYTES,
     NAMES_KEPT,
     cookie_name_of,

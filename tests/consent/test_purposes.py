@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cookieguard.config import DEFAULT_PURPOSES, Vendor
 from cookieguard.consent import Register, Site, Verdict, declaration, first_party_line, look_alike, site_of
-from cookieguard.consent.purposes import BLOCKED, REPORTED, VERDICTS_KEPT
+from cookieguard.consent.vendors import BLOCKED, REPORTED, VERDICTS_KEPT
 from cookieguard.errors import ConfigError
 
 VENDORS = (

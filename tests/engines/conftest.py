@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from engines.test_stats_engines import BOTH, batches, write_all
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.hit_engines import open_engine
-from cookieguard.engines.hit_ports import Days, EngineDown, HitReader
+from cookieguard.engines.stats.open import open_engine
+from cookieguard.engines.stats.protocol import Days, EngineDown, HitReader
 from cookieguard.errors import ConfigError
 from cookieguard.stats.hits import OTHER, Batch, Dimension
 from cookieguard.stats.rollups import MAX_VALUES
@@ -24,9 +24,9 @@ from cookieguard.stats.rollups import MAX_VALUES
 pytest.importorskip(
     "chdb", reason="ClickHouse is NOT tested: chdb is missing (pip install --group clickhouse)"
 )
-from cookieguard.engines.clickhouse_closing import _steps, close_day
-from cookieguard.engines.clickhouse_hits import ClickhouseHits
-from cookieguard.engines.clickhouse_stats import ClickhouseStats
+from cookieguard.engines.stats.clickhouse.closing import _steps, close_day
+from cookieguard.engines.stats.clickhouse.engine import ClickhouseStats
+from cookieguard.engines.stats.clickhouse.writer import ClickhouseHits
 
 
 @pytest.fixture
@@ -235,8 +235,8 @@ def read(path: Path) -> bytes:
 SECOND = """
 import sys
 from pathlib import Path
-from cookieguard.engines.clickhouse_hits import ClickhouseHits
-from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.stats.clickhouse.writer import ClickhouseHits
+from cookieguard.engines.stats.protocol import EngineDown
 try:
     ClickhouseHits(sys.argv[1])
 except EngineDown as error:

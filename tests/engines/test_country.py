@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from harness.mmdb import country_database
 
-from cookieguard.engines.country import Countries
+from cookieguard.engines.files.country import Countries
 from cookieguard.errors import ConfigError
 
 AT_ONCE = timedelta(0)

@@ -18,12 +18,13 @@ from harness.postgres import Postgres, postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.engines import day_key_sharing, watch
-from cookieguard.engines.day_key_sharing import SHELF, DayKeySharing, open_day_keys
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.runtime import RuntimeDirectory, open_runtime
-from cookieguard.engines.watch import Watch
+from cookieguard.engines.files import day_key_sharing
+from cookieguard.engines.files.day_key_sharing import SHELF, DayKeySharing, open_day_keys
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.runtime_directory import RuntimeDirectory, open_runtime
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.store import sync as watch
+from cookieguard.engines.store.sync import Watch
 from cookieguard.keyring import Keyring
 from cookieguard.stats.sealed_box import new_key_pair
 
@@ -56,7 +57,7 @@ class Machine:
     """Be one machine: a directory in memory and a worker's thread for the store, with any number of workers."""
 
     def __init__(self, folder: Path, url: str, *, keyring: Keyring = KEYRING) -> None:
-        from cookieguard.engines.postgres import opener
+        from cookieguard.engines.store.postgres import opener
 
         self.now = NOON
         self._open, self._keyring = opener(url), keyring
@@ -271,7 +272,7 @@ def test_who_writes_to_the_store_without_the_keyring_neither_gets_a_key_nor_give
 def test_what_lay_in_store_and_memory_is_gone_within_48_hours(
     machine: Callable[..., Machine], url: str
 ) -> None:
-    from cookieguard.engines.postgres import PostgresStore
+    from cookieguard.engines.store.postgres import PostgresStore
 
     one = machine()
     until_settled(one)

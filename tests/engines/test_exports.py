@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
-from cookieguard.engines.export_formats import FORMATS, to_csv, to_json, to_parquet
-from cookieguard.engines.export_tables import (
+from cookieguard.engines.export.files import closed_days, export_day, remove_drafts
+from cookieguard.engines.export.formats import FORMATS, to_csv, to_json, to_parquet
+from cookieguard.engines.export.tables import (
     Budget,
     Holds,
     Table,
@@ -25,13 +26,12 @@ from cookieguard.engines.export_tables import (
     noised_table,
     sums_table,
 )
-from cookieguard.engines.exports import closed_days, export_day, remove_drafts
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.sqlite_figures import SqliteFigures
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.stats.bounded import BOUNDABLE
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.stats.contribution_bounds import BOUNDABLE
 from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
-from cookieguard.stats.kanonymity import rounded
+from cookieguard.stats.k_anonymity import rounded
 from cookieguard.stats.noise import Noise
 
 BUDGET = Budget(Noise(bytes(32)), Fraction(3))

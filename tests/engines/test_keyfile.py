@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.keyfile import HASTE, LOOK_EVERY, WatchedKeyring, change_keyring, read_keyring
+from cookieguard.engines.files.keyring_file import (
+    HASTE,
+    LOOK_EVERY,
+    WatchedKeyring,
+    change_keyring,
+    read_keyring,
+)
 from cookieguard.errors import KeyringFixed
 from cookieguard.identity import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Key, Keyring, KeyState, new_pair
@@ -26,7 +32,7 @@ ROTATING = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from cookieguard.engines.keyfile import change_keyring
+from cookieguard.engines.files.keyring_file import change_keyring
 from cookieguard.keyring import new_key
 
 def change(what):

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cookieguard.config import KeySettings
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keyfile import MAX_KEYRING_BYTES
-from cookieguard.engines.keys import load_keyring
+from cookieguard.engines.files.keyring_file import MAX_KEYRING_BYTES
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 

@@ -12,12 +12,12 @@ from stats.traffic import PLAIN
 
 from cookieguard import Config
 from cookieguard.engines import retention
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.leaps import Doubt, Reading, doubt_of, read_clock
+from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import RECORD_FILE, Retention, Run, read_run
-from cookieguard.engines.runtime import RuntimeDirectory, runtime_place
-from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.log_file import WRITE_BYTES, LogFile
+from cookieguard.engines.files.access_log import WRITE_BYTES, LogFile
 
 
 def test_lines_are_appended_to_the_file_of_this_process(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_many_lines_go_out_in_order(tmp_path: Path) -> None:
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from cookieguard.engines.log_file import LogFile
+from cookieguard.engines.files.access_log import LogFile
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 log = LogFile(Path(sys.argv[1]))
 limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -145,7 +145,7 @@ def test_full_disk_drops_whole_lines_and_says_so_once(tmp_path: Path) -> None:
 SHARED = """
 import os, sys
 from pathlib import Path
-from cookieguard.engines.log_file import LogFile
+from cookieguard.engines.files.access_log import LogFile
 os.getpid = lambda: 1  # all four in one file, as two guards in one process are
 log = LogFile(Path(sys.argv[1]))
 sys.stdin.read(1)
@@ -205,7 +205,7 @@ MIDNIGHT = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from cookieguard.engines.log_file import LogFile
+from cookieguard.engines.files.access_log import LogFile
 begin = datetime.now(UTC)
 late = datetime(2026, 11, 24, 23, 59, 59, 700000, tzinfo=UTC)
 log = LogFile(Path(sys.argv[1]), daily=True, keep_days=14, clock=lambda: late + (datetime.now(UTC) - begin))

@@ -21,17 +21,18 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
 from cookieguard.config.vault import VaultSettings
-from cookieguard.engines import retention, sqlite_hits
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import HourKeys, StateDirectory
-from cookieguard.engines.hit_ports import Days
+from cookieguard.engines import retention
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
+from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.files.vault import VaultWriter, make_keys, read_public_keys
 from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, read_run, taken
-from cookieguard.engines.runtime import RuntimeDirectory, runtime_place
-from cookieguard.engines.sqlite_figures import SqliteFigures
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.engines.vault import VaultWriter, make_keys, read_public_keys
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sqlite import writer as sqlite_hits
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.stats.vault import Risk
+from cookieguard.stats.vault_records import Risk
 
 NOW = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=23)
 KEY = 0x1122334455667788

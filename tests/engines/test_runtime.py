@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 
 from cookieguard import Config, CookieGuard, CookieGuardError
-from cookieguard.engines import runtime
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import HourKeys, StateDirectory
-from cookieguard.engines.runtime import RuntimeDirectory, is_in_memory, open_runtime, runtime_place
+from cookieguard.engines.files import runtime_directory as runtime
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.runtime_directory import (
+    RuntimeDirectory,
+    is_in_memory,
+    open_runtime,
+    runtime_place,
+)
+from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.errors import ConfigError
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.ports import StoreDown
-from cookieguard.engines.series import MOST_BROWSERS, SERIES_SHELF, TRIES, Errand, run, turn
-from cookieguard.engines.sqlite import SqliteStore
-from cookieguard.identity.endings import ended_series
-from cookieguard.identity.remember import Outcome, Series, use
+from cookieguard.engines.store.protocol import StoreDown
+from cookieguard.engines.store.remember_me import MOST_BROWSERS, SERIES_SHELF, TRIES, Errand, run, turn
+from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.identity.remember_me import Outcome, Series, use
+from cookieguard.identity.revocations import ended_series
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from harness.postgres import postgres
 
-from cookieguard.engines import sqlite
-from cookieguard.engines.ports import Store, StoreDown
-from cookieguard.engines.shelves import doing, key_of, reading
-from cookieguard.engines.watch import Watch
-from cookieguard.identity.endings import Ending, Ends
-from cookieguard.identity.keeping import Add, Shelf, Write, kept_cart, read_cart, read_orders
-from cookieguard.identity.orders import Order
+from cookieguard.engines.store import sqlite
+from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.values import doing, key_of, reading
+from cookieguard.identity.carts.orders import Order
+from cookieguard.identity.carts.stored_carts import Add, Shelf, Write, kept_cart, read_cart, read_orders
+from cookieguard.identity.revocations import Ending, Ends
 
 FAR = 4_000_000_000_000
 PLACE = (Shelf.CART, "c:17")
@@ -31,7 +31,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield lambda: sqlite.SqliteStore(path)
         return
     with postgres() as server:
-        from cookieguard.engines.postgres import PostgresStore
+        from cookieguard.engines.store.postgres import PostgresStore
 
         yield lambda: PostgresStore(server.url)
 

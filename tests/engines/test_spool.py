@@ -24,13 +24,14 @@ import pytest
 from harness.disks import small_disk
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
-from cookieguard.engines import hit_sink, sqlite_hits
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.hit_sink import HitSink
-from cookieguard.engines.spool import DAMAGED, OTHER_RELEASE, Spool, SpoolFull
-from cookieguard.engines.sqlite_figures import SqliteFigures
-from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.stats import sink as hit_sink
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sink import HitSink
+from cookieguard.engines.stats.spool import DAMAGED, OTHER_RELEASE, Spool, SpoolFull
+from cookieguard.engines.stats.sqlite import writer as sqlite_hits
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import COLUMNS, Batch
 
 ONE = Days(DAY, DAY)
@@ -339,9 +340,9 @@ RACER = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
-from cookieguard.engines.hit_sink import HitSink
-from cookieguard.engines.spool import Spool
-from cookieguard.engines.sqlite_hits import SqliteHits
+from cookieguard.engines.stats.sink import HitSink
+from cookieguard.engines.stats.spool import Spool
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 directory = Path(sys.argv[1])
 sink = HitSink(lambda: SqliteHits(directory / "stats.db"), Spool(directory / "spool"))
 while time.time() < float(sys.argv[2]):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cookieguard.config import LogSettings
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.log_file import log_directory
+from cookieguard.engines.files.access_log import log_directory
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 
 
@@ -154,7 +154,7 @@ def test_names_cannot_leave_the_directory(state: StateDirectory, name: str) -> N
 
 RACER = """
 import hashlib, os, sys
-from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.files.state_directory import StateDirectory
 sys.stdin.read(1)
 state = StateDirectory(sys.argv[1])
 for number in range(40):

@@ -14,8 +14,8 @@ from harness.stats_engines import MAKERS
 from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.hit_engines import open_engine
-from cookieguard.engines.hit_ports import (
+from cookieguard.engines.stats.open import open_engine
+from cookieguard.engines.stats.protocol import (
     Days,
     EngineDown,
     HeldCount,

@@ -20,13 +20,13 @@ from harness.postgres import Postgres, postgres, why_not
 from harness.servers import wait_until
 
 from cookieguard.config import StoreSettings
-from cookieguard.engines import sqlite
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import CHANGE, NO_CHANGE, Kept, Store, StoreDown
-from cookieguard.engines.sqlite import SqliteStore
-from cookieguard.engines.watch import Watch, open_watch
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.store import sqlite
+from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Kept, Store, StoreDown
+from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.engines.store.sync import Watch, open_watch
 from cookieguard.errors import ConfigError
-from cookieguard.identity.endings import Ending, Ends
+from cookieguard.identity.revocations import Ending, Ends
 
 PATIENCE = 5  # seconds
 SLOWLY = 2  # seconds: as long as a connection may take
@@ -70,7 +70,7 @@ def _move(one: Path, other: Path) -> None:
 def _postgres(server: Postgres) -> Engine:
     import psycopg
 
-    from cookieguard.engines.postgres import opener
+    from cookieguard.engines.store.postgres import opener
 
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"DROP TABLE IF EXISTS {', '.join(TABLES)}")
@@ -332,7 +332,7 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
     wait_until(lambda: not watch.endings.is_certain, "it knows nobody", seconds=6)
     time.sleep(2)
     assert not watch.endings.is_certain
-    from cookieguard.engines.postgres import opener
+    from cookieguard.engines.store.postgres import opener
 
     opener(server.url)().close()  # a worker that starts makes them
     wait_until(lambda: watch.endings.is_certain, "it knows customers again", seconds=PATIENCE)
@@ -527,7 +527,7 @@ def hears_of_all(open_store: Callable[[], Store], endings: list[Ending]) -> bool
 
 
 def test_marks_of_changes_do_not_pile_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cookieguard.engines.ports.MARKS_KEPT", 10)
+    monkeypatch.setattr("cookieguard.engines.store.protocol.MARKS_KEPT", 10)
     with closing(engine.open()) as store:
         for number in range(15):
             store.record([END._replace(at=number)])

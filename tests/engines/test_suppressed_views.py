@@ -1,4 +1,4 @@
-"""The views in SQL show what `stats/kanonymity.py` lets through, row for row, and never a cell under k."""
+"""The views in SQL show what `stats/k_anonymity.py` lets through, row for row, and never a cell under k."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from stats.traffic import DAY, draw_hits
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.hit_engines import open_engine
-from cookieguard.engines.hit_ports import Days, HitWriter
-from cookieguard.engines.suppressed_views import TABLES
+from cookieguard.engines.stats.open import open_engine
+from cookieguard.engines.stats.protocol import Days, HitWriter
+from cookieguard.engines.stats.suppressed_views import TABLES
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Batch, Dimension
-from cookieguard.stats.kanonymity import STEP, Cell, K, column, people_of, rounded, suppress
+from cookieguard.stats.k_anonymity import STEP, Cell, K, column, people_of, rounded, suppress
 
 LONG_AGO = 10_000  # days since 1970: every view shows days that are over
 SOME = 400  # tables a run of the random test, each a day of its own
@@ -46,7 +46,7 @@ class Database:
         self.is_clickhouse = url.startswith("chdb")
         self._connection: Any
         if self.is_clickhouse:
-            from cookieguard.engines.clickhouse_link import connect
+            from cookieguard.engines.stats.clickhouse.connection import connect
 
             self._connection = connect(url, seconds=10)
         elif self.is_postgres:

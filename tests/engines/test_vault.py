@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.vault import VaultWriter, make_keys, private_key, read_events
-from cookieguard.stats.vault import Risk, open_box
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.vault import VaultWriter, make_keys, private_key, read_events
+from cookieguard.stats.vault_records import Risk, open_box
 
 NOW = datetime.now(UTC)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from cookieguard.html.loads import ANYWHERE, LOADS, SPECIAL_NAMES
-from cookieguard.html.model import Held
+from cookieguard.html.contact_points import ANYWHERE, LOADS, SPECIAL_NAMES
+from cookieguard.html.types import Held
 
 ELEMENTS = [name.decode() for name in sorted(SPECIAL_NAMES)] + ["div", "A", "IMG", "x:a", "sPaN", "é"]
 NAMES = sorted(

@@ -11,8 +11,8 @@ from harness.oracle import html5lib_elements, turbo_elements
 from harness.rewriting import ORIGIN, every_byte, outside, rewrite
 
 from cookieguard.html import Rules, parse_url, resolve
-from cookieguard.html.judges import candidates
-from cookieguard.html.loads import ANYWHERE, LOADS, Load
+from cookieguard.html.attributes import candidates
+from cookieguard.html.contact_points import ANYWHERE, LOADS, Load
 
 BASE = parse_url("https://shop.example/")
 NOBODY = Rules(lambda url: None, ORIGIN)

@@ -8,7 +8,7 @@ import pytest
 from harness.rewriting import HELD, ORIGIN, every_byte
 
 from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
-from cookieguard.html.model import Embed
+from cookieguard.html.types import Embed
 
 SHOWN = b' srcdoc="&lt;p&gt;held&lt;/p&gt;"'
 

@@ -2,7 +2,8 @@
 
 turbohtml reads by today's standard, parse5 still has the "in select" mode; both with scripts and without. What no
 reading of the raw page had alive is alive in none afterwards, and what is inserted is always an element. The one
-exception: where it is not sure what is text, a comment is closed where that text may end (html/context.py).
+exception: where it is not sure what is text, a comment is closed where that text may end
+(html/tokenizer/tree_state.py).
 """
 
 from __future__ import annotations

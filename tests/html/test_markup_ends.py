@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cookieguard.html.markup import MarkupEnd
+from cookieguard.html.tokenizer.foreign_text import MarkupEnd
 
 SHARDS = [
     *"""<script> <script/> <script/a> </script> <svg:script> </svg:script> </_:script>

@@ -6,7 +6,7 @@ import pytest
 from harness.rewriting import HELD, ORIGIN, every_byte
 
 from cookieguard.html import Rewriter, Rules
-from cookieguard.html.referrers import tighten
+from cookieguard.html.referrer_policy import tighten
 
 START = b"<!doctype html><body>"
 SAFE = b"strict-origin-when-cross-origin"

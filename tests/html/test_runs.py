@@ -9,8 +9,8 @@ from harness.rewriting import outside
 from harness.tags import nothing_nested, written
 
 from cookieguard.html import Rewriter, Rules, Ruling
-from cookieguard.html.loads import LINKS
-from cookieguard.html.runs import HEAD_RUN, run
+from cookieguard.html.contact_points import LINKS
+from cookieguard.html.fast.skip_patterns import HEAD_RUN, run
 from cookieguard.html.tags import judge_tag
 
 SEEDS = 6

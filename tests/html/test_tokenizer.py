@@ -16,10 +16,10 @@ import pytest
 from harness.rewriting import ORIGIN
 
 from cookieguard.html import Rewriter, Rules
-from cookieguard.html.charrefs import decode_attribute
-from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
-from cookieguard.html.loads import TEXT_NAMES
-from cookieguard.html.model import Tag
+from cookieguard.html.contact_points import TEXT_NAMES
+from cookieguard.html.tokenizer.character_references import decode_attribute
+from cookieguard.html.tokenizer.grammar import ATTRIBUTES, TAG_NAME
+from cookieguard.html.types import Tag
 
 FOLDER = os.environ.get("HTML5LIB_TESTS")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="HTML5LIB_TESTS names no folder of html5lib-tests")

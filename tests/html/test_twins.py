@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 import cookieguard.html
-from cookieguard.html import known, scanner, sheets
-from cookieguard.html.glances import name_of
-from cookieguard.html.grammar import TAG
+from cookieguard.html.css import tokenizer as sheets
+from cookieguard.html.fast import answers as known
+from cookieguard.html.fast.byte_search import name_of
+from cookieguard.html.tokenizer import scanner
+from cookieguard.html.tokenizer.grammar import TAG
 from cookieguard.html.urls import Url
 from tests.html.test_markup_ends import SHARDS
 
@@ -53,7 +55,7 @@ def test_a_piece_is_a_slice(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_both_builds_list_the_same_attributes(seed: int) -> None:
-    module = importlib.import_module("cookieguard.html.scanner")
+    module = importlib.import_module("cookieguard.html.tokenizer.scanner")
     pure, rnd = source_of(module), random.Random(seed)
 
     for _ in range(ROUNDS):
@@ -91,7 +93,7 @@ def test_both_builds_read_a_sheet_alike(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_both_builds_look_at_the_same_tags(seed: int) -> None:
-    module = importlib.import_module("cookieguard.html.scanner")
+    module = importlib.import_module("cookieguard.html.tokenizer.scanner")
     both = [one.Scanner(xml=bool(seed % 2)) for one in (module, source_of(module))]
     rnd = random.Random(seed)
     found = 0
@@ -142,7 +144,7 @@ def test_a_record_is_its_named_tuple_in_a_dict_too() -> None:
 
 @pytest.mark.parametrize("xml", [False, True])
 def test_both_builds_pass_markup_alike(xml: bool) -> None:
-    module = importlib.import_module("cookieguard.html.scanner")
+    module = importlib.import_module("cookieguard.html.tokenizer.scanner")
     pure, rnd, far = source_of(module), random.Random(11), 0
     for _ in range(20_000):
         text = "".join(rnd.choices(SHARDS, k=rnd.randint(1, 12))).encode("latin-1")

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.html import Url, parse_url, resolve
-from cookieguard.html.charrefs import BLOCK, MANY, decode_attribute, decode_text, encode_attribute
+from cookieguard.html.tokenizer.character_references import (
+    BLOCK,
+    MANY,
+    decode_attribute,
+    decode_text,
+    encode_attribute,
+)
 from cookieguard.html.urls import readings
 
 BASE = parse_url("https://shop.example/a/b")

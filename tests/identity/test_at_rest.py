@@ -8,9 +8,9 @@ import pytest
 
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.identity import Identity, Visit, parse_cookies
-from cookieguard.identity.endings import Endings
-from cookieguard.identity.keeping import Keeping, StoreFirst, merge_carts
-from cookieguard.identity.orders import MOST_CARRIED, Order
+from cookieguard.identity.carts.orders import MOST_CARRIED, Order
+from cookieguard.identity.carts.stored_carts import Keeping, StoreFirst, merge_carts
+from cookieguard.identity.revocations import Endings
 from cookieguard.keyring import Keyring
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

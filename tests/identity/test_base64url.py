@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cookieguard
-from cookieguard.identity import base64url
+from cookieguard.identity.encoding import base64url
 
 PLAIN = Path(cookieguard.__file__).parent / "identity" / "base64url.py"
 

@@ -10,7 +10,7 @@ import pytest
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity import Identity
-from cookieguard.identity.endings import Ending, Endings, Ends
+from cookieguard.identity.revocations import Ending, Endings, Ends
 
 SESSION = "__Host-cg_session"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

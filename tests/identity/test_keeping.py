@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cookieguard.identity.endings import Endings, outdated_carts
-from cookieguard.identity.floors import NO_FLOOR, Floor
-from cookieguard.identity.keeping import merge_carts, read_orders
-from cookieguard.identity.orders import Order, joined
-from cookieguard.identity.spilling import Place, pack, resolve
+from cookieguard.identity.carts.cart_versions import NO_FLOOR, Floor
+from cookieguard.identity.carts.orders import Order, joined
+from cookieguard.identity.carts.stored_carts import merge_carts, read_orders
+from cookieguard.identity.oversized import Place, pack, resolve
+from cookieguard.identity.revocations import Endings, outdated_carts
 from cookieguard.identity.tokens import to_milliseconds
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

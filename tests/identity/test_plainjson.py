@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cookieguard.identity import jsontext, plainjson
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.encoding import fast_json as plainjson
 
 TEXTS = st.text() | st.text('az\x00\x1f "\\/\n\r\t\b\f\x7fäß\ud800€\U0001f600')
 NUMBERS = st.integers() | st.integers(-(1 << 65), 1 << 65) | st.integers(-12, 12)

@@ -13,8 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity import Identity
-from cookieguard.identity.endings import Ending, Endings, Ends
-from cookieguard.identity.remember import (
+from cookieguard.identity.remember_me import (
     IN_FLIGHT,
     LOST_AFTER,
     Link,
@@ -25,6 +24,7 @@ from cookieguard.identity.remember import (
     series_of,
     use,
 )
+from cookieguard.identity.revocations import Ending, Endings, Ends
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)

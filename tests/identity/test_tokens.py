@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookieguard.errors import CookieTooLarge
-from cookieguard.identity import Kind, NotJsonError, Reason, TokenCodec, TokenError, jsontext
-from cookieguard.identity.base64url import to_base64url
+from cookieguard.identity import Kind, NotJsonError, Reason, TokenCodec, TokenError
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.encoding.base64url import to_base64url
 from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

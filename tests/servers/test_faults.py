@@ -22,10 +22,10 @@ from pathlib import Path
 import pytest
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.sqlite_figures import SqliteFigures
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
-from cookieguard.web.recorder import FLUSH_EVERY
+from cookieguard.web.recording.pipeline import FLUSH_EVERY
 from servers.clients import ask
 from servers.shop import STATE
 

@@ -23,7 +23,7 @@ from harness.postgres import postgres
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.identity.remember import COPY_USED
+from cookieguard.identity.remember_me import COPY_USED
 from servers.clients import Reply, ask
 from servers.shop import CLOCK, LOG
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.config.log import PRESETS
-from cookieguard.stats import accesslog
-from cookieguard.stats.accesslog import LogLine, combined, json_line
+from cookieguard.stats import log_line as accesslog
 from cookieguard.stats.anonymize import truncation
-from cookieguard.stats.prefixes import prefix_cipher
+from cookieguard.stats.log_line import LogLine, combined, json_line
+from cookieguard.stats.prefix_cipher import prefix_cipher
 
 LINE = LogLine(
     address="203.0.113.0",

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stats.traffic import MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
-from cookieguard.stats.bounded import BOUNDABLE, FIGURES, TOTAL, bounded, sensitivity
+from cookieguard.stats.contribution_bounds import BOUNDABLE, FIGURES, TOTAL, bounded, sensitivity
 from cookieguard.stats.hits import Dimension, Hit
-from cookieguard.stats.kanonymity import Cell
+from cookieguard.stats.k_anonymity import Cell
 
 Drawn = st.builds(
     lambda second, key, page, source, entry, language: PLAIN._replace(

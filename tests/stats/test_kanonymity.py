@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.kanonymity import (
+from cookieguard.stats.k_anonymity import (
     Cell,
     K,
     Shown,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ipcrypt import pfx
 
 from cookieguard.stats.anonymize import UNKNOWN
-from cookieguard.stats.prefixes import prefix_cipher
+from cookieguard.stats.prefix_cipher import prefix_cipher
 
 ONE = "0123456789abcdeffedcba98765432101032547698badcfeefcdab8967452301"
 TWO = "2b7e151628aed2a6abf7158809cf4f3ca9f5ba40db214c3798f2e1c23456789a"

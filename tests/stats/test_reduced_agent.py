@@ -7,8 +7,8 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.stats.agents import read_agent
-from cookieguard.stats.reduced_agent import reduced
+from cookieguard.stats.reduced_user_agent import reduced
+from cookieguard.stats.user_agents import read_agent
 
 MOZILLA, WEBKIT = "Mozilla/5.0 ", "AppleWebKit/537.36 (KHTML, like Gecko) "
 SAME = [

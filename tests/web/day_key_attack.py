@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.day_key_sharing import BOX_USE, MAC_SALT, SHELF, Table, _read
+from cookieguard.engines.files.day_key_sharing import BOX_USE, MAC_SALT, SHELF, Table, _read
 from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half
-from cookieguard.stats.visitors import visitor_key
+from cookieguard.stats.visitor_key import visitor_key
 
 Tables = dict[str, list[tuple[Any, ...]]]
 TOKEN = re.compile(rb"[A-Za-z0-9+/_=-]{32,}")

@@ -16,14 +16,14 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
 
-from cookieguard.engines.export_tables import sums_table
-from cookieguard.engines.hit_ports import HitReader
-from cookieguard.engines.sqlite_stats import STATS_FILE, SqliteStats
+from cookieguard.engines.export.tables import sums_table
+from cookieguard.engines.stats.protocol import HitReader
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.stats.hits import OTHER, Dimension, Hit
-from cookieguard.stats.kanonymity import STEP, K, rounded
-from cookieguard.web.charts import Point
-from cookieguard.web.overview import Overview, Row, Table, read_overview
-from cookieguard.web.ranges import RANGES, BadSelection, Range, Selection
+from cookieguard.stats.k_anonymity import STEP, K, rounded
+from cookieguard.web.dashboard.charts import Point
+from cookieguard.web.dashboard.overview import Overview, Row, Table, read_overview
+from cookieguard.web.dashboard.selection import RANGES, BadSelection, Range, Selection
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 SECOND, DAY = int(NOW.timestamp()), 86_400

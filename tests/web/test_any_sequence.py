@@ -33,8 +33,8 @@ from hypothesis.stateful import (
 
 from cookieguard import Config, CookieGuard, Visitor, visitor_of
 from cookieguard.config import LogSettings
-from cookieguard.engines.keyfile import WatchedKeyring, change_keyring
-from cookieguard.identity.keeping import CARTS_KEPT
+from cookieguard.engines.files.keyring_file import WatchedKeyring, change_keyring
+from cookieguard.identity.carts.stored_carts import CARTS_KEPT
 from cookieguard.keyring import VERIFY_FIRST, new_key
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)

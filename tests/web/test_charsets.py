@@ -10,7 +10,7 @@ import pytest
 from harness.asgi import HTML, ask, page
 
 from cookieguard import CookieGuard
-from cookieguard.web.charsets import Charset, charset_of, is_part_of_start
+from cookieguard.web.http.charsets import Charset, charset_of, is_part_of_start
 
 Guard = Callable[..., CookieGuard]
 PLAIN_HTML = [("content-type", "text/html")]

@@ -15,8 +15,8 @@ import pytest
 from harness.asgi import HTML, ask, page
 
 from cookieguard import CookieGuard
-from cookieguard.web.coding import CODINGS, Coding
-from cookieguard.web.optional_codings import BROTLI, PIECE_BYTES, ZSTD, installed
+from cookieguard.web.http.brotli_zstd import BROTLI, PIECE_BYTES, ZSTD, installed
+from cookieguard.web.http.content_coding import CODINGS, Coding
 
 Guard = Callable[..., CookieGuard]
 PIXEL = b'<img src="https://ads.example/p.gif">'

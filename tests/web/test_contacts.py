@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookieguard.html import parse_url, resolve
-from cookieguard.web.contacts import CONTACT_HEADERS, filter_contacts
+from cookieguard.web.document.contact_headers import CONTACT_HEADERS, filter_contacts
 
 SHOP = parse_url("https://shop.example/a/b")
 

@@ -14,10 +14,10 @@ from harness.asgi import ask, page, scope_of
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.sqlite_figures import SqliteFigures
-from cookieguard.stats.agents import read_agent
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
+from cookieguard.stats.user_agents import read_agent
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TODAY = int(NOON.timestamp()) // 86_400

@@ -12,8 +12,8 @@ import pytest
 from stats.traffic import PLAIN
 from web.disclosure import DAY, SECOND, TODAY, Bounds, Told, Values, derived, told, truth
 
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.engines.sqlite_stats import STATS_FILE
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
 
 PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))

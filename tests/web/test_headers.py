@@ -11,8 +11,8 @@ import pytest
 from harness.asgi import scope_of
 
 from cookieguard import CookieGuard
-from cookieguard.web.contacts import CONTACT_NAMES
-from cookieguard.web.headers import Headers, by_name, make_private, quiet_type, read
+from cookieguard.web.document.contact_headers import CONTACT_NAMES
+from cookieguard.web.http.headers import Headers, by_name, make_private, quiet_type, read
 from cookieguard.web.response import LOUD
 
 JSON = (b"content-type", b"application/json")

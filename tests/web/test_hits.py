@@ -17,8 +17,8 @@ from starlette.routing import Mount, Route
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.sqlite_figures import SqliteFigures
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.errors import ConfigError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from harness.two_workers import SESSION, Browser, Shop
 from cookieguard import visitor_of
 from cookieguard.config import CookieSettings, StoreSettings
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.jsontext import NotJsonError
+from cookieguard.identity.encoding.canonical_json import NotJsonError
 
 REMEMBER = "__Host-cg_remember"
 FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]

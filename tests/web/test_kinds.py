@@ -8,7 +8,7 @@ import pytest
 from harness.asgi import ask, page
 
 from cookieguard import CookieGuard
-from cookieguard.web.kinds import kind_of
+from cookieguard.web.http.content_type import kind_of
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cookieguard import CookieGuard
 from cookieguard.html import parse_url
-from cookieguard.web.origin import HOST, NOWHERE, Origin, origin_of
+from cookieguard.web.http.origin import HOST, NOWHERE, Origin, origin_of
 
 Guard = Callable[..., CookieGuard]
 DOCUMENT = b'<!doctype html><body><img src="https://ads.example/p.gif">'

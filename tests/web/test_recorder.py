@@ -18,11 +18,11 @@ from harness.asgi import ask, page, scope_of
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings
-from cookieguard.engines.log_file import LogFile
-from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined
+from cookieguard.engines.files.access_log import LogFile
+from cookieguard.stats.log_line import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine, combined
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.lines import line_of
-from cookieguard.web.recorder import QUEUE_FULL, UNWRITABLE, WRITE_FAILED, Recorder
+from cookieguard.web.recording.log_entry import line_of
+from cookieguard.web.recording.pipeline import QUEUE_FULL, UNWRITABLE, WRITE_FAILED, Recorder
 
 SOON = timedelta(milliseconds=5)
 LATER = timedelta(hours=1)
@@ -249,9 +249,9 @@ ENDS = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from cookieguard.engines.log_file import LogFile
-from cookieguard.stats.accesslog import LogLine
-from cookieguard.web.recorder import Recorder
+from cookieguard.engines.files.access_log import LogFile
+from cookieguard.stats.log_line import LogLine
+from cookieguard.web.recording.pipeline import Recorder
 recorder = Recorder(LogFile(Path(sys.argv[1])))
 line = LogLine(address="203.0.113.0", time=datetime.now(UTC), method="GET", path=b"/", http_version="1.1",
                status=200, bytes_sent=1)

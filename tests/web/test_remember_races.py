@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from harness.asgi import Answer, drive
 
-from cookieguard.engines.keyfile import HASTE, LOOK_EVERY, change_keyring
-from cookieguard.engines.series import WARNING_SHELF, turn
-from cookieguard.engines.sqlite import SqliteStore
-from cookieguard.identity.endings import Ends, ended_series
-from cookieguard.identity.remember import COPY_USED, Series, use
+from cookieguard.engines.files.keyring_file import HASTE, LOOK_EVERY, change_keyring
+from cookieguard.engines.store.remember_me import WARNING_SHELF, turn
+from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.identity.remember_me import COPY_USED, Series, use
+from cookieguard.identity.revocations import Ends, ended_series
 from cookieguard.keyring import new_key
 
 from .test_remembering import REMEMBER, Client, Shop, store_of, until

@@ -19,7 +19,7 @@ from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import IdentitySettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.remember import COPY_USED
+from cookieguard.identity.remember_me import COPY_USED
 
 from .conftest import NOW
 
@@ -321,8 +321,8 @@ def test_tabs_that_open_together_on_two_workers_rotate_once_and_raise_no_alarm(a
 
 def store_of(client: Client) -> Any:
     """Return the only series in the store."""
-    from cookieguard.engines.sqlite import SqliteStore
-    from cookieguard.identity.remember import series_of
+    from cookieguard.engines.store.sqlite import SqliteStore
+    from cookieguard.identity.remember_me import series_of
 
     store = SqliteStore(client.shop.directory / "store.db")
     (row,) = store._connection.execute("SELECT value FROM kept WHERE shelf = 'remember'").fetchall()
@@ -502,7 +502,7 @@ def test_an_older_copy_of_the_store_raises_no_alarm(ada: Client) -> None:
     ada.lose_session()
     older = store_of(ada)
     ada.get()
-    from cookieguard.engines.sqlite import SqliteStore
+    from cookieguard.engines.store.sqlite import SqliteStore
 
     opened = SqliteStore(store)
     opened._connection.execute("UPDATE kept SET value = ? WHERE shelf = 'remember'", (older.encode(),))

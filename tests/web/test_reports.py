@@ -10,7 +10,12 @@ import pytest
 from harness.asgi import Answer, App, ask, page
 
 from cookieguard import CookieGuard, Vendor
-from cookieguard.web.findings import EVENTS_A_MINUTE, HOSTS_OF_REPORTER, REPORTED_HOSTS_TOLD, REPORTS_A_MINUTE
+from cookieguard.web.owner_notices import (
+    EVENTS_A_MINUTE,
+    HOSTS_OF_REPORTER,
+    REPORTED_HOSTS_TOLD,
+    REPORTS_A_MINUTE,
+)
 
 Guard = Callable[..., CookieGuard]
 DOCUMENT = b"<!doctype html><body>x"

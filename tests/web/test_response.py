@@ -306,7 +306,7 @@ def test_a_failing_rewriter_ends_the_page_without_a_raw_byte(
         def feed(self, chunk: bytes) -> bytes:
             raise ZeroDivisionError
 
-    monkeypatch.setattr("cookieguard.web.bodies.Rewriter", Broken)
+    monkeypatch.setattr("cookieguard.web.document.choose_body.Rewriter", Broken)
     answer = ask(guard(page(DOCUMENT, b"more" + PIXEL)))
 
     assert answer.status == 200
@@ -593,7 +593,7 @@ def test_a_page_that_another_release_wrote_is_not_answered_by_304(
     shop = page(DOCUMENT, headers=[*HTML, ("etag", '"v1"')])
     today = ask(guard(shop)).get("etag")
     again = ask(guard(shop)).get("etag")
-    monkeypatch.setattr("cookieguard.web.parts.version", lambda _: "99.0")
+    monkeypatch.setattr("cookieguard.web.services.version", lambda _: "99.0")
 
     later = ask(guard(shop)).get("etag")
 

@@ -13,14 +13,14 @@ from harness.asgi import Answer, ask
 from starlette.responses import PlainTextResponse, Response
 
 from cookieguard import CookieGuard
-from cookieguard.engines.keys import KEYRING_FILE
-from cookieguard.engines.staff import STAFF_FILE, change_staff
-from cookieguard.identity.staff import Member, dumps_staff, loads_staff, staff_codec, write_token
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.staff_list import STAFF_FILE, change_staff
+from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
 from cookieguard.identity.tokens import Kind, TokenCodec
 from cookieguard.keyring import Keyring
-from cookieguard.web import staff as door
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages.fields import Receive
+from cookieguard.web.pages import staff_guard as door
+from cookieguard.web.pages.form import Receive
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]

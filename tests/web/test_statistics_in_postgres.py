@@ -15,13 +15,13 @@ from harness.stats_engines import new_database
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.checkup import examine
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_engines import open_reader, read_kept
-from cookieguard.engines.hit_ports import Days
+from cookieguard.engines.doctor import examine
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import Retention
-from cookieguard.web.overview import read_overview
-from cookieguard.web.ranges import Selection
+from cookieguard.engines.stats.open import open_reader, read_kept
+from cookieguard.engines.stats.protocol import Days
+from cookieguard.web.dashboard.overview import read_overview
+from cookieguard.web.dashboard.selection import Selection
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TODAY = int(NOW.timestamp()) // 86_400

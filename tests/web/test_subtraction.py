@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from stats.traffic import PLAIN
 
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.engines.sqlite_stats import STATS_FILE, SqliteStats
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.stats.kanonymity import K, rounded
-from cookieguard.web.overview import Overview, read_overview
-from cookieguard.web.ranges import RANGES, BadSelection, Range, Selection
+from cookieguard.stats.k_anonymity import K, rounded
+from cookieguard.web.dashboard.overview import Overview, read_overview
+from cookieguard.web.dashboard.selection import RANGES, BadSelection, Range, Selection
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND, DAY = int(NOW.timestamp()), 86_400

@@ -19,10 +19,10 @@ from web.day_key_attack import candidates, derived, dump, opened, pieces, rebuil
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings, StoreSettings
-from cookieguard.engines.files import StateDirectory, write_private
-from cookieguard.engines.hit_engines import open_reader
-from cookieguard.engines.hit_ports import Days
-from cookieguard.engines.runtime import runtime_place
+from cookieguard.engines.files.runtime_directory import runtime_place
+from cookieguard.engines.files.state_directory import StateDirectory, write_private
+from cookieguard.engines.stats.open import open_reader
+from cookieguard.engines.stats.protocol import Days
 from cookieguard.keyring import Keyring
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

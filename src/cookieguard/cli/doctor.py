@@ -12,8 +12,9 @@ import typer
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.engines.checkup import examine
-from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.doctor import examine
+from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import (
     Run,
     capping,
@@ -25,7 +26,6 @@ from cookieguard.engines.retention import (
     told_of,
     write_run,
 )
-from cookieguard.engines.settings_checkup import Finding
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import to_text
 

@@ -19,8 +19,9 @@ from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.checks import require_one_of
-from cookieguard.engines.export_formats import FORMATS
-from cookieguard.engines.export_tables import (
+from cookieguard.engines.export.files import closed_days, export_day, remove_drafts
+from cookieguard.engines.export.formats import FORMATS
+from cookieguard.engines.export.tables import (
     HELD_BY_HITS,
     RULE,
     Budget,
@@ -30,13 +31,12 @@ from cookieguard.engines.export_tables import (
     noised_table,
     sums_table,
 )
-from cookieguard.engines.exports import closed_days, export_day, remove_drafts
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_engines import open_reader
-from cookieguard.engines.hit_ports import EngineDown, HitReader, HitRows
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import key_day_limit
+from cookieguard.engines.stats.open import open_reader
+from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitRows
 from cookieguard.errors import ConfigError
-from cookieguard.stats.bounded import BOUNDABLE
+from cookieguard.stats.contribution_bounds import BOUNDABLE
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.noise import SECRET_BYTES, Noise
 

@@ -20,9 +20,9 @@ from cookieguard.cli.options import (
     shop_config,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keyfile import change_keyring
-from cookieguard.engines.keys import KeyringPlace, longest_life
+from cookieguard.engines.files.keyring_file import change_keyring
+from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import (
     VERIFY_FIRST,

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from cookieguard.config import Config, load_config
-from cookieguard.engines.keyfile import read_keyring
-from cookieguard.engines.keys import KeyringPlace, place_of
+from cookieguard.engines.files.keyring_file import read_keyring
+from cookieguard.engines.files.keyring_source import KeyringPlace, place_of
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 

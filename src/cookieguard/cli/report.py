@@ -14,13 +14,13 @@ from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.checks import require_one_of
-from cookieguard.engines.hit_engines import open_reader
-from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.stats.open import open_reader
+from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import to_text
-from cookieguard.web.dashboard import report_page
-from cookieguard.web.overview import Overview, read_overview
-from cookieguard.web.ranges import RANGES, Selection
+from cookieguard.web.dashboard.overview import Overview, read_overview
+from cookieguard.web.dashboard.render import report_page
+from cookieguard.web.dashboard.selection import RANGES, Selection
 
 
 def report(

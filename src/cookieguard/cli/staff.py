@@ -18,11 +18,11 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config.checks import require_between, require_match, require_one_of
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keys import longest_life
-from cookieguard.engines.staff import Members, change_staff, read_staff
+from cookieguard.engines.files.keyring_source import longest_life
+from cookieguard.engines.files.staff_list import Members, change_staff, read_staff
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import StaffRefused
-from cookieguard.identity.staff import NAME, ROLES, Member, person_of, staff_codec, write_token
+from cookieguard.identity.staff_token import NAME, ROLES, Member, person_of, staff_codec, write_token
 from cookieguard.keyring import to_text
 
 staff = typer.Typer(help="Add, list and revoke staff tokens.")

@@ -21,14 +21,14 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.checks import require_between, require_text
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.reveal_log import append_entry, read_entries
-from cookieguard.engines.staff import read_staff
-from cookieguard.engines.vault import expire_keys, make_keys, private_key, read_events
+from cookieguard.engines.files.reveal_log import append_entry, read_entries
+from cookieguard.engines.files.staff_list import read_staff
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.vault import expire_keys, make_keys, private_key, read_events
 from cookieguard.errors import ConfigError, RevealRefused
-from cookieguard.identity.staff import Member, person_of, read_member, staff_codec
+from cookieguard.identity.staff_token import Member, person_of, read_member, staff_codec
 from cookieguard.keyring import Keyring, to_text
-from cookieguard.stats.vault import open_box
+from cookieguard.stats.vault_records import open_box
 
 vault = typer.Typer(help="Make the vault's keys ahead, and destroy those of days that are over.")
 OWNERS = "the tokens of two different members with the role owner, one a line on standard input"

@@ -17,7 +17,7 @@ from cookieguard.config.types import require_types
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")
-# How a URL of each scheme is written: as a pattern, and as it is shown. `engines/hit_engines.py` has the engines.
+# How a URL of each scheme is written: as a pattern, and as it is shown. `engines/stats/open.py` has the engines.
 FORMS = {
     "": ("", "empty"),
     "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),

@@ -5,9 +5,16 @@ Rule: pure logic. No I/O, no clock of its own, nothing of HTML rewriting, identi
 
 from __future__ import annotations
 
-from cookieguard.consent.allowance import INLINE, Allowance, Way, allowance
-from cookieguard.consent.cookies import CookieRegister
+from cookieguard.consent.cookie_register import CookieRegister
 from cookieguard.consent.csp import allowed_pattern, longest_policy, policy_for, strict_policy
+from cookieguard.consent.customer_refusals import (
+    Restrictions,
+    own_word,
+    read_restrictions,
+    restricted,
+    told,
+    write_restrictions,
+)
 from cookieguard.consent.decision import (
     ChoiceError,
     Consent,
@@ -19,17 +26,10 @@ from cookieguard.consent.decision import (
     write_receipt,
 )
 from cookieguard.consent.language import pick_language
-from cookieguard.consent.purposes import Register, Verdict, declaration, first_party_line
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
-from cookieguard.consent.restrictions import (
-    Restrictions,
-    own_word,
-    read_restrictions,
-    restricted,
-    told,
-    write_restrictions,
-)
+from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
 from cookieguard.consent.sites import Site, look_alike, site_of
+from cookieguard.consent.vendors import Register, Verdict, declaration, first_party_line
 
 __all__ = [
     "INLINE",

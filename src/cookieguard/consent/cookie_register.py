@@ -12,8 +12,8 @@ from itertools import product
 
 from cookieguard.config import OwnCookie, Vendor
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent.purposes import REPORTED, UNDECLARED_PURPOSE
 from cookieguard.consent.sites import Site
+from cookieguard.consent.vendors import REPORTED, UNDECLARED_PURPOSE
 from cookieguard.errors import ConfigError
 
 NAMES_KEPT = 4096  # names come from browsers: free text

@@ -16,8 +16,8 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from cookieguard.consent.decision import NOTHING_BEYOND
-from cookieguard.consent.purposes import ONE_HOST, HostRule, Register
 from cookieguard.consent.sites import HOST_NAME, Site
+from cookieguard.consent.vendors import ONE_HOST, HostRule, Register
 
 KEYWORDS = "'unsafe-inline' 'unsafe-eval' blob: data:"
 # Restricts nothing a page uses, and still is a policy: Chromium keeps a stored page's old policy when a 304

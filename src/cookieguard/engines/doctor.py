@@ -18,19 +18,25 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_engines import read_kept
-from cookieguard.engines.hit_ports import EngineDown, Kept
-from cookieguard.engines.keyfile import read_keyring
-from cookieguard.engines.keys import longest_life, place_of
-from cookieguard.engines.log_file import log_files, log_place
-from cookieguard.engines.ports import StoreDown
+from cookieguard.engines.doctor_settings import Finding, examine_settings
+from cookieguard.engines.files.access_log import log_files, log_place
+from cookieguard.engines.files.keyring_file import read_keyring
+from cookieguard.engines.files.keyring_source import longest_life, place_of
+from cookieguard.engines.files.runtime_directory import (
+    ALLOWED,
+    ON_DISK,
+    SETTING,
+    existing_runtime,
+    is_in_memory,
+)
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
 from cookieguard.engines.retention import read_run, told_of
-from cookieguard.engines.runtime import ALLOWED, ON_DISK, SETTING, existing_runtime, is_in_memory
-from cookieguard.engines.settings_checkup import Finding, examine_settings
-from cookieguard.engines.store_engines import store_file, store_opener
-from cookieguard.engines.store_figures import told_of_store
-from cookieguard.engines.vault import event_days, private_days, read_public_keys
+from cookieguard.engines.stats.open import read_kept
+from cookieguard.engines.stats.protocol import EngineDown, Kept
+from cookieguard.engines.store.figures import told_of_store
+from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.keyring import Keyring, KeyState, retires_from, to_text
 from cookieguard.stats.hits import SECONDS_OF_DAY

@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import HourKeys, StateDirectory
-from cookieguard.engines.hit_engines import open_existing
-from cookieguard.engines.hit_ports import Capped, Crossing, EngineDown
-from cookieguard.engines.leaps import Doubt, Reading, doubt_of, read_clock, reading_of
-from cookieguard.engines.log_file import log_place, remove_old_logs
-from cookieguard.engines.ports import StoreDown
-from cookieguard.engines.runtime import existing_runtime, remove_keys_on_disk
-from cookieguard.engines.store_engines import store_file, store_opener
-from cookieguard.engines.vault import expire_keys, forget_events
+from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock, reading_of
+from cookieguard.engines.files.access_log import log_place, remove_old_logs
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.runtime_directory import existing_runtime, remove_keys_on_disk
+from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.files.vault import expire_keys, forget_events
+from cookieguard.engines.stats.open import open_existing
+from cookieguard.engines.stats.protocol import Capped, Crossing, EngineDown
+from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
 from cookieguard.stats.hits import SECONDS_OF_DAY

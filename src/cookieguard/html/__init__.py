@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cookieguard.html.model import Held, Ruling
-from cookieguard.html.placement import InsertContext
+from cookieguard.html.insertion_point import InsertContext
 from cookieguard.html.rewriter import Rewriter
 from cookieguard.html.rules import Rules
-from cookieguard.html.scanner import IS_COMPILED
+from cookieguard.html.tokenizer.scanner import IS_COMPILED
+from cookieguard.html.types import Held, Ruling
 from cookieguard.html.urls import Url, parse_url, readings, resolve
 
 __all__ = [

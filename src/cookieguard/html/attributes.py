@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from cookieguard.html.css import cut, held_parts
-from cookieguard.html.documents import documents_in, is_unread, is_xml
-from cookieguard.html.loads import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
-from cookieguard.html.model import ANYBODY, Attribute, Bench, Held, nobody
-from cookieguard.html.referrers import tighten
+from cookieguard.html.contact_points import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
+from cookieguard.html.css.stylesheet import cut, held_parts
+from cookieguard.html.data_urls import documents_in, is_unread, is_xml
+from cookieguard.html.referrer_policy import tighten
+from cookieguard.html.types import ANYBODY, Attribute, Bench, Held, nobody
 from cookieguard.html.urls import Url, readings, resolve
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a

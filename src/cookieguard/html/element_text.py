@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cookieguard.html.charrefs import decode_text
-from cookieguard.html.css import held_in_sheet
-from cookieguard.html.known import record, untracked
-from cookieguard.html.model import ANYBODY, PASSES, Held, Judge, Text, Verdict
-from cookieguard.html.multibyte import other_readings
+from cookieguard.html.css.stylesheet import held_in_sheet
+from cookieguard.html.fast.answers import record, untracked
+from cookieguard.html.legacy_encodings import other_readings
+from cookieguard.html.tokenizer.character_references import decode_text
+from cookieguard.html.types import ANYBODY, PASSES, Held, Judge, Text, Verdict
 from cookieguard.html.urls import Url, parse_url, readings, resolve
 
 SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[sS:]|[fF]\s*[tT]\s*[pP]")

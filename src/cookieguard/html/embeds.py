@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-from cookieguard.html.model import Attribute, Edit, Embed, Held
-from cookieguard.html.output import Output
+from cookieguard.html.tokenizer.output import Output
+from cookieguard.html.types import Attribute, Edit, Embed, Held
 
 # The attribute that names what an element embeds; where it is held, a placeholder may stand in.
 EMBEDS = {b"embed": b"src", b"frame": b"src", b"iframe": b"src", b"object": b"data"}

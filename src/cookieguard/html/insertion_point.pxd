@@ -1,5 +1,5 @@
-from cookieguard.html.known cimport piece
-from cookieguard.html.model cimport Tag
+from cookieguard.html.fast.answers cimport piece
+from cookieguard.html.types cimport Tag
 
 
 cdef class Placement:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cookieguard.html.known import piece
-from cookieguard.html.model import Embed, Tag
+from cookieguard.html.fast.answers import piece
+from cookieguard.html.types import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.glances import has_pairs
+from cookieguard.html.fast.byte_search import has_pairs
 
 PAIRS = (
     re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"),  # GBK, Big5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from cookieguard.html.model import Held
+from cookieguard.html.types import Held
 from cookieguard.html.urls import Url
 
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole

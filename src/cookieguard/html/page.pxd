@@ -1,10 +1,10 @@
 cimport cython
 
-from cookieguard.html.known cimport Known, piece, untracked
-from cookieguard.html.model cimport Tag
+from cookieguard.html.fast.answers cimport Known, piece, untracked
+from cookieguard.html.types cimport Tag
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.scanner cimport Scanner, comment_end
-from cookieguard.html.summary cimport Summary
+from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end
+from cookieguard.html.fast.tag_summary cimport Summary
 from cookieguard.html.tags cimport judge_tag
 
 

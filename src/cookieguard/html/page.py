@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from cookieguard.html.known import Known, piece, untracked
-from cookieguard.html.model import MAX_HELD, Bench, Held, Nest, Tag
+from cookieguard.html.fast.answers import Known, piece, untracked
+from cookieguard.html.fast.fragments import Strides
+from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.rules import Rules
-from cookieguard.html.scanner import Scanner, comment_end
-from cookieguard.html.stretches import Strides
-from cookieguard.html.summary import Summary
 from cookieguard.html.tags import NOTED_NAMES, judge_tag
+from cookieguard.html.tokenizer.scanner import Scanner, comment_end
+from cookieguard.html.types import MAX_HELD, Bench, Held, Nest, Tag
 from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base

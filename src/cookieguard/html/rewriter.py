@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from cookieguard.html.constructs import (
+from cookieguard.html.css.piecewise import LongSheet
+from cookieguard.html.element_text import STYLESHEET, judge_instruction
+from cookieguard.html.insertion_point import InsertContext, Placement, Stand, blank_end, is_part_of_bom
+from cookieguard.html.nested_document import MAX_NESTING, rewrite_nested
+from cookieguard.html.page import TagJudge
+from cookieguard.html.rules import Rules
+from cookieguard.html.tags import neutral_script
+from cookieguard.html.tokenizer.foreign_text import first_stop
+from cookieguard.html.tokenizer.markup_declarations import DOCTYPE, PASSED, TAG, Kind, opening
+from cookieguard.html.tokenizer.output import Output
+from cookieguard.html.tokenizer.pending import UNKNOWN, UnfinishedTag, UnfinishedText
+from cookieguard.html.tokenizer.raw_text import (
     BOGUS,
     CDATA,
     COMMENT,
@@ -26,20 +37,18 @@ from cookieguard.html.constructs import (
     pattern_of,
     raw_text,
 )
-from cookieguard.html.context import AS_BOTH, AS_MARKUP, AS_TEXT, TELLING, TURNS, Context, Reading, XmlContext
-from cookieguard.html.declarations import DOCTYPE, PASSED, TAG, Kind, opening
-from cookieguard.html.judging import TagJudge
-from cookieguard.html.markup import first_stop
-from cookieguard.html.model import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
-from cookieguard.html.nested import MAX_NESTING, rewrite_nested
-from cookieguard.html.output import Output
-from cookieguard.html.pieces import LongSheet
-from cookieguard.html.placement import InsertContext, Placement, Stand, blank_end, is_part_of_bom
-from cookieguard.html.rules import Rules
-from cookieguard.html.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
-from cookieguard.html.tags import neutral_script
-from cookieguard.html.texts import STYLESHEET, judge_instruction
-from cookieguard.html.unfinished import UNKNOWN, UnfinishedTag, UnfinishedText
+from cookieguard.html.tokenizer.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
+from cookieguard.html.tokenizer.tree_state import (
+    AS_BOTH,
+    AS_MARKUP,
+    AS_TEXT,
+    TELLING,
+    TURNS,
+    Context,
+    Reading,
+    XmlContext,
+)
+from cookieguard.html.types import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
 from cookieguard.html.urls import Url
 
 MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read

@@ -1,8 +1,8 @@
 cimport cython
 
-from cookieguard.html.known cimport Known, piece, record, untracked
-from cookieguard.html.model cimport Tag, Verdict
-from cookieguard.html.stretches cimport Stretches
+from cookieguard.html.fast.answers cimport Known, piece, record, untracked
+from cookieguard.html.types cimport Tag, Verdict
+from cookieguard.html.fast.fragments cimport Stretches
 
 
 cdef class Rules:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cookieguard.html.known import Known, mark, piece, record, untracked
-from cookieguard.html.model import (
+from cookieguard.html.element_text import SHEET_NAMES, judge_markup_text, judge_text, markup_readings
+from cookieguard.html.fast.answers import Known, mark, piece, record, untracked
+from cookieguard.html.fast.fragments import Stretches
+from cookieguard.html.types import (
     PASSES,
     SCRIPT,
     STYLE,
@@ -23,8 +25,6 @@ from cookieguard.html.model import (
     nobody,
     unsure,
 )
-from cookieguard.html.stretches import Stretches
-from cookieguard.html.texts import SHEET_NAMES, judge_markup_text, judge_text, markup_readings
 from cookieguard.html.urls import Url, parse_url
 
 # With what one page takes while it streams this stays below 8 MB (tests/web/test_memory.py): some 6,000 tags that

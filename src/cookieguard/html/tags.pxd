@@ -1,5 +1,5 @@
-from cookieguard.html.model cimport Attribute
-from cookieguard.html.scanner cimport all_attributes, named_attributes, names_anywhere
+from cookieguard.html.types cimport Attribute
+from cookieguard.html.tokenizer.scanner cimport all_attributes, named_attributes, names_anywhere
 
 
 cdef class _Judged:

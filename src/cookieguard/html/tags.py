@@ -5,13 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache, partial
 
-from cookieguard.html import charrefs
-from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
-from cookieguard.html.glances import may_reach_others, meta_counts, name_of
-from cookieguard.html.grammar import ATTRIBUTES
-from cookieguard.html.judges import HOLD, JUDGED, JUDGED_ANYWHERE
-from cookieguard.html.known import record
-from cookieguard.html.loads import (
+from cookieguard.html.attributes import HOLD, JUDGED, JUDGED_ANYWHERE
+from cookieguard.html.contact_points import (
     ALWAYS_READ,
     ATTENTION,
     CONTEXT_NAMES,
@@ -22,7 +17,13 @@ from cookieguard.html.loads import (
     RULE_TYPES,
     TEXT_NAMES,
 )
-from cookieguard.html.model import (
+from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
+from cookieguard.html.fast.answers import record
+from cookieguard.html.fast.byte_search import may_reach_others, meta_counts, name_of
+from cookieguard.html.tokenizer import character_references as charrefs
+from cookieguard.html.tokenizer.grammar import ATTRIBUTES
+from cookieguard.html.tokenizer.scanner import all_attributes, attribute_of, named_attributes, names_anywhere
+from cookieguard.html.types import (
     JUDGED_TEXTS,
     NO_TEXT,
     SCRIPT,
@@ -36,7 +37,6 @@ from cookieguard.html.model import (
     Tag,
     Text,
 )
-from cookieguard.html.scanner import all_attributes, attribute_of, named_attributes, names_anywhere
 from cookieguard.html.urls import Url, readings
 
 # Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its

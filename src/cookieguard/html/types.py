@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from cookieguard.html import charrefs
+from cookieguard.html.tokenizer import character_references as charrefs
 from cookieguard.html.urls import Url
 
 

@@ -12,9 +12,9 @@ import unicodedata
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from cookieguard.html.glances import plain_parts
-from cookieguard.html.known import record
-from cookieguard.html.multibyte import other_url
+from cookieguard.html.fast.answers import record
+from cookieguard.html.fast.byte_search import plain_parts
+from cookieguard.html.legacy_encodings import other_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 WEB = frozenset({"http", "https"})

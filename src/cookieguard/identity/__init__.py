@@ -5,7 +5,7 @@ Rule: pure logic. No I/O, no clock of its own (`now` comes in), nothing from the
 
 from __future__ import annotations
 
-from cookieguard.identity.cart import Cart
+from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.cookies import (
     MAX_COOKIE_BYTES,
     CookieJar,
@@ -16,7 +16,7 @@ from cookieguard.identity.cookies import (
     parse_cookies,
     set_cookie,
 )
-from cookieguard.identity.jsontext import NotJsonError
+from cookieguard.identity.encoding.canonical_json import NotJsonError
 from cookieguard.identity.session import Session
 from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
 from cookieguard.identity.visit import Identity, Visit

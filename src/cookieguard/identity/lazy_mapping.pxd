@@ -1,4 +1,4 @@
-from cookieguard.identity.plainjson cimport entries_of
+from cookieguard.identity.encoding.fast_json cimport entries_of
 
 cdef class JsonMapping(dict):
     cpdef mark_accessed(self)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
-from cookieguard.identity.jsontext import NotJsonError
-from cookieguard.identity.plainjson import entries_of
+from cookieguard.identity.encoding.canonical_json import NotJsonError
+from cookieguard.identity.encoding.fast_json import entries_of
 
 
 class JsonMapping(dict[str, Any]):

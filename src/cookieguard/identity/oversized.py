@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cookieguard.errors import CookieTooLarge
-from cookieguard.identity import jsontext
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES
+from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.tokens import to_milliseconds
 
 # 16 times what a cookie holds, and far more than any cart: it is read before each request of its visitor.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cookieguard.identity.channel import Mismatch, Presented, Refused
-from cookieguard.identity.endings import UNHEARD
-from cookieguard.identity.keeping import Shelf, StoreFirst, Write
-from cookieguard.identity.spilling import MAX_SPILLED, Parcel, Place, check_spilled, pack
+from cookieguard.identity.carts.stored_carts import Shelf, StoreFirst, Write
+from cookieguard.identity.oversized import MAX_SPILLED, Parcel, Place, check_spilled, pack
+from cookieguard.identity.revocations import UNHEARD
+from cookieguard.identity.token_cookie import Mismatch, Presented, Refused
 from cookieguard.identity.tokens import to_milliseconds
 
 

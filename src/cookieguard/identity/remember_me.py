@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from cookieguard.identity import jsontext
+from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.tokens import Token, to_milliseconds
 
 # Requests that left with the old number before the answer with the new one came: tabs that open together.

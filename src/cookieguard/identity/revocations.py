@@ -13,8 +13,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple
 
-from cookieguard.identity.floors import NO_FLOOR, Floor
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.carts.cart_versions import NO_FLOOR, Floor
+from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import LEEWAY, LEEWAY_MILLISECONDS, Token, from_milliseconds, to_milliseconds
 
 # A worker that has not heard yet may write a cookie again, on a clock that differs: 5 s and twice the leeway.

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from cookieguard.errors import CookieGuardError, OtherSession
-from cookieguard.identity.endings import ended_customer, ended_session
-from cookieguard.identity.remember import COPY_USED, Link, Memory, SecurityWarning, Series
+from cookieguard.identity.remember_me import COPY_USED, Link, Memory, SecurityWarning, Series
+from cookieguard.identity.revocations import ended_customer, ended_session
 from cookieguard.identity.session_cookie import SessionCookie
-from cookieguard.identity.state import Claim, customer_number, new_id
+from cookieguard.identity.session_state import Claim, customer_number, new_id
 from cookieguard.identity.tokens import from_milliseconds
 
 NO_STORE = "logging out everywhere needs the store, and store.enabled is false"

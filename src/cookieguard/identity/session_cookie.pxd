@@ -1,8 +1,8 @@
-from cookieguard.identity.channel cimport Channel, Presented
-from cookieguard.identity.jsontext cimport encode, image, image_of
-from cookieguard.identity.state cimport State
+from cookieguard.identity.token_cookie cimport Channel, Presented
+from cookieguard.identity.encoding.canonical_json cimport encode, image, image_of
+from cookieguard.identity.session_state cimport State
 from cookieguard.identity.tokens cimport Token, checked_time, milliseconds_until
-from cookieguard.identity.values cimport JsonMapping
+from cookieguard.identity.lazy_mapping cimport JsonMapping
 
 
 cdef class SessionCookie(JsonMapping):

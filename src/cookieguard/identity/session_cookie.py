@@ -9,16 +9,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cookieguard.identity.channel import OVER_LIMIT, Channel, Mismatch, Presented, Refused
-from cookieguard.identity.endings import Ending, Endings
-from cookieguard.identity.floors import IN_FLIGHT
-from cookieguard.identity.jsontext import encode, image, image_of
-from cookieguard.identity.keeping import Write
-from cookieguard.identity.life import Life
-from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
-from cookieguard.identity.remember import Memory
-from cookieguard.identity.spilling import Place
-from cookieguard.identity.state import Binding, Claim, State, new_id, read_state
+from cookieguard.identity.carts.cart_versions import IN_FLIGHT
+from cookieguard.identity.carts.stored_carts import Write
+from cookieguard.identity.encoding.canonical_json import encode, image, image_of
+from cookieguard.identity.lazy_mapping import JsonMapping
+from cookieguard.identity.lifetime import Life
+from cookieguard.identity.oversized import Place
+from cookieguard.identity.oversized_storage import NOWHERE, Overflow, fetched
+from cookieguard.identity.remember_me import Memory
+from cookieguard.identity.revocations import Ending, Endings
+from cookieguard.identity.session_state import Binding, Claim, State, new_id, read_state
+from cookieguard.identity.token_cookie import OVER_LIMIT, Channel, Mismatch, Presented, Refused
 from cookieguard.identity.tokens import (
     Reason,
     Token,
@@ -27,7 +28,6 @@ from cookieguard.identity.tokens import (
     milliseconds_until,
     to_milliseconds,
 )
-from cookieguard.identity.values import JsonMapping
 
 
 class SessionCookie(JsonMapping):

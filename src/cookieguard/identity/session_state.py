@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from cookieguard.identity.orders import MOST_CARRIED, Order, joined, orders_of
-from cookieguard.identity.remember import Link, link_of
-from cookieguard.identity.spilling import Place, place_of
+from cookieguard.identity.carts.orders import MOST_CARRIED, Order, joined, orders_of
+from cookieguard.identity.oversized import Place, place_of
+from cookieguard.identity.remember_me import Link, link_of
 from cookieguard.identity.tokens import checked_time
 
 ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless

@@ -14,10 +14,10 @@ from typing import Any
 
 from cookieguard.config import SignedCookie
 from cookieguard.config.shop_cookies import LONGEST_UNBOUND
-from cookieguard.identity.channel import Mismatch
-from cookieguard.identity.lines import CookieLine
-from cookieguard.identity.state import NOBODY, Binding
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.session_state import NOBODY, Binding
+from cookieguard.identity.set_cookie import CookieLine
+from cookieguard.identity.token_cookie import Mismatch
 from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
 from cookieguard.keyring import Keyring, length_prefixed
 

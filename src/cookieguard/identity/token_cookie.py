@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cookieguard.config import CookieSpec
+from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.cookies import (
     MAX_COOKIE_BYTES,
     CookieJar,
@@ -17,8 +18,7 @@ from cookieguard.identity.cookies import (
     cookie_name,
     expire_cookie,
 )
-from cookieguard.identity.spilling import MARK, Spilled
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.oversized import MARK, Spilled
 from cookieguard.identity.tokens import (
     Kind,
     Reason,

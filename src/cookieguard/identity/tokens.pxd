@@ -1,8 +1,8 @@
 cimport cython
 
 from cookieguard.identity.cookies cimport check_size
-from cookieguard.identity.base64url cimport from_base64url, to_base64url
-from cookieguard.identity.jsontext cimport decode, encode
+from cookieguard.identity.encoding.base64url cimport from_base64url, to_base64url
+from cookieguard.identity.encoding.canonical_json cimport decode, encode
 
 
 cdef class Token:

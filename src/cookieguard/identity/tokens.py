@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from itsdangerous import Signer
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.base64url import from_base64url, to_base64url
+from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.cookies import MAX_COOKIE_BYTES, check_size
-from cookieguard.identity.jsontext import decode, encode
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.encoding.base64url import from_base64url, to_base64url
+from cookieguard.identity.encoding.canonical_json import decode, encode
 from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
 
 FORMAT = 2

@@ -1,4 +1,4 @@
-from cookieguard.identity.channel cimport Channel
+from cookieguard.identity.token_cookie cimport Channel
 from cookieguard.identity.session cimport Session
 
 

@@ -8,12 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cookieguard.config import CookieSettings, IdentitySettings
-from cookieguard.identity.cart import Cart
-from cookieguard.identity.channel import Channel, Presented
-from cookieguard.identity.cookies import CookieJar
-from cookieguard.identity.endings import Ending, Endings
-from cookieguard.identity.jsontext import NotJsonError
-from cookieguard.identity.keeping import (
+from cookieguard.identity.carts.cart import Cart
+from cookieguard.identity.carts.orders import MOST_CARRIED, joined
+from cookieguard.identity.carts.stored_carts import (
     CARTS_KEPT,
     ORDERS_KEPT,
     Add,
@@ -27,12 +24,15 @@ from cookieguard.identity.keeping import (
     read_cart,
     read_orders,
 )
-from cookieguard.identity.life import Life
-from cookieguard.identity.orders import MOST_CARRIED, joined
-from cookieguard.identity.remember import Memory
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.cookies import CookieJar
+from cookieguard.identity.encoding.canonical_json import NotJsonError
+from cookieguard.identity.lifetime import Life
+from cookieguard.identity.oversized import Place, place_of
+from cookieguard.identity.remember_me import Memory
+from cookieguard.identity.revocations import Ending, Endings
 from cookieguard.identity.session import Session
-from cookieguard.identity.spilling import Place, place_of
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.token_cookie import Channel, Presented
 from cookieguard.identity.tokens import Kind, from_milliseconds, to_milliseconds
 from cookieguard.keyring import Keyring
 

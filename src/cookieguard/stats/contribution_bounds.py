@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cookieguard.stats.hits import NO_KEY, Dimension, Hit, Kind
-from cookieguard.stats.kanonymity import VIEWS_EACH, VISITS_EACH, Cell, people_of
+from cookieguard.stats.k_anonymity import VIEWS_EACH, VISITS_EACH, Cell, people_of
 from cookieguard.stats.rollups import LEFT_OUT_WHEN_EMPTY, OF_ENTRIES, OF_VISITORS
 
 TOTAL = "total"

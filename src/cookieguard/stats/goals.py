@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.sources import personal_part
+from cookieguard.stats.traffic_sources import personal_part
 
 MAX_NAME = 60  # characters
 MOST_NAMES = 100  # a worker counts by name; more are made of data, and stand together under (other)

@@ -13,9 +13,15 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
-from cookieguard.stats.agents import read_agent
 from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Hit, Kind
-from cookieguard.stats.sources import cleaned_field, cleaned_host, cleaned_path, referrer_host, utm_fields
+from cookieguard.stats.traffic_sources import (
+    cleaned_field,
+    cleaned_host,
+    cleaned_path,
+    referrer_host,
+    utm_fields,
+)
+from cookieguard.stats.user_agents import read_agent
 
 MAX_HEADER = 1000  # bytes of a referrer, query or path that the queue keeps
 LANGUAGE_BYTES = 4  # that tell the first language; no more is looked at, nor kept for the next

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from cookieguard.stats.hits import BotKind
-from cookieguard.stats.sources import cleaned_field
+from cookieguard.stats.traffic_sources import cleaned_field
 
 MAX_AGENT = 512  # characters; 8 KB cost 25 to 75 ms to parse
 AGENTS_KEPT = 4096  # a day's browsers of a busy shop; made-up ones push each other out
@@ -63,7 +63,7 @@ def _read(text: str) -> Agent:
 
 
 def _agent(text: str) -> Agent:
-    from cookieguard.stats.parsed_agent import ParsedAgent  # 0.4 s and 26 MB, with the first agent
+    from cookieguard.stats.parsed_user_agent import ParsedAgent  # 0.4 s and 26 MB, with the first agent
 
     found = ParsedAgent(text)
     bot = _bot_kind(text, found)

@@ -1,4 +1,4 @@
-from cookieguard.web.headers cimport replaced
+from cookieguard.web.http.headers cimport replaced
 from cookieguard.web.request cimport asks_for_html
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from cookieguard.web.coding import READ_WHOLE, cut_accept_encoding
-from cookieguard.web.headers import replaced
+from cookieguard.web.http.content_coding import READ_WHOLE, cut_accept_encoding
+from cookieguard.web.http.etags import Files, names_document, unmark_request
+from cookieguard.web.http.headers import replaced
 from cookieguard.web.request import CONDITIONAL, Request, asks_for_html
-from cookieguard.web.validators import Files, names_document, unmark_request
 
 # Ways around us: the server would send a file, or links, that no wall has seen.
 SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})

@@ -23,13 +23,13 @@ from cookieguard.consent import (
     told,
     write_restrictions,
 )
-from cookieguard.engines.ports import Store
+from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
-from cookieguard.identity.keeping import StoreFirst
-from cookieguard.web.choices import LONGEST_CONSENT, cookie_of
+from cookieguard.identity.carts.stored_carts import StoreFirst
+from cookieguard.web.cookies.consent_set_cookie import LONGEST_CONSENT, cookie_of
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
-from cookieguard.web.patience import answer_of
-from cookieguard.web.waiting import hear_first, must_wait, settle
+from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
+from cookieguard.web.identity.store_wait import answer_of
 
 Line = TypeVar("Line")
 

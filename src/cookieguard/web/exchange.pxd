@@ -1,9 +1,9 @@
-from cookieguard.identity.channel cimport Presented
+from cookieguard.identity.token_cookie cimport Presented
 from cookieguard.identity.cookies cimport CookieJar
 from cookieguard.identity.session cimport Session
 from cookieguard.identity.visit cimport Visit
-from cookieguard.web.asking cimport ask_for_document
-from cookieguard.web.headers cimport by_name
+from cookieguard.web.app_scope cimport ask_for_document
+from cookieguard.web.http.headers cimport by_name
 from cookieguard.web.request cimport Request, is_ours, marks_of
 
 

@@ -11,26 +11,26 @@ from typing import Any
 
 from cookieguard.consent import Consent
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.cart import Cart
-from cookieguard.identity.channel import Presented
+from cookieguard.identity.carts.cart import Cart
+from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.identity.cookies import CookieJar, parse_cookies
-from cookieguard.identity.keeping import StoreFirst
 from cookieguard.identity.session import Session
+from cookieguard.identity.token_cookie import Presented
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
-from cookieguard.stats.sources import shown_path
-from cookieguard.web.asking import ask_for_document, asks_for_page
-from cookieguard.web.clients import tell_of_lost
-from cookieguard.web.grants import MARK, take_grant, without_grant
-from cookieguard.web.headers import MOST_HEADERS, by_name, listed
-from cookieguard.web.orders import Orders
-from cookieguard.web.origin import local_path
-from cookieguard.web.parts import Parts
-from cookieguard.web.repeats import Outcome
+from cookieguard.stats.traffic_sources import shown_path
+from cookieguard.web.app_scope import ask_for_document, asks_for_page
+from cookieguard.web.banner.load_once import MARK, take_grant, without_grant
+from cookieguard.web.document.page_cache import Outcome
+from cookieguard.web.document.walls import Wall
+from cookieguard.web.http.etags import names_document
+from cookieguard.web.http.headers import MOST_HEADERS, by_name, listed
+from cookieguard.web.http.origin import local_path
+from cookieguard.web.identity.orders import Orders
+from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, MARKED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
-from cookieguard.web.validators import names_document
+from cookieguard.web.services import Parts
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
-from cookieguard.web.walls import Wall
 
 logger = logging.getLogger("cookieguard")
 

@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from datetime import datetime
 from threading import Thread
 
-from cookieguard.engines.keyfile import LOOK_EVERY, WatchedKeyring
+from cookieguard.engines.files.keyring_file import LOOK_EVERY, WatchedKeyring
 from cookieguard.keyring import Keyring
-from cookieguard.web.parts import Parts
-from cookieguard.web.patience import is_done
+from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.services import Parts
 
 logger = logging.getLogger("cookieguard")
 

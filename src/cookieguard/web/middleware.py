@@ -12,24 +12,24 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
-from cookieguard.identity.keeping import Rule, merge_carts
-from cookieguard.web.channels import CHANNELS, call_beside_channels
-from cookieguard.web.customers import CustomerFrom
+from cookieguard.identity.carts.stored_carts import Rule, merge_carts
+from cookieguard.web.cookies.consent_filter import Gate
+from cookieguard.web.cookies.signing import SigningGate, signs
+from cookieguard.web.document.page_cache import Outcome
+from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.gate import Gate
-from cookieguard.web.handshake import Handshake, keep_out
-from cookieguard.web.headers import COOKIE
-from cookieguard.web.hits import note, note_goals
-from cookieguard.web.lines import line_of
-from cookieguard.web.looks import Looks
-from cookieguard.web.nesting import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
+from cookieguard.web.file_watch import Looks
+from cookieguard.web.http.headers import COOKIE
+from cookieguard.web.identity.customers import CustomerFrom
+from cookieguard.web.identity.django_channels import CHANNELS, call_beside_channels
+from cookieguard.web.identity.store_gate import hear_first, must_recall, must_wait, recall, tell_store
 from cookieguard.web.pages import Pages
-from cookieguard.web.parts import build_parts, read_config
-from cookieguard.web.repeats import Outcome
+from cookieguard.web.recording.hits import note, note_goals
+from cookieguard.web.recording.log_entry import line_of
 from cookieguard.web.response import Response
-from cookieguard.web.signing_gate import SigningGate, signs
+from cookieguard.web.services import build_parts, read_config
 from cookieguard.web.visitor import SCOPE_KEY
-from cookieguard.web.waiting import hear_first, must_recall, must_wait, recall, tell_store
+from cookieguard.web.websocket import Handshake, keep_out
 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]

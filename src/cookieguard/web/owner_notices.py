@@ -13,8 +13,8 @@ from datetime import datetime
 from cookieguard.consent import Verdict, declaration, first_party_line, look_alike, site_of
 from cookieguard.consent.sites import Site
 from cookieguard.stats.anonymize import packed_address, truncate
-from cookieguard.stats.sources import personal_part, shown_path
-from cookieguard.web.turns import Turns
+from cookieguard.stats.traffic_sources import personal_part, shown_path
+from cookieguard.web.rate_counts import Turns
 
 logger = logging.getLogger("cookieguard")
 

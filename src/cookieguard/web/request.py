@@ -9,8 +9,8 @@ from urllib.parse import quote
 from cookieguard.consent import local_path as choice_path
 from cookieguard.identity import is_inside
 from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
-from cookieguard.web.origin import NOWHERE, Origin, full_path, local_path, origin_of
-from cookieguard.web.validators import CONDITIONS, NONE_MATCH
+from cookieguard.web.http.etags import CONDITIONS, NONE_MATCH
+from cookieguard.web.http.origin import NOWHERE, Origin, full_path, local_path, origin_of
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
 RESOURCE_DESTINATIONS = frozenset(

@@ -1,9 +1,9 @@
-from cookieguard.web.bodies cimport becomes_context, choose_body, give_up, is_service_worker, key_of
+from cookieguard.web.document.choose_body cimport becomes_context, choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.exchange cimport Exchange
-from cookieguard.web.gate cimport Gate
-from cookieguard.web.headers cimport every, make_private, quiet_type, read, without
-from cookieguard.web.own_cookies cimport own_lines
-from cookieguard.web.repeats cimport Repeats
+from cookieguard.web.cookies.consent_filter cimport Gate
+from cookieguard.web.http.headers cimport every, make_private, quiet_type, read, without
+from cookieguard.web.cookies.own_cookies cimport own_lines
+from cookieguard.web.document.page_cache cimport Repeats
 
 
 cdef class Response:

@@ -7,9 +7,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from cookieguard.identity.keeping import StoreFirst
-from cookieguard.web.ahead import REDIRECTS, leads_to_others, put_off
-from cookieguard.web.bodies import (
+from cookieguard.identity.carts.stored_carts import StoreFirst
+from cookieguard.web.cookies.consent_filter import Gate
+from cookieguard.web.cookies.own_cookies import own_lines
+from cookieguard.web.customer_refusals import settled, speak
+from cookieguard.web.document.body import DocumentBody, RawBody, SentBody
+from cookieguard.web.document.choose_body import (
     becomes_context,
     choose_body,
     give_up,
@@ -17,25 +20,13 @@ from cookieguard.web.bodies import (
     key_of,
     vary_by_use,
 )
-from cookieguard.web.charsets import as_utf_8, is_part_of_start
-from cookieguard.web.coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
-from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts, tighten_referrers
-from cookieguard.web.document import DocumentBody, RawBody, SentBody
+from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
+from cookieguard.web.document.page_cache import Key, page_of
+from cookieguard.web.document.prefetch import REDIRECTS, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import settled, speak
-from cookieguard.web.gate import Gate
-from cookieguard.web.headers import (
-    CONTENT_TYPE,
-    POLICY,
-    SET_COOKIE,
-    Headers,
-    add_vary,
-    make_private,
-    quiet_type,
-    read,
-    without,
-)
-from cookieguard.web.kinds import (
+from cookieguard.web.http.charsets import as_utf_8, is_part_of_start
+from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
+from cookieguard.web.http.content_type import (
     BODILESS_STATUSES,
     NOT_MODIFIED,
     PIECE,
@@ -46,10 +37,19 @@ from cookieguard.web.kinds import (
     kind_of,
     one_type,
 )
-from cookieguard.web.own_cookies import own_lines
-from cookieguard.web.repeats import Key, page_of
+from cookieguard.web.http.etags import STALE_HEADERS, WHOLE, mark_state
+from cookieguard.web.http.headers import (
+    CONTENT_TYPE,
+    POLICY,
+    SET_COOKIE,
+    Headers,
+    add_vary,
+    make_private,
+    quiet_type,
+    read,
+    without,
+)
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
-from cookieguard.web.validators import STALE_HEADERS, WHOLE, mark_state
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]

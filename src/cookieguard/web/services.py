@@ -16,38 +16,38 @@ from pathlib import Path
 from cookieguard.config import Config, load_config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
-from cookieguard.engines.day_key_sharing import has_machines, open_day_keys
-from cookieguard.engines.files import HourKeys, StateDirectory
-from cookieguard.engines.keys import PRODUCTION, load_keyring
+from cookieguard.engines.files.day_key_sharing import has_machines, open_day_keys
+from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
+from cookieguard.engines.files.runtime_directory import open_runtime
+from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
+from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.retention import Retention, open_retention
-from cookieguard.engines.runtime import open_runtime
-from cookieguard.engines.staff import StaffDoor, WatchedStaff
-from cookieguard.engines.watch import Watch, open_watch
+from cookieguard.engines.store.sync import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
-from cookieguard.identity.keeping import Keeping, Rule, merge_carts
-from cookieguard.identity.staff import staff_codec
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.carts.stored_carts import Keeping, Rule, merge_carts
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
-from cookieguard.web.access_log import open_access_log
-from cookieguard.web.consents import Consents
-from cookieguard.web.counting import Counting, open_counting
-from cookieguard.web.customers import CustomerFrom, Customers
-from cookieguard.web.findings import Findings
-from cookieguard.web.grants import Grants
-from cookieguard.web.origin import origin_of
-from cookieguard.web.recorder import Recorder
-from cookieguard.web.remembering import Remembering
-from cookieguard.web.render import Renderer
-from cookieguard.web.repeats import Repeats
-from cookieguard.web.risks import Risks
-from cookieguard.web.sharing import shared_domains
-from cookieguard.web.shop_cookies import ShopCookies
-from cookieguard.web.signed_cookies import SignedCookies
-from cookieguard.web.validators import Files
-from cookieguard.web.walls import Walls
+from cookieguard.web.banner.load_once import Grants
+from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.cookies.consent_cookie import Consents
+from cookieguard.web.cookies.shared_domain import shared_domains
+from cookieguard.web.cookies.shop_cookies import ShopCookies
+from cookieguard.web.cookies.signed_cookies import SignedCookies
+from cookieguard.web.document.page_cache import Repeats
+from cookieguard.web.document.walls import Walls
+from cookieguard.web.http.etags import Files
+from cookieguard.web.http.origin import origin_of
+from cookieguard.web.identity.customers import CustomerFrom, Customers
+from cookieguard.web.identity.remember_me import Remembering
+from cookieguard.web.owner_notices import Findings
+from cookieguard.web.recording.access_log import open_access_log
+from cookieguard.web.recording.pipeline import Recorder
+from cookieguard.web.recording.risk_events import Risks
+from cookieguard.web.recording.setup import Counting, open_counting
 
 logger = logging.getLogger("cookieguard")
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.cart import Cart
-from cookieguard.identity.remember import SecurityWarning
+from cookieguard.identity.carts.cart import Cart
+from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
-from cookieguard.web.orders import Orders
+from cookieguard.web.identity.orders import Orders
 
 SCOPE_KEY = "cookieguard.visitor"
 WSGI_SCOPE = "asgi.scope"  # where a2wsgi puts the scope into an environ

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from cookieguard.identity import is_inside
-from cookieguard.web.contacts import CONTACT_NAMES, filter_contacts
+from cookieguard.web.cookies.own_cookies import own_lines
+from cookieguard.web.customer_refusals import settled, speak
+from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import settled, speak
-from cookieguard.web.headers import read
-from cookieguard.web.origin import origin_of
-from cookieguard.web.own_cookies import own_lines
+from cookieguard.web.http.headers import read
+from cookieguard.web.http.origin import origin_of
 
 FOREIGN = "a WebSocket from a page of another origin: session and cart start empty"
 SWITCHING = 101  # the status of a handshake that is accepted

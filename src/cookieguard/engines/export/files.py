@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from cookieguard.engines.export_tables import date_of
-from cookieguard.engines.files import sync_directory, write_private
-from cookieguard.engines.hit_ports import Days
+from cookieguard.engines.export.tables import date_of
+from cookieguard.engines.files.state_directory import sync_directory, write_private
+from cookieguard.engines.stats.protocol import Days
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
 CLOSED_AFTER = timedelta(hours=1)  # what waited in a spool over midnight has come by then

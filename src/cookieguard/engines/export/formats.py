@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from itertools import islice
 
-from cookieguard.engines.export_tables import Holds, Table, date_of
+from cookieguard.engines.export.tables import Holds, Table, date_of
 
 ROWS = 20_000  # of a piece: what is in memory beside the finished file
 # A spreadsheet takes a cell that begins so for a formula. It may part cells at other signs than we do (`;` where the

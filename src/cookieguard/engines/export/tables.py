@@ -1,6 +1,6 @@
 """What a day's export holds: figures fit for an analyst, the same with noise, or single hits for the owner.
 
-Rule: figures leave here only through `stats/kanonymity.py`; single hits leave without their key, since a file outlives
+Rule: figures leave here only through `stats/k_anonymity.py`; single hits leave without their key, since a file outlives
 the day's key.
 """
 
@@ -13,10 +13,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from cookieguard.engines.hit_ports import BY_VIEWS, Days, HitReader, HitRows
-from cookieguard.stats.bounded import FIGURES, PROTECTED, TOTAL, bounded, sensitivity
+from cookieguard.engines.stats.protocol import BY_VIEWS, Days, HitReader, HitRows
+from cookieguard.stats.contribution_bounds import FIGURES, PROTECTED, TOTAL, bounded, sensitivity
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
-from cookieguard.stats.kanonymity import STEP, Cell, K, column, rounded, suppress
+from cookieguard.stats.k_anonymity import STEP, Cell, K, column, rounded, suppress
 from cookieguard.stats.noise import Noise
 
 RULE = (

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import LogSettings
-from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 
 logger = logging.getLogger("cookieguard")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cookieguard.engines.keyfile import stamp_of
+from cookieguard.engines.files.keyring_file import stamp_of
 from cookieguard.errors import ConfigError
 
 if TYPE_CHECKING:  # an extra

@@ -16,11 +16,11 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.day_keys import GRACE, DayKeys, end_of
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import Store, StoreDown
-from cookieguard.engines.store_engines import store_file
-from cookieguard.engines.watch import Watch
+from cookieguard.engines.files.day_keys import GRACE, DayKeys, end_of
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.store.open import store_file
+from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.engines.store.sync import Watch
 from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half, seal_box
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from cookieguard.engines.files import StateDirectory, sync_directory
+from cookieguard.engines.files.state_directory import StateDirectory, sync_directory
 from cookieguard.errors import ConfigError
 
 logger = logging.getLogger("cookieguard")

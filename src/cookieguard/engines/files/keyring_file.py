@@ -16,7 +16,7 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from cookieguard.engines.files import sync_directory, write_private
+from cookieguard.engines.files.state_directory import sync_directory, write_private
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import AnyKey, Key, Keyring
 

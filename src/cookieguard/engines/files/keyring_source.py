@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cookieguard.config import Config, KeySettings
 from cookieguard.config.shop_cookies import LONGEST_UNBOUND
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keyfile import WatchedKeyring
+from cookieguard.engines.files.keyring_file import WatchedKeyring
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 

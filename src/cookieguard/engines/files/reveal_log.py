@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.keyfile import locked, put_file
+from cookieguard.engines.files.keyring_file import locked, put_file
 from cookieguard.errors import CookieGuardError
 
 LOG_FILE, HEAD_FILE = "reveal-log", "reveal-head"

@@ -15,7 +15,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 
-from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 
 logger = logging.getLogger("cookieguard")

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from cookieguard.engines.keyfile import AHEAD, LOOK_EVERY, locked, put_file, read_keyring, stamp_of
+from cookieguard.engines.files.keyring_file import AHEAD, LOOK_EVERY, locked, put_file, read_keyring, stamp_of
 from cookieguard.errors import ConfigError, KeyringFixed
-from cookieguard.identity.staff import Member, dumps_staff, loads_staff, read_member
+from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, read_member
 from cookieguard.identity.tokens import TokenCodec
 
 logger = logging.getLogger("cookieguard")

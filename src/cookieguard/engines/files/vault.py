@@ -13,11 +13,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.files import StateDirectory, sync_directory
-from cookieguard.engines.keyfile import locked, put_file
+from cookieguard.engines.files.keyring_file import locked, put_file
+from cookieguard.engines.files.state_directory import StateDirectory, sync_directory
 from cookieguard.errors import ConfigError
 from cookieguard.stats.sealed_box import KEY_BYTES, new_key_pair
-from cookieguard.stats.vault import Risk, seal
+from cookieguard.stats.vault_records import Risk, seal
 
 logger = logging.getLogger("cookieguard")
 

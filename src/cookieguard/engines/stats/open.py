@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config.stats import StatsSettings, require_stats_url
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_ports import HitEngine, HitReader, HitWriter, Kept
-from cookieguard.engines.hit_sink import HitSink
-from cookieguard.engines.spool import Spool
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.stats.protocol import HitEngine, HitReader, HitWriter, Kept
+from cookieguard.engines.stats.sink import HitSink
+from cookieguard.engines.stats.spool import Spool
 from cookieguard.errors import ConfigError
 
 SPOOL = "spool"
@@ -27,19 +27,19 @@ class Row(NamedTuple):
 
 
 def _sqlite(url: str, state_dir: Path) -> HitEngine:
-    from cookieguard.engines.sqlite_stats import SqliteStats
+    from cookieguard.engines.stats.sqlite.engine import SqliteStats
 
     return SqliteStats(url, state_dir)
 
 
 def _postgres(url: str, state_dir: Path) -> HitEngine:
-    from cookieguard.engines.postgres_stats import PostgresStats
+    from cookieguard.engines.stats.postgres.engine import PostgresStats
 
     return PostgresStats(url, state_dir)
 
 
 def _clickhouse(url: str, state_dir: Path) -> HitEngine:
-    from cookieguard.engines.clickhouse_stats import ClickhouseStats
+    from cookieguard.engines.stats.clickhouse.engine import ClickhouseStats
 
     return ClickhouseStats(url, state_dir)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.stats.kanonymity import Cell, people_of
+from cookieguard.stats.k_anonymity import Cell, people_of
 
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}

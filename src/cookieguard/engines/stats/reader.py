@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cookieguard.engines.hit_ports import (
+from cookieguard.engines.stats.protocol import (
     ALL,
     BotCount,
     ConsentCount,
@@ -20,7 +20,7 @@ from cookieguard.engines.hit_ports import (
     Totals,
     runs_of,
 )
-from cookieguard.engines.hit_queries import conditions
+from cookieguard.engines.stats.shared_sql import conditions
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
 
 EVER = Days(-(2**31), 2**31)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 
-from cookieguard.engines.hit_ports import Filters
+from cookieguard.engines.stats.protocol import Filters
 from cookieguard.stats.hits import Dimension
 
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")

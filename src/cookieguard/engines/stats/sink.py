@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.hit_ports import EngineDown, HitWriter, Summing
-from cookieguard.engines.spool import Spool, SpoolFull
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.stats.protocol import EngineDown, HitWriter, Summing
+from cookieguard.engines.stats.spool import Spool, SpoolFull
 from cookieguard.stats.hits import Batch, Hit
 
 logger = logging.getLogger("cookieguard")

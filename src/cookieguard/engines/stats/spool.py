@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.files import write_private
+from cookieguard.engines.files.state_directory import write_private
 from cookieguard.stats.hits import COLUMNS, Batch, Hit
 
 logger = logging.getLogger("cookieguard")

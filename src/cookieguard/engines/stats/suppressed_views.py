@@ -1,4 +1,4 @@
-"""The views analysts get in SQL, for Grafana or Metabase: the rule of `stats/kanonymity.py`, said in window functions.
+"""The views analysts get in SQL, for Grafana or Metabase: the rule of `stats/k_anonymity.py`, said in window functions.
 
 Rule: whatever is shown here has passed `_placed` and is rounded, and only days that are over are: who asks every second
 would otherwise see each visitor come. Columns of a view are only ever added, at its end: grants and dashboards stay.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cookieguard.engines.hit_ports import BY_VIEWS
+from cookieguard.engines.stats.protocol import BY_VIEWS
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.kanonymity import STEP, VIEWS_EACH, VISITS_EACH, K
+from cookieguard.stats.k_anonymity import STEP, VIEWS_EACH, VISITS_EACH, K
 
 TABLES = ("hourly", "daily", "consent", "held", "bot")
 

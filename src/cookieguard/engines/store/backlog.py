@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import NamedTuple
 
-from cookieguard.engines.ports import Store
-from cookieguard.identity.endings import Ending, Ends
+from cookieguard.engines.store.protocol import Store
+from cookieguard.identity.revocations import Ending, Ends
 
 logger = logging.getLogger("cookieguard")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from cookieguard.engines.backlog import MAX_OWED_BYTES, Backlog
-from cookieguard.engines.ports import MAX_BYTES, Store
-from cookieguard.identity.endings import LIMITS, Endings, Ends
+from cookieguard.engines.store.backlog import MAX_OWED_BYTES, Backlog
+from cookieguard.engines.store.protocol import MAX_BYTES, Store
+from cookieguard.identity.revocations import LIMITS, Endings, Ends
 from cookieguard.identity.tokens import from_milliseconds
 
 OVERFLOW = "overflow"  # the shelf of what overflowed in the workers, by what it was

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from cookieguard.engines import ports
-from cookieguard.engines.ports import Store
-from cookieguard.identity.endings import Ending, Endings, Ends, Pruned, above
+from cookieguard.engines.store import protocol as ports
+from cookieguard.engines.store.protocol import Store
+from cookieguard.identity.revocations import Ending, Endings, Ends, Pruned, above
 from cookieguard.identity.tokens import from_milliseconds
 
 logger = logging.getLogger("cookieguard")

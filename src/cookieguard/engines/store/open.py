@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cookieguard.config.store import StoreSettings, require_store_url
-from cookieguard.engines.ports import Store
+from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
 
 STORE_FILE = "store.db"
@@ -19,11 +19,11 @@ def store_opener(
     """Return what opens the store. Raises ConfigError, never showing the URL."""
     setting, url = _setting_and_url(settings, environ)
     if not url.startswith("postgres"):
-        from cookieguard.engines import sqlite
+        from cookieguard.engines.store import sqlite
 
         return sqlite.opener(_file(url, state_dir))
     try:
-        from cookieguard.engines import postgres
+        from cookieguard.engines.store import postgres
     except ImportError as error:
         raise ConfigError(setting, was="of PostgreSQL without its driver", allowed=MISSING_EXTRA) from error
     return postgres.opener(url)

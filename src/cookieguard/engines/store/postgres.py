@@ -8,7 +8,8 @@ from functools import partial
 
 import psycopg
 
-from cookieguard.engines.ports import (
+from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.store.protocol import (
     AT_ONCE,
     FORGET_AT_ONCE,
     MAX_BYTES,
@@ -23,8 +24,7 @@ from cookieguard.engines.ports import (
     new_mark,
     streamed,
 )
-from cookieguard.engines.postgres_link import connect, telling
-from cookieguard.identity.endings import FEW, Ending, Ends
+from cookieguard.identity.revocations import FEW, Ending, Ends
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 2000, 1000

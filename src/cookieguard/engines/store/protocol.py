@@ -7,7 +7,7 @@ from operator import itemgetter
 from os import urandom
 from typing import NamedTuple, Protocol, TypeVar
 
-from cookieguard.identity.endings import FORGOTTEN, LIMITS, Ending, Ends, above, cutoffs
+from cookieguard.identity.revocations import FORGOTTEN, LIMITS, Ending, Ends, above, cutoffs
 
 
 class StoreDown(Exception):

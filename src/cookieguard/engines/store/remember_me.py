@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from cookieguard.engines.ports import Kept, Store, StoreDown
-from cookieguard.identity import jsontext
-from cookieguard.identity.endings import UNHEARD, Ending, to_milliseconds_of
-from cookieguard.identity.remember import Outcome, Series, series_of
+from cookieguard.engines.store.protocol import Kept, Store, StoreDown
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.remember_me import Outcome, Series, series_of
+from cookieguard.identity.revocations import UNHEARD, Ending, to_milliseconds_of
 
 SERIES_SHELF = "remember"
 BROWSERS_SHELF = "browsers"  # by customer: the keys of their series

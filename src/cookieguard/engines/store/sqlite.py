@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.ports import (
+from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
+from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
     Change,
     Kept,
@@ -20,8 +21,7 @@ from cookieguard.engines.ports import (
     new_mark,
     streamed,
 )
-from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
-from cookieguard.identity.endings import FEW, Ending, Ends
+from cookieguard.identity.revocations import FEW, Ending, Ends
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
 

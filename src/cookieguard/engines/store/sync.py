@@ -18,14 +18,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.backlog import MAX_WAITING, Backlog
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
-from cookieguard.engines.ports import CHANGE, NO_CHANGE, Change, Store, StoreDown
-from cookieguard.engines.store_engines import store_opener
-from cookieguard.engines.store_figures import figures, note_overflows
-from cookieguard.identity.endings import Ending, Endings, clock_was_at, to_milliseconds_of
-from cookieguard.identity.steps import Steps
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.store.backlog import MAX_WAITING, Backlog
+from cookieguard.engines.store.figures import figures, note_overflows
+from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
+from cookieguard.engines.store.open import store_opener
+from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Change, Store, StoreDown
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.revocations import Ending, Endings, clock_was_at, to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
 
 logger = logging.getLogger("cookieguard")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from cookieguard.engines.ports import Store
-from cookieguard.identity import jsontext
-from cookieguard.identity.endings import to_milliseconds_of
-from cookieguard.identity.keeping import Add, Shelf, Write, read_orders, write_orders
-from cookieguard.identity.orders import MOST_KEPT, joined
+from cookieguard.engines.store.protocol import Store
+from cookieguard.identity.carts.orders import MOST_KEPT, joined
+from cookieguard.identity.carts.stored_carts import Add, Shelf, Write, read_orders, write_orders
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.revocations import to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY
 
 ORDER_BYTES = 200

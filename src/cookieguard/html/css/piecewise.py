@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.constructs import LOST_SHEET, Ends, raw_text
-from cookieguard.html.glances import has_pairs
-from cookieguard.html.markup import text_carried, text_stop
-from cookieguard.html.model import MAX_HELD, STYLE, Held, Verdict
-from cookieguard.html.output import Output
+from cookieguard.html.css.tokenizer import ESCAPED, S
+from cookieguard.html.fast.byte_search import has_pairs
 from cookieguard.html.rules import Rules
-from cookieguard.html.sheets import ESCAPED, S
-from cookieguard.html.unfinished import MAX_TEXT_BYTES, UNKNOWN
+from cookieguard.html.tokenizer.foreign_text import text_carried, text_stop
+from cookieguard.html.tokenizer.output import Output
+from cookieguard.html.tokenizer.pending import MAX_TEXT_BYTES, UNKNOWN
+from cookieguard.html.tokenizer.raw_text import LOST_SHEET, Ends, raw_text
+from cookieguard.html.types import MAX_HELD, STYLE, Held, Verdict
 from cookieguard.html.urls import Url
 
 NAME = b"style"

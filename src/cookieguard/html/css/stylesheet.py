@@ -12,8 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from cookieguard.html.known import piece
-from cookieguard.html.sheets import (
+from cookieguard.html.css.tokenizer import (
     AFTER_HEX,
     ESCAPED,
     S,
@@ -24,7 +23,8 @@ from cookieguard.html.sheets import (
     plain_urls,
     urls_in,
 )
-from cookieguard.html.strings import between_quotes, strings_taken
+from cookieguard.html.css.url_strings import between_quotes, strings_taken
+from cookieguard.html.fast.answers import piece
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]

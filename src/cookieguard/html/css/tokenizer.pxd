@@ -1,4 +1,4 @@
-from cookieguard.html.known cimport text_t
+from cookieguard.html.fast.answers cimport text_t
 
 
 cdef struct Walk:

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ
 from libc.string cimport memchr, memset
 
-from cookieguard.html.known cimport text_t
+from cookieguard.html.fast.answers cimport text_t
 
 cdef enum:
     BLANK = 1

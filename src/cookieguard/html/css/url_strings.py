@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from cookieguard.html.sheets import AFTER_HEX, ESCAPED, S
+from cookieguard.html.css.tokenizer import AFTER_HEX, ESCAPED, S
 
 # A string goes on over an end of line that is a part of an escape.
 BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")

@@ -1,4 +1,4 @@
-from cookieguard.html.known cimport Known, text_t
+from cookieguard.html.fast.answers cimport Known, text_t
 
 cdef enum:
     MARKS = 4096

@@ -4,7 +4,7 @@
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.string cimport memchr
 
-from cookieguard.html.known cimport Known, mark_of, text_t
+from cookieguard.html.fast.answers cimport Known, mark_of, text_t
 
 cdef enum:
     LEAST = 128  # bytes of a stretch: shorter ones are read sooner than looked up

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from cookieguard.html.grammar import S, any_case
-from cookieguard.html.loads import ANYWHERE, Load
+from cookieguard.html.contact_points import ANYWHERE, Load
+from cookieguard.html.tokenizer.grammar import S, any_case
 
 
 def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> bytes:

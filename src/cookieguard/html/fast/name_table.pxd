@@ -3,7 +3,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from cookieguard.html.known cimport text_t
+from cookieguard.html.fast.answers cimport text_t
 
 cdef enum:
     SLOTS = 512  # of a table; a power of two, several times the names there are

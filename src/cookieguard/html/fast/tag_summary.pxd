@@ -1,5 +1,5 @@
-from cookieguard.html.known cimport Known, text_t
-from cookieguard.html.model cimport Tag
+from cookieguard.html.fast.answers cimport Known, text_t
+from cookieguard.html.types cimport Tag
 
 cdef enum:
     MOST_ATTRIBUTES = 32  # of a tag that are read here

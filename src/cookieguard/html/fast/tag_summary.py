@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.model import Bench, Tag
+from cookieguard.html.types import Bench, Tag
 
 
 class Summary:

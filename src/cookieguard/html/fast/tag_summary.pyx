@@ -9,16 +9,16 @@ from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from cookieguard.html.css import NO_STRING, NO_URL
+from cookieguard.html.css.stylesheet import NO_STRING, NO_URL
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.known cimport PyObject_GC_UnTrack, named_tuple
-from cookieguard.html.loads import (
+from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, named_tuple
+from cookieguard.html.contact_points import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
-from cookieguard.html.model import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
-from cookieguard.html.nametable cimport LONGEST_NAME, SLOTS, Name, fill, find
-from cookieguard.html.referrers import tighten
-from cookieguard.html.sheets cimport Walk, begin, step
+from cookieguard.html.types import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
+from cookieguard.html.fast.name_table cimport LONGEST_NAME, SLOTS, Name, fill, find
+from cookieguard.html.referrer_policy import tighten
+from cookieguard.html.css.tokenizer cimport Walk, begin, step
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, room_of, script_text
 from cookieguard.html.urls import Url
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cookieguard.html.constructs import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
-from cookieguard.html.context import AS_MARKUP, AS_TEXT, Reading
-from cookieguard.html.declarations import PASSED, TAG, UNDECIDED, opening
-from cookieguard.html.grammar import own_name
-from cookieguard.html.scanner import TagEnd, end_of_text, pass_markup
+from cookieguard.html.tokenizer.grammar import own_name
+from cookieguard.html.tokenizer.markup_declarations import PASSED, TAG, UNDECIDED, opening
+from cookieguard.html.tokenizer.raw_text import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
+from cookieguard.html.tokenizer.scanner import TagEnd, end_of_text, pass_markup
+from cookieguard.html.tokenizer.tree_state import AS_MARKUP, AS_TEXT, Reading
 
 NAME_START = re.compile(rb"<(?:/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)")
 PARTIAL_NAME = re.compile(rb"</?[^\t\n\f\r />]*+\Z")

@@ -1,4 +1,4 @@
-from cookieguard.html.known cimport piece
+from cookieguard.html.fast.answers cimport piece
 
 
 cdef class Output:

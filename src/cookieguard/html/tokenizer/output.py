@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.known import piece
+from cookieguard.html.fast.answers import piece
 
 
 class Output:

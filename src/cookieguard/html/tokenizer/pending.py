@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cookieguard.html.constructs import Ends
-from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.markup import Finder, text_carried, text_stop
-from cookieguard.html.scanner import TagEnd
+from cookieguard.html.tokenizer.foreign_text import Finder, text_carried, text_stop
+from cookieguard.html.tokenizer.grammar import TAG_NAME
+from cookieguard.html.tokenizer.raw_text import Ends
+from cookieguard.html.tokenizer.scanner import TagEnd
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
 # pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cookieguard.html.declarations import Kind
-from cookieguard.html.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
-from cookieguard.html.output import Output
-from cookieguard.html.scanner import script_end
+from cookieguard.html.tokenizer.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
+from cookieguard.html.tokenizer.markup_declarations import Kind
+from cookieguard.html.tokenizer.output import Output
+from cookieguard.html.tokenizer.scanner import script_end
 
 Ends = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
 

@@ -1,6 +1,6 @@
-from cookieguard.html.known cimport Known, text_t
-from cookieguard.html.model cimport Tag
-from cookieguard.html.stretches cimport Strides
+from cookieguard.html.fast.answers cimport Known, text_t
+from cookieguard.html.types cimport Tag
+from cookieguard.html.fast.fragments cimport Strides
 
 
 cdef class Scanner:

@@ -10,7 +10,12 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from cookieguard.html.grammar import (
+from cookieguard.html.contact_points import ANYWHERE, NAMES
+from cookieguard.html.fast.answers import Known
+from cookieguard.html.fast.fragments import Strides
+from cookieguard.html.fast.skip_patterns import COMMENT as WHOLE_COMMENT
+from cookieguard.html.fast.skip_patterns import DRAWING_RUN, HEAD_RUN, run
+from cookieguard.html.tokenizer.grammar import (
     AFTER_NAME,
     ATTRIBUTE,
     ATTRIBUTES,
@@ -23,12 +28,7 @@ from cookieguard.html.grammar import (
     any_case,
     own_name,
 )
-from cookieguard.html.known import Known
-from cookieguard.html.loads import ANYWHERE, NAMES
-from cookieguard.html.model import Attribute, Tag
-from cookieguard.html.runs import COMMENT as WHOLE_COMMENT
-from cookieguard.html.runs import DRAWING_RUN, HEAD_RUN, run
-from cookieguard.html.stretches import Strides
+from cookieguard.html.types import Attribute, Tag
 
 IS_COMPILED = False
 SCRIPT_ENDS = b"</script>"  # nearly always

@@ -5,13 +5,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp, memset
 
-from cookieguard.html.known cimport Known, text_t
-from cookieguard.html.loads import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
-from cookieguard.html.model cimport Attribute, Tag
-from cookieguard.html.nametable cimport (
+from cookieguard.html.fast.answers cimport Known, text_t
+from cookieguard.html.contact_points import ANYWHERE, LINKS, NAMES, SPECIAL_NAMES, Load
+from cookieguard.html.types cimport Attribute, Tag
+from cookieguard.html.fast.name_table cimport (
     LONGEST_NAME, NO_LETTERS, SLOTS, Name, entry_of, fill, find, hashed,
 )
-from cookieguard.html.stretches cimport Stretches, Strides
+from cookieguard.html.fast.fragments cimport Stretches, Strides
 
 IS_COMPILED = True
 

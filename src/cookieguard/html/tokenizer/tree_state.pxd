@@ -1,4 +1,4 @@
-from cookieguard.html.model cimport Tag
+from cookieguard.html.types cimport Tag
 
 
 cdef class Context:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from cookieguard.html.loads import TEXT_NAMES
-from cookieguard.html.model import Tag
+from cookieguard.html.contact_points import TEXT_NAMES
+from cookieguard.html.types import Tag
 
 
 class Reading(Enum):

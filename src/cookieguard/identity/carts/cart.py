@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from cookieguard.identity import jsontext
-from cookieguard.identity.channel import Channel, Mismatch, Refused
-from cookieguard.identity.endings import Ending, Endings, outdated_carts
-from cookieguard.identity.floors import NO_FLOOR, Floor
-from cookieguard.identity.keeping import Kept, StoreFirst, Write
-from cookieguard.identity.overflow import NOWHERE, Overflow, fetched
+from cookieguard.identity.carts.cart_versions import NO_FLOOR, Floor
+from cookieguard.identity.carts.stored_carts import Kept, StoreFirst, Write
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.lazy_mapping import JsonMapping
+from cookieguard.identity.oversized import MAX_SPILLED, Place, check_spilled, place_of
+from cookieguard.identity.oversized_storage import NOWHERE, Overflow, fetched
+from cookieguard.identity.revocations import Ending, Endings, outdated_carts
 from cookieguard.identity.session import Session
-from cookieguard.identity.spilling import MAX_SPILLED, Place, check_spilled, place_of
-from cookieguard.identity.state import Binding
+from cookieguard.identity.session_state import Binding
+from cookieguard.identity.token_cookie import Channel, Mismatch, Refused
 from cookieguard.identity.tokens import Token
-from cookieguard.identity.values import JsonMapping
 
 
 class Cart(JsonMapping):

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from cookieguard.identity import jsontext
-from cookieguard.identity.orders import Order, orders_of
-from cookieguard.identity.spilling import MAX_SPILLED
+from cookieguard.identity.carts.orders import Order, orders_of
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.oversized import MAX_SPILLED
 from cookieguard.identity.tokens import to_milliseconds
 
 Rule = Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]

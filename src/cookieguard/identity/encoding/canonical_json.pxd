@@ -1,4 +1,4 @@
-from cookieguard.identity.plainjson cimport read, written
+from cookieguard.identity.encoding.fast_json cimport read, written
 
 
 cpdef bytes encode(dict payload)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.plainjson import IS_READ_HERE, read, written
+from cookieguard.identity.encoding.fast_json import IS_READ_HERE, read, written
 
 UNSHARED = 2  # the last format of marshal whose bytes do not tell what else refers to a value
 MAX_DEPTH = 32  # deeper than any cart; far below where a JSON parser runs out of stack

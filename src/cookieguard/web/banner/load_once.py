@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 from cookieguard.consent import Register, site_of
 from cookieguard.identity import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
-from cookieguard.web.headers import Headers
-from cookieguard.web.origin import PATH_SAFE
+from cookieguard.web.http.headers import Headers
+from cookieguard.web.http.origin import PATH_SAFE
 from cookieguard.web.request import Request
 
 PARAMETER = "cg-once"

@@ -15,10 +15,10 @@ from markupsafe import escape
 from cookieguard.consent import Allowance, Verdict, Way, allowance
 from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.model import Embed
+from cookieguard.html.types import Embed
+from cookieguard.web.banner.placeholder_values import Offer, Place
+from cookieguard.web.document.walls import HOSTS_KNOWN
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.place import Offer, Place
-from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
 PLACED_KEPT = 64  # for each wall, of some KB each: those on the pages asked for last

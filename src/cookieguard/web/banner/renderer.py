@@ -22,7 +22,9 @@ from cookieguard.config.languages import LANGUAGES, language_of, text_in
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.web.assets import ASSETS, STATIC, Asset, digest, load_asset
-from cookieguard.web.filling import (
+from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
+from cookieguard.web.banner.placeholder_values import Place
+from cookieguard.web.banner.slots import (
     ANCHOR,
     MARKERS,
     NEXT,
@@ -32,8 +34,6 @@ from cookieguard.web.filling import (
     TITLE,
     filled,
 )
-from cookieguard.web.notices import control_notice, mixed_languages, page_notices
-from cookieguard.web.place import Place
 
 logger = logging.getLogger("cookieguard")
 

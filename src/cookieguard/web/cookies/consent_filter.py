@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from cookieguard.consent.cookies import cookie_name_of, is_removal
+from cookieguard.consent.cookie_register import cookie_name_of, is_removal
 from cookieguard.identity.cookies import MAX_COOKIES
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import COOKIE, SET_COOKIE, Headers, make_private, read
+from cookieguard.web.http.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Message = Any

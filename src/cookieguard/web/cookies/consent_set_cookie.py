@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from cookieguard.consent import Receipt, to_payload
 from cookieguard.identity import bound_host, set_cookie
+from cookieguard.web.cookies.own_cookies import removals
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.own_cookies import removals
 
 # A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
 LONGEST_CONSENT = timedelta(days=180)

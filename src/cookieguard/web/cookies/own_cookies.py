@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from cookieguard.web.clients import DROPS_COOKIES, drops_cookies
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 
 CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
 

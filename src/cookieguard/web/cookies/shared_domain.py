@@ -6,7 +6,7 @@ from cookieguard.config import Config
 from cookieguard.consent import site_of
 from cookieguard.errors import ConfigError
 from cookieguard.identity import is_inside
-from cookieguard.web.origin import origin_of
+from cookieguard.web.http.origin import origin_of
 
 
 def shared_domains(config: Config) -> tuple[str, ...]:

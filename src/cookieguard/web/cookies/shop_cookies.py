@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from cookieguard.config import Config
 from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
 from cookieguard.consent import Consent, CookieRegister, site_of
-from cookieguard.consent.cookies import paths_above, removal_lines
+from cookieguard.consent.cookie_register import paths_above, removal_lines
 from cookieguard.identity import cookie_name
-from cookieguard.web.findings import Findings
+from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
 
 BOTH_NAMES = frozenset(DEFAULT_NAMES) | frozenset(DEFAULT_NAMES.values())

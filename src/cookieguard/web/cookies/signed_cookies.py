@@ -10,8 +10,8 @@ from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import CookieRegister
 from cookieguard.errors import ConfigError
-from cookieguard.identity.signed import ShopToken
-from cookieguard.identity.steps import Steps
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.shop_token import ShopToken
 from cookieguard.keyring import Keyring
 
 # RFC 9110 tchar. Readers of cookies strip all kinds of blanks around a name (U+00A0, in UTF-8 too), so whatever is

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from cookieguard.engines.hit_ports import ALL, BY_VIEWS, Days, Filters, HitReader, Totals, runs_of
+from cookieguard.engines.stats.protocol import ALL, BY_VIEWS, Days, Filters, HitReader, Totals, runs_of
 from cookieguard.stats.hits import Dimension
-from cookieguard.stats.kanonymity import Cell, K, Shown, leaves_few, suppress
-from cookieguard.web.ranges import UNKNOWN, Range, wider_by_one
+from cookieguard.stats.k_anonymity import Cell, K, Shown, leaves_few, suppress
+from cookieguard.web.dashboard.selection import UNKNOWN, Range, wider_by_one
 
 
 def totals_of(reader: HitReader, days: Days, where: Filters) -> Sequence[Totals]:

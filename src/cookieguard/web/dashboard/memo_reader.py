@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.engines.hit_ports import ALL, Days, Filters, HitReader, Slice, Totals
+from cookieguard.engines.stats.protocol import ALL, Days, Filters, HitReader, Slice, Totals
 from cookieguard.stats.hits import Dimension
 
 

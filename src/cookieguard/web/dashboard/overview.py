@@ -1,8 +1,8 @@
 """The figures of the overview, from any HitReader: totals, their course and their breakdowns, fit to be shown.
 
-Every number goes through `stats/kanonymity.py` before it leaves here. Exact are the totals of the whole shop and of its
-days and hours (`web/course.py`); rows, and everything under a filter, are rounded. A reader waits, so this runs in a
-thread.
+Every number goes through `stats/k_anonymity.py` before it leaves here. Exact are the totals of the whole shop and of
+its days and hours (`web/dashboard/time_series.py`); rows, and everything under a filter, are rounded. A reader waits,
+so this runs in a thread.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cookieguard.engines.hit_ports import HitReader
+from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
-from cookieguard.stats.kanonymity import MOST_DIMENSIONS, K, Shown, column, rounded
-from cookieguard.web.asked_once import AskedOnce
-from cookieguard.web.charts import Point
-from cookieguard.web.course import Course, Figure
-from cookieguard.web.crowd import Breakdowns, Crowd
-from cookieguard.web.ranges import (
+from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
+from cookieguard.web.dashboard.charts import Point
+from cookieguard.web.dashboard.disclosure import Breakdowns, Crowd
+from cookieguard.web.dashboard.memo_reader import AskedOnce
+from cookieguard.web.dashboard.selection import (
     FILTERS,
     NAMES,
     RANGES,
@@ -30,6 +29,7 @@ from cookieguard.web.ranges import (
     narrowed,
     widened,
 )
+from cookieguard.web.dashboard.time_series import Course, Figure
 
 NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
 NONE_LEFT = f"Fewer than {K} people in every range: nothing is shown, so that nobody shows."

@@ -8,12 +8,12 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from cookieguard.stats.kanonymity import MOST_DIMENSIONS, STEP, K
+from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 from cookieguard.web.assets import STATIC, Asset, load_asset
-from cookieguard.web.charts import Point, bars, top_of
-from cookieguard.web.details import Details
-from cookieguard.web.overview import Overview
-from cookieguard.web.ranges import FILTERS, RANGES, TABS, Selection
+from cookieguard.web.dashboard.charts import Point, bars, top_of
+from cookieguard.web.dashboard.overview import Overview
+from cookieguard.web.dashboard.selection import FILTERS, RANGES, TABS, Selection
+from cookieguard.web.dashboard.tabs import Details
 
 STYLE = "stats.css"
 TEMPLATES = (

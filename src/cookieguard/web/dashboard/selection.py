@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
-from cookieguard.engines.hit_ports import Days
+from cookieguard.engines.stats.protocol import Days
 from cookieguard.errors import CookieGuardError
 from cookieguard.stats.hits import Dimension
-from cookieguard.stats.kanonymity import MOST_DIMENSIONS
+from cookieguard.stats.k_anonymity import MOST_DIMENSIONS
 
 MOST_FIELDS = 10
 LONGEST_VALUE = 400

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cookieguard.engines.hit_ports import ConsentCount, HeldCount, HitReader
+from cookieguard.engines.stats.protocol import ConsentCount, HeldCount, HitReader
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
-from cookieguard.stats.kanonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
-from cookieguard.web.course import day_of
-from cookieguard.web.ranges import Range, Selection, widened
+from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
+from cookieguard.web.dashboard.selection import Range, Selection, widened
+from cookieguard.web.dashboard.time_series import day_of
 
 EVENTS: Mapping[Event, str] = {
     Event.SHOWN: "Shown",

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cookieguard.engines.hit_ports import Days, Filters, HitReader, Totals
+from cookieguard.engines.stats.protocol import Days, Filters, HitReader, Totals
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR
-from cookieguard.stats.kanonymity import (
+from cookieguard.stats.k_anonymity import (
     FEW,
     Cell,
     K,
@@ -18,9 +18,9 @@ from cookieguard.stats.kanonymity import (
     rounded,
     suppress,
 )
-from cookieguard.web.charts import Point
-from cookieguard.web.crowd import Crowd, larger_ones, totals_of
-from cookieguard.web.ranges import Range, wider_by_one
+from cookieguard.web.dashboard.charts import Point
+from cookieguard.web.dashboard.disclosure import Crowd, larger_ones, totals_of
+from cookieguard.web.dashboard.selection import Range, wider_by_one
 
 HOURS = 24
 BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar: so many that none must be hidden

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from cookieguard.html import Rewriter
-from cookieguard.web.charsets import Charset
-from cookieguard.web.coding import Coding, Decoder, Encoder
-from cookieguard.web.optional_codings import PIECE_BYTES, CodingError
+from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
+from cookieguard.web.http.charsets import Charset
+from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
 
 
 class RawBody:

@@ -1,5 +1,5 @@
 from cookieguard.web.exchange cimport Exchange
-from cookieguard.web.headers cimport every
+from cookieguard.web.http.headers cimport every
 
 
 cpdef choose_body(Exchange exchange, kind, list headers, bytes coding, bytes start)

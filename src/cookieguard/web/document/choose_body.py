@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cookieguard.html import Rewriter
-from cookieguard.web.banner import Insertion, has_just_decided
-from cookieguard.web.charsets import Charset, charset_of
-from cookieguard.web.coding import CODINGS, FIRST_BYTES, first_bytes
-from cookieguard.web.document import DocumentBody, RawBody, WorkerMark
+from cookieguard.web.banner.guard import guard_of
+from cookieguard.web.banner.insertion import Insertion, has_just_decided
+from cookieguard.web.banner.placeholders import Placeholders
+from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
+from cookieguard.web.document.page_cache import Key
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.guard import guard_of
-from cookieguard.web.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
-from cookieguard.web.kinds import (
+from cookieguard.web.http.charsets import Charset, charset_of
+from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, first_bytes
+from cookieguard.web.http.content_type import (
     BODILESS_STATUSES,
     EMBED_DESTINATIONS,
     NOT_MODIFIED,
@@ -20,8 +21,7 @@ from cookieguard.web.kinds import (
     WORKER_DESTINATIONS,
     Kind,
 )
-from cookieguard.web.placeholders import Placeholders
-from cookieguard.web.repeats import Key
+from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
 from cookieguard.web.request import FRAGMENT
 
 USE = b"Sec-Fetch-Dest"

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cookieguard.html.judges import candidates
-from cookieguard.html.loads import INERT_RELATIONS
-from cookieguard.html.referrers import tighten
-from cookieguard.web.headers import Headers
+from cookieguard.html.attributes import candidates
+from cookieguard.html.contact_points import INERT_RELATIONS
+from cookieguard.html.referrer_policy import tighten
+from cookieguard.web.http.headers import Headers
 
 Holds = Callable[[str], bool]  # tells of one URL reference whether the host it reaches is held
 

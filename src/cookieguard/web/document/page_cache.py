@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cookieguard.html import Held
-from cookieguard.html.known import mark
-from cookieguard.web.headers import SET_COOKIE, Headers
+from cookieguard.html.fast.answers import mark
+from cookieguard.web.http.headers import SET_COOKIE, Headers
 
 MAX_SIZE = 8 * 1024 * 1024  # bytes of all that is kept, for all visitors
 MAX_PAGE = MAX_SIZE // 16  # bytes of one, with all that belongs to it: what is longer takes its time anyway

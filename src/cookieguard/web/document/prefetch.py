@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.headers import CACHE_CONTROL, Headers, without
+from cookieguard.web.http.headers import CACHE_CONTROL, Headers, without
 
 # In which browsers and libraries say so.
 SEC_PURPOSE = b"sec-purpose"

@@ -19,11 +19,11 @@ from cookieguard.consent import (
     site_of,
     strict_policy,
 )
-from cookieguard.consent.purposes import is_once
+from cookieguard.consent.vendors import is_once
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
-from cookieguard.html.model import nobody
-from cookieguard.web.origin import Origin
-from cookieguard.web.place import Offer
+from cookieguard.html.types import nobody
+from cookieguard.web.banner.placeholder_values import Offer
+from cookieguard.web.http.origin import Origin
 
 logger = logging.getLogger("cookieguard")
 

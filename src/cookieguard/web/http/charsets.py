@@ -13,8 +13,8 @@ import re
 from enum import Enum
 from functools import lru_cache
 
-from cookieguard.html.loads import SHIFTING_CHARSETS
-from cookieguard.web.headers import Headers
+from cookieguard.html.contact_points import SHIFTING_CHARSETS
+from cookieguard.web.http.headers import Headers
 
 
 class Charset(Enum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol
 
-from cookieguard.web.optional_codings import (
+from cookieguard.web.http.brotli_zstd import (
     BROTLI,
     ENCODE_LEVEL,
     PIECE_BYTES,

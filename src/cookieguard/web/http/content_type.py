@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cookieguard.web.headers import essence
+from cookieguard.web.http.headers import essence
 
 PARTIAL_CONTENT = 206
 NOT_MODIFIED = 304

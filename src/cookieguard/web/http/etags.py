@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from cookieguard.web.headers import Headers, every, first, read, without
+from cookieguard.web.http.headers import Headers, every, first, read, without
 
 # What we append inside the quotes: whether the app's own tag was weak, and the state of the page.
 SUFFIX = re.compile(rb'(?:W/)?"(?P<own>[^"]*)-cg(?P<weak>w?)\.(?P<state>[0-9a-f]{12})"')

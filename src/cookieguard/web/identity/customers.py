@@ -9,8 +9,8 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
-from cookieguard.identity.state import Claim
-from cookieguard.web.headers import Headers
+from cookieguard.identity.session_state import Claim
+from cookieguard.web.http.headers import Headers
 
 CustomerFrom = Callable[[Any], str | int | None]
 Report = Callable[[str], None]

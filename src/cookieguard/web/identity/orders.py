@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cookieguard.engines.watch import Watch
-from cookieguard.identity.keeping import Shelf, read_orders
-from cookieguard.identity.orders import Order, joined, order_id
+from cookieguard.engines.store.sync import Watch
+from cookieguard.identity.carts.orders import Order, joined, order_id
+from cookieguard.identity.carts.stored_carts import Shelf, read_orders
 from cookieguard.identity.session import Session
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.web.patience import read_store
+from cookieguard.web.identity.store_wait import read_store
 
 
 class Orders:

@@ -11,16 +11,16 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
-from cookieguard.engines.ports import Store, StoreDown
-from cookieguard.engines.series import Errand, run, turn
-from cookieguard.engines.watch import Watch
+from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.engines.store.remember_me import Errand, run, turn
+from cookieguard.engines.store.sync import Watch
 from cookieguard.identity import Identity
-from cookieguard.identity.endings import ended_series
-from cookieguard.identity.remember import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
+from cookieguard.identity.remember_me import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
+from cookieguard.identity.revocations import ended_series
 from cookieguard.identity.session import Session
-from cookieguard.identity.state import new_id
+from cookieguard.identity.session_state import new_id
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.web.patience import is_done
+from cookieguard.web.identity.store_wait import is_done
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")

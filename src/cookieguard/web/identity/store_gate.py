@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from cookieguard.engines.shelves import doing, key_of, size_of
-from cookieguard.engines.watch import Watch
-from cookieguard.identity.keeping import Shelf
-from cookieguard.identity.spilling import MARK_IN_HEADER, resolve
+from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.values import doing, key_of, size_of
+from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.oversized import MARK_IN_HEADER, resolve
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.patience import is_done, read_store
+from cookieguard.web.identity.store_wait import is_done, read_store
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from anyio import Event, move_on_after
 
-from cookieguard.engines.shelves import reading
-from cookieguard.engines.watch import Watch
-from cookieguard.identity.keeping import Shelf
+from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.values import reading
+from cookieguard.identity.carts.stored_carts import Shelf
 
 Answer = TypeVar("Answer")
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from cookieguard.config import Config
 from cookieguard.identity.session import Session
-from cookieguard.web.parts import Parts
 from cookieguard.web.request import Request
+from cookieguard.web.services import Parts
 
 # How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
 TEST_CLIENTS = ("testclient", "python-httpx", "python-requests")

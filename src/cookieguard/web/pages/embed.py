@@ -8,18 +8,18 @@ from urllib.parse import parse_qs
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.consent import Verdict, local_path, site_of
-from cookieguard.web.choices import lines_of
+from cookieguard.web.banner.placeholder_values import Place
+from cookieguard.web.banner.placeholders import offer_for, shown_title
+from cookieguard.web.cookies.consent_set_cookie import lines_of
+from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import keep_choice
-from cookieguard.web.headers import essence
-from cookieguard.web.hits import note_choice
-from cookieguard.web.kinds import EMBED_DESTINATIONS
-from cookieguard.web.pages.choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
-from cookieguard.web.pages.choices import PAGE_HEADERS, PAGE_POLICY
-from cookieguard.web.pages.fields import BadRequestError, Receive, read_pairs
-from cookieguard.web.pages.sender import is_own_post
-from cookieguard.web.place import Place
-from cookieguard.web.placeholders import offer_for, shown_title
+from cookieguard.web.http.content_type import EMBED_DESTINATIONS
+from cookieguard.web.http.headers import essence
+from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
+from cookieguard.web.pages.privacy_choices import PAGE_HEADERS, PAGE_POLICY
+from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 # The last is a script's: that of the guard puts the text into a frame.

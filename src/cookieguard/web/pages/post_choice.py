@@ -5,14 +5,14 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, write_receipt
-from cookieguard.web.choices import lines_of
-from cookieguard.web.clients import DROPS_COOKIES, drops_cookies
+from cookieguard.web.cookies.consent_set_cookie import lines_of
+from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.following import keep_choice
-from cookieguard.web.headers import essence
-from cookieguard.web.hits import note_choice
-from cookieguard.web.pages.fields import BadRequestError, Fields, Receive, read_fields
-from cookieguard.web.pages.sender import is_own_post
+from cookieguard.web.http.headers import essence
+from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
+from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
+from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.recording.hits import note_choice
 
 # What is refused is quoted in plain text, and must not be taken for a page.
 ANSWER_HEADERS = {

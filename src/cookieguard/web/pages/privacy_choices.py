@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, quote
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.consent import local_path
-from cookieguard.web.banner import NOT_KEPT
+from cookieguard.web.banner.insertion import NOT_KEPT
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages.fields import Receive
+from cookieguard.web.pages.form import Receive
 
 # The page loads its one style sheet and its one script, and posts its one form, all from here.
 PAGE_POLICY = (

@@ -10,18 +10,18 @@ from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.html import parse_url
 from cookieguard.web.assets import Asset
-from cookieguard.web.dashboard import stylesheet
+from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
+from cookieguard.web.dashboard.render import stylesheet
+from cookieguard.web.document.walls import REPORT_PAGE
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages.choice import answer_choice
-from cookieguard.web.pages.choices import show_choices
+from cookieguard.web.pages.csp_report import take_report
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
-from cookieguard.web.pages.fields import Receive
-from cookieguard.web.pages.report import take_report
-from cookieguard.web.pages.staff import STAFF_PAGE, answer_staff
+from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.post_choice import answer_choice
+from cookieguard.web.pages.privacy_choices import show_choices
+from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
-from cookieguard.web.parts import Parts
-from cookieguard.web.placeholders import EMBED_PAGE, PLACE_PAGE
-from cookieguard.web.walls import REPORT_PAGE
+from cookieguard.web.services import Parts
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
 

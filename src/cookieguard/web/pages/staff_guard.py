@@ -9,9 +9,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from cookieguard.config import CookieSpec
 from cookieguard.identity import cookie_name
-from cookieguard.identity.staff import ROLES, Member
+from cookieguard.identity.staff_token import ROLES, Member
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages.fields import Receive
+from cookieguard.web.pages.form import Receive
 
 # Ends with the browser; no other site's link or form brings it along.
 STAFF_COOKIE = CookieSpec(name="__Host-cg_staff", max_age=0, same_site="Strict")

@@ -9,16 +9,16 @@ from datetime import datetime
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.engines.hit_ports import EngineDown, HitReader
-from cookieguard.web.dashboard import details_page, message_page, overview_page
-from cookieguard.web.details import read_details
+from cookieguard.engines.stats.protocol import EngineDown, HitReader
+from cookieguard.web.dashboard.overview import read_overview
+from cookieguard.web.dashboard.render import details_page, message_page, overview_page
+from cookieguard.web.dashboard.selection import BadSelection, Selection, TooManyFilters, read_selection
+from cookieguard.web.dashboard.tabs import read_details
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.overview import read_overview
-from cookieguard.web.pages.choices import PAGE_HEADERS
-from cookieguard.web.pages.fields import Receive
-from cookieguard.web.pages.staff import ask_to_sign_in
-from cookieguard.web.ranges import BadSelection, Selection, TooManyFilters, read_selection
-from cookieguard.web.staff import needs_role
+from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
+from cookieguard.web.pages.staff_guard import needs_role
+from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 
 logger = logging.getLogger("cookieguard")
 

@@ -8,14 +8,14 @@ from functools import partial
 
 from cookieguard.config import LogSettings
 from cookieguard.config.log import PREFIX_DAILY, REDUCED
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.log_file import LogFile, log_directory
-from cookieguard.stats.accesslog import FORMS, LogLine
+from cookieguard.engines.files.access_log import LogFile, log_directory
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.stats.anonymize import UNKNOWN
-from cookieguard.stats.prefixes import prefix_cipher
-from cookieguard.stats.reduced_agent import reduced
-from cookieguard.web.recorder import Recorder
+from cookieguard.stats.log_line import FORMS, LogLine
+from cookieguard.stats.prefix_cipher import prefix_cipher
+from cookieguard.stats.reduced_user_agent import reduced
+from cookieguard.web.recording.pipeline import Recorder
 
 KEY_USE = "log"
 # Other addresses inside a line are not enciphered but cut away whole: never the network in the clear beside a

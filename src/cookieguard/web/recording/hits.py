@@ -11,17 +11,17 @@ from typing import Any
 
 from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
-from cookieguard.stats.agents import MAX_AGENT
 from cookieguard.stats.hits import NO_KEY, Event, Kind
+from cookieguard.stats.raw_hits import MAX_HELD, Sighting
 from cookieguard.stats.scrubbing import spelled_within
-from cookieguard.stats.sightings import MAX_HELD, Sighting
-from cookieguard.stats.visitors import visitor_key
+from cookieguard.stats.user_agents import MAX_AGENT
+from cookieguard.stats.visitor_key import visitor_key
 from cookieguard.stats.visits import PAUSE
-from cookieguard.web.ahead import is_ahead
-from cookieguard.web.counting import Counting
+from cookieguard.web.document.prefetch import is_ahead
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.kinds import BODILESS_STATUSES, NOT_MODIFIED
-from cookieguard.web.lines import SERVER_ERROR
+from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
+from cookieguard.web.recording.log_entry import SERVER_ERROR
+from cookieguard.web.recording.setup import Counting
 from cookieguard.web.request import FRAME_DESTINATIONS
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.stats.accesslog import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine
+from cookieguard.stats.log_line import MAX_AGENT, MAX_PATH, MAX_REFERRER, LogLine
 from cookieguard.web.exchange import Exchange
 
 SERVER_ERROR = 500  # what a server answers where the app raised before it said anything

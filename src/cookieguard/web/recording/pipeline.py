@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
-from cookieguard.stats.accesslog import LogLine, combined
+from cookieguard.stats.log_line import LogLine, combined
 
 logger = logging.getLogger("cookieguard")
 Item = TypeVar("Item")

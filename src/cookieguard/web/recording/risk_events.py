@@ -6,11 +6,11 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.vault import VaultWriter
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.vault import VaultWriter
 from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
-from cookieguard.stats.vault import EVENTS, LONGEST_DETAIL, Risk
-from cookieguard.web.recorder import Recorder
+from cookieguard.stats.vault_records import EVENTS, LONGEST_DETAIL, Risk
+from cookieguard.web.recording.pipeline import Recorder
 
 QUEUE_EVENTS = 1000
 LONGEST_ADDRESS = 45

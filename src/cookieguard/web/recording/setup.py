@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.engines.country import Countries
-from cookieguard.engines.day_keys import DayKeys
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.hit_engines import open_reader, open_sink
-from cookieguard.engines.hit_ports import HitReader
-from cookieguard.engines.hit_sink import Counted, HitSink
+from cookieguard.engines.files.country import Countries
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.stats.open import open_reader, open_sink
+from cookieguard.engines.stats.protocol import HitReader
+from cookieguard.engines.stats.sink import Counted, HitSink
 from cookieguard.stats.goals import MOST_A_REQUEST, Goals
-from cookieguard.stats.sightings import Reader, Sighting
-from cookieguard.web.recorder import Pipeline
+from cookieguard.stats.raw_hits import Reader, Sighting
+from cookieguard.web.recording.pipeline import Pipeline
 
 KEY_USE = "visitor"
 IDLE_EVERY = timedelta(minutes=10)

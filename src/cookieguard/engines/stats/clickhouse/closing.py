@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from clickhouse_connect.driver.client import Client
 
-from cookieguard.engines import clickhouse_queries as queries
-from cookieguard.engines.clickhouse_schema import PAST_COLUMNS, SUMS
+from cookieguard.engines.stats.clickhouse import reader_sql as queries
+from cookieguard.engines.stats.clickhouse.schema import PAST_COLUMNS, SUMS
 from cookieguard.stats.hits import Dimension
 
 OPEN_DAYS = "SELECT DISTINCT day FROM cookieguard_hit WHERE day < {day:Int64} ORDER BY day"

@@ -9,11 +9,11 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from cookieguard.engines.clickhouse_figures import ClickhouseFigures
-from cookieguard.engines.clickhouse_hits import ClickhouseHits
-from cookieguard.engines.clickhouse_link import connect, path_of, telling
-from cookieguard.engines.clickhouse_schema import MARK, SUMS
-from cookieguard.engines.hit_ports import EngineDown, HitReader, HitWriter, Kept
+from cookieguard.engines.stats.clickhouse.connection import connect, path_of, telling
+from cookieguard.engines.stats.clickhouse.reader import ClickhouseFigures
+from cookieguard.engines.stats.clickhouse.schema import MARK, SUMS
+from cookieguard.engines.stats.clickhouse.writer import ClickhouseHits
+from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitWriter, Kept
 
 LOOK_SECONDS = 10
 FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a thread that nobody waits for

@@ -8,12 +8,12 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from cookieguard.engines import clickhouse_queries as queries
-from cookieguard.engines.clickhouse_link import connect, telling
-from cookieguard.engines.clickhouse_queries import ALL_HITS, DAYS, DONE, OPEN
-from cookieguard.engines.clickhouse_schema import MARK
-from cookieguard.engines.hit_figures import Figures, Queries
-from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.stats.clickhouse import reader_sql as queries
+from cookieguard.engines.stats.clickhouse.connection import connect, telling
+from cookieguard.engines.stats.clickhouse.reader_sql import ALL_HITS, DAYS, DONE, OPEN
+from cookieguard.engines.stats.clickhouse.schema import MARK
+from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.engines.stats.reader import Figures, Queries
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 READ_SECONDS = 10

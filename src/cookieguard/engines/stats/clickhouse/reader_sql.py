@@ -5,8 +5,8 @@ Rule: names of tables, columns and conditions are ours; values are parameters.
 
 from __future__ import annotations
 
-from cookieguard.engines.clickhouse_schema import PAST_COLUMNS
-from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
+from cookieguard.engines.stats.clickhouse.schema import PAST_COLUMNS
+from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, SECONDS_OF_HOUR, Dimension
 from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, OF_VISITORS
 from cookieguard.stats.visits import PAUSE

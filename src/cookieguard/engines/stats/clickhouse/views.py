@@ -5,9 +5,9 @@ Read with the rights of who made them, so an analyst needs none on a table.
 
 from __future__ import annotations
 
-from cookieguard.engines.clickhouse_queries import DONE
-from cookieguard.engines.clickhouse_schema import ORDER, SUMS
-from cookieguard.engines.suppressed_views import TABLES, Words, views
+from cookieguard.engines.stats.clickhouse.reader_sql import DONE
+from cookieguard.engines.stats.clickhouse.schema import ORDER, SUMS
+from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
 
 
 def _summed(table: str) -> str:

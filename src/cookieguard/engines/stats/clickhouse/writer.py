@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-from cookieguard.engines.clickhouse_closing import (
+from cookieguard.engines.stats.clickhouse.closing import (
     cap_days,
     close_day,
     forget_sums,
@@ -19,10 +19,10 @@ from cookieguard.engines.clickhouse_closing import (
     remove_days,
     sweep,
 )
-from cookieguard.engines.clickhouse_link import connect, path_of, telling
-from cookieguard.engines.clickhouse_schema import SCHEMA
-from cookieguard.engines.clickhouse_views import VIEWS
-from cookieguard.engines.hit_ports import EngineDown
+from cookieguard.engines.stats.clickhouse.connection import connect, path_of, telling
+from cookieguard.engines.stats.clickhouse.schema import SCHEMA
+from cookieguard.engines.stats.clickhouse.views import VIEWS
+from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import PAUSE, began_unkeyed
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.hit_ports import EngineDown
-from cookieguard.engines.postgres_link import Connection
-from cookieguard.engines.postgres_schema import (
+from cookieguard.engines.postgres_connection import Connection
+from cookieguard.engines.stats.postgres.rollups import sum_up, sum_up_here
+from cookieguard.engines.stats.postgres.schema import (
     ALL_DAYS,
     LOCK,
     copy_without_keys,
@@ -21,7 +21,7 @@ from cookieguard.engines.postgres_schema import (
     drop_day,
     take_copy,
 )
-from cookieguard.engines.postgres_sums import sum_up, sum_up_here
+from cookieguard.engines.stats.protocol import EngineDown
 
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
 TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"

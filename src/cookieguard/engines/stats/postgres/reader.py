@@ -12,13 +12,13 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from cookieguard.engines.hit_figures import Figures, Queries
-from cookieguard.engines.hit_ports import EngineDown
-from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
-from cookieguard.engines.postgres_link import connect, telling
-from cookieguard.engines.postgres_queries import decided
-from cookieguard.engines.postgres_schema import MARK
-from cookieguard.engines.postgres_sums import IS_ANY_NEW, sum_up
+from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.stats.postgres.reader_sql import decided
+from cookieguard.engines.stats.postgres.rollups import IS_ANY_NEW, sum_up
+from cookieguard.engines.stats.postgres.schema import MARK
+from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.engines.stats.reader import Figures, Queries
+from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 STATEMENT_MILLISECONDS = (

@@ -5,7 +5,7 @@ Rule: names of tables, columns and conditions are ours; values are parameters.
 
 from __future__ import annotations
 
-from cookieguard.engines.hit_queries import VIEW
+from cookieguard.engines.stats.shared_sql import VIEW
 from cookieguard.stats.hits import COLUMNS
 from cookieguard.stats.visits import PAUSE
 

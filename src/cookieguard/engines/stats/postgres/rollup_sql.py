@@ -5,8 +5,8 @@ Parameters are `numbers` of batches, and `since` and `before`, the times their h
 
 from __future__ import annotations
 
-from cookieguard.engines.hit_queries import HOURLY_SUMS, PEOPLE, VIEW
-from cookieguard.engines.postgres_queries import GOES_ON, OF_VISITOR
+from cookieguard.engines.stats.postgres.reader_sql import GOES_ON, OF_VISITOR
+from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, Dimension
 from cookieguard.stats.rollups import (
     LEFT_OUT_WHEN_EMPTY,

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cookieguard.engines.postgres_adding import ADD, ADD_HELD, HELD
-from cookieguard.engines.postgres_link import Connection
-from cookieguard.engines.postgres_schema import LOCK_SUMS
+from cookieguard.engines.postgres_connection import Connection
+from cookieguard.engines.stats.postgres.rollup_sql import ADD, ADD_HELD, HELD
+from cookieguard.engines.stats.postgres.schema import LOCK_SUMS
 from cookieguard.stats.rollups import held_hosts
 
 STEP_HITS = 20_000  # of one transaction, and a batch more: what a busy machine adds within a second

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from cookieguard.engines.postgres_queries import decided
-from cookieguard.engines.suppressed_views import TABLES, Words, views
+from cookieguard.engines.stats.postgres.reader_sql import decided
+from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS
 
 _SMALL = frozenset({"status", "entry", "gpc"})

@@ -13,13 +13,12 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.hit_ports import EngineDown
-from cookieguard.engines.hit_queries import VIEW
-from cookieguard.engines.postgres_copy import Unstorable, copy_text, storable
-from cookieguard.engines.postgres_days import forget
-from cookieguard.engines.postgres_link import Connection, connect, telling
-from cookieguard.engines.postgres_queries import GOES_ON
-from cookieguard.engines.postgres_schema import (
+from cookieguard.engines.postgres_connection import Connection, connect, telling
+from cookieguard.engines.stats.postgres.copy import Unstorable, copy_text, storable
+from cookieguard.engines.stats.postgres.partitions import forget
+from cookieguard.engines.stats.postgres.reader_sql import GOES_ON
+from cookieguard.engines.stats.postgres.rollups import STEP_HITS, sum_up
+from cookieguard.engines.stats.postgres.schema import (
     DAYS,
     DIGEST,
     FORGET_MARK,
@@ -33,7 +32,8 @@ from cookieguard.engines.postgres_schema import (
     VIEWS,
     make_day,
 )
-from cookieguard.engines.postgres_sums import STEP_HITS, sum_up
+from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.engines.stats.shared_sql import VIEW
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import BOT, KIND, PAUSE, began_unkeyed
 from cookieguard.stats.visits import VIEW as OF_VIEW

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from cookieguard.engines.hit_ports import EngineDown, Kept
+from cookieguard.engines.stats.protocol import EngineDown, Kept
 
 BUSY_SECONDS = 1.0
 # Each by itself, from an index: two of them in one query would go through all hits.

@@ -12,9 +12,9 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 
-from cookieguard.engines.hit_figures import Crossed
-from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
-from cookieguard.engines.sqlite_files import writing
+from cookieguard.engines.sqlite_file import writing
+from cookieguard.engines.stats.reader import Crossed
+from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, Dimension
 
 # What can be filtered by, and what is broken down with a filter set: what the dashboard has.

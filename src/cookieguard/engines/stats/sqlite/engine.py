@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cookieguard.engines.hit_ports import HitReader, HitWriter, Kept
-from cookieguard.engines.sqlite_figures import SqliteFigures
-from cookieguard.engines.sqlite_hits import SqliteHits
-from cookieguard.engines.sqlite_kept import kept_in
+from cookieguard.engines.stats.protocol import HitReader, HitWriter, Kept
+from cookieguard.engines.stats.sqlite.coverage import kept_in
+from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 
 STATS_FILE = "stats.db"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cookieguard.engines.hit_figures import Figures, Queries
-from cookieguard.engines.hit_ports import Days, EngineDown, Filters
-from cookieguard.engines.hit_queries import COUNTED, PEOPLE, VIEW
-from cookieguard.engines.sqlite_crosstabs import CROSSED, IS_THERE
-from cookieguard.engines.sqlite_files import telling
+from cookieguard.engines.sqlite_file import telling
+from cookieguard.engines.stats.protocol import Days, EngineDown, Filters
+from cookieguard.engines.stats.reader import Figures, Queries
+from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
+from cookieguard.engines.stats.sqlite.crosstabs import CROSSED, IS_THERE
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 BUSY_SECONDS = 1.0

@@ -6,8 +6,8 @@ and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten 
 
 from __future__ import annotations
 
-from cookieguard.engines import sqlite_crosstabs
-from cookieguard.engines.suppressed_views import TABLES, Words, views
+from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
+from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
 
 _TYPED = ",\n    ".join(

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from cookieguard.engines import sqlite_crosstabs
-from cookieguard.engines.hit_ports import EngineDown
-from cookieguard.engines.hit_queries import HOURLY_SUMS, digest
-from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
-from cookieguard.engines.sqlite_schema import EXISTING_VIEWS, SCHEMA, VIEWS
+from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
+from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, digest
+from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
+from cookieguard.engines.stats.sqlite.schema import EXISTING_VIEWS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
 from cookieguard.stats.visits import Presence, Visitor, decide, views_of, visitors_of

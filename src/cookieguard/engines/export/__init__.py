@@ -1,0 +1,1 @@
+"""The statistics as files that other tools read."""

@@ -1,0 +1,1 @@
+"""What lies in the state directory: keys, vault, staff list, access log."""

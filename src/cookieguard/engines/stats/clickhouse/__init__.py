@@ -1,0 +1,1 @@
+"""Statistics in ClickHouse, in the server or in this process (chdb)."""

@@ -1,0 +1,1 @@
+"""Statistics in PostgreSQL, a partition for each day."""

@@ -1,0 +1,1 @@
+"""The store: what every worker must know. Revocations, oversized carts, remember-me series."""

@@ -1,0 +1,1 @@
+"""Style sheets, read as the CSS standard's tokenizer reads them."""

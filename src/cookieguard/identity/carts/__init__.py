@@ -1,0 +1,1 @@
+"""The signed cart: its items, its versions, and the orders that end it."""

@@ -1,0 +1,1 @@
+"""What stands inside of tokens: base64url and canonical JSON."""

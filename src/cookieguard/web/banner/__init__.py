@@ -1,0 +1,1 @@
+"""What cookieguard puts into a page: guard, banner, control, placeholders."""

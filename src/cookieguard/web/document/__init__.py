@@ -1,0 +1,1 @@
+"""What becomes of an HTML document's headers and body."""

@@ -1,0 +1,1 @@
+"""HTTP itself: headers, codings, charsets, validators, origins."""

@@ -1,0 +1,1 @@
+"""Who the visitor is, as a request finds out: customers, remember-me, the wait for the store."""

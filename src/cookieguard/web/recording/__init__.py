@@ -1,0 +1,1 @@
+"""From a finished request to a log line and a raw hit."""
