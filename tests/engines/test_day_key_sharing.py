@@ -18,12 +18,12 @@ from harness.postgres import Postgres, postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.engines.files import day_key_sharing
-from cookieguard.engines.files.day_key_sharing import SHELF, DayKeySharing, open_day_keys
 from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import RuntimeDirectory, open_runtime
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.store import day_key_sharing
 from cookieguard.engines.store import sync as watch
+from cookieguard.engines.store.day_key_sharing import SHELF, DayKeySharing, open_day_keys
 from cookieguard.engines.store.sync import Watch
 from cookieguard.keyring import Keyring
 from cookieguard.stats.sealed_box import new_key_pair

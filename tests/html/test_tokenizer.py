@@ -17,8 +17,8 @@ from harness.rewriting import ORIGIN
 
 from cookieguard.html import Rewriter, Rules
 from cookieguard.html.contact_points import TEXT_NAMES
+from cookieguard.html.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.tokenizer.character_references import decode_attribute
-from cookieguard.html.tokenizer.grammar import ATTRIBUTES, TAG_NAME
 from cookieguard.html.types import Tag
 
 FOLDER = os.environ.get("HTML5LIB_TESTS")

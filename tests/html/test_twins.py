@@ -15,8 +15,8 @@ import cookieguard.html
 from cookieguard.html.css import tokenizer as sheets
 from cookieguard.html.fast import answers as known
 from cookieguard.html.fast.byte_search import name_of
+from cookieguard.html.grammar import TAG
 from cookieguard.html.tokenizer import scanner
-from cookieguard.html.tokenizer.grammar import TAG
 from cookieguard.html.urls import Url
 from tests.html.test_markup_ends import SHARDS
 

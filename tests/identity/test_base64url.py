@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import cookieguard
 from cookieguard.identity.encoding import base64url
 
-PLAIN = Path(cookieguard.__file__).parent / "identity" / "base64url.py"
+PLAIN = Path(cookieguard.__file__).parent / "identity" / "encoding" / "base64url.py"
 
 
 def by_source() -> ModuleType:

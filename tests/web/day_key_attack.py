@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.files.day_key_sharing import BOX_USE, MAC_SALT, SHELF, Table, _read
+from cookieguard.engines.store.day_key_sharing import BOX_USE, MAC_SALT, SHELF, Table, _read
 from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half
 from cookieguard.stats.visitor_key import visitor_key

@@ -18,7 +18,7 @@ from harness.asgi import HTML, Answer, App, ask, page, scope_of
 from cookieguard import CookieGuard
 from cookieguard.web.document import page_cache as repeats
 from cookieguard.web.document.page_cache import Page, Repeats, page_of
-from cookieguard.web.document.walls import WALLS_KEPT, Wall
+from cookieguard.web.walls import WALLS_KEPT, Wall
 
 Guard = Callable[..., CookieGuard]
 PIXEL = b'<img src="https://ads.example/p.gif">'

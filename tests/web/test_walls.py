@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cookieguard import Config
 from cookieguard.consent import Register
-from cookieguard.web.document.walls import WALLS_KEPT, Walls
 from cookieguard.web.http.origin import origin_of
+from cookieguard.web.walls import WALLS_KEPT, Walls
 
 NECESSARY = frozenset({"necessary"})
 

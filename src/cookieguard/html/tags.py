@@ -20,8 +20,8 @@ from cookieguard.html.contact_points import (
 from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
 from cookieguard.html.fast.answers import record
 from cookieguard.html.fast.byte_search import may_reach_others, meta_counts, name_of
+from cookieguard.html.grammar import ATTRIBUTES
 from cookieguard.html.tokenizer import character_references as charrefs
-from cookieguard.html.tokenizer.grammar import ATTRIBUTES
 from cookieguard.html.tokenizer.scanner import all_attributes, attribute_of, named_attributes, names_anywhere
 from cookieguard.html.types import (
     JUDGED_TEXTS,

@@ -9,8 +9,8 @@ from cookieguard.web.request cimport Request, is_ours, marks_of
 
 cdef class Exchange:
     cdef object __weakref__
-    cdef readonly str _address
-    cdef readonly object _app_scope
+    cdef readonly str full_address
+    cdef readonly object given_scope
     cdef object _consent
     cdef object _decided
     cdef object _granted
@@ -20,7 +20,7 @@ cdef class Exchange:
     cdef Presented _presented
     cdef Request _request
     cdef Session _session
-    cdef readonly object _via
+    cdef readonly object forwarded
     cdef Visit _visit
     cdef object _wall
     cdef public object bytes_sent

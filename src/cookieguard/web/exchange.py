@@ -22,7 +22,6 @@ from cookieguard.stats.traffic_sources import shown_path
 from cookieguard.web.app_scope import ask_for_document, asks_for_page
 from cookieguard.web.banner.load_once import MARK, take_grant, without_grant
 from cookieguard.web.document.page_cache import Outcome
-from cookieguard.web.document.walls import Wall
 from cookieguard.web.http.etags import names_document
 from cookieguard.web.http.headers import MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
@@ -31,6 +30,7 @@ from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, MARKED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.services import Parts
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
+from cookieguard.web.walls import Wall
 
 logger = logging.getLogger("cookieguard")
 
@@ -43,14 +43,12 @@ MOST_ROUNDS = 4  # two are needed: what the customer refused elsewhere changes t
 class Exchange:
     """Hold one request and what became of it.
 
-    Mutable, owned by the middleware for the time of one response. `_address` is the visitor's full address:
+    Mutable, owned by the middleware for the time of one response. `full_address` is the visitor's full address:
     it is in no scope, repr, exception or log, and gone with this object.
     """
 
     __slots__ = (
         "__weakref__",
-        "_address",
-        "_app_scope",
         "_consent",
         "_decided",
         "_granted",
@@ -60,13 +58,15 @@ class Exchange:
         "_presented",
         "_request",
         "_session",
-        "_via",
         "_visit",
         "_wall",
         "bytes_sent",
         "client",
         "destination",
         "followed",
+        "forwarded",
+        "full_address",
+        "given_scope",
         "goals",
         "grant",
         "headers",
@@ -91,7 +91,7 @@ class Exchange:
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
-        self._app_scope: Mapping[str, Any] = NO_SCOPE
+        self.given_scope: Mapping[str, Any] = NO_SCOPE
         self._is_own: bool | None = None
         self._jar: CookieJar | None = None
         self._presented: Presented | None = None
@@ -102,7 +102,7 @@ class Exchange:
         self._visit: Visit | None = None
         self._wall: Wall | None = None
         self._request: Request | None = None
-        self._via: Client | None = None
+        self.forwarded: Client | None = None
         self.headers = self._anonymize(scope)
         root_path = scope.get("root_path")
         self.path: str = str(local_path(scope["path"], root_path) if root_path else scope["path"])
@@ -112,10 +112,10 @@ class Exchange:
         parts, peer, headers = self.parts, scope.get("client"), scope["headers"]
         if type(headers) is not list or len(headers) > MOST_HEADERS:
             headers = scope["headers"] = listed(headers)
-        self._address = address = (peer and peer[0]) or LOOPBACK
+        self.full_address = address = (peer and peer[0]) or LOOPBACK
         if parts.trusted is not None:
-            self._via = read_client(address, headers, parts.trusted)
-            self._address = address = self._via.address
+            self.forwarded = read_client(address, headers, parts.trusted)
+            self.full_address = address = self.forwarded.address
         self.client = parts.truncate(address)
         if peer:
             scope["client"] = (self.client, 0)
@@ -136,7 +136,7 @@ class Exchange:
     def request(self) -> Request:
         """What the request says, read on the first question."""
         if self._request is None:
-            self._request = Request(self.scope, self.headers, self._via)
+            self._request = Request(self.scope, self.headers, self.forwarded)
         return self._request
 
     def app_scope(self, *, opens_session: bool) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class Exchange:
         `opens_session` for frameworks that hand the session to encoders without touching it.
         """
         scope: dict[str, Any] = {**self.scope}
-        self._app_scope = scope
+        self.given_scope = scope
         scope[SCOPE_KEY] = Visitor(self)
         identity = self.parts.identity
         if identity is not None:
@@ -230,12 +230,12 @@ class Exchange:
 
     def throttle_key(self, purpose: str) -> str:
         """Return the visitor's key of this hour for counting attempts."""
-        return throttle_key(self._address, purpose, self.parts.hour_keys.key(self.now))
+        return throttle_key(self.full_address, purpose, self.parts.hour_keys.key(self.now))
 
     def risk(self, event: str, detail: str) -> None:
         """Hand an event to the vault's thread, with the address."""
         customer = self.session.customer if self.parts.identity is not None else None
-        self.parts.vault.put(event, detail, address=self._address, customer=customer, time=self.now)
+        self.parts.vault.put(event, detail, address=self.full_address, customer=customer, time=self.now)
 
     def goal(self, name: str) -> None:
         """Keep a goal until the request has ended."""
@@ -308,7 +308,7 @@ class Exchange:
         Asked for each response: in Python a property takes twice as long as a method.
         """
         # Where nothing was presented nobody opened the session: that settles most, in one step.
-        is_idle = self._presented is None and self._app_scope.get("session") is self._session
+        is_idle = self._presented is None and self.given_scope.get("session") is self._session
         return self._consent is None and (is_idle or self._is_session_idle)
 
     @property
@@ -325,7 +325,7 @@ class Exchange:
     def _is_session_idle(self) -> bool:
         """Tell whether the app has neither opened the session nor put another in its place."""
         session = self._session
-        return session is None or (not session.is_open and self._app_scope.get("session") is session)
+        return session is None or (not session.is_open and self.given_scope.get("session") is session)
 
     def set_cookies(self) -> list[bytes]:
         """Return the Set-Cookie lines of session and cart.
@@ -337,8 +337,8 @@ class Exchange:
         if session is None or self._has_written_cookies or not self.is_own_host:
             return [] if self.is_own_host else tell_of_lost(session, self.parts)
         self._has_written_cookies = True
-        current = self._app_scope.get("session")
-        if current is not session and LITESTAR in self._app_scope:
+        current = self.given_scope.get("session")
+        if current is not session and LITESTAR in self.given_scope:
             # set_session puts another mapping there, clear_session a marker; what middleware puts there is its own.
             session.replace(current) if isinstance(current, Mapping) else session.clear()
         try:
@@ -391,7 +391,7 @@ class Exchange:
 
         Without this collecting costs as much as all else that is done for a plain request (4 us).
         """
-        self._app_scope = NO_SCOPE
+        self.given_scope = NO_SCOPE
         self._session = self._visit = self._presented = self.rewriter = None
 
     def report_event(self, event: str) -> None:

@@ -16,12 +16,12 @@ from pathlib import Path
 from cookieguard.config import Config, load_config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
-from cookieguard.engines.files.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.retention import Retention, open_retention
+from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import Watch, open_watch
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
@@ -38,7 +38,6 @@ from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.shop_cookies import ShopCookies
 from cookieguard.web.cookies.signed_cookies import SignedCookies
 from cookieguard.web.document.page_cache import Repeats
-from cookieguard.web.document.walls import Walls
 from cookieguard.web.http.etags import Files
 from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
@@ -48,6 +47,7 @@ from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
 from cookieguard.web.recording.setup import Counting, open_counting
+from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
 

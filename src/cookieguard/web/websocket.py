@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from cookieguard.identity import is_inside
 from cookieguard.web.cookies.own_cookies import own_lines
+from cookieguard.web.cookies.own_page import is_own_page
 from cookieguard.web.customer_refusals import settled, speak
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import read
-from cookieguard.web.http.origin import origin_of
 
 FOREIGN = "a WebSocket from a page of another origin: session and cart start empty"
 SWITCHING = 101  # the status of a handshake that is accepted
@@ -33,27 +32,6 @@ def keep_out(exchange: Exchange) -> None:
     if identity is not None and identity.is_presented(exchange.jar):
         exchange.report_event(FOREIGN)
     exchange.forget_cookies()
-
-
-def is_own_page(exchange: Exchange) -> bool:
-    """Tell whether a page of the shop began this: its host, a configured origin, or a host that shares the session.
-
-    No browser leaves the Origin out; what is no browser brings only cookies of its own.
-    """
-    parts, origin = exchange.parts, exchange.headers.get(b"origin")
-    if origin is None:
-        return True
-    text = origin.decode("latin-1")
-    scheme, separator, authority = text.partition("://")
-    if not separator or scheme not in ("http", "https"):
-        return False
-    if text in parts.config.origins:
-        return True
-    page = origin_of(scheme, authority.encode("latin-1"))
-    if page.authority == exchange.request.origin.authority or (parts.config.dev and page.is_loopback):
-        return True
-    domain = parts.config.cookies.session.domain
-    return bool(domain) and not parts.config.origins and is_inside(domain, page.host)
 
 
 class Handshake:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.tokenizer.grammar import TAG_NAME
+from cookieguard.html.grammar import TAG_NAME
 
 # A character of two bytes whose second would count, were it a sign of its own.
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")

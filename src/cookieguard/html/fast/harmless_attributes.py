@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from cookieguard.html.contact_points import ANYWHERE, Load
-from cookieguard.html.tokenizer.grammar import S, any_case
+from cookieguard.html.grammar import S, any_case
 
 
 def choice(names: Iterable[bytes], spell: Callable[[bytes], bytes] = re.escape) -> bytes:

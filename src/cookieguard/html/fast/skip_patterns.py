@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from cookieguard.html.contact_points import INERT_RELATIONS, LINKS, LOADS, SPECIAL_NAMES
 from cookieguard.html.fast.harmless_attributes import OWN, by_letter, choice, harmless, quoted
-from cookieguard.html.fast.quick_patterns import quick
-from cookieguard.html.tokenizer.grammar import AFTER_NAME, TAG, XML_TAG, S, any_case
+from cookieguard.html.grammar import AFTER_NAME, TAG, XML_TAG, S, any_case
+from cookieguard.html.quick_patterns import quick
 
 
 def _series(text: bytes, elements: Iterable[bytes]) -> bytes:

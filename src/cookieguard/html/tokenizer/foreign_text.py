@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cookieguard.html.tokenizer.grammar import own_name
+from cookieguard.html.grammar import own_name
 from cookieguard.html.tokenizer.markup_declarations import PASSED, TAG, UNDECIDED, opening
 from cookieguard.html.tokenizer.raw_text import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
 from cookieguard.html.tokenizer.scanner import TagEnd, end_of_text, pass_markup

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.tokenizer.foreign_text import Finder, text_carried, text_stop
-from cookieguard.html.tokenizer.grammar import TAG_NAME
 from cookieguard.html.tokenizer.raw_text import Ends
 from cookieguard.html.tokenizer.scanner import TagEnd
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cookieguard.html.tokenizer.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
+from cookieguard.html.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
 from cookieguard.html.tokenizer.markup_declarations import Kind
 from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.tokenizer.scanner import script_end

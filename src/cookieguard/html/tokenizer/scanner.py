@@ -15,7 +15,7 @@ from cookieguard.html.fast.answers import Known
 from cookieguard.html.fast.fragments import Strides
 from cookieguard.html.fast.skip_patterns import COMMENT as WHOLE_COMMENT
 from cookieguard.html.fast.skip_patterns import DRAWING_RUN, HEAD_RUN, run
-from cookieguard.html.tokenizer.grammar import (
+from cookieguard.html.grammar import (
     AFTER_NAME,
     ATTRIBUTE,
     ATTRIBUTES,

@@ -16,9 +16,9 @@ from cookieguard.consent import Allowance, Verdict, Way, allowance
 from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.types import Embed
-from cookieguard.web.banner.placeholder_values import Offer, Place
-from cookieguard.web.document.walls import HOSTS_KNOWN
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.placeholder_values import Offer, Place
+from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
 PLACED_KEPT = 64  # for each wall, of some KB each: those on the pages asked for last

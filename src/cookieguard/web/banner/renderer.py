@@ -23,7 +23,6 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.web.assets import ASSETS, STATIC, Asset, digest, load_asset
 from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
-from cookieguard.web.banner.placeholder_values import Place
 from cookieguard.web.banner.slots import (
     ANCHOR,
     MARKERS,
@@ -34,6 +33,7 @@ from cookieguard.web.banner.slots import (
     TITLE,
     filled,
 )
+from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")
 

@@ -13,12 +13,12 @@ from cookieguard.identity.shop_token import Content, Plain, Refusal, ShopToken
 from cookieguard.identity.token_cookie import OVER_LIMIT, PHRASES, Mismatch
 from cookieguard.identity.tokens import Reason
 from cookieguard.web.cookies.consent_filter import SOCKET_STARTS, Gate, Message, Send
+from cookieguard.web.cookies.own_page import is_own_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.identity.customers import GUEST
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 from cookieguard.web.services import Parts
-from cookieguard.web.websocket import is_own_page
 
 # Where browsers send SameSite=Lax cookies too: a session that is missing there is gone.
 FULL_SENDERS = frozenset({b"same-origin", b"same-site", b"none"})

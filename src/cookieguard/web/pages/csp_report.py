@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from cookieguard.html import parse_url, resolve
-from cookieguard.web.document.walls import REPORT_PAGE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import BadRequestError, Receive, read_body
+from cookieguard.web.walls import REPORT_PAGE
 
 # The directives that our policy has, and those that fall back to `default-src`: no other can be a violation of it.
 FALLS_BACK = ("-src", "-src-elem", "-src-attr")

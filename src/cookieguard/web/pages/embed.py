@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.consent import Verdict, local_path, site_of
-from cookieguard.web.banner.placeholder_values import Place
 from cookieguard.web.banner.placeholders import offer_for, shown_title
 from cookieguard.web.cookies.consent_set_cookie import lines_of
 from cookieguard.web.customer_refusals import keep_choice
@@ -19,6 +18,7 @@ from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.placeholder_values import Place
 from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")

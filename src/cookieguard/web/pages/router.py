@@ -12,7 +12,6 @@ from cookieguard.html import parse_url
 from cookieguard.web.assets import Asset
 from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
 from cookieguard.web.dashboard.render import stylesheet
-from cookieguard.web.document.walls import REPORT_PAGE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.csp_report import take_report
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
@@ -22,6 +21,7 @@ from cookieguard.web.pages.privacy_choices import show_choices
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.services import Parts
+from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
 

@@ -125,7 +125,7 @@ def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Ki
         is_inside=headers.get(b"sec-fetch-site") == SAME_ORIGIN,
         has_just_agreed=_has_just_agreed(counting, exchange, consent),
     )
-    _hide_own(sighting, exchange._address)
+    _hide_own(sighting, exchange.full_address)
     return sighting
 
 
@@ -204,7 +204,7 @@ def _keys(
     is_unasked = consent.state is State.UNDECIDED and not consent.gpc
     if not (consent.has(STATISTICS) or (counting.keys_unasked and is_unasked)):
         return NO_KEY, NO_KEY
-    now, address = exchange.now, exchange._address
+    now, address = exchange.now, exchange.full_address
     today, before = counting.keys.key(now.date()), None
     if now.hour == 0 and now.minute * 60 < PAUSE:
         before = counting.keys.key(now.date() - DAY)
@@ -215,15 +215,15 @@ def _keys(
 
 
 def _country(counting: Counting, exchange: Exchange) -> str:
-    via = exchange._via
+    via = exchange.forwarded
     if counting.country_header and via is not None and via.is_trusted:
         return exchange.headers.get(counting.country_header, b"")[:8].decode("latin-1")
-    return counting.country_of(exchange._address) if counting.country_of is not None else ""
+    return counting.country_of(exchange.full_address) if counting.country_of is not None else ""
 
 
 def _route_of(exchange: Exchange) -> str:
     """Return the app's route as Starlette, FastAPI and Litestar tell it; empty where it takes any path."""
-    scope = exchange._app_scope
+    scope = exchange.given_scope
     template = scope.get("path_template")
     if template:
         return str(template)

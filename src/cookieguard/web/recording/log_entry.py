@@ -14,7 +14,7 @@ def line_of(exchange: Exchange) -> LogLine:
     return tuple.__new__(  # in the order of its fields: a quarter of what naming them costs
         LogLine,
         (
-            exchange._address if exchange.parts.logs_in_cipher else exchange.client,
+            exchange.full_address if exchange.parts.logs_in_cipher else exchange.client,
             exchange.now,
             request.method,
             request.raw_path[:MAX_PATH],

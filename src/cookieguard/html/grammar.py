@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.fast.quick_patterns import quick
+from cookieguard.html.quick_patterns import quick
 
 S = rb"[\t\n\f\r ]"  # the white space of the tokenizer
 AFTER_NAME = rb"(?=[\t\n\f\r />])"

@@ -22,8 +22,8 @@ from cookieguard.consent import (
 from cookieguard.consent.vendors import is_once
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
 from cookieguard.html.types import nobody
-from cookieguard.web.banner.placeholder_values import Offer
 from cookieguard.web.http.origin import Origin
+from cookieguard.web.placeholder_values import Offer
 
 logger = logging.getLogger("cookieguard")
 
