@@ -11,9 +11,9 @@ from harness.rewriting import rewrite
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cookieguard.html import scanner
 from cookieguard.html.css import tokenizer as sheets
 from cookieguard.html.css.stylesheet import cut, held_in_sheet, held_parts
-from cookieguard.html.tokenizer import scanner
 from cookieguard.html.tokenizer.output import Output
 
 PARTS = (

@@ -13,10 +13,9 @@ from harness.rewriting import HELD, ORIGIN, RULES, every_byte, outside, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url
+from cookieguard.html import InsertContext, Rewriter, Rules, Ruling, Url, scanner
 from cookieguard.html.page import MOST_KEPT
 from cookieguard.html.rules import MAX_TAGS_SIZE, SHARED_OVERHEAD
-from cookieguard.html.tokenizer import scanner
 from cookieguard.html.tokenizer.pending import MAX_TAG_BYTES, MAX_TEXT_BYTES
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [

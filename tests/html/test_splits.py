@@ -14,7 +14,7 @@ import pytest
 from harness.grammar import Author
 from harness.rewriting import every_byte, rewrite
 
-from cookieguard.html.tokenizer import scanner
+from cookieguard.html import scanner
 
 TESTS = Path(__file__).parent.parent
 MARK, HEAD = b"<i id=cg-mark></i>", b"<b id=cg-head></b>"

@@ -9,11 +9,10 @@ import pytest
 from harness.rewriting import HELD, outside
 from harness.tags import nothing_nested, written
 
-from cookieguard.html import Rewriter, Rules, Ruling, Url
+from cookieguard.html import Rewriter, Rules, Ruling, Url, scanner
 from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.page import Nested
 from cookieguard.html.tags import judge_tag
-from cookieguard.html.tokenizer import scanner
 from cookieguard.html.types import Bench, Held, Tag
 
 SEEDS = 8

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import cookieguard.html
+from cookieguard.html import scanner
 from cookieguard.html.css import tokenizer as sheets
 from cookieguard.html.fast import answers as known
 from cookieguard.html.fast.byte_search import name_of
 from cookieguard.html.grammar import TAG
-from cookieguard.html.tokenizer import scanner
 from cookieguard.html.urls import Url
 from tests.html.test_markup_ends import SHARDS
 
