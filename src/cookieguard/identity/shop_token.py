@@ -15,8 +15,8 @@ from typing import Any
 from cookieguard.config import SignedCookie
 from cookieguard.config.shop_cookies import LONGEST_UNBOUND
 from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.cookie_lines import CookieLine
 from cookieguard.identity.session_state import NOBODY, Binding
-from cookieguard.identity.set_cookie import CookieLine
 from cookieguard.identity.token_cookie import Mismatch
 from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
 from cookieguard.keyring import Keyring, length_prefixed

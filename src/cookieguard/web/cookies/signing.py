@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from cookieguard.errors import CookieTooLarge
+from cookieguard.identity.cookie_lines import read_line
 from cookieguard.identity.session_state import NOBODY, Binding
-from cookieguard.identity.set_cookie import read_line
 from cookieguard.identity.shop_token import Content, Plain, Refusal, ShopToken
 from cookieguard.identity.token_cookie import OVER_LIMIT, PHRASES, Mismatch
 from cookieguard.identity.tokens import Reason
