@@ -15,11 +15,11 @@ import importlib.resources, tempfile, pathlib
 import cookieguard, cookieguard.html
 static = importlib.resources.files("cookieguard.static")
 names = sorted(str(one.name) for one in static.iterdir())
-assert {"banner.css", "banner.js", "templates", "lang"} <= set(names), names
+assert {"banner.css", "banner.js", "templates", "lang", "vendors"} <= set(names), names
 assert "site-packages" in cookieguard.__file__, cookieguard.__file__
 state = pathlib.Path(tempfile.mkdtemp()) / "state"
-cookieguard.CookieGuard(lambda *_: None, cookieguard.Config(state_dir=str(state)))
-print("scanner:", cookieguard.html.tokenizer.scanner())
+cookieguard.CookieGuard(lambda *_: None, cookieguard.Config(state_dir=str(state)), vendors=["stripe"])
+print("scanner:", cookieguard.html.scanner())
 print("wheel:", cookieguard.__file__, "ships", ", ".join(names))
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cookieguard.config.catalogue import Catalogue, Entry, load_catalogue
 from cookieguard.config.cookies import CookieSettings, CookieSpec
 from cookieguard.config.log import LogSettings
 from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor
@@ -21,11 +22,13 @@ from cookieguard.config.vault import VaultSettings
 
 __all__ = [
     "DEFAULT_PURPOSES",
+    "Catalogue",
     "Config",
     "ConsentSettings",
     "CookieSettings",
     "CookieSpec",
     "CspSettings",
+    "Entry",
     "HtmlSettings",
     "IdentitySettings",
     "KeySettings",
@@ -39,5 +42,6 @@ __all__ = [
     "VaultSettings",
     "Vendor",
     "config_from_mapping",
+    "load_catalogue",
     "load_config",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from cookieguard.config.catalogue import load_catalogue
 from cookieguard.config.checks import (
     IDENTIFIER,
     require_cookie,
@@ -88,8 +89,14 @@ def with_defaults(purposes: Sequence[Purpose]) -> tuple[Purpose, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """Declare a third party: who it is, for which purpose, on which hosts, with which cookies."""
+    """Declare a third party: who it is, for which purpose, on which hosts, with which cookies.
 
+    `vendors = ["stripe", "youtube"]` names vendors of the catalogue. `{ catalogue = "vimeo", purpose = "marketing" }`
+    in that list is one with a field of your own in place of the catalogue's; in Python `Vendor(catalogue="vimeo")`.
+    """
+
+    catalogue: str = ""
+    """Its name in the catalogue, which then fills every field that is left out."""
     name: str = ""
     """Who it is, as visitors read it."""
     purpose: str = ""
@@ -102,9 +109,13 @@ class Vendor:
     """Parts of an inline script's text, `*` between them for anything: such a script is held like its files."""
     privacy_url: str = ""
     """Its own privacy policy, linked where visitors choose."""
+    reason: str = ""
+    """Why it is necessary, where its purpose is; `cookieguard check` asks for it."""
 
     def __post_init__(self) -> None:
         require_types(f"vendors.{self.name}", self)
+        if self.catalogue:
+            self._take_from_catalogue()
         require_text("vendors.name", self.name, longest=80)
         where = f"vendors.{self.name}"
         require_match(
@@ -129,6 +140,49 @@ class Vendor:
                 f"{where}.privacy_url", was=repr(self.privacy_url), allowed="https://... or /..."
             )
         require_text(f"{where}.privacy_url", self.privacy_url, empty=True)
+        require_text(f"{where}.reason", self.reason, empty=True)
+
+    def _take_from_catalogue(self) -> None:
+        """Fill what the shop left out."""
+        entry = load_catalogue().entry(self.catalogue)
+        is_necessary = entry.purpose == NECESSARY and self.purpose in ("", NECESSARY)
+        known = {
+            "name": entry.name,
+            "reason": entry.necessary_when if is_necessary else "",
+            "purpose": entry.purpose,
+            "hosts": (*entry.hosts, *entry.shared_hosts),
+            "cookies": entry.on_shop,
+            "privacy_url": entry.privacy_url,
+        }
+        for name, value in known.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+
+
+def with_shared_hosts(vendors: Sequence[Vendor], ids: Sequence[str]) -> tuple[Vendor, ...]:
+    """Leave each host that vendors of the catalogue share to one of them: a host has one purpose.
+
+    It stays with whoever has it as its own, else with the first by the order of purposes: the script that serves
+    statistics and advertising comes with statistics, and what it then asks of advertising's hosts is held.
+    """
+    shared = [
+        set(load_catalogue().entry(one.catalogue).shared_hosts) if one.catalogue else set() for one in vendors
+    ]
+    taken = {
+        host for one, some in zip(vendors, shared, strict=True) for host in one.hosts if host not in some
+    }
+    settled = list(vendors)
+    for index in sorted(range(len(settled)), key=lambda place: _rank(settled[place].purpose, ids)):
+        one = settled[index]
+        gone = taken & shared[index]
+        taken |= shared[index]
+        if gone:
+            settled[index] = replace(one, hosts=tuple(host for host in one.hosts if host not in gone))
+    return tuple(settled)
+
+
+def _rank(purpose: str, ids: Sequence[str]) -> int:
+    return ids.index(purpose) if purpose in ids else len(ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,14 @@ from cookieguard.config.checks import (
 from cookieguard.config.cookies import CookieSettings
 from cookieguard.config.languages import LANGUAGES, language_of, require_languages
 from cookieguard.config.log import LogSettings
-from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor, with_defaults
+from cookieguard.config.purposes import (
+    DEFAULT_PURPOSES,
+    PolicyVersion,
+    Purpose,
+    Vendor,
+    with_defaults,
+    with_shared_hosts,
+)
 from cookieguard.config.sections import (
     ConsentSettings,
     CspSettings,
@@ -117,5 +124,6 @@ class Config:
         require_distinct("vendors", [vendor.name for vendor in self.vendors])
         for vendor in self.vendors:
             require_one_of(f"vendors.{vendor.name}.purpose", vendor.purpose, ids)
+        object.__setattr__(self, "vendors", with_shared_hosts(self.vendors, ids))
         for cookie in self.cookies.own:
             require_one_of(f"cookies.own.{cookie.name}.purpose", cookie.purpose, ids)

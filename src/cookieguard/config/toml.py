@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cookieguard.config.purposes import Vendor
 from cookieguard.config.root import Config
 from cookieguard.config.types import describe, element_of, field_types
 from cookieguard.errors import ConfigError
+
+# What a text stands for where a table belongs: `vendors = ["stripe"]`.
+BY_NAME: Mapping[Any, str] = {Vendor: "catalogue"}
 
 
 def load_config(path: str | Path) -> Config:
@@ -65,6 +69,8 @@ def _value(annotation: Any, value: Any, where: str, *, base: Any) -> Any:
 
 
 def _table(section: Any, value: Any, where: str, *, base: Any) -> Any:
+    if isinstance(value, str) and section in BY_NAME:
+        value = {BY_NAME[section]: value}
     if not isinstance(value, dict):
         raise ConfigError(where, was=repr(value)[:80], allowed="a table")
     return _section(section, value, where, base=base)

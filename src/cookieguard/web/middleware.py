@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from cookieguard.config import Config
+from cookieguard.config import Config, Vendor
 from cookieguard.errors import ConfigError
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.web.cookies.consent_filter import Gate
@@ -41,6 +41,7 @@ class CookieGuard:
     """Guard an ASGI shop: `app = CookieGuard(app)`.
 
     `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
+    `vendors` are more than the configuration has: names of the catalogue, `["stripe", "youtube"]`, or Vendors.
     `customer_from` takes a scope and returns whose it is, where the shop knows that without `visitor.login`.
     `merge_carts` makes one cart of this browser's and the one the customer left elsewhere, at login.
     Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
@@ -51,6 +52,7 @@ class CookieGuard:
         app: ASGIApp,
         config: Config | str | os.PathLike[str] | None = None,
         *,
+        vendors: Iterable[str | Vendor] = (),
         clock: Clock | None = None,
         customer_from: CustomerFrom | None = None,
         merge_carts: Rule = merge_carts,
@@ -61,7 +63,7 @@ class CookieGuard:
         if conflict is not None:
             raise _error_of(conflict)
         self._parts = build_parts(
-            read_config(config),
+            read_config(config, vendors),
             environ=os.environ,
             now=self._clock(),
             clock=self._clock,

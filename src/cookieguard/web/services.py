@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
-from cookieguard.config import Config, load_config
+from cookieguard.config import Config, Vendor, load_config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Register
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
@@ -90,8 +90,18 @@ class Parts:
     fingerprint: str  # changes when the same consent would give other pages
 
 
-def read_config(config: Config | str | os.PathLike[str] | None) -> Config:
-    """Return the Config that was given, or the one in the TOML file at a path, or the defaults."""
+def read_config(
+    config: Config | str | os.PathLike[str] | None, vendors: Iterable[str | Vendor] = ()
+) -> Config:
+    """Return the Config that was given, or the one in the TOML file at a path, or the defaults; with more vendors."""
+    if isinstance(vendors, str):
+        raise ConfigError("vendors", was=repr(vendors), allowed=f"a list of names, such as [{vendors!r}]")
+    more = tuple(Vendor(catalogue=one) if isinstance(one, str) else one for one in vendors)
+    read = _read_config(config)
+    return replace(read, vendors=(*read.vendors, *more)) if more else read
+
+
+def _read_config(config: Config | str | os.PathLike[str] | None) -> Config:
     if config is None:
         return Config()
     if isinstance(config, Config):

@@ -1,0 +1,213 @@
+"""The catalogue of known vendors: whose hosts these are, with which cookies, read from static/vendors/.
+
+Each file there holds one category, each table one vendor; scripts/check_vendors.py holds them to their form.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from cookieguard.errors import ConfigError
+
+SHOP, VENDOR = "shop", "vendor"
+NEAREST = 3  # names that an unknown one is answered with
+# What a cookie does, in words that a language file can translate.
+USES = {
+    "ads": "chooses or counts advertising",
+    "campaign": "remembers where the visitor came from",
+    "chat": "keeps a conversation together",
+    "click": "remembers the advertisement that was clicked",
+    "consent": "remembers a choice about cookies",
+    "cart": "keeps what is being bought",
+    "experiment": "keeps a visitor in the same variant of a test",
+    "fraud": "tells customers from fraudsters",
+    "limit": "limits how often something is sent or shown",
+    "login": "recognises who is logged in",
+    "player": "remembers how a film or sound was played",
+    "recording": "marks a visit that is recorded",
+    "routing": "keeps a visitor on the same server",
+    "security": "tells people from programs and keeps off attacks",
+    "session": "holds the pages of one visit together",
+    "settings": "remembers settings such as a language",
+    "storage": "tries out whether something can be stored",
+    "visitor": "recognises the same browser again",
+}
+KINDS = ("cookie", "local storage", "session storage", "database")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
+_UNITS |= {"month": 30 * 86400, "year": 365 * 86400}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredName:
+    """Name one cookie or storage key of a vendor; `*` at its end matches any rest."""
+
+    name: str
+    use: str
+    """A key of USES: what it does."""
+    life: str = ""
+    """`session`, `persistent` (until somebody clears it), or a number and a unit; empty where no page says it."""
+    kind: str = "cookie"
+    """One of KINDS."""
+    on: str = SHOP
+    """Whose site it lies on: the `shop`'s, or the `vendor`'s own hosts, where the shop cannot reach it."""
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """Return how long it is kept; None for a session's, an endless or an unknown one."""
+        count, _, unit = self.life.partition(" ")
+        seconds = _UNITS.get(unit.removesuffix("s"))
+        return timedelta(seconds=int(count) * seconds) if seconds is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Name a public page that facts of an entry are from."""
+
+    page: str
+    of: tuple[str, ...] = ()
+    """Which facts: `hosts`, `cookies`, `owner`."""
+    read: date | None = None
+    """The day on which the facts were compared with a stored copy of the page; None where nobody has done so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Hold what is publicly known of one vendor."""
+
+    id: str
+    """Its name in `vendors = [...]`."""
+    name: str
+    """Its name as visitors read it."""
+    category: str
+    """The file it stands in: analytics, ads, video, ..."""
+    owner: str
+    country: str
+    """Where the owner sits: ISO 3166, two letters."""
+    purpose: str
+    """What it is for, unless the shop says otherwise."""
+    hosts: tuple[str, ...]
+    """Its hosts, in the form of `vendors.hosts`."""
+    shared_hosts: tuple[str, ...] = ()
+    """Hosts it needs that are another entry's: they are its own where that entry is not used."""
+    cookies: tuple[StoredName, ...] = ()
+    privacy_url: str = ""
+    necessary_when: str = ""
+    """What must be true for the purpose `necessary`; empty where it never is."""
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def on_shop(self) -> tuple[str, ...]:
+        """Return the names and patterns that lie on the shop's own site: what is hidden and removed there."""
+        return tuple(dict.fromkeys(one.name for one in self.cookies if one.on == SHOP))
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether any of its facts was compared with the page it is from."""
+        return any(one.read for one in self.sources)
+
+
+class Catalogue:
+    """Know every entry by its id and by its hosts. Read once, then only looked up."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = {one.id: one for one in entries}
+        self._exact: dict[str, list[tuple[str, Entry]]] = {}
+        self._wild: dict[str, list[tuple[str, Entry]]] = {}
+        for entry in self._entries.values():
+            for pattern in entry.hosts:
+                host, slash, path = pattern.partition("/")
+                table = self._wild if host.startswith("*.") else self._exact
+                table.setdefault(host.removeprefix("*."), []).append((slash + path, entry))
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every entry, sorted by category and id."""
+        return tuple(self._entries.values())
+
+    def find(self, name: str) -> Entry | None:
+        """Return the entry of this id, None where there is none."""
+        return self._entries.get(name)
+
+    def entry(self, name: str, *, setting: str = "vendors") -> Entry:
+        """Return the entry of this id; raises ConfigError that names the nearest ones."""
+        found = self._entries.get(name)
+        if found is None:
+            near = ", ".join(repr(one) for one in self.nearest(name))
+            raise ConfigError(
+                setting, was=repr(name), allowed=f"a vendor of the catalogue; the nearest are {near}"
+            )
+        return found
+
+    def nearest(self, name: str) -> list[str]:
+        """Return the ids most like a name, best first: by id, or by what visitors call the vendor."""
+        wanted = name.lower()
+
+        def likeness(entry: Entry) -> float:
+            words = entry.id.split("-")
+            forms = (entry.id, entry.name.lower().replace(" ", "-"), "".join(word[0] for word in words))
+            return max(_likeness(wanted, form) for form in forms)
+
+        best = sorted(self._entries.values(), key=lambda one: (-likeness(one), one.id))
+        return [one.id for one in best[:NEAREST]]
+
+    def by_host(self, host: str, path: str = "") -> Entry | None:
+        """Return whose host this is, under a subdomain too; None where it is nobody's, or several share it.
+
+        `path` tells apart who shares a host: www.google.com/recaptcha/ and www.google.com/maps/.
+        """
+        found = self.candidates(host)
+        if len(found) == 1 and not (path and found[0][0]):
+            return found[0][1]
+        fits = [(len(start), entry) for start, entry in found if _is_under(path, start)]
+        return max(fits, key=lambda one: one[0])[1] if fits else None
+
+    def sharing(self, host: str) -> tuple[Entry, ...]:
+        """Return everybody whose host this may be: one, or several by path."""
+        return tuple(dict.fromkeys(entry for _, entry in self.candidates(host)))
+
+    def candidates(self, host: str) -> list[tuple[str, Entry]]:
+        """Return (path, entry) of everybody who has this host or one above it."""
+        host = host.lower().rstrip(".")
+        found = self._exact.get(host)
+        while not found and host:
+            found = self._wild.get(host)
+            host = host.partition(".")[2]
+        return found or []
+
+
+@lru_cache(maxsize=1)
+def load_catalogue() -> Catalogue:
+    """Read the catalogue that ships with cookieguard; once for each process."""
+    folder = files("cookieguard.static").joinpath("vendors")
+    names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".toml"))
+    return Catalogue(
+        entry_of(id_, facts, category=name.removesuffix(".toml"))
+        for name in names
+        for id_, facts in tomllib.loads(folder.joinpath(name).read_text("utf-8")).items()
+    )
+
+
+def entry_of(id_: str, facts: Mapping[str, Any], *, category: str) -> Entry:
+    """Build an entry from its table; a field that no entry has raises TypeError."""
+    lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
+    lists["cookies"] = tuple(StoredName(**one) for one in lists.get("cookies", ()))
+    lists["sources"] = tuple(
+        Source(**(one | {"of": tuple(one.get("of", ()))})) for one in lists.get("sources", ())
+    )
+    return Entry(**(dict(facts) | lists), id=id_, category=category)
+
+
+def _likeness(wanted: str, form: str) -> float:
+    whole = difflib.SequenceMatcher(None, wanted, form).ratio()
+    return max(whole, 0.9 if wanted and (form.startswith(wanted) or wanted in form.split("-")) else 0.0)
+
+
+def _is_under(path: str, start: str) -> bool:
+    return not start or path == start or (start.endswith("/") and path.startswith(start))

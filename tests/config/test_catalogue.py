@@ -1,0 +1,176 @@
+"""The catalogue: known vendors by name and by host, with the shop's own fields before its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookieguard import CookieGuard
+from cookieguard.config import Config, Vendor, config_from_mapping, load_catalogue, load_config
+from cookieguard.config.catalogue import Source, StoredName
+from cookieguard.errors import ConfigError
+from scripts.check_vendors import faults_of
+
+CATALOGUE = load_catalogue()
+
+
+def test_every_entry_has_the_form_and_no_host_is_in_two() -> None:
+    assert list(faults_of(CATALOGUE.entries)) == []
+
+
+GOOD = CATALOGUE.entry("stripe")
+OTHER = CATALOGUE.entry("youtube")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"sources": ()}, "names no page"),
+        ({"sources": (Source(page="http://a.example", of=("cookies",)),)}, "no https URL"),
+        (
+            {"sources": (Source(page="https://a.example", of=("hosts",)),)},
+            "no source is named for its cookies",
+        ),
+        ({"country": "Ireland"}, "no ISO code"),
+        ({"purpose": "fun"}, "none of the default ones"),
+        ({"necessary_when": ""}, "does not say when"),
+        ({"hosts": ("Stripe.com",)}, "is no host"),
+        ({"hosts": ("www.youtube.com",)}, "both have"),
+        ({"hosts": ("*.youtube.com/embed/",)}, "both have"),
+        ({"shared_hosts": ("nobody.example",)}, "nobody has"),
+        ({"cookies": (StoredName(name="a", use="fun"),)}, "use 'fun'"),
+        ({"cookies": (StoredName(name="a", use="ads", life="long"),)}, "life 'long'"),
+        ({"cookies": (StoredName(name="a b", use="ads"),)}, "no name that a cookie can have"),
+    ],
+)
+def test_the_check_sees_each_fault(changes: dict[str, Any], fault: str) -> None:
+    found = list(faults_of([replace(GOOD, **changes), OTHER]))
+
+    assert any(fault in one for one in found), found
+
+
+def test_the_check_sees_no_fault_in_what_these_are_made_of() -> None:
+    assert list(faults_of([GOOD, OTHER])) == []
+
+
+def test_one_name_on_the_shops_site_for_two_purposes_is_a_fault() -> None:
+    one = replace(GOOD, cookies=(StoredName(name="_x_*", use="fraud"),))
+    other = replace(OTHER, cookies=(StoredName(name="_x_y", use="ads"),))
+
+    assert any("both have _x_*" in fault for fault in faults_of([one, other]))
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "id_"),
+    [
+        ("js.stripe.com", "", "stripe"),
+        ("stripe.com", "", "stripe"),
+        ("notstripe.com", "", None),
+        ("REGION1.google-analytics.com.", "", "google-analytics"),
+        ("www.google.com", "/recaptcha/api.js", "recaptcha"),
+        ("www.google.com", "/maps/embed", "google-maps"),
+        ("www.google.com", "/search", None),
+        ("www.google.com", "", None),
+        ("shop.example", "", None),
+    ],
+)
+def test_a_host_is_found_under_its_subdomains_and_by_path_where_several_share_it(
+    host: str, path: str, id_: str | None
+) -> None:
+    found = CATALOGUE.by_host(host, path)
+
+    assert (found and found.id) == id_
+
+
+def test_names_alone_are_a_whole_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('vendors = ["google-analytics", "stripe", "youtube"]')
+
+    analytics, stripe, youtube = load_config(tmp_path / "a.toml").vendors
+
+    assert (analytics.name, analytics.purpose) == ("Google Analytics", "statistics")
+    assert "_ga" in analytics.cookies
+    assert (stripe.purpose, bool(stripe.reason)) == ("necessary", True)
+    assert "*.youtube.com" in youtube.hosts
+    assert youtube.privacy_url.startswith("https://")
+
+
+def test_the_shops_own_fields_come_before_the_catalogues() -> None:
+    own = {"catalogue": "recaptcha", "purpose": "necessary", "reason": "the login form is attacked daily"}
+
+    config = config_from_mapping({"vendors": ["youtube", own]})
+
+    captcha = config.vendors[1]
+    assert (captcha.name, captcha.purpose) == ("Google reCAPTCHA", "necessary")
+    assert captcha.reason == "the login form is attacked daily"
+    assert captcha.hosts == CATALOGUE.entry("recaptcha").hosts
+
+
+def test_the_catalogue_gives_no_reason_for_what_it_does_not_hold_for_necessary() -> None:
+    assert Vendor(catalogue="recaptcha", purpose="necessary").reason == ""
+
+
+def test_an_unknown_name_is_answered_in_one_line_with_the_three_nearest() -> None:
+    with pytest.raises(ConfigError) as error:
+        config_from_mapping({"vendors": ["google-analitics"]})
+
+    assert str(error.value) == (
+        "vendors is 'google-analitics'; allowed: a vendor of the catalogue; "
+        "the nearest are 'google-analytics', 'google-fonts', 'google-ads'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("gtm", "google-tag-manager"), ("Turnstile", "cloudflare-turnstile")]
+)
+def test_what_people_call_a_vendor_is_near_it(name: str, meant: str) -> None:
+    assert meant in CATALOGUE.nearest(name)
+
+
+def test_a_shared_host_comes_with_the_milder_purpose_whatever_the_order() -> None:
+    config = config_from_mapping({"vendors": ["google-ads", "google-analytics"]})
+
+    ads, analytics = config.vendors
+    assert "*.googletagmanager.com" in analytics.hosts
+    assert "*.googletagmanager.com" not in ads.hosts
+
+
+def test_a_shared_host_is_a_vendors_own_where_nobody_else_has_it() -> None:
+    (ads,) = config_from_mapping({"vendors": ["google-ads"]}).vendors
+
+    assert "*.googletagmanager.com" in ads.hosts
+
+
+def test_the_owner_of_a_shared_host_keeps_it() -> None:
+    config = config_from_mapping({"vendors": ["google-analytics", "google-tag-manager"]})
+
+    assert [one.name for one in config.vendors if "*.googletagmanager.com" in one.hosts] == [
+        "Google Tag Manager"
+    ]
+
+
+def test_every_entry_can_be_used_and_all_of_them_together(tmp_path: Path) -> None:
+    every = tuple(Vendor(catalogue=one.id) for one in CATALOGUE.entries)
+
+    CookieGuard(_nothing, Config(state_dir=str(tmp_path / "state"), vendors=every))
+
+
+def test_vendors_are_given_in_python_as_names(tmp_path: Path) -> None:
+    own = Vendor(name="A", purpose="marketing", hosts=("a.example",))
+
+    guard = CookieGuard(_nothing, Config(state_dir=str(tmp_path / "state")), vendors=["stripe", own])
+
+    assert [one.name for one in guard._parts.config.vendors] == ["Stripe", "A"]
+
+
+def test_a_text_for_a_list_of_vendors_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"vendors is 'stripe'; allowed: a list of names, such as \['stripe'\]"
+    ):
+        CookieGuard(_nothing, Config(state_dir=str(tmp_path / "state")), vendors="stripe")
+
+
+async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
+    return
