@@ -156,7 +156,21 @@ def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
     )
     scan, _ = scanned(contact("js.pay.example"))
 
-    text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda _: known), Config())
+    text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda *_: known), Config())
 
     assert vendors(text)["Pay"].hosts == ("*.pay.example",)
     assert 'May be purpose = "necessary" where customers pay with it' in text
+
+
+def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_added() -> None:
+    known = Known(id="hotjar", name="Hotjar", purpose="statistics", hosts=("*.hotjar.com",))
+    look_up = lambda host, _: known if "hotjar" in host else None  # noqa: E731
+
+    scan, _ = scanned(contact("static.hotjar.com"))
+    text = draft(parties_of(scan, Parties("https://shop.example/", Config()), look_up), Config())
+    scan, _ = scanned(contact("static.hotjar.com"), contact("cdn.hotjar-late.example"))
+    more = draft(parties_of(scan, Parties("https://shop.example/", Config()), look_up), Config())
+
+    assert 'catalogue = "hotjar"' in text
+    assert "hosts" not in text.split("[[vendors]]")[1]
+    assert '"cdn.hotjar-late.example"' in more

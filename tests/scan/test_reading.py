@@ -186,7 +186,7 @@ def test_a_draft_of_what_a_page_shows_lets_the_same_hosts_in() -> None:
     )
     scan = Scan(target="t", started=NOW, with_browser=False, contacts=tuple(read(page)))
     known = Known(name="Y", purpose="marketing", hosts=("*.y.example",), cookies=("_y*",))
-    look_up = lambda host: known if host.endswith("y.example") else None  # noqa: E731
+    look_up = lambda host, _: known if host.endswith("y.example") else None  # noqa: E731
 
     import tomllib
 

@@ -53,19 +53,23 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
     hosts = [one for one in _hosts(party) if HOST_PATTERN.fullmatch(one) and not _is_declared(one, config)]
     if not hosts:
         return ""
+    known, cookies = party.known, _cookies(party)
+    lines = [*_told(party), "[[vendors]]"]
+    if known is not None and known.id and known.id not in {one.catalogue for one in config.vendors}:
+        lines.append(f"catalogue = {_text(known.id)}")  # which fills in what is not said here
+        lines += ['purpose = "marketing"'] * (known.purpose not in {one.id for one in config.purposes})
+        lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.hosts))
+        lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.cookies))
+        return "\n".join(lines)
     purpose = party.purpose if party.purpose in {one.id for one in config.purposes} else "marketing"
-    lines = [
-        *_told(party),
-        "[[vendors]]",
+    lines += [
         f"name = {_text(_name(party, taken))}",
         f"purpose = {_text(purpose)}",
+        f"hosts = {_list(hosts)}",
     ]
-    lines.append(f"hosts = {_list(hosts)}")
-    cookies = _cookies(party)
-    if cookies:
-        lines.append(f"cookies = {_list(cookies)}")
-    if party.known is not None and party.known.privacy_url:
-        lines.append(f"privacy_url = {_text(party.known.privacy_url)}")
+    lines += [f"cookies = {_list(cookies)}"] * bool(cookies)
+    if known is not None and known.privacy_url:
+        lines.append(f"privacy_url = {_text(known.privacy_url)}")
     return "\n".join(lines)
 
 
@@ -75,7 +79,9 @@ def _told(party: Party) -> Iterator[str]:
     pages = party.pages
     where = ", ".join(pages[:3]) + (f" and {len(pages) - 3} more" if len(pages) > 3 else "")
     yield _comment(f"Seen by {', '.join(elements)} on {where}.")
-    if party.known is None:
+    if party.known is not None:
+        yield _comment(f"{party.known.name}, by the catalogue for {party.known.purpose}.")
+    else:
         yield _comment(f"Nobody in the catalogue. The purpose is a guess: {party.why}.")
     if party.is_only_named:
         yield _comment("A script only names it: a scan with a browser tells whether it is asked.")

@@ -26,6 +26,7 @@ FILMS = re.compile(r"(^|[./_-])(videos?|maps?|player|embed)([./_-]|\d|$)")
 class Known:
     """Hold what the catalogue says of a vendor."""
 
+    id: str = ""
     name: str
     purpose: str
     hosts: tuple[str, ...]
@@ -34,10 +35,10 @@ class Known:
     necessary_when: str = ""
 
 
-LookUp = Callable[[str], Known | None]
+LookUp = Callable[[str, str], Known | None]
 
 
-def nobody_known(_: str) -> Known | None:
+def nobody_known(_: str, __: str) -> Known | None:
     """Know no vendor."""
     return None
 
@@ -90,7 +91,7 @@ def parties_of(scan: Scan, parties: Parties, look_up: LookUp = nobody_known) -> 
     groups: dict[tuple[str, str], list[Contact]] = {}
     for contact in scan.contacts:
         declared = parties.verdict(_url(contact)).vendor or ""
-        known = look_up(contact.host)
+        known = look_up(contact.host, _url(contact).path)
         name = declared or (known.name if known else own_name(contact.host))
         groups.setdefault((declared, name), []).append(contact)
     found = [_party(key, contacts, scan, parties, look_up) for key, contacts in groups.items()]
@@ -107,7 +108,8 @@ def _party(
 ) -> Party:
     declared, name = key
     hosts = tuple(dict.fromkeys(one.host for one in contacts))
-    known = next((found for host in hosts if (found := look_up(host)) is not None), None)
+    every = (look_up(one.host, _url(one).path) for one in contacts)
+    known = next((found for found in every if found is not None), None)
     purpose, why = _purpose(declared, known, contacts, parties)
     return Party(
         name=name,

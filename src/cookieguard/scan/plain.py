@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import partial
+from http.cookiejar import CookieJar
 
 import httpx
 
@@ -188,11 +189,16 @@ async def client_through(proxy: Proxy, *, insecure: bool) -> AsyncIterator[httpx
         max_redirects=MOST_REDIRECTS,
         timeout=PATIENCE_SECONDS,
         headers=HEADERS,
-        cookies=CookieJar(
-            DefaultCookiePolicy(secure_protocols=("https", "http"))
-        ),  # on loopback, as browsers do
     ) as client:
+        client.event_hooks["response"].append(partial(_keep_secure, client.cookies.jar))
         yield client
+
+
+async def _keep_secure(jar: CookieJar, answer: httpx.Response) -> None:
+    """Send Secure cookies back over http too: on loopback browsers do so."""
+    if answer.request.url.scheme == "http":
+        for cookie in jar:
+            cookie.secure = False
 
 
 async def first_pages(client: httpx.AsyncClient, plan: Plan) -> Crawl:
