@@ -20,7 +20,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     **dict.fromkeys(PARTS, GROUND),
     "engines": GROUND | PARTS,
     "web": GROUND | PARTS | {"engines"},
-    "cli": GROUND | PARTS | {"engines", "web"},
+    "scan": frozenset({"errors", "config", "consent", "html", "static"}),
+    "cli": GROUND | PARTS | {"engines", "web", "scan"},
     "__init__": GROUND | PARTS | {"engines", "web"},
 }
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be

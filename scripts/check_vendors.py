@@ -59,7 +59,7 @@ def _faults_of_one(one: Entry) -> Iterator[str]:
         yield "its id is no identifier"
     if not one.name or not one.owner:
         yield "it has no name or no owner"
-    if not re.fullmatch(r"[A-Z]{2}", one.country):
+    if not re.fullmatch(r"([A-Z]{2})?", one.country):
         yield f"country {one.country!r} is no ISO code of two letters"
     if one.purpose not in DEFAULT_IDS:
         yield f"purpose {one.purpose!r} is none of the default ones"

@@ -55,3 +55,11 @@ class RevealRefused(CookieGuardError):
 
 class OtherSession(CookieGuardError, AttributeError):
     """Say that a framework inside took our session for the place of its own; the door then leaves ours out."""
+
+
+class ScanFailed(CookieGuardError):
+    """Say why a shop cannot be scanned."""
+
+
+class ScanRefused(ScanFailed):
+    """Say that a scan may not ask there, and what allows it."""

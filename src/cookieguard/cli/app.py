@@ -13,6 +13,7 @@ from cookieguard.cli.doctor import doctor, retention
 from cookieguard.cli.export import export
 from cookieguard.cli.keys import keys
 from cookieguard.cli.report import report
+from cookieguard.cli.scan import scan
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
 from cookieguard.errors import (
@@ -21,6 +22,7 @@ from cookieguard.errors import (
     KeyRefused,
     KeyringFixed,
     RevealRefused,
+    ScanRefused,
     StaffRefused,
 )
 
@@ -43,6 +45,7 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     KeyringFixed: ExitCode.FIXED,
     StaffRefused: ExitCode.REFUSED,
     RevealRefused: ExitCode.REFUSED,
+    ScanRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
@@ -66,6 +69,7 @@ app.command("reveal")(reveal)
 app.command("doctor")(doctor)
 app.command("report")(report)
 app.command("export")(export)
+app.command("scan")(scan)
 
 
 @app.callback()

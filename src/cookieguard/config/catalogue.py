@@ -89,7 +89,7 @@ class Entry:
     """The file it stands in: analytics, ads, video, ..."""
     owner: str
     country: str
-    """Where the owner sits: ISO 3166, two letters."""
+    """Where the owner sits: ISO 3166, two letters; empty where we are not sure."""
     purpose: str
     """What it is for, unless the shop says otherwise."""
     hosts: tuple[str, ...]

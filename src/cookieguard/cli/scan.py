@@ -1,0 +1,264 @@
+"""`cookieguard scan`: who hears of a visit to a shop, in each state of consent, and the tables that declare them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.config import Config
+from cookieguard.config.catalogue import load_catalogue
+from cookieguard.errors import ConfigError, ScanFailed
+from cookieguard.scan.addresses import Addresses
+from cookieguard.scan.draft import added, draft
+from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
+from cookieguard.scan.parties import Known, LookUp, Party, parties_of
+from cookieguard.scan.plain import scan_plainly
+from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, quiet, start_address
+from cookieguard.scan.report import report_page
+from cookieguard.scan.seen import Scan
+from cookieguard.scan.serving import is_app, served
+from cookieguard.scan.steps import load_steps
+
+WRONG = 1
+
+Target = Annotated[
+    str, typer.Argument(metavar="URL|MODULE:APP", help="A shop's address, or an app to serve on loopback.")
+]
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", help="Read pages only: sees less, needs no browser.")
+]
+Browser = Annotated[str, typer.Option("--browser", help="The Chromium to drive. Default: the one on PATH.")]
+Pages = Annotated[int, typer.Option("--pages", min=1, max=1000, help="Pages to look at, in each state.")]
+Seconds = Annotated[int, typer.Option("--seconds", min=5, max=7200, help="Stop after this time.")]
+Megabytes = Annotated[
+    int, typer.Option("--megabytes", min=1, max=10_000, help="Stop after so much was read.")
+]
+Steps = Annotated[
+    Path | None, typer.Option("--steps", help="A TOML file of [[steps]]: fill a basket, sign in.")
+]
+Accept = Annotated[
+    str, typer.Option("--accept", help="A selector of what agrees, where the banner is not ours.")
+]
+Refuse = Annotated[str, typer.Option("--refuse", help="A selector of what refuses.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Ask at private addresses too.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Take any certificate.")]
+AsOrigin = Annotated[
+    str,
+    typer.Option(
+        "--as", help="The origin an app is served as. Default: the first of `origins`, else localhost."
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the report with pictures: one HTML file.")]
+Save = Annotated[Path | None, typer.Option("--save", help="Write the result as JSON, for --diff.")]
+Draft = Annotated[
+    Path | None, typer.Option("--draft", help="Write the drafted tables into a file of their own.")
+]
+Write = Annotated[
+    bool, typer.Option("--write", help=f"Put the drafted tables behind the configuration ({CONFIG_FILE}).")
+]
+FailOnLeak = Annotated[
+    bool, typer.Option("--fail-on-leak", help="Exit code 1 where a third party is reached without consent.")
+]
+Diff = Annotated[
+    Path | None, typer.Option("--diff", help="Say what is new since this JSON; exit code 1 if any.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Hold what a scan found, in the forms it is shown in."""
+
+    scan: Scan
+    parties: list[Party]
+    tables: str
+    facts: dict[str, Any]
+    since: list[Change] | None
+
+
+def scan(  # each is an option
+    target: Target,
+    *,
+    no_browser: NoBrowser = False,
+    browser: Browser = "",
+    pages: Pages = PAGES,
+    seconds: Seconds = SECONDS,
+    megabytes: Megabytes = MEGABYTES,
+    steps: Steps = None,
+    accept: Accept = "",
+    refuse: Refuse = "",
+    allow_private: AllowPrivate = False,
+    insecure: Insecure = False,
+    as_origin: AsOrigin = "",
+    out: Out = None,
+    save: Save = None,
+    draft_file: Draft = None,
+    write: Write = False,
+    fail_on_leak: FailOnLeak = False,
+    diff: Diff = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a shop as visitors do: every third party, by what, on which pages, in each state of consent."""
+    shop = shop_config(config)
+    before = load_facts(diff) if diff is not None else None
+    with ExitStack() as stack:
+        start, own = _place(target, shop, as_origin, stack)
+        plan = Plan(
+            start=start,
+            addresses=Addresses(allow_private=allow_private, own=own),
+            config=shop,
+            target=target,
+            pages=pages,
+            seconds=seconds,
+            megabytes=megabytes,
+            steps=load_steps(steps) if steps is not None else (),
+            accept=accept,
+            refuse=refuse,
+            browser=browser,
+            insecure=insecure or (start.startswith("https:") and bool(own)),
+            pictures=out is not None,
+            progress=quiet if as_json else _progress,
+        )
+        seen = asyncio.run(_scan(plan, no_browser=no_browser))
+    result = _result(seen, plan, before)
+    _write_files(result, out=out, save=save, draft_file=draft_file)
+    added_to = _add_tables(result.tables, config) if write and result.tables else None
+    if as_json:
+        show_json(result.facts)
+    else:
+        _show(result, shows_draft=draft_file is None and added_to is None)
+        for file in (out, save, draft_file, added_to):
+            if file is not None:
+                show_line(f"wrote {file}")
+    is_new = any(one.is_new for one in result.since or ())
+    if (fail_on_leak and result.facts["leaks"]) or is_new:
+        raise typer.Exit(WRONG)
+
+
+async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
+    return await scan_plainly(plan)
+
+
+def _place(
+    target: str, shop: Config, as_origin: str, stack: ExitStack
+) -> tuple[str, dict[tuple[str, int], tuple[str, int]]]:
+    """Return the address to start at, and where it is served by ourselves."""
+    if not is_app(target):
+        try:
+            return start_address(target), {}
+        except ValueError as error:
+            raise ScanFailed(f"{target} is neither an http(s) address nor module:app") from error
+    origin = urlsplit(as_origin or next(iter(shop.origins), ""))
+    if not origin.hostname:
+        place = stack.enter_context(served(target))
+        return f"http://localhost:{place[1]}/", {("localhost", place[1]): place}
+    is_tls = origin.scheme == "https"
+    place = stack.enter_context(served(target, host=origin.hostname if is_tls else ""))
+    port = origin.port or (443 if is_tls else 80)
+    return f"{origin.scheme}://{origin.netloc}/", {(origin.hostname, port): place}
+
+
+def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None) -> Result:
+    parties = parties_of(seen, Parties(plan.start, plan.config), _look_up())
+    tables = draft(parties, plan.config)
+    facts = facts_of(seen, parties, tables)
+    return Result(seen, parties, tables, facts, None if before is None else changes(before, facts))
+
+
+def _look_up() -> LookUp:
+    """Return how a host is looked up in the catalogue, by the path where several vendors share a host."""
+    catalogue = load_catalogue()
+
+    def look_up(host: str, path: str) -> Known | None:
+        entry = catalogue.by_host(host, path)
+        if entry is None:
+            return None
+        return Known(
+            id=entry.id,
+            name=entry.name,
+            purpose=entry.purpose,
+            hosts=entry.hosts,
+            cookies=entry.on_shop,
+            privacy_url=entry.privacy_url,
+            necessary_when=entry.necessary_when,
+        )
+
+    return look_up
+
+
+def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_file: Path | None) -> None:
+    import json
+
+    if out is not None:
+        _write(out, "--out", report_page(result.scan, result.facts, result.since))
+    if save is not None:
+        _write(save, "--save", json.dumps(result.facts, indent=1).encode())
+    if draft_file is not None:
+        _write(draft_file, "--draft", result.tables.encode())
+
+
+def _add_tables(tables: str, config: Path | None) -> Path:
+    file = config_file(config) or Path(CONFIG_FILE)
+    before = file.read_text("utf-8") if file.exists() else ""
+    _write(file, "--write", added(before, tables).encode())
+    return file
+
+
+def _write(file: Path, option: str, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(
+            option, was=f"{file} ({error.strerror})", allowed="a file that can be written"
+        ) from error
+
+
+def _show(result: Result, *, shows_draft: bool) -> None:
+    seen = result.scan
+    states = ", ".join(seen.states)
+    show_line(f"{seen.target}: {len(seen.pages)} pages, {states}; {len(result.parties)} third parties")
+    for note in seen.notes:
+        show_line(f"note: {note}")
+    for one in result.parties:
+        show_line(_party_line(one))
+    for need in seen.needs:
+        whose = ", ".join(need.hosts) or "a script that is held"
+        show_line(f"needs {whose}: {need.page} ({need.state}): {need.message}")
+    for change in result.since or ():
+        show_line(change.line)
+    if result.since is not None and not result.since:
+        show_line("nothing changed since the last scan")
+    if shows_draft and result.tables:
+        show_line(f"\n{result.tables}")
+
+
+def _party_line(party: Party) -> str:
+    mark = "LEAK" if party.leaks else "named" if party.is_only_named else "held"
+    elements = _few(list(dict.fromkeys(one.element for one in party.contacts)))
+    pages = _few(list(party.pages))
+    declared = "" if not party.undeclared else ", not declared"
+    kept = f"; keeps {_few(list(party.names))}" if party.names else ""
+    hosts = _few(list(hosts_leaking(party) or party.hosts))
+    return f"{mark} {party.name} ({party.purpose}{declared}): {hosts} by {elements} on {pages}{kept}"
+
+
+def _few(texts: Sequence[str], most: int = 4) -> str:
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _progress(line: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{line[:100]}")
+    else:
+        sys.stderr.write(f"{line}\n")

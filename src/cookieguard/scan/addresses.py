@@ -1,0 +1,91 @@
+"""Whom a scan may connect to: no private address unless allowed, and each name pinned to its first answer.
+
+A page names hosts as it likes, and a name server answers as it likes: without this a scan would ask the scanner's own
+network on a page's behalf (server-side request forgery, DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+
+Address = tuple[str, int]
+Resolve = Callable[[str], Awaitable[list[str]]]
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+LOOPBACK = "127.0.0.1"
+MOST_NAMES = 2000  # a page may name any number
+PATIENCE_SECONDS = 5.0
+
+
+class AddressRefusedError(Exception):
+    """Say that a host lies at a private address, or cannot be found."""
+
+
+class Addresses:
+    """Answer where a host is. Owns the answers: a name means the same addresses for the whole scan."""
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool = False,
+        own: Mapping[Address, Address] | None = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        """Take in `own` what lies where we serve it ourselves; `resolve` asks somebody else than the system."""
+        self._allow_private, self._own = allow_private, dict(own or {})
+        self._resolve = resolve or by_system
+        self._pinned: dict[str, list[str]] = {}
+        self.refused: set[str] = set()
+
+    async def of(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of a host, likeliest first; raises AddressRefusedError."""
+        own = self._own.get((host, port))
+        if own is not None:
+            return [own]
+        if host not in self._pinned:
+            if len(self._pinned) >= MOST_NAMES:
+                raise AddressRefusedError(f"{host}: more than {MOST_NAMES} names were asked for")
+            self._pinned[host] = await self._look_up(host)
+        allowed = [one for one in self._pinned[host] if self._allow_private or not is_private(one)]
+        if not allowed:
+            self.refused.add(host)
+            raise AddressRefusedError(
+                f"{host} is at a private address: --allow-private lets the scan ask there"
+            )
+        return [(one, port) for one in allowed]
+
+    async def _look_up(self, host: str) -> list[str]:
+        try:
+            found = await asyncio.wait_for(self._resolve(host), PATIENCE_SECONDS)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            raise AddressRefusedError(f"{host} cannot be found") from error
+        if not found:
+            raise AddressRefusedError(f"{host} cannot be found")
+        return found
+
+
+async def by_system(host: str) -> list[str]:
+    """Ask the system; `*.localhost` is this machine, as browsers have it."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return [LOOPBACK]
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]).partition("%")[0] for one in found))
+
+
+def is_private(address: str) -> bool:
+    """Say whether an address is of no public network, whatever it is wrapped in.
+
+    >>> [is_private(one) for one in ("127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::a9fe:a9fe", "93.184.215.14")]
+    [True, True, True, False]
+    """
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in NAT64:
+            return is_private(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is not None:
+            return is_private(str(inner))
+    return not ip.is_global or ip.is_multicast

@@ -1,0 +1,90 @@
+"""Which pages of a shop come next: few of each kind, since 500 product pages load the same tags."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from cookieguard.html import parse_url
+
+MOST_WAITING = 5000
+# What ends a visit, changes something or is no page. A scan only asks (GET), and some shops change things by links.
+PASSED_OVER = re.compile(
+    r"log-?out|sign-?out|abmelden|unsubscribe|delete|remove|(add|put)[-_]?to[-_]?(cart|basket)|/cart/add|/wp-json|/feed/?$"
+    r"|\.(?!html?$|php$|aspx?$|jsp$|cfm$|do$)[a-z][a-z0-9]{1,4}$",
+    re.IGNORECASE,
+)
+# Looked at first: where a visitor pays or signs in, tags differ most from all other pages.
+TELLING = re.compile(
+    r"cart|basket|checkout|account|login|warenkorb|kasse|konto|panier|compte|carrito|cuenta", re.IGNORECASE
+)
+
+
+class Crawl:
+    """Know which pages wait. Owns the queue; a page of a kind that was seen waits behind all others."""
+
+    def __init__(self, start: str) -> None:
+        self._origin = _origin(start)
+        self._waiting: dict[str, None] = {start: None}
+        self._known: set[str] = {_key(start)}
+        self._seen: Counter[str] = Counter()
+
+    def add(self, addresses: Iterable[str]) -> None:
+        """Take addresses from links or a sitemap; those of other origins, and what is no page, are left out."""
+        for address in addresses:
+            if len(self._known) >= MOST_WAITING:
+                return
+            try:
+                own = _origin(address) == self._origin
+            except ValueError:
+                continue
+            path = urlsplit(address).path
+            if own and _key(address) not in self._known and not PASSED_OVER.search(path):
+                self._known.add(_key(address))
+                self._waiting[address.partition("#")[0]] = None
+
+    def next(self) -> str | None:
+        """Return the page to look at next, None at the end."""
+        if not self._waiting:
+            return None
+        best = next(iter(self._waiting))
+        if self._seen:  # the start comes first
+            best = min(self._waiting, key=lambda one: (self._seen[kind_of(one)], not TELLING.search(one)))
+        del self._waiting[best]
+        self._seen[kind_of(best)] += 1
+        return best
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+def kind_of(address: str) -> str:
+    """Name what kind of page an address is of.
+
+    >>> kind_of("https://shop.example/product/blue-mug?colour=1")
+    '/product/*?'
+    """
+    parts = urlsplit(address)
+    segments = parts.path.strip("/").split("/")
+    folder = "/".join([*segments[:-1][:3], "*"]) if len(segments) > 1 else segments[0]
+    return f"/{folder}{'?' if parts.query else ''}"
+
+
+def page_name(address: str) -> str:
+    """Return how a page is named in a report: its path, and the names in its query."""
+    parts = urlsplit(address)
+    names = "&".join(one.partition("=")[0] for one in parts.query.split("&") if one)
+    return (parts.path or "/") + (f"?{names}" if names else "")
+
+
+def _origin(address: str) -> tuple[str, int | None]:
+    url = parse_url(address)
+    return url.host, url.port
+
+
+def _key(address: str) -> str:
+    parts = urlsplit(address)
+    query = "&".join(one.partition("=")[0] for one in parts.query.split("&"))
+    return f"{parts.path.rstrip('/')}?{query}"

@@ -1,0 +1,156 @@
+"""Draft vendor tables from what a scan saw: TOML that loads, with where each line is from."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+
+from cookieguard.config import Config
+from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN
+from cookieguard.config.toml import config_from_mapping
+from cookieguard.consent import site_of
+from cookieguard.errors import ConfigError
+from cookieguard.scan.parties import Party
+
+MANY_HOSTS = 3  # of one domain: from here on the draft names the domain
+LONGEST_NAME = 80
+MOST_NAMED = 40  # in the comment about them
+# A part of a cookie's name that differs from visitor to visitor: numbers and tokens of four characters or more.
+VARIES = re.compile(r"[0-9]{4,}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}|-[0-9A-Z]{6,}")
+HEAD = "# Drafted by `cookieguard scan`: read each table before you rely on it, the purposes above all."
+
+
+def draft(parties: Sequence[Party], config: Config) -> str:
+    """Write a table for each party with a host that no vendor of `config` covers; empty where there is none."""
+    taken = {vendor.name for vendor in config.vendors}
+    open_ones = [one for one in parties if one.undeclared]
+    tables = [_table(one, taken, config) for one in open_ones if not one.is_only_named or one.known]
+    named = [host for one in open_ones if one.is_only_named and not one.known for host in one.undeclared]
+    if named:
+        tables.append(_comment(f"Only named by scripts, and not known: {', '.join(named[:MOST_NAMED])}"))
+    tables = [one for one in tables if one]
+    return "\n\n".join([HEAD, *tables]) + "\n" if tables else ""
+
+
+def added(before: str, tables: str) -> str:
+    """Return a configuration with drafted tables behind it; raises ConfigError where both do not go together."""
+    text = f"{before.rstrip()}\n\n{tables}" if before.strip() else tables
+    try:
+        config_from_mapping(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        allowed = (
+            "[[vendors]] tables only: with `vendors = [...]` the draft has to be put in by hand (--draft)"
+        )
+        raise ConfigError(
+            "the configuration", was=f"one that tables cannot follow ({error})", allowed=allowed
+        ) from error
+    return text
+
+
+def _table(party: Party, taken: set[str], config: Config) -> str:
+    hosts = [one for one in _hosts(party) if HOST_PATTERN.fullmatch(one) and not _is_declared(one, config)]
+    if not hosts:
+        return ""
+    known, cookies = party.known, _cookies(party)
+    lines = [*_told(party), "[[vendors]]"]
+    if known is not None and known.id and known.id not in {one.catalogue for one in config.vendors}:
+        lines.append(f"catalogue = {_text(known.id)}")  # which fills in what is not said here
+        lines += ['purpose = "marketing"'] * (known.purpose not in {one.id for one in config.purposes})
+        lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.hosts))
+        lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.cookies))
+        return "\n".join(lines)
+    purpose = party.purpose if party.purpose in {one.id for one in config.purposes} else "marketing"
+    lines += [
+        f"name = {_text(_name(party, taken))}",
+        f"purpose = {_text(purpose)}",
+        f"hosts = {_list(hosts)}",
+    ]
+    lines += [f"cookies = {_list(cookies)}"] * bool(cookies)
+    if known is not None and known.privacy_url:
+        lines.append(f"privacy_url = {_text(known.privacy_url)}")
+    return "\n".join(lines)
+
+
+def _told(party: Party) -> Iterator[str]:
+    """Say in comments what was seen, and where the purpose is from."""
+    elements = list(dict.fromkeys(one.element for one in party.contacts))[:4]
+    pages = party.pages
+    where = ", ".join(pages[:3]) + (f" and {len(pages) - 3} more" if len(pages) > 3 else "")
+    yield _comment(f"Seen by {', '.join(elements)} on {where}.")
+    if party.known is not None:
+        yield _comment(f"{party.known.name}, by the catalogue for {party.known.purpose}.")
+    else:
+        yield _comment(f"Nobody in the catalogue. The purpose is a guess: {party.why}.")
+    if party.is_only_named:
+        yield _comment("A script only names it: a scan with a browser tells whether it is asked.")
+    if party.known is not None and party.known.necessary_when:
+        yield _comment(f'May be purpose = "necessary" where {party.known.necessary_when}.')
+    if party.is_own_looking:
+        yield _comment(
+            f"It looks like the shop's own. If it is: first_party_hosts = {_list(party.undeclared)}"
+        )
+    for need in party.needs[:3]:
+        yield _comment(f"The shop's own code on {need.page} needs it: {need.missing}.")
+
+
+def _hosts(party: Party) -> list[str]:
+    """Name its hosts: the catalogue's own and what lies beyond, many of one domain as that domain."""
+    known = list(party.known.hosts) if party.known is not None else []
+    rest = [one for one in party.undeclared if not any(_covers(pattern, one) for pattern in known)]
+    by_domain: dict[str, list[str]] = {}
+    for host in rest:
+        by_domain.setdefault(site_of(host).domain or host, []).append(host)
+    for domain, hosts in sorted(by_domain.items()):
+        known += [f"*.{domain}"] if len(hosts) >= MANY_HOSTS and "." in domain else sorted(hosts)
+    return known
+
+
+def _covers(pattern: str, host: str) -> bool:
+    name = pattern.partition("/")[0].partition(":")[0]
+    if name.startswith("*."):
+        return host == name[2:] or host.endswith(name[1:])
+    return host == name
+
+
+def _is_declared(pattern: str, config: Config) -> bool:
+    return pattern in config.first_party_hosts or any(pattern in one.hosts for one in config.vendors)
+
+
+def _cookies(party: Party) -> list[str]:
+    """Name what it keeps: the catalogue's patterns, and what was seen beyond, the part that varies as `*`."""
+    known = list(party.known.cookies) if party.known is not None else []
+    for name in party.names:
+        found = VARIES.search(name)
+        pattern = f"{name[: found.start()]}*" if found and found.start() > 1 else name
+        is_covered = any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in known)
+        if not is_covered and COOKIE_PATTERN.fullmatch(pattern):
+            known.append(pattern)
+    return known
+
+
+def _name(party: Party, taken: set[str]) -> str:
+    name = party.name[:LONGEST_NAME]
+    number = 2
+    while name in taken:
+        name, number = f"{party.name[: LONGEST_NAME - 5]} ({number})", number + 1
+    taken.add(name)
+    return name
+
+
+def _text(text: str) -> str:
+    return json.dumps(text)  # a JSON string of ASCII is a TOML basic string
+
+
+def _list(texts: Iterable[str]) -> str:
+    texts = list(texts)
+    line = f"[{', '.join(map(_text, texts))}]"
+    if len(line) <= 100:  # else one a line
+        return line
+    return "[\n" + "".join(f"    {_text(one)},\n" for one in texts) + "]"
+
+
+def _comment(text: str) -> str:
+    """Write a comment of one line: pages and names are free text."""
+    return "# " + re.sub(r"[^\x20-\x7e]+", " ", text)

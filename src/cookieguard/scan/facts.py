@@ -1,0 +1,166 @@
+"""A scan as JSON, and what changed since the last one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cookieguard.errors import ConfigError
+from cookieguard.scan.parties import Party
+from cookieguard.scan.seen import Contact, Kept, Need, Scan
+
+FORM = 1  # of the JSON
+MOST_SEEN = 200  # ways that are listed of one party
+
+
+def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]:
+    """Return what a scan found as plain values; no cookie's value, no query."""
+    return {
+        "form": FORM,
+        "target": scan.target,
+        "at": scan.started.replace(microsecond=0).isoformat(),
+        "with_browser": scan.with_browser,
+        "states": list(scan.states),
+        "pages": list(scan.pages),
+        "leaks": sum(len(hosts_leaking(one)) for one in parties),
+        "parties": [_party(one) for one in parties],
+        "needs": [_need(one) for one in scan.needs],
+        "own": [_kept(one) for one in unclaimed(scan, parties)],
+        "notes": list(scan.notes),
+        "draft": draft,
+    }
+
+
+def hosts_leaking(party: Party) -> tuple[str, ...]:
+    """Return the hosts that were reached without consent."""
+    return tuple(dict.fromkeys(one.host for one in party.leaks))
+
+
+def unclaimed(scan: Scan, parties: Sequence[Party]) -> list[Kept]:
+    """Return what was kept by nobody else: the shop's own cookies and storage."""
+    theirs = {one for party in parties for one in party.kept}
+    found: dict[tuple[str, str], Kept] = {}
+    for one in scan.kept:
+        if one not in theirs:
+            found.setdefault((one.kind, one.name), one)
+    return list(found.values())
+
+
+def _party(party: Party) -> dict[str, Any]:
+    return {
+        "name": party.name,
+        "purpose": party.purpose,
+        "why": party.why,
+        "declared": party.declared,
+        "hosts": list(party.hosts),
+        "undeclared_hosts": list(party.undeclared),
+        "only_named": party.is_only_named,
+        "leaking_hosts": list(hosts_leaking(party)),
+        "pages": list(party.pages),
+        "seen": list(_ways(party.contacts))[:MOST_SEEN],
+        "kept": list(_merged(_kept(one) for one in party.kept)),
+        "needed_by": [_need(one) for one in party.needs],
+        "necessary_when": party.known.necessary_when if party.known else "",
+    }
+
+
+def _ways(contacts: Sequence[Contact]) -> Iterator[dict[str, Any]]:
+    """Bring the same way on several pages together."""
+    found: dict[tuple[str, ...], list[Contact]] = {}
+    for one in contacts:
+        found.setdefault((one.state, one.how, one.element, one.by, one.url), []).append(one)
+    for (state, how, element, by, url), same in found.items():
+        way = {"state": state, "how": how, "element": element, "by": by, "url": url}
+        yield way | {"pages": list(dict.fromkeys(one.page for one in same)), "line": same[0].line}
+
+
+def _merged(kept: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    seen: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for one in kept:
+        seen.setdefault((one["kind"], one["name"], one["state"]), one)
+    yield from seen.values()
+
+
+def _kept(one: Kept) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "site": one.site,
+        "by": one.by,
+        "days": one.days,
+        "page": one.page,
+        "state": one.state,
+    }
+
+
+def _need(one: Need) -> dict[str, Any]:
+    return {
+        "page": one.page,
+        "state": one.state,
+        "missing": one.missing,
+        "message": one.message,
+        "by": one.by,
+        "hosts": list(one.hosts),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Say one thing that differs from the last scan."""
+
+    what: str
+    name: str
+    is_new: bool = True
+
+    @property
+    def line(self) -> str:
+        """Return it in words."""
+        return f"{'new' if self.is_new else 'gone'} {self.what}: {self.name}"
+
+
+def load_facts(path: Path) -> dict[str, Any]:
+    """Read the JSON of an earlier scan; raises ConfigError."""
+    allowed = "a file that `cookieguard scan --save` or `--json` wrote"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no JSON"
+        raise ConfigError("--diff", was=f"{path} ({reason})", allowed=allowed) from error
+    is_ours = isinstance(found, dict) and found.get("form") == FORM and isinstance(found.get("parties"), list)
+    if not is_ours or not all(isinstance(one, dict) for one in found["parties"]):
+        raise ConfigError("--diff", was=f"{path} (another form)", allowed=allowed)
+    return dict(found)
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """List what is new and what is gone, hosts first. Names that only a script holds count for nothing."""
+    found: list[Change] = []
+    for what, pick in (
+        ("host", _hosts_of),
+        ("host reached without consent", _leaking_of),
+        ("cookie or storage", _names_of),
+    ):
+        old, new = set(pick(before)), set(pick(now))
+        found += [Change(what=what, name=one) for one in sorted(new - old)]
+        found += [Change(what=what, name=one, is_new=False) for one in sorted(old - new)]
+    return found
+
+
+def _hosts_of(facts: Mapping[str, Any]) -> Iterator[str]:
+    for party in facts["parties"]:
+        for host in () if party.get("only_named") else party.get("hosts", ()):
+            yield f"{host} ({party.get('name', '')})"
+
+
+def _leaking_of(facts: Mapping[str, Any]) -> Iterator[str]:
+    for party in facts["parties"]:
+        yield from party.get("leaking_hosts", ())
+
+
+def _names_of(facts: Mapping[str, Any]) -> Iterator[str]:
+    for party in facts["parties"]:
+        for one in party.get("kept", ()):
+            yield f"{one.get('name', '')} ({party.get('name', '')})"

@@ -1,0 +1,174 @@
+"""Who was seen, one entry for each third party: matched to the catalogue, with purpose, hosts and what it kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import look_alike, site_of
+from cookieguard.html import Url
+from cookieguard.scan.plan import Parties
+from cookieguard.scan.seen import ACCEPTED, LEAKS, NAMED, Contact, Kept, Need, Scan
+
+# What a host nobody knows is for, by what it is called and what it is loaded as. A guess, and the draft says so.
+STATISTICS = re.compile(
+    r"(^|[./_-])(analytics|metrics?|stats?|matomo|piwik|plausible|umami|count(er)?)([./_-]|\d|$)"
+)
+SEEN_FRAMES = ("iframe", "object", "embed", "document")
+LETTERING = re.compile(r"\.(woff2?|ttf|otf)$|(^|[./_-])fonts?([./_-]|\d|$)")
+FILMS = re.compile(r"(^|[./_-])(videos?|maps?|player|embed)([./_-]|\d|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Hold what the catalogue says of a vendor."""
+
+    id: str = ""
+    name: str
+    purpose: str
+    hosts: tuple[str, ...]
+    cookies: tuple[str, ...] = ()
+    privacy_url: str = ""
+    necessary_when: str = ""
+
+
+LookUp = Callable[[str, str], Known | None]
+
+
+def nobody_known(_: str, __: str) -> Known | None:
+    """Know no vendor."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Hold all that was seen of one third party."""
+
+    name: str
+    purpose: str
+    why: str
+    """Where the purpose is from: `declared`, `catalogue`, or what a guess is made by."""
+    declared: str = ""
+    """The vendor of the configuration that its hosts belong to; empty where nobody declares one of them."""
+    known: Known | None = None
+    hosts: tuple[str, ...] = ()
+    undeclared: tuple[str, ...] = ()
+    """Those of its hosts that no vendor of the configuration covers."""
+    contacts: tuple[Contact, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    needs: tuple[Need, ...] = ()
+    is_own_looking: bool = False
+    """It looks like the shop's own CDN."""
+
+    @property
+    def leaks(self) -> tuple[Contact, ...]:
+        """Return the contacts that no consent allowed."""
+        if self.purpose == NECESSARY and self.declared:
+            return ()
+        return tuple(one for one in self.contacts if one.how in LEAKS and one.state != ACCEPTED)
+
+    @property
+    def is_only_named(self) -> bool:
+        """Say whether scripts name it and nothing was seen to ask it."""
+        return all(one.how == NAMED for one in self.contacts)
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Return the pages it was seen on."""
+        return tuple(dict.fromkeys(one.page for one in self.contacts))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of what it kept on the shop's own site."""
+        return tuple(dict.fromkeys(one.name for one in self.kept))
+
+
+def parties_of(scan: Scan, parties: Parties, look_up: LookUp = nobody_known) -> list[Party]:
+    """Bring together what was seen, most contacts first."""
+    groups: dict[tuple[str, str], list[Contact]] = {}
+    for contact in scan.contacts:
+        declared = parties.verdict(_url(contact)).vendor or ""
+        known = look_up(contact.host, _url(contact).path)
+        name = declared or (known.name if known else own_name(contact.host))
+        groups.setdefault((declared, name), []).append(contact)
+    found = [_party(key, contacts, scan, parties, look_up) for key, contacts in groups.items()]
+    return sorted(found, key=lambda one: (not one.leaks, one.is_only_named, -len(one.contacts), one.name))
+
+
+def own_name(host: str) -> str:
+    """Return what a host is called where nobody knows it: its registrable domain, or itself."""
+    return site_of(host).domain or host
+
+
+def _party(
+    key: tuple[str, str], contacts: list[Contact], scan: Scan, parties: Parties, look_up: LookUp
+) -> Party:
+    declared, name = key
+    hosts = tuple(dict.fromkeys(one.host for one in contacts))
+    every = (look_up(one.host, _url(one).path) for one in contacts)
+    known = next((found for found in every if found is not None), None)
+    purpose, why = _purpose(declared, known, contacts, parties)
+    return Party(
+        name=name,
+        purpose=purpose,
+        why=why,
+        declared=declared,
+        known=known,
+        hosts=hosts,
+        undeclared=() if declared else tuple(host for host in hosts if not _is_address(host)),
+        contacts=tuple(contacts),
+        kept=tuple(one for one in scan.kept if _is_of(one, hosts)),
+        needs=tuple(one for one in scan.needs if set(one.hosts) & set(hosts)),
+        is_own_looking=any(look_alike(host, parties.site) for host in hosts),
+    )
+
+
+def _purpose(
+    declared: str, known: Known | None, contacts: list[Contact], parties: Parties
+) -> tuple[str, str]:
+    if declared:
+        return parties.verdict(_url(contacts[0])).purpose, "declared"
+    if known is not None:
+        return known.purpose, "catalogue"
+    return guessed(contacts, parties.register.ids)
+
+
+def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]:
+    """Guess a purpose by names and elements; marketing where nothing tells."""
+    contacts = list(contacts)
+    words = {f"{one.host.rpartition('.')[0] or one.host}/{one.url.rpartition('/')[2]}" for one in contacts}
+    if "statistics" in ids and any(STATISTICS.search(word) for word in words):
+        return "statistics", "its name says statistics"
+    shown = [one for one in contacts if one.element.split(" ")[0] in SEEN_FRAMES]
+    if "preferences" in ids and any(FILMS.search(f"{one.host}{one.url}") for one in shown):
+        return "preferences", "a film or map that is shown in the page"
+    if (
+        "preferences" in ids
+        and contacts
+        and all(LETTERING.search(f"{one.host}{one.url}") for one in contacts)
+    ):
+        return "preferences", "it serves lettering only"
+    return (
+        "marketing" if "marketing" in ids else sorted(ids - {NECESSARY})[0]
+    ), "nothing told what it is for"
+
+
+def _is_of(kept: Kept, hosts: tuple[str, ...]) -> bool:
+    return kept.by in hosts or any(kept.site == host or host.endswith(f".{kept.site}") for host in hosts)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _url(contact: Contact) -> Url:
+    scheme, _, rest = contact.url.partition("://")
+    path = "/" + rest.partition("/")[2]
+    return Url(scheme, contact.host, contact.port, path)

@@ -1,0 +1,251 @@
+"""Scan without a browser: pages by httpx, read by our own rewriter. What scripts load at run time is not seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from http.cookiejar import CookieJar
+
+import httpx
+
+from cookieguard.errors import ScanFailed, ScanRefused
+from cookieguard.html import parse_url
+from cookieguard.scan.crawl import Crawl, page_name
+from cookieguard.scan.plan import Clock, Parties, Plan, absolute
+from cookieguard.scan.proxy import Proxy
+from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
+from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Kept, Look, Scan
+from cookieguard.scan.sitemap import named_in_robots, read_sitemap
+
+PATIENCE_SECONDS = 20.0
+MOST_REDIRECTS = 10
+MOST_PAGE = 8 * 1024 * 1024  # bytes of one answer
+MOST_SHEETS = 20  # of the shop's own
+OK = 200
+ERRORS = 400
+HEADERS = {
+    "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+    "accept-language": "en",
+    "user-agent": "Mozilla/5.0 (compatible; cookieguard scan)",
+    "sec-fetch-dest": "document",
+    "sec-fetch-mode": "navigate",
+}
+BANNER = re.compile(rb'<form method="post" action="([^"]*/)consent"')
+UNANSWERED = b'name="choice" value="accept"'
+CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
+ONE_STATE = (
+    "no banner of cookieguard on the first page: visited undecided only; name another banner's buttons with "
+    "--accept and --refuse and use a browser"
+)
+SEES_LESS = "without a browser: what scripts load when they run is not seen, only whom they name"
+DAY = 86400
+
+
+async def scan_plainly(plan: Plan) -> Scan:
+    """Scan a shop without a browser; raises ScanFailed where no page answers."""
+    parties, clock = Parties(plan.start, plan.config), Clock(plan.seconds)
+    async with Proxy(plan.addresses, most_bytes=plan.megabytes * 10**6) as proxy:
+        visit = _Visit(plan, parties, clock, proxy)
+        pages = await visit.crawl()
+        if visit.banner:
+            for state in CHOICES:
+                await visit.again(pages, state)
+        else:
+            visit.notes.append(ONE_STATE)
+    return Scan(
+        target=plan.target or plan.start,
+        started=visit.started,
+        with_browser=False,
+        looks=tuple(visit.looks),
+        contacts=tuple(dict.fromkeys(visit.contacts)),
+        kept=tuple(dict.fromkeys(visit.kept)),
+        notes=(SEES_LESS, *visit.notes),
+    )
+
+
+@dataclass
+class _Visit:
+    """Go through a shop, once for each state. Owns all that was seen."""
+
+    plan: Plan
+    parties: Parties
+    clock: Clock
+    proxy: Proxy
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    banner: str = ""  # the prefix of our own pages
+    looks: list[Look] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    sheets: dict[str, bytes] = field(default_factory=dict)
+
+    async def crawl(self) -> list[str]:
+        """Look at pages as a visitor who has not answered; return them."""
+        seen: list[str] = []
+        async with client_through(self.proxy, insecure=self.plan.insecure) as client:
+            crawl = await first_pages(client, self.plan)
+            while len(seen) < self.plan.pages and (address := crawl.next()) is not None:
+                if self._is_over(len(seen), len(crawl)):
+                    break
+                self.plan.progress(f"{UNDECIDED}: {len(seen) + 1} of {self.plan.pages} {page_name(address)}")
+                source = await self._look(client, address, UNDECIDED)
+                if source is None and not seen:
+                    raise why_not(self.plan, f"{address} does not answer with a page")
+                if source is not None:
+                    seen.append(address)
+                    crawl.add(source.links)
+                    self._find_banner(source)
+        return seen
+
+    async def again(self, pages: list[str], state: str) -> None:
+        """Answer the banner, and look at the same pages."""
+        async with client_through(self.proxy, insecure=self.plan.insecure) as client:
+            headers = {"sec-fetch-site": "same-origin"}
+            address = absolute(self.plan.start, f"{self.banner}consent")
+            answer = await client.post(
+                address, data={"choice": CHOICES[state], "next": "/"}, headers=headers, follow_redirects=False
+            )
+            if answer.status_code >= ERRORS:
+                self.notes.append(f"the banner did not take the choice {state!r}: {answer.status_code}")
+                return
+            for number, page in enumerate(pages):
+                if self._is_over(number, len(pages) - number):
+                    return
+                self.plan.progress(f"{state}: {number + 1} of {len(pages)} {page_name(page)}")
+                source = await self._look(client, page, state)
+                if source is not None and UNANSWERED in source.text:
+                    self.notes.append(f"the choice {state!r} was not kept: {page_name(page)} asks again")
+                    return
+
+    async def _look(self, client: httpx.AsyncClient, address: str, state: str) -> Source | None:
+        try:
+            async with self.clock.within(PATIENCE_SECONDS):
+                answer, text = await fetch(client, address)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            return None
+        page = page_name(address)
+        if not _is_page(answer) or self.parties.is_foreign(parse_url(str(answer.url))):
+            return None
+        source = Source(
+            str(answer.url), text, page, state, tuple(answer.headers.get_list("content-security-policy"))
+        )
+        self.looks.append(Look(page=page, state=state, status=answer.status_code, title=source.title))
+        self.contacts += contacts_in(source, self.parties.is_foreign)
+        for sheet in source.sheets[:MOST_SHEETS]:
+            if not self.parties.is_foreign(parse_url(sheet)):
+                found = await self._sheet(client, sheet)
+                self.contacts += contacts_of_sheet(source, sheet, found, self.parties.is_foreign)
+        self._keep(answer, page, state)
+        return source
+
+    async def _sheet(self, client: httpx.AsyncClient, address: str) -> bytes:
+        if address not in self.sheets and len(self.sheets) < MOST_SHEETS:
+            try:
+                async with self.clock.within(PATIENCE_SECONDS):
+                    answer, text = await fetch(client, address)
+                    self.sheets[address] = text if answer.status_code == OK else b""
+            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+                self.sheets[address] = b""
+        return self.sheets.get(address, b"")
+
+    def _keep(self, answer: httpx.Response, page: str, state: str) -> None:
+        for cookie in answer.cookies.jar:
+            days = None if cookie.expires is None else _days_until(cookie.expires, self.started)
+            self.kept.append(
+                Kept(
+                    name=cookie.name,
+                    kind="cookie",
+                    site=cookie.domain.lstrip("."),
+                    days=days,
+                    page=page,
+                    state=state,
+                )
+            )
+
+    def _find_banner(self, source: Source) -> None:
+        found = BANNER.search(source.text)
+        if found is not None and not self.banner:
+            self.banner = found[1].decode("ascii", "replace")
+
+    def _is_over(self, done: int, waiting: int) -> bool:
+        limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
+        if limit:
+            self.notes.append(f"stopped by the limit of {limit} after {done} pages; {waiting} more waited")
+        return bool(limit)
+
+
+@asynccontextmanager
+async def client_through(proxy: Proxy, *, insecure: bool) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client that reaches everybody by the scan's proxy, and keeps cookies as a browser does."""
+    async with httpx.AsyncClient(
+        proxy=proxy.url,
+        trust_env=False,
+        verify=not insecure,
+        follow_redirects=True,
+        max_redirects=MOST_REDIRECTS,
+        timeout=PATIENCE_SECONDS,
+        headers=HEADERS,
+    ) as client:
+        client.event_hooks["response"].append(partial(_keep_secure, client.cookies.jar))
+        yield client
+
+
+async def _keep_secure(jar: CookieJar, answer: httpx.Response) -> None:
+    """Send Secure cookies back over http too: on loopback browsers do so."""
+    if answer.request.url.scheme == "http":
+        for cookie in jar:
+            cookie.secure = False
+
+
+async def first_pages(client: httpx.AsyncClient, plan: Plan) -> Crawl:
+    """Begin a crawl with the start page, the pages that steps open, and those of the sitemap."""
+    crawl = Crawl(plan.start)
+    crawl.add(absolute(plan.start, step.open) for step in plan.steps if step.open)
+    robots = await _text_of(client, absolute(plan.start, "/robots.txt"))
+    waiting = [*named_in_robots(robots), absolute(plan.start, "/sitemap.xml")]
+    for address in dict.fromkeys(waiting):
+        pages, more = read_sitemap(await _text_of(client, address))
+        crawl.add(pages)
+        for inner in more:
+            crawl.add(read_sitemap(await _text_of(client, inner))[0])
+    return crawl
+
+
+async def fetch(client: httpx.AsyncClient, address: str) -> tuple[httpx.Response, bytes]:
+    """Ask for an address; return the answer, and its body up to MOST_PAGE."""
+    body = bytearray()
+    async with client.stream("GET", address) as answer:
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) > MOST_PAGE:
+                break
+    return answer, bytes(body[:MOST_PAGE])
+
+
+def why_not(plan: Plan, reason: str) -> ScanFailed:
+    """Say why nothing could be scanned: an address that was refused explains the rest."""
+    refused = sorted(plan.addresses.refused)
+    if refused:
+        return ScanRefused(f"{refused[0]} is at a private address; --allow-private lets the scan ask there")
+    return ScanFailed(reason)
+
+
+async def _text_of(client: httpx.AsyncClient, address: str) -> str:
+    try:
+        answer, body = await fetch(client, address)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return ""
+    kind = answer.headers.get("content-type", "")
+    return body.decode("utf-8", "replace") if answer.status_code == OK and "html" not in kind else ""
+
+
+def _is_page(answer: httpx.Response) -> bool:
+    return "html" in answer.headers.get("content-type", "")
+
+
+def _days_until(expires: float, now: datetime) -> int:
+    return max(0, round((expires - now.timestamp()) / DAY))

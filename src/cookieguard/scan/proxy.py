@@ -1,0 +1,169 @@
+"""The one way out of a scan: a proxy on loopback that checks every connection, and writes down whom it leads to.
+
+Chromium and httpx both go through it, so addresses, redirects and bytes are held to one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from cookieguard.scan.addresses import LOOPBACK, Addresses, AddressRefusedError
+
+LONGEST_HEAD = 64 * 1024
+CHUNK = 64 * 1024
+MOST_CONNECTIONS = 256
+IDLE_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+HOP_BY_HOP = re.compile(rb"^(?:proxy-[^:]*|connection|keep-alive):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
+
+
+class Asked(NamedTuple):
+    """Name one connection that was asked for."""
+
+    host: str
+    port: int
+
+
+class Proxy:
+    """Carry a scan's traffic. Owns the list of who was asked, and the count of bytes that came."""
+
+    def __init__(self, addresses: Addresses, *, most_bytes: int) -> None:
+        self._addresses, self._most_bytes = addresses, most_bytes
+        self._server: asyncio.Server | None = None
+        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.asked: list[Asked] = []
+        self.bytes = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        assert self._server is not None  # noqa: S101  # started
+        return f"http://{LOOPBACK}:{self._server.sockets[0].getsockname()[1]}"
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether the scan has read all the bytes it may."""
+        return self.bytes >= self._most_bytes
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._take, LOOPBACK, 0, limit=LONGEST_HEAD)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        # A client that goes away, and a host that does not answer, end their own connection only; the end of the scan
+        # ends all, and asyncio would print each that it finds cancelled.
+        with suppress(
+            OSError,
+            TimeoutError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            asyncio.CancelledError,
+        ):
+            async with self._room:
+                await self._answer(reader, writer)
+        writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
+        method, target, _ = ([*head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2), "", ""])[:3]
+        is_tunnel = method == "CONNECT"
+        try:
+            parts = urlsplit(f"//{target}" if is_tunnel else target)
+            host, port = (parts.hostname or "").rstrip("."), parts.port or (443 if is_tunnel else 80)
+        except ValueError:
+            host, port = "", 0
+        if not host or (not is_tunnel and parts.scheme != "http"):
+            return await _refuse(writer, 400, "no address")
+        self.asked.append(Asked(host, port))
+        if self.is_full:
+            return await _refuse(writer, 503, "the scan has read all the bytes it may")
+        try:
+            remote = await self._connect(host, port)
+        except AddressRefusedError as error:
+            return await _refuse(writer, 403, str(error))
+        except (OSError, TimeoutError):
+            return await _refuse(writer, 502, f"{host} does not answer")
+        if is_tunnel:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            path = target.split("/", 3)[3] if target.count("/") > 2 else ""  # behind scheme and host
+            remote[1].write(_forwarded(head, method, path))
+        return await self._carry((reader, writer), remote, is_tunnel=is_tunnel)
+
+    async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        refused: Exception = OSError("no address")
+        for address, number in await self._addresses.of(host, port):
+            try:
+                return await asyncio.wait_for(
+                    asyncio.open_connection(address, number, limit=LONGEST_HEAD), CONNECT_SECONDS
+                )
+            except (OSError, TimeoutError) as error:
+                refused = error
+        raise refused
+
+    async def _carry(
+        self,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        remote: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        *,
+        is_tunnel: bool,
+    ) -> None:
+        up = asyncio.create_task(_pump(client[0], remote[1]))
+        try:
+            if not is_tunnel:
+                head = await asyncio.wait_for(remote[0].readuntil(b"\r\n\r\n"), IDLE_SECONDS)
+                client[1].write(_closing(head))
+            while chunk := await asyncio.wait_for(remote[0].read(CHUNK), IDLE_SECONDS):
+                self.bytes += len(chunk)
+                if self.is_full:
+                    break
+                client[1].write(chunk)
+                await client[1].drain()
+        finally:
+            up.cancel()
+            remote[1].close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while chunk := await reader.read(CHUNK):
+            writer.write(chunk)
+            await writer.drain()
+        writer.write_eof()
+
+
+def _forwarded(head: bytes, method: str, path: str) -> bytes:
+    """Write a request as its host wants it: only the path, and one request for each connection."""
+    line, _, rest = head.partition(b"\r\n")
+    version = line.rpartition(b" ")[2]
+    first = f"{method} /{path} ".encode("latin-1") + version
+    return first + b"\r\nConnection: close\r\n" + HOP_BY_HOP.sub(b"", rest)
+
+
+def _closing(head: bytes) -> bytes:
+    """Write an answer's head so that its client sends nothing more here: the next request may be for another host."""
+    line, _, rest = head.partition(b"\r\n")
+    return line + b"\r\nConnection: close\r\n" + HOP_BY_HOP.sub(b"", rest)
+
+
+async def _refuse(writer: asyncio.StreamWriter, status: int, why: str) -> None:
+    body = f"{why}\n".encode()
+    head = f"HTTP/1.1 {status} Refused\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode() + body)
+    await writer.drain()

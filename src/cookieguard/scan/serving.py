@@ -1,0 +1,116 @@
+"""Serve `module:app` on loopback for as long as a scan takes."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cookieguard.errors import ScanFailed
+from cookieguard.scan.addresses import LOOPBACK, Address
+
+APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
+START_SECONDS = 20.0
+STOP_SECONDS = 5.0
+NO_SERVER = "an app is served by uvicorn, and it is not installed: pip install 'cookieguard[scan]', or name an address"
+
+
+def is_app(target: str) -> bool:
+    """Say whether a target is `module:app`; `localhost:8000` is an address.
+
+    >>> is_app("shop:app"), is_app("shop.main:make()"), is_app("localhost:8000"), is_app("https://shop.example")
+    (True, True, False, False)
+    """
+    return APP.fullmatch(target) is not None
+
+
+@contextmanager
+def served(target: str, *, host: str = "") -> Iterator[Address]:
+    """Import an app from this folder, serve it, and give the address; raises ScanFailed.
+
+    With a `host` it speaks TLS as that host, with a certificate of its own making.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise ScanFailed(NO_SERVER) from error
+    app = _imported(target)
+    listener = socket.create_server((LOOPBACK, 0))
+    with TemporaryDirectory(prefix="cookieguard-scan-") as folder:
+        files = write_certificate(host, Path(folder)) if host else None
+        options: dict[str, Any] = {"ssl_certfile": files, "ssl_keyfile": files} if files else {}
+        config = uvicorn.Config(
+            app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=1, **options
+        )
+        config.load()  # reads the certificate
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    level = logging.getLogger("uvicorn").level
+    thread.start()
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not server.started and thread.is_alive() and time.monotonic() < end:
+            time.sleep(0.01)
+        if not server.started:
+            raise ScanFailed(f"{target} did not start within {START_SECONDS:g} s; its log says why")
+        yield LOOPBACK, listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(STOP_SECONDS)
+        server.force_exit = True
+        thread.join(STOP_SECONDS)
+        listener.close()
+        logging.getLogger("uvicorn").setLevel(level)
+
+
+def _imported(target: str) -> Any:
+    name, _, attribute = target.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(name)
+        for part in attribute.removesuffix("()").split("."):
+            found = getattr(found, part)
+        return found() if attribute.endswith("()") else found
+    except Exception as error:  # a shop's own module may raise anything
+        raise ScanFailed(f"{target} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def write_certificate(host: str, folder: Path) -> str:
+    """Write key and certificate for a host, good for a day, into one file; nobody trusts it."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "scan.pem"
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *form)
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return str(file)

@@ -1,0 +1,131 @@
+"""The command `cookieguard scan`: exit codes, one-line errors, files, and a tiny shop without a browser."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from harness.servers import Server, serving
+
+from cookieguard import CookieGuard
+from cookieguard.cli.app import run
+from cookieguard.config import Config, config_from_mapping, load_config
+from tests.scan.site import Site, pages
+
+VENDORS = "vendors.example"
+
+
+def scan(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    out, err = StringIO(), StringIO()
+    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
+        code = int(run(("scan", "--no-browser", *arguments)))
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return Site(pages(VENDORS))
+
+
+@pytest.fixture(scope="module")
+def bare(site: Site) -> Iterator[Server]:
+    with serving(site, lifespan="off") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def guarded(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    state = tmp_path_factory.mktemp("state") / "s"
+    with serving(CookieGuard(site, Config(state_dir=str(state)))) as server:
+        yield server
+
+
+def test_every_static_party_of_a_bare_shop_leaks_and_its_draft_loads(
+    bare: Server, site: Site, tmp_path: Path
+) -> None:
+    done = scan(
+        tmp_path, bare.at("localhost"), "--allow-private", "--fail-on-leak", "--draft", "d.toml", "--json"
+    )
+
+    facts = json.loads(done.stdout)
+    hosts = {host for party in facts["parties"] for host in party["leaking_hosts"]}
+    assert done.returncode == 1
+    assert hosts == {f"{label}.{VENDORS}" for label in ("analytics", "pixel", "pictures", "pay")}
+    assert facts["states"] == ["undecided"]
+    assert {"/", "/cart", "/product/mug"} <= set(facts["pages"])
+    assert "/logout" not in site.asked
+    drafted = config_from_mapping(tomllib.loads((tmp_path / "d.toml").read_text())).vendors
+    assert [one.hosts for one in drafted] == [(f"*.{VENDORS}",)]
+    assert facts["own"][0]["name"] == "basket"
+
+
+def test_a_guarded_shop_holds_them_in_each_state_and_is_no_leak(guarded: Server, tmp_path: Path) -> None:
+    done = scan(tmp_path, guarded.at("localhost"), "--allow-private", "--fail-on-leak", "--json")
+
+    facts = json.loads(done.stdout)
+    ways = {(way["state"], way["how"]) for party in facts["parties"] for way in party["seen"]}
+    assert done.returncode == 0, done.stdout
+    assert facts["states"] == ["undecided", "refused", "accepted"]
+    assert {("undecided", "held"), ("refused", "held"), ("accepted", "would ask")} <= ways
+    assert not {("undecided", "would ask"), ("refused", "would ask")} & ways
+
+
+def test_the_second_scan_says_what_is_new(bare: Server, guarded: Server, tmp_path: Path) -> None:
+    scan(tmp_path, guarded.at("localhost"), "--allow-private", "--save", "last.json", "--pages", "1")
+
+    same = scan(tmp_path, guarded.at("localhost"), "--allow-private", "--diff", "last.json", "--pages", "1")
+    other = scan(tmp_path, bare.at("localhost"), "--allow-private", "--diff", "last.json", "--pages", "1")
+
+    assert (same.returncode, other.returncode) == (0, 1)
+    assert "nothing changed since the last scan" in same.stdout
+    assert f"new host reached without consent: analytics.{VENDORS}" in other.stdout
+
+
+def test_an_app_is_served_for_the_scan_and_its_tables_are_put_behind_the_configuration(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tiny_scanned_shop.py").write_text(
+        "from cookieguard import CookieGuard\nfrom tests.scan.site import Site, pages\n"
+        f"app = CookieGuard(Site(pages({VENDORS!r})), 'cookieguard.toml')\n"
+    )
+    (tmp_path / "cookieguard.toml").write_text('origins = ["https://shop.example"]\n')
+
+    done = scan(tmp_path, "tiny_scanned_shop:app", "--write", "--out", "report.html")
+    sys.modules.pop("tiny_scanned_shop")
+
+    assert done.returncode == 0, done.stderr
+    assert "undecided, refused, accepted" in done.stdout
+    config = load_config(tmp_path / "cookieguard.toml")
+    assert config.origins == ("https://shop.example",)
+    assert [one.hosts for one in config.vendors] == [(f"*.{VENDORS}",)]
+    assert "Who hears of a visit" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("http://127.0.0.1:9/",), 4, "private address"),
+        (("http://10.0.0.1/",), 4, "--allow-private"),
+        (("nowhere_at_all:app",), 3, "cannot be imported"),
+        (("ftp://shop.example/",), 3, "neither"),
+        (("http://localhost:9/", "--allow-private"), 3, "does not answer"),
+        (("https://shop.example/", "--pages", "0"), 2, "--pages"),
+        (("https://shop.example/", "--diff", "missing.json"), 3, "--diff"),
+        (("https://shop.example/", "--steps", "missing.toml"), 3, "--steps"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_its_exit_code(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = scan(tmp_path, *arguments)
+
+    told = [line for line in done.stderr.splitlines() if line.startswith("cookieguard: ")]
+    assert (done.returncode, len(told)) == (code, 1)
+    assert words in told[0]

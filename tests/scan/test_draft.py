@@ -1,0 +1,176 @@
+"""Drafted tables load, keep beside what is there, and say where they are from; what changed is told."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+
+import pytest
+
+from cookieguard.config import Config, Vendor, config_from_mapping
+from cookieguard.errors import ConfigError
+from cookieguard.scan.draft import added, draft
+from cookieguard.scan.facts import changes, facts_of
+from cookieguard.scan.parties import Known, Party, guessed, parties_of
+from cookieguard.scan.plan import Parties
+from cookieguard.scan.report import report_page
+from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, NAMED, UNDECIDED, Contact, Kept, Look, Scan
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+IDS = frozenset({"necessary", "preferences", "statistics", "marketing"})
+
+
+def contact(
+    host: str, how: str = ASKED, state: str = ACCEPTED, path: str = "/x", element: str = "script src"
+) -> Contact:
+    return Contact(host=host, url=f"https://{host}{path}", how=how, element=element, page="/", state=state)
+
+
+def kept(name: str, by: str) -> Kept:
+    return Kept(name=name, kind="cookie", site="shop.example", by=by, page="/", state=ACCEPTED)
+
+
+def scanned(
+    *contacts: Contact, keeps: tuple[Kept, ...] = (), config: Config | None = None
+) -> tuple[Scan, list[Party]]:
+    looks = (Look(page="/", state=UNDECIDED, status=200), Look(page="/", state=ACCEPTED, status=200))
+    scan = Scan(target="t", started=NOW, with_browser=True, looks=looks, contacts=contacts, kept=keeps)
+    return scan, parties_of(scan, Parties("https://shop.example/", config or Config()))
+
+
+def vendors(text: str) -> dict[str, Vendor]:
+    return {one.name: one for one in config_from_mapping(tomllib.loads(text)).vendors}
+
+
+def test_hosts_of_one_domain_are_one_vendor_and_many_are_named_by_the_domain() -> None:
+    hosts = ["a.x.example", "b.x.example", "c.x.example", "one.y.example"]
+    _, parties = scanned(*map(contact, hosts))
+
+    found = vendors(draft(parties, Config()))
+
+    assert found["x.example"].hosts == ("*.x.example",)
+    assert found["y.example"].hosts == ("one.y.example",)
+
+
+def test_cookies_are_declared_without_the_part_that_is_each_visitors_own() -> None:
+    keeps = (kept("_ga_1234567", "a.x.example"), kept("_x", "a.x.example"), kept("own", ""))
+    _, parties = scanned(contact("a.x.example"), keeps=keeps)
+
+    assert vendors(draft(parties, Config()))["x.example"].cookies == ("_ga_*", "_x")
+
+
+def test_what_is_declared_is_not_drafted_again_and_no_name_comes_twice() -> None:
+    config = Config(vendors=(Vendor(name="x.example", purpose="marketing", hosts=("a.x.example",)),))
+    _, parties = scanned(contact("a.x.example"), contact("late.x.example"), config=config)
+
+    text = draft(parties, config)
+
+    assert "a.x.example" not in text
+    assert vendors(text)["x.example (2)"].hosts == ("late.x.example",)
+    both = added('[[vendors]]\nname = "x.example"\npurpose = "marketing"\nhosts = ["a.x.example"]\n', text)
+    assert len(vendors(both)) == 2
+
+
+def test_what_scripts_only_name_is_a_comment_and_no_table() -> None:
+    _, parties = scanned(contact("named.example", how=NAMED), contact("x.example"))
+
+    text = draft(parties, Config())
+
+    assert set(vendors(text)) == {"x.example"}
+    assert "# Only named by scripts, and not known: named.example" in text
+
+
+def test_an_address_and_hostile_names_leave_a_draft_that_loads() -> None:
+    odd = contact("x.example", element='script"\n]]\n[evil')
+    _, parties = scanned(contact("203.0.113.7"), odd, keeps=(kept('a"\n[x]', "x.example"),))
+
+    found = vendors(draft(parties, Config()))
+
+    assert set(found) == {"x.example"}
+    assert found["x.example"].cookies == ()
+
+
+def test_a_configuration_that_tables_cannot_follow_is_said_and_left() -> None:
+    with pytest.raises(ConfigError, match="tables cannot follow"):
+        added("vendors = []\n", '[[vendors]]\nname = "x"\npurpose = "marketing"\nhosts = ["x.example"]\n')
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "element", "purpose"),
+    [
+        ("metrics.x.example", "/collect", "fetch", "statistics"),
+        ("cdn.x.example", "/analytics.js", "script src", "statistics"),
+        ("x.example", "/embed/7", "iframe src", "preferences"),
+        ("x.example", "/a.woff2", "font", "preferences"),
+        ("ads.x.example", "/embed/sync", "script src", "marketing"),
+        ("statics.x.example", "/a.js", "script src", "marketing"),
+    ],
+)
+def test_a_purpose_is_guessed_by_name_and_element_and_is_marketing_in_doubt(
+    host: str, path: str, element: str, purpose: str
+) -> None:
+    assert guessed([contact(host, path=path, element=element)], IDS)[0] == purpose
+
+
+def test_a_leak_is_what_is_reached_without_consent_and_not_declared_necessary() -> None:
+    config = Config(vendors=(Vendor(name="Pay", purpose="necessary", hosts=("pay.example",)),))
+    seen = [
+        contact("late.example", state=UNDECIDED),
+        contact("held.example", how=HELD, state=UNDECIDED),
+        contact("fine.example", state=ACCEPTED),
+        contact("pay.example", state=UNDECIDED),
+    ]
+    scan, parties = scanned(*seen, config=config)
+
+    assert [one.name for one in parties if one.leaks] == ["late.example"]
+    assert facts_of(scan, parties, "")["leaks"] == 1
+
+
+def test_what_is_new_and_gone_since_the_last_scan_is_told() -> None:
+    before, now = scanned(contact("old.example")), scanned(contact("new.example", state=UNDECIDED))
+
+    found = changes(facts_of(*before, ""), facts_of(*now, ""))
+
+    assert [one.line for one in found] == [
+        "new host: new.example (new.example)",
+        "gone host: old.example (old.example)",
+        "new host reached without consent: new.example",
+    ]
+    assert changes(facts_of(*now, ""), facts_of(*now, "")) == []
+
+
+def test_a_report_escapes_what_pages_name_and_asks_nobody() -> None:
+    evil = contact("x.example", element="<script>alert(1)</script>")
+    scan, parties = scanned(evil, keeps=(kept("<img src=//evil.example>", "x.example"),))
+
+    page = report_page(scan, facts_of(scan, parties, draft(parties, Config())), []).decode("ascii")
+
+    assert "&lt;script&gt;" in page
+    for way_out in ("<script", "<link", "<form", "href=", "url(", "<img"):
+        assert way_out not in page
+
+
+def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
+    known = Known(
+        name="Pay", purpose="marketing", hosts=("*.pay.example",), necessary_when="customers pay with it"
+    )
+    scan, _ = scanned(contact("js.pay.example"))
+
+    text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda *_: known), Config())
+
+    assert vendors(text)["Pay"].hosts == ("*.pay.example",)
+    assert 'May be purpose = "necessary" where customers pay with it' in text
+
+
+def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_added() -> None:
+    known = Known(id="hotjar", name="Hotjar", purpose="statistics", hosts=("*.hotjar.com",))
+    look_up = lambda host, _: known if "hotjar" in host else None  # noqa: E731
+
+    scan, _ = scanned(contact("static.hotjar.com"))
+    text = draft(parties_of(scan, Parties("https://shop.example/", Config()), look_up), Config())
+    scan, _ = scanned(contact("static.hotjar.com"), contact("cdn.hotjar-late.example"))
+    more = draft(parties_of(scan, Parties("https://shop.example/", Config()), look_up), Config())
+
+    assert 'catalogue = "hotjar"' in text
+    assert "hosts" not in text.split("[[vendors]]")[1]
+    assert '"cdn.hotjar-late.example"' in more
