@@ -147,7 +147,10 @@ def test_made_up_reports_leave_room_for_what_others_report_and_for_the_pages_own
     assert told == HOSTS_OF_REPORTER
     assert "held real.example" in caplog.text
     assert full == REPORTED_HOSTS_TOLD
-    assert "held late.example on /: nobody declared it; to declare it" in caplog.text
+    assert (
+        "held late.example on /: nobody declared it (<img src=https://late.example/p>); to declare"
+        in caplog.text
+    )
     assert "held tomorrow.example" in caplog.text
 
 

@@ -25,6 +25,7 @@ from cookieguard.consent.decision import (
     state_of,
     write_receipt,
 )
+from cookieguard.consent.declarations import advice_on, named
 from cookieguard.consent.language import pick_language
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
 from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
@@ -45,6 +46,7 @@ __all__ = [
     "State",
     "Verdict",
     "Way",
+    "advice_on",
     "allowance",
     "allowed_pattern",
     "choose",
@@ -55,6 +57,7 @@ __all__ = [
     "local_path",
     "longest_policy",
     "look_alike",
+    "named",
     "new_receipt_id",
     "own_word",
     "pick_language",

@@ -212,8 +212,8 @@ class CookieGuard:
     def _record_findings(self, exchange: Exchange, rewriter: Outcome) -> None:
         for event in rewriter.lost:
             self._parts.findings.count(event)
-        if rewriter.held and (verdicts := exchange.wall.news(rewriter.held)):
-            self._parts.findings.note(verdicts, site=exchange.wall.site, page=exchange.path)
+        if rewriter.held and (news := exchange.wall.news(rewriter.held)):
+            self._parts.findings.note(news, site=exchange.wall.site, page=exchange.path)
 
     def _record_goals(self, exchange: Exchange) -> None:
         if exchange.goals and self._counting is not None:

@@ -6,12 +6,14 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cookieguard.consent import Verdict, declaration, first_party_line, look_alike, site_of
+from cookieguard.config import Vendor, load_catalogue
+from cookieguard.consent import Verdict, advice_on, site_of
 from cookieguard.consent.sites import Site
+from cookieguard.html import Held
 from cookieguard.stats.anonymize import packed_address, truncate
 from cookieguard.stats.traffic_sources import personal_part, shown_path
 from cookieguard.web.rate_counts import Turns
@@ -42,7 +44,10 @@ DECLARABLE = re.compile(rb"[!#$%&'+.^_`|~0-9A-Za-z-]+")
 class Findings:
     """Remember which undeclared hosts were told of. Owned by the middleware."""
 
-    def __init__(self) -> None:
+    def __init__(self, vendors: Sequence[Vendor] = ()) -> None:
+        """Take the vendors that are declared, to say in which form one more is."""
+        self._vendors = tuple(vendors)
+        load_catalogue()  # 70 ms of reading, which no request shall wait for
         self._told: set[str] = set()
         self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
         self._reported: set[str] = set()
@@ -79,11 +84,13 @@ class Findings:
         """Tell whether one more report of somebody may be read in this minute."""
         return self._reports.take(reporter, now) and self._all_reports.take("", now)
 
-    def note(self, verdicts: Iterable[Verdict], *, site: Site, page: str) -> None:
-        """Log each undeclared host that is new: with the page, and the TOML lines that would allow it."""
-        for verdict in verdicts:
+    def note(self, news: Iterable[tuple[Held, Verdict]], *, site: Site, page: str) -> None:
+        """Log each undeclared host that is new: with the element, the page, and the lines that would declare it."""
+        for held, verdict in news:
             if self._is_news(verdict):
-                self._tell(verdict, site=site, page=page)
+                self._tell(
+                    verdict, site=site, page=page, path=held.url.path, source=f" ({_shown_element(held)})"
+                )
 
     def note_report(self, verdict: Verdict, *, site: Site, page: str, reporter: str, now: datetime) -> None:
         """Log a host that a browser reported, and that a report can be made up; an address only shortened."""
@@ -96,7 +103,7 @@ class Findings:
         turns = ((self._reporters, reporter), (self._pages, shown_path(page)), (self._days, ""))
         if all(one.take(key, now) for one, key in turns):
             self._reported.add(verdict.host)
-            self._tell(verdict, site=site, page=page, source=" (reported by a browser; anybody can)")
+            self._tell(verdict, site=site, page=page, path="", source=" (reported by a browser; anybody can)")
 
     def note_cookie(self, name: bytes, *, way: str, page: str) -> None:
         """Log a cookie that nobody declared, once: one the shop `set`, or one that a browser `sent`."""
@@ -116,20 +123,25 @@ class Findings:
     def _is_news(self, verdict: Verdict) -> bool:
         return verdict.is_undeclared and verdict.host not in self._told and len(self._told) < HOSTS_TOLD
 
-    def _tell(self, verdict: Verdict, *, site: Site, page: str, source: str = "") -> None:
-        if not source:
+    def _tell(self, verdict: Verdict, *, site: Site, page: str, path: str, source: str) -> None:
+        if path:
             self._told.add(verdict.host)
-        if source and packed_address(verdict.host) is not None:
+        if not path and packed_address(verdict.host) is not None:
             advice, lines = "it is an address, of which only the network is told", ""
-        elif look_alike(verdict.host, site):
-            advice, lines = "it looks like the shop's own; if it is:", first_party_line(verdict)
         else:
-            advice, lines = "to declare it:", declaration(verdict)
+            advice, lines = advice_on(verdict, site=site, path=path, vendors=self._vendors)
         # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
         shown = ascii(shown_path(page))[1:-1]
         logger.warning(
             "held %s on %s: nobody declared it%s; %s\n%s", verdict.host, shown, source, advice, lines
         )
+
+
+def _shown_element(held: Held) -> str:
+    """Write a held element so that it is found in the page's source."""
+    attribute = f" {held.attribute}=" if held.attribute else ">... "
+    url = f"{held.url.scheme}://{held.url.host}{shown_path(held.url.path)}"
+    return f"<{held.element}{attribute}{ascii(url)[1:-1]}{'>' if held.attribute else ''}"
 
 
 def _shortened(verdict: Verdict) -> Verdict:

@@ -72,15 +72,15 @@ class Wall:
         """Find whose host a URL reaches."""
         return self.register.judge(url.host, url.port, url.path, shop=self.site)
 
-    def news(self, held: Iterable[Held]) -> list[Verdict]:
-        """Return the verdicts on what a page holds, without the hosts of pages before: pages hold the same again."""
-        new = [one.url for one in held if one.url.host not in self.known]
+    def news(self, held: Iterable[Held]) -> list[tuple[Held, Verdict]]:
+        """Return what a page holds and whose it is, without the hosts of pages before: pages hold the same again."""
+        new = [one for one in held if one.url.host not in self.known]
         if not new:
             return []
         if len(self.known) + len(new) > HOSTS_KNOWN:
             self.known.clear()
-        self.known.update(url.host for url in new if not self.register.is_by_path(url.host))
-        return [self.verdict(url) for url in new]
+        self.known.update(one.url.host for one in new if not self.register.is_by_path(one.url.host))
+        return [(one, self.verdict(one.url)) for one in new]
 
     def holds(self, reference: str) -> bool:
         """Tell whether a URL reference on this page reaches a held host."""

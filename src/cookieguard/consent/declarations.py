@@ -1,0 +1,56 @@
+"""The TOML lines that would declare a third party: a name where the catalogue knows it, else its host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from cookieguard.config import Entry, Vendor, load_catalogue
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent.purposes import Verdict, declaration, first_party_line
+from cookieguard.consent.sites import Site, look_alike
+
+
+def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vendor]) -> tuple[str, str]:
+    """Return what to tell the owner of a host nobody declared, and the lines to paste.
+
+    `vendors` are those of the configuration: TOML takes a list of names or tables, not both, so the lines are written
+    in the way that fits.
+    """
+    if look_alike(verdict.host, site):
+        return "it looks like the shop's own; if it is:", first_party_line(verdict)
+    catalogue = load_catalogue()
+    entry = catalogue.by_host(verdict.host, path)
+    if entry is not None:
+        return f"it is {_told(entry)}; to declare it:", named(entry, vendors)
+    several = catalogue.sharing(verdict.host)
+    if several:
+        names = " or ".join(f"{one.name} ({one.id})" for one in several)
+        return f"it may be {names}; to declare one by its name:", named(several[0], vendors)
+    return "to declare it:", declaration(verdict)
+
+
+def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str]) -> str:
+    """Write the lines that add an entry of the catalogue to a configuration, with some fields of the shop's own."""
+    names = [one.catalogue for one in vendors]
+    if fields or not all(_is_plain(one) for one in vendors):
+        own = "".join(f"\n{name} = {json.dumps(list(value))}" for name, value in fields.items())
+        return f"[[vendors]]\ncatalogue = {json.dumps(entry.id)}{own}"
+    return f"vendors = {json.dumps([*names, entry.id])}"
+
+
+def _told(entry: Entry) -> str:
+    if entry.purpose == NECESSARY:
+        return f"{entry.name}, which the catalogue holds for necessary where {entry.necessary_when}"
+    return f"{entry.name}, which the catalogue has for {entry.purpose}"
+
+
+def _is_plain(vendor: Vendor) -> bool:
+    """Say whether a vendor is an entry of the catalogue with nothing of the shop's own."""
+    if not vendor.catalogue:
+        return False
+    known = Vendor(catalogue=vendor.catalogue)
+    told = ("name", "purpose", "cookies", "privacy_url", "inline", "reason")
+    return set(vendor.hosts) <= set(known.hosts) and all(
+        getattr(vendor, name) == getattr(known, name) for name in told
+    )

@@ -1,0 +1,96 @@
+"""Held, and why: the log names the element, the page, the vendor where it is known, and the lines that change it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+
+import pytest
+from harness.asgi import App, ask, page
+
+from cookieguard import CookieGuard, Vendor
+from cookieguard.config import config_from_mapping, load_catalogue
+
+Guard = Callable[..., CookieGuard]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.getMessage().startswith("held ")]
+
+
+def shown(body: str) -> App:
+    return page(f"<!doctype html><html><head></head><body>{body}</body></html>".encode())
+
+
+def test_a_known_vendor_is_named_with_its_element_and_declared_by_its_name(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(guard(shown('<script src="https://js.stripe.com/v3/?x=1"></script>'), vendors=()), path="/checkout")
+
+    (line,) = told(caplog)
+    assert line.startswith(
+        "held js.stripe.com on /checkout: nobody declared it (<script src=https://js.stripe.com/v3/>); it is Stripe, "
+        "which the catalogue holds for necessary where the visitor pays with it"
+    )
+    assert line.endswith('; to declare it:\nvendors = ["stripe"]')
+
+
+def test_the_lines_take_up_the_names_that_are_there(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    app = guard(shown("<img src=//bat.bing.com/x>"), vendors=(Vendor(catalogue="stripe"),))
+
+    ask(app)
+
+    assert told(caplog)[0].endswith('\nvendors = ["stripe", "microsoft-ads"]')
+
+
+def test_beside_tables_of_the_shops_own_the_lines_are_a_table(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(guard(shown("<img src=//bat.bing.com/x>")))
+
+    assert told(caplog)[0].endswith('\n[[vendors]]\ncatalogue = "microsoft-ads"')
+
+
+@pytest.mark.parametrize("vendors", [(), (Vendor(name="A", purpose="marketing", hosts=("a.example",)),)])
+def test_the_lines_do_what_they_say(
+    guard: Guard, caplog: pytest.LogCaptureFixture, vendors: tuple[Vendor, ...]
+) -> None:
+    ask(guard(shown("<iframe src=https://www.youtube.com/embed/x></iframe>"), vendors=vendors))
+
+    lines = told(caplog)[0].partition("\n")[2]
+    (declared,) = config_from_mapping(tomllib.loads(lines)).vendors
+    assert declared.name == "YouTube"
+
+
+def test_a_host_that_several_share_is_told_apart_by_the_path(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(guard(shown("<script src=https://www.google.com/recaptcha/api.js></script>"), vendors=()))
+
+    assert "it is Google reCAPTCHA" in told(caplog)[0]
+
+
+def test_a_path_of_nobody_on_such_a_host_names_all_who_share_it(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(guard(shown("<img src=https://www.google.com/images/x.png>"), vendors=()))
+
+    sharing = load_catalogue().sharing("www.google.com")
+    assert len(sharing) > 1
+    assert all(one.id in told(caplog)[0] for one in sharing)
+
+
+def test_a_style_sheet_in_the_page_is_told_as_such(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    ask(guard(shown("<style>@import url(https://fonts.googleapis.com/css);</style>"), vendors=()))
+
+    assert "(<style>... https://fonts.googleapis.com/css); it is Google Fonts" in told(caplog)[0]
+
+
+def test_what_may_be_of_one_visitor_in_an_address_is_not_logged(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(guard(shown("<img src=https://pixel.example/c/1004217/ada@shop.example>"), vendors=()))
+
+    assert "1004217" not in caplog.text
+    assert "ada" not in caplog.text
+    assert "<img src=https://pixel.example/c/{id}/{id}>" in told(caplog)[0]
