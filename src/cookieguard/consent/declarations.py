@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from cookieguard.config import Entry, Vendor, load_catalogue
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent.purposes import Verdict, declaration, first_party_line
 from cookieguard.consent.sites import Site, look_alike
+from cookieguard.consent.vendors import Verdict, declaration, first_party_line
 
 
 def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vendor]) -> tuple[str, str]:
