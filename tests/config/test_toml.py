@@ -17,6 +17,7 @@ from cookieguard.config import (
     config_from_mapping,
     load_config,
 )
+from cookieguard.config.languages import LANGUAGES
 from cookieguard.errors import ConfigError
 
 
@@ -167,16 +168,19 @@ def test_a_purpose_more_keeps_the_default_ones_and_may_rename_one() -> None:
     assert config.purposes == (*DEFAULT_PURPOSES[:3], renamed, chat)
     assert Config(purposes=(chat,)).purposes == (*DEFAULT_PURPOSES, chat)
     assert config.languages == ("de", "en")
-    assert Config().languages == ("ar", "de", "en")
+    assert Config().languages == LANGUAGES
+
+
+SPOKEN = ", ".join(map(repr, LANGUAGES))
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ('[consent]\nlanguage = "fr"', "consent.language is 'fr'; allowed: 'ar', 'de', 'en'"),
+        ('[consent]\nlanguage = "ca"', f"consent.language is 'ca'; allowed: {SPOKEN}"),
         (
-            '[[purposes]]\nid = "chat"\ntitle = { fr = "x" }',
-            "purposes.chat.title is a table with 'fr'; allowed: one with 'ar', 'de', 'en'",
+            '[[purposes]]\nid = "chat"\ntitle = { ca = "x" }',
+            f"purposes.chat.title is a table with 'ca'; allowed: one with {SPOKEN}",
         ),
         (
             '[[purposes]]\nid = "chat"\ntitle = { de = "x" }',

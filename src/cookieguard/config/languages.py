@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from importlib.resources import files
 
 from cookieguard.config.checks import require_text
 from cookieguard.errors import ConfigError
 
-LANGUAGES = ("ar", "de", "en")  # a file each in static/lang; a test holds them together
+# A language is spoken by its file being there; the names are BCP 47 tags.
+LANGUAGES = tuple(
+    sorted(
+        one.name.removesuffix(".toml")
+        for one in files("cookieguard.static").joinpath("lang").iterdir()
+        if one.name.endswith(".toml")
+    )
+)
+# Other names for what a file may be called, so that each language needs one file: codes that ISO 639 has withdrawn, a
+# language within a larger one, and the script that a region writes (CLDR, likely subtags).
+OTHER_NAMES = {
+    "arb": "ar",
+    "cmn": "zh-hans",
+    "in": "id",
+    "iw": "he",
+    "mo": "ro",
+    "nn": "nb",
+    "no": "nb",
+    "pes": "fa",
+    "prs": "fa",
+    "yue": "zh-hant",
+    "zh": "zh-hans",
+    "zh-hk": "zh-hant",
+    "zh-mo": "zh-hant",
+    "zh-tw": "zh-hant",
+}
 Text = str | Mapping[str, str]  # one for every language, or one for each: `{en = "Chat", de = "Plaudern"}`
 
 
+def find_language(tag: str, available: Collection[str]) -> str:
+    """Return which of `available` a language tag asks for, nothing where none does: `de` for `de-AT`.
+
+    RFC 4647 lookup: subtags are cut off the end until a name fits.
+    """
+    by_tag = {one.lower(): one for one in available}
+    wanted = tag.strip().lower().replace("_", "-")
+    while wanted:
+        for name in (wanted, OTHER_NAMES.get(wanted, "")):
+            if name in by_tag:
+                return by_tag[name]
+        wanted = wanted.rpartition("-")[0]
+    return ""
+
+
 def language_of(tag: str) -> str:
-    """Return the language that a tag asks for: `de` for `de-AT`."""
-    return tag.partition("-")[0].lower()
+    """Return the language of ours that a tag asks for: `de` for `de-AT`, `zh-Hant` for `zh-TW`."""
+    return find_language(tag, LANGUAGES)
 
 
 def require_spoken(setting: str, tag: str) -> None:
     """Require a language tag of a language that the banner speaks."""
-    if language_of(tag) not in LANGUAGES:
+    if not language_of(tag):
         raise ConfigError(setting, was=repr(tag), allowed=_named(LANGUAGES))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from cookieguard.config.languages import find_language
+
 QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
 # Browsers send two to ten; a longer list is cut, not refused.
 MAX_RANGES = 20
@@ -14,24 +16,12 @@ MAX_HEADER = 1000
 def pick_language(html_lang: str, accept_language: str, default: str, available: Collection[str]) -> str:
     """Pick one of `available`: `<html lang>` first, then Accept-Language by weight, `default`, English.
 
-    A regional tag (`de-AT`) finds its language (`de`) where the region itself is not there.
+    A regional tag (`de-AT`) finds its language (`de`) where the region itself is not there, and another name of a
+    language (`iw`, `zh-TW`) the one we have (`he`, `zh-Hant`).
     """
     wanted = [html_lang, *_by_weight(accept_language), default, "en"]
-    by_tag = {tag.lower(): tag for tag in available}
-    for tag in wanted:
-        found = _find(tag.strip().lower().replace("_", "-"), by_tag)
-        if found:
-            return found
-    return min(available)
-
-
-def _find(tag: str, by_tag: dict[str, str]) -> str:
-    # RFC 4647 lookup: cut sub-tags off the end until something fits.
-    while tag:
-        if tag in by_tag:
-            return by_tag[tag]
-        tag = tag.rpartition("-")[0]
-    return ""
+    found = (find_language(tag, available) for tag in wanted)
+    return next(filter(None, found), "") or min(available)
 
 
 def _by_weight(header: str) -> list[str]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import httpx
 
 from cookieguard.config import Config
+from cookieguard.config.languages import LANGUAGES, language_of
 
 PATIENCE_SECONDS = 5.0  # for each page: connecting, and every read
 MOST_REDIRECTS = 5
@@ -72,7 +73,9 @@ def _proxies(config: Config) -> Finding:
 
 def _languages(config: Config) -> Finding:
     mixed = ", ".join(one.id for one in config.purposes if one.has_one_text)
-    told = f"speaks {', '.join(config.languages)}, by default {config.consent.language}"
+    spoken, given = config.languages, language_of(config.consent.language)
+    named = f"all {len(spoken)} languages" if spoken == LANGUAGES else ", ".join(spoken)
+    told = f"speaks {named}, by default {given}"
     advice = f"one text stands for every language: {mixed}; see purposes in the README" if mixed else ""
     return Finding("banner", told, advice=advice)
 

@@ -31,6 +31,7 @@ from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.web.banner.insertion.texts import all_texts
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.cookies.consent_cookie import Consents
@@ -188,7 +189,7 @@ def build_parts(
 
 def _fingerprint(config: Config, renderer: Renderer) -> str:
     """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
-    facts = (config, version("cookieguard"), sorted(renderer.assets), sorted(renderer.wordings))
+    facts = (config, version("cookieguard"), sorted(renderer.assets), all_texts())
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

@@ -7,21 +7,17 @@ characters as references), so it fits a page of any ASCII-compatible encoding, a
 from __future__ import annotations
 
 import logging
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from cookieguard.config import Config, Vendor
-from cookieguard.config.languages import LANGUAGES, language_of, text_in
-from cookieguard.config.purposes import NECESSARY
+from cookieguard.config import Config
+from cookieguard.config.languages import LANGUAGES, language_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.web.assets import ASSETS, STATIC, Asset, digest, load_asset
+from cookieguard.web.banner.insertion.texts import date_text, fill, shown_purposes, texts_of
 from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
 from cookieguard.web.banner.slots import (
     ANCHOR,
@@ -41,25 +37,8 @@ TEMPLATES = ("banner.html", "control.html", "embed.html", "choices.html", "page.
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 WAITS = ' defer=""'
-LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPurpose:
-    """Hold a purpose in the words of one language."""
-
-    id: str
-    title: str
-    description: str
-    vendors: tuple[Vendor, ...]
-    takes_undeclared: bool
-
-    @property
-    def is_necessary(self) -> bool:
-        """Say whether the visitor has no say in it."""
-        return self.id == NECESSARY
 
 
 class Renderer:
@@ -71,8 +50,7 @@ class Renderer:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._texts = {lang: _language(lang) for lang in LANGUAGES}
-        self._purposes = {lang: _shown(config, lang, self._texts[lang]) for lang in LANGUAGES}
+        self._purposes = cache(lambda lang: shown_purposes(config, lang))
         has_one_text = any(one.has_one_text for one in config.purposes)
         # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
         self._unmixed = {language_of(config.consent.language)} if has_one_text else set(LANGUAGES)
@@ -83,25 +61,21 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["fill"] = _fill
+        self._environment.filters["fill"] = fill
         for name in TEMPLATES:  # read at start: no request waits for the disk
             self._environment.get_template(name)
         found = {name: load_asset(name) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
-        default = config.consent.language
+        default, spoken = config.consent.language, config.languages
         self._pick = lru_cache(maxsize=LANGUAGES_KEPT)(
-            lambda html_lang, accepted: pick_language(html_lang, accepted, default, config.languages)
+            lambda html_lang, accepted: pick_language(html_lang, accepted, default, spoken)
         )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
         found["room.css"] = load_asset("room.css")  # stands in pages only
-        wordings = {lang: self._wording(lang) for lang in LANGUAGES}
-        self._hashes = {lang: digest(text) for lang, text in wordings.items()}
-        embeds = {lang: _ascii(repr(self._texts[lang]["embed"])) for lang in LANGUAGES}
-        self._embed_hashes = {lang: digest(text) for lang, text in embeds.items()}
-        self.wordings: Mapping[str, bytes] = {
-            digest(text): text for text in (*wordings.values(), *embeds.values())
-        }
+        self._hashes: dict[str, tuple[str, str]] = {}  # of the banner and of the placeholder, by language
+        self.wordings: dict[str, bytes] = {}
+        self._named(language_of(default))
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
         """Pick the language to speak: the page's, else the browser's, else the shop's default."""
@@ -110,10 +84,17 @@ class Renderer:
 
     def banner_hash(self, lang: str) -> str:
         """Name the wording shown in `lang`, for the receipt; `wordings` has the text."""
-        return self._hashes[lang]
+        return self._named(lang)[0]
 
     def known_banner(self, posted: str) -> str:
-        """Return a posted banner hash if it is one of ours, else nothing: what a form sends is hostile."""
+        """Return a posted banner hash if it is one of ours, else nothing: what a form sends is hostile.
+
+        Another process may have shown it, in a language that this one has not spoken yet: its first digits say which.
+        """
+        if posted not in self.wordings:
+            for lang in LANGUAGES:
+                if posted.startswith(_mark(lang)):
+                    self._named(lang)
         return posted if posted in self.wordings else ""
 
     def banner(
@@ -141,7 +122,7 @@ class Renderer:
                 base=base,
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
-                note=self._texts[lang]["notes"][note] if note else "",
+                note=texts_of(lang)["notes"][note] if note else "",
                 banner=self.banner_hash(lang),
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
@@ -166,7 +147,7 @@ class Renderer:
 
         `shadow` as for the banner. `is_new`: the choice was made a moment ago, and the page says that it is saved.
         """
-        notice = control_notice(consent, self._texts[lang]["control"])
+        notice = control_notice(consent, texts_of(lang)["control"])
         key = ("control", lang, base, consent.is_beyond_necessary, notice, _form(style), shadow, is_new)
 
         def make() -> str:
@@ -235,13 +216,13 @@ class Renderer:
         lang, name = place.lang, place.offer.name
 
         def make() -> str:
-            return str(escape(_fill(self._texts[lang]["embed"]["title"], "name", name)))
+            return str(escape(fill(texts_of(lang)["embed"]["title"], "name", name)))
 
         return b"".join(self._once(("title", lang, name), make))
 
     def _place(self, place: Place, style: Allowance) -> str:
         offer = place.offer
-        shown = {one.id: one.title for one in self._purposes[place.lang]}
+        shown = {one.id: one.title for one in self._purposes(place.lang)}
         privacy = next((one.privacy_url for one in self._config.vendors if one.name == offer.name), "")
         return self._squeezed(
             "embed.html",
@@ -253,7 +234,7 @@ class Renderer:
             offer=offer,
             purpose=shown.get(offer.purpose, offer.purpose),
             privacy=privacy,
-            banner=self._embed_hashes[place.lang],
+            banner=self._named(place.lang)[1],
             style=self._style("embed.css", style, place.base),
         )
 
@@ -261,7 +242,7 @@ class Renderer:
         self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None
     ) -> bytes:
         """Render the page of privacy choices: purposes, who is behind them, and what is in force."""
-        texts = self._texts[lang]
+        texts = texts_of(lang)
         self._note(lang)
         return self.page(
             "choices.html",
@@ -273,7 +254,7 @@ class Renderer:
             state=consent.state.value,
             granted=consent.granted,
             receipt=consent.receipt,
-            decided=_date(consent.decided, texts["meta"]) if consent.decided else "",
+            decided=date_text(consent.decided, lang) if consent.decided else "",
             banner=self.banner_hash(lang),
         )
 
@@ -287,6 +268,15 @@ class Renderer:
         if lang not in self._unmixed:
             self._unmixed.add(lang)
             logger.warning("%s", mixed_languages(self._config, lang))
+
+    def _named(self, lang: str) -> tuple[str, str]:
+        """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
+        if lang not in self._hashes:
+            texts = self._wording(lang), _ascii(repr(texts_of(lang)["embed"]))
+            banner, embed = (_mark(lang) + digest(text)[len(_mark(lang)) :] for text in texts)
+            self.wordings |= zip((banner, embed), texts, strict=True)
+            self._hashes[lang] = banner, embed
+        return self._hashes[lang]
 
     def _wording(self, lang: str) -> bytes:
         nothing = dict.fromkeys(("base", "next", "note", "banner", "room", "style", "script"), "")
@@ -307,14 +297,12 @@ class Renderer:
         return "\n".join(line for line in lines if line)
 
     def _render(self, template: str, lang: str, **values: object) -> str:
-        shown = self._purposes[lang]
+        shown = self._purposes(lang)
         return self._environment.get_template(template).render(
-            t=self._texts[lang],
+            t=texts_of(lang),
             lang=lang,
             purposes=shown,
-            titles=self._texts[lang]["meta"]["comma"].join(
-                one.title for one in shown if not one.is_necessary
-            ),
+            titles=texts_of(lang)["meta"]["comma"].join(one.title for one in shown if not one.is_necessary),
             privacy_url=self._config.policy.privacy_url,
             **values,
         )
@@ -347,33 +335,9 @@ def _form(allowed: Allowance) -> str:
     return "" if allowed is INLINE else allowed.way + "+" if allowed.nonce else allowed.way
 
 
-def _fill(text: str, name: str, value: str) -> str:
-    # Bidi isolates (left-to-right, else first-strong) keep "2026-11" in order inside an Arabic sentence.
-    return text.replace(f"{{{name}}}", f"{LRI if value.isascii() else FSI}{value}{PDI}")
-
-
-def _date(when: datetime, meta: Mapping[str, Any]) -> str:
-    month = meta["months"][when.month - 1]
-    parts = {"day": str(when.day), "month": month, "year": str(when.year), "time": f"{when:%H:%M}"}
-    return str(meta["date"]).format(**parts)
-
-
-def _shown(config: Config, lang: str, texts: Mapping[str, Any]) -> tuple[ShownPurpose, ...]:
-    own = texts["purposes"]
-    return tuple(
-        ShownPurpose(
-            id=one.id,
-            title=text_in(one.title, lang) or own.get(one.id, {}).get("title", one.id),
-            description=text_in(one.description, lang) or own.get(one.id, {}).get("description", ""),
-            vendors=tuple(vendor for vendor in config.vendors if vendor.purpose == one.id),
-            takes_undeclared=one.id == config.undeclared,
-        )
-        for one in config.purposes
-    )
-
-
-def _language(lang: str) -> dict[str, Any]:
-    return tomllib.loads(STATIC.joinpath("lang", f"{lang}.toml").read_text("utf-8"))
+def _mark(lang: str) -> str:
+    """Return the first digits of the hashes of a language: two, since few languages share them."""
+    return digest(lang.encode())[:2]
 
 
 def _template(name: str) -> str:

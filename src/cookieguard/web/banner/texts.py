@@ -1,0 +1,96 @@
+"""The texts of a language, from its file in static/lang; counts, dates and the shop's own words stand in them.
+
+A file is read when its language is first spoken, once for all guards of a process: reading all of them takes a quarter
+of a second, and most shops speak one or two.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from gettext import c2py
+from typing import Any
+
+from cookieguard.config import Config, Vendor
+from cookieguard.config.languages import LANGUAGES, text_in
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.web.assets import STATIC, digest
+
+LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPurpose:
+    """Hold a purpose in the words of one language."""
+
+    id: str
+    title: str
+    description: str
+    vendors: tuple[Vendor, ...]
+    takes_undeclared: bool
+
+    @property
+    def is_necessary(self) -> bool:
+        """Say whether the visitor has no say in it."""
+        return self.id == NECESSARY
+
+
+@cache
+def texts_of(lang: str) -> Mapping[str, Any]:
+    """Return all texts of a language, as its file has them."""
+    found: Mapping[str, Any] = tomllib.loads(_file(lang).decode("utf-8"))
+    return found
+
+
+@cache
+def all_texts() -> str:
+    """Name what stands in all files of languages, without reading them as texts."""
+    return digest(b"".join(map(_file, LANGUAGES)))
+
+
+def shown_purposes(config: Config, lang: str) -> tuple[ShownPurpose, ...]:
+    """Return all purposes in the words of a language: the shop's own where it has some, else ours."""
+    own = texts_of(lang)["purposes"]
+    return tuple(
+        ShownPurpose(
+            id=one.id,
+            title=text_in(one.title, lang) or own.get(one.id, {}).get("title", one.id),
+            description=text_in(one.description, lang) or own.get(one.id, {}).get("description", ""),
+            vendors=tuple(vendor for vendor in config.vendors if vendor.purpose == one.id),
+            takes_undeclared=one.id == config.undeclared,
+        )
+        for one in config.purposes
+    )
+
+
+def fill(text: str, name: str, value: str) -> str:
+    """Put a value into a text where it names it."""
+    # Bidi isolates (left-to-right, else first-strong) keep "2026-11" in order inside an Arabic sentence.
+    return text.replace(f"{{{name}}}", f"{LRI if value.isascii() else FSI}{value}{PDI}")
+
+
+def date_text(when: datetime, lang: str) -> str:
+    """Return a moment as this language writes it."""
+    meta = texts_of(lang)["meta"]
+    month = meta["months"][when.month - 1]
+    parts = {"day": str(when.day), "month": month, "year": str(when.year), "time": f"{when:%H:%M}"}
+    return str(meta["date"]).format(**parts)
+
+
+def duration_text(count: int, unit: str, lang: str) -> str:
+    """Return a length of time as this language counts it: `13`, `"month"` as "13 months"."""
+    form = _plural(texts_of(lang)["meta"]["plural"])(count)
+    return str(texts_of(lang)["durations"][unit][int(form)]).format(count=count)
+
+
+@cache
+def _plural(rule: str) -> Callable[[int], int]:
+    """Read the rule that numbers a language's plural forms, written as gettext's Plural-Forms has it."""
+    return c2py(rule)
+
+
+def _file(lang: str) -> bytes:
+    return STATIC.joinpath("lang", f"{lang}.toml").read_bytes()

@@ -1,0 +1,274 @@
+"""The texts of every language: complete, in one language, counted and dated as that language does it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cookieguard.web.banner.insertion.texts import date_text, duration_text, texts_of
+
+import cookieguard
+from cookieguard.config import Config
+from cookieguard.config.languages import LANGUAGES
+from cookieguard.web.assets import STATIC
+from cookieguard.web.banner.renderer import Renderer
+
+OFFICIAL = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()
+MORE = "ar fa he hi id is ja ko nb th tr uk vi zh-Hans zh-Hant".split()
+# What the letters of a text must be called in Unicode; every other language is written in Latin ones.
+LETTERS = {
+    "ar": "ARABIC",
+    "bg": "CYRILLIC",
+    "el": "GREEK",
+    "fa": "ARABIC",
+    "he": "HEBREW",
+    "hi": "DEVANAGARI",
+    "ja": "CJK|HIRAGANA|KATAKANA",
+    "ko": "HANGUL",
+    "th": "THAI",
+    "uk": "CYRILLIC",
+    "zh-Hans": "CJK",
+    "zh-Hant": "CJK",
+}
+# Words that are the same in many languages, or that a language took over as they are.
+INTERNATIONAL = {"OK", "Cookie", "Cookies", "Host", "Hosts", "Marketing"}
+PLACEHOLDER = re.compile(r"\{\w+\}")
+WIDEST = 24  # letters on a button of the banner: two lines at 320 px
+UNITS = ("minute", "hour", "day", "month", "year")
+
+
+def flat(texts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in texts.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def shown(lang: str) -> dict[str, str]:
+    """Return all that visitors read in a language, lists by their number."""
+    found: dict[str, str] = {}
+    for name, value in flat(texts_of(lang)):
+        if name.startswith("meta."):
+            continue
+        found |= (
+            {name: value} if isinstance(value, str) else {f"{name}.{i}": one for i, one in enumerate(value)}
+        )
+    return found
+
+
+def script_of(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def test_every_official_language_of_the_union_is_spoken_and_fifteen_more() -> None:
+    assert sorted([*OFFICIAL, *MORE]) == list(LANGUAGES)
+    assert len(OFFICIAL) == 24
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_language_has_every_text_with_its_placeholders(lang: str) -> None:
+    ours, english = dict(flat(texts_of(lang))), dict(flat(texts_of("en")))
+
+    assert ours.keys() == english.keys()
+    for name, value in english.items():
+        assert type(ours[name]) is type(value), name
+        if isinstance(value, str) and name not in ("meta.date", "meta.plural"):
+            assert sorted(PLACEHOLDER.findall(ours[name])) == sorted(PLACEHOLDER.findall(value)), name
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_text_is_one_line_without_blanks_around_it(lang: str) -> None:
+    for name, text in shown(lang).items():
+        assert text == text.strip() != "", name
+        assert text.isprintable() or "\u200c" in text, name  # Persian joins no letters there
+        assert unicodedata.is_normalized("NFC", text), name
+
+
+@pytest.mark.parametrize("lang", [one for one in LANGUAGES if one != "en"])
+def test_no_text_was_left_in_english(lang: str) -> None:
+    english = shown("en")
+    same = {text for name, text in shown(lang).items() if text == english.get(name)}
+
+    assert {
+        one for one in same if "{count}" not in one
+    } <= INTERNATIONAL  # "{count} minute" is French as well
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_text_is_written_in_the_letters_of_its_language(lang: str) -> None:
+    expected = re.compile(LETTERS.get(lang, "LATIN"))
+    for name, text in shown(lang).items():
+        words = PLACEHOLDER.sub("", text).replace("Global Privacy Control", "")
+        letters = [one for one in words if one.isalpha()]
+        foreign = "".join(one for one in letters if not expected.match(script_of(one)))
+
+        if text not in INTERNATIONAL:
+            assert len(foreign) < len(letters) or not letters, name
+        # http, IP, a brand or a loan word may stand there; a sentence in another script may not.
+        assert len(foreign) <= 11, (name, foreign)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_language_runs_as_its_script_does(lang: str) -> None:
+    first = next(one for one in texts_of(lang)["banner"]["title"] if one.isalpha())
+    runs = "rtl" if unicodedata.bidirectional(first) in ("R", "AL") else "ltr"
+
+    assert texts_of(lang)["meta"]["dir"] == runs
+    assert isinstance(texts_of(lang)["meta"]["reviewed"], bool)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_refusing_and_accepting_are_said_alike_and_fit_their_buttons(lang: str) -> None:
+    banner = texts_of(lang)["banner"]
+    refuse, accept = len(banner["refuse"]), len(banner["accept"])
+
+    assert banner["refuse"] != banner["accept"]
+    assert max(refuse, accept) <= WIDEST
+    assert max(refuse, accept) <= 2 * min(refuse, accept)
+    assert len(banner["save"]) <= WIDEST
+    assert len(banner["text"]) <= 300
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_date_holds_day_month_year_and_time_once(lang: str) -> None:
+    written = date_text(datetime(2026, 11, 24, 9, 5, tzinfo=UTC), lang)
+    months = texts_of(lang)["meta"]["months"]
+
+    assert len(set(months)) == 12
+    assert [written.count(one) for one in ("24", "2026", "09:05", months[10])] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "written"),
+    [
+        ("en", "24 November 2026, 09:05 UTC"),
+        ("de", "24. November 2026, 09:05 UTC"),
+        ("es", "24 de noviembre de 2026, 09:05 UTC"),
+        ("fi", "24. marraskuuta 2026, 09:05 UTC"),
+        ("hu", "2026. november 24., 09:05 UTC"),
+        ("lt", "2026 m. lapkričio 24 d., 09:05 UTC"),
+        ("lv", "2026. gada 24. novembris, 09:05 UTC"),
+        ("mt", "24 ta’ Novembru 2026, 09:05 UTC"),
+        ("pl", "24 listopada 2026, 09:05 UTC"),
+        ("uk", "24 листопада 2026 р., 09:05 UTC"),
+        ("he", "24 בנובמבר 2026, 09:05 UTC"),
+        ("ja", "2026年11月24日 09:05 UTC"),
+        ("ko", "2026년 11월 24일 09:05 UTC"),
+    ],
+)
+def test_a_date_is_written_as_the_language_writes_it(lang: str, written: str) -> None:
+    assert date_text(datetime(2026, 11, 24, 9, 5, tzinfo=UTC), lang) == written
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_count_has_its_form_and_every_form_its_count(lang: str) -> None:
+    for unit in UNITS:
+        forms = texts_of(lang)["durations"][unit]
+        used = {duration_text(count, unit, lang).replace(str(count), "{count}", 1) for count in range(201)}
+
+        assert used == set(forms)
+        assert "{count}" in forms[-1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "count", "unit", "says"),
+    [
+        ("en", 1, "day", "1 day"),
+        ("en", 13, "month", "13 months"),
+        ("fr", 0, "minute", "0 minute"),
+        ("fr", 2, "year", "2 ans"),
+        ("pl", 2, "month", "2 miesiące"),
+        ("pl", 12, "month", "12 miesięcy"),
+        ("pl", 22, "hour", "22 godziny"),
+        ("cs", 2, "year", "2 roky"),
+        ("cs", 5, "year", "5 let"),
+        ("uk", 21, "day", "21 день"),
+        ("uk", 13, "month", "13 місяців"),
+        ("sl", 2, "day", "2 dneva"),
+        ("sl", 103, "day", "103 dnevi"),
+        ("lt", 1, "month", "1 mėnuo"),
+        ("lt", 13, "month", "13 mėnesių"),
+        ("lt", 90, "day", "90 dienų"),
+        ("lv", 21, "day", "21 diena"),
+        ("lv", 30, "day", "30 dienu"),
+        ("ro", 2, "year", "2 ani"),
+        ("ro", 20, "day", "20 de zile"),
+        ("ga", 3, "year", "3 bliana"),
+        ("ga", 7, "year", "7 mbliana"),
+        ("mt", 11, "month", "11-il xahar"),
+        ("is", 21, "day", "21 dagur"),
+        ("ar", 2, "day", "يومان"),
+        ("ar", 5, "day", "5 أيام"),
+        ("ar", 13, "month", "13 شهرًا"),
+        ("he", 2, "year", "שנתיים"),
+        ("tr", 2, "year", "2 yıl"),
+        ("ja", 13, "month", "13 か月"),
+    ],
+)
+def test_a_count_takes_the_form_of_its_language(lang: str, count: int, unit: str, says: str) -> None:
+    assert duration_text(count, unit, lang) == says
+
+
+# Files that are read when they are needed, and by being there
+
+
+def test_a_guard_reads_no_language_that_nobody_asked_for() -> None:
+    texts_of.cache_clear()
+
+    renderer = Renderer(Config())
+    read = texts_of.cache_info().currsize
+    renderer.banner("fr", base="/_cg/", next_="/")
+
+    assert (read, texts_of.cache_info().currsize) == (1, 2)
+    assert len(renderer.wordings) == 4  # of two languages the banner's and the placeholder's
+
+
+def test_a_banner_that_another_process_showed_is_known_by_reading_few_languages() -> None:
+    elsewhere = Renderer(Config())
+    shown_there = [elsewhere.banner_hash(lang) for lang in LANGUAGES]
+    texts_of.cache_clear()
+    renderer = Renderer(Config())
+
+    assert renderer.known_banner("0" * 16) == renderer.known_banner("") == ""
+    assert texts_of.cache_info().currsize < 5
+    assert [renderer.known_banner(one) for one in shown_there] == shown_there
+    assert renderer.wordings == elsewhere.wordings
+
+
+def test_a_new_language_needs_one_file_and_nothing_else(tmp_path: Path) -> None:
+    package = tmp_path / "cookieguard"
+    ignore = shutil.ignore_patterns("*.so", "*.pyx", "*.pxd", "*.c", "__pycache__")
+    shutil.copytree(Path(cookieguard.__file__).parent, package, ignore=ignore)
+    shutil.copytree(Path(str(STATIC)), package / "static", ignore=ignore)
+    catalan = (
+        (package / "static" / "lang" / "es.toml").read_text("utf-8").replace("Su privacidad", "La privadesa")
+    )
+    (package / "static" / "lang" / "ca.toml").write_text(catalan, "utf-8")
+    asks = (
+        "from cookieguard.config import Config, ConsentSettings\n"
+        "from cookieguard.web.banner.renderer import Renderer\n"
+        "renderer = Renderer(Config(consent=ConsentSettings(language='ca')))\n"
+        "lang = renderer.pick_language('ca-ES', 'fr')\n"
+        "print(lang, b'La privadesa' in renderer.banner(lang, base='/', next_='/'))"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", asks],
+        env={"PYTHONPATH": str(tmp_path), "COOKIEGUARD_PURE": "1", "PATH": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (said.stdout, said.stderr) == ("ca True\n", "")
