@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cookieguard.web.banner.insertion.texts import date_text, duration_text, texts_of
 
 import cookieguard
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.web.assets import STATIC
 from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.banner.texts import date_text, duration_text, texts_of
 
 OFFICIAL = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()
 MORE = "ar fa he hi id is ja ko nb th tr uk vi zh-Hans zh-Hant".split()

@@ -31,9 +31,9 @@ from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks, truncation
-from cookieguard.web.banner.insertion.texts import all_texts
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.banner.texts import all_texts
 from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.shop_cookies import ShopCookies

@@ -17,7 +17,6 @@ from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.web.assets import ASSETS, STATIC, Asset, digest, load_asset
-from cookieguard.web.banner.insertion.texts import date_text, fill, shown_purposes, texts_of
 from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
 from cookieguard.web.banner.slots import (
     ANCHOR,
@@ -29,6 +28,7 @@ from cookieguard.web.banner.slots import (
     TITLE,
     filled,
 )
+from cookieguard.web.banner.texts import date_text, fill, shown_purposes, texts_of
 from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")
