@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
-PARTS = frozenset({"html", "consent", "identity", "stats"})
+PARTS = frozenset({"html", "consent", "identity", "proof", "stats"})
 GROUND = frozenset({"compiled", "errors", "config", "keyring", "static"})
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
@@ -34,6 +34,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "identity/encoding": frozenset(),
     "engines/export": frozenset({"files", "stats"}),
     "engines/files": frozenset(),
+    "engines/proof": frozenset({"files", "store"}),
     "engines/stats": frozenset({"files"}),
     "engines/stats/clickhouse": frozenset(),
     "engines/stats/postgres": frozenset(),
@@ -45,7 +46,8 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/document": frozenset({"banner", "http"}),
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
-    "web/pages": frozenset({"banner", "cookies", "dashboard", "document", "http", "identity", "recording"}),
+    "web/pages": frozenset({"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording"}),
+    "web/proof": frozenset({"http"}),
     "web/recording": frozenset({"document", "http"}),
 }
 # What puts a room together: nothing in its folders may import it.

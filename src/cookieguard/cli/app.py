@@ -12,6 +12,8 @@ import typer
 from cookieguard.cli.doctor import doctor, retention
 from cookieguard.cli.export import export
 from cookieguard.cli.keys import keys
+from cookieguard.cli.log import log
+from cookieguard.cli.receipt import receipt
 from cookieguard.cli.report import report
 from cookieguard.cli.scan import scan
 from cookieguard.cli.staff import staff
@@ -65,6 +67,8 @@ app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
 app.add_typer(vault, name="vault")
 app.add_typer(retention, name="retention")
+app.add_typer(log, name="log")
+app.add_typer(receipt, name="receipt")
 app.command("reveal")(reveal)
 app.command("doctor")(doctor)
 app.command("report")(report)
@@ -87,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(_usage(error), ExitCode.USAGE, arguments)
     except typer.Abort:
         return _fail("interrupted", ExitCode.INTERRUPTED, arguments)
-    return ExitCode.WRONG if ended == ExitCode.WRONG else ExitCode.DONE
+    return ended if isinstance(ended, int) else ExitCode.DONE  # `log verify` has codes of its own
 
 
 def _usage(error: typer.TyperException) -> str:

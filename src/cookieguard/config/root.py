@@ -17,6 +17,7 @@ from cookieguard.config.checks import (
 from cookieguard.config.cookies import CookieSettings
 from cookieguard.config.languages import LANGUAGES, language_of, require_languages
 from cookieguard.config.log import LogSettings
+from cookieguard.config.proof import ProofSettings
 from cookieguard.config.purposes import (
     DEFAULT_PURPOSES,
     PolicyVersion,
@@ -71,6 +72,7 @@ class Config:
     consent: ConsentSettings = field(default_factory=ConsentSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    proof: ProofSettings = field(default_factory=ProofSettings)
     cookies: CookieSettings = field(default_factory=CookieSettings)
     log: LogSettings = field(default_factory=LogSettings)
     vault: VaultSettings = field(default_factory=VaultSettings)

@@ -173,7 +173,7 @@ def latest(endings: Iterable[Ending]) -> list[Ending]:
     return list(made.values())
 
 
-S = TypeVar("S", bound=Store)
+S = TypeVar("S")
 
 
 def making_once(opened: Callable[..., S]) -> Callable[[], S]:

@@ -1,0 +1,75 @@
+"""`cookieguard receipt`: verify a visitor's copy anywhere, and show one from the log."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cookieguard.cli.log import log_of
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.engines.proof.reading import make_receipt
+from cookieguard.errors import ConfigError
+from cookieguard.proof.notes import NoteError, NoteKey
+from cookieguard.proof.receipts import ReceiptBroken, verify_receipt
+
+receipt = typer.Typer(help="Verify the copy of a record that a visitor has, and show one.")
+
+WRONG = 1
+
+
+@receipt.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="The copy, as it was downloaded.")],
+    *,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="The log's public key; default: the copy's own.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a visitor's copy, without a network and without the shop. Exit code 1 where it proves nothing."""
+    try:
+        keys = [NoteKey.parse(one) for one in key or ()]
+        found = verify_receipt(file.read_bytes(), keys=keys)
+    except OSError as error:
+        raise ConfigError(str(file), was=error.strerror, allowed="a file that can be read") from error
+    except NoteError as error:
+        raise ConfigError(
+            "--key", was=f"no key of a log ({error})", allowed="one as keys.json has it"
+        ) from error
+    except ReceiptBroken as error:
+        if as_json:
+            show_json({"verified": False, "reason": str(error)})
+        else:
+            show_line(f"WRONG: {error}")
+        raise typer.Exit(WRONG) from error
+    facts = {"origin": found.origin, "index": found.index, "size": found.size, "key": str(found.key)}
+    if as_json:
+        show_json({"verified": True, **facts, "record": found.record})
+        return
+    show_line(f"verified: entry {found.index} of {found.size} in the log {found.origin}")
+    show_line(
+        f"signed by {found.key}" + ("" if key else " (the copy's own key: compare it with the published one)")
+    )
+    for name, value in found.record.items():
+        show_line(f"{name}: {value}")
+
+
+@receipt.command("show")
+def show(
+    record: Annotated[str, typer.Argument(help="The record's id.")],
+    *,
+    config: ConfigOption = None,
+) -> None:
+    """Write the visitor's copy of a record to standard output."""
+    with log_of(shop_config(config)) as stores:
+        text = make_receipt(stores, record)
+    if text is None:
+        raise ConfigError(
+            "id", was="of no record that can be shown", allowed="that of a record in the log, not erased"
+        )
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()

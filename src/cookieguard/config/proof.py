@@ -1,0 +1,53 @@
+"""The consent log: where what visitors decided is written down, under which name, and for how long."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from cookieguard.config.checks import require_between, require_environment, require_match, require_text
+from cookieguard.config.store import require_store_url
+from cookieguard.config.types import require_types
+
+LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
+PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofSettings:
+    """Set the consent log: append-only, signed, and checkable by anybody with its public key."""
+
+    enabled: bool = True
+    """Write down every decision before it is acknowledged."""
+    url: str = field(default="", repr=False)  # it may hold a password
+    """`sqlite:///path` or `postgresql://...`; empty: the store's PostgreSQL, else `log.db` in the state directory."""
+    environment: str = "COOKIEGUARD_PROOF"
+    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    subjects_url: str = field(default="", repr=False)
+    """Where the keys of the persons in it are kept, apart; empty: beside the log, `subjects.db` for a file."""
+    subjects_environment: str = "COOKIEGUARD_SUBJECTS"
+    """The environment variable that holds that URL."""
+    erasures: str = ""
+    """A second file for the journal of erasures, on another disk than the state directory; empty: one alone."""
+    name: str = ""
+    """The log's name in its checkpoints, fixed when it is made; empty: the first of `origins` with the log's path."""
+    controller: str = ""
+    """Who is responsible for what is agreed to, as it stands in each record; empty: the host."""
+    jurisdiction: str = ""
+    """Whose law the shop asks under, such as `DE` or `US-CA`; it stands in each record."""
+    keep_years: int = 3
+    """A record goes so many years after its consent ended; its hash in the tree stays."""
+
+    def __post_init__(self) -> None:
+        require_store_url("proof.url", self.url)
+        require_store_url("proof.subjects_url", self.subjects_url)
+        require_types("proof", self)
+        require_environment("proof.environment", self.environment)
+        require_environment("proof.subjects_environment", self.subjects_environment)
+        require_text("proof.erasures", self.erasures, empty=True)
+        require_match("proof.name", self.name, LOG_NAME, "text without blanks and +, like 'shop.example/log'")
+        require_text("proof.controller", self.controller, empty=True, longest=200)
+        require_match(
+            "proof.jurisdiction", self.jurisdiction, PLACE, "a country or a part of one: 'DE', 'US-CA'"
+        )
+        require_between("proof.keep_years", self.keep_years, 1, 30, "years")

@@ -1,0 +1,79 @@
+"""Checkpoints kept outside the log's store: the newest beside it, and files that others were given.
+
+An older copy of the store is a whole log of its own; that it is old shows only what was kept elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from cookieguard.engines.proof.protocol import LogStore
+from cookieguard.proof.notes import NoteError, read_checkpoint
+from cookieguard.proof.tiles import tree_root
+
+logger = logging.getLogger("cookieguard")
+
+NEWEST = "checkpoint"
+KEPT = re.compile(r"checkpoint(-[0-9]+)?")
+
+
+class LocalAnchor:
+    """Keep the newest checkpoint in a file beside the store; one that the store contradicts stays for good."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / NEWEST
+
+    def check(self, log: LogStore) -> None:
+        """Put the file aside where the log is not what it was: set back to an older copy, or another one."""
+        note = self._read()
+        if note is None:
+            return
+        try:
+            kept = read_checkpoint(note)
+            if kept.size <= log.size() and tree_root(log.tile, kept.size) == kept.root:
+                return
+        except (NoteError, ValueError):
+            kept = None
+        size = 0 if kept is None else kept.size
+        with suppress(OSError):
+            self._path.rename(self._path.with_name(f"{NEWEST}-{size}"))
+        logger.error(
+            "consent log: it has %d entries and had %d, or others: set back; see: cookieguard log verify",
+            log.size(),
+            size,
+        )
+
+    def write(self, note: str) -> None:
+        """Keep a checkpoint; where that fails the log goes on."""
+        draft = self._path.with_name(f".{NEWEST}.{secrets.token_hex(8)}")
+        with suppress(OSError):
+            try:
+                descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                with open(descriptor, "wb") as file:
+                    file.write(note.encode())
+                draft.replace(self._path)
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def _read(self) -> str | None:
+        with suppress(OSError, UnicodeDecodeError):
+            return self._path.read_text("utf-8")
+        return None
+
+
+def local_anchors(directory: Path) -> list[Path]:
+    """Return the files with checkpoints in a state directory."""
+    with suppress(FileNotFoundError):
+        return sorted(path for path in directory.iterdir() if KEPT.fullmatch(path.name))
+    return []
+
+
+def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    """Return name and text of files with checkpoints; raises OSError."""
+    return [(path.name, path.read_text("utf-8", errors="replace")) for path in paths]

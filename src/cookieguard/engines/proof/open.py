@@ -1,0 +1,142 @@
+"""Which stores hold the log and the keys of its subjects, by their URLs; nothing is opened before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.config.store import require_store_url
+from cookieguard.engines.files import StateDirectory
+from cookieguard.engines.ports import making_once
+from cookieguard.engines.proof.anchors import LocalAnchor
+from cookieguard.engines.proof.erasures import JOURNAL, apply_erasures
+from cookieguard.engines.proof.protocol import LogStore, Stores, SubjectStore
+from cookieguard.engines.proof.sqlite_log import SqliteLog
+from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
+from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.keyring import Keyring
+from cookieguard.proof.notes import NoteKey, Signer
+
+LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
+SIGNING_USE = b"consent log"
+ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop names no origin (RFC 6761)
+MISSING_EXTRA = "a URL whose driver is installed: pip install cookieguard[postgres]"
+
+
+class Place(NamedTuple):
+    """Say where the log, the keys of its subjects, and the journals of erasures are."""
+
+    log: str
+    """A URL of PostgreSQL, or the path of a file."""
+    subjects: str
+    journals: tuple[Path, ...]
+
+    @property
+    def log_file(self) -> Path | None:
+        """Return the log's file, None where it is in a server."""
+        return None if is_server(self.log) else Path(self.log)
+
+
+def is_server(place: str) -> bool:
+    """Return whether a place is a URL of PostgreSQL."""
+    return place.startswith(("postgres://", "postgresql://"))
+
+
+def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Place:
+    """Find where everything is; raises ConfigError, never showing a URL."""
+    settings = config.proof
+    url = _url("proof.environment", settings.environment, settings.url, environ)
+    if not url and config.store.enabled:
+        store = _url("store.environment", config.store.environment, config.store.url, environ)
+        url = store if is_server(store) else ""
+    log = _path_or_url(url, state_dir / LOG_FILE)
+    subjects_url = _url(
+        "proof.subjects_environment", settings.subjects_environment, settings.subjects_url, environ
+    )
+    beside = log if is_server(log) else ""
+    subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
+    second = (Path(settings.erasures).absolute(),) if settings.erasures else ()
+    return Place(log, subjects, (state_dir / JOURNAL, *second))
+
+
+def open_stores(place: Place, *, make: bool = True) -> Stores:
+    """Open both stores; what was erased and came back with an older copy goes before anything else is done."""
+    log = _open_log(place.log, make=make)
+    try:
+        subjects = _open_subjects(place.subjects, make=make)
+        try:
+            apply_erasures(subjects, place.journals)
+        except BaseException:
+            subjects.close()
+            raise
+    except BaseException:
+        log.close()
+        raise
+    return Stores(log, subjects)
+
+
+def open_log(
+    config: Config, state: StateDirectory, keyring: Keyring, *, environ: Mapping[str, str]
+) -> LogWriter | None:
+    """Return a worker's log; None where it is switched off. Raises ConfigError."""
+    if not config.proof.enabled:
+        return None
+    place = place_of(config, state.path, environ=environ)
+    anchor = LocalAnchor(state.path)
+    return LogWriter(_opener(place), partial(signer_of, keyring), name_of(config), anchor=anchor)
+
+
+def name_of(config: Config) -> str:
+    """Return the name a new log gets: where it is published, without the scheme."""
+    if config.proof.name:
+        return config.proof.name
+    host = config.origins[0].partition("://")[2] if config.origins else ANYWHERE
+    return f"{host}{config.prefix}log"
+
+
+def signer_of(keyring: Keyring, name: str) -> Signer:
+    """Return what signs checkpoints: the keyring's Ed25519 pair, else a key derived from the secret that signs."""
+    pair = keyring.signing_pair
+    if pair is not None:
+        return Signer(name, pair.seed)
+    return Signer(name, keyring.derive(keyring.signing, SIGNING_USE))
+
+
+def trusted_keys(keyring: Keyring, name: str) -> list[NoteKey]:
+    """Return every public key that this keyring could sign checkpoints with."""
+    seeds = [keyring.derive(key, SIGNING_USE) for key in map(keyring.get, keyring.ids) if key is not None]
+    seeds += [pair.seed for pair in map(keyring.pair, keyring.ids) if pair is not None]
+    return [Signer(name, seed).key for seed in seeds]
+
+
+def _opener(place: Place) -> Callable[[], Stores]:
+    """Return what opens the stores; a file that went away meanwhile is not made again."""
+    return making_once(partial(open_stores, place))
+
+
+def _open_log(place: str, *, make: bool) -> LogStore:
+    if not is_server(place):
+        return SqliteLog(Path(place), make=make)
+    raise NotImplementedError
+
+
+def _open_subjects(place: str, *, make: bool) -> SubjectStore:
+    if not is_server(place):
+        return SqliteSubjects(Path(place), make=make)
+    raise NotImplementedError
+
+
+def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:
+    if variable not in environ:
+        return url
+    require_store_url(f"{setting} ({variable})", environ[variable])
+    return environ[variable]
+
+
+def _path_or_url(url: str, default: Path) -> str:
+    if is_server(url):
+        return url
+    return str(Path(url.removeprefix("sqlite:///")).absolute() if url else default)

@@ -1,0 +1,178 @@
+"""What a store of the log must do, whichever database it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from cookieguard.proof.log import LogDown, Text
+from cookieguard.proof.sealing import Sealed
+from cookieguard.proof.verification import RowTuple
+
+__all__ = ["LogDown", "LogStore", "Row", "Stores", "SubjectKey", "SubjectStore", "Waiting"]
+
+
+class Waiting(NamedTuple):
+    """Hold a row that has no number yet."""
+
+    place: int
+    entry: bytes
+    mac: bytes
+
+
+class Row(NamedTuple):
+    """Hold a row as it is stored; of one that was pruned `entry` is the leaf hash, and the rest is empty."""
+
+    number: int | None
+    id: bytes
+    subject: bytes
+    about: bytes
+    entry: bytes
+    sealed: bytes
+
+    @property
+    def contents(self) -> Sealed:
+        """Return what `sealing.unseal` takes."""
+        return Sealed(self.id, self.subject, self.about, self.entry, self.sealed)
+
+
+class SubjectKey(NamedTuple):
+    """Hold the random number that rows name a subject by, and the key their records are sealed with."""
+
+    subject: bytes
+    key: bytes
+
+
+class LogStore(Protocol):
+    """Keep rows, tiles and checkpoints. Every call is one transaction, but for those within `lease`."""
+
+    def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
+        """Write rows with their marks, and texts; what is there by its id stays as it is. Durable on return."""
+        ...
+
+    def lease(self) -> AbstractContextManager[bool]:
+        """Do what follows as the only sequencer, in one transaction; False where another one is at it."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read what follows as it is at one time."""
+        ...
+
+    def waiting(self, count: int) -> list[Waiting]:
+        """Return so many rows without a number, in the order they came."""
+        ...
+
+    def has_waiting(self) -> bool:
+        """Return whether a row has no number yet."""
+        ...
+
+    def number(self, places: Sequence[int], first: int) -> None:
+        """Number rows from `first` on."""
+        ...
+
+    def refuse(self, places: Sequence[int]) -> None:
+        """Put rows aside that no worker wrote."""
+        ...
+
+    def size(self) -> int:
+        """Return how many entries the newest checkpoint has."""
+        ...
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return a tile as long as it is; empty where there is none."""
+        ...
+
+    def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
+        """Write tiles."""
+        ...
+
+    def checkpoint(self, *, at_least: int = 0) -> str | None:
+        """Return the newest checkpoint, None where none is as large."""
+        ...
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """Yield all checkpoints by size."""
+        ...
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Write a checkpoint."""
+        ...
+
+    def fact(self, name: str, value: str | None = None) -> str | None:
+        """Return a fact of the log, first set to `value` where it has none."""
+        ...
+
+    def public_keys(self) -> list[str]:
+        """Return all public keys that ever signed, oldest first."""
+        ...
+
+    def add_key(self, key: str) -> None:
+        """Keep a public key."""
+        ...
+
+    def row(self, id_: bytes) -> Row | None:
+        """Return the row of a record."""
+        ...
+
+    def rows(self, first: int = 0) -> Iterator[RowTuple]:
+        """Yield the numbered rows from a number on, as they are at one time."""
+        ...
+
+    def rows_of(self, subject: bytes) -> list[Row]:
+        """Return the rows of a subject, in the order they came."""
+        ...
+
+    def unnumbered(self) -> list[Row]:
+        """Return the rows that wait for a number, and those put aside (with a negative one)."""
+        ...
+
+    def text(self, digest: str) -> bytes | None:
+        """Return a text that was shown."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class SubjectStore(Protocol):
+    """Keep the keys of subjects, apart from what they open."""
+
+    def secret(self, name: str) -> bytes:
+        """Return 32 random bytes that are made once."""
+        ...
+
+    def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
+        """Return the key of each handle, made where there is none. Durable on return."""
+        ...
+
+    def find(self, handle: bytes) -> SubjectKey | None:
+        """Return the key of a handle, None where there is none (any more)."""
+        ...
+
+    def key_for(self, subject: bytes) -> bytes | None:
+        """Return the key of a subject by the number its rows have."""
+        ...
+
+    def forget(self, subjects: Sequence[bytes]) -> int:
+        """Destroy keys, so that no file holds them; return how many there were."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Hold both."""
+
+    log: LogStore
+    subjects: SubjectStore
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.log.close()
+        self.subjects.close()

@@ -1,0 +1,209 @@
+"""The log in one SQLite file: for all workers of one machine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cookieguard.engines.proof.protocol import LogDown, Row, Waiting
+from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
+from cookieguard.proof.log import Text
+from cookieguard.proof.sealing import Sealed
+from cookieguard.proof.verification import RowTuple
+
+BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
+# FULL: what was acknowledged survives a power cut.
+PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS record (
+        place INTEGER PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
+        entry BLOB NOT NULL, sealed BLOB NOT NULL, mac BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id) WHERE id <> x''",
+    "CREATE UNIQUE INDEX IF NOT EXISTS record_number ON record (number) WHERE number IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS record_waiting ON record (place) WHERE number IS NULL",
+    "CREATE INDEX IF NOT EXISTS record_subject ON record (subject)",
+    """CREATE TABLE IF NOT EXISTS tile (
+        level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS public_key (key TEXT PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS shown (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID",
+    "INSERT OR IGNORE INTO fact VALUES ('schema', '1')",
+)
+IS_MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'shown'"
+INSERT = """
+    INSERT INTO record (id, subject, about, entry, sealed, mac) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+INSERT_TEXT = "INSERT INTO shown (digest, content) VALUES (?, ?) ON CONFLICT DO NOTHING"
+WAITING = "SELECT place, entry, mac FROM record WHERE number IS NULL ORDER BY place LIMIT ?"
+HAS_WAITING = "SELECT 1 FROM record WHERE number IS NULL LIMIT 1"
+NUMBER = "UPDATE record SET number = ?, mac = x'' WHERE place = ?"
+REFUSE = "UPDATE record SET number = -place WHERE place = ?"
+SIZE = "SELECT coalesce(max(size), 0) FROM checkpoint"
+TILE = "SELECT hashes FROM tile WHERE level = ? AND n = ?"
+PUT_TILE = "INSERT OR REPLACE INTO tile (level, n, hashes) VALUES (?, ?, ?)"
+CHECKPOINT = "SELECT note FROM checkpoint WHERE size >= ? ORDER BY size DESC LIMIT 1"
+CHECKPOINTS = "SELECT size, note FROM checkpoint ORDER BY size"
+PUT_CHECKPOINT = "INSERT INTO checkpoint (size, note) VALUES (?, ?)"
+FACT = "SELECT value FROM fact WHERE name = ?"
+PUT_FACT = "INSERT OR IGNORE INTO fact (name, value) VALUES (?, ?)"
+KEYS = "SELECT key FROM public_key ORDER BY rowid"
+PUT_KEY = "INSERT OR IGNORE INTO public_key (key) VALUES (?)"
+COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM record"
+ROW = f"{COLUMNS} WHERE id = ? AND id <> x''"
+ROWS = f"{COLUMNS} WHERE number >= ? ORDER BY number"
+ROWS_OF = f"{COLUMNS} WHERE subject = ? ORDER BY place"
+UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
+TEXT = "SELECT content FROM shown WHERE digest = ?"
+
+
+class SqliteLog:
+    """Be a LogStore in a file, made with mode 0600 where there is none and `make` is true."""
+
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        self._path = path
+        with telling(LogDown):
+            if make:
+                make_file(path, LogDown)
+            self._inode = path.stat().st_ino
+            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            for statement in PRAGMAS:
+                self._connection.execute(statement)
+            is_made = self._connection.execute(IS_MADE).fetchone()[0]
+        if not is_made:
+            with self._writing():
+                for statement in SCHEMA:
+                    self._connection.execute(statement)
+
+    def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
+        """Write rows and texts in one transaction."""
+        values = [(one.id, one.subject, one.about, one.entry, one.sealed, mac) for one, mac in rows]
+        with self._writing():
+            self._connection.executemany(INSERT, values)
+            self._connection.executemany(INSERT_TEXT, texts)
+
+    @contextmanager
+    def lease(self) -> Iterator[bool]:
+        """Hold the write lock: of a file there is one."""
+        with self._writing():
+            yield True
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read in one transaction; writers go on meanwhile."""
+        with telling(LogDown):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def waiting(self, count: int) -> list[Waiting]:
+        """Return rows without a number."""
+        return [Waiting(*row) for row in self._connection.execute(WAITING, (count,))]
+
+    def has_waiting(self) -> bool:
+        """Return whether there is one."""
+        with telling(LogDown):
+            return self._connection.execute(HAS_WAITING).fetchone() is not None
+
+    def number(self, places: Sequence[int], first: int) -> None:
+        """Number rows."""
+        self._connection.executemany(NUMBER, ((first + at, place) for at, place in enumerate(places)))
+
+    def refuse(self, places: Sequence[int]) -> None:
+        """Put rows aside under a negative number."""
+        self._connection.executemany(REFUSE, ((place,) for place in places))
+
+    def size(self) -> int:
+        """Return the newest size."""
+        with telling(LogDown):
+            return int(self._connection.execute(SIZE).fetchone()[0])
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return a tile."""
+        with telling(LogDown):
+            row = self._connection.execute(TILE, (level, index)).fetchone()
+        return b"" if row is None else bytes(row[0])
+
+    def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
+        """Write tiles."""
+        self._connection.executemany(PUT_TILE, ((*place, hashes) for place, hashes in tiles.items()))
+
+    def checkpoint(self, *, at_least: int = 0) -> str | None:
+        """Return the newest checkpoint."""
+        with telling(LogDown):
+            row = self._connection.execute(CHECKPOINT, (at_least,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """Yield all checkpoints."""
+        with telling(LogDown):
+            yield from self._connection.execute(CHECKPOINTS)
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Write a checkpoint."""
+        self._connection.execute(PUT_CHECKPOINT, (size, note))
+
+    def fact(self, name: str, value: str | None = None) -> str | None:
+        """Return a fact."""
+        with telling(LogDown):
+            row = self._connection.execute(FACT, (name,)).fetchone()
+        if row is None and value is not None:
+            with self._writing():
+                self._connection.execute(PUT_FACT, (name, value))
+            return self.fact(name)
+        return None if row is None else str(row[0])
+
+    def public_keys(self) -> list[str]:
+        """Return the public keys."""
+        with telling(LogDown):
+            return [key for (key,) in self._connection.execute(KEYS)]
+
+    def add_key(self, key: str) -> None:
+        """Keep a public key."""
+        with self._writing():
+            self._connection.execute(PUT_KEY, (key,))
+
+    def row(self, id_: bytes) -> Row | None:
+        """Return a record's row."""
+        with telling(LogDown):
+            row = self._connection.execute(ROW, (id_,)).fetchone()
+        return None if row is None else Row(*row)
+
+    def rows(self, first: int = 0) -> Iterator[RowTuple]:
+        """Yield the numbered rows; one statement sees them as they are at one time."""
+        with telling(LogDown):
+            yield from self._connection.execute(ROWS, (first,))
+
+    def rows_of(self, subject: bytes) -> list[Row]:
+        """Return a subject's rows."""
+        with telling(LogDown):
+            return [Row(*row) for row in self._connection.execute(ROWS_OF, (subject,))]
+
+    def unnumbered(self) -> list[Row]:
+        """Return the rows without a number of the tree."""
+        with telling(LogDown):
+            return [Row(*row) for row in self._connection.execute(UNNUMBERED)]
+
+    def text(self, digest: str) -> bytes | None:
+        """Return a text."""
+        with telling(LogDown):
+            row = self._connection.execute(TEXT, (digest,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with telling(LogDown):
+            with writing(self._connection):
+                yield
+            require_file(self._path, self._inode, LogDown)

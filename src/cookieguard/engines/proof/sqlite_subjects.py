@@ -1,0 +1,106 @@
+"""The keys of subjects in a SQLite file of their own, from which what was destroyed is gone, its journal included."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cookieguard.engines.proof.protocol import LogDown, SubjectKey
+from cookieguard.engines.proof.sqlite_log import BUSY_SECONDS, PRAGMAS
+from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
+from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS subject (handle BLOB PRIMARY KEY, id BLOB NOT NULL, key BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE UNIQUE INDEX IF NOT EXISTS subject_id ON subject (id)",
+)
+IS_MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'subject_id'"
+SECRET = "SELECT value FROM secret WHERE name = ?"  # noqa: S105 - SQL
+PUT_SECRET = "INSERT OR IGNORE INTO secret (name, value) VALUES (?, ?)"  # noqa: S105 - SQL
+FIND = "SELECT id, key FROM subject WHERE handle = ?"
+MAKE = "INSERT OR IGNORE INTO subject (handle, id, key) VALUES (?, ?, ?)"
+KEY_FOR = "SELECT key FROM subject WHERE id = ?"
+FORGET = "DELETE FROM subject WHERE id = ?"
+EMPTY_JOURNAL = "PRAGMA wal_checkpoint(TRUNCATE)"
+
+
+class SqliteSubjects:
+    """Be a SubjectStore in a file of mode 0600."""
+
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        self._path = path
+        with telling(LogDown):
+            if make:
+                make_file(path, LogDown)
+            self._inode = path.stat().st_ino
+            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            for statement in PRAGMAS:
+                self._connection.execute(statement)
+            is_made = self._connection.execute(IS_MADE).fetchone()[0]
+        if not is_made:
+            with self._writing():
+                for statement in SCHEMA:
+                    self._connection.execute(statement)
+
+    def secret(self, name: str) -> bytes:
+        """Return a secret, made once."""
+        with telling(LogDown):
+            row = self._connection.execute(SECRET, (name,)).fetchone()
+        if row is not None:
+            return bytes(row[0])
+        with self._writing():
+            self._connection.execute(PUT_SECRET, (name, os.urandom(KEY_BYTES)))
+        return self.secret(name)
+
+    def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
+        """Return keys, the missing ones made in one transaction."""
+        found = {handle: self.find(handle) for handle in handles}
+        missing = [handle for handle, key in found.items() if key is None]
+        if missing:
+            new = [(handle, os.urandom(SUBJECT_BYTES), os.urandom(KEY_BYTES)) for handle in missing]
+            with self._writing():
+                self._connection.executemany(MAKE, new)
+            found.update(
+                {handle: self.find(handle) for handle in missing}
+            )  # another worker may have been first
+        return {handle: key for handle, key in found.items() if key is not None}
+
+    def find(self, handle: bytes) -> SubjectKey | None:
+        """Return a handle's key."""
+        with telling(LogDown):
+            row = self._connection.execute(FIND, (handle,)).fetchone()
+        return None if row is None else SubjectKey(*row)
+
+    def key_for(self, subject: bytes) -> bytes | None:
+        """Return a subject's key."""
+        with telling(LogDown):
+            row = self._connection.execute(KEY_FOR, (subject,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def forget(self, subjects: Sequence[bytes]) -> int:
+        """Delete keys, and write over where they lay: in the file (secure_delete) and in its journal."""
+        with self._writing():
+            gone = sum(self._connection.execute(FORGET, (one,)).rowcount for one in subjects)
+        with telling(LogDown):
+            is_busy = self._connection.execute(EMPTY_JOURNAL).fetchone()[0]
+        if is_busy:
+            raise LogDown(
+                "SQLite: another worker reads the keys, their journal could not be emptied; try again"
+            )
+        return gone
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with telling(LogDown):
+            with writing(self._connection):
+                yield
+            require_file(self._path, self._inode, LogDown)

@@ -1,0 +1,335 @@
+"""One thread per worker that writes the log: what many requests append goes to disk in one commit.
+
+Rule: nobody waits in the event loop, nothing acknowledged is in memory alone, and what the store does not take now
+is kept and written when it does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hmac import digest as hmac_digest
+from typing import Any, TypeVar
+
+from cookieguard.engines.proof.anchors import LocalAnchor
+from cookieguard.engines.proof.protocol import LogDown, Stores
+from cookieguard.engines.proof.sequencer import LogBroken, sequence
+from cookieguard.proof.log import LogFull, Text
+from cookieguard.proof.notes import Signer
+from cookieguard.proof.records import Record, to_bytes
+from cookieguard.proof.sealing import SUBJECT_BYTES, about_of, digest_of_id, mac_of, seal
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+AT_ONCE = 256  # records of one commit: about 0.3 MB
+MAX_WAITING = 10_000  # records in memory while the store is down: about 15 MB
+SEQUENCE_SECONDS = 1.0  # after the first record of a batch; the promise is 5
+LOOK_SECONDS = 4.0  # for what a worker that died left without a number
+RETRY_SECONDS = 0.25
+CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
+HANDLE_SECRET, MAC_SECRET = "handles", "marks"
+
+
+@dataclass(slots=True)
+class _Item:
+    """Hold a record that is not written yet."""
+
+    id: bytes
+    subject: str
+    about: bytes
+    record: bytes
+    texts: Sequence[Text]
+    future: Future[None] = field(default_factory=Future)
+
+
+class LogWriter:
+    """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
+
+    _thread: threading.Thread | None
+    _stores: Stores | None
+    _items: deque[_Item]
+    _known: dict[bytes, _Item]
+    _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
+    _sequence_at: float | None
+    _look_at: float
+    is_down: bool
+    """Whether the store did not answer the last time."""
+    lost: int
+    """How many records found no room while the store was down."""
+    broken: str
+    """Why nothing is signed any more; empty while all is well."""
+
+    def __init__(
+        self,
+        open_stores: Callable[[], Stores],
+        signer_of: Callable[[str], Signer],
+        origin: str,
+        *,
+        anchor: LocalAnchor | None = None,
+    ) -> None:
+        self._open_stores = open_stores
+        self._anchor = anchor
+        self._signer_of = signer_of
+        self._origin = origin
+        self._reset()
+        _WRITERS.add(self)
+
+    def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
+        """Have a record written; see `proof.log.Log`."""
+        about = about_of(record.label, record.milliseconds)
+        item = _Item(digest_of_id(record.id), record.subject, about, to_bytes(record), texts)
+        with self._lock:
+            before = self._known.get(item.id)
+            if before is not None:
+                if before.future.done():  # it failed then, and waits
+                    before.future = Future()
+                return before.future
+            if len(self._known) >= MAX_WAITING:
+                self.lost += 1
+                item.future.set_exception(
+                    LogFull("the log's store is down, and no more records fit into memory")
+                )
+                return item.future
+            self._known[item.id] = item
+            self._items.append(item)
+        self._wake.set()
+        self._start()
+        return item.future
+
+    def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
+        """Ask the stores in the thread, after all records appended so far."""
+        future: Future[Answer] = Future()
+        self._questions.append((question, future))
+        self._wake.set()
+        self._start()
+        return future
+
+    def begin(self) -> None:
+        """Start looking for what others left."""
+        self._start()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records are not on disk yet."""
+        return len(self._known)
+
+    def close(self) -> None:
+        """Write what waits, if the store takes it, number it, and end the thread."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._stop.set()
+        self._wake.set()
+        thread.join(CLOSE_SECONDS)
+        if self._known:
+            logger.error("consent log: %d records could not be written", len(self._known))
+
+    def _start(self) -> None:
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._stop = threading.Event()
+            target = (weakref.ref(self), self._stop, self._wake)
+            thread = threading.Thread(target=_run, args=target, name="cookieguard-log", daemon=True)
+            with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
+                thread.start()
+                self._thread = thread
+
+    # From here on: for the thread.
+
+    def round(self, *, is_last: bool = False) -> None:
+        """Write, number, answer; where the store does not, keep what waits."""
+        items = [self._items.popleft() for _ in range(min(len(self._items), AT_ONCE))]
+        questions = (
+            [self._questions.popleft() for _ in range(len(self._questions))] if not self._items else []
+        )
+        try:
+            stores = self._opened()
+            if items:
+                self._write(stores, items)
+            for question, future in questions:
+                _answer(stores, question, future)
+            self._number(stores, is_last=is_last)
+            self._tell(is_down=False)
+        except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
+            self._fail(error, items, questions)
+
+    @property
+    def pause(self) -> float | None:
+        """Say how many seconds may pass until the next round; None for at once."""
+        if self._items and not self.is_down:
+            return None
+        if self.is_down:
+            return RETRY_SECONDS
+        due = self._sequence_at if self._sequence_at is not None else self._look_at
+        return max(0.01, due - time.monotonic())
+
+    def let_go(self) -> None:
+        """Close the stores."""
+        stores, self._stores = self._stores, None
+        if stores is not None:
+            stores.close()
+
+    def _opened(self) -> Stores:
+        if self._stores is None:
+            self._stores = stores = self._open_stores()
+            self._handle_key = stores.subjects.secret(HANDLE_SECRET)
+            self._mac_key = stores.subjects.secret(MAC_SECRET)
+            self._name = stores.log.fact("origin", self._origin) or self._origin
+            self._signs_as = ""
+            if self._anchor is not None:
+                self._anchor.check(stores.log)
+        return self._stores
+
+    def _write(self, stores: Stores, items: list[_Item]) -> None:
+        handles = [handle_of(one.subject, self._handle_key) for one in items]
+        keys = stores.subjects.keys_of(dict.fromkeys(handles))
+        rows = []
+        for one, handle in zip(items, handles, strict=True):
+            subject, key = keys[handle]
+            sealed = seal(one.record, key=key, id=one.id, subject=subject, about=one.about)
+            rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
+        stores.log.insert(rows, self._new_texts(items))
+        for one in items:
+            self._known.pop(one.id, None)
+            self._texts.update(digest for digest, _ in one.texts)
+            if not one.future.done():
+                one.future.set_result(None)
+        if self._sequence_at is None:
+            self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
+
+    def _new_texts(self, items: Iterable[_Item]) -> list[Text]:
+        return [text for one in items for text in one.texts if text[0] not in self._texts]
+
+    def _number(self, stores: Stores, *, is_last: bool) -> None:
+        now = time.monotonic()
+        if self._sequence_at is None:
+            if now < self._look_at and not is_last:
+                return
+            self._look_at = now + LOOK_SECONDS
+            if not stores.log.has_waiting():
+                return
+        elif now < self._sequence_at and not is_last:
+            return
+        try:
+            numbered = sequence(stores.log, self._signer(stores), self._mac_key)
+            self.broken = ""
+            if numbered and self._anchor is not None:
+                self._anchor.write(stores.log.checkpoint() or "")
+        except LogBroken as error:
+            if not self.broken:
+                logger.error("consent log: %s", error)
+            self.broken, numbered = str(error), 0
+        self._sequence_at = now if numbered and stores.log.has_waiting() else None
+        self._look_at = now + LOOK_SECONDS
+
+    def _signer(self, stores: Stores) -> Signer:
+        signer = self._signer_of(self._name)
+        key = str(signer.key)
+        if key != self._signs_as:
+            stores.log.add_key(key)
+            self._signs_as = key
+        return signer
+
+    def _fail(
+        self,
+        error: Exception,
+        items: list[_Item],
+        questions: list[tuple[Callable[[Stores], Any], Future[Any]]],
+    ) -> None:
+        self.let_go()
+        reason = str(error) if isinstance(error, LogDown) else type(error).__name__
+        self._tell(is_down=True, reason=reason)
+        self._items.extendleft(reversed([one for one in items if one.id in self._known]))
+        for one in items:
+            if not one.future.done():
+                one.future.set_exception(LogDown(reason))
+        for _, future in questions:
+            if not future.done():
+                future.set_exception(LogDown(reason))
+
+    def _tell(self, *, is_down: bool, reason: str = "") -> None:
+        """Log once that the store went, and once that it came back."""
+        if is_down == self.is_down:
+            return
+        self.is_down = is_down
+        if is_down:
+            logger.error(
+                "consent log: its store is down (%s); records wait, grants take effect later", reason
+            )
+        else:
+            logger.warning("consent log: its store answers again")
+
+    def _reset(self) -> None:
+        """Begin anew: at first, and in a forked child, whose connections and thread are its parent's."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = None
+        self._stores = None
+        self._items = deque()
+        self._known = {}
+        self._questions = deque()
+        self._texts: set[str] = set()
+        self._sequence_at = None
+        self._look_at = time.monotonic()
+        self._handle_key = self._mac_key = b""
+        self._name, self._signs_as = self._origin, ""
+        self.is_down = False
+        self.lost = 0
+        self.broken = ""
+
+
+def handle_of(subject: str, key: bytes) -> bytes:
+    """Return what a subject is found by in the store of keys, which holds no name."""
+    return hmac_digest(key, subject.encode(errors="surrogatepass"), "sha256")[:SUBJECT_BYTES]
+
+
+def _answer(stores: Stores, question: Callable[[Stores], Any], future: Future[Any]) -> None:
+    try:
+        future.set_result(question(stores))
+    except LogDown:
+        raise
+    except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
+        future.set_exception(error)
+
+
+def _run(reference: weakref.ref[LogWriter], stop: threading.Event, wake: threading.Event) -> None:
+    """Do rounds while there is something to do; hold the writer no longer."""
+    while True:
+        wake.clear()
+        writer = reference()
+        if writer is None:
+            return
+        is_last = stop.is_set()
+        writer.round(is_last=is_last)
+        pause = writer.pause
+        if is_last and (pause is not None or writer.is_down):
+            writer.let_go()
+            return
+        del writer
+        if pause is not None:
+            wake.wait(pause)
+
+
+_WRITERS: weakref.WeakSet[LogWriter] = weakref.WeakSet()
+
+
+def _reset_all() -> None:
+    for writer in list(_WRITERS):
+        writer._reset()
+
+
+os.register_at_fork(after_in_child=_reset_all)

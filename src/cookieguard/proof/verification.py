@@ -1,0 +1,326 @@
+"""Verify a whole log: each row against the tree, the tree against the signed checkpoints, and these against anchors.
+
+Whoever verifies trusts the public keys and the anchors, nothing in the store: who edits it is found, and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import sha256
+from itertools import islice
+
+from cookieguard.proof.merkle import HASH_BYTES, fold
+from cookieguard.proof.notes import (
+    NO_KEY_SIGNED,
+    Checkpoint,
+    NoteError,
+    NoteKey,
+    open_checkpoint,
+    read_checkpoint,
+)
+from cookieguard.proof.sealing import ENTRY_BYTES
+from cookieguard.proof.tiles import WIDTH, ReadTile, root_of_hashes
+
+RowTuple = tuple[int, bytes, bytes, bytes, bytes, bytes]
+"""Number, id, subject, about, entry, sealed."""
+MOST_FAULTS = 1000  # named; the rest is counted
+
+
+class Verdict(IntEnum):
+    """Say how a log is, as the exit code of `cookieguard log verify` does."""
+
+    WHOLE = 0
+    BROKEN = 1
+    CUT = 2
+    NO_KEY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Name one thing that is wrong: what, and at which entry."""
+
+    verdict: Verdict
+    number: int | None
+    what: str
+
+
+@dataclass(slots=True)
+class Report:
+    """Hold what was found. `size` is what the newest checkpoint signs; `root` its root."""
+
+    size: int = 0
+    root: bytes = b""
+    rows: int = 0
+    pruned: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    more_faults: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the gravest of the faults' verdicts; what was cut weighs less than what was changed."""
+        found = {one.verdict for one in self.faults}
+        order = (Verdict.NO_KEY, Verdict.BROKEN, Verdict.CUT)
+        return next((one for one in order if one in found), Verdict.WHOLE)
+
+    def add(self, verdict: Verdict, number: int | None, what: str) -> None:
+        """Note a fault."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(Fault(verdict, number, what))
+        else:
+            self.more_faults += 1
+
+
+def verify(
+    rows: Iterable[RowTuple],
+    read_tile: ReadTile,
+    checkpoints: Iterable[tuple[int, str]],
+    *,
+    keys: Sequence[NoteKey],
+    former: Sequence[NoteKey] = (),
+    anchors: Sequence[tuple[str, str]] = (),
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Verify a log; `keys` are the public keys that are trusted, `anchors` checkpoints kept elsewhere, with where.
+
+    `former` are keys that may have signed all but the newest checkpoint, which holds for what came before.
+    """
+    report = Report()
+    signed = _signed(report, checkpoints, keys, former)
+    claims = [*signed, *_anchored(report, anchors, keys)]
+    claims.sort(key=lambda claim: claim.checkpoint.size)
+    _compare(report, _Tree(report, rows, read_tile, progress), claims)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Hold a checkpoint to compare with; `source` is empty for the store's own."""
+
+    checkpoint: Checkpoint
+    source: str = ""
+
+
+def _signed(
+    report: Report, checkpoints: Iterable[tuple[int, str]], keys: Sequence[NoteKey], former: Sequence[NoteKey]
+) -> list[_Claim]:
+    claims = []
+    noted = list(checkpoints)
+    for size, note in noted:
+        is_newest = note is noted[-1][1]
+        try:
+            checkpoint = read_checkpoint(note)
+            open_checkpoint(note, keys if is_newest else (*keys, *former))
+        except NoteError as error:
+            verdict = Verdict.NO_KEY if is_newest and str(error) == NO_KEY_SIGNED else Verdict.BROKEN
+            report.add(verdict, size, f"the checkpoint of {size} entries: {error}")
+            if verdict is Verdict.BROKEN:
+                continue
+        if checkpoint.size != size:
+            report.add(Verdict.BROKEN, size, f"the checkpoint of {size} entries signs {checkpoint.size}")
+        claims.append(_Claim(checkpoint))
+    if claims:
+        newest = max((one.checkpoint for one in claims), key=lambda one: one.size)
+        report.size, report.root = newest.size, newest.root
+    return claims
+
+
+def _anchored(
+    report: Report, anchors: Sequence[tuple[str, str]], keys: Sequence[NoteKey]
+) -> Iterator[_Claim]:
+    for source, note in anchors:
+        try:
+            checkpoint = open_checkpoint(note, keys)
+        except NoteError as error:
+            report.add(Verdict.NO_KEY, None, f"{source}: {error}")
+            continue
+        if checkpoint.size > report.size:
+            what = f"{source} has {checkpoint.size} entries, the log {report.size}: cut, or set back to an older copy"
+            report.add(Verdict.CUT, report.size, what)
+        else:
+            yield _Claim(checkpoint, source)
+
+
+def _compare(report: Report, tree: _Tree, claims: Sequence[_Claim]) -> None:
+    """Walk the tree once, and hold each claim against the root at its size."""
+    good = 0
+    for claim in claims:
+        size = claim.checkpoint.size
+        root = tree.root_at(size)
+        if root == claim.checkpoint.root:
+            good = size
+        elif root is not None and claim.source:
+            what = f"{claim.source} was signed over another log of {size} entries: rolled back and continued, or forked"
+            report.add(Verdict.CUT, size, what)
+        elif root is not None:
+            what = f"an entry from {good} to {size - 1} is not the one that was signed"
+            report.add(Verdict.BROKEN, good, what)
+    tree.finish(report.size)
+
+
+class _Tree:
+    """Build the tree from the rows, a tile at a time, and find where rows and stored tiles differ.
+
+    Owns the roots of the full tiles so far. What a missing row was is taken from the tiles, so that one fault does
+    not hide the others.
+    """
+
+    def __init__(
+        self, report: Report, rows: Iterable[RowTuple], read_tile: ReadTile, progress: Callable[[int], None]
+    ) -> None:
+        self._report = report
+        self._rows = iter(rows)
+        self._read = read_tile
+        self._progress = progress
+        self._subtrees: list[tuple[int, bytes]] = []  # height above a tile, root; as in a binary counter
+        self._levels: list[list[bytes]] = [[]]  # of the tile that is being read
+        self._at = 0  # the first entry of that tile
+        self._ahead: list[RowTuple] = []  # read already, and of a later tile
+
+    def root_at(self, size: int) -> bytes | None:
+        """Return the root over the first `size` rows, None where there are not so many; asked in rising order."""
+        while self._at + len(self._levels[0]) < size:
+            if len(self._levels[0]) == WIDTH:
+                self._push()
+            elif not self._read_block():
+                return None
+        roots = [root for _, root in self._subtrees]
+        return fold([*roots, *self._partial(size - self._at)])
+
+    def finish(self, size: int) -> None:
+        """Read what is left: rows that no checkpoint covers, and rows that are not there any more."""
+        have = self._at + len(self._levels[0])
+        if have < size:
+            self._report.add(Verdict.CUT, have, f"entries {have} to {size - 1} are gone: cut")
+        unsigned = list(range(size, have))
+        for row in self._left():
+            self._report.rows += 1
+            unsigned.append(row[0])
+        for number in unsigned:
+            self._report.add(Verdict.BROKEN, number, f"row {number} is under no checkpoint")
+
+    def _left(self) -> Iterator[RowTuple]:
+        yield from self._ahead
+        yield from self._rows
+
+    def _partial(self, width: int) -> Iterator[bytes]:
+        """Yield the roots of the complete subtrees of the first `width` entries of this tile."""
+        place = 0
+        for height in range(len(self._levels) - 1, -1, -1):
+            if width >> height & 1:
+                yield self._levels[height][place >> height]
+                place += 1 << height
+
+    def _push(self) -> None:
+        """Take the full tile into the tree."""
+        index, root, height = self._at // WIDTH, self._levels[-1][0], 0
+        while index & 1:
+            left = self._subtrees.pop()[1]
+            root, index, height = sha256(b"\x01" + left + root).digest(), index >> 1, height + 1
+        self._subtrees.append((height, root))
+        self._at += WIDTH
+        self._levels = [[]]
+        self._progress(self._at)
+
+    def _read_block(self) -> bool:
+        """Read the rows of one tile, and hash them; False where there is none."""
+        first = self._at
+        stored = self._read(0, first // WIDTH)
+        rows = self._take(first + WIDTH)
+        is_in_order = [row[0] for row in rows] == list(range(first, first + len(rows)))
+        leaves = self._leaves(rows) if is_in_order else self._mended(rows, first, stored)
+        if not leaves:
+            return False
+        if b"".join(leaves) != stored:
+            self._differ(leaves, first, stored)
+        self._levels = _levels_of(leaves)
+        return True
+
+    def _take(self, end: int) -> list[RowTuple]:
+        """Return the next rows with a number below `end`."""
+        rows = [*self._ahead, *islice(self._rows, WIDTH - len(self._ahead))]
+        self._ahead = []
+        if rows and rows[-1][0] >= end:
+            self._ahead = [row for row in rows if row[0] >= end]
+            rows = [row for row in rows if row[0] < end]
+        self._report.rows += len(rows)
+        return rows
+
+    def _leaves(self, rows: Sequence[RowTuple]) -> list[bytes]:
+        leaves, hashing = [], sha256
+        for number, id_, subject, about, entry, sealed in rows:
+            if len(entry) == ENTRY_BYTES:
+                if hashing(id_ + subject + about + sealed).digest() != entry[HASH_BYTES:]:
+                    self._report.add(Verdict.BROKEN, number, f"row {number} was changed")
+                leaves.append(hashing(b"\x00" + entry).digest())
+            elif len(entry) == HASH_BYTES and not sealed:
+                self._report.pruned += 1
+                leaves.append(entry)
+            else:
+                self._report.add(
+                    Verdict.BROKEN, number, f"row {number} was changed: its entry has {len(entry)} bytes"
+                )
+                leaves.append(hashing(b"\x00" + entry).digest())
+        return leaves
+
+    def _mended(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> list[bytes]:
+        """Hash rows that are not one a number: what is missing is named, and taken from the tile."""
+        by_number: dict[int, RowTuple] = {}
+        for row in rows:
+            if row[0] in by_number or row[0] < first:
+                self._report.add(Verdict.BROKEN, row[0], f"row {row[0]} is there twice")
+            by_number.setdefault(row[0], row)
+        leaves: list[bytes] = []
+        for number in range(first, self._end(by_number, first)):
+            if number in by_number:
+                leaves += self._leaves([by_number[number]])
+                continue
+            self._report.add(Verdict.BROKEN, number, f"row {number} is missing")
+            at = (number - first) * HASH_BYTES
+            leaves.append(stored[at : at + HASH_BYTES] or bytes(HASH_BYTES))
+        return leaves
+
+    def _end(self, by_number: Iterable[int], first: int) -> int:
+        """Return where the rows of this tile end: with the tile, where there are later ones."""
+        return first + WIDTH if self._ahead else max(by_number, default=first - 1) + 1
+
+    def _differ(self, leaves: Sequence[bytes], first: int, stored: bytes) -> None:
+        """Say which rows are not those in the tile; or that it is the tile which was changed."""
+        index, count = first // WIDTH, len(leaves)
+        if len(stored) > count * HASH_BYTES and stored.startswith(b"".join(leaves)):
+            return  # rows after these are gone, and named by what is signed
+        above = self._read(1, index // WIDTH)[index % WIDTH * HASH_BYTES :][:HASH_BYTES]
+        is_rows_own = count == WIDTH and _levels_of(leaves)[-1][0] == above
+        if is_rows_own or (len(stored) < count * HASH_BYTES):
+            self._report.add(Verdict.BROKEN, first, f"tile 0/{index} was changed, or is older than its rows")
+            if is_rows_own:
+                return
+        for at, leaf in enumerate(leaves):
+            kept = stored[at * HASH_BYTES : (at + 1) * HASH_BYTES]
+            if kept and kept != leaf:
+                what = f"row {first + at} is not the one in the tree: changed, moved or put there"
+                self._report.add(Verdict.BROKEN, first + at, what)
+
+
+def verify_tiles(read_tile: ReadTile, size: int, report: Report) -> None:
+    """Hold each tile against the one above it: what proofs are made from."""
+    level, count = 0, size
+    while count >= WIDTH:
+        for index in range(count // WIDTH):
+            hashes = read_tile(level, index)
+            above = read_tile(level + 1, index // WIDTH)[index % WIDTH * HASH_BYTES :][:HASH_BYTES]
+            if len(hashes) != WIDTH * HASH_BYTES or root_of_hashes(hashes) != above:
+                number = index * WIDTH ** (level + 1)
+                report.add(Verdict.BROKEN, number, f"tile {level}/{index} or the one above it was changed")
+        level, count = level + 1, count // WIDTH
+
+
+def _levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """Return the complete subtrees over leaf hashes, a row a height."""
+    hashing = sha256
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        row = levels[-1]
+        levels.append([hashing(b"\x01" + row[at] + row[at + 1]).digest() for at in range(0, len(row) - 1, 2)])
+    return levels

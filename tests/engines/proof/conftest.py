@@ -1,0 +1,69 @@
+"""A log in a directory of its own, and what tests ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
+from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.reading import verify_log
+from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.keyring import Keyring
+from cookieguard.proof.records import Record, customer
+from cookieguard.proof.verification import Report
+
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+NAME = "shop.example/_cg/log"
+
+
+def record_of(subject: str = customer("4711"), kind: str = "consent", **facts: object) -> Record:
+    return Record(kind=kind, subject=subject, time=NOW, facts=facts or {"cg:gpc": False})
+
+
+@dataclass
+class World:
+    """Hold one log; `writer()` gives another worker of it."""
+
+    place: Place
+    keyring: Keyring = field(default_factory=lambda: Keyring.generate(NOW))
+    made: list[LogWriter] = field(default_factory=list)
+
+    def writer(self) -> LogWriter:
+        opener: Callable[[], Stores] = partial(open_stores, self.place)
+        self.made.append(LogWriter(opener, partial(signer_of, self.keyring), NAME))
+        return self.made[-1]
+
+    def write(self, *records: Record) -> None:
+        """Write records, have them numbered, and end the worker."""
+        writer = self.writer()
+        futures: list[Future[None]] = [writer.append(one) for one in records]
+        for future in futures:
+            future.result(10)
+        writer.close()
+
+    def stores(self) -> Stores:
+        return open_stores(self.place, make=False)
+
+    def verify(self, **options: object) -> Report:
+        stores = self.stores()
+        try:
+            return verify_log(stores.log, keys=trusted_keys(self.keyring, NAME), **options)  # type: ignore[arg-type]
+        finally:
+            stores.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Give a log in SQLite files."""
+    place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), (tmp_path / "erasures",))
+    made = World(place)
+    yield made
+    for writer in made.made:
+        writer.close()

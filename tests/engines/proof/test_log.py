@@ -1,0 +1,162 @@
+"""The log in SQLite: what is acknowledged is there, numbered and signed; who edits it is named."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import replace
+
+import pytest
+
+from cookieguard.engines.proof.open import trusted_keys
+from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
+from cookieguard.proof.notes import open_checkpoint
+from cookieguard.proof.receipts import verify_receipt
+from cookieguard.proof.records import customer, read_document
+from cookieguard.proof.verification import Verdict
+
+from .conftest import NAME, World, record_of
+
+
+def test_what_was_acknowledged_is_there_sealed_numbered_and_signed(world: World) -> None:
+    records = [record_of(customer(f"c-{number}"), note=f"text {number}") for number in range(300)]
+    world.write(*records)
+
+    stores = world.stores()
+    for one in records:
+        found = read_record(stores, one.id)
+        assert found is not None
+        assert read_document(found.record)["note"] == one.facts["note"]
+    note = stores.log.checkpoint()
+    assert note is not None
+    assert open_checkpoint(note, trusted_keys(world.keyring, NAME)).size == 300
+    assert world.verify().verdict is Verdict.WHOLE
+    stores.close()
+
+
+def test_nothing_of_a_record_stands_in_the_files_but_its_kind_and_time(world: World) -> None:
+    world.write(record_of(customer("customer-number-4711"), kind="consent", secret="said-in-private"))
+
+    content = b"".join(path.read_bytes() for path in world.place.log_file.parent.iterdir())  # type: ignore[union-attr]
+    assert b"consent" in content
+    for secret in (b"customer-number-4711", b"said-in-private"):
+        assert secret not in content
+
+
+def test_a_record_of_an_id_that_is_there_changes_nothing(world: World) -> None:
+    first = record_of(said="first")
+    world.write(first)
+    world.write(replace(first, facts={"said": "second"}), record_of())
+
+    stores = world.stores()
+    found = read_record(stores, first.id)
+    assert found is not None
+    assert read_document(found.record)["said"] == "first"
+    assert world.verify().size == 2
+    stores.close()
+
+
+def test_all_records_of_a_subject_are_found_in_order_and_nobody_elses(world: World) -> None:
+    records = [record_of(customer("1" if number % 2 else "2"), number=number) for number in range(6)]
+    world.write(*records)
+
+    stores = world.stores()
+    mine = [read_document(found.record)["number"] for found in read_subject(stores, customer("1"))]
+    assert mine == [1, 3, 5]
+    assert read_subject(stores, customer("3")) == []
+    stores.close()
+
+
+def test_a_receipt_proves_a_record_to_who_has_the_logs_key_alone(world: World) -> None:
+    records = [record_of(number=number) for number in range(20)]
+    world.write(*records)
+    stores = world.stores()
+    text = make_receipt(stores, records[7].id)
+    stores.close()
+
+    assert text is not None
+    receipt = verify_receipt(text, keys=trusted_keys(world.keyring, NAME))
+    assert receipt.record["number"] == 7
+    assert (receipt.index, receipt.size, receipt.origin) == (7, 20, NAME)
+    assert len(json.loads(text)["proof"]) < 1200
+
+
+def test_a_row_put_there_by_hand_is_not_signed_but_named(world: World) -> None:
+    world.write(record_of(), record_of())
+    with sqlite3.connect(world.place.log) as connection:
+        connection.execute(
+            "INSERT INTO record (id, subject, about, entry, sealed, mac) "
+            "SELECT x'00112233', subject, about, entry, sealed, zeroblob(16) FROM record WHERE number = 0"
+        )
+    world.write(record_of())
+
+    report = world.verify()
+    assert report.size == 3
+    assert report.verdict is Verdict.BROKEN
+    assert "no worker wrote" in report.faults[0].what
+
+
+def test_several_workers_keep_one_log(world: World) -> None:
+    workers = [world.writer() for _ in range(4)]
+    futures = [workers[number % 4].append(record_of(number=number)) for number in range(400)]
+    for future in futures:
+        future.result(20)
+    for worker in workers:
+        worker.close()
+
+    report = world.verify()
+    assert (report.verdict, report.size, report.rows) == (Verdict.WHOLE, 400, 400)
+
+
+def test_a_record_gets_its_number_within_five_seconds(world: World) -> None:
+    writer = world.writer()
+    one = record_of()
+    started = time.monotonic()
+    writer.append(one).result(10)
+    while writer.ask(lambda stores: make_receipt(stores, one.id)).result(10) is None:
+        assert time.monotonic() - started < 5
+        time.sleep(0.1)
+
+
+def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> None:
+    writer = world.writer()
+    writer.append(record_of()).result(10)
+    writer.__class__._number, kept = lambda *_, **__: None, writer.__class__._number  # type: ignore[method-assign]
+    try:
+        writer.append(record_of()).result(10)
+        writer.close()
+    finally:
+        writer.__class__._number = kept  # type: ignore[method-assign]
+    stores = world.stores()
+    assert stores.log.has_waiting()
+    stores.close()
+
+    other = world.writer()
+    other.begin()
+    ends = time.monotonic() + 5
+    while other.ask(lambda stores: stores.log.has_waiting()).result(5):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0",
+        "UPDATE record SET number = number + 1000 WHERE number = 1",
+    ],
+)
+def test_nothing_more_is_signed_on_top_of_a_tree_that_was_changed(world: World, statement: str) -> None:
+    world.write(record_of(), record_of())
+    with sqlite3.connect(world.place.log) as connection:
+        connection.execute(statement)
+    if "tile" in statement:
+        writer = world.writer()
+        writer.append(record_of()).result(10)
+        writer.close()
+        assert "not the one that was signed" in writer.broken
+
+    report = world.verify()
+    assert report.size == 2
+    assert report.verdict is Verdict.BROKEN
