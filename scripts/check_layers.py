@@ -46,7 +46,9 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/document": frozenset({"banner", "http"}),
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
-    "web/pages": frozenset({"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording"}),
+    "web/pages": frozenset(
+        {"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording"}
+    ),
     "web/proof": frozenset({"http"}),
     "web/recording": frozenset({"document", "http"}),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import pytest
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.keys import load_keyring
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import Record, customer
@@ -24,11 +23,11 @@ IDS = [f"record-number-{number:04d}" for number in range(12)]
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the state directory of a shop whose log has twelve records."""
     monkeypatch.chdir(tmp_path)
     write(IDS)
-    yield tmp_path / ".cookieguard"
+    return tmp_path / ".cookieguard"
 
 
 def write(ids: list[str]) -> None:
@@ -39,7 +38,9 @@ def write(ids: list[str]) -> None:
     assert writer is not None
     for number, one in enumerate(ids):
         subject = customer("even" if number % 2 else "odd")
-        writer.append(Record(kind="consent", subject=subject, time=NOW, facts={"n": number}, id=one)).result(10)
+        writer.append(Record(kind="consent", subject=subject, time=NOW, facts={"n": number}, id=one)).result(
+            10
+        )
     writer.close()
 
 
@@ -101,7 +102,9 @@ def test_a_record_is_shown_and_exported(shop: Path, capsysbinary: pytest.Capture
     assert run(["log", "show", IDS[3], "--json"]) == 0
     assert json.loads(capsysbinary.readouterr().out)["record"]["n"] == 3
     assert run(["log", "export"]) == 0
-    assert [json.loads(line)["record"]["n"] for line in capsysbinary.readouterr().out.splitlines()] == [*range(12)]
+    assert [json.loads(line)["record"]["n"] for line in capsysbinary.readouterr().out.splitlines()] == [
+        *range(12)
+    ]
     assert run(["log", "export", "--subject", "customer:odd"]) == 0
     assert len(capsysbinary.readouterr().out.splitlines()) == 6
     assert run(["log", "show", "no-such-record-here"]) == 3

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from cookieguard.engines.files import sync_directory
+from cookieguard.engines.files.state_directory import sync_directory
 from cookieguard.engines.proof.protocol import LogDown, SubjectStore
 from cookieguard.proof.records import to_text
 

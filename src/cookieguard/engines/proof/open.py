@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.store import require_store_url
-from cookieguard.engines.files import StateDirectory
-from cookieguard.engines.ports import making_once
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.erasures import JOURNAL, apply_erasures
 from cookieguard.engines.proof.protocol import LogStore, Stores, SubjectStore
 from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.engines.store.protocol import making_once
 from cookieguard.keyring import Keyring
 from cookieguard.proof.notes import NoteKey, Signer
 

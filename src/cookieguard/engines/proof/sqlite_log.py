@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogDown, Row, Waiting
-from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple

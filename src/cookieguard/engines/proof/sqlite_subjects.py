@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogDown, SubjectKey
 from cookieguard.engines.proof.sqlite_log import BUSY_SECONDS, PRAGMAS
-from cookieguard.engines.sqlite_files import make_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
 from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
 
 SCHEMA = (
