@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -167,3 +168,29 @@ def test_a_state_directory_that_was_brought_back_has_another_place(tmp_path: Pat
     StateDirectory(tmp_path / "state")
 
     assert runtime_place("", tmp_path / "state") != before
+
+
+def test_a_shop_starts_while_others_sweep_the_same_memory(
+    state: StateDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three shops that start at once on one machine sweep the same dead ones, and each finds some gone."""
+    monkeypatch.setattr(runtime, "SHARED_MEMORY", Path("/dev/shm", f"cookieguard-test-{os.getpid()}"))
+    runtime.SHARED_MEMORY.mkdir()
+    memory = open_runtime("", state)
+    assert memory is not None
+    place = memory.path.parent
+
+    def start(number: int) -> None:
+        for _ in range(30):
+            assert open_runtime("", StateDirectory(tmp_path / f"shop{number}")) is not None
+
+    try:
+        for _ in range(5):
+            for number in range(60):
+                (place / f"dead{number}").mkdir(exist_ok=True)
+                os.utime(place / f"dead{number}", (0, 0))
+            with ThreadPoolExecutor(3) as pool:
+                assert list(pool.map(start, range(3))) == [None] * 3
+        assert not list(place.glob("dead*"))
+    finally:
+        shutil.rmtree(runtime.SHARED_MEMORY)

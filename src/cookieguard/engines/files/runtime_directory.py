@@ -107,16 +107,19 @@ def remove_keys_on_disk(state: StateDirectory) -> int:
 
 
 def _sweep(own: Path) -> None:
-    """Remove keys of shops that run no more: by the machine's own clock, for theirs may be another."""
-    for path in own.parent.glob("*/*"):
+    """Remove keys of shops that run no more: by the machine's own clock, for theirs may be another.
+
+    Others sweep at the same moment: what is gone when its turn comes is passed over.
+    """
+    for shop in own.parent.iterdir():
+        if shop == own:
+            continue
         with suppress(OSError):
-            if path.parent != own and _is_old(path):
+            aged = [path for path in shop.iterdir() if _is_old(path)]
+            for path in aged:
                 path.unlink()
-                path.parent.rmdir()  # where it was the last one
-    for path in own.parent.iterdir():
-        with suppress(OSError):  # one that is not empty stays
-            if path != own and _is_old(path):
-                path.rmdir()
+            if aged or _is_old(shop):
+                shop.rmdir()  # one that is not empty stays
 
 
 def _is_old(path: Path) -> bool:
