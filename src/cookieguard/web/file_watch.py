@@ -25,14 +25,21 @@ class Looks:
     def __init__(self, parts: Parts, keyring: Keyring) -> None:
         self._parts = parts
         self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
+        self._looking: Future[None] | None = None
         self.due = float("-inf")
 
     async def look(self, now: datetime) -> None:
-        """Look, and wait for it: an idle worker answers nobody by a keyring of yesterday."""
-        self.due = time.monotonic() + PAUSE
-        looked: Future[None] = Future()
-        Thread(target=self._look, args=(now, looked), name="cookieguard-looks", daemon=True).start()
-        await is_done(looked)
+        """Look, and wait for it: an idle worker answers nobody by a keyring of yesterday.
+
+        A request that comes meanwhile waits for the same look: its cookie may be signed with the key that is being
+        read. Where the disk hangs, requests go on with what is known until it answers.
+        """
+        looked = self._looking
+        if looked is None:
+            looked = self._looking = Future()
+            Thread(target=self._look, args=(now, looked), name="cookieguard-looks", daemon=True).start()
+        if not await is_done(looked) and self._looking is looked:
+            self.due = float("inf")
 
     def _look(self, now: datetime, looked: Future[None]) -> None:
         try:
@@ -44,4 +51,6 @@ class Looks:
         except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
             logger.warning("files could not be looked at: %s", type(error).__name__)
         finally:
+            self.due = time.monotonic() + PAUSE
+            self._looking = None
             looked.set_result(None)

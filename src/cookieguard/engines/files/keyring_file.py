@@ -75,7 +75,7 @@ class WatchedKeyring(Keyring):
         if now >= self._next_look:
             self._look()
         found = self._keys.get(key_id)
-        if found is None and now >= self._looked + self._haste:
+        if found is None and key_id and now >= self._looked + self._haste:
             self._look()
             found = self._keys.get(key_id)
         return found

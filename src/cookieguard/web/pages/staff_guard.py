@@ -17,7 +17,7 @@ from cookieguard.web.pages.form import Receive
 STAFF_COOKIE = CookieSpec(name="__Host-cg_staff", max_age=0, same_site="Strict")
 BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
-NO_TOKEN = "2.none.none.none"  # noqa: S105 - not a secret: what a missing one counts as
+NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 REFUSED = "not allowed\n"
 REFUSED_HEADERS = {
     "cache-control": "no-store",
