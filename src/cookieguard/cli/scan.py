@@ -30,6 +30,10 @@ from cookieguard.scan.serving import is_app, served
 from cookieguard.scan.steps import load_steps
 
 WRONG = 1
+NO_PLAYWRIGHT = (
+    "a browser is driven by Playwright, and that is not installed: pip install 'cookieguard[scan]'; or scan with "
+    "--no-browser"
+)
 
 Target = Annotated[
     str, typer.Argument(metavar="URL|MODULE:APP", help="A shop's address, or an app to serve on loopback.")
@@ -146,7 +150,13 @@ def scan(  # each is an option
 
 
 async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
-    return await scan_plainly(plan)
+    if no_browser:
+        return await scan_plainly(plan)
+    try:
+        from cookieguard.scan.browser import scan_by_browser
+    except ImportError as error:
+        raise ScanFailed(NO_PLAYWRIGHT) from error
+    return await scan_by_browser(plan)
 
 
 def _place(

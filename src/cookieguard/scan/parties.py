@@ -17,7 +17,9 @@ from cookieguard.scan.seen import ACCEPTED, LEAKS, NAMED, Contact, Kept, Need, S
 STATISTICS = re.compile(
     r"(^|[./_-])(analytics|metrics?|stats?|matomo|piwik|plausible|umami|count(er)?)([./_-]|\d|$)"
 )
-SEEN_FRAMES = ("iframe", "object", "embed", "document")
+# What a page takes along with a film or a map that it shows.
+FRAMES = ("iframe", "object", "embed")
+BESIDE_FRAMES = (*FRAMES, "link", "stylesheet", "style", "font")
 LETTERING = re.compile(r"\.(woff2?|ttf|otf)$|(^|[./_-])fonts?([./_-]|\d|$)")
 FILMS = re.compile(r"(^|[./_-])(videos?|maps?|player|embed)([./_-]|\d|$)")
 
@@ -142,8 +144,13 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
     words = {f"{one.host.rpartition('.')[0] or one.host}/{one.url.rpartition('/')[2]}" for one in contacts}
     if "statistics" in ids and any(STATISTICS.search(word) for word in words):
         return "statistics", "its name says statistics"
-    shown = [one for one in contacts if one.element.split(" ")[0] in SEEN_FRAMES]
-    if "preferences" in ids and any(FILMS.search(f"{one.host}{one.url}") for one in shown):
+    own = [one.element.split(" ")[0] for one in contacts if not one.by]
+    shown = [one for one in contacts if not one.by and one.element.split(" ")[0] in FRAMES]
+    if (
+        "preferences" in ids
+        and all(element in BESIDE_FRAMES for element in own)
+        and any(FILMS.search(f"{one.host}{one.url}") for one in shown)
+    ):
         return "preferences", "a film or map that is shown in the page"
     if (
         "preferences" in ids

@@ -1,0 +1,282 @@
+"""Scan with a browser: the system's Chromium, driven by Playwright, in each state of consent."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from playwright.async_api import Browser, BrowserContext, Error, Page, Response, async_playwright
+
+from cookieguard.html import parse_url
+from cookieguard.scan.chromium import OPEN_MS, close_others, launched, new_visitor
+from cookieguard.scan.crawl import Crawl, page_name
+from cookieguard.scan.keeping import Keeping
+from cookieguard.scan.plain import client_through, first_pages, why_not
+from cookieguard.scan.plan import Clock, Parties, Plan, absolute
+from cookieguard.scan.proxy import Proxy
+from cookieguard.scan.reading import Source
+from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Look, Need, Scan
+from cookieguard.scan.steps import Step
+from cookieguard.scan.watching import Watch, definers
+
+STATIC = files("cookieguard.static")
+CLICK_MS = 5_000
+STIR_SECONDS = 8.0
+PICTURE_QUALITY = 45
+MOST_SCRIPTS = 80  # bodies that are read to find who defines a missing name
+OURS = "#cg button[value=%s]"
+CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
+ONE_STATE = (
+    "no banner of cookieguard on the first page: visited undecided only; name another banner's buttons with "
+    "--accept and --refuse"
+)
+
+
+async def scan_by_browser(plan: Plan) -> Scan:
+    """Scan a shop with a browser; raises ScanFailed where no page answers or no browser is there."""
+    parties, clock = Parties(plan.start, plan.config), Clock(plan.seconds)
+    async with (
+        Proxy(plan.addresses, most_bytes=plan.megabytes * 10**6) as proxy,
+        async_playwright() as playwright,
+        launched(playwright, plan, proxy) as browser,
+    ):
+        visit = _Visit(plan, parties, clock, proxy, browser)
+        await visit.crawl()
+        for state in CHOICES:
+            if visit.can_answer:
+                await visit.again(state)
+    if not visit.can_answer:
+        visit.notes.append(ONE_STATE)
+    visit.notes += [
+        f"{host} is at a private address and was not asked" for host in sorted(plan.addresses.refused)
+    ]
+    return Scan(
+        target=plan.target or plan.start,
+        started=visit.started,
+        with_browser=True,
+        looks=tuple(visit.looks),
+        contacts=tuple(dict.fromkeys(visit.contacts)),
+        kept=visit.keeping.all,
+        needs=tuple(visit.settled_needs()),
+        notes=tuple(visit.notes),
+    )
+
+
+@dataclass
+class _Visit:
+    """Go through a shop, once for each state. Owns all that was seen."""
+
+    plan: Plan
+    parties: Parties
+    clock: Clock
+    proxy: Proxy
+    browser: Browser
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    can_answer: bool = False
+    pages: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    scripts: list[Response] = field(default_factory=list)
+    defined: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keeping = Keeping(self.parties, self.started)
+
+    async def crawl(self) -> None:
+        """Look at pages as a visitor who has not answered, and learn which there are."""
+        async with client_through(self.proxy, insecure=self.plan.insecure) as client:
+            crawl = await first_pages(client, self.plan)
+        async with self._visitor(UNDECIDED) as (context, watch):
+            while len(self.pages) < self.plan.pages and (address := crawl.next()) is not None:
+                if self._is_over(len(self.pages), len(crawl)):
+                    return
+                self._tell(UNDECIDED, len(self.pages), self.plan.pages, address)
+                if await self._open(watch, address, UNDECIDED, crawl):
+                    self.pages.append(address)
+                elif not self.pages:
+                    raise why_not(self.plan, f"{address} does not answer with a page")
+                if len(self.pages) == 1 and not self.can_answer:
+                    self.can_answer = await self._has_banner(watch.page)
+            await self._take_steps(watch, UNDECIDED)
+            self.keeping.take_cookies(await context.cookies(), UNDECIDED)
+
+    async def again(self, state: str) -> None:
+        """Answer the banner, and look at the same pages."""
+        async with self._visitor(state) as (context, watch):
+            if not await self._answer(watch, state):
+                self.notes.append(f"the banner could not be answered: {state} was not visited")
+                return
+            for number, address in enumerate(self.pages):
+                if self._is_over(number, len(self.pages) - number):
+                    break
+                self._tell(state, number, len(self.pages), address)
+                await self._open(watch, address, state)
+            await self._take_steps(watch, state)
+            self.keeping.take_cookies(await context.cookies(), state)
+            if state == ACCEPTED and self.needs:
+                self.defined = await definers(self.scripts, {one.missing for one in self.needs})
+
+    def settled_needs(self) -> list[Need]:
+        """Return what was missing while something was held, and is there once all is agreed to; with whose it is."""
+        always = {(one.page, one.message) for one in self.needs if one.state == ACCEPTED}
+        found: dict[tuple[str, str], Need] = {}
+        for one in self.needs:
+            if self.can_answer and one.state != ACCEPTED and (one.page, one.message) not in always:
+                hosts = tuple(sorted(self.defined.get(one.missing, ())))
+                found.setdefault((one.page, one.message), replace(one, hosts=hosts))
+        return list(found.values())
+
+    @asynccontextmanager
+    async def _visitor(self, state: str) -> AsyncIterator[tuple[BrowserContext, Watch]]:
+        context = await new_visitor(self.browser, insecure=self.plan.insecure)
+        binding = f"cg{secrets.token_hex(6)}"
+        page = await context.new_page()
+        watch = await Watch.over(context, page, self.parties, state)
+        await context.expose_binding(binding, lambda _, told: self.keeping.note(told, watch.name, state))
+        await context.add_init_script(STATIC.joinpath("scan.js").read_text("utf-8").replace("NAME", binding))
+        context.on("page", lambda other: asyncio.ensure_future(close_others(other, page)))
+        page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+        page.on("response", lambda response: self._on_response(response, state))
+        try:
+            yield context, watch
+        finally:
+            await context.close()
+
+    async def _open(self, watch: Watch, address: str, state: str, crawl: Crawl | None = None) -> bool:
+        asked = len(self.proxy.asked)
+        watch.begin(page_name(address))
+        try:
+            async with self.clock.within(OPEN_MS / 1000 + 1):
+                response = await watch.page.goto(address, wait_until="load")
+        except (Error, TimeoutError):
+            response = None
+        if response is None and not watch.page.url.startswith("http"):
+            return False
+        return await self._look(watch, state, response, asked, crawl)
+
+    async def _look(
+        self, watch: Watch, state: str, response: Response | None, asked: int, crawl: Crawl | None = None
+    ) -> bool:
+        """Do what visitors do on the page that is open, and write down what was seen."""
+        page = watch.page
+        if self.parties.is_foreign(parse_url(page.url)) or not await _is_page(response):
+            return False
+        picture = b""
+        if self.plan.pictures:
+            picture = await _picture(page)
+        await watch.settle()
+        await self._stir(page)
+        await watch.settle()
+        source = await _source(response, page, watch.name, state)
+        self.contacts += watch.contacts(source, self.proxy.asked[asked:])
+        self.needs += watch.needs()
+        status = response.status if response is not None else 0
+        title = source.title if source is not None else ""
+        self.looks.append(Look(page=watch.name, state=state, status=status, title=title, picture=picture))
+        if crawl is not None and source is not None:
+            crawl.add(source.links)
+        return True
+
+    async def _stir(self, page: Page) -> None:
+        """Move, scroll and open menus: much is loaded only then."""
+        try:
+            async with self.clock.within(STIR_SECONDS):
+                await page.mouse.move(200, 300)
+                await page.mouse.wheel(0, 200)
+                await page.evaluate(STATIC.joinpath("scan_stir.js").read_text("utf-8"))
+                await page.keyboard.press("Tab")
+        except (Error, TimeoutError):
+            return
+
+    async def _has_banner(self, page: Page) -> bool:
+        if self.plan.accept and self.plan.refuse:
+            return True
+        return await page.locator(OURS % "accept").count() > 0
+
+    async def _answer(self, watch: Watch, state: str) -> bool:
+        named = self.plan.accept if state == ACCEPTED else self.plan.refuse
+        button = named or OURS % CHOICES[state]
+        page = watch.page
+        try:
+            async with self.clock.within(OPEN_MS / 1000):
+                await page.goto(self.plan.start, wait_until="load")
+                await page.locator(button).first.click(timeout=CLICK_MS)
+                await watch.settle()
+                await page.wait_for_load_state("load")
+                return bool(named) or await page.locator(OURS % "accept").count() == 0
+        except (Error, TimeoutError):
+            return False
+
+    async def _take_steps(self, watch: Watch, state: str) -> None:
+        for number, step in enumerate(self.plan.steps):
+            if self.clock.is_over:
+                return
+            self._tell(state, number, len(self.plan.steps), f"step {step.kind}")
+            asked, before = len(self.proxy.asked), watch.page.url
+            watch.begin(page_name(before))
+            try:
+                async with self.clock.within(OPEN_MS / 1000):
+                    response = await _take(watch.page, step, self.plan.start)
+                    await watch.settle()
+                    await watch.page.wait_for_load_state("load")
+            except (Error, TimeoutError):
+                self.notes.append(f"step {number + 1} ({step.kind}) could not be taken ({state})")
+                return
+            watch.name = page_name(watch.page.url)
+            await self._look(watch, state, response, asked)
+
+    def _on_response(self, response: Response, state: str) -> None:
+        is_wanted = state == ACCEPTED and bool(self.needs) and len(self.scripts) < MOST_SCRIPTS
+        if is_wanted and response.request.resource_type == "script":
+            self.scripts.append(response)
+
+    def _tell(self, state: str, number: int, count: int, address: str) -> None:
+        name = page_name(address) if "://" in address else address
+        self.plan.progress(f"{state}: {number + 1} of {count} {name}")
+
+    def _is_over(self, done: int, waiting: int) -> bool:
+        limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
+        if limit:
+            self.notes.append(f"stopped by the limit of {limit} after {done} pages; {waiting} more waited")
+        return bool(limit)
+
+
+async def _take(page: Page, step: Step, start: str) -> Response | None:
+    if step.open:
+        return await page.goto(absolute(start, step.open), wait_until="load")
+    if step.wait:
+        await page.locator(step.wait).first.wait_for(timeout=CLICK_MS)
+    if step.click:
+        await page.locator(step.click).first.click(timeout=CLICK_MS)
+    if step.fill:
+        await page.locator(step.fill).first.fill(step.text(), timeout=CLICK_MS)
+    if step.press:
+        await page.keyboard.press(step.press)
+    return None
+
+
+async def _is_page(response: Response | None) -> bool:
+    return response is None or "html" in (response.headers.get("content-type") or "")
+
+
+async def _source(response: Response | None, page: Page, name: str, state: str) -> Source | None:
+    """Return the page as it was served; where no answer is at hand, as it stands."""
+    try:
+        text = await response.body() if response is not None else (await page.content()).encode()
+    except Error:
+        return None
+    return Source(page.url, text, name, state)
+
+
+async def _picture(page: Page) -> bytes:
+    try:
+        return await page.screenshot(type="jpeg", quality=PICTURE_QUALITY, timeout=CLICK_MS)
+    except Error:
+        return b""

@@ -1,0 +1,202 @@
+"""Watch one page of a browser: whom it asks, by what, what it keeps, and where the shop's own code fails."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
+
+from playwright.async_api import BrowserContext, CDPSession, Error, Page, Request, Response
+
+from cookieguard.html import Url, resolve
+from cookieguard.scan.chromium import BROWSERS_OWN
+from cookieguard.scan.plan import Parties
+from cookieguard.scan.proxy import Asked
+from cookieguard.scan.reading import BLANK, Source, contacts_in
+from cookieguard.scan.seen import ASKED, CONNECTED, HELD, NAMED, WOULD, Contact, Need, shown_url
+
+QUIET_SECONDS = 0.5  # without a new request: what pages start late, they start at load
+LONGEST_WAIT = 6.0
+MOST_REQUESTS = 3000  # of one page that are read
+LONGEST_SCRIPT = 3_000_000
+BLOCKED_BY_POLICY = "csp"
+# Playwright's kinds of a request, in the words of the elements that make them.
+ELEMENTS = {
+    "document": "iframe",
+    "ping": "beacon",
+    "image": "image",
+    "other": "request",
+    "texttrack": "track",
+}
+MISSING = re.compile(r"\b([A-Za-z_$][\w$.]*) is not (?:defined|a function|a constructor)")
+NO_MEMBER = re.compile(r"Cannot read propert(?:y|ies) of (?:undefined|null) \(reading '([\w$]+)'\)")
+AN_ADDRESS = re.compile(r"https?://[^\s)]+?(?=:\d+(?::\d+)?\)?\s*$)", re.MULTILINE)
+
+
+class Watch:
+    """Watch one page. Owns what it saw since `begin`."""
+
+    def __init__(self, page: Page, parties: Parties, state: str) -> None:
+        self.page, self._parties, self._state = page, parties, state
+        self._requests: list[tuple[Request | None, str]] = []
+        self._initiators: dict[str, tuple[str, int]] = {}
+        self._errors: list[tuple[str, str]] = []
+        self._latest = monotonic()
+        self.name = "/"
+        page.on("request", self._on_request)
+        page.on("websocket", lambda socket: self._note(None, socket.url))
+        page.on("pageerror", self._on_error)
+
+    @classmethod
+    async def over(cls, context: BrowserContext, page: Page, parties: Parties, state: str) -> Watch:
+        """Begin to watch a page, its scripts' stacks included."""
+        watch = cls(page, parties, state)
+        session: CDPSession = await context.new_cdp_session(page)
+        session.on("Network.requestWillBeSent", watch._on_sent)
+        session.on("Network.webSocketCreated", watch._on_sent)
+        await session.send("Network.enable")
+        await session.send("Runtime.enable")
+        return watch
+
+    def begin(self, name: str) -> None:
+        """Forget what was seen: another page comes."""
+        self.name, self._latest = name, monotonic()
+        self._requests.clear()
+        self._errors.clear()
+
+    async def settle(self, longest: float = LONGEST_WAIT) -> None:
+        """Wait until nothing new is asked for."""
+        end = monotonic() + longest
+        self._latest = monotonic()
+        while monotonic() < end and monotonic() - self._latest < QUIET_SECONDS:  # noqa: ASYNC110  # quiet is no event
+            await asyncio.sleep(0.05)
+
+    def _on_request(self, request: Request) -> None:
+        self._note(request, request.url)
+
+    def _note(self, request: Request | None, url: str) -> None:
+        self._latest = monotonic()
+        if len(self._requests) < MOST_REQUESTS and url.startswith(("http", "ws")):
+            self._requests.append((request, url))
+
+    def _on_sent(self, event: dict[str, Any]) -> None:
+        url = event.get("request", event).get("url", "")
+        initiator = event.get("initiator") or {}
+        stack = initiator.get("stack") or {}
+        frames = list(stack.get("callFrames") or ())
+        if not frames and stack.get("parent"):
+            frames = list(stack["parent"].get("callFrames") or ())
+        by = next((one for one in frames if str(one.get("url", "")).startswith("http")), None)
+        place = by or (initiator if initiator.get("type") == "parser" else {})
+        self._initiators[url] = (str(place.get("url", "")), int(place.get("lineNumber", -1)) + 1)
+
+    def _on_error(self, error: Error) -> None:
+        found = AN_ADDRESS.search(error.stack or "")
+        self._errors.append((error.message.split("\n")[0][:300], found[0] if found else ""))
+
+    def contacts(self, source: Source | None, asked: Iterable[Asked]) -> list[Contact]:
+        """List whom the page contacted; `asked` is what the proxy saw meanwhile."""
+        static = contacts_in(source, self._parties.is_foreign) if source is not None else []
+        seen = list(self._asked({one.url: one for one in static if one.how in (WOULD, HELD)}))
+        hosts = {one.host for one in seen}
+        # An element that stands there and was not asked for is told as such; of one that was, the request is.
+        seen += [one for one in static if one.how == HELD or one.host not in hosts]
+        known = {one.host for one in seen if one.how != NAMED} | {self._parties.site.host}
+        known |= {one.host for one in asked if BROWSERS_OWN.fullmatch(one.host)}
+        connected = {(one.host, one.port): None for one in asked if one.host not in known}
+        return seen + [found for one in connected if (found := self._connected(*one)) is not None]
+
+    def _connected(self, host: str, port: int) -> Contact | None:
+        url = resolve(f"{'https' if port == 443 else 'http'}://{host}:{port}/", BLANK)
+        if url is None or not self._parties.is_foreign(url):
+            return None
+        return self._contact(url, f"{host}:{port}", CONNECTED, "connection", "", 0)
+
+    def _asked(self, static: dict[str, Contact]) -> Iterable[Contact]:
+        for request, address in self._requests:
+            url = resolve(address.replace("ws", "http", 1) if address.startswith("ws") else address, BLANK)
+            if url is None or not self._parties.is_foreign(url):
+                continue
+            is_held = request is not None and (request.failure or "") == BLOCKED_BY_POLICY
+            by, line = self._by(request, address)
+            markup = static.get(shown_url(address)) if not by else None
+            element = markup.element if markup is not None else _element(request)
+            if markup is not None:
+                line = markup.line
+            yield self._contact(url, shown_url(address), HELD if is_held else ASKED, element, by, line)
+
+    def _by(self, request: Request | None, address: str) -> tuple[str, int]:
+        """Return the script that asked, empty for the page's own markup and inline scripts; and the line."""
+        by, line = self._initiators.get(address, ("", 0))
+        if not by and request is not None:
+            by = _frame_of(request)
+        own = self.page.url.partition("#")[0]
+        return ("", line) if by.partition("#")[0] == own else (shown_url(by), 0)
+
+    def _contact(self, url: Url, address: str, how: str, element: str, by: str, line: int) -> Contact:
+        return Contact(
+            host=url.host,
+            port=url.port,
+            url=shown_url(address),
+            how=how,
+            element=element,
+            by=by,
+            page=self.name,
+            state=self._state,
+            line=max(0, line),
+        )
+
+    def needs(self) -> list[Need]:
+        """List where the shop's own code missed something."""
+        found = []
+        for message, by in self._errors:
+            missing = MISSING.search(message) or NO_MEMBER.search(message)
+            url = resolve(by, BLANK) if by else None
+            if missing is not None and (url is None or not self._parties.is_foreign(url)):
+                found.append(
+                    Need(
+                        page=self.name,
+                        state=self._state,
+                        missing=missing[1],
+                        message=message,
+                        by=shown_url(by) or self.name,
+                    )
+                )
+        return found
+
+
+def _element(request: Request | None) -> str:
+    if request is None:
+        return "websocket"
+    return ELEMENTS.get(request.resource_type, request.resource_type)
+
+
+def _frame_of(request: Request) -> str:
+    """Return the document a request is of; the frame's own document is of the one around it."""
+    try:
+        frame = request.frame
+        if request.is_navigation_request() and frame.parent_frame is not None:
+            frame = frame.parent_frame
+        return frame.url if frame.url.startswith("http") else ""
+    except Error:  # a worker's, or the frame is gone
+        return ""
+
+
+async def definers(responses: Iterable[Response], names: set[str]) -> dict[str, set[str]]:
+    """Find whose scripts define these names: name -> hosts."""
+    found: dict[str, set[str]] = {}
+    for response in responses:
+        try:
+            text = (await response.body())[:LONGEST_SCRIPT].decode("utf-8", "replace")
+        except Error:
+            continue
+        url = resolve(response.url, BLANK)
+        for name in names:
+            word = re.escape(name.partition(".")[0])
+            if url is not None and re.search(
+                rf"(?<![\w$]){word}\s*=[^=]|function\s+{word}\b|[\"']{word}[\"']\s*\]", text
+            ):
+                found.setdefault(name, set()).add(url.host)
+    return found

@@ -1,0 +1,148 @@
+"""A scan with a browser: what scripts load, what they keep, and what the shop's own code needs of who is held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness.servers import serving
+
+from cookieguard import Config, CookieGuard
+from cookieguard.errors import ScanFailed
+from cookieguard.scan.addresses import Addresses
+from cookieguard.scan.browser import scan_by_browser
+from cookieguard.scan.chromium import find_browser
+from cookieguard.scan.draft import draft
+from cookieguard.scan.facts import facts_of
+from cookieguard.scan.parties import Party, parties_of
+from cookieguard.scan.plan import Parties, Plan
+from cookieguard.scan.report import report_page
+from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
+from cookieguard.scan.steps import Step, load_steps
+from tests.scan.site import Site, pages
+
+pytestmark = pytest.mark.browser
+VENDORS = "vendors.example"
+ANALYTICS = f"""document.cookie = '_va_id=123456789; path=/; max-age=864000';
+localStorage.setItem('_va_seen', 1);
+new Image().src = 'http://late.{VENDORS}/late.gif?who=7';"""
+TAGS = f"""addEventListener('scroll', function () {{
+fetch('http://scrolled.{VENDORS}/s', {{ mode: 'no-cors' }}) }}, {{ once: true }})"""
+SCRIPTS = {
+    "/a.js": ("text/javascript", ANALYTICS),
+    "/t.js": ("text/javascript", TAGS),
+    "/pay.js": ("text/javascript", "window.Till = function (how) { return how }"),
+}
+LABELS = ("analytics", "tags", "late", "scrolled", "pay", "pixel", "pictures")
+
+
+@dataclass(frozen=True)
+class Seen:
+    scan: Scan
+    parties: list[Party]
+    asked: list[str]
+
+    def hosts(self, state: str, how: str = ASKED) -> set[str]:
+        found = (one for one in self.scan.contacts if (one.state, one.how) == (state, how))
+        return {one.host.partition(".")[0] for one in found}
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    state = tmp_path_factory.mktemp("state") / "s"
+    vendors = Site(SCRIPTS)
+    app = CookieGuard(Site(pages(VENDORS)), Config(state_dir=str(state)))
+    with ExitStack() as stack:
+        shop, network = (
+            stack.enter_context(serving(app)),
+            stack.enter_context(serving(vendors, lifespan="off")),
+        )
+        own = {(f"{label}.{VENDORS}", 80): ("127.0.0.1", network.port) for label in LABELS}
+        own |= {("localhost", shop.port): ("127.0.0.1", shop.port)}
+        steps = (Step(open="/product/mug"), Step(click="text=Basket"))
+        plan = Plan(start=shop.at("localhost") + "/", addresses=Addresses(own=own), pages=1, steps=steps)
+        found = asyncio.run(scan_by_browser(plan))
+        parties = parties_of(found, Parties(plan.start, plan.config))
+        yield Seen(found, parties, vendors.asked)
+
+
+def test_what_scripts_load_late_is_found_once_all_is_agreed_to_and_nothing_before(seen: Seen) -> None:
+    assert seen.hosts(ACCEPTED) == set(LABELS)
+    assert seen.hosts(UNDECIDED) == seen.hosts(REFUSED) == set()
+    assert {"analytics", "pay", "pixel"} <= seen.hosts(UNDECIDED, HELD)
+    assert not [one for one in seen.parties if one.leaks]
+    late = [one for one in seen.scan.contacts if one.host.startswith("late.") and one.how == ASKED]
+    assert late[0].by == f"http://analytics.{VENDORS}/a.js"
+    assert "who" not in late[0].url
+
+
+def test_steps_lead_to_pages_and_each_is_looked_at_in_each_state(seen: Seen) -> None:
+    looked = {(one.page, one.state) for one in seen.scan.looks}
+
+    assert looked == {(page, state) for page in ("/", "/product/mug", "/cart") for state in seen.scan.states}
+    assert seen.scan.states == (UNDECIDED, REFUSED, ACCEPTED)
+    assert all(one.picture.startswith(b"\xff\xd8") for one in seen.scan.looks)
+
+
+def test_what_is_kept_is_told_by_name_and_by_whose_script(seen: Seen) -> None:
+    kept = {(one.name, one.kind, one.by, one.days) for one in seen.scan.kept if one.state == ACCEPTED}
+
+    assert ("_va_id", "cookie", f"analytics.{VENDORS}", 10) in kept
+    assert ("_va_seen", "local storage", f"analytics.{VENDORS}", None) in kept
+    assert ("basket", "cookie", "", 1) in kept
+    assert not {one.name for one in seen.scan.kept if one.state == REFUSED} & {"_va_id", "_va_seen"}
+
+
+def test_what_the_shops_own_code_needs_of_who_is_held_is_told_with_whose_it_is(seen: Seen) -> None:
+    assert {(one.page, one.missing, one.hosts) for one in seen.scan.needs} == {
+        ("/cart", "Till", (f"pay.{VENDORS}",))
+    }
+    assert "own code on /cart needs it: Till" in draft(seen.parties, Config())
+
+
+def test_the_report_holds_pictures_and_what_was_found(seen: Seen) -> None:
+    page = report_page(seen.scan, facts_of(seen.scan, seen.parties, "")).decode("ascii")
+
+    assert page.count("data:image/jpeg;base64,") == len(seen.scan.looks)
+    assert f"http://late.{VENDORS}/late.gif" in page
+
+
+def test_without_a_browser_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHROMIUM", raising=False)
+
+    with pytest.raises(ScanFailed, match="apt-get install chromium"):
+        find_browser("", "")
+
+
+def test_steps_are_read_from_a_file_and_a_secret_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "s3cret")
+    file = tmp_path / "steps.toml"
+    file.write_text('[[steps]]\nopen = "/login"\n[[steps]]\nfill = "#pw"\nvalue_from = "SHOP_PASSWORD"\n')
+
+    steps = load_steps(file)
+
+    assert [one.kind for one in steps] == ["open", "fill"]
+    assert steps[1].text() == "s3cret"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "steps = 1", "[[steps]]\nopen = 'x'", "[[steps]]\njump = '/'", "[[steps]]\nopen='/'\nclick='a'"],
+)
+def test_steps_that_cannot_be_taken_are_refused_before_anything_is_asked(tmp_path: Path, text: str) -> None:
+    from cookieguard.errors import ConfigError
+
+    file = tmp_path / "steps.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError, match="steps"):
+        load_steps(file)
