@@ -10,6 +10,7 @@ from enum import IntEnum
 import typer
 
 from cookieguard.cli.doctor import doctor, retention
+from cookieguard.cli.explain import explain
 from cookieguard.cli.export import export
 from cookieguard.cli.keys import keys
 from cookieguard.cli.log import log
@@ -74,6 +75,7 @@ app.command("doctor")(doctor)
 app.command("report")(report)
 app.command("export")(export)
 app.command("scan")(scan)
+app.command("explain")(explain)
 
 
 @app.callback()

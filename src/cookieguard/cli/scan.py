@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 import typer
 
+from cookieguard.cli.catalogue import catalogue_look_up
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.config.catalogue import load_catalogue
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
-from cookieguard.scan.parties import Known, LookUp, Party, parties_of
+from cookieguard.scan.parties import Party, parties_of
 from cookieguard.scan.plain import scan_plainly
 from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, quiet, start_address
 from cookieguard.scan.report import report_page
@@ -179,31 +179,10 @@ def _place(
 
 
 def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None) -> Result:
-    parties = parties_of(seen, Parties(plan.start, plan.config), _look_up())
+    parties = parties_of(seen, Parties(plan.start, plan.config), catalogue_look_up())
     tables = draft(parties, plan.config)
     facts = facts_of(seen, parties, tables)
     return Result(seen, parties, tables, facts, None if before is None else changes(before, facts))
-
-
-def _look_up() -> LookUp:
-    """Return how a host is looked up in the catalogue, by the path where several vendors share a host."""
-    catalogue = load_catalogue()
-
-    def look_up(host: str, path: str) -> Known | None:
-        entry = catalogue.by_host(host, path)
-        if entry is None:
-            return None
-        return Known(
-            id=entry.id,
-            name=entry.name,
-            purpose=entry.purpose,
-            hosts=entry.hosts,
-            cookies=entry.on_shop,
-            privacy_url=entry.privacy_url,
-            necessary_when=entry.necessary_when,
-        )
-
-    return look_up
 
 
 def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_file: Path | None) -> None:

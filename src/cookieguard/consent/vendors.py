@@ -59,6 +59,12 @@ class HostRule:
     vendor: Vendor | None
 
     @property
+    def pattern(self) -> str:
+        """Write it as it was declared."""
+        port = "" if self.port is None else f":{self.port}"
+        return f"{'*.' if self.is_wildcard else ''}{self.host}{port}{self.path}"
+
+    @property
     def purpose(self) -> str:
         """Name the purpose that must be granted for this host."""
         return self.vendor.purpose if self.vendor else NECESSARY
@@ -126,6 +132,13 @@ class Register:
         verdict = self._verdict(host, port, path, shop)
         self._verdicts[key] = None if self.is_by_path(host) else verdict
         return verdict
+
+    def pattern_of(self, host: str, port: int | None, path: str, *, shop: Site) -> str:
+        """Return the declared pattern that decides on a host, empty where none does."""
+        host = normal_host(host)
+        is_page_host = host == shop.host and normal_port(port) == shop.port
+        rule = self._rule_for(host, port, path, is_page_host=is_page_host)
+        return "" if rule is None else rule.pattern
 
     def is_by_path(self, host: str) -> bool:
         """Say whether the verdict on a host depends on the path."""

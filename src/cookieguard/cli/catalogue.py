@@ -1,0 +1,27 @@
+"""How commands look a host up in the catalogue of vendors."""
+
+from __future__ import annotations
+
+from cookieguard.config.catalogue import load_catalogue
+from cookieguard.scan.parties import Known, LookUp
+
+
+def catalogue_look_up() -> LookUp:
+    """Return the look-up; by the path too, where several vendors share a host."""
+    catalogue = load_catalogue()
+
+    def look_up(host: str, path: str) -> Known | None:
+        entry = catalogue.by_host(host, path)
+        if entry is None:
+            return None
+        return Known(
+            id=entry.id,
+            name=entry.name,
+            purpose=entry.purpose,
+            hosts=entry.hosts,
+            cookies=entry.on_shop,
+            privacy_url=entry.privacy_url,
+            necessary_when=entry.necessary_when,
+        )
+
+    return look_up

@@ -1,0 +1,56 @@
+"""`cookieguard explain URL`: why an address is held on this shop, and the lines that change it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from cookieguard.cli.catalogue import catalogue_look_up
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.errors import ConfigError
+from cookieguard.scan.explaining import Explanation
+from cookieguard.scan.explaining import explain as explain_address
+from cookieguard.scan.plan import start_address
+
+ANY_SHOP = "https://shop.example"
+
+
+def explain(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The address, as it stands in the page.")],
+    *,
+    shop: Annotated[
+        str, typer.Option("--shop", help="The page's origin. Default: the first of `origins`.")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whose an address is, when it is held, by which rule, and the lines that change it."""
+    settings = shop_config(config)
+    origin = shop or next(iter(settings.origins), ANY_SHOP)
+    try:
+        address = start_address(url.removeprefix("//"))
+        found = explain_address(
+            address, shop=start_address(origin), config=settings, look_up=catalogue_look_up()
+        )
+    except ValueError as error:
+        raise ConfigError("URL", was=repr(url[:80]), allowed="an http(s) address") from error
+    if as_json:
+        show_json(asdict(found))
+    else:
+        _show(found)
+
+
+def _show(found: Explanation) -> None:
+    agreement = f": {found.agreement}" if found.agreement else ""
+    show_line(f"{found.url}: {found.outcome}{agreement}")
+    show_line(
+        f"whose: {found.vendor or 'nobody declared it' if not found.purpose or found.vendor else 'the shop'}"
+    )
+    if found.purpose:
+        show_line(f"purpose: {found.purpose}")
+    show_line(f"rule: {found.rule}")
+    for words, lines in found.changes:
+        show_line(f"\n{words}\n{lines}")

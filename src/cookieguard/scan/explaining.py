@@ -1,0 +1,105 @@
+"""Why an address is held on a shop, or is not: whose it is, by which rule, and the lines that change it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from cookieguard.config import Config
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import Verdict, declaration, first_party_line, look_alike
+from cookieguard.consent.decision import NOTHING_BEYOND
+from cookieguard.html import Url, parse_url
+from cookieguard.scan.parties import LookUp, nobody_known
+from cookieguard.scan.plan import Parties
+
+PASSES, WAITS, NEVER = "passes", "held until the visitor agrees", "held always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Say what becomes of one address, and why."""
+
+    url: str
+    outcome: str
+    """One of PASSES, WAITS, NEVER."""
+    purpose: str
+    vendor: str
+    """Whose it is; empty for nobody's, and for the shop's own."""
+    rule: str
+    """The setting that decides."""
+    agreement: str = ""
+    """What a visitor has to agree to, in words."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """What would change it: in words, and the lines of TOML."""
+
+
+def explain(address: str, *, shop: str, config: Config, look_up: LookUp = nobody_known) -> Explanation:
+    """Explain an address, seen from a page of `shop`; raises ValueError for what is no address."""
+    url, parties = parse_url(address), Parties(shop, config)
+    verdict = parties.verdict(url)
+    register = parties.register
+    if not register.holds(verdict, NOTHING_BEYOND):
+        outcome = PASSES
+    else:
+        outcome = WAITS if not register.holds(verdict, register.ids) else NEVER
+    return Explanation(
+        url=address,
+        outcome=outcome,
+        purpose="" if verdict.is_undeclared else verdict.purpose,
+        vendor=verdict.vendor or "",
+        rule=_rule(verdict, url, parties, config),
+        agreement=_agreement(verdict, parties) if outcome == WAITS else "",
+        changes=_changes(verdict, url, parties, config, look_up),
+    )
+
+
+def _rule(verdict: Verdict, url: Url, parties: Parties, config: Config) -> str:
+    if verdict.is_undeclared:
+        return f"undeclared = {json.dumps(config.undeclared)}: no vendor declares {url.host}"
+    if verdict.vendor is not None:
+        pattern = parties.register.pattern_of(url.host, url.port, url.path, shop=parties.site)
+        return f'hosts has "{pattern}" in the vendor {json.dumps(verdict.vendor)}'
+    if parties.site.holds(url.host, url.port):
+        return f"{url.host} is of the shop's own site, {parties.site.domain or parties.site.host}"
+    pattern = parties.register.pattern_of(url.host, url.port, url.path, shop=parties.site)
+    return f'first_party_hosts has "{pattern}"'
+
+
+def _agreement(verdict: Verdict, parties: Parties) -> str:
+    register = parties.register
+    if not verdict.is_undeclared:
+        return verdict.purpose
+    also = sorted({rule.purpose for rule in register.rules} - {NECESSARY, "marketing"})
+    return "marketing" + (f" and {', '.join(also)}: a policy can name nobody undeclared" if also else "")
+
+
+def _changes(
+    verdict: Verdict, url: Url, parties: Parties, config: Config, look_up: LookUp
+) -> tuple[tuple[str, str], ...]:
+    if verdict.is_first_party:
+        lines = f'[[vendors]]\nname = "..."\npurpose = "statistics"\nhosts = [{json.dumps(_with_path(url, parties))}]'
+        return (("to hold it as somebody else's:", lines),)
+    own = ("if it is the shop's own:", first_party_line(verdict))
+    if verdict.is_undeclared:
+        known = look_up(url.host, url.path)
+        declared = (
+            declaration(verdict) if known is None else f"[[vendors]]\ncatalogue = {json.dumps(known.id)}"
+        )
+        told = (
+            "to declare it:" if known is None else f"it is {known.name}, for {known.purpose}; to declare it:"
+        )
+        both = ((told, declared), own)
+        return tuple(reversed(both)) if look_alike(url.host, parties.site) else both
+    name, ids = json.dumps(verdict.vendor), [one.id for one in config.purposes if one.id != NECESSARY]
+    if verdict.purpose == NECESSARY:
+        lines = f"name = {name}\npurpose = {json.dumps('statistics' if 'statistics' in ids else ids[0])}"
+        return (("to ask visitors first, in its table:", lines),)
+    lines = f'name = {name}\npurpose = "necessary"'
+    return (("to let it in unasked, where the shop cannot do without, in its table:", lines), own)
+
+
+def _with_path(url: Url, parties: Parties) -> str:
+    """Name an address of the shop's own as a vendor behind it is declared: by its folder."""
+    folder = url.path[: url.path.rfind("/") + 1]
+    return f"{url.host}{folder}" if url.host == parties.site.host else url.host

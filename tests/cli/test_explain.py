@@ -1,0 +1,89 @@
+"""The command `cookieguard explain`: whose an address is, by which rule, and the lines that change it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookieguard.cli.app import run
+from cookieguard.config import config_from_mapping
+
+SHOP = """origins = ["https://shop.example"]
+first_party_hosts = ["cdn.other.example"]
+[[vendors]]
+name = "Chat"
+purpose = "preferences"
+hosts = ["*.chat.example", "shop.example/matomo/"]
+[[vendors]]
+name = "Till"
+purpose = "necessary"
+hosts = ["pay.example"]
+"""
+
+
+def explained(directory: Path, *arguments: str) -> tuple[int, str, str]:
+    (directory / "cookieguard.toml").write_text(SHOP)
+    out, err = StringIO(), StringIO()
+    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
+        code = int(run(("explain", *arguments)))
+    return code, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "https://js.chat.example/x.js",
+            ("held until the visitor agrees", "preferences", "Chat", '"*.chat.example"'),
+        ),
+        (
+            "https://shop.example/matomo/m.js",
+            ("held until the visitor agrees", "preferences", "Chat", '/matomo/"'),
+        ),
+        ("//pay.example/x", ("passes", "necessary", "Till", '"pay.example"')),
+        ("https://img.shop.example/a.png", ("passes", "necessary", "", "own site, shop.example")),
+        ("cdn.other.example", ("passes", "necessary", "", 'first_party_hosts has "cdn.other.example"')),
+        ("https://late.example/x", ("held until the visitor agrees", "", "", 'undeclared = "marketing"')),
+    ],
+)
+def test_an_address_is_explained_by_its_vendor_purpose_and_rule(
+    tmp_path: Path, url: str, expected: tuple[str, str, str, str]
+) -> None:
+    code, out, _ = explained(tmp_path, url, "--json")
+
+    found: dict[str, Any] = json.loads(out)
+    assert code == 0
+    assert (found["outcome"], found["purpose"], found["vendor"]) == expected[:3]
+    assert expected[3] in found["rule"]
+
+
+def test_the_lines_that_declare_an_address_load_and_the_catalogue_is_asked(tmp_path: Path) -> None:
+    for url, name in (
+        ("https://late.example/x", "late.example"),
+        ("https://static.hotjar.com/h.js", "Hotjar"),
+    ):
+        found = json.loads(explained(tmp_path, url, "--json")[1])
+
+        lines = found["changes"][0][1]
+        assert [one.name for one in config_from_mapping(tomllib.loads(lines)).vendors] == [name]
+    assert (
+        "preferences: a policy can name nobody undeclared" in explained(tmp_path, "https://late.example/x")[1]
+    )
+
+
+def test_what_looks_like_the_shops_own_is_said_to_be_so_first(tmp_path: Path) -> None:
+    out = explained(tmp_path, "https://shop-cdn.example/x.js")[1]
+
+    assert out.index("first_party_hosts") < out.index("[[vendors]]")
+
+
+def test_what_is_no_address_is_one_line(tmp_path: Path) -> None:
+    code, _, err = explained(tmp_path, "javascript:alert(1)")
+
+    assert (code, err.count("\n")) == (3, 1)
