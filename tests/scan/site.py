@@ -11,6 +11,9 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{tit
 <a href="/logout">Log out</a> <a href="https://elsewhere.example/">Elsewhere</a></nav>{body}</body></html>"""
 
 
+LONG = '<div style="height:4000px"></div>'
+
+
 def pages(vendors: str) -> dict[str, tuple[str, str]]:
     """Return path -> (type, text) of a shop whose tags point at hosts like `ads.VENDORS`."""
     head = f'<script async src="http://analytics.{vendors}/a.js"></script>'
@@ -20,7 +23,7 @@ def pages(vendors: str) -> dict[str, tuple[str, str]]:
     )
     pay = f'<script src="http://pay.{vendors}/pay.js"></script><script>Till("card")</script>'
     return {
-        "/": ("text/html", PAGE.format(title="Home", head=head, body=snippet)),
+        "/": ("text/html", PAGE.format(title="Home", head=head, body=f"{snippet}{LONG}")),
         "/product/mug": (
             "text/html",
             PAGE.format(title="Mug", head=head, body=f'<img src="http://pixel.{vendors}/p">'),

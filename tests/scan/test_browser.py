@@ -25,7 +25,7 @@ from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Sca
 from cookieguard.scan.steps import Step, load_steps
 from tests.scan.site import Site, pages
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 VENDORS = "vendors.example"
 ANALYTICS = f"""document.cookie = '_va_id=123456789; path=/; max-age=864000';
 localStorage.setItem('_va_seen', 1);

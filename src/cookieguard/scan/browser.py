@@ -139,7 +139,7 @@ class _Visit:
         binding = f"cg{secrets.token_hex(6)}"
         page = await context.new_page()
         watch = await Watch.over(context, page, self.parties, state)
-        await context.expose_binding(binding, lambda _, told: self.keeping.note(told, watch.name, state))
+        await context.expose_binding(binding, lambda _, told: self._on_told(told, watch, state))
         await context.add_init_script(STATIC.joinpath("scan.js").read_text("utf-8").replace("NAME", binding))
         context.on("page", lambda other: asyncio.ensure_future(close_others(other, page)))
         page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
@@ -231,6 +231,13 @@ class _Visit:
                 return
             watch.name = page_name(watch.page.url)
             await self._look(watch, state, response, asked)
+
+    def _on_told(self, told: object, watch: Watch, state: str) -> None:
+        """Take what our script in the page tells; any other script there can call it too."""
+        if isinstance(told, dict) and told.get("kind") == "asked":
+            watch.note_picture(str(told.get("name", "")), str(told.get("by", "")))
+        else:
+            self.keeping.note(told, watch.name, state)
 
     def _on_response(self, response: Response, state: str) -> None:
         is_wanted = state == ACCEPTED and bool(self.needs) and len(self.scripts) < MOST_SCRIPTS

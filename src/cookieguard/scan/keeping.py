@@ -54,7 +54,9 @@ class Keeping:
             ]
             expires = float(cookie.get("expires", -1))
             days = None if expires < 0 else max(0, round((expires - self._now.timestamp()) / DAY))
-            foreign = self._foreign(f"https://{site}/")
+            own = self._parties.site.host
+            is_own = own == site or own.endswith(f".{site}")  # a cookie knows no port
+            foreign = "" if is_own else self._foreign(f"https://{site}/")
             for key in written:
                 self._kept[key] = replace(self._kept[key], site=site, days=days)
             if not written:

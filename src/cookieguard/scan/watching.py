@@ -42,6 +42,7 @@ class Watch:
         self.page, self._parties, self._state = page, parties, state
         self._requests: list[tuple[Request | None, str]] = []
         self._initiators: dict[str, tuple[str, int]] = {}
+        self._pictures: dict[str, str] = {}
         self._errors: list[tuple[str, str]] = []
         self._latest = monotonic()
         self.name = "/"
@@ -64,6 +65,8 @@ class Watch:
         """Forget what was seen: another page comes."""
         self.name, self._latest = name, monotonic()
         self._requests.clear()
+        self._initiators.clear()
+        self._pictures.clear()
         self._errors.clear()
 
     async def settle(self, longest: float = LONGEST_WAIT) -> None:
@@ -91,6 +94,11 @@ class Watch:
         by = next((one for one in frames if str(one.get("url", "")).startswith("http")), None)
         place = by or (initiator if initiator.get("type") == "parser" else {})
         self._initiators[url] = (str(place.get("url", "")), int(place.get("lineNumber", -1)) + 1)
+
+    def note_picture(self, url: str, by: str) -> None:
+        """Note which script asked for a picture."""
+        if by and len(self._pictures) < MOST_REQUESTS:
+            self._pictures[url] = by
 
     def _on_error(self, error: Error) -> None:
         found = AN_ADDRESS.search(error.stack or "")
@@ -130,6 +138,8 @@ class Watch:
     def _by(self, request: Request | None, address: str) -> tuple[str, int]:
         """Return the script that asked, empty for the page's own markup and inline scripts; and the line."""
         by, line = self._initiators.get(address, ("", 0))
+        if address in self._pictures:
+            by, line = self._pictures[address], 0
         if not by and request is not None:
             by = _frame_of(request)
         own = self.page.url.partition("#")[0]
