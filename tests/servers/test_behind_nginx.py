@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from harness.quick import some_of
 from harness.servers import LOOPBACK, spawned, wait_until
 
 from servers.clients import Reply
@@ -29,28 +30,38 @@ Front = Callable[..., Nginx]
 def front(tmp_path: Path) -> Iterator[Front]:
     """Start the shop in `tmp_path/shop` and nginx before it, as `front(*uvicorn's arguments, **environment)`."""
     with ExitStack() as stack:
-
-        def start(*arguments: str, **env: str) -> Nginx:
-            directories = tmp_path / "shop", tmp_path / "nginx"
-            for directory in directories:
-                directory.mkdir()
-            shop = stack.enter_context(
-                spawned(
-                    "servers.shop:make_app",
-                    *("--factory", "--log-level", "debug", *arguments),
-                    env={"SHOP_TRUSTED": LOOPBACK, **env},
-                    cwd=directories[0],
-                    log_file=directories[0] / "server.log",
-                )
-            )
-            nginx = stack.enter_context(nginx_before(shop.port, directories[1]))
-            stack.callback(shop.stop)
-            return nginx
-
-        yield start
+        yield lambda *arguments, **env: started(stack, tmp_path, *arguments, **env)
 
 
-@pytest.mark.parametrize("reads_headers", ["--proxy-headers", "--no-proxy-headers"])
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """Give nginx before a guarded shop to all tests that read no file of it."""
+    with ExitStack() as stack:
+        yield started(stack, tmp_path_factory.mktemp("shared"))
+
+
+def started(stack: ExitStack, folder: Path, *arguments: str, **env: str) -> Nginx:
+    """Start a shop and nginx before it."""
+    directories = folder / "shop", folder / "nginx"
+    for directory in directories:
+        directory.mkdir()
+    shop = stack.enter_context(
+        spawned(
+            "servers.shop:make_app",
+            *("--factory", "--log-level", "debug", *arguments),
+            env={"SHOP_TRUSTED": LOOPBACK, **env},
+            cwd=directories[0],
+            log_file=directories[0] / "server.log",
+        )
+    )
+    nginx = stack.enter_context(nginx_before(shop.port, directories[1]))
+    stack.callback(shop.stop)
+    return nginx
+
+
+@pytest.mark.parametrize(
+    "reads_headers", some_of(["--proxy-headers", "--no-proxy-headers"], "--proxy-headers")
+)
 def test_behind_nginx_the_app_sees_the_network_and_nobody_writes_the_address(
     reads_headers: str, front: Front, tmp_path: Path
 ) -> None:
@@ -78,37 +89,41 @@ def test_behind_nginx_the_unguarded_app_wrote_every_address(front: Front, tmp_pa
     assert Written(tmp_path / "shop").traces_of(CLIENTS)["text"] == len(CLIENTS)
 
 
-@pytest.mark.parametrize("reads_headers", ["--proxy-headers", "--no-proxy-headers"])
-def test_https_at_nginx_is_https_for_the_visitor(reads_headers: str, front: Front) -> None:
-    nginx = front(reads_headers)
+def test_https_at_nginx_is_https_for_the_visitor(shared: Nginx) -> None:
+    check_https(shared)
 
+
+@pytest.mark.slow
+def test_https_at_nginx_is_https_where_the_server_reads_no_headers(front: Front) -> None:
+    check_https(front("--no-proxy-headers"))
+
+
+def check_https(nginx: Nginx) -> None:
+    """Hold pages to what the visitor's browser keeps: cookies over https, and none over http."""
     secure, plain = nginx.ask("/page", ANNA), nginx.ask("/page", ANNA, scheme="http")
 
     assert NOT_KEPT not in secure.text
     assert NOT_KEPT in plain.text
 
 
-def test_a_client_cannot_claim_https_over_plain_http(front: Front) -> None:
-    nginx = front()
-
-    page = nginx.ask("/page", ANNA, scheme="http", headers={"X-Forwarded-Proto": "https"})
+def test_a_client_cannot_claim_https_over_plain_http(shared: Nginx) -> None:
+    page = shared.ask("/page", ANNA, scheme="http", headers={"X-Forwarded-Proto": "https"})
 
     assert NOT_KEPT in page.text
 
 
-def test_a_shared_cache_does_not_mix_two_visitors(front: Front) -> None:
-    nginx = front()
-    anna = {**keep(nginx, "Anna"), **choose(nginx, "accept")}
-    bert = {**keep(nginx, "Bert"), **choose(nginx, "reject")}
+def test_a_shared_cache_does_not_mix_two_visitors(shared: Nginx) -> None:
+    anna = {**keep(shared, "Anna"), **choose(shared, "accept")}
+    bert = {**keep(shared, "Bert"), **choose(shared, "reject")}
 
     for _ in range(2):
-        hers, his, strangers = (nginx.ask("/page", ANNA, cookies=jar) for jar in (anna, bert, {}))
+        hers, his, strangers = (shared.ask("/page", ANNA, cookies=jar) for jar in (anna, bert, {}))
         assert ("Hello Anna" in hers.text, LIVE_TAG in hers.text) == (True, True)
         assert ("Hello Bert" in his.text, LIVE_TAG in his.text) == (True, False)
         assert ("Hello nobody" in strangers.text, LIVE_TAG in strangers.text) == (True, False)
         for page in (hers, his, strangers):
             check_private(page)
-        facts = [nginx.ask("/state", ANNA, cookies=jar) for jar in (anna, bert)]
+        facts = [shared.ask("/state", ANNA, cookies=jar) for jar in (anna, bert)]
         assert [json.loads(reply.text)["name"] for reply in facts] == ["Anna", "Bert"]
         for reply in facts:
             check_private(reply)
@@ -124,10 +139,8 @@ def test_a_shared_cache_mixes_the_visitors_of_the_unguarded_shop(front: Front) -
     assert "Hello Anna" in page.text
 
 
-def test_a_shared_cache_still_keeps_pictures(front: Front) -> None:
-    nginx = front()
-
-    replies = [nginx.ask("/picture", client) for client in (ANNA, BERT)]
+def test_a_shared_cache_still_keeps_pictures(shared: Nginx) -> None:
+    replies = [shared.ask("/picture", client) for client in (ANNA, BERT)]
 
     assert [reply.headers["x-cache"] for reply in replies] == ["MISS", "HIT"]
     assert replies[1].headers["cache-control"] == "public, max-age=60"

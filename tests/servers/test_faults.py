@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from harness.quick import some_of
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
 from cookieguard.engines.stats.protocol import Days
@@ -29,7 +30,6 @@ from cookieguard.web.recording.pipeline import FLUSH_EVERY
 from servers.clients import ask
 from servers.shop import STATE
 
-KILLS = 8
 THREADS = 4
 PAUSE = (
     0.01  # seconds between two requests of a thread: a machine that has no time left loses more than it says
@@ -131,13 +131,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)  # ten servers are started, each beside two other tests
-def test_eight_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", some_of([2, 8], 2))
+def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, times: int) -> None:
     traffic, kills = Traffic(), []
     with serving(tmp_path, "first", workers=1) as server:
         ask(server.port, "/page?utm_content=n-1", headers={"User-Agent": CHROME})
         server.stop()
 
-    for number in range(KILLS):
+    for number in range(times):
         with serving(tmp_path, f"server-{number}", workers=2) as server, traffic.coming(server):
             wait_until(lambda server=server: all_write(traffic, server, tmp_path), "both have begun to write")
             if number % 2:
@@ -161,7 +162,7 @@ def test_eight_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Pa
         f"{len(traffic.answered)} answered, {len(lost)} lost, the oldest {max(ages, default=0):.2f} s before a kill"
     )
     assert set(found.values()) == {1}
-    assert len(kills) == KILLS
+    assert len(kills) == times
     assert len(found) > len(traffic.answered) / 2
     assert max(ages, default=0) < FLUSH_EVERY.total_seconds() + SLACK
     assert sum(one.views for one in figures(tmp_path).by_day(every_day())) == len(found)
@@ -169,6 +170,7 @@ def test_eight_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Pa
     assert set(traffic.statuses) == {200}
 
 
+@pytest.mark.slow  # every second kill above comes while the database is locked
 def test_database_locked_for_six_seconds_costs_no_hit_and_no_answer(tmp_path: Path) -> None:
     traffic = Traffic()
     with serving(tmp_path, "server", workers=2) as server:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPException
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,7 @@ import psycopg
 import pytest
 from harness.disks import filled, small_disk
 from harness.postgres import Postgres, postgres
+from harness.quick import some_of
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
 
@@ -35,9 +37,19 @@ from servers.shop import STATE
 WORKERS = 2
 OBEYED = 5.0  # seconds, as promised
 SECONDS = 60  # until a worker that waits tries again, on a busy machine
-FAULT_SECONDS = 8.0
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
 LEFT = 1.5  # a request and its answer take their time on a busy machine
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Say how long a fault lasts, and how long customers pause between two requests, in seconds."""
+
+    fault: float
+    pause: float
+
+
+QUICK, LONG = Pace(3.0, 0.08), Pace(8.0, 0.02)
 
 
 class World:
@@ -45,6 +57,7 @@ class World:
 
     def __init__(self, server: Postgres, shop: Process, url: str) -> None:
         self.server, self.shop, self.url = server, shop, url
+        self.pace = LONG
         self.statuses: Counter[int] = Counter()
         self.wrong: list[str] = []
         self.seen: Counter[str] = Counter()
@@ -72,7 +85,7 @@ class World:
         while not stop.is_set():
             with suppress(HTTPException, OSError):  # of a worker that is killed
                 role(chance)
-            time.sleep(0.02)
+            time.sleep(self.pace.pause)
 
     def ask(self, path: str, cookies: dict[str, str] | None = None, **more: str) -> object:
         start = time.monotonic()
@@ -224,7 +237,7 @@ def killed(world: World) -> Iterator[None]:
     """Kill the server in the middle of whatever goes on, twice."""
     for _ in range(2):
         world.server.kill()
-        time.sleep(FAULT_SECONDS / 2)
+        time.sleep(world.pace.fault / 2)
         world.server.start()
         time.sleep(1)
     yield
@@ -242,7 +255,7 @@ def restarted(world: World) -> Iterator[None]:
 @contextmanager
 def terminated(world: World) -> Iterator[None]:
     """End every connection again and again."""
-    end = time.monotonic() + FAULT_SECONDS
+    end = time.monotonic() + world.pace.fault
     while time.monotonic() < end:
         sql(
             world.server.url,
@@ -292,7 +305,7 @@ def hanging(world: World) -> Iterator[None]:
 @contextmanager
 def slow(world: World) -> Iterator[None]:
     """Have each statement take longer than it may: the tables are locked for a while, again and again."""
-    end = time.monotonic() + FAULT_SECONDS
+    end = time.monotonic() + world.pace.fault
     while time.monotonic() < end:
         with psycopg.connect(world.url) as other:
             other.execute(
@@ -327,13 +340,12 @@ FAULTS: dict[str, Callable[[World], AbstractContextManager[None]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(one, marks=[] if one in ("killed", "read_only") else [pytest.mark.slow]) for one in FAULTS],
-)
+@pytest.mark.parametrize("pace", some_of([QUICK, LONG], QUICK), ids=["quick", "long"])
+@pytest.mark.parametrize("fault", some_of(FAULTS, "killed"))
 def test_postgres_that_fails_makes_guests_and_no_500_and_no_hit_counts_twice(
-    fault: str, world: World
+    fault: str, pace: Pace, world: World
 ) -> None:
+    world.pace = pace
     with world.busy():
         wait_until(lambda: world.seen["known"] > 20 and world.seen["returned"] > 20, "the shop is busy")
         wait_until(lambda: len(world.counted()) > 10, "hits are written")
@@ -341,7 +353,7 @@ def test_postgres_that_fails_makes_guests_and_no_500_and_no_hit_counts_twice(
         before = len(world.counted())
         world.slowest = 0.0
         with FAULTS[fault](world):
-            time.sleep(FAULT_SECONDS)
+            time.sleep(pace.fault)
         wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)
     found = world.end()
     print(fault, before, "hits before")
@@ -365,7 +377,7 @@ def test_a_disk_of_the_server_that_is_full_makes_no_500_and_no_hit_counts_twice(
                 wait_until(lambda: len(world.counted()) > 10, "hits are written")
                 with filled(place):
                     sql_until_full(world)
-                    time.sleep(FAULT_SECONDS)
+                    time.sleep(world.pace.fault)
                 with suppress(subprocess.CalledProcessError):
                     server.start()  # it runs where only statements failed
                 wait_until(world.is_well, "both workers know customers again", seconds=SECONDS)

@@ -93,7 +93,7 @@ class Browser:
         return customer
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", "postgres"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
     """Run two workers with one store."""
     if request.param == "sqlite":
@@ -143,6 +143,7 @@ def killing(shop: Process, chance: random.Random) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.slow  # tests/web/test_remember_races.py loses answers between two workers in one process
 def test_nobody_honest_is_thrown_out_by_lost_answers_and_killed_workers_and_a_copy_ends_both(
     shop: Process,
 ) -> None:
