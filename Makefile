@@ -11,6 +11,9 @@ SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 BOTH := tests/html tests/identity tests/web/test_any_sequence.py tests/web/test_attacks.py tests/web/test_conformance.py \
 	tests/web/test_consents.py tests/web/test_interplay.py tests/web/test_response.py
 
+# Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
+export PYTHONDONTWRITEBYTECODE :=
+
 ASKED := $(if $(filter 1,$(INSTALL)),--install)
 
 .PHONY: help demo test test-all check docs bench wheel clean

@@ -1,12 +1,48 @@
-"""What holds for all tests: how hypothesis draws, and no deadline of its own, since machines are shared."""
+"""What holds for all tests: how hypothesis draws, no deadline of its own, and where short-lived keys lie."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import settings
+
+from cookieguard.engines.files import runtime_directory
 
 # `make test` draws the same examples every time; `make test-all` others, and more of them.
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("other", deadline=None, max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+SHARED_MEMORY = runtime_directory.SHARED_MEMORY
+# Their shops run in processes of their own, which take the machine's directory.
+WITH_PROCESSES = ("servers", "cli")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_memory() -> Iterator[Path | None]:
+    """Keep the keys of the tests' shops apart, and remove them: each shop that starts looks through all there are."""
+    if not SHARED_MEMORY.is_dir():
+        yield None
+        return
+    with TemporaryDirectory(prefix="cg-tests-", dir=SHARED_MEMORY, ignore_cleanup_errors=True) as root:
+        runtime_directory.SHARED_MEMORY = Path(root)
+        yield Path(root)
+        runtime_directory.SHARED_MEMORY = SHARED_MEMORY
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_memory_of_file(shared_memory: Path | None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give each file a directory of its own."""
+    if shared_memory is None:
+        yield
+        return
+    place = shared_memory / request.path.relative_to(Path(__file__).parent).as_posix().replace("/", "-")
+    place.mkdir(exist_ok=True)
+    has_processes = any(one in request.path.parts for one in WITH_PROCESSES)
+    runtime_directory.SHARED_MEMORY = SHARED_MEMORY if has_processes else place
+    yield
+    runtime_directory.SHARED_MEMORY = shared_memory

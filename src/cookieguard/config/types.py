@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from cookieguard.errors import ConfigError
@@ -12,6 +13,7 @@ from cookieguard.errors import ConfigError
 NAMES = {str: "text", int: "a whole number", bool: "true or false", Mapping: "a table of texts by language"}
 
 
+@cache
 def field_types(section: Any) -> Mapping[str, Any]:
     """Return the resolved annotation of each field of a settings dataclass."""
     return typing.get_type_hints(section)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from markupsafe import Markup
@@ -44,6 +45,7 @@ class Asset:
         return Markup(self.content.decode("ascii"))  # noqa: S704
 
 
+@cache
 def load_asset(name: str) -> Asset:
     """Read a file of ours."""
     stem, _, kind = name.partition(".")

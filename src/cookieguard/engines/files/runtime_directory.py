@@ -111,16 +111,24 @@ def _sweep(own: Path) -> None:
 
     Others sweep at the same moment: what is gone when its turn comes is passed over.
     """
-    for shop in own.parent.iterdir():
-        if shop == own:
-            continue
-        with suppress(OSError):
-            aged = [path for path in shop.iterdir() if _is_old(path)]
-            for path in aged:
-                path.unlink()
-            if aged or _is_old(shop):
-                shop.rmdir()  # one that is not empty stays
+    with suppress(OSError), os.scandir(own.parent) as shops:
+        for shop in shops:
+            if shop.name != own.name:
+                _remove_old(shop)
 
 
-def _is_old(path: Path) -> bool:
-    return time.time() - path.stat().st_mtime > KEPT.total_seconds()
+def _remove_old(shop: os.DirEntry[str]) -> None:
+    is_removed = False
+    with suppress(OSError), os.scandir(shop) as keys:
+        for key in keys:
+            with suppress(OSError):
+                if _is_old(key):
+                    os.unlink(key)
+                    is_removed = True
+    with suppress(OSError):  # a directory that is not empty stays
+        if is_removed or _is_old(shop):
+            os.rmdir(shop)
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    return time.time() - entry.stat().st_mtime > KEPT.total_seconds()

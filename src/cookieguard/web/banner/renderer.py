@@ -54,16 +54,7 @@ class Renderer:
         has_one_text = any(one.has_one_text for one in config.purposes)
         # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
         self._unmixed = {language_of(config.consent.language)} if has_one_text else set(LANGUAGES)
-        self._environment = Environment(
-            loader=FunctionLoader(_template),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters["fill"] = fill
-        for name in TEMPLATES:  # read at start: no request waits for the disk
-            self._environment.get_template(name)
+        self._environment = _environment()
         found = {name: load_asset(name) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
@@ -333,6 +324,22 @@ def _nonce(allowed: Allowance, marker: str) -> Markup:
 def _form(allowed: Allowance) -> str:
     """Name all of an allowance but the nonce."""
     return "" if allowed is INLINE else allowed.way + "+" if allowed.nonce else allowed.way
+
+
+@cache
+def _environment() -> Environment:
+    """Read the templates once a process, at its start: compiling them takes 60 ms, and no request waits for it."""
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["fill"] = fill
+    for name in TEMPLATES:
+        environment.get_template(name)
+    return environment
 
 
 def _mark(lang: str) -> str:
