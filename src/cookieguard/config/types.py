@@ -41,7 +41,7 @@ def require_types(where: str, settings: Any) -> None:
     Raises ConfigError with `where` and the field as the dotted setting. A text where a list belongs is the
     usual slip: it would be taken letter by letter.
     """
-    for name, annotation in field_types(type(settings)).items():
+    for name, annotation in field_types(settings.__class__).items():
         value = getattr(settings, name)
         if not _fits(value, annotation):
             setting = f"{where}.{name}" if where else name
