@@ -45,6 +45,10 @@ class KeyringFixed(CookieGuardError):
     """Say that the keyring cannot be changed from here, and where it can be."""
 
 
+class FileKept(CookieGuardError):
+    """Say that a file is there already, and stays as it is."""
+
+
 class StaffRefused(CookieGuardError):
     """Say that a member of the staff cannot be added or found like this."""
 
