@@ -45,8 +45,8 @@ class KeyringFixed(CookieGuardError):
     """Say that the keyring cannot be changed from here, and where it can be."""
 
 
-class FileKept(CookieGuardError):
-    """Say that a file is there already, and stays as it is."""
+class AnnouncementRefused(CookieGuardError):
+    """Say why a version of the policy is not announced, and what would be."""
 
 
 class StaffRefused(CookieGuardError):

@@ -6,28 +6,24 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
-from importlib.metadata import version
-from typing import Annotated
 
 import typer
 
-from cookieguard.cli.check import check
 from cookieguard.cli.doctor import doctor, retention
 from cookieguard.cli.explain import explain
 from cookieguard.cli.export import export
-from cookieguard.cli.init import init
 from cookieguard.cli.keys import keys
 from cookieguard.cli.log import log
-from cookieguard.cli.output import show_line
+from cookieguard.cli.policy import policy
 from cookieguard.cli.receipt import receipt
 from cookieguard.cli.report import report
 from cookieguard.cli.scan import scan
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
 from cookieguard.errors import (
+    AnnouncementRefused,
     ConfigError,
     CookieGuardError,
-    FileKept,
     KeyRefused,
     KeyringFixed,
     RevealRefused,
@@ -51,11 +47,11 @@ class ExitCode(IntEnum):
 EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     ConfigError: ExitCode.UNUSABLE,
     KeyRefused: ExitCode.REFUSED,
+    AnnouncementRefused: ExitCode.REFUSED,
     KeyringFixed: ExitCode.FIXED,
     StaffRefused: ExitCode.REFUSED,
     RevealRefused: ExitCode.REFUSED,
     ScanRefused: ExitCode.REFUSED,
-    FileKept: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
@@ -73,13 +69,12 @@ app = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
+app.add_typer(policy, name="policy")
 app.add_typer(vault, name="vault")
 app.add_typer(retention, name="retention")
 app.add_typer(log, name="log")
 app.add_typer(receipt, name="receipt")
 app.command("reveal")(reveal)
-app.command("init")(init)
-app.command("check")(check)
 app.command("doctor")(doctor)
 app.command("report")(report)
 app.command("export")(export)
@@ -87,19 +82,8 @@ app.command("scan")(scan)
 app.command("explain")(explain)
 
 
-def _show_version(is_asked: bool) -> None:  # noqa: FBT001  # as typer calls it
-    if is_asked:
-        show_line(f"cookieguard {version('cookieguard')}")
-        raise typer.Exit
-
-
 @app.callback()
-def _root(
-    *,
-    _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
+def _root() -> None:
     """Look after a shop behind cookieguard."""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from cookieguard.config.catalogue import Catalogue, Entry, load_catalogue
 from cookieguard.config.cookies import CookieSettings, CookieSpec
 from cookieguard.config.log import LogSettings
-from cookieguard.config.purposes import DEFAULT_PURPOSES, PolicyVersion, Purpose, Vendor
+from cookieguard.config.mail import MailSettings
+from cookieguard.config.policy import PolicyVersion
+from cookieguard.config.purposes import DEFAULT_PURPOSES, Purpose, Vendor
 from cookieguard.config.root import Config
 from cookieguard.config.sections import (
     ConsentSettings,
@@ -33,6 +35,7 @@ __all__ = [
     "IdentitySettings",
     "KeySettings",
     "LogSettings",
+    "MailSettings",
     "OwnCookie",
     "PolicyVersion",
     "Purpose",

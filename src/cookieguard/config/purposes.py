@@ -1,11 +1,9 @@
-"""What the shop asks consent for: purposes, the vendors behind them, and the version of the promise."""
+"""What the shop asks consent for: purposes, and the vendors behind them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from cookieguard.config.catalogue import load_catalogue
 from cookieguard.config.checks import (
@@ -183,27 +181,3 @@ def with_shared_hosts(vendors: Sequence[Vendor], ids: Sequence[str]) -> tuple[Ve
 
 def _rank(purpose: str, ids: Sequence[str]) -> int:
     return ids.index(purpose) if purpose in ids else len(ids)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyVersion:
-    """Identify the promise a visitor agreed to; a new `version` asks everybody again from `effective` on."""
-
-    version: str = "1"
-    """The name of the promise; a new one asks everybody again."""
-    effective: date | None = None
-    """The day from which it does. Announce it before."""
-    privacy_url: str = ""
-    """The shop's own privacy policy, linked in the banner."""
-
-    def __post_init__(self) -> None:
-        require_types("policy", self)
-        require_match(
-            "policy.version",
-            self.version,
-            re.compile(r"[0-9A-Za-z._-]{1,32}"),
-            "1 to 32 of A-Z a-z 0-9 . _ -",
-        )
-        require_text("policy.privacy_url", self.privacy_url, empty=True)
-        if self.privacy_url and not re.match(r"https://|/(?![/\\])", self.privacy_url):
-            raise ConfigError("policy.privacy_url", was=repr(self.privacy_url), allowed="https://... or /...")

@@ -17,10 +17,11 @@ from cookieguard.config.checks import (
 from cookieguard.config.cookies import CookieSettings
 from cookieguard.config.languages import LANGUAGES, language_of, require_languages
 from cookieguard.config.log import LogSettings
+from cookieguard.config.mail import MailSettings
+from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.proof import ProofSettings
 from cookieguard.config.purposes import (
     DEFAULT_PURPOSES,
-    PolicyVersion,
     Purpose,
     Vendor,
     with_defaults,
@@ -77,6 +78,7 @@ class Config:
     log: LogSettings = field(default_factory=LogSettings)
     vault: VaultSettings = field(default_factory=VaultSettings)
     stats: StatsSettings = field(default_factory=StatsSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)
@@ -93,6 +95,11 @@ class Config:
         if self.stats.country_header and not self.trusted_proxies:
             allowed = "empty where trusted_proxies is: anybody could write that header"
             raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
+        if self.policy.folder and not (self.store.enabled and self.identity.enabled):
+            allowed = (
+                "empty where store.enabled or identity.enabled is false: announcements are kept in the store"
+            )
+            raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
         self._check_purposes()
         if not self.identity.enabled:
             self._check_unbound()

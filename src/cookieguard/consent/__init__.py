@@ -30,6 +30,7 @@ from cookieguard.consent.language import pick_language
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
 from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
 from cookieguard.consent.sites import Site, look_alike, site_of
+from cookieguard.consent.terms import Matters, Terms
 from cookieguard.consent.vendors import Register, Verdict, declaration, first_party_line
 
 __all__ = [
@@ -38,12 +39,14 @@ __all__ = [
     "ChoiceError",
     "Consent",
     "CookieRegister",
+    "Matters",
     "Receipt",
     "Register",
     "Restrictions",
     "Site",
     "Source",
     "State",
+    "Terms",
     "Verdict",
     "Way",
     "advice_on",

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cookieguard.config.purposes import NECESSARY, PolicyVersion
+from cookieguard.config.policy import PolicyVersion
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.decision import (
     NOTHING_BEYOND,
     Consent,
@@ -19,6 +20,7 @@ from cookieguard.consent.decision import (
     write_receipt,
 )
 from cookieguard.consent.receipts import Receipt, Source
+from cookieguard.consent.terms import Terms
 
 FORMAT = 1
 
@@ -91,18 +93,21 @@ def restricted(
     purposes: frozenset[str],
     policy: PolicyVersion,
     now: datetime,
+    terms: Terms | None = None,
 ) -> Receipt | None:
     """Return the receipt that takes what was refused elsewhere out of what is in force; None where nothing changes.
 
     Who decided nothing here gets one that grants nothing beyond the necessary, if the refusal is of the text in force:
-    another text asks again. A signal that this browser sends itself needs none.
+    another text asks again, but not with `terms`, where wording asks nobody. A signal that this
+    browser sends itself needs none.
     """
     signal = kept.gpc is not None and not consent.gpc
+    stays = signal or terms is not None
     barred = (purposes if signal else purposes & frozenset(kept.refused)) - NOTHING_BEYOND
     source = Source.SIGNAL if signal else Source.PROFILE
     receipt = consent.receipt
     if receipt is None:
-        in_force = {name for name in barred if signal or _is_in_force(kept.refused[name], policy, now)}
+        in_force = {name for name in barred if stays or _is_in_force(kept.refused[name], policy, now)}
         granted = NOTHING_BEYOND
         if not in_force:
             return None
@@ -112,7 +117,13 @@ def restricted(
             return None
         barred |= receipt.refused
     written = write_receipt(
-        granted, purposes=purposes, policy=policy, banner="", gpc=consent.gpc and receipt is not None, now=now
+        granted,
+        purposes=purposes,
+        policy=policy,
+        banner="",
+        gpc=consent.gpc and receipt is not None,
+        now=now,
+        terms=terms,
     )
     return replace(written, refused=barred - {NECESSARY}, source=source)
 

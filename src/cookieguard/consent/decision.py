@@ -10,8 +10,10 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from cookieguard.config.purposes import NECESSARY, PolicyVersion
+from cookieguard.config.policy import PolicyVersion
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id
+from cookieguard.consent.terms import Matters, Terms, matter_of
 from cookieguard.errors import CookieGuardError
 
 NOTHING_BEYOND = frozenset({NECESSARY})
@@ -102,14 +104,17 @@ def decide(
     policy: PolicyVersion,
     purposes: frozenset[str],
     now: datetime,
+    matters: Matters | None = None,
 ) -> Consent:
     """Decide what is in force, from the consent cookie's payload (None: no valid cookie) and the request.
 
     Undecided where the cookie speaks of another policy version than the one in force, or of a purpose that
-    is no more. Sec-GPC overrules a grant made without it (CCPA regulations 7025) and writes nothing.
+    is no more. With `matters` a receipt that says what mattered counts while that is the same: no wording asks
+    again, and what was refused stays refused. Sec-GPC overrules a grant made without it (CCPA regulations 7025) and
+    writes nothing.
     """
     receipt = from_payload(payload)
-    if receipt is None or not _is_in_force(receipt, policy, purposes, now):
+    if receipt is None or not _is_in_force(receipt, policy, purposes, now, matters):
         return Consent(gpc=gpc)
     granted = receipt.granted | NOTHING_BEYOND
     if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
@@ -143,11 +148,14 @@ def write_receipt(
     banner: str,
     gpc: bool,
     now: datetime,
+    terms: Terms | None = None,
 ) -> Receipt:
     """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
     return Receipt(
         id=new_receipt_id(),
-        policy_version=version_at(policy, now),
+        policy_version=version_at(policy, now) if terms is None else terms.version,
+        text="" if terms is None else terms.text,
+        matter="" if terms is None else matter_of(granted, terms.matters),
         banner=banner,
         granted=granted | NOTHING_BEYOND,
         refused=purposes - granted - NOTHING_BEYOND,
@@ -176,7 +184,11 @@ def is_announced_only(policy: PolicyVersion, now: datetime) -> bool:
     return policy.effective is not None and now.date() < policy.effective
 
 
-def _is_in_force(receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime) -> bool:
+def _is_in_force(
+    receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime, matters: Matters | None
+) -> bool:
     if not receipt.granted <= purposes:
         return False
+    if matters is not None and receipt.matter:
+        return receipt.matter == matter_of(receipt.granted, matters)
     return receipt.policy_version == policy.version or is_announced_only(policy, now)

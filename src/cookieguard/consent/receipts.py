@@ -11,7 +11,8 @@ from typing import Any
 
 PAYLOAD_VERSION = 1
 # Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
-# time, gpc, pending; origin (`o`) only where it is not this browser.
+# time, gpc, pending; origin (`o`) only where it is not this browser, hash of the policy's text (`h`) and what mattered
+# (`m`) only where there is one.
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
 # The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
 LATEST = 253_402_300_799
@@ -44,6 +45,10 @@ class Receipt:
     gpc: bool = False
     pending: bool = False
     source: Source = Source.HERE
+    text: str = ""
+    """The digest of the policy's text in force; empty where the shop serves its own."""
+    matter: str = ""
+    """What mattered in what was granted (see `terms`); empty where the version alone decides."""
 
 
 def new_receipt_id() -> str:
@@ -64,7 +69,8 @@ def to_payload(receipt: Receipt) -> dict[str, Any]:
         "s": int(receipt.gpc),
         "n": int(receipt.pending),
     }
-    return payload | {"o": receipt.source.value} if receipt.source else payload
+    more = {"o": receipt.source.value, "h": receipt.text, "m": receipt.matter}
+    return payload | {name: value for name, value in more.items() if value}
 
 
 def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
@@ -81,6 +87,8 @@ def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
         gpc=bool(payload["s"]),
         pending=bool(payload["n"]),
         source=Source(payload.get("o", "")),
+        text=payload.get("h", ""),
+        matter=payload.get("m", ""),
     )
 
 
@@ -93,4 +101,5 @@ def _is_well_formed(payload: Mapping[str, Any]) -> bool:
         and all(isinstance(one, str) for one in purposes)
         and 0 <= payload["t"] <= LATEST
         and payload.get("o", "") in list(Source)
+        and all(type(payload.get(name, "")) is str for name in ("h", "m"))
     )

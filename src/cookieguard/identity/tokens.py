@@ -57,6 +57,7 @@ class Kind(StrEnum):
     ONCE = "once"
     SHOP = "shop"
     STAFF = "staff"
+    MAIL = "mail"
 
 
 class Reason(StrEnum):

@@ -72,7 +72,12 @@ async def follow(exchange: Exchange) -> None:
     session.followed = level
     register = exchange.parts.register
     receipt = restricted(
-        before, kept, purposes=register.ids, policy=exchange.parts.config.policy, now=exchange.now
+        before,
+        kept,
+        purposes=register.ids,
+        policy=exchange.parts.config.policy,
+        now=exchange.now,
+        terms=exchange.parts.terms(exchange.now),
     )
     if receipt is not None:
         _apply(exchange, receipt)
@@ -108,6 +113,7 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
         policy=parts.config.policy,
         purposes=parts.register.ids,
         now=exchange.now,
+        matters=parts.matters,
     )
     exchange.replace_consent(consent)
     exchange.followed = (cookie_of(exchange, receipt), bool(taken))

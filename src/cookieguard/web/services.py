@@ -15,11 +15,12 @@ from pathlib import Path
 
 from cookieguard.config import Config, Vendor, load_config
 from cookieguard.config.log import PREFIX_DAILY
-from cookieguard.consent import Register
+from cookieguard.consent import Matters, Register, Terms
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
 from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import Watch, open_watch
@@ -30,6 +31,8 @@ from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
+from cookieguard.policy.matters import matters_of
+from cookieguard.policy.versions import Version
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
@@ -44,7 +47,6 @@ from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
-from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
@@ -53,6 +55,7 @@ from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
 
+TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
 DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name it
 
 
@@ -81,7 +84,6 @@ class Parts:
     counting: Counting | None
     retention: Retention | None
     findings: Findings
-    proxied: ProxiedTrackers
     repeats: Repeats  # pages that came again
     files: Files  # what was shown and is no page
     trusted: Networks | None  # None where no proxy is
@@ -91,6 +93,26 @@ class Parts:
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
+    policy: WatchedPolicy | None
+    matters: Matters | None  # None where the version of the policy alone decides who is asked again
+
+    def terms(self, now: datetime) -> Terms | None:
+        """Return what a choice is made under; None where the shop serves its own policy."""
+        if self.policy is None or self.matters is None:
+            return None
+        version = self.policy.in_force(now.date())
+        if version is None:
+            return Terms(f"before-{self.policy.shelf.versions[0].name}", "", self.matters)
+        return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
+
+    def news(self, now: datetime) -> Version | None:
+        """Return the version of the policy that pages announce; most of the time there is none."""
+        return None if self.policy is None else self.policy.upcoming(now.date())
+
+    def look(self, now: datetime) -> str:
+        """Name what pages depend on beside their visitor."""
+        news = self.news(now)
+        return self.fingerprint if news is None else f"{self.fingerprint} {news.name}"
 
 
 def read_config(
@@ -136,6 +158,10 @@ def build_parts(
     watch = None
     if config.identity.enabled:
         watch = open_watch(config.store, state, environ=environ, clock=clock, steps=steps)
+    policy = open_policy(config, state, environ=environ)
+    if watch is not None and policy is not None:
+        watch.besides.append(policy.look)
+    matters = None if policy is None else matters_of(config)
     has_others = watch is not None and has_machines(config.store, state, environ=environ)
     sharing = (watch, keyring) if watch is not None and has_others else None
     keys_of = partial(open_day_keys, runtime, sharing=sharing, clock=clock)
@@ -147,7 +173,6 @@ def build_parts(
     )
     identity = _identity(config, keyring, watch, merge_carts, steps)
     findings = Findings(config.vendors)
-    proxied = ProxiedTrackers(config.vendors)
     shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(
         keyring,
@@ -159,14 +184,14 @@ def build_parts(
     return Parts(
         config=config,
         register=register,
-        walls=Walls(config, register, proxied.note_url),
+        walls=Walls(config, register),
         renderer=renderer,
         identity=identity,
         watch=watch,
         remembering=Remembering(identity, watch) if identity is not None and watch is not None else None,
         keyring=keyring,
         consent_codec=consent_codec,
-        consents=Consents(consent_codec, config, register),
+        consents=Consents(consent_codec, config, register, matters),
         grants=Grants(keyring),
         shop_cookies=shop_cookies,
         signed_cookies=SignedCookies(config, keyring, shop_cookies.register, steps),
@@ -178,7 +203,6 @@ def build_parts(
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
-        proxied=proxied,
         repeats=Repeats(),
         files=Files(),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
@@ -188,6 +212,8 @@ def build_parts(
         domains=shared_domains(config),
         follows=watch is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=_fingerprint(config, renderer),
+        policy=policy,
+        matters=matters,
     )
 
 

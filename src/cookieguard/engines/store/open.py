@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from cookieguard.config.store import StoreSettings, require_store_url
@@ -17,16 +18,25 @@ def store_opener(
     settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> Callable[[], Store]:
     """Return what opens the store. Raises ConfigError, never showing the URL."""
-    setting, url = _setting_and_url(settings, environ)
-    if not url.startswith("postgres"):
+    file = store_file(settings, state_dir, environ=environ)
+    if file is not None:
         from cookieguard.engines.store import sqlite
 
-        return sqlite.opener(_file(url, state_dir))
+        return sqlite.opener(file)
+    url = store_url(settings, environ=environ)
+    from cookieguard.engines.store import postgres
+
+    return postgres.opener(url)
+
+
+def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:
+    """Return the URL of a store that is a server; raises ConfigError where its driver is missing."""
+    setting, url = _setting_and_url(settings, environ)
     try:
-        from cookieguard.engines.store import postgres
+        import_module("psycopg")
     except ImportError as error:
         raise ConfigError(setting, was="of PostgreSQL without its driver", allowed=MISSING_EXTRA) from error
-    return postgres.opener(url)
+    return url
 
 
 def store_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:

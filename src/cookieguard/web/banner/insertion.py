@@ -39,18 +39,19 @@ class Insertion:
         lang = renderer.pick_language(context.lang, accept_language)
         base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
         style = self._allowance(exchange, "style", context.policies)
+        news = exchange.parts.news(exchange.now)
         next_, shadow = exchange.request.return_path, not self._is_xml and exchange.request.is_parsed_as_page
         if not consent.asks:
             is_new = has_just_decided(exchange)
             return renderer.control(
-                lang, consent, base=base, next_=next_, style=style, shadow=shadow, is_new=is_new
+                lang, consent, base=base, next_=next_, news=news, style=style, shadow=shadow, is_new=is_new
             )
         note = None if exchange.request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
         script = self._allowance(exchange, "script", context.policies)
         return renderer.banner(
-            lang, base=base, next_=next_, note=note, style=style, script=script, shadow=shadow
+            lang, base=base, next_=next_, news=news, note=note, style=style, script=script, shadow=shadow
         )
 
     @property

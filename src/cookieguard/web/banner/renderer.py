@@ -16,6 +16,8 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
+from cookieguard.policy.texts import PolicyTexts, news_line
+from cookieguard.policy.versions import Version
 from cookieguard.web.assets import ASSETS, STATIC, Asset, digest, load_asset
 from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
 from cookieguard.web.banner.slots import (
@@ -33,7 +35,10 @@ from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")
 
-TEMPLATES = ("banner.html", "control.html", "embed.html", "choices.html", "page.html", "staff.html")
+TEMPLATES = (
+    *("banner.html", "control.html", "embed.html", "choices.html", "page.html", "staff.html"),
+    *("policy.html", "policy_changes.html", "policy_feed.xml"),
+)
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 WAITS = ' defer=""'
@@ -94,6 +99,7 @@ class Renderer:
         *,
         base: str,
         next_: str,
+        news: Version | None = None,
         note: str | None = None,
         style: Allowance = INLINE,
         script: Allowance = INLINE,
@@ -103,7 +109,7 @@ class Renderer:
 
         `shadow`: a parser of HTML reads it as a part of its page, so it may stand in a declarative shadow root.
         """
-        key = ("banner", lang, base, note, _form(style), _form(script), shadow)
+        key = ("banner", lang, base, note, news and news.name, _form(style), _form(script), shadow)
         self._note(lang)
 
         def make() -> str:
@@ -114,6 +120,7 @@ class Renderer:
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
                 note=texts_of(lang)["notes"][note] if note else "",
+                news=news_line(news, PolicyTexts.of(lang), base=base),
                 banner=self.banner_hash(lang),
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
@@ -130,6 +137,7 @@ class Renderer:
         *,
         base: str,
         next_: str,
+        news: Version | None = None,
         style: Allowance = INLINE,
         shadow: bool = True,
         is_new: bool = False,
@@ -139,7 +147,17 @@ class Renderer:
         `shadow` as for the banner. `is_new`: the choice was made a moment ago, and the page says that it is saved.
         """
         notice = control_notice(consent, texts_of(lang)["control"])
-        key = ("control", lang, base, consent.is_beyond_necessary, notice, _form(style), shadow, is_new)
+        key = (
+            "control",
+            lang,
+            base,
+            news and news.name,
+            consent.is_beyond_necessary,
+            notice,
+            _form(style),
+            shadow,
+            is_new,
+        )
 
         def make() -> str:
             return self._squeezed(
@@ -150,6 +168,7 @@ class Renderer:
                 next_query=NEXT_QUERY.decode(),
                 withdraw=consent.is_beyond_necessary,
                 notice=notice,
+                news=news_line(news, PolicyTexts.of(lang), base=base),
                 shadow=shadow,
                 saved=self._style("saved.css", style, base) if is_new else "",
                 style=self._style("control.css" if shadow else "open.css", style, base),
@@ -270,7 +289,7 @@ class Renderer:
         return self._hashes[lang]
 
     def _wording(self, lang: str) -> bytes:
-        nothing = dict.fromkeys(("base", "next", "note", "banner", "room", "style", "script"), "")
+        nothing = dict.fromkeys(("base", "next", "news", "note", "banner", "room", "style", "script"), "")
         plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
         return _ascii(plain)
 
@@ -294,9 +313,13 @@ class Renderer:
             lang=lang,
             purposes=shown,
             titles=texts_of(lang)["meta"]["comma"].join(one.title for one in shown if not one.is_necessary),
-            privacy_url=self._config.policy.privacy_url,
+            privacy_url=self._privacy_url(str(values.get("base", ""))),
             **values,
         )
+
+    def _privacy_url(self, base: str) -> str:
+        policy = self._config.policy
+        return policy.privacy_url or (f"{base}policy" if policy.folder else "")
 
     def _style(self, name: str, allowed: Allowance, base: str) -> Markup:
         asset = self._files[name]

@@ -7,5 +7,6 @@ cdef class Consents:
     cdef TokenCodec _codec
     cdef object _policy
     cdef object _purposes
+    cdef object _matters
     cdef dict _known
     cdef dict _undecided

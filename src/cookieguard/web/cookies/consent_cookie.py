@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from cookieguard.config import Config
-from cookieguard.consent import Consent, Register, decide
+from cookieguard.consent import Consent, Matters, Register, decide
 from cookieguard.consent.decision import is_announced_only
 from cookieguard.identity.cookies import bound_host
 from cookieguard.identity.tokens import Token, TokenCodec, TokenError
@@ -18,12 +18,15 @@ COOKIES_KEPT = 2048
 class Consents:
     """Decide what is in force for a cookie and a signal. Owns the answers given last (bounded)."""
 
-    def __init__(self, codec: TokenCodec, config: Config, register: Register) -> None:
+    def __init__(
+        self, codec: TokenCodec, config: Config, register: Register, matters: Matters | None = None
+    ) -> None:
         self.cookie_name = codec.name
         self._shared = bound_host(config.cookies.consent, "")
         self._codec = codec
         self._policy = config.policy
         self._purposes = register.ids
+        self._matters = matters
         self._known: dict[tuple[object, ...], tuple[Token, Consent]] = {}
         self._undecided = {gpc: Consent(gpc=gpc) for gpc in (False, True)}
 
@@ -53,7 +56,9 @@ class Consents:
             self._codec.check_times(known[0], now)
             return known[1]
         token = self._codec.loads(cookie, host=host, now=now)
-        consent = decide(token.payload, gpc=gpc, policy=policy, purposes=self._purposes, now=now)
+        consent = decide(
+            token.payload, gpc=gpc, policy=policy, purposes=self._purposes, now=now, matters=self._matters
+        )
         if len(self._known) >= COOKIES_KEPT:
             del self._known[next(iter(self._known))]
         self._known[key] = token, consent

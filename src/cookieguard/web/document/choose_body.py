@@ -152,4 +152,5 @@ def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers
         has_just_decided(exchange),
         consent.look,
         exchange.to_forget,
+        exchange.parts.look(exchange.now),
     )

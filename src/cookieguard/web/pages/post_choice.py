@@ -77,6 +77,7 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
         banner=parts.renderer.known_banner(banner),
         gpc=exchange.consent.gpc,
         now=exchange.now,
+        terms=parts.terms(exchange.now),
     )
 
 

@@ -16,6 +16,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.csp_report import take_report
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
@@ -39,6 +40,7 @@ class Pages:
     def __init__(self, parts: Parts) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on the shop's own host
+        self._policy = parts.config.prefix + POLICY_PAGE if parts.policy is not None else ""
         self._pages: dict[str, tuple[tuple[str, ...], Page]] = {
             self._prefix + STAFF_PAGE: ((*READ_METHODS, "POST"), answer_staff)
         }
@@ -61,7 +63,7 @@ class Pages:
     def find(self, exchange: Exchange) -> Page | None:
         """Return the page that answers, None where the path is the app's."""
         path = exchange.path
-        found = self._pages.get(path)
+        found = self._pages.get(path) or self._of_policy(path)
         if found is None:
             if exchange.grant and exchange.has_idle_grant:
                 return drop_grant
@@ -70,6 +72,15 @@ class Pages:
             return _missing if path.startswith(self._prefix) else None
         methods, page = found
         return page if exchange.request.method in methods else _refuse(methods)
+
+    def _of_policy(self, path: str) -> tuple[tuple[str, ...], Page] | None:
+        """Return the page of the policy where a path is one: its versions come while the shop runs."""
+        is_one = (
+            bool(self._policy)
+            and path.startswith(self._policy)
+            and path[len(self._policy) :][:1] in ("", "/")
+        )
+        return (READ_METHODS, show_policy) if is_one else None
 
 
 def _is_held_path(exchange: Exchange) -> bool:

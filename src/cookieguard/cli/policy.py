@@ -1,0 +1,323 @@
+"""`cookieguard policy`: announce a version of the policy, send its notices, and see how far they came."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    read_place,
+    shop_config,
+)
+from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.notices import (
+    Notices,
+    Recipients,
+    fill_run,
+    load_customers,
+    require_origin,
+    run_of,
+)
+from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.relay import relay_of
+from cookieguard.engines.mail.sending import Sender
+from cookieguard.engines.policy.announcing import announce, complete, find_version, release
+from cookieguard.engines.policy.folder import read_versions
+from cookieguard.engines.policy.ledger import read_ledger
+from cookieguard.engines.policy.record import NoRecord
+from cookieguard.engines.policy.watched import keep_copy
+from cookieguard.engines.store.open import store_opener
+from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.errors import ConfigError
+from cookieguard.policy.difference import Way, differences
+from cookieguard.policy.ledger import Ledger, Run
+from cookieguard.policy.versions import Version, altered, in_force, upcoming
+
+WRONG = 1
+PROGRESS_SECONDS = 1.0
+MARKS = {Way.SAME: ("", ""), Way.ADDED: ("{+", "+}"), Way.REMOVED: ("[-", "-]"), Way.CHANGED: ("", "")}
+RECORD = NoRecord()  # the log takes its place
+
+policy = typer.Typer(help="Announce versions of the policy and send their notices.")
+
+VersionArgument = Annotated[
+    str, typer.Argument(metavar="VERSION", help="The name of its folder, like 2026-12-15.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """Hold what all these commands look at."""
+
+    config: Config
+    state: StateDirectory
+    versions: tuple[Version, ...]
+    now: datetime
+
+
+@policy.command("announce")
+def announce_version(
+    version: VersionArgument,
+    *,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Announce a version: its files stay as they are, the site tells of it, a notice waits for every customer.
+
+    Done again it adds the customers that came since; nobody gets two.
+    """
+    shop = _shop(config)
+    found = find_version(shop.versions, version)
+    require_origin(shop.config)
+    customers = load_customers(shop.config.mail.customers)
+    recipients = Recipients(read_place(keyring_place(shop.config, keyring)))
+    with _outbox(shop) as outbox, _store(shop) as store:
+        days = shop.config.policy.notice_days
+        ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=RECORD)
+        keep_copy(shop.state, ledger)
+        progress = _progress(lambda count: f"{count} notices in the outbox")
+        filled = fill_run(outbox, run_of(found), customers, recipients, now=shop.now, progress=progress)
+        added = asyncio.run(filled)
+        run = outbox.count(run_of(found))
+        keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=RECORD))
+    if as_json:
+        show_json({"done": "announced", "version": found.name, "added": added, **_counts(run)})
+        return
+    show_line(
+        f"announced {found.name}: {added} notices added, {_told(run)}; to send: cookieguard policy send"
+    )
+
+
+@policy.command("send")
+def send_notices(
+    *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
+) -> None:
+    """Send the notices that wait, until none is left; on several machines at once, if you like.
+
+    Exit code 1 where a run is not complete.
+    """
+    shop = _shop(config)
+    recipients = Recipients(read_place(keyring_place(shop.config, keyring)))
+    notices = Notices(shop.config, shop.versions, recipients, shop.now)
+    relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
+    with _outbox(shop) as outbox, _store(shop) as store:
+        open_ = [one for one in shop.versions if _is_open(read_ledger(store), one)]
+        runs = [run_of(one) for one in open_]
+        count = 0
+
+        def sent() -> None:
+            nonlocal count
+            count += 1
+            progress(count)
+
+        progress = _progress(lambda count: f"{count} notices tried")
+        work = Sender(outbox, relay, sender=sender, build=notices.build)
+        asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
+        counted = {one.name: outbox.count(run_of(one)) for one in open_}
+        for name, run in counted.items():
+            keep_copy(shop.state, complete(store, name, run, now=shop.now, record=RECORD))
+    if as_json:
+        show_json({"runs": {name: _counts(run) for name, run in counted.items()}})
+    for name, run in counted.items():
+        if not as_json:
+            show_line(f"{name}: {_told(run)}")
+    if not counted and not as_json:
+        show_line("no announced version waits for notices")
+    if not all(run.is_complete for run in counted.values()):
+        raise typer.Exit(WRONG)
+
+
+@policy.command("status")
+def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every version, its days, and how far its notices came. Exit code 1 where an announced file changed."""
+    shop = _shop(config)
+    with _store(shop) as store, _outbox(shop) as outbox:
+        ledger = read_ledger(store)
+        runs = {one.name: outbox.count(run_of(one)) for one in shop.versions if one.name in ledger}
+        replies = {name: outbox.replies(f"policy-{name}") for name in runs}
+    changed = altered(shop.versions, ledger)
+    rows = [_row(shop, one, ledger, runs.get(one.name)) for one in shop.versions]
+    if as_json:
+        show_json(
+            {
+                "versions": [row | {"replies": replies.get(row["version"], {})} for row in rows],
+                "changed": changed,
+            }
+        )
+    else:
+        heads = ("version", "announced", "effective", "state", "notices", "replies")
+        told = {
+            name: ", ".join(f"{reply}: {count}" for reply, count in found.items())
+            for name, found in replies.items()
+        }
+        show_table(
+            heads, [(*(str(row[head]) for head in heads[:5]), told.get(row["version"], "")) for row in rows]
+        )
+        for file in changed:
+            show_line(f"WRONG {file} changed after its announcement: bring the text back that was announced")
+    if changed:
+        raise typer.Exit(WRONG)
+
+
+@policy.command("diff")
+def show_differences(
+    version: VersionArgument,
+    *,
+    language: Annotated[str, typer.Option("--language", help="Of the text; default: the shop's.")] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what differs between a version and the one before: [-left out-] and {+new+}."""
+    shop = _shop(config)
+    found = find_version(shop.versions, version)
+    at = shop.versions.index(found)
+    default = shop.config.consent.language
+    old = shop.versions[at - 1].text(language or default, default)[1].markdown if at else ""
+    changes = differences(old, found.text(language or default, default)[1].markdown)
+    if as_json:
+        facts = [
+            {
+                "way": one.way,
+                "heading": one.heading,
+                "pieces": [[piece.way, piece.text] for piece in one.pieces],
+            }
+            for one in changes
+        ]
+        show_json({"version": found.name, "changes": facts})
+        return
+    for one in changes:
+        text = "".join(f"{MARKS[piece.way][0]}{piece.text}{MARKS[piece.way][1]}" for piece in one.pieces)
+        show_line(f"{one.way}{f' ({one.heading})' if one.heading else ''}: {text}\n")
+
+
+@policy.command("release")
+def release_version(
+    version: VersionArgument,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept, and shown by `status`.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a version take effect on its day though not every customer was sent a notice."""
+    shop = _shop(config)
+    found = find_version(shop.versions, version)
+    with _store(shop) as store:
+        keep_copy(shop.state, release(store, found, reason, now=shop.now, record=RECORD))
+    if as_json:
+        show_json({"done": "released", "version": found.name, "reason": reason})
+        return
+    show_line(f"released {found.name}: it takes effect on {found.effective}, whatever became of its notices")
+
+
+def _shop(path: Path | None) -> Shop:
+    config = shop_config(path)
+    if not config.policy.folder:
+        raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
+    versions = read_versions(config)
+    return Shop(
+        config=config, state=StateDirectory(config.state_dir), versions=versions, now=datetime.now(UTC)
+    )
+
+
+@contextmanager
+def _store(shop: Shop) -> Iterator[Store]:
+    try:
+        store = store_opener(shop.config.store, shop.state.path, environ=os.environ)()
+        try:
+            yield store
+        finally:
+            store.close()
+    except StoreDown as error:
+        raise ConfigError(
+            "store.url", was=f"of a store that does not answer ({error})", allowed="one that does"
+        ) from error
+
+
+@contextmanager
+def _outbox(shop: Shop) -> Iterator[Outbox]:
+    outbox = outbox_opener(shop.config.store, shop.state.path, environ=os.environ)()
+    try:
+        yield outbox
+    finally:
+        outbox.close()
+
+
+def _is_open(ledger: Ledger, version: Version) -> bool:
+    return version.name in ledger and ledger[version.name].completed is None
+
+
+def _progress(text: Callable[[int], str]) -> Callable[[int], None]:
+    """Return what writes a line to stderr now and then."""
+    last = time.monotonic()
+
+    def show(count: int) -> None:
+        nonlocal last
+        if time.monotonic() >= last + PROGRESS_SECONDS:
+            last = time.monotonic()
+            sys.stderr.write(f"{text(count)}\n")
+
+    return show
+
+
+def _row(shop: Shop, version: Version, ledger: Ledger, run: Run | None) -> dict[str, Any]:
+    return {
+        "version": version.name,
+        "announced": str(version.announced),
+        "effective": str(version.effective),
+        "state": _state(shop.versions, version, ledger, shop.now),
+        "notices": _told(run) if run is not None else "",
+        **({} if run is None else _counts(run)),
+    }
+
+
+def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: datetime) -> str:
+    today, entry = now.date(), ledger.get(version.name)
+    released = f", released: {entry.reason}" if entry is not None and entry.released is not None else ""
+    if version is in_force(versions, ledger, today):
+        return f"in force{released}"
+    if version is upcoming(versions, ledger, today):
+        return (
+            f"announced{released}"
+            if entry is None or entry.is_complete
+            else "announced, waits for its notices"
+        )
+    current = in_force(versions, ledger, today)
+    return "past" if current is not None and version.effective < current.effective else f"draft{released}"
+
+
+def _counts(run: Run) -> dict[str, Any]:
+    return {
+        "total": run.total,
+        "sent": run.sent,
+        "waiting": run.waiting,
+        "refused": run.refused,
+        "uncertain": run.uncertain,
+        "is_complete": run.is_complete,
+    }
+
+
+def _told(run: Run) -> str:
+    uncertain = (
+        f", {run.uncertain} sent again without knowing whether they were taken" if run.uncertain else ""
+    )
+    refused = f", {run.refused} refused for good" if run.refused else ""
+    return f"{run.sent} of {run.total} sent{refused}{uncertain}"

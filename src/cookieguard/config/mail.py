@@ -1,0 +1,54 @@
+"""How mail leaves the shop: the relay, the sender, and who the customers are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+
+from cookieguard.config.checks import (
+    require_between,
+    require_environment,
+    require_match,
+    require_private_url,
+    require_text,
+)
+from cookieguard.config.types import require_types
+from cookieguard.errors import ConfigError
+
+MAIL_URL = re.compile(r"(smtps?://([!-?A-~]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)?")
+FORMS = "empty, 'smtp://user:password@relay.example:587' or 'smtps://relay.example'"
+# What a relay and all between take as one plain address; the same is asked of customers'.
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+OBJECT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """Set how notices of the policy and confirmations of marketing mail are sent; needs the extra `mail`."""
+
+    url: str = field(default="", repr=False)  # it may hold a password
+    """The relay: `smtp://` (with STARTTLS, but on this machine) or `smtps://`. Empty: no mail is sent."""
+    environment: str = "COOKIEGUARD_SMTP"
+    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    sender: str = ""
+    """Who the mail is from: `Shop <privacy@shop.example>`. The relay must sign for its domain (DKIM)."""
+    customers: str = ""
+    """What yields every active customer, as `module:name`: an async iterator of number, address and language."""
+    connections: int = 2
+    """How many messages one sender hands to the relay at the same time."""
+
+    def __post_init__(self) -> None:
+        require_mail_url("mail.url", self.url)
+        require_types("mail", self)
+        require_environment("mail.environment", self.environment)
+        require_text("mail.sender", self.sender, empty=True, longest=200)
+        if self.sender and not ADDRESS.fullmatch(parseaddr(self.sender)[1]):
+            raise ConfigError("mail.sender", was=repr(self.sender), allowed="'Shop <privacy@shop.example>'")
+        require_match("mail.customers", self.customers, OBJECT, "empty, or 'module:name'")
+        require_between("mail.connections", self.connections, 1, 20, "connections")
+
+
+def require_mail_url(setting: str, url: str) -> None:
+    """Require a relay's URL, without showing it."""
+    require_private_url(setting, url, MAIL_URL, FORMS)

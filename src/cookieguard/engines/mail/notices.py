@@ -1,0 +1,193 @@
+"""The run of an announcement: who gets a notice, sealed in the outbox, and the notice each of them gets."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.config.languages import LANGUAGES, language_of
+from cookieguard.engines.mail.protocol import Claimed, Outbox, Row, State
+from cookieguard.engines.mail.sending import Mail
+from cookieguard.errors import ConfigError
+from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
+from cookieguard.keyring import Keyring
+from cookieguard.mail.customers import Customer, Customers
+from cookieguard.mail.messages import AddressError, build_message, require_address
+from cookieguard.policy.texts import PolicyTexts
+from cookieguard.policy.versions import Version
+
+HOST = "mail"  # what is sealed opens for no host
+AT_ONCE = 1_000  # rows in one transaction
+KEPT = timedelta(days=400)
+WHO_BYTES = 16
+LONGEST_NUMBER = 200
+NO_ADDRESS = "no address"
+
+
+class Recipients:
+    """Seal who gets a message, and open it again. The outbox holds neither an address nor a number in the clear."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._codec = TokenCodec(keyring, kind=Kind.MAIL, name="outbox", sealed=True)
+
+    def seal(self, fields: Mapping[str, str], now: datetime) -> str:
+        """Return a text that this shop's keyring opens."""
+        return self._codec.dumps(dict(fields), host=HOST, issued=now, expires=now + KEPT)
+
+    def open(self, text: str) -> Mapping[str, str]:
+        """Return what was sealed; raises ValueError where no key of ours opens it."""
+        try:
+            return {
+                str(name): str(value) for name, value in self._codec.open(text, host=HOST).payload.items()
+            }
+        except TokenError as error:
+            raise ValueError(f"recipient {error.reason}") from error
+
+
+async def fill_run(
+    outbox: Outbox,
+    run: str,
+    customers: Customers,
+    recipients: Recipients,
+    *,
+    now: datetime,
+    progress: Callable[[int], None],
+) -> int:
+    """Add a notice for every customer, and say that the run is whole; return how many are new.
+
+    It may be done again: those who are in the run already get no second one.
+    """
+    secret = outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now))
+    key = recipients.open(secret)["secret"].encode()
+    added = 0
+    async for some in _batches(customers()):
+        good, bad = [], []
+        for one in some:
+            row = Row(who_of(key, one.number), "")
+            try:
+                fields = {"address": require_address(one.address), "language": one.language[:20]}
+                good.append(row._replace(recipient=recipients.seal(fields, now)))
+            except AddressError:
+                bad.append(row)
+        added += outbox.add(run, good) + (outbox.add(run, bad, State.REFUSED, NO_ADDRESS) if bad else 0)
+        progress(added)
+    outbox.fill(run)
+    return added
+
+
+def who_of(key: bytes, number: str) -> str:
+    """Name a customer within one run: the same each time, and nobody's number without the run's secret."""
+    digest = hmac.new(key, number[:LONGEST_NUMBER].encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return digest[:WHO_BYTES].hex()
+
+
+def load_customers(setting: str) -> Customers:
+    """Import what yields the customers, `module:name`, from the working directory or what is installed."""
+    if not setting:
+        allowed = "'module:name' of an async iterator of number, address and language"
+        raise ConfigError("mail.customers", was="empty", allowed=allowed)
+    module, _, name = setting.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: object = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            "mail.customers", was=f"{setting} ({error})", allowed="what can be imported"
+        ) from error
+    if not callable(found):
+        raise ConfigError("mail.customers", was=f"{setting}, not callable", allowed="a function")
+    return found
+
+
+class Notices:
+    """Build the notices of announced versions."""
+
+    def __init__(
+        self, config: Config, versions: Sequence[Version], recipients: Recipients, now: datetime
+    ) -> None:
+        self._config = config
+        self._by_run = {run_of(one): one for one in versions}
+        self._recipients = recipients
+        self._now = now
+        self._shop = require_origin(config)
+        self._lines: dict[tuple[str, str], tuple[str, str, list[str]]] = {}
+
+    def build(self, claimed: Claimed) -> Mail:
+        """Return the notice for one customer; raises ValueError where nothing can be made of it."""
+        fields = self._recipients.open(claimed.recipient)
+        version = self._by_run.get(claimed.run)
+        if version is None:
+            raise ValueError("its version is not in policy.folder here")
+        language, subject, lines = self._text(version, fields.get("language", ""))
+        message = build_message(
+            sender=self._config.mail.sender,
+            recipient=fields["address"],
+            subject=subject,
+            lines=lines,
+            language=language,
+            name=f"{claimed.run}.{claimed.who}",
+            now=self._now,
+        )
+        return Mail(fields["address"], message)
+
+    def _text(self, version: Version, wanted: str) -> tuple[str, str, list[str]]:
+        language, text = version.text(wanted, language_of(self._config.consent.language))
+        key = (version.name, language)
+        if key not in self._lines:
+            spoken = language_of(language)
+            texts = PolicyTexts.of(spoken if spoken in LANGUAGES else "en")
+            address = f"{self._shop}{self._config.prefix}policy/{version.name}"
+            shop = self._shop.partition("://")[2]
+            lines = [
+                texts.line("mail_intro", date=version.effective).replace("{shop}", shop),
+                "",
+                *(f"- {line}" for line in text.summary),
+                "",
+                texts.texts["material" if version.is_material else "wording"],
+                "",
+                texts.texts["mail_changes"],
+                f"{address}/changes?lang={language}",
+                "",
+                texts.texts["mail_full"],
+                f"{address}?lang={language}",
+                "",
+                texts.texts["mail_why"],
+            ]
+            self._lines[key] = language, texts.line("mail_subject", date=version.effective), lines
+        return self._lines[key]
+
+
+def run_of(version: Version) -> str:
+    """Name the run of a version."""
+    return f"policy-{version.name}"
+
+
+def require_origin(config: Config) -> str:
+    """Return the shop's origin, for links in mails; raises ConfigError where none is configured."""
+    if not config.origins:
+        allowed = "the shop's own, like 'https://shop.example': links in mails begin with it"
+        raise ConfigError("origins", was="empty", allowed=allowed)
+    if not config.mail.sender:
+        raise ConfigError("mail.sender", was="empty", allowed="'Shop <privacy@shop.example>'")
+    return config.origins[0]
+
+
+async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:
+    some: list[Customer] = []
+    async for one in customers:
+        some.append(Customer(*one))
+        if len(some) >= AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some

@@ -1,0 +1,27 @@
+"""Which outbox belongs to a shop: the one in its store's database, or in a file beside the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cookieguard.config.store import StoreSettings
+from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.store.open import store_file, store_url
+
+FILE_ENDING = "-outbox.db"
+
+
+def outbox_opener(
+    settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
+) -> Callable[[], Outbox]:
+    """Return what opens the outbox. Raises ConfigError, never showing the URL."""
+    file = store_file(settings, state_dir, environ=environ)
+    if file is not None:
+        from cookieguard.engines.mail import sqlite
+
+        return sqlite.opener(file.with_name(file.stem + FILE_ENDING))
+    url = store_url(settings, environ=environ)
+    from cookieguard.engines.mail import postgres
+
+    return postgres.opener(url)

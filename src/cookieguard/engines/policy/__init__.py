@@ -1,0 +1,1 @@
+"""The policy's texts in their folder, and its announcements in the store."""

@@ -1,0 +1,97 @@
+"""Announce a version, complete its announcement, or release it for a reason: each a change of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cookieguard.config.checks import require_text
+from cookieguard.engines.policy.ledger import change_ledger
+from cookieguard.engines.policy.record import Record
+from cookieguard.engines.store.protocol import Store
+from cookieguard.errors import AnnouncementRefused
+from cookieguard.policy.ledger import Announcement, Ledger, Run
+from cookieguard.policy.versions import Version, require_unaltered
+
+
+def find_version(versions: Sequence[Version], name: str) -> Version:
+    """Return a version by name; raises AnnouncementRefused."""
+    found = next((one for one in versions if one.name == name), None)
+    if found is None:
+        names = ", ".join(one.name for one in versions)
+        raise AnnouncementRefused(f"there is no version {name[:40]!r} in policy.folder; there are: {names}")
+    return found
+
+
+def announce(
+    store: Store,
+    versions: Sequence[Version],
+    version: Version,
+    *,
+    now: datetime,
+    notice_days: int,
+    record: Record,
+) -> Ledger:
+    """Note that a version is announced: from now on its files must stay as they are. May be done again."""
+    is_new = False
+
+    def noted(before: Ledger) -> Ledger:
+        nonlocal is_new
+        require_unaltered(versions, before)
+        is_new = version.name not in before
+        if not is_new:
+            return before
+        _require_notice(versions, version, now, notice_days)
+        return {**before, version.name: Announcement(files=version.files, at=now)}
+
+    after = change_ledger(store, noted)
+    if is_new:
+        record.append("policy-announced", {"version": version.name, "text": version.digest})
+    return after
+
+
+def complete(store: Store, name: str, run: Run, *, now: datetime, record: Record) -> Ledger:
+    """Note how far the run of a version came; once it is complete, nothing but its day is in the way."""
+    is_done = False
+
+    def noted(before: Ledger) -> Ledger:
+        nonlocal is_done
+        entry = before[name]
+        is_done = run.is_complete and entry.completed is None
+        completed = now if is_done else entry.completed
+        return {**before, name: replace(entry, run=run, completed=completed)}
+
+    after = change_ledger(store, noted)
+    if is_done:
+        fields = {"total": run.total, "sent": run.sent, "refused": run.refused, "uncertain": run.uncertain}
+        record.append("policy-told", {"version": name, **fields})
+    return after
+
+
+def release(store: Store, version: Version, reason: str, *, now: datetime, record: Record) -> Ledger:
+    """Let a version take effect on its day without a complete run, for a reason that is kept."""
+    require_text("--reason", reason)
+
+    def noted(before: Ledger) -> Ledger:
+        entry = before.get(version.name) or Announcement(files=version.files, at=now)
+        return {**before, version.name: replace(entry, reason=reason, released=now)}
+
+    after = change_ledger(store, noted)
+    record.append("policy-released", {"version": version.name, "reason": reason})
+    return after
+
+
+def _require_notice(versions: Sequence[Version], version: Version, now: datetime, days: int) -> None:
+    today = now.date()
+    if version is versions[0]:
+        raise AnnouncementRefused(f"{version.name} is the first version: there is nothing that it changes")
+    if today < version.announced:
+        raise AnnouncementRefused(
+            f"{version.name} says that it is announced on {version.announced}; announce it on that day"
+        )
+    if version.effective - today < timedelta(days=days):
+        raise AnnouncementRefused(
+            f"{version.name} takes effect on {version.effective}, in {(version.effective - today).days} days; allowed: "
+            f"{days} days and more (policy.notice_days). Give it a later day, or release it with a reason"
+        )

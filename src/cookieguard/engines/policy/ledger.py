@@ -1,0 +1,53 @@
+"""The ledger of announcements in the store: one value that every worker of every machine reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from cookieguard.engines.store.protocol import FOR_EVER, Store
+from cookieguard.errors import CookieGuardError
+from cookieguard.policy.ledger import Announcement, Ledger, read_announcement, write_announcement
+
+SHELF, KEY = "policy", "ledger"
+TRIES = 20  # of two who write at once one begins anew
+
+
+class LedgerError(CookieGuardError):
+    """Say that the ledger of announcements cannot be read or written, and why."""
+
+
+def read_ledger(store: Store) -> Ledger:
+    """Read what was announced; nothing where there is no ledger yet. Raises StoreDown and LedgerError."""
+    found = store.read(SHELF, KEY)
+    return {} if found is None else loads_ledger(found.value)
+
+
+def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
+    """Write what `change` makes of the ledger, over the version it was made of; raises whatever `change` raises."""
+    for _ in range(TRIES):
+        found = store.read(SHELF, KEY)
+        before = {} if found is None else loads_ledger(found.value)
+        after = change(before)
+        version = 0 if found is None else found.version
+        if after == before or store.write(SHELF, KEY, dumps_ledger(after), until=FOR_EVER, after=version):
+            return after
+    raise LedgerError("the ledger of announcements is written by many at once; try again")
+
+
+def loads_ledger(value: bytes) -> Ledger:
+    """Read a ledger's text; raises LedgerError."""
+    try:
+        return {str(name): _entry(one) for name, one in json.loads(value).items()}
+    except (ValueError, AttributeError) as error:
+        raise LedgerError("the ledger of announcements is not one of ours") from error
+
+
+def dumps_ledger(ledger: Ledger) -> bytes:
+    """Write a ledger's text."""
+    kept = {name: json.loads(write_announcement(one)) for name, one in sorted(ledger.items())}
+    return json.dumps(kept, separators=(",", ":")).encode()
+
+
+def _entry(kept: object) -> Announcement:
+    return read_announcement(json.dumps(kept).encode())

@@ -1,0 +1,113 @@
+"""The head of a policy text: a few named values between two lines of dashes, a small part of YAML.
+
+A value stands on its line, quoted or not, or below it as a list of lines that begin with a dash. Anything else is
+refused by the name of its line: half-understood YAML would change dates without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import NamedTuple
+
+from cookieguard.errors import ConfigError
+
+FENCE = "---"
+NAMES = ("announced", "effective", "material", "summary")
+LINE = re.compile(r"([a-z_]+):(?:[ \t]+(.*))?")
+ITEM = re.compile(r"[ \t]*-[ \t]+(.+)")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+LONGEST_SUMMARY = 2_000  # characters: it stands in mails and feeds
+TRUTHS = {"true": True, "false": False}
+
+
+class Head(NamedTuple):
+    """Hold what the head of a text says."""
+
+    announced: date
+    effective: date
+    is_material: bool
+    summary: tuple[str, ...]
+
+
+def split_head(text: str, where: str) -> tuple[Head, str]:
+    """Return the head and the Markdown below it; raises ConfigError naming `where` and the line."""
+    lines = text.split("\n")
+    if lines[0].rstrip() != FENCE:
+        raise ConfigError(where, was="without front matter", allowed=f"a first line {FENCE!r}, {_names()}")
+    end = next((at for at, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE), None)
+    if end is None:
+        raise ConfigError(where, was="front matter without an end", allowed=f"a line {FENCE!r} below it")
+    values = _values(lines[1:end], where)
+    for name in NAMES:
+        if name not in values:
+            raise ConfigError(f"{where}: {name}", was="missing", allowed=_names())
+    return Head(
+        announced=_day(values["announced"], f"{where}: announced"),
+        effective=_day(values["effective"], f"{where}: effective"),
+        is_material=_truth(values["material"], f"{where}: material"),
+        summary=_summary(values["summary"], f"{where}: summary"),
+    ), "\n".join(lines[end + 1 :]).strip("\n") + "\n"
+
+
+def _values(lines: list[str], where: str) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    name = ""
+    for line in lines:
+        item, named = ITEM.fullmatch(line.rstrip()), LINE.fullmatch(line.rstrip())
+        if item is not None and name == "summary":
+            values[name].append(_unquoted(item[1], f"{where}: {name}"))
+        elif named is not None:
+            name = named[1]
+            if name not in NAMES or name in values:
+                was = "twice" if name in values else "not a known name"
+                raise ConfigError(f"{where}: {name}", was=was, allowed=_names())
+            values[name] = [_unquoted(named[2], f"{where}: {name}")] if named[2] else []
+        elif line.strip():
+            raise ConfigError(
+                f"{where}: front matter", was=repr(line[:60]), allowed=f"'name: value'; {_names()}"
+            )
+    return values
+
+
+def _unquoted(text: str, where: str) -> str:
+    text = text.strip()
+    if text[:1] in "\"'" and text[:1]:
+        if len(text) < 2 or text[-1] != text[0] or "\\" in text or text[0] in text[1:-1]:
+            raise ConfigError(
+                where, was=repr(text[:60]), allowed="a text in quotes that holds none, nor backslashes"
+            )
+        return text[1:-1]
+    if text[:1] in "|>&*{[!%@`" and text[:1]:
+        raise ConfigError(
+            where, was=repr(text[:60]), allowed="plain text, in quotes where it begins like this"
+        )
+    return text
+
+
+def _day(values: list[str], where: str) -> date:
+    if len(values) == 1 and DAY.fullmatch(values[0]):
+        try:
+            return date.fromisoformat(values[0])
+        except ValueError:
+            pass
+    raise ConfigError(where, was=repr(" ".join(values)[:60]), allowed="a day like 2026-12-15")
+
+
+def _truth(values: list[str], where: str) -> bool:
+    if len(values) == 1 and values[0] in TRUTHS:
+        return TRUTHS[values[0]]
+    raise ConfigError(where, was=repr(" ".join(values)[:60]), allowed="true or false")
+
+
+def _summary(values: list[str], where: str) -> tuple[str, ...]:
+    length = sum(map(len, values))
+    if not values or not all(values) or length > LONGEST_SUMMARY or CONTROL.search("".join(values)):
+        allowed = f"one line, or a list of lines, of {LONGEST_SUMMARY} printable characters at most"
+        raise ConfigError(where, was=f"{length} characters in {len(values)} lines", allowed=allowed)
+    return tuple(values)
+
+
+def _names() -> str:
+    return "front matter with " + ", ".join(NAMES)

@@ -1,0 +1,44 @@
+"""Markdown of a policy as HTML: headings, lists, tables and links; no raw HTML, no pictures, no scripts' addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+HEADINGS = {"h1": "h2", "h2": "h3", "h3": "h4", "h4": "h5", "h5": "h6", "h6": "h6"}  # the page has an h1
+LINKS = ("http://", "https://", "mailto:", "tel:", "/", "#")
+DEEPEST = 20  # levels of lists and quotes; what lies deeper is left out
+
+
+def render(markdown: str) -> str:
+    """Return the HTML of a text: all that is not Markdown is escaped."""
+    parser = _parser()
+    tokens = parser.parse(markdown)
+    _adapt(tokens)
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
+def is_link(url: str) -> bool:
+    """Return whether a link may lead there: to a page, a mail address, a telephone, or a place in this page."""
+    return url.strip().lower().startswith(LINKS)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}, renderer_cls=RendererHTML)
+    parser.enable("table").disable(["image", "html_block", "html_inline"])
+    parser.validateLink = is_link  # type: ignore[method-assign]  # the documented way to narrow it
+    return parser
+
+
+def _adapt(tokens: Sequence[Token]) -> None:
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = HEADINGS[token.tag]
+        elif token.type == "link_open":
+            token.attrSet("rel", "noreferrer")
+        _adapt(token.children or ())

@@ -1,0 +1,114 @@
+"""What becomes of a policy's Markdown, what differs between two, and what asks visitors again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import html5lib
+import pytest
+from harness.policies import NEW, OLD
+
+from cookieguard import Config, Vendor
+from cookieguard.config import StatsSettings
+from cookieguard.policy.difference import Way, differences
+from cookieguard.policy.markdown import render
+from cookieguard.policy.matters import matters_of
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<!-- x --><iframe src=//evil.example></iframe>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt&colon;alert(1))",
+    "[x](data:text/html,<script>)",
+    "![x](https://tracker.example/p.gif)",
+    '[x](/a "\\" onmouseover=alert(1)")',
+    '<https://ok.example/"onclick=alert(1)>',
+    "</main><base href=//evil.example>",
+)
+
+PLAIN = {"html", "head", "body", "p", "a"}
+
+
+@pytest.mark.parametrize("markdown", HOSTILE)
+def test_no_markup_of_a_text_reaches_the_page(markdown: str) -> None:
+    page = html5lib.parse(render(markdown), namespaceHTMLElements=False)
+
+    assert {one.tag for one in page.iter() if isinstance(one.tag, str)} <= PLAIN
+    for one in page.iter("a"):
+        assert set(one.attrib) <= {"href", "title", "rel"}
+        assert one.attrib["href"].startswith(("/", "https://"))
+
+
+def test_headings_lists_tables_and_links_are_rendered() -> None:
+    html = render("# One\n\n- a\n- b\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n[us](/contact) & **you**")
+
+    for needle in (
+        "<h2>One</h2>",
+        "<li>a</li>",
+        "<td>1</td>",
+        '<a href="/contact" rel="noreferrer">us</a>',
+        "&amp;",
+    ):
+        assert needle in html
+
+
+def test_changed_paragraph_is_told_word_by_word() -> None:
+    changed, added = differences(OLD, NEW)
+
+    assert changed.way is Way.CHANGED
+    assert [(one.way, one.text) for one in changed.pieces if one.way is not Way.SAME] == [
+        (Way.REMOVED, "ten"),
+        (Way.ADDED, "six"),
+    ]
+    assert (added.way, added.pieces[0].text, added.heading) == (
+        Way.ADDED,
+        "Post tells nobody else.",
+        "Who gets what",
+    )
+
+
+def test_difference_of_a_text_with_itself_is_none_and_of_two_others_is_both() -> None:
+    assert differences(OLD, OLD) == []
+    assert {one.way for one in differences("All old words here.", "Nothing like it came.")} == {
+        Way.REMOVED,
+        Way.ADDED,
+    }
+
+
+def test_difference_of_long_texts_takes_no_square_of_them() -> None:
+    before = "\n\n".join(f"Paragraph {n} says this and that of {n * 7}." for n in range(2_000))
+    after = before.replace("this", "something").replace("Paragraph 7 ", "Seven ")
+    began = time.process_time()
+
+    found = differences(before, after)
+
+    assert len(found) == 2_000
+    assert time.process_time() - began < 10
+
+
+ADS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",))
+COUNT = Vendor(name="Count", purpose="statistics", hosts=("count.example",))
+
+
+@pytest.mark.parametrize(
+    ("changed", "purposes"),
+    [
+        ({"vendors": (replace(ADS, privacy_url="https://ads.example/p"), COUNT)}, set()),
+        ({"vendors": (COUNT, ADS)}, set()),
+        ({"vendors": (replace(ADS, name="Other Ads"), COUNT)}, {"marketing"}),
+        ({"vendors": (replace(ADS, hosts=("ads.example", "more.example")), COUNT)}, {"marketing"}),
+        ({"vendors": (ADS,)}, {"statistics"}),
+        ({"vendors": (ADS, replace(COUNT, purpose="marketing"))}, {"marketing", "statistics"}),
+        ({"undeclared": "block"}, {"marketing"}),
+        ({"stats": StatsSettings(hit_days=60)}, {"statistics"}),
+        ({"prefix": "/_x/"}, set()),
+    ],
+)
+def test_only_what_matters_changes_a_digest(changed: dict[str, object], purposes: set[str]) -> None:
+    before = matters_of(Config(vendors=(ADS, COUNT)))
+    after = matters_of(Config(**({"vendors": (ADS, COUNT)} | changed)))  # type: ignore[arg-type]
+
+    assert {one for one in before if before[one] != after[one]} == purposes
+    assert "necessary" not in before
