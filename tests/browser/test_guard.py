@@ -219,7 +219,8 @@ def test_nobody_is_even_connected_to_by_what_a_script_makes(
 COOKIES = """<script>
 document.cookie = "_ga=1"; document.cookie = "_ga_X=1; path=/"; document.cookie = "cart=1";
 localStorage.setItem("_ga", 1); localStorage.setItem("seen", 1);
-cookieStore.set("_ga_Y", 1).then(() => cookieStore.set({name: "_ga_Z", value: 1})).then(() => cookieStore.set("basket", 1));
+(async () => { await cookieStore.set("_ga_Y", 1); await cookieStore.set({name: "_ga_Z", value: 1});
+await cookieStore.set("basket", 1); })();
 </script>"""
 EMBEDS = {
     "property": 'var f = document.createElement("iframe"); f.title = "A film"; f.width = 560; f.height = 315; '

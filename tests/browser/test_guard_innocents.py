@@ -15,15 +15,21 @@ from typing import Any
 
 import pytest
 from harness.servers import serving
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page, Route
 
 from cookieguard import Config, CookieGuard, Vendor
 
 from .conftest import Visitors, answer
 
 FOLDER = Path(__file__).parent / "innocents"
-KINDS = ("menus", "loaders", "frames", "platform")
-STAGE = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body><main><h1>Shop</h1></main>'
+KINDS = ("menus", "loaders", "frames", "platform", "trusted")
+LEAVING = "leaving"
+# A way out in `make test`; the others are slow.
+ONE_OUT = "form-action-then-submit"
+STAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+    "<body><main><h1>Shop</h1></main>"
+)
 HTML, SCRIPT = "text/html; charset=utf-8", "text/javascript"
 FILES = {
     "/own": (HTML, STAGE.format(title="own") + "<p>own</p>"),
@@ -49,7 +55,7 @@ def source(name: str) -> str:
 def _files() -> dict[str, tuple[str, str]]:
     """Write a page for each kind and way: scripts in files, or inline."""
     found = dict(FILES)
-    for kind in KINDS:
+    for kind in (*KINDS, LEAVING):
         found[f"/{kind}.js"] = SCRIPT, source(kind)
         tags = {
             "file": f'<script src="/help.js"></script><div id="stage"></div><script src="/{kind}.js"></script>',
@@ -59,6 +65,9 @@ def _files() -> dict[str, tuple[str, str]]:
             found[f"/{kind}.{way}"] = HTML, STAGE.format(title=kind) + body
     found["/help.js"] = SCRIPT, source("help")
     return found
+
+
+POLICIES = {"/trusted.file": b"require-trusted-types-for 'script'"}
 
 
 async def shop(scope: Any, receive: Any, send: Any) -> None:
@@ -71,6 +80,8 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         kind, text = _files().get(scope["path"], ("text/plain", ""))
         headers = [(b"content-type", kind.encode())]
+        if scope["path"] in POLICIES:
+            headers.append((b"content-security-policy", POLICIES[scope["path"]]))
         await send({"type": "http.response.start", "status": 200 if text else 404, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})
 
@@ -132,7 +143,43 @@ def test_what_a_shop_does_comes_out_the_same(
     assert not [name for name, said in control.items() if said in ("too late", "undefined", "")]
 
 
-def test_there_are_enough_snippets() -> None:
-    names = [name for kind in KINDS for name in re.findall(r'^  "([\w-]+)": ', source(kind), re.MULTILINE)]
+def named(kind: str) -> list[str]:
+    """Name a file's snippets."""
+    return re.findall(r'^  "([\w-]+)": ', source(kind), re.MULTILINE)
 
-    assert len(names) >= 200
+
+def left(context: BrowserContext, url: str, way: str) -> list[tuple[str, str, str]]:
+    """Leave the shop in this way; return what other hosts are asked: method, address and body."""
+    asked: list[tuple[str, str, str]] = []
+
+    def answered(route: Route) -> None:
+        request = route.request
+        asked.append((request.method, request.url, request.post_data or ""))
+        route.fulfill(body="<title>there</title>", content_type="text/html")
+
+    context.route(re.compile(r"^https://"), answered)
+    tab = context.new_page()
+    tab.set_default_timeout(60_000)
+    tab.goto(f"{url}/{LEAVING}.file")
+    with context.expect_event("request", lambda request: request.url.startswith("https://"), timeout=60_000):
+        tab.click(f"#way-{way}", no_wait_after=True)
+    for _ in range(200):
+        if asked:
+            break
+        tab.wait_for_timeout(20)
+    return [(method, re.sub(r"%3A\d+", "", there), body) for method, there, body in asked]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, marks=[] if way == ONE_OUT else [pytest.mark.slow]) for way in named(LEAVING)],
+)
+def test_a_visitor_leaves_as_the_shop_sends_him(visit: Visitors, shops: Shops, way: str) -> None:
+    control = left(visit(), shops.unguarded, way)
+
+    assert control
+    assert left(visit(), shops.guarded, way) == control
+
+
+def test_there_are_enough_snippets() -> None:
+    assert sum(len(named(kind)) for kind in (*KINDS, LEAVING)) >= 270
