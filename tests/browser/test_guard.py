@@ -192,6 +192,7 @@ def connected(context: BrowserContext, world: World, names: list[str]) -> list[s
     return found
 
 
+@pytest.mark.timeout(400)  # fifty pages, twice
 @pytest.mark.parametrize(
     "way", [pytest.param(way, marks=[] if way == "file" else [pytest.mark.slow]) for way in DELIVERED]
 )
