@@ -10,10 +10,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "mail", "policy", "proof", "stats"})
-GROUND = frozenset({"compiled", "errors", "config", "keyring", "static"})
+GROUND = frozenset({"compiled", "errors", "config", "keyring", "security_events", "static"})
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "security_events": frozenset(),
     "compiled": frozenset(),
     "config": frozenset({"errors"}),
     "keyring": frozenset({"errors", "config"}),

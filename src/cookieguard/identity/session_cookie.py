@@ -19,7 +19,7 @@ from cookieguard.identity.oversized_storage import NOWHERE, Overflow, fetched
 from cookieguard.identity.remember_me import Memory
 from cookieguard.identity.revocations import Ending, Endings
 from cookieguard.identity.session_state import Binding, Claim, State, new_id, read_state
-from cookieguard.identity.token_cookie import OVER_LIMIT, Channel, Mismatch, Presented, Refused
+from cookieguard.identity.token_cookie import Channel, Mismatch, Presented, Refused
 from cookieguard.identity.tokens import (
     Reason,
     Token,
@@ -28,6 +28,7 @@ from cookieguard.identity.tokens import (
     milliseconds_until,
     to_milliseconds,
 )
+from cookieguard.security_events import SecurityEvent
 
 
 class SessionCookie(JsonMapping):
@@ -324,7 +325,7 @@ class SessionCookie(JsonMapping):
         self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
         presented = self.presented
         if presented.jar.is_over_limit:
-            presented.on_event(OVER_LIMIT)
+            presented.on_event(SecurityEvent.COOKIES_OVER_LIMIT)
         found = self._channel.read(presented, self._parse)
         if found is None:
             return self._begin()

@@ -29,6 +29,7 @@ from cookieguard.identity.tokens import (
     to_milliseconds,
 )
 from cookieguard.keyring import Keyring
+from cookieguard.security_events import SecurityEvent
 
 State = TypeVar("State")
 
@@ -64,7 +65,6 @@ class Mismatch(StrEnum):
 
 # The rest of the vocabulary reads well as it is: "session cookie forged: starts empty".
 PHRASES = {Reason.UNKNOWN_KEY: "of an unknown key", Reason.UNKNOWN_FORMAT: "of an unknown format"}
-OVER_LIMIT = "cookie header over the limit: every cookie of ours starts empty"
 
 
 class Refused(Exception):  # an outcome, not an error: it never leaves this package
@@ -162,4 +162,4 @@ class Channel:
 
     def _report(self, presented: Presented, reason: Reason | Mismatch) -> None:
         phrase = PHRASES.get(reason, reason) if isinstance(reason, Reason) else reason
-        presented.on_event(f"{self._kind} cookie {phrase}: starts empty")
+        presented.on_event(SecurityEvent.COOKIE_REFUSED.format(name=self._kind, reason=phrase))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from cookieguard.security_events import SecurityEvent
 from cookieguard.web.cookies.own_cookies import own_lines
 from cookieguard.web.cookies.own_page import is_own_page
 from cookieguard.web.customer_refusals import settled, speak
@@ -13,7 +14,6 @@ from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_conta
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import read
 
-FOREIGN = "a WebSocket from a page of another origin: session and cart start empty"
 SWITCHING = 101  # the status of a handshake that is accepted
 ANSWERS = frozenset({"websocket.accept", "websocket.http.response.start"})
 
@@ -30,7 +30,7 @@ def keep_out(exchange: Exchange) -> None:
         return
     identity = exchange.parts.identity
     if identity is not None and identity.is_presented(exchange.jar):
-        exchange.report_event(FOREIGN)
+        exchange.report_event(SecurityEvent.FOREIGN_WEBSOCKET)
     exchange.forget_cookies()
 
 

@@ -14,6 +14,7 @@ from cookieguard.identity.carts.orders import Order, orders_of
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.oversized import MAX_SPILLED
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.security_events import SecurityEvent
 
 Rule = Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]
 
@@ -99,10 +100,10 @@ def merged_by(
         merged = dict(rule(deepcopy(here), deepcopy(elsewhere)))
         text = jsontext.encode(merged)
     except Exception as error:  # noqa: BLE001 - the shop's own code; a login must not fail for it
-        on_event(f"merging carts raised {type(error).__name__}: this browser's cart stays")
+        on_event(SecurityEvent.CARTS_NOT_MERGED.format(error=type(error).__name__))
         return None
     if len(text) > MAX_MERGED or not all(isinstance(key, str) for key in merged):
-        on_event("merged cart too large or with keys that are no text: this browser's cart stays")
+        on_event(SecurityEvent.MERGED_CART_REFUSED)
         return None
     return merged
 

@@ -10,6 +10,7 @@ from cookieguard.consent import Consent, Matters, Register, decide
 from cookieguard.consent.decision import is_announced_only
 from cookieguard.identity.cookies import bound_host
 from cookieguard.identity.tokens import Token, TokenCodec, TokenError
+from cookieguard.security_events import SecurityEvent
 
 # Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
 COOKIES_KEPT = 2048
@@ -43,7 +44,7 @@ class Consents:
         try:
             return self.read(cookie, host=host, gpc=gpc, now=now)
         except TokenError as error:
-            report(f"consent cookie {error.reason}: counts as undecided")
+            report(SecurityEvent.CONSENT_REFUSED.format(reason=error.reason))
             return self.undecided(gpc=gpc)
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cookieguard.security_events import SecurityEvent
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
-
-CONSENT_DOUBLED = "consent cookie doubled: counts as undecided"
 
 
 def own_lines(exchange: Exchange) -> list[bytes]:
@@ -51,7 +50,7 @@ def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
     if not names:
         return []
     if jar.is_doubled(parts.consents.cookie_name):
-        exchange.report_event(CONSENT_DOUBLED)
+        exchange.report_event(SecurityEvent.CONSENT_DOUBLED)
     request = exchange.request
     encoded = [name.encode("ascii") for name in names]
     return shop.removals(encoded, request, path=request.full_path, now=exchange.now)

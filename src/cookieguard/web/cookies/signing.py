@@ -10,8 +10,9 @@ from cookieguard.errors import CookieTooLarge
 from cookieguard.identity.cookie_lines import read_line
 from cookieguard.identity.session_state import NOBODY, Binding
 from cookieguard.identity.shop_token import Content, Plain, Refusal, ShopToken
-from cookieguard.identity.token_cookie import OVER_LIMIT, PHRASES, Mismatch
+from cookieguard.identity.token_cookie import PHRASES, Mismatch
 from cookieguard.identity.tokens import Reason
+from cookieguard.security_events import SecurityEvent
 from cookieguard.web.cookies.consent_filter import SOCKET_STARTS, Gate, Message, Send
 from cookieguard.web.cookies.own_page import is_own_page
 from cookieguard.web.exchange import Exchange
@@ -75,7 +76,7 @@ class SigningGate:
     def _open(self, scope: dict[str, Any]) -> None:
         exchange = self._exchange
         if exchange.jar.is_over_limit:
-            exchange.report_event(OVER_LIMIT)
+            exchange.report_event(SecurityEvent.COOKIES_OVER_LIMIT)
         elif exchange.is_own_host and self._is_own_page:
             values: dict[ShopToken, set[bytes | None]] = {}
             header = b";".join(value for name, value in scope["headers"] if name == COOKIE)
@@ -133,7 +134,7 @@ class SigningGate:
         if not (session.is_hidden or session.endings):
             return False
         if not session.endings:  # a customer's, while nobody can tell whether it was ended
-            exchange.report_event("signed cookies of a customer nobody can vouch for: hidden from the app")
+            exchange.report_event(SecurityEvent.CUSTOMER_UNVOUCHED)
         self._forget(is_removed=bool(session.endings))
         return True
 
@@ -156,7 +157,8 @@ class SigningGate:
 
     def _report(self, token: ShopToken, refusal: Refusal, phrase: str = "") -> None:
         words = phrase or (PHRASES.get(refusal, refusal) if isinstance(refusal, Reason) else refusal)
-        self._exchange.report_event(f"{token.name.decode()} cookie {words}: hidden from the app")
+        event = SecurityEvent.SHOP_COOKIE_REFUSED.format(name=token.name.decode(), reason=words)
+        self._exchange.report_event(event)
 
     # The response
 

@@ -10,6 +10,7 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.identity.session_state import Claim
+from cookieguard.security_events import SecurityEvent
 from cookieguard.web.http.headers import Headers
 
 CustomerFrom = Callable[[Any], str | int | None]
@@ -53,7 +54,7 @@ class Customers:
             said = self.ask(scope)
             number = "" if said is None else _text(said)
         except Exception as error:  # noqa: BLE001  # the shop's own code: it may raise anything, and anything ends as a guest
-            report(f"customer_from failed ({type(error).__name__}): nobody is a customer")
+            report(SecurityEvent.CUSTOMER_FROM_FAILED.format(error=type(error).__name__))
             return Claim(None, is_certain=False)
         return Claim(number or None, lasts=lasts)
 
@@ -73,7 +74,7 @@ class Customers:
         value = values.pop()
         if values or (value and not NUMBER.fullmatch(value)):
             reason = "said several things" if values else "is no customer number"
-            report(f"the response header {self._header.decode()} {reason}: ignored")
+            report(SecurityEvent.CUSTOMER_HEADER_REFUSED.format(name=self._header.decode(), reason=reason))
             return kept, None
         return kept, value.decode("ascii")
 

@@ -20,14 +20,15 @@ from cookieguard.identity.revocations import ended_series
 from cookieguard.identity.session import Session
 from cookieguard.identity.session_state import new_id
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.security_events import SecurityEvent
 from cookieguard.web.identity.store_wait import is_done
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 Move = Callable[..., tuple[Outcome, Series]]
 EVENTS = {
-    Outcome.OVER: "remember cookie ended: starts empty",
-    Outcome.COPY: "remember cookie used elsewhere: a copy of it is about, and all that came of its login ends",
+    Outcome.OVER: SecurityEvent.REMEMBER_ENDED,
+    Outcome.COPY: SecurityEvent.REMEMBER_COPIED,
 }
 
 
