@@ -5,11 +5,11 @@ INSTALL ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# A file stays on one worker, and files in their order: those of browsers, which take longest, first.
+# A file stays on one worker, and files in their order: tests/conftest.py puts those that take longest first.
 SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
-# What runs with the compiled rewriter and without.
-BOTH := tests/html tests/identity tests/web/test_any_sequence.py tests/web/test_attacks.py tests/web/test_conformance.py \
-	tests/web/test_consents.py tests/web/test_interplay.py tests/web/test_response.py
+# What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
+BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
+MORE := tests/web/test_any_sequence.py tests/web/test_consents.py tests/web/test_interplay.py
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
 export PYTHONDONTWRITEBYTECODE :=
@@ -28,7 +28,7 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
 	$(PYTEST) -m "not slow" $(SPREAD)
-	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) $(BOTH)
+	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) --numprocesses 2 $(BOTH)
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
 test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in Firefox and WebKit too, the wheel, coverage
@@ -39,7 +39,7 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in Firefox and We
 	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest $(SPREAD)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(PYTEST) $(BOTH)
+	$(PYTEST) $(SPREAD) $(BOTH) $(MORE)
 
 check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -20,6 +20,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
 # Their shops run in processes of their own, which take the machine's directory.
 WITH_PROCESSES = ("servers", "cli")
+TESTS = Path(__file__).parent
+# A file stays on one worker: those that take longest begin first, that none is alone at the end.
+FIRST = ("vectors/test_engines.py", "vectors/test_vectors.py", "servers/", "browser/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(TESTS).as_posix()
+    return next((place for place, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,7 +54,7 @@ def shared_memory_of_file(shared_memory: Path | None, request: pytest.FixtureReq
     if shared_memory is None:
         yield
         return
-    place = shared_memory / request.path.relative_to(Path(__file__).parent).as_posix().replace("/", "-")
+    place = shared_memory / request.path.relative_to(TESTS).as_posix().replace("/", "-")
     place.mkdir(exist_ok=True)
     has_processes = any(one in request.path.parts for one in WITH_PROCESSES)
     runtime_directory.SHARED_MEMORY = SHARED_MEMORY if has_processes else place

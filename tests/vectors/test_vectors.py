@@ -36,8 +36,8 @@ def _cases(states: Iterable[str]) -> Iterator[Any]:
             for script in (True, False):
                 if not goes(vector, CHROMIUM, script=script):
                     continue
-                is_main = state in ALWAYS and script == (vector.script != "off")
-                marks = [] if is_main or vector.name in QUARTER else [pytest.mark.slow]
+                is_quick = vector.name in QUARTER and (script or state in ALWAYS)
+                marks = [] if is_quick else [pytest.mark.slow]
                 name = f"{state}-{vector.name}-{'script' if script else 'plain'}"
                 yield pytest.param(vector, state, script, id=name, marks=marks)
 
