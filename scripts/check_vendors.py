@@ -15,6 +15,7 @@ from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN, IDENTIFIER
 from cookieguard.config.purposes import DEFAULT_IDS, NECESSARY
 
 LIFE = re.compile(r"(|session|persistent|[1-9]\d{0,3} (second|minute|hour|day|week|month|year)s?)")
+PROXIED = re.compile(r"(/[a-z0-9._-]+)+(\?[a-z]+=[A-Za-z0-9-]*)?")
 FACTS = {"hosts", "cookies", "owner"}
 LEAST_ENTRIES, LEAST_WITH_COOKIES = 150, 100
 
@@ -70,6 +71,9 @@ def _faults_of_one(one: Entry) -> Iterator[str]:
     if not one.hosts:
         yield "it has no host"
     yield from (f"{host!r} is no host" for host in one.hosts if not HOST_PATTERN.fullmatch(host))
+    yield from (
+        f"{path!r} is no end of a path to a file" for path in one.proxied if not PROXIED.fullmatch(path)
+    )
     yield from _faults_of_sources(one)
 
 

@@ -19,7 +19,7 @@ assert {"banner.css", "banner.js", "templates", "lang", "vendors"} <= set(names)
 assert "site-packages" in cookieguard.__file__, cookieguard.__file__
 state = pathlib.Path(tempfile.mkdtemp()) / "state"
 cookieguard.CookieGuard(lambda *_: None, cookieguard.Config(state_dir=str(state)), vendors=["stripe"])
-print("scanner:", cookieguard.html.tokenizer.scanner())
+print("scanner:", cookieguard.html.scanner())
 print("wheel:", cookieguard.__file__, "ships", ", ".join(names))
 """
 

@@ -98,6 +98,8 @@ class Entry:
     """Hosts it needs that are another entry's: they are its own where that entry is not used."""
     cookies: tuple[StoredName, ...] = ()
     privacy_url: str = ""
+    proxied: tuple[str, ...] = ()
+    """Ends of paths by which it is told on the shop's own hosts, `?name=start` for a parameter it always has."""
     necessary_when: str = ""
     """What must be true for the purpose `necessary`; empty where it never is."""
     sources: tuple[Source, ...] = ()
@@ -125,11 +127,21 @@ class Catalogue:
                 host, slash, path = pattern.partition("/")
                 table = self._wild if host.startswith("*.") else self._exact
                 table.setdefault(host.removeprefix("*."), []).append((slash + path, entry))
+        self._proxied: dict[str, list[tuple[str, str, Entry]]] = {}
+        for entry in self._entries.values():
+            for pattern in entry.proxied:
+                path, _, parameter = pattern.partition("?")
+                self._proxied.setdefault(_file_of(path), []).append((path, parameter, entry))
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry, sorted by category and id."""
         return tuple(self._entries.values())
+
+    @property
+    def proxied_names(self) -> frozenset[str]:
+        """Return the last segments of all paths that `by_path` knows: what no path ends in need not be asked about."""
+        return frozenset(self._proxied)
 
     def find(self, name: str) -> Entry | None:
         """Return the entry of this id, None where there is none."""
@@ -172,6 +184,16 @@ class Catalogue:
         """Return everybody whose host this may be: one, or several by path."""
         return tuple(dict.fromkeys(entry for _, entry in self.candidates(host)))
 
+    def by_path(self, path: str, query: str | None = None) -> Entry | None:
+        """Return whose server-side container or proxy answers at this path of the shop's own; None for the shop itself.
+
+        `query` is without its question mark; None where it is not known, and then the path alone decides.
+        """
+        for end, parameter, entry in self._proxied.get(_file_of(path), ()):
+            if path.endswith(end) and (query is None or not parameter or _has_parameter(query, parameter)):
+                return entry
+        return None
+
     def candidates(self, host: str) -> list[tuple[str, Entry]]:
         """Return (path, entry) of everybody who has this host or one above it."""
         host = host.lower().rstrip(".")
@@ -207,6 +229,14 @@ def entry_of(id_: str, facts: Mapping[str, Any], *, category: str) -> Entry:
 def _likeness(wanted: str, form: str) -> float:
     whole = difflib.SequenceMatcher(None, wanted, form).ratio()
     return max(whole, 0.9 if wanted and (form.startswith(wanted) or wanted in form.split("-")) else 0.0)
+
+
+def _file_of(path: str) -> str:
+    return path[path.rfind("/") + 1 :]
+
+
+def _has_parameter(query: str, start: str) -> bool:
+    return any(pair.startswith(start) for pair in query.split("&"))
 
 
 def _is_under(path: str, start: str) -> bool:

@@ -198,6 +198,8 @@ class CookieGuard:
             parts.recorder.put(line_of(exchange))
         if self._counting is not None and (response.is_document or not 0 < exchange.status < ERRORS):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
+        if parts.proxied.is_suspect(exchange.path) and 0 < exchange.status < ERRORS:
+            parts.proxied.note_request(exchange.path, exchange.request.query, exchange.wall)
         if exchange.goals:
             self._record_goals(exchange)
         if exchange.rewriter is not None:

@@ -47,6 +47,7 @@ from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
+from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
@@ -84,6 +85,7 @@ class Parts:
     counting: Counting | None
     retention: Retention | None
     findings: Findings
+    proxied: ProxiedTrackers
     repeats: Repeats  # pages that came again
     files: Files  # what was shown and is no page
     trusted: Networks | None  # None where no proxy is
@@ -173,6 +175,7 @@ def build_parts(
     )
     identity = _identity(config, keyring, watch, merge_carts, steps)
     findings = Findings(config.vendors)
+    proxied = ProxiedTrackers(config.vendors)
     shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(
         keyring,
@@ -184,7 +187,7 @@ def build_parts(
     return Parts(
         config=config,
         register=register,
-        walls=Walls(config, register),
+        walls=Walls(config, register, proxied.note_url),
         renderer=renderer,
         identity=identity,
         watch=watch,
@@ -203,6 +206,7 @@ def build_parts(
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
+        proxied=proxied,
         repeats=Repeats(),
         files=Files(),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -95,8 +95,11 @@ class Wall:
 class Walls:
     """Build the walls, and keep those asked for last."""
 
-    def __init__(self, config: Config, register: Register) -> None:
-        self._config = config
+    def __init__(
+        self, config: Config, register: Register, note_own: Callable[[Url], None] = lambda _: None
+    ) -> None:
+        """Take also who hears of each URL that leads to another host of the shop's own."""
+        self._config, self._note_own = config, note_own
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
         self._warn_of_length()
@@ -135,6 +138,8 @@ class Walls:
         def rule(url: Url) -> Ruling | None:
             verdict = verdict_of(url)
             if not register.holds(verdict, granted):
+                if verdict.is_first_party and url.host != site.host:
+                    self._note_own(url)
                 return None
             return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
 

@@ -1,0 +1,60 @@
+"""Tell the owner of trackers that answer on the shop's own hosts: server-side tag managers and first-party proxies.
+
+To a browser they are the shop itself, so nothing of them is held. The owner hears once of each, with the lines that
+hold it. They are told by their paths alone; one under a path of its own is not seen.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from cookieguard.config import Entry, Vendor, load_catalogue
+from cookieguard.consent import named
+from cookieguard.html import Url
+from cookieguard.web.walls import Wall
+
+logger = logging.getLogger("cookieguard")
+
+MOST_TOLD = 50  # places told of in one process
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~-]{1,200}")  # what the owner can paste into a setting
+
+
+class ProxiedTrackers:
+    """Remember of which the owner was told. Owned by the middleware."""
+
+    def __init__(self, vendors: tuple[Vendor, ...]) -> None:
+        self._vendors = vendors
+        self._catalogue = load_catalogue()
+        self._names = self._catalogue.proxied_names
+        self._told: set[str] = set()
+
+    def is_suspect(self, path: str) -> bool:
+        """Tell at a look whether a path may be a tracker's."""
+        return path[path.rfind("/") + 1 :] in self._names
+
+    def note_request(self, path: str, query: str, wall: Wall) -> None:
+        """Look at a request that the shop answered."""
+        entry = self._catalogue.by_path(path, query)
+        if entry is not None and wall.verdict(wall.rules.url._replace(path=path)).is_first_party:
+            self._tell(entry, wall.site.host, path)
+
+    def note_url(self, url: Url) -> None:
+        """Look at a URL of a page that leads to another host of the shop's own site."""
+        if self.is_suspect(url.path):
+            entry = self._catalogue.by_path(url.path)
+            if entry is not None:
+                self._tell(entry, url.host, url.path)
+
+    def _tell(self, entry: Entry, host: str, path: str) -> None:
+        place = f"{host}{path}"
+        if place in self._told or len(self._told) >= MOST_TOLD or not PLAIN_PATH.fullmatch(place):
+            return
+        self._told.add(place)
+        lines = named(entry, self._vendors, hosts=(*entry.hosts, place))
+        logger.warning(
+            "%s looks like %s behind the shop's own host: it is not held, whatever visitors choose; to hold it:\n%s",
+            place,
+            entry.name,
+            lines,
+        )
