@@ -22,7 +22,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "engines": GROUND | PARTS,
     "web": GROUND | PARTS | {"engines"},
     "scan": frozenset({"errors", "config", "consent", "html", "static"}),
-    "cli": GROUND | PARTS | {"engines", "web", "scan"},
+    "check": GROUND | PARTS | {"engines", "web"},
+    "cli": GROUND | PARTS | {"engines", "web", "scan", "check"},
     "__init__": GROUND | PARTS | {"engines", "web"},
 }
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be

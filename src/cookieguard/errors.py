@@ -49,6 +49,10 @@ class AnnouncementRefused(CookieGuardError):
     """Say why a version of the policy is not announced, and what would be."""
 
 
+class FileKept(CookieGuardError):
+    """Say that a file is there already, and stays as it is."""
+
+
 class StaffRefused(CookieGuardError):
     """Say that a member of the staff cannot be added or found like this."""
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.consent import Allowance, Way, allowance
+from cookieguard.consent.shop_csp import admits
 
 ORIGIN = "https://shop.example"
 INLINE, FILE, NONE = Allowance(Way.INLINE), Allowance(Way.FILE), Allowance(Way.NONE)
@@ -131,3 +132,26 @@ def test_another_policy_never_allows_more(policies: list[str], another: str) -> 
 @given(st.lists(st.text(max_size=80), max_size=3))
 def test_any_text_is_read_without_error(policies: list[str]) -> None:
     assert allowance(policies, "script", origin=ORIGIN).way in RANK
+
+
+@pytest.mark.parametrize(
+    ("policies", "host", "is_let_in"),
+    [
+        ([], "a.example", True),
+        (["script-src 'self'"], "a.example", True),  # pictures may still come
+        (["default-src 'self'"], "a.example", False),
+        (["default-src 'self'; img-src https://a.example"], "a.example", True),
+        (["default-src 'self'; img-src *.a.example"], "a.example", False),
+        (["default-src 'self'; script-src js.a.example"], "*.a.example", True),
+        (["default-src 'self'; script-src *.js.a.example"], "*.a.example", True),
+        (["default-src 'self'; script-src nota.example"], "*.a.example", False),
+        (["default-src 'self'; script-src 'nonce-abc'"], "a.example", True),
+        (["default-src 'self'; connect-src https:"], "a.example", True),
+        (["default-src a.example", "default-src 'self'"], "a.example", False),  # all must agree
+        (["default-src a.example, default-src 'none'"], "a.example", False),
+    ],
+)
+def test_a_host_that_a_policy_shuts_out_altogether_is_told(
+    policies: list[str], host: str, is_let_in: bool
+) -> None:
+    assert admits(policies, host) is is_let_in

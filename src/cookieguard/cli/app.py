@@ -6,14 +6,19 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
+from cookieguard.cli.check import check
 from cookieguard.cli.doctor import doctor, retention
 from cookieguard.cli.explain import explain
 from cookieguard.cli.export import export
+from cookieguard.cli.init import init
 from cookieguard.cli.keys import keys
 from cookieguard.cli.log import log
+from cookieguard.cli.output import show_line
 from cookieguard.cli.policy import policy
 from cookieguard.cli.receipt import receipt
 from cookieguard.cli.report import report
@@ -24,6 +29,7 @@ from cookieguard.errors import (
     AnnouncementRefused,
     ConfigError,
     CookieGuardError,
+    FileKept,
     KeyRefused,
     KeyringFixed,
     RevealRefused,
@@ -52,6 +58,7 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     StaffRefused: ExitCode.REFUSED,
     RevealRefused: ExitCode.REFUSED,
     ScanRefused: ExitCode.REFUSED,
+    FileKept: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
@@ -75,6 +82,8 @@ app.add_typer(retention, name="retention")
 app.add_typer(log, name="log")
 app.add_typer(receipt, name="receipt")
 app.command("reveal")(reveal)
+app.command("init")(init)
+app.command("check")(check)
 app.command("doctor")(doctor)
 app.command("report")(report)
 app.command("export")(export)
@@ -82,8 +91,19 @@ app.command("scan")(scan)
 app.command("explain")(explain)
 
 
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001  # as typer calls it
+    if is_asked:
+        show_line(f"cookieguard {version('cookieguard')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """Look after a shop behind cookieguard."""
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from cookieguard.cli.findings import WRONG, show_findings
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
@@ -29,8 +30,6 @@ from cookieguard.engines.retention import (
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import to_text
 
-WRONG = 1
-
 BelieveOption = Annotated[
     bool, typer.Option("--believe-clock", help="The clock is right, though it leapt: delete by it.")
 ]
@@ -46,17 +45,7 @@ UrlsOption = Annotated[
 def doctor(*, config: ConfigOption = None, urls: UrlsOption = False, as_json: JsonOption = False) -> None:
     """Check everything: one line each, with what mends it. Exit code 1 where something is wrong."""
     findings = _findings(config, asks=urls)
-    if as_json:
-        show_json(
-            {"is_fine": all(one.is_fine for one in findings), "checks": [_facts(one) for one in findings]}
-        )
-    else:
-        for one in findings:
-            todo = "".join(f"; {what}" for what in (one.mend, one.advice) if what)
-            mark = ("warn " if one.advice else "ok   ") if one.is_fine else "WRONG"
-            show_line(f"{mark} {one.check}: {one.found}{todo}")
-    if not all(one.is_fine for one in findings):
-        raise typer.Exit(WRONG)
+    show_findings(findings, as_json=as_json)
 
 
 @retention.command("run")
@@ -118,8 +107,3 @@ def _findings(config: Path | None, *, asks: bool) -> list[Finding]:
         Finding("configuration", told),
         *examine(shop, environ=os.environ, now=datetime.now(UTC), asks=asks),
     ]
-
-
-def _facts(one: Finding) -> dict[str, Any]:
-    facts = {"check": one.check, "is_fine": one.is_fine, "found": one.found}
-    return facts | {"mend": one.mend, "advice": one.advice}

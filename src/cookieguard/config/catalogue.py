@@ -194,6 +194,15 @@ class Catalogue:
                 return entry
         return None
 
+    def by_cookie(self, name: str) -> Entry | None:
+        """Return whose cookie on the shop's site this is, by name or pattern; None where it is nobody's."""
+        bare = name.removesuffix("*")
+        for entry in self._entries.values():
+            for known in entry.on_shop:
+                if known == name or (known.endswith("*") and bare.startswith(known[:-1])):
+                    return entry
+        return None
+
     def candidates(self, host: str) -> list[tuple[str, Entry]]:
         """Return (path, entry) of everybody who has this host or one above it."""
         host = host.lower().rstrip(".")

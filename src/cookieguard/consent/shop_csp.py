@@ -16,6 +16,16 @@ FALLBACKS = {
     "script": ("script-src-elem", "script-src", "default-src"),
     "style": ("style-src-elem", "style-src", "default-src"),
 }
+# What a page loads from others, each with the directives that govern it.
+LOADS = (
+    FALLBACKS["script"],
+    FALLBACKS["style"],
+    ("img-src", "default-src"),
+    ("connect-src", "default-src"),
+    ("frame-src", "child-src", "default-src"),
+    ("font-src", "default-src"),
+    ("media-src", "default-src"),
+)
 ASCII_SPACE = "\t\n\f\r "
 NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_-]+={0,2})'", re.IGNORECASE)
 HASH = re.compile(r"'sha(256|384|512)-[A-Za-z0-9+/_-]+={0,2}'", re.IGNORECASE)
@@ -85,6 +95,36 @@ def allowance(
         if all(one.allows(way, nonce) for one in asked):
             return Allowance(way, nonce)
     return NOT_AT_ALL
+
+
+def admits(headers: Sequence[str], host: str) -> bool:
+    """Say whether the shop's policies let a page load anything at all from a host, or from one under `*.host`.
+
+    Paths are left aside. A nonce, a hash and 'strict-dynamic' let in any host for tags that carry them, so they count.
+    """
+    policies = [_directives(policy) for header in headers for policy in header.split(",")]
+    return any(all(_admits(policy, names, host) for policy in policies) for names in LOADS)
+
+
+def _admits(directives: dict[str, list[str]], names: Sequence[str], host: str) -> bool:
+    governing = next((name for name in names if name in directives), None)
+    if governing is None:
+        return True
+    return any(_reaches(source, host) for source in directives[governing])
+
+
+def _reaches(source: str, host: str) -> bool:
+    """Say whether a source lets in another host, or one of those that a pattern stands for."""
+    word = source.lower()
+    if NONCE.fullmatch(source) or HASH.fullmatch(source) or word in ("'strict-dynamic'", "*", "https:"):
+        return True
+    found = HOST_SOURCE.fullmatch(word)
+    if found is None:
+        return False
+    bare = host.removeprefix("*.")
+    return _host_covers(found["host"], bare) or (
+        host != bare and f".{found['host'].removeprefix('*.')}".endswith(f".{bare}")
+    )
 
 
 def _read(policy: str, kind: str, origin: str, path: str) -> _Sources | None:

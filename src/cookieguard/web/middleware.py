@@ -84,6 +84,11 @@ class CookieGuard:
             "lifespan": self._lifespan,
         }
 
+    @property
+    def config(self) -> Config:
+        """The configuration as it is used."""
+        return self._parts.config
+
     def close(self) -> None:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         self._parts.findings.sum_up()

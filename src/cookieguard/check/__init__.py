@@ -1,0 +1,27 @@
+"""What `cookieguard check` says before a shop goes out: its settings, its banner, its own policy. For CI.
+
+Rule: a check only looks. It needs no state directory, no key and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from cookieguard.check.banner import examine_banner
+from cookieguard.check.settings import examine_promises
+from cookieguard.config import Config
+from cookieguard.engines.doctor_settings import Finding, examine_settings
+from cookieguard.web.banner.renderer import Renderer
+
+__all__ = ["Finding", "examine"]
+
+BASE, NEXT = "/_cg/", "/"
+
+
+def examine(config: Config, *, today: date) -> Iterator[Finding]:
+    """Yield what is to be said of a configuration, and of the banner it makes."""
+    yield from examine_settings(config, asks=False)
+    yield from examine_promises(config, today=today)
+    banner = Renderer(config).banner(config.consent.language, base=BASE, next_=NEXT)
+    yield from examine_banner(banner.decode("ascii"))

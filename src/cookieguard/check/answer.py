@@ -1,0 +1,213 @@
+"""What the app itself answers: its own policy against the vendors that are declared, and the banner in its page.
+
+The app is asked in this process, as a server would: its start, one GET, its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cookieguard.check.banner import examine_banner
+from cookieguard.config import Config, load_catalogue
+from cookieguard.consent import Way, allowance, site_of
+from cookieguard.consent.shop_csp import admits
+from cookieguard.engines.doctor_settings import Finding
+from cookieguard.errors import ConfigError
+from cookieguard.web.middleware import CookieGuard
+
+PATIENCE_SECONDS = 10.0  # for the start, the answer and the end, each
+ERRORS = 400  # the first status of them
+CSP = "content-security-policy"
+NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a table of [[vendors]]"
+KINDS = {"style": "its look", "script": "its comfort: it works without"}
+
+
+@dataclass(slots=True)
+class Answer:
+    """Hold what an app answered."""
+
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    def get_all(self, name: str) -> list[str]:
+        """Return the values of a header."""
+        return [value for found, value in self.headers if found == name]
+
+
+def load_app(target: str) -> Any:
+    """Import `module:app` from this folder; raises ConfigError."""
+    module, _, name = target.partition(":")
+    if not name:
+        raise ConfigError("app", was=repr(target), allowed="module:app, such as shop:app")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name.removesuffix("()"))
+        return found() if name.endswith("()") else found
+    except Exception as error:
+        raise ConfigError(
+            "app", was=f"{target} ({type(error).__name__}: {error})", allowed="an app to import"
+        ) from error
+
+
+def guard_in(app: Any) -> CookieGuard:
+    """Return the CookieGuard that an app is; raises ConfigError where it is none."""
+    if not isinstance(app, CookieGuard):
+        allowed = "what CookieGuard(...) returns: the outermost layer"
+        raise ConfigError("app", was=f"a {type(app).__name__}", allowed=allowed)
+    return app
+
+
+def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
+    """Yield what is to be said of one page: bare, and guarded."""
+    origin = next(iter(guard.config.origins), "https://localhost")
+    bare, page = asyncio.run(_asked(guard, origin, path))
+    if bare is None or page is None or bare.status >= ERRORS:
+        told = f"GET {path} was answered {bare.status}" if bare else f"GET {path} was not answered"
+        yield Finding("page", told, "name a page that the app has: --page /path")
+        return
+    yield from _policy(guard.config, bare, origin)
+    yield from _proxied(page, origin, path)
+    yield from examine_banner(page.body.decode("utf-8", "replace"))
+
+
+def _policy(config: Config, bare: Answer, origin: str) -> Iterator[Finding]:
+    headers = bare.get_all(CSP)
+    if not headers:
+        yield Finding("own policy", "the shop sends none")
+        return
+    for kind, what in KINDS.items():
+        if allowance(headers, kind, origin=origin, path=f"{config.prefix}banner").way is Way.NONE:
+            yield Finding(
+                "own policy",
+                f"it shuts out the banner's {kind}, and so {what}",
+                f"add 'self' or a nonce to {kind}-src",
+            )
+    shut = [
+        one.name
+        for one in config.vendors
+        if not any(admits(headers, _host_of(pattern)) for pattern in one.hosts)
+    ]
+    advice = (
+        "where they are used, name their hosts in the policy: consent alone does not bring them"
+        if shut
+        else ""
+    )
+    told = f"it shuts out {', '.join(shut)}" if shut else "it lets in every vendor that is declared"
+    yield Finding("own policy", told, advice=advice)
+
+
+def _host_of(pattern: str) -> str:
+    return pattern.partition("/")[0].partition(":")[0]
+
+
+def _proxied(page: Answer, origin: str, path: str) -> Iterator[Finding]:
+    shop = site_of(urlsplit(origin).hostname or "")
+    for url in _Loads(page.body.decode("utf-8", "replace")).urls:
+        parts = urlsplit(url)
+        is_own = not parts.hostname or shop.holds(parts.hostname, parts.port)
+        entry = load_catalogue().by_path(parts.path, parts.query) if is_own else None
+        if entry is not None:
+            told = f"{path} loads {entry.name} from {parts.hostname or 'the shop'}{parts.path}"
+            yield Finding("own hosts", told, advice=f'{NOT_HELD}, catalogue = "{entry.id}"')
+
+
+class _Loads(HTMLParser):
+    """Read what the tags of a page load."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.urls: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep the address of scripts, frames and pictures."""
+        if tag in ("script", "iframe", "img"):
+            self.urls += [value for name, value in attrs if name == "src" and value]
+
+
+async def _asked(guard: CookieGuard, origin: str, path: str) -> tuple[Answer | None, Answer | None]:
+    """Start the app, ask for a page bare and guarded, and end it."""
+    start, end = asyncio.Event(), asyncio.Event()
+    lifespan = asyncio.create_task(_live(guard, start, end))
+    try:
+        await asyncio.wait_for(start.wait(), PATIENCE_SECONDS)
+        return await _get(guard.app, origin, path), await _get(guard, origin, path)
+    except TimeoutError:
+        return None, None
+    finally:
+        end.set()
+        await asyncio.wait([lifespan], timeout=PATIENCE_SECONDS)
+        lifespan.cancel()
+        guard.close()
+
+
+async def _live(app: Any, start: asyncio.Event, end: asyncio.Event) -> None:
+    """Play the server's part in a lifespan; an app that knows none just goes on."""
+    messages = [{"type": "lifespan.startup"}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        if messages:
+            return messages.pop()
+        await end.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def send(_message: MutableMapping[str, Any]) -> None:
+        start.set()
+
+    with suppress(Exception):  # Django and others raise at what they do not know
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+    start.set()
+
+
+async def _get(app: Any, origin: str, path: str) -> Answer | None:
+    answer, parts = Answer(), urlsplit(origin)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": parts.scheme,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [
+            (b"host", parts.netloc.encode()),
+            (b"accept", b"text/html"),
+            (b"sec-fetch-dest", b"document"),
+        ],
+        "client": ("127.0.0.1", 1),
+        "server": (parts.hostname, parts.port or 443),
+        "state": {},
+        "extensions": {},
+    }
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = [
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, value in message["headers"]
+            ]
+        elif message["type"] == "http.response.body":
+            answer.body += message.get("body", b"")
+
+    try:
+        await asyncio.wait_for(app(scope, receive, send), PATIENCE_SECONDS)
+    except Exception:  # noqa: BLE001 - the shop's own code runs here
+        return answer if answer.status else None
+    return answer

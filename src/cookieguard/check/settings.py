@@ -1,0 +1,91 @@
+"""Whether settings say what is true: what is called necessary, whose hosts and cookies are called the shop's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from cookieguard.config import Config, Entry, Vendor, load_catalogue
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.engines.doctor_settings import Finding
+
+NOTICE_DAYS = 14  # how long ahead a new policy is announced (docs/consent.md)
+LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
+DELIVERS = ("cdn", "images")  # categories whose hosts may well be the shop's own
+
+
+def examine_promises(config: Config, *, today: date) -> Iterator[Finding]:
+    """Yield what is to be said of purposes, vendors, cookies and the policy."""
+    for vendor in config.vendors:
+        if vendor.purpose == NECESSARY:
+            yield _necessary(vendor)
+    yield from _own_hosts(config)
+    yield from _own_cookies(config)
+    yield from _weakened(config)
+    yield from _notice(config, today)
+
+
+def _necessary(vendor: Vendor) -> Finding:
+    check, entry = f"vendor {vendor.name}", _entry_of(vendor)
+    when = entry.necessary_when if entry is not None else ""
+    if not vendor.reason:
+        known = f", which holds where {when}" if when else ""
+        return Finding(check, "necessary without a reason", f'say why it is, reason = "..."{known}')
+    told = f"necessary: {vendor.reason}"
+    if entry is not None and not when:
+        return Finding(check, told, advice=f"the catalogue knows no case in which {entry.name} is necessary")
+    return Finding(check, told)
+
+
+def _entry_of(vendor: Vendor) -> Entry | None:
+    catalogue = load_catalogue()
+    if vendor.catalogue:
+        return catalogue.find(vendor.catalogue)
+    host, slash, path = vendor.hosts[0].removeprefix("*.").partition("/")
+    return catalogue.by_host(host.partition(":")[0], slash + path)
+
+
+def _own_hosts(config: Config) -> Iterator[Finding]:
+    for pattern in config.first_party_hosts:
+        host, slash, path = pattern.removeprefix("*.").partition("/")
+        entry = load_catalogue().by_host(host.partition(":")[0], slash + path)
+        if entry is not None and entry.category not in DELIVERS:
+            mend = f'take it out of first_party_hosts, and name "{entry.id}" in vendors'
+            yield Finding("first_party_hosts", f"{pattern} is not the shop's, it is {entry.name}'s", mend)
+
+
+def _own_cookies(config: Config) -> Iterator[Finding]:
+    for cookie in config.cookies.own:
+        entry = load_catalogue().by_cookie(cookie.name) if cookie.purpose == NECESSARY else None
+        if entry is not None and entry.purpose != NECESSARY:
+            mend = f'give it the purpose "{entry.purpose}", or name "{entry.id}" in vendors'
+            yield Finding("cookies.own", f"{cookie.name} is called necessary, and is {entry.name}'s", mend)
+
+
+def _weakened(config: Config) -> Iterator[Finding]:
+    """Yield the settings that let more through, or ask less, than the defaults do."""
+    asked = [one.name for one in config.vendors if one.purpose != NECESSARY]
+    if config.undeclared == "report":
+        yield Finding(
+            "undeclared", "hosts nobody declared are let through", advice="set it to marketing or block"
+        )
+    if not config.consent.gpc:
+        yield Finding(
+            "consent.gpc", "an opt-out signal is not honoured", advice="California's law asks for it"
+        )
+    if not (config.consent.enabled and config.html.enabled):
+        told = f"nobody is asked, so {len(asked)} vendors are held for good" if asked else "nobody is asked"
+        yield Finding("banner", told, advice="consent.enabled and html.enabled bring it")
+    if config.cookies.consent.max_age > LONGEST_CONSENT:
+        days = config.cookies.consent.max_age // 86400
+        yield Finding("cookies.consent", f"a choice is kept {days} days", advice="ask again after 6 months")
+
+
+def _notice(config: Config, today: date) -> Iterator[Finding]:
+    effective = config.policy.effective
+    if effective is None or effective <= today:
+        return
+    days = (effective - today).days
+    told = f"version {config.policy.version} asks everybody again in {days} days"
+    late = f"it is to be announced {NOTICE_DAYS} days ahead: see that it is" if days < NOTICE_DAYS else ""
+    yield Finding("policy notice", told, advice=late)

@@ -1,0 +1,56 @@
+"""`cookieguard check`: whether a shop may go out as it is configured; for the developer and for CI."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cookieguard.check import Finding, examine
+from cookieguard.check.answer import examine_app, guard_in, load_app
+from cookieguard.cli.findings import show_findings
+from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
+from cookieguard.errors import ConfigError
+
+AppArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODULE:APP]",
+        help="The guarded app: its configuration is checked, and one page of it, in this process.",
+    ),
+]
+PageOption = Annotated[str, typer.Option("--page", help="The page of the app that is asked for.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Mind warnings too: exit code 1.")]
+
+
+def check(
+    app: AppArgument = None,
+    *,
+    config: ConfigOption = None,
+    page: PageOption = "/",
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check configuration, banner and the shop's own policy, for CI. Exit code 1 where something is wrong."""
+    if app is not None and config is not None:
+        raise ConfigError("--config", was="given beside an app", allowed="one of the two: an app has its own")
+    try:
+        findings = _of_app(app, page) if app is not None else _of_file(config)
+    except ConfigError as error:
+        if app is not None and error.setting == "app":
+            raise
+        findings = [Finding("configuration", str(error), "mend this setting")]
+    show_findings(findings, as_json=as_json, strict=strict)
+
+
+def _of_app(target: str, page: str) -> list[Finding]:
+    guard = guard_in(load_app(target))
+    told = Finding("configuration", f"that of {target}")
+    return [told, *examine(guard.config, today=datetime.now(UTC).date()), *examine_app(guard, page)]
+
+
+def _of_file(config: ConfigOption) -> list[Finding]:
+    shop, file = shop_config(config), config_file(config)
+    told = f"{file} loads" if file else f"the default settings: there is no {CONFIG_FILE} here"
+    return [Finding("configuration", told), *examine(shop, today=datetime.now(UTC).date())]

@@ -1,0 +1,238 @@
+"""`cookieguard check`: what is called necessary, dark patterns, notice, the shop's own policy; exit codes for CI."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cli.test_staff import Shop
+
+from cookieguard import Config
+from cookieguard.check import examine
+from cookieguard.check.banner import examine_banner
+from cookieguard.config import ConsentSettings, CookieSettings, OwnCookie, Vendor
+from cookieguard.web.banner.renderer import Renderer
+
+TODAY = datetime(2026, 11, 28, tzinfo=UTC).date()
+SHOP = """
+import os
+from cookieguard import CookieGuard, Config
+
+POLICY = os.environ.get("SHOP_POLICY", "")
+PAGE = os.environ.get("SHOP_PAGE", "<!doctype html><html><head></head><body><h1>Mugs</h1></body></html>").encode()
+
+
+async def shop(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError("no lifespan here")
+    headers = [(b"content-type", os.environ.get("SHOP_TYPE", "text/html; charset=utf-8").encode())]
+    headers += [(b"content-security-policy", POLICY.encode())] if POLICY else []
+    status = 200 if scope["path"] == "/" else 404
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": PAGE})
+
+
+app = CookieGuard(shop, Config(state_dir="state"), vendors=["youtube", "stripe"])
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """Be a folder with a guarded app in it."""
+    (tmp_path / "shop_to_check.py").write_text(SHOP)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield Shop(tmp_path)
+    sys.modules.pop("shop_to_check", None)
+
+
+def wrong(config: Config) -> dict[str, str]:
+    return {one.check: f"{one.found}; {one.mend}" for one in examine(config, today=TODAY) if not one.is_fine}
+
+
+def advised(config: Config) -> dict[str, str]:
+    return {one.check: f"{one.found}; {one.advice}" for one in examine(config, today=TODAY) if one.advice}
+
+
+def test_the_defaults_and_a_list_of_names_are_fine() -> None:
+    assert wrong(Config()) == {}
+    assert wrong(Config(vendors=(Vendor(catalogue="stripe"), Vendor(catalogue="youtube")))) == {}
+
+
+def test_necessary_without_a_reason_is_wrong_and_with_one_fine() -> None:
+    pay = {"name": "Pay", "purpose": "necessary", "hosts": ("pay.example",)}
+
+    assert wrong(Config(vendors=(Vendor(**pay),))) == {
+        "vendor Pay": 'necessary without a reason; say why it is, reason = "..."'
+    }
+    assert wrong(Config(vendors=(Vendor(**pay, reason="visitors pay with it"),))) == {}
+
+
+def test_a_captcha_is_necessary_only_with_the_owners_reason_and_the_catalogue_says_when() -> None:
+    found = wrong(Config(vendors=(Vendor(catalogue="recaptcha", purpose="necessary"),)))
+
+    assert "the French authority" in found["vendor Google reCAPTCHA"]
+
+
+def test_what_the_catalogue_never_holds_for_necessary_is_doubted() -> None:
+    pixel = Vendor(catalogue="meta-pixel", purpose="necessary", reason="sales")
+
+    assert "knows no case" in advised(Config(vendors=(pixel,)))["vendor Meta Pixel"]
+
+
+def test_a_trackers_host_among_the_shops_own_is_wrong_and_a_cdn_is_not() -> None:
+    found = wrong(Config(first_party_hosts=("www.google-analytics.com", "res.cloudinary.com")))
+
+    assert list(found) == ["first_party_hosts"]
+    assert "Google Analytics" in found["first_party_hosts"]
+
+
+def test_a_trackers_cookie_that_is_called_necessary_is_wrong() -> None:
+    own = CookieSettings(own=(OwnCookie(name="_ga", purpose="necessary"),))
+
+    assert "_ga is called necessary, and is Google Analytics's" in wrong(Config(cookies=own))["cookies.own"]
+
+
+def test_settings_that_let_more_through_are_warned_of() -> None:
+    found = advised(Config(undeclared="report", consent=ConsentSettings(gpc=False)))
+
+    assert {"undeclared", "consent.gpc"} <= set(found)
+
+
+@pytest.mark.parametrize(("days", "is_late"), [(3, True), (13, True), (14, False), (-1, None)])
+def test_a_policy_that_comes_soon_is_to_be_announced(days: int, is_late: bool | None) -> None:
+    from cookieguard import PolicyVersion
+
+    policy = PolicyVersion(version="2", effective=TODAY + timedelta(days=days))
+    found = [one for one in examine(Config(policy=policy), today=TODAY) if one.check == "policy notice"]
+
+    assert [bool(one.advice) for one in found] == ([] if is_late is None else [is_late])
+
+
+BANNER = Renderer(Config()).banner("en", base="/_cg/", next_="/").decode()
+REFUSE = '<button name="choice" value="reject">'
+
+
+def test_our_own_banner_is_fine() -> None:
+    (found,) = examine_banner(BANNER)
+
+    assert found.is_fine
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        (REFUSE, '<button name="choice" value="later">', "cannot be refused on its first layer"),
+        (REFUSE, '<button hidden name="choice" value="reject">', "cannot be refused on its first layer"),
+        (REFUSE, '<button style="opacity:0" name="choice" value="reject">', "cannot be refused"),
+        (REFUSE, '<button class="small" name="choice" value="reject">', "looks another way than accepting"),
+        (REFUSE, '<a name="choice" value="reject">', "looks another way than accepting"),
+        (REFUSE, f"<details><summary></summary>{REFUSE}</details>", "folded away"),
+        ('value="statistics"', 'value="statistics" checked=""', "statistics is ticked beforehand"),
+        ("#cg summary{", "#cg [value=reject]{font-size:9px}#cg summary{", "tells one button from the other"),
+        ("#cg summary{", "#cg .cg-a button:first-child{color:#ddd}#cg summary{", "tells one button from"),
+    ],
+)
+def test_each_dark_pattern_is_seen(before: str, after: str, fault: str) -> None:
+    assert before in BANNER
+
+    found = [one.found for one in examine_banner(BANNER.replace(before, after)) if not one.is_fine]
+
+    assert any(fault in one for one in found), found
+
+
+def test_an_app_is_asked_for_a_page_and_its_banner_is_looked_at(shop: Shop) -> None:
+    done = shop.run("check", "shop_to_check:app")
+
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("refusing is as easy as accepting") == 2  # as configured, and in the page
+    assert "own policy: the shop sends none" in done.stdout
+
+
+def test_the_shops_own_policy_is_held_against_the_vendors(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "SHOP_POLICY", "default-src 'self'; script-src 'self' https://js.stripe.com; style-src 'self'"
+    )
+
+    done = shop.run("check", "shop_to_check:app", "--json")
+
+    found = {one["check"]: one for one in json.loads(done.stdout)["checks"]}["own policy"]
+    assert found["found"] == "it shuts out YouTube"
+    assert done.returncode == 0
+    assert shop.run("check", "shop_to_check:app", "--strict").returncode == 1
+
+
+def test_a_policy_that_shuts_out_the_banner_is_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_POLICY", "style-src 'none'")
+
+    done = shop.run("check", "shop_to_check:app")
+
+    assert done.returncode == 1
+    assert "WRONG own policy: it shuts out the banner's style" in done.stdout
+
+
+def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TYPE", "text/plain")
+
+    done = shop.run("check", "shop_to_check:app")
+
+    assert (done.returncode, "WRONG banner: there is none in the page" in done.stdout) == (1, True)
+
+
+def test_a_tag_manager_behind_the_shops_own_host_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "<!doctype html><html><head></head><body><script src='/gtm.js?id=GTM-AB'></script></body></html>"
+    monkeypatch.setenv("SHOP_PAGE", page)
+
+    assert (
+        "own hosts: / loads Google Tag Manager from the shop/gtm.js"
+        in shop.run("check", "shop_to_check:app").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere:app"], 3, "app is nowhere:app (ModuleNotFoundError"),
+        (["shop_to_check:shop"], 3, "app is a function; allowed: what CookieGuard"),
+        (["shop_to_check"], 3, "app is 'shop_to_check'; allowed: module:app"),
+        (["shop_to_check:app", "--config", "x.toml"], 3, "--config is given beside an app"),
+    ],
+)
+def test_what_is_no_guarded_app_is_one_line(
+    shop: Shop, arguments: list[str], code: int, message: str
+) -> None:
+    done = shop.run("check", *arguments)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+
+
+def test_a_page_that_the_app_does_not_have_is_wrong(shop: Shop) -> None:
+    done = shop.run("check", "shop_to_check:app", "--page", "/nowhere")
+
+    assert done.returncode == 1
+    assert "WRONG page: GET /nowhere was answered 404; name a page" in done.stdout
+
+
+def test_a_mistake_in_the_file_is_a_finding(shop: Shop) -> None:
+    (shop.directory / "cookieguard.toml").write_text('vendors = ["google-analitics"]')
+
+    done = shop.run("check")
+
+    assert done.returncode == 1
+    assert (
+        "WRONG configuration: vendors is 'google-analitics'; allowed: a vendor of the catalogue"
+        in done.stdout
+    )
+
+
+def test_no_state_directory_is_made_for_a_file(shop: Shop) -> None:
+    (shop.directory / "cookieguard.toml").write_text('vendors = ["stripe"]')
+
+    assert shop.run("check").returncode == 0
+    assert not (shop.directory / ".cookieguard").exists()

@@ -1,0 +1,114 @@
+"""`cookieguard init` writes a configuration that loads, says which line guards the app, and overwrites nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from cli.test_staff import Shop
+
+from cookieguard.config import Config, load_config
+
+SHOP = """\
+from fastapi import FastAPI
+
+app = FastAPI(title="Mugs")
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def test_what_it_writes_is_the_default_configuration(shop: Shop) -> None:
+    done = shop.run("init")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load_config(shop.directory / "cookieguard.toml") == Config()
+
+
+def test_every_setting_it_shows_loads_where_it_is_taken_in(shop: Shop) -> None:
+    shop.run("init")
+    path = shop.directory / "cookieguard.toml"
+    shown = re.sub(r"^( *)# (?=[a-z_]+ = |\[\[|\"|\{)", r"\1", path.read_text(), flags=re.M)
+    path.write_text(shown)
+
+    config = load_config(path)
+
+    assert [one.name for one in config.vendors] == [
+        "Google Analytics",
+        "Stripe",
+        "YouTube",
+        "Vimeo",
+        "Example",
+    ]
+    assert config.origins
+    assert config.policy.privacy_url == "/privacy"
+    assert [one.name for one in config.cookies.own] == ["theme"]
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (SHOP, "app"),
+        ("from starlette.applications import Starlette\n\nsite = Starlette(routes=[])\n", "site"),
+        ("application = get_asgi_application()\n", "application"),
+        ("app: FastAPI = fastapi.FastAPI()\n", "app"),
+    ],
+)
+def test_the_line_names_the_app_and_the_file_it_is_made_in(shop: Shop, made: str, name: str) -> None:
+    (shop.directory / "deep").mkdir()
+    (shop.directory / "deep" / "other.py").write_text(SHOP.replace("app", "inner"))
+    (shop.directory / "shop.py").write_text(made)
+
+    done = shop.run("init")
+
+    assert "shop.py (the app is made in line" in done.stdout
+    assert f'{name} = CookieGuard({name}, "cookieguard.toml")' in done.stdout
+
+
+def test_its_line_guards_the_app(shop: Shop) -> None:
+    (shop.directory / "shop.py").write_text(SHOP)
+    (line,) = [
+        line.strip()
+        for line in shop.run("init").stdout.splitlines()
+        if line.startswith("    from cookieguard")
+    ]
+    (shop.directory / "shop.py").write_text(f"{SHOP}\n{line}\n")
+
+    checked = shop.run("check", "shop:app")
+
+    assert "ok    configuration: that of shop:app" in checked.stdout
+
+
+def test_nothing_is_overwritten(shop: Shop) -> None:
+    path = shop.directory / "cookieguard.toml"
+    path.write_text("dev = true\n")
+
+    done = shop.run("init")
+
+    assert done.returncode == 4
+    assert done.stderr == "cookieguard: cookieguard.toml is there already, and stays as it is\n"
+    assert path.read_text() == "dev = true\n"
+
+
+def test_an_app_that_is_guarded_already_is_not_told_to_be(shop: Shop) -> None:
+    (shop.directory / "shop.py").write_text(f"{SHOP}app = CookieGuard(app)\n")
+
+    assert "guarded already" in shop.run("init").stdout
+
+
+def test_a_folder_that_is_none_is_an_error(shop: Shop) -> None:
+    done = shop.run("init", "nowhere")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "DIR is nowhere (no folder)" in done.stderr
+
+
+def test_the_version_is_shown(shop: Shop) -> None:
+    done = shop.run("--version")
+
+    assert done.returncode == 0
+    assert re.fullmatch(r"cookieguard \d+\.\d+\.\d+\S*\n", done.stdout)
