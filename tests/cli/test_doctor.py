@@ -315,3 +315,28 @@ def test_the_policy_is_opened_when_that_is_asked_for(
 
     assert (after[0], after[1]) == (is_fine, f"{server.url}{url} {found}")
     assert told(shop, "--urls")["privacy policy"][1] == f"{server.url}{url} cannot be opened (ConnectError)"
+
+
+def test_a_tag_manager_on_the_shops_own_host_is_warned_of(shop: Served) -> None:
+    guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
+    for path in ("/gtm.js", "/js/gtm.css", "/stats/matomo.php"):
+        assert ask(guard, path=path, query="id=GTM-A&idsite=1").status == 200
+    guard.close()
+
+    done = shop.run("doctor")
+
+    assert done.returncode == 0
+    assert "warn  own hosts: Google Tag Manager answers at /gtm.js; " in done.stdout
+    assert "warn  own hosts: Matomo answers at /stats/matomo.php; " in done.stdout
+
+
+def test_a_tag_manager_that_is_declared_by_its_path_is_not_warned_of(shop: Served) -> None:
+    (shop.directory / "cookieguard.toml").write_text(
+        SETTINGS
+        + '[[vendors]]\ncatalogue = "google-tag-manager"\nhosts = ["*.googletagmanager.com", "shop.example/gtm.js"]\n'
+    )
+    guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
+    assert ask(guard, path="/gtm.js", query="id=GTM-A").status == 200
+    guard.close()
+
+    assert "own hosts: no tracker of the catalogue" in shop.run("doctor").stdout

@@ -19,6 +19,7 @@ from pathlib import Path
 from cookieguard import html
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding, examine_settings
+from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
 from cookieguard.engines.files.keyring_file import read_keyring
 from cookieguard.engines.files.keyring_source import longest_life, place_of
@@ -214,6 +215,10 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
     yield _age("access log", "oldest file", oldest, shop, settings.keep_days, today=1)
 
 
+def _own_hosts(shop: Shop) -> Iterator[Finding]:
+    yield from examine_trackers(shop.config, log_place(shop.state, shop.config.log))
+
+
 def _day_keys(shop: Shop) -> Iterator[Finding]:
     runtime = existing_runtime(shop.config.runtime_dir, shop.state)
     names = [] if runtime is None else [path.name for path in runtime.paths()]
@@ -309,6 +314,7 @@ CHECKS: tuple[Check, ...] = (
     _statistics,
     _drops,
     _access_log,
+    _own_hosts,
     _day_keys,
     _vault,
     _retention,
