@@ -47,6 +47,7 @@ check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
 	$(BIN)/python scripts/config_reference.py --check
+	$(BIN)/python scripts/check_vendors.py
 
 docs: $(VENV)/.docs ## the documentation as a site in build/docs; a link that leads nowhere fails
 	$(BIN)/python scripts/config_reference.py --check

@@ -1,6 +1,7 @@
 """Hold the catalogue of vendors (static/vendors/) to its form: sources, lifetimes, and that no host is in two entries.
 
-It cannot know whether a fact is true. It says how many entries were compared with the page they name.
+`--write` writes docs/vendors.md, the list of all names; without it the page is compared. Whether a fact is true no
+script knows: this one counts the entries that were compared with the page they name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from pathlib import Path
 
 from cookieguard.config.catalogue import KINDS, SHOP, USES, VENDOR, Entry, load_catalogue
 from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN, IDENTIFIER
@@ -16,6 +18,14 @@ from cookieguard.config.purposes import DEFAULT_IDS, NECESSARY
 
 LIFE = re.compile(r"(|session|persistent|[1-9]\d{0,3} (second|minute|hour|day|week|month|year)s?)")
 PROXIED = re.compile(r"(/[a-z0-9._-]+)+(\?[a-z]+=[A-Za-z0-9-]*)?")
+PAGE = Path(__file__).parents[1] / "docs" / "vendors.md"
+HEAD = """\
+# Vendors of the catalogue
+
+<!-- Written by scripts/check_vendors.py --write from static/vendors/. Edit the entries there. -->
+
+The names to use in `vendors = [...]`. [Catalogue](catalogue.md) says how, and what the facts are worth.
+"""
 FACTS = {"hosts", "cookies", "owner"}
 LEAST_ENTRIES, LEAST_WITH_COOKIES = 150, 100
 
@@ -24,6 +34,12 @@ def main() -> int:
     """Print every fault, or what the catalogue holds; return the exit status."""
     entries = load_catalogue().entries
     faults = [*faults_of(entries), *_too_few(entries)]
+    if "--write" in sys.argv:
+        PAGE.write_text(page_of(entries))
+    elif not PAGE.exists() or PAGE.read_text() != page_of(entries):
+        faults.append(
+            f"{PAGE.name} is not what the catalogue says; run: python scripts/check_vendors.py --write"
+        )
     with_names = sum(bool(one.cookies) for one in entries)
     read = sum(one.is_read for one in entries)
     print("\n".join(faults))
@@ -45,6 +61,21 @@ def faults_of(entries: Iterable[Entry]) -> Iterator[str]:
     owned = {host for one in entries for host in one.hosts}
     for one in entries:
         yield from (f"{one.id}: nobody has {host}" for host in one.shared_hosts if host not in owned)
+
+
+def page_of(entries: Iterable[Entry]) -> str:
+    """Write the list of all names, by category."""
+    rooms: dict[str, list[str]] = {}
+    for one in entries:
+        cookies = ", ".join(f"`{name}`" for name in one.on_shop) or "none on the shop's site that we know of"
+        purpose = one.purpose + (" (or, with your reason, necessary)" if _may_be_necessary(one) else "")
+        rooms.setdefault(one.category, []).append(f"| `{one.id}` | {one.name} | {purpose} | {cookies} |\n")
+    head = "| name | vendor | purpose | cookies and storage |\n|---|---|---|---|\n"
+    return HEAD + "".join(f"\n## {room}\n\n{head}{''.join(rows)}" for room, rows in rooms.items())
+
+
+def _may_be_necessary(one: Entry) -> bool:
+    return bool(one.necessary_when) and one.purpose != NECESSARY
 
 
 def _too_few(entries: tuple[Entry, ...]) -> Iterator[str]:
