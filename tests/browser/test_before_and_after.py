@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.browser import Contact, linger, whole_browser
+from harness.quick import some_of
 from playwright.sync_api import BrowserContext, Playwright
 
 from .conftest import HOSTS, RICHEST, Demo, Visitors, answer, page_by_page, tour
@@ -45,6 +46,7 @@ def test_nothing_leaves_before_a_choice(
     assert heard == NOBODY
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_nothing_leaves_after_refusing(
     visit: Visitors, demo: Demo, unguarded: Unguarded, javascript: bool
 ) -> None:
@@ -56,6 +58,7 @@ def test_nothing_leaves_after_refusing(
     assert heard == NOBODY
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_nothing_leaves_under_global_privacy_control(visit: Visitors, demo: Demo, javascript: bool) -> None:
     control = tour(visit(javascript=javascript, gpc=True), demo, demo.unguarded, RICHEST)
     heard = tour(visit(javascript=javascript, gpc=True), demo, demo.guarded)
@@ -64,6 +67,7 @@ def test_nothing_leaves_under_global_privacy_control(visit: Visitors, demo: Demo
     assert heard == NOBODY
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_after_accepting_every_page_sends_what_it_sends_unguarded(
     visit: Visitors, demo: Demo, unguarded: Unguarded, javascript: bool
 ) -> None:
@@ -74,6 +78,7 @@ def test_after_accepting_every_page_sends_what_it_sends_unguarded(
     assert heard == unguarded(javascript)
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], False), ids=["with-script", "without-script"])
 def test_one_click_withdraws_and_nothing_leaves_again(visit: Visitors, demo: Demo, javascript: bool) -> None:
     context = decided(visit, demo, "accept", javascript=javascript)
     page = context.new_page()
@@ -98,6 +103,7 @@ def test_one_click_withdraws_and_nothing_leaves_again(visit: Visitors, demo: Dem
     assert demo.network.contacts == NOBODY
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_after_withdrawal_no_page_sends_anything(
     visit: Visitors, demo: Demo, unguarded: Unguarded, javascript: bool
 ) -> None:
@@ -114,7 +120,10 @@ def test_after_withdrawal_no_page_sends_anything(
     assert heard == NOBODY
 
 
-@pytest.mark.parametrize("purposes", [[one] for one in HOSTS] + [["preferences", "statistics"]], ids="-".join)
+TWO = ["preferences", "statistics"]
+
+
+@pytest.mark.parametrize("purposes", some_of([*([one] for one in HOSTS), TWO], TWO), ids="-".join)
 def test_a_choice_by_purpose_reaches_exactly_these_purposes_hosts(
     visit: Visitors, demo: Demo, unguarded: Unguarded, purposes: list[str]
 ) -> None:
@@ -141,6 +150,7 @@ def test_a_choice_by_purpose_holds_without_script(visit: Visitors, demo: Demo, u
     assert set(heard) == {contact for contact in every if contact.host in demo.of("preferences")}
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_not_even_a_connection_is_opened_before_a_choice(
     driver: tuple[Playwright, str], demo: Demo, tmp_path: Path, javascript: bool
 ) -> None:

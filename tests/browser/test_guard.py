@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from harness.browser import Recorder, counting, whole_browser
+from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import BrowserContext, Playwright
 
@@ -269,7 +270,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield Shop(guarded.at("shop.localhost"), heard)
 
 
-@pytest.mark.parametrize("name", EMBEDS)
+@pytest.mark.parametrize("name", some_of(EMBEDS, "property", "click"))
 def test_a_frame_that_a_script_makes_gets_the_placeholder_and_comes_back(
     visit: Visitors, shop: Shop, name: str
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 from harness.browser import chromium, visitor
+from harness.quick import some_of
 from harness.servers import Server, serving
 from playwright.sync_api import Browser, BrowserContext, Playwright
 
@@ -86,6 +87,7 @@ def named(context: BrowserContext, name: str) -> list[str]:
     return [cookie["domain"] for cookie in context.cookies() if cookie["name"] == name]
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_one_answer_and_one_session_count_on_every_host_and_so_does_a_withdrawal(
     faraway: Browser, tmp_path: Path, tls: dict[str, str], javascript: bool
 ) -> None:

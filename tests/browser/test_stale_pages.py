@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness.browser import ARGUMENTS, PATIENCE_MS, Recorder, counting
+from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import BrowserContext, Page, Playwright
 
@@ -156,7 +157,7 @@ def test_a_page_kept_in_the_history_is_loaded_anew(keeping: BrowserContext, tick
     assert opened.get_by_role("button", name="Accept all").is_visible()
 
 
-@pytest.mark.parametrize("is_same_tab", [True, False], ids=["same-tab", "other-tab"])
+@pytest.mark.parametrize("is_same_tab", some_of([True, False], False), ids=["same-tab", "other-tab"])
 def test_no_page_from_before_a_withdrawal_comes_back_alive(
     keeping: BrowserContext, ticking: Ticking, is_same_tab: bool
 ) -> None:

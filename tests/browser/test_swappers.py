@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from harness import npm
 from harness.browser import Recorder, counting, linger
+from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import Page
 
@@ -87,15 +88,13 @@ def packages() -> Path:
 
 
 # Two majors of htmx differ in how they read attributes; `make test` takes the newer.
-@pytest.fixture(
-    params=[pytest.param(one, marks=[pytest.mark.slow] if one == "htmx-2" else []) for one in SWAPPERS]
-)
+@pytest.fixture(params=some_of(SWAPPERS, "turbo-8", "htmx-4"))
 def swapper(request: pytest.FixtureRequest) -> Swapper:
     """Run a test with every swapper."""
     return SWAPPERS[request.param]
 
 
-@pytest.fixture(params=["", OWN_SCRIPTS_ONLY], ids=["with-our-script", "plain-form"])
+@pytest.fixture(params=some_of(["", OWN_SCRIPTS_ONLY], ""), ids=["with-our-script", "plain-form"])
 def policy(request: pytest.FixtureRequest) -> str:
     """Run a test with our script in the banner, and where the shop's policy shuts it out."""
     return str(request.param)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from engines.test_stats_engines import BOTH, batches, write_all
+from harness.quick import some_of
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount
 
 from cookieguard.config import StatsSettings
@@ -99,6 +100,7 @@ def test_closed_days_have_the_figures_they_had_when_open(writer: ClickhouseHits,
     assert everything(figures) == before
 
 
+@pytest.mark.slow
 def test_too_many_hits_go_by_closed_days_oldest_first_and_leave_all_sums(
     writer: ClickhouseHits, figures: HitReader
 ) -> None:
@@ -120,7 +122,7 @@ def test_too_many_hits_go_by_closed_days_oldest_first_and_leave_all_sums(
 COMMANDS = len(list(_steps())) + 3  # the batches it sums up, that it is done, and removing
 
 
-@pytest.mark.parametrize("commands", [0, 2, 9, COMMANDS - 2, COMMANDS - 1])
+@pytest.mark.parametrize("commands", some_of([0, 2, 9, COMMANDS - 2, COMMANDS - 1], 9))
 def test_a_closing_may_be_cut_off_anywhere(writer: ClickhouseHits, figures: HitReader, commands: int) -> None:
     def found() -> list[object]:
         return [figures.by_day(BOTH), figures.breakdown(BOTH, Dimension.PAGE), figures.bots(BOTH)]
@@ -193,6 +195,7 @@ def test_four_writers_at_once_lose_nothing(writer: ClickhouseHits, figures: HitR
     assert sum(one.hits for one in figures.bots(BOTH)) == sum(bool(hit.bot) for hit in hits)
 
 
+@pytest.mark.slow
 def test_four_writers_fold_at_once_at_the_limit(writer: ClickhouseHits, figures: HitReader, url: str) -> None:
     def write(part: int) -> None:
         hits = [PLAIN._replace(page=f"/{part}/{number}", key=number + 1) for number in range(400)]

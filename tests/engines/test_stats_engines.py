@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from harness.quick import some_of
 from harness.stats_engines import MAKERS
 from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
@@ -32,7 +33,8 @@ CONSTANT = (Dimension.COUNTRY, Dimension.DEVICE, Dimension.BROWSER)
 ODD = "a\tb\\c\nd\re'f\"g{h},i%s \u00e4\u20ac\U0001f600 \\N"
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+# ClickHouse takes half a second for each test; test_clickhouse.py asks all its figures in `make test`.
+@pytest.fixture(scope="module", params=some_of(MAKERS, "sqlite", "postgres"))
 def named(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
     """Give what names an empty engine of one kind."""
     with MAKERS[request.param]() as make:

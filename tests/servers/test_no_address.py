@@ -151,6 +151,7 @@ def test_while_the_engine_is_down_nothing_in_the_spool_holds_an_address(tmp_path
     check_nothing_found(Written(tmp_path), CLIENTS[:80], CONTROLS[:80])
 
 
+@pytest.mark.slow  # test_whole_run.py kills in make test
 def test_after_sigkill_nothing_written_holds_an_address(tmp_path: Path) -> None:
     with spawned(SHOP, *PROXIED, env=UNDER_PROXY, cwd=tmp_path, log_file=tmp_path / OUTPUT) as server:
         for client in CLIENTS[:60]:
