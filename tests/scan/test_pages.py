@@ -1,6 +1,6 @@
 """On real pages behind a recorder: what a scan finds of the hosts that a full Chromium reaches.
 
-COOKIEGUARD_PAGES names a folder of `*.html.gz`; without it these tests are skipped. Every host but the page's own is one
+COOKIEGUARD_PAGES names a folder of `*.html.gz`; without it this is skipped. Every host but the page's own is one
 recorder, which answers everything with nothing and keeps whom it was asked as.
 """
 
@@ -25,6 +25,7 @@ from harness.servers import serving
 from cookieguard.html import parse_url
 from cookieguard.scan.addresses import Address, Addresses
 from cookieguard.scan.browser import scan_by_browser
+from cookieguard.scan.chromium import BROWSERS_OWN
 from cookieguard.scan.plain import scan_plainly
 from cookieguard.scan.plan import Parties, Plan
 from cookieguard.scan.seen import ASKED, Scan
@@ -41,11 +42,24 @@ SHOP = "shop.page.example"
 STATIC_BAR, BROWSER_BAR = 0.97, 1.0
 
 
+class Everybody(Recorder):
+    """Be every host, and keep their names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: set[str] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        host = dict(scope.get("headers", ())).get(b"host", b"").decode()
+        self.hosts.add(host.partition(":")[0])
+        await super().__call__(scope, receive, send)
+
+
 @dataclass(frozen=True)
 class World:
     """Say where the page is, and where everybody else."""
 
-    recorder: Recorder
+    recorder: Everybody
     page: int
     plain: int
     secure: int
@@ -79,7 +93,7 @@ def world(text: bytes) -> Iterator[World]:
         )
         await send({"type": "http.response.body", "body": text if is_page else b""})
 
-    recorder = Recorder()
+    recorder = Everybody()
     authority = trustme.CA()
     issued = authority.issue_cert("recorder.example")
     with ExitStack() as stack, tempfile.NamedTemporaryFile(suffix=".pem") as file:
@@ -111,8 +125,7 @@ def recorded(place: World) -> set[str]:
         stir(page)
         linger([page])
         place.recorder.wait()
-        hosts = {one.host.rpartition(":")[0] or one.host for one in place.recorder.requests}
-    return foreign(hosts)
+    return foreign({one for one in place.recorder.hosts if one and not BROWSERS_OWN.fullmatch(one)})
 
 
 def foreign(hosts: set[str]) -> set[str]:

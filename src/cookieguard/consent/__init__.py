@@ -6,7 +6,13 @@ Rule: pure logic. No I/O, no clock of its own, nothing of HTML rewriting, identi
 from __future__ import annotations
 
 from cookieguard.consent.cookie_register import CookieRegister
-from cookieguard.consent.csp import allowed_pattern, longest_policy, policy_for, strict_policy
+from cookieguard.consent.csp import (
+    allowed_pattern,
+    declared_policy,
+    longest_policy,
+    policy_for,
+    strict_policy,
+)
 from cookieguard.consent.customer_refusals import (
     Restrictions,
     own_word,
@@ -55,6 +61,7 @@ __all__ = [
     "choose",
     "decide",
     "declaration",
+    "declared_policy",
     "first_party_line",
     "from_payload",
     "local_path",

@@ -16,7 +16,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from cookieguard.consent.decision import NOTHING_BEYOND
-from cookieguard.consent.sites import HOST_NAME, Site
+from cookieguard.consent.sites import HOST_NAME, Site, site_of
 from cookieguard.consent.vendors import ONE_HOST, HostRule, Register
 
 KEYWORDS = "'unsafe-inline' 'unsafe-eval' blob: data:"
@@ -46,6 +46,23 @@ def policy_for(
 def strict_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> bytes:
     """Write the policy of a page the rewriter cannot read: nothing beyond necessary, whatever the state."""
     return _written(register, NOTHING_BEYOND, shop, form_action, report, is_open=False)
+
+
+def declared_policy(register: Register, *, shop: Site, report: str, most: int) -> bytes:
+    """Write the report-only policy that lists whom the shop declared, for visitors who agreed to everything.
+
+    Where it would be longer than `most` bytes it lists domains; where that is too long too, it is empty.
+    """
+    sources = list(dict.fromkeys(_sources(register, register.ids, shop)))
+    policy = _reporting(sources, report)
+    if len(policy) > most:
+        domains = dict.fromkeys(site_of(rule.host).domain or rule.host for rule in register.rules)
+        policy = _reporting(["'self'", *(f"{start}{one}" for one in domains for start in ("", "*."))], report)
+    return policy if len(policy) <= most else b""
+
+
+def _reporting(sources: Iterable[str], report: str) -> bytes:
+    return f"default-src {' '.join(sources)} {KEYWORDS}; report-uri {report}".encode("ascii")
 
 
 def longest_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> int:

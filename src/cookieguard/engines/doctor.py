@@ -21,6 +21,7 @@ from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
+from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.files.keyring_file import read_keyring
 from cookieguard.engines.files.keyring_source import longest_life, place_of
 from cookieguard.engines.files.runtime_directory import (
@@ -97,6 +98,8 @@ class Shop:
         return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
 
 
+BEYOND_DAYS = 7  # back from today: what was declared since, or stopped, is no news
+MOST_BEYOND = 10
 Check = Callable[[Shop], Iterator[Finding]]
 
 
@@ -301,6 +304,17 @@ def _clock(shop: Shop) -> Iterator[Finding]:
     yield Finding("clock", told, "set the clock (NTP), or wait until then" if ahead else "")
 
 
+def _declarations(shop: Shop) -> Iterator[Finding]:
+    first = shop.first_day(BEYOND_DAYS)
+    found = [one for one in read_beyond(shop.state) if one.last >= first]
+    if not found:
+        yield Finding("declarations", f"no browser reported anything beyond them in {BEYOND_DAYS} days")
+    for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
+        yield Finding(
+            "declarations", one.line, advice=f"declare {one.host}, or ask why; see cookieguard scan"
+        )
+
+
 def _scanner(_: Shop) -> Iterator[Finding]:
     is_compiled = html.scanner() == "compiled"
     yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
@@ -320,6 +334,7 @@ CHECKS: tuple[Check, ...] = (
     _retention,
     _disk,
     _clock,
+    _declarations,
     _scanner,
 )
 

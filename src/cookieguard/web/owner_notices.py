@@ -94,7 +94,7 @@ class Findings:
 
     def note_report(self, verdict: Verdict, *, site: Site, page: str, reporter: str, now: datetime) -> None:
         """Log a host that a browser reported, and that a report can be made up; an address only shortened."""
-        verdict = _shortened(verdict)
+        verdict = shortened(verdict)
         if not verdict.is_undeclared or verdict.host in self._told or verdict.host in self._reported:
             return
         if self._days.renews(now):
@@ -144,7 +144,7 @@ def _shown_element(held: Held) -> str:
     return f"<{held.element}{attribute}{ascii(url)[1:-1]}{'>' if held.attribute else ''}"
 
 
-def _shortened(verdict: Verdict) -> Verdict:
+def shortened(verdict: Verdict) -> Verdict:
     """Return the verdict on a host as it is told where anybody may have named it: without what may name a person."""
     host = verdict.host
     if packed_address(host.strip("[]")) is not None:

@@ -50,13 +50,13 @@ from cookieguard.web.http.headers import (
     without,
 )
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
+from cookieguard.web.walls import unwatched
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
 DISPOSITION, CODING, TRANSFER = b"content-disposition", b"content-encoding", b"transfer-encoding"
-TYPE = frozenset({CONTENT_TYPE})
-LENGTH = frozenset({b"content-length"})
+TYPE, LENGTH = frozenset({CONTENT_TYPE}), frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
 LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
 LOUD_STATUSES = REDIRECTS | {NOT_MODIFIED}
@@ -255,7 +255,7 @@ class Response:
             return
         self._start, self.waits = None, False
         exchange.bytes_sent += len(page.content)
-        await self._send({**start, "headers": page.headers.copy()})
+        await self._send({**start, "headers": exchange.wall.watched(page.headers)})
         await self._send({**message, "body": page.content})
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
@@ -268,7 +268,7 @@ class Response:
         if key is None or outcome is None or not transform.is_faithful or exchange.followed is not None:
             return
         if repeats.comes_again(key, body):
-            repeats.keep(key, page_of(body, content, outcome, given=given, headers=headers))
+            repeats.keep(key, page_of(body, content, outcome, given=given, headers=unwatched(headers)))
 
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""
@@ -365,7 +365,7 @@ class Response:
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         if exchange.parts.config.csp.enabled:
             is_strict = self._body is not None and self._body.is_strict
-            headers.append((POLICY, wall.strict_policy if is_strict else wall.policy))
+            headers += wall.policies(is_strict=is_strict)
         return headers
 
     def _passing_headers(self, headers: Headers) -> Headers:

@@ -16,6 +16,7 @@ from pathlib import Path
 from cookieguard.config import Config, Vendor, load_config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Matters, Register, Terms
+from cookieguard.engines.files.beyond import BeyondFile
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
@@ -37,6 +38,7 @@ from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.banner.texts import all_texts
+from cookieguard.web.beyond_declaration import BeyondDeclaration
 from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.shop_cookies import ShopCookies
@@ -86,6 +88,7 @@ class Parts:
     retention: Retention | None
     findings: Findings
     proxied: ProxiedTrackers
+    beyond: BeyondDeclaration  # what browsers report of who is allowed
     repeats: Repeats  # pages that came again
     files: Files  # what was shown and is no page
     trusted: Networks | None  # None where no proxy is
@@ -207,6 +210,7 @@ def build_parts(
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         proxied=proxied,
+        beyond=BeyondDeclaration(BeyondFile(state, now.date()), config.vendors),
         repeats=Repeats(),
         files=Files(),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,

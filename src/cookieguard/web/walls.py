@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
@@ -14,6 +15,7 @@ from cookieguard.consent import (
     Site,
     Verdict,
     allowed_pattern,
+    declared_policy,
     longest_policy,
     policy_for,
     site_of,
@@ -22,6 +24,7 @@ from cookieguard.consent import (
 from cookieguard.consent.vendors import is_once
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
 from cookieguard.html.types import nobody
+from cookieguard.web.http.headers import POLICY
 from cookieguard.web.http.origin import Origin
 from cookieguard.web.placeholder_values import Offer
 
@@ -36,7 +39,14 @@ LONG_POLICY = (
     "the Content-Security-Policy is up to %d bytes long (%d hosts are declared): nginx takes 4 or 8 KB of response "
     "headers by default, and answers 502 beyond; set `proxy_buffer_size 16k;` or more, or declare `*.host` for hosts"
 )
+TOO_MANY_DECLARED = (
+    "declared hosts make a report-only policy of more than %d bytes: what scripts load beyond them is not reported; "
+    "declare `*.host` for hosts"
+)
 HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
+REPORT_ONLY = b"content-security-policy-report-only"
+MOST_DECLARED = 2000  # bytes of the report-only policy: the other one is short where it goes out
+WATCHED = 10  # one of so many documents asks for reports: each is a request more
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
 
@@ -52,6 +62,8 @@ class Wall:
     site: Site
     granted: frozenset[str]
     is_open: bool  # nobody is held from these visitors
+    declared: bytes = b""  # for who agreed to everything: reports what is loaded beyond it, and stops nothing
+    views: Iterator[int] = field(default_factory=count, compare=False, repr=False)  # of documents
     known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts that are no news
     offers: dict[tuple[Verdict, frozenset[str]], Offer] = field(
         default_factory=dict, compare=False, repr=False
@@ -67,6 +79,16 @@ class Wall:
     def has_everything(self) -> bool:
         """Tell whether these visitors agreed to every purpose there is, or need not."""
         return self.is_open or self.register.ids <= self.granted | {NECESSARY}
+
+    def policies(self, *, is_strict: bool) -> list[tuple[bytes, bytes]]:
+        """Return the policies a document goes out with."""
+        return self.watched([(POLICY, self.strict_policy if is_strict else self.policy)])
+
+    def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return a copy of headers; of one document in WATCHED with the policy that only reports."""
+        if self.declared and next(self.views) % WATCHED == 0:
+            return [*headers, (REPORT_ONLY, self.declared)]
+        return headers.copy()
 
     def verdict(self, url: Url) -> Verdict:
         """Find whose host a URL reaches."""
@@ -90,6 +112,11 @@ class Wall:
         """Find the held party that a URL reference on this page reaches; None where it reaches nobody held."""
         verdicts = [self.verdict(url) for url in readings(reference, self.rules.url)]
         return next((one for one in verdicts if self.register.holds(one, self.granted)), None)
+
+
+def unwatched(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return headers as they are kept for a page that comes again: whether it is watched is settled each time."""
+    return [one for one in headers if one[0] != REPORT_ONLY]
 
 
 class Walls:
@@ -162,7 +189,18 @@ class Walls:
             site=site,
             granted=granted,
             is_open=is_open,
+            declared=self._declared(granted, site, report),
         )
+
+    def _declared(self, granted: frozenset[str], site: Site, report: str) -> bytes:
+        register = self._register
+        has_everything = register.ids <= granted | {NECESSARY} and register.is_open(granted)
+        if not (has_everything and register.vendors):
+            return b""
+        policy = declared_policy(register, shop=site, report=report, most=MOST_DECLARED)
+        if not policy:
+            logger.warning(TOO_MANY_DECLARED, MOST_DECLARED)
+        return policy
 
 
 def _held_inline(register: Register, granted: frozenset[str]) -> list[tuple[str, Held]]:

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from cookieguard.consent import Verdict
 from cookieguard.html import parse_url, resolve
+from cookieguard.web.beyond_declaration import is_of_extension
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import BadRequestError, Receive, read_body
 from cookieguard.web.walls import REPORT_PAGE
@@ -23,7 +25,7 @@ async def take_report(exchange: Exchange, receive: Receive) -> Response:
         exchange
     ):
         try:
-            _note(exchange, json.loads(await read_body(receive)))
+            await _note(exchange, json.loads(await read_body(receive)))
         except (BadRequestError, ValueError, RecursionError):
             exchange.parts.findings.count("a violation report that cannot be read")
     return Response(
@@ -35,7 +37,7 @@ def _has_room(exchange: Exchange) -> bool:
     return exchange.parts.findings.may_report(exchange.throttle_key("report"), exchange.now)
 
 
-def _note(exchange: Exchange, posted: Any) -> None:
+async def _note(exchange: Exchange, posted: Any) -> None:
     report = posted.get("csp-report") if isinstance(posted, dict) else None
     if not isinstance(report, dict):
         return
@@ -47,7 +49,9 @@ def _note(exchange: Exchange, posted: Any) -> None:
     if blocked is None or not _may_be_ours(report, exchange.own_base + REPORT_PAGE):
         return
     verdict = wall.verdict(blocked)
-    if wall.register.holds(verdict, wall.granted):
+    if report.get("disposition", "enforce") == "report":
+        await _note_beyond(exchange, report, verdict, page.path)
+    elif wall.register.holds(verdict, wall.granted):
         exchange.parts.findings.note_report(
             verdict,
             site=wall.site,
@@ -57,6 +61,23 @@ def _note(exchange: Exchange, posted: Any) -> None:
         )
 
 
+async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verdict, page: str) -> None:
+    """Take a report of the declared hosts' policy: something loaded that nobody declared, and nothing stopped it."""
+    wall = exchange.wall
+    if not wall.declared or is_of_extension(report):
+        return
+    script = resolve(str(report.get("source-file", ""))[:2048], parse_url(f"{exchange.request.origin}/"))
+    source = None if script is None else wall.verdict(script)
+    await exchange.parts.beyond.note(
+        verdict,
+        None if source is None or source.is_first_party else source,
+        site=wall.site,
+        page=page,
+        reporter=exchange.throttle_key("report"),
+        now=exchange.now,
+    )
+
+
 def _may_be_ours(report: dict[str, Any], address: str) -> bool:
     """Tell whether our policy may have been violated, by what a report says of it; it names where reports go."""
     directive = str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
@@ -64,4 +85,4 @@ def _may_be_ours(report: dict[str, Any], address: str) -> bool:
     is_ours = address in str(
         report.get("original-policy") or address
     )  # each browser writes it in its own way
-    return is_known and is_ours and report.get("disposition", "enforce") == "enforce"
+    return is_known and is_ours and report.get("disposition", "enforce") in ("enforce", "report")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
 from cookieguard.web.dashboard.overview import read_overview
 from cookieguard.web.dashboard.render import details_page, message_page, overview_page
@@ -28,6 +31,9 @@ HEADERS = {**PAGE_HEADERS, "content-security-policy": POLICY}
 DOWN = (
     "The figures cannot be read just now, or nothing has been counted yet. Visits are counted all the same."
 )
+ALARM_DAYS = timedelta(days=7)
+MOST_ALARMS = 5
+Alarms = Callable[[], list[str]]
 OpenReader = Callable[[], HitReader]
 
 
@@ -45,7 +51,7 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
     try:
         selection = read_selection(exchange.request.query)
         page = await to_thread.run_sync(
-            _page, counting.open_figures, selection, exchange.now, settings.hit_days, base
+            _page, counting.open_figures, selection, exchange.now, settings.hit_days, base, _alarms(exchange)
         )
     except TooManyFilters as error:
         page = message_page(str(error), base=base, selection=error.selection)
@@ -59,14 +65,25 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
     return HTMLResponse(page, 200, HEADERS)
 
 
-def _page(open_figures: OpenReader, selection: Selection, now: datetime, hit_days: int, base: str) -> bytes:
+def _page(
+    open_figures: OpenReader, selection: Selection, now: datetime, hit_days: int, base: str, alarms: Alarms
+) -> bytes:
     reader = open_figures()
     try:
         if selection.tab == "overview":
-            return overview_page(read_overview(reader, selection, now=now, hit_days=hit_days), base=base)
+            overview = read_overview(reader, selection, now=now, hit_days=hit_days)
+            return overview_page(replace(overview, notes=(*alarms(), *overview.notes)), base=base)
         return details_page(read_details(reader, selection, now=now), base=base)
     finally:
         reader.close()
+
+
+def _alarms(exchange: Exchange) -> Alarms:
+    """Return what reads the alarms; a file, so it is read beside the event loop."""
+    state, first = Path(exchange.parts.config.state_dir).absolute(), exchange.now.date() - ALARM_DAYS
+    return lambda: [f"{one.line}: nobody declared it" for one in read_beyond(state) if one.last >= first][
+        :MOST_ALARMS
+    ]
 
 
 def _down(exchange: Exchange, reason: str) -> Response:

@@ -1,0 +1,103 @@
+"""Visitors as a scanner: what allowed scripts load beyond their declaration, as browsers report it.
+
+Anybody can post a report, and extensions make pages load what no shop asked for. So a host counts once the script of
+a declared vendor asked for it, or several visitors reported it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from anyio import to_thread
+
+from cookieguard.config import Vendor
+from cookieguard.consent import Verdict, advice_on
+from cookieguard.consent.sites import Site
+from cookieguard.engines.files.beyond import BeyondFile
+from cookieguard.stats.anonymize import packed_address
+from cookieguard.stats.traffic_sources import shown_path
+from cookieguard.web.owner_notices import shortened
+from cookieguard.web.rate_counts import Turns
+
+logger = logging.getLogger("cookieguard")
+
+VISITORS = 3  # who report a host that no declared vendor's script asked for
+MOST_WAITING = 1000  # hosts that fewer have reported
+HOSTS_A_DAY = 100
+HOSTS_OF_REPORTER = 10  # an hour
+# Schemes of extensions, as browsers name them in reports: with what follows, or alone.
+EXTENSION = re.compile(r"(chrome|moz|safari|safari-web|ms-browser)-extension\b|user-script:", re.IGNORECASE)
+# What programs on visitors' machines put into every page; in the words of their makers' pages.
+ON_MACHINES = re.compile(
+    r"(\w+\.)*kis\.v2\.scr\.kaspersky-labs\.com|local\.adguard\.org|translate\.(google|googleapis)\.com|localhost"
+)
+
+
+class BeyondDeclaration:
+    """Collect what browsers report of the declared hosts' policy. Owns what waits, and what was told today."""
+
+    def __init__(self, file: BeyondFile, vendors: Sequence[Vendor]) -> None:
+        self._file, self._vendors = file, tuple(vendors)
+        self._waiting: dict[str, set[str]] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
+        self._reporters = Turns(HOSTS_OF_REPORTER, seconds=3600)
+        self._days = Turns(HOSTS_A_DAY, seconds=86400)
+
+    async def note(
+        self,
+        verdict: Verdict,
+        source: Verdict | None,
+        *,
+        site: Site,
+        page: str,
+        reporter: str,
+        now: datetime,
+    ) -> None:
+        """Take one report: a host nobody declared, and whose script asked for it (None: the page's own)."""
+        verdict = shortened(verdict)
+        if not verdict.is_undeclared or packed_address(verdict.host.strip("[]")) is not None:
+            return
+        if self._days.renews(now):
+            self._told.clear()
+        by = "" if source is None else source.vendor or source.host
+        key = (verdict.host, by)
+        is_vendors = source is not None and source.vendor is not None
+        if key in self._told or not self._reporters.take(reporter, now):
+            return
+        if not (is_vendors or self._is_common(verdict.host, reporter)) or not self._days.take("", now):
+            return
+        self._told.add(key)
+        self._log(verdict, by, site=site, page=page)
+        await to_thread.run_sync(self._file.add, verdict.host, by, shown_path(page), now.date())
+
+    def _is_common(self, host: str, reporter: str) -> bool:
+        """Say whether enough visitors reported a host."""
+        if host not in self._waiting and len(self._waiting) >= MOST_WAITING:
+            self._waiting.clear()
+        reporters = self._waiting.setdefault(host, set())
+        reporters.add(reporter)
+        if len(reporters) < VISITORS:
+            return False
+        del self._waiting[host]
+        return True
+
+    def _log(self, verdict: Verdict, by: str, *, site: Site, page: str) -> None:
+        if (verdict.host, by) in self._logged:
+            return
+        self._logged.add((verdict.host, by))
+        advice, lines = advice_on(verdict, site=site, path="", vendors=self._vendors)
+        shown = ascii(shown_path(page))[1:-1]
+        whose = ascii(by)[1:-1] or "the page itself"
+        line = "%s loads %s on %s, which nobody declared (reported by browsers; anybody can); %s\n%s"
+        logger.warning(line, whose, verdict.host, shown, advice, lines)
+
+
+def is_of_extension(report: dict[str, object]) -> bool:
+    """Say whether a report is of what an extension or a program of the visitor's put into the page."""
+    texts = [str(report.get(name, ""))[:2048] for name in ("blocked-uri", "source-file")]
+    hosts = [text.partition("://")[2].partition("/")[0].partition(":")[0] for text in texts]
+    return any(map(EXTENSION.match, texts)) or any(map(ON_MACHINES.fullmatch, hosts))
