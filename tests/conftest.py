@@ -22,7 +22,13 @@ SHARED_MEMORY = runtime_directory.SHARED_MEMORY
 WITH_PROCESSES = ("servers", "cli")
 TESTS = Path(__file__).parent
 # A file stays on one worker: those that take longest begin first, that none is alone at the end.
-FIRST = ("vectors/test_engines.py", "vectors/test_vectors.py", "servers/", "browser/")
+FIRST = (
+    "vectors/test_firefox.py",
+    "vectors/test_webkit.py",
+    "vectors/test_vectors.py",
+    "servers/",
+    "browser/",
+)
 
 
 @pytest.hookimpl(trylast=True)

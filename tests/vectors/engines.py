@@ -1,6 +1,7 @@
-"""The same ways in Firefox and WebKit, each beside its own control: undecided and accepted, with script and without.
+"""The same ways in another engine, beside its own control: undecided and accepted, with script and without.
 
-Only in `make test-all`. An engine that cannot be had fails one test, which says what is missing.
+Only in `make test-all`, a file an engine: each has a worker of its own. An engine that cannot be had fails one test,
+which says what is missing.
 """
 
 from __future__ import annotations
@@ -24,29 +25,39 @@ from .vector import Vector
 from .vectors import every
 from .visits import UNGUARDED
 
-pytestmark = pytest.mark.slow
 # Engines on errands of their own.
 ERRANDS = ("mozilla.org", "mozilla.com", "mozilla.net", "googleapis.com")
 ICON = "/favicon.ico"  # asked for where a navigation stays long enough: no page names it
 
 
-def cases(*, is_silent_too: bool) -> list[Any]:
+def parametrize(metafunc: pytest.Metafunc, engine: str) -> None:
+    """Give a test each (vector, engine, script, state) that it is about."""
+    names = metafunc.fixturenames
+    if "engine" not in names:
+        return
+    if "vector" in names:
+        is_silent_too = metafunc.function is test_nobody_hears_of_a_visitor_who_did_not_agree
+        metafunc.parametrize("state", ["undecided" if is_silent_too else "all"])
+        metafunc.parametrize(
+            ("vector", "engine", "script"), list(_cases(engine, is_silent_too=is_silent_too))
+        )
+        return
+    metafunc.parametrize("engine", [engine])
+    if "state" in names:
+        metafunc.parametrize("state", ["undecided", "all"])
+
+
+def _cases(engine: str, *, is_silent_too: bool) -> Iterator[Any]:
     """List (vector, engine, script) for each way that an engine goes; the others too, to hear that it does not."""
-    return list(_cases(is_silent_too=is_silent_too))
+    for script in (True, False):
+        for vector in every():
+            if vector.script == ("off" if script else "on"):
+                continue
+            if is_silent_too or not is_silent(engine, vector.name, script=script):
+                name = f"{engine}-{vector.name}-{'script' if script else 'plain'}"
+                yield pytest.param(vector, engine, script, id=name)
 
 
-def _cases(*, is_silent_too: bool) -> Iterator[Any]:
-    for engine in ENGINES:
-        for script in (True, False):
-            for vector in every():
-                if vector.script == ("off" if script else "on"):
-                    continue
-                if is_silent_too or not is_silent(engine, vector.name, script=script):
-                    name = f"{engine}-{vector.name}-{'script' if script else 'plain'}"
-                    yield pytest.param(vector, engine, script, id=name)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
 def test_the_engine_and_a_world_for_it_are_there(engine: str) -> None:
     lacks = ENGINES[engine].missing()
 
@@ -74,8 +85,6 @@ def control_of(runs: Runs, vector: Vector, engine: str, *, script: bool) -> Hear
 
 
 @pytest.mark.usefixtures("there")
-@pytest.mark.parametrize("state", ["undecided"])
-@pytest.mark.parametrize(("vector", "engine", "script"), cases(is_silent_too=True))
 def test_nobody_hears_of_a_visitor_who_did_not_agree(
     runs: Runs, vector: Vector, engine: str, script: bool, state: str
 ) -> None:
@@ -88,8 +97,6 @@ def test_nobody_hears_of_a_visitor_who_did_not_agree(
 
 
 @pytest.mark.usefixtures("there")
-@pytest.mark.parametrize("state", ["all"])
-@pytest.mark.parametrize(("vector", "engine", "script"), cases(is_silent_too=False))
 def test_after_accepting_each_host_hears_what_it_hears_unguarded(
     runs: Runs, vector: Vector, engine: str, script: bool, state: str
 ) -> None:
@@ -115,8 +122,6 @@ def asked(heard: Heard) -> set[str]:
 
 
 @pytest.mark.usefixtures("there")
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("state", ["undecided", "all"])
 def test_no_host_is_asked_for_that_no_page_names(runs: Runs, engine: str, state: str) -> None:
     strays = runs.get(state, script=True, engine=engine).strays
 
