@@ -51,6 +51,7 @@ def controls(of: Page) -> Locator:
     return of.locator("#cg").get_by_role("link", name="Privacy choices")
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], False), ids=["with-script", "without-script"])
 def test_every_page_asks_and_keeps_the_control_afterwards(
     visit: Visitors, demo: Demo, javascript: bool
 ) -> None:
@@ -216,6 +217,7 @@ def focused(of: Page) -> str:
     return str(of.locator(":focus").last.inner_text())  # the first is the element whose shadow it is in
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_everything_is_reached_by_keyboard(visit: Visitors, demo: Demo, javascript: bool) -> None:
     shown = opened(visit, demo.guarded, javascript=javascript)
     reached = []
@@ -239,6 +241,7 @@ def test_everything_is_reached_by_keyboard(visit: Visitors, demo: Demo, javascri
     assert shown.get_by_role("button", name="Withdraw").count() == 0
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], False), ids=["with-script", "without-script"])
 def test_enter_in_a_checkbox_sends_what_is_ticked(visit: Visitors, demo: Demo, javascript: bool) -> None:
     shown = opened(visit, demo.guarded, javascript=javascript)
     shown.locator("#cg summary").click()
@@ -253,6 +256,7 @@ def test_enter_in_a_checkbox_sends_what_is_ticked(visit: Visitors, demo: Demo, j
     assert not shown.get_by_label("Marketing").is_checked()
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_the_page_of_choices_tells_and_changes_what_is_in_force(
     visit: Visitors, demo: Demo, javascript: bool
 ) -> None:

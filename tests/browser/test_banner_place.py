@@ -216,6 +216,7 @@ def test_the_banner_is_dark_where_the_page_can_be(visit: Visitors, shops: tuple[
     assert background == SCHEMES[path][1]
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_focus_begins_in_the_banner_and_is_told_that_a_choice_is_saved(
     visit: Visitors, shops: tuple[str, str], javascript: bool
 ) -> None:
