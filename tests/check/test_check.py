@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli.test_staff import Shop
 
-from cookieguard import Config
+from cookieguard import Config, PolicyVersion
 from cookieguard.check import examine
 from cookieguard.check.banner import examine_banner
 from cookieguard.config import ConsentSettings, CookieSettings, OwnCookie, Vendor
@@ -104,8 +104,6 @@ def test_settings_that_let_more_through_are_warned_of() -> None:
 
 @pytest.mark.parametrize(("days", "is_late"), [(3, True), (13, True), (14, False), (-1, None)])
 def test_a_policy_that_comes_soon_is_to_be_announced(days: int, is_late: bool | None) -> None:
-    from cookieguard import PolicyVersion
-
     policy = PolicyVersion(version="2", effective=TODAY + timedelta(days=days))
     found = [one for one in examine(Config(policy=policy), today=TODAY) if one.check == "policy notice"]
 
@@ -236,3 +234,30 @@ def test_no_state_directory_is_made_for_a_file(shop: Shop) -> None:
 
     assert shop.run("check").returncode == 0
     assert not (shop.directory / ".cookieguard").exists()
+
+
+TEXT = """---
+announced: {announced}
+effective: {effective}
+material: true
+summary:
+  - More vendors.
+---
+# Privacy
+"""
+
+
+def test_the_texts_of_a_policy_are_read_and_too_short_a_notice_is_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "policy"
+    days = {"2026-01-01": "2026-01-01", "2026-12-20": "2026-12-01"}
+    for effective, announced in days.items():
+        (folder / effective).mkdir(parents=True)
+        (folder / effective / "en.md").write_text(TEXT.format(announced=announced, effective=effective))
+    config = Config(policy=PolicyVersion(folder=str(folder)))
+
+    found = {one.check: one for one in examine(config, today=TODAY)}
+    (folder / "2026-12-20" / "en.md").write_text(TEXT.format(announced="2026-12-10", effective="2026-12-20"))
+
+    assert found["policy notice"].found == "2026-12-20 takes effect in 22 days, announced 2026-12-01"
+    assert found["policy"].is_fine
+    assert "at least 14 days after it" in wrong(config)["policy"]

@@ -8,8 +8,9 @@ from datetime import date
 from cookieguard.config import Config, Entry, Vendor, load_catalogue
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.policy.folder import read_versions
+from cookieguard.errors import ConfigError
 
-NOTICE_DAYS = 14  # how long ahead a new policy is announced (docs/consent.md)
 LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
 DELIVERS = ("cdn", "images")  # categories whose hosts may well be the shop's own
 
@@ -82,10 +83,31 @@ def _weakened(config: Config) -> Iterator[Finding]:
 
 
 def _notice(config: Config, today: date) -> Iterator[Finding]:
+    """Yield what is to be said of a policy that is yet to take effect."""
+    if config.policy.folder:
+        yield from _texts(config, today)
+        return
     effective = config.policy.effective
     if effective is None or effective <= today:
         return
     days = (effective - today).days
     told = f"version {config.policy.version} asks everybody again in {days} days"
-    late = f"it is to be announced {NOTICE_DAYS} days ahead: see that it is" if days < NOTICE_DAYS else ""
+    notice = config.policy.notice_days
+    late = f"it is to be announced {notice} days ahead: see that it was" if days < notice else ""
     yield Finding("policy notice", told, advice=late)
+
+
+def _texts(config: Config, today: date) -> Iterator[Finding]:
+    """Yield what is to be said of the versions in the policy's folder; too short a notice there does not load."""
+    try:
+        versions = read_versions(config)
+    except ConfigError as error:
+        yield Finding("policy", str(error), "mend this version")
+        return
+    yield Finding("policy", f"{len(versions)} versions load, the newest is {versions[-1].name}")
+    for one in versions:
+        if one.effective > today:
+            told = (
+                f"{one.name} takes effect in {(one.effective - today).days} days, announced {one.announced}"
+            )
+            yield Finding("policy notice", told)
