@@ -46,9 +46,9 @@ def build_message(
     message["Subject"] = " ".join(subject.split())
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{name}@{domain}>"
-    message["Content-Language"] = language
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence notice answers it
     for header, value in (headers or {}).items():
         message[header] = value
     message.set_content("\n".join(lines) + "\n", charset="utf-8", cte="quoted-printable")
+    message["Content-Language"] = language  # `set_content` takes it away
     return message.as_bytes()

@@ -28,6 +28,7 @@ AT_ONCE = 1_000  # rows in one transaction
 KEPT = timedelta(days=400)
 WHO_BYTES = 16
 LONGEST_NUMBER = 200
+ISOLATES = dict.fromkeys(map(ord, "\u2066\u2068\u2069"))  # mail programs show them as boxes
 NO_ADDRESS = "no address"
 
 
@@ -163,7 +164,9 @@ class Notices:
                 "",
                 texts.texts["mail_why"],
             ]
-            self._lines[key] = language, texts.line("mail_subject", date=version.effective), lines
+            subject = texts.line("mail_subject", date=version.effective)
+            plain = [line.translate(ISOLATES) for line in lines]
+            self._lines[key] = language, subject.translate(ISOLATES), plain
         return self._lines[key]
 
 

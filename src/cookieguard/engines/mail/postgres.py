@@ -36,16 +36,14 @@ ADD = """
 """
 FILL = "UPDATE cookieguard_mail_run SET is_filled = true WHERE name = %s"
 CLAIM = """
-    WITH picked AS MATERIALIZED (
-        SELECT run, who FROM cookieguard_mail
-        WHERE state < 3 AND due <= clock_timestamp() AND run = ANY (ARRAY(
+    UPDATE cookieguard_mail SET uncertain = uncertain + (state = 2)::int, state = 1, lease = %(lease)s,
+        due = clock_timestamp() + make_interval(secs => %(seconds)s), tries = tries + 1
+    WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM cookieguard_mail
+        WHERE state < 3 AND due <= now() AND run = ANY (ARRAY(
             SELECT name FROM cookieguard_mail_run WHERE is_filled AND name = ANY (%(runs)s)
         )) ORDER BY due LIMIT %(count)s FOR UPDATE SKIP LOCKED
-    )
-    UPDATE cookieguard_mail AS mail SET uncertain = uncertain + (state = 2)::int, state = 1, lease = %(lease)s,
-        due = clock_timestamp() + make_interval(secs => %(seconds)s), tries = tries + 1
-    FROM picked WHERE mail.run = picked.run AND mail.who = picked.who
-    RETURNING mail.run, mail.who, recipient, tries, uncertain
+    )) RETURNING run, who, recipient, tries, uncertain
 """
 HANDING = """
     UPDATE cookieguard_mail AS mail SET state = 2, due = clock_timestamp() + make_interval(secs => %s)

@@ -1,0 +1,79 @@
+"""A real SMTP server on this machine, which can be down, slow, refuse somebody, or end without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from harness.servers import LOOPBACK, free_port
+
+
+@dataclass
+class Relay:
+    """Be the handler of aiosmtpd: it keeps what it accepted."""
+
+    port: int
+    accepted: list[tuple[str, bytes]] = field(default_factory=list)
+    refuse: dict[str, str] = field(default_factory=dict)
+    """The reply to RCPT, by address."""
+    answer: str = ""
+    """The reply to each message instead of 250; empty to accept."""
+    seconds: float = 0.0
+    """How long a message takes."""
+    silent: int = 0
+    """So many messages are accepted, and the connection ends before the answer."""
+
+    async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, ___: Any) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, _: Any, envelope: Any) -> str:
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
+        if self.answer:
+            return self.answer
+        self.accepted += [(address, envelope.content) for address in envelope.rcpt_tos]
+        if self.silent:
+            self.silent -= 1
+            server.transport.abort()
+        return "250 OK"
+
+    @property
+    def url(self) -> str:
+        """The setting that leads here."""
+        return f"smtp://{LOOPBACK}:{self.port}"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Count the messages of each address."""
+        return Counter(address for address, _ in self.accepted)
+
+    @property
+    def messages(self) -> list[Message]:
+        """The messages that were accepted."""
+        return [message_from_bytes(content) for _, content in self.accepted]
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        """Listen until the block ends."""
+        controller = Controller(self, hostname=LOOPBACK, port=self.port)
+        controller.start()
+        try:
+            yield
+        finally:
+            controller.stop(no_assert=True)
+
+
+def new_relay() -> Relay:
+    """Return a relay that does not listen yet."""
+    return Relay(port=free_port())

@@ -1,0 +1,55 @@
+"""One sender of notices as a process of its own: `python senders.py OUTBOX FOLDER RELAY KEYRING RUN CONNECTIONS`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cookieguard import Config, PolicyVersion
+from cookieguard.config import MailSettings
+from cookieguard.engines.mail.notices import Notices, Recipients
+from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.relay import relay_of
+from cookieguard.engines.mail.sending import Pace, Sender
+from cookieguard.engines.policy.folder import read_versions
+from cookieguard.keyring import Keyring
+
+SENDER = "privacy@shop.example"
+PACE = Pace(patience=8.0, first=0.05, longest=0.5, idle=0.2)
+
+
+def shop_of(folder: Path, url: str) -> Config:
+    """Return the shop's settings."""
+    return Config(
+        origins=("https://shop.example",),
+        policy=PolicyVersion(folder=str(folder)),
+        mail=MailSettings(url=url, sender=f"Shop <{SENDER}>"),
+    )
+
+
+def opened(place: str) -> Outbox:
+    """Open an outbox by its file or its URL."""
+    if place.startswith("postgresql"):
+        from cookieguard.engines.mail.postgres import PostgresOutbox
+
+        return PostgresOutbox(place)
+    from cookieguard.engines.mail.sqlite import SqliteOutbox
+
+    return SqliteOutbox(Path(place))
+
+
+def main(outbox: str, folder: str, relay: str, keyring: str, run: str, connections: str) -> None:
+    """Send until nothing is left."""
+    config = shop_of(Path(folder), relay)
+    recipients = Recipients(Keyring.loads(Path(keyring).read_text(), setting="keyring"))
+    notices = Notices(config, read_versions(config), recipients, datetime.now(UTC))
+    sender = Sender(
+        opened(outbox), relay_of(config.mail, environ={}), sender=SENDER, build=notices.build, pace=PACE
+    )
+    asyncio.run(sender.run([run], connections=int(connections), progress=lambda: None))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

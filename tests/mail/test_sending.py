@@ -1,0 +1,278 @@
+"""Notices at a real SMTP server that is down, slow, refuses somebody or ends without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from email.header import decode_header, make_header
+from pathlib import Path
+
+import pytest
+from harness.policies import SECOND, put_version, two_versions
+from harness.relays import Relay, new_relay
+
+from cookieguard import Config, PolicyVersion
+from cookieguard.config import MailSettings
+from cookieguard.engines.mail.notices import Notices, Recipients, fill_run, run_of
+from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.relay import relay_of
+from cookieguard.engines.mail.sending import Pace, Sender
+from cookieguard.engines.mail.sqlite import SqliteOutbox
+from cookieguard.engines.policy.folder import read_versions
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+from cookieguard.mail.customers import Customer
+from cookieguard.mail.messages import AddressError, build_message
+from cookieguard.policy.ledger import Run
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+QUICK = Pace(patience=5.0, first=0.01, longest=0.05, idle=0.05)
+SENDER = "privacy@shop.example"
+RUN = f"policy-{SECOND}"
+
+
+class Shop:
+    """Be a shop with customers, an outbox and a relay."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.relay: Relay = new_relay()
+        self.config = Config(
+            origins=("https://shop.example",),
+            policy=PolicyVersion(folder=str(two_versions(directory / "policy"))),
+            mail=MailSettings(url=self.relay.url, sender=f"Kiln & Co <{SENDER}>"),
+        )
+        self.recipients = Recipients(Keyring.generate(NOW))
+        self.customers: list[Customer] = []
+
+    def outbox(self) -> Outbox:
+        return SqliteOutbox(self.directory / "outbox.db")
+
+    def have(self, count: int) -> None:
+        self.customers = [Customer(str(at), f"c{at}@mail.example", "en") for at in range(count)]
+
+    async def every_customer(self) -> AsyncIterator[Customer]:
+        for one in self.customers:
+            yield one
+
+    def announce(self) -> int:
+        with closing(self.outbox()) as outbox:
+            filled = fill_run(
+                outbox, RUN, self.every_customer, self.recipients, now=NOW, progress=lambda _: None
+            )
+            return asyncio.run(filled)
+
+    def send(self, *, connections: int = 2) -> Run:
+        with closing(self.outbox()) as outbox:
+            asyncio.run(self.sending(outbox, connections))
+            return outbox.count(RUN)
+
+    async def sending(self, outbox: Outbox, connections: int) -> None:
+        notices = Notices(self.config, read_versions(self.config), self.recipients, NOW)
+        relay = relay_of(self.config.mail, environ={})
+        sender = Sender(outbox, relay, sender=SENDER, build=notices.build, pace=QUICK)
+        await sender.run([RUN], connections=connections, progress=lambda: None)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.fixture
+def up(shop: Shop) -> Iterator[Relay]:
+    with shop.relay.up():
+        yield shop.relay
+
+
+def test_every_customer_gets_one_notice_however_often_it_is_announced_and_sent(shop: Shop, up: Relay) -> None:
+    shop.have(120)
+    shop.customers.append(Customer("7", "c7@mail.example"))  # once more
+
+    assert shop.announce() == 120
+    assert shop.send(connections=4).is_complete
+    shop.customers.append(Customer("new", "new@mail.example"))
+    assert shop.announce() == 1
+    run = shop.send()
+
+    assert (run.total, run.sent, run.uncertain) == (121, 121, 0)
+    assert set(up.counts.values()) == {1}
+    assert len(up.counts) == 121
+
+
+def test_notice_is_a_service_message_with_a_summary_and_the_way_to_the_difference(
+    shop: Shop, up: Relay
+) -> None:
+    put_version(
+        shop.directory / "policy", SECOND, "Neu.\n", language="de", announced="2026-12-01", summary="Größer."
+    )
+    shop.customers = [Customer("1", "anna@mail.example", "de-AT")]
+    shop.announce()
+    shop.send()
+
+    (message,) = up.messages
+    text = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    subject = str(make_header(decode_header(message["Subject"])))
+
+    assert subject == "Unsere Datenschutzerklärung ändert sich am 15. Dezember 2026"
+    assert "Größer." in text
+    assert f"https://shop.example/_cg/policy/{SECOND}/changes?lang=de" in text
+    assert message["List-Unsubscribe"] is None
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Content-Language"] == "de"
+    assert re.fullmatch(rf"<policy-{SECOND}\.[0-9a-f]{{32}}@shop\.example>", message["Message-ID"])
+
+
+def test_relay_that_is_down_is_waited_for_and_nobody_gets_two(shop: Shop) -> None:
+    shop.have(40)
+    shop.announce()
+
+    async def scenario() -> Run:
+        with closing(shop.outbox()) as outbox:
+            sending = asyncio.create_task(shop.sending(outbox, 3))
+            await asyncio.sleep(0.3)
+            assert not shop.relay.accepted
+            shop.relay.seconds = 0.02
+            with shop.relay.up():
+                await asyncio.wait_for(sending, 60)
+            return outbox.count(RUN)
+
+    run = asyncio.run(scenario())
+
+    assert (run.sent, run.uncertain) == (40, 0)
+    assert set(shop.relay.counts.values()) == {1}
+
+
+def test_address_that_is_refused_for_good_is_counted_and_the_run_completes(shop: Shop, up: Relay) -> None:
+    shop.have(20)
+    up.refuse = {"c3@mail.example": "550 5.1.1 no such user"}
+    shop.announce()
+
+    run = shop.send()
+
+    assert (run.sent, run.refused, run.is_complete) == (19, 1, True)
+    with closing(shop.outbox()) as outbox:
+        assert outbox.replies(RUN) == {"550": 1}
+
+
+def test_relay_that_refuses_everybody_by_its_policy_is_no_complete_run(shop: Shop) -> None:
+    shop.have(3)
+    shop.relay.refuse = dict.fromkeys([one.address for one in shop.customers], "550 5.7.1 relaying denied")
+    shop.announce()
+
+    async def scenario() -> Run:
+        with closing(shop.outbox()) as outbox, shop.relay.up():
+            sending = asyncio.create_task(shop.sending(outbox, 1))
+            await asyncio.sleep(0.5)
+            before = outbox.count(RUN)
+            shop.relay.refuse = {}
+            await asyncio.wait_for(sending, 60)
+            assert outbox.count(RUN).sent == 3
+            return before
+
+    assert (asyncio.run(scenario()).refused, shop.relay.counts["c0@mail.example"]) == (0, 1)
+
+
+def test_message_that_is_taken_later_is_tried_again(shop: Shop) -> None:
+    shop.have(2)
+    shop.relay.answer = "451 4.7.1 greylisted"
+    shop.announce()
+
+    async def scenario() -> None:
+        with closing(shop.outbox()) as outbox, shop.relay.up():
+            sending = asyncio.create_task(shop.sending(outbox, 2))
+            await asyncio.sleep(0.3)
+            shop.relay.answer = ""
+            await asyncio.wait_for(sending, 60)
+
+    asyncio.run(scenario())
+
+    assert set(shop.relay.counts.values()) == {1}
+
+
+def test_end_of_a_connection_before_the_answer_is_told_and_sent_again_under_its_message_id(
+    shop: Shop, up: Relay
+) -> None:
+    shop.have(10)
+    up.silent = 1
+    shop.announce()
+
+    run = shop.send()
+
+    assert (run.sent, run.uncertain, run.is_complete) == (10, 1, True)
+    assert sorted(up.counts.values()) == [1] * 9 + [2]
+    (twice,) = [address for address, count in up.counts.items() if count == 2]
+    ids = {message["Message-ID"] for message in up.messages if message["To"] == twice}
+    assert len(ids) == 1
+
+
+def test_address_that_would_be_a_header_is_nobody_s(shop: Shop, up: Relay) -> None:
+    shop.have(30)
+    shop.customers += [
+        Customer("x", "a@mail.example\r\nBcc: all@mail.example"),
+        Customer("y", "<a@mail.example>"),
+        Customer("z", "a@mail.example, b@mail.example"),
+    ]
+    shop.announce()
+
+    run = shop.send()
+
+    assert (run.sent, run.refused) == (30, 3)
+    assert all(message["Bcc"] is None for message in up.messages)
+    for address in (
+        "a@b\n.example",
+        "a b@mail.example",
+        "",
+        "a@mail",
+        "é@mail.example",
+        "a" * 250 + "@x.example",
+    ):
+        with pytest.raises(AddressError):
+            build_message(
+                sender=SENDER,
+                recipient=address,
+                subject="x",
+                lines=[],
+                language="en",
+                name="x",
+                now=NOW,
+            )
+
+
+def test_outbox_holds_no_address_and_no_customer_number(shop: Shop) -> None:
+    shop.customers = [Customer("number-4711", "anna.secret@mail.example")]
+    shop.announce()
+
+    written = b"".join(path.read_bytes() for path in shop.directory.glob("outbox.db*"))
+
+    assert run_of(read_versions(shop.config)[1]).encode() in written
+    assert b"anna.secret" not in written
+    assert b"number-4711" not in written
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("smtp://relay.example:587", (587, False, True)),
+        ("smtp://u:p%40ss@relay.example", (587, False, True)),
+        ("smtps://relay.example", (465, True, False)),
+        ("smtp://127.0.0.1:2525", (2525, False, False)),
+        ("smtp://localhost", (25, False, False)),
+    ],
+)
+def test_relay_elsewhere_is_spoken_to_in_private(url: str, told: tuple[int, bool, bool]) -> None:
+    relay = relay_of(MailSettings(url=url), environ={})
+
+    assert (relay.port, relay.is_tls, relay.needs_tls) == told
+    assert "p@ss" not in repr(MailSettings(url=url))
+
+
+@pytest.mark.parametrize("url", ["", "ftp://secret", "smtp://se cret", "smtp:secret"])
+def test_url_that_is_no_relay_s_is_refused_unseen(url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        relay_of(MailSettings(), environ={"COOKIEGUARD_SMTP": url})
+
+    assert "secret" not in str(refused.value)
