@@ -33,6 +33,7 @@ from cookieguard.engines.files.runtime_directory import (
 )
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
+from cookieguard.engines.policy.checkup import examine_policy
 from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.stats.open import read_kept
 from cookieguard.engines.stats.protocol import EngineDown, Kept
@@ -124,6 +125,11 @@ def _told(check: Check, shop: Shop) -> list[Finding]:
 
 def _policy(shop: Shop) -> Iterator[Finding]:
     policy = shop.config.policy
+    if policy.folder:
+        today = shop.now.astimezone(UTC).date()
+        found = examine_policy(shop.config, shop.state, environ=shop.environ, today=today)
+        yield from (Finding(*one) for one in found)
+        return
     since = "from the start" if policy.effective is None else f"from {policy.effective}"
     if policy.effective is not None and policy.effective > shop.now.astimezone(UTC).date():
         since += ", not yet in force: everybody is asked again that day"

@@ -1,0 +1,54 @@
+"""What `cookieguard doctor` says of the policy's folder: whether it is what was announced, and what counts today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.engines.policy.folder import read_versions
+from cookieguard.engines.policy.ledger import read_ledger
+from cookieguard.engines.store.open import store_opener
+from cookieguard.policy.ledger import Ledger
+from cookieguard.policy.versions import Version, altered, in_force, upcoming
+
+BRING_BACK = "bring back the text that was announced; a change is a version of its own"
+ANNOUNCE = "run: cookieguard policy announce {name} (or release it with a reason)"
+SEND = "run: cookieguard policy send, and see: cookieguard policy status"
+
+
+def examine_policy(
+    config: Config, state: Path, *, environ: Mapping[str, str], today: date
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield check, finding, what mends it, and advice. Raises ConfigError, StoreDown and LedgerError."""
+    versions = read_versions(config)
+    store = store_opener(config.store, state, environ=environ)()
+    try:
+        ledger = read_ledger(store)
+    finally:
+        store.close()
+    changed = altered(versions, ledger)
+    if changed:
+        yield "policy texts", f"{', '.join(changed)} changed after the announcement", BRING_BACK, ""
+    current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
+    found = "no version is in force yet" if current is None else f"version {current.name} is in force"
+    yield "policy", f"{found}, of {len(versions)}", "", ""
+    if next_ is not None:
+        entry = ledger[next_.name]
+        is_late = next_.effective <= today and not entry.is_complete
+        told = "told to everybody" if entry.is_complete else "its notices are not all sent"
+        mend, advice = (SEND, "") if is_late else ("", "" if entry.is_complete else SEND)
+        yield "next policy", f"{next_.name} takes effect on {next_.effective}, {told}", mend, advice
+    yield from _forgotten(versions, ledger, current, today)
+
+
+def _forgotten(
+    versions: tuple[Version, ...], ledger: Ledger, current: Version | None, today: date
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield versions whose day of announcement is over, and that nobody announced."""
+    for one in versions[1:]:
+        is_later = current is None or one.effective > current.effective
+        if is_later and one.announced <= today and one.name not in ledger:
+            mend = ANNOUNCE.format(name=one.name)
+            yield "unannounced policy", f"{one.name} says it was announced on {one.announced}", mend, ""

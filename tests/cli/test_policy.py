@@ -1,0 +1,157 @@
+"""The command `cookieguard policy`: announced once, sent once, never without notice, each step told."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from harness.policies import NEW, OLD, put_version
+from harness.relays import Relay, new_relay
+
+from cookieguard.cli.app import run
+from demo_site.shop.database import SCHEMA
+
+REFUSED, UNUSABLE = 4, 3
+FIRST = "2026-01-01"
+
+
+class Shop:
+    """Be the directory of a shop with customers and a relay, and a shell in it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.relay: Relay = new_relay()
+        self.today = datetime.now(UTC).date()
+        self.next = str(self.day(14))
+        put_version(directory / "policy", FIRST, OLD)
+        self.put(NEW)
+        (directory / "cookieguard.toml").write_text(
+            f'origins = ["https://shop.example"]\n[policy]\nfolder = "policy"\n'
+            f'[mail]\nurl = "{self.relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
+            f'customers = "demo_site.shop.customers:active"\n'
+        )
+
+    def day(self, days: int) -> date:
+        return self.today + timedelta(days=days)
+
+    def put(self, text: str, *, announced: int = 0, effective: int = 14) -> None:
+        put_version(
+            self.directory / "policy",
+            self.next,
+            text,
+            announced=str(self.day(announced)),
+            effective=str(self.day(effective)),
+        )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        out, err = StringIO(), StringIO()
+        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
+            code = int(run(arguments))
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setenv("DEMO_DATABASE", str(tmp_path / "shop.sqlite3"))
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as database, database:
+        database.executescript(SCHEMA)
+        for at in range(12):
+            row = (f"{at:05}", "Anna", f"c{at}@mail.example", "", "", "", "", "")
+            database.execute("INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    shop = Shop(tmp_path)
+    assert shop.run("keys", "add").returncode == 0
+    return shop
+
+
+def test_version_is_announced_sent_and_told(shop: Shop) -> None:
+    announced = shop.run("policy", "announce", shop.next)
+    with shop.relay.up():
+        sent = shop.run("policy", "send", "--json")
+        again = [shop.run("policy", "announce", shop.next), shop.run("policy", "send")]
+    status = json.loads(shop.run("policy", "status", "--json").stdout)
+    doctor = shop.run("doctor")
+
+    assert "12 notices added" in announced.stdout
+    assert json.loads(sent.stdout)["runs"][shop.next]["is_complete"]
+    assert [one.returncode for one in again] == [0, 0]
+    assert sorted(shop.relay.counts.values()) == [1] * 12
+    first, second = status["versions"]
+    assert (first["state"], second["state"]) == ("in force", "announced")
+    assert (second["sent"], second["waiting"]) == (12, 0)
+    assert f"{shop.next} takes effect on {shop.next}, told to everybody" in doctor.stdout
+
+
+@pytest.mark.parametrize(
+    ("announced", "effective", "code"),
+    [(0, 13, UNUSABLE), (-1, 13, REFUSED), (1, 15, REFUSED)],
+)
+def test_version_without_its_notice_is_not_announced(
+    shop: Shop, announced: int, effective: int, code: int
+) -> None:
+    shop.put(NEW, announced=announced, effective=effective)
+
+    refused = shop.run("policy", "announce", shop.next)
+
+    assert refused.returncode == code
+    assert "14 days" in refused.stderr or "announce it on that day" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    if code == REFUSED:
+        status = json.loads(shop.run("policy", "status", "--json").stdout)
+        assert status["versions"][1]["state"] == "draft"
+
+
+def test_text_changed_after_its_announcement_is_refused_by_every_command(shop: Shop) -> None:
+    shop.run("policy", "announce", shop.next)
+    shop.put(NEW + "\nA slip.\n")
+
+    again, status, doctor = (
+        shop.run("policy", "announce", shop.next),
+        shop.run("policy", "status"),
+        shop.run("doctor"),
+    )
+
+    assert (again.returncode, status.returncode, doctor.returncode) == (UNUSABLE, 1, 1)
+    for told in (again.stderr, status.stdout, doctor.stdout):
+        assert f"{shop.next}/en.md" in told
+
+
+def test_difference_is_shown_word_by_word(shop: Shop) -> None:
+    shown = shop.run("policy", "diff", shop.next).stdout
+
+    assert "[-ten-]{+six+}" in shown
+    assert "{+Post tells nobody else.+}" in shown
+
+
+def test_version_is_released_for_a_reason_that_is_shown(shop: Shop) -> None:
+    assert shop.run("policy", "release", shop.next).returncode == 2
+    released = shop.run("policy", "release", shop.next, "--reason", "told by letter")
+
+    assert released.returncode == 0
+    assert "released: told by letter" in shop.run("policy", "status", "--json").stdout
+
+
+def test_what_is_missing_is_named(shop: Shop) -> None:
+    toml = shop.directory / "cookieguard.toml"
+    whole = toml.read_text()
+    for line, told in (("origins", "origins"), ("sender", "mail.sender"), ("customers", "mail.customers")):
+        toml.write_text("\n".join(one for one in whole.split("\n") if not one.startswith(line)))
+        refused = shop.run("policy", "announce", shop.next)
+        assert (refused.returncode, told in refused.stderr) == (UNUSABLE, True)
+    toml.write_text(whole.replace(shop.relay.url, ""))
+    assert "mail.url" in shop.run("policy", "send").stderr
+    assert "there are: 2026-01-01" in shop.run("policy", "diff", "x").stderr
+
+
+def test_day_of_announcement_that_nobody_kept_is_told_by_doctor(shop: Shop) -> None:
+    told = shop.run("doctor")
+
+    assert told.returncode == 1
+    assert f"cookieguard policy announce {shop.next}" in told.stdout
