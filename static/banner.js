@@ -106,6 +106,7 @@
       return answer.json();
     }).then(function (answer) {
       if (answer.ok !== true) throw 0;
+      d.dispatchEvent(new CustomEvent("cookieguard:change", { bubbles: true, detail: answer }));
       done();
     }).catch(function () {
       // A refused fetch can fail while this event is still fired, and a form in its submit event ignores a click.

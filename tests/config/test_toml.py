@@ -33,6 +33,16 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
         ('state_dirr = "x"', "state_dirr is not a known setting; allowed: state_dir, "),
         ('[consent]\nlang = "de"', "consent.lang is not a known setting; allowed: "),
         ('[html]\nnoreferrer = "yes"', "html.noreferrer is 'yes'; allowed: true or false"),
+        ('[consent]\nsignals = ["bing"]', "consent.signals is 'bing'; allowed: 'google', 'microsoft-uet', "),
+        ('[consent]\nsignals = ["meta", "meta"]', "consent.signals is 'meta' twice; allowed: each once"),
+        (
+            '[consent]\nsignals = ["google-advanced"]',
+            "consent.signals is 'google-advanced'; allowed: 'google', which is the basic consent mode: the advanced",
+        ),
+        (
+            '[consent]\nsignals = ["google"]\n[[purposes]]\nid = "necessary"\n[[purposes]]\nid = "marketing"',
+            "consent.signals is 'google' without the purpose statistics; allowed: where these purposes are",
+        ),
         (
             "[html]\nenabled = false\nnoreferrer = true",
             "html.noreferrer is true; allowed: false where html.enabled",

@@ -102,6 +102,16 @@ def test_the_guard_is_at_most_1500_bytes_and_waited_for() -> None:
     assert script.endswith(f'src="/_cg/{name}" nonce="n0nce"></script>'.encode())
 
 
+def test_what_tells_scripts_and_tags_of_the_choice_is_small_and_waited_for() -> None:
+    found = {name.partition(".")[0]: one for name, one in PLAIN.assets.items()}
+    script = PLAIN.told_script("api.js", '/"_cg/ all', base=BASE, script=Allowance(Way.FILE, "n0nce"))
+
+    assert 200 < size(found["api"].content) <= 400
+    assert 400 < size(found["signals"].content) <= 800
+    assert script.startswith(b'<script data-cg="/&#34;_cg/ all" src="/_cg/api.')
+    assert script.endswith(b'.js" nonce="n0nce"></script>')
+
+
 @pytest.mark.parametrize("next_", ["/CG-SNONCE", "/?a=CG-JNONCE&b=CG-NQUERY"])
 def test_a_path_that_names_a_marker_is_not_filled(next_: str) -> None:
     nonced = Allowance(Way.NONCE, "SECRET")
@@ -320,6 +330,8 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
         + RENDERER.place_page(PLACE)
         + RENDERER.guard_script("x", "y", base=BASE, script=way)
+        + RENDERER.told_script("api.js", "x", base=BASE, script=way)
+        + RENDERER.told_script("signals.js", "x", base=BASE, script=way)
     )
 
     named = {name.decode() for name in re.findall(rb'(?:src="|href="|y )/_cg/([\w.]+\.(?:css|js))"', markup)}

@@ -28,6 +28,7 @@ from cookieguard.config.purposes import (
     with_shared_hosts,
 )
 from cookieguard.config.sections import (
+    SIGNALS,
     ConsentSettings,
     CspSettings,
     HtmlSettings,
@@ -101,6 +102,7 @@ class Config:
             )
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
         self._check_purposes()
+        self._check_signals()
         if not self.identity.enabled:
             self._check_unbound()
 
@@ -114,6 +116,15 @@ class Config:
             if cookie.is_bound:
                 allowed = "'none' where identity.enabled is false: there is no session to bind it to"
                 raise ConfigError(f"cookies.sign.{cookie.name}.binding", was="'session'", allowed=allowed)
+
+    def _check_signals(self) -> None:
+        ids = {purpose.id for purpose in self.purposes}
+        for signal in self.consent.signals:
+            missing = [one for one in SIGNALS[signal] if one not in ids]
+            if missing:
+                was = f"{signal!r} without the purpose {missing[0]}"
+                allowed = f"where these purposes are, of which it tells: {', '.join(SIGNALS[signal])}"
+                raise ConfigError("consent.signals", was=was, allowed=allowed)
 
     def _check_purposes(self) -> None:
         require_distinct("purposes", [purpose.id for purpose in self.purposes])

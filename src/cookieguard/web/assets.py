@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 STATIC = files("cookieguard.static")
 ASSETS = (
+    "api.js",
     "banner.css",
     "banner.js",
     "control.css",
@@ -24,6 +25,7 @@ ASSETS = (
     "page.css",
     "places.js",
     "saved.css",
+    "signals.js",
 )
 # As a file the banner's sheet counts in its shadow and for the page around it: one file, asked for once.
 SOURCES = {"banner.css": ("room.css", "banner.css")}

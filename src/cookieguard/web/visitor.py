@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
@@ -12,6 +13,7 @@ from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.orders import Orders
+from cookieguard.web.request import Request
 
 SCOPE_KEY = "cookieguard.visitor"
 WSGI_SCOPE = "asgi.scope"  # where a2wsgi puts the scope into an environ
@@ -35,6 +37,10 @@ class Source(Protocol):
     def cart(self) -> Cart: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def own_base(self) -> str: ...
+    @property
+    def request(self) -> Request: ...
     def throttle_key(self, purpose: str) -> str: ...
     def risk(self, event: str, detail: str) -> None: ...
     def goal(self, name: str) -> None: ...
@@ -75,6 +81,12 @@ class Visitor:
     def orders(self) -> Orders:
         """The orders this visitor placed and may come back to."""
         return self._source.orders
+
+    @property
+    def choices_url(self) -> str:
+        """Where this visitor changes the choice, and comes back to this page: for a link in the shop's footer."""
+        source = self._source
+        return f"{source.own_base}choices?next={quote(source.request.return_path, safe='/')}"
 
     def login(self, customer_number: str | int, *, remember: bool = False) -> None:
         """Make this session the customer's: a new session id, the guest's cart comes along.

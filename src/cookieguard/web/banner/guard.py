@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.banner.page_scripts import head_allowance
 
 STATES_KEPT = 64  # purposes granted together
 
@@ -31,16 +31,8 @@ def guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
 def _written(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     parts = exchange.parts
     held = _names(parts.shop_cookies.register.held_patterns(exchange.consent.granted))
-    script = _allowance(exchange, policies)
+    script = head_allowance(exchange, policies)
     return parts.renderer.guard_script(exchange.wall.allowed, held, base=exchange.own_base, script=script)
-
-
-def _allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
-    """Find how it may enter; a policy of the page's own `<meta>` comes after it, and counts from there on."""
-    if not policies:
-        return INLINE
-    texts = [policy.decode("latin-1") for policy in policies]
-    return allowance(texts, "script", origin=exchange.request.origin.text, path=exchange.own_base)
 
 
 @lru_cache(maxsize=STATES_KEPT)

@@ -199,14 +199,17 @@ class Renderer:
 
     def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
         """Render the guard: patterns of the addresses it lets through, and of what may not be kept in the browser."""
+        places = base + self._files["places.js"].name
+        return self.told_script("guard.js", f"{allowed} {held} {places}", base=base, script=script)
 
-        def make() -> str:  # nothing of the page may run before: a file of ours is waited for
-            places = base + self._files["places.js"].name
-            told = Markup('<script data-cg="{} {} {}"').format(allowed, held, places)
-            return str(self._script("guard.js", script, base)).replace("<script", told).replace(WAITS, "")
+    def told_script(self, name: str, words: str, *, base: str, script: Allowance) -> bytes:
+        """Render a script that is told something. Nothing of the page may run before: a file of ours is waited for."""
 
-        key = ("guard", allowed, held, base, _form(script))
-        return filled(self._once(key, make), "", "", script.nonce)
+        def make() -> str:
+            told = Markup('<script data-cg="{}"').format(words)
+            return str(self._script(name, script, base)).replace("<script", told, 1).replace(WAITS, "", 1)
+
+        return filled(self._once((name, words, base, _form(script)), make), "", "", script.nonce)
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from cookieguard.html import Rewriter
 from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion, has_just_decided
+from cookieguard.web.banner.page_scripts import told_of_choice
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.document.page_cache import Key
@@ -104,12 +105,12 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
     insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
     is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
-    guard = guard_of(exchange, policies) if is_whole else b""
+    first = guard_of(exchange, policies) + told_of_choice(exchange, policies) if is_whole else b""
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
         insert=insertion,
-        head=guard + (insertion.head if insertion else b""),
+        head=first + (insertion.head if insertion else b""),
         stand=Placeholders(exchange, policies=policies) if has_places else None,
         xml=kind.is_xml,
         # What has no type may be JSON: our markup before it would make HTML of it. There only tags make a document.

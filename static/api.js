@@ -1,0 +1,20 @@
+// What the page's own scripts may ask of the visitor's choice: window.cookieguard, there before any of them runs. It
+// says what holds for this document, and never changes: a choice that is made loads the page again. It stands on every
+// page, so its names are letters:
+// b  where our own pages are                g  what is granted
+// h  what a script set `onchange` to        l  the link to the choices and back
+// No less-than and no ampersand: they would break a page of XML.
+(w=>{
+let m=document.currentScript,[b,state,...g]=m.dataset.cg.split(" "),h=null,
+l=x=>b+"choices?next="+encodeURIComponent(location.pathname+location.search),
+c={state,has:x=>g.includes(x),get onchange(){return h},set onchange(x){h=x},open:x=>location.assign(l())};
+m.remove();
+// Turbo runs the script of another page in this very document, whose policy stays what it was.
+if("cookieguard"in w)return;
+Object.defineProperty(w,"cookieguard",{value:Object.freeze(c)});
+addEventListener("cookieguard:change",x=>h?.(x));
+// A link leads there in the way it was clicked: in another tab, too.
+addEventListener("click",x=>{
+if(x=x.composedPath().find(x=>x.matches?.("[data-cg-open]")))x.href?x.href=l():c.open()
+},1)
+})(window)
