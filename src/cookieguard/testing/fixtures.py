@@ -1,0 +1,188 @@
+"""A pytest plugin: `pytest_plugins = ["cookieguard.testing.fixtures"]` in the shop's conftest.py.
+
+A shop overrides `guarded_app` and, where it has a server of its own, `guarded_url`. The rest follows from these two.
+Nothing of Playwright or uvicorn is imported before a fixture needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+
+from cookieguard.testing.contacts import watch
+from cookieguard.testing.recorder import Recorder
+from cookieguard.testing.visitors import PreparedVisitor, prepare_visitor
+from cookieguard.web.middleware import CookieGuard
+
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError(
+        "cookieguard.testing.fixtures is a plugin of pytest; install it: pip install pytest"
+    ) from error
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserType, Page
+
+PATIENCE = 30.0  # seconds for a server to start or to end
+# Where Playwright downloaded no browser of its own: the variable, then what is on PATH.
+CHROMIUM = "CHROMIUM"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+MakeVisitor = Callable[..., PreparedVisitor]
+OpenPage = Callable[..., "Page"]
+OpenClient = Callable[..., httpx.Client]
+
+
+class Launch(NamedTuple):
+    """Hold Playwright's Chromium and what it is launched with."""
+
+    kind: BrowserType
+    options: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def guarded_app() -> CookieGuard:
+    """Give the guarded shop; the shop's conftest.py has to say which one that is."""
+    pytest.fail(
+        "no fixture guarded_app: define one in conftest.py (scope='session') that returns "
+        "CookieGuard(shop, config_for_tests('cookieguard.toml', state_dir=...))",
+        pytrace=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def guarded_url(guarded_app: CookieGuard) -> Iterator[str]:
+    """Serve the shop with uvicorn at `http://localhost:PORT`, for the whole run."""
+    uvicorn = _needed("uvicorn", "guarded_url")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(guarded_app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        end = time.monotonic() + PATIENCE
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > end:
+                pytest.fail("the shop did not start: see the log", pytrace=False)
+            time.sleep(0.01)
+        yield f"http://localhost:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(PATIENCE)
+
+
+@pytest.fixture
+def make_visitor(guarded_app: CookieGuard, guarded_url: str) -> MakeVisitor:
+    """Make visitors: `make_visitor(consent="all", customer="1042", gpc=False)` (see `prepare_visitor`)."""
+
+    def make(
+        *, consent: str | Iterable[str] | None = None, customer: str | int | None = None, gpc: bool = False
+    ) -> PreparedVisitor:
+        return prepare_visitor(guarded_app, guarded_url, consent=consent, customer=customer, gpc=gpc)
+
+    return make
+
+
+@pytest.fixture
+def visitor_client(make_visitor: MakeVisitor) -> Iterator[OpenClient]:
+    """Open clients: `visitor_client(consent="none").get("/")` (httpx, at `guarded_url`)."""
+    with ExitStack() as stack:
+
+        def open_client(**visitor: Any) -> httpx.Client:
+            made = make_visitor(**visitor)
+            return stack.enter_context(httpx.Client(base_url=made.url, **made.for_httpx))
+
+        yield open_client
+
+
+@pytest.fixture(scope="session")
+def guarded_recorder() -> Iterator[Recorder]:
+    """Listen where every third party would be, for the whole run; tests ask for `recorder`."""
+    with Recorder() as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def recorder(guarded_recorder: Recorder) -> Recorder:
+    """Give the recorder, with nothing in it."""
+    guarded_recorder.forget()
+    return guarded_recorder
+
+
+@pytest.fixture(scope="session")
+def guarded_chromium(guarded_recorder: Recorder) -> Iterator[Launch]:
+    """Give what launches a Chromium for which every host but this machine is the recorder."""
+    api = _needed("playwright.sync_api", "guarded_chromium", "playwright")
+    options: dict[str, Any] = {"args": guarded_recorder.arguments}
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # Chromium's sandbox refuses root
+        options["args"].append("--no-sandbox")
+    with api.sync_playwright() as playwright:
+        if (path := _chromium(playwright.chromium.executable_path)) is not None:
+            options["executable_path"] = path
+        yield Launch(playwright.chromium, options)
+
+
+@pytest.fixture(scope="session")
+def guarded_browser(guarded_chromium: Launch) -> Iterator[Browser]:
+    """Launch that Chromium once for the whole run."""
+    browser = guarded_chromium.kind.launch(**guarded_chromium.options)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def visitor_page(
+    guarded_browser: Browser,
+    guarded_chromium: Launch,
+    recorder: Recorder,
+    make_visitor: MakeVisitor,
+    tmp_path: Path,
+) -> Iterator[OpenPage]:
+    """Open pages: `visitor_page(consent="all", customer="1042").goto("/")`.
+
+    `context`: what `new_context` takes. `profile=True`: in a Chromium of its own with a profile, which connects ahead
+    (`preconnect`) as those of visitors do; a private context never does.
+    """
+    with ExitStack() as stack:
+
+        def open_page(
+            *, context: dict[str, Any] | None = None, profile: bool = False, **visitor: Any
+        ) -> Page:
+            made, options = make_visitor(**visitor), context or {}
+            if profile:
+                folder = tempfile.mkdtemp(dir=tmp_path)
+                options = {**guarded_chromium.options, **made.options(options)}
+                opened = guarded_chromium.kind.launch_persistent_context(folder, **options)
+                opened.add_cookies(made.for_playwright)  # type: ignore[arg-type]  # a TypedDict of Playwright's
+            else:
+                opened = made.open(guarded_browser, **options)
+            stack.callback(opened.close)
+            watch(opened, recorder=recorder)
+            return opened.new_page()
+
+        yield open_page
+
+
+def _needed(module: str, fixture: str, package: str = "") -> Any:
+    name = package or module
+    try:
+        return import_module(module)
+    except ImportError:
+        pytest.fail(f"{fixture} needs {name}; install it: pip install {name}", pytrace=False)
+
+
+def _chromium(own: str) -> str | None:
+    """Return the Chromium to launch; None for the one that Playwright downloaded, or says how to get."""
+    if named := os.environ.get(CHROMIUM):
+        return named
+    return None if os.path.isfile(own) else next(filter(None, map(shutil.which, CHROMIUMS)), None)

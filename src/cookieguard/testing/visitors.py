@@ -1,0 +1,241 @@
+"""Visitors who come to a test with a choice made, or signed in: the guard itself gives them their cookies."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.web.middleware import CookieGuard
+from cookieguard.web.visitor import visitor_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
+ALL, NONE = "all", "none"
+CHOICES = {ALL: "accept", NONE: "reject"}
+CHOSEN = 200
+LOGIN_PATH = "/"
+SAME_SITE = {"lax": "Lax", "strict": "Strict", "none": "None"}
+
+
+@dataclass(frozen=True, slots=True)
+class SetCookie:
+    """Hold one cookie that the guard set."""
+
+    name: str
+    value: str = field(repr=False)
+    domain: str = ""
+    path: str = "/"
+    is_secure: bool = False
+    is_http_only: bool = False
+    same_site: str = "Lax"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedVisitor:
+    """Hold what a browser or a client needs to be this visitor at `url`."""
+
+    url: str
+    cookies: tuple[SetCookie, ...]
+    headers: Mapping[str, str]
+
+    @property
+    def for_httpx(self) -> dict[str, Any]:
+        """The arguments that make a client of httpx, or Starlette's `TestClient`, this visitor."""
+        return {"cookies": {one.name: one.value for one in self.cookies}, "headers": dict(self.headers)}
+
+    @property
+    def for_playwright(self) -> list[dict[str, Any]]:
+        """What `context.add_cookies` takes, sync or async."""
+        host = urlsplit(self.url).hostname
+        return [
+            {
+                "name": one.name,
+                "value": one.value,
+                "domain": one.domain or host,
+                "path": one.path,
+                "secure": one.is_secure,
+                "httpOnly": one.is_http_only,
+                "sameSite": one.same_site,
+            }
+            for one in self.cookies
+        ]
+
+    def open(self, browser: Browser, **options: Any) -> BrowserContext:
+        """Return a context of this visitor in a browser of Playwright's sync API; `options` are `new_context`'s.
+
+        Its `base_url` is the shop, so `page.goto("/cart")` works.
+        """
+        context = browser.new_context(**self.options(options))
+        context.add_cookies(self.for_playwright)  # type: ignore[arg-type]  # a TypedDict of Playwright's
+        return context
+
+    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a context with this visitor's address and headers in them."""
+        headers = {**self.headers, **options.get("extra_http_headers", {})}
+        return {"base_url": self.url, **options, "extra_http_headers": headers}
+
+
+def prepare_visitor(
+    guard: CookieGuard,
+    url: str,
+    *,
+    consent: str | Iterable[str] | None = None,
+    customer: str | int | None = None,
+    gpc: bool = False,
+) -> PreparedVisitor:
+    """Make a visitor of the guarded shop at `url` (`http://localhost:8000`).
+
+    `consent`: `"all"`, `"none"`, the purposes agreed to, or None for somebody who has not chosen. `customer`: who is
+    signed in. `gpc`: the browser sends Global Privacy Control. The guard is asked in this process and needs not be
+    the one that serves, as long as both have one configuration and state directory.
+    Raises ValueError for a purpose that is none, CookieGuardError where the guard does not take this URL as the shop's.
+    """
+    fields = _choice(guard, consent)
+    jar: dict[str, SetCookie] = {}
+    headers = {"sec-gpc": "1"} if gpc else {}
+    if customer is not None:
+        door = copy.copy(guard)  # the same parts around another app
+        door.app = _login_app(customer)
+        _in_thread(lambda: _ask(door, url, LOGIN_PATH, jar, headers))
+        if not jar:
+            raise CookieGuardError(f"nobody can sign in at {url}; {HOSTS}")
+    if fields is not None:
+        path = f"{guard.config.prefix}consent"
+        status = _in_thread(lambda: _ask(guard, url, path, jar, headers, urlencode(fields).encode()))
+        if status != CHOSEN:
+            raise CookieGuardError(f"the guard answers a choice at {url} with {status}; {HOSTS}")
+    return PreparedVisitor(url.rstrip("/"), tuple(jar.values()), headers)
+
+
+HOSTS = "allowed: an address of `origins`, https or on a loopback host (config_for_tests makes any host the shop's)"
+
+
+def _choice(guard: CookieGuard, consent: str | Iterable[str] | None) -> list[tuple[str, str]] | None:
+    """Return the fields of the form that the banner would post."""
+    if consent is None:
+        return None
+    if isinstance(consent, str) and consent in CHOICES:
+        return [("choice", CHOICES[consent])]
+    purposes = [consent] if isinstance(consent, str) else list(consent)
+    known = [one.id for one in guard.config.purposes]
+    for one in purposes:
+        if one not in known:
+            allowed = f"'all', 'none', or purposes of {', '.join(known)}"
+            raise ValueError(f"consent is {one!r}; allowed: {allowed}")
+    return [("choice", "save"), *(("purpose", one) for one in purposes)]
+
+
+def _login_app(customer: str | int) -> Any:
+    async def app(scope: Any, _: Any, send: Any) -> None:
+        visitor_of(scope).login(customer)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+def _in_thread(asked: Callable[[], Any]) -> int:
+    """Run a request to its end, also where a test runs an event loop of its own."""
+    found: list[int] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(asyncio.run(asked()))
+        except BaseException as error:  # noqa: BLE001  # raised where it was asked for
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+async def _ask(
+    guard: CookieGuard,
+    url: str,
+    path: str,
+    jar: dict[str, SetCookie],
+    extra: Mapping[str, str],
+    body: bytes | None = None,
+) -> int:
+    """Ask the guard as a browser on this shop's page does; keep its cookies, return the status."""
+    scope = _scope(url, path, jar, extra, is_post=body is not None)
+    status = 0
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body or b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            for name, value in message["headers"]:
+                if name == b"set-cookie":
+                    _keep(value.decode("latin-1"), jar)
+
+    await guard(scope, receive, send)
+    return status
+
+
+def _scope(
+    url: str, path: str, jar: Mapping[str, SetCookie], extra: Mapping[str, str], *, is_post: bool
+) -> dict[str, Any]:
+    place = urlsplit(url)
+    headers = {
+        "host": place.netloc,
+        "sec-fetch-site": "same-origin",
+        "sec-fetch-dest": "empty" if is_post else "document",
+        "cookie": "; ".join(f"{one.name}={one.value}" for one in jar.values()),
+        **extra,
+    }
+    if is_post:
+        headers |= {
+            "origin": f"{place.scheme}://{place.netloc}",
+            "accept": "application/json",
+            "content-type": "application/x-www-form-urlencoded",
+        }
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "POST" if is_post else "GET",
+        "scheme": place.scheme,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items() if value],
+        "client": ("127.0.0.1", 50000),
+        "server": (place.hostname, place.port),
+    }
+
+
+def _keep(line: str, jar: dict[str, SetCookie]) -> None:
+    """Do what a browser does with a Set-Cookie line of ours."""
+    pair, *attributes = line.split(";")
+    name, _, value = pair.partition("=")
+    said = {
+        key.strip().lower(): given.strip() for key, _, given in (one.partition("=") for one in attributes)
+    }
+    if said.get("max-age") == "0":
+        jar.pop(name, None)
+        return
+    jar[name] = SetCookie(
+        name,
+        value,
+        domain=said.get("domain", ""),
+        path=said.get("path", "/"),
+        is_secure="secure" in said,
+        is_http_only="httponly" in said,
+        same_site=SAME_SITE.get(said.get("samesite", "").lower(), "Lax"),
+    )

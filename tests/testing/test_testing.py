@@ -1,0 +1,114 @@
+"""A shop's own suite with our fixtures, run as the shop runs it: pytest in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cookieguard import Config, CookieGuard
+from cookieguard.errors import CookieGuardError
+from cookieguard.testing import Contact, config_for_tests, prepare_visitor
+from cookieguard.testing.recorder import read_contact
+from scripts.find_chromium import find
+
+SHOP = Path(__file__).parent / "shop"
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a shop's suite."""
+    environment = os.environ | {"CHROMIUM": find() or "", "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=110
+    )
+
+
+@pytest.mark.browser
+def test_a_shops_suite_passes_with_our_fixtures(tmp_path: Path) -> None:
+    folder = shutil.copytree(SHOP, tmp_path / "shop")
+
+    result = run(folder, "-o", "python_files=check_*.py", "--rootdir=.")
+
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
+
+
+def test_a_suite_without_an_app_is_told_what_to_define(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["cookieguard.testing.fixtures"]')
+    (tmp_path / "test_it.py").write_text("def test_it(guarded_url): pass")
+
+    result = run(tmp_path, "--rootdir=.")
+
+    assert "no fixture guarded_app: define one in conftest.py (scope='session') that returns" in result.stdout
+
+
+def test_importing_it_brings_neither_pytest_nor_playwright() -> None:
+    code = "import sys, cookieguard.testing; print({'pytest', 'playwright', 'uvicorn'} & set(sys.modules))"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.strip() == "set()"
+
+
+async def nobody(scope: object, receive: object, send: object) -> None:
+    """Be an app that is never asked."""
+
+
+def test_a_visitor_is_made_inside_a_running_loop_too(tmp_path: Path) -> None:
+    guard = CookieGuard(nobody, config_for_tests(state_dir=tmp_path / "state"))
+
+    async def test() -> list[str]:
+        made = prepare_visitor(guard, "http://localhost:8000", consent="all", customer=7)
+        return [one.name for one in made.cookies]
+
+    names = asyncio.run(test())
+    guard.close()
+
+    assert names == ["__Host-cg_session", "__Host-cg_consent"]
+
+
+def test_a_url_that_is_not_the_shops_is_refused_with_what_helps(tmp_path: Path) -> None:
+    guard = CookieGuard(nobody, Config(state_dir=str(tmp_path / "state"), origins=("https://shop.example",)))
+
+    with pytest.raises(
+        CookieGuardError, match=r"the guard answers a choice at .* with 403; allowed: an address of"
+    ):
+        prepare_visitor(guard, "http://localhost:8000", consent="all")
+    with pytest.raises(
+        CookieGuardError, match="nobody can sign in at http://localhost:8000; allowed: an address"
+    ):
+        prepare_visitor(guard, "http://localhost:8000", customer=7)
+    guard.close()
+
+
+def test_tests_touch_no_key_and_no_database_of_the_shops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COOKIEGUARD_KEYS", "no keyring at all")
+    monkeypatch.setenv("COOKIEGUARD_STORE", "postgresql://nobody@nowhere.example/shop")
+    monkeypatch.setenv("COOKIEGUARD_STATS", "postgresql://nobody@nowhere.example/shop")
+
+    guard = CookieGuard(nobody, config_for_tests(SHOP / "cookieguard.toml", state_dir=tmp_path / "state"))
+    guard.close()
+
+    assert guard.config.origins == ()
+    assert {one.domain for one in guard.config.cookies.specs} == {""}
+    assert [one.name for one in guard.config.vendors] == ["Example Analytics", "Example Pay"]
+
+
+@pytest.mark.parametrize("head", [b"", b"\x16", b"\x16\x03\x01\x00\x05hello", b"\x16" + b"\xff" * 300])
+def test_what_is_no_handshake_and_no_request_names_nobody(head: bytes) -> None:
+    assert read_contact(head).host == "(unknown)"
+
+
+def test_a_request_names_its_host() -> None:
+    assert read_contact(b"GET /a?b HTTP/1.1\r\nHost: ads.example:80\r\n\r\n") == Contact(
+        "ads.example", "GET", "/a?b"
+    )
