@@ -8,7 +8,7 @@ from dataclasses import replace
 from cookieguard.config import Config
 from cookieguard.config.sections import KeySettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.web.parts import read_config
+from cookieguard.web.services import read_config
 
 # No such variable is set: neither the production's keys nor its databases are what tests run on.
 NOWHERE = "COOKIEGUARD_TESTING_HAS_NONE"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from cookieguard.web.exchange import Exchange
 from cookieguard.web.banner.page_scripts import head_allowance
+from cookieguard.web.exchange import Exchange
 
 STATES_KEPT = 64  # purposes granted together
 
