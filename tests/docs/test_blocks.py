@@ -1,7 +1,8 @@
 """Every code block of README.md and docs/ does what its page says: Python runs, TOML loads, commands parse.
 
 A comment above a block says what it needs: `<!-- with: shop -->` runs it inside a request of a guarded shop, where
-`visitor`, `request` and `app` are there; `<!-- not run: REASON -->` leaves it out, and the reason is counted.
+`visitor`, `request` and `app` are there; `<!-- with: testing -->` where `guard` is; `<!-- not run: REASON -->` leaves
+it out, and the reason is counted.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "cookieguard.toml").write_text("")
     if block.note == "with: shop":
         asyncio.run(_inside_a_request(block))
+    elif block.note == "with: testing":
+        guard = CookieGuard(Starlette())
+        exec(compile(block.text, block.place, "exec"), {"guard": guard})
+        guard.close()
     else:
         exec(compile(block.text, block.place, "exec"), {"__name__": "example"})
 
