@@ -11,8 +11,17 @@
   }
   var root = (shadow || part).querySelector("#cg"), room = (shadow || part).querySelector(".cg-r");
   var form = root.querySelector("form"), kept = root.querySelector(".cg-k"), busy = false, plain = false;
+  // Above whatever lies over the page, however high its z-index; the focus stays where it is.
+  function lift() {
+    if (!root.showPopover) return;
+    root.popover = "manual";
+    root.autofocus = false;
+    try { root.showPopover(); } catch (e) { /* it is shown */ }
+    root.autofocus = true;
+  }
   // What the page left open is around us, and may be hidden or moved; a form of ours would be none in one of theirs.
   if (part.parentNode !== d.body) d.body.append(part);
+  lift();
   function changed(field) {
     if (form.contains(field) || field.disabled) return false;
     if (/^(hidden|submit|button|reset|image)$/.test(field.type)) return false;
@@ -88,7 +97,7 @@
   // Not for ever: somebody else may want it out each time.
   var times = 9;
   new MutationObserver(function () {
-    if (!d.getElementById("cg-p")) if (times-- > 0) d.body.append(part);
+    if (!d.getElementById("cg-p")) if (times-- > 0) { d.body.append(part); lift(); }
     soon();
   }).observe(d.body, { childList: true });
   kept.querySelector("button").addEventListener("click", function () { times = 0; part.remove(); });

@@ -27,7 +27,7 @@ function fill(frame, words) {
 async function ask(frame) {
   let page = frame.ownerDocument, asked = new URL("place", home);
   asked.search = new URLSearchParams({
-    url: frame.src, at: frame.id, title: frame.title, lang: page.documentElement.lang,
+    url: frame.src, at: frame.id, title: frame.title, lang: page.documentElement.lang, scheme: getComputedStyle(frame).colorScheme,
     next: location.pathname + location.search,
     base: new URL(page.baseURI).origin === location.origin ? "" : "1"
   });

@@ -108,6 +108,34 @@ def test_a_placeholder_speaks_the_language_of_its_page(guard: Guard, lang: str, 
     assert says in "".join(document.itertext())
 
 
+@pytest.mark.parametrize(
+    ("says", "colours"),
+    [
+        (b"", "light"),
+        (b'<meta name="color-scheme" content="light dark">', "light dark"),
+        (b"<meta content='DARK' name=Color-Scheme />", "dark"),
+        (
+            b'<meta name="color-scheme" content="only light"><meta name="color-scheme" content="dark">',
+            "light",
+        ),
+        (b'<meta name="color-scheme" content="&quot;><script>">', "light"),
+    ],
+)
+def test_a_placeholder_has_the_colours_that_its_page_can_have(
+    guard: Guard, says: bytes, colours: str
+) -> None:
+    """A frame is told what the system likes: a dark box in a light shop."""
+    app = guard(page(PAGE.replace(b"<head>", b"<head><meta charset=utf-8>" + says)), vendors=ALL)
+
+    document = place(ask(app))
+
+    assert [one.get("content") for one in document.iter("meta") if one.get("name") == "color-scheme"] == [
+        colours
+    ]
+    shown = ask(app, path="/_cg/place", query=f"party=@vendor+Reel+%26+Co&scheme={colours.replace(' ', '+')}")
+    assert f'<meta name="color-scheme" content="{colours}"/>' in shown.text
+
+
 def test_what_a_page_and_a_path_are_called_is_text_in_the_placeholder(guard: Guard) -> None:
     hostile = b"&quot;>&lt;/title>&lt;script>alert(1)&lt;/script>CG-NEXT"
     app = guard(page(PAGE.replace(b"A film", hostile)), vendors=ALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cookieguard.config.catalogue import Catalogue, Entry, load_catalogue
 from cookieguard.config.cookies import CookieSettings, CookieSpec
 from cookieguard.config.log import LogSettings
+from cookieguard.config.look import LookSettings
 from cookieguard.config.mail import MailSettings
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import DEFAULT_PURPOSES, Purpose, Vendor
@@ -35,6 +36,7 @@ __all__ = [
     "IdentitySettings",
     "KeySettings",
     "LogSettings",
+    "LookSettings",
     "MailSettings",
     "OwnCookie",
     "PolicyVersion",

@@ -17,6 +17,7 @@ from cookieguard.config.checks import (
 from cookieguard.config.cookies import CookieSettings
 from cookieguard.config.languages import LANGUAGES, language_of, require_languages
 from cookieguard.config.log import LogSettings
+from cookieguard.config.look import LookSettings
 from cookieguard.config.mail import MailSettings
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.proof import ProofSettings
@@ -72,6 +73,7 @@ class Config:
     html: HtmlSettings = field(default_factory=HtmlSettings)
     csp: CspSettings = field(default_factory=CspSettings)
     consent: ConsentSettings = field(default_factory=ConsentSettings)
+    look: LookSettings = field(default_factory=LookSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     proof: ProofSettings = field(default_factory=ProofSettings)

@@ -9,6 +9,7 @@ cdef class Placement:
     cdef bint _xml
     cdef str _lang
     cdef list _policies
+    cdef str _scheme
     cdef public bint has_base
     cdef bytes _end
     cdef bint _is_empty

@@ -51,11 +51,12 @@ def is_part_of_bom(text: bytes) -> bool:
 
 
 class InsertContext(NamedTuple):
-    """Hold what was seen of a page: `<html lang>`, its own meta policies, whether a `<base>`."""
+    """Hold what was seen of a page: `<html lang>`, its own meta policies, whether a `<base>`, its `color-scheme`."""
 
     lang: str
     policies: tuple[str, ...]
     has_base: bool = False
+    scheme: str = ""
 
 
 # Returns the attributes that make an element its own placeholder, nothing where there shall be none.
@@ -83,6 +84,7 @@ class Placement:
         self._xml = xml  # nothing is implied in XML
         self._lang = ""
         self._policies: list[str] = []
+        self._scheme = ""
         self.has_base = False
         self.is_document = is_document
         self._end = b""  # the end tags of the document so far
@@ -152,7 +154,7 @@ class Placement:
 
     @property
     def _seen(self) -> InsertContext:
-        return InsertContext(self._lang, tuple(self._policies), self.has_base)
+        return InsertContext(self._lang, tuple(self._policies), self.has_base, self._scheme)
 
     def _before_end(self, name: bytes) -> bytes:
         if self._xml:
@@ -169,6 +171,8 @@ class Placement:
             self._lang = self._lang or said.get(b"lang") or said.get(b"xml:lang") or ""
         elif tag.name == b"meta" and said.get(b"http-equiv", "").lower() == "content-security-policy":
             self._policies.append(said.get(b"content", ""))
+        elif tag.name == b"meta" and said.get(b"name", "").lower() == "color-scheme":
+            self._scheme = self._scheme or said.get(b"content", "")
 
     def _take_last(self) -> bytes:
         insert, self._insert = self._insert, None

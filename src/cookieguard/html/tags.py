@@ -43,7 +43,7 @@ from cookieguard.html.urls import Url, readings
 # search at this; to a style sheet it means nothing, and to markup it is text.
 STOPS_PRELOADS = b"-->"
 NAMES_TO_KEEP = frozenset(
-    {b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding", b"color", b"face", b"size"}
+    {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
 
 

@@ -10,6 +10,8 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
+from cookieguard.config import LookSettings
+
 STATIC = files("cookieguard.static")
 ASSETS = (
     "api.js",
@@ -27,8 +29,8 @@ ASSETS = (
     "saved.css",
     "signals.js",
 )
-# As a file the banner's sheet counts in its shadow and for the page around it: one file, asked for once.
-SOURCES = {"banner.css": ("room.css", "banner.css")}
+# Where the variables of the shop's settings are set; elsewhere they are taken from the page.
+VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
 ENDLESS = re.compile(r"([;{,(:])\n")  # no statement of ours ends there without a semicolon
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
@@ -48,12 +50,21 @@ class Asset:
 
 
 @cache
-def load_asset(name: str) -> Asset:
-    """Read a file of ours."""
+def load_asset(name: str, look: LookSettings | None = None) -> Asset:
+    """Read a file of ours, in the layout and with the variables of the shop's settings."""
+    look = look or LookSettings()
     stem, _, kind = name.partition(".")
-    sources = [STATIC.joinpath(one).read_text("utf-8") for one in SOURCES.get(name, (name,))]
+    sources = [STATIC.joinpath(one).read_text("utf-8") for one in _sources(name, look.layout)]
+    if name in VARIABLES_ON and look.declarations:
+        sources.append(f"{VARIABLES_ON[name]}{{{look.declarations}}}")
     content = _squeeze("".join(sources), kind).encode("ascii")
     return Asset(f"{stem}.{digest(content)}.{kind}", content, MEDIA_TYPES[kind])
+
+
+def _sources(name: str, layout: str) -> tuple[str, ...]:
+    """Name the files of a sheet: as a file the banner's counts in its shadow and for the page around it."""
+    room = ("room.css", "room-bar.css") if layout == "bar" else ("room.css",)
+    return {"banner.css": (*room, "banner.css", f"{layout}.css"), "room.css": room}.get(name, (name,))
 
 
 def _squeeze(source: str, kind: str) -> str:

@@ -15,6 +15,15 @@ class Offer(NamedTuple):
     always: bool
 
 
+LIGHT, DARK = "light", "dark"
+
+
+def page_scheme(said: str) -> str:
+    """Return the colours a page can have, from its `color-scheme`: `light`, `dark` or `light dark`."""
+    words = said.lower().split()
+    return " ".join(one for one in (LIGHT, DARK) if one in words) or LIGHT
+
+
 class Place(NamedTuple):
     """Describe one placeholder. `next` is the page it is on, empty where the Referer will tell better."""
 
@@ -24,3 +33,6 @@ class Place(NamedTuple):
     next: str
     anchor: str
     title: str = ""  # what the page calls the element
+    scheme: str = (
+        LIGHT  # what the page says it can be: a frame is told what the system likes, not what its page is
+    )

@@ -11,7 +11,7 @@ from cookieguard.html.grammar import TAG_NAME
 
 # A character of two bytes whose second would count, were it a sign of its own.
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")
-META_COUNTS = re.compile(rb"-(?:equiv|2312)|referrer|2022|replacement|&#", re.IGNORECASE)
+META_COUNTS = re.compile(rb"-(?:equiv|2312|scheme)|referrer|2022|replacement|&#", re.IGNORECASE)
 COLON, AMPERSAND, BACKSLASH = b":&\\"
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(?:(https?:)|)//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
@@ -49,7 +49,7 @@ def may_reach_others(raw: bytes) -> bool:
 
 
 def meta_counts(raw: bytes) -> bool:
-    """Tell whether a meta element is a refresh, a policy, about referrers or a charset that shifts.
+    """Tell whether a meta element is a refresh, a policy, about referrers or colours, or a charset that shifts.
 
     The last may be spelled by references.
     """

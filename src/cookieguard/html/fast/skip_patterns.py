@@ -51,8 +51,11 @@ def _picture(*, own_is_free: bool) -> bytes:
 META = _tag(
     rb"meta",
     harmless(
-        (b"charset", b"http-equiv", b"name"),  # a name is nothing but for `referrer`, in whatever spelling
-        rb"|name=" + quoted(rb"(?![rR][eE][fF])[^~&]*+") + rb"|charset=" + quoted(rb"[uU][tT][fF]-8"),
+        (b"charset", b"http-equiv", b"name"),  # a name is nothing but for `referrer` and `color-scheme`
+        rb"|name="
+        + quoted(rb"(?![rR][eE][fF]|[cC][oO][lL])[^~&]*+")
+        + rb"|charset="
+        + quoted(rb"[uU][tT][fF]-8"),
     ),
 )
 INERT = sorted((name.encode() for name in INERT_RELATIONS if name.isalpha()), reverse=True)

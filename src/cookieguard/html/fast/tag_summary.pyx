@@ -153,13 +153,13 @@ cdef inline bint _stands(text_t s, Py_ssize_t p, Py_ssize_t size, const char* wo
 
 
 cdef bint _meta_counts(text_t s, Py_ssize_t size) noexcept nogil:
-    """Tell whether a meta element is a refresh, a policy, about referrers or a charset (meta_counts in glances.py)."""
+    """Tell whether a meta element is a refresh, a policy, about referrers or colours, or a charset (meta_counts in glances.py)."""
     cdef Py_ssize_t p
     for p in range(size):
         if KIND[s[p]] & MEANS_MORE and (
             _stands(s, p, size, b"-equiv", 6) or _stands(s, p, size, b"referrer", 8) or _stands(s, p, size, b"2022", 4)
-            or _stands(s, p, size, b"-2312", 5) or _stands(s, p, size, b"replacement", 11)
-            or _stands(s, p, size, b"&#", 2)
+            or _stands(s, p, size, b"-2312", 5) or _stands(s, p, size, b"-scheme", 7)
+            or _stands(s, p, size, b"replacement", 11) or _stands(s, p, size, b"&#", 2)
         ):
             return True
     return False

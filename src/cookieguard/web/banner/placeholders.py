@@ -17,7 +17,7 @@ from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.types import Embed
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.placeholder_values import Offer, Place
+from cookieguard.web.placeholder_values import LIGHT, Offer, Place, page_scheme
 from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
@@ -96,6 +96,7 @@ class Placeholders:
             next=next_,
             anchor=embed.anchor,
             title=shown_title(embed.title or ""),
+            scheme=page_scheme(context.scheme),
         )
         title = b"" if embed.title is not None else b' title="%b"' % renderer.place_title(place)
         if embed.element != b"iframe":
@@ -120,4 +121,6 @@ def shown_title(title: str) -> str:
 
 def _address(place: Place) -> bytes:
     asked = {"party": place.offer.party, "next": place.next, "at": place.anchor, "lang": place.lang}
+    if place.scheme != LIGHT:
+        asked["scheme"] = place.scheme
     return str(escape(f"{place.base}{PLACE_PAGE}?{urlencode(asked)}")).encode("ascii")

@@ -60,7 +60,7 @@ class Renderer:
         # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
         self._unmixed = {language_of(config.consent.language)} if has_one_text else set(LANGUAGES)
         self._environment = _environment()
-        found = {name: load_asset(name) for name in ASSETS}
+        found = {name: load_asset(name, config.look) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
         default, spoken = config.consent.language, config.languages
@@ -68,7 +68,7 @@ class Renderer:
             lambda html_lang, accepted: pick_language(html_lang, accepted, default, spoken)
         )
         self.assets: Mapping[str, Asset] = {asset.name: asset for asset in found.values()}
-        found["room.css"] = load_asset("room.css")  # stands in pages only
+        found["room.css"] = load_asset("room.css", config.look)  # stands in pages only
         self._hashes: dict[str, tuple[str, str]] = {}  # of the banner and of the placeholder, by language
         self.wordings: dict[str, bytes] = {}
         self._named(language_of(default))
@@ -213,7 +213,7 @@ class Renderer:
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
-        key = ("srcdoc", place.lang, place.base, place.offer, _form(style))
+        key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, _form(style))
         text = self._once(key, lambda: _in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
         return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
@@ -248,6 +248,7 @@ class Renderer:
             purpose=shown.get(offer.purpose, offer.purpose),
             privacy=privacy,
             banner=self._named(place.lang)[1],
+            scheme=place.scheme,
             style=self._style("embed.css", style, place.base),
         )
 

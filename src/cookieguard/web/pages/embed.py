@@ -18,13 +18,13 @@ from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.same_origin import is_own_post
-from cookieguard.web.placeholder_values import Place
+from cookieguard.web.placeholder_values import Place, page_scheme
 from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 # The last is a script's: that of the guard puts the text into a frame.
 PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"empty"}
-PLACE_FIELDS = 8  # in the query of a placeholder
+PLACE_FIELDS = 9  # in the query of a placeholder
 ACTIONS = ("once", "always")
 NOBODY = "there is nobody of this name to load anything from\n"
 PLACE_HEADERS = {
@@ -95,14 +95,14 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}place: the placeholder as a page, for elements that hold no document of their own.
 
     By `party`, as the rewriter names it, or for what the guard holds by `url`; then `base` says that the page's base is
-    another's, and `title` what it calls the element.
+    another's, `title` what it calls the element, and `scheme` which colours the page has.
     """
     try:
         asked = parse_qs(exchange.request.query, max_num_fields=PLACE_FIELDS)
     except ValueError:  # more fields than any placeholder of ours has
         asked = {}
-    party, url, next_, at, lang, title, base = (
-        asked.get(name, [""])[0] for name in ("party", "url", "next", "at", "lang", "title", "base")
+    party, url, next_, at, lang, title, base, scheme = (
+        asked.get(name, [""])[0] for name in ("party", "url", "next", "at", "lang", "title", "base", "scheme")
     )
     verdict = exchange.wall.held(url) if url else _party(exchange, party)
     destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")
@@ -118,5 +118,6 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
         next=local_path(next_ or exchange.request.referring_path),
         anchor=at if ANCHOR.fullmatch(at) else "",
         title=shown_title(title),
+        scheme=page_scheme(scheme),
     )
     return HTMLResponse(exchange.parts.renderer.place_page(place), headers=PLACE_HEADERS)
