@@ -126,6 +126,7 @@ def test_granian_logs_no_address_of_a_request(
     assert server.log.count(" 404 ") + server.log.count(" 404\n") == len(PEERS) + len(CLIENTS)
 
 
+@pytest.mark.slow
 def test_granian_logs_no_client_of_a_proxy_when_a_websocket_opens(stack: ExitStack, tmp_path: Path) -> None:
     server = start(stack, tmp_path, *GRANIAN)
 

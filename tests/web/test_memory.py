@@ -36,7 +36,7 @@ def test_so_does_the_first_one_with_all_that_is_kept_for_the_next(job: str) -> N
     ("job", "body"),
     [
         ("gzip", "words"),
-        ("deflate", "value without end"),
+        pytest.param("deflate", "value without end", marks=SLOW),
         pytest.param("raw deflate", "words", marks=SLOW),
         *(pytest.param("gzip", one, marks=SLOW) for one in ["page", "tags", *ENDLESS]),
     ],
