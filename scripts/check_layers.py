@@ -55,7 +55,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/pages": frozenset(
         {"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording"}
     ),
-    "web/proof": frozenset({"http"}),
+    "web/proof": frozenset({"banner", "http", "identity"}),
     "web/recording": frozenset({"document", "http"}),
 }
 # What puts a room together: nothing in its folders may import it.

@@ -112,8 +112,8 @@ def restricted(
         if not in_force:
             return None
     else:
-        granted = receipt.granted - barred
-        if granted == receipt.granted:
+        granted = receipt.in_force - barred
+        if granted == receipt.in_force:
             return None
         barred |= receipt.refused
     written = write_receipt(
@@ -125,7 +125,8 @@ def restricted(
         now=now,
         terms=terms,
     )
-    return replace(written, refused=barred - {NECESSARY}, source=source)
+    subject = "" if receipt is None else receipt.subject
+    return replace(written, refused=barred - {NECESSARY}, source=source, subject=subject)
 
 
 def own_word(consent: Consent, *, since: datetime) -> Receipt | None:

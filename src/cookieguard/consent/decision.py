@@ -116,7 +116,7 @@ def decide(
     receipt = from_payload(payload)
     if receipt is None or not _is_in_force(receipt, policy, purposes, now, matters):
         return Consent(gpc=gpc)
-    granted = receipt.granted | NOTHING_BEYOND
+    granted = receipt.in_force | NOTHING_BEYOND
     if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
         return Consent(gpc=True, is_overruled=True)
     return Consent(granted=granted, state=state_of(granted, purposes), gpc=gpc, receipt=receipt)

@@ -11,8 +11,8 @@ from typing import Any
 
 PAYLOAD_VERSION = 1
 # Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
-# time, gpc, pending; origin (`o`) only where it is not this browser, hash of the policy's text (`h`) and what mattered
-# (`m`) only where there is one.
+# time, gpc, pending; the rest only where there is something to say: origin (`o`) where it is not this browser, hash of
+# the policy's text (`h`), what mattered (`m`), the subject in the log (`u`), what is in force until the log has it (`q`).
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
 # The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
 LATEST = 253_402_300_799
@@ -33,7 +33,8 @@ class Receipt:
     """Record one choice: to which text, when, what was granted and what refused.
 
     `banner` is the hash of the wording shown (empty where none was, as with a one-click withdrawal); `gpc`
-    says whether the browser sent Sec-GPC: 1 with the choice; `pending` that no ledger has it yet.
+    says whether the browser sent Sec-GPC: 1 with the choice; `pending` that the log does not have it yet: until then
+    only `meanwhile` counts of what was granted. `subject` names the browser in the log.
     """
 
     id: str
@@ -49,6 +50,13 @@ class Receipt:
     """The digest of the policy's text in force; empty where the shop serves its own."""
     matter: str = ""
     """What mattered in what was granted (see `terms`); empty where the version alone decides."""
+    subject: str = ""
+    meanwhile: frozenset[str] | None = None
+
+    @property
+    def in_force(self) -> frozenset[str]:
+        """What counts now of what was granted."""
+        return self.meanwhile if self.pending and self.meanwhile is not None else self.granted
 
 
 def new_receipt_id() -> str:
@@ -58,7 +66,7 @@ def new_receipt_id() -> str:
 
 def to_payload(receipt: Receipt) -> dict[str, Any]:
     """Write a receipt as the consent cookie's payload."""
-    payload = {
+    payload: dict[str, Any] = {
         "v": PAYLOAD_VERSION,
         "g": sorted(receipt.granted),
         "x": sorted(receipt.refused),
@@ -69,8 +77,11 @@ def to_payload(receipt: Receipt) -> dict[str, Any]:
         "s": int(receipt.gpc),
         "n": int(receipt.pending),
     }
-    more = {"o": receipt.source.value, "h": receipt.text, "m": receipt.matter}
-    return payload | {name: value for name, value in more.items() if value}
+    more = {"o": receipt.source.value, "h": receipt.text, "m": receipt.matter, "u": receipt.subject}
+    payload |= {name: value for name, value in more.items() if value}
+    if receipt.pending and receipt.meanwhile is not None:
+        payload["q"] = sorted(receipt.meanwhile)
+    return payload
 
 
 def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
@@ -89,13 +100,18 @@ def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
         source=Source(payload.get("o", "")),
         text=payload.get("h", ""),
         matter=payload.get("m", ""),
+        subject=payload.get("u", ""),
+        meanwhile=frozenset(payload["q"]) if "q" in payload else None,
     )
 
 
 def _is_well_formed(payload: Mapping[str, Any]) -> bool:
     if any(type(payload.get(name)) is not kind for name, kind in MEMBERS.items()):
         return False
-    purposes = [*payload["g"], *payload["x"]]
+    meanwhile, subject = payload.get("q", []), payload.get("u", "")
+    if type(meanwhile) is not list or type(subject) is not str:
+        return False
+    purposes = [*payload["g"], *payload["x"], *meanwhile]
     return (
         payload["v"] == PAYLOAD_VERSION
         and all(isinstance(one, str) for one in purposes)

@@ -26,10 +26,12 @@ from cookieguard.consent import (
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.identity.carts.stored_carts import StoreFirst
-from cookieguard.web.cookies.consent_set_cookie import LONGEST_CONSENT, cookie_of
+from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
+from cookieguard.web.cookies.consent_set_cookie import cookie_of
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
 from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.proof.recording import record_choice
 
 Line = TypeVar("Line")
 
@@ -80,7 +82,7 @@ async def follow(exchange: Exchange) -> None:
         terms=exchange.parts.terms(exchange.now),
     )
     if receipt is not None:
-        _apply(exchange, receipt)
+        _apply(exchange, await record_choice(exchange, receipt))
 
 
 async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:

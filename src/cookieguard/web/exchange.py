@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from types import MappingProxyType
@@ -384,7 +385,15 @@ class Exchange:
         parts = self.parts
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
         host, report, gpc = self.request.origin.host, self.report_event, self.has_gpc
-        return parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
+        consent = parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
+        receipt = consent.receipt
+        if receipt is None or not receipt.pending or parts.proof is None:
+            return consent
+        if not parts.proof.is_recorded(receipt, host=host):
+            return consent
+        receipt = replace(receipt, pending=False, meanwhile=None)
+        self.followed = (parts.consents.line_of(receipt, host=host, now=self.now), False)
+        return parts.consents.decide_recorded(receipt, gpc=gpc, now=self.now)
 
     def end(self) -> None:
         """Let go of what points back here, so that address and page go now, not with a later garbage collection.

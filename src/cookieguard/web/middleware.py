@@ -99,6 +99,8 @@ class CookieGuard:
             self._counting.pipeline.close()
         if self._parts.watch is not None:
             self._parts.watch.close()
+        if self._parts.proof is not None:
+            self._parts.proof.writer.close()
         if self._parts.retention is not None:
             self._parts.retention.close()
 
@@ -189,6 +191,8 @@ class CookieGuard:
             self._parts.retention.begin()
         if self._parts.watch is not None and self._parts.watch.besides:
             self._parts.watch.begin()
+        if self._parts.proof is not None:
+            self._parts.proof.writer.begin()
 
     async def _pass_nested(self, scope: Any, receive: Any, send: Any) -> None:
         """Step aside inside another CookieGuard, where that could not be seen at start."""

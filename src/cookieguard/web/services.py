@@ -22,6 +22,7 @@ from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
+from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import Watch, open_watch
@@ -50,6 +51,7 @@ from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.proxied_trackers import ProxiedTrackers
+from cookieguard.web.proof.consent_log import ConsentLog
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
@@ -70,6 +72,7 @@ class Parts:
     register: Register
     walls: Walls
     renderer: Renderer
+    proof: ConsentLog | None
     identity: Identity | None
     watch: Watch | None  # who speaks with the store
     remembering: Remembering | None
@@ -187,11 +190,13 @@ def build_parts(
         sealed=spec.sealed,
         steps=steps,
     )
+    writer = open_log(config, state, keyring, environ=environ)
     return Parts(
         config=config,
         register=register,
         walls=Walls(config, register, proxied.note_url),
         renderer=renderer,
+        proof=None if writer is None else ConsentLog(writer, config, renderer),
         identity=identity,
         watch=watch,
         remembering=Remembering(identity, watch) if identity is not None and watch is not None else None,

@@ -86,7 +86,10 @@ def open_log(
         return None
     place = place_of(config, state.path, environ=environ)
     anchor = LocalAnchor(state.path)
-    return LogWriter(_opener(place), partial(signer_of, keyring), name_of(config), anchor=anchor)
+    file = place.log_file
+    is_made = (lambda: True) if file is None else file.exists
+    signer = partial(signer_of, keyring)
+    return LogWriter(_opener(place), signer, name_of(config), anchor=anchor, is_made=is_made)
 
 
 def name_of(config: Config) -> str:

@@ -75,8 +75,10 @@ class LogWriter:
         origin: str,
         *,
         anchor: LocalAnchor | None = None,
+        is_made: Callable[[], bool] = lambda: True,
     ) -> None:
         self._open_stores = open_stores
+        self._is_made = is_made
         self._anchor = anchor
         self._signer_of = signer_of
         self._origin = origin
@@ -114,8 +116,9 @@ class LogWriter:
         return future
 
     def begin(self) -> None:
-        """Start looking for what others left."""
-        self._start()
+        """Start looking for what others left, if there is a log yet: the first record makes it."""
+        if self._is_made():
+            self._start()
 
     @property
     def waiting(self) -> int:

@@ -93,6 +93,10 @@ class Renderer:
                     self._named(lang)
         return posted if posted in self.wordings else ""
 
+    def language_of(self, banner: str) -> str:
+        """Return the language of a wording by its hash; empty for none of ours."""
+        return next((lang for lang, named in self._hashes.items() if banner in named), "")
+
     def banner(
         self,
         lang: str,

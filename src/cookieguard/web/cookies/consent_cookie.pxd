@@ -3,6 +3,7 @@ from cookieguard.identity.tokens cimport Token, TokenCodec
 
 cdef class Consents:
     cdef readonly str cookie_name
+    cdef object _config
     cdef str _shared
     cdef TokenCodec _codec
     cdef object _policy

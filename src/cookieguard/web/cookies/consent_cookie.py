@@ -1,19 +1,21 @@
-"""What consent cookies say: each is verified once, and then known by its text while its time and its key last."""
+"""What consent cookies say, and writing them: each is verified once, then known by its text while time and key last."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cookieguard.config import Config
-from cookieguard.consent import Consent, Matters, Register, decide
+from cookieguard.consent import Consent, Matters, Receipt, Register, decide, to_payload
 from cookieguard.consent.decision import is_announced_only
-from cookieguard.identity.cookies import bound_host
+from cookieguard.identity.cookies import bound_host, set_cookie
 from cookieguard.identity.tokens import Token, TokenCodec, TokenError
 from cookieguard.security_events import SecurityEvent
 
 # Visitors of an hour, say; an entry takes 3 KB. Only what verified is kept, so nobody can fill it with junk.
 COOKIES_KEPT = 2048
+# A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
+LONGEST_CONSENT = timedelta(days=180)
 
 
 class Consents:
@@ -23,6 +25,7 @@ class Consents:
         self, codec: TokenCodec, config: Config, register: Register, matters: Matters | None = None
     ) -> None:
         self.cookie_name = codec.name
+        self._config = config
         self._shared = bound_host(config.cookies.consent, "")
         self._codec = codec
         self._policy = config.policy
@@ -64,3 +67,25 @@ class Consents:
             del self._known[next(iter(self._known))]
         self._known[key] = token, consent
         return consent
+
+    def decide_recorded(self, receipt: Receipt, *, gpc: bool, now: datetime) -> Consent:
+        """Return what is in force by a receipt that the log has since it was written into a cookie."""
+        return decide(
+            to_payload(receipt),
+            gpc=gpc,
+            policy=self._policy,
+            purposes=self._purposes,
+            now=now,
+            matters=self._matters,
+        )
+
+    def line_of(self, receipt: Receipt, *, host: str, now: datetime) -> bytes:
+        """Return the Set-Cookie line of a choice."""
+        spec = self._config.cookies.consent
+        token = self._codec.dumps(
+            to_payload(receipt),
+            host=self._shared or host,
+            issued=now,
+            expires=now + (timedelta(seconds=spec.max_age) or LONGEST_CONSENT),
+        )
+        return set_cookie(spec, token, dev=self._config.dev)

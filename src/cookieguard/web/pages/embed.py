@@ -19,6 +19,7 @@ from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.pages.same_origin import is_own_post
 from cookieguard.web.placeholder_values import Place, page_scheme
+from cookieguard.web.proof.recording import record_choice
 from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
@@ -67,7 +68,7 @@ def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str
 async def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
     """Save a choice: all that was agreed to before, and this purpose."""
     granted = exchange.consent.granted | {verdict.purpose}
-    receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
+    receipt = await record_choice(exchange, receipt_of(exchange, granted, banner=fields.get("banner", "")))
     note_choice(exchange, granted)
     response = _back(page, fields)
     response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))

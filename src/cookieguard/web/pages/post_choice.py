@@ -12,6 +12,7 @@ from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.proof.recording import record_choice
 from cookieguard.web.recording.hits import note_choice
 
 # What is refused is quoted in plain text, and must not be taken for a page.
@@ -45,6 +46,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         return refusal(error.status, f"{error}\n")
     except ChoiceError as error:
         return refusal(400, f"{error}\n")
+    receipt = await record_choice(exchange, receipt)
     response = _answer(exchange, fields, receipt)
     note_choice(exchange, receipt.granted)
     if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
@@ -83,10 +85,9 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
 
 def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
     if b"application/json" in exchange.request.headers.get(b"accept", b""):
-        state = state_of(receipt.granted, exchange.parts.register.ids)
-        return JSONResponse(
-            {"ok": True, "state": state, "granted": sorted(receipt.granted)}, headers=ANSWER_HEADERS
-        )
+        state = state_of(receipt.in_force, exchange.parts.register.ids)
+        answer = {"ok": True, "state": state, "granted": sorted(receipt.in_force)}
+        return JSONResponse(answer | {"pending": True} if receipt.pending else answer, headers=ANSWER_HEADERS)
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
 
 

@@ -1,0 +1,62 @@
+"""A choice on its way into the log: it is acknowledged once it is on disk, and a withdrawal waits for nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cookieguard.consent import Receipt
+from cookieguard.consent.receipts import Source
+from cookieguard.errors import CookieGuardError
+from cookieguard.proof.records import customer
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.proof.consent_log import Choice
+
+METHODS = {Source.HERE: "banner", Source.PROFILE: "other device", Source.SIGNAL: "Sec-GPC of another device"}
+
+
+async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
+    """Write a choice down and wait for it; return the receipt as the cookie is to carry it.
+
+    Where the log does not have it yet, what it takes away counts at once, and what it grants once it is recorded.
+    """
+    log = exchange.parts.proof
+    if log is None:
+        return receipt
+    consent = exchange.consent
+    choice = Choice(
+        receipt=receipt,
+        before=consent.receipt,
+        in_force=consent.granted,
+        method=_method(exchange, receipt),
+        host=exchange.request.origin.host,
+        customer=await _customer(exchange),
+    )
+    receipt, future = log.write(choice)
+    is_recorded = not log.writer.is_down and await is_done(future) and future.exception() is None
+    if is_recorded:
+        return receipt
+    return replace(receipt, pending=True, meanwhile=receipt.granted & consent.granted)
+
+
+def _method(exchange: Exchange, receipt: Receipt) -> str:
+    if receipt.source is not Source.HERE:
+        return METHODS[receipt.source]
+    if exchange.request.referring_path.startswith(exchange.own_base):
+        return "privacy choices page"
+    return METHODS[Source.HERE] if receipt.banner else "privacy control"
+
+
+async def _customer(exchange: Exchange) -> str:
+    """Name the customer who is logged in as the subject of a record; empty for a guest."""
+    identity = exchange.parts.identity
+    if identity is None or not identity.is_presented(exchange.jar):
+        return ""
+    if must_wait(exchange):
+        await hear_first(exchange)
+    try:
+        number = exchange.session.customer
+    except CookieGuardError:  # a session that does not open names nobody
+        return ""
+    return customer(number) if number else ""

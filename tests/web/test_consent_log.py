@@ -1,0 +1,201 @@
+"""Choices on the web and the log: each is recorded before it is acknowledged, and a withdrawal waits for nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.asgi import Answer, App, ask, page
+
+from cookieguard import CookieGuard, visitor_of
+from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.protocol import Row
+from cookieguard.engines.proof.reading import opened
+from cookieguard.proof.records import read_document
+
+Guard = Callable[..., CookieGuard]
+FORM = ("content-type", "application/x-www-form-urlencoded")
+OWN = ("sec-fetch-site", "same-origin")
+COOKIE = "__Host-cg_consent"
+HTML = b"<!doctype html><html lang=en><title>x</title><body>x"
+
+
+def choose(app: App, choice: str, cookie: str = "", *, purposes: tuple[str, ...] = ()) -> Answer:
+    body = "&".join([f"choice={choice}", *(f"purpose={one}" for one in purposes)])
+    cookies = [("cookie", f"{COOKIE}={cookie}")] if cookie else []
+    headers = [FORM, OWN, ("accept", "application/json"), *cookies]
+    return ask(app, path="/_cg/consent", method="POST", headers=headers, body=body.encode())
+
+
+def recorded(app: CookieGuard) -> list[dict[str, Any]]:
+    """Return every record of the log, as the store has it now."""
+    parts = app._parts
+    place = place_of(parts.config, Path(parts.config.state_dir), environ={})
+    stores = open_stores(place, make=False)
+    rows = [*(Row(*row) for row in stores.log.rows()), *stores.log.unnumbered()]
+    found = [read_document(opened(stores, row).record) for row in rows]
+    stores.close()
+    return found
+
+
+def status(record: dict[str, Any]) -> str:
+    return str(record["dpv:hasConsentStatus"]["@type"])
+
+
+@contextmanager
+def store_down(app: CookieGuard) -> Any:
+    """Have another process hold the log's file for longer than anybody waits."""
+    connection = sqlite3.connect(Path(app._parts.config.state_dir) / "log.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def test_a_choice_is_in_the_log_when_it_is_answered(guard: Guard) -> None:
+    app = guard(page(HTML))
+    answer = choose(app, "save", purposes=("statistics",))
+
+    assert json.loads(answer.body) == {"ok": True, "state": "partly", "granted": ["necessary", "statistics"]}
+    (record,) = recorded(app)
+    assert record["@type"] == "dpv:ConsentRecord"
+    assert record["cg:event"] == "partial"
+    assert record["dpv:hasDataController"] == "shop.example"
+    by_purpose = {one["dpv:hasPurpose"]: one for one in record["dpv:hasProcess"]}
+    assert by_purpose["statistics"]["dpv:hasConsentStatus"] == "dpv:ConsentGiven"
+    assert by_purpose["marketing"]["dpv:hasConsentStatus"] == "dpv:ConsentRefused"
+    assert by_purpose["marketing"]["dpv:hasRecipient"] == ["Ads"]
+
+
+def test_each_step_of_one_browser_is_recorded_under_one_subject(guard: Guard) -> None:
+    app = guard(page(HTML))
+    first = choose(app, "accept")
+    second = choose(app, "save", first.cookies()[COOKIE], purposes=("statistics",))
+    choose(app, "reject", second.cookies()[COOKIE])
+
+    records = recorded(app)
+    assert [one["cg:event"] for one in records] == ["grant", "withdrawal", "withdrawal"]
+    assert status(records[2]) == "dpv:ConsentWithdrawn"
+    assert len({one["dpv:hasDataSubject"]["@id"] for one in records}) == 1
+
+
+def test_a_customers_choice_is_recorded_under_the_customer_number(guard: Guard) -> None:
+    async def login(scope: Any, receive: Any, send: Any) -> None:
+        visitor_of(scope).login("c-4711")
+        await page(HTML)(scope, receive, send)
+
+    app = guard(login)
+    session = ask(app).cookies()["__Host-cg_session"]
+    headers = [FORM, OWN, ("cookie", f"__Host-cg_session={session}")]
+    ask(app, path="/_cg/consent", method="POST", headers=headers, body=b"choice=reject")
+
+    (record,) = recorded(app)
+    assert record["dpv:hasDataSubject"]["@id"] == "customer:c-4711"
+    assert status(record) == "dpv:ConsentRefused"
+
+
+def test_the_wording_that_was_shown_is_kept_once_by_its_hash(guard: Guard) -> None:
+    app = guard(page(HTML))
+    shown = ask(app).text.partition('name="banner" value="')[2].partition('"')[0]
+    body = f"choice=accept&banner={shown}".encode()
+    for _ in range(2):
+        ask(app, path="/_cg/consent", method="POST", headers=[FORM, OWN], body=body)
+
+    first, second = recorded(app)
+    digest = first["dpv:hasNotice"]["cg:sha256"]
+    assert digest == second["dpv:hasNotice"]["cg:sha256"]
+    assert first["dpv:hasNotice"]["dct:language"] == "en"
+    place = place_of(app._parts.config, Path(app._parts.config.state_dir), environ={})
+    stores = open_stores(place, make=False)
+    text = stores.log.text(digest)
+    stores.close()
+    assert text is not None
+    assert b"Your privacy" in text
+
+
+def test_with_the_store_down_a_refusal_counts_at_once_and_a_grant_once_it_is_recorded(guard: Guard) -> None:
+    app = guard(page(HTML))
+    choose(app, "reject")
+    with store_down(app):
+        refused = choose(app, "reject")
+        granted = choose(app, "accept")
+        waiting = ask(app, headers=[("cookie", f"{COOKIE}={granted.cookies()[COOKIE]}")])
+
+    assert json.loads(refused.body)["state"] == "refused"
+    assert json.loads(granted.body) == {
+        "ok": True,
+        "state": "refused",
+        "granted": ["necessary"],
+        "pending": True,
+    }
+    assert "ads.example" not in waiting.get("content-security-policy")
+    cookie = granted.cookies()[COOKIE]
+    ends = time.monotonic() + 10
+    while COOKIE not in (answer := ask(app, headers=[("cookie", f"{COOKIE}={cookie}")])).cookies():
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    assert "ads.example" in answer.get("content-security-policy") or "*" in answer.get(
+        "content-security-policy"
+    )
+    after = ask(app, headers=[("cookie", f"{COOKIE}={answer.cookies()[COOKIE]}")])
+    assert COOKIE not in after.cookies()
+    events = [one["cg:event"] for one in recorded(app)]
+    assert sorted(events) == ["grant", "refusal", "refusal"]  # each once
+
+
+def test_with_the_store_down_a_withdrawal_counts_at_once(guard: Guard) -> None:
+    app = guard(page(HTML))
+    granted = choose(app, "accept").cookies()[COOKIE]
+    with store_down(app):
+        answer = choose(app, "save", granted, purposes=("statistics",))
+
+    assert json.loads(answer.body)["granted"] == ["necessary", "statistics"]
+
+
+def test_a_pending_receipt_is_recorded_by_a_worker_that_never_saw_the_choice(
+    guard: Guard, tmp_path: Path
+) -> None:
+    first = guard(page(HTML))
+    choose(first, "reject")
+    with store_down(first):
+        cookie = choose(first, "accept").cookies()[COOKIE]
+        first.close()
+    writer = first._parts.proof.writer  # type: ignore[union-attr]
+    writer._reset()  # the worker ended with what it knew
+    second = guard(page(HTML))
+    ends = time.monotonic() + 10
+    while COOKIE not in (answer := ask(second, headers=[("cookie", f"{COOKIE}={cookie}")])).cookies():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+    late = [one for one in recorded(second) if one.get("cg:recordedLate")]
+    assert [one["cg:event"] for one in late] == ["grant"]
+    third = ask(first, headers=[("cookie", f"{COOKIE}={cookie}")])  # the same cookie once more, elsewhere
+    assert third.status == 200
+    assert len(recorded(first)) == 2
+    assert answer.status == 200
+
+
+def test_without_the_log_nothing_is_recorded_and_choices_count(guard: Guard) -> None:
+    from cookieguard.config.proof import ProofSettings
+
+    app = guard(page(HTML), proof=ProofSettings(enabled=False))
+
+    assert json.loads(choose(app, "accept").body)["state"] == "all"
+    assert not (Path(app._parts.config.state_dir) / "log.db").exists()
+
+
+def test_a_page_that_was_public_stays_public(guard: Guard) -> None:
+    app = guard(
+        page(b"{}", headers=[("content-type", "application/json"), ("cache-control", "public, max-age=60")])
+    )
+    cookie = choose(app, "accept").cookies()[COOKIE]
+
+    assert ask(app, headers=[("cookie", f"{COOKIE}={cookie}")]).get("cache-control") == "public, max-age=60"
