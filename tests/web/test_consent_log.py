@@ -16,6 +16,9 @@ from cookieguard import CookieGuard, visitor_of
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.protocol import Row
 from cookieguard.engines.proof.reading import opened
+from cookieguard.proof.merkle import leaf_hash, root_of
+from cookieguard.proof.notes import NoteKey, open_checkpoint
+from cookieguard.proof.receipts import verify_receipt
 from cookieguard.proof.records import read_document
 
 Guard = Callable[..., CookieGuard]
@@ -199,3 +202,49 @@ def test_a_page_that_was_public_stays_public(guard: Guard) -> None:
     cookie = choose(app, "accept").cookies()[COOKIE]
 
     assert ask(app, headers=[("cookie", f"{COOKIE}={cookie}")]).get("cache-control") == "public, max-age=60"
+
+
+def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Guard, tmp_path: Path) -> None:
+    app = guard(page(HTML))
+    cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+    ends = time.monotonic() + 10
+    while (file := ask(app, path="/_cg/receipt.json", headers=[cookie])).status == 503:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    shown = ask(app, path="/_cg/receipt", headers=[cookie])
+    choices = ask(app, path="/_cg/choices", headers=[cookie])
+    keys = json.loads(ask(app, path="/_cg/keys.json").body)
+
+    receipt = verify_receipt(file.body, keys=[NoteKey.parse(one) for one in keys["keys"]])
+    assert receipt.record["cg:event"] == "grant"
+    assert receipt.origin == keys["origin"]
+    assert "dpv:hasConsentStatus" in shown.text
+    assert 'href="/_cg/receipt"' in choices.text
+    assert "no-store" in file.get("cache-control")
+    assert "attachment" in file.get("content-disposition")
+    assert ask(app, path="/_cg/receipt").status == 404  # a browser that chose nothing
+
+
+def test_anybody_can_read_checkpoint_tiles_and_entries_and_rebuild_the_tree(guard: Guard) -> None:
+    app = guard(page(HTML))
+    assert ask(app, path="/_cg/log/checkpoint").status == 404
+    for _ in range(3):
+        choose(app, "reject")
+    ends = time.monotonic() + 10
+    while ask(app, path="/_cg/log/checkpoint").text.split("\n")[1:2] != ["3"]:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    key = NoteKey.parse(json.loads(ask(app, path="/_cg/keys.json").body)["keys"][0])
+    signed = open_checkpoint(ask(app, path="/_cg/log/checkpoint").text, [key])
+    tile = ask(app, path="/_cg/log/tile/0/000.p/3")
+    bundle = ask(app, path="/_cg/log/tile/entries/000.p/3").body
+
+    entries = [bundle[at + 2 : at + 66] for at in range(0, len(bundle), 66)]
+    assert [len(one) for one in entries] == [64] * 3
+    leaves = [leaf_hash(one) for one in entries]
+    assert b"".join(leaves) == tile.body
+    assert root_of(leaves) == signed.root
+    assert "immutable" in tile.get("cache-control")
+    for path in ("tile/0/000", "tile/0/000.p/4", "tile/1/000", "tile/0/x", "../keyring", ""):
+        assert ask(app, path=f"/_cg/log/{path}").status == 404
+    assert ask(app, path="/_cg/log/checkpoint", method="POST").status == 405

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
+from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Row, Stores
 from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
@@ -135,6 +137,33 @@ def checkpoint(
         show_json({"origin": newest.origin, "size": newest.size, "checkpoint": note, "keys": keys})
     elif out is None:
         sys.stdout.write(note)
+
+
+@log.command("erase")
+def erase(
+    subject: Annotated[str, typer.Argument(help="'customer:NUMBER' or 'browser:ID'.")] = "",
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Only do what the journal says, after a restore.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Destroy the key of a person's records: nobody reads them again, and the log stays whole."""
+    shop = shop_config(config)
+    if not (subject or again):
+        raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
+    place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
+    with log_of(shop) as stores:  # opening them does what the journal says
+        count = (
+            erase_subject(stores, subject, journals=place.journals, now=datetime.now(UTC)) if subject else 0
+        )
+    if as_json:
+        show_json({"erased_records": count})
+    else:
+        show_line(
+            f"erased: {count} records nobody can read any more" if subject else "done: all of the journal"
+        )
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from cookieguard.engines.files.runtime_directory import (
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
 from cookieguard.engines.policy.checkup import examine_policy
+from cookieguard.engines.proof.checks import told_of_log
 from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.stats.open import read_kept
 from cookieguard.engines.stats.protocol import EngineDown, Kept
@@ -187,6 +188,10 @@ def _store(shop: Shop) -> Iterator[Finding]:
         store.close()
 
 
+def _consent_log(shop: Shop) -> Iterator[Finding]:
+    yield from (Finding(*one) for one in told_of_log(shop.config, shop.state, environ=shop.environ))
+
+
 def _statistics(shop: Shop) -> Iterator[Finding]:
     config, kept = shop.config.stats, shop.kept
     if kept is None:
@@ -331,6 +336,7 @@ CHECKS: tuple[Check, ...] = (
     _state_directory,
     _keys,
     _store,
+    _consent_log,
     _statistics,
     _drops,
     _access_log,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -9,7 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
+from harness.postgres import Postgres, postgres
 
 from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.engines.proof.protocol import Stores
@@ -48,6 +51,17 @@ class World:
             future.result(10)
         writer.close()
 
+    def edit(self, statement: str) -> None:
+        """Run SQL of somebody who can write into the store."""
+        if self.place.log_file is None:
+            with psycopg.connect(self.place.log, autocommit=True) as connection:
+                connection.execute(
+                    statement.replace("record", "cg_log_record").replace("tile", "cg_log_tile")
+                )
+            return
+        with sqlite3.connect(self.place.log) as connection:
+            connection.execute(statement)
+
     def stores(self) -> Stores:
         return open_stores(self.place, make=False)
 
@@ -59,11 +73,32 @@ class World:
             stores.close()
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Give a log in SQLite files."""
-    place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), (tmp_path / "erasures",))
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """Run a PostgreSQL for the tests that ask for one."""
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Give a log in SQLite files, and one in PostgreSQL."""
+    journals = (tmp_path / "erasures",)
+    if request.param == "sqlite":
+        place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), journals)
+    else:
+        place = emptied(request.getfixturevalue("server"), journals)
     made = World(place)
     yield made
     for writer in made.made:
         writer.close()
+
+
+def emptied(server: Postgres, journals: tuple[Path, ...]) -> Place:
+    """Return a place in a database that has nothing of ours."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for (name,) in connection.execute(
+            "SELECT tablename FROM pg_tables WHERE tablename LIKE 'cg_%'"
+        ).fetchall():
+            connection.execute(f'DROP TABLE "{name}"')
+    return Place(server.url, server.url, journals)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from dataclasses import replace
 
@@ -36,9 +35,11 @@ def test_what_was_acknowledged_is_there_sealed_numbered_and_signed(world: World)
 
 
 def test_nothing_of_a_record_stands_in_the_files_but_its_kind_and_time(world: World) -> None:
+    if world.place.log_file is None:
+        pytest.skip("a server's files are not ours to read")
     world.write(record_of(customer("customer-number-4711"), kind="consent", secret="said-in-private"))
 
-    content = b"".join(path.read_bytes() for path in world.place.log_file.parent.iterdir())  # type: ignore[union-attr]
+    content = b"".join(path.read_bytes() for path in world.place.log_file.parent.iterdir())
     assert b"consent" in content
     for secret in (b"customer-number-4711", b"said-in-private"):
         assert secret not in content
@@ -84,11 +85,10 @@ def test_a_receipt_proves_a_record_to_who_has_the_logs_key_alone(world: World) -
 
 def test_a_row_put_there_by_hand_is_not_signed_but_named(world: World) -> None:
     world.write(record_of(), record_of())
-    with sqlite3.connect(world.place.log) as connection:
-        connection.execute(
-            "INSERT INTO record (id, subject, about, entry, sealed, mac) "
-            "SELECT x'00112233', subject, about, entry, sealed, zeroblob(16) FROM record WHERE number = 0"
-        )
+    world.edit(
+        "INSERT INTO record (id, subject, about, entry, sealed, mac) "
+        "SELECT subject, subject, about, entry, sealed, subject FROM record WHERE number = 0"
+    )
     world.write(record_of())
 
     report = world.verify()
@@ -143,14 +143,13 @@ def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> No
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE tile SET hashes = zeroblob(length(hashes)) WHERE level = 0",
+        "UPDATE tile SET hashes = (SELECT entry FROM record WHERE number = 1) WHERE level = 0",
         "UPDATE record SET number = number + 1000 WHERE number = 1",
     ],
 )
 def test_nothing_more_is_signed_on_top_of_a_tree_that_was_changed(world: World, statement: str) -> None:
     world.write(record_of(), record_of())
-    with sqlite3.connect(world.place.log) as connection:
-        connection.execute(statement)
+    world.edit(statement)
     if "tile" in statement:
         writer = world.writer()
         writer.append(record_of()).result(10)

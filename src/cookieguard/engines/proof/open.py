@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.store.protocol import making_once
+from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.proof.notes import NoteKey, Signer
 
@@ -58,15 +60,17 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
     )
     beside = log if is_server(log) else ""
     subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
+    if is_server(log) or is_server(subjects):
+        _require_driver()
     second = (Path(settings.erasures).absolute(),) if settings.erasures else ()
     return Place(log, subjects, (state_dir / JOURNAL, *second))
 
 
 def open_stores(place: Place, *, make: bool = True) -> Stores:
     """Open both stores; what was erased and came back with an older copy goes before anything else is done."""
-    log = _open_log(place.log, make=make)
+    log = open_log_store(place.log, make=make)
     try:
-        subjects = _open_subjects(place.subjects, make=make)
+        subjects = open_subject_store(place.subjects, make=make)
         try:
             apply_erasures(subjects, place.journals)
         except BaseException:
@@ -120,16 +124,27 @@ def _opener(place: Place) -> Callable[[], Stores]:
     return making_once(partial(open_stores, place))
 
 
-def _open_log(place: str, *, make: bool) -> LogStore:
+def open_log_store(place: str, *, make: bool) -> LogStore:
+    """Open the store of a log; raises LogDown."""
     if not is_server(place):
         return SqliteLog(Path(place), make=make)
-    raise NotImplementedError
+    from cookieguard.engines.proof.postgres_log import PostgresLog
+
+    return PostgresLog(place, make=make)
 
 
-def _open_subjects(place: str, *, make: bool) -> SubjectStore:
+def open_subject_store(place: str, *, make: bool) -> SubjectStore:
+    """Open the store of keys as it is, erasures not applied; raises LogDown."""
     if not is_server(place):
         return SqliteSubjects(Path(place), make=make)
-    raise NotImplementedError
+    from cookieguard.engines.proof.postgres_subjects import PostgresSubjects
+
+    return PostgresSubjects(place, make=make)
+
+
+def _require_driver() -> None:
+    if find_spec("psycopg") is None:
+        raise ConfigError("proof.url", was="of PostgreSQL without its driver", allowed=MISSING_EXTRA)
 
 
 def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:

@@ -121,6 +121,11 @@ class LogWriter:
             self._start()
 
     @property
+    def exists(self) -> bool:
+        """Return whether there is a log yet."""
+        return self._stores is not None or self._is_made()
+
+    @property
     def waiting(self) -> int:
         """Return how many records are not on disk yet."""
         return len(self._known)

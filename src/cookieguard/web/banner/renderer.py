@@ -36,7 +36,7 @@ from cookieguard.web.placeholder_values import Place
 logger = logging.getLogger("cookieguard")
 
 TEMPLATES = (
-    *("banner.html", "control.html", "embed.html", "choices.html", "page.html", "staff.html"),
+    *("banner.html", "control.html", "embed.html", "choices.html", "page.html", "receipt.html", "staff.html"),
     *("policy.html", "policy_changes.html", "policy_feed.xml"),
 )
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
@@ -257,9 +257,12 @@ class Renderer:
         )
 
     def choices_page(
-        self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None
+        self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None, copy: str = ""
     ) -> bytes:
-        """Render the page of privacy choices: purposes, who is behind them, and what is in force."""
+        """Render the page of privacy choices: purposes, who is behind them, and what is in force.
+
+        `copy` is where the visitor's own copy of it is.
+        """
         texts = texts_of(lang)
         self._note(lang)
         return self.page(
@@ -272,6 +275,7 @@ class Renderer:
             state=consent.state.value,
             granted=consent.granted,
             receipt=consent.receipt,
+            copy=copy,
             decided=date_text(consent.decided, lang) if consent.decided else "",
             banner=self.banner_hash(lang),
         )

@@ -10,6 +10,7 @@ from cookieguard.consent import local_path
 from cookieguard.web.banner.insertion import NOT_KEPT
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
+from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
 # The page loads its one style sheet and its one script, and posts its one form, all from here.
 PAGE_POLICY = (
@@ -36,6 +37,7 @@ async def show_choices(exchange: Exchange, _: Receive) -> Response:
         base=exchange.own_base,
         next_=local_path(_asked_next(exchange) or quote(exchange.request.root_path) + "/"),
         note=None if exchange.request.is_secure_context else NOT_KEPT,
+        copy=f"{exchange.own_base}{COPY_PAGE}" if exchange.parts.proof is not None else "",
     )
     return HTMLResponse(page, headers=PAGE_HEADERS)
 

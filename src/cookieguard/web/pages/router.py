@@ -21,6 +21,8 @@ from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
+from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
+from cookieguard.web.proof.visitors_copy import COPY_FILE, COPY_PAGE, send_copy, show_copy
 from cookieguard.web.services import Parts
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -49,6 +51,11 @@ class Pages:
             self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)
             self._pages[self._prefix + EMBED_PAGE] = (("POST",), answer_embed)
             self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
+        self._log_folder = self._prefix + LOG_FOLDER if parts.proof is not None else None
+        if parts.proof is not None:
+            self._pages[self._prefix + KEYS_PAGE] = (READ_METHODS, _keys)
+            self._pages[self._prefix + COPY_PAGE] = (READ_METHODS, _copy)
+            self._pages[self._prefix + COPY_FILE] = (READ_METHODS, _copy_file)
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
         if parts.counting is not None:
@@ -69,7 +76,7 @@ class Pages:
                 return drop_grant
             if self._has_paths and _is_held_path(exchange):
                 return _held
-            return _missing if path.startswith(self._prefix) else None
+            return self._own(exchange) if path.startswith(self._prefix) else None
         methods, page = found
         return page if exchange.request.method in methods else _refuse(methods)
 
@@ -81,6 +88,12 @@ class Pages:
             and path[len(self._policy) :][:1] in ("", "/")
         )
         return (READ_METHODS, show_policy) if is_one else None
+
+    def _own(self, exchange: Exchange) -> Page:
+        """Return the page below the prefix that has no name of its own."""
+        if self._log_folder is None or not exchange.path.startswith(self._log_folder):
+            return _missing
+        return _log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
 
 
 def _is_held_path(exchange: Exchange) -> bool:
@@ -112,6 +125,22 @@ async def _held(exchange: Exchange, _: Receive) -> Response:
 
 async def _gpc(_: Exchange, __: Receive) -> Response:
     return JSONResponse(GPC_SUPPORT, headers=DAY_LONG)
+
+
+async def _log(exchange: Exchange, _: Receive) -> Response:
+    return await show_log(exchange)
+
+
+async def _keys(exchange: Exchange, _: Receive) -> Response:
+    return await show_keys(exchange)
+
+
+async def _copy(exchange: Exchange, _: Receive) -> Response:
+    return await show_copy(exchange)
+
+
+async def _copy_file(exchange: Exchange, _: Receive) -> Response:
+    return await send_copy(exchange)
 
 
 async def _asset(exchange: Exchange, _: Receive) -> Response:

@@ -1,0 +1,65 @@
+"""What `cookieguard doctor` says of the consent log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.engines.proof.anchors import KEPT, NEWEST
+from cookieguard.engines.proof.erasures import due_erasures
+from cookieguard.engines.proof.open import Place, open_log_store, open_subject_store, place_of
+from cookieguard.proof.notes import NoteError, read_checkpoint
+from cookieguard.proof.tiles import tree_root
+
+VERIFY = "run: cookieguard log verify"
+Told = tuple[str, str, str]
+"""Check, what was found, what mends it."""
+
+
+def told_of_log(config: Config, state: Path, *, environ: Mapping[str, str]) -> Iterator[Told]:
+    """Yield what the log and the keys of its subjects are like; raises LogDown."""
+    if not config.proof.enabled:
+        yield "consent log", "switched off: no decision is written down", ""
+        return
+    place = place_of(config, state, environ=environ)
+    if place.log_file is not None and not place.log_file.exists():
+        lost = (state / NEWEST).exists()
+        mend = "bring it back from a copy; the checkpoint beside it says what it had" if lost else ""
+        yield "consent log", "it is gone" if lost else "not made yet: the first choice does", mend
+        return
+    yield from _log(place, state)
+    yield _erasures(place)
+
+
+def _log(place: Place, state: Path) -> Iterator[Told]:
+    log = open_log_store(place.log, make=False)
+    try:
+        size, note = log.size(), log.checkpoint()
+        waiting = [row for row in log.unnumbered() if row.number is None]
+        refused = [row for row in log.unnumbered() if row.number is not None]
+        is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
+    except (NoteError, ValueError):
+        yield "consent log", "its tree is not the one that was signed", VERIFY
+        return
+    finally:
+        log.close()
+    told = f"{size} entries, {len(waiting)} wait for a number"
+    mend = "" if is_sound and not refused else VERIFY
+    yield "consent log", told + (f", {len(refused)} that no worker wrote" if refused else ""), mend
+    kept = sorted(path.name for path in state.iterdir() if KEPT.fullmatch(path.name) and path.name != NEWEST)
+    if kept:
+        mend = f"{VERIFY}; once it is explained, keep the files elsewhere"
+        yield "consent log's past", f"it was set back, or is another one: {', '.join(kept)}", mend
+
+
+def _erasures(place: Place) -> Told:
+    subjects = open_subject_store(place.subjects, make=False)
+    try:
+        due = len(due_erasures(subjects, place.journals))
+    finally:
+        subjects.close()
+    if due:
+        told = f"{due} persons that were erased came back with an older copy"
+        return "erasures", told, "start the shop's workers again, or run: cookieguard log erase --again"
+    return "erasures", "all of the journal are done", ""

@@ -1,0 +1,236 @@
+"""The log in PostgreSQL: every worker inserts on a connection of its own, and the server groups their commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+
+from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.proof.protocol import LogDown, Row, Waiting
+from cookieguard.proof.log import Text
+from cookieguard.proof.sealing import Sealed
+from cookieguard.proof.verification import RowTuple
+
+STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
+READ_AT_ONCE = 2_000  # rows that a cursor brings along
+# Any number, the same in all workers: PostgreSQL's advisory locks have no names. The second one is for the schema.
+LEASE, SCHEMA_LOCK = 0x_C0_0C_1E_21, 0x_C0_0C_1E_22
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS cg_log_record (
+        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint, id bytea NOT NULL,
+        subject bytea NOT NULL, about bytea NOT NULL, entry bytea NOT NULL, sealed bytea NOT NULL, mac bytea NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_id ON cg_log_record (id) WHERE id <> ''",
+    "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_number ON cg_log_record (number) WHERE number IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
+    "CREATE INDEX IF NOT EXISTS cg_log_record_subject ON cg_log_record (subject)",
+    """CREATE TABLE IF NOT EXISTS cg_log_tile (
+        level smallint NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n)
+    )""",
+    "CREATE TABLE IF NOT EXISTS cg_log_checkpoint (size bigint PRIMARY KEY, note text NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS cg_log_fact (name text PRIMARY KEY, value text NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS cg_log_public_key (
+        key text PRIMARY KEY, place bigint GENERATED ALWAYS AS IDENTITY
+    )""",
+    "CREATE TABLE IF NOT EXISTS cg_log_shown (digest text PRIMARY KEY, content bytea NOT NULL)",
+    "INSERT INTO cg_log_fact VALUES ('schema', '1') ON CONFLICT DO NOTHING",
+)
+IS_MADE = "SELECT to_regclass('cg_log_shown') IS NOT NULL"
+INSERT = """
+    INSERT INTO cg_log_record (id, subject, about, entry, sealed, mac)
+    SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
+    ON CONFLICT DO NOTHING
+"""
+INSERT_TEXT = "INSERT INTO cg_log_shown (digest, content) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+TRY_LEASE = "SELECT pg_try_advisory_xact_lock(%s)"
+WAIT_FOR_SCHEMA = "SELECT pg_advisory_xact_lock(%s)"
+WAITING = "SELECT place, entry, mac FROM cg_log_record WHERE number IS NULL ORDER BY place LIMIT %s"
+HAS_WAITING = "SELECT EXISTS (SELECT 1 FROM cg_log_record WHERE number IS NULL)"
+NUMBER = """
+    UPDATE cg_log_record SET number = new.number, mac = ''
+    FROM unnest(%s::bigint[], %s::bigint[]) AS new (place, number) WHERE cg_log_record.place = new.place
+"""
+REFUSE = "UPDATE cg_log_record SET number = -place WHERE place = ANY (%s::bigint[])"
+SIZE = "SELECT coalesce(max(size), 0) FROM cg_log_checkpoint"
+TILE = "SELECT hashes FROM cg_log_tile WHERE level = %s AND n = %s"
+PUT_TILE = """
+    INSERT INTO cg_log_tile (level, n, hashes) VALUES (%s, %s, %s)
+    ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes
+"""
+CHECKPOINT = "SELECT note FROM cg_log_checkpoint WHERE size >= %s ORDER BY size DESC LIMIT 1"
+CHECKPOINTS = "SELECT size, note FROM cg_log_checkpoint ORDER BY size"
+PUT_CHECKPOINT = "INSERT INTO cg_log_checkpoint (size, note) VALUES (%s, %s)"
+FACT = "SELECT value FROM cg_log_fact WHERE name = %s"
+PUT_FACT = "INSERT INTO cg_log_fact (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+KEYS = "SELECT key FROM cg_log_public_key ORDER BY place"
+PUT_KEY = "INSERT INTO cg_log_public_key (key) VALUES (%s) ON CONFLICT DO NOTHING"
+COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM cg_log_record"
+ROW = f"{COLUMNS} WHERE id = %s AND id <> ''"
+ROWS = f"{COLUMNS} WHERE number >= %s ORDER BY number"
+ROWS_OF = f"{COLUMNS} WHERE subject = %s ORDER BY place"
+UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
+TEXT = "SELECT content FROM cg_log_shown WHERE digest = %s"
+DURABLE = (
+    "SET synchronous_commit = on"  # whatever the server's own default is: what is acknowledged is on disk
+)
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+class PostgresLog:
+    """Be a LogStore in a database; `make` makes the tables where there are none."""
+
+    def __init__(self, url: str, *, make: bool = True) -> None:
+        with telling(LogDown):
+            self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+            try:
+                self._connection.execute(DURABLE)
+                if make and not self._value(IS_MADE):
+                    self._make()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _make(self) -> None:
+        with self._connection.transaction():
+            self._connection.execute(WAIT_FOR_SCHEMA, (SCHEMA_LOCK,))
+            for statement in SCHEMA:
+                self._connection.execute(statement)
+
+    def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
+        """Write rows and texts: without texts in one statement, which is one round trip and one commit."""
+        columns = [
+            [getattr(one, name) for one, _ in rows] for name in ("id", "subject", "about", "entry", "sealed")
+        ]
+        values, texts = (*columns, [mac for _, mac in rows]), list(texts)
+        with telling(LogDown):
+            if not texts:
+                self._connection.execute(INSERT, values)
+                return
+            with self._connection.transaction():
+                self._connection.execute(INSERT, values)
+                self._connection.cursor().executemany(INSERT_TEXT, texts)
+
+    @contextmanager
+    def lease(self) -> Iterator[bool]:
+        """Hold an advisory lock to the end of the transaction, also where the worker dies in it."""
+        with telling(LogDown), self._connection.transaction():
+            yield bool(self._value(TRY_LEASE, (LEASE,)))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read in one transaction."""
+        with telling(LogDown), self._connection.transaction():
+            self._connection.execute(SNAPSHOT)
+            yield
+
+    def waiting(self, count: int) -> list[Waiting]:
+        """Return rows without a number."""
+        return [Waiting(*row) for row in self._connection.execute(WAITING, (count,))]
+
+    def has_waiting(self) -> bool:
+        """Return whether there is one."""
+        with telling(LogDown):
+            return bool(self._value(HAS_WAITING))
+
+    def number(self, places: Sequence[int], first: int) -> None:
+        """Number rows."""
+        numbers = list(range(first, first + len(places)))
+        self._connection.execute(NUMBER, (list(places), numbers))
+
+    def refuse(self, places: Sequence[int]) -> None:
+        """Put rows aside under a negative number."""
+        self._connection.execute(REFUSE, (list(places),))
+
+    def size(self) -> int:
+        """Return the newest size."""
+        with telling(LogDown):
+            return int(self._value(SIZE) or 0)
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return a tile."""
+        with telling(LogDown):
+            return bytes(self._value(TILE, (level, index)) or b"")
+
+    def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
+        """Write tiles."""
+        values = [(*place, hashes) for place, hashes in tiles.items()]
+        self._connection.cursor().executemany(PUT_TILE, values)
+
+    def checkpoint(self, *, at_least: int = 0) -> str | None:
+        """Return the newest checkpoint."""
+        with telling(LogDown):
+            note = self._value(CHECKPOINT, (at_least,))
+        return None if note is None else str(note)
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """Yield all checkpoints."""
+        with telling(LogDown):
+            yield from self._connection.execute(CHECKPOINTS).fetchall()
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Write a checkpoint."""
+        self._connection.execute(PUT_CHECKPOINT, (size, note))
+
+    def fact(self, name: str, value: str | None = None) -> str | None:
+        """Return a fact."""
+        with telling(LogDown):
+            found = self._value(FACT, (name,))
+            if found is None and value is not None:
+                self._connection.execute(PUT_FACT, (name, value))
+                found = self._value(FACT, (name,))
+        return None if found is None else str(found)
+
+    def public_keys(self) -> list[str]:
+        """Return the public keys."""
+        with telling(LogDown):
+            return [key for (key,) in self._connection.execute(KEYS)]
+
+    def add_key(self, key: str) -> None:
+        """Keep a public key."""
+        with telling(LogDown):
+            self._connection.execute(PUT_KEY, (key,))
+
+    def row(self, id_: bytes) -> Row | None:
+        """Return a record's row."""
+        with telling(LogDown):
+            row = self._connection.execute(ROW, (id_,)).fetchone()
+        return None if row is None else Row(*row)
+
+    def rows(self, first: int = 0) -> Iterator[RowTuple]:
+        """Yield the numbered rows, by a cursor: they may be more than memory holds."""
+        with (
+            telling(LogDown),
+            self._connection.transaction(),
+            self._connection.cursor("cg_log_rows") as cursor,
+        ):
+            cursor.itersize = READ_AT_ONCE
+            cursor.execute(ROWS, (first,))
+            yield from cursor
+
+    def rows_of(self, subject: bytes) -> list[Row]:
+        """Return a subject's rows."""
+        with telling(LogDown):
+            return [Row(*row) for row in self._connection.execute(ROWS_OF, (subject,))]
+
+    def unnumbered(self) -> list[Row]:
+        """Return the rows without a number of the tree."""
+        with telling(LogDown):
+            return [Row(*row) for row in self._connection.execute(UNNUMBERED)]
+
+    def text(self, digest: str) -> bytes | None:
+        """Return a text."""
+        with telling(LogDown):
+            content = self._value(TEXT, (digest,))
+        return None if content is None else bytes(content)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def _value(self, statement: str, values: tuple[object, ...] = ()) -> Any:
+        row = self._connection.execute(statement, values).fetchone()
+        return None if row is None else row[0]

@@ -1,0 +1,106 @@
+"""The keys of subjects in PostgreSQL: best in another database than the log, so that no dump holds both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import psycopg
+
+from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.proof.postgres_log import (
+    DURABLE,
+    LOCK_MILLISECONDS,
+    SCHEMA_LOCK,
+    STATEMENT_MILLISECONDS,
+    WAIT_FOR_SCHEMA,
+)
+from cookieguard.engines.proof.protocol import LogDown, SubjectKey
+from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS cg_subject_secret (name text PRIMARY KEY, value bytea NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS cg_subject (handle bytea PRIMARY KEY, id bytea NOT NULL UNIQUE, key bytea NOT NULL)",
+)
+IS_MADE = "SELECT to_regclass('cg_subject') IS NOT NULL"
+SECRET = "SELECT value FROM cg_subject_secret WHERE name = %s"  # noqa: S105 - SQL
+PUT_SECRET = "INSERT INTO cg_subject_secret (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S105 - SQL
+FIND = "SELECT handle, id, key FROM cg_subject WHERE handle = ANY (%s::bytea[])"
+MAKE = """
+    INSERT INTO cg_subject (handle, id, key) SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[])
+    ON CONFLICT DO NOTHING
+"""
+KEY_FOR = "SELECT key FROM cg_subject WHERE id = %s"
+# Overwritten first: a deleted row's bytes lie in the table until it is vacuumed.
+OVERWRITE = "UPDATE cg_subject SET key = ''::bytea WHERE id = ANY (%s::bytea[])"
+FORGET = "DELETE FROM cg_subject WHERE id = ANY (%s::bytea[])"
+VACUUM = "VACUUM (FULL) cg_subject"
+
+
+class PostgresSubjects:
+    """Be a SubjectStore in a database."""
+
+    def __init__(self, url: str, *, make: bool = True) -> None:
+        with telling(LogDown):
+            self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+            try:
+                self._connection.execute(DURABLE)
+                row = self._connection.execute(IS_MADE).fetchone()
+                if make and not (row and row[0]):
+                    with self._connection.transaction():
+                        self._connection.execute(WAIT_FOR_SCHEMA, (SCHEMA_LOCK,))
+                        for statement in SCHEMA:
+                            self._connection.execute(statement)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def secret(self, name: str) -> bytes:
+        """Return a secret, made once."""
+        with telling(LogDown):
+            self._connection.execute(PUT_SECRET, (name, os.urandom(KEY_BYTES)))
+            row = self._connection.execute(SECRET, (name,)).fetchone()
+        return b"" if row is None else bytes(row[0])
+
+    def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
+        """Return keys, the missing ones made in one statement."""
+        wanted = list(handles)
+        found = self._found(wanted)
+        missing = [handle for handle in wanted if handle not in found]
+        if missing:
+            ids = [os.urandom(SUBJECT_BYTES) for _ in missing]
+            keys = [os.urandom(KEY_BYTES) for _ in missing]
+            with telling(LogDown):
+                self._connection.execute(MAKE, (missing, ids, keys))
+            found.update(self._found(missing))  # another worker may have been first
+        return found
+
+    def find(self, handle: bytes) -> SubjectKey | None:
+        """Return a handle's key."""
+        return self._found([handle]).get(handle)
+
+    def key_for(self, subject: bytes) -> bytes | None:
+        """Return a subject's key."""
+        with telling(LogDown):
+            row = self._connection.execute(KEY_FOR, (subject,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def forget(self, subjects: Sequence[bytes]) -> int:
+        """Delete keys and have the table written anew without them; the server's write-ahead log goes its own way."""
+        with telling(LogDown):
+            with self._connection.transaction():
+                self._connection.execute(OVERWRITE, (list(subjects),))
+                gone = self._connection.execute(FORGET, (list(subjects),)).rowcount
+            self._connection.execute(VACUUM)
+        return gone
+
+    def close(self) -> None:
+        """Close the connection."""
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def _found(self, handles: list[bytes]) -> dict[bytes, SubjectKey]:
+        with telling(LogDown):
+            rows = self._connection.execute(FIND, (handles,)).fetchall()
+        return {handle: SubjectKey(id_, key) for handle, id_, key in rows}

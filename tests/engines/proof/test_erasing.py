@@ -1,0 +1,104 @@
+"""Erasing persons: a search of every byte of every file, with its control, before and after a restore."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from cookieguard.engines.proof.erasing import erase_subject
+from cookieguard.engines.proof.erasures import due_erasures, read_erasures
+from cookieguard.engines.proof.open import open_subject_store
+from cookieguard.engines.proof.reading import read_record, read_subject
+from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
+from cookieguard.proof.records import customer
+from cookieguard.proof.verification import Verdict
+
+from .conftest import NOW, World, record_of
+
+PLANTED, STAYING = 200, 20
+
+
+def found_in(directory: Path, needles: Iterable[bytes]) -> int:
+    """Count how many of these stand in any file."""
+    content = b"".join(path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file())
+    return sum(one in content for one in needles)
+
+
+def names(count: int, kind: str) -> list[str]:
+    return [customer(f"{kind}-customer-{number:05d}") for number in range(count)]
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_nothing_of_an_erased_person_is_in_any_file_nor_after_restoring_yesterday(
+    world: World, tmp_path: Path
+) -> None:
+    erased, staying = names(PLANTED, "erased"), names(STAYING, "staying")
+    records = [record_of(subject, said=f"words of {subject}") for subject in erased + staying]
+    world.write(*records)
+    directory = Path(world.place.log).parent
+    stores = world.stores()
+    secret = stores.subjects.secret(HANDLE_SECRET)
+    keys = {subject: stores.subjects.find(handle_of(subject, secret)) for subject in erased + staying}
+    needles = [key.key for subject in erased if (key := keys[subject]) is not None]
+    plain = [subject.encode() for subject in erased] + [b"words of"]
+    yesterday = tmp_path / "yesterday"
+    yesterday.mkdir()
+    for path in directory.iterdir():
+        if path.is_file() and path.name != "erasures":
+            shutil.copy(path, yesterday)
+
+    assert found_in(directory, needles) == PLANTED  # the control: this search finds what is there
+    assert found_in(directory, plain) == 0  # sealed from the first moment
+    assert read_subject(stores, erased[0])
+    for subject in erased:
+        assert erase_subject(stores, subject, journals=world.place.journals, now=NOW) == 1
+    assert found_in(directory, needles) == 0
+    assert read_subject(stores, erased[0]) == []
+    gone = read_record(stores, records[0].id)
+    assert gone is not None
+    assert not gone.record
+    assert read_subject(stores, staying[0])
+    stores.close()
+    assert world.verify().verdict is Verdict.WHOLE
+
+    for path in yesterday.iterdir():
+        shutil.copy(path, directory)
+    for name in ("log.db-wal", "log.db-shm", "subjects.db-wal", "subjects.db-shm"):
+        if not (yesterday / name).exists():
+            (directory / name).unlink(missing_ok=True)
+    assert found_in(directory, needles) == PLANTED  # the control: the copy brought them back
+    restored = open_subject_store(world.place.subjects, make=False)
+    assert len(due_erasures(restored, world.place.journals)) == PLANTED
+    restored.close()
+    world.write(record_of())  # whatever opens the log first
+    assert found_in(directory, needles) == 0
+    assert found_in(directory, plain) == 0
+    assert world.verify().verdict is Verdict.WHOLE
+
+
+def test_an_erased_customer_who_returns_is_somebody_new(world: World) -> None:
+    world.write(record_of(customer("1"), n=1))
+    stores = world.stores()
+    erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW)
+    stores.close()
+    world.write(record_of(customer("1"), n=2))
+
+    stores = world.stores()
+    assert len(read_subject(stores, customer("1"))) == 1
+    stores.close()
+    assert world.verify().size == 2
+
+
+def test_half_a_line_in_the_journal_names_nobody_and_harms_no_other(world: World) -> None:
+    world.write(record_of(customer("1")), record_of(customer("2")))
+    (journal,) = world.place.journals
+    journal.write_bytes(b"0011223344556677")
+    stores = world.stores()
+    erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW)
+
+    assert len(read_erasures(world.place.journals)) == 1
+    assert read_subject(stores, customer("2"))
+    stores.close()
