@@ -12,7 +12,7 @@ from typing import Any
 PAYLOAD_VERSION = 1
 # Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
 # time, gpc, pending; the rest only where there is something to say: origin (`o`) where it is not this browser, hash of
-# the policy's text (`h`), what mattered (`m`), the subject in the log (`u`), what is in force until the log has it (`q`).
+# the policy's text (`h`), what mattered (`m`), the subject in the log (`u`), what counts until the log has it (`q`).
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
 # The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
 LATEST = 253_402_300_799

@@ -50,8 +50,8 @@ from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
-from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.proof.consent_log import ConsentLog
+from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
