@@ -17,6 +17,7 @@ from .vector import Vector
 from .visits import UNGUARDED, Run
 
 CHROMIUM = "chromium"
+OTHER_ENGINES = ("test_firefox.py", "test_webkit.py")
 # A machine that has too much to do may not let a page finish; whoever is silent is visited again.
 VISITS = 3
 SECONDS = 900  # the first test that looks at a run waits for it
@@ -26,6 +27,12 @@ Wanted = dict[Key, dict[str, Vector]]
 
 wanted_key = pytest.StashKey[Wanted]()
 runs_key = pytest.StashKey["Runs"]()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect no other engine's thousands of tests where all of them would be left out."""
+    is_left_out = collection_path.name in OTHER_ENGINES and config.option.markexpr == "not slow"
+    return is_left_out or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
