@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from harness.asgi import App, ask, page
@@ -29,8 +30,8 @@ def test_a_known_vendor_is_named_with_its_element_and_declared_by_its_name(
 
     (line,) = told(caplog)
     assert line.startswith(
-        "held js.stripe.com on /checkout: nobody declared it (<script src=https://js.stripe.com/v3/>); it is Stripe, "
-        "which the catalogue holds for necessary where the visitor pays with it"
+        "held js.stripe.com on /checkout: nobody declared it (<script src=https://js.stripe.com/v3/> in line 1); "
+        "it is Stripe, which the catalogue holds for necessary where the visitor pays with it"
     )
     assert line.endswith('; to declare it:\nvendors = ["stripe"]')
 
@@ -83,7 +84,7 @@ def test_a_path_of_nobody_on_such_a_host_names_all_who_share_it(
 def test_a_style_sheet_in_the_page_is_told_as_such(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
     ask(guard(shown("<style>@import url(https://fonts.googleapis.com/css);</style>"), vendors=()))
 
-    assert "(<style>... https://fonts.googleapis.com/css); it is Google Fonts" in told(caplog)[0]
+    assert "(<style>... https://fonts.googleapis.com/css in line 1); it is Google Fonts" in told(caplog)[0]
 
 
 def test_what_may_be_of_one_visitor_in_an_address_is_not_logged(
@@ -94,3 +95,45 @@ def test_what_may_be_of_one_visitor_in_an_address_is_not_logged(
     assert "1004217" not in caplog.text
     assert "ada" not in caplog.text
     assert "<img src=https://pixel.example/c/{id}/{id}>" in told(caplog)[0]
+
+
+PAGE = b"""<!doctype html><html><head><title>bat.bing.com</title>
+</head><body>
+<p>bat.bing.com</p>
+<IMG alt=""
+ src="https://BAT.bing.com/x"><script>"bat.bing.com"</script>
+</body></html>"""
+
+
+@pytest.mark.parametrize("size", [7, 100, 1000])
+def test_the_line_is_that_where_the_held_element_begins(
+    guard: Guard, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    chunks = [PAGE[start : start + size] for start in range(0, len(PAGE), size)]
+
+    answer = ask(guard(page(*chunks), vendors=()), path="/mugs")
+
+    assert b"data-cg-src" in answer.body
+    assert "(<img src=https://bat.bing.com/x> in line 4)" in told(caplog)[0]
+
+
+def test_lines_are_told_of_the_first_documents_and_in_dev_mode_of_all(
+    guard: Guard, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cookieguard.web.owner_notices.MOST_DOCUMENTS", 2)
+    late = {}
+    for dev in (False, True):
+        bodies = iter([b"<p>", b"<p>", PAGE])
+        shop = guard(_each(bodies), vendors=(), dev=dev, origins=("http://localhost",))
+        for _ in range(3):
+            ask(shop, host="localhost", scheme="http")
+        late[dev] = " in line " in told(caplog)[-1]
+
+    assert late == {False: False, True: True}
+
+
+def _each(bodies: Iterator[bytes]) -> App:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await page(next(bodies))(scope, receive, send)
+
+    return app

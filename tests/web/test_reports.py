@@ -148,7 +148,7 @@ def test_made_up_reports_leave_room_for_what_others_report_and_for_the_pages_own
     assert "held real.example" in caplog.text
     assert full == REPORTED_HOSTS_TOLD
     assert (
-        "held late.example on /: nobody declared it (<img src=https://late.example/p>); to declare"
+        "held late.example on /: nobody declared it (<img src=https://late.example/p> in line 1); to declare"
         in caplog.text
     )
     assert "held tomorrow.example" in caplog.text

@@ -16,6 +16,7 @@ from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.signing import SigningGate, signs
 from cookieguard.web.document.page_cache import Outcome
+from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.file_watch import Looks
@@ -224,7 +225,8 @@ class CookieGuard:
         for event in rewriter.lost:
             self._parts.findings.count(event)
         if rewriter.held and (news := exchange.wall.news(rewriter.held)):
-            self._parts.findings.note(news, site=exchange.wall.site, page=exchange.path)
+            source = rewriter.source if isinstance(rewriter, SourceKeeper) else b""
+            self._parts.findings.note(news, site=exchange.wall.site, page=exchange.path, source=source)
 
     def _record_goals(self, exchange: Exchange) -> None:
         if exchange.goals and self._counting is not None:

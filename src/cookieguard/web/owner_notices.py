@@ -16,6 +16,7 @@ from cookieguard.consent.sites import Site
 from cookieguard.html import Held
 from cookieguard.stats.anonymize import packed_address, truncate
 from cookieguard.stats.traffic_sources import personal_part, shown_path
+from cookieguard.web.document.source import MOST_DOCUMENTS, line_of
 from cookieguard.web.rate_counts import Turns
 
 logger = logging.getLogger("cookieguard")
@@ -44,9 +45,11 @@ DECLARABLE = re.compile(rb"[!#$%&'+.^_`|~0-9A-Za-z-]+")
 class Findings:
     """Remember which undeclared hosts were told of. Owned by the middleware."""
 
-    def __init__(self, vendors: Sequence[Vendor] = ()) -> None:
-        """Take the vendors that are declared, to say in which form one more is."""
+    def __init__(self, vendors: Sequence[Vendor] = (), *, dev: bool = False) -> None:
+        """Take the vendors that are declared, to say in which form one more is; `dev` tells lines of every document."""
         self._vendors = tuple(vendors)
+        self._documents_left = MOST_DOCUMENTS
+        self._dev = dev
         load_catalogue()  # 70 ms of reading, which no request shall wait for
         self._told: set[str] = set()
         self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
@@ -84,13 +87,20 @@ class Findings:
         """Tell whether one more report of somebody may be read in this minute."""
         return self._reports.take(reporter, now) and self._all_reports.take("", now)
 
-    def note(self, news: Iterable[tuple[Held, Verdict]], *, site: Site, page: str) -> None:
-        """Log each undeclared host that is new: with the element, the page, and the lines that would declare it."""
+    def wants_source(self) -> bool:
+        """Tell whether one more document is to be kept while it is rewritten, to say in which line something stands."""
+        self._documents_left -= self._documents_left > 0
+        return self._dev or self._documents_left > 0
+
+    def note(
+        self, news: Iterable[tuple[Held, Verdict]], *, site: Site, page: str, source: bytes = b""
+    ) -> None:
+        """Log each undeclared host that is new: element, page and line, and the lines that would declare it."""
         for held, verdict in news:
             if self._is_news(verdict):
-                self._tell(
-                    verdict, site=site, page=page, path=held.url.path, source=f" ({_shown_element(held)})"
-                )
+                line = line_of(held, source)
+                told = f" ({_shown_element(held)}{f' in line {line}' if line else ''})"
+                self._tell(verdict, site=site, page=page, path=held.url.path, source=told)
 
     def note_report(self, verdict: Verdict, *, site: Site, page: str, reporter: str, now: datetime) -> None:
         """Log a host that a browser reported, and that a report can be made up; an address only shortened."""

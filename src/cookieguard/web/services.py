@@ -180,7 +180,7 @@ def build_parts(
         first_party_hosts=(*config.first_party_hosts, *_of_developers(config)),
     )
     identity = _identity(config, keyring, watch, merge_carts, steps)
-    findings = Findings(config.vendors)
+    findings = Findings(config.vendors, dev=config.dev)
     proxied = ProxiedTrackers(config.vendors)
     shop_cookies = ShopCookies(config, findings)
     consent_codec = TokenCodec(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from cookieguard.html import Rewriter
+from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
 from cookieguard.web.http.charsets import Charset
 from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
@@ -90,7 +91,7 @@ class DocumentBody:
 
     def __init__(
         self,
-        rewriter: Rewriter | WorkerMark,
+        rewriter: Rewriter | SourceKeeper | WorkerMark,
         coding: Coding | None,
         *,
         on_event: Callable[[str], None],

@@ -11,6 +11,7 @@ from cookieguard.web.banner.page_scripts import told_of_choice
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.document.page_cache import Key
+from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, charset_of
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, first_bytes
@@ -51,7 +52,10 @@ def choose_body(
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
     rewriter = _rewriter(exchange, kind, every(headers, POLICY))
-    return DocumentBody(rewriter, CODINGS[coding], on_event=count, charset=charset)
+    reader: Rewriter | SourceKeeper = rewriter
+    if exchange.parts.findings.wants_source():
+        exchange.rewriter = reader = SourceKeeper(rewriter)
+    return DocumentBody(reader, CODINGS[coding], on_event=count, charset=charset)
 
 
 def give_up(exchange: Exchange, reason: str) -> RawBody:
