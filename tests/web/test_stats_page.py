@@ -145,7 +145,8 @@ def test_figures_are_what_was_written(office: Office) -> None:
     assert len(now) == 32
     views = Counter(hit.country for hit in now)
     assert rows(text, "Countries") == {
-        name: (str(rounded(views[name])), str(rounded(count))) for name, count in (("FR", 6), ("DE", 7))
+        name: (str(rounded(views[code])), str(rounded(count)))
+        for name, code, count in (("France", "FR", 6), ("Germany", "DE", 7))
     }
     assert rows(text, "Pages") == {"/about": ("20", "10"), "/": ("10", "10")}
     assert rows(text, "Devices") == {"mobile": ("20", "10"), "desktop": ("10", "10")}
@@ -186,8 +187,9 @@ def test_small_values_are_folded_and_cannot_be_filtered_by(office: Office) -> No
 
     text = office.get().text
 
-    assert rows(text, "Countries") == {"DE": ("40", "20"), "(other)": ("30", "-")}
-    assert "LI" not in re.findall(r">([A-Z]{2})<", text)
+    assert rows(text, "Countries") == {"Germany": ("40", "20"), "(other)": ("30", "-")}
+    assert '"LI"' not in text
+    assert "Liechtenstein" not in text
     hidden, made_up = office.get("country=LI"), office.get("country=QQ")
     assert (hidden.status, hidden.text) == (400, made_up.text)
 
@@ -196,7 +198,11 @@ def test_visitors_that_would_be_few_are_left_out_beside_views_of_many(office: Of
     guests = [PLAIN._replace(time=SECOND - 60, source="x.example", entry=1, country="AT")] * 30
     office.write([*people(3, country="AT"), *people(12, country="DE"), *people(40, country="CH"), *guests])
 
-    assert rows(office.get().text, "Countries") == {"CH": ("80", "40"), "AT": ("40", "-"), "DE": ("20", "-")}
+    assert rows(office.get().text, "Countries") == {
+        "Switzerland": ("80", "40"),
+        "Austria": ("40", "-"),
+        "Germany": ("20", "-"),
+    }
 
 
 def test_range_widens_and_says_so(office: Office) -> None:
@@ -294,7 +300,7 @@ def test_one_person_who_reads_a_lot_is_no_crowd(office: Office) -> None:
 
     text = office.get("range=7").text
 
-    assert set(rows(text, "Countries")) == {"DE", "(other)"}
+    assert set(rows(text, "Countries")) == {"Germany", "(other)"}
     assert office.get("range=7&country=LI").status == office.get("range=7&country=SM").status == 400
 
 
@@ -317,7 +323,7 @@ def test_filters_total_is_that_of_its_row_though_keys_are_gone(office: Office) -
 
 def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None:
     office.write([*people(10), *people(5, days_ago=8)])
-    assert "on the period before" not in office.get("range=7").text  # counted for a part of it
+    assert "vs. the period before" not in office.get("range=7").text  # counted for a part of it
 
     office.write(people(5, days_ago=20))
 
@@ -406,6 +412,59 @@ def test_consent_counts_events_by_policy_and_day(office: Office) -> None:
     assert told["Sun 22 Nov 2026"] == ["0", "0", "-", "0", "0", "0"]
 
 
+def test_the_shares_of_the_answers_are_of_totals_that_are_shown(office: Office) -> None:
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60)
+    office.write(
+        [choice._replace(event="accepted")] * 12
+        + [choice._replace(event="partly")] * 6
+        + [choice._replace(event="refused")] * 6
+    )
+
+    shares = re.findall(r"<bdi>(\w+)</bdi></td><td>(\d+) %</td>", office.get("tab=consent").text)
+
+    assert shares == [("Accepted", "50"), ("Partly", "25"), ("Refused", "25")]
+
+
+def test_no_share_is_shown_where_a_total_is_hidden(office: Office) -> None:
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60)
+    office.write([choice._replace(event="accepted")] * 12 + [choice._replace(event="refused")] * 3)
+
+    text = office.get("tab=consent").text
+
+    assert figures(text)["Refused"] == "fewer than 5"
+    assert " %</td>" not in text
+
+
+def test_every_page_names_the_days_it_shows(office: Office) -> None:
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60, event="accepted")
+    office.write([*people(9), *[choice] * 9])
+
+    for query in ("tab=overview&range=30", "tab=consent&range=30"):
+        assert "<p>30 days: 26 Oct to 24 Nov 2026 (UTC)</p>" in office.get(query).text
+    assert "<p>12 months: 26 Nov 2025 to 24 Nov 2026 (UTC)</p>" in office.get("range=12m").text
+    assert "<p>Today: Tue 24 Nov 2026 (UTC)</p>" in office.get("range=today").text
+
+
+def test_a_page_says_whose_figures_it_shows(guard: Callable[..., CookieGuard], tmp_path: Path) -> None:
+    office = Office(guard(None, origins=("https://shop.example",)), tmp_path / "state")
+    office.write(people(9))
+
+    for query in ("tab=overview", "tab=held"):
+        assert "<h1>Statistics of <bdi>shop.example</bdi></h1>" in office.get(query).text
+
+
+def test_held_hosts_and_bots_have_bars_of_what_is_shown(office: Office) -> None:
+    held = '[["ads.example",1,"Ads","marketing"]]'
+    few = '[["rare.example",1,"Ads","marketing"]]'
+    bots = [PLAIN._replace(time=SECOND - 60, bot="search", browser=name) for name in ["A"] * 20 + ["B"] * 10]
+    office.write([*people(10, held=held), *people(1, held=few, views=1), *bots])
+
+    shown, crawled = office.get("tab=held").text, office.get("tab=bots").text
+
+    assert re.findall(r'<rect width="(\d+)%"', shown) == ["100"]  # none for the host that is hidden
+    assert re.findall(r'<rect width="(\d+)%"', crawled) == ["100", "50"]
+
+
 def test_held_names_undeclared_hosts_first(office: Office) -> None:
     held = '[["ads.example",2,"Ads","marketing"],["spy.example",1,"","marketing"]]'
     office.write([*people(9, held=held), *people(1, held='[["rare.example",1,"","marketing"]]', views=1)])
@@ -413,7 +472,7 @@ def test_held_names_undeclared_hosts_first(office: Office) -> None:
     text = office.get("tab=held").text
 
     assert re.findall(r"<h2><bdi>([^<]+)", text) == ["spy.example", "rare.example", "ads.example"]
-    assert text.count("nobody declared it") == 2
+    assert text.count(">not declared<") == 2
     assert "Held on <b>fewer than 5</b> views" in text
     assert "Held on <b>20</b> views, <b>40</b> elements" in text
 

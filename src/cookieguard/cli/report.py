@@ -19,7 +19,7 @@ from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import to_text
 from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.render import report_page
+from cookieguard.web.dashboard.render import report_page, shop_name
 from cookieguard.web.dashboard.selection import RANGES, Selection
 
 
@@ -36,7 +36,7 @@ def report(
     now = datetime.now(UTC).replace(microsecond=0)
     with Console(stderr=True).status("reading statistics"):  # seen on a terminal only
         overview = _read(shop, Selection(range=RANGES[range_]), now)
-    _write(out, report_page(overview, made=f"{now:%Y-%m-%d %H:%M} UTC"))
+    _write(out, report_page(overview, made=f"{now:%Y-%m-%d %H:%M} UTC", shop=shop_name(shop.origins)))
     shown = overview.range.id if overview.range else None
     if as_json:
         show_json({"done": "written", "file": str(out), "made": to_text(now), "range": shown})

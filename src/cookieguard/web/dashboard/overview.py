@@ -29,10 +29,13 @@ from cookieguard.web.dashboard.selection import (
     narrowed,
     widened,
 )
-from cookieguard.web.dashboard.time_series import Course, Figure
+from cookieguard.web.dashboard.time_series import Course, Figure, span_of
 
 NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
-NONE_LEFT = f"Fewer than {K} people in every range: nothing is shown, so that nobody shows."
+NONE_LEFT = (
+    f"Fewer than {K} people in every range: nothing is shown, so that nobody shows. Figures come with the visits;"
+    " bots, and what staff and monitors ask for without a browser, are no people."
+)
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
 KEYS_GONE = (
     "Visitors under a filter are left out: what tells them apart is destroyed after two days, and some days of this"
@@ -67,6 +70,7 @@ class Overview:
 
     selection: Selection
     range: Range | None
+    span: str = ""  # the days of the range
     notes: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     points: Sequence[Point] = ()
@@ -109,6 +113,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     return Overview(
         selection=selection,
         range=found,
+        span=span_of(found.days(today)),
         notes=_notes(reader, crowd, selection, found, today=today, hit_days=hit_days),
         figures=course.figures(),
         points=course.points(),

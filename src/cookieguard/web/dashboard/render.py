@@ -11,6 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 from cookieguard.web.assets import STATIC, Asset, load_asset
 from cookieguard.web.dashboard.charts import Point, bars, top_of
+from cookieguard.web.dashboard.countries import country_name
 from cookieguard.web.dashboard.overview import Overview
 from cookieguard.web.dashboard.selection import FILTERS, RANGES, TABS, Selection
 from cookieguard.web.dashboard.tabs import Details
@@ -33,30 +34,42 @@ def stylesheet() -> Asset:
     """Return the style sheet; read once, at start, and the templates with it."""
     for name in TEMPLATES:
         _environment().get_template(name)
+    country_name("")  # no figure waits for the disk
     return load_asset(STYLE)
 
 
-def overview_page(overview: Overview, *, base: str) -> bytes:
-    """Render the overview with its tabs and filters."""
-    return _render("stats_overview.html", selection=overview.selection, base=base, **_overview(overview))
+def overview_page(overview: Overview, *, base: str, shop: str = "") -> bytes:
+    """Render the overview with its tabs and filters; `shop` is what it is of."""
+    return _render(
+        "stats_overview.html", selection=overview.selection, base=base, shop=shop, **_overview(overview)
+    )
 
 
-def report_page(overview: Overview, *, made: str) -> bytes:
+def report_page(overview: Overview, *, made: str, shop: str = "") -> bytes:
     """Render the overview as a file of its own that links to nothing."""
-    return _render("stats_overview.html", selection=overview.selection, report=made, **_overview(overview))
+    return _render(
+        "stats_overview.html", selection=overview.selection, report=made, shop=shop, **_overview(overview)
+    )
 
 
-def details_page(details: Details, *, base: str) -> bytes:
+def details_page(details: Details, *, base: str, shop: str = "") -> bytes:
     """Render one of the tabs beside the overview."""
     name = f"stats_{details.selection.tab}.html"
     return _render(
         name,
         selection=details.selection,
         base=base,
+        shop=shop,
         d=details,
         shown_range=details.range,
+        span=details.span,
         days_at_once=DAYS_AT_ONCE,
     )
+
+
+def shop_name(origins: Sequence[str]) -> str:
+    """Name the shop by the host of its first origin; empty without one."""
+    return origins[0].partition("://")[2] if origins else ""
 
 
 def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:
@@ -70,6 +83,7 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
     return {
         "o": overview,
         "shown_range": overview.range,
+        "span": overview.span,
         "top": top_of(points),
         "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {span}"),
         "labels": _labels(points),
@@ -106,7 +120,7 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
             set={name: selection.filters.get(dimension) for name, dimension in FILTERS.items()},
             is_full=len(selection.filters) >= MOST_DIMENSIONS,
             step=STEP,
-            **{"shown_range": None, **values},
+            **{"shown_range": None, "span": "", "shop": "", **values},
         )
     )
     return text.encode("ascii", "xmlcharrefreplace")
@@ -114,10 +128,12 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FunctionLoader(lambda name: STATIC.joinpath("templates", name).read_text("utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["country_name"] = country_name
+    return made

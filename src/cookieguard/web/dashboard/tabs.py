@@ -15,7 +15,7 @@ from cookieguard.engines.stats.protocol import ConsentCount, HeldCount, HitReade
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
 from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
 from cookieguard.web.dashboard.selection import Range, Selection, widened
-from cookieguard.web.dashboard.time_series import day_of
+from cookieguard.web.dashboard.time_series import day_of, span_of
 
 EVENTS: Mapping[Event, str] = {
     Event.SHOWN: "Shown",
@@ -25,6 +25,7 @@ EVENTS: Mapping[Event, str] = {
     Event.WITHDRAWN: "Withdrawn",
     Event.GPC: "GPC",
 }
+ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
 HIDDEN = "-"  # too few, or one that hides another
 
 
@@ -47,6 +48,7 @@ class HeldHost:
     views: str
     elements: str
     pages: Sequence[tuple[str, int]]
+    part: int  # of the views of the host that was held most, in percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,11 @@ class Details:
 
     selection: Selection
     range: Range | None
+    span: str = ""  # the days of the range
     notes: Sequence[str] = ()
     heads: Sequence[str] = ()
     totals: Sequence[tuple[str, str]] = ()
+    shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
     policies: Sequence[Policy] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
@@ -89,14 +93,26 @@ def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
     return Details(
         selection=selection,
         range=found,
+        span=span_of(found.days(today)) if found else "",
         notes=_notes(selection, found),
         heads=tuple(EVENTS.values()),
         totals=[(EVENTS[event], _text(sum(times.values()))) for event, times in sums.items()],
+        shares=_shares([sum(sums[event].values()) for event in ANSWERS]),
         policies=[
             _policy(version, counts, shown)
             for version in sorted({one.policy for one in counts}, reverse=True)
         ],
     )
+
+
+def _shares(answers: Sequence[int]) -> Sequence[tuple[str, int]]:
+    """Return what part of the answers each is: of totals that are shown as they are, so it tells nothing more."""
+    if not sum(answers) or any(at_least(count) is None for count in answers):
+        return ()
+    return [
+        (EVENTS[event], round(100 * count / sum(answers)))
+        for event, count in zip(ANSWERS, answers, strict=True)
+    ]
 
 
 def _policy(version: str, counts: Sequence[ConsentCount], shown: Mapping[Event, Shown]) -> Policy:
@@ -127,20 +143,23 @@ def _held(reader: HitReader, selection: Selection, today: int) -> Details:
     hosts = sorted(
         by_host.items(), key=lambda item: (item[0][1] != "", -sum(one.views for one in item[1]), item[0])
     )
+    most = max((sum(one.views for one in counts) for _, counts in hosts), default=0)
     return Details(
         selection=selection,
         range=found,
+        span=span_of(found.days(today)) if found else "",
         notes=_notes(selection, found),
-        hosts=[_host(name, counts) for name, counts in hosts],
+        hosts=[_host(name, counts, most) for name, counts in hosts],
     )
 
 
-def _host(name: tuple[str, str, str], counts: Sequence[HeldCount]) -> HeldHost:
+def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int) -> HeldHost:
     views = sum(one.views for one in counts)
     is_shown = at_least(views) is not None
     pages = _suppressed(_summed((one.page, one.views) for one in counts))
     elements = f"{rounded(sum(one.elements for one in counts)):,}" if is_shown else FEW
-    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages))
+    part = round(100 * rounded(views) / rounded(most)) if is_shown and rounded(most) else 0
+    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part)
 
 
 def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
@@ -151,6 +170,7 @@ def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
     return Details(
         selection=selection,
         range=found,
+        span=span_of(found.days(today)) if found else "",
         notes=_notes(selection, found),
         bots=[
             Bots(
@@ -163,6 +183,11 @@ def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
     )
 
 
+NOTHING = {
+    "consent": f"Nothing to be shown yet: fewer than {K} banners and choices. They are counted from the first page on.",
+    "held": "Nothing was held yet: no page that was counted would have contacted anybody.",
+    "bots": "No bot has come yet.",
+}
 READERS = {"consent": _consent, "held": _held, "bots": _bots}
 
 
@@ -190,7 +215,7 @@ def _text(count: int) -> str:
 
 def _notes(selection: Selection, found: Range | None) -> Sequence[str]:
     if found is None:
-        return ("Nothing to be shown has been counted yet.",)
+        return (NOTHING[selection.tab],)
     if found != selection.range:
         return (f"{selection.range.label}: too little to be shown. Shown instead: {found.label}.",)
     return ()

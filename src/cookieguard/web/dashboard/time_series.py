@@ -222,6 +222,14 @@ def _label(at: int, step: int) -> str:
     return f"{day.day} {day:%b}"
 
 
+def span_of(days: Days) -> str:
+    """Name the days of a range, the first and the last."""
+    first, last = day_of(days.first), day_of(days.last)
+    if first == last:
+        return f"{last:%a %-d %b %Y}"
+    return f"{first:%-d %b}{f' {first:%Y}' if first.year != last.year else ''} to {last:%-d %b %Y}"
+
+
 def day_of(number: int) -> datetime:
     """Return the day of a number of days since 1970."""
     return datetime.fromtimestamp(number * SECONDS_OF_DAY, UTC)

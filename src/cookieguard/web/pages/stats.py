@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
 from cookieguard.web.dashboard.overview import read_overview
-from cookieguard.web.dashboard.render import details_page, message_page, overview_page
+from cookieguard.web.dashboard.render import details_page, message_page, overview_page, shop_name
 from cookieguard.web.dashboard.selection import BadSelection, Selection, TooManyFilters, read_selection
 from cookieguard.web.dashboard.tabs import read_details
 from cookieguard.web.exchange import Exchange
@@ -50,9 +51,9 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         return HTMLResponse(message_page(DOWN, base=base), 503, HEADERS)
     try:
         selection = read_selection(exchange.request.query)
-        page = await to_thread.run_sync(
-            _page, counting.open_figures, selection, exchange.now, settings.hit_days, base, _alarms(exchange)
-        )
+        ask = partial(_page, counting.open_figures, selection, exchange.now, settings.hit_days)
+        shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
+        page = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms))
     except TooManyFilters as error:
         page = message_page(str(error), base=base, selection=error.selection)
         return HTMLResponse(page, 400, HEADERS)
@@ -66,14 +67,22 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
 
 
 def _page(
-    open_figures: OpenReader, selection: Selection, now: datetime, hit_days: int, base: str, alarms: Alarms
+    open_figures: OpenReader,
+    selection: Selection,
+    now: datetime,
+    hit_days: int,
+    *,
+    base: str,
+    shop: str,
+    alarms: Alarms,
 ) -> bytes:
     reader = open_figures()
     try:
         if selection.tab == "overview":
             overview = read_overview(reader, selection, now=now, hit_days=hit_days)
-            return overview_page(replace(overview, notes=(*alarms(), *overview.notes)), base=base)
-        return details_page(read_details(reader, selection, now=now), base=base)
+            overview = replace(overview, notes=(*alarms(), *overview.notes))
+            return overview_page(overview, base=base, shop=shop)
+        return details_page(read_details(reader, selection, now=now), base=base, shop=shop)
     finally:
         reader.close()
 

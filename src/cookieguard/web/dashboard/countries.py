@@ -1,0 +1,19 @@
+"""What a country is called: the names in static/countries.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+
+from cookieguard.web.assets import STATIC
+
+
+def country_name(code: str) -> str:
+    """Return the English name of a country's code; the code itself, and `(other)`, where there is none."""
+    return _names().get(code, code)
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    return tomllib.loads(STATIC.joinpath("countries.toml").read_text("utf-8"))
