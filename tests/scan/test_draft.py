@@ -9,7 +9,8 @@ import pytest
 
 from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
-from cookieguard.scan.draft import added, draft
+from cookieguard.scan.adding import added
+from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import changes, facts_of
 from cookieguard.scan.parties import Known, Party, guessed, parties_of
 from cookieguard.scan.plan import Parties
@@ -90,9 +91,46 @@ def test_an_address_and_hostile_names_leave_a_draft_that_loads() -> None:
     assert found["x.example"].cookies == ()
 
 
-def test_a_configuration_that_tables_cannot_follow_is_said_and_left() -> None:
-    with pytest.raises(ConfigError, match="tables cannot follow"):
-        added("vendors = []\n", '[[vendors]]\nname = "x"\npurpose = "marketing"\nhosts = ["x.example"]\n')
+TABLES = """# Seen on /.
+[[vendors]]
+catalogue = "hotjar"
+
+# Nobody in the catalogue.
+[[vendors]]
+name = "x.example"
+purpose = "marketing"
+hosts = ["x.example", "y.example"]
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "vendors = []\n",
+        'vendors = ["stripe"]\n[policy]\nversion = "2"\n',
+        'vendors = [\n  # "youtube",\n  "stripe", # pays ]\n]\n',
+        'vendors = [\n  { name = "A ] #", purpose = "marketing", hosts = ["a.example"] }\n  # the last\n]\n',
+    ],
+)
+def test_tables_become_entries_where_a_configuration_lists_its_vendors(before: str) -> None:
+    text = added(before, TABLES)
+
+    names = list(vendors(text))
+    assert names[-2:] == ["Hotjar", "x.example"]
+    assert len(names) == 2 + len(tomllib.loads(before)["vendors"])
+    assert tomllib.loads(text).get("policy") == tomllib.loads(before).get("policy")
+    assert "# Nobody in the catalogue." in text
+
+
+def test_what_init_writes_takes_drafted_tables() -> None:
+    from cookieguard.cli.init import TEXT
+
+    assert list(vendors(added(TEXT, TABLES))) == ["Hotjar", "x.example"]
+
+
+def test_a_configuration_of_another_form_is_said_and_left() -> None:
+    with pytest.raises(ConfigError, match="--draft"):
+        added("[vendors]\nx = 1\n", TABLES)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ import pytest
 from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.consent import Register, policy_for, site_of
 from cookieguard.html import Rewriter, Rules, Ruling, Url
-from cookieguard.scan.crawl import Crawl, kind_of, page_name
+from cookieguard.scan.crawl import Crawl, kind_of, named_in_robots, page_name, read_sitemap
 from cookieguard.scan.plan import Parties, start_address
 from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
 from cookieguard.scan.seen import HELD, NAMED, UNDECIDED, WOULD, Contact
-from cookieguard.scan.sitemap import named_in_robots, read_sitemap
 
 SHOP = Parties("https://shop.example/", Config())
 

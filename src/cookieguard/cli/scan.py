@@ -18,8 +18,9 @@ from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, confi
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError, ScanFailed
+from cookieguard.scan.adding import added
 from cookieguard.scan.addresses import Addresses
-from cookieguard.scan.draft import added, draft
+from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
 from cookieguard.scan.parties import Party, parties_of
 from cookieguard.scan.plain import scan_plainly

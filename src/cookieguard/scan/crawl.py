@@ -1,7 +1,8 @@
-"""Which pages of a shop come next: few of each kind, since 500 product pages load the same tags."""
+"""Which pages of a shop come next, from links and its sitemap: few of each kind, as 500 products load the same tags."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -20,6 +21,11 @@ PASSED_OVER = re.compile(
 TELLING = re.compile(
     r"cart|basket|checkout|account|login|warenkorb|kasse|konto|panier|compte|carrito|cuenta", re.IGNORECASE
 )
+
+LOC = re.compile(r"<(?:\w+:)?loc>\s*(?:<!\[CDATA\[)?\s*([^<\]]+?)\s*(?:\]\]>)?\s*</", re.IGNORECASE)
+IN_ROBOTS = re.compile(r"^\s*sitemap\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+MOST_ADDRESSES = 5000
+MOST_SITEMAPS = 3  # of an index: pages of each kind stand in the first ones
 
 
 class Crawl:
@@ -88,3 +94,22 @@ def _key(address: str) -> str:
     parts = urlsplit(address)
     query = "&".join(one.partition("=")[0] for one in parts.query.split("&"))
     return f"{parts.path.rstrip('/')}?{query}"
+
+
+def named_in_robots(text: str) -> list[str]:
+    """Return the sitemaps that a robots.txt names."""
+    return IN_ROBOTS.findall(text)[:MOST_SITEMAPS]
+
+
+def read_sitemap(text: str) -> tuple[list[str], list[str]]:
+    """Return the pages and the further sitemaps that a sitemap names.
+
+    It is read as text: entities of an XML document are nothing a scan would expand.
+
+    >>> read_sitemap("<urlset><url><loc>https://shop.example/a&amp;b</loc></url></urlset>")
+    (['https://shop.example/a&b'], [])
+    """
+    found = [html.unescape(one) for one in LOC.findall(text)[:MOST_ADDRESSES]]
+    if re.search(r"<(?:\w+:)?sitemapindex\b", text, re.IGNORECASE):
+        return [], found[:MOST_SITEMAPS]
+    return found, []

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 
 from cookieguard.config import Config
 from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN
-from cookieguard.config.toml import config_from_mapping
 from cookieguard.consent import site_of
-from cookieguard.errors import ConfigError
 from cookieguard.scan.parties import Party
 
 MANY_HOSTS = 3  # of one domain: from here on the draft names the domain
@@ -32,21 +29,6 @@ def draft(parties: Sequence[Party], config: Config) -> str:
         tables.append(_comment(f"Only named by scripts, and not known: {', '.join(named[:MOST_NAMED])}"))
     tables = [one for one in tables if one]
     return "\n\n".join([HEAD, *tables]) + "\n" if tables else ""
-
-
-def added(before: str, tables: str) -> str:
-    """Return a configuration with drafted tables behind it; raises ConfigError where both do not go together."""
-    text = f"{before.rstrip()}\n\n{tables}" if before.strip() else tables
-    try:
-        config_from_mapping(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        allowed = (
-            "[[vendors]] tables only: with `vendors = [...]` the draft has to be put in by hand (--draft)"
-        )
-        raise ConfigError(
-            "the configuration", was=f"one that tables cannot follow ({error})", allowed=allowed
-        ) from error
-    return text
 
 
 def _table(party: Party, taken: set[str], config: Config) -> str:

@@ -14,12 +14,11 @@ import httpx
 
 from cookieguard.errors import ScanFailed, ScanRefused
 from cookieguard.html import parse_url
-from cookieguard.scan.crawl import Crawl, page_name
+from cookieguard.scan.crawl import Crawl, named_in_robots, page_name, read_sitemap
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
 from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Kept, Look, Scan
-from cookieguard.scan.sitemap import named_in_robots, read_sitemap
 
 PATIENCE_SECONDS = 20.0
 MOST_REDIRECTS = 10

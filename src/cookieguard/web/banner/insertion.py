@@ -8,6 +8,7 @@ from weakref import ref
 
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
+from cookieguard.web.banner.dev_tag import panel_tag
 from cookieguard.web.exchange import Exchange
 
 SAID_FOR = timedelta(seconds=10)  # a choice is said to be saved on the page that follows it, and on no other
@@ -41,16 +42,21 @@ class Insertion:
         style = self._allowance(exchange, "style", context.policies)
         news = exchange.parts.news(exchange.now)
         next_, shadow = exchange.request.return_path, not self._is_xml and exchange.request.is_parsed_as_page
+        panel = b""
+        if exchange.parts.config.dev:
+            panel = panel_tag(
+                exchange, base=base, script=self._allowance(exchange, "script", context.policies)
+            )
         if not consent.asks:
             is_new = has_just_decided(exchange)
-            return renderer.control(
+            return panel + renderer.control(
                 lang, consent, base=base, next_=next_, news=news, style=style, shadow=shadow, is_new=is_new
             )
         note = None if exchange.request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
         script = self._allowance(exchange, "script", context.policies)
-        return renderer.banner(
+        return panel + renderer.banner(
             lang, base=base, next_=next_, news=news, note=note, style=style, script=script, shadow=shadow
         )
 

@@ -10,10 +10,12 @@ from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.html import parse_url
 from cookieguard.web.assets import Asset
+from cookieguard.web.banner.dev_tag import DEV_SCRIPT
 from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
 from cookieguard.web.dashboard.render import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.csp_report import take_report
+from cookieguard.web.pages.dev_panel import DEV_PAGE, answer_dev, show_dev_script
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
@@ -58,6 +60,7 @@ class Pages:
             self._pages[self._prefix + COPY_FILE] = (READ_METHODS, _copy_file)
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
+        self._pages |= _of_dev_mode(parts)
         if parts.counting is not None:
             self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
             self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
@@ -94,6 +97,16 @@ class Pages:
         if self._log_folder is None or not exchange.path.startswith(self._log_folder):
             return _missing
         return _log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
+
+
+def _of_dev_mode(parts: Parts) -> dict[str, tuple[tuple[str, ...], Page]]:
+    prefix = parts.config.prefix
+    if not parts.config.dev:
+        return {}
+    return {
+        prefix + DEV_PAGE: ((*READ_METHODS, "POST"), answer_dev),
+        prefix + DEV_SCRIPT: (READ_METHODS, show_dev_script),
+    }
 
 
 def _is_held_path(exchange: Exchange) -> bool:

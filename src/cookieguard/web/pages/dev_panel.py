@@ -1,0 +1,87 @@
+"""The panel of dev mode: its script, what it asks about hosts, and the way back to a visitor who has not answered.
+
+Rule: none of it is there outside dev mode, and it answers developers' hosts only.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from starlette.responses import JSONResponse, Response
+
+from cookieguard.consent import advice_on
+from cookieguard.html import parse_url
+from cookieguard.identity import cookie_name
+from cookieguard.web.assets import STATIC
+from cookieguard.web.banner.dev_tag import DEV_SCRIPT, is_developers
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.same_origin import is_own_post
+
+DEV_PAGE = "dev"
+MOST_HOSTS = 100
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+async def answer_dev(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}dev?hosts=a,b with what is known of them; POST forgets the choice."""
+    if not is_developers(exchange) or not _is_own(exchange):
+        return Response("there is no such page\n", 404, HEADERS, "text/plain")
+    if exchange.request.method == "POST":
+        return _forget(exchange)
+    asked = parse_qs(exchange.request.query).get("hosts", [""])[0].split(",")
+    header = exchange.request.headers.get(b"cookie", b"")
+    granted = exchange.consent.granted
+    facts = {
+        "state": _state(exchange),
+        "granted": sorted(granted),
+        "hosts": {host: _told(host, exchange) for host in map(_name, asked[:MOST_HOSTS]) if host},
+        "cookies": [name.decode("latin-1") for name in exchange.parts.shop_cookies.held(header, granted)],
+    }
+    return JSONResponse(facts, headers=HEADERS)
+
+
+async def show_dev_script(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}dev.js."""
+    if not is_developers(exchange):
+        return Response("there is no such page\n", 404, HEADERS, "text/plain")
+    return Response(STATIC.joinpath(DEV_SCRIPT).read_bytes(), 200, HEADERS, "text/javascript; charset=utf-8")
+
+
+def _is_own(exchange: Exchange) -> bool:
+    request = exchange.request
+    if request.method != "POST":
+        return request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
+    origins = exchange.parts.config.origins
+    return is_own_post(request.headers, host=request.origin.authority, origins=origins)
+
+
+def _state(exchange: Exchange) -> str:
+    consent, wall = exchange.consent, exchange.wall
+    if consent.asks:
+        return "undecided"
+    return "accepted" if wall.has_everything else "partly" if consent.is_beyond_necessary else "refused"
+
+
+def _name(text: str) -> str:
+    try:
+        return parse_url(f"https://{text.strip()}/").host
+    except ValueError:
+        return ""
+
+
+def _told(host: str, exchange: Exchange) -> dict[str, str]:
+    """Say whose a host is, and the lines that would declare it where nobody does."""
+    wall = exchange.wall
+    verdict = wall.verdict(parse_url(f"https://{host}/"))
+    if not verdict.is_undeclared:
+        return {"vendor": verdict.vendor or "the shop", "purpose": verdict.purpose, "lines": ""}
+    words, lines = advice_on(verdict, site=wall.site, path="", vendors=exchange.parts.config.vendors)
+    return {"vendor": "", "purpose": "", "words": words, "lines": lines}
+
+
+def _forget(exchange: Exchange) -> Response:
+    spec = exchange.parts.config.cookies.consent
+    response = Response(status_code=204, headers=HEADERS)
+    response.delete_cookie(cookie_name(spec, dev=True), path="/", domain=spec.domain or None, httponly=True)
+    return response
