@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,47 @@ def test_anybody_can_read_checkpoint_tiles_and_entries_and_rebuild_the_tree(guar
     for path in ("tile/0/000", "tile/0/000.p/4", "tile/1/000", "tile/0/x", "../keyring", ""):
         assert ask(app, path=f"/_cg/log/{path}").status == 404
     assert ask(app, path="/_cg/log/checkpoint", method="POST").status == 405
+
+
+def test_a_box_of_a_form_is_recorded_with_its_wording_before_the_page_goes_out(guard: Guard) -> None:
+    listed: list[Any] = []
+
+    async def form(scope: Any, receive: Any, send: Any) -> None:
+        visitor = visitor_of(scope)
+        if scope["path"] == "/ticked":
+            made = visitor.agree("newsletter", text="Yes, send it", given=True, who="anna@shop.example")
+            assert made.given
+        elif scope["path"] == "/withdrawn":
+            visitor.agree("newsletter", text="Unsubscribe", given=False, who="anna@shop.example")
+        else:
+            listed.extend(await visitor.agreements("anna@shop.example"))
+        await page(b"{}", headers=[("content-type", "application/json")])(scope, receive, send)
+
+    app = guard(form)
+    assert ask(app, path="/ticked", method="POST").status == 200
+    (record,) = recorded(app)  # at once: the response waited for it
+    assert (record["cg:topic"], record["cg:given"]) == ("newsletter", True)
+    assert record["dpv:hasDataSubject"]["@id"] == "named:anna@shop.example"
+    ask(app, path="/")
+    ask(app, path="/withdrawn", method="POST")
+    ask(app, path="/")
+    assert [(one.topic, one.given) for one in listed] == [("newsletter", True), ("newsletter", False)]
+    digest = record["dpv:hasNotice"]["cg:sha256"]
+    assert digest == sha256(b"Yes, send it").hexdigest()
+    directory = Path(app._parts.config.state_dir)
+    assert (
+        b"anna@shop.example"
+        not in (directory / "log.db").read_bytes() + (directory / "log.db-wal").read_bytes()
+    )
+
+
+def test_an_agreement_makes_no_answer_private(guard: Guard) -> None:
+    async def form(scope: Any, receive: Any, send: Any) -> None:
+        visitor_of(scope).agree("terms", text="I accept the terms", given=True, who="x")
+        await page(b"{}", headers=[("content-type", "application/json"), ("cache-control", "public")])(
+            scope, receive, send
+        )
+
+    answer = ask(guard(form), path="/", method="POST")
+    assert answer.get("cache-control") == "public"
+    assert not answer.all("set-cookie")

@@ -101,13 +101,12 @@ def agreement_facts(
     notice: Notice,
     *,
     given: bool,
-    was_given: bool,
     details: Mapping[str, Any],
     method: str,
     time: datetime,
 ) -> dict[str, Any]:
     """Return the facts of a box that was ticked or left: newsletter, terms, age."""
-    status = "dpv:ConsentGiven" if given else "dpv:ConsentWithdrawn" if was_given else "dpv:ConsentRefused"
+    status = "dpv:ConsentGiven" if given else "dpv:ConsentRefused"  # after one that was given: withdrawn
     facts = _common(asker, notice, method=method, status=status, time=time)
     return facts | {"cg:given": given, "cg:details": dict(details)}
 

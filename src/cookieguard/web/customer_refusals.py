@@ -30,7 +30,7 @@ from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
 from cookieguard.web.cookies.consent_set_cookie import cookie_of
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
-from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.proof.recording import record_choice
 
 Line = TypeVar("Line")
@@ -45,6 +45,11 @@ EMPTIED = timedelta(hours=1)
 
 async def speak(exchange: Exchange) -> None:
     """Speak with the store before a response starts: of what ended first, then of what the customer refused."""
+    promised, exchange.promised = exchange.promised, ()
+    for future in promised:  # of these one that fails is written later; the page goes out all the same
+        await is_done(future)
+    if promised and not exchange.must_settle:
+        return
     if await settle(exchange) and exchange.must_settle:
         await follow(exchange)
     exchange.rounds += 1

@@ -34,6 +34,7 @@ cdef class Exchange:
     cdef public object now
     cdef public object parts
     cdef public str path
+    cdef public tuple promised
     cdef public object rewriter
     cdef public int rounds
     cdef public object scope

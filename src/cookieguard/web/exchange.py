@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -75,6 +76,7 @@ class Exchange:
         "now",
         "parts",
         "path",
+        "promised",
         "rewriter",
         "rounds",
         "scope",
@@ -89,6 +91,7 @@ class Exchange:
         self.bytes_sent = 0
         self.rewriter: Outcome | None = None  # of a document: what is known of it
         self.goals: tuple[str, ...] = ()  # that the app says were reached
+        self.promised: tuple[Future[None], ...] = ()  # records that the response waits for
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
@@ -252,6 +255,8 @@ class Exchange:
     @property
     def must_settle(self) -> bool:
         """Tell whether the store must be spoken with before the response starts."""
+        if self.promised:
+            return True
         session = self._session
         if session is None or not session.is_open:
             return False
@@ -386,10 +391,8 @@ class Exchange:
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
         host, report, gpc = self.request.origin.host, self.report_event, self.has_gpc
         consent = parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
-        receipt = consent.receipt
-        if receipt is None or not receipt.pending or parts.proof is None:
-            return consent
-        if not parts.proof.is_recorded(receipt, host=host):
+        receipt, log = consent.receipt, parts.proof
+        if receipt is None or not receipt.pending or log is None or not log.is_recorded(receipt, host=host):
             return consent
         receipt = replace(receipt, pending=False, meanwhile=None)
         self.followed = (parts.consents.line_of(receipt, host=host, now=self.now), False)

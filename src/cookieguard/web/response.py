@@ -155,7 +155,7 @@ class Response:
     def _on_start(self, message: Message) -> Awaitable[None]:
         exchange, status, gate = self._exchange, message["status"], self._gate
         is_untouched = exchange.is_untouched()
-        if not is_untouched and exchange.must_settle:
+        if (exchange.promised or not is_untouched) and exchange.must_settle:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
             self._kind = kind_of(quiet_type(message.get("headers"), LOUD))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.orders import Orders
+from cookieguard.web.proof.agreements import Agreement, Asked, Said, agree, agreements_of
 from cookieguard.web.request import Request
 
 SCOPE_KEY = "cookieguard.visitor"
@@ -26,7 +27,7 @@ class HasScope(Protocol):
     def scope(self) -> Any: ...
 
 
-class Source(Protocol):
+class Source(Asked, Protocol):
     """Be where a Visitor takes its values from: the request's Exchange."""
 
     @property
@@ -131,6 +132,30 @@ class Visitor:
     def auth_age(self) -> timedelta | None:
         """How long ago the customer logged in, None for a guest; ask for a new login where it is too long."""
         return self.session.auth_age
+
+    def agree(
+        self,
+        topic: str,
+        *,
+        text: str,
+        given: bool,
+        who: str = "",
+        details: Mapping[str, Any] | None = None,
+        language: str = "",
+    ) -> Agreement:
+        """Write down that this visitor agreed to something on a form, or did not: `visitor.agree("newsletter", ...)`.
+
+        `text` is the wording beside the box, kept byte for byte; `given` whether it was ticked; once more with False it
+        is withdrawn. `who` names the person where nobody is logged in, such as a mail address; `details` are JSON
+        values. All but topic and time is sealed. The response waits until the record is on disk, 2 s at most. Raises
+        ValueError for what cannot be written down, CookieGuardError with `proof.enabled = false`.
+        """
+        said = Said(topic=topic, text=text, given=given, details=details or {}, language=language)
+        return agree(self._source, said, who=who)
+
+    def agreements(self, who: str = "") -> Awaitable[tuple[Agreement, ...]]:
+        """Return the newest agreement of each topic: `await visitor.agreements()`; empty where the log is down."""
+        return agreements_of(self._source, who)
 
     def throttle_key(self, purpose: str) -> str:
         """Return a key that counts attempts of one address for `purpose` without being the address.

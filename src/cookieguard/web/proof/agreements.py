@@ -1,0 +1,143 @@
+"""What a visitor agreed to beside cookies: newsletter, terms, age, any box of a form, ticked or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from typing import Any, Protocol
+
+from cookieguard.consent import Consent
+from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.errors import CookieGuardError
+from cookieguard.identity.cookies import CookieJar
+from cookieguard.identity.session import Session
+from cookieguard.proof.consents import AGREEMENT, Notice, agreement_facts
+from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.request import Request
+from cookieguard.web.services import Parts
+
+LONGEST_TEXT = 100_000  # characters of what was shown beside a box
+NAMED = "named:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Say that somebody agreed to something, or did not, and when; `id` is that of the record in the log."""
+
+    topic: str
+    given: bool
+    time: datetime
+    id: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Future[None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the log has it on disk; what is made in this request has a second or two for that."""
+        future = self.recorded
+        return future is None or (future.done() and future.exception() is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Hold what a form said: the topic, the wording beside its box, whether it was ticked."""
+
+    topic: str
+    text: str
+    given: bool
+    details: Mapping[str, Any]
+    language: str
+
+    def __post_init__(self) -> None:
+        if not KIND.fullmatch(self.topic):
+            raise ValueError("the topic of an agreement: lower-case letters, digits and -, at most 40")
+        if not self.text or len(self.text) > LONGEST_TEXT:
+            raise ValueError(f"the text that was shown: 1 to {LONGEST_TEXT} characters")
+
+
+class Asked(Protocol):
+    """Be the request that an agreement is made in: its Exchange."""
+
+    promised: tuple[Future[None], ...]
+    """Records that the response waits for."""
+
+    @property
+    def parts(self) -> Parts: ...
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def jar(self) -> CookieJar: ...
+    @property
+    def session(self) -> Session: ...
+    @property
+    def request(self) -> Request: ...
+    def peek_consent(self) -> Consent: ...
+
+
+def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
+    """Write an agreement down; the response waits until it is on disk."""
+    log, now = asked.parts.proof, asked.now
+    if log is None:
+        raise CookieGuardError("proof.enabled is false: there is no log to write an agreement into")
+    content = said.text.encode()
+    digest = sha256(content).hexdigest()
+    facts = agreement_facts(
+        log.asker(asked.request.origin.host),
+        Notice(digest=digest, language=said.language, policy=asked.parts.config.policy.version),
+        given=said.given,
+        details=said.details,
+        method="form",
+        time=now,
+    )
+    subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
+    record = Record(kind=AGREEMENT, topic=said.topic, subject=subject, time=now, facts=facts)
+    future = log.writer.append(record, texts=((digest, content),))
+    asked.promised += (future,)
+    return Agreement(
+        topic=said.topic, given=said.given, time=now, id=record.id, details=said.details, recorded=future
+    )
+
+
+def subject_of(asked: Asked, named: str) -> str:
+    """Name the visitor as the log does: the customer, else whom the shop names, else a browser that chose before."""
+    identity = asked.parts.identity
+    number = asked.session.customer if identity is not None and identity.is_presented(asked.jar) else None
+    if number:
+        return customer(number)
+    if named:
+        return NAMED + named
+    receipt = asked.peek_consent().receipt
+    return "" if receipt is None or not receipt.subject else browser(receipt.subject)
+
+
+async def agreements_of(asked: Asked, named: str) -> tuple[Agreement, ...]:
+    """Return what somebody agreed to, nothing where the log does not answer."""
+    log, subject = asked.parts.proof, subject_of(asked, named)
+    if log is None or not log.writer.exists or not subject:
+        return ()
+    found = await answer_of(log.writer.ask(partial(read_agreements, subject=subject)))
+    return () if found is None else found
+
+
+def read_agreements(stores: Stores, subject: str) -> tuple[Agreement, ...]:
+    """Return the newest agreement of each topic, in the order of their topics."""
+    newest: dict[str, Agreement] = {}
+    for found in read_subject(stores, subject):
+        kind, _, topic = found.kind.partition(":")
+        if kind != AGREEMENT or not found.record:
+            continue
+        document = read_document(found.record)
+        newest[topic] = Agreement(
+            topic=topic,
+            given=document["cg:given"] is True,
+            time=datetime.fromtimestamp(found.milliseconds / 1000, UTC),
+            id=str(document["dct:identifier"]),
+            details=document["cg:details"],
+        )
+    return tuple(newest[topic] for topic in sorted(newest))

@@ -1,0 +1,174 @@
+"""Workers killed at random, a full disk, a server killed: what was acknowledged is there, and the log verifies."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness.disks import filled, small_disk
+
+from cookieguard.engines.proof.open import Place
+from cookieguard.engines.proof.reading import make_receipt
+from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.proof.receipts import verify_receipt
+from cookieguard.proof.sealing import digest_of_id
+from cookieguard.proof.verification import Verdict
+
+from .conftest import World, postgres
+
+WORKER = Path(__file__).with_name("crash.py")
+WORKERS = 4
+
+
+class Crowd:
+    """Keep four workers running, and collect what they say is on disk. Owns the processes."""
+
+    def __init__(self, world: World, keyring: Path) -> None:
+        keyring.write_text(world.keyring.dumps())
+        place = world.place
+        self._command = [
+            sys.executable,
+            str(WORKER),
+            place.log,
+            place.subjects,
+            str(place.journals[0]),
+            str(keyring),
+        ]
+        self.acknowledged: list[str] = []
+        self.kills = 0
+        self._processes = [self._start() for _ in range(WORKERS)]
+
+    def kill_one(self) -> None:
+        """Kill a worker in whatever it does, and start another."""
+        at = random.randrange(WORKERS)
+        self._processes[at].send_signal(signal.SIGKILL)
+        self._processes[at].wait()
+        self._processes[at] = self._start()
+        self.kills += 1
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        for thread in self._threads:
+            thread.join(10)
+
+    _threads: list[threading.Thread]
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        thread = threading.Thread(target=self._read, args=(process,), daemon=True)
+        thread.start()
+        self._threads = [*getattr(self, "_threads", []), thread]
+        return process
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.endswith("\n"):
+                self.acknowledged.append(line.strip())
+
+
+@contextmanager
+def crowd(world: World, tmp_path: Path) -> Iterator[Crowd]:
+    made = Crowd(world, tmp_path / "keyring")
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def run_until(crowd: Crowd, count: int, disturb: Callable[[], None], *, seconds: float) -> None:
+    """Disturb until so many records were acknowledged; fail where that takes too long."""
+    ends = time.monotonic() + seconds
+    while len(crowd.acknowledged) < count:
+        assert time.monotonic() < ends, f"{len(crowd.acknowledged)} acknowledged"
+        time.sleep(random.uniform(0.3, 1.0))
+        disturb()
+
+
+def hold(world: World, acknowledged: list[str], *, proofs: int) -> None:
+    """Require every acknowledged record in a log that verifies, and valid proofs."""
+    last: LogWriter = world.writer()
+    last.begin()
+    ends = time.monotonic() + 60
+    while last.ask(lambda stores: stores.log.has_waiting()).result(30):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    last.close()
+    stores = world.stores()
+    missing = [one for one in acknowledged if stores.log.row(digest_of_id(one)) is None]
+    assert missing == []
+    for one in random.sample(acknowledged, min(proofs, len(acknowledged))):
+        text = make_receipt(stores, one)
+        assert text is not None
+        verify_receipt(text)
+    stores.close()
+    report = world.verify()
+    assert report.verdict is Verdict.WHOLE, report.faults[:3]
+    assert report.size >= len(acknowledged)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_few_records_survive_workers_that_are_killed(world: World, tmp_path: Path) -> None:
+    with crowd(world, tmp_path) as workers:
+        run_until(workers, 300, workers.kill_one, seconds=100)
+        workers.end()
+        hold(world, workers.acknowledged, proofs=20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_thousand_acknowledged_records_survive_workers_killed_at_random(
+    world: World, tmp_path: Path
+) -> None:
+    with crowd(world, tmp_path) as workers:
+        run_until(workers, 10_000, workers.kill_one, seconds=600)
+        workers.end()
+        assert workers.kills >= 5
+        hold(world, workers.acknowledged, proofs=10_000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
+    world: World, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", size="40m") as disk:
+        world.place = Place(str(disk / "log.db"), str(disk / "subjects.db"), (disk / "erasures",))
+
+        def fill() -> None:
+            with filled(disk):
+                time.sleep(1.0)
+
+        with crowd(world, tmp_path) as workers:
+            run_until(workers, 10_000, fill, seconds=600)
+            workers.end()
+            hold(world, workers.acknowledged, proofs=500)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_was_acknowledged_survives_a_server_that_is_killed(tmp_path: Path) -> None:
+    with postgres() as server:
+        world = World(Place(server.url, server.url, (tmp_path / "erasures",)))
+
+        def kill() -> None:
+            server.kill()
+            time.sleep(0.5)
+            (server.directory / "data" / "postmaster.pid").unlink(missing_ok=True)
+            server.start()
+
+        with crowd(world, tmp_path) as workers:
+            run_until(workers, 10_000, kill, seconds=600)
+            workers.end()
+            hold(world, workers.acknowledged, proofs=500)
