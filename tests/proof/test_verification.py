@@ -255,9 +255,10 @@ def test_without_the_key_that_signed_nothing_is_believed() -> None:
     assert kept.verify().verdict is Verdict.NO_KEY
 
 
-def test_a_pruned_row_leaves_its_hash_and_the_log_whole() -> None:
+def test_a_row_of_which_only_its_hash_was_left_is_named() -> None:
     kept = TODAY.copy()
     kept.rows[3] = (3, b"", b"", b"", leaf_hash(kept.rows[3][4]), b"")
 
     report = kept.verify()
-    assert (report.verdict, report.pruned) == (Verdict.WHOLE, 1)
+    assert report.verdict is Verdict.BROKEN
+    assert report.faults[0].number == 3

@@ -97,7 +97,7 @@ def show(
     for name, value in facts.items():
         if name != "record":
             show_line(f"{name}: {value}")
-    show_line(canonical(facts["record"]).decode() if facts["record"] else "record: erased or pruned")
+    show_line(canonical(facts["record"]).decode() if facts["record"] else "record: its subject was erased")
 
 
 @log.command("export")
@@ -203,7 +203,7 @@ def _every(stores: Stores, first: int) -> Iterator[Found]:
 
 def _facts(found: Found) -> dict[str, Any]:
     row = found.row
-    made = {"kind": found.kind, "milliseconds": found.milliseconds} if row.about else {"kind": "pruned"}
+    made = {"kind": found.kind, "milliseconds": found.milliseconds}
     record = read_document(found.record) if found.record else None
     entry = base64.b64encode(row.entry).decode()
     return {
@@ -232,7 +232,6 @@ def _show_report(report: Report, name: str, *, anchors: int, as_json: bool) -> N
                 "size": report.size,
                 "root": report.root.hex(),
                 "rows": report.rows,
-                "pruned": report.pruned,
                 "anchors": anchors,
                 "faults": [{"number": one.number, "what": one.what} for one in report.faults],
                 "more_faults": report.more_faults,
@@ -240,10 +239,7 @@ def _show_report(report: Report, name: str, *, anchors: int, as_json: bool) -> N
         )
         return
     if not report.faults:
-        pruned = f", {report.pruned} of them pruned" if report.pruned else ""
-        show_line(
-            f"whole: {report.size} entries of {name}{pruned}, root {report.root.hex()}, {anchors} anchors hold"
-        )
+        show_line(f"whole: {report.size} entries of {name}, root {report.root.hex()}, {anchors} anchors hold")
         return
     for one in report.faults[:SHOWN]:
         show_line(f"{one.verdict.name}: {one.what}")

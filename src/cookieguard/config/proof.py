@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import require_between, require_environment, require_match, require_text
+from cookieguard.config.checks import require_environment, require_match, require_text
 from cookieguard.config.store import require_store_url
 from cookieguard.config.types import require_types
 
@@ -35,8 +35,6 @@ class ProofSettings:
     """Who is responsible for what is agreed to, as it stands in each record; empty: the host."""
     jurisdiction: str = ""
     """Whose law the shop asks under, such as `DE` or `US-CA`; it stands in each record."""
-    keep_years: int = 3
-    """A record goes so many years after its consent ended; its hash in the tree stays."""
 
     def __post_init__(self) -> None:
         require_store_url("proof.url", self.url)
@@ -50,4 +48,3 @@ class ProofSettings:
         require_match(
             "proof.jurisdiction", self.jurisdiction, PLACE, "a country or a part of one: 'DE', 'US-CA'"
         )
-        require_between("proof.keep_years", self.keep_years, 1, 30, "years")

@@ -23,7 +23,7 @@ class Waiting(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Hold a row as it is stored; of one that was pruned `entry` is the leaf hash, and the rest is empty."""
+    """Hold a row as it is stored."""
 
     number: int | None
     id: bytes

@@ -15,7 +15,7 @@ from cookieguard.proof.verification import Report, Verdict, verify, verify_tiles
 
 
 class Found(NamedTuple):
-    """Hold a record as it was written; `record` is empty where its subject was erased or it was pruned."""
+    """Hold a record as it was written; `record` is empty where its subject was erased."""
 
     row: Row
     kind: str

@@ -75,5 +75,5 @@ def _entries(log: LogStore, tile: TilePath) -> bytes:
     first = tile.n * WIDTH
     entries = [row[4] for row in islice(log.rows(first), tile.width)]
     if len(entries) != tile.width or any(len(one) != ENTRY_BYTES for one in entries):
-        return b""  # not so many, or pruned
+        return b""  # not so many
     return b"".join(struct.pack(">H", len(one)) + one for one in entries)
