@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from harness.quick import some_of
 from harness.servers import serving
 
 from cookieguard import Config, CookieGuard
@@ -26,7 +27,8 @@ FIREFOX = (
 SEARCH = "https://search.example/"
 
 
-@pytest.mark.parametrize("policy", ["strict-origin-when-cross-origin", "no-referrer"])
+@pytest.mark.parametrize("policy", some_of(["strict-origin-when-cross-origin", "no-referrer"], "no-referrer"))
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_who_agrees_is_one_visit_from_where_it_came(
     visit: Visitors, javascript: bool, policy: str, tmp_path: Path
 ) -> None:

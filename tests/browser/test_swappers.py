@@ -87,8 +87,8 @@ def packages() -> Path:
     return npm.installed(PACKAGES)
 
 
-# Two majors of htmx differ in how they read attributes; `make test` takes the newer.
-@pytest.fixture(params=some_of(SWAPPERS, "turbo-8", "htmx-4"))
+# Two majors of htmx differ in how they read attributes; `make test` takes Turbo.
+@pytest.fixture(params=some_of(SWAPPERS, "turbo-8"))
 def swapper(request: pytest.FixtureRequest) -> Swapper:
     """Run a test with every swapper."""
     return SWAPPERS[request.param]
