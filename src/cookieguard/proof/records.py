@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cookieguard.proof.canonical import canonical
+from cookieguard.proof.canonical import canonical, encoded
 
 SHOP = ""  # the subject of records about nobody in particular
 CUSTOMER, BROWSER = "customer:", "browser:"
@@ -59,6 +59,8 @@ class Record:
     facts: Mapping[str, Any]
     topic: str = ""
     id: str = field(default_factory=new_id)
+    is_ours: bool = field(default=False, repr=False, compare=False)
+    """The facts hold text, booleans and lists of our own making, which need no look at each."""
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind) or (self.topic and not KIND.fullmatch(self.topic)):
@@ -95,7 +97,7 @@ def to_bytes(record: Record) -> bytes:
         document["cg:topic"] = record.topic
     if record.subject:
         document["dpv:hasDataSubject"] = {"@id": record.subject, "@type": "dpv:DataSubject"}
-    written = canonical(document)
+    written = encoded(document) if record.is_ours else canonical(document)
     if len(written) > MOST_BYTES:
         raise ValueError(f"a record of {len(written)} bytes; allowed: at most {MOST_BYTES}")
     return written

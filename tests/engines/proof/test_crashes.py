@@ -120,7 +120,7 @@ def hold(world: World, acknowledged: list[str], *, proofs: int) -> None:
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_a_few_records_survive_workers_that_are_killed(world: World, tmp_path: Path) -> None:
     with crowd(world, tmp_path) as workers:
-        run_until(workers, 300, workers.kill_one, seconds=100)
+        run_until(workers, 50, workers.kill_one, seconds=100)
         workers.end()
         hold(world, workers.acknowledged, proofs=20)
 

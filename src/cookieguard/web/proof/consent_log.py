@@ -113,7 +113,13 @@ class ConsentLog:
             is_late=is_late,
         )
         return Record(
-            kind=CONSENT, topic=event.value, subject=subject, time=receipt.decided, facts=facts, id=receipt.id
+            kind=CONSENT,
+            topic=event.value,
+            subject=subject,
+            time=receipt.decided,
+            facts=facts,
+            id=receipt.id,
+            is_ours=True,
         )
 
     def _text_of(self, banner: str) -> tuple[Text, ...]:
