@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from harness.browser import wait_until_quiet
 from harness.servers import serving
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import ConsentSettings
@@ -63,6 +63,7 @@ QUEUES = {
 TAG = 'fetch(new URL("/told", document.currentScript.src), {method: "POST", mode: "no-cors", body: JSON.stringify(%s)})'
 SIGNALS = ("google", "microsoft-uet", "microsoft-clarity", "meta")
 SLOW = pytest.mark.slow
+FIRST_PAGE_MS = 60_000
 STATES = [
     "undecided",
     "partly",
@@ -114,8 +115,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Serve both shops and the tags."""
+def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[World]:
+    """Serve both shops and the tags; on a busy machine the first page of a server and of a browser takes long."""
     tags = Tags()
     pages = {name: page(FIRST.replace("NONCE", nonce), LINKS) for name, (nonce, _) in POLICIES.items()}
     policies = {name: policy for name, (_, policy) in POLICIES.items()}
@@ -137,6 +138,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             settings = ConsentSettings(signals=SIGNALS)
             guarded = CookieGuard(shop, Config(state_dir=state, vendors=tuple(vendors), consent=settings))
             urls.append(stack.enter_context(serving(guarded)).at("shop.localhost"))
+        with browser.new_context() as first:
+            first.new_page().goto(urls[0], timeout=FIRST_PAGE_MS)
         yield World(*urls, tags)
 
 
