@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import NamedTuple, TypeVar
 
 from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, State
@@ -25,7 +26,10 @@ Place = tuple[str, str]
 
 LOOK_SECONDS = 1.0  # others may have ended what this one waits for
 TRIES = 5  # to note what the relay took: else it would go out again
-AT_ONCE = 20  # messages leased for each connection: a slow relay takes a minute for them
+FIRST_SHARE, MOST_AT_ONCE = (
+    2,
+    50,
+)  # messages leased for each connection: few at first, since the relay may be slow
 
 
 class Mail(NamedTuple):
@@ -72,6 +76,8 @@ class Sender:
         self._pace = pace or Pace()
         self._lease = secrets.token_hex(8)
         self._queue: deque[Claimed] = deque()
+        self._share = FIRST_SHARE
+        self._claimed = 0.0  # when what is in the queue was
         self._runs: Sequence[str] = ()
         self._claiming = asyncio.Lock()
         self._pause = 0.0
@@ -109,11 +115,10 @@ class Sender:
             if self._pause:
                 await asyncio.sleep(self._pause)
             async with self._claiming:
-                if self._queue:
+                if self._queue and monotonic() < self._claimed + self._pace.lease / 2:
                     return self._queue.popleft()
                 try:
-                    self._queue.extend(await self._steps.claim(self._runs, connections * AT_ONCE))
-                    if self._queue:
+                    if await self._claim(connections):
                         continue
                     wait = await self._steps.wait(self._runs)
                 except OutboxDown as error:
@@ -122,6 +127,18 @@ class Sender:
             if wait is None:
                 return None
             await asyncio.sleep(min(max(wait, 0.05), LOOK_SECONDS))
+
+    async def _claim(self, connections: int) -> bool:
+        """Lease as many as are handed over within a part of their lease; what waited too long goes back first."""
+        took = monotonic() - self._claimed
+        if self._queue or took > self._pace.lease / 4:
+            self._share = max(1, self._share // 2)
+        elif took < self._pace.lease / 8:
+            self._share = min(MOST_AT_ONCE, self._share * 2)
+        await self._give_back()
+        self._claimed = monotonic()
+        self._queue.extend(await self._steps.claim(self._runs, connections * self._share))
+        return bool(self._queue)
 
     async def _send(self, connection: Connection, one: Claimed) -> None:
         try:
