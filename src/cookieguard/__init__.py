@@ -15,6 +15,7 @@ if (_finder := find_compiled(__path__[0])) is not None:
 # Only now it is known which build is imported.
 from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
 from cookieguard.consent import Consent, Receipt
+from cookieguard.engines.mail.lists import open_lists as mail_lists
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.identity import Cart, Session
 from cookieguard.web.middleware import CookieGuard
@@ -34,5 +35,6 @@ __all__ = [
     "Session",
     "Vendor",
     "Visitor",
+    "mail_lists",
     "visitor_of",
 ]

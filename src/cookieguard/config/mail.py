@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import parseaddr
 
 from cookieguard.config.checks import (
+    IDENTIFIER,
     require_between,
+    require_distinct,
     require_environment,
     require_match,
     require_private_url,
@@ -20,6 +23,8 @@ MAIL_URL = re.compile(r"(smtps?://([!-?A-~]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\
 FORMS = "empty, 'smtp://user:password@relay.example:587' or 'smtps://relay.example'"
 # What a relay and all between take as one plain address; the same is asked of customers'.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+# How long a link stops mail: as long as a consent counts. CAN-SPAM asks for 30 days.
+STOP_LIFE = timedelta(days=180)
 OBJECT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)?")
 
 
@@ -35,6 +40,8 @@ class MailSettings:
     """Who the mail is from: `Shop <privacy@shop.example>`. The relay must sign for its domain (DKIM)."""
     customers: str = ""
     """What yields every active customer, as `module:name`: an async iterator of number, address and language."""
+    lists: tuple[str, ...] = ()
+    """The names of marketing lists. Each is off for a customer until they confirm it, and off again by one click."""
     connections: int = 2
     """How many messages one sender hands to the relay at the same time."""
 
@@ -46,6 +53,9 @@ class MailSettings:
         if self.sender and not ADDRESS.fullmatch(parseaddr(self.sender)[1]):
             raise ConfigError("mail.sender", was=repr(self.sender), allowed="'Shop <privacy@shop.example>'")
         require_match("mail.customers", self.customers, OBJECT, "empty, or 'module:name'")
+        require_distinct("mail.lists", self.lists)
+        for one in self.lists:
+            require_match("mail.lists", one, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
         require_between("mail.connections", self.connections, 1, 20, "connections")
 
 

@@ -103,6 +103,7 @@ class Config:
                 "empty where store.enabled or identity.enabled is false: announcements are kept in the store"
             )
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
+        self._check_lists()
         self._check_purposes()
         self._check_signals()
         if not self.identity.enabled:
@@ -112,6 +113,11 @@ class Config:
     def languages(self) -> tuple[str, ...]:
         """Return the languages in which every purpose has its words: the banner speaks no other one."""
         return tuple(one for one in LANGUAGES if all(one in purpose.languages for purpose in self.purposes))
+
+    def _check_lists(self) -> None:
+        if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):
+            allowed = "empty without origins, or where store.enabled or identity.enabled is false"
+            raise ConfigError("mail.lists", was=", ".join(self.mail.lists), allowed=allowed)
 
     def _check_unbound(self) -> None:
         for cookie in self.cookies.sign:

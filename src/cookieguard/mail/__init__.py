@@ -1,4 +1,11 @@
-"""Mail as bytes: notices of the policy, confirmations, and the headers by which a reader leaves a list.
+"""Mail as bytes: notices of the policy, and what a reader of marketing mail leaves a list by.
 
 Rule: pure logic. Addresses, texts and `now` come in, messages and headers come out; nothing is sent from here.
 """
+
+from __future__ import annotations
+
+from cookieguard.mail.customers import Customer, Customers
+from cookieguard.mail.headers import Links, MailError, agreed, confirm_link, headers, use
+
+__all__ = ["Customer", "Customers", "Links", "MailError", "agreed", "confirm_link", "headers", "use"]

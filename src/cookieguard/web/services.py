@@ -21,6 +21,7 @@ from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.mail.lists import MailLists
 from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
@@ -33,6 +34,7 @@ from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
+from cookieguard.mail.headers import use as use_lists
 from cookieguard.policy.matters import matters_of
 from cookieguard.policy.versions import Version
 from cookieguard.stats.anonymize import Networks, truncation
@@ -102,6 +104,7 @@ class Parts:
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
     policy: WatchedPolicy | None
+    lists: MailLists | None  # of marketing mail
     matters: Matters | None  # None where the version of the policy alone decides who is asked again
 
     def terms(self, now: datetime) -> Terms | None:
@@ -226,8 +229,19 @@ def build_parts(
         follows=watch is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=_fingerprint(config, renderer),
         policy=policy,
+        lists=_lists(config, keyring, watch, clock),
         matters=matters,
     )
+
+
+def _lists(
+    config: Config, keyring: Keyring, watch: Watch | None, clock: Callable[[], datetime] | None
+) -> MailLists | None:
+    if watch is None or not config.mail.lists:
+        return None
+    lists = MailLists(config, keyring, watch.ask, clock=clock)
+    use_lists(lists)
+    return lists
 
 
 def _fingerprint(config: Config, renderer: Renderer) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config, KeySettings
+from cookieguard.config.mail import STOP_LIFE
 from cookieguard.config.shop_cookies import LONGEST_UNBOUND
 from cookieguard.engines.files.keyring_file import WatchedKeyring
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -66,8 +67,10 @@ def load_keyring(
 def longest_life(config: Config) -> timedelta:
     """Return how long anything that a key of ours signed counts at most."""
     unbound = [LONGEST_UNBOUND for one in config.cookies.sign if not one.is_bound]
+    stops = [STOP_LIFE] if config.mail.lists else []
     return max(
         *unbound,
+        *stops,
         timedelta(days=config.identity.absolute_days),  # sessions, and carts with them
         timedelta(seconds=config.cookies.consent.max_age) or UNTOLD_LIFE,
         timedelta(seconds=config.cookies.remember.max_age),

@@ -37,7 +37,7 @@ logger = logging.getLogger("cookieguard")
 
 TEMPLATES = (
     *("banner.html", "control.html", "embed.html", "choices.html", "page.html", "receipt.html", "staff.html"),
-    *("policy.html", "policy_changes.html", "policy_feed.xml"),
+    *("mail.html", "policy.html", "policy_changes.html", "policy_feed.xml"),
 )
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256

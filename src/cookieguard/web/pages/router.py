@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
+from cookieguard.engines.mail.lists import Act
 from cookieguard.html import parse_url
 from cookieguard.web.assets import Asset
 from cookieguard.web.banner.dev_tag import DEV_SCRIPT
@@ -18,6 +19,7 @@ from cookieguard.web.pages.csp_report import take_report
 from cookieguard.web.pages.dev_panel import DEV_PAGE, answer_dev, show_dev_script
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.mail import MAIL_PAGE, answer_mail
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
@@ -53,6 +55,7 @@ class Pages:
             self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)
             self._pages[self._prefix + EMBED_PAGE] = (("POST",), answer_embed)
             self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
+        self._pages |= _of_mail(parts)
         self._log_folder = self._prefix + LOG_FOLDER if parts.proof is not None else None
         if parts.proof is not None:
             self._pages[self._prefix + KEYS_PAGE] = (READ_METHODS, _keys)
@@ -107,6 +110,12 @@ def _of_dev_mode(parts: Parts) -> dict[str, tuple[tuple[str, ...], Page]]:
         prefix + DEV_PAGE: ((*READ_METHODS, "POST"), answer_dev),
         prefix + DEV_SCRIPT: (READ_METHODS, show_dev_script),
     }
+
+
+def _of_mail(parts: Parts) -> dict[str, tuple[tuple[str, ...], Page]]:
+    """Return the pages behind links of marketing mail, where there are lists."""
+    acts = () if parts.lists is None else tuple(Act)
+    return {f"{parts.config.prefix}{MAIL_PAGE}{act}": ((*READ_METHODS, "POST"), answer_mail) for act in acts}
 
 
 def _is_held_path(exchange: Exchange) -> bool:

@@ -1,0 +1,60 @@
+"""What marketing mail must carry so that its reader can leave: RFC 2369's link, and RFC 8058's one click."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cookieguard.errors import CookieGuardError
+
+ONE_CLICK = "List-Unsubscribe=One-Click"
+
+
+class MailError(CookieGuardError):
+    """Say why there are no headers or links for a list."""
+
+
+class Links(Protocol):
+    """Make the signed links of a shop's lists."""
+
+    def stop_link(self, customer: str, list_: str) -> str:
+        """Return where this customer leaves this list, and no other one."""
+
+    def confirm_link(self, customer: str, list_: str) -> str:
+        """Return where this customer confirms this list."""
+
+    async def agreed(self, customer: str, list_: str) -> bool:
+        """Return whether this customer may be sent this list."""
+
+
+_current: list[Links] = []  # that of the shop in this process
+
+
+def use(links: Links) -> None:
+    """Have this process make its links like this; CookieGuard does it by itself."""
+    _current[:] = [links]
+
+
+def headers(customer: str, list_: str) -> dict[str, str]:
+    """Return the headers of a message of a list to a customer; they count where the relay's DKIM covers them."""
+    link = current().stop_link(customer, list_)
+    return {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": ONE_CLICK}
+
+
+def confirm_link(customer: str, list_: str) -> str:
+    """Return the link by which a customer confirms a list: put it into the mail that asks for it."""
+    return current().confirm_link(customer, list_)
+
+
+async def agreed(customer: str, list_: str) -> bool:
+    """Return whether a customer may be sent a list: confirmed and not stopped since. False where nobody knows."""
+    return await current().agreed(customer, list_)
+
+
+def current() -> Links:
+    """Return what makes the links of this process; raises MailError where nothing does."""
+    if not _current:
+        raise MailError(
+            "there are no lists in this process; allowed: mail.lists names them, and a CookieGuard is made here, or "
+            "cookieguard.mail.use(cookieguard.mail_lists(config)) is called"
+        )
+    return _current[0]
