@@ -212,3 +212,18 @@ def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_add
     assert 'catalogue = "hotjar"' in text
     assert "hosts" not in text.split("[[vendors]]")[1]
     assert '"cdn.hotjar-late.example"' in more
+
+
+def test_a_draft_says_whom_it_lets_in_unasked() -> None:
+    known = Known(
+        id="jsdelivr",
+        name="jsDelivr",
+        purpose="necessary",
+        hosts=("*.jsdelivr.net",),
+        necessary_when="it must",
+    )
+    scan, _ = scanned(contact("cdn.jsdelivr.net"))
+
+    text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda *_: known), Config())
+
+    assert "It is let in unasked. Right where it must; else give it another purpose." in text

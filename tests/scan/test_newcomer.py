@@ -146,8 +146,7 @@ def test_a_newcomers_shop_of_nine_tags_is_guarded_within_a_minute(tools: Path, t
 
     config = load_config(tmp_path / "cookieguard.toml")
     assert len(config.vendors) >= len(HOSTS)
-    necessary = {"js.stripe.com"}  # payment works at once
-    assert before <= necessary
+    assert before <= {"js.stripe.com", "cdn.jsdelivr.net"}  # necessary by the catalogue; the draft says so
     assert after == HOSTS
     assert {one.catalogue for one in config.vendors} >= {"stripe", "youtube", "hotjar", "google-tag-manager"}
     assert sum(took.values()) < MOST_SECONDS, took

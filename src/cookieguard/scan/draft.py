@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cookieguard.config import Config
 from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
 from cookieguard.scan.parties import Party
 
@@ -68,7 +69,10 @@ def _told(party: Party) -> Iterator[str]:
     if party.is_only_named:
         yield _comment("A script only names it: a scan with a browser tells whether it is asked.")
     if party.known is not None and party.known.necessary_when:
-        yield _comment(f'May be purpose = "necessary" where {party.known.necessary_when}.')
+        when = party.known.necessary_when
+        is_let_in = party.purpose == NECESSARY
+        let_in = f"It is let in unasked. Right where {when}; else give it another purpose."
+        yield _comment(let_in if is_let_in else f'May be purpose = "necessary" where {when}.')
     if party.is_own_looking:
         yield _comment(
             f"It looks like the shop's own. If it is: first_party_hosts = {_list(party.undeclared)}"
