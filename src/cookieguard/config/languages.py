@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection, Mapping
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from cookieguard.config.checks import require_text
 from cookieguard.errors import ConfigError
 
 # A language is spoken by its file being there; the names are BCP 47 tags.
+FILES = files("cookieguard.static").joinpath("lang")
 LANGUAGES = tuple(
-    sorted(
-        one.name.removesuffix(".toml")
-        for one in files("cookieguard.static").joinpath("lang").iterdir()
-        if one.name.endswith(".toml")
-    )
+    sorted(one.name.removesuffix(".toml") for one in FILES.iterdir() if one.name.endswith(".toml"))
 )
 # Other names for what a file may be called, so that each language needs one file: codes that ISO 639 has withdrawn, a
 # language within a larger one, and the script that a region writes (CLDR, likely subtags).
@@ -35,6 +35,21 @@ OTHER_NAMES = {
     "zh-tw": "zh-hant",
 }
 Text = str | Mapping[str, str]  # one for every language, or one for each: `{en = "Chat", de = "Plaudern"}`
+
+
+@cache
+def texts_of(lang: str) -> Mapping[str, Any]:
+    """Return all texts of a language, as its file has them: read when it is first spoken, once for all guards.
+
+    Reading all of them takes a quarter of a second, and most shops speak one or two.
+    """
+    found: Mapping[str, Any] = tomllib.loads(language_file(lang).decode("utf-8"))
+    return found
+
+
+def language_file(lang: str) -> bytes:
+    """Return the file of a language."""
+    return FILES.joinpath(f"{lang}.toml").read_bytes()
 
 
 def find_language(tag: str, available: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from cookieguard.config import Config
-from cookieguard.config.languages import LANGUAGES, language_of
+from cookieguard.config.languages import LANGUAGES, language_of, texts_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.policy.texts import PolicyTexts, news_line
 from cookieguard.policy.versions import Version
@@ -30,7 +30,7 @@ from cookieguard.web.banner.slots import (
     TITLE,
     filled,
 )
-from cookieguard.web.banner.texts import date_text, fill, shown_purposes, texts_of
+from cookieguard.web.banner.texts import date_text, fill, shown_purposes
 from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")

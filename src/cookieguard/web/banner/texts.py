@@ -1,23 +1,17 @@
-"""The texts of a language, from its file in static/lang; counts, dates and the shop's own words stand in them.
-
-A file is read when its language is first spoken, once for all guards of a process: reading all of them takes a quarter
-of a second, and most shops speak one or two.
-"""
+"""The texts of a language as they are shown: with counts, dates and the shop's own words in them."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from gettext import c2py
-from typing import Any
 
 from cookieguard.config import Config, Vendor
-from cookieguard.config.languages import LANGUAGES, text_in
+from cookieguard.config.languages import LANGUAGES, language_file, text_in, texts_of
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.web.assets import STATIC, digest
+from cookieguard.web.assets import digest
 
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 
@@ -39,16 +33,9 @@ class ShownPurpose:
 
 
 @cache
-def texts_of(lang: str) -> Mapping[str, Any]:
-    """Return all texts of a language, as its file has them."""
-    found: Mapping[str, Any] = tomllib.loads(_file(lang).decode("utf-8"))
-    return found
-
-
-@cache
 def all_texts() -> str:
     """Name what stands in all files of languages, without reading them as texts."""
-    return digest(b"".join(map(_file, LANGUAGES)))
+    return digest(b"".join(map(language_file, LANGUAGES)))
 
 
 def shown_purposes(config: Config, lang: str) -> tuple[ShownPurpose, ...]:
@@ -90,7 +77,3 @@ def duration_text(count: int, unit: str, lang: str) -> str:
 def _plural(rule: str) -> Callable[[int], int]:
     """Read the rule that numbers a language's plural forms, written as gettext's Plural-Forms has it."""
     return c2py(rule)
-
-
-def _file(lang: str) -> bytes:
-    return STATIC.joinpath("lang", f"{lang}.toml").read_bytes()
