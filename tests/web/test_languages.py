@@ -7,20 +7,23 @@ import shutil
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.asgi import ask, page
 
 import cookieguard
+from cookieguard import CookieGuard
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.web.assets import STATIC
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.banner.texts import date_text, duration_text
 
+Guard = Callable[..., CookieGuard]
 OFFICIAL = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()
 MORE = "ar fa he hi id is ja ko nb th tr uk vi zh-Hans zh-Hant".split()
 # What the letters of a text must be called in Unicode; every other language is written in Latin ones.
@@ -216,6 +219,32 @@ def test_every_count_has_its_form_and_every_form_its_count(lang: str) -> None:
 )
 def test_a_count_takes_the_form_of_its_language(lang: str, count: int, unit: str, says: str) -> None:
     assert duration_text(count, unit, lang) == says
+
+
+# The page's language goes along to the pages of ours that it leads to
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_our_pages_speak_the_language_of_the_page_that_leads_to_them(guard: Guard, decided: bool) -> None:
+    app = guard(page(b"<!doctype html><html lang=fr><body>boutique"))
+    chosen = [("cookie", refused(app))] if decided else []
+    french = [("accept-language", "fr-CA"), ("sec-fetch-dest", "document"), *chosen]
+    swedish = [("accept-language", "sv"), ("sec-fetch-dest", "document"), *chosen]
+
+    link = re.search(r'href="/_cg/choices\?([^"]*)', ask(app, headers=swedish).text)
+    assert link
+    there = ask(app, path="/_cg/choices", query=link[1].replace("&amp;", "&"), headers=swedish)
+
+    assert link[1] == "next=/&amp;lang=fr"
+    assert '<html lang="fr"' in there.text
+    assert '"/_cg/choices?next=/"' in ask(app, headers=french).text  # the browser asks for French anyway
+    assert '<html lang="sv"' in ask(app, path="/_cg/choices", query="lang=xx", headers=swedish).text
+
+
+def refused(app: Any) -> str:
+    sent = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+    answer = ask(app, method="POST", path="/_cg/consent", headers=sent, body=b"choice=reject&next=/")
+    return str(answer.get("set-cookie")).partition(";")[0]
 
 
 # Files that are read when they are needed, and by being there

@@ -40,10 +40,10 @@ class PolicyTexts(NamedTuple):
         return text
 
 
-def news_line(version: Version | None, texts: PolicyTexts, *, base: str) -> Markup:
+def news_line(version: Version | None, texts: PolicyTexts, *, base: str, query: str = "") -> Markup:
     """Return the line that announces a version on the shop's pages, with the way to what changes."""
     if version is None:
         return Markup()
     line = texts.line("news", date=version.effective)
-    address = f"{base}policy/{version.name}/changes"
+    address = f"{base}policy/{version.name}/changes" + (f"?{query}" if query else "")
     return Markup('<a href="{}" lang="{}">{}</a>').format(address, texts.lang, line)

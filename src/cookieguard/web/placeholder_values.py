@@ -33,6 +33,6 @@ class Place(NamedTuple):
     next: str
     anchor: str
     title: str = ""  # what the page calls the element
-    scheme: str = (
-        LIGHT  # what the page says it can be: a frame is told what the system likes, not what its page is
-    )
+    # what the page says it can be: a frame is told what the system likes, not what its page is
+    scheme: str = LIGHT
+    links_say: bool = False  # which language: the browser alone would ask for another one

@@ -38,6 +38,7 @@ class Insertion:
         renderer, consent = exchange.parts.renderer, exchange.consent
         accept_language = exchange.request.text(b"accept-language")
         lang = renderer.pick_language(context.lang, accept_language)
+        links_say = lang != renderer.pick_language("", accept_language)
         base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
         style = self._allowance(exchange, "style", context.policies)
         news = exchange.parts.news(exchange.now)
@@ -50,14 +51,30 @@ class Insertion:
         if not consent.asks:
             is_new = has_just_decided(exchange)
             return panel + renderer.control(
-                lang, consent, base=base, next_=next_, news=news, style=style, shadow=shadow, is_new=is_new
+                lang,
+                consent,
+                base=base,
+                next_=next_,
+                news=news,
+                style=style,
+                shadow=shadow,
+                is_new=is_new,
+                links_say=links_say,
             )
         note = None if exchange.request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
         script = self._allowance(exchange, "script", context.policies)
         return panel + renderer.banner(
-            lang, base=base, next_=next_, news=news, note=note, style=style, script=script, shadow=shadow
+            lang,
+            base=base,
+            next_=next_,
+            news=news,
+            note=note,
+            style=style,
+            script=script,
+            shadow=shadow,
+            links_say=links_say,
         )
 
     @property

@@ -89,8 +89,11 @@ class Placeholders:
         if not (offer.once or offer.always):
             return b""
         request, renderer = exchange.request, exchange.parts.renderer
+        accepted = request.text(b"accept-language")
+        lang = renderer.pick_language(context.lang, accepted)
         place = Place(
-            lang=renderer.pick_language(context.lang, request.text(b"accept-language")),
+            lang=lang,
+            links_say=lang != renderer.pick_language("", accepted),
             base=request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base),
             offer=offer,
             next=next_,

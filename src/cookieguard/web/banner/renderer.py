@@ -108,12 +108,15 @@ class Renderer:
         style: Allowance = INLINE,
         script: Allowance = INLINE,
         shadow: bool = True,
+        links_say: bool = False,
     ) -> bytes:
         """Render the banner for the end of the body; `note` names a text of the languages' [notes].
 
         `shadow`: a parser of HTML reads it as a part of its page, so it may stand in a declarative shadow root.
+        `links_say`: links to our own pages name the language, since the browser alone would ask for another one.
         """
-        key = ("banner", lang, base, note, news and news.name, _form(style), _form(script), shadow)
+        also = f"lang={lang}" if links_say else ""
+        key = ("banner", lang, base, note, news and news.name, _form(style), _form(script), shadow, also)
         self._note(lang)
 
         def make() -> str:
@@ -123,8 +126,9 @@ class Renderer:
                 base=base,
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
+                also=also,
                 note=texts_of(lang)["notes"][note] if note else "",
-                news=news_line(news, PolicyTexts.of(lang), base=base),
+                news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
                 banner=self.banner_hash(lang),
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
@@ -145,12 +149,15 @@ class Renderer:
         style: Allowance = INLINE,
         shadow: bool = True,
         is_new: bool = False,
+        links_say: bool = False,
     ) -> bytes:
         """Render what stays once the banner is gone: the way to the choices, one click to withdraw.
 
-        `shadow` as for the banner. `is_new`: the choice was made a moment ago, and the page says that it is saved.
+        `shadow` and `links_say` as for the banner. `is_new`: the choice was made a moment ago, and the page says that
+        it is saved.
         """
         notice = control_notice(consent, texts_of(lang)["control"])
+        also = f"lang={lang}" if links_say else ""
         key = (
             "control",
             lang,
@@ -161,6 +168,7 @@ class Renderer:
             _form(style),
             shadow,
             is_new,
+            also,
         )
 
         def make() -> str:
@@ -170,9 +178,10 @@ class Renderer:
                 base=base,
                 next=NEXT.decode(),
                 next_query=NEXT_QUERY.decode(),
+                also=also,
                 withdraw=consent.is_beyond_necessary,
                 notice=notice,
-                news=news_line(news, PolicyTexts.of(lang), base=base),
+                news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
                 shadow=shadow,
                 saved=self._style("saved.css", style, base) if is_new else "",
                 style=self._style("control.css" if shadow else "open.css", style, base),
@@ -217,7 +226,7 @@ class Renderer:
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
-        key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, _form(style))
+        key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, place.links_say, _form(style))
         text = self._once(key, lambda: _in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
         return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
@@ -253,6 +262,7 @@ class Renderer:
             privacy=privacy,
             banner=self._named(place.lang)[1],
             scheme=place.scheme,
+            also=f"?lang={place.lang}" if place.links_say else "",
             style=self._style("embed.css", style, place.base),
         )
 
@@ -301,7 +311,9 @@ class Renderer:
         return self._hashes[lang]
 
     def _wording(self, lang: str) -> bytes:
-        nothing = dict.fromkeys(("base", "next", "news", "note", "banner", "room", "style", "script"), "")
+        nothing = dict.fromkeys(
+            ("base", "next", "also", "news", "note", "banner", "room", "style", "script"), ""
+        )
         plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
         return _ascii(plain)
 

@@ -28,22 +28,24 @@ MOST_FIELDS = 5
 
 
 async def show_choices(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}choices?next=<local path>."""
+    """Answer GET {prefix}choices?next=<local path>&lang=<the language of the page it is linked from>."""
     renderer = exchange.parts.renderer
-    lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
+    next_, wanted = _asked(exchange)
+    lang = renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
     page = renderer.choices_page(
         lang,
         exchange.consent,
         base=exchange.own_base,
-        next_=local_path(_asked_next(exchange) or quote(exchange.request.root_path) + "/"),
+        next_=local_path(next_ or quote(exchange.request.root_path) + "/"),
         note=None if exchange.request.is_secure_context else NOT_KEPT,
         copy=f"{exchange.own_base}{COPY_PAGE}" if exchange.parts.proof is not None else "",
     )
     return HTMLResponse(page, headers=PAGE_HEADERS)
 
 
-def _asked_next(exchange: Exchange) -> str:
+def _asked(exchange: Exchange) -> tuple[str, str]:
     try:
-        return str(parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS).get("next", [""])[0])
+        asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
     except ValueError:  # more fields than any link of ours has
-        return ""
+        asked = {}
+    return asked.get("next", [""])[0], asked.get("lang", [""])[0]
