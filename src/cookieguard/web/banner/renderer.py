@@ -30,7 +30,7 @@ from cookieguard.web.banner.slots import (
     TITLE,
     filled,
 )
-from cookieguard.web.banner.texts import date_text, fill, shown_purposes
+from cookieguard.web.banner.texts import date_text, fill, hash_mark, shown_purposes
 from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")
@@ -89,7 +89,7 @@ class Renderer:
         """
         if posted not in self.wordings:
             for lang in LANGUAGES:
-                if posted.startswith(_mark(lang)):
+                if posted.startswith(hash_mark(lang)):
                     self._named(lang)
         return posted if posted in self.wordings else ""
 
@@ -305,7 +305,7 @@ class Renderer:
         """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
         if lang not in self._hashes:
             texts = self._wording(lang), _ascii(repr(texts_of(lang)["embed"]))
-            banner, embed = (_mark(lang) + digest(text)[len(_mark(lang)) :] for text in texts)
+            banner, embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
             self.wordings |= zip((banner, embed), texts, strict=True)
             self._hashes[lang] = banner, embed
         return self._hashes[lang]
@@ -387,11 +387,6 @@ def _environment() -> Environment:
     for name in TEMPLATES:
         environment.get_template(name)
     return environment
-
-
-def _mark(lang: str) -> str:
-    """Return the first digits of the hashes of a language: two, since few languages share them."""
-    return digest(lang.encode())[:2]
 
 
 def _template(name: str) -> str:

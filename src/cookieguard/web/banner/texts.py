@@ -38,6 +38,11 @@ def all_texts() -> str:
     return digest(b"".join(map(language_file, LANGUAGES)))
 
 
+def hash_mark(lang: str) -> str:
+    """Return the first digits of the hashes of a language: two, since few languages share them."""
+    return digest(lang.encode())[:2]
+
+
 def shown_purposes(config: Config, lang: str) -> tuple[ShownPurpose, ...]:
     """Return all purposes in the words of a language: the shop's own where it has some, else ours."""
     own = texts_of(lang)["purposes"]
