@@ -48,7 +48,8 @@ def record_of(number: int) -> Record:
         gpc=False,
         time=NOW,
     )
-    return Record(kind="consent", topic="partial", subject=browser(f"b{number % 100}"), time=NOW, facts=facts)
+    subject = browser(f"b{number % 100}")
+    return Record(kind="consent", topic="partial", subject=subject, time=NOW, facts=facts, is_ours=True)
 
 
 def single_commits(path: Path, seconds: float) -> float:

@@ -43,12 +43,16 @@ class Crowd:
             str(keyring),
         ]
         self.acknowledged: list[str] = []
+        self._busy: set[int] = set()  # that acknowledged something: to start takes longer than a kill
         self.kills = 0
         self._processes = [self._start() for _ in range(WORKERS)]
 
     def kill_one(self) -> None:
-        """Kill a worker in whatever it does, and start another."""
-        at = random.randrange(WORKERS)
+        """Kill a worker in whatever it does, and start another; one that starts yet is left alone."""
+        busy = [at for at, one in enumerate(self._processes) if one.pid in self._busy]
+        if not busy:
+            return
+        at = random.choice(busy)
         self._processes[at].send_signal(signal.SIGKILL)
         self._processes[at].wait()
         self._processes[at] = self._start()
@@ -75,6 +79,7 @@ class Crowd:
         for line in process.stdout:
             if line.endswith("\n"):
                 self.acknowledged.append(line.strip())
+                self._busy.add(process.pid)
 
 
 @contextmanager
