@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 from cookieguard.config.catalogue import KINDS, SHOP, USES, VENDOR, Entry, load_catalogue
-from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN, IDENTIFIER
+from cookieguard.config.loading.checks import COOKIE_PATTERN, HOST_PATTERN, IDENTIFIER
 from cookieguard.config.purposes import DEFAULT_IDS, NECESSARY
 
 LIFE = re.compile(r"(|session|persistent|[1-9]\d{0,3} (second|minute|hour|day|week|month|year)s?)")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.config.types import describe, element_of, field_types
+from cookieguard.config.loading.types import describe, element_of, field_types
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 HEAD = """\

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.config.checks import require_one_of
+from cookieguard.config.loading.checks import require_one_of
 from cookieguard.engines.export.files import closed_days, export_day, remove_drafts
 from cookieguard.engines.export.formats import FORMATS
 from cookieguard.engines.export.tables import (

@@ -13,7 +13,7 @@ from rich.console import Console
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.config.checks import require_one_of
+from cookieguard.config.loading.checks import require_one_of
 from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError

@@ -17,7 +17,7 @@ from cookieguard.cli.options import (
     shop_config,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.config.checks import require_between, require_match, require_one_of
+from cookieguard.config.loading.checks import require_between, require_match, require_one_of
 from cookieguard.engines.files.keyring_source import longest_life
 from cookieguard.engines.files.staff_list import Members, change_staff, read_staff
 from cookieguard.engines.files.state_directory import StateDirectory

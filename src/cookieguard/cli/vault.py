@@ -20,7 +20,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
-from cookieguard.config.checks import require_between, require_text
+from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.engines.files.reveal_log import append_entry, read_entries
 from cookieguard.engines.files.staff_list import read_staff
 from cookieguard.engines.files.state_directory import StateDirectory

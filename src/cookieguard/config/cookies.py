@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from cookieguard.config.checks import (
+from cookieguard.config.loading.checks import (
     COOKIE_NAME,
     HOST_NAME,
     require_between,
@@ -13,8 +13,8 @@ from cookieguard.config.checks import (
     require_match,
     require_one_of,
 )
+from cookieguard.config.loading.types import require_types
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
-from cookieguard.config.types import require_types
 from cookieguard.errors import ConfigError
 
 SAME_SITE = ("Lax", "Strict", "None")

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from cookieguard.config.checks import require_text
+from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import ConfigError
 
 # A language is spoken by its file being there; the names are BCP 47 tags.

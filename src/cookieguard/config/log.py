@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cookieguard.config.checks import require_between, require_one_of, require_text
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.checks import require_between, require_one_of, require_text
+from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
 # Bits left of an IPv4 and an IPv6 address. `ga`: Google Analytics' anonymizeIp, last octet and last 80 bits off.

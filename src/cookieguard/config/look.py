@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cookieguard.config.checks import require_match, require_one_of
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.checks import require_match, require_one_of
+from cookieguard.config.loading.types import require_types
 
 LAYOUTS = ("bar", "card", "sheet")
 # Each is a setting here and a CSS variable: `button_text` is `--cg-button-text`.

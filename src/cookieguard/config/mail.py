@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parseaddr
 
-from cookieguard.config.checks import (
+from cookieguard.config.loading.checks import (
     IDENTIFIER,
     require_between,
     require_distinct,
@@ -16,7 +16,7 @@ from cookieguard.config.checks import (
     require_private_url,
     require_text,
 )
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
 MAIL_URL = re.compile(r"(smtps?://([!-?A-~]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)?")

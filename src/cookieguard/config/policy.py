@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from cookieguard.config.checks import require_between, require_match, require_text
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.checks import require_between, require_match, require_text
+from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
 NOTICE_DAYS = 14  # what most policies promise; GDPR art. 13(3) wants the notice before, and names no number

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import require_environment, require_match, require_text
+from cookieguard.config.loading.checks import require_environment, require_match, require_text
+from cookieguard.config.loading.types import require_types
 from cookieguard.config.store import require_store_url
-from cookieguard.config.types import require_types
 
 LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
 PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cookieguard.config.catalogue import load_catalogue
-from cookieguard.config.checks import (
+from cookieguard.config.languages import LANGUAGES, require_languages, require_texts
+from cookieguard.config.loading.checks import (
     IDENTIFIER,
     require_cookie,
     require_distinct,
@@ -14,8 +15,7 @@ from cookieguard.config.checks import (
     require_match,
     require_text,
 )
-from cookieguard.config.languages import LANGUAGES, require_languages, require_texts
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
 NECESSARY = "necessary"

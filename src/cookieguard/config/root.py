@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import (
+from cookieguard.config.consent import SIGNALS, ConsentSettings
+from cookieguard.config.cookies import CookieSettings
+from cookieguard.config.csp import CspSettings
+from cookieguard.config.html import HtmlSettings
+from cookieguard.config.identity import IdentitySettings
+from cookieguard.config.keys import KeySettings
+from cookieguard.config.languages import LANGUAGES, language_of, require_languages
+from cookieguard.config.loading.checks import (
     require_distinct,
     require_host,
     require_match,
@@ -14,8 +21,7 @@ from cookieguard.config.checks import (
     require_origin,
     require_text,
 )
-from cookieguard.config.cookies import CookieSettings
-from cookieguard.config.languages import LANGUAGES, language_of, require_languages
+from cookieguard.config.loading.types import require_types
 from cookieguard.config.log import LogSettings
 from cookieguard.config.look import LookSettings
 from cookieguard.config.mail import MailSettings
@@ -28,17 +34,8 @@ from cookieguard.config.purposes import (
     with_defaults,
     with_shared_hosts,
 )
-from cookieguard.config.sections import (
-    SIGNALS,
-    ConsentSettings,
-    CspSettings,
-    HtmlSettings,
-    IdentitySettings,
-    KeySettings,
-)
 from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.config.types import require_types
 from cookieguard.config.vault import VaultSettings
 from cookieguard.errors import ConfigError
 

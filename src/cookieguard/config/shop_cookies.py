@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cookieguard.config.checks import (
+from cookieguard.config.loading.checks import (
     COOKIE_NAME,
     IDENTIFIER,
     require_cookie,
     require_match,
     require_one_of,
 )
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
 # RFC 6265 path-value, from the root; what else it could hold would end the attribute.

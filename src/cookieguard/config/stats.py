@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import (
+from cookieguard.config.loading.checks import (
     require_between,
     require_environment,
     require_match,
@@ -13,7 +13,7 @@ from cookieguard.config.checks import (
     require_private_url,
     require_text,
 )
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.types import require_types
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")

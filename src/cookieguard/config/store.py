@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.checks import require_environment, require_private_url
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.checks import require_environment, require_private_url
+from cookieguard.config.loading.types import require_types
 
 STORE_URL = re.compile(r"(sqlite:///[!-~]+|postgres(ql)?://[!-~]+)?")
 FORMS = "empty, 'sqlite:///path/file.db' or 'postgresql://user@host/database'"

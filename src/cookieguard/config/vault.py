@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cookieguard.config.checks import require_between, require_text
-from cookieguard.config.types import require_types
+from cookieguard.config.loading.checks import require_between, require_text
+from cookieguard.config.loading.types import require_types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

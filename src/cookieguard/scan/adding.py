@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cookieguard.config.toml import config_from_mapping
+from cookieguard.config.loading.toml import config_from_mapping
 from cookieguard.errors import ConfigError
 
 LIST = re.compile(r"^vendors[ \t]*=[ \t]*\[", re.MULTILINE)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from cookieguard.config import Config
-from cookieguard.config.checks import COOKIE_PATTERN, HOST_PATTERN
+from cookieguard.config.loading.checks import COOKIE_PATTERN, HOST_PATTERN
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
 from cookieguard.scan.parties import Party

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 from cookieguard.config import Config
-from cookieguard.config.sections import KeySettings
+from cookieguard.config.keys import KeySettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.web.services import read_config
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from cookieguard.config.checks import require_text
+from cookieguard.config.loading.checks import require_text
 from cookieguard.engines.policy.ledger import change_ledger
 from cookieguard.engines.policy.record import Record
 from cookieguard.engines.store.protocol import Store

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cookieguard.config.loading.types import describe, element_of, field_types
 from cookieguard.config.purposes import Vendor
 from cookieguard.config.root import Config
-from cookieguard.config.types import describe, element_of, field_types
 from cookieguard.errors import ConfigError
 
 # What a text stands for where a table belongs: `vendors = ["stripe"]`.

@@ -1,0 +1,56 @@
+"""`[consent]`: how visitors are asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cookieguard.config.languages import require_spoken
+from cookieguard.config.loading.checks import (
+    require_distinct,
+    require_match,
+    require_one_of,
+)
+from cookieguard.config.loading.types import require_types
+from cookieguard.errors import ConfigError
+
+# Those whose tags read what a visitor agreed to, and the purposes their words are made of.
+SIGNALS = {
+    "google": ("statistics", "marketing"),
+    "microsoft-uet": ("marketing",),
+    "microsoft-clarity": ("statistics", "marketing"),
+    "meta": ("marketing",),
+}
+
+NO_ADVANCED = (
+    "'google', which is the basic consent mode: the advanced one loads Google's tags and tells Google of each page "
+    "before anybody agreed"
+)
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentSettings:
+    """Set how visitors are asked."""
+
+    enabled: bool = True
+    """Ask visitors. Without it nobody ever agrees."""
+    gpc: bool = True
+    """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
+    follow_customer: bool = True
+    """What a customer refused on one device applies on every other one, from the login on; needs the store."""
+    language: str = "en"
+    """The banner's language where neither <html lang> nor Accept-Language names one we speak."""
+    signals: tuple[str, ...] = ()
+    """Whose tags hear of the choice: `google` (consent mode, basic), `microsoft-uet`, `microsoft-clarity`, `meta`."""
+
+    def __post_init__(self) -> None:
+        require_types("consent", self)
+        require_match("consent.language", self.language, LANGUAGE, "a language tag like 'en' or 'de'")
+        require_spoken("consent.language", self.language)
+        require_distinct("consent.signals", self.signals)
+        for signal in self.signals:
+            if "advanced" in signal:
+                raise ConfigError("consent.signals", was=repr(signal), allowed=NO_ADVANCED)
+            require_one_of("consent.signals", signal, SIGNALS)

@@ -1,0 +1,40 @@
+"""`[identity]`: how long a session lives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cookieguard.config.loading.checks import (
+    require_between,
+    require_match,
+)
+from cookieguard.config.loading.types import require_types
+
+# It is taken out of every response, so it must be none that means something to a browser.
+HEADER = re.compile(r"([Xx]-[A-Za-z0-9-]{1,62})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySettings:
+    """Set how long a session lives; both limits stand inside the token."""
+
+    enabled: bool = True
+    """Give requests a session, a cart and a customer."""
+    idle_days: int = 14
+    """A session unused for this long is over (sliding; OWASP asks for an idle limit)."""
+    absolute_days: int = 90
+    """A session this old is over however much it is used."""
+    customer_header: str = ""
+    """The response header in which an app behind a proxy names its customer; it never reaches a browser."""
+    keep_carts: bool = True
+    """Keep each cart's newest content in the store: a customer's comes back at login, in any browser."""
+
+    def __post_init__(self) -> None:
+        require_types("identity", self)
+        allowed = "a header of your own like 'X-Customer'"
+        require_match("identity.customer_header", self.customer_header, HEADER, allowed)
+        require_between("identity.idle_days", self.idle_days, 1, 400, "days")
+        require_between(
+            "identity.absolute_days", self.absolute_days, self.idle_days, 400, "days (>= idle_days)"
+        )

@@ -1,0 +1,1 @@
+"""How settings are read from TOML, and checked: the same words for each error."""
