@@ -24,8 +24,8 @@ from harness.postgres import postgres
 from cookieguard.config import StoreSettings
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
-from cookieguard.engines.store.sync import Watch
-from cookieguard.identity.revocations import Ending, Ends
+from cookieguard.engines.store.sync import StoreSync
+from cookieguard.identity.revocations import Revocation, Revoked
 
 FLOOD, ROWS, AT_ONCE = 250_000, 2_000_000, 5_000
 DAY = 86_400_000
@@ -67,18 +67,18 @@ def flood(url: str, take_away: Callable[[], object], bring_back: Callable[[], ob
     """Have one account and guests end 250,000 sessions each with the store away; look at what others know then."""
     now = time.time_ns() // 1_000_000
     far = now + 14 * DAY
-    one, other = Watch(open_store(url)), Watch(open_store(url))
+    one, other = StoreSync(open_store(url)), StoreSync(open_store(url))
     one.begin().result(10)
     other.begin().result(10)
-    early = Ending(Ends.SESSION, "early", now - DAY, far, "C-early", now - 2 * DAY)
+    early = Revocation(Revoked.SESSION, "early", now - DAY, far, "C-early", now - 2 * DAY)
     one.record([early]).result(10)
     take_away()
     before, started = memory(), time.monotonic()
-    victim = Ending(Ends.SESSION, "victim", now, far, "C-victim", now - DAY)
+    victim = Revocation(Revoked.SESSION, "victim", now, far, "C-victim", now - DAY)
     one.record([victim])
     for number in range(FLOOD):
-        guest = Ending(Ends.GUEST, f"guest-{number:018}", now + number, far)
-        mine = Ending(Ends.SESSION, f"mine-{number:019}", now + number, far, "C-flood", now + number)
+        guest = Revocation(Revoked.GUEST, f"guest-{number:018}", now + number, far)
+        mine = Revocation(Revoked.SESSION, f"mine-{number:019}", now + number, far, "C-flood", now + number)
         one.record([guest, mine])
         if number % 1_000 == 0:
             time.sleep(0.02)  # about 50,000 a second
@@ -88,12 +88,12 @@ def flood(url: str, take_away: Callable[[], object], bring_back: Callable[[], ob
     )
     bring_back()
     back = time.monotonic()
-    while "victim" not in other.endings.known()[Ends.SESSION]:
+    while "victim" not in other.revocations.known()[Revoked.SESSION]:
         time.sleep(0.1)
     print(
         f"  the other worker obeys the victim's logout {time.monotonic() - back:.1f} s after the store is back"
     )
-    while not (one.endings.is_certain and other.endings.is_certain):
+    while not (one.revocations.is_certain and other.revocations.is_certain):
         time.sleep(0.1)
     print(f"  both know customers again after {time.monotonic() - back:.1f} s")
     deadline = time.monotonic() + 60
@@ -101,11 +101,10 @@ def flood(url: str, take_away: Callable[[], object], bring_back: Callable[[], ob
         time.sleep(0.5)
         if time.monotonic() > deadline:
             break
-    for watch in (one, other):
-        counts = {what.value: count for what, count in watch.endings.counts().items() if count}
-        print(
-            f"  {counts}, cut-off {watch.endings.cutoff}, early {'early' in watch.endings.known()[Ends.SESSION]}"
-        )
+    for store_sync in (one, other):
+        counts = {what.value: count for what, count in store_sync.revocations.counts().items() if count}
+        is_early = "early" in store_sync.revocations.known()[Revoked.SESSION]
+        print(f"  {counts}, cut-off {store_sync.revocations.cutoff}, early {is_early}")
     print(
         f"  memory of this process, both workers: +{grown} MB in the flood, +{memory() - before} MB at most"
     )
@@ -119,9 +118,9 @@ def full(url: str) -> None:
     store = open_store(url)()
     started = time.monotonic()
     for first in range(0, ROWS, AT_ONCE):
-        kind, owner = (Ends.GUEST, "") if first < ROWS // 2 else (Ends.SESSION, "C-flood")
+        kind, owner = (Revoked.GUEST, "") if first < ROWS // 2 else (Revoked.SESSION, "C-flood")
         store.record(
-            [Ending(kind, token_hex(11), now + n, now + 14 * DAY, owner, now) for n in range(AT_ONCE)]
+            [Revocation(kind, token_hex(11), now + n, now + 14 * DAY, owner, now) for n in range(AT_ONCE)]
         )
     store.close()
     print(f"  {ROWS} rows written in {time.monotonic() - started:.1f} s")
@@ -135,14 +134,14 @@ def full(url: str) -> None:
 def start(url: str) -> dict[str, object]:
     """Start one worker, and say how long it knew no customer and what it grew by."""
     before, started, cpu = memory(), time.monotonic(), time.process_time()
-    watch = Watch(open_store(url))
-    watch.begin().result(120)
-    while not watch.endings.is_certain:
+    store_sync = StoreSync(open_store(url))
+    store_sync.begin().result(120)
+    while not store_sync.revocations.is_certain:
         time.sleep(0.01)
     seconds, computed = time.monotonic() - started, time.process_time() - cpu
-    counts = {what.value: count for what, count in watch.endings.counts().items() if count}
+    counts = {what.value: count for what, count in store_sync.revocations.counts().items() if count}
     grown = memory() - before
-    watch.close()
+    store_sync.close()
     return {"seconds": round(seconds, 2), "of CPU": round(computed, 2), "MB": grown, "counts": counts}
 
 

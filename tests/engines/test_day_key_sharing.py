@@ -22,9 +22,9 @@ from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import RuntimeDirectory, open_runtime
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store import day_key_sharing
-from cookieguard.engines.store import sync as watch
+from cookieguard.engines.store import sync as store_sync
 from cookieguard.engines.store.day_key_sharing import SHELF, DayKeySharing, open_day_keys
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.keyring import Keyring
 from cookieguard.stats.sealed_box import new_key_pair
 
@@ -45,7 +45,7 @@ def server() -> Iterator[Postgres]:
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the threads look ten times a second: a test's time is dear."""
     monkeypatch.setattr(day_key_sharing, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(watch, "POLL_EVERY", timedelta(seconds=0.1))
+    monkeypatch.setattr(store_sync, "POLL_EVERY", timedelta(seconds=0.1))
 
 
 @pytest.fixture
@@ -68,17 +68,17 @@ class Machine:
         runtime = open_runtime("", self._state)
         assert runtime is not None
         self.runtime: RuntimeDirectory = runtime
-        self.watch = Watch(self._open, clock=lambda: self.now)
-        sharing = (self.watch, self._keyring)
+        self.store_sync = StoreSync(self._open, clock=lambda: self.now)
+        sharing = (self.store_sync, self._keyring)
         self.keys = open_day_keys(runtime, "visitor", sharing=sharing, clock=lambda: self.now)
-        self.watch.begin()
+        self.store_sync.begin()
 
     def reboot(self) -> None:
         self.end()
         self.start()
 
     def end(self) -> None:
-        self.watch.close()
+        self.store_sync.close()
         shutil.rmtree(self.runtime.path, ignore_errors=True)
 
     def key(self) -> bytes:
@@ -93,7 +93,7 @@ class Machine:
     @property
     def sharing(self) -> DayKeySharing:
         """Return what the store's thread asks after each round."""
-        found: DayKeySharing = self.watch.besides[0].__self__  # type: ignore[attr-defined]
+        found: DayKeySharing = self.store_sync.besides[0].__self__  # type: ignore[attr-defined]
         return found
 
 
@@ -200,7 +200,7 @@ def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
         started = time.monotonic()
         key = one.key()
         assert time.monotonic() - started < AT_ONCE
-        wait_until(lambda: one.watch.is_down, "the store is down")
+        wait_until(lambda: one.store_sync.is_down, "the store is down")
         wait_until(lambda: "visitor key of the day: the store is down" in caplog.text, "it is told")
         time.sleep(1)
     finally:
@@ -277,7 +277,7 @@ def test_what_lay_in_store_and_memory_is_gone_within_48_hours(
     one = machine()
     until_settled(one)
     names = {path.name for path in one.runtime.paths()}
-    one.watch.close()
+    one.store_sync.close()
     one.now = NOON - timedelta(hours=12) + timedelta(hours=26)
     one.keys.expire(one.now)
     DayKeys(one.runtime, "visitor-pair").expire(one.now)

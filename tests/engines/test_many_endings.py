@@ -23,26 +23,26 @@ from cookieguard.engines.store.figures import note_overflows, told_of_store
 from cookieguard.engines.store.housekeeping import tidied
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.sqlite import SqliteStore
-from cookieguard.engines.store.sync import Watch
-from cookieguard.identity.revocations import Ending, Endings, Ends
+from cookieguard.engines.store.sync import StoreSync
+from cookieguard.identity.revocations import Revocation, Revocations, Revoked
 from cookieguard.identity.tokens import Token
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)
 FAR = MOMENT + 2**40
 HOUR = 3_600_000
-VICTIM = Ending(Ends.SESSION, "victim", MOMENT, FAR, "C-victim", MOMENT - HOUR)
+VICTIM = Revocation(Revoked.SESSION, "victim", MOMENT, FAR, "C-victim", MOMENT - HOUR)
 SOON = 15  # seconds
 
 
-def mine(number: int) -> Ending:
+def mine(number: int) -> Revocation:
     """End one more session of one account."""
-    return Ending(Ends.SESSION, f"mine-{number}", MOMENT + number, FAR, "C-flood", MOMENT + number - 1)
+    return Revocation(Revoked.SESSION, f"mine-{number}", MOMENT + number, FAR, "C-flood", MOMENT + number - 1)
 
 
-def guest(number: int) -> Ending:
+def guest(number: int) -> Revocation:
     """End one more session of some guest."""
-    return Ending(Ends.GUEST, f"guest-{number}", MOMENT + number, FAR)
+    return Revocation(Revoked.GUEST, f"guest-{number}", MOMENT + number, FAR)
 
 
 def issued(moment: int) -> Token:
@@ -50,94 +50,96 @@ def issued(moment: int) -> Token:
 
 
 def test_endings_of_one_account_come_down_to_one_and_log_out_nobody_else() -> None:
-    endings = Endings(lambda: True, limit=100)
-    endings.add([VICTIM, *(mine(number) for number in range(1_000))])
-    pruned = endings.prune(NOW)
+    revocations = Revocations(lambda: True, limit=100)
+    revocations.add([VICTIM, *(mine(number) for number in range(1_000))])
+    pruned = revocations.prune(NOW)
 
     assert [one.key for one in pruned.news] == ["C-flood"]
-    assert endings.counts()[Ends.SESSION] == 1
-    assert endings.cutoff == 0
-    assert endings.end_of("victim", issued(MOMENT), customer="C-victim") == MOMENT
-    assert endings.end_of("other", issued(MOMENT - HOUR), customer="C-other") is None
+    assert revocations.counts()[Revoked.SESSION] == 1
+    assert revocations.cutoff == 0
+    assert revocations.end_of("victim", issued(MOMENT), customer="C-victim") == MOMENT
+    assert revocations.end_of("other", issued(MOMENT - HOUR), customer="C-other") is None
     # Of the account itself every session is over that began before the last that ended, and no later one.
-    assert endings.not_before("C-flood") == MOMENT + 998
+    assert revocations.not_before("C-flood") == MOMENT + 998
 
 
 def test_guests_that_are_too_many_are_forgotten_and_raise_nobodys_cut_off() -> None:
-    endings = Endings(lambda: True, limit=100)
-    endings.add([VICTIM, *(guest(number) for number in range(1_000))])
-    pruned = endings.prune(NOW)
+    revocations = Revocations(lambda: True, limit=100)
+    revocations.add([VICTIM, *(guest(number) for number in range(1_000))])
+    pruned = revocations.prune(NOW)
 
-    assert (pruned.news, pruned.forgotten) == ([], {Ends.GUEST: 900})
-    assert endings.cutoff == 0
-    assert endings.end_of("guest-999", issued(MOMENT), customer=None) == MOMENT + 999
-    assert endings.end_of("guest-1", issued(MOMENT), customer=None) is None
-    assert endings.end_of("victim", issued(MOMENT), customer="C-victim") == MOMENT
+    assert (pruned.news, pruned.forgotten) == ([], {Revoked.GUEST: 900})
+    assert revocations.cutoff == 0
+    assert revocations.end_of("guest-999", issued(MOMENT), customer=None) == MOMENT + 999
+    assert revocations.end_of("guest-1", issued(MOMENT), customer=None) is None
+    assert revocations.end_of("victim", issued(MOMENT), customer="C-victim") == MOMENT
 
 
 def test_too_many_accounts_cut_off_customers_until_now_at_most_and_no_guests() -> None:
-    endings = Endings(lambda: True, limit=100)
-    endings.add(
-        Ending(Ends.SESSION, f"s{number}", MOMENT, FAR, f"C-{number}", MOMENT) for number in range(200)
+    revocations = Revocations(lambda: True, limit=100)
+    revocations.add(
+        Revocation(Revoked.SESSION, f"s{number}", MOMENT, FAR, f"C-{number}", MOMENT) for number in range(200)
     )
-    endings.prune(NOW)
+    revocations.prune(NOW)
 
-    assert endings.cutoff == MOMENT
-    assert endings.end_of("other", issued(MOMENT), customer="C-x") == MOMENT
-    assert endings.end_of("other", issued(MOMENT + 1), customer="C-x") is None
-    assert endings.end_of("other", issued(MOMENT), customer=None) is None
-    endings.heed_clock(NOW - timedelta(hours=1))  # the clock was set back
-    assert endings.cutoff == MOMENT - HOUR
+    assert revocations.cutoff == MOMENT
+    assert revocations.end_of("other", issued(MOMENT), customer="C-x") == MOMENT
+    assert revocations.end_of("other", issued(MOMENT + 1), customer="C-x") is None
+    assert revocations.end_of("other", issued(MOMENT), customer=None) is None
+    revocations.heed_clock(NOW - timedelta(hours=1))  # the clock was set back
+    assert revocations.cutoff == MOMENT - HOUR
 
 
-@pytest.mark.parametrize("kind", [Ends.GUEST, Ends.SESSION])
+@pytest.mark.parametrize("kind", [Revoked.GUEST, Revoked.SESSION])
 def test_a_logout_that_waits_is_not_crowded_out_by_later_ones(
-    tmp_path: Path, kind: Ends, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, kind: Revoked, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, aside = tmp_path / "store.db", tmp_path / "aside.db"
-    watch, other = (Watch(sqlite.opener(path), clock=lambda: NOW) for _ in range(2))
-    watch.begin().result(SOON)
+    store_sync, other = (StoreSync(sqlite.opener(path), clock=lambda: NOW) for _ in range(2))
+    store_sync.begin().result(SOON)
     other.begin().result(SOON)
     path.rename(aside)
-    watch.record([VICTIM])
-    make = guest if kind is Ends.GUEST else mine
-    watch.record([make(number) for number in range(MAX_WAITING + 100)])
-    assert watch.backlog.has_overflowed
+    store_sync.record([VICTIM])
+    make = guest if kind is Revoked.GUEST else mine
+    store_sync.record([make(number) for number in range(MAX_WAITING + 100)])
+    assert store_sync.backlog.has_overflowed
     aside.rename(path)
 
-    wait_until(lambda: "victim" in other.endings.known()[Ends.SESSION], "the other heard", seconds=SOON)
+    wait_until(
+        lambda: "victim" in other.revocations.known()[Revoked.SESSION], "the other heard", seconds=SOON
+    )
     with closing(sqlite.opener(path)()) as store:
         assert VICTIM in list(store.changes(0))
     told = [line for line in caplog.messages if "endings wait" in line]
     assert len(told) == 1
-    watch.close()
+    store_sync.close()
     other.close()
 
 
 class SlowStore(SqliteStore):
     """Be a store that takes its time to write."""
 
-    def record(self, endings: Sequence[Ending]) -> None:
+    def record(self, revocations: Sequence[Revocation]) -> None:
         """Write, slowly."""
         time.sleep(0.01)
-        super().record(endings)
+        super().record(revocations)
 
 
 def test_what_was_acknowledged_while_a_slow_disk_wrote_others_is_there(tmp_path: Path) -> None:
     """The queue was full when these came: what is taken away must be what was written."""
     path = tmp_path / "store.db"
-    watch = Watch(lambda: SlowStore(path), clock=lambda: NOW)
-    watch.begin().result(SOON)
+    store_sync = StoreSync(lambda: SlowStore(path), clock=lambda: NOW)
+    store_sync.begin().result(SOON)
     last = [mine(number) for number in range(-200, 0)]
-    watch.record([guest(number) for number in range(20_000)])
+    store_sync.record([guest(number) for number in range(20_000)])
     time.sleep(0.02)  # these are being written
-    futures = [watch.record([one]) for one in last]
+    futures = [store_sync.record([one]) for one in last]
     for future in futures:
         future.result(2 * SOON)
 
     with closing(sqlite.opener(path)()) as store:
         assert {one.key for one in last} <= {one.key for one in store.changes(0)}
-    watch.close()
+    store_sync.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -156,28 +158,28 @@ def test_a_start_reads_no_more_than_a_worker_holds_and_the_store_gets_smaller(
     opener: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ports, "AT_ONCE", 50)
-    monkeypatch.setattr(ports, "MOST_READ", dict.fromkeys(Ends, 112))
+    monkeypatch.setattr(ports, "MOST_READ", dict.fromkeys(Revoked, 112))
     monkeypatch.setattr("cookieguard.engines.store.sync.TIDY_AFTER", 0)
     with closing(opener()) as store:
         store.record([VICTIM])
         for start in range(0, 1_000, 100):
             store.record([guest(number) for number in range(start, start + 100)])
             store.record([mine(number) for number in range(start, start + 100)])
-    watch = Watch(opener, clock=lambda: NOW)
-    watch.endings = Endings(watch._is_certain, limit=100)
-    watch.begin().result(SOON)
+    store_sync = StoreSync(opener, clock=lambda: NOW)
+    store_sync.revocations = Revocations(store_sync._is_certain, limit=100)
+    store_sync.begin().result(SOON)
 
-    counts = watch.endings.counts()
-    assert (counts[Ends.GUEST], counts[Ends.SESSION], counts[Ends.CUSTOMER]) == (112, 112, 1)
-    assert watch.endings.not_before("C-flood") >= MOMENT + 800
-    assert watch.endings.cutoff == MOMENT  # of the one that was left out: its copy must not open
-    assert watch.endings.end_of("guest-1", issued(MOMENT - HOUR), customer=None) is None
+    counts = store_sync.revocations.counts()
+    assert (counts[Revoked.GUEST], counts[Revoked.SESSION], counts[Revoked.CUSTOMER]) == (112, 112, 1)
+    assert store_sync.revocations.not_before("C-flood") >= MOMENT + 800
+    assert store_sync.revocations.cutoff == MOMENT  # of the one that was left out: its copy must not open
+    assert store_sync.revocations.end_of("guest-1", issued(MOMENT - HOUR), customer=None) is None
     wait_until(lambda: is_small(opener), "the store is small", seconds=SOON)
-    watch.close()
-    late = Watch(opener, clock=lambda: NOW)
+    store_sync.close()
+    late = StoreSync(opener, clock=lambda: NOW)
     late.begin().result(SOON)
-    assert late.endings.not_before("C-flood") >= MOMENT + 800
-    assert late.endings.cutoff == MOMENT
+    assert late.revocations.not_before("C-flood") >= MOMENT + 800
+    assert late.revocations.cutoff == MOMENT
     late.close()
 
 
@@ -214,7 +216,7 @@ def test_guests_carts_that_fill_the_store_go_the_oldest_first_and_customers_stay
         store.write("cart", "c:17", b"{}", until=FAR)
         for number in range(60):
             store.write("cart", f"s:{number}", os.urandom(60_000), until=FAR + number)
-        known = Endings(lambda: True)
+        known = Revocations(lambda: True)
         rounds = 0
         while tidied(store, known, NOW):
             rounds += 1
@@ -233,7 +235,7 @@ def test_doctor_says_how_much_is_kept_what_overflowed_and_what_is_cut_off(
     backlog = Backlog(threading.Lock())
     with closing(opener()) as store:
         before = {check: (told, mend) for check, told, mend in told_of_store(store)}
-        store.record([VICTIM, guest(1), Ending(Ends.CUTOFF, Ends.SESSION, MOMENT, FAR)])
+        store.record([VICTIM, guest(1), Revocation(Revoked.CUTOFF, Revoked.SESSION, MOMENT, FAR)])
         backlog.add([guest(number) for number in range(MAX_WAITING + 1)])
         backlog.lost = 3
         note_overflows(store, backlog, now=MOMENT)

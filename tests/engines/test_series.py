@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)
 ENDING = ended_series("s", now=NOW, longest=timedelta(days=90))
 FIRST = Series(customer="17", authenticated=MOMENT, ends=MOMENT + 10**9, rotated=MOMENT)
-take = partial(turn, key="s", ending=ENDING)
+take = partial(turn, key="s", revocation=ENDING)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from harness.postgres import postgres
 
 from cookieguard.engines.store import sqlite
 from cookieguard.engines.store.protocol import Store, StoreDown
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, reading
 from cookieguard.identity.carts.orders import Order
 from cookieguard.identity.carts.stored_carts import Add, Shelf, Write, kept_cart, read_cart, read_orders
-from cookieguard.identity.revocations import Ending, Ends
+from cookieguard.identity.revocations import Revocation, Revoked
 
 FAR = 4_000_000_000_000
 PLACE = (Shelf.CART, "c:17")
@@ -75,57 +75,57 @@ def test_orders_that_are_added_at_once_are_all_there(open_store: Open) -> None:
 
 
 def test_floors_of_carts_are_heard_by_a_worker_that_comes_later(store: Store) -> None:
-    store.record([Ending(Ends.CART, "s1", 8, FAR), Ending(Ends.CART, "s1", 5, FAR)])
+    store.record([Revocation(Revoked.CART, "s1", 8, FAR), Revocation(Revoked.CART, "s1", 5, FAR)])
 
-    assert Ending(Ends.CART, "s1", 8, FAR) in store.changes(0)
+    assert Revocation(Revoked.CART, "s1", 8, FAR) in store.changes(0)
 
 
 def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> None:
     path, aside = tmp_path / "store.db", tmp_path / "aside.db"
-    watch = Watch(sqlite.opener(path))
-    watch.begin().result(timeout=10)
+    store_sync = StoreSync(sqlite.opener(path))
+    store_sync.begin().result(timeout=10)
     path.rename(aside)
     for order in (1, 2, 3):
-        future = watch.owe(key_of(cart(order)), doing(cart(order)))
+        future = store_sync.owe(key_of(cart(order)), doing(cart(order)))
         with pytest.raises(StoreDown):
             future.result(timeout=10)
-    assert watch.is_down
-    watch.owe(key_of(cart(4)), doing(cart(4)))
+    assert store_sync.is_down
+    store_sync.owe(key_of(cart(4)), doing(cart(4)))
     aside.rename(path)
-    watch.begin().result(timeout=10)
+    store_sync.begin().result(timeout=10)
 
-    assert watch.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(4).value}
-    assert not watch.is_down
-    watch.close()
+    assert store_sync.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(4).value}
+    assert not store_sync.is_down
+    store_sync.close()
 
 
 def test_a_task_that_fails_by_itself_holds_nobody_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = Watch(sqlite.opener(tmp_path / "store.db"))
-    watch.owe("bad", lambda _: {}["secret"]).exception(timeout=10)
-    watch.owe(key_of(cart(1)), doing(cart(1))).result(timeout=10)
+    store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
+    store_sync.owe("bad", lambda _: {}["secret"]).exception(timeout=10)
+    store_sync.owe(key_of(cart(1)), doing(cart(1))).result(timeout=10)
 
-    assert watch.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(1).value}
+    assert store_sync.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(1).value}
     assert caplog.messages == ["store: a value could not be kept (KeyError)"]
-    watch.close()
+    store_sync.close()
 
 
 def test_a_thousand_carts_that_wait_push_no_logout_out(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    watch = Watch(sqlite.opener(path))
-    watch.begin().result(timeout=10)
+    store_sync = StoreSync(sqlite.opener(path))
+    store_sync.begin().result(timeout=10)
     path.rename(tmp_path / "aside.db")
-    logout = Ending(Ends.SESSION, "s0", 1, FAR)
-    watch.record([logout]).exception(timeout=10)
-    watch.record([Ending(Ends.CART, f"s{number}", number, FAR) for number in range(20_000)]).exception(
-        timeout=10
-    )
+    logout = Revocation(Revoked.SESSION, "s0", 1, FAR)
+    store_sync.record([logout]).exception(timeout=10)
+    store_sync.record(
+        [Revocation(Revoked.CART, f"s{number}", number, FAR) for number in range(20_000)]
+    ).exception(timeout=10)
 
     (tmp_path / "aside.db").rename(path)
-    watch.begin().result(timeout=10)
-    assert logout in watch.ask(lambda store: list(store.changes(0))).result(timeout=10)
-    watch.close()
+    store_sync.begin().result(timeout=10)
+    assert logout in store_sync.ask(lambda store: list(store.changes(0))).result(timeout=10)
+    store_sync.close()
 
 
 def test_of_one_sessions_carts_the_version_tells_which_is_newer_whatever_the_clocks_say(

@@ -38,7 +38,7 @@ def writer(engine: HitEngine) -> Iterator[HitWriter]:
         yield writer
 
 
-def crowd(number: int, *, people: int = 60) -> list[Hit]:
+def disclosure(number: int, *, people: int = 60) -> list[Hit]:
     """Return visits of people today, by page."""
     return [
         PLAIN._replace(key=1000 * number + person + 1, page=f"/{person % 2}", source="(direct)")
@@ -71,9 +71,9 @@ def page(engine: HitEngine, writer: HitWriter, **filters: str) -> tuple[Overview
 
     def come() -> None:
         number = next(came)
-        writer.write(Batch(f"b{number}", crowd(number), {}, {}))
+        writer.write(Batch(f"b{number}", disclosure(number), {}, {}))
 
-    writer.write(Batch("b0", crowd(0), {}, {}))
+    writer.write(Batch("b0", disclosure(0), {}, {}))
     with closing(engine.reader()) as reader:
         where = {Dimension(name): value for name, value in filters.items()}
         selection = Selection("overview", RANGES["today"], where)
@@ -105,7 +105,7 @@ def test_a_page_that_was_read_holds_nothing_still(tmp_path: Path) -> None:
     views = []
     with closing(engine.writer()) as writer:
         for number in range(2):
-            writer.write(Batch(f"b{number}", crowd(number), {}, {}))
+            writer.write(Batch(f"b{number}", disclosure(number), {}, {}))
             with closing(engine.reader()) as reader:
                 found = read_overview(reader, selection, now=NOW, hit_days=30)
             views += [one.value for one in found.figures if one.name == "Views"]

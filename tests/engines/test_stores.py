@@ -24,13 +24,13 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store import sqlite
 from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Kept, Store, StoreDown
 from cookieguard.engines.store.sqlite import SqliteStore
-from cookieguard.engines.store.sync import Watch, open_watch
+from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
-from cookieguard.identity.revocations import Ending, Ends
+from cookieguard.identity.revocations import Revocation, Revoked
 
 PATIENCE = 5  # seconds
 SLOWLY = 2  # seconds: as long as a connection may take
-END = Ending(Ends.SESSION, "s1", 1_000, 9_000)
+END = Revocation(Revoked.SESSION, "s1", 1_000, 9_000)
 WRITERS, EACH = 4, 25
 TRIES = 20
 TABLES = ("cookieguard_change", "cookieguard_ending", "cookieguard_kept")
@@ -78,17 +78,17 @@ def _postgres(server: Postgres) -> Engine:
 
 
 @pytest.fixture
-def worker(engine: Engine) -> Iterator[Callable[[], Watch]]:
+def worker(engine: Engine) -> Iterator[Callable[[], StoreSync]]:
     """Start workers on one store, and end them."""
-    started: list[Watch] = []
+    started: list[StoreSync] = []
 
-    def start() -> Watch:
-        started.append(Watch(engine.open))
+    def start() -> StoreSync:
+        started.append(StoreSync(engine.open))
         return started[-1]
 
     yield start
-    for watch in started:
-        watch.close()
+    for store_sync in started:
+        store_sync.close()
 
 
 def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
@@ -97,7 +97,7 @@ def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
 
     store.record([END])
     first = store.last_change().number
-    store.record([END._replace(key="s2"), Ending(Ends.CUSTOMER, "17", 2_000, 9_000)])
+    store.record([END._replace(key="s2"), Revocation(Revoked.CUSTOMER, "17", 2_000, 9_000)])
 
     assert [one.key for one in store.changes(first)] == ["s2", "17"]
     assert list(store.changes(store.last_change().number)) == []
@@ -106,7 +106,7 @@ def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
 
 def test_of_two_endings_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
     store = engine.open()
-    customer = Ending(Ends.CUSTOMER, "17", 2_000, 9_000)
+    customer = Revocation(Revoked.CUSTOMER, "17", 2_000, 9_000)
     store.record([customer])
     number = store.last_change().number
     store.record([customer._replace(at=3_000, until=8_000)])
@@ -183,11 +183,11 @@ def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None
             keep(store, END._replace(key=f"{worker}-{count}"))
         store.close()
 
-    def keep(store: Store, ending: Ending) -> None:
+    def keep(store: Store, revocation: Revocation) -> None:
         """Try again where a busy machine lets nobody write for a second, as a watch does."""
         for _ in range(TRIES):
             with suppress(StoreDown):
-                store.record([ending])
+                store.record([revocation])
                 return
         raise AssertionError("nobody could write")
 
@@ -213,46 +213,50 @@ def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None
     assert len(heard) == WRITERS * EACH
 
 
-def test_every_worker_hears_within_5_s_what_one_ended(worker: Callable[[], Watch]) -> None:
+def test_every_worker_hears_within_5_s_what_one_ended(worker: Callable[[], StoreSync]) -> None:
     one, other = worker(), worker()
     other.begin().result(PATIENCE)
-    one.record([Ending(Ends.CUSTOMER, "17", 5, 2**50)]).result(PATIENCE)
+    one.record([Revocation(Revoked.CUSTOMER, "17", 5, 2**50)]).result(PATIENCE)
 
-    wait_until(lambda: other.endings.not_before("17") == 5, "the other worker heard", seconds=PATIENCE)
+    wait_until(lambda: other.revocations.not_before("17") == 5, "the other worker heard", seconds=PATIENCE)
     late = worker()
     late.begin().result(PATIENCE)
-    assert late.endings.not_before("17") == 5
+    assert late.revocations.not_before("17") == 5
 
 
-def test_what_is_asked_comes_after_all_that_was_ended_before(worker: Callable[[], Watch]) -> None:
+def test_what_is_asked_comes_after_all_that_was_ended_before(worker: Callable[[], StoreSync]) -> None:
     one, other = worker(), worker()
     other.begin().result(PATIENCE)
     for at in range(1, 6):
-        one.record([Ending(Ends.CUSTOMER, "17", at, 2**50)]).result(PATIENCE)
+        one.record([Revocation(Revoked.CUSTOMER, "17", at, 2**50)]).result(PATIENCE)
         other.ask(lambda _: None).result(PATIENCE)
-        assert other.endings.not_before("17") == at
+        assert other.revocations.not_before("17") == at
 
 
 def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
-    engine: Engine, worker: Callable[[], Watch], caplog: pytest.LogCaptureFixture
+    engine: Engine, worker: Callable[[], StoreSync], caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = worker(), worker()
     one.begin().result(PATIENCE)
     other.begin().result(PATIENCE)
-    assert one.endings.is_certain
+    assert one.revocations.is_certain
 
     engine.take_away()
     gone = time.monotonic()
-    wait_until(lambda: not one.endings.is_certain and not other.endings.is_certain, "they are uncertain")
+    wait_until(
+        lambda: not one.revocations.is_certain and not other.revocations.is_certain, "they are uncertain"
+    )
     assert time.monotonic() - gone < PATIENCE
     with pytest.raises(StoreDown):
         one.record([END._replace(until=2**50)]).result(PATIENCE)
-    assert one.endings._kept[Ends.SESSION]
+    assert one.revocations._kept[Revoked.SESSION]
 
     engine.bring_back()
-    wait_until(lambda: one.endings.is_certain and other.endings.is_certain, "they are certain again")
+    wait_until(lambda: one.revocations.is_certain and other.revocations.is_certain, "they are certain again")
     wait_until(
-        lambda: other.endings._kept[Ends.SESSION], "what was ended meanwhile is heard", seconds=PATIENCE
+        lambda: other.revocations._kept[Revoked.SESSION],
+        "what was ended meanwhile is heard",
+        seconds=PATIENCE,
     )
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.partition(" (")[0] for line in told].count("store: down") == 2
@@ -271,18 +275,18 @@ def test_a_store_that_is_back_counts_only_when_all_had_the_time_to_write_what_wa
         is_through.wait()
         return engine.open()
 
-    slow, fast = Watch(open_slowly), Watch(engine.open)
+    slow, fast = StoreSync(open_slowly), StoreSync(engine.open)
     slow.begin().result(PATIENCE)
     fast.begin().result(PATIENCE)
     is_through.clear()
     engine.take_away()
-    wait_until(lambda: not fast.endings.is_certain, "it knows nobody")
+    wait_until(lambda: not fast.revocations.is_certain, "it knows nobody")
     slow.record([END._replace(until=2**50)])
 
     engine.bring_back()
     threading.Timer(SLOWLY, is_through.set).start()
-    wait_until(lambda: fast.endings.is_certain, "it knows customers again", seconds=2 * PATIENCE)
-    assert fast.endings._kept[Ends.SESSION]
+    wait_until(lambda: fast.revocations.is_certain, "it knows customers again", seconds=2 * PATIENCE)
+    assert fast.revocations._kept[Revoked.SESSION]
     slow.close()
     fast.close()
 
@@ -298,7 +302,7 @@ def postgres_sql(server: Postgres, *statements: str) -> None:
 def test_a_server_that_takes_no_writes_leaves_every_worker_uncertain(server: Postgres) -> None:
     """Who could only read would go on knowing those who said goodbye to another worker meanwhile."""
     engine = _postgres(server)
-    one, other = Watch(engine.open), Watch(engine.open)
+    one, other = StoreSync(engine.open), StoreSync(engine.open)
     one.begin().result(PATIENCE)
     other.begin().result(PATIENCE)
 
@@ -306,9 +310,11 @@ def test_a_server_that_takes_no_writes_leaves_every_worker_uncertain(server: Pos
     try:
         one.record([END._replace(until=2**50)])
         wait_until(
-            lambda: not one.endings.is_certain and not other.endings.is_certain, "both know nobody", seconds=6
+            lambda: not one.revocations.is_certain and not other.revocations.is_certain,
+            "both know nobody",
+            seconds=6,
         )
-        assert other.endings._kept[Ends.SESSION] == {}
+        assert other.revocations._kept[Revoked.SESSION] == {}
     finally:
         postgres_sql(
             server,
@@ -316,7 +322,9 @@ def test_a_server_that_takes_no_writes_leaves_every_worker_uncertain(server: Pos
             "ALTER SYSTEM RESET default_transaction_read_only",
             "SELECT pg_reload_conf()",
         )
-    wait_until(lambda: other.endings.is_certain and other.endings._kept[Ends.SESSION], "the other heard")
+    wait_until(
+        lambda: other.revocations.is_certain and other.revocations._kept[Revoked.SESSION], "the other heard"
+    )
     one.close()
     other.close()
 
@@ -324,28 +332,30 @@ def test_a_server_that_takes_no_writes_leaves_every_worker_uncertain(server: Pos
 def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Postgres) -> None:
     """As a SQLite file that went away: with them went what had been ended, so nobody is known."""
     engine = _postgres(server)
-    watch = Watch(engine.open)
-    watch.record([END._replace(until=2**50)]).result(PATIENCE)
+    store_sync = StoreSync(engine.open)
+    store_sync.record([END._replace(until=2**50)]).result(PATIENCE)
 
     postgres_sql(server, "DROP TABLE cookieguard_change, cookieguard_ending, cookieguard_kept")
 
-    wait_until(lambda: not watch.endings.is_certain, "it knows nobody", seconds=6)
+    wait_until(lambda: not store_sync.revocations.is_certain, "it knows nobody", seconds=6)
     time.sleep(2)
-    assert not watch.endings.is_certain
+    assert not store_sync.revocations.is_certain
     from cookieguard.engines.store.postgres import opener
 
     opener(server.url)().close()  # a worker that starts makes them
-    wait_until(lambda: watch.endings.is_certain, "it knows customers again", seconds=PATIENCE)
-    assert watch.endings._kept[Ends.SESSION]  # and what it knew itself
+    wait_until(lambda: store_sync.revocations.is_certain, "it knows customers again", seconds=PATIENCE)
+    assert store_sync.revocations._kept[Revoked.SESSION]  # and what it knew itself
     assert hears_of_it(engine.open)
-    watch.close()
+    store_sync.close()
 
 
 def hears_of_it(open_store: Callable[[], Store]) -> bool:
     """Tell whether a worker that starts now hears of END within 5 s."""
-    late = Watch(open_store)
+    late = StoreSync(open_store)
     late.begin()
-    wait_until(lambda: late.endings._kept[Ends.SESSION], "who comes later hears of it", seconds=PATIENCE)
+    wait_until(
+        lambda: late.revocations._kept[Revoked.SESSION], "who comes later hears of it", seconds=PATIENCE
+    )
     late.close()
     return True
 
@@ -354,13 +364,13 @@ def test_an_older_copy_of_the_file_gets_what_a_worker_knows(tmp_path: Path) -> N
     """Of a goodbye that was written after the backup no other worker may have heard."""
     path, backup = tmp_path / "store.db", tmp_path / "backup.db"
     sqlite.opener(backup)().close()
-    watch = Watch(sqlite.opener(path))
-    watch.record([END._replace(until=2**50)]).result(PATIENCE)
+    store_sync = StoreSync(sqlite.opener(path))
+    store_sync.record([END._replace(until=2**50)]).result(PATIENCE)
 
     restore(backup, path)
 
     assert hears_of_it(sqlite.opener(path))
-    watch.close()
+    store_sync.close()
 
 
 def restore(backup: Path, path: Path) -> None:
@@ -372,16 +382,16 @@ def restore(backup: Path, path: Path) -> None:
 
 def test_what_is_ended_right_after_the_file_was_replaced_is_in_the_new_one(tmp_path: Path) -> None:
     path, other = tmp_path / "store.db", tmp_path / "other.db"
-    watch = Watch(sqlite.opener(path))
-    watch.begin().result(PATIENCE)
+    store_sync = StoreSync(sqlite.opener(path))
+    store_sync.begin().result(PATIENCE)
     sqlite.opener(other)().close()
 
     restore(other, path)
-    watch.record([END._replace(until=2**50)]).exception(PATIENCE)
+    store_sync.record([END._replace(until=2**50)]).exception(PATIENCE)
 
     heard = sqlite.opener(path)()
     wait_until(lambda: [one.key for one in heard.changes(0)] == [END.key], "it is written", seconds=PATIENCE)
-    watch.close()
+    store_sync.close()
 
 
 def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_number_up_again(
@@ -390,7 +400,7 @@ def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_numb
     """As after a fail-over to a replica that lagged by one goodbye, while another waits to be written."""
     path, backup = tmp_path / "store.db", tmp_path / "backup.db"
     first, second, third = (END._replace(key=f"s{number}", until=2**50) for number in (1, 2, 3))
-    one, other = Watch(sqlite.opener(path)), Watch(sqlite.opener(path))
+    one, other = StoreSync(sqlite.opener(path)), StoreSync(sqlite.opener(path))
     one.record([first]).result(PATIENCE)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
@@ -401,32 +411,32 @@ def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_numb
     other.record([third]).exception(PATIENCE)
 
     everything = {first.key, second.key, third.key}
-    late = Watch(sqlite.opener(path))
+    late = StoreSync(sqlite.opener(path))
     late.begin()
-    for watch in (one, other, late):
+    for store_sync in (one, other, late):
         wait_until(
-            lambda watch=watch: set(watch.endings._kept[Ends.SESSION]) == everything,  # type: ignore[misc]
+            lambda store_sync=store_sync: set(store_sync.revocations._kept[Revoked.SESSION]) == everything,  # type: ignore[misc]
             "each worker knows all",
             seconds=PATIENCE,
         )
-        watch.close()
+        store_sync.close()
 
 
 def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lacks(tmp_path: Path) -> None:
     """As after a fail-over to a replica that lagged by one goodbye, which others had not heard of yet."""
     path, backup = tmp_path / "store.db", tmp_path / "backup.db"
     first, second, *others = (END._replace(key=f"s{number}", until=2**50) for number in range(5))
-    watch = Watch(sqlite.opener(path))
-    watch.record([first]).result(PATIENCE)
+    store_sync = StoreSync(sqlite.opener(path))
+    store_sync.record([first]).result(PATIENCE)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
-    watch.record([second]).result(PATIENCE)
+    store_sync.record([second]).result(PATIENCE)
     write_all(sqlite.opener(backup), others)
 
     restore(backup, path)
 
     assert hears_of_all(sqlite.opener(path), [first, second, *others])
-    watch.close()
+    store_sync.close()
 
 
 class Swapped(SqliteStore):
@@ -434,9 +444,9 @@ class Swapped(SqliteStore):
 
     copies: list[Path]
 
-    def record(self, endings: Sequence[Ending]) -> None:
+    def record(self, revocations: Sequence[Revocation]) -> None:
         """Write, and lose it."""
-        super().record(endings)
+        super().record(revocations)
         if self.copies:
             restore(self.copies.pop(), self._path)
 
@@ -466,20 +476,20 @@ def test_what_is_lost_right_after_it_was_written_is_written_again(tmp_path: Path
     """Be it a goodbye that was just said, or one that an older copy before had lost already."""
     path, copies = tmp_path / "store.db", list[Path]()
     first, goodbye = (END._replace(key=key, until=2**50) for key in ("first", "goodbye"))
-    watch = Watch(swapped(path, copies))
-    watch.record([first]).result(PATIENCE)
+    store_sync = StoreSync(swapped(path, copies))
+    store_sync.record([first]).result(PATIENCE)
     one, *others = copies_of(path, 3)
     if has_heard:
-        watch.record([goodbye]).result(PATIENCE)
+        store_sync.record([goodbye]).result(PATIENCE)
         copies += others
         restore(one, path)
     else:
         copies += others
-        watch.record([goodbye]).exception(PATIENCE)
+        store_sync.record([goodbye]).exception(PATIENCE)
 
     wait_until(lambda: not copies, "each copy was in place", seconds=PATIENCE)
     assert hears_of_all(sqlite.opener(path), [first, goodbye])
-    watch.close()
+    store_sync.close()
 
 
 def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they_lack(
@@ -489,12 +499,12 @@ def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they
 
     open_store = _postgres(server).open
     first, second, *others = (END._replace(key=f"s{number}", until=2**50) for number in range(5))
-    watch = Watch(open_store)
-    watch.record([first]).result(PATIENCE)
+    store_sync = StoreSync(open_store)
+    store_sync.record([first]).result(PATIENCE)
     with psycopg.connect(server.url, autocommit=True) as connection:
         for table in TABLES:
             connection.execute(f"CREATE TABLE {table}_copy AS TABLE {table}")
-        watch.record([second]).result(PATIENCE)
+        store_sync.record([second]).result(PATIENCE)
         with connection.transaction():
             for table in TABLES:
                 connection.execute(f"TRUNCATE {table}")
@@ -504,19 +514,19 @@ def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they
             connection.execute(f"DROP TABLE {table}_copy")
 
     assert hears_of_all(open_store, [first, second, *others])
-    watch.close()
+    store_sync.close()
 
 
-def write_all(open_store: Callable[[], Store], endings: list[Ending]) -> None:
+def write_all(open_store: Callable[[], Store], revocations: list[Revocation]) -> None:
     """Write endings as a worker does that had heard of none, each a change of its own."""
     with closing(open_store()) as store:
-        for ending in endings:
-            store.record([ending])
+        for revocation in revocations:
+            store.record([revocation])
 
 
-def hears_of_all(open_store: Callable[[], Store], endings: list[Ending]) -> bool:
+def hears_of_all(open_store: Callable[[], Store], revocations: list[Revocation]) -> bool:
     """Tell whether workers that start now hear of these within 5 s."""
-    expected = {one.key for one in endings}
+    expected = {one.key for one in revocations}
 
     def heard() -> bool:
         with closing(open_store()) as store:
@@ -573,49 +583,49 @@ def test_no_new_file_is_made_beside_the_journal_of_one_that_was_moved_away(tmp_p
 
 
 def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(
-    engine: Engine, worker: Callable[[], Watch]
+    engine: Engine, worker: Callable[[], StoreSync]
 ) -> None:
     engine.open().close()
     engine.take_away()
-    watch = worker()
+    store_sync = worker()
     with pytest.raises(StoreDown):
-        watch.begin().result(PATIENCE)
+        store_sync.begin().result(PATIENCE)
 
-    assert (watch.is_ready, watch.endings.is_certain) == (True, False)
+    assert (store_sync.is_ready, store_sync.revocations.is_certain) == (True, False)
     engine.bring_back()
-    wait_until(lambda: watch.endings.is_certain, "it is certain", seconds=PATIENCE)
+    wait_until(lambda: store_sync.revocations.is_certain, "it is certain", seconds=PATIENCE)
 
 
 def test_a_watch_that_nobody_holds_ends_its_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    watch = Watch(sqlite.opener(tmp_path / "store.db"))
-    watch.begin().result(PATIENCE)
+    store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
+    store_sync.begin().result(PATIENCE)
     (thread,) = [
         one for one in threading.enumerate() if one not in before and one.name == "cookieguard-store"
     ]
 
-    del watch
+    del store_sync
     gc.collect()  # it and its endings know each other
     wait_until(lambda: not thread.is_alive(), "the thread ended", seconds=PATIENCE)
 
 
 def test_a_forked_worker_listens_itself(tmp_path: Path) -> None:
-    watch = Watch(sqlite.opener(tmp_path / "store.db"))
-    watch.begin().result(PATIENCE)
+    store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
+    store_sync.begin().result(PATIENCE)
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            assert not watch.is_ready
-            watch.record([END._replace(until=2**50)]).result(PATIENCE)
-            assert watch.endings.is_certain
+            assert not store_sync.is_ready
+            store_sync.record([END._replace(until=2**50)]).result(PATIENCE)
+            assert store_sync.revocations.is_certain
             code = 0
         finally:
             os._exit(code)
     assert os.waitpid(pid, 0)[1] == 0
 
-    wait_until(lambda: watch.endings._kept[Ends.SESSION], "the parent heard", seconds=PATIENCE)
-    watch.close()
+    wait_until(lambda: store_sync.revocations._kept[Revoked.SESSION], "the parent heard", seconds=PATIENCE)
+    store_sync.close()
 
 
 def test_the_file_is_private(tmp_path: Path) -> None:
@@ -635,7 +645,7 @@ def test_another_url_is_refused_without_showing_it(tmp_path: Path, url: str) -> 
     assert "secret" not in str(caught.value)
     state = StateDirectory(tmp_path / "state")
     with pytest.raises(ConfigError, match=r"store\.environment \(COOKIEGUARD_STORE\)") as caught:
-        open_watch(StoreSettings(), state, environ={"COOKIEGUARD_STORE": url})
+        open_store_sync(StoreSettings(), state, environ={"COOKIEGUARD_STORE": url})
     assert "secret" not in str(caught.value)
 
 
@@ -645,11 +655,11 @@ def test_a_password_in_the_url_is_in_no_repr_and_no_event(
     settings = StoreSettings(url="postgresql://shop:hush@127.0.0.1:1/shop")
     if why_not():
         pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
-    watch = open_watch(settings, StateDirectory(tmp_path / "state"), environ={})
-    assert watch is not None
+    store_sync = open_store_sync(settings, StateDirectory(tmp_path / "state"), environ={})
+    assert store_sync is not None
     with pytest.raises(StoreDown):
-        watch.begin().result(PATIENCE)
-    watch.close()
+        store_sync.begin().result(PATIENCE)
+    store_sync.close()
 
     assert "store: down (PostgreSQL: " in caplog.text
     assert "hush" not in caplog.text + repr(settings)
@@ -658,7 +668,7 @@ def test_a_password_in_the_url_is_in_no_repr_and_no_event(
 def test_a_store_that_is_switched_off_opens_nothing(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
 
-    assert open_watch(StoreSettings(enabled=False), state, environ={}) is None
+    assert open_store_sync(StoreSettings(enabled=False), state, environ={}) is None
 
 
 def test_a_worker_opens_a_store_in_a_file_and_reads_it_while_another_writes(tmp_path: Path) -> None:

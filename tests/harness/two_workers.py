@@ -44,9 +44,9 @@ class Shop:
     def hear(self) -> None:
         """Let every worker hear what the others wrote, as its poll does every second."""
         for worker in self.workers:
-            watch = worker._parts.watch
-            assert watch is not None
-            watch.begin().exception(timeout=10)
+            store_sync = worker._parts.store_sync
+            assert store_sync is not None
+            store_sync.begin().exception(timeout=10)
 
     def close(self) -> None:
         """End the workers."""

@@ -95,7 +95,7 @@ def is_passed(raw: bytes, *, marks_links: bool = False, own_is_free: bool) -> bo
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) -> None:
-    own, others = (rules.bench(rules.url, nothing_nested, xml=False) for rules in (OWN_FREE, ALL_HELD))
+    own, others = (rules.context(rules.url, nothing_nested, xml=False) for rules in (OWN_FREE, ALL_HELD))
     passed = 0
 
     for raw in tags_of(seed):
@@ -103,7 +103,7 @@ def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) ->
             continue
         passed += 1
         is_anywhere = passes(raw, own_is_free=False)
-        for tag in (judge_tag(raw, bench) for bench in ((own, others) if is_anywhere else (own,))):
+        for tag in (judge_tag(raw, context) for context in ((own, others) if is_anywhere else (own,))):
             assert (tag.live, tag.held, tag.base, tag.lost, tag.has_text) == (None, (), None, "", False), raw
             assert tag.plain or tag.name == b"meta", raw
             assert dict(tag.attributes).get(b"http-equiv") is None, raw

@@ -82,7 +82,7 @@ def nesting(rules: Rules) -> tuple[Bench, Bench]:
     """Return two benches that rewrite what is nested: one that glances at it first, and one that does not."""
     nest = partial(rewritten, rules)
     passes = Nested(rules, rules.url).passes
-    return rules.bench(rules.url, nest, xml=False, passes=passes), rules.bench(rules.url, nest, xml=False)
+    return rules.context(rules.url, nest, xml=False, passes=passes), rules.context(rules.url, nest, xml=False)
 
 
 def told(tag: Tag) -> dict[str, object]:
@@ -94,14 +94,14 @@ def told(tag: Tag) -> dict[str, object]:
 def test_a_summary_judgment_is_that_of_a_full_hearing(seed: int) -> None:
     rnd = random.Random(seed)
     rules = RULES[seed % len(RULES)]
-    bench = rules.bench(rules.url, nothing_nested, xml=False)
-    summary, decided, held = Summary(bench), 0, 0
+    context = rules.context(rules.url, nothing_nested, xml=False)
+    summary, decided, held = Summary(context), 0, 0
 
     for raw in (written(rnd) for _ in range(TAGS_A_SEED)):
         tag = summary.judge(raw)
         if tag is not None:
             decided, held = decided + 1, held + bool(tag.held)
-            assert told(tag) == told(judge_tag(raw, bench)), raw
+            assert told(tag) == told(judge_tag(raw, context)), raw
 
     if scanner() == "compiled":
         assert decided > TAGS_A_SEED // 3
@@ -111,8 +111,8 @@ def test_a_summary_judgment_is_that_of_a_full_hearing(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_pages_load_most_is_decided_by_its_bytes(seed: int) -> None:
     rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
-    bench = rules.bench(rules.url, nothing_nested, xml=False)
-    summary, held = Summary(bench), 0
+    context = rules.context(rules.url, nothing_nested, xml=False)
+    summary, held = Summary(context), 0
 
     for _ in range(TAGS_A_SEED):
         element, (name, urls) = rnd.choice(list(LOADERS.items()))
@@ -123,7 +123,7 @@ def test_what_pages_load_most_is_decided_by_its_bytes(seed: int) -> None:
         tag = summary.judge(raw)
         if tag is not None:
             held += bool(tag.held)
-            assert told(tag) == told(judge_tag(raw, bench)), raw
+            assert told(tag) == told(judge_tag(raw, context)), raw
 
     assert held > TAGS_A_SEED // 20 or scanner() == "pure"
 
@@ -133,9 +133,9 @@ def test_where_the_pages_own_may_be_held_every_tag_has_its_full_hearing() -> Non
         return HELD if url.path.startswith("/matomo/") else None
 
     rules = Rules(declared, "https://shop.example/")
-    bench = rules.bench(rules.url, nothing_nested, xml=False)
+    context = rules.context(rules.url, nothing_nested, xml=False)
 
-    assert Summary(bench).judge(b"<img src=/matomo/p>") is None
+    assert Summary(context).judge(b"<img src=/matomo/p>") is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.identity import Identity, Visit, parse_cookies
 from cookieguard.identity.carts.orders import MOST_CARRIED, Order
 from cookieguard.identity.carts.stored_carts import Keeping, StoreFirst, merge_carts
-from cookieguard.identity.revocations import Endings
+from cookieguard.identity.revocations import Revocations
 from cookieguard.keyring import Keyring
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -19,8 +19,10 @@ KEYRING = Keyring.generate(NOW)
 
 def visit_with(cookies: list[bytes]) -> Visit:
     """Begin a visit of a shop with a store, with the cookies of an answer."""
-    endings, keeping = Endings(lambda: True), Keeping(keep_carts=True, merge_carts=merge_carts)
-    identity = Identity(KEYRING, CookieSettings(), IdentitySettings(), endings=endings, keeping=keeping)
+    revocations, keeping = Revocations(lambda: True), Keeping(keep_carts=True, merge_carts=merge_carts)
+    identity = Identity(
+        KEYRING, CookieSettings(), IdentitySettings(), revocations=revocations, keeping=keeping
+    )
     jar = parse_cookies(line.partition(b";")[0] for line in cookies)
     return identity.open(jar, host="shop.example", now=NOW, on_event=print)
 

@@ -10,7 +10,7 @@ import pytest
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity import Identity
-from cookieguard.identity.revocations import Ending, Endings, Ends
+from cookieguard.identity.revocations import Revocation, Revocations, Revoked
 
 SESSION = "__Host-cg_session"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -21,12 +21,14 @@ class Worker:
 
     def __init__(self, browser: Any) -> None:
         self.is_certain = True
-        self.endings = Endings(lambda: self.is_certain)
-        self.identity = Identity(browser.keyring, CookieSettings(), IdentitySettings(), endings=self.endings)
+        self.revocations = Revocations(lambda: self.is_certain)
+        self.identity = Identity(
+            browser.keyring, CookieSettings(), IdentitySettings(), revocations=self.revocations
+        )
 
     def hear(self, visit: Any) -> None:
         """Do what the door does before a response starts."""
-        self.endings.add(visit.session.take_news())
+        self.revocations.add(visit.session.take_news())
         visit.session.settle()
 
 
@@ -255,14 +257,14 @@ def test_an_ending_is_kept_until_the_last_copy_is_over(worker: Worker, browser: 
         visit.session.logout()
         worker.hear(visit)
     browser.wait(days=13, hours=23)
-    worker.endings.prune(browser.now)
+    worker.revocations.prune(browser.now)
 
     browser.cookies = dict(copy)
     with browser.request() as visit:
         assert visit.session.customer is None
     browser.wait(hours=2)
-    worker.endings.prune(browser.now)
-    assert not any(worker.endings.counts().values())
+    worker.revocations.prune(browser.now)
+    assert not any(worker.revocations.counts().values())
     browser.cookies = dict(copy)
     with browser.request() as visit:
         assert visit.session.customer is None
@@ -271,14 +273,18 @@ def test_an_ending_is_kept_until_the_last_copy_is_over(worker: Worker, browser: 
 
 def test_too_many_endings_refuse_what_is_as_old_as_those_let_go(browser: Any) -> None:
     worker = Worker(browser)
-    worker.endings = Endings(lambda: True, limit=2)
-    browser.identity = Identity(browser.keyring, CookieSettings(), IdentitySettings(), endings=worker.endings)
+    worker.revocations = Revocations(lambda: True, limit=2)
+    browser.identity = Identity(
+        browser.keyring, CookieSettings(), IdentitySettings(), revocations=worker.revocations
+    )
     log_in(browser, worker)
     start = round(browser.now.timestamp() * 1000)
     far = start + 10**9
     hour = 3_600_000
-    worker.endings.add(Ending(Ends.SESSION, f"s{number}", start + number * hour, far) for number in range(4))
-    worker.endings.prune(browser.now)
+    worker.revocations.add(
+        Revocation(Revoked.SESSION, f"s{number}", start + number * hour, far) for number in range(4)
+    )
+    worker.revocations.prune(browser.now)
 
     with browser.request() as visit:
         assert visit.session.customer is None
@@ -290,7 +296,7 @@ def test_too_many_endings_refuse_what_is_as_old_as_those_let_go(browser: Any) ->
 
 
 def test_of_two_endings_for_one_customer_the_later_counts() -> None:
-    endings = Endings(lambda: True)
-    endings.add([Ending(Ends.CUSTOMER, "17", 5, 9), Ending(Ends.CUSTOMER, "17", 3, 9)])
+    revocations = Revocations(lambda: True)
+    revocations.add([Revocation(Revoked.CUSTOMER, "17", 5, 9), Revocation(Revoked.CUSTOMER, "17", 3, 9)])
 
-    assert (endings.not_before("17"), endings.not_before("18")) == (5, 0)
+    assert (revocations.not_before("17"), revocations.not_before("18")) == (5, 0)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cookieguard.identity.carts.cart_versions import NO_FLOOR, Floor
+from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
 from cookieguard.identity.carts.orders import Order, joined
 from cookieguard.identity.carts.stored_carts import merge_carts, read_orders
 from cookieguard.identity.oversized import Place, pack, resolve
-from cookieguard.identity.revocations import Endings, outdated_carts
+from cookieguard.identity.revocations import Revocations, outdated_carts
 from cookieguard.identity.tokens import to_milliseconds
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -37,32 +37,32 @@ def test_two_carts_become_one(here: Any, elsewhere: Any, merged: Any) -> None:
 
 
 def test_a_floor_keeps_version_and_time_and_the_later_of_two_is_the_larger_number() -> None:
-    floor = Floor.at(7, NOW)
+    lowest_version = LowestVersion.at(7, NOW)
 
-    assert Floor.read(floor.packed) == floor
-    assert Floor.at(7, NOW).packed < Floor.at(7, NOW + timedelta(seconds=1)).packed
-    assert Floor.at(7, NOW + timedelta(days=9_000)).packed < Floor.at(8, NOW).packed
-    assert Floor.at(2**29, NOW).packed < 2**63
+    assert LowestVersion.read(lowest_version.packed) == lowest_version
+    assert LowestVersion.at(7, NOW).packed < LowestVersion.at(7, NOW + timedelta(seconds=1)).packed
+    assert LowestVersion.at(7, NOW + timedelta(days=9_000)).packed < LowestVersion.at(8, NOW).packed
+    assert LowestVersion.at(2**29, NOW).packed < 2**63
 
 
 @pytest.mark.parametrize(("version", "seconds", "refused"), [(6, 59, False), (6, 60, True), (7, 999, False)])
 def test_a_version_below_the_floor_counts_in_flight_only(version: int, seconds: int, refused: bool) -> None:
-    assert Floor.at(7, NOW).refuses(version, NOW + timedelta(seconds=seconds)) is refused
+    assert LowestVersion.at(7, NOW).refuses(version, NOW + timedelta(seconds=seconds)) is refused
 
 
 def test_too_many_carts_forget_the_oldest_and_refuse_no_session() -> None:
-    endings = Endings(lambda: True, limit=2)
+    revocations = Revocations(lambda: True, limit=2)
     until = NOW + timedelta(days=90)
     for number in range(4):
-        floor = Floor.at(9 - number, NOW + timedelta(seconds=number))
-        endings.add([outdated_carts(f"s{number}", floor, until=until)])
-    assert endings.is_crowded
-    endings.prune(NOW)
+        lowest_version = LowestVersion.at(9 - number, NOW + timedelta(seconds=number))
+        revocations.add([outdated_carts(f"s{number}", lowest_version, until=until)])
+    assert revocations.is_crowded
+    revocations.prune(NOW)
 
-    assert [endings.floor(f"s{number}").version for number in range(4)] == [0, 0, 7, 6]
-    assert endings.cutoff == 0
-    endings.prune(until + timedelta(days=1))
-    assert endings.floor("s3") == NO_FLOOR
+    assert [revocations.lowest_version(f"s{number}").version for number in range(4)] == [0, 0, 7, 6]
+    assert revocations.cutoff == 0
+    revocations.prune(until + timedelta(days=1))
+    assert revocations.lowest_version("s3") == NO_LOWEST
 
 
 def test_of_a_place_the_newest_content_counts_and_what_is_owed_may_still_come() -> None:

@@ -24,7 +24,7 @@ from cookieguard.identity.remember_me import (
     series_of,
     use,
 )
-from cookieguard.identity.revocations import Ending, Endings, Ends
+from cookieguard.identity.revocations import Revocation, Revocations, Revoked
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)
@@ -96,22 +96,26 @@ def test_without_a_store_a_login_that_is_to_be_remembered_says_which_setting_is_
 
 
 def test_series_that_were_ended_too_long_ago_to_be_kept_do_not_come_back() -> None:
-    endings = Endings(lambda: True, limit=1)
-    endings.add(Ending(Ends.SERIES, f"s{number}", MOMENT + number, MOMENT * 2) for number in (1, 2))
-    endings.prune(NOW)
+    revocations = Revocations(lambda: True, limit=1)
+    revocations.add(
+        Revocation(Revoked.SERIES, f"s{number}", MOMENT + number, MOMENT * 2) for number in (1, 2)
+    )
+    revocations.prune(NOW)
 
-    assert endings.is_series_over("s1", customer="17", authenticated=MOMENT)
-    assert endings.is_series_over("s2", customer="17", authenticated=MOMENT * 2)
-    assert not endings.is_series_over("s3", customer="17", authenticated=MOMENT * 2)
+    assert revocations.is_series_over("s1", customer="17", authenticated=MOMENT)
+    assert revocations.is_series_over("s2", customer="17", authenticated=MOMENT * 2)
+    assert not revocations.is_series_over("s3", customer="17", authenticated=MOMENT * 2)
 
 
 def test_many_logouts_end_no_series() -> None:
-    endings = Endings(lambda: True, limit=1)
-    endings.add(Ending(Ends.SESSION, f"s{number}", MOMENT + number, MOMENT * 2) for number in (1, 2))
-    endings.prune(NOW)
+    revocations = Revocations(lambda: True, limit=1)
+    revocations.add(
+        Revocation(Revoked.SESSION, f"s{number}", MOMENT + number, MOMENT * 2) for number in (1, 2)
+    )
+    revocations.prune(NOW)
 
-    assert endings.cutoff == MOMENT  # never ahead of now
-    assert not endings.is_series_over("s3", customer="17", authenticated=MOMENT)
+    assert revocations.cutoff == MOMENT  # never ahead of now
+    assert not revocations.is_series_over("s3", customer="17", authenticated=MOMENT)
 
 
 def test_a_remember_cookie_without_an_age_remembers_as_long_as_a_session_may_live(browser: object) -> None:

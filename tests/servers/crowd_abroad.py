@@ -94,14 +94,14 @@ def _come_until(task: Task, server: Process, answered: Counter[str], enough: Cal
     """Kill every worker while clients are still on their way."""
     stop = threading.Event()
     places = takewhile(lambda _: not stop.is_set(), cycle(range(len(task.clients))))
-    crowd = threading.Thread(target=_come, args=(task, server, answered, places))
-    crowd.start()
+    disclosure = threading.Thread(target=_come, args=(task, server, answered, places))
+    disclosure.start()
     try:
         wait_until(enough, "some of it is written")
     finally:
         os.killpg(server.process.pid, signal.SIGKILL)  # it leads a group of its own
         stop.set()
-        crowd.join()
+        disclosure.join()
 
 
 def _come(task: Task, server: Process, answered: Counter[str], places: Iterable[int]) -> None:

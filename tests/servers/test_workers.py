@@ -42,7 +42,7 @@ NOON = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 
 
 @dataclass
-class Crowd:
+class Disclosure:
     """Send requests to one server, four at a time, and keep all its replies."""
 
     server: Process
@@ -72,10 +72,10 @@ class Crowd:
             self.each(send, range(4 * WORKERS))
 
 
-def send_hostile(crowd: Crowd, number: int) -> None:
+def send_hostile(disclosure: Disclosure, number: int) -> None:
     """Send a request whose line is short or long, or made to look like several."""
     path = f"/{'page' if number % 3 else 'missing'}/{number}-{'x' * (number % 5 * 300)}?secret=1"
-    crowd.ask(path, headers=HOSTILE if number % 2 else {})
+    disclosure.ask(path, headers=HOSTILE if number % 2 else {})
 
 
 @dataclass(frozen=True)
@@ -89,58 +89,60 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+def disclosure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disclosure]:
     """Start four workers at once on a directory without state."""
-    with start_crowd(tmp_path_factory.mktemp("crowd")) as crowd:
-        yield crowd
+    with start_crowd(tmp_path_factory.mktemp("crowd")) as disclosure:
+        yield disclosure
 
 
 @contextmanager
-def start_crowd(directory: Path) -> Iterator[Crowd]:
+def start_crowd(directory: Path) -> Iterator[Disclosure]:
     arguments = ("--factory", "--workers", str(WORKERS), "--no-access-log")
     env = {"SHOP_TRUSTED": LOOPBACK, "SHOP_RACERS": str(WORKERS)}
     log_file = directory / "server.log"
     with spawned("servers.shop:make_app", *arguments, env=env, cwd=directory, log_file=log_file) as server:
-        yield Crowd(server, directory)
+        yield Disclosure(server, directory)
 
 
-def test_what_one_worker_set_is_read_by_every_other(crowd: Crowd) -> None:
+def test_what_one_worker_set_is_read_by_every_other(disclosure: Disclosure) -> None:
     kept: list[Kept] = []
     pairs: set[tuple[int, int]] = set()
     consent_pairs: set[tuple[int, int]] = set()
 
     def keep(number: int) -> None:
-        name = f"visitor-{len(crowd.replies)}-{number}"
-        session = crowd.ask(f"/keep?name={name}", method="POST")
-        consent = crowd.ask("/_cg/consent", method="POST", headers=SAME_ORIGIN, body="choice=accept&next=/")
+        name = f"visitor-{len(disclosure.replies)}-{number}"
+        session = disclosure.ask(f"/keep?name={name}", method="POST")
+        consent = disclosure.ask(
+            "/_cg/consent", method="POST", headers=SAME_ORIGIN, body="choice=accept&next=/"
+        )
         kept.append(Kept(name, session.pid, consent.pid, session.cookies | consent.cookies))
 
     def read(_: int) -> None:
         visitor = random.choice(kept)
-        reply = crowd.ask("/state", cookies=visitor.cookies)
+        reply = disclosure.ask("/state", cookies=visitor.cookies)
         assert read_back(reply) == (visitor.name, [[visitor.name, 2]], f"C-{visitor.name}", ALL_PURPOSES)
         pairs.add((visitor.session_pid, reply.pid))
         consent_pairs.add((visitor.consent_pid, reply.pid))
 
-    crowd.until(lambda: len({one.session_pid for one in kept}) == WORKERS, keep)
-    crowd.until(lambda: len({one.consent_pid for one in kept}) == WORKERS, keep)
-    crowd.until(lambda: len(pairs) == len(consent_pairs) == WORKERS**2, read)
+    disclosure.until(lambda: len({one.session_pid for one in kept}) == WORKERS, keep)
+    disclosure.until(lambda: len({one.consent_pid for one in kept}) == WORKERS, keep)
+    disclosure.until(lambda: len(pairs) == len(consent_pairs) == WORKERS**2, read)
 
-    assert crowd.has_all_workers()
-    assert len(list((crowd.directory / STATE).glob("*keyring*"))) == 1
-    assert "forged" not in crowd.server.log
-    assert "unknown key" not in crowd.server.log
+    assert disclosure.has_all_workers()
+    assert len(list((disclosure.directory / STATE).glob("*keyring*"))) == 1
+    assert "forged" not in disclosure.server.log
+    assert "unknown key" not in disclosure.server.log
 
 
 def test_every_line_of_every_worker_is_whole_and_none_is_lost(tmp_path: Path) -> None:
-    with start_crowd(tmp_path) as crowd:
-        crowd.each(lambda number: send_hostile(crowd, number), range(REQUESTS))
-        crowd.until(crowd.has_all_workers, lambda _: send_hostile(crowd, REQUESTS))
-        crowd.server.stop()
+    with start_crowd(tmp_path) as disclosure:
+        disclosure.each(lambda number: send_hostile(disclosure, number), range(REQUESTS))
+        disclosure.until(disclosure.has_all_workers, lambda _: send_hostile(disclosure, REQUESTS))
+        disclosure.server.stop()
 
-    logs = sorted((crowd.directory / STATE / "logs").iterdir())
-    assert sorted(int(log.stem.rpartition("-")[2]) for log in logs) == sorted(crowd.server.workers)
-    per_pid = Counter(reply.pid for reply in crowd.replies)
+    logs = sorted((disclosure.directory / STATE / "logs").iterdir())
+    assert sorted(int(log.stem.rpartition("-")[2]) for log in logs) == sorted(disclosure.server.workers)
+    per_pid = Counter(reply.pid for reply in disclosure.replies)
     matches = []
     for log in logs:
         *lines, rest = log.read_text("ascii").split("\n")
@@ -149,40 +151,40 @@ def test_every_line_of_every_worker_is_whole_and_none_is_lost(tmp_path: Path) ->
         assert [line for line in lines if not LINE.fullmatch(line)] == []
         matches += [LINE.fullmatch(line) for line in lines]
     paths = Counter(match["path"].partition("-")[0].rpartition("/")[2] for match in matches if match)
-    assert len(matches) == len(crowd.replies) == REQUESTS + paths[str(REQUESTS)]
+    assert len(matches) == len(disclosure.replies) == REQUESTS + paths[str(REQUESTS)]
     assert all(paths[str(number)] == 1 for number in range(REQUESTS))
     assert {match["address"] for match in matches if match} == {"127.0.0.0", "84.17.5.0"}
     print(f"{len(matches)} whole lines of {dict(per_pid)}")
 
 
-def test_one_address_has_one_throttle_key_in_all_workers_until_the_hour_ends(crowd: Crowd) -> None:
+def test_one_address_has_one_throttle_key_in_all_workers_until_the_hour_ends(disclosure: Disclosure) -> None:
     first_hour = NOON + timedelta(days=1)
     hours = [first_hour + timedelta(hours=later) for later in range(4)]
     seen: dict[datetime, dict[str, str]] = {}
     files: list[list[str]] = []
     for hour in hours:
-        set_clock(crowd.directory, hour)
-        seen[hour] = keys_in_all_workers(crowd, "84.17.5.164")
-        files.append(hour_files(crowd.directory))
+        set_clock(disclosure.directory, hour)
+        seen[hour] = keys_in_all_workers(disclosure, "84.17.5.164")
+        files.append(hour_files(disclosure.directory))
 
     every_key = [key for keys in seen.values() for key in keys.values()]
     assert len(set(every_key)) == len(hours) * len(PURPOSES)
-    assert keys_in_all_workers(crowd, "84.17.5.165")["login"] not in every_key
+    assert keys_in_all_workers(disclosure, "84.17.5.165")["login"] not in every_key
     numbers = [int(hour.timestamp()) // 3600 for hour in hours]
     assert files == [[f"hour-{number}" for number in numbers[max(0, at - 1) : at + 1]] for at in range(4)]
 
 
-def test_an_hourly_key_goes_after_two_hours_even_if_nobody_asks_for_another(crowd: Crowd) -> None:
-    set_clock(crowd.directory, NOON)
-    keys_in_all_workers(crowd, "84.17.5.164")
-    set_clock(crowd.directory, NOON + timedelta(hours=1))
-    crowd.ask("/picture")
-    assert len(hour_files(crowd.directory)) == 1
+def test_an_hourly_key_goes_after_two_hours_even_if_nobody_asks_for_another(disclosure: Disclosure) -> None:
+    set_clock(disclosure.directory, NOON)
+    keys_in_all_workers(disclosure, "84.17.5.164")
+    set_clock(disclosure.directory, NOON + timedelta(hours=1))
+    disclosure.ask("/picture")
+    assert len(hour_files(disclosure.directory)) == 1
 
-    set_clock(crowd.directory, NOON + timedelta(hours=2))
-    crowd.ask("/picture")
+    set_clock(disclosure.directory, NOON + timedelta(hours=2))
+    disclosure.ask("/picture")
 
-    wait_until(lambda: hour_files(crowd.directory) == [], "the key is gone", seconds=5)
+    wait_until(lambda: hour_files(disclosure.directory) == [], "the key is gone", seconds=5)
 
 
 def read_back(reply: Reply) -> tuple[str, list[Any], str, list[str]]:
@@ -191,15 +193,15 @@ def read_back(reply: Reply) -> tuple[str, list[Any], str, list[str]]:
     return facts["name"], facts["lines"], facts["customer"], facts["granted"]
 
 
-def keys_in_all_workers(crowd: Crowd, address: str) -> dict[str, str]:
+def keys_in_all_workers(disclosure: Disclosure, address: str) -> dict[str, str]:
     """Return the throttle keys of an address by purpose, after every worker gave the same ones."""
     answers: dict[int, set[str]] = {}
 
     def send(_: int) -> None:
-        reply = crowd.ask("/keys", headers={"X-Forwarded-For": address})
+        reply = disclosure.ask("/keys", headers={"X-Forwarded-For": address})
         answers.setdefault(reply.pid, set()).add(reply.text)
 
-    crowd.until(lambda: set(answers) == set(crowd.server.workers), send)
+    disclosure.until(lambda: set(answers) == set(disclosure.server.workers), send)
     distinct = set().union(*answers.values())
     assert len(distinct) == 1
     keys: dict[str, str] = json.loads(distinct.pop())

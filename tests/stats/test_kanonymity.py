@@ -186,9 +186,9 @@ def test_each_rounded_count_leaves_ten_possible(count: int) -> None:
 
 
 def test_value_that_would_give_others_away_is_folded_and_never_alone() -> None:
-    crowd = [Cell("DE", 18, (36, 18, 18)), Cell("FR", 9, (18, 9, 9)), Cell("AT", 7, (14, 7, 7))]
+    disclosure = [Cell("DE", 18, (36, 18, 18)), Cell("FR", 9, (18, 9, 9)), Cell("AT", 7, (14, 7, 7))]
 
-    found = suppress(crowd, tied={"DE"})
+    found = suppress(disclosure, tied={"DE"})
 
     assert found.values == {"FR"}
     assert found.other == Cell("(other)", 25, (50, 25, 25))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, Kind
-from cookieguard.stats.raw_hits import Reader, Sighting
+from cookieguard.stats.raw_hits import RawHit, Reader
 from cookieguard.stats.traffic_sources import cleaned_path, referrer_host, utm_fields
 from cookieguard.stats.user_agents import MAX_MAJOR, MAX_NAME, read_agent
 from cookieguard.stats.visitor_key import visitor_key
@@ -35,7 +35,7 @@ def read(**facts: object) -> Hit:
         "site": "",
         "agent": CHROME,
     }
-    return Reader(own_hosts=frozenset({"shop-cdn.example"})).read(Sighting(**plain | facts))  # type: ignore[arg-type]
+    return Reader(own_hosts=frozenset({"shop-cdn.example"})).read(RawHit(**plain | facts))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

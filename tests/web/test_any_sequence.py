@@ -215,9 +215,9 @@ class World(RuleBasedStateMachine):
         self.done["hear"] += 1
         self.now += HEARING
         for worker in self.workers:
-            watch = worker._parts.watch
-            assert watch is not None
-            watch.ask(lambda _: None).result(5)
+            store_sync = worker._parts.store_sync
+            assert store_sync is not None
+            store_sync.ask(lambda _: None).result(5)
         for era in self.eras:
             if era.is_ended:
                 era.heard |= {0, 1}

@@ -75,9 +75,9 @@ class World:
     def hear(self) -> None:
         """Have both workers know what was ended."""
         for worker in self.workers:
-            watch = worker._parts.watch
-            assert watch is not None
-            watch.ask(lambda _: None).result(5)
+            store_sync = worker._parts.store_sync
+            assert store_sync is not None
+            store_sync.ask(lambda _: None).result(5)
 
     @property
     def keyring(self) -> Keyring:

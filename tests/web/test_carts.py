@@ -277,9 +277,9 @@ def test_a_cart_changed_while_the_store_is_gone_is_merged_when_it_is_back(shop: 
     store, aside = tmp_path / "state" / "store.db", tmp_path / "aside"
     store.rename(aside)
     try:
-        watch = shop.workers[0]._parts.watch
-        assert watch is not None
-        watch._heard = 0.0  # nothing was heard for long
+        store_sync = shop.workers[0]._parts.store_sync
+        assert store_sync is not None
+        store_sync._heard = 0.0  # nothing was heard for long
         assert browser.do(lambda visitor: (visitor.is_uncertain, visitor.customer)) == (True, None)
         browser.do(put(vase=1))
         assert browser.answer.status == 200
@@ -476,9 +476,9 @@ def test_a_store_that_does_not_answer_costs_a_login_two_seconds_and_merges_later
     customer_with(shop, lamp=1)
     other = Browser(shop)
     other.do(put(vase=1))
-    watch, gate = shop.workers[0]._parts.watch, threading.Event()
-    assert watch is not None
-    watch.ask(lambda _: gate.wait(30))
+    store_sync, gate = shop.workers[0]._parts.store_sync, threading.Event()
+    assert store_sync is not None
+    store_sync.ask(lambda _: gate.wait(30))
     started = time.monotonic()
     other.do(log_in())
     took = time.monotonic() - started

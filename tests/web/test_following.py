@@ -253,15 +253,15 @@ def test_a_choice_takes_nothing_from_session_and_cart(guard: Guard, choice: str)
 def test_a_session_asks_the_store_once_and_a_guest_never(guard: Guard) -> None:
     app = guard(shop)
     asked: list[object] = []
-    watch = app._parts.watch
-    assert watch is not None
-    ask_store = watch.ask
+    store_sync = app._parts.store_sync
+    assert store_sync is not None
+    ask_store = store_sync.ask
 
     def counted(question: Any) -> Any:
         asked.append(question)
         return ask_store(question)
 
-    watch.ask = counted  # type: ignore[method-assign]  # the real one, counted
+    store_sync.ask = counted  # type: ignore[method-assign]  # the real one, counted
     device, guest = Device(app), Device(app)
     guest.get("/fill")
     guest.choose("reject")

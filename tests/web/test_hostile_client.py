@@ -16,7 +16,7 @@ from cookieguard import Visitor
 
 REMEMBER = "__Host-cg_remember"
 NAMES = (SESSION, CART, REMEMBER)
-Ending = Callable[[Shop, Browser], None]
+Revocation = Callable[[Shop, Browser], None]
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def be_copied(shop: Shop, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("end", [log_out, log_out_everywhere, log_out_elsewhere, be_copied])
-def test_after_goodbye_no_mixture_of_what_a_browser_ever_had_is_somebody(shop: Shop, end: Ending) -> None:
+def test_after_goodbye_no_mixture_of_what_a_browser_ever_had_is_somebody(shop: Shop, end: Revocation) -> None:
     browser = Browser(shop)
     values = life_of(shop, browser)
     assert browser.do(seen)[0] == "10042"

@@ -23,7 +23,7 @@ from cookieguard.engines.files.keyring_file import HASTE, LOOK_EVERY, change_key
 from cookieguard.engines.store.remember_me import WARNING_SHELF, turn
 from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.identity.remember_me import COPY_USED, Series, use
-from cookieguard.identity.revocations import Ends, ended_series
+from cookieguard.identity.revocations import Revoked, ended_series
 from cookieguard.keyring import new_key
 
 from .test_remembering import REMEMBER, Client, Shop, store_of, until
@@ -70,9 +70,9 @@ def store_locked(shop: Shop, *, is_locked: bool = True) -> Iterator[None]:
 
 def is_well(shop: Shop) -> bool:
     """Tell whether both workers have written what waits, and then heard of it for long enough."""
-    watches = [worker._parts.watch for worker in shop.workers]
-    asked = [watch.begin().exception(10) is None for watch in watches * 2]  # type: ignore[union-attr]
-    return all(asked) and all(watch.endings.is_certain for watch in watches)  # type: ignore[union-attr]
+    store_syncs = [worker._parts.store_sync for worker in shop.workers]
+    asked = [store_sync.begin().exception(10) is None for store_sync in store_syncs * 2]  # type: ignore[union-attr]
+    return all(asked) and all(store_sync.revocations.is_certain for store_sync in store_syncs)  # type: ignore[union-attr]
 
 
 @seeds
@@ -197,7 +197,7 @@ def test_goodbye_is_in_the_store_before_its_response_with_all_that_the_series_ga
         ada.customer(f"/remember/{number}")
         ada.get("/logout")
         with closing(SqliteStore(shop.directory / "store.db")) as store:
-            ended = [one for one in store.changes(0) if one.what is Ends.SERIES]
+            ended = [one for one in store.changes(0) if one.what is Revoked.SERIES]
         assert len(ended) == number + 1
 
 
@@ -248,9 +248,9 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
                 raise ConnectionError
             Going.left -= 1
 
-        def record(self, endings: Any) -> None:
+        def record(self, revocations: Any) -> None:
             self.spend()
-            super().record(endings)
+            super().record(revocations)
 
         def write(self, *args: Any, **more: Any) -> int:
             self.spend()
@@ -260,7 +260,7 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
             self.spend()
             super().erase(*args)
 
-    ending = ended_series("k", now=now, longest=timedelta(days=90))
+    revocation = ended_series("k", now=now, longest=timedelta(days=90))
     for writes in range(4):
         for one in tmp_path.iterdir():
             one.unlink()
@@ -269,7 +269,7 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
         going = Going(path)
         Going.left = writes
         with suppress(ConnectionError):
-            turn(going, key="k", step=lambda one: use(one, 3, now=now), ending=ending)
+            turn(going, key="k", step=lambda one: use(one, 3, now=now), revocation=revocation)
         is_ended = any(True for _ in store.changes(0))
         is_there = store.read("remember", "k") is not None
         is_told = store.read(WARNING_SHELF, "17") is not None

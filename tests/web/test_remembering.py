@@ -167,10 +167,10 @@ def test_a_living_session_asks_the_store_nothing_and_rotates_nothing(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    watch = ada.shop.workers[0]._parts.watch
-    assert watch is not None
-    really: Callable[..., Future[Any]] = watch.ask
-    monkeypatch.setattr(watch, "ask", lambda question: (asked.append(question), really(question))[1])
+    store_sync = ada.shop.workers[0]._parts.store_sync
+    assert store_sync is not None
+    really: Callable[..., Future[Any]] = store_sync.ask
+    monkeypatch.setattr(store_sync, "ask", lambda question: (asked.append(question), really(question))[1])
 
     for _ in range(3):
         assert ada.get()[:2] == ("17", False)
@@ -466,10 +466,10 @@ def test_while_the_store_is_gone_nobody_is_let_in_and_the_cookie_stays(ada: Clie
     store = ada.shop.directory / "store.db"
     aside = Path(f"{store}.aside")
     store.rename(aside)
-    watch = ada.shop.workers[0]._parts.watch
-    assert watch is not None
+    store_sync = ada.shop.workers[0]._parts.store_sync
+    assert store_sync is not None
     if is_known:
-        until(lambda: not watch.endings.is_certain)
+        until(lambda: not store_sync.revocations.is_certain)
     started = time.monotonic()
 
     assert ada.get()[0] is None
@@ -478,7 +478,7 @@ def test_while_the_store_is_gone_nobody_is_let_in_and_the_cookie_stays(ada: Clie
     assert (ada.answer.status, ada.answer.cookies()) == (200, {})
     aside.rename(store)
     if is_known:
-        until(lambda: watch.endings.is_certain)
+        until(lambda: store_sync.revocations.is_certain)
     assert ada.customer() == "17"
 
 
@@ -491,9 +491,9 @@ def test_goodbye_while_the_store_is_gone_counts_when_it_is_back(ada: Client) -> 
     assert ada.cookies == {}
     aside.rename(store)
 
-    watch = ada.shop.workers[0]._parts.watch
-    assert watch is not None
-    until(lambda: not watch.backlog)
+    store_sync = ada.shop.workers[0]._parts.store_sync
+    assert store_sync is not None
+    until(lambda: not store_sync.backlog)
     assert thief.customer(worker=1) is None
 
 

@@ -58,10 +58,10 @@ def test_what_is_shared_says_so_when_it_is_set_and_when_it_is_removed(guard: Gua
     login = ask(app, path="/login", host="www.shop.example")
     forged = ask(app, headers=[("cookie", f"{SESSION}=2.x.y.z")], host="www.shop.example")
 
-    ending = "; Path=/; Domain=shop.example; Secure; HttpOnly; SameSite=Lax"
+    revocation = "; Path=/; Domain=shop.example; Secure; HttpOnly; SameSite=Lax"
     assert login.all("set-cookie")[0].startswith(f"{SESSION}=")
-    assert login.all("set-cookie")[0].endswith(ending)
-    assert forged.all("set-cookie")[-1] == f"{SESSION}=; Max-Age=0{ending}"
+    assert login.all("set-cookie")[0].endswith(revocation)
+    assert forged.all("set-cookie")[-1] == f"{SESSION}=; Max-Age=0{revocation}"
 
 
 def test_a_cookie_of_one_host_does_not_open_as_one_of_its_domain_nor_the_other_way(guard: Guard) -> None:

@@ -425,10 +425,12 @@ def test_while_the_store_is_down_a_customers_cookies_are_hidden_and_not_lost(wor
     guest = world.another()
     guest.visit("cart=6")
 
-    world.app._parts.identity.endings._is_certain = lambda: False  # what the watch says when nothing is heard
+    world.app._parts.identity.revocations._is_certain = lambda: (
+        False
+    )  # what the watch says when nothing is heard
 
     assert (browser.visit(), browser.lines, guest.visit()) == ("", [], "cart=6")
-    world.app._parts.identity.endings._is_certain = lambda: True
+    world.app._parts.identity.revocations._is_certain = lambda: True
     assert browser.visit() == "cart=5"
 
 

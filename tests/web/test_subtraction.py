@@ -108,7 +108,7 @@ def numbers(found: Overview, where: Where, range_: Range) -> Iterator[Shown]:
                 yield Shown(where | {(dimension, row.value)}, range_, row.main)
 
 
-def crowd(hits: Sequence[Hit], shown: Shown) -> frozenset[int]:
+def disclosure(hits: Sequence[Hit], shown: Shown) -> frozenset[int]:
     """Return which hits a number is about."""
     first = TODAY - shown.range.length + 1
     return frozenset(
@@ -120,7 +120,7 @@ def crowd(hits: Sequence[Hit], shown: Shown) -> frozenset[int]:
 
 def subtracted(hits: Sequence[Hit], numbers_: Sequence[Shown]) -> list[tuple[Shown, Shown, int]]:
     """Subtract each number from every one of the next larger crowd; return whoever is then alone with few."""
-    crowds = {one: crowd(hits, one) for one in dict.fromkeys(numbers_)}
+    crowds = {one: disclosure(hits, one) for one in dict.fromkeys(numbers_)}
     for one, at in crowds.items():  # they say what is true
         assert one.views == (len(at) if not one.where else rounded(len(at)))
     found = []

@@ -27,7 +27,7 @@ CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", 
 class JudgedTag(Protocol):
     """Stand for the tag that an attribute is of (tags.py)."""
 
-    bench: Bench
+    context: Bench
     held: list[Held]
     near: bool
     lost: str
@@ -63,8 +63,8 @@ def _urls(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 def _pings(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     if _urls(tag, attribute, name) is HOLD:
         return HOLD
-    found = (url for one in attribute.value.split() for url in readings(one, tag.bench.base))
-    return HOLD if any(map(tag.bench.is_foreign, found)) else None
+    found = (url for one in attribute.value.split() for url in readings(one, tag.context.base))
+    return HOLD if any(map(tag.context.is_foreign, found)) else None
 
 
 def _referrer(_: JudgedTag, attribute: Attribute, __: bytes) -> str | None:
@@ -143,16 +143,16 @@ def _refresh(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 def _base(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     tag.near = True  # and it changes what follows: never taken from another page's answer
-    own = resolve(attribute.value, tag.bench.base)
+    own = resolve(attribute.value, tag.context.base)
     # on the page's own host it only says where relative references begin, and those are judged
-    return None if own and own.host == tag.bench.base.host else _url(tag, attribute, name)
+    return None if own and own.host == tag.context.base.host else _url(tag, attribute, name)
 
 
 def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     reference = attribute.value
     if _loads_document(tag, reference, name):
         return HOLD
-    if tag.bench.is_lifted is not nobody:
+    if tag.context.is_lifted is not nobody:
         tag.lift(reference)
     return None
 
@@ -166,10 +166,10 @@ def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
     if tag.reaches(reference, name):
         return True
     for document in documents_in(reference):
-        if is_unread(reference, document) and tag.bench.judge(ANYBODY) is not None:
+        if is_unread(reference, document) and tag.context.judge(ANYBODY) is not None:
             return True  # it may contact anybody
         tag.near = True
-        changed, held = tag.bench.nest(document, is_xml(reference))
+        changed, held = tag.context.nest(document, is_xml(reference))
         tag.held += held
         if held or changed != document:
             return True
@@ -179,9 +179,9 @@ def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
 def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     document = attribute.value.encode("utf-8", "surrogateescape")
     tag.near = True
-    if tag.bench.passes(document):
+    if tag.context.passes(document):
         return None
-    changed, held = tag.bench.nest(document, False)  # noqa: FBT003  # as compiled functions want it
+    changed, held = tag.context.nest(document, False)  # noqa: FBT003  # as compiled functions want it
     tag.held += held
     return None if changed == document else changed.decode("utf-8", "surrogateescape")
 

@@ -11,7 +11,7 @@ from cookieguard.html.css.stylesheet import held_in_sheet
 from cookieguard.html.fast.answers import record, untracked
 from cookieguard.html.legacy_encodings import other_readings
 from cookieguard.html.tokenizer.character_references import decode_text
-from cookieguard.html.types import ANYBODY, PASSES, Held, Judge, Text, Verdict
+from cookieguard.html.types import ANYBODY, PASSES, Decision, Held, Judge, Text
 from cookieguard.html.urls import Url, parse_url, readings, resolve
 
 SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[sS:]|[fF]\s*[tT]\s*[pP]")
@@ -31,7 +31,7 @@ MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is 
 STYLESHEET = b"xml-stylesheet"
 
 
-def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Verdict:
+def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Decision:
     """Judge raw text, as HTML content has it."""
     return JUDGES[kind](text, base, judge)
 
@@ -42,17 +42,17 @@ def markup_readings(source: bytes) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))))
 
 
-def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Verdict:
+def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Decision:
     """Judge such text: both as it stands and with its references decoded."""
     for reading in markup_readings(source):
         is_sheet = kind is Text.STYLE
-        verdict = (
+        decision = (
             _style(reading, base, judge, is_markup=True)
             if is_sheet
             else judge_text(kind, reading, base, judge)
         )
-        if verdict.held or verdict.hold:
-            return Verdict(verdict.held, True)  # noqa: FBT003  # as compiled classes want it
+        if decision.held or decision.hold:
+            return Decision(decision.held, True)  # noqa: FBT003  # as compiled classes want it
     return PASSES
 
 
@@ -73,7 +73,7 @@ def judge_instruction(
     return held, (end < 0 or bool(held)) and source.startswith(STYLESHEET, 2)
 
 
-def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
+def _rules(text: bytes, base: Url, judge: Judge) -> Decision:
     partly = _import_map(text, base, judge)
     if partly is not None:
         return partly
@@ -83,7 +83,7 @@ def _rules(text: bytes, base: Url, judge: Judge) -> Verdict:
         urls = _named_hosts(text, judge) or urls
     held = _named(urls, "script", judge)
     is_open = judge(ANYBODY) is not None and (rules is None or _follows_links(rules))
-    return Verdict(held, bool(held) or is_open)
+    return Decision(held, bool(held) or is_open)
 
 
 def _named_hosts(text: bytes, judge: Judge) -> list[Url]:
@@ -93,7 +93,7 @@ def _named_hosts(text: bytes, judge: Judge) -> list[Url]:
     return [url for url in urls if url is not None and judge(url)]
 
 
-def _import_map(text: bytes, base: Url, judge: Judge) -> Verdict | None:
+def _import_map(text: bytes, base: Url, judge: Judge) -> Decision | None:
     """Judge an import map entry by entry; what is held becomes `null`, which may not be imported.
 
     What an entry is called contacts nobody. None where it is not sure that browsers read such a map here, or where
@@ -115,7 +115,7 @@ def _import_map(text: bytes, base: Url, judge: Judge) -> Verdict | None:
     if not (found and left):
         return None if found else PASSES
     new = json.dumps(mapping).replace("<", "\\u003c").encode()
-    return Verdict(_named(found, "script", judge), False, ((0, len(text), new),))  # noqa: FBT003  # as above
+    return Decision(_named(found, "script", judge), False, ((0, len(text), new),))  # noqa: FBT003  # as above
 
 
 def _read_map(text: bytes) -> dict[str, dict[str, Any]] | None:
@@ -182,7 +182,7 @@ def _stays(where: Any, depth: int) -> bool:
     return bool(listed) and all(isinstance(one, str) and ONE_HOST.match(one) for one in listed)
 
 
-def _style(text: bytes, base: Url, judge: Judge, *, is_markup: bool = False) -> Verdict:
+def _style(text: bytes, base: Url, judge: Judge, *, is_markup: bool = False) -> Decision:
     holds = _Sheet(base, judge)
     edits = held_in_sheet(text, holds, is_markup)
     if any(held_in_sheet(one, holds, is_markup) != edits for one in other_readings(text)):
@@ -191,8 +191,8 @@ def _style(text: bytes, base: Url, judge: Judge, *, is_markup: bool = False) -> 
         return PASSES
     held = _named(holds.found, "style", judge)
     if edits is None:
-        return Verdict(held, True)  # noqa: FBT003  # as above
-    return Verdict(held, False, tuple(edits))  # noqa: FBT003  # as above
+        return Decision(held, True)  # noqa: FBT003  # as above
+    return Decision(held, False, tuple(edits))  # noqa: FBT003  # as above
 
 
 class _Sheet:
@@ -219,7 +219,7 @@ def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
     return untracked(tuple(held))
 
 
-JUDGES: dict[Text, Callable[[bytes, Url, Judge], Verdict]] = {
+JUDGES: dict[Text, Callable[[bytes, Url, Judge], Decision]] = {
     Text.RULES: _rules,
     Text.STYLE: _style,
 }

@@ -50,11 +50,11 @@ class TagJudge:
     def _sit(self) -> tuple[Summary, Bench]:
         """Make the bench: pages of known tags need none, and a document inside of another one moves at once."""
         if self._nest is None:
-            bench = self._rules.bench(self.base, _nothing, xml=self._xml)
+            context = self._rules.context(self.base, _nothing, xml=self._xml)
         else:
             nested = Nested(self._rules, self.base, partial(self._nest, self.base))
-            bench = self._rules.bench(self.base, nested.rewrite, xml=self._xml, passes=nested.passes)
-        self._seat = Summary(bench), bench
+            context = self._rules.context(self.base, nested.rewrite, xml=self._xml, passes=nested.passes)
+        self._seat = Summary(context), context
         return self._seat
 
     def take_base(self, reference: str) -> None:
@@ -71,8 +71,8 @@ class TagJudge:
         if tag is None and self._rest is not None:
             tag = self._rest.get(raw)
         if tag is None:
-            summary, bench = self._seat or self._sit()
-            tag = summary.judge(raw) or untracked(judge_tag(raw, bench))
+            summary, context = self._seat or self._sit()
+            tag = summary.judge(raw) or untracked(judge_tag(raw, context))
             if self._left:
                 self._left -= 1
                 self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
@@ -145,10 +145,10 @@ class Nested:
 
     def _prepare(self) -> tuple[Scanner, Summary]:
         rules, base = self._rules, self._base
-        bench = rules.bench(base, _nothing, xml=False)
+        context = rules.context(base, _nothing, xml=False)
         self._scanner = scanner = Scanner(xml=False, marks_links=rules.marks_links)
-        scanner.take(rules.near(base, xml=False), bench.own_is_free)
-        self._summary = summary = Summary(bench)
+        scanner.take(rules.near(base, xml=False), context.own_is_free)
+        self._summary = summary = Summary(context)
         return scanner, summary
 
 

@@ -3,7 +3,7 @@ cimport cython
 from cookieguard.html.tokenizer.raw_text cimport pattern_of
 from cookieguard.html.tokenizer.tree_state cimport Context
 from cookieguard.html.page cimport TagJudge
-from cookieguard.html.types cimport Tag, Verdict
+from cookieguard.html.types cimport Tag, Decision
 from cookieguard.html.tokenizer.output cimport Output
 from cookieguard.html.insertion_point cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
@@ -44,12 +44,12 @@ cdef class Rewriter:
     cdef Py_ssize_t _text(self, bytes data, Py_ssize_t position)
     cdef Py_ssize_t _tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef Py_ssize_t _tag_with_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)
-    cdef _place_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Verdict verdict)
+    cdef _place_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Decision decision)
     cdef _write_plainly(self, Tag tag, Py_ssize_t start, Py_ssize_t end)
     cdef _follow(self, Tag tag, bint is_aside)
-    cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Verdict verdict)
-    cdef Verdict _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
-    cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, Verdict verdict)
+    cdef _write_tag(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, Decision decision)
+    cdef Decision _judge_text(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end, object reading)
+    cdef Py_ssize_t _enter(self, Tag tag, bytes data, Py_ssize_t end, object reading, Decision decision)
     cdef Py_ssize_t _other(self, bytes data, Py_ssize_t start)
     cdef Py_ssize_t _open(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t position)
     @cython.locals(stop=Py_ssize_t)

@@ -48,7 +48,7 @@ from cookieguard.html.tokenizer.tree_state import (
     Reading,
     XmlContext,
 )
-from cookieguard.html.types import MAX_HELD, PASSES, STYLE, Held, Tag, Text, Verdict
+from cookieguard.html.types import MAX_HELD, PASSES, STYLE, Decision, Held, Tag, Text
 from cookieguard.html.urls import Url
 
 MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
@@ -84,7 +84,7 @@ class Rewriter:
         self._gather: UnfinishedTag | UnfinishedText | LongSheet | None = None
         self._long: LongSheet | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
-        self._peeked: dict[Text, tuple[int, Verdict]] = {}
+        self._peeked: dict[Text, tuple[int, Decision]] = {}
         nest = partial(rewrite_nested, partial(Rewriter, rules, depth=depth + 1), self.lost)
         inner = nest if depth < MAX_NESTING else None
         self._judge = TagJudge(rules, self._scanner, inner, url=url, base=base, xml=xml)
@@ -211,26 +211,26 @@ class Rewriter:
         if is_plain and (stop := end_of_text(tag.name, data, end)) >= 0:
             self._write_plainly(tag, start, end)
             return stop
-        verdict, reading, self._text_end = PASSES, self._context.reading(tag.name), -1
+        decision, reading, self._text_end = PASSES, self._context.reading(tag.name), -1
         is_judged = tag.is_judged or (tag.drawn is not tag.text and reading is not AS_TEXT)
         if is_judged and not (tag.empty and reading is AS_MARKUP):
             if (judged := self._judge_text(tag, data, start, end, reading)) is None:
                 return len(data)
-            verdict = judged
-        self._place_tag(tag, data, start, end, verdict)
-        end = self._enter(tag, data, end, reading, verdict)
+            decision = judged
+        self._place_tag(tag, data, start, end, decision)
+        end = self._enter(tag, data, end, reading, decision)
         self._is_careful = not self._placement.is_done or self._context.is_careful()
         return end
 
-    def _place_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
+    def _place_tag(self, tag: Tag, data: bytes, start: int, end: int, decision: Decision) -> None:
         """Write a tag, with what is to be inserted before and after it."""
         aside = self._placement.is_done or self._context.is_aside()
         if not aside and (before := self._placement.before(tag)):
             self._output.insert(start, before)
         self._follow(tag, aside)
-        if tag.held or verdict is not PASSES:
-            self.held += (tag.held + verdict.held)[: MAX_HELD - len(self.held)]
-        self._write_tag(tag, data, start, end, verdict)
+        if tag.held or decision is not PASSES:
+            self.held += (tag.held + decision.held)[: MAX_HELD - len(self.held)]
+        self._write_tag(tag, data, start, end, decision)
         if not aside and tag.name == b"head":
             self._output.insert(end, self._placement.after(tag))
 
@@ -256,16 +256,16 @@ class Rewriter:
             self._judge.take_base(tag.base)
             self._placement.has_base = True
 
-    def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, verdict: Verdict) -> None:
-        live = tag.live if tag.room is None or verdict.hold else self._placement.shown(tag)
-        new = (tag.inert or neutral_script(data[start:end])) if verdict.hold else live
+    def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, decision: Decision) -> None:
+        live = tag.live if tag.room is None or decision.hold else self._placement.shown(tag)
+        new = (tag.inert or neutral_script(data[start:end])) if decision.hold else live
         if self._context.is_read_twice() and (new is not None or has_sign(data, start + 1, end)):
             new = agreed(data[start:end] if new is None else new) or new
         if new is not None:
             self._output.replace(start, end, new)
 
     # -- the text of elements
-    def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Verdict | None:
+    def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Decision | None:
         """Judge the text that follows; None where it has to be waited for (then the tag waits too)."""
         kind = tag.text if reading is AS_TEXT else tag.drawn
         seen, known = (0, PASSES) if reading is AS_TEXT else self._peeked.get(kind, (0, PASSES))
@@ -286,14 +286,14 @@ class Rewriter:
         if stop < 0 and kind is STYLE and not (is_markup or self._is_last):
             self._long = LongSheet((self.held, self.lost), self._rules, self._judge.base, data, end, ends)
             text_end = self._long.start
-        verdict = self._rules.judge_text(kind, data, end, text_end, self._judge.base, is_markup)
+        decision = self._rules.judge_text(kind, data, end, text_end, self._judge.base, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
         else:
-            self._peeked[kind] = (text_end, verdict)
-        return verdict
+            self._peeked[kind] = (text_end, decision)
+        return decision
 
-    def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, verdict: Verdict) -> int:
+    def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, decision: Decision) -> int:
         """Go on with the text of the element just opened."""
         if reading is AS_MARKUP:
             self._output.insert(end, self._context.end_for_scanner(tag) if tag.empty else b"")
@@ -301,7 +301,7 @@ class Rewriter:
         if reading is AS_BOTH:
             self._context.open_both(tag.name)
             return end
-        for start, stop, new in verdict.edits:
+        for start, stop, new in decision.edits:
             self._output.replace(end + start, end + stop, new)
         if self._text_end < 0 and not tag.is_judged and not self._context.ends:
             self._text_end = end_of_text(tag.name, data, end)
@@ -311,7 +311,7 @@ class Rewriter:
         self._construct, self._state = raw_text(tag.name), IN_CONSTRUCT
         if tag.name == b"script":
             self._script, self._state = ScriptEnd(), IN_SCRIPT
-        elif tag.text is STYLE and not verdict.hold:
+        elif tag.text is STYLE and not decision.hold:
             return self._wait(data, self._long.start, self._long) if self._long else len(data)
         return end
 

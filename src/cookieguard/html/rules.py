@@ -13,6 +13,7 @@ from cookieguard.html.types import (
     SCRIPT,
     STYLE,
     Bench,
+    Decision,
     Glance,
     Held,
     Judge,
@@ -21,7 +22,6 @@ from cookieguard.html.types import (
     Tag,
     Tell,
     Text,
-    Verdict,
     nobody,
     unsure,
 )
@@ -81,7 +81,7 @@ class Rules:
         self._long_sizes: set[int] = set()  # of the long texts among these: others are not looked up
         self._seen: set[int] = set()
 
-    def bench(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
+    def context(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
         """Return what tags on a page with this base are judged by."""
         is_free = self.own_is_free and self.is_own(base)
         told = (
@@ -154,7 +154,7 @@ class Rules:
         stop: int,
         base: Url,
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
-    ) -> Verdict:
+    ) -> Decision:
         """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
         if kind is SCRIPT:
             return self._judge_script(piece(data, start, stop), is_markup)
@@ -166,28 +166,28 @@ class Rules:
             return PASSES
         known = self._known_texts((kind, is_markup, base if kind is STYLE else None))
         if stop - start <= SHORT_TEXT or stop - start in self._long_sizes:
-            verdict: Verdict | None = known.find(data, start, stop)
-            if verdict is not None:
-                return verdict
+            decision: Decision | None = known.find(data, start, stop)
+            if decision is not None:
+                return decision
         return self._hear(known, kind, piece(data, start, stop), base, is_markup)
 
-    def _judge_script(self, text: bytes, is_markup: bool) -> Verdict:  # noqa: FBT001  # as above
+    def _judge_script(self, text: bytes, is_markup: bool) -> Decision:  # noqa: FBT001  # as above
         for reading in markup_readings(text) if is_markup else (text,):
             for parts, held in self._inline:
                 if _has_in_order(reading, parts):
-                    return Verdict((held,), True)  # noqa: FBT003  # as compiled classes want it
+                    return Decision((held,), True)  # noqa: FBT003  # as compiled classes want it
         return PASSES
 
-    def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Verdict:  # noqa: FBT001
+    def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Decision:  # noqa: FBT001
         judge_by_kind = judge_markup_text if is_markup else judge_text
-        verdict = judge_by_kind(kind, text, base, self.judge)
+        decision = judge_by_kind(kind, text, base, self.judge)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
             size = len(text) + ENTRY_OVERHEAD
             self._texts_size += size
-            known.put(text, untracked(verdict), size)
+            known.put(text, untracked(decision), size)
             if len(text) > SHORT_TEXT:
                 self._long_sizes.add(len(text))
-        return verdict
+        return decision
 
     def _stays(self, sheet: bytes, base: Url, is_markup: bool) -> bool:  # noqa: FBT001  # as above
         """Tell at a look that a sheet reaches no other host than the page's own, of which nothing is held."""

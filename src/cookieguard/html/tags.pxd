@@ -6,7 +6,7 @@ cdef class _Judged:
     cdef readonly bytes raw
     cdef readonly bytes name
     cdef readonly Py_ssize_t name_end
-    cdef public object bench
+    cdef public object context
     cdef readonly list attributes
     cdef readonly dict first
     cdef public list held
@@ -29,5 +29,5 @@ cdef class _Judged:
     cdef _room(self)
 
 
-cpdef object judge_tag(bytes raw, object bench)
-cdef bint _has_nothing_to_judge(bytes raw, bytes name, Py_ssize_t end, object bench)
+cpdef object judge_tag(bytes raw, object context)
+cdef bint _has_nothing_to_judge(bytes raw, bytes name, Py_ssize_t end, object context)

@@ -47,25 +47,25 @@ NAMES_TO_KEEP = frozenset(
 )
 
 
-def judge_tag(raw: bytes, bench: Bench) -> Tag:
+def judge_tag(raw: bytes, context: Bench) -> Tag:
     """Decide about one tag."""
     name, end = name_of(raw)
-    if bench.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
+    if context.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
         name = name.rpartition(b":")[2]
     if raw[1] == SLASH:
         return _closing(name) if end <= SHORT_NAME else Tag(name, closing=True, empty=False)
-    if _has_nothing_to_judge(raw, name, end, bench):
-        return _plain(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=bench.xml)))
-    return _Judged(raw, name, end, bench).tag()
+    if _has_nothing_to_judge(raw, name, end, context):
+        return _plain(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=context.xml)))
+    return _Judged(raw, name, end, context).tag()
 
 
-def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, bench: Bench) -> bool:
+def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: Bench) -> bool:
     """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
-    if bench.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
+    if context.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
         return True
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
-    return not (bench.marks_links and name in LINKS) and not names_anywhere(raw, end)
+    return not (context.marks_links and name in LINKS) and not names_anywhere(raw, end)
 
 
 def neutral_script(raw: bytes) -> bytes:
@@ -92,10 +92,10 @@ def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for th
 class _Judged:
     """Judge one start tag. Owns the edits made to it."""
 
-    def __init__(self, raw: bytes, name: bytes, end: int, bench: Bench) -> None:
+    def __init__(self, raw: bytes, name: bytes, end: int, context: Bench) -> None:
         self.raw, self.name, self.name_end = raw, name, end
-        self.bench = bench
-        self.attributes = _attributes(raw, end, xml=bench.xml)
+        self.context = context
+        self.attributes = _attributes(raw, end, xml=context.xml)
         self.first: dict[bytes, Attribute] = {}
         for attribute in self.attributes:
             self.first.setdefault(attribute.name, attribute)
@@ -111,11 +111,11 @@ class _Judged:
         exempt = said == "necessary"
         if not exempt:
             self._judge_attributes()
-            if self.bench.marks_links:
+            if self.context.marks_links:
                 self._mark_link()
         if exempt and text in JUDGED_TEXTS:
             text = DATA if self.name == b"script" else RAW
-        if self.name == b"script" and (self._loads_held() or (said == "hold" and self.bench.holds_marked)):
+        if self.name == b"script" and (self._loads_held() or (said == "hold" and self.context.holds_marked)):
             self.hold_type, text = True, DATA
         drawn = text if exempt or self.hold_type else drawn
         if self.name == b"script" and b"src" in self.first:
@@ -130,7 +130,7 @@ class _Judged:
             closing=False,
             empty=empty,
             live=live,
-            inert=self._inert() if (drawn if self.bench.xml else text) in JUDGED_TEXTS else b"",
+            inert=self._inert() if (drawn if self.context.xml else text) in JUDGED_TEXTS else b"",
             held=tuple(self.held),
             text=text,
             drawn=drawn,
@@ -151,12 +151,12 @@ class _Judged:
         attribute = self.first.get(EMBEDS[self.name])
         if attribute is None or not any(start == attribute.start for start, _, _ in self.edits):
             return None
-        return room_of(self.raw, self.name, self.name_end, self.edits, tuple(self.held), xml=self.bench.xml)
+        return room_of(self.raw, self.name, self.name_end, self.edits, tuple(self.held), xml=self.context.xml)
 
     def _mark_link(self) -> None:
         if self.name not in LINKS or not (href := self.says(b"href")):
             return
-        if any(self.bench.is_foreign(url) for url in readings(href, self.bench.base)):
+        if any(self.context.is_foreign(url) for url in readings(href, self.context.base)):
             relations = self.first.get(b"rel")
             if relations is None:
                 self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
@@ -168,8 +168,8 @@ class _Judged:
 
     def lift(self, reference: str) -> None:
         """Give what is loaded in this one document a name to come back to (a fragment)."""
-        if self.name in EMBEDS and any(map(self.bench.is_lifted, readings(reference, self.bench.base))):
-            every = _attributes(self.raw, self.name_end, xml=self.bench.xml, every=True)
+        if self.name in EMBEDS and any(map(self.context.is_lifted, readings(reference, self.context.base))):
+            every = _attributes(self.raw, self.name_end, xml=self.context.xml, every=True)
             first = {one.name: one for one in reversed(every)}
             if b"id" not in first:
                 name = anchor_of(first, EMBEDS[self.name]).encode("ascii")
@@ -179,7 +179,7 @@ class _Judged:
         """Judge one reference; note what is held."""
         if not reference or reference.startswith("#"):
             return False
-        for url in readings(reference, self.bench.base):
+        for url in readings(reference, self.context.base):
             self.near = self.near or not FAR.match(reference)
             if self.judge(url, attribute):
                 return True
@@ -187,7 +187,7 @@ class _Judged:
 
     def judge(self, url: Url, attribute: bytes) -> bool:
         """Judge one URL; note it where it is held."""
-        ruling = self.bench.judge(url)
+        ruling = self.context.judge(url)
         if ruling is None:
             return False
         names = (self.name.decode("latin-1"), attribute.decode("latin-1"))
@@ -215,7 +215,7 @@ class _Judged:
 
     def _name_end(self, attribute: Attribute) -> int:
         """Return where the name of an attribute ends; in XML its spelling may have another prefix."""
-        spelling = _spelling(self.raw, attribute.start) if self.bench.xml else attribute.name
+        spelling = _spelling(self.raw, attribute.start) if self.context.xml else attribute.name
         return attribute.start + len(spelling)
 
     def _replace(self, attribute: Attribute, text: str) -> None:
@@ -253,7 +253,7 @@ class _Judged:
     def _script_text(self) -> Text:
         # An svg script runs its `href`; in HTML that attribute means nothing and the text runs: judge it.
         text = script_text(self.says(b"type"), self.says(b"language"))
-        return text if text is not SCRIPT or self.bench.reads_scripts else DATA
+        return text if text is not SCRIPT or self.context.reads_scripts else DATA
 
     def _kept(self) -> tuple[tuple[bytes, str], ...]:
         return tuple((name, self.says(name) or "") for name in self.first if name in NAMES_TO_KEEP)

@@ -33,7 +33,7 @@ cdef class Attribute:
     cdef readonly Py_ssize_t end
 
 
-cdef class Verdict:
+cdef class Decision:
     cdef readonly tuple held
     cdef readonly bint hold
     cdef readonly tuple edits

@@ -195,7 +195,7 @@ class Attribute:
         return charrefs.decode_attribute(self.raw.decode("utf-8", "surrogateescape"))
 
 
-class Verdict:
+class Decision:
     """Say what to do with the text of an element: nothing, hold it, or `edits` to (start, end, new). Never changed."""
 
     __slots__ = ("edits", "held", "hold")
@@ -209,4 +209,4 @@ class Verdict:
         self.held, self.hold, self.edits = held, hold, edits
 
 
-PASSES = Verdict()
+PASSES = Decision()

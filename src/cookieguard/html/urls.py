@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from cookieguard.html.fast.answers import record
-from cookieguard.html.fast.byte_search import plain_parts
+from cookieguard.html.fast.byte_search import plain_services
 from cookieguard.html.legacy_encodings import other_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -75,7 +75,7 @@ def readings(reference: str, base: Url) -> tuple[Url, ...]:
 
 
 def _readings(reference: str, base: Url) -> tuple[Url, ...]:
-    plain = plain_parts(reference)
+    plain = plain_services(reference)
     if plain is not None:
         return (record(Url, (plain[0] or base.scheme, plain[1], None, plain[2])),)
     if LOCAL.match(reference) and base.host:

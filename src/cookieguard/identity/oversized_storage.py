@@ -13,7 +13,7 @@ from cookieguard.identity.token_cookie import Mismatch, Presented, Refused
 from cookieguard.identity.tokens import to_milliseconds
 
 
-class Overflow:
+class OversizedStorage:
     """Know the place in the store, and what of this request the store was told.
 
     Owned by one session or cart. Once there, entries stay there as long as the session has its id: so nobody
@@ -28,13 +28,13 @@ class Overflow:
         self._is_released = False
         self._parcel: Parcel | None = None
 
-    def own(self) -> Overflow:
+    def own(self) -> OversizedStorage:
         """Return one that may be changed."""
-        return Overflow() if self is NOWHERE else self
+        return OversizedStorage() if self is NOWHERE else self
 
-    def left(self) -> Overflow:
+    def left(self) -> OversizedStorage:
         """Return what is left after a logout: a place to give up."""
-        return NOWHERE if self.place is None else Overflow(self.place)
+        return NOWHERE if self.place is None else OversizedStorage(self.place)
 
     def takes(self, text: bytes, fits: Callable[[bytes], bool], *, is_same: bool) -> bool:
         """Say whether these entries belong into the store."""
@@ -82,7 +82,7 @@ class Overflow:
         return writes
 
 
-NOWHERE = Overflow()
+NOWHERE = OversizedStorage()
 
 
 def fetched(presented: Presented, place: Place, *, has_store: bool) -> dict[str, Any] | None:

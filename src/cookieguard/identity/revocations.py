@@ -13,7 +13,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple
 
-from cookieguard.identity.carts.cart_versions import NO_FLOOR, Floor
+from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import LEEWAY, LEEWAY_MILLISECONDS, Token, from_milliseconds, to_milliseconds
 
@@ -23,7 +23,7 @@ NEVER = 0
 AT_ONCE = 500  # under one lock: each request that ends something waits for it
 
 
-class Ends(StrEnum):
+class Revoked(StrEnum):
     """Name what an ending ends."""
 
     SESSION = "session"  # a customer's
@@ -41,30 +41,33 @@ MAX_KEPT = 200_000
 # Of more the oldest are forgotten: their copies open as guests again, with what they held.
 MAX_GUESTS = 50_000
 MAX_FLOORS = 100_000  # carts; of more the oldest are forgotten, and refuse nothing
-LIMITS: dict[Ends, int] = dict.fromkeys(Ends, MAX_KEPT) | {Ends.GUEST: MAX_GUESTS, Ends.CART: MAX_FLOORS}
+LIMITS: dict[Revoked, int] = dict.fromkeys(Revoked, MAX_KEPT) | {
+    Revoked.GUEST: MAX_GUESTS,
+    Revoked.CART: MAX_FLOORS,
+}
 # So many above a limit before anything is let go, and so many below it once it is: going through all takes a while.
 SLACK = 8
 _age = attrgetter("at")
-OF_ACCOUNTS = (Ends.SESSION, Ends.SERIES)
+OF_ACCOUNTS = (Revoked.SESSION, Revoked.SERIES)
 FORGOTTEN = (
-    Ends.GUEST,
-    Ends.CART,
-    Ends.CLOCK,
-    Ends.CUTOFF,
+    Revoked.GUEST,
+    Revoked.CART,
+    Revoked.CLOCK,
+    Revoked.CUTOFF,
 )  # where they are too many, and nothing takes their place
 CLOCK_KEPT = timedelta(days=400)  # as long as any cookie may live
 # An account with no more endings than this is never the one that there are too many of.
 FEW = 8
 
 
-class Ending(NamedTuple):
+class Revocation(NamedTuple):
     """End one session, or all of a customer's that began until `at`, or the older versions of a cart.
 
     To be kept until `until` (milliseconds). `owner` is the customer whose session or series it was, and `since` a
     time until which their login was: so one ending of the customer can take the place of many.
     """
 
-    what: Ends
+    what: Revoked
     key: str
     at: int
     until: int
@@ -75,47 +78,49 @@ class Ending(NamedTuple):
 class Pruned(NamedTuple):
     """Say what became of too many endings."""
 
-    news: list[Ending]
+    news: list[Revocation]
     """What takes the place of others; every worker is to hear of it."""
-    covered: list[Ending]
+    covered: list[Revocation]
     """What an ending of its customer covers by now: nobody need keep it."""
-    forgotten: dict[Ends, int]
+    forgotten: dict[Revoked, int]
     """How many went without a substitute, guests' and carts'."""
 
 
 def ended_session(
     session_id: str, *, now: datetime, idle: timedelta, customer: str | None = None, since: int = 0
-) -> Ending:
+) -> Revocation:
     """End a session, a customer's or a guest's: every copy of its cookie is over when the idle time is."""
     until = to_milliseconds(now + idle + UNHEARD)
     if customer is None:
-        return Ending(Ends.GUEST, session_id, to_milliseconds(now), until)
-    return Ending(Ends.SESSION, session_id, to_milliseconds(now), until, customer, since)
+        return Revocation(Revoked.GUEST, session_id, to_milliseconds(now), until)
+    return Revocation(Revoked.SESSION, session_id, to_milliseconds(now), until, customer, since)
 
 
-def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Ending:
+def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Revocation:
     """End all of a customer's sessions, those included that began on a host whose clock runs ahead.
 
     `longest` is the most that anything of the customer's can live.
     """
     at = now + LEEWAY
-    return Ending(Ends.CUSTOMER, customer, to_milliseconds(at), to_milliseconds(at + longest + UNHEARD))
-
-
-def ended_series(series: str, *, now: datetime, longest: timedelta, customer: str = "") -> Ending:
-    """End a series; `longest` is the most that what it ends can live."""
-    at, until, since = now, now + longest + UNHEARD, now + UNHEARD  # no login of any host lies behind that
-    return Ending(
-        Ends.SERIES, series, to_milliseconds(at), to_milliseconds(until), customer, to_milliseconds(since)
+    return Revocation(
+        Revoked.CUSTOMER, customer, to_milliseconds(at), to_milliseconds(at + longest + UNHEARD)
     )
 
 
-def outdated_carts(session_id: str, floor: Floor, *, until: datetime) -> Ending:
+def ended_series(series: str, *, now: datetime, longest: timedelta, customer: str = "") -> Revocation:
+    """End a series; `longest` is the most that what it ends can live."""
+    at, until, since = now, now + longest + UNHEARD, now + UNHEARD  # no login of any host lies behind that
+    return Revocation(
+        Revoked.SERIES, series, to_milliseconds(at), to_milliseconds(until), customer, to_milliseconds(since)
+    )
+
+
+def outdated_carts(session_id: str, lowest_version: LowestVersion, *, until: datetime) -> Revocation:
     """End the versions of a session's cart that are older than `floor`."""
-    return Ending(Ends.CART, session_id, floor.packed, to_milliseconds(until + UNHEARD))
+    return Revocation(Revoked.CART, session_id, lowest_version.packed, to_milliseconds(until + UNHEARD))
 
 
-class Endings:
+class Revocations:
     """Hold the endings this worker heard of, and say whether that is all there are.
 
     Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
@@ -129,7 +134,7 @@ class Endings:
         self._is_certain = is_certain
         self._steps = steps
         self._limits = {what: min(limit, most) for what, most in LIMITS.items()}
-        self._kept: dict[Ends, dict[str, Ending]] = {one: {} for one in Ends}
+        self._kept: dict[Revoked, dict[str, Revocation]] = {one: {} for one in Revoked}
         # What a customer was issued until then does not count: endings as old as that were too many to keep.
         self.cutoff = NEVER
         self._past_series = NEVER  # the same for series: logouts end none, so there it is rarely reached
@@ -141,17 +146,17 @@ class Endings:
 
     def end_of(self, session_id: str, token: Token, *, customer: str | None) -> int | None:
         """Return when a session was ended, None for one that was not."""
-        ending = self._kept[Ends.SESSION].get(session_id)
-        if ending is None and customer is None:
-            ending = self._kept[Ends.GUEST].get(session_id)
-        if ending is not None:
-            return ending.at
+        revocation = self._kept[Revoked.SESSION].get(session_id)
+        if revocation is None and customer is None:
+            revocation = self._kept[Revoked.GUEST].get(session_id)
+        if revocation is not None:
+            return revocation.at
         return self.cutoff if customer is not None and token.issued_at <= self.cutoff else None
 
     def end_of_series(self, series: str) -> int | None:
         """Return when a series was ended, None for one that was not."""
-        ending = self._kept[Ends.SERIES].get(series)
-        return None if ending is None else ending.at
+        revocation = self._kept[Revoked.SERIES].get(series)
+        return None if revocation is None else revocation.at
 
     def is_series_over(self, series: str, *, customer: str, authenticated: int) -> bool:
         """Say whether a series was ended, or all that this customer logged in to until then."""
@@ -160,13 +165,13 @@ class Endings:
 
     def not_before(self, customer: str) -> int:
         """Return the time until which whatever the customer logged in to is over; 0 for nothing."""
-        ending = self._kept[Ends.CUSTOMER].get(customer)
-        return NEVER if ending is None else ending.at
+        revocation = self._kept[Revoked.CUSTOMER].get(customer)
+        return NEVER if revocation is None else revocation.at
 
-    def floor(self, session_id: str) -> Floor:
+    def lowest_version(self, session_id: str) -> LowestVersion:
         """Return the newest version of a session's cart that is known."""
-        ending = self._kept[Ends.CART].get(session_id)
-        return NO_FLOOR if ending is None else Floor.read(ending.at)
+        revocation = self._kept[Revoked.CART].get(session_id)
+        return NO_LOWEST if revocation is None else LowestVersion.read(revocation.at)
 
     def latest(self, now: datetime) -> datetime:
         """Return the latest time that a clock of this shop may have shown by now: a login may be as late."""
@@ -175,20 +180,20 @@ class Endings:
         newest = self._steps.newest(to_milliseconds(now))
         return now if newest - to_milliseconds(now) < LEEWAY_MILLISECONDS else from_milliseconds(newest)
 
-    def known(self) -> dict[Ends, dict[str, Ending]]:
+    def known(self) -> dict[Revoked, dict[str, Revocation]]:
         """Return copies of all that is kept."""
         return {what: kept.copy() for what, kept in self._kept.items()}
 
-    def counts(self) -> dict[Ends, int]:
+    def counts(self) -> dict[Revoked, int]:
         """Return how many are kept of each kind."""
         return {what: len(kept) for what, kept in self._kept.items()}
 
-    def stand_ins(self, what: Ends, rows: list[Ending], now: datetime) -> list[Ending]:
+    def stand_ins(self, what: Revoked, rows: list[Revocation], now: datetime) -> list[Revocation]:
         """Return what takes the place of rows that are too many for a store."""
         if what in FORGOTTEN:
             return []
-        news: list[Ending] = []
-        customers = self._kept[Ends.CUSTOMER].copy()
+        news: list[Revocation] = []
+        customers = self._kept[Revoked.CUSTOMER].copy()
         covered = _covered(rows, customers, 0, news) if what in OF_ACCOUNTS else []
         gone = set(map(id, covered))
         left = [one for one in rows if id(one) not in gone]
@@ -200,28 +205,28 @@ class Endings:
         """Say whether so many are kept that some should be let go."""
         return any(len(kept) > above(self._limits[what]) for what, kept in self._kept.items())
 
-    def limit(self, what: Ends) -> int:
+    def limit(self, what: Revoked) -> int:
         """Return how many of a kind are kept."""
         return self._limits[what]
 
-    def add(self, endings: Iterable[Ending]) -> None:
+    def add(self, revocations: Iterable[Revocation]) -> None:
         """Take over endings; of two for the same the later counts."""
-        for ending in endings:
-            kept = self._kept[ending.what]
-            known = kept.get(ending.key)
-            if known is None or known.at < ending.at:
-                kept[ending.key] = ending
-                if ending.what is Ends.CUTOFF:
+        for revocation in revocations:
+            kept = self._kept[revocation.what]
+            known = kept.get(revocation.key)
+            if known is None or known.at < revocation.at:
+                kept[revocation.key] = revocation
+                if revocation.what is Revoked.CUTOFF:
                     self._draw_cutoffs()
-                elif ending.what is Ends.CLOCK and self._steps is not None:
-                    self._steps.see(ending.at)
+                elif revocation.what is Revoked.CLOCK and self._steps is not None:
+                    self._steps.see(revocation.at)
 
-    def drop(self, endings: Iterable[Ending]) -> None:
+    def drop(self, revocations: Iterable[Revocation]) -> None:
         """Let go of endings; one that was replaced meanwhile stays."""
-        for ending in endings:
-            kept = self._kept[ending.what]
-            if kept.get(ending.key) is ending:
-                del kept[ending.key]
+        for revocation in revocations:
+            kept = self._kept[revocation.what]
+            if kept.get(revocation.key) is revocation:
+                del kept[revocation.key]
 
     def prune(self, now: datetime, lock: AbstractContextManager[object] | None = None) -> Pruned:
         """Let go of what is over, and where too many are left of what does least harm (see `_pruned`).
@@ -240,23 +245,23 @@ class Endings:
 
     def heed_clock(self, now: datetime) -> None:
         """Have no cut-off lie ahead of now, where a clock was set back, say: nobody could log in until then."""
-        moment, kept = to_milliseconds(now), self._kept[Ends.CUTOFF]
-        for key, ending in list(kept.items()):
-            if ending.at > moment:
-                kept[key] = ending._replace(at=moment)
+        moment, kept = to_milliseconds(now), self._kept[Revoked.CUTOFF]
+        for key, revocation in list(kept.items()):
+            if revocation.at > moment:
+                kept[key] = revocation._replace(at=moment)
         self._draw_cutoffs()
 
     def _draw_cutoffs(self) -> None:
-        found = {key: ending.at for key, ending in self._kept[Ends.CUTOFF].items()}
-        self.cutoff, self._past_series = found.get(Ends.SESSION, NEVER), found.get(Ends.SERIES, NEVER)
+        found = {key: revocation.at for key, revocation in self._kept[Revoked.CUTOFF].items()}
+        self.cutoff, self._past_series = found.get(Revoked.SESSION, NEVER), found.get(Revoked.SERIES, NEVER)
 
     def __repr__(self) -> str:
         return f"<Endings: {', '.join(f'{len(kept)} of {what}' for what, kept in self._kept.items())}>"
 
 
 def _pruned(
-    known: Mapping[Ends, Mapping[str, Ending]], limits: Mapping[Ends, int], *, now: int
-) -> tuple[list[Ending], Pruned]:
+    known: Mapping[Revoked, Mapping[str, Revocation]], limits: Mapping[Revoked, int], *, now: int
+) -> tuple[list[Revocation], Pruned]:
     """Return all that goes, and what is to be said of it; `now` in milliseconds.
 
     Each kind has its own room, so that none crowds out another. What is over goes first. Of guests' sessions and of
@@ -265,8 +270,8 @@ def _pruned(
     whatever customers got until then.
     """
     result = Pruned([], [], {})
-    over: list[Ending] = []
-    customers = dict(known[Ends.CUSTOMER])
+    over: list[Revocation] = []
+    customers = dict(known[Revoked.CUSTOMER])
     for what, kept in known.items():
         left = [one for one in kept.values() if one.until > now]
         if len(left) < len(kept):
@@ -288,15 +293,15 @@ def _pruned(
     return over, result
 
 
-def _oldest(what: Ends, left: list[Ending], count: int) -> list[Ending]:
-    if what is Ends.CART:
-        return sorted(left, key=lambda one: Floor.read(one.at).since)[:count]
+def _oldest(what: Revoked, left: list[Revocation], count: int) -> list[Revocation]:
+    if what is Revoked.CART:
+        return sorted(left, key=lambda one: LowestVersion.read(one.at).since)[:count]
     return sorted(left, key=_age)[:count]
 
 
 def _covered(
-    left: list[Ending], customers: dict[str, Ending], limit: int, news: list[Ending]
-) -> list[Ending]:
+    left: list[Revocation], customers: dict[str, Revocation], limit: int, news: list[Revocation]
+) -> list[Revocation]:
     """Return what endings of whole customers cover, those included that are made for it: of whom has the most."""
     counts = Counter(one.owner for one in left if one.owner and not _covers(customers, one))
     rest = sum(counts.values()) + sum(not one.owner for one in left)
@@ -306,30 +311,32 @@ def _covered(
             break
         chosen.add(owner)
         rest -= count
-    for ending in _whole(one for one in left if one.owner in chosen):
-        known = customers.get(ending.key)
-        if known is None or known.at < ending.at:
-            customers[ending.key] = ending
-            news.append(ending)
+    for revocation in _whole(one for one in left if one.owner in chosen):
+        known = customers.get(revocation.key)
+        if known is None or known.at < revocation.at:
+            customers[revocation.key] = revocation
+            news.append(revocation)
     return [one for one in left if _covers(customers, one)]
 
 
-def _whole(endings: Iterable[Ending]) -> list[Ending]:
+def _whole(revocations: Iterable[Revocation]) -> list[Revocation]:
     """Make one ending of each customer's."""
-    made: dict[str, Ending] = {}
-    for one in endings:
+    made: dict[str, Revocation] = {}
+    for one in revocations:
         before = made.get(one.owner, one)
         at, until = max(before.at if one.owner in made else NEVER, one.since), max(before.until, one.until)
-        made[one.owner] = Ending(Ends.CUSTOMER, one.owner, at, until)
+        made[one.owner] = Revocation(Revoked.CUSTOMER, one.owner, at, until)
     return list(made.values())
 
 
-def _covers(customers: Mapping[str, Ending], ending: Ending) -> bool:
-    whole = customers.get(ending.owner) if ending.owner else None
-    return whole is not None and ending.since <= whole.at
+def _covers(customers: Mapping[str, Revocation], revocation: Revocation) -> bool:
+    whole = customers.get(revocation.owner) if revocation.owner else None
+    return whole is not None and revocation.since <= whole.at
 
 
-def _cut_off(what: Ends, left: list[Ending], limit: int, news: list[Ending], now: int) -> list[Ending]:
+def _cut_off(
+    what: Revoked, left: list[Revocation], limit: int, news: list[Revocation], now: int
+) -> list[Revocation]:
     """Return the oldest of too many, and note that what was issued until then counts no more."""
     if len(left) <= limit:
         return []
@@ -338,20 +345,20 @@ def _cut_off(what: Ends, left: list[Ending], limit: int, news: list[Ending], now
     return oldest
 
 
-def cutoffs(what: Ends, dropped: Iterable[Ending], *, now: int) -> list[Ending]:
+def cutoffs(what: Revoked, dropped: Iterable[Revocation], *, now: int) -> list[Revocation]:
     """Return what ends all that is as old as endings that are dropped. Never what is issued after now."""
     ages = [(one.at, one.until) for one in dropped]
     if not ages:
         return []
     at = min(max(at for at, _ in ages) + to_milliseconds_of(UNHEARD), now)
     until = max(until for _, until in ages)
-    keys = (Ends.SESSION,) if what is Ends.SESSION else (Ends.SESSION, Ends.SERIES)
-    return [Ending(Ends.CUTOFF, key, at, until) for key in keys]
+    keys = (Revoked.SESSION,) if what is Revoked.SESSION else (Revoked.SESSION, Revoked.SERIES)
+    return [Revocation(Revoked.CUTOFF, key, at, until) for key in keys]
 
 
-def clock_was_at(newest: int) -> Ending:
+def clock_was_at(newest: int) -> Revocation:
     """Tell other workers what a clock showed before it was set back; forgotten once nothing of then can count."""
-    return Ending(Ends.CLOCK, "", newest, newest + to_milliseconds_of(CLOCK_KEPT))
+    return Revocation(Revoked.CLOCK, "", newest, newest + to_milliseconds_of(CLOCK_KEPT))
 
 
 def above(limit: int) -> int:

@@ -79,7 +79,7 @@ class Session(SessionCookie):
         Raises CookieGuardError for `remember` where there is no store to remember anybody.
         """
         number = customer_number(customer)
-        if remember and self._endings is None:
+        if remember and self._revocations is None:
             raise CookieGuardError(NO_MEMORY)
         if self._open().customer not in (None, number):
             self.logout()
@@ -89,9 +89,9 @@ class Session(SessionCookie):
         state.authenticated = state.begun
         state.link = before.link and Link(before.link.series, before.link.unseen)
         state.orders, state.new_orders = before.orders, before.new_orders
-        state.merges = self._endings is not None
+        state.merges = self._revocations is not None
         self._has_logged_in = True
-        if self._endings is not None:
+        if self._revocations is not None:
             memory = self._news()
             memory.has_logged_in, memory.is_wanted = True, remember
 
@@ -102,22 +102,22 @@ class Session(SessionCookie):
         self._leave_series()
         self._begin()
         self._hidden = None
-        self._overflow = self._overflow.left()
+        self._oversized = self._oversized.left()
         self._fill({})
         self._is_id_asked = False
         self._has_logged_in = False
-        self.endings += 1
+        self.revocations += 1
 
     def logout_everywhere(self) -> None:
         """End every session of this customer, this one included; a login after it counts.
 
         Raises CookieGuardError where there is no store to tell the other sessions.
         """
-        if self._endings is None:
+        if self._revocations is None:
             raise CookieGuardError(NO_STORE)
         customer, now = self._open().customer, self.presented.now
         if customer is not None:
-            latest = self._endings.latest(now)
+            latest = self._revocations.latest(now)
             self.ended.append(ended_customer(customer, now=latest, longest=self._life.longest))
         self.logout()
 
@@ -132,7 +132,7 @@ class Session(SessionCookie):
             self._end_presented()
             state.id = new_id()
         self._hidden = None
-        self._overflow = self._overflow.left()
+        self._oversized = self._oversized.left()
         super().clear()
 
     def renew_id(self) -> None:
@@ -200,7 +200,7 @@ class Session(SessionCookie):
         self._end_presented()
         state = self._begin()
         state.customer, state.authenticated, state.link = series.customer, series.authenticated, link
-        state.merges = self._endings is not None
+        state.merges = self._revocations is not None
         state.ends = min(state.ends, series.ends)  # nothing that a login made outlives the longest it can
 
     @property
@@ -220,11 +220,11 @@ class Session(SessionCookie):
     def _end_presented(self) -> None:
         """Have the session that the browser presented ended, once; copies of its cookie open no more."""
         session_id, customer = self.presented_binding
-        if self._endings is not None and session_id is not None and not self._has_ended:
+        if self._revocations is not None and session_id is not None and not self._has_ended:
             self._has_ended = True
             now, since = self.presented.now, self.presented_since
             idle = self._life.idle + (
-                self._endings.latest(now) - now
+                self._revocations.latest(now) - now
             )  # a copy may be of when the clock was ahead
             self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
@@ -237,7 +237,7 @@ class Session(SessionCookie):
 
     def _leave_series(self) -> None:
         """Have this browser remembered no more; sessions that others were given by its series end too."""
-        if self._endings is None:
+        if self._revocations is None:
             return
         memory, link = self._news(), self.link
         memory.ticket, memory.is_wanted, memory.has_logged_in = None, False, False

@@ -13,21 +13,21 @@ cdef class SessionCookie(JsonMapping):
     cdef object _came_since
     cdef Channel _channel
     cdef object _claim
-    cdef readonly object _endings
+    cdef readonly object _revocations
     cdef bint _has_ended
     cdef bint _has_logged_in
     cdef dict _hidden
     cdef bint _is_id_asked
     cdef bint _is_peeked
     cdef object _life
-    cdef object _overflow
+    cdef object _oversized
     cdef object _present
     cdef Presented _presented
     cdef State _state
     cdef Token _token
     cdef public list ended
     cdef public object ended_at
-    cdef public int endings
+    cdef public int revocations
     cdef public object memory
 
     cpdef heed(self)

@@ -15,9 +15,9 @@ from cookieguard.identity.encoding.canonical_json import encode, image, image_of
 from cookieguard.identity.lazy_mapping import JsonMapping
 from cookieguard.identity.lifetime import Life
 from cookieguard.identity.oversized import Place
-from cookieguard.identity.oversized_storage import NOWHERE, Overflow, fetched
+from cookieguard.identity.oversized_storage import NOWHERE, OversizedStorage, fetched
 from cookieguard.identity.remember_me import Memory
-from cookieguard.identity.revocations import Ending, Endings
+from cookieguard.identity.revocations import Revocation, Revocations
 from cookieguard.identity.session_state import Binding, Claim, State, new_id, read_state
 from cookieguard.identity.token_cookie import Channel, Mismatch, Presented, Refused
 from cookieguard.identity.tokens import (
@@ -45,39 +45,43 @@ class SessionCookie(JsonMapping):
         "_came_since",
         "_channel",
         "_claim",
-        "_endings",
         "_has_ended",
         "_has_logged_in",
         "_hidden",
         "_is_id_asked",
         "_is_peeked",
         "_life",
-        "_overflow",
+        "_oversized",
         "_present",
         "_presented",
+        "_revocations",
         "_state",
         "_token",
         "ended",
         "ended_at",
-        "endings",
         "memory",
+        "revocations",
     )
     _came: bytes
     _came_customer: str | None
     _came_id: str | None
     _came_since: int
     _hidden: dict[str, Any] | None
-    _overflow: Overflow
+    _oversized: OversizedStorage
     _has_ended: bool
     _has_logged_in: bool
     _is_id_asked: bool
-    ended: list[Ending]
+    ended: list[Revocation]
     ended_at: int | None
-    endings: int
+    revocations: int
     memory: Memory | None
 
     def __init__(
-        self, channel: Channel, life: Life, present: Callable[[], Presented], endings: Endings | None = None
+        self,
+        channel: Channel,
+        life: Life,
+        present: Callable[[], Presented],
+        revocations: Revocations | None = None,
     ) -> None:
         """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
 
@@ -86,7 +90,7 @@ class SessionCookie(JsonMapping):
         self._channel = channel
         self._life = life
         self._present = present
-        self._endings = endings
+        self._revocations = revocations
         self._presented: Presented | None = None
         self._state: State | None = None
         self._claim: Callable[[], Claim] | None = None
@@ -99,7 +103,7 @@ class SessionCookie(JsonMapping):
     def is_uncertain(self) -> bool:
         """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
         self._open()
-        if self._hidden is not None or (self._endings is not None and not self._endings.is_certain):
+        if self._hidden is not None or (self._revocations is not None and not self._revocations.is_certain):
             return True
         spilled = self.presented.spilled
         return spilled is not None and spilled.is_incomplete
@@ -182,23 +186,23 @@ class SessionCookie(JsonMapping):
     def settle(self) -> None:
         """Let a login of this request count after every ending that is known by now."""
         state = self._state
-        if self._endings is None or state is None or not self._has_logged_in:
+        if self._revocations is None or state is None or not self._has_logged_in:
             return
         self._has_logged_in = False
         if state.customer is None:
             return
-        earliest = self._endings.not_before(state.customer) + 1
+        earliest = self._revocations.not_before(state.customer) + 1
         state.authenticated = max(state.authenticated or 0, earliest)
 
     @property
     def has_news(self) -> bool:
         """Say whether the store must hear of this request before its response starts."""
-        is_told = self._endings is not None and self._state is not None
+        is_told = self._revocations is not None and self._state is not None
         if not is_told:
             return False
         return self._has_logged_in or len(self.ended) > 0 or (self.memory is not None and self.memory.is_news)
 
-    def take_news(self) -> list[Ending]:
+    def take_news(self) -> list[Revocation]:
         """Take what this request ended, each once."""
         ended, self.ended = self.ended, []
         return ended
@@ -235,7 +239,7 @@ class SessionCookie(JsonMapping):
 
         Raises StoreFirst where the store is to have its entries, or had them, and did not hear of that.
         """
-        overflow = self._overflow
+        overflow = self._oversized
         if not is_needed:
             if has_store:
                 overflow.require_release()
@@ -254,13 +258,13 @@ class SessionCookie(JsonMapping):
     def spill(self, *, now: datetime, is_needed: bool) -> list[Write]:
         """Return what the store is to keep of this session, and what no more."""
         if not is_needed:
-            return self._overflow.release()
+            return self._oversized.release()
         text = self._text(self._identified())
         if self._is_unchanged(text, now):
             return []
-        self._overflow = self._overflow.own()
+        self._oversized = self._oversized.own()
         fits, until = self._channel.fits, self._expires(now)
-        return self._overflow.spill(text, self._entries(), fits, is_same=self._is_same, now=now, until=until)
+        return self._oversized.spill(text, self._entries(), fits, is_same=self._is_same, now=now, until=until)
 
     def _expires(self, now: datetime) -> datetime:
         return min(now + self._life.idle, self.ends)
@@ -280,7 +284,7 @@ class SessionCookie(JsonMapping):
         return {**self._hidden, **entries} if self._hidden else entries
 
     def _text(self, state: State) -> bytes:
-        overflow = self._overflow
+        overflow = self._oversized
         return encode(state.payload(self._entries(), overflow.place if overflow.is_missing else None))
 
     @property
@@ -316,13 +320,13 @@ class SessionCookie(JsonMapping):
         self._hidden = None
         self._before = b""  # the payload as it came, with what the store had of it
         self._came = b""  # its image, where the cookie held all of it
-        self._overflow = NOWHERE
+        self._oversized = NOWHERE
         self.ended_at = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
         self.memory = None  # what it makes of being remembered
         self._came_id = self._came_customer = None
         self._came_since = 0
-        self.endings = 0  # how often logout was called: the cart looks, so that neither holds the other
+        self.revocations = 0  # how often logout was called: the cart looks, so that neither holds the other
         presented = self.presented
         if presented.jar.is_over_limit:
             presented.on_event(SecurityEvent.COOKIES_OVER_LIMIT)
@@ -330,11 +334,11 @@ class SessionCookie(JsonMapping):
         if found is None:
             return self._begin()
         self._token, (self._state, entries) = found
-        endings = self._endings
+        revocations = self._revocations
         self._fill(entries)
-        if self._overflow.is_missing:
+        if self._oversized.is_missing:
             self._hide(always=True)
-        elif endings is not None and not endings.is_certain:
+        elif revocations is not None and not revocations.is_certain:
             self._hide()
         self._came_id, self._came_customer = self._state.id, self._state.customer
         self._came_since = self._state.authenticated or self._state.begun
@@ -367,7 +371,7 @@ class SessionCookie(JsonMapping):
         state, place = read_state(token.payload)
         if checked_time(state.ends) <= self.presented.moment:
             raise Refused(Reason.EXPIRED)
-        if self._endings is not None and (ended_at := self._end_of(state, token)) is not None:
+        if self._revocations is not None and (ended_at := self._end_of(state, token)) is not None:
             self.ended_at = ended_at
             raise Refused(Mismatch.ENDED)
         entries, self._before = token.payload["d"], token.text
@@ -379,21 +383,21 @@ class SessionCookie(JsonMapping):
 
     def _fetch(self, place: Place, state: State, added: dict[str, Any]) -> dict[str, Any]:
         """Return what the store had, and what was added while it could not be asked."""
-        entries = fetched(self.presented, place, has_store=self._endings is not None)
-        self._overflow = Overflow(place, is_missing=entries is None)
+        entries = fetched(self.presented, place, has_store=self._revocations is not None)
+        self._oversized = OversizedStorage(place, is_missing=entries is None)
         if entries is None:
             return added
         self._before = encode(state.payload(entries))
         return {**entries, **added}
 
     def _end_of(self, state: State, token: Token) -> int | None:
-        endings = self._endings
-        if endings is None:
+        revocations = self._revocations
+        if revocations is None:
             return None
         if state.customer is not None:
-            not_before = endings.not_before(state.customer)
+            not_before = revocations.not_before(state.customer)
             if (state.authenticated or state.begun) <= not_before:
                 return not_before
-        if state.link is not None and (ended_at := endings.end_of_series(state.link.series)) is not None:
+        if state.link is not None and (ended_at := revocations.end_of_series(state.link.series)) is not None:
             return ended_at
-        return endings.end_of(state.id or "", token, customer=state.customer)
+        return revocations.end_of(state.id or "", token, customer=state.customer)

@@ -89,9 +89,9 @@ class ShopToken:
         if token is None:
             raise ValueError("only what was signed can follow")
         payload = {key: value for key, value in token.payload.items() if key != "b"}
-        ending = b"; Max-Age=%d" % max(0, int((token.expires - now).total_seconds()))
+        revocation = b"; Max-Age=%d" % max(0, int((token.expires - now).total_seconds()))
         body = self._token(payload, binding, host, now, token.expires)
-        return self.name + b"=" + body + (ending if content.is_persistent else b"") + content.lasting
+        return self.name + b"=" + body + (revocation if content.is_persistent else b"") + content.lasting
 
     def removal(self, content: Content) -> bytes:
         """Return the line that removes the cookie, from where the app had put it."""

@@ -4,7 +4,7 @@ from cookieguard.identity.session cimport Session
 
 cdef class Identity:
     cdef readonly Channel cart_channel
-    cdef readonly object endings
+    cdef readonly object revocations
     cdef readonly object keeping
     cdef readonly object life
     cdef readonly Channel remember_channel

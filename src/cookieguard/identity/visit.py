@@ -30,7 +30,7 @@ from cookieguard.identity.encoding.canonical_json import NotJsonError
 from cookieguard.identity.lifetime import Life
 from cookieguard.identity.oversized import Place, place_of
 from cookieguard.identity.remember_me import Memory
-from cookieguard.identity.revocations import Ending, Endings
+from cookieguard.identity.revocations import Revocation, Revocations
 from cookieguard.identity.session import Session
 from cookieguard.identity.token_cookie import Channel, Presented
 from cookieguard.identity.tokens import Kind, from_milliseconds, to_milliseconds
@@ -40,7 +40,7 @@ from cookieguard.keyring import Keyring
 class Identity:
     """Hold what sessions and carts need and no request changes: keys, cookies, limits."""
 
-    __slots__ = ("cart_channel", "endings", "keeping", "life", "remember_channel", "session_channel")
+    __slots__ = ("cart_channel", "keeping", "life", "remember_channel", "revocations", "session_channel")
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Identity:
         settings: IdentitySettings,
         *,
         dev: bool = False,
-        endings: Endings | None = None,
+        revocations: Revocations | None = None,
         keeping: Keeping | None = None,
         steps: Steps | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class Identity:
 
         `steps` knows of a clock that was set back.
         """
-        self.endings = endings
+        self.revocations = revocations
         self.keeping = keeping
         self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
         self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev, steps=steps)
@@ -92,7 +92,7 @@ class Identity:
 
     def session(self, present: Callable[[], Presented]) -> Session:
         """Make a request's session; `present` is asked for its cookies when the session is first touched."""
-        return Session(self.session_channel, self.life, present, self.endings)
+        return Session(self.session_channel, self.life, present, self.revocations)
 
 
 class Visit:
@@ -114,7 +114,7 @@ class Visit:
         """Return the cart; it opens when something in it is touched."""
         if self._cart is None:
             identity = self._identity
-            self._cart = Cart(identity.cart_channel, self.session, identity.endings)
+            self._cart = Cart(identity.cart_channel, self.session, identity.revocations)
         return self._cart
 
     @property
@@ -217,7 +217,7 @@ class Visit:
         if merged != here:
             cart.replace(merged)
 
-    def owed(self, *, now: datetime) -> tuple[list[Ending], list[Write | Add]]:
+    def owed(self, *, now: datetime) -> tuple[list[Revocation], list[Write | Add]]:
         """Say what the store is to hear: versions that are over, and what it is to keep. Each once.
 
         What no cookie can be made of is left out: `set_cookies` raises.
@@ -225,7 +225,7 @@ class Visit:
         session, cart = self.session, self.cart
         if self._is_at_rest(now):
             return [], []
-        endings: list[Ending] = []
+        revocations: list[Revocation] = []
         works: list[Write | Add] = []
         with suppress(NotJsonError):
             is_unsure = session.is_uncertain and session.state.customer is not None
@@ -234,11 +234,11 @@ class Visit:
             works += session.spill(now=now, is_needed=self._needs_session(now))  # it has its id from here on
             works += self._orders(now, is_unsure=is_unsure)
             if cart.is_open:
-                endings += cart.outdate(now=now)
+                revocations += cart.outdate(now=now)
                 works += cart.spill(now=now)
-                works += self._kept(now, is_changed=bool(endings), is_unsure=is_unsure)
+                works += self._kept(now, is_changed=bool(revocations), is_unsure=is_unsure)
             works += self._left_behind()
-        return endings, works
+        return revocations, works
 
     def _orders(self, now: datetime, *, is_unsure: bool, is_late: bool = False) -> list[Add]:
         """Return a customer's new orders, and those of a guest that the cookie does not hold."""
@@ -260,8 +260,8 @@ class Visit:
         elsewhere, self._elsewhere = self._elsewhere, None
         if not is_changed and (elsewhere is None or elsewhere == cart.copy()):
             return []
-        if self._identity.endings is not None:  # of two carts the later must have the later time
-            now = self._identity.endings.latest(now)
+        if self._identity.revocations is not None:  # of two carts the later must have the later time
+            now = self._identity.revocations.latest(now)
         until = now + CARTS_KEPT if session.state.customer is not None else session.ends
         owner, session_id = session.binding.owner, session.binding.session_id or ""
         version = cart.newest_version

@@ -56,7 +56,7 @@ HeldHost = tuple[str, str, str]  # host, vendor, purpose: one for each element
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: that triples the cost of making one
-class Sighting:
+class RawHit:
     """Hold references to what a request said; overlong ones are cut, so that a queue stays small."""
 
     kind: Kind
@@ -96,21 +96,21 @@ class Reader:
         self._own_hosts = own_hosts
         self._names_routes = names_routes
 
-    def read(self, sighting: Sighting) -> Hit:
+    def read(self, raw_hit: RawHit) -> Hit:
         """Return the row of a sighting."""
-        agent = read_agent(sighting.agent)
-        utm = utm_fields(sighting.query)
-        referrer = self._referrer(sighting)
-        source = self._source(sighting, utm, referrer) if sighting.kind is Kind.VIEW else ""
-        has_arrived = bool(source) and sighting.key == NO_KEY and not agent.bot
+        agent = read_agent(raw_hit.agent)
+        utm = utm_fields(raw_hit.query)
+        referrer = self._referrer(raw_hit)
+        source = self._source(raw_hit, utm, referrer) if raw_hit.kind is Kind.VIEW else ""
+        has_arrived = bool(source) and raw_hit.key == NO_KEY and not agent.bot
         return Hit(
-            time=int(sighting.time.timestamp()),
-            site=sighting.site,
-            kind=sighting.kind.value,
-            page=self._page(sighting),
-            status=sighting.status,
-            bytes=sighting.bytes_sent,
-            duration=_milliseconds(sighting.ended - sighting.time),
+            time=int(raw_hit.time.timestamp()),
+            site=raw_hit.site,
+            kind=raw_hit.kind.value,
+            page=self._page(raw_hit),
+            status=raw_hit.status,
+            bytes=raw_hit.bytes_sent,
+            duration=_milliseconds(raw_hit.ended - raw_hit.time),
             source=source,
             referrer=referrer,
             medium=utm.get("medium", ""),
@@ -121,44 +121,44 @@ class Reader:
             browser_major=agent.major,
             os=agent.os,
             device=agent.device,
-            language=_language(sighting.language.lstrip(b" \t")[:LANGUAGE_BYTES]),
-            country=_country(sighting.country),
+            language=_language(raw_hit.language.lstrip(b" \t")[:LANGUAGE_BYTES]),
+            country=_country(raw_hit.country),
             entry=int(has_arrived),
-            consent=sighting.consent,
-            policy=sighting.policy,
-            event=cleaned_field(sighting.event) if sighting.event else "",
-            gpc=int(sighting.gpc),
-            held=_held(tuple([_host(one) for one in sighting.held])) if sighting.held else "",
+            consent=raw_hit.consent,
+            policy=raw_hit.policy,
+            event=cleaned_field(raw_hit.event) if raw_hit.event else "",
+            gpc=int(raw_hit.gpc),
+            held=_held(tuple([_host(one) for one in raw_hit.held])) if raw_hit.held else "",
             bot=agent.bot,
-            key=NO_KEY if agent.bot else sighting.key,
+            key=NO_KEY if agent.bot else raw_hit.key,
         )
 
-    def before(self, sighting: Sighting, hit: Hit) -> int:
+    def before(self, raw_hit: RawHit, hit: Hit) -> int:
         """Return what the key of a hit was before, for `Batch.before`: itself where the visit began without one."""
-        goes_on = sighting.has_just_agreed and hit.key != NO_KEY and not hit.source
-        return hit.key if goes_on else sighting.before
+        goes_on = raw_hit.has_just_agreed and hit.key != NO_KEY and not hit.source
+        return hit.key if goes_on else raw_hit.before
 
-    def _page(self, sighting: Sighting) -> str:
-        if sighting.route and self._names_routes:
-            return cleaned_path(sighting.route, folds_ids=False)
-        return cleaned_path(sighting.path, folds_ids=self._names_routes)
+    def _page(self, raw_hit: RawHit) -> str:
+        if raw_hit.route and self._names_routes:
+            return cleaned_path(raw_hit.route, folds_ids=False)
+        return cleaned_path(raw_hit.path, folds_ids=self._names_routes)
 
-    def _referrer(self, sighting: Sighting) -> str:
-        host = referrer_host(sighting.referrer) if sighting.referrer and not sighting.is_inside else ""
-        is_own = host == sighting.host.removeprefix("www.") or host in self._own_hosts
+    def _referrer(self, raw_hit: RawHit) -> str:
+        host = referrer_host(raw_hit.referrer) if raw_hit.referrer and not raw_hit.is_inside else ""
+        is_own = host == raw_hit.host.removeprefix("www.") or host in self._own_hosts
         return "" if is_own else host
 
-    def _source(self, sighting: Sighting, utm: Mapping[str, str], referrer: str) -> str:
+    def _source(self, raw_hit: RawHit, utm: Mapping[str, str], referrer: str) -> str:
         """Name where a view came from, nothing where it came from the shop itself.
 
         A browser tells that without a Referer too; beside a foreign one it means a page that was loaded again.
         """
-        if sighting.is_inside:
+        if raw_hit.is_inside:
             return ""
         named = utm.get("source") or referrer
         if named:
             return named
-        return "" if sighting.referrer and referrer_host(sighting.referrer) else DIRECT
+        return "" if raw_hit.referrer and referrer_host(raw_hit.referrer) else DIRECT
 
 
 def _milliseconds(duration: timedelta) -> int:

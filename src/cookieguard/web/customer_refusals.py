@@ -128,12 +128,12 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
 
 async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Restrictions | None:
     """Ask the store; None where it does not answer in time, or not at all."""
-    watch, spec = exchange.parts.watch, exchange.parts.config.cookies.consent
-    if watch is None or not customer.isprintable():  # PostgreSQL keeps no NUL and no half surrogates
+    store_sync, spec = exchange.parts.store_sync, exchange.parts.config.cookies.consent
+    if store_sync is None or not customer.isprintable():  # PostgreSQL keeps no NUL and no half surrogates
         return None
     life = timedelta(seconds=spec.max_age) or LONGEST_CONSENT
     question = _Question(customer, word, gpc=exchange.has_gpc, now=exchange.now, life=life)
-    return await answer_of(watch.ask(question))
+    return await answer_of(store_sync.ask(question))
 
 
 class ContentionError(CookieGuardError):

@@ -30,7 +30,7 @@ from cookieguard.web.http.origin import local_path
 from cookieguard.web.identity.orders import Orders
 from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, MARKED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
-from cookieguard.web.services import Parts
+from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
 
@@ -83,7 +83,7 @@ class Exchange:
         "status",
     )
 
-    def __init__(self, parts: Parts, scope: Any, now: datetime) -> None:
+    def __init__(self, parts: Services, scope: Any, now: datetime) -> None:
         self.parts = parts
         self.scope = scope
         self.now = now
@@ -230,7 +230,7 @@ class Exchange:
     @property
     def orders(self) -> Orders:
         """The orders the visitor may come back to."""
-        return Orders(self.session, self.parts.watch)
+        return Orders(self.session, self.parts.store_sync)
 
     def throttle_key(self, purpose: str) -> str:
         """Return the visitor's key of this hour for counting attempts."""

@@ -11,7 +11,7 @@ from threading import Thread
 from cookieguard.engines.files.keyring_file import LOOK_EVERY, WatchedKeyring
 from cookieguard.keyring import Keyring
 from cookieguard.web.identity.store_wait import is_done
-from cookieguard.web.services import Parts
+from cookieguard.web.services import Services
 
 logger = logging.getLogger("cookieguard")
 
@@ -22,7 +22,7 @@ PAUSE = LOOK_EVERY.total_seconds() / 2
 class Looks:
     """Look at keyring, staff list and hourly keys before the first request of each second. Owns when it did."""
 
-    def __init__(self, parts: Parts, keyring: Keyring) -> None:
+    def __init__(self, parts: Services, keyring: Keyring) -> None:
         self._parts = parts
         self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
         self._looking: Future[None] | None = None

@@ -28,7 +28,7 @@ from cookieguard.web.pages import Pages
 from cookieguard.web.recording.hits import note, note_goals
 from cookieguard.web.recording.log_entry import line_of
 from cookieguard.web.response import Response
-from cookieguard.web.services import build_parts, read_config
+from cookieguard.web.services import build_services, read_config
 from cookieguard.web.visitor import SCOPE_KEY
 from cookieguard.web.websocket import Handshake, keep_out
 
@@ -63,7 +63,7 @@ class CookieGuard:
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
-        self._parts = build_parts(
+        self._parts = build_services(
             read_config(config, vendors),
             environ=os.environ,
             now=self._clock(),
@@ -75,7 +75,7 @@ class CookieGuard:
         self._signs = signs(self._parts)
         self._counting = self._parts.counting
         self._pages = Pages(self._parts)
-        self._has_store = self._parts.watch is not None
+        self._has_store = self._parts.store_sync is not None
         self._recalls = self._parts.remembering is not None
         self._opens_session = is_litestar(app)
         self._has_looked_inside = False
@@ -98,8 +98,8 @@ class CookieGuard:
         self._parts.vault.close()
         if self._counting is not None:
             self._counting.pipeline.close()
-        if self._parts.watch is not None:
-            self._parts.watch.close()
+        if self._parts.store_sync is not None:
+            self._parts.store_sync.close()
         if self._parts.proof is not None:
             self._parts.proof.writer.close()
         if self._parts.retention is not None:
@@ -190,8 +190,8 @@ class CookieGuard:
         """Have what is old go and keys of the day agreed on: with the lifespan, or with the first request."""
         if self._parts.retention is not None:
             self._parts.retention.begin()
-        if self._parts.watch is not None and self._parts.watch.besides:
-            self._parts.watch.begin()
+        if self._parts.store_sync is not None and self._parts.store_sync.besides:
+            self._parts.store_sync.begin()
         if self._parts.proof is not None:
             self._parts.proof.writer.begin()
 

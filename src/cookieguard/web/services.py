@@ -26,7 +26,7 @@ from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
-from cookieguard.engines.store.sync import Watch, open_watch
+from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
 from cookieguard.identity.carts.stored_carts import Keeping, Rule, merge_carts
@@ -67,7 +67,7 @@ DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Services:
     """Hold what all requests share. A part that is switched off is None."""
 
     config: Config
@@ -76,7 +76,7 @@ class Parts:
     renderer: Renderer
     proof: ConsentLog | None
     identity: Identity | None
-    watch: Watch | None  # who speaks with the store
+    store_sync: StoreSync | None  # who speaks with the store
     remembering: Remembering | None
     keyring: Keyring
     consent_codec: TokenCodec
@@ -148,7 +148,7 @@ def _read_config(config: Config | str | os.PathLike[str] | None) -> Config:
     raise ConfigError("config", was=f"a {type(config).__name__}", allowed=allowed)
 
 
-def build_parts(
+def build_services(
     config: Config,
     *,
     environ: Mapping[str, str],
@@ -156,7 +156,7 @@ def build_parts(
     clock: Callable[[], datetime] | None = None,
     customer_from: CustomerFrom | None = None,
     merge_carts: Rule = merge_carts,
-) -> Parts:
+) -> Services:
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
     _refuse_dev(config, environ)
     state = StateDirectory(config.state_dir)
@@ -166,15 +166,15 @@ def build_parts(
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
     spec = config.cookies.consent
     steps = Steps(to_milliseconds(now), time.monotonic)
-    watch = None
+    store_sync = None
     if config.identity.enabled:
-        watch = open_watch(config.store, state, environ=environ, clock=clock, steps=steps)
+        store_sync = open_store_sync(config.store, state, environ=environ, clock=clock, steps=steps)
     policy = open_policy(config, state, environ=environ)
-    if watch is not None and policy is not None:
-        watch.besides.append(policy.look)
+    if store_sync is not None and policy is not None:
+        store_sync.besides.append(policy.look)
     matters = None if policy is None else matters_of(config)
-    has_others = watch is not None and has_machines(config.store, state, environ=environ)
-    sharing = (watch, keyring) if watch is not None and has_others else None
+    has_others = store_sync is not None and has_machines(config.store, state, environ=environ)
+    sharing = (store_sync, keyring) if store_sync is not None and has_others else None
     keys_of = partial(open_day_keys, runtime, sharing=sharing, clock=clock)
     register = Register(
         purposes=config.purposes,
@@ -182,7 +182,7 @@ def build_parts(
         undeclared=config.undeclared,
         first_party_hosts=(*config.first_party_hosts, *_of_developers(config)),
     )
-    identity = _identity(config, keyring, watch, merge_carts, steps)
+    identity = _identity(config, keyring, store_sync, merge_carts, steps)
     findings = Findings(config.vendors, dev=config.dev)
     proxied = ProxiedTrackers(config.vendors)
     shop_cookies = ShopCookies(config, findings)
@@ -194,15 +194,17 @@ def build_parts(
         steps=steps,
     )
     writer = open_log(config, state, keyring, environ=environ)
-    return Parts(
+    return Services(
         config=config,
         register=register,
         walls=Walls(config, register, proxied.note_url),
         renderer=renderer,
         proof=None if writer is None else ConsentLog(writer, config, renderer),
         identity=identity,
-        watch=watch,
-        remembering=Remembering(identity, watch) if identity is not None and watch is not None else None,
+        store_sync=store_sync,
+        remembering=Remembering(identity, store_sync)
+        if identity is not None and store_sync is not None
+        else None,
         keyring=keyring,
         consent_codec=consent_codec,
         consents=Consents(consent_codec, config, register, matters),
@@ -226,20 +228,20 @@ def build_parts(
         logs_in_cipher=config.log.addresses == PREFIX_DAILY,
         authorities=frozenset(_authority(origin) for origin in config.origins),
         domains=shared_domains(config),
-        follows=watch is not None and config.consent.enabled and config.consent.follow_customer,
+        follows=store_sync is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=_fingerprint(config, renderer),
         policy=policy,
-        lists=_lists(config, keyring, watch, clock),
+        lists=_lists(config, keyring, store_sync, clock),
         matters=matters,
     )
 
 
 def _lists(
-    config: Config, keyring: Keyring, watch: Watch | None, clock: Callable[[], datetime] | None
+    config: Config, keyring: Keyring, store_sync: StoreSync | None, clock: Callable[[], datetime] | None
 ) -> MailLists | None:
-    if watch is None or not config.mail.lists:
+    if store_sync is None or not config.mail.lists:
         return None
-    lists = MailLists(config, keyring, watch.ask, clock=clock)
+    lists = MailLists(config, keyring, store_sync.ask, clock=clock)
     use_lists(lists)
     return lists
 
@@ -277,20 +279,20 @@ def _of_developers(config: Config) -> list[str]:
 
 
 def _identity(
-    config: Config, keyring: Keyring, watch: Watch | None, rule: Rule, steps: Steps
+    config: Config, keyring: Keyring, store_sync: StoreSync | None, rule: Rule, steps: Steps
 ) -> Identity | None:
     if not config.identity.enabled:
         return None
-    endings, keeping = None, None
-    if watch is not None:
-        endings = watch.endings
+    revocations, keeping = None, None
+    if store_sync is not None:
+        revocations = store_sync.revocations
         keeping = Keeping(keep_carts=config.identity.keep_carts, merge_carts=rule)
     return Identity(
         keyring,
         config.cookies,
         config.identity,
         dev=config.dev,
-        endings=endings,
+        revocations=revocations,
         keeping=keeping,
         steps=steps,
     )

@@ -28,7 +28,7 @@ WORKER = Path(__file__).with_name("crash.py")
 WORKERS = 4
 
 
-class Crowd:
+class Disclosure:
     """Keep four workers running, and collect what they say is on disk. Owns the processes."""
 
     def __init__(self, world: World, keyring: Path) -> None:
@@ -83,19 +83,19 @@ class Crowd:
 
 
 @contextmanager
-def crowd(world: World, tmp_path: Path) -> Iterator[Crowd]:
-    made = Crowd(world, tmp_path / "keyring")
+def disclosure(world: World, tmp_path: Path) -> Iterator[Disclosure]:
+    made = Disclosure(world, tmp_path / "keyring")
     try:
         yield made
     finally:
         made.end()
 
 
-def run_until(crowd: Crowd, count: int, disturb: Callable[[], None], *, seconds: float) -> None:
+def run_until(disclosure: Disclosure, count: int, disturb: Callable[[], None], *, seconds: float) -> None:
     """Disturb until so many records were acknowledged; fail where that takes too long."""
     ends = time.monotonic() + seconds
-    while len(crowd.acknowledged) < count:
-        assert time.monotonic() < ends, f"{len(crowd.acknowledged)} acknowledged"
+    while len(disclosure.acknowledged) < count:
+        assert time.monotonic() < ends, f"{len(disclosure.acknowledged)} acknowledged"
         time.sleep(random.uniform(0.3, 1.0))
         disturb()
 
@@ -124,7 +124,7 @@ def hold(world: World, acknowledged: list[str], *, proofs: int) -> None:
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_a_few_records_survive_workers_that_are_killed(world: World, tmp_path: Path) -> None:
-    with crowd(world, tmp_path) as workers:
+    with disclosure(world, tmp_path) as workers:
         run_until(workers, 50, workers.kill_one, seconds=100)
         workers.end()
         hold(world, workers.acknowledged, proofs=20)
@@ -135,7 +135,7 @@ def test_a_few_records_survive_workers_that_are_killed(world: World, tmp_path: P
 def test_ten_thousand_acknowledged_records_survive_workers_killed_at_random(
     world: World, tmp_path: Path
 ) -> None:
-    with crowd(world, tmp_path) as workers:
+    with disclosure(world, tmp_path) as workers:
         run_until(workers, 10_000, workers.kill_one, seconds=600)
         workers.end()
         assert workers.kills >= 5
@@ -155,7 +155,7 @@ def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
             with filled(disk):
                 time.sleep(1.0)
 
-        with crowd(world, tmp_path) as workers:
+        with disclosure(world, tmp_path) as workers:
             run_until(workers, 10_000, fill, seconds=600)
             workers.end()
             hold(world, workers.acknowledged, proofs=500)
@@ -173,7 +173,7 @@ def test_what_was_acknowledged_survives_a_server_that_is_killed(tmp_path: Path) 
             (server.directory / "data" / "postmaster.pid").unlink(missing_ok=True)
             server.start()
 
-        with crowd(world, tmp_path) as workers:
+        with disclosure(world, tmp_path) as workers:
             run_until(workers, 10_000, kill, seconds=600)
             workers.end()
             hold(world, workers.acknowledged, proofs=500)

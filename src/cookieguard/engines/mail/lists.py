@@ -20,7 +20,7 @@ from cookieguard.config.mail import STOP_LIFE
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store.protocol import FOR_EVER, Store
-from cookieguard.engines.store.sync import open_watch
+from cookieguard.engines.store.sync import open_store_sync
 from cookieguard.errors import ConfigError
 from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
@@ -63,10 +63,10 @@ def open_lists(config: Config) -> MailLists:
         raise ConfigError("mail.lists", was="empty", allowed="the names of the shop's marketing lists")
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ=os.environ, now=datetime.now(UTC))
-    watch = open_watch(config.store, state, environ=os.environ)
-    if watch is None:
+    store_sync = open_store_sync(config.store, state, environ=os.environ)
+    if store_sync is None:
         raise ConfigError("store.enabled", was="false", allowed="true where mail.lists names any")
-    return MailLists(config, keyring, watch.ask)
+    return MailLists(config, keyring, store_sync.ask)
 
 
 class MailLists:

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from cookieguard.engines.store.protocol import Store
-from cookieguard.identity.revocations import Ending, Ends
+from cookieguard.identity.revocations import Revocation, Revoked
 
 logger = logging.getLogger("cookieguard")
 
@@ -33,9 +33,9 @@ class Backlog:
     """Hold what waits. Owned by a watch, whose lock it takes; its thread takes away what is written."""
 
     lock: Lock
-    waiting: dict[tuple[Ends, str], Ending] = field(default_factory=dict)
+    waiting: dict[tuple[Revoked, str], Revocation] = field(default_factory=dict)
     """The last of each, so that what is written is taken away by what it is, never by how many there were."""
-    covered: list[Ending] = field(default_factory=list)
+    covered: list[Revocation] = field(default_factory=list)
     """Rows that an ending of a whole customer made needless."""
     owed: dict[object, Owed] = field(default_factory=dict)
     has_overflowed: bool = False
@@ -51,12 +51,12 @@ class Backlog:
     def __bool__(self) -> bool:
         return bool(self.waiting or self.has_overflowed)
 
-    def add(self, endings: Iterable[Ending]) -> None:
+    def add(self, revocations: Iterable[Revocation]) -> None:
         """Have endings written; the lock is held by whoever calls."""
         if self.has_overflowed:
             return
-        for ending in endings:
-            self.waiting[ending.what, ending.key] = ending
+        for revocation in revocations:
+            self.waiting[revocation.what, revocation.key] = revocation
         if len(self.waiting) > MAX_WAITING:
             self.waiting.clear()
             self.has_overflowed = True
@@ -65,7 +65,7 @@ class Backlog:
                 "store: more than %d endings wait; once it answers, all that is known is written", MAX_WAITING
             )
 
-    def take(self) -> tuple[list[Ending], bool]:
+    def take(self) -> tuple[list[Revocation], bool]:
         """Return what is to be written, and whether that is all that is known."""
         with self.lock:
             has_overflowed, self.has_overflowed = self.has_overflowed, False
@@ -77,10 +77,10 @@ class Backlog:
             self.waiting.clear()
             self.has_overflowed = True
 
-    def written(self, endings: Iterable[Ending]) -> None:
+    def written(self, revocations: Iterable[Revocation]) -> None:
         """Take away what the store has now; what was ended anew meanwhile stays."""
         with self.lock:
-            for one in endings:
+            for one in revocations:
                 if self.waiting.get((one.what, one.key)) is one:
                     del self.waiting[one.what, one.key]
 

@@ -20,7 +20,7 @@ from cookieguard.engines.files.day_keys import GRACE, DayKeys, end_of
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store.open import store_file
 from cookieguard.engines.store.protocol import Store, StoreDown
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half, seal_box
 
@@ -182,16 +182,16 @@ def open_day_keys(
     runtime: StateDirectory | None,
     use: str,
     *,
-    sharing: tuple[Watch, Keyring] | None = None,
+    sharing: tuple[StoreSync, Keyring] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> DayKeys:
     """Return the keys of the days for one use; `sharing` where other machines have them too."""
     keys = DayKeys(runtime, use, clock=clock)
     if sharing is not None:
-        watch, keyring = sharing
+        store_sync, keyring = sharing
         pairs = DayKeys(runtime, f"{use}-{PAIR}", clock=clock)
         now = clock or (lambda: datetime.now(UTC))
-        watch.besides.append(DayKeySharing(keys, pairs, keyring, use=use, clock=now).look)
+        store_sync.besides.append(DayKeySharing(keys, pairs, keyring, use=use, clock=now).look)
     return keys
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from cookieguard.engines.store.backlog import MAX_OWED_BYTES, Backlog
 from cookieguard.engines.store.protocol import MAX_BYTES, Store
-from cookieguard.identity.revocations import LIMITS, Endings, Ends
+from cookieguard.identity.revocations import LIMITS, Revocations, Revoked
 from cookieguard.identity.tokens import from_milliseconds
 
 OVERFLOW = "overflow"  # the shelf of what overflowed in the workers, by what it was
@@ -20,14 +20,15 @@ MANY_ENDINGS = "see in the log who logs in and out so often, and limit that"
 def told_of_store(store: Store) -> Iterator[tuple[str, str, str]]:
     """Yield what doctor says: what was looked at, what was found, what to do (empty where all is well)."""
     counts = store.counts()
-    kinds = [what for what in Ends if what not in (Ends.CLOCK, Ends.CUTOFF)]
+    kinds = [what for what in Revoked if what not in (Revoked.CLOCK, Revoked.CUTOFF)]
     told = ", ".join(f"{counts.get(what, 0)} of {LIMITS[what]} {what}" for what in kinds)
     # Guests' sessions and carts are forgotten beyond that: nobody is logged out, and nothing need be done.
     full = any(
-        counts.get(what, 0) > NEARLY * LIMITS[what] for what in (Ends.SESSION, Ends.CUSTOMER, Ends.SERIES)
+        counts.get(what, 0) > NEARLY * LIMITS[what]
+        for what in (Revoked.SESSION, Revoked.CUSTOMER, Revoked.SERIES)
     )
     yield "endings", told, MANY_ENDINGS if full else ""
-    cutoff = max((one.at for one in store.oldest(Ends.CUTOFF, 2)), default=0)
+    cutoff = max((one.at for one in store.oldest(Revoked.CUTOFF, 2)), default=0)
     since = f"what customers got until {from_milliseconds(cutoff):%Y-%m-%d %H:%M} UTC counts no more"
     yield "cut-off", since if cutoff else "none", MANY_ENDINGS if cutoff else ""
     queue, lost = overflows(store, QUEUE), overflows(store, VALUES)
@@ -58,11 +59,11 @@ def note_overflows(store: Store, backlog: Backlog, *, now: int) -> None:
     backlog.told = (backlog.overflows, backlog.lost)
 
 
-def figures(endings: Endings, backlog: Backlog) -> dict[str, int]:
+def figures(revocations: Revocations, backlog: Backlog) -> dict[str, int]:
     """Return what one worker holds, for a shop's own metrics."""
     return {
-        **{f"endings_{what}": count for what, count in endings.counts().items()},
-        "cutoff": endings.cutoff,
+        **{f"endings_{what}": count for what, count in revocations.counts().items()},
+        "cutoff": revocations.cutoff,
         "waiting": len(backlog.waiting),
         "waiting_overflows": backlog.overflows,
         "owed": len(backlog.owed),

@@ -9,7 +9,7 @@ from itertools import islice
 
 from cookieguard.engines.store import protocol as ports
 from cookieguard.engines.store.protocol import Store
-from cookieguard.identity.revocations import Ending, Endings, Ends, Pruned, above
+from cookieguard.identity.revocations import Pruned, Revocation, Revocations, Revoked, above
 from cookieguard.identity.tokens import from_milliseconds
 
 logger = logging.getLogger("cookieguard")
@@ -19,20 +19,20 @@ EVICT_AT_ONCE = 2_000  # values
 TIDY_AT_ONCE = 10_000  # rows: some 100 ms, in which the worker hears nothing else
 
 
-def batches(endings: Iterable[Ending]) -> Iterator[list[Ending]]:
+def batches(revocations: Iterable[Revocation]) -> Iterator[list[Revocation]]:
     """Cut into pieces."""
-    rest = iter(endings)
+    rest = iter(revocations)
     while some := list(islice(rest, AT_ONCE)):
         yield some
 
 
-def record_all(store: Store, endings: Iterable[Ending]) -> None:
+def record_all(store: Store, revocations: Iterable[Revocation]) -> None:
     """Write endings, piece by piece."""
-    for some in batches(endings):
+    for some in batches(revocations):
         store.record(some)
 
 
-def tidied(store: Store, known: Endings, now: datetime) -> bool:
+def tidied(store: Store, known: Revocations, now: datetime) -> bool:
     """Delete some of the rows that are too many, and say whether there were any.
 
     What was written first goes; what takes its place is there before, and every worker hears of it.
@@ -54,14 +54,14 @@ def tidied(store: Store, known: Endings, now: datetime) -> bool:
 
 def tell_of(pruned: Pruned) -> None:
     """Log what was let go."""
-    customers = sum(one.what is Ends.CUSTOMER for one in pruned.news)
+    customers = sum(one.what is Revoked.CUSTOMER for one in pruned.news)
     if customers:
         logger.warning(
             "store: too many sessions were ended: %d accounts with the most were logged out everywhere",
             customers,
         )
     for one in pruned.news:
-        if one.what is Ends.CUTOFF and one.key == Ends.SESSION:
+        if one.what is Revoked.CUTOFF and one.key == Revoked.SESSION:
             logger.error(
                 "store: too many accounts ended sessions: what customers got until %s counts no more",
                 f"{from_milliseconds(one.at):%Y-%m-%d %H:%M:%S} UTC",

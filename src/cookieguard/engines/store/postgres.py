@@ -18,13 +18,13 @@ from cookieguard.engines.store.protocol import (
     LeftOut,
     Row,
     StoreDown,
-    ending_of,
     latest,
     making_once,
     new_mark,
+    revocation_of,
     streamed,
 )
-from cookieguard.identity.revocations import FEW, Ending, Ends
+from cookieguard.identity.revocations import FEW, Revocation, Revoked
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 2000, 1000
@@ -174,13 +174,13 @@ class PostgresStore:
         self._connection.execute(ORDER_OF_CHANGES)
         self._connection.wait_for(STATEMENT_MILLISECONDS)
 
-    def record(self, endings: Sequence[Ending]) -> None:
+    def record(self, revocations: Sequence[Revocation]) -> None:
         """Keep endings in one transaction."""
         with telling(StoreDown), self._connection.transaction(), self._connection.cursor() as cursor:
             number = _first(cursor.execute(NEXT_NUMBER))
             cursor.execute(MARK, new_mark(number))
-            if endings:  # in one statement: none of them twice
-                cursor.execute(RECORD, (number, *map(list, zip(*latest(endings), strict=True))))
+            if revocations:  # in one statement: none of them twice
+                cursor.execute(RECORD, (number, *map(list, zip(*latest(revocations), strict=True))))
 
     def last_change(self) -> Change:
         """Return the last change."""
@@ -193,14 +193,14 @@ class PostgresStore:
             raise StoreDown("PostgreSQL: it takes no writes")
         return Change(int(number), mark)
 
-    def changes(self, after: int) -> Iterator[Ending]:
+    def changes(self, after: int) -> Iterator[Revocation]:
         """Yield the endings after a number."""
         with telling(StoreDown):
             yield from streamed(self, after)
 
     def rows_after(self, after: int, count: int) -> Iterable[Row]:
         """Return so many rows after a number."""
-        return self._connection.execute(CHANGES, ([what.value for what in Ends], after, count))
+        return self._connection.execute(CHANGES, ([what.value for what in Revoked], after, count))
 
     def last_rows(self, what: str, after: int, count: int) -> Iterable[Row]:
         """Return so many rows of a kind, the last first; never all of them in memory, and each part within its time."""
@@ -213,20 +213,22 @@ class PostgresStore:
         values = {"what": what, "after": after, "number": last[6], "key": last[1], "few": FEW}
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 
-    def counts(self) -> dict[Ends, int]:
+    def counts(self) -> dict[Revoked, int]:
         """Count the endings of each kind."""
         with telling(StoreDown):
-            return {Ends(what): count for what, count in self._connection.execute(COUNTS)}
+            return {Revoked(what): count for what, count in self._connection.execute(COUNTS)}
 
-    def oldest(self, what: Ends, count: int) -> list[Ending]:
+    def oldest(self, what: Revoked, count: int) -> list[Revocation]:
         """Return so many that were written first."""
         with telling(StoreDown):
-            return [ending_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
+            return [revocation_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
 
-    def remove(self, endings: Sequence[Ending]) -> None:
+    def remove(self, revocations: Sequence[Revocation]) -> None:
         """Delete endings."""
         with telling(StoreDown):
-            self._connection.execute(REMOVE, ([one.what for one in endings], [one.key for one in endings]))
+            self._connection.execute(
+                REMOVE, ([one.what for one in revocations], [one.key for one in revocations])
+            )
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf."""

@@ -7,7 +7,7 @@ from operator import itemgetter
 from os import urandom
 from typing import NamedTuple, Protocol, TypeVar
 
-from cookieguard.identity.revocations import FORGOTTEN, LIMITS, Ending, Ends, above, cutoffs
+from cookieguard.identity.revocations import FORGOTTEN, LIMITS, Revocation, Revoked, above, cutoffs
 
 
 class StoreDown(Exception):
@@ -30,7 +30,7 @@ FOR_EVER = 2**62  # milliseconds
 # So many endings are read one after the other; of more than these each kind's last ones, so many as a worker holds at
 # most. A worker that starts knows no customer until it has them.
 AT_ONCE = 5_000
-MOST_READ: Mapping[Ends, int] = {what: above(limit) for what, limit in LIMITS.items()}
+MOST_READ: Mapping[Revoked, int] = {what: above(limit) for what, limit in LIMITS.items()}
 MAX_BYTES = 2_000_000_000  # of carts and sessions; of more those go that guests left, the oldest first
 FORGET_AT_ONCE = 20_000  # rows in one statement: others write in between, and a server has 2 s for it
 
@@ -61,13 +61,13 @@ class Store(Protocol):
     Every method raises StoreDown where the store cannot be asked; then it is closed and opened anew.
     """
 
-    def record(self, endings: Sequence[Ending]) -> None:
+    def record(self, revocations: Sequence[Revocation]) -> None:
         """Keep endings, safe from a crash when it returns; of two for the same the later counts."""
 
     def last_change(self) -> Change:
         """Return the last change; its mark is empty where an older release wrote it."""
 
-    def changes(self, after: int) -> Iterator[Ending]:
+    def changes(self, after: int) -> Iterator[Revocation]:
         """Yield the endings of all changes after a number, and nothing less (see `streamed`)."""
 
     def read(self, shelf: str, key: str) -> Kept | None:
@@ -83,13 +83,13 @@ class Store(Protocol):
     def erase(self, shelf: str, key: str) -> None:
         """Delete a value."""
 
-    def counts(self) -> dict[Ends, int]:
+    def counts(self) -> dict[Revoked, int]:
         """Return how many endings there are of each kind that has any."""
 
-    def oldest(self, what: Ends, count: int) -> list[Ending]:
+    def oldest(self, what: Revoked, count: int) -> list[Revocation]:
         """Return so many endings of a kind, those that were written first."""
 
-    def remove(self, endings: Sequence[Ending]) -> None:
+    def remove(self, revocations: Sequence[Revocation]) -> None:
         """Delete endings."""
 
     def size(self) -> int:
@@ -131,7 +131,7 @@ class Table(Protocol):
         """Say what rows of a kind after a number and before a row had: one for each owner of more than FEW."""
 
 
-def streamed(table: Table, after: int) -> Iterator[Ending]:
+def streamed(table: Table, after: int) -> Iterator[Revocation]:
     """Yield the endings of all changes after a number: of very many each kind's last ones.
 
     Of customers' that are left out an ending of the whole customer stands for those of whom there are many, and a
@@ -141,31 +141,31 @@ def streamed(table: Table, after: int) -> Iterator[Ending]:
     some = list(table.rows_after(after, AT_ONCE + 1))
     if len(some) <= AT_ONCE:
         some.sort(key=itemgetter(6, 2))
-        yield from (ending_of(row, owners) for row in some)
+        yield from (revocation_of(row, owners) for row in some)
         return
-    for what in Ends:
+    for what in Revoked:
         row, count = None, 0
         for row in table.last_rows(what.value, after, MOST_READ[what]):
             count += 1
-            yield Ending(what, row[1], row[2], row[3], owners.setdefault(row[4], row[4]), row[5])
+            yield Revocation(what, row[1], row[2], row[3], owners.setdefault(row[4], row[4]), row[5])
         if row is not None and count == MOST_READ[what] and what not in FORGOTTEN:
             for one in table.left_out(what.value, after, row):
                 if one.owner:
-                    yield Ending(Ends.CUSTOMER, one.owner, one.since, one.until)
+                    yield Revocation(Revoked.CUSTOMER, one.owner, one.since, one.until)
                 else:  # the watch knows what is now
-                    yield from cutoffs(what, [Ending(what, "", one.at, one.until)], now=FOR_EVER)
+                    yield from cutoffs(what, [Revocation(what, "", one.at, one.until)], now=FOR_EVER)
 
 
-def ending_of(row: Row, owners: dict[str, str]) -> Ending:
+def revocation_of(row: Row, owners: dict[str, str]) -> Revocation:
     """Return the ending of a row; `owners` holds each owner's name once."""
     what, key, at, until, owner, since, _ = row
-    return Ending(Ends(what), key, at, until, owners.setdefault(owner, owner), since)
+    return Revocation(Revoked(what), key, at, until, owners.setdefault(owner, owner), since)
 
 
-def latest(endings: Iterable[Ending]) -> list[Ending]:
+def latest(revocations: Iterable[Revocation]) -> list[Revocation]:
     """Return one ending of each that there are several of: the later."""
-    made: dict[tuple[Ends, str], Ending] = {}
-    for one in endings:
+    made: dict[tuple[Revoked, str], Revocation] = {}
+    for one in revocations:
         before = made.get((one.what, one.key), one)
         made[one.what, one.key] = max(before, one, key=lambda one: one.at)._replace(
             until=max(before.until, one.until)

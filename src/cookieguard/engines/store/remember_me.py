@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cookieguard.engines.store.protocol import Kept, Store, StoreDown
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.remember_me import Outcome, Series, series_of
-from cookieguard.identity.revocations import UNHEARD, Ending, to_milliseconds_of
+from cookieguard.identity.revocations import UNHEARD, Revocation, to_milliseconds_of
 
 SERIES_SHELF = "remember"
 BROWSERS_SHELF = "browsers"  # by customer: the keys of their series
@@ -43,7 +43,7 @@ class Done(NamedTuple):
     warned: int | None
 
 
-def turn(store: Store, *, key: str, step: Step, ending: Ending) -> Turn:
+def turn(store: Store, *, key: str, step: Step, revocation: Revocation) -> Turn:
     """Take a series one step on; where that shows a copy, end it. Raises StoreDown where others are always faster."""
     for _ in range(TRIES):
         kept = store.read(SERIES_SHELF, key)
@@ -53,7 +53,7 @@ def turn(store: Store, *, key: str, step: Step, ending: Ending) -> Turn:
         outcome, after = step(series)
         if outcome is not Outcome.GOOD:
             if outcome is Outcome.COPY:
-                _warn_of(store, series, ending)
+                _warn_of(store, series, revocation)
             store.erase(SERIES_SHELF, key)
             return Turn(outcome)
         if after is series or _write(store, key, after, after=kept.version):
@@ -111,13 +111,13 @@ def _last_used(store: Store, keys: list[str]) -> dict[str, int]:
     return {key: series.rotated for key, series in found if series is not None}
 
 
-def _warn_of(store: Store, series: Series, ending: Ending) -> None:
+def _warn_of(store: Store, series: Series, revocation: Revocation) -> None:
     """Keep a warning for a series' customer, and end what came of it, before the series itself goes.
 
     In this order: who stops in between notices the copy again. Of a series that was ended nobody would.
     """
-    store.write(WARNING_SHELF, series.customer, str(ending.at).encode(), until=ending.until)
-    store.record([ending._replace(owner=series.customer)])
+    store.write(WARNING_SHELF, series.customer, str(revocation.at).encode(), until=revocation.until)
+    store.record([revocation._replace(owner=series.customer)])
 
 
 def _warning(store: Store, customer: str, shown: int | None) -> int | None:

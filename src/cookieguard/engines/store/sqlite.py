@@ -16,12 +16,12 @@ from cookieguard.engines.store.protocol import (
     LeftOut,
     Row,
     StoreDown,
-    ending_of,
     making_once,
     new_mark,
+    revocation_of,
     streamed,
 )
-from cookieguard.identity.revocations import FEW, Ending, Ends
+from cookieguard.identity.revocations import FEW, Revocation, Revoked
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
 
@@ -66,7 +66,7 @@ RECORD = """
         owner = CASE WHEN excluded.owner = '' THEN owner ELSE excluded.owner END, number = excluded.number
 """
 ROWS = "SELECT what, key, at, until, owner, since, number FROM ending"
-KINDS = ", ".join(f"'{what}'" for what in Ends)
+KINDS = ", ".join(f"'{what}'" for what in Revoked)
 CHANGES = f"{ROWS} WHERE what IN ({KINDS}) AND number > ? LIMIT ?"
 LAST_CHANGES = f"{ROWS} WHERE what = ? AND number > ? ORDER BY number DESC, key DESC LIMIT ?"
 EDGE = """
@@ -151,14 +151,14 @@ class SqliteStore:
                     self._connection.execute(statement)
             self._connection.execute(ORDER_OF_CHANGES)
 
-    def record(self, endings: Sequence[Ending]) -> None:
+    def record(self, revocations: Sequence[Revocation]) -> None:
         """Keep endings in one transaction."""
         with self._writing():
             (number,) = self._connection.execute(NEXT_NUMBER).fetchone()
             mark = new_mark(number)
             for statement in MARK:
                 self._connection.execute(statement, mark)
-            self._connection.executemany(RECORD, ((*ending, number) for ending in endings))
+            self._connection.executemany(RECORD, ((*revocation, number) for revocation in revocations))
 
     def last_change(self) -> Change:
         """Return the last change."""
@@ -166,7 +166,7 @@ class SqliteStore:
             require_file(self._path, self._inode, StoreDown)
             return Change(*self._connection.execute(LAST_CHANGE).fetchone())
 
-    def changes(self, after: int) -> Iterator[Ending]:
+    def changes(self, after: int) -> Iterator[Revocation]:
         """Yield the endings after a number; a write transaction gives the number, so none comes late."""
         with telling(StoreDown):
             yield from streamed(self, after)
@@ -194,20 +194,20 @@ class SqliteStore:
         values = (what, after, last[6], last[1], FEW)
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 
-    def counts(self) -> dict[Ends, int]:
+    def counts(self) -> dict[Revoked, int]:
         """Count the endings of each kind."""
         with telling(StoreDown):
-            return {Ends(what): count for what, count in self._connection.execute(COUNTS)}
+            return {Revoked(what): count for what, count in self._connection.execute(COUNTS)}
 
-    def oldest(self, what: Ends, count: int) -> list[Ending]:
+    def oldest(self, what: Revoked, count: int) -> list[Revocation]:
         """Return so many that were written first."""
         with telling(StoreDown):
-            return [ending_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
+            return [revocation_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
 
-    def remove(self, endings: Sequence[Ending]) -> None:
+    def remove(self, revocations: Sequence[Revocation]) -> None:
         """Delete endings."""
         with self._writing():
-            self._connection.executemany(REMOVE, ((one.what, one.key) for one in endings))
+            self._connection.executemany(REMOVE, ((one.what, one.key) for one in revocations))
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf."""

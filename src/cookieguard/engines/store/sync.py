@@ -25,7 +25,7 @@ from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Change, Store, StoreDown
 from cookieguard.identity.clock_steps import Steps
-from cookieguard.identity.revocations import Ending, Endings, clock_was_at, to_milliseconds_of
+from cookieguard.identity.revocations import Revocation, Revocations, clock_was_at, to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
 
 logger = logging.getLogger("cookieguard")
@@ -48,7 +48,7 @@ PRUNE_SECONDS = 60  # going through all that is known takes a while
 CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 
 
-class Watch:
+class StoreSync:
     """Own the thread, its connection and what it must write; `endings` is what requests look into.
 
     The thread starts with the first question in each process, and ends with `close` or with this object.
@@ -80,7 +80,7 @@ class Watch:
         self._open_store = open_store
         self._clock = clock or (lambda: datetime.now(UTC))
         self._steps = steps or Steps(to_milliseconds(self._clock()), time.monotonic)
-        self.endings = Endings(self._is_certain, steps=self._steps)
+        self.revocations = Revocations(self._is_certain, steps=self._steps)
         self.besides: list[Look] = []  # asked after each round, and never raise
         self._reset()
         _WATCHES.add(self)
@@ -93,14 +93,14 @@ class Watch:
         """Be ready although the store has not said a word yet: uncertain, until it does."""
         self.is_ready = True
 
-    def record(self, endings: list[Ending]) -> Future[None]:
+    def record(self, revocations: list[Revocation]) -> Future[None]:
         """Obey endings at once, write them soon, and again until the store has them.
 
         The future ends when they were written, or with StoreDown when that has to wait.
         """
         with self._lock:
-            self.endings.add(endings)
-            self.backlog.add(endings)
+            self.revocations.add(revocations)
+            self.backlog.add(revocations)
         return self.ask(lambda _: None)
 
     def owe(self, key: object, task: Callable[[Store], None], *, size: int = 0) -> Future[None]:
@@ -127,7 +127,7 @@ class Watch:
 
     def figures(self) -> dict[str, int]:
         """Return what this worker holds, waits with and lost, by name: for metrics."""
-        return figures(self.endings, self.backlog)
+        return figures(self.revocations, self.backlog)
 
     def close(self) -> None:
         """Write what waits, if the store takes it, and end the thread."""
@@ -204,18 +204,18 @@ class Watch:
         return self._store
 
     def _write(self, store: Store) -> None:
-        endings, is_all = self.backlog.take()
+        revocations, is_all = self.backlog.take()
         if is_all:
             try:
                 self._restore(store)
             except BaseException:
                 self.backlog.give_back()
                 raise
-        if endings:
-            record_all(store, endings)
-        if endings or is_all:
+        if revocations:
+            record_all(store, revocations)
+        if revocations or is_all:
             self._listen(store)  # only with what is heard of it one that comes back older is noticed
-            self.backlog.written(endings)
+            self.backlog.written(revocations)
 
     def _pay(self, store: Store) -> None:
         """Do what is owed; a task that fails by itself is dropped, and told."""
@@ -239,16 +239,16 @@ class Watch:
             before = self._last
         for some in batches(store.changes(before.number)):
             with self._lock:
-                self.endings.add(some)
-        self.endings.heed_clock(self._clock())
+                self.revocations.add(some)
+        self.revocations.heed_clock(self._clock())
         self._last = last
 
     def _restore(self, store: Store) -> None:
         """Write what is known and not there into a store, for workers that did not hear of it; read it as well."""
-        lost = self.endings.known()
+        lost = self.revocations.known()
         for some in batches(store.changes(0)):
             with self._lock:
-                self.endings.add(some)
+                self.revocations.add(some)
             for one in some:
                 known = lost[one.what].get(one.key)
                 if known is not None and known.at <= one.at:
@@ -260,10 +260,12 @@ class Watch:
         """Keep what is known within its bounds, whether the store answers or not."""
         now = self._clock()
         self._look_at_clock(now)
-        if not self.endings.is_crowded and time.monotonic() - self._pruned < PRUNE_SECONDS:
+        if not self.revocations.is_crowded and time.monotonic() - self._pruned < PRUNE_SECONDS:
             return
         self._pruned = time.monotonic()
-        pruned = self.endings.prune(from_milliseconds(self._steps.oldest(to_milliseconds(now))), self._lock)
+        pruned = self.revocations.prune(
+            from_milliseconds(self._steps.oldest(to_milliseconds(now))), self._lock
+        )
         with self._lock:
             self.backlog.add(pruned.news)
             self.backlog.covered += pruned.covered
@@ -271,14 +273,14 @@ class Watch:
 
     def _look_at_clock(self, now: datetime) -> None:
         """Notice that the clock was set back, and have other workers and later ones know how far."""
-        self.endings.heed_clock(now)
+        self.revocations.heed_clock(now)
         moment = to_milliseconds(now)
         self._steps.see(moment)
         newest = self._steps.newest(moment)
         ahead = newest - moment
         if ahead > LEEWAY_MILLISECONDS and abs(ahead - self._told_ahead) > LEEWAY_MILLISECONDS:
             with self._lock:
-                self.endings.add([clock_was_at(newest)])
+                self.revocations.add([clock_was_at(newest)])
                 self.backlog.add([clock_was_at(newest)])
             logger.warning("store: the clock was set back by %d s", ahead // 1000)
         self._told_ahead = ahead
@@ -290,7 +292,7 @@ class Watch:
             store.remove(some)
             del self.backlog.covered[: len(some)]
         elif time.monotonic() - self._tidied > PRUNE_SECONDS and not tidied(
-            store, self.endings, self._clock()
+            store, self.revocations, self._clock()
         ):
             self._tidied = time.monotonic()
         note_overflows(store, self.backlog, now=to_milliseconds(self._clock()))
@@ -357,43 +359,43 @@ def _answer(store: Store, question: Callable[[Store], Any], future: Future[Any])
         future.set_exception(error)
 
 
-def _run(reference: weakref.ref[Watch], stop: threading.Event, wake: threading.Event) -> None:
+def _run(reference: weakref.ref[StoreSync], stop: threading.Event, wake: threading.Event) -> None:
     """Do a round every second, and at once when there is something to write; hold the watch no longer."""
     while True:
         wake.clear()
-        watch = reference()
-        if watch is None:
+        store_sync = reference()
+        if store_sync is None:
             return
         is_last = stop.is_set()
-        watch.round()
+        store_sync.round()
         if is_last:
-            watch.let_go()
+            store_sync.let_go()
             return
-        pause = watch.pause
-        del watch
+        pause = store_sync.pause
+        del store_sync
         wake.wait(pause)
 
 
-def open_watch(
+def open_store_sync(
     settings: StoreSettings,
     state: StateDirectory,
     *,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
     steps: Steps | None = None,
-) -> Watch | None:
+) -> StoreSync | None:
     """Choose the store by its URL; None where it is switched off. Raises ConfigError, never showing the URL."""
     if not settings.enabled:
         return None
-    return Watch(store_opener(settings, state.path, environ=environ), clock=clock, steps=steps)
+    return StoreSync(store_opener(settings, state.path, environ=environ), clock=clock, steps=steps)
 
 
-_WATCHES: weakref.WeakSet[Watch] = weakref.WeakSet()
+_WATCHES: weakref.WeakSet[StoreSync] = weakref.WeakSet()
 
 
 def _reset_all() -> None:
-    for watch in list(_WATCHES):
-        watch._reset()
+    for store_sync in list(_WATCHES):
+        store_sync._reset()
 
 
 os.register_at_fork(after_in_child=_reset_all)

@@ -15,8 +15,8 @@ from cookieguard.html.rules import Rules
 from cookieguard.html.tokenizer.foreign_text import text_carried, text_stop
 from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.tokenizer.pending import MAX_TEXT_BYTES, UNKNOWN
-from cookieguard.html.tokenizer.raw_text import LOST_SHEET, Ends, raw_text
-from cookieguard.html.types import MAX_HELD, STYLE, Held, Verdict
+from cookieguard.html.tokenizer.raw_text import LOST_SHEET, Revoked, raw_text
+from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held
 from cookieguard.html.urls import Url
 
 NAME = b"style"
@@ -53,7 +53,7 @@ class LongSheet:
 
     stop = UNKNOWN  # where the text ends in what is returned: nowhere
 
-    def __init__(self, noted: Noted, rules: Rules, base: Url, data: bytes, text: int, ends: Ends) -> None:
+    def __init__(self, noted: Noted, rules: Rules, base: Url, data: bytes, text: int, ends: Revoked) -> None:
         """Begin with a sheet, data[text:], that has no end yet; `start` is where its first piece ends."""
         self._noted, self._rules, self._base, self._ends = noted, rules, base, ends
         place, self._inside = (0, "") if ends else _seam(data[text:])
@@ -103,15 +103,15 @@ class LongSheet:
             if place < MAX_TEXT_BYTES:
                 return out + self._keep(sheet)
             place, kind = _seam(sheet)
-        verdict = self._rules.judge_text(STYLE, sheet, 0, place, self._base, False)  # noqa: FBT003  # it is compiled
+        decision = self._rules.judge_text(STYLE, sheet, 0, place, self._base, False)  # noqa: FBT003  # it is compiled
         held = self._noted[0]
-        held.extend(verdict.held[: MAX_HELD - len(held)])
-        self._is_lost = verdict.hold or not (place or is_last)
+        held.extend(decision.held[: MAX_HELD - len(held)])
+        self._is_lost = decision.hold or not (place or is_last)
         if self._is_lost:
             self._inside = ""
             return out + self._keep(b"")
         self._inside = kind
-        return out + _edited(sheet[:place], verdict) + self._keep(sheet[place:])
+        return out + _edited(sheet[:place], decision) + self._keep(sheet[place:])
 
     def _keep(self, rest: bytes) -> bytes:
         self._pieces, self._size = [rest], len(rest)
@@ -128,9 +128,9 @@ class LongSheet:
         return end
 
 
-def _edited(sheet: bytes, verdict: Verdict) -> bytes:
+def _edited(sheet: bytes, decision: Decision) -> bytes:
     output = Output(sheet)
-    for start, end, new in verdict.edits:
+    for start, end, new in decision.edits:
         output.replace(start, end, new)
     return output.finish()
 

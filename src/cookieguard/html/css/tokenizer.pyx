@@ -396,8 +396,8 @@ cdef bint _is_closed(text_t s, Py_ssize_t p, Py_ssize_t place) noexcept nogil:
 
 cdef bint _may_be_name(text_t s, Py_ssize_t place) noexcept nogil:
     """Tell whether a rule that only names things may begin shortly before `place` (NAMES_ONLY in css.py)."""
-    cdef Py_ssize_t p = place, floor = max(0, place - LONGEST_RULE)
-    while p > floor:
+    cdef Py_ssize_t p = place, lowest_version = max(0, place - LONGEST_RULE)
+    while p > lowest_version:
         p -= 1
         if s[p] == 64:
             return LOWER[s[p + 1]] == 110 or LOWER[s[p + 1]] == 100 or s[p + 1] == 45

@@ -63,7 +63,7 @@ def name_of(raw: bytes) -> tuple[bytes, int]:
     return match[2].lower(), match.end()
 
 
-def plain_parts(reference: str) -> tuple[str, str, str] | None:
+def plain_services(reference: str) -> tuple[str, str, str] | None:
     """Return scheme ("" for the page's), host and path of a plain URL; None where it takes a closer look."""
     plain = PLAIN.match(reference)
     if plain is None or "/." in (path := plain[3] or "/"):

@@ -13,7 +13,7 @@ class Summary:
 
     __slots__ = ()
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, context: Bench) -> None:
         """Take the bench."""
 
     def judge(self, raw: bytes) -> Tag | None:

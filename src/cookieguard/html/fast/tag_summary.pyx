@@ -280,15 +280,15 @@ cdef Tag _made(bytes name, bint is_empty, object text):
 
 
 cdef class Summary:
-    """Decide about tags by the bench of one page. Owns what was read of the tag at hand."""
+    """Decide about tags by the context of one page. Owns what was read of the tag at hand."""
 
-    def __init__(self, bench):
-        """Take the bench. Where the page's own may be held, and in XML, every tag has its full hearing."""
-        self._applies = bench.own_is_free and not bench.xml
-        self._marks_links, self._lifts = bench.marks_links, bench.is_lifted is not nobody
-        self._reads_scripts = bench.reads_scripts
-        self._ask, self._scheme, self._has_host = bench.judge, bench.base.scheme, bool(bench.base.host)
-        self._passes = bench.passes
+    def __init__(self, context):
+        """Take the context. Where the page's own may be held, and in XML, every tag has its full hearing."""
+        self._applies = context.own_is_free and not context.xml
+        self._marks_links, self._lifts = context.marks_links, context.is_lifted is not nobody
+        self._reads_scripts = context.reads_scripts
+        self._ask, self._scheme, self._has_host = context.judge, context.base.scheme, bool(context.base.host)
+        self._passes = context.passes
 
     cpdef Tag judge(self, bytes raw):
         """Return what is decided about a tag; None: it takes a full hearing."""
@@ -297,7 +297,7 @@ cdef class Summary:
         cdef Name* entry
         cdef Value* one
         cdef unsigned char kind = 0
-        cdef int index, verdict
+        cdef int index, decision
         cdef bint is_held = False
         cdef object element = None
         if not self._applies or size < 3:
@@ -324,11 +324,11 @@ cdef class Summary:
                     if one.load == REFRESH or one.load == CHARSET:
                         continue  # it says nothing that counts (meta_counts)
                     return None
-                verdict = self._judged(s, one, element)
-                if verdict == UNSURE:
+                decision = self._judged(s, one, element)
+                if decision == UNSURE:
                     return None
-                one.is_held = verdict == IS_HELD and not one.is_anew
-                is_held = is_held or verdict == IS_HELD
+                one.is_held = decision == IS_HELD and not one.is_anew
+                is_held = is_held or decision == IS_HELD
                 if one.is_anew and kind & EMBEDS_SOMETHING:
                     return None
         if kind & IS_BASE:
@@ -540,7 +540,7 @@ cdef class Summary:
     cdef int _candidates(self, text_t s, Value* one, object element) except -1:
         """Judge the URLs of a srcset up to the first that is held (candidates in judges.py)."""
         cdef Py_ssize_t p = one.value, end = one.end, start, stop
-        cdef int verdict
+        cdef int decision
         cdef const void* found
         while p < end:  # of all references only `&amp;` cannot part or join candidates
             if s[p] == 38 and (end - p < 5 or memcmp(s + p, b"&amp;", 5)):
@@ -558,9 +558,9 @@ cdef class Summary:
             stop = p
             while stop > start and s[stop - 1] == 44:
                 stop -= 1
-            verdict = self._reference(s, start, stop, one, element)
-            if verdict != STAYS:
-                return verdict
+            decision = self._reference(s, start, stop, one, element)
+            if decision != STAYS:
+                return decision
             while stop == p and p < end and s[p] != 44:
                 if s[p] == 40:
                     found = memchr(s + p, 41, end - p)
@@ -585,7 +585,7 @@ cdef class Summary:
         cdef text_t style
         cdef Walk walk
         cdef Py_ssize_t start, inside, first = 0, last = 0, done = 0
-        cdef int verdict, heard = STAYS, count = 0, told
+        cdef int decision, heard = STAYS, count = 0, told
         cdef dict known = None
         cdef list pieces = None
         if text is None or not begin(&walk, text):
@@ -602,7 +602,7 @@ cdef class Summary:
             if walk.is_string and style[inside - 1] == style[walk.start] and inside > start:
                 inside -= 1
             if count == 1:
-                verdict = heard = self._reference(style, start, inside, one, element)
+                decision = heard = self._reference(style, start, inside, one, element)
                 first, last = start, inside
             else:
                 if known is None:
@@ -611,11 +611,11 @@ cdef class Summary:
                 answer = known.get(reference)
                 if answer is None:
                     answer = known[reference] = self._reference(style, start, inside, one, element)
-                verdict = answer
-            if verdict == UNSURE:
+                decision = answer
+            if decision == UNSURE:
                 return UNSURE
             # What looks like a URL within another one's quotes goes with that.
-            if verdict == IS_HELD and walk.start >= done:
+            if decision == IS_HELD and walk.start >= done:
                 if pieces is None:
                     pieces = []
                 pieces.append(PyBytes_FromStringAndSize(<char*>style + done, walk.start - done))

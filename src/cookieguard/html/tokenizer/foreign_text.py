@@ -11,7 +11,14 @@ from functools import lru_cache
 
 from cookieguard.html.grammar import own_name
 from cookieguard.html.tokenizer.markup_declarations import PASSED, TAG, UNDECIDED, opening
-from cookieguard.html.tokenizer.raw_text import LONGEST_PARTIAL, OPENED, Construct, Ends, ScriptEnd, raw_text
+from cookieguard.html.tokenizer.raw_text import (
+    LONGEST_PARTIAL,
+    OPENED,
+    Construct,
+    Revoked,
+    ScriptEnd,
+    raw_text,
+)
 from cookieguard.html.tokenizer.scanner import TagEnd, end_of_text, pass_markup
 from cookieguard.html.tokenizer.tree_state import AS_MARKUP, AS_TEXT, Reading
 
@@ -34,7 +41,7 @@ class MarkupEnd:
         self._start = b""  # of that tag: where chunks cut it
         self._rest = 0
 
-    def find(self, data: bytes, position: int, ends: Ends = ()) -> tuple[int, bytes]:
+    def find(self, data: bytes, position: int, ends: Revoked = ()) -> tuple[int, bytes]:
         """Return (where its end tag begins, b""), or (-1, b"")."""
         while True:
             if self._inside is not None:
@@ -104,7 +111,7 @@ def first_stop(
     data: bytes,
     position: int,
     reading: Reading,
-    ends: Ends,
+    ends: Revoked,
     xml: bool,  # noqa: FBT001  # as below
 ) -> tuple[int, Finder | None]:
     """Return where the text of an element ends, -1 where it does not in `data`, and what is to look for its end then.
@@ -121,7 +128,7 @@ def first_stop(
     return text_stop(name, data, position, ends, finder), finder
 
 
-def text_stop(name: bytes, data: bytes, position: int, ends: Ends, finder: Finder | None) -> int:
+def text_stop(name: bytes, data: bytes, position: int, ends: Revoked, finder: Finder | None) -> int:
     """Return where the text of an element ends in `data`, -1 where it does not."""
     if finder is not None:
         return finder.find(data, position, ends)[0]
@@ -131,6 +138,6 @@ def text_stop(name: bytes, data: bytes, position: int, ends: Ends, finder: Finde
     return match.start() if match else -1
 
 
-def text_carried(name: bytes, data: bytes, position: int, ends: Ends, finder: Finder | None) -> int:
+def text_carried(name: bytes, data: bytes, position: int, ends: Revoked, finder: Finder | None) -> int:
     """Return where the bytes begin that `text_stop`, which found nothing, has to see again."""
     return finder.carried(data, position) if finder else raw_text(name).carried(data, position, ends)

@@ -640,7 +640,7 @@ def attribute_of(match, bytes name):
 
 
 cpdef bint names_anywhere(bytes raw, Py_ssize_t position):
-    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
+    """Tell whether a start tag may have an attribute of ANYWHERE, its name revocation at `position`."""
     cdef bint dull = True
     _attributes_end(<text_t>PyBytes_AS_STRING(raw), position, PyBytes_GET_SIZE(raw), &dull)
     return not dull

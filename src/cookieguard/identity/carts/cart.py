@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from cookieguard.identity.carts.cart_versions import NO_FLOOR, Floor
+from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
 from cookieguard.identity.carts.stored_carts import Kept, StoreFirst, Write
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.lazy_mapping import JsonMapping
 from cookieguard.identity.oversized import MAX_SPILLED, Place, check_spilled, place_of
-from cookieguard.identity.oversized_storage import NOWHERE, Overflow, fetched
-from cookieguard.identity.revocations import Ending, Endings, outdated_carts
+from cookieguard.identity.oversized_storage import NOWHERE, OversizedStorage, fetched
+from cookieguard.identity.revocations import Revocation, Revocations, outdated_carts
 from cookieguard.identity.session import Session
 from cookieguard.identity.session_state import Binding
 from cookieguard.identity.token_cookie import Channel, Mismatch, Refused
@@ -27,12 +27,12 @@ class Cart(JsonMapping):
     __slots__ = (
         "_before",
         "_channel",
-        "_endings",
-        "_floors",
         "_is_open",
         "_is_outdated",
         "_is_returned",
-        "_overflow",
+        "_lowest_versions",
+        "_oversized",
+        "_revocations",
         "_session",
         "_token",
         "_told",
@@ -40,10 +40,12 @@ class Cart(JsonMapping):
         "_written",
     )
 
-    def __init__(self, channel: Channel, session: Session, floors: Endings | None = None) -> None:
+    def __init__(
+        self, channel: Channel, session: Session, lowest_versions: Revocations | None = None
+    ) -> None:
         self._channel = channel
         self._session = session
-        self._floors = floors
+        self._lowest_versions = lowest_versions
         self._token: Token | None = None
         self._is_open = False
         self._is_outdated = False
@@ -51,9 +53,9 @@ class Cart(JsonMapping):
         self._version = 0
         self._written = 0  # the version that was told to the store
         self._told = b""  # and the payload that it stands for
-        self._endings = 0
+        self._revocations = 0
         self._before = b""  # the payload as it came, with what the store had of it
-        self._overflow = NOWHERE
+        self._oversized = NOWHERE
 
     @property
     def version(self) -> int:
@@ -86,14 +88,14 @@ class Cart(JsonMapping):
     @property
     def is_missing(self) -> bool:
         """Say whether the entries are in a store that could not be asked."""
-        return self._overflow.is_missing
+        return self._oversized.is_missing
 
     def set_cookie(self, *, now: datetime, has_store: bool = False) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
 
         Raises StoreFirst where the store did not hear of a change.
         """
-        overflow, session = self._overflow, self._session
+        overflow, session = self._oversized, self._session
         if not self.is_kept:
             if has_store:
                 overflow.require_release()
@@ -122,18 +124,18 @@ class Cart(JsonMapping):
             return len(self) > 0 or self._version > 0
         return self._text(self._version, self._session.presented_binding) != self._before
 
-    def outdate(self, *, now: datetime) -> list[Ending]:
+    def outdate(self, *, now: datetime) -> list[Revocation]:
         """Give a changed cart the next version, and return what ends the ones before; once for each change."""
         session_id = self._session.binding.session_id
-        if not self.is_changed or self._floors is None or session_id is None:
+        if not self.is_changed or self._lowest_versions is None or session_id is None:
             return []
         if self._told == self._text(self._written) and not self.is_outrun:
             return []
-        self._written = max(self._version, self._written, self._floor(session_id).version) + 1
+        self._written = max(self._version, self._written, self._lowest_version(session_id).version) + 1
         self._told = self._text(self._written)
         if len(self._told) > MAX_SPILLED:
             return []
-        return [outdated_carts(session_id, Floor.at(self._written, now), until=self._session.ends)]
+        return [outdated_carts(session_id, LowestVersion.at(self._written, now), until=self._session.ends)]
 
     @property
     def newest_version(self) -> int:
@@ -150,7 +152,7 @@ class Cart(JsonMapping):
         Under its own version: with another one the copies that others hold of the newest would be the older ones.
         """
         session_id = self._session.binding.session_id
-        is_newest = kept.session_id == session_id and kept.version >= self._floor(session_id).version
+        is_newest = kept.session_id == session_id and kept.version >= self._lowest_version(session_id).version
         if not (self._is_outdated and is_newest and self._is_same) or self._session.state.merges or len(self):
             return False
         self._is_outdated, self._is_returned, self._version = False, True, kept.version
@@ -162,22 +164,26 @@ class Cart(JsonMapping):
     def is_outrun(self) -> bool:
         """Say whether a newer version was written meanwhile: the response that starts last has the last word."""
         session_id = self._session.binding.session_id
-        return bool(self._written and session_id) and self._floor(session_id).version > self._written
+        return bool(self._written and session_id) and self._lowest_version(session_id).version > self._written
 
     def spill(self, *, now: datetime) -> list[Write]:
         """Return what the store is to keep of this cart, and what no more."""
         if not self.is_kept:
-            return self._overflow.release()
+            return self._oversized.release()
         is_changed = self.is_changed
         if not (is_changed or self._must_follow(now)):
             return []
-        self._overflow = self._overflow.own()
+        self._oversized = self._oversized.own()
         text = self._text((self._written or self._version + 1) if is_changed else self._version)
         fits, until = self._channel.fits, self._session.ends
-        return self._overflow.spill(text, self.copy(), fits, is_same=self._is_same, now=now, until=until)
+        return self._oversized.spill(text, self.copy(), fits, is_same=self._is_same, now=now, until=until)
 
-    def _floor(self, session_id: str | None) -> Floor:
-        return NO_FLOOR if self._floors is None or session_id is None else self._floors.floor(session_id)
+    def _lowest_version(self, session_id: str | None) -> LowestVersion:
+        return (
+            NO_LOWEST
+            if self._lowest_versions is None or session_id is None
+            else self._lowest_versions.lowest_version(session_id)
+        )
 
     @property
     def _is_same(self) -> bool:
@@ -188,30 +194,30 @@ class Cart(JsonMapping):
         session = self._session
         if not self._is_same or self._is_returned:
             return True
-        if self._token is None or self._version < self._floor(session.binding.session_id).version:
+        if self._token is None or self._version < self._lowest_version(session.binding.session_id).version:
             return False  # a newer one is on its way to the browser
         return session.is_stale(now) or not self._channel.is_current(self._token)
 
     def _text(self, version: int, binding: Binding | None = None) -> bytes:
-        overflow = self._overflow
+        overflow = self._oversized
         place = overflow.place if overflow.is_missing else None
         return _payload(binding or self._session.binding, version, self.copy(), place)
 
     def mark_accessed(self) -> None:
         """Open the cart, unless it is open; a logout in between has emptied it."""
-        if not self._is_open or self._endings != self._session.endings:
+        if not self._is_open or self._revocations != self._session.revocations:
             self._is_open = True
             self._fill(self._open())
 
     def _open(self) -> dict[str, Any]:
         session = self._session
         is_refused = session.was_refused  # its event is told; a cart without its session is the consequence
-        self._token, self._version, self._endings = None, 0, session.endings
-        self._overflow = self._overflow.left()
+        self._token, self._version, self._revocations = None, 0, session.revocations
+        self._oversized = self._oversized.left()
         self._is_outdated = self._is_returned = False
-        if is_refused or session.endings:
-            if session.endings and session.presented.spilled is not None:
-                self._overflow = self._left_place()
+        if is_refused or session.revocations:
+            if session.revocations and session.presented.spilled is not None:
+                self._oversized = self._left_place()
             return {}
         found = self._channel.read(self._session.presented, self._parse)
         if found is None:
@@ -219,12 +225,12 @@ class Cart(JsonMapping):
         self._token, (self._version, entries) = found
         return entries
 
-    def _left_place(self) -> Overflow:
+    def _left_place(self) -> OversizedStorage:
         """Return where the store still has the cart of a session that is over, to give it up."""
         token, session = self._channel.peek(self._session.presented), self._session
         if token is None or token.payload.get("s") != session.presented_binding.session_id:
             return NOWHERE
-        return Overflow(place_of(token.payload.get("n"))).left()
+        return OversizedStorage(place_of(token.payload.get("n"))).left()
 
     def _parse(self, token: Token) -> tuple[int, dict[str, Any]]:
         payload = token.payload
@@ -236,7 +242,7 @@ class Cart(JsonMapping):
         mismatch = _mismatch(belongs_to, session.presented_binding)
         if mismatch is not None:
             raise Refused(mismatch)
-        if self._floor(belongs_to.session_id).refuses(version, session.presented.now):
+        if self._lowest_version(belongs_to.session_id).refuses(version, session.presented.now):
             self._is_outdated = True
             raise Refused(Mismatch.OLD)
         self._before = token.text
@@ -248,8 +254,8 @@ class Cart(JsonMapping):
         """Return what the store had; what was added while it could not be asked is a change."""
         if place is None:
             raise TypeError("place")
-        entries = fetched(self._session.presented, place, has_store=self._floors is not None)
-        self._overflow = Overflow(place, is_missing=entries is None)
+        entries = fetched(self._session.presented, place, has_store=self._lowest_versions is not None)
+        self._oversized = OversizedStorage(place, is_missing=entries is None)
         if entries is None:
             return added
         self._before = _payload(self._session.presented_binding, version, entries)

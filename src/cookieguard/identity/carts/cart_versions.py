@@ -12,19 +12,19 @@ SECONDS_BITS = 33  # in one number with the version, so that the later of two ha
 IN_FLIGHT = timedelta(seconds=60)
 
 
-class Floor(NamedTuple):
+class LowestVersion(NamedTuple):
     """Hold a version, and since when (seconds) there has been no newer one."""
 
     version: int
     since: int
 
     @classmethod
-    def at(cls, version: int, now: datetime) -> Floor:
+    def at(cls, version: int, now: datetime) -> LowestVersion:
         """Name a version that is written now."""
         return cls(version, to_milliseconds(now) // 1000)
 
     @classmethod
-    def read(cls, packed: int) -> Floor:
+    def read(cls, packed: int) -> LowestVersion:
         """Read what `packed` wrote."""
         return cls(packed >> SECONDS_BITS, packed & ((1 << SECONDS_BITS) - 1))
 
@@ -40,4 +40,4 @@ class Floor(NamedTuple):
         return to_milliseconds(now) // 1000 - self.since >= IN_FLIGHT.total_seconds()
 
 
-NO_FLOOR = Floor(0, 0)
+NO_LOWEST = LowestVersion(0, 0)

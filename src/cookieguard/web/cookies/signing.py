@@ -19,7 +19,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.identity.customers import GUEST
 from cookieguard.web.request import RESOURCE_DESTINATIONS
-from cookieguard.web.services import Parts
+from cookieguard.web.services import Services
 
 # Where browsers send SameSite=Lax cookies too: a session that is missing there is gone.
 FULL_SENDERS = frozenset({b"same-origin", b"same-site", b"none"})
@@ -27,7 +27,7 @@ STARTS = SOCKET_STARTS | {"http.response.start"}
 Lines = list[tuple[bytes, bytes]]
 
 
-def signs(parts: Parts) -> bool:
+def signs(parts: Services) -> bool:
     """Say once whether this gate is needed: who signs no cookie and asks nobody for customers pays for none of it."""
     return parts.signed_cookies.are_there or parts.customers.are_asked
 
@@ -131,11 +131,11 @@ class SigningGate:
         session.heed()
         if not self._is_resource and session.is_stale(exchange.now):
             session.mark_accessed()  # it is in use, so it is kept
-        if not (session.is_hidden or session.endings):
+        if not (session.is_hidden or session.revocations):
             return False
-        if not session.endings:  # a customer's, while nobody can tell whether it was ended
+        if not session.revocations:  # a customer's, while nobody can tell whether it was ended
             exchange.report_event(SecurityEvent.CUSTOMER_UNVOUCHED)
-        self._forget(is_removed=bool(session.endings))
+        self._forget(is_removed=bool(session.revocations))
         return True
 
     def _forget(self, *, is_removed: bool) -> None:
@@ -223,7 +223,7 @@ class SigningGate:
     def _lines_beside(self, named: set[bytes]) -> Lines:
         """Return the lines for signed cookies that the app did not name itself."""
         session = self._exchange.session if any(token.is_bound for token in self._opened) else None
-        if session is not None and session.endings:
+        if session is not None and session.revocations:
             self._forget(is_removed=True)
         elif session is not None and session.is_open and session.is_continued:
             _ = session.id  # what belongs to it keeps it

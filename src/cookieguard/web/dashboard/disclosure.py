@@ -80,7 +80,7 @@ class Breakdowns:
         return [row.value or UNKNOWN for row in self.shown(days, by).rows]
 
 
-class Crowd:
+class Disclosure:
     """Tell in which ranges a selection may be shown: what it leaves out of larger ones must not be few."""
 
     def __init__(

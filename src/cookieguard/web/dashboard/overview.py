@@ -15,7 +15,7 @@ from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
 from cookieguard.web.dashboard.charts import Point
-from cookieguard.web.dashboard.disclosure import Breakdowns, Crowd
+from cookieguard.web.dashboard.disclosure import Breakdowns, Disclosure
 from cookieguard.web.dashboard.memo_reader import AskedOnce
 from cookieguard.web.dashboard.selection import (
     FILTERS,
@@ -105,20 +105,20 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)
     options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
     _require_shown(selection, options)
-    crowd = Crowd(reader, breakdowns, today, where, hit_days)
-    found = widened(narrowed(selection.range, crowd.reaches), crowd.is_fit)
+    disclosure = Disclosure(reader, breakdowns, today, where, hit_days)
+    found = widened(narrowed(selection.range, disclosure.reaches), disclosure.is_fit)
     if found is None:
         return Overview(selection=selection, range=None, notes=(NONE_LEFT,), options=options)
-    course = Course(reader, crowd, found, second=second, where=where)
+    course = Course(reader, disclosure, found, second=second, where=where)
     return Overview(
         selection=selection,
         range=found,
         span=span_of(found.days(today)),
-        notes=_notes(reader, crowd, selection, found, today=today, hit_days=hit_days),
+        notes=_notes(reader, disclosure, selection, found, today=today, hit_days=hit_days),
         figures=course.figures(),
         points=course.points(),
         second="visitors" if found.step else "visits",
-        tables=_tables(crowd, selection, found, today),
+        tables=_tables(disclosure, selection, found, today),
         options=options,
     )
 
@@ -130,13 +130,15 @@ def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -
             raise BadSelection(f"{NAMES[dimension]}: there is no such value with {K} people or more.")
 
 
-def _tables(crowd: Crowd, selection: Selection, range_: Range, today: int) -> Sequence[Table]:
+def _tables(disclosure: Disclosure, selection: Selection, range_: Range, today: int) -> Sequence[Table]:
     where = selection.filters
-    if len(where) == MOST_DIMENSIONS or (where and not crowd.has_hits(range_)):
+    if len(where) == MOST_DIMENSIONS or (where and not disclosure.has_hits(range_)):
         return ()
-    has_visitors = crowd.has_visitors(range_)
+    has_visitors = disclosure.has_visitors(range_)
     found = [
-        _table(crowd.shown(range_.days(today), by), by, selection, (title, lead), has_visitors=has_visitors)
+        _table(
+            disclosure.shown(range_.days(today), by), by, selection, (title, lead), has_visitors=has_visitors
+        )
         for title, by, lead in TABLES
         if by not in where
     ]
@@ -167,20 +169,26 @@ def _table(
 
 
 def _notes(
-    reader: HitReader, crowd: Crowd, selection: Selection, found: Range, *, today: int, hit_days: int
+    reader: HitReader,
+    disclosure: Disclosure,
+    selection: Selection,
+    found: Range,
+    *,
+    today: int,
+    hit_days: int,
 ) -> Sequence[str]:
     notes = []
     if found != selection.range:
         notes.append(
-            f"{selection.range.label}: {_why(crowd, selection.range)}. Shown instead: {found.label}."
+            f"{selection.range.label}: {_why(disclosure, selection.range)}. Shown instead: {found.label}."
         )
     if len(selection.filters) == MOST_DIMENSIONS:
         notes.append(NO_THIRD)
-    elif selection.filters and not crowd.has_hits(found):
+    elif selection.filters and not disclosure.has_hits(found):
         notes.append(
             f"No breakdowns: under a filter they go back {hit_days} days, as far as single hits are kept."
         )
-    elif not crowd.has_visitors(found):
+    elif not disclosure.has_visitors(found):
         notes.append(KEYS_GONE)
     lost = reader.lost(found.days(today))
     if lost:
@@ -189,10 +197,10 @@ def _notes(
     return notes
 
 
-def _why(crowd: Crowd, asked: Range) -> str:
+def _why(disclosure: Disclosure, asked: Range) -> str:
     """Say why a range is not shown."""
-    if not crowd.reaches(asked):
+    if not disclosure.reaches(asked):
         return "with two filters figures go back as far as single hits are kept"
-    if crowd.has_enough(asked):
+    if disclosure.has_enough(asked):
         return f"no breakdown shows it, or it leaves fewer than {K} people out"
     return f"fewer than {K} people"

@@ -19,7 +19,7 @@ from cookieguard.stats.k_anonymity import (
     suppress,
 )
 from cookieguard.web.dashboard.charts import Point
-from cookieguard.web.dashboard.disclosure import Crowd, larger_ones, totals_of
+from cookieguard.web.dashboard.disclosure import Disclosure, larger_ones, totals_of
 from cookieguard.web.dashboard.selection import Range, wider_by_one
 
 HOURS = 24
@@ -45,16 +45,16 @@ class Course:
     """
 
     def __init__(
-        self, reader: HitReader, crowd: Crowd, range_: Range, *, second: int, where: Filters
+        self, reader: HitReader, disclosure: Disclosure, range_: Range, *, second: int, where: Filters
     ) -> None:
-        self._reader, self._range, self._telling, self._where = reader, range_, crowd.telling, where
-        self._has_visitors = len(where) < 2 or crowd.has_visitors(range_)
+        self._reader, self._range, self._telling, self._where = reader, range_, disclosure.telling, where
+        self._has_visitors = len(where) < 2 or disclosure.has_visitors(range_)
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
         days, before = range_.days(today), range_.before(today)
         self._now, self._larger = self._ask(days, where), [self._ask(days, one) for one in larger_ones(where)]
         self._daily = self._now if range_.step else totals_of(reader, days, where)
-        is_whole = self._is_counted(before) and crowd.reaches_back(before, by_hours=not range_.step)
+        is_whole = self._is_counted(before) and disclosure.reaches_back(before, by_hours=not range_.step)
         self._before = self._ask(before, where) if is_whole else []
         self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
         self._compared = self._before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.carts.orders import Order, joined, order_id
 from cookieguard.identity.carts.stored_carts import Shelf, read_orders
 from cookieguard.identity.session import Session
@@ -19,11 +19,11 @@ class Orders:
     A guest's become the customer's at login. They leave the browser at logout and come back at the next login.
     """
 
-    __slots__ = ("_session", "_watch")
+    __slots__ = ("_session", "_store_sync")
 
-    def __init__(self, session: Session, watch: Watch | None) -> None:
+    def __init__(self, session: Session, store_sync: StoreSync | None) -> None:
         self._session = session
-        self._watch = watch
+        self._store_sync = store_sync
 
     def add(self, order: str | int, placed: datetime | None = None) -> None:
         """Let this visitor come back to an order; `placed` is now unless it is given, and aware.
@@ -40,10 +40,10 @@ class Orders:
     async def older(self) -> list[str]:
         """Return the ids that the session has no room for, newest first; none while the store is down."""
         session = self._session
-        if self._watch is None or session.is_uncertain or session.binding.session_id is None:
+        if self._store_sync is None or session.is_uncertain or session.binding.session_id is None:
             return []
         place = (Shelf.ORDERS, session.binding.owner)
-        answer = await read_store(self._watch, [place], now=to_milliseconds(session.presented.now))
+        answer = await read_store(self._store_sync, [place], now=to_milliseconds(session.presented.now))
         kept = () if answer is None else read_orders(answer[place])
         return [one.id for one in joined(session.state.new_orders, kept) if one.id not in self]
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.engines.store.remember_me import Errand, run, turn
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity import Identity
 from cookieguard.identity.remember_me import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
 from cookieguard.identity.revocations import ended_series
@@ -35,9 +35,9 @@ EVENTS = {
 class Remembering:
     """Know the cookie, the store and how long who is remembered; one for all requests."""
 
-    def __init__(self, identity: Identity, watch: Watch) -> None:
+    def __init__(self, identity: Identity, store_sync: StoreSync) -> None:
         self._channel = identity.remember_channel
-        self._watch = watch
+        self._store_sync = store_sync
         self._life = identity.life
         self.mark = self._channel.name.encode()
         """What a Cookie header holds that concerns this door."""
@@ -88,7 +88,7 @@ class Remembering:
             memory.is_news = memory.is_wanted = False
             errand = self._errand(session, memory)
             self._end(session, errand, is_forgotten=False)
-            self._watch.ask(partial(run, errand=errand))
+            self._store_sync.ask(partial(run, errand=errand))
 
     async def _log_in(self, session: Session) -> None:
         ticket = self._ticket(session)
@@ -126,15 +126,15 @@ class Remembering:
 
     async def _turn(self, session: Session, move: Move, key: str, number: int) -> Series | None:
         """Have the store take a series on; None where the number does not count, or the store is silent."""
-        now, endings = session.presented.now, self._watch.endings
+        now, revocations = session.presented.now, self._store_sync.revocations
 
         def step(series: Series) -> tuple[Outcome, Series]:
-            if endings.is_series_over(key, customer=series.customer, authenticated=series.authenticated):
+            if revocations.is_series_over(key, customer=series.customer, authenticated=series.authenticated):
                 return Outcome.OVER, series
             return move(series, number, now=now)
 
-        ending = ended_series(key, now=now, longest=self._life.remembered)
-        result = await self._ask(partial(turn, key=key, step=step, ending=ending))
+        revocation = ended_series(key, now=now, longest=self._life.remembered)
+        result = await self._ask(partial(turn, key=key, step=step, revocation=revocation))
         if result is None:
             return None  # the browser keeps its cookie for better times
         if result.outcome is Outcome.GOOD:
@@ -168,7 +168,7 @@ class Remembering:
     def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
         """Tell whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
         is_theirs = ticket.customer == customer and not memory.is_wanted
-        return is_theirs and self._watch.endings.end_of_series(ticket.series) is None
+        return is_theirs and self._store_sync.revocations.end_of_series(ticket.series) is None
 
     def _begun(self, session: Session) -> tuple[str, Series] | None:
         customer, since = session.binding.customer, session.auth_time
@@ -184,8 +184,8 @@ class Remembering:
         if not errand.left:
             return None
         longest = self._life.idle if is_forgotten else self._life.remembered
-        now = self._watch.endings.latest(session.presented.now)
-        return self._watch.record(
+        now = self._store_sync.revocations.latest(session.presented.now)
+        return self._store_sync.record(
             [
                 ended_series(key, now=now, longest=longest, customer=errand.left[key])
                 for key in sorted(errand.left)
@@ -199,9 +199,9 @@ class Remembering:
 
     async def _ask(self, question: Callable[[Store], Answer]) -> Answer | None:
         """Ask the store; None where it says nothing in time, as where it has nothing to say."""
-        future = self._watch.ask(question)
+        future = self._store_sync.ask(question)
         if not await is_done(future):
-            self._watch.give_up()
+            self._store_sync.give_up()
             return None
         error = future.exception()
         if error is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, size_of
 from cookieguard.identity.carts.stored_carts import Shelf
 from cookieguard.identity.oversized import MARK_IN_HEADER, resolve
@@ -23,27 +23,27 @@ def must_wait(exchange: Exchange) -> bool:
     A session came before this process heard what was ended: once, at its start. Or the store has what a cookie
     was too small for.
     """
-    watch, identity = exchange.parts.watch, exchange.parts.identity
-    if watch is None or identity is None:
+    store_sync, identity = exchange.parts.store_sync, exchange.parts.identity
+    if store_sync is None or identity is None:
         return False
     if MARK_IN_HEADER in exchange.headers.get(b"cookie", b""):
         return True
-    return not watch.is_ready and identity.is_presented(exchange.jar)
+    return not store_sync.is_ready and identity.is_presented(exchange.jar)
 
 
 async def hear_first(exchange: Exchange) -> None:
     """Wait for the store's first word, and for what is spilled; without one nobody is a customer."""
-    watch, identity = exchange.parts.watch, exchange.parts.identity
-    if watch is None or identity is None:
+    store_sync, identity = exchange.parts.store_sync, exchange.parts.identity
+    if store_sync is None or identity is None:
         return
-    if not watch.is_ready and not await is_done(watch.begin()):
-        watch.give_up()
+    if not store_sync.is_ready and not await is_done(store_sync.begin()):
+        store_sync.give_up()
     if MARK_IN_HEADER not in exchange.headers.get(b"cookie", b""):
         return
     places = identity.places(exchange.present())
     if places:
         keys = {(Shelf.SPILLED, place.key) for place in places}
-        answer = await read_store(watch, keys, now=to_milliseconds(exchange.now))
+        answer = await read_store(store_sync, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
         exchange.present().spilled = resolve(places, values, now=exchange.now)
 
@@ -69,16 +69,16 @@ async def settle(exchange: Exchange) -> bool:
     Where that takes too long or fails, this worker obeys already and the rest is written later. Returns whether
     the store answered in time.
     """
-    watch = exchange.parts.watch
-    if watch is None:
+    store_sync = exchange.parts.store_sync
+    if store_sync is None:
         return True
     visit, is_own_host = exchange.visit, exchange.is_own_host
     session = visit.session
-    told = watch.record(session.take_news()) if session.has_news else None
+    told = store_sync.record(session.take_news()) if session.has_news else None
     asks = visit.asks if is_own_host else ()
     answers = True
     if asks:
-        answer = await read_store(watch, asks, now=to_milliseconds(exchange.now))
+        answer = await read_store(store_sync, asks, now=to_milliseconds(exchange.now))
         answers = answer is not None
         visit.hear(answer, exchange.report_event)
     elif told is not None:
@@ -88,32 +88,32 @@ async def settle(exchange: Exchange) -> bool:
         if exchange.parts.remembering is not None:
             await exchange.parts.remembering.settle(session, waits=answers)
     if is_own_host:
-        await _pay(exchange, watch, waits=answers and not watch.is_down)
+        await _pay(exchange, store_sync, waits=answers and not store_sync.is_down)
     return answers
 
 
-async def _pay(exchange: Exchange, watch: Watch, *, waits: bool) -> None:
+async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> None:
     """Tell the store what this visit owes it, before the browser gets what depends on it."""
     visit = exchange.visit
     for _ in range(MOST_RACES):
-        endings, works = visit.owed(now=exchange.now)
-        if not (endings or works):
+        revocations, works = visit.owed(now=exchange.now)
+        if not (revocations or works):
             return
-        last: Future[Any] = watch.record(endings)
+        last: Future[Any] = store_sync.record(revocations)
         for work in works:
-            last = watch.owe(key_of(work), doing(work), size=size_of(work))
+            last = store_sync.owe(key_of(work), doing(work), size=size_of(work))
         if not (waits and await is_done(last) and visit.cart.is_outrun):
             return
 
 
 def tell_store(exchange: Exchange) -> None:
     """Tell the store what was ended, and which orders were placed, after the response had started."""
-    session, watch = exchange.news, exchange.parts.watch
-    if watch is not None and exchange.has_read_cookies and exchange.parts.identity is not None:
+    session, store_sync = exchange.news, exchange.parts.store_sync
+    if store_sync is not None and exchange.has_read_cookies and exchange.parts.identity is not None:
         late = exchange.visit.late_orders(now=exchange.now) if exchange.is_own_host else []
         for orders in late:
-            watch.owe(key_of(orders), doing(orders), size=size_of(orders))
-    if session is not None and watch is not None:
-        watch.record(session.take_news())
+            store_sync.owe(key_of(orders), doing(orders), size=size_of(orders))
+    if session is not None and store_sync is not None:
+        store_sync.record(session.take_news())
         if exchange.parts.remembering is not None:
             exchange.parts.remembering.tell(session)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from anyio import Event, move_on_after
 
-from cookieguard.engines.store.sync import Watch
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import reading
 from cookieguard.identity.carts.stored_carts import Shelf
 
@@ -50,12 +50,12 @@ def _waker(task: Callable[[], object]) -> Callable[[], None]:
 
 
 async def read_store(
-    watch: Watch, keys: Iterable[tuple[Shelf, str]], *, now: int
+    store_sync: StoreSync, keys: Iterable[tuple[Shelf, str]], *, now: int
 ) -> dict[tuple[Shelf, str], bytes | None] | None:
     """Return values of the store (times in milliseconds), None where it does not answer in time."""
-    if watch.is_down:
+    if store_sync.is_down:
         return None
-    return await answer_of(watch.ask(reading(keys, now=now)))
+    return await answer_of(store_sync.ask(reading(keys, now=now)))
 
 
 async def answer_of(future: Future[Answer]) -> Answer | None:

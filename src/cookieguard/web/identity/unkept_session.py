@@ -8,7 +8,7 @@ from __future__ import annotations
 from cookieguard.config import Config
 from cookieguard.identity.session import Session
 from cookieguard.web.request import Request
-from cookieguard.web.services import Parts
+from cookieguard.web.services import Services
 
 # How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
 TEST_CLIENTS = ("testclient", "python-httpx", "python-requests")
@@ -25,7 +25,7 @@ def drops_cookies(request: Request, *, dev: bool) -> bool:
     return request.text(b"user-agent").lower().startswith(TEST_CLIENTS)
 
 
-def tell_of_lost(session: Session | None, parts: Parts) -> list[bytes]:
+def tell_of_lost(session: Session | None, parts: Services) -> list[bytes]:
     """Return no cookies, and tell the owner where something would have been kept by them."""
     if session is not None and session.is_open and session.is_needed:
         parts.findings.count(_not_kept(parts.config))

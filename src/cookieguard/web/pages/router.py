@@ -27,7 +27,7 @@ from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
 from cookieguard.web.proof.visitors_copy import COPY_FILE, COPY_PAGE, send_copy, show_copy
-from cookieguard.web.services import Parts
+from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
@@ -43,7 +43,7 @@ FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of 
 class Pages:
     """Know our own pages: path below the prefix -> (methods, page). Built once from the parts."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Services) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on the shop's own host
         self._policy = parts.config.prefix + POLICY_PAGE if parts.policy is not None else ""
@@ -102,7 +102,7 @@ class Pages:
         return _log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
 
 
-def _of_dev_mode(parts: Parts) -> dict[str, tuple[tuple[str, ...], Page]]:
+def _of_dev_mode(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
     prefix = parts.config.prefix
     if not parts.config.dev:
         return {}
@@ -112,7 +112,7 @@ def _of_dev_mode(parts: Parts) -> dict[str, tuple[tuple[str, ...], Page]]:
     }
 
 
-def _of_mail(parts: Parts) -> dict[str, tuple[tuple[str, ...], Page]]:
+def _of_mail(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
     """Return the pages behind links of marketing mail, where there are lists."""
     acts = () if parts.lists is None else tuple(Act)
     return {f"{parts.config.prefix}{MAIL_PAGE}{act}": ((*READ_METHODS, "POST"), answer_mail) for act in acts}

@@ -20,7 +20,7 @@ from cookieguard.proof.consents import AGREEMENT, Notice, agreement_facts
 from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.request import Request
-from cookieguard.web.services import Parts
+from cookieguard.web.services import Services
 
 LONGEST_TEXT = 100_000  # characters of what was shown beside a box
 NAMED = "named:"
@@ -68,7 +68,7 @@ class Asked(Protocol):
     """Records that the response waits for."""
 
     @property
-    def parts(self) -> Parts: ...
+    def parts(self) -> Services: ...
     @property
     def now(self) -> datetime: ...
     @property

@@ -2,7 +2,7 @@ from cookieguard.web.exchange cimport Exchange
 
 
 cdef _note(counting, Exchange exchange, bint is_document, ended)
-cdef _sighting(counting, Exchange exchange, consent, kind)
+cdef _raw_hit(counting, Exchange exchange, consent, kind)
 cdef _kind(counting, Exchange exchange, bint is_document)
 cdef bint _is_shown(Exchange exchange)
 cdef tuple _keys(counting, Exchange exchange, consent, str site, bytes agent)

@@ -12,7 +12,7 @@ from typing import Any
 from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
 from cookieguard.stats.hits import NO_KEY, Event, Kind
-from cookieguard.stats.raw_hits import MAX_HELD, Sighting
+from cookieguard.stats.raw_hits import MAX_HELD, RawHit
 from cookieguard.stats.scrubbing import spelled_within
 from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visitor_key import visitor_key
@@ -53,9 +53,9 @@ def note_goals(counting: Counting, exchange: Exchange, *, ended: datetime) -> No
             return
         route = _route_of(exchange)
         for name in exchange.goals:
-            sighting = _sighting(counting, exchange, consent, Kind.GOAL)
-            sighting.event, sighting.route, sighting.ended = name, route, ended
-            counting.pipeline.put(sighting)
+            raw_hit = _raw_hit(counting, exchange, consent, Kind.GOAL)
+            raw_hit.event, raw_hit.route, raw_hit.ended = name, route, ended
+            counting.pipeline.put(raw_hit)
     except Exception:  # noqa: BLE001 - as above
         counting.sink.note_lost(NOT_BUILT, len(exchange.goals))
 
@@ -67,15 +67,15 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
     consent = exchange.peek_consent()
     if not _counts(counting, consent) or (kind is Kind.VIEW and _is_seen_again(counting, exchange, consent)):
         return
-    sighting = _sighting(counting, exchange, consent, kind)
-    sighting.route = _route_of(exchange)
-    sighting.ended = ended
+    raw_hit = _raw_hit(counting, exchange, consent, kind)
+    raw_hit.route = _route_of(exchange)
+    raw_hit.ended = ended
     if kind is Kind.VIEW and counting.asks and consent.asks and exchange.request.wants_banner:
-        sighting.event = Event.SHOWN.value
+        raw_hit.event = Event.SHOWN.value
     rewriter = exchange.rewriter
     if rewriter is not None and rewriter.held:
-        sighting.held = tuple(rewriter.held[:MAX_HELD])
-    counting.pipeline.put(sighting)
+        raw_hit.held = tuple(rewriter.held[:MAX_HELD])
+    counting.pipeline.put(raw_hit)
 
 
 def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
@@ -86,11 +86,11 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     before = exchange.peek_consent()
     state = state_of(granted, exchange.parts.register.ids)
     # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
-    sighting = _sighting(counting, exchange, replace(before, granted=frozenset(), gpc=True), Kind.CHOICE)
-    sighting.path, sighting.query = exchange.request.referring_path.partition("?")[0], b""
-    sighting.consent, sighting.gpc = state.value, before.gpc
-    sighting.event = Event.WITHDRAWN.value if before.granted - granted else EVENTS[state].value
-    counting.pipeline.put(sighting)
+    raw_hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), Kind.CHOICE)
+    raw_hit.path, raw_hit.query = exchange.request.referring_path.partition("?")[0], b""
+    raw_hit.consent, raw_hit.gpc = state.value, before.gpc
+    raw_hit.event = Event.WITHDRAWN.value if before.granted - granted else EVENTS[state].value
+    counting.pipeline.put(raw_hit)
 
 
 def _counts(counting: Counting, consent: Consent) -> bool:
@@ -98,12 +98,12 @@ def _counts(counting: Counting, consent: Consent) -> bool:
     return counting.counts_unasked or consent.has(STATISTICS)
 
 
-def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Kind) -> Sighting:
+def _raw_hit(counting: Counting, exchange: Exchange, consent: Consent, kind: Kind) -> RawHit:
     headers, origin = exchange.headers, exchange.request.origin
     agent = headers.get(b"user-agent", b"")[:MAX_AGENT]
     site = origin.host if origin.authority in exchange.parts.authorities else ""
     key, before = _keys(counting, exchange, consent, site, agent)
-    sighting = Sighting(
+    raw_hit = RawHit(
         kind=kind,
         time=exchange.now,
         ended=exchange.now,
@@ -125,8 +125,8 @@ def _sighting(counting: Counting, exchange: Exchange, consent: Consent, kind: Ki
         is_inside=headers.get(b"sec-fetch-site") == SAME_ORIGIN,
         has_just_agreed=_has_just_agreed(counting, exchange, consent),
     )
-    _hide_own(sighting, exchange.full_address)
-    return sighting
+    _hide_own(raw_hit, exchange.full_address)
+    return raw_hit
 
 
 def _has_just_agreed(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
@@ -141,14 +141,14 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
     return decided is not None and -CLOCKS_DIFFER <= exchange.now - decided <= limit
 
 
-def _hide_own(sighting: Sighting, address: str) -> None:
+def _hide_own(raw_hit: RawHit, address: str) -> None:
     """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
-    if spelled_within(address, sighting.path):
-        sighting.path = "/{id}"
-    if sighting.query and spelled_within(address, sighting.query.decode("latin-1")):
-        sighting.query = b""
-    if spelled_within(address, sighting.agent.decode("latin-1")):
-        sighting.agent = b""
+    if spelled_within(address, raw_hit.path):
+        raw_hit.path = "/{id}"
+    if raw_hit.query and spelled_within(address, raw_hit.query.decode("latin-1")):
+        raw_hit.query = b""
+    if spelled_within(address, raw_hit.agent.decode("latin-1")):
+        raw_hit.agent = b""
 
 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind | None:

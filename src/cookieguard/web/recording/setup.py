@@ -16,7 +16,7 @@ from cookieguard.engines.stats.open import open_reader, open_sink
 from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.engines.stats.sink import Counted, HitSink
 from cookieguard.stats.goals import MOST_A_REQUEST, Goals
-from cookieguard.stats.raw_hits import Reader, Sighting
+from cookieguard.stats.raw_hits import RawHit, Reader
 from cookieguard.web.recording.pipeline import Pipeline
 
 KEY_USE = "visitor"
@@ -27,7 +27,7 @@ IDLE_EVERY = timedelta(minutes=10)
 class Counting:
     """Hold what turns requests into hits; `country_of` is None where no database is configured."""
 
-    pipeline: Pipeline[Sighting, Counted]
+    pipeline: Pipeline[RawHit, Counted]
     sink: HitSink
     keys: DayKeys
     goals: Goals
@@ -75,9 +75,9 @@ def open_counting(
     sink = open_sink(settings, state, environ=environ, keys=keys, clock=clock)
     reader = Reader(own_hosts=_own_hosts(config), names_routes=settings.pages == "route")
 
-    def form(sighting: Sighting) -> Counted:
-        hit = reader.read(sighting)
-        return hit, reader.before(sighting, hit)
+    def form(raw_hit: RawHit) -> Counted:
+        hit = reader.read(raw_hit)
+        return hit, reader.before(raw_hit, hit)
 
     return Counting(
         pipeline=Pipeline(
