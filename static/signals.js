@@ -5,22 +5,29 @@
   let m = document.currentScript, [named, state, ...granted] = m.dataset.cg.split(" ");
   let denied = "denied", word = purpose => granted.includes(purpose) ? "granted" : denied;
   let ads = word("marketing"), counts = word("statistics"), likes = word("preferences");
+  let define = (where, name, rest) => Object.defineProperty(where, name, { configurable: true, enumerable: true, ...rest });
+  // Put calls first into a queue, also where the page sets it anew (`dataLayer = [...]`) before its tags read it.
+  let queue = (name, calls, update) => {
+    let now = w[name] || [];
+    if (state !== "undecided") calls = [...calls, ...update];
+    now.push(...calls);
+    define(w, name, { get: () => now, set(value) {
+      if (!value?.includes?.(calls.at(-1))) value?.unshift?.(...calls);
+      now = value;
+    } });
+  };
   let tell = {
     // Consent mode v2, basic. What reads this queue takes an arguments object for a command, and no array.
     google() {
-      let layer = w.dataLayer = w.dataLayer || [];
-      let command = function () { layer.push(arguments); };
-      let said = (ads, counts, likes) => ({
-        ad_storage: ads, ad_user_data: ads, ad_personalization: ads, analytics_storage: counts,
-        functionality_storage: likes, personalization_storage: likes, security_storage: "granted"
-      });
-      command("consent", "default", said(denied, denied, denied));
-      if (state !== "undecided") command("consent", "update", said(ads, counts, likes));
+      let said = (verb, ads, counts, likes) =>
+        (function () { return [arguments]; })("consent", verb, {
+          ad_storage: ads, ad_user_data: ads, ad_personalization: ads, analytics_storage: counts,
+          functionality_storage: likes, personalization_storage: likes, security_storage: "granted"
+        });
+      queue("dataLayer", said("default", denied, denied, denied), said("update", ads, counts, likes));
     },
     "microsoft-uet"() {
-      let queue = w.uetq = w.uetq || [];
-      queue.push("consent", "default", { ad_storage: denied });
-      if (state !== "undecided") queue.push("consent", "update", { ad_storage: ads });
+      queue("uetq", ["consent", "default", { ad_storage: denied }], ["consent", "update", { ad_storage: ads }]);
     },
     // Its words have a capital S.
     "microsoft-clarity"() {
@@ -31,10 +38,9 @@
     // Meta's snippet loads nothing where `fbq` is there already. So it is told when it makes its queue: before "init".
     meta() {
       let place = (where, name, found) => {
-        let open = { configurable: true, enumerable: true };
         if (where[name]) return found(where[name]);
-        Object.defineProperty(where, name, { ...open, get() {}, set(value) {
-          Object.defineProperty(where, name, { ...open, value, writable: true });
+        define(where, name, { get() {}, set(value) {
+          define(where, name, { value, writable: true });
           if (value) found(value);
         } });
       };

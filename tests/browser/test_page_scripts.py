@@ -200,6 +200,19 @@ def test_a_strict_policy_of_the_shops_lets_it_in(visit: Visitors, world: World, 
     assert bool(own) == (path == "/file")  # else no request more than the page itself
 
 
+def test_a_page_that_sets_a_queue_anew_loses_no_word_of_the_choice(visit: Visitors, world: World) -> None:
+    _, tab = decided(visit, f"{world.shop}/", "partly")
+
+    told = tab.evaluate("""() => {
+        dataLayer = [{page: "cup"}];
+        uetq = [1];
+        dataLayer = dataLayer.concat({event: "gtm.js"});
+        return [dataLayer.map(one => one[1] || one), uetq.length, uetq[1]];
+    }""")
+
+    assert told == [["default", "update", {"page": "cup"}, {"event": "gtm.js"}], 7, "default"]
+
+
 def test_where_no_script_may_run_nothing_stands_there(visit: Visitors, world: World) -> None:
     tab = visit().new_page()
     tab.goto(f"{world.shop}/none")

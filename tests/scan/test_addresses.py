@@ -36,6 +36,9 @@ PUBLIC = "93.184.215.14"
         "::ffff:10.0.0.1",
         "64:ff9b::a9fe:a9fe",
         "2002:a9fe:a9fe::1",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
+        "::7f00:1",
     ],
 )
 def test_an_address_of_no_public_network_is_private_whatever_it_is_wrapped_in(address: str) -> None:

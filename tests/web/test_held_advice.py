@@ -52,6 +52,18 @@ def test_beside_tables_of_the_shops_own_the_lines_are_a_table(
     assert told(caplog)[0].endswith('\n[[vendors]]\ncatalogue = "microsoft-ads"')
 
 
+def test_beside_a_list_of_names_the_lines_of_a_host_that_nobody_knows_are_the_list_with_it(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("stripe", "google-analytics")
+    ask(guard(shown("<img src=//tracker.example/x>"), vendors=tuple(Vendor(catalogue=one) for one in names)))
+
+    lines = told(caplog)[0].partition("\n")[2]
+    vendors = config_from_mapping(tomllib.loads(lines)).vendors
+    assert [one.name for one in vendors][-1] == "tracker.example"
+    assert [one.catalogue for one in vendors[:-1]] == list(names)
+
+
 @pytest.mark.parametrize("vendors", [(), (Vendor(name="A", purpose="marketing", hosts=("a.example",)),)])
 def test_the_lines_do_what_they_say(
     guard: Guard, caplog: pytest.LogCaptureFixture, vendors: tuple[Vendor, ...]

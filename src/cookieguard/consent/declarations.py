@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cookieguard.config import Entry, Vendor, load_catalogue
 from cookieguard.config.purposes import NECESSARY
@@ -27,16 +27,41 @@ def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vend
     if several:
         names = " or ".join(f"{one.name} ({one.id})" for one in several)
         return f"it may be {names}; to declare one by its name:", named(several[0], vendors)
-    return "to declare it:", declaration(verdict)
+    return "to declare it:", unknown(verdict, vendors)
 
 
 def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str]) -> str:
     """Write the lines that add an entry of the catalogue to a configuration, with some fields of the shop's own."""
-    names = [one.catalogue for one in vendors]
-    if fields or not all(_is_plain(one) for one in vendors):
-        own = "".join(f"\n{name} = {json.dumps(list(value))}" for name, value in fields.items())
-        return f"[[vendors]]\ncatalogue = {json.dumps(entry.id)}{own}"
-    return f"vendors = {json.dumps([*names, entry.id])}"
+    own = {name: list(value) for name, value in fields.items()}
+    if not all(_is_plain(one) for one in vendors) or (own and not vendors):
+        return _table({"catalogue": entry.id, **own})
+    others = [one.catalogue for one in vendors if one.catalogue != entry.id]
+    return _listed(others, {"catalogue": entry.id, **own} if own else entry.id)
+
+
+def unknown(verdict: Verdict, vendors: Sequence[Vendor] = ()) -> str:
+    """Write the lines that declare a host that no catalogue knows."""
+    if not vendors or not all(_is_plain(one) for one in vendors):
+        return declaration(verdict)
+    host = verdict.host
+    return _listed(
+        [one.catalogue for one in vendors], {"name": host, "purpose": "marketing", "hosts": [host]}
+    )
+
+
+def _table(fields: Mapping[str, object]) -> str:
+    return "\n".join(["[[vendors]]", *(f"{name} = {json.dumps(value)}" for name, value in fields.items())])
+
+
+def _listed(names: Sequence[str], added: str | Mapping[str, object]) -> str:
+    """Write the whole list of vendors: TOML takes a list or tables, so a table beside the list would not load."""
+    if not isinstance(added, str):
+        return f"vendors = [{''.join(json.dumps(one) + ', ' for one in names)}{_inline(added)}]"
+    return f"vendors = {json.dumps([*names, added])}"
+
+
+def _inline(fields: Mapping[str, object]) -> str:
+    return "{ " + ", ".join(f"{name} = {json.dumps(value)}" for name, value in fields.items()) + " }"
 
 
 def _told(entry: Entry) -> str:

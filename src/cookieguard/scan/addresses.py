@@ -15,6 +15,8 @@ Address = tuple[str, int]
 Resolve = Callable[[str], Awaitable[list[str]]]
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# A network's own NAT64 (RFC 8215), and IPv4 in the form that RFC 4291 gave up: where they lead, nobody knows.
+OF_NOBODY = (ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("::/96"))
 LOOPBACK = "127.0.0.1"
 MOST_NAMES = 2000  # a page may name any number
 PATIENCE_SECONDS = 5.0
@@ -85,6 +87,8 @@ def is_private(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in NAT64:
             return is_private(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip.is_site_local or any(ip in network for network in OF_NOBODY):
+            return True
         inner = ip.ipv4_mapped or ip.sixtofour
         if inner is not None:
             return is_private(str(inner))

@@ -36,6 +36,9 @@ class Place(NamedTuple):
     subjects: str
     journals: tuple[Path, ...]
 
+    def __repr__(self) -> str:
+        return f"Place(journals={self.journals!r})"  # a URL may hold a password
+
     @property
     def log_file(self) -> Path | None:
         """Return the log's file, None where it is in a server."""
