@@ -38,6 +38,7 @@ GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
 READ_METHODS = ("GET", "HEAD")
 DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
+MOST_HOSTS = 100  # that a shop is asked by: a client may name any
 
 
 class Pages:
@@ -45,7 +46,8 @@ class Pages:
 
     def __init__(self, parts: Services) -> None:
         self._prefix = parts.config.prefix
-        self._has_paths = parts.register.has_paths  # of vendors, on the shop's own host
+        self._has_paths = parts.register.has_paths  # of vendors, on any host
+        self._declared_own: dict[str, bool] = {}
         self._policy = parts.config.prefix + POLICY_PAGE if parts.policy is not None else ""
         self._pages: dict[str, tuple[tuple[str, ...], Page]] = {
             self._prefix + STAFF_PAGE: ((*READ_METHODS, "POST"), answer_staff)
@@ -80,11 +82,22 @@ class Pages:
         if found is None:
             if exchange.grant and exchange.has_idle_grant:
                 return drop_grant
-            if self._has_paths and _is_held_path(exchange):
+            if self._has_paths and self._declares_own(exchange) and _is_held_path(exchange):
                 return _held
             return self._own(exchange) if path.startswith(self._prefix) else None
         methods, page = found
         return page if exchange.request.method in methods else _refuse(methods)
+
+    def _declares_own(self, exchange: Exchange) -> bool:
+        """Return whether a vendor is declared by a path of the host that is asked: no path of reCAPTCHA's is."""
+        origin = exchange.request.origin
+        found = self._declared_own.get(origin.host)
+        if found is None:
+            if len(self._declared_own) >= MOST_HOSTS:
+                self._declared_own.clear()
+            leaves = exchange.parts.register.leaves_own(site_of(origin.host, origin.port))
+            found = self._declared_own[origin.host] = not leaves
+        return found
 
     def _of_policy(self, path: str) -> tuple[tuple[str, ...], Page] | None:
         """Return the page of the policy where a path is one: its versions come while the shop runs."""
