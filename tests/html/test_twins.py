@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import cookieguard.html
+import cookieguard
 from cookieguard.html import scanner
 from cookieguard.html.css import tokenizer as sheets
 from cookieguard.html.fast import answers as known
@@ -29,8 +29,8 @@ REFERENCES = (
 
 def source_of(module: ModuleType) -> Any:
     """Load the Python source of a module, whichever build runs."""
-    name = module.__name__.rpartition(".")[2]
-    path = Path(str(cookieguard.html.__file__)).with_name(f"{name}.py")
+    _, *folders, name = module.__name__.split(".")
+    path = Path(str(cookieguard.__file__)).parent.joinpath(*folders, f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"pure_{name}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -49,7 +49,7 @@ class Pace:
     pause: float
 
 
-QUICK, LONG = Pace(6.0, 0.05), Pace(8.0, 0.02)
+QUICK, LONG = Pace(8.0, 0.05), Pace(8.0, 0.02)
 
 
 class World:

@@ -246,7 +246,9 @@ def test_only_pages_with_something_to_withdraw_carry_the_script_that_notices_it(
     )
     by_file = ask(strict, headers=[("cookie", f"{COOKIE}={token}")])
 
-    assert live.body.startswith(b"<!doctype html><head><script>")
-    assert b"BroadcastChannel" in live.body
-    assert b'<head><script src="/_cg/live.' in by_file.body
+    told, live_script = live.body.split(b"</script>")[:2]
+    assert told.startswith(b"<!doctype html><head><script data-cg=")
+    assert live_script.startswith(b"<script>")
+    assert b"BroadcastChannel" in live_script
+    assert b'</script><script src="/_cg/live.' in by_file.body
     assert b"BroadcastChannel" not in ask(app).body

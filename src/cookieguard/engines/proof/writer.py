@@ -116,7 +116,13 @@ class LogWriter:
         return future
 
     def begin(self) -> None:
-        """Start looking for what others left, if there is a log yet: the first record makes it."""
+        """Start looking for what others left, if there is a log yet: the first record makes it.
+
+        A thread asks for the file: the event loop waits for no disk.
+        """
+        threading.Thread(target=self._start_if_made, name="cookieguard-log-begins", daemon=True).start()
+
+    def _start_if_made(self) -> None:
         if self._is_made():
             self._start()
 
