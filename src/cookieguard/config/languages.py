@@ -12,10 +12,13 @@ from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import ConfigError
 
 # A language is spoken by its file being there; the names are BCP 47 tags.
-FILES = files("cookieguard.static").joinpath("lang")
-LANGUAGES = tuple(
-    sorted(one.name.removesuffix(".toml") for one in FILES.iterdir() if one.name.endswith(".toml"))
-)
+# They are all read here: where one is spoken first, an event loop would wait for the disk.
+FILES = {
+    one.name.removesuffix(".toml"): one.read_bytes()
+    for one in files("cookieguard.static").joinpath("lang").iterdir()
+    if one.name.endswith(".toml")
+}
+LANGUAGES = tuple(sorted(FILES))
 # Other names for what a file may be called, so that each language needs one file: codes that ISO 639 has withdrawn, a
 # language within a larger one, and the script that a region writes (CLDR, likely subtags).
 OTHER_NAMES = {
@@ -39,9 +42,9 @@ Text = str | Mapping[str, str]  # one for every language, or one for each: `{en 
 
 @cache
 def texts_of(lang: str) -> Mapping[str, Any]:
-    """Return all texts of a language, as its file has them: read when it is first spoken, once for all guards.
+    """Return all texts of a language, as its file has them: parsed when it is first spoken, once for all guards.
 
-    Reading all of them takes a quarter of a second, and most shops speak one or two.
+    Parsing all of them takes a quarter of a second, and most shops speak one or two.
     """
     found: Mapping[str, Any] = tomllib.loads(language_file(lang).decode("utf-8"))
     return found
@@ -49,7 +52,7 @@ def texts_of(lang: str) -> Mapping[str, Any]:
 
 def language_file(lang: str) -> bytes:
     """Return the file of a language."""
-    return FILES.joinpath(f"{lang}.toml").read_bytes()
+    return FILES[lang]
 
 
 def find_language(tag: str, available: Collection[str]) -> str:

@@ -20,6 +20,7 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
+TEXTS = STATIC.joinpath("mail.toml").read_text("utf-8")  # here: no request waits for the disk
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
 MOST_FIELDS = 10
@@ -111,4 +112,4 @@ def _page(
 
 @lru_cache(maxsize=1)
 def _tables() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads(STATIC.joinpath("mail.toml").read_text("utf-8"))
+    return tomllib.loads(TEXTS)
