@@ -5,16 +5,21 @@
   let m = document.currentScript, [named, state, ...granted] = m.dataset.cg.split(" ");
   let denied = "denied", word = purpose => granted.includes(purpose) ? "granted" : denied;
   let ads = word("marketing"), counts = word("statistics"), likes = word("preferences");
-  let define = (where, name, rest) => Object.defineProperty(where, name, { configurable: true, enumerable: true, ...rest });
-  // Put calls first into a queue, also where the page sets it anew (`dataLayer = [...]`) before its tags read it.
-  let queue = (name, calls, update) => {
-    let now = w[name] || [];
-    if (state !== "undecided") calls = [...calls, ...update];
-    now.push(...calls);
-    define(w, name, { get: () => now, set(value) {
-      if (!value?.includes?.(calls.at(-1))) value?.unshift?.(...calls);
+  // Hand on what stands under a name, now and whenever the page sets it anew.
+  let watch = (where, name, found) => {
+    let now = where[name];
+    Reflect.defineProperty(where, name, { configurable: true, enumerable: true, get: () => now, set(value) {
       now = value;
+      if (value) found(value);
     } });
+    if (now) found(now);
+  };
+  // Put calls first into a queue, also where the page sets another (`dataLayer = [...]`) before its tags read it.
+  let first = (where, name, calls) =>
+    watch(where, name, queue => queue.includes?.(calls.at(-1)) || queue.unshift?.(...calls));
+  let both = (name, calls, update) => {
+    w[name] = w[name] || [];
+    first(w, name, state === "undecided" ? calls : [...calls, ...update]);
   };
   let tell = {
     // Consent mode v2, basic. What reads this queue takes an arguments object for a command, and no array.
@@ -24,10 +29,10 @@
           ad_storage: ads, ad_user_data: ads, ad_personalization: ads, analytics_storage: counts,
           functionality_storage: likes, personalization_storage: likes, security_storage: "granted"
         });
-      queue("dataLayer", said("default", denied, denied, denied), said("update", ads, counts, likes));
+      both("dataLayer", said("default", denied, denied, denied), said("update", ads, counts, likes));
     },
     "microsoft-uet"() {
-      queue("uetq", ["consent", "default", { ad_storage: denied }], ["consent", "update", { ad_storage: ads }]);
+      both("uetq", ["consent", "default", { ad_storage: denied }], ["consent", "update", { ad_storage: ads }]);
     },
     // Its words have a capital S.
     "microsoft-clarity"() {
@@ -37,14 +42,8 @@
     },
     // Meta's snippet loads nothing where `fbq` is there already. So it is told when it makes its queue: before "init".
     meta() {
-      let place = (where, name, found) => {
-        if (where[name]) return found(where[name]);
-        define(where, name, { get() {}, set(value) {
-          define(where, name, { value, writable: true });
-          if (value) found(value);
-        } });
-      };
-      place(w, "fbq", fbq => place(fbq, "queue", queue => queue.unshift?.(["consent", ads === denied ? "revoke" : "grant"])));
+      let calls = [["consent", ads === denied ? "revoke" : "grant"]];
+      watch(w, "fbq", fbq => fbq.call ? first(fbq, "queue", calls) : 0);
     }
   };
   m.remove();

@@ -77,6 +77,19 @@ def test_the_lines_that_declare_an_address_load_and_the_catalogue_is_asked(tmp_p
     )
 
 
+def test_beside_a_list_of_names_the_lines_are_the_list_with_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "SHOP", 'origins = ["https://shop.example"]\nvendors = ["stripe"]\n')
+
+    for url, name in (
+        ("https://late.example/x", "late.example"),
+        ("https://static.hotjar.com/h.js", "Hotjar"),
+    ):
+        lines = json.loads(explained(tmp_path, url, "--json")[1])["changes"][0][1]
+        assert [one.name for one in config_from_mapping(tomllib.loads(lines)).vendors] == ["Stripe", name]
+
+
 def test_what_looks_like_the_shops_own_is_said_to_be_so_first(tmp_path: Path) -> None:
     out = explained(tmp_path, "https://shop-cdn.example/x.js")[1]
 

@@ -9,7 +9,7 @@ import pytest
 from harness.asgi import ask, page
 
 from cookieguard import CookieGuard
-from cookieguard.config import config_from_mapping, load_catalogue
+from cookieguard.config import Vendor, config_from_mapping, load_catalogue
 
 Guard = Callable[..., CookieGuard]
 SCRIPT = [("content-type", "text/javascript")]
@@ -80,6 +80,18 @@ def test_the_lines_hold_it(guard: Guard, caplog: pytest.LogCaptureFixture) -> No
 
     assert b"data-cg-src=https://sst.shop.example/gtm.js" in answer.body
     assert told(caplog) == []
+
+
+def test_the_lines_of_a_vendor_keep_the_hosts_that_it_shares(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = guard(page(b"<!doctype html><title>x</title>"), vendors=(Vendor(catalogue="google-analytics"),))
+
+    ask(app, path="/metrics/g/collect", query="v=2&tid=G-1")
+
+    lines = told(caplog)[0].partition("\n")[2]
+    (found,) = config_from_mapping(tomllib.loads(lines)).vendors
+    assert set(Vendor(catalogue="google-analytics").hosts) < set(found.hosts)
 
 
 def test_an_unknown_query_leaves_the_path_to_decide() -> None:

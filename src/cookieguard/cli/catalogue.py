@@ -18,7 +18,7 @@ def catalogue_look_up() -> LookUp:
             id=entry.id,
             name=entry.name,
             purpose=entry.purpose,
-            hosts=entry.hosts,
+            hosts=entry.needed_hosts,
             cookies=entry.on_shop,
             privacy_url=entry.privacy_url,
             necessary_when=entry.necessary_when,

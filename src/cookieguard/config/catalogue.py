@@ -105,6 +105,11 @@ class Entry:
     sources: tuple[Source, ...] = ()
 
     @property
+    def needed_hosts(self) -> tuple[str, ...]:
+        """Return all hosts that its name brings, those included that it shares with another entry."""
+        return (*self.hosts, *self.shared_hosts)
+
+    @property
     def on_shop(self) -> tuple[str, ...]:
         """Return the names and patterns that lie on the shop's own site: what is hidden and removed there."""
         return tuple(dict.fromkeys(one.name for one in self.cookies if one.on == SHOP))

@@ -148,7 +148,7 @@ class Vendor:
             "name": entry.name,
             "reason": entry.necessary_when if is_necessary else "",
             "purpose": entry.purpose,
-            "hosts": (*entry.hosts, *entry.shared_hosts),
+            "hosts": entry.needed_hosts,
             "cookies": entry.on_shop,
             "privacy_url": entry.privacy_url,
         }

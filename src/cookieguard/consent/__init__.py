@@ -37,7 +37,7 @@ from cookieguard.consent.receipts import Receipt, Source, from_payload, new_rece
 from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
 from cookieguard.consent.sites import Site, look_alike, site_of
 from cookieguard.consent.terms import Matters, Terms
-from cookieguard.consent.vendors import Register, Verdict, declaration, first_party_line
+from cookieguard.consent.vendors import Register, Verdict, first_party_line
 
 __all__ = [
     "INLINE",
@@ -60,7 +60,6 @@ __all__ = [
     "allowed_pattern",
     "choose",
     "decide",
-    "declaration",
     "declared_policy",
     "first_party_line",
     "from_payload",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from cookieguard.config import Entry, Vendor, load_catalogue
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.sites import Site, look_alike
-from cookieguard.consent.vendors import Verdict, declaration, first_party_line
+from cookieguard.consent.vendors import Verdict, first_party_line
 
 
 def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vendor]) -> tuple[str, str]:
@@ -27,7 +27,7 @@ def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vend
     if several:
         names = " or ".join(f"{one.name} ({one.id})" for one in several)
         return f"it may be {names}; to declare one by its name:", named(several[0], vendors)
-    return "to declare it:", unknown(verdict, vendors)
+    return "to declare it:", unknown(verdict.host, vendors)
 
 
 def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str]) -> str:
@@ -36,32 +36,33 @@ def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str])
     if not all(_is_plain(one) for one in vendors) or (own and not vendors):
         return _table({"catalogue": entry.id, **own})
     others = [one.catalogue for one in vendors if one.catalogue != entry.id]
-    return _listed(others, {"catalogue": entry.id, **own} if own else entry.id)
+    return _list(others, {"catalogue": entry.id, **own})
 
 
-def unknown(verdict: Verdict, vendors: Sequence[Vendor] = ()) -> str:
-    """Write the lines that declare a host that no catalogue knows."""
-    if not vendors or not all(_is_plain(one) for one in vendors):
-        return declaration(verdict)
-    host = verdict.host
-    return _listed(
-        [one.catalogue for one in vendors], {"name": host, "purpose": "marketing", "hosts": [host]}
-    )
+def unknown(host: str, vendors: Sequence[Vendor] = ()) -> str:
+    """Write the lines that declare a host that no catalogue knows, ready to paste and correct."""
+    fields = {"name": host, "purpose": "marketing", "hosts": [host]}
+    if vendors and all(_is_plain(one) for one in vendors):
+        return _list([one.catalogue for one in vendors], fields)
+    return _table(fields)
 
 
-def _table(fields: Mapping[str, object]) -> str:
-    return "\n".join(["[[vendors]]", *(f"{name} = {json.dumps(value)}" for name, value in fields.items())])
+def list_entry(vendor: Mapping[str, object]) -> str:
+    """Write a vendor as an entry of `vendors = [...]`: by its name in the catalogue where that says all."""
+    if vendor.keys() == {"catalogue"}:
+        return json.dumps(vendor["catalogue"])
+    fields = ", ".join(f"{name} = {json.dumps(value)}" for name, value in vendor.items())
+    return f"{{ {fields} }}"
 
 
-def _listed(names: Sequence[str], added: str | Mapping[str, object]) -> str:
+def _table(vendor: Mapping[str, object]) -> str:
+    # A JSON string of ASCII is a TOML basic string.
+    return "\n".join(["[[vendors]]", *(f"{name} = {json.dumps(value)}" for name, value in vendor.items())])
+
+
+def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
     """Write the whole list of vendors: TOML takes a list or tables, so a table beside the list would not load."""
-    if not isinstance(added, str):
-        return f"vendors = [{''.join(json.dumps(one) + ', ' for one in names)}{_inline(added)}]"
-    return f"vendors = {json.dumps([*names, added])}"
-
-
-def _inline(fields: Mapping[str, object]) -> str:
-    return "{ " + ", ".join(f"{name} = {json.dumps(value)}" for name, value in fields.items()) + " }"
+    return f"vendors = [{', '.join([*map(json.dumps, names), list_entry(added)])}]"
 
 
 def _told(entry: Entry) -> str:

@@ -247,12 +247,6 @@ def is_once(granted: Iterable[str]) -> bool:
     return any(name.startswith((ONE_VENDOR, ONE_HOST)) for name in granted)
 
 
-def declaration(verdict: Verdict, purpose: str = "marketing") -> str:
-    """Write the TOML lines that would declare a host, ready to paste and correct."""
-    name = json.dumps(verdict.host)  # a JSON string of ASCII is a TOML basic string
-    return f'[[vendors]]\nname = {name}\npurpose = "{purpose}"\nhosts = [{name}]'
-
-
 def first_party_line(verdict: Verdict) -> str:
     """Write the TOML line that would call a host the shop's own."""
     return f"first_party_hosts = [{json.dumps(verdict.host)}]"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from cookieguard.config.loading.toml import config_from_mapping
+from cookieguard.consent.declarations import list_entry
 from cookieguard.errors import ConfigError
 
 LIST = re.compile(r"^vendors[ \t]*=[ \t]*\[", re.MULTILINE)
@@ -61,11 +60,4 @@ def _entries(tables: str) -> Iterator[str]:
         lines = block.split("\n")
         yield from (f"    {line}" for line in lines if line.startswith("#"))
         for vendor in tomllib.loads(block).get("vendors", ()):
-            yield f"    {_entry(vendor)},"
-
-
-def _entry(vendor: Mapping[str, Any]) -> str:
-    if vendor.keys() == {"catalogue"}:
-        return json.dumps(vendor["catalogue"])
-    fields = ", ".join(f"{name} = {json.dumps(value)}" for name, value in vendor.items())
-    return f"{{ {fields} }}"
+            yield f"    {list_entry(vendor)},"

@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 
 from cookieguard.config import Config
+from cookieguard.config.catalogue import load_catalogue
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Verdict, declaration, first_party_line, look_alike
+from cookieguard.consent import Verdict, first_party_line, look_alike
 from cookieguard.consent.decision import NOTHING_BEYOND
+from cookieguard.consent.declarations import named, unknown
 from cookieguard.html import Url, parse_url
 from cookieguard.scan.parties import LookUp, nobody_known
 from cookieguard.scan.plan import Parties
@@ -83,9 +85,9 @@ def _changes(
     own = ("if it is the shop's own:", first_party_line(verdict))
     if verdict.is_undeclared:
         known = look_up(url.host, url.path)
-        declared = (
-            declaration(verdict) if known is None else f"[[vendors]]\ncatalogue = {json.dumps(known.id)}"
-        )
+        vendors = config.vendors
+        entry = None if known is None else load_catalogue().entry(known.id)
+        declared = unknown(url.host, vendors) if entry is None else named(entry, vendors)
         told = (
             "to declare it:" if known is None else f"it is {known.name}, for {known.purpose}; to declare it:"
         )

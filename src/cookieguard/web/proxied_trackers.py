@@ -51,7 +51,7 @@ class ProxiedTrackers:
         if place in self._told or len(self._told) >= MOST_TOLD or not PLAIN_PATH.fullmatch(place):
             return
         self._told.add(place)
-        lines = named(entry, self._vendors, hosts=(*entry.hosts, *entry.shared_hosts, place))
+        lines = named(entry, self._vendors, hosts=(*entry.needed_hosts, place))
         logger.warning(
             "%s looks like %s behind the shop's own host: it is not held, whatever visitors choose; to hold it:\n%s",
             place,
