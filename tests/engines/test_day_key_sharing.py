@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -193,9 +191,7 @@ def test_the_key_of_tomorrow_is_agreed_on_before_midnight(machine: Callable[...,
 def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
     machine: Callable[..., Machine], server: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for pid in server.pids():
-        os.kill(pid, signal.SIGSTOP)  # the worst of it: whoever connects waits
-    try:
+    with server.hanging():  # the worst of it: whoever connects waits
         one = machine()
         started = time.monotonic()
         key = one.key()
@@ -203,9 +199,6 @@ def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
         wait_until(lambda: one.store_sync.is_down, "the store is down")
         wait_until(lambda: "visitor key of the day: the store is down" in caplog.text, "it is told")
         time.sleep(1)
-    finally:
-        for pid in server.pids():
-            os.kill(pid, signal.SIGCONT)
 
     assert until_settled(one) == {key}  # nobody else had one
     told = [one for one in caplog.records if "key of the day" in one.message]

@@ -50,9 +50,23 @@ class Postgres:
 
     def kill(self) -> None:
         """Kill every process of it, in whatever it does."""
-        for pid in self.pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL, self.pids())
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Stop every process of it until the block ends; no connection ends, and whoever connects waits."""
+        pids = self.pids()
+        self._signal(signal.SIGSTOP, pids)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT, pids)
+
+    @staticmethod
+    def _signal(number: int, pids: list[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # its processes come and go
+                os.kill(pid, number)
 
     def pids(self) -> list[int]:
         """Return the server's process and its children."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from harness.postgres import postgres
@@ -30,19 +27,12 @@ def test_a_hundred_logins_before_a_hanging_store_hold_up_no_plain_function(tmp_p
         ):
             assert ask(shop.port, "/keep?name=ada", method="POST").status == 200
             before = slowest(shop)
-            pids = server.pids()
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            try:
+            with server.hanging():
                 logins = [pool.submit(ask, shop.port, "/keep?name=kim", method="POST") for _ in range(LOGINS)]
                 time.sleep(0.5)  # all of them wait by now
                 waiting = sum(not one.done() for one in logins)
                 during = slowest(shop)
                 statuses = {one.result().status for one in logins}
-            finally:
-                for pid in pids:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGCONT)
             wait_until(lambda: ask(shop.port, "/plain").status == 200, "it goes on")
 
     print(f"slowest of {SHOWN} before {before:.3f} s, while {waiting} logins waited {during:.3f} s")

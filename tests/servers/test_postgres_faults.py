@@ -6,9 +6,7 @@ Nobody gets a 500, a cart is always readable, whoever said goodbye stays gone, a
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import subprocess
 import tempfile
 import threading
@@ -291,15 +289,8 @@ def dropped(world: World) -> Iterator[None]:
 @contextmanager
 def hanging(world: World) -> Iterator[None]:
     """Stop the server's processes without ending a connection."""
-    pids = world.server.pids()
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with world.server.hanging():
         yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -1,14 +1,17 @@
-"""What every engine in a SQLite file does alike: one writing transaction, and failures told as the engine's own."""
+"""What every engine in a SQLite file does alike: to open it, one writing transaction, failures told as its own."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+JOURNAL = "PRAGMA journal_mode = WAL"  # readers never wait for a writer
+JOURNAL_RETRY_SECONDS = 0.005
 _MAKING = threading.Lock()  # nobody here has a connection yet while one makes the file
 
 
@@ -38,6 +41,31 @@ def make_file(path: Path, down: Callable[[str], Exception]) -> None:
     # connections too. Then whoever closes it elsewhere deletes the journal, and what is written into that is lost.
     with _MAKING, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def open_file(path: Path, pragmas: Sequence[str], *, busy_seconds: float) -> sqlite3.Connection:
+    """Connect to a file with a journal beside it; a writer waits up to `busy_seconds` for another.
+
+    Raises sqlite3.Error. Any thread may use the connection, one at a time.
+    """
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    _keep_journal(connection, time.monotonic() + busy_seconds)
+    for statement in pragmas:
+        connection.execute(statement)
+    return connection
+
+
+def _keep_journal(connection: sqlite3.Connection, end: float) -> None:
+    """Have a journal; of workers that open a new file together, SQLite by itself lets all but one fail at once."""
+    while True:
+        try:
+            connection.execute(JOURNAL)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                connection.close()
+                raise
+        time.sleep(JOURNAL_RETRY_SECONDS)
 
 
 def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:

@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, Row, State
-from cookieguard.engines.sqlite_file import make_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing
 from cookieguard.policy.ledger import Run
 
 BUSY_SECONDS = 10.0  # senders wait for each other: no page does
 # FULL: what was noted as handed over stays so after a power cut.
-PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, secret TEXT NOT NULL, is_filled INTEGER NOT NULL)",
     """CREATE TABLE IF NOT EXISTS mail (
@@ -60,11 +60,7 @@ class SqliteOutbox:
         self._clock = clock
         with telling(OutboxDown):
             make_file(path, OutboxDown)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            for statement in PRAGMAS:
-                self._connection.execute(statement)
+            self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)

@@ -8,14 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogDown, Row, Waiting
-from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
 
 BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
 # FULL: what was acknowledged survives a power cut.
-PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS record (
         place INTEGER PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
@@ -70,9 +70,7 @@ class SqliteLog:
             if make:
                 make_file(path, LogDown)
             self._inode = path.stat().st_ino
-            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            for statement in PRAGMAS:
-                self._connection.execute(statement)
+            self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
             is_made = self._connection.execute(IS_MADE).fetchone()[0]
         if not is_made:
             with self._writing():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogDown, SubjectKey
 from cookieguard.engines.proof.sqlite_log import BUSY_SECONDS, PRAGMAS
-from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
 
 SCHEMA = (
@@ -37,9 +37,7 @@ class SqliteSubjects:
             if make:
                 make_file(path, LogDown)
             self._inode = path.stat().st_ino
-            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            for statement in PRAGMAS:
-                self._connection.execute(statement)
+            self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
             is_made = self._connection.execute(IS_MADE).fetchone()[0]
         if not is_made:
             with self._writing():

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
     Change,
@@ -25,8 +25,8 @@ from cookieguard.identity.revocations import FEW, Revocation, Revoked
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
 
-# WAL: readers never wait for a writer. FULL: what a visitor was told is ended stays so after a power cut.
-PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+# FULL: what a visitor was told is ended stays so after a power cut.
+PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS change (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL)",
     "INSERT OR IGNORE INTO change VALUES (1, 0)",
@@ -134,9 +134,7 @@ class SqliteStore:
             if make:
                 make_file(path, StoreDown)
             self._inode = path.stat().st_ino
-            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            for statement in PRAGMAS:
-                self._connection.execute(statement)
+            self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
             is_made = set(self._connection.execute(NAMES)) >= MADE
         if not is_made:  # else it waits for no writer
             self._make()

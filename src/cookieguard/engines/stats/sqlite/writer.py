@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from cookieguard.engines.sqlite_file import make_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, digest
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
@@ -23,9 +23,8 @@ BUSY_SECONDS = (
 )
 MAX_PARAMETERS = 500  # of one statement; SQLite takes more, but plans them each time
 
-# WAL: readers never wait. NORMAL: a power cut may lose the last batches, a killed process does not.
+# NORMAL: a power cut may lose the last batches, a killed process does not.
 PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA cache_size = -16000",
@@ -97,11 +96,7 @@ class SqliteHits:
         with telling(EngineDown):
             make_file(path, EngineDown)
             self._inode = path.stat().st_ino
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            for statement in PRAGMAS:
-                self._connection.execute(statement)
+            self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)

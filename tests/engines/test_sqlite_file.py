@@ -1,0 +1,43 @@
+"""Workers that start at once open a new SQLite file together, and each of them may use it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cookieguard.engines.mail.sqlite import SqliteOutbox
+from cookieguard.engines.proof.sqlite_log import SqliteLog
+from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.engines.store.sqlite import SqliteStore
+
+OPENERS: tuple[Callable[[Path], object], ...] = (
+    SqliteStore,
+    SqliteHits,
+    SqliteLog,
+    SqliteSubjects,
+    SqliteOutbox,
+)
+WORKERS = 8
+TIMES = 12  # without a wait for the journal several of 480 fail; more where each worker is a process
+
+
+@pytest.mark.parametrize("opened", OPENERS)
+def test_workers_that_open_a_new_file_together_all_can_use_it(
+    tmp_path: Path, opened: Callable[[Path], object]
+) -> None:
+    together = threading.Barrier(WORKERS)
+
+    def start(path: Path) -> object:
+        together.wait()
+        return opened(path)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for number in range(TIMES):
+            path = tmp_path / f"{number}.db"
+            stores = [one.result() for one in [pool.submit(start, path) for _ in range(WORKERS)]]
+            assert len(stores) == WORKERS
