@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
-PARTS = frozenset({"html", "consent", "identity", "mail", "policy", "proof", "stats"})
+PARTS = frozenset({"html", "consent", "identity", "mail", "policy", "proof", "rights", "stats"})
 GROUND = frozenset({"compiled", "errors", "config", "keyring", "security_events", "static"})
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
@@ -42,6 +42,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "engines/mail": frozenset({"files", "policy", "store"}),
     "engines/policy": frozenset({"files", "store"}),
     "engines/proof": frozenset({"files", "store"}),
+    "engines/rights": frozenset({"files", "mail", "proof", "store"}),
     "engines/stats": frozenset({"files"}),
     "engines/stats/clickhouse": frozenset(),
     "engines/stats/postgres": frozenset(),

@@ -1,0 +1,1 @@
+"""The queue of requests about personal data, and the work that answers them."""

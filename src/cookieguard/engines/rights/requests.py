@@ -1,0 +1,169 @@
+"""Requests as staff, pages and workers see them: opened, changed over the version that was read, sealed again.
+
+`open_requests` is what a letter or a page shows of the queue: nothing of it says who asked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.protocol import Claimed, Queue, QueueDown, Row
+from cookieguard.engines.rights.sealing import Seal, SealBroken, who_of
+from cookieguard.engines.store.open import store_file, store_url
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+from cookieguard.rights.requests import Request, by_days_left, dumps, loads
+from cookieguard.rights.rules import Kind, Law
+
+FILE_ENDING = "-requests.db"
+SECRET, SECRET_BYTES = "secret", 32
+TRIES = 20  # of two who change the same at once one begins anew
+NOBODY = "erased"  # whose an erased person's request is
+CONTACT = "contact:"
+
+
+class Pending(NamedTuple):
+    """Say of an open request what anybody of the staff may read: never who asked, and no word of theirs."""
+
+    id: str
+    kind: Kind
+    law: Law
+    state: str
+    received: datetime
+    due: date
+    days_left: int
+    left: tuple[str, ...]
+    """The steps that are not done."""
+    trouble: str
+    """Which step failed the last time, and how; empty where none did."""
+
+
+class Requests:
+    """Be the queue, opened with the shop's keyring. Used by one thread at a time; raises QueueDown and SealBroken."""
+
+    def __init__(self, queue: Queue, keyring: Keyring) -> None:
+        self.queue = queue
+        self._seal = Seal(keyring)
+        made = self._seal.close(os.urandom(SECRET_BYTES), about=SECRET)
+        self._secret = self._seal.open(queue.secret(made), about=SECRET)
+
+    def add(self, request: Request, *, has_work: bool) -> bool:
+        """Add a request; False where one of its id is there."""
+        return self.queue.add(self._row(request, 0), work_in=0 if has_work else None)
+
+    def find(self, id_: str) -> Request | None:
+        """Return a request."""
+        row = self.queue.read(id_)
+        return None if row is None else self._open(row)
+
+    def of_customer(self, number: str) -> list[Request]:
+        """Return a customer's requests."""
+        return [self._open(row) for row in self.queue.of(who_of(self._secret, number))]
+
+    def of_contact(self, contact: str) -> list[Request]:
+        """Return the requests of a person without a number, by where they are answered."""
+        return [self._open(row) for row in self.queue.of(who_of(self._secret, CONTACT + contact.lower()))]
+
+    def every_open(self, now: datetime) -> list[Request]:
+        """Return all open requests, those first that are due first."""
+        return by_days_left((self._open(row) for row in self.queue.open_rows()), now)
+
+    def every_closed(self) -> list[Request]:
+        """Return all closed requests."""
+        return [self._open(row) for row in self.queue.closed_rows()]
+
+    def open_requests(self, now: datetime) -> list[Pending]:
+        """Return what is open, with the days that are left, for a letter and a page of the staff."""
+        return [_pending(one, now) for one in self.every_open(now)]
+
+    def change(self, id_: str, change: Callable[[Request], Request]) -> Request:
+        """Write what `change` makes of a request; raises what it raises, and KeyError where there is no such one."""
+        for _ in range(TRIES):
+            row = self.queue.read(id_)
+            if row is None:
+                raise KeyError(id_)
+            before = self._open(row)
+            after = change(before)
+            if after == before or self.queue.write(self._row(after, row.version)):
+                return after
+        raise QueueDown("a request that others write all the time")
+
+    def claim(self, lease: str, seconds: float) -> tuple[Request, int] | None:
+        """Lease a request with work that is due; None where there is none. The number counts failures."""
+        claimed: Claimed | None = self.queue.claim(lease, seconds)
+        return None if claimed is None else (self._open(claimed.row), claimed.tries)
+
+    def keep_file(self, id_: str, content: bytes) -> None:
+        """Keep what a request brought forth, sealed."""
+        self.queue.keep_file(id_, self._seal.close(content, about=f"file {id_}"))
+
+    def file(self, id_: str) -> bytes | None:
+        """Return what a request brought forth."""
+        sealed = self.queue.file(id_)
+        return None if sealed is None else self._seal.open(sealed, about=f"file {id_}")
+
+    def forget_person(self, id_: str) -> None:
+        """Leave of a request only what was asked and when: nobody can tell whose it was."""
+        self.change(id_, _without_person)
+
+    def close(self) -> None:
+        """Let go of the queue."""
+        self.queue.close()
+
+    def _row(self, request: Request, version: int) -> Row:
+        name = request.customer or CONTACT + request.contact.lower()
+        who = "" if request.contact == NOBODY else who_of(self._secret, name)
+        sealed = self._seal.close(dumps(request), about=request.id)
+        return Row(request.id, who, request.is_open, sealed, version)
+
+    def _open(self, row: Row) -> Request:
+        try:
+            return loads(self._seal.open(row.sealed, about=row.id))
+        except ValueError as error:
+            raise SealBroken("a request that this release does not read") from error
+
+
+def requests_opener(
+    config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
+) -> Callable[[], Requests]:
+    """Return what opens the queue of a shop: in its store's database, or in a file beside the store's.
+
+    Raises ConfigError where the store is switched off.
+    """
+    if not config.store.enabled:
+        raise ConfigError("store.enabled", was="false", allowed="true: requests are kept beside the store")
+    file = store_file(config.store, state.path, environ=environ)
+    if file is not None:
+        from cookieguard.engines.rights import sqlite
+
+        place = file.with_name(file.stem + FILE_ENDING)
+        return lambda: Requests(sqlite.SqliteQueue(place), keyring)
+    url = store_url(config.store, environ=environ)
+    from cookieguard.engines.rights import postgres
+
+    return lambda: Requests(postgres.PostgresQueue(url), keyring)
+
+
+def _pending(request: Request, now: datetime) -> Pending:
+    return Pending(
+        id=request.id,
+        kind=request.kind,
+        law=request.law,
+        state=request.state.value,
+        received=request.received,
+        due=request.due(now),
+        days_left=request.days_left(now),
+        left=request.open_steps,
+        trouble=request.trouble,
+    )
+
+
+def _without_person(request: Request) -> Request:
+    events: Sequence[object] = [replace(one, text="") for one in request.events]
+    return replace(request, customer="", contact=NOBODY, text="", events=tuple(events))  # type: ignore[arg-type]

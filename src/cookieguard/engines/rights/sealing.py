@@ -1,0 +1,56 @@
+"""Seal what the queue holds with the keyring: neither a customer number nor a word of theirs lies in a file.
+
+A sealed text is the key's id, a dot, a nonce and the AES-256-GCM; it opens for the place it was made for only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from os import urandom
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.keyring import Keyring
+
+USE = b"requests about personal data"
+NONCE_BYTES, WHO_BYTES = 12, 16
+
+
+class SealBroken(CookieGuardError):
+    """Say that no key of the keyring opens what was sealed."""
+
+
+class Seal:
+    """Seal and open with one keyring."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def close(self, plain: bytes, *, about: str) -> bytes:
+        """Seal what belongs to one place."""
+        key, nonce = self._keyring.signing, urandom(NONCE_BYTES)
+        sealed = AESGCM(self._keyring.derive(key, USE)).encrypt(nonce, plain, about.encode())
+        return key.id.encode() + b"." + nonce + sealed
+
+    def open(self, sealed: bytes, *, about: str) -> bytes:
+        """Open what was sealed for a place; raises SealBroken."""
+        key_id, _, rest = sealed.partition(b".")
+        key = self._keyring.get(key_id.decode("ascii", "replace"))
+        if key is None:
+            raise SealBroken(
+                "sealed with a key that the keyring no longer has; allowed: keep it until all is closed"
+            )
+        try:
+            return AESGCM(self._keyring.derive(key, USE)).decrypt(
+                rest[:NONCE_BYTES], rest[NONCE_BYTES:], about.encode()
+            )
+        except InvalidTag as error:
+            raise SealBroken("sealed for another place, or changed since") from error
+
+
+def who_of(secret: bytes, name: str) -> str:
+    """Name a person within one queue: the same each time, and nobody's number without the queue's secret."""
+    return hmac.digest(secret, name.encode("utf-8", "surrogatepass"), hashlib.sha256)[:WHO_BYTES].hex()

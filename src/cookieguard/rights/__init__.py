@@ -1,0 +1,1 @@
+"""What a person may ask of the shop about their data, and the clock that the law sets for the answer."""

@@ -1,0 +1,348 @@
+"""One request of a person: what was asked, all that happened since, and when the law wants it answered.
+
+Rule: a request is a value, and what happens makes a new one. Nothing closes without words for the person, and nothing
+closes while a step is left.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.rights.rules import RULES, Kind, Law, Rule
+
+LONGEST_TEXT = 2_000
+LONGEST_NAME = 200
+MOST_EVENTS = 500  # tries of a step that fails for months, with the notes of those who look after it
+UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class RequestRefused(CookieGuardError):
+    """Say why something cannot be done with a request, and what can."""
+
+
+class Via(StrEnum):
+    """Name how it is known who asks."""
+
+    LOGIN = "login"
+    """A login that was fresh."""
+    CODE = "code"
+    """A code sent to the address on file."""
+    STAFF = "staff"
+    """Entered by staff, for a letter or a call."""
+
+
+class Act(StrEnum):
+    """Name what can happen to a request."""
+
+    IDENTITY_ASKED = "identity-asked"
+    IDENTITY_SHOWN = "identity-shown"
+    EXTENDED = "extended"
+    HELD = "held"
+    """A law or a dispute forbids to go on before a day."""
+    STEP = "step"
+    FAILED = "failed"
+    KEPT = "kept"
+    """Something stays for a reason, until a day."""
+    NOTE = "note"
+    DONE = "done"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class State(StrEnum):
+    """Name where a request stands."""
+
+    OPEN = "open"
+    IDENTITY = "identity"
+    DONE = "done"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+CLOSING = {Act.DONE: State.DONE, Act.REFUSED: State.REFUSED, Act.WITHDRAWN: State.WITHDRAWN}
+PERSON, WORKER = "person", "cookieguard"  # who did it, beside members of staff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Say what happened, when and by whom; `name` is the step or the kind of data, `until` the day something ends."""
+
+    at: datetime
+    act: Act
+    by: str
+    name: str = ""
+    text: str = ""
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Hold one request."""
+
+    id: str
+    kind: Kind
+    law: Law
+    received: datetime
+    via: Via
+    customer: str = ""
+    """The customer number; empty for who has none."""
+    contact: str = ""
+    """Where the answer goes where nobody is logged in: a mail address, or words for a letter."""
+    language: str = ""
+    text: str = ""
+    entered_by: str = ""
+    policy: str = ""
+    """The version of the policy that an objection is about."""
+    steps: tuple[str, ...] = ()
+    """What must be done before it is: by a worker, or by hand."""
+    events: tuple[Event, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.received.tzinfo is None:
+            raise ValueError("the time a request was received: one with a zone")
+        if not (self.customer or self.contact):
+            raise RequestRefused(
+                "request without a customer number and without an address; allowed: one of both"
+            )
+
+    @property
+    def rule(self) -> Rule:
+        """Return the rule of its clock."""
+        return RULES[self.law, self.kind]
+
+    @property
+    def state(self) -> State:
+        """Return where it stands."""
+        state = State.OPEN
+        for event in self.events:
+            if event.act in CLOSING:
+                return CLOSING[event.act]
+            if event.act is Act.IDENTITY_ASKED:
+                state = State.IDENTITY
+            if event.act is Act.IDENTITY_SHOWN:
+                state = State.OPEN
+        return state
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether an answer is still owed."""
+        return self.state in (State.OPEN, State.IDENTITY)
+
+    @property
+    def answer(self) -> str:
+        """Return the words it was closed with."""
+        return next((one.text for one in reversed(self.events) if one.act in CLOSING), "")
+
+    @property
+    def done_steps(self) -> tuple[str, ...]:
+        """Return the steps that are done."""
+        return tuple(one.name for one in self.events if one.act is Act.STEP)
+
+    @property
+    def open_steps(self) -> tuple[str, ...]:
+        """Return the steps that are left, in their order."""
+        done = set(self.done_steps)
+        return tuple(one for one in self.steps if one not in done)
+
+    @property
+    def kept(self) -> tuple[Event, ...]:
+        """Return what stays, why and until when: the newest word about each kind of data."""
+        newest = {one.name: one for one in self.events if one.act is Act.KEPT}
+        return tuple(newest.values())
+
+    @property
+    def trouble(self) -> str:
+        """Return what went wrong the last time, and where; empty where the step was done since."""
+        last = next((one for one in reversed(self.events) if one.act in (Act.STEP, Act.FAILED)), None)
+        return f"{last.name}: {last.text}" if last is not None and last.act is Act.FAILED else ""
+
+    @property
+    def held_until(self) -> date | None:
+        """Return the day before which nothing may be done; None where nothing holds it."""
+        last = next((one for one in reversed(self.events) if one.act is Act.HELD), None)
+        return None if last is None else last.until
+
+    def due(self, now: datetime) -> date:
+        """Return the last day on which the answer is in time; while the clock pauses it moves along."""
+        rule = self.rule
+        is_extended = any(one.act is Act.EXTENDED for one in self.events)
+        span = rule.extended if is_extended and rule.extended is not None else rule.within
+        end = span.after(_day(self.received))
+        return end + timedelta(days=_paused(self, now).days) if rule.pauses else end
+
+    def days_left(self, now: datetime) -> int:
+        """Return how many days are left; less than none where it is late."""
+        return (self.due(now) - _day(now)).days
+
+
+def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "", name: str = "") -> Request:
+    """Return the request with one more event; raises RequestRefused where it may not happen now."""
+    _require_open(request)
+    if act in WORDS and not text.strip():
+        raise RequestRefused(f"{act} without words; allowed: {WORDS[act]}, which the person is told")
+    CHECKS.get(act, _allow)(request, now)
+    return _with(request, Event(at=now, act=act, by=clean(by, LONGEST_NAME), name=name, text=clean(text)))
+
+
+def step_done(request: Request, name: str, *, now: datetime, by: str, text: str = "") -> Request:
+    """Return the request with a step done; a step that is done already stays as it is."""
+    if name in request.done_steps:
+        return request
+    if name not in request.steps:
+        raise RequestRefused(f"step {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}")
+    return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
+
+
+def held(request: Request, *, until: date, reason: str, now: datetime, by: str) -> Request:
+    """Return the request on hold: a law or a dispute forbids to go on before a day."""
+    _require_open(request)
+    if not reason.strip():
+        raise RequestRefused("hold without a reason; allowed: the law or the dispute that forbids to go on")
+    return _with(request, Event(at=now, act=Act.HELD, by=by, text=clean(reason), until=until))
+
+
+def kept(request: Request, items: Iterable[tuple[str, date | None, str]], *, now: datetime) -> Request:
+    """Return the request with what stays: the kind of data, until when, and why. What is said already is not again."""
+    said = {(one.name, one.until, one.text) for one in request.kept}
+    for name, until, reason in items:
+        item = (clean(name, LONGEST_NAME), until, clean(reason))
+        if item not in said:
+            event = Event(at=now, act=Act.KEPT, by=WORKER, name=item[0], until=until, text=item[2])
+            request = _with(request, event)
+    return request
+
+
+def by_days_left(requests: Iterable[Request], now: datetime) -> list[Request]:
+    """Return open requests, those first that must be answered first."""
+    return sorted((one for one in requests if one.is_open), key=lambda one: (one.due(now), one.received))
+
+
+def clean(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return text without what moves a cursor or turns the order of others' words, and not longer than it may be."""
+    return UNPRINTED.sub(" ", text.replace("\r\n", "\n")).strip()[:longest]
+
+
+def dumps(request: Request) -> bytes:
+    """Write a request as JSON."""
+    return json.dumps(asdict(request), default=_plain, separators=(",", ":")).encode()
+
+
+def loads(text: bytes) -> Request:
+    """Read a request; raises ValueError for what is none."""
+    try:
+        read = json.loads(text)
+        events = tuple(Event(**_read(Event, one)) for one in read.pop("events"))
+        return Request(**_read(Request, read), events=events)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("a request that is none of ours") from error
+
+
+WORDS = {
+    Act.DONE: "the answer",
+    Act.REFUSED: "the reason, and where to complain",
+    Act.EXTENDED: "the reason for more time",
+    Act.FAILED: "what went wrong",
+    Act.NOTE: "the note",
+}
+
+
+def _require_open(request: Request) -> None:
+    if not request.is_open:
+        raise RequestRefused(f"request {request.id} is {request.state}; allowed: only open ones change")
+
+
+def _require_whole(request: Request, _: datetime) -> None:
+    if request.open_steps:
+        left = ", ".join(request.open_steps)
+        raise RequestRefused(f"request {request.id} is not done yet; left: {left}")
+    if request.state is State.IDENTITY:
+        raise RequestRefused(f"request {request.id} waits for the person to show who they are")
+
+
+def _require_in_time(request: Request, now: datetime) -> None:
+    if request.rule.extended is None:
+        raise RequestRefused(
+            f"{request.kind} under {request.law} allows no more time ({request.rule.source})"
+        )
+    if any(one.act is Act.EXTENDED for one in request.events):
+        raise RequestRefused(f"request {request.id} was given more time already; allowed: once")
+    if request.days_left(now) < 0:
+        raise RequestRefused(
+            f"request {request.id} is late; allowed: more time before {request.due(now)} is over"
+        )
+
+
+def _require_shown(request: Request, _: datetime) -> None:
+    if request.state is not State.IDENTITY:
+        raise RequestRefused(f"request {request.id} does not wait for the person to show who they are")
+
+
+def _require_unasked(request: Request, _: datetime) -> None:
+    if request.state is State.IDENTITY:
+        raise RequestRefused(f"request {request.id} waits already for the person to show who they are")
+
+
+def _allow(_: Request, __: datetime) -> None:
+    pass
+
+
+CHECKS: dict[Act, Callable[[Request, datetime], None]] = {
+    Act.DONE: _require_whole,
+    Act.EXTENDED: _require_in_time,
+    Act.IDENTITY_ASKED: _require_unasked,
+    Act.IDENTITY_SHOWN: _require_shown,
+}
+
+
+def _with(request: Request, event: Event) -> Request:
+    events: Sequence[Event] = request.events
+    if len(events) >= MOST_EVENTS:  # the first try that failed, and the newest, say enough
+        spare = next((at for at, one in enumerate(events) if one.act is Act.FAILED), None)
+        events = events if spare is None else [*events[:spare], *events[spare + 1 :]]
+    return replace(request, events=(*events, event))
+
+
+def _paused(request: Request, now: datetime) -> timedelta:
+    total, since = timedelta(), None
+    for event in request.events:
+        if event.act is Act.IDENTITY_ASKED:
+            since = event.at
+        elif event.act is Act.IDENTITY_SHOWN and since is not None:
+            total, since = total + (event.at - since), None
+    return total if since is None else total + max(timedelta(), now - since)
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):  # a time is one too
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _read(cls: type[Event] | type[Request], read: dict[str, Any]) -> dict[str, Any]:
+    known = {one.name for one in fields(cls)}
+    return {
+        name: READERS.get(name, lambda value: value)(value) for name, value in read.items() if name in known
+    }
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "at": datetime.fromisoformat,
+    "received": datetime.fromisoformat,
+    "act": Act,
+    "kind": Kind,
+    "law": Law,
+    "via": Via,
+    "steps": tuple,
+    "until": lambda value: None if value is None else date.fromisoformat(value),
+}

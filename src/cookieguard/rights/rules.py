@@ -1,0 +1,93 @@
+"""How long the law gives for each request, as a table with its sources.
+
+Rule: a date is the last day on which an answer is in time. Where a law would move it past a weekend or a holiday, this
+does not: an answer that is early is never late.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+SATURDAY = 5
+YEAR_MONTHS = 12
+
+
+class Kind(StrEnum):
+    """Name what can be asked for."""
+
+    EXPORT = "export"
+    CORRECT = "correct"
+    ERASE = "erase"
+    DEACTIVATE = "deactivate"
+    OBJECT = "object"
+    OPT_OUT = "opt-out"
+
+
+class Law(StrEnum):
+    """Name the law whose clock runs."""
+
+    GDPR = "gdpr"
+    CCPA = "ccpa"
+
+
+class Span(NamedTuple):
+    """Hold a length of time as laws count it."""
+
+    months: int = 0
+    days: int = 0
+    working_days: int = 0
+
+    def after(self, day: date) -> date:
+        """Return the last day of this length of time, which begins on the day after `day`."""
+        months = day.month - 1 + self.months
+        year, month = day.year + months // YEAR_MONTHS, months % YEAR_MONTHS + 1
+        # A month that has no such day ends with its last one (Regulation 1182/71 art. 3(2)(c)).
+        end = date(year, month, min(day.day, monthrange(year, month)[1])) + timedelta(days=self.days)
+        left = self.working_days
+        while left:
+            end += timedelta(days=1)
+            left -= end.weekday() < SATURDAY
+        return end
+
+
+class Rule(NamedTuple):
+    """Say how long an answer may take: in all, and in all where a reason for more was told within the first span."""
+
+    within: Span
+    extended: Span | None
+    pauses: bool
+    """Whether the clock stands while the person is asked who they are."""
+    source: str
+
+
+MONTH = Rule(
+    Span(months=1),
+    Span(months=3),
+    pauses=True,
+    source="art. 12(3) GDPR; it pauses while identity is checked under art. 12(6): EDPB Guidelines 01/2022, 157-159",
+)
+DAYS_45 = Rule(
+    Span(days=45),
+    Span(days=90),
+    pauses=False,
+    source="Cal. Civ. Code 1798.130(a)(2)(A); 11 CCR 7021(b): from the day of receipt, however long checking takes",
+)
+WORKING_DAYS_15 = Rule(
+    Span(working_days=15),
+    None,
+    pauses=False,
+    source="11 CCR 7026(f), 7027(g): as soon as feasible, at most 15 business days; no identity is checked",
+)
+RULES: Mapping[tuple[Law, Kind], Rule] = {
+    **{(Law.GDPR, kind): MONTH for kind in Kind},  # arts. 15 and 20, 16, 17, 18, 21, 21(2)
+    (Law.CCPA, Kind.EXPORT): DAYS_45,  # 1798.110
+    (Law.CCPA, Kind.CORRECT): DAYS_45,  # 1798.106
+    (Law.CCPA, Kind.ERASE): DAYS_45,  # 1798.105
+    (Law.CCPA, Kind.DEACTIVATE): WORKING_DAYS_15,  # 1798.121: limit use
+    (Law.CCPA, Kind.OBJECT): DAYS_45,  # no right of that law by this name; the shop answers all the same
+    (Law.CCPA, Kind.OPT_OUT): WORKING_DAYS_15,  # 1798.120
+}

@@ -1,0 +1,173 @@
+"""The clock of a request: the law's days, in time and late, with a pause and with more time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from cookieguard.rights.requests import (
+    Act,
+    Request,
+    RequestRefused,
+    State,
+    Via,
+    by_days_left,
+    clean,
+    dumps,
+    held,
+    kept,
+    loads,
+    noted,
+    step_done,
+)
+from cookieguard.rights.rules import RULES, Kind, Law, Span
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def request(
+    kind: Kind = Kind.ERASE, law: Law = Law.GDPR, received: datetime = NOON, *steps: str, id_: str = "r1"
+) -> Request:
+    return Request(
+        id=id_, kind=kind, law=law, received=received, via=Via.LOGIN, customer="10001", steps=steps
+    )
+
+
+@pytest.mark.parametrize(
+    ("span", "day", "end"),
+    [
+        (Span(months=1), date(2026, 11, 28), date(2026, 12, 28)),
+        (Span(months=1), date(2026, 12, 31), date(2027, 1, 31)),
+        (Span(months=1), date(2027, 1, 31), date(2027, 2, 28)),
+        (Span(months=1), date(2028, 1, 30), date(2028, 2, 29)),
+        (Span(months=3), date(2026, 11, 30), date(2027, 2, 28)),
+        (Span(days=45), date(2026, 11, 28), date(2027, 1, 12)),
+        (Span(days=90), date(2026, 11, 28), date(2027, 2, 26)),
+        (Span(working_days=15), date(2026, 11, 27), date(2026, 12, 18)),  # a Friday
+        (Span(working_days=15), date(2026, 11, 28), date(2026, 12, 18)),  # a Saturday
+    ],
+)
+def test_length_of_time_ends_as_laws_count_it(span: Span, day: date, end: date) -> None:
+    assert span.after(day) == end
+
+
+def test_every_kind_has_a_rule_of_every_law_with_its_source() -> None:
+    assert set(RULES) == {(law, kind) for law in Law for kind in Kind}
+    assert all(rule.source for rule in RULES.values())
+
+
+def test_month_ends_on_its_day_and_is_late_on_the_next() -> None:
+    one = request()
+
+    assert one.due(NOON) == date(2026, 12, 28)
+    assert one.days_left(datetime(2026, 12, 28, 23, 59, tzinfo=UTC)) == 0
+    assert one.days_left(datetime(2026, 12, 29, tzinfo=UTC)) == -1
+
+
+def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:
+    asked = noted(request(), Act.IDENTITY_ASKED, now=NOON + timedelta(days=1), by="mira")
+    later = NOON + timedelta(days=11)
+    shown = noted(asked, Act.IDENTITY_SHOWN, now=later, by="mira")
+
+    assert asked.state is State.IDENTITY
+    assert asked.due(later) == date(2027, 1, 7)
+    assert asked.days_left(later) == asked.days_left(NOON + timedelta(days=1))
+    assert shown.state is State.OPEN
+    assert shown.due(NOON + timedelta(days=200)) == date(2027, 1, 7)
+
+
+def test_clock_of_the_ccpa_never_stands() -> None:
+    asked = noted(request(law=Law.CCPA), Act.IDENTITY_ASKED, now=NOON, by="mira")
+
+    assert asked.due(NOON + timedelta(days=30)) == date(2027, 1, 12)
+
+
+@pytest.mark.parametrize(("law", "end"), [(Law.GDPR, date(2027, 2, 28)), (Law.CCPA, date(2027, 2, 26))])
+def test_more_time_is_given_once_with_a_reason_within_the_first_span(law: Law, end: date) -> None:
+    one = request(law=law)
+    with pytest.raises(RequestRefused, match="without words"):
+        noted(one, Act.EXTENDED, now=NOON, by="mira", text=" ")
+    longer = noted(one, Act.EXTENDED, now=NOON, by="mira", text="40 orders to look through")
+
+    assert longer.due(NOON) == end
+    with pytest.raises(RequestRefused, match="once"):
+        noted(longer, Act.EXTENDED, now=NOON, by="mira", text="again")
+    with pytest.raises(RequestRefused, match="is late"):
+        noted(one, Act.EXTENDED, now=NOON + timedelta(days=60), by="mira", text="forgot")
+
+
+def test_opt_out_of_sale_has_no_more_time() -> None:
+    with pytest.raises(RequestRefused, match="7026"):
+        noted(request(Kind.OPT_OUT, Law.CCPA), Act.EXTENDED, now=NOON, by="mira", text="busy")
+
+
+def test_nothing_closes_silently_or_with_a_step_left() -> None:
+    one = request(Kind.ERASE, Law.GDPR, NOON, "shop", "parcel service")
+    with pytest.raises(RequestRefused, match="left: shop, parcel service"):
+        noted(one, Act.DONE, now=NOON, by="mira", text="gone")
+    one = step_done(one, "shop", now=NOON, by="cookieguard")
+    one = step_done(one, "parcel service", now=NOON, by="mira")
+    for act in (Act.DONE, Act.REFUSED):
+        with pytest.raises(RequestRefused, match="without words"):
+            noted(one, act, now=NOON, by="mira")
+    closed = noted(one, Act.DONE, now=NOON, by="mira", text="All is gone.")
+
+    assert closed.state is State.DONE
+    assert closed.answer == "All is gone."
+    with pytest.raises(RequestRefused, match="only open ones change"):
+        noted(closed, Act.NOTE, now=NOON, by="mira", text="late")
+
+
+def test_step_is_done_once_and_only_one_that_is_asked_for() -> None:
+    one = step_done(request(Kind.ERASE, Law.GDPR, NOON, "shop"), "shop", now=NOON, by="cookieguard")
+
+    assert step_done(one, "shop", now=NOON + timedelta(days=1), by="mira") == one
+    with pytest.raises(RequestRefused, match="none is left"):
+        step_done(one, "moon", now=NOON, by="mira")
+
+
+def test_failed_step_is_shown_until_it_is_done() -> None:
+    one = request(Kind.ERASE, Law.GDPR, NOON, "shop")
+    failed = noted(one, Act.FAILED, now=NOON, by="cookieguard", name="shop", text="database is locked")
+
+    assert failed.trouble == "shop: database is locked"
+    assert failed.is_open
+    assert step_done(failed, "shop", now=NOON, by="cookieguard").trouble == ""
+
+
+def test_what_stays_is_said_once_with_its_reason_and_its_end() -> None:
+    items = [("invoices", date(2036, 12, 31), "tax law")]
+    one = kept(kept(request(), items, now=NOON), items, now=NOON + timedelta(days=1))
+
+    assert [(event.name, event.until, event.text) for event in one.kept] == items
+    on_hold = held(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
+    assert on_hold.held_until == date(2027, 1, 1)
+
+
+def test_queue_begins_with_what_is_due_first_and_leaves_out_what_is_closed() -> None:
+    late = request(id_="late", received=NOON - timedelta(days=40))
+    new = request(id_="new")
+    closed = noted(request(id_="closed"), Act.WITHDRAWN, now=NOON, by="person")
+
+    assert [one.id for one in by_days_left([new, closed, late], NOON)] == ["late", "new"]
+
+
+def test_request_comes_back_from_its_text_as_it_was() -> None:
+    one = noted(request(Kind.OBJECT), Act.NOTE, now=NOON, by="mira", text="called back")
+    one = held(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
+
+    assert loads(dumps(one)) == one
+    for text in (b"{}", b"[]", b"3", b"{", b'{"events":[3]}'):
+        with pytest.raises(ValueError, match=r"."):
+            loads(text)
+
+
+def test_words_lose_what_turns_the_order_of_others_words() -> None:
+    assert clean("a\u202eb\x1b[31m\r\nc\x00") == "a b [31m\nc"
+    assert len(clean("x" * 9999)) == 2_000
+
+
+def test_request_that_nobody_can_be_answered_is_refused() -> None:
+    with pytest.raises(RequestRefused, match="one of both"):
+        Request(id="r", kind=Kind.ERASE, law=Law.GDPR, received=NOON, via=Via.STAFF)
