@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from datetime import UTC, date, datetime, timedelta
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,12 @@ class Shop:
         with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
             code = int(run(arguments))
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def run_bytes(self, *arguments: str) -> bytes:
+        out = TextIOWrapper(BytesIO())
+        with chdir(self.directory), redirect_stdout(out):
+            assert int(run(arguments)) == 0
+        return out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -136,6 +142,55 @@ def test_version_is_released_for_a_reason_that_is_shown(shop: Shop) -> None:
 
     assert released.returncode == 0
     assert "released: told by letter" in shop.run("policy", "status", "--json").stdout
+
+
+def test_each_act_about_the_policy_is_a_record_of_the_log(shop: Shop) -> None:
+    shop.run("policy", "announce", shop.next)
+    with shop.relay.up():
+        shop.run("policy", "send")
+    shop.run("policy", "release", shop.next, "--reason", "told by <b>letter</b>")
+    again = [
+        shop.run("policy", "announce", shop.next),
+        shop.run("policy", "release", shop.next, "--reason", "told by <b>letter</b>"),
+    ]
+
+    lines = shop.run_bytes("log", "export").splitlines()
+    records = [json.loads(line)["record"] for line in lines]
+
+    assert [one.returncode for one in again] == [0, 0]
+    assert [one["cg:kind"] for one in records] == ["policy-announced", "policy-told", "policy-released"]
+    assert {one["cg:version"] for one in records} == {shop.next}
+    announced, told, released = records
+    assert (announced["cg:text"], announced["cg:effective"]) == (released["cg:text"], shop.next)
+    assert (told["cg:total"], told["cg:sent"]) == (12, 12)
+    assert released["cg:reason"] == "told by <b>letter</b>"
+    assert "whole: 3 entries" in shop.run("log", "verify").stdout
+
+
+@pytest.mark.parametrize(
+    "act", [("announce",), ("release", "--reason", "told by letter")], ids=["announce", "release"]
+)
+def test_act_that_the_log_does_not_take_is_not_done(shop: Shop, act: tuple[str, ...]) -> None:
+    name, *options = act
+    log = shop.directory / ".cookieguard" / "log.db"
+    log.mkdir()  # no file can be made there
+
+    refused = shop.run("policy", name, shop.next, *options)
+    status = json.loads(shop.run("policy", "status", "--json").stdout)
+
+    assert refused.returncode == UNUSABLE
+    assert "nothing was done" in refused.stderr
+    assert status["versions"][1]["state"] == "draft"
+    log.rmdir()
+    assert shop.run("policy", name, shop.next, *options).returncode == 0
+
+
+def test_shop_without_a_log_announces_all_the_same(shop: Shop) -> None:
+    toml = shop.directory / "cookieguard.toml"
+    toml.write_text(toml.read_text() + "[proof]\nenabled = false\n")
+
+    assert shop.run("policy", "announce", shop.next).returncode == 0
+    assert not (shop.directory / ".cookieguard" / "log.db").exists()
 
 
 def test_what_is_missing_is_named(shop: Shop) -> None:

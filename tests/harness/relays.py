@@ -30,8 +30,11 @@ class Relay:
     """How long a message takes."""
     silent: int = 0
     """So many messages are accepted, and the connection ends before the answer."""
+    offers: int = 0
+    """How many messages it was asked to take, whether they came or not."""
 
     async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, ___: Any) -> str:
+        self.offers += 1
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)

@@ -70,10 +70,10 @@ class Shop:
             asyncio.run(self.sending(outbox, connections))
             return outbox.count(RUN)
 
-    async def sending(self, outbox: Outbox, connections: int) -> None:
+    async def sending(self, outbox: Outbox, connections: int, pace: Pace = QUICK) -> None:
         notices = Notices(self.config, read_versions(self.config), self.recipients, NOW)
         relay = relay_of(self.config.mail, environ={})
-        sender = Sender(outbox, relay, sender=SENDER, build=notices.build, pace=QUICK)
+        sender = Sender(outbox, relay, sender=SENDER, build=notices.build, pace=pace)
         await sender.run([RUN], connections=connections, progress=lambda: None)
 
 
@@ -207,6 +207,19 @@ def test_end_of_a_connection_before_the_answer_is_told_and_sent_again_under_its_
     (twice,) = [address for address, count in up.counts.items() if count == 2]
     ids = {message["Message-ID"] for message in up.messages if message["To"] == twice}
     assert len(ids) == 1
+
+
+def test_slow_relay_is_offered_nothing_whose_lease_ended_in_the_queue(shop: Shop, up: Relay) -> None:
+    """A sender that leases more than it hands over in time does its work twice: half of all it offers."""
+    shop.have(20)
+    up.seconds = 0.2
+    shop.announce()
+
+    with closing(shop.outbox()) as outbox:
+        asyncio.run(shop.sending(outbox, 1, Pace(patience=1.0, first=0.01, longest=0.05, idle=0.05)))
+
+    assert (len(up.counts), set(up.counts.values())) == (20, {1})
+    assert up.offers - len(up.accepted) <= 3  # a busy machine may stop for longer than half a lease
 
 
 def test_address_that_would_be_a_header_is_nobody_s(shop: Shop, up: Relay) -> None:

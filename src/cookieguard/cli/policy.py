@@ -42,11 +42,13 @@ from cookieguard.engines.mail.sending import Sender
 from cookieguard.engines.policy.announcing import announce, complete, find_version, release
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
-from cookieguard.engines.policy.record import NoRecord
+from cookieguard.engines.policy.record import NoRecord, Record
 from cookieguard.engines.policy.watched import keep_copy
+from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
 from cookieguard.policy.difference import Way, differences
 from cookieguard.policy.ledger import Ledger, Run
 from cookieguard.policy.versions import Version, altered, in_force, upcoming
@@ -54,7 +56,6 @@ from cookieguard.policy.versions import Version, altered, in_force, upcoming
 WRONG = 1
 PROGRESS_SECONDS = 1.0
 MARKS = {Way.SAME: ("", ""), Way.ADDED: ("{+", "+}"), Way.REMOVED: ("[-", "-]"), Way.CHANGED: ("", "")}
-RECORD = NoRecord()  # the log takes its place
 
 policy = typer.Typer(help="Announce versions of the policy and send their notices.")
 
@@ -89,16 +90,17 @@ def announce_version(
     found = find_version(shop.versions, version)
     require_origin(shop.config)
     customers = load_customers(shop.config.mail.customers)
-    recipients = Recipients(read_place(keyring_place(shop.config, keyring)))
-    with _outbox(shop) as outbox, _store(shop) as store:
+    ring = read_place(keyring_place(shop.config, keyring))
+    recipients = Recipients(ring)
+    with _outbox(shop) as outbox, _store(shop) as store, _record(shop, ring) as record:
         days = shop.config.policy.notice_days
-        ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=RECORD)
+        ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=record)
         keep_copy(shop.state, ledger)
         progress = _progress(lambda count: f"{count} notices in the outbox")
         filled = fill_run(outbox, run_of(found), customers, recipients, now=shop.now, progress=progress)
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
-        keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=RECORD))
+        keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
     if as_json:
         show_json({"done": "announced", "version": found.name, "added": added, **_counts(run)})
         return
@@ -116,8 +118,8 @@ def send_notices(
     Exit code 1 where a run is not complete.
     """
     shop = _shop(config)
-    recipients = Recipients(read_place(keyring_place(shop.config, keyring)))
-    notices = Notices(shop.config, shop.versions, recipients, shop.now)
+    ring = read_place(keyring_place(shop.config, keyring))
+    notices = Notices(shop.config, shop.versions, Recipients(ring), shop.now)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
     with _outbox(shop) as outbox, _store(shop) as store:
         open_ = [one for one in shop.versions if _is_open(read_ledger(store), one)]
@@ -133,8 +135,9 @@ def send_notices(
         work = Sender(outbox, relay, sender=sender, build=notices.build)
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
         counted = {one.name: outbox.count(run_of(one)) for one in open_}
-        for name, run in counted.items():
-            keep_copy(shop.state, complete(store, name, run, now=shop.now, record=RECORD))
+        with _record(shop, ring) as record:
+            for name, run in counted.items():
+                keep_copy(shop.state, complete(store, name, run, now=shop.now, record=record))
     if as_json:
         show_json({"runs": {name: _counts(run) for name, run in counted.items()}})
     for name, run in counted.items():
@@ -152,7 +155,7 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
     shop = _shop(config)
     with _store(shop) as store, _outbox(shop) as outbox:
         ledger = read_ledger(store)
-        runs = {one.name: outbox.count(run_of(one)) for one in shop.versions if one.name in ledger}
+        runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
         replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = altered(shop.versions, ledger)
     rows = [_row(shop, one, ledger, runs.get(one.name)) for one in shop.versions]
@@ -215,13 +218,15 @@ def release_version(
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept, and shown by `status`.")],
     config: ConfigOption = None,
+    keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a version take effect on its day though not every customer was sent a notice."""
     shop = _shop(config)
     found = find_version(shop.versions, version)
-    with _store(shop) as store:
-        keep_copy(shop.state, release(store, found, reason, now=shop.now, record=RECORD))
+    ring = read_place(keyring_place(shop.config, keyring))
+    with _store(shop) as store, _record(shop, ring) as record:
+        keep_copy(shop.state, release(store, found, reason, now=shop.now, record=record))
     if as_json:
         show_json({"done": "released", "version": found.name, "reason": reason})
         return
@@ -261,8 +266,20 @@ def _outbox(shop: Shop) -> Iterator[Outbox]:
         outbox.close()
 
 
+@contextmanager
+def _record(shop: Shop, keyring: Keyring) -> Iterator[Record]:
+    with acts_of(shop.config, shop.state, keyring, environ=os.environ) as acts:
+        yield NoRecord() if acts is None else acts
+
+
+def _run(outbox: Outbox, version: Version, ledger: Ledger) -> Run:
+    entry = ledger[version.name]
+    return outbox.count(run_of(version)) if entry.forgotten is None else entry.run
+
+
 def _is_open(ledger: Ledger, version: Version) -> bool:
-    return version.name in ledger and ledger[version.name].completed is None
+    entry = ledger.get(version.name)
+    return entry is not None and entry.completed is None and entry.forgotten is None
 
 
 def _progress(text: Callable[[int], str]) -> Callable[[int], None]:

@@ -44,6 +44,8 @@ class MailSettings:
     """The names of marketing lists. Each is off for a customer until they confirm it, and off again by one click."""
     connections: int = 2
     """How many messages one sender hands to the relay at the same time."""
+    keep_days: int = 30
+    """How many days after its version took effect the outbox knows who was sent a notice; then only how many."""
 
     def __post_init__(self) -> None:
         require_mail_url("mail.url", self.url)
@@ -57,6 +59,7 @@ class MailSettings:
         for one in self.lists:
             require_match("mail.lists", one, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
         require_between("mail.connections", self.connections, 1, 20, "connections")
+        require_between("mail.keep_days", self.keep_days, 1, 400, "days")
 
 
 def require_mail_url(setting: str, url: str) -> None:

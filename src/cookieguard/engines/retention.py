@@ -27,6 +27,7 @@ from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import existing_runtime, remove_keys_on_disk
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.vault import expire_keys, forget_events
+from cookieguard.engines.mail.forgetting import forget_recipients
 from cookieguard.engines.stats.open import open_existing
 from cookieguard.engines.stats.protocol import Capped, Crossing, EngineDown
 from cookieguard.engines.store.open import store_file, store_opener
@@ -159,7 +160,7 @@ def open_retention(
     clock: Callable[[], datetime] | None = None,
 ) -> Retention | None:
     """Return the job of a worker; None where it keeps nothing. Raises ConfigError."""
-    if not (config.log.enabled or config.stats.enabled or config.vault.enabled):
+    if not (config.log.enabled or config.stats.enabled or config.vault.enabled or config.policy.folder):
         return None
     return Retention(config, state, environ=environ, clock=clock)
 
@@ -181,6 +182,9 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
 
         return forget
 
+    def notices(times: Times) -> int:
+        return forget_recipients(config, state.path, environ=environ, now=times.believed)
+
     return {
         "statistics": _forgetting(config, state, environ),
         "access log": logs,
@@ -188,6 +192,7 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "hour keys": keys_of(lambda runtime, now: HourKeys(runtime).destroy_old(now)),
         "keys on the disk": lambda _: remove_keys_on_disk(state),
         "sealed events": events,
+        "notices": notices,
     }
 
 

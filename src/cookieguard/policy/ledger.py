@@ -47,6 +47,8 @@ class Announcement:
     completed: datetime | None = None
     reason: str = ""  # why somebody let it take effect without a complete run
     released: datetime | None = None
+    forgotten: datetime | None = None
+    """When the outbox forgot who was sent the notice; from then on `run` alone is known."""
 
     @property
     def is_complete(self) -> bool:
@@ -68,6 +70,7 @@ def write_announcement(entry: Announcement) -> bytes:
         "completed": _text(entry.completed),
         "reason": entry.reason,
         "released": _text(entry.released),
+        "forgotten": _text(entry.forgotten),
     }
     return json.dumps(kept, separators=(",", ":")).encode()
 
@@ -90,6 +93,7 @@ def read_announcement(value: bytes) -> Announcement:
             completed=_moment(kept["completed"]),
             reason=str(kept["reason"]),
             released=_moment(kept["released"]),
+            forgotten=_moment(kept.get("forgotten", "")),
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("not an announcement") from error

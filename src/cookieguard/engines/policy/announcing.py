@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cookieguard.config.loading.checks import require_text
-from cookieguard.engines.policy.ledger import change_ledger
+from cookieguard.engines.policy.ledger import change_ledger, read_ledger
 from cookieguard.engines.policy.record import Record
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import AnnouncementRefused
@@ -34,39 +34,34 @@ def announce(
     record: Record,
 ) -> Ledger:
     """Note that a version is announced: from now on its files must stay as they are. May be done again."""
-    is_new = False
 
     def noted(before: Ledger) -> Ledger:
-        nonlocal is_new
         require_unaltered(versions, before)
-        is_new = version.name not in before
-        if not is_new:
+        if version.name in before:
+            _require_run(version, before[version.name])
             return before
         _require_notice(versions, version, now, notice_days)
         return {**before, version.name: Announcement(files=version.files, at=now)}
 
-    after = change_ledger(store, noted)
-    if is_new:
-        record.append("policy-announced", {"version": version.name, "text": version.digest})
-    return after
+    before = read_ledger(store)
+    if noted(before) != before:  # the log has it first: nobody is shown what nobody can prove
+        fields = {"version": version.name, "effective": str(version.effective), "text": version.digest}
+        record.append("policy-announced", fields, once=f"{version.name} {version.digest}")
+    return change_ledger(store, noted)
 
 
 def complete(store: Store, name: str, run: Run, *, now: datetime, record: Record) -> Ledger:
     """Note how far the run of a version came; once it is complete, nothing but its day is in the way."""
-    is_done = False
 
     def noted(before: Ledger) -> Ledger:
-        nonlocal is_done
         entry = before[name]
-        is_done = run.is_complete and entry.completed is None
-        completed = now if is_done else entry.completed
+        completed = now if run.is_complete and entry.completed is None else entry.completed
         return {**before, name: replace(entry, run=run, completed=completed)}
 
-    after = change_ledger(store, noted)
-    if is_done:
+    if run.is_complete and read_ledger(store)[name].completed is None:
         fields = {"total": run.total, "sent": run.sent, "refused": run.refused, "uncertain": run.uncertain}
-        record.append("policy-told", {"version": name, **fields})
-    return after
+        record.append("policy-told", {"version": name, **fields}, once=name)
+    return change_ledger(store, noted)
 
 
 def release(store: Store, version: Version, reason: str, *, now: datetime, record: Record) -> Ledger:
@@ -77,9 +72,26 @@ def release(store: Store, version: Version, reason: str, *, now: datetime, recor
         entry = before.get(version.name) or Announcement(files=version.files, at=now)
         return {**before, version.name: replace(entry, reason=reason, released=now)}
 
-    after = change_ledger(store, noted)
-    record.append("policy-released", {"version": version.name, "reason": reason})
-    return after
+    fields = {"version": version.name, "text": version.digest, "reason": reason}
+    record.append("policy-released", fields, once=f"{version.name} {version.digest} {reason}")
+    return change_ledger(store, noted)
+
+
+def forget(store: Store, name: str, run: Run, *, now: datetime) -> Ledger:
+    """Note that nobody knows any more who was told of a version; how many were is kept."""
+
+    def noted(before: Ledger) -> Ledger:
+        return {**before, name: replace(before[name], run=run, forgotten=now)}
+
+    return change_ledger(store, noted)
+
+
+def _require_run(version: Version, entry: Announcement) -> None:
+    if entry.forgotten is not None:  # else everybody would be told again
+        raise AnnouncementRefused(
+            f"{version.name} was announced, and who was told of it is forgotten since "
+            f"{entry.forgotten:%Y-%m-%d} (mail.keep_days); announce the next version"
+        )
 
 
 def _require_notice(versions: Sequence[Version], version: Version, now: datetime, days: int) -> None:
