@@ -69,6 +69,21 @@ def test_changed_paragraph_is_told_word_by_word() -> None:
     )
 
 
+def test_changed_row_of_a_table_is_told_alone_and_without_its_bars() -> None:
+    table = "| What | How long |\n|:--|---|\n| orders | ten years |\n| cart | 90 days |\n"
+
+    (changed,) = differences(table, table.replace("ten", "six"))
+
+    assert (
+        "".join(piece.text for piece in changed.pieces if piece.way is not Way.REMOVED)
+        == "orders · six years"
+    )
+    assert differences("a | b\n--|--\n1 | 2", "| a | b |\n|--|--|\n| 1 | 2 |") == []
+    assert [one.pieces[0].text for one in differences("", "no table\n---- | here")] == [
+        "no table ---- | here"
+    ]
+
+
 def test_difference_of_a_text_with_itself_is_none_and_of_two_others_is_both() -> None:
     assert differences(OLD, OLD) == []
     assert {one.way for one in differences("All old words here.", "Nothing like it came.")} == {

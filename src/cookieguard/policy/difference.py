@@ -13,6 +13,9 @@ MOST_WORDS = 2_000  # of two paragraphs together: comparing takes the square of 
 ALIKE = 0.4  # two paragraphs that share less are one that went and one that came
 LOOKS_AHEAD = 8  # paragraphs among which the one that was changed is looked for
 HEADING = "# "  # what a paragraph begins with that is a heading; others begin with no mark
+RULE = re.compile(r"\s*:?-+:?\s*")  # a cell below the heads of a table
+CELLS = re.compile(r"(?<!\\)\|")
+BETWEEN_CELLS = " · "
 MARKS = re.compile(r"(?m)^(#{1,6}\s+|>\s?|[-*+]\s+)|[*_`]{1,3}|\\(?=[^\w\s])")
 
 
@@ -106,9 +109,25 @@ def _pieces(before: str, after: str) -> tuple[Piece, ...]:
 
 
 def _paragraphs(markdown: str) -> list[str]:
-    """Return what is separated by empty lines, and each item of a list, on one line and without Markdown's marks."""
+    """Return what is separated by empty lines, and each item of a list and row of a table.
+
+    Each is on one line and without Markdown's marks.
+    """
     blocks = re.split(r"\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s)", markdown)
-    return [text for block in blocks if (text := _plain(block))]
+    parts = (part for block in blocks for part in _rows(block))
+    return [text for part in parts if (text := _plain(part))]
+
+
+def _rows(block: str) -> list[str]:
+    """Return the rows of a table, their cells beside each other; of anything else the block itself."""
+    lines = block.strip().split("\n")
+    if len(lines) < 2 or "|" not in lines[0] or not all(map(RULE.fullmatch, _cells(lines[1]))):
+        return [block]
+    return [BETWEEN_CELLS.join(map(str.strip, _cells(row))) for row in (lines[0], *lines[2:])]
+
+
+def _cells(row: str) -> list[str]:
+    return CELLS.split(row.strip().strip("|"))
 
 
 def _plain(block: str) -> str:
