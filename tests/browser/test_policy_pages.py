@@ -14,7 +14,7 @@ import pytest
 from harness.servers import serving
 from playwright.sync_api import Page
 
-from cookieguard import Config, CookieGuard, PolicyVersion
+from cookieguard import Config, CookieGuard, PolicyVersion, mail_lists
 from cookieguard.config import MailSettings
 from cookieguard.engines.policy.announcing import announce
 from cookieguard.engines.policy.folder import read_versions
@@ -39,7 +39,8 @@ PALEST = """() => {
     return one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4 }); return .2126 * r + .7152 * g + .0722 * b }
   const behind = one => { for (; one; one = one.parentElement) { const found = getComputedStyle(one).backgroundColor
     if (!/, 0\\)$|transparent/.test(found)) return found } return getComputedStyle(document.documentElement)
-    .colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches ? 'rgb(18,18,18)' : 'rgb(255,255,255)' }
+    .colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches
+    ? 'rgb(18,18,18)' : 'rgb(255,255,255)' }
   return Math.min(...[...document.querySelectorAll('main *')].filter(one => [...one.childNodes].some(
     child => child.nodeType === 3 && child.data.trim()) && one.getClientRects().length).map(one => {
     const [a, b] = [light(getComputedStyle(one).color), light(behind(one))].sort((x, y) => y - x)
@@ -47,7 +48,7 @@ PALEST = """() => {
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, CookieGuard]]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Config]]:
     """Serve a shop whose second version is announced."""
     state = tmp_path_factory.mktemp("policy") / "state"
     state.mkdir(mode=0o700)
@@ -65,13 +66,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Cookie
     store.close()
     guard = CookieGuard(TinyShop({"/": page(body="<h1>Shop</h1>")}), config, clock=lambda: NOW)
     with serving(guard) as server:
-        yield server.at("shop.localhost"), guard
+        yield server.at("shop.localhost"), config
 
 
-def links(guard: CookieGuard) -> dict[str, str]:
+def links(config: Config) -> dict[str, str]:
     """Return the pages by name."""
-    lists = guard._parts.lists  # noqa: SLF001
-    assert lists is not None
+    lists = mail_lists(config)
     path = lists.stop_link("10042", "news").removeprefix("https://shop.example")
     return {
         "policy": "/_cg/policy",
@@ -98,22 +98,22 @@ def require_readable(shown: Page, name: str, look: str) -> None:
     "look", ["desk", *(pytest.param(one, marks=pytest.mark.slow) for one in LOOKS if one != "desk")]
 )
 def test_pages_of_policy_and_mail_are_whole_and_readable(
-    visit: Visitors, shop: tuple[str, CookieGuard], look: str
+    visit: Visitors, shop: tuple[str, Config], look: str
 ) -> None:
-    url, guard = shop
+    url, config = shop
     shown = visit(javascript=False, **LOOKS[look]).new_page()
 
-    for name, path in links(guard).items():
+    for name, path in links(config).items():
         shown.goto(url + path)
         require_readable(shown, name, look)
 
 
 def test_mail_is_stopped_and_brought_back_by_two_buttons_without_a_script(
-    visit: Visitors, shop: tuple[str, CookieGuard]
+    visit: Visitors, shop: tuple[str, Config]
 ) -> None:
-    url, guard = shop
+    url, config = shop
     shown = visit(javascript=False, locale="en").new_page()
-    shown.goto(url + links(guard)["mail"])
+    shown.goto(url + links(config)["mail"])
 
     for heading in ("Stopped", "Confirmed"):
         with shown.expect_navigation():
