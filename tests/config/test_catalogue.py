@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
+import tomllib
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +179,38 @@ def test_a_text_for_a_list_of_vendors_is_an_error_that_says_so(tmp_path: Path) -
 
 async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
     return
+
+
+def test_what_is_looked_up_without_reading_is_what_toml_reads() -> None:
+    """Tables and their lists are found by the form of our files: a reader of TOML must see the same."""
+    folder = files("cookieguard.static").joinpath("vendors")
+    read = {
+        id_: facts
+        for one in folder.iterdir()
+        if one.name.endswith(".toml")
+        for id_, facts in tomllib.loads(one.read_text("utf-8")).items()
+    }
+
+    assert {one.id for one in CATALOGUE.entries} == set(read)
+    for id_, facts in read.items():
+        for pattern in facts["hosts"]:
+            host, slash, path = pattern.removeprefix("*.").partition("/")
+            assert id_ in [one.id for _, one in CATALOGUE.candidates(host)]
+            assert slash + path in [path for path, one in CATALOGUE.candidates(host) if one.id == id_]
+        for end in facts.get("proxied", ()):
+            path, _, query = end.partition("?")
+            found = CATALOGUE.by_path(path, query)
+            assert found is not None
+            assert found.id == id_
+
+
+def test_a_shop_that_names_one_vendor_reads_one_entry() -> None:
+    code = "import sys; from cookieguard import Config, CookieGuard; from cookieguard.config import catalogue as c\n"
+    code += "CookieGuard(None, Config(state_dir=sys.argv[1]), vendors=['stripe'])\n"
+    code += "print(sorted(c.load_catalogue()._read))"
+    with tempfile.TemporaryDirectory() as folder:
+        told = subprocess.run(
+            [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True
+        )
+
+    assert told.stdout.strip() == "['stripe']"

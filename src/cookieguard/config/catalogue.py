@@ -1,13 +1,16 @@
 """The catalogue of known vendors: whose hosts these are, with which cookies, read from static/vendors/.
 
-Each file there holds one category, each table one vendor; scripts/check_vendors.py holds them to their form.
+Each file there holds one category, each table one vendor; scripts/check_vendors.py holds them to their form. Reading
+all of it as TOML takes 70 ms, and most shops name a handful: a table is read when somebody asks for its vendor, and
+only hosts and paths are looked up before.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -40,6 +43,10 @@ USES = {
     "visitor": "recognises the same browser again",
 }
 KINDS = ("cookie", "local storage", "session storage", "database")
+# The form of our own files: a table's head is a line of its own, and so is a list of plain strings.
+HEAD = re.compile(r"^\[([a-z0-9-]+)\]$", re.M)
+LISTS = {name: f"\n{name} = [" for name in ("hosts", "proxied")}
+STRING = re.compile(r'"([^"]*)"')
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _UNITS |= {"month": 30 * 86400, "year": 365 * 86400}
 
@@ -121,27 +128,41 @@ class Entry:
 
 
 class Catalogue:
-    """Know every entry by its id and by its hosts. Read once, then only looked up."""
+    """Know every entry by its id and by its hosts. Owns the texts of the tables, and the entries read so far."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = {one.id: one for one in entries}
-        self._exact: dict[str, list[tuple[str, Entry]]] = {}
-        self._wild: dict[str, list[tuple[str, Entry]]] = {}
-        for entry in self._entries.values():
-            for pattern in entry.hosts:
-                host, slash, path = pattern.partition("/")
-                table = self._wild if host.startswith("*.") else self._exact
-                table.setdefault(host.removeprefix("*."), []).append((slash + path, entry))
-        self._proxied: dict[str, list[tuple[str, str, Entry]]] = {}
-        for entry in self._entries.values():
-            for pattern in entry.proxied:
-                path, _, parameter = pattern.partition("?")
-                self._proxied.setdefault(_file_of(path), []).append((path, parameter, entry))
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        """Take the text of each category's file."""
+        self._tables: dict[str, tuple[str, str]] = {}
+        self._read: dict[str, Entry] = {}
+        self._exact: dict[str, list[tuple[str, str]]] = {}
+        self._wild: dict[str, list[tuple[str, str]]] = {}
+        self._proxied: dict[str, list[tuple[str, str, str]]] = {}
+        for category, text in texts.items():
+            _, *parts = HEAD.split(text)
+            for id_, table in zip(parts[::2], parts[1::2], strict=True):
+                self._tables[id_] = (category, table)
+                self._index(id_, table)
+
+    def _index(self, id_: str, table: str) -> None:
+        for pattern in _strings(table, "hosts"):
+            host, slash, path = pattern.partition("/")
+            places = self._wild if host.startswith("*.") else self._exact
+            places.setdefault(host.removeprefix("*."), []).append((slash + path, id_))
+        for pattern in _strings(table, "proxied"):
+            path, _, parameter = pattern.partition("?")
+            self._proxied.setdefault(_file_of(path), []).append((path, parameter, id_))
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry, sorted by category and id."""
-        return tuple(self._entries.values())
+        return tuple(map(self._entry, self._tables))
+
+    def _entry(self, id_: str) -> Entry:
+        entry = self._read.get(id_)
+        if entry is None:
+            category, table = self._tables[id_]
+            entry = self._read[id_] = entry_of(id_, tomllib.loads(table), category=category)
+        return entry
 
     @property
     def proxied_names(self) -> frozenset[str]:
@@ -150,11 +171,11 @@ class Catalogue:
 
     def find(self, name: str) -> Entry | None:
         """Return the entry of this id, None where there is none."""
-        return self._entries.get(name)
+        return self._entry(name) if name in self._tables else None
 
     def entry(self, name: str, *, setting: str = "vendors") -> Entry:
         """Return the entry of this id; raises ConfigError that names the nearest ones."""
-        found = self._entries.get(name)
+        found = self.find(name)
         if found is None:
             near = ", ".join(repr(one) for one in self.nearest(name))
             raise ConfigError(
@@ -171,7 +192,7 @@ class Catalogue:
             forms = (entry.id, entry.name.lower().replace(" ", "-"), "".join(word[0] for word in words))
             return max(_likeness(wanted, form) for form in forms)
 
-        best = sorted(self._entries.values(), key=lambda one: (-likeness(one), one.id))
+        best = sorted(self.entries, key=lambda one: (-likeness(one), one.id))
         return [one.id for one in best[:NEAREST]]
 
     def by_host(self, host: str, path: str = "") -> Entry | None:
@@ -194,15 +215,15 @@ class Catalogue:
 
         `query` is without its question mark; None where it is not known, and then the path alone decides.
         """
-        for end, parameter, entry in self._proxied.get(_file_of(path), ()):
+        for end, parameter, id_ in self._proxied.get(_file_of(path), ()):
             if path.endswith(end) and (query is None or not parameter or _has_parameter(query, parameter)):
-                return entry
+                return self._entry(id_)
         return None
 
     def by_cookie(self, name: str) -> Entry | None:
         """Return whose cookie on the shop's site this is, by name or pattern; None where it is nobody's."""
         bare = name.removesuffix("*")
-        for entry in self._entries.values():
+        for entry in self.entries:
             for known in entry.on_shop:
                 if known == name or (known.endswith("*") and bare.startswith(known[:-1])):
                     return entry
@@ -215,19 +236,15 @@ class Catalogue:
         while not found and host:
             found = self._wild.get(host)
             host = host.partition(".")[2]
-        return found or []
+        return [(path, self._entry(id_)) for path, id_ in found or ()]
 
 
 @lru_cache(maxsize=1)
 def load_catalogue() -> Catalogue:
-    """Read the catalogue that ships with cookieguard; once for each process."""
+    """Open the catalogue that ships with cookieguard; once for each process."""
     folder = files("cookieguard.static").joinpath("vendors")
     names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".toml"))
-    return Catalogue(
-        entry_of(id_, facts, category=name.removesuffix(".toml"))
-        for name in names
-        for id_, facts in tomllib.loads(folder.joinpath(name).read_text("utf-8")).items()
-    )
+    return Catalogue({name.removesuffix(".toml"): folder.joinpath(name).read_text("utf-8") for name in names})
 
 
 def entry_of(id_: str, facts: Mapping[str, Any], *, category: str) -> Entry:
@@ -243,6 +260,12 @@ def entry_of(id_: str, facts: Mapping[str, Any], *, category: str) -> Entry:
 def _likeness(wanted: str, form: str) -> float:
     whole = difflib.SequenceMatcher(None, wanted, form).ratio()
     return max(whole, 0.9 if wanted and (form.startswith(wanted) or wanted in form.split("-")) else 0.0)
+
+
+def _strings(table: str, name: str) -> list[str]:
+    """Return the strings of a list without reading the rest of its table."""
+    start = table.find(LISTS[name])
+    return STRING.findall(table, start, table.index("]", start)) if start >= 0 else []
 
 
 def _file_of(path: str) -> str:

@@ -50,7 +50,7 @@ class Findings:
         self._vendors = tuple(vendors)
         self._documents_left = MOST_DOCUMENTS
         self._dev = dev
-        load_catalogue()  # 70 ms of reading, which no request shall wait for
+        load_catalogue()  # a read of files, which no request shall wait for
         self._told: set[str] = set()
         self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
         self._reported: set[str] = set()
