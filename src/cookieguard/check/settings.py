@@ -7,6 +7,7 @@ from datetime import date
 
 from cookieguard.config import Config, Entry, Vendor, load_catalogue
 from cookieguard.config.purposes import NECESSARY
+from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
@@ -20,6 +21,7 @@ def examine_promises(config: Config, *, today: date) -> Iterator[Finding]:
     for vendor in config.vendors:
         if vendor.purpose == NECESSARY:
             yield _necessary(vendor)
+    yield from examine_contracts(config, today=today)
     yield from _own_hosts(config)
     yield from _own_cookies(config)
     yield from _weakened(config)
@@ -32,7 +34,8 @@ def _necessary(vendor: Vendor) -> Finding:
     if not vendor.reason:
         known = f", which holds where {when}" if when else ""
         return Finding(check, "necessary without a reason", f'say why it is, reason = "..."{known}')
-    told = f"necessary: {vendor.reason}"
+    by = f" by {vendor.basis}" if vendor.basis else ""
+    told = f"necessary{by}: {vendor.reason}"
     if entry is not None and not when:
         return Finding(check, told, advice=f"the catalogue knows no case in which {entry.name} is necessary")
     return Finding(check, told)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from cookieguard.config.catalogue import load_catalogue
 from cookieguard.config.languages import LANGUAGES, require_languages, require_texts
@@ -13,6 +15,7 @@ from cookieguard.config.loading.checks import (
     require_distinct,
     require_host,
     require_match,
+    require_one_of,
     require_text,
 )
 from cookieguard.config.loading.types import require_types
@@ -73,6 +76,17 @@ class Purpose:
 DEFAULT_IDS = (NECESSARY, "preferences", "statistics", "marketing")
 DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
 
+ROLES = ("", "processor", "controller", "joint")
+BASES = ("", "law", "contract")
+TRANSFERS = (
+    "",
+    "adequacy",
+    "clauses",
+    "rules",
+    "consent",
+    "contract",
+)  # GDPR, art. 45, 46, 47 and 49 (1) a and b
+COUNTRY = re.compile(r"([A-Z]{2})?")
 SHORTEST_INLINE = 3  # characters: a shorter one stands in nearly every script
 
 
@@ -109,6 +123,20 @@ class Vendor:
     """Its own privacy policy, linked where visitors choose."""
     reason: str = ""
     """Why it is necessary, where its purpose is; `cookieguard check` asks for it."""
+    basis: str = ""
+    """`law` or `contract`: what a necessary one is always on by; visitors read it with the reason, which it needs."""
+    role: str = ""
+    """What it is by the GDPR: `processor`, `controller` or `joint`."""
+    data: tuple[str, ...] = ()
+    """Which data it gets, as visitors read it."""
+    retention: str = ""
+    """How long it keeps them, as visitors read it."""
+    country: str = ""
+    """Where it keeps them: two letters, as ISO 3166 has them."""
+    transfer: str = ""
+    """What lets them go there from the EU: `adequacy`, `clauses`, `rules`, `consent` or `contract`."""
+    contract_end: date | None = None
+    """The last day of the contract with it; from the next day (UTC) on it is held from everybody."""
 
     def __post_init__(self) -> None:
         require_types(f"vendors.{self.name}", self)
@@ -139,6 +167,27 @@ class Vendor:
             )
         require_text(f"{where}.privacy_url", self.privacy_url, empty=True)
         require_text(f"{where}.reason", self.reason, empty=True)
+        self._check_register(where)
+
+    def is_lapsed(self, today: date) -> bool:
+        """Say whether the contract with it has ended."""
+        return self.contract_end is not None and self.contract_end < today
+
+    def _check_register(self, where: str) -> None:
+        require_one_of(f"{where}.role", self.role, ROLES)
+        require_one_of(f"{where}.transfer", self.transfer, TRANSFERS)
+        require_one_of(f"{where}.basis", self.basis, BASES)
+        require_match(f"{where}.country", self.country, COUNTRY, "two capital letters like 'DE'")
+        require_text(f"{where}.retention", self.retention, empty=True, longest=200)
+        require_distinct(f"{where}.data", self.data)
+        for one in self.data:
+            require_text(f"{where}.data", one, longest=200)
+        if self.basis and self.purpose != NECESSARY:
+            allowed = "empty where visitors can refuse it; 'law' and 'contract' are for what is always on"
+            raise ConfigError(f"{where}.basis", was=repr(self.basis), allowed=allowed)
+        if self.basis and not self.reason:
+            allowed = f"which {self.basis} it is always on by, in words that visitors read"
+            raise ConfigError(f"{where}.reason", was=f"empty beside basis = {self.basis!r}", allowed=allowed)
 
     def _take_from_catalogue(self) -> None:
         """Fill what the shop left out."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import product
 
 from cookieguard.config import OwnCookie, Vendor
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.sites import Site
-from cookieguard.consent.vendors import REPORTED, UNDECLARED_PURPOSE
+from cookieguard.consent.vendors import LAPSED, REPORTED, UNDECLARED_PURPOSE
 from cookieguard.errors import ConfigError
 
 NAMES_KEPT = 4096  # names come from browsers: free text
@@ -56,13 +57,23 @@ NEEDED = Use(NECESSARY)
 class CookieRegister:
     """Know what each cookie on the shop's host is for. Owns the answers given (bounded).
 
-    `ours` are the names of cookieguard's own cookies: they pass, whatever a pattern says.
+    `ours` are the names of cookieguard's own cookies: they pass, whatever a pattern says. `today` says whose contract
+    has ended.
     """
 
     def __init__(
-        self, *, vendors: Sequence[Vendor], own: Sequence[OwnCookie], ours: Collection[str], undeclared: str
+        self,
+        *,
+        vendors: Sequence[Vendor],
+        own: Sequence[OwnCookie],
+        ours: Collection[str],
+        undeclared: str,
+        today: date | None = None,
     ) -> None:
-        self._uses = _declared(vendors, own)
+        lapsed = [one for one in vendors if today is not None and one.is_lapsed(today)]
+        self._uses = _declared([one for one in vendors if one not in lapsed], own)
+        for name in (name for one in lapsed for name in one.cookies):
+            self._uses.setdefault(name, Use(LAPSED))
         self._ours = frozenset(name.encode() for name in ours)
         self._exact = {name.encode(): use for name, use in self._uses.items() if not name.endswith("*")}
         self._wild = {name[:-1].encode(): use for name, use in self._uses.items() if name.endswith("*")}

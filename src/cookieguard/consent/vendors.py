@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import unquote
 
 from cookieguard.config.purposes import NECESSARY, Purpose, Vendor
@@ -19,6 +20,7 @@ from cookieguard.errors import ConfigError
 # can look like these, so neither can ever be granted by a visitor.
 BLOCKED = "!block"
 REPORTED = "!report"
+LAPSED = "!lapsed"  # Verdict.purpose of a vendor whose contract has ended: nobody can agree to that
 UNDECLARED_PURPOSE = {"marketing": "marketing", "block": BLOCKED, "report": REPORTED}
 # What is granted for one document stands among the purposes under a name no purpose can have: a vendor's name, or
 # the host of somebody whom nobody declared.
@@ -57,6 +59,8 @@ class HostRule:
     port: int | None
     path: str
     vendor: Vendor | None
+    is_lapsed: bool = False
+    """The contract with the vendor has ended: it is held from everybody."""
 
     @property
     def pattern(self) -> str:
@@ -67,10 +71,14 @@ class HostRule:
     @property
     def purpose(self) -> str:
         """Name the purpose that must be granted for this host."""
+        if self.is_lapsed:
+            return LAPSED
         return self.vendor.purpose if self.vendor else NECESSARY
 
     def is_granted(self, granted: frozenset[str]) -> bool:
         """Say whether a visitor who granted these may contact this host."""
+        if self.is_lapsed:
+            return False
         return self.purpose in granted or (
             self.vendor is not None and f"{ONE_VENDOR}{self.vendor.name}" in granted
         )
@@ -92,9 +100,9 @@ class HostRule:
 
 
 class Register:
-    """Know every purpose, vendor and declared host; built once from configuration, then only read.
+    """Know every purpose, vendor and declared host; built from configuration, then only read.
 
-    Owns the one cache of verdicts.
+    Owns the one cache of verdicts. `today` says whose contract has ended; without it nobody's has.
     """
 
     def __init__(
@@ -104,12 +112,14 @@ class Register:
         vendors: Sequence[Vendor] = (),
         undeclared: str = "marketing",
         first_party_hosts: Sequence[str] = (),
+        today: date | None = None,
     ) -> None:
+        self.lapsed = frozenset(one.name for one in vendors if today is not None and one.is_lapsed(today))
         self.purposes = tuple(purposes)
         self.vendors = tuple(vendors)
         self.undeclared = undeclared
         self.ids = frozenset(one.id for one in purposes)
-        self.rules = tuple(_rules(vendors, first_party_hosts))
+        self.rules = tuple(_rules(vendors, first_party_hosts, self.lapsed))
         self.has_paths = any(rule.path for rule in self.rules)
         self._exact, self._wild = _tables(self.rules)
         self._verdicts: dict[tuple[str, int | None, str], Verdict | None] = {}
@@ -150,6 +160,8 @@ class Register:
         A host nobody declared is let through only where the policy is open: a policy of allowed hosts has no
         name for it, and an element that one wall restores and the other refuses helps nobody.
         """
+        if verdict.purpose == LAPSED:
+            return True
         if verdict.alone in granted:
             return False
         if verdict.is_undeclared and verdict.purpose != REPORTED:
@@ -164,12 +176,16 @@ class Register:
         if alone.startswith(ONE_VENDOR):
             name = alone.removeprefix(ONE_VENDOR)
             known = next((one for one in self.vendors if one.name == name), None)
-            return None if known is None else Verdict("", known.purpose, known.name)
+            return None if known is None or known.name in self.lapsed else self.verdict_on(known, "")
         host = alone.removeprefix(ONE_HOST)
         if alone == host or not HOST_NAME.fullmatch(host) or len(host) > LONGEST_NAME:
             return None
         verdict = self._verdict(host, None, "/", shop)
         return verdict if verdict.is_undeclared and verdict.purpose in self.ids else None
+
+    def verdict_on(self, vendor: Vendor, host: str) -> Verdict:
+        """Return the verdict on a host that is this vendor's."""
+        return Verdict(host, LAPSED if vendor.name in self.lapsed else vendor.purpose, vendor.name)
 
     def holds_nobody(self, granted: frozenset[str]) -> bool:
         """Tell whether a visitor who granted these purposes may contact every host there is."""
@@ -259,14 +275,16 @@ def _is_within(path: str, declared: str) -> bool:
 def _verdict_by(rule: HostRule, host: str) -> Verdict:
     if rule.vendor is None:
         return _own(host)
-    return Verdict(host, rule.vendor.purpose, rule.vendor.name)
+    return Verdict(host, rule.purpose, rule.vendor.name)
 
 
 def _own(host: str) -> Verdict:
     return Verdict(host, NECESSARY, is_first_party=True)
 
 
-def _rules(vendors: Iterable[Vendor], first_party_hosts: Iterable[str]) -> Iterator[HostRule]:
+def _rules(
+    vendors: Iterable[Vendor], first_party_hosts: Iterable[str], lapsed: frozenset[str]
+) -> Iterator[HostRule]:
     seen: dict[str, str] = {}
     declared = [(f"vendors.{vendor.name}.hosts", vendor, host) for vendor in vendors for host in vendor.hosts]
     own = [("first_party_hosts", None, host) for host in first_party_hosts]
@@ -275,10 +293,10 @@ def _rules(vendors: Iterable[Vendor], first_party_hosts: Iterable[str]) -> Itera
         if pattern in seen:
             raise ConfigError(setting, was=repr(pattern), allowed=f"a host not already in {seen[pattern]}")
         seen[pattern] = setting
-        yield _rule(pattern, vendor)
+        yield _rule(pattern, vendor, is_lapsed=vendor is not None and vendor.name in lapsed)
 
 
-def _rule(pattern: str, vendor: Vendor | None) -> HostRule:
+def _rule(pattern: str, vendor: Vendor | None, *, is_lapsed: bool) -> HostRule:
     authority, slash, rest = pattern.partition("/")
     host, _, port = authority.partition(":")
     return HostRule(
@@ -287,6 +305,7 @@ def _rule(pattern: str, vendor: Vendor | None) -> HostRule:
         port=int(port) if port else None,
         path=unquote(slash + rest) if rest else "",
         vendor=vendor,
+        is_lapsed=is_lapsed,
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config
+from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
@@ -326,6 +327,10 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
         )
 
 
+def _contracts(shop: Shop) -> Iterator[Finding]:
+    yield from examine_contracts(shop.config, today=shop.now.astimezone(UTC).date())
+
+
 def _scanner(_: Shop) -> Iterator[Finding]:
     is_compiled = html.scanner() == "compiled"
     yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
@@ -347,6 +352,7 @@ CHECKS: tuple[Check, ...] = (
     _disk,
     _clock,
     _declarations,
+    _contracts,
     _scanner,
 )
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from cookieguard.config import Config
+from cookieguard.config import Config, Vendor
 from cookieguard.config.purposes import NECESSARY
 
 STATISTICS = "statistics"
@@ -24,9 +24,17 @@ def _digest(config: Config, purpose: str) -> str:
     facts = {
         "purpose": purpose,
         "recipients": sorted(
-            [vendor.name, *sorted(vendor.hosts)] for vendor in config.vendors if vendor.purpose == purpose
+            [vendor.name, *sorted(vendor.hosts), *_kept(vendor)]
+            for vendor in config.vendors
+            if vendor.purpose == purpose
         ),
         "others": purpose == config.undeclared,  # whoever is not declared gets it too
         "days": config.stats.hit_days if purpose == STATISTICS and config.stats.enabled else None,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(vendor: Vendor) -> list[str]:
+    """Return what it gets, where and for how long, as far as the shop says so."""
+    facts = {"data": ", ".join(sorted(vendor.data)), "kept": vendor.retention, "in": vendor.country}
+    return [f"{name}: {fact}" for name, fact in facts.items() if fact]

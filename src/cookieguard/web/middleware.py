@@ -112,7 +112,7 @@ class CookieGuard:
             return
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
-        exchange = Exchange(self._parts, scope, self._clock())
+        exchange = self._exchange(scope)
         response = Response(exchange, send)
         try:
             page = self._pages.find(exchange)
@@ -137,13 +137,19 @@ class CookieGuard:
             self._record(exchange, response)
             exchange.end()
 
+    def _exchange(self, scope: Any) -> Exchange:
+        now = self._clock()
+        if now >= self._parts.judges_until:
+            self._parts = self._parts.renewed(now)
+        return Exchange(self._parts, scope, now)
+
     async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
         if SCOPE_KEY in scope:
             await self._pass_nested(scope, receive, send)
             return
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
-        exchange = Exchange(self._parts, scope, self._clock())
+        exchange = self._exchange(scope)
         keep_out(exchange)
         gate, send = Gate(exchange), Handshake(exchange, send).send
         try:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
@@ -42,6 +42,7 @@ from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.banner.texts import all_texts
 from cookieguard.web.beyond_declaration import BeyondDeclaration
+from cookieguard.web.contracts import judges_on
 from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.shop_cookies import ShopCookies
@@ -73,6 +74,7 @@ class Services:
     config: Config
     register: Register
     walls: Walls
+    judges_until: datetime  # then a contract with a vendor ends, and `renewed` is due
     renderer: Renderer
     proof: ConsentLog | None
     identity: Identity | None
@@ -125,6 +127,19 @@ class Services:
         news = self.news(now)
         return self.fingerprint if news is None else f"{self.fingerprint} {news.name}"
 
+    def renewed(self, now: datetime) -> Services:
+        """Return the same services with what judges on another day."""
+        today = now.astimezone(UTC).date()
+        judges = judges_on(self.config, _own_hosts(self.config), self.findings, self.proxied.note_url, today)
+        return replace(
+            self,
+            register=judges.register,
+            walls=judges.walls,
+            judges_until=judges.until,
+            shop_cookies=judges.shop_cookies,
+            fingerprint=f"{self.fingerprint} {today}",
+        )
+
 
 def read_config(
     config: Config | str | os.PathLike[str] | None, vendors: Iterable[str | Vendor] = ()
@@ -176,16 +191,10 @@ def build_services(
     has_others = store_sync is not None and has_machines(config.store, state, environ=environ)
     sharing = (store_sync, keyring) if store_sync is not None and has_others else None
     keys_of = partial(open_day_keys, runtime, sharing=sharing, clock=clock)
-    register = Register(
-        purposes=config.purposes,
-        vendors=config.vendors,
-        undeclared=config.undeclared,
-        first_party_hosts=(*config.first_party_hosts, *_of_developers(config)),
-    )
     identity = _identity(config, keyring, store_sync, merge_carts, steps)
     findings = Findings(config.vendors, dev=config.dev)
     proxied = ProxiedTrackers(config.vendors)
-    shop_cookies = ShopCookies(config, findings)
+    judges = judges_on(config, _own_hosts(config), findings, proxied.note_url, now.astimezone(UTC).date())
     consent_codec = TokenCodec(
         keyring,
         kind=Kind.CONSENT,
@@ -196,8 +205,9 @@ def build_services(
     writer = open_log(config, state, keyring, environ=environ)
     return Services(
         config=config,
-        register=register,
-        walls=Walls(config, register, proxied.note_url),
+        register=judges.register,
+        walls=judges.walls,
+        judges_until=judges.until,
         renderer=renderer,
         proof=None if writer is None else ConsentLog(writer, config, renderer),
         identity=identity,
@@ -207,10 +217,10 @@ def build_services(
         else None,
         keyring=keyring,
         consent_codec=consent_codec,
-        consents=Consents(consent_codec, config, register, matters),
+        consents=Consents(consent_codec, config, judges.register, matters),
         grants=Grants(keyring),
-        shop_cookies=shop_cookies,
-        signed_cookies=SignedCookies(config, keyring, shop_cookies.register, steps),
+        shop_cookies=judges.shop_cookies,
+        signed_cookies=SignedCookies(config, keyring, judges.shop_cookies.register, steps),
         customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
@@ -266,6 +276,10 @@ def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
         "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts, "
         "testserver and *.test only; never run a shop like this"
     )
+
+
+def _own_hosts(config: Config) -> tuple[str, ...]:
+    return (*config.first_party_hosts, *_of_developers(config))
 
 
 def _of_developers(config: Config) -> list[str]:

@@ -208,8 +208,8 @@ def _held_inline(register: Register, granted: frozenset[str]) -> list[tuple[str,
     found: list[tuple[str, Held]] = []
     for vendor in register.vendors:
         host = vendor.hosts[0].removeprefix("*.").partition("/")[0].partition(":")[0]
-        verdict = Verdict(host, vendor.purpose, vendor.name)
+        verdict = register.verdict_on(vendor, host)
         if vendor.inline and register.holds(verdict, granted):
-            held = Held("script", "", Url("https", host, None, "/"), vendor.purpose, vendor.name)
+            held = Held("script", "", Url("https", host, None, "/"), verdict.purpose, vendor.name)
             found += [(pattern, held) for pattern in vendor.inline]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from cookieguard.config import Config
 from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
@@ -18,9 +18,9 @@ FORGETTING = timedelta(minutes=5)
 
 
 class ShopCookies:
-    """Judge the cookies that the app sets and reads. Made once; knows no request."""
+    """Judge the cookies that the app sets and reads. Knows no request."""
 
-    def __init__(self, config: Config, findings: Findings) -> None:
+    def __init__(self, config: Config, findings: Findings, today: date | None = None) -> None:
         cookies = config.cookies
         self.own = tuple(cookie_name(spec, dev=config.dev) for spec in cookies.specs)
         self.former = tuple(sorted(BOTH_NAMES - set(self.own)))
@@ -36,6 +36,7 @@ class ShopCookies:
             own=cookies.own,
             ours={*self.own, *self.former, *(spec.name for spec in cookies.specs)},
             undeclared=cookies.undeclared,
+            today=today,
         )
         self._findings = findings
         self._tells = config.consent.enabled

@@ -1,0 +1,60 @@
+"""Contracts with vendors while a shop runs: on the day after one has ended, the parts that judge are built anew."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.consent import Register
+from cookieguard.html import Url
+from cookieguard.web.cookies.shop_cookies import ShopCookies
+from cookieguard.web.owner_notices import Findings
+from cookieguard.web.walls import Walls
+
+logger = logging.getLogger("cookieguard")
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+HELD = (
+    "vendors.%s.contract_end was %s: it is held from everybody; set contract_end anew once the contract is renewed, "
+    "or take the vendor out"
+)
+Own = tuple[str, ...]
+
+
+class Judges(NamedTuple):
+    """Hold what says whose a host or a cookie is, and until when that stays true."""
+
+    register: Register
+    walls: Walls
+    shop_cookies: ShopCookies
+    until: datetime
+
+
+def judges_on(
+    config: Config, own: Own, findings: Findings, note_own: Callable[[Url], None], today: date
+) -> Judges:
+    """Build what judges on a day (UTC), and log whose contract has ended."""
+    register = Register(
+        purposes=config.purposes,
+        vendors=config.vendors,
+        undeclared=config.undeclared,
+        first_party_hosts=own,
+        today=today,
+    )
+    for vendor in config.vendors:
+        if vendor.name in register.lapsed:
+            logger.warning(HELD, vendor.name, vendor.contract_end)
+    ends = [
+        one.contract_end
+        for one in config.vendors
+        if one.contract_end and today <= one.contract_end < date.max
+    ]
+    return Judges(
+        register,
+        Walls(config, register, note_own),
+        ShopCookies(config, findings, today),
+        datetime.combine(min(ends), time(), UTC) + timedelta(days=1) if ends else NEVER,
+    )
