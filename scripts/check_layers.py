@@ -31,7 +31,9 @@ ALLOWED: dict[str, frozenset[str]] = {
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be
 # imported by them, unless they stand in TOP.
 FOLDERS: dict[str, frozenset[str]] = {
+    "cli/rights": frozenset(),
     "config/loading": frozenset(),
+    "config/rights": frozenset({"loading"}),
     "html/css": frozenset({"fast", "tokenizer"}),
     "html/fast": frozenset(),
     "html/tokenizer": frozenset({"fast"}),
@@ -55,10 +57,11 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
     "web/pages": frozenset(
-        {"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording"}
+        {"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording", "rights"}
     ),
     "web/proof": frozenset({"banner", "http", "identity"}),
     "web/recording": frozenset({"document", "http"}),
+    "web/rights": frozenset({"banner", "http", "identity", "pages", "proof"}),
 }
 # What puts a room together: nothing in its folders may import it.
 TOP = frozenset(

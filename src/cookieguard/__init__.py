@@ -16,6 +16,7 @@ if (_finder := find_compiled(__path__[0])) is not None:
 from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
 from cookieguard.consent import Consent, Receipt
 from cookieguard.engines.mail.lists import open_lists as mail_lists
+from cookieguard.engines.rights.worker import work_once
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.identity import Cart, Session
 from cookieguard.web.middleware import CookieGuard
@@ -37,4 +38,5 @@ __all__ = [
     "Visitor",
     "mail_lists",
     "visitor_of",
+    "work_once",
 ]

@@ -16,8 +16,10 @@ from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, reading
 from cookieguard.identity.carts.orders import Order
 from cookieguard.identity.carts.stored_carts import Add, Shelf, Write, kept_cart, read_cart, read_orders
+from cookieguard.identity.oversized import pack
 from cookieguard.identity.revocations import Revocation, Revoked
 
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 FAR = 4_000_000_000_000
 PLACE = (Shelf.CART, "c:17")
 Open = Callable[[], Store]
@@ -46,6 +48,20 @@ def store(open_store: Open) -> Iterator[Store]:
 
 def cart(order: int) -> Write:
     return Write(Shelf.CART, "c:17", b'{"t":%d,"d":{}}' % order, order, FAR)
+
+
+def test_owner_s_values_go_from_a_shelf_of_random_keys_and_nobody_else_s(store: Store) -> None:
+    parcels = {
+        owner: pack(b"", {"o": "c:17", "x": owner}, None, now=NOON, owner=owner)
+        for owner in ("c:17", "c:171")
+    }
+    for one in parcels.values():
+        store.write(Shelf.SPILLED, one.place.key, one.value, until=FAR)
+
+    store.erase_owned(Shelf.SPILLED, "c:17")
+
+    left = {owner: store.read(Shelf.SPILLED, one.place.key) is not None for owner, one in parcels.items()}
+    assert left == {"c:17": False, "c:171": True}
 
 
 def test_the_newer_of_two_values_stays_in_whatever_order_they_come(store: Store) -> None:

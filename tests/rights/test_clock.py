@@ -20,6 +20,7 @@ from cookieguard.rights.requests import (
     loads,
     noted,
     step_done,
+    told,
 )
 from cookieguard.rights.rules import RULES, Kind, Law, Span
 
@@ -119,6 +120,17 @@ def test_nothing_closes_silently_or_with_a_step_left() -> None:
         noted(closed, Act.NOTE, now=NOON, by="mira", text="late")
 
 
+def test_decided_request_is_open_until_the_person_is_told() -> None:
+    done = noted(request(), Act.DONE, now=NOON, by="mira", text="All is gone.")
+
+    assert done.is_open
+    assert done.open_steps == ("answer",)
+    known = told(done, now=NOON, by="mira", text="by letter")
+    assert not known.is_open
+    assert told(known, now=NOON, by="mira") == known
+    assert told(request(), now=NOON, by="mira") == request()
+
+
 def test_step_is_done_once_and_only_one_that_is_asked_for() -> None:
     one = step_done(request(Kind.ERASE, Law.GDPR, NOON, "shop"), "shop", now=NOON, by="cookieguard")
 
@@ -141,6 +153,7 @@ def test_what_stays_is_said_once_with_its_reason_and_its_end() -> None:
     one = kept(kept(request(), items, now=NOON), items, now=NOON + timedelta(days=1))
 
     assert [(event.name, event.until, event.text) for event in one.kept] == items
+    assert kept(one, [], now=NOON).kept == ()
     on_hold = held(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
     assert on_hold.held_until == date(2027, 1, 1)
 

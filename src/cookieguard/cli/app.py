@@ -22,6 +22,8 @@ from cookieguard.cli.output import show_line
 from cookieguard.cli.policy import policy
 from cookieguard.cli.receipt import receipt
 from cookieguard.cli.report import report
+from cookieguard.cli.rights.queue import requests
+from cookieguard.cli.rights.work import processing, work
 from cookieguard.cli.scan import scan
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
@@ -36,6 +38,7 @@ from cookieguard.errors import (
     ScanRefused,
     StaffRefused,
 )
+from cookieguard.rights.requests import RequestRefused
 
 
 class ExitCode(IntEnum):
@@ -59,6 +62,7 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     RevealRefused: ExitCode.REFUSED,
     ScanRefused: ExitCode.REFUSED,
     FileKept: ExitCode.REFUSED,
+    RequestRefused: ExitCode.REFUSED,
 }
 EXPLAINED = (
     "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
@@ -77,10 +81,13 @@ app = typer.Typer(
 app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
 app.add_typer(policy, name="policy")
+app.add_typer(requests, name="requests")
 app.add_typer(vault, name="vault")
 app.add_typer(retention, name="retention")
 app.add_typer(log, name="log")
 app.add_typer(receipt, name="receipt")
+app.command("work")(work)
+app.command("processing")(processing)
 app.command("reveal")(reveal)
 app.command("init")(init)
 app.command("check")(check)

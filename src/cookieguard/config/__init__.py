@@ -15,6 +15,9 @@ from cookieguard.config.look import LookSettings
 from cookieguard.config.mail import MailSettings
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import DEFAULT_PURPOSES, Purpose, Vendor
+from cookieguard.config.rights.controller import Controller
+from cookieguard.config.rights.data_kinds import DataKind
+from cookieguard.config.rights.settings import RightsSettings
 from cookieguard.config.root import Config
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
 from cookieguard.config.stats import StatsSettings
@@ -26,9 +29,11 @@ __all__ = [
     "Catalogue",
     "Config",
     "ConsentSettings",
+    "Controller",
     "CookieSettings",
     "CookieSpec",
     "CspSettings",
+    "DataKind",
     "Entry",
     "HtmlSettings",
     "IdentitySettings",
@@ -39,6 +44,7 @@ __all__ = [
     "OwnCookie",
     "PolicyVersion",
     "Purpose",
+    "RightsSettings",
     "SignedCookie",
     "StatsSettings",
     "StoreSettings",

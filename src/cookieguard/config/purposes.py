@@ -19,9 +19,11 @@ from cookieguard.config.loading.checks import (
     require_text,
 )
 from cookieguard.config.loading.types import require_types
+from cookieguard.config.mail import ADDRESS
 from cookieguard.errors import ConfigError
 
 NECESSARY = "necessary"
+CONTACT = re.compile(rf"({ADDRESS.pattern})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,8 @@ class Vendor:
     """What lets them go there from the EU: `adequacy`, `clauses`, `rules`, `consent` or `contract`."""
     contract_end: date | None = None
     """The last day of the contract with it; from the next day (UTC) on it is held from everybody."""
+    privacy_contact: str = ""
+    """The mail address that is told of erasures, corrections and restrictions (art. 19 GDPR)."""
 
     def __post_init__(self) -> None:
         require_types(f"vendors.{self.name}", self)
@@ -188,6 +192,9 @@ class Vendor:
         if self.basis and not self.reason:
             allowed = f"which {self.basis} it is always on by, in words that visitors read"
             raise ConfigError(f"{where}.reason", was=f"empty beside basis = {self.basis!r}", allowed=allowed)
+        require_match(
+            f"{where}.privacy_contact", self.privacy_contact, CONTACT, "like 'privacy@vendor.example'"
+        )
 
     def _take_from_catalogue(self) -> None:
         """Fill what the shop left out."""

@@ -34,6 +34,9 @@ from cookieguard.config.purposes import (
     with_defaults,
     with_shared_hosts,
 )
+from cookieguard.config.rights.controller import Controller
+from cookieguard.config.rights.data_kinds import DataKind
+from cookieguard.config.rights.settings import RightsSettings
 from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.config.vault import VaultSettings
@@ -65,6 +68,9 @@ class Config:
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
     """What visitors can agree to: a list without `necessary` adds to the default four, one with it replaces them."""
     vendors: tuple[Vendor, ...] = ()
+    data: tuple[DataKind, ...] = ()
+    controller: Controller = field(default_factory=Controller)
+    rights: RightsSettings = field(default_factory=RightsSettings)
     policy: PolicyVersion = field(default_factory=PolicyVersion)
     keys: KeySettings = field(default_factory=KeySettings)
     html: HtmlSettings = field(default_factory=HtmlSettings)
@@ -100,6 +106,7 @@ class Config:
                 "empty where store.enabled or identity.enabled is false: announcements are kept in the store"
             )
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
+        require_distinct("data", [one.id for one in self.data])
         self._check_lists()
         self._check_purposes()
         self._check_signals()

@@ -77,11 +77,16 @@ def resolve(places: Iterable[Place], values: Mapping[str, bytes | None] | None, 
     return spilled
 
 
-def pack(text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime) -> Parcel:
-    """Wrap entries up for where they were, once more, or for a new place."""
+def pack(
+    text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime, owner: str = ""
+) -> Parcel:
+    """Wrap entries up for where they were, once more, or for a new place.
+
+    `owner` stands first: what a customer asked to be erased is found by it.
+    """
     key, number = last or (secrets.token_urlsafe(KEY_BYTES), 0)
     place = Place(key, max(number + 1, to_milliseconds(now)))
-    return Parcel(text, place, jsontext.encode({"t": place.number, "d": entries}))
+    return Parcel(text, place, jsontext.encode({"o": owner, "t": place.number, "d": entries}))
 
 
 def check_spilled(cookie: str, text: bytes) -> None:

@@ -68,6 +68,7 @@ class OversizedStorage:
         is_same: bool,
         now: datetime,
         until: datetime,
+        owner: str,
     ) -> list[Write]:
         """Return how the store takes the entries; nothing where the cookie holds them."""
         if self.is_missing:
@@ -75,7 +76,7 @@ class OversizedStorage:
         writes = [] if is_same else self.release()
         if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_SPILLED:
             last = self._parcel.place if self._parcel is not None else self.place if is_same else None
-            self._parcel = pack(text, entries, last, now=now)
+            self._parcel = pack(text, entries, last, now=now, owner=owner)
             place, value = self._parcel.place, self._parcel.value
             kept_until = to_milliseconds(until + UNHEARD)
             writes.append(Write(Shelf.SPILLED, place.key, value, place.number, kept_until))

@@ -263,8 +263,9 @@ class SessionCookie(JsonMapping):
         if self._is_unchanged(text, now):
             return []
         self._oversized = self._oversized.own()
-        fits, until = self._channel.fits, self._expires(now)
-        return self._oversized.spill(text, self._entries(), fits, is_same=self._is_same, now=now, until=until)
+        fits, until, owner = self._channel.fits, self._expires(now), self.binding.owner
+        spill, is_same = self._oversized.spill, self._is_same
+        return spill(text, self._entries(), fits, is_same=is_same, now=now, until=until, owner=owner)
 
     def _expires(self, now: datetime) -> datetime:
         return min(now + self._life.idle, self.ends)

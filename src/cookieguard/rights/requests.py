@@ -50,10 +50,14 @@ class Act(StrEnum):
     FAILED = "failed"
     KEPT = "kept"
     """Something stays for a reason, until a day."""
+    GONE = "gone"
+    """What stayed went."""
     NOTE = "note"
     DONE = "done"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    TOLD = "told"
+    """The person has the answer: by mail, on the page, or by a letter."""
 
 
 class State(StrEnum):
@@ -67,6 +71,7 @@ class State(StrEnum):
 
 
 CLOSING = {Act.DONE: State.DONE, Act.REFUSED: State.REFUSED, Act.WITHDRAWN: State.WITHDRAWN}
+ANSWER = "answer"  # the step that is left of what is decided: to tell the person
 PERSON, WORKER = "person", "cookieguard"  # who did it, beside members of staff
 
 
@@ -131,9 +136,20 @@ class Request:
         return state
 
     @property
-    def is_open(self) -> bool:
-        """Return whether an answer is still owed."""
+    def may_change(self) -> bool:
+        """Return whether it is not decided yet."""
         return self.state in (State.OPEN, State.IDENTITY)
+
+    @property
+    def owes_answer(self) -> bool:
+        """Return whether it is decided and the person has not been told."""
+        is_decided = self.state in (State.DONE, State.REFUSED)
+        return is_decided and all(one.act is not Act.TOLD for one in self.events)
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it is not decided yet, or the person has not been told."""
+        return self.may_change or self.owes_answer
 
     @property
     def answer(self) -> str:
@@ -148,14 +164,26 @@ class Request:
     @property
     def open_steps(self) -> tuple[str, ...]:
         """Return the steps that are left, in their order."""
-        done = set(self.done_steps)
+        if self.owes_answer:
+            return (ANSWER,)
+        done = set(self.done_steps) if self.may_change else set(self.steps)
         return tuple(one for one in self.steps if one not in done)
 
     @property
     def kept(self) -> tuple[Event, ...]:
         """Return what stays, why and until when: the newest word about each kind of data."""
-        newest = {one.name: one for one in self.events if one.act is Act.KEPT}
+        newest: dict[str, Event] = {}
+        for one in self.events:
+            if one.act is Act.KEPT:
+                newest[one.name] = one
+            elif one.act is Act.GONE:
+                newest.pop(one.name, None)
         return tuple(newest.values())
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """Return when it was closed."""
+        return next((one.at for one in reversed(self.events) if one.act in CLOSING), None)
 
     @property
     def trouble(self) -> str:
@@ -200,6 +228,13 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
 
 
+def told(request: Request, *, now: datetime, by: str, text: str = "") -> Request:
+    """Return a decided request whose answer the person has; once is enough."""
+    if not request.owes_answer:
+        return request
+    return _with(request, Event(at=now, act=Act.TOLD, by=clean(by, LONGEST_NAME), text=clean(text)))
+
+
 def held(request: Request, *, until: date, reason: str, now: datetime, by: str) -> Request:
     """Return the request on hold: a law or a dispute forbids to go on before a day."""
     _require_open(request)
@@ -209,12 +244,14 @@ def held(request: Request, *, until: date, reason: str, now: datetime, by: str) 
 
 
 def kept(request: Request, items: Iterable[tuple[str, date | None, str]], *, now: datetime) -> Request:
-    """Return the request with what stays: the kind of data, until when, and why. What is said already is not again."""
-    said = {(one.name, one.until, one.text) for one in request.kept}
-    for name, until, reason in items:
-        item = (clean(name, LONGEST_NAME), until, clean(reason))
-        if item not in said:
-            event = Event(at=now, act=Act.KEPT, by=WORKER, name=item[0], until=until, text=item[2])
+    """Return the request with what stays: the kind of data, until when, and why; what is not named any more went."""
+    said = {one.name: (one.until, one.text) for one in request.kept}
+    named = {clean(name, LONGEST_NAME): (until, clean(reason)) for name, until, reason in items}
+    for name in said.keys() - named.keys():
+        request = _with(request, Event(at=now, act=Act.GONE, by=WORKER, name=name))
+    for name, item in named.items():
+        if said.get(name) != item:
+            event = Event(at=now, act=Act.KEPT, by=WORKER, name=name, until=item[0], text=item[1])
             request = _with(request, event)
     return request
 
@@ -254,7 +291,7 @@ WORDS = {
 
 
 def _require_open(request: Request) -> None:
-    if not request.is_open:
+    if not request.may_change:
         raise RequestRefused(f"request {request.id} is {request.state}; allowed: only open ones change")
 
 

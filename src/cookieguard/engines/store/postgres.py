@@ -20,6 +20,7 @@ from cookieguard.engines.store.protocol import (
     StoreDown,
     latest,
     making_once,
+    mark_of,
     new_mark,
     revocation_of,
     streamed,
@@ -123,6 +124,10 @@ PUT = """
     RETURNING version
 """
 ERASE = "DELETE FROM cookieguard_kept WHERE shelf = %s AND key = %s"
+ERASE_OWNED = """
+    DELETE FROM cookieguard_kept
+    WHERE shelf = %(shelf)s AND substring(value FROM 1 FOR octet_length(%(mark)s::bytea)) = %(mark)s::bytea
+"""
 # The size of the table never shrinks; what is in it is looked at only where that is near.
 SIZE = """
     SELECT CASE WHEN pg_total_relation_size('cookieguard_kept') < %s / 2 THEN 0 ELSE (
@@ -248,6 +253,11 @@ class PostgresStore:
         """Delete a value."""
         with telling(StoreDown):
             self._connection.execute(ERASE, (shelf, key))
+
+    def erase_owned(self, shelf: str, owner: str) -> None:
+        """Delete an owner's values."""
+        with telling(StoreDown):
+            self._connection.execute(ERASE_OWNED, {"shelf": shelf, "mark": mark_of(owner)})
 
     def size(self) -> int:
         """Return about how many bytes values take."""

@@ -7,6 +7,7 @@ from operator import itemgetter
 from os import urandom
 from typing import NamedTuple, Protocol, TypeVar
 
+from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.revocations import FORGOTTEN, LIMITS, Revocation, Revoked, above, cutoffs
 
 
@@ -55,6 +56,11 @@ class Kept(NamedTuple):
     until: int
 
 
+def mark_of(owner: str) -> bytes:
+    """Return what a value begins with that says whose it is."""
+    return jsontext.encode({"o": owner})[:-1] + b","
+
+
 class Store(Protocol):
     """Keep what every worker must know. Used by one thread, which may wait.
 
@@ -82,6 +88,9 @@ class Store(Protocol):
 
     def erase(self, shelf: str, key: str) -> None:
         """Delete a value."""
+
+    def erase_owned(self, shelf: str, owner: str) -> None:
+        """Delete an owner's values of a shelf whose keys are random (see `mark_of`). Looks through all of it."""
 
     def counts(self) -> dict[Revoked, int]:
         """Return how many endings there are of each kind that has any."""

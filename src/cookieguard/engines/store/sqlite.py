@@ -17,6 +17,7 @@ from cookieguard.engines.store.protocol import (
     Row,
     StoreDown,
     making_once,
+    mark_of,
     new_mark,
     revocation_of,
     streamed,
@@ -103,6 +104,7 @@ PUT = """
     RETURNING version
 """
 ERASE = "DELETE FROM kept WHERE shelf = ? AND key = ?"
+ERASE_OWNED = "DELETE FROM kept WHERE shelf = ?1 AND substr(value, 1, length(?2)) = ?2"
 SIZE = """
     SELECT (page_count - freelist_count) * page_size
     FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()
@@ -225,6 +227,11 @@ class SqliteStore:
         """Delete a value."""
         with self._writing():
             self._connection.execute(ERASE, (shelf, key))
+
+    def erase_owned(self, shelf: str, owner: str) -> None:
+        """Delete an owner's values."""
+        with self._writing():
+            self._connection.execute(ERASE_OWNED, (shelf, mark_of(owner)))
 
     def size(self) -> int:
         """Return how many bytes of the file are in use."""

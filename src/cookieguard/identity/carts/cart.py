@@ -175,8 +175,10 @@ class Cart(JsonMapping):
             return []
         self._oversized = self._oversized.own()
         text = self._text((self._written or self._version + 1) if is_changed else self._version)
-        fits, until = self._channel.fits, self._session.ends
-        return self._oversized.spill(text, self.copy(), fits, is_same=self._is_same, now=now, until=until)
+        fits, until, owner = self._channel.fits, self._session.ends, self._session.binding.owner
+        return self._oversized.spill(
+            text, self.copy(), fits, is_same=self._is_same, now=now, until=until, owner=owner
+        )
 
     def _lowest_version(self, session_id: str | None) -> LowestVersion:
         return (

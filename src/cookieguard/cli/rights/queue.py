@@ -1,0 +1,311 @@
+"""`cookieguard requests`: the queue of what persons ask for, as staff see it and act on it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    read_place,
+    shop_config,
+)
+from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.errors import ConfigError
+from cookieguard.rights.requests import Act, Event, Request, Via, held, noted, step_done, told
+from cookieguard.rights.rules import Kind, Law
+
+requests = typer.Typer(help="The queue of requests about personal data, each with the law's clock.")
+
+IdArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, as `requests list` shows it.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who did it. Default: whoever is logged in here.")]
+TextOption = Annotated[str, typer.Option("--text", help="What the person is told.")]
+
+
+@requests.command("list")
+def list_requests(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is open, that first which is due first; nobody's name is in it. Exit code 1 where one is late."""
+    now = datetime.now(UTC)
+    with _queue(config, keyring) as (_, queue):
+        pending = queue.open_requests(now)
+        closed = [one for one in queue.every_closed() if not one.is_open] if every else []
+    rows = [
+        {
+            "request": one.id,
+            "kind": one.kind.value,
+            "state": one.state,
+            "received": str(one.received.date()),
+            "due": str(one.due),
+            "days_left": one.days_left,
+            "left": ", ".join(one.left),
+            "trouble": one.trouble,
+        }
+        for one in pending
+    ]
+    rows += [
+        {
+            "request": one.id,
+            "kind": one.kind.value,
+            "state": one.state.value,
+            "received": str(one.received.date()),
+        }
+        for one in closed
+    ]
+    if as_json:
+        show_json({"requests": rows})
+    else:
+        heads = ("request", "kind", "state", "received", "due", "days_left", "left", "trouble")
+        show_table(heads, [tuple(str(row.get(head, "")) for head in heads) for row in rows])
+    if any(one.days_left < 0 for one in pending):
+        raise typer.Exit(1)
+
+
+@requests.command("show")
+def show_request(
+    request: IdArgument,
+    *,
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one request with all that happened; this says whose it is."""
+    with _queue(config, keyring) as (_, queue):
+        found = queue.find(request)
+    if found is None:
+        raise _unknown(request)
+    _show(found, as_json=as_json)
+
+
+@requests.command("add")
+def add_request(
+    kind: Annotated[Kind, typer.Argument(help="What is asked for.")],
+    *,
+    customer: Annotated[str, typer.Option("--customer", help="The customer number.")] = "",
+    contact: Annotated[str, typer.Option("--contact", help="Where the answer goes: an address.")] = "",
+    received: Annotated[
+        datetime | None,
+        typer.Option("--received", formats=["%Y-%m-%d"], help="The day it came in. Default: today."),
+    ] = None,
+    law: Annotated[Law | None, typer.Option("--law", help="Whose clock runs. Default: rights.law.")] = None,
+    text: Annotated[str, typer.Option("--text", help="What they wrote.")] = "",
+    language: Annotated[str, typer.Option("--language", help="Of the answer, like `de`.")] = "",
+    by: ByOption = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Enter what came by letter or telephone. Where it is in doubt who asks: `requests ask-identity` first."""
+    now = datetime.now(UTC)
+    moment = now if received is None else received.replace(tzinfo=UTC)
+    if moment > now:
+        raise ConfigError("--received", was=str(moment.date()), allowed="a day that has begun")
+    asking = Asking(
+        kind=kind,
+        via=Via.STAFF,
+        customer=customer,
+        contact=contact,
+        text=text,
+        language=language,
+        entered_by=_by(by),
+        law=law,
+    )
+    with _queue(config, keyring) as (shop, queue):
+        found, _ = ask(queue, shop, asking, now=moment, environ=os.environ)
+    _show(found, as_json=as_json)
+
+
+def _acting(name: str, act: Act, text: str) -> None:
+    """Make the command of an act that takes words."""
+
+    def command(
+        request: IdArgument,
+        *,
+        text: TextOption = "",
+        by: ByOption = "",
+        config: ConfigOption = None,
+        keyring: KeyringOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        change = partial(noted, act=act, now=datetime.now(UTC), by=_by(by), text=text)
+        _change(request, change, config, keyring, as_json=as_json)
+
+    requests.command(name, help=text)(command)
+
+
+for _name, _act, _help in (
+    (
+        "ask-identity",
+        Act.IDENTITY_ASKED,
+        "The person was asked who they are: the clock stands, where the law says so.",
+    ),
+    (
+        "identity-shown",
+        Act.IDENTITY_SHOWN,
+        "The person showed who they are: the clock goes on, and work begins.",
+    ),
+    ("extend", Act.EXTENDED, "Take more time, with the reason the person is told."),
+    ("note", Act.NOTE, "Write something down."),
+    ("finish", Act.DONE, "Close it with the answer; refused while a step is left."),
+    ("refuse", Act.REFUSED, "Decline it, with the reason and where to complain."),
+):
+    _acting(_name, _act, _help)
+
+
+@requests.command("step")
+def do_step(
+    request: IdArgument,
+    step: Annotated[str, typer.Argument(help="Its name, as `requests show` has it.")],
+    *,
+    text: Annotated[str, typer.Option("--text", help="What was done.")] = "",
+    by: ByOption = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that a step was done by hand."""
+    change = partial(step_done, name=step, now=datetime.now(UTC), by=_by(by), text=text)
+    _change(request, change, config, keyring, as_json=as_json)
+
+
+@requests.command("hold")
+def hold_request(
+    request: IdArgument,
+    *,
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day of it.")],
+    reason: Annotated[str, typer.Option("--reason", help="The law or the dispute that forbids to go on.")],
+    by: ByOption = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forbid work at it until a day is over: a legal hold. The clock goes on."""
+    change = partial(held, until=until.date(), reason=reason, now=datetime.now(UTC), by=_by(by))
+    _change(request, change, config, keyring, as_json=as_json)
+
+
+@requests.command("told")
+def tell_person(
+    request: IdArgument,
+    *,
+    text: Annotated[str, typer.Option("--text", help="How, such as `by letter`.")],
+    by: ByOption = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that the person has the answer: until then it stays in the list."""
+    change = partial(told, now=datetime.now(UTC), by=_by(by), text=text)
+    _change(request, change, config, keyring, as_json=as_json)
+
+
+def _change(
+    id_: str,
+    change: Callable[[Request], Request],
+    config: Path | None,
+    keyring: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    with _queue(config, keyring) as (_, queue):
+        try:
+            found = queue.change(id_, change)
+        except KeyError as error:
+            raise _unknown(id_) from error
+        queue.queue.wake(id_)
+    _show(found, as_json=as_json)
+
+
+@contextmanager
+def _queue(config: Path | None, keyring: Path | None) -> Iterator[tuple[Config, Requests]]:
+    shop = shop_config(config)
+    keys = read_place(keyring_place(shop, keyring))
+    try:
+        queue = requests_opener(shop, keys, StateDirectory(shop.state_dir), environ=os.environ)()
+        try:
+            yield shop, queue
+        finally:
+            queue.close()
+    except QueueDown as error:
+        raise ConfigError(
+            "store.url", was=f"of a store that does not answer ({error})", allowed="one that does"
+        ) from error
+
+
+def _show(request: Request, *, as_json: bool) -> None:
+    facts = _facts(request, datetime.now(UTC))
+    if as_json:
+        show_json(facts)
+        return
+    for name, value in facts.items():
+        if name != "events" and value not in ("", [], None):
+            show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    for event in request.events:
+        words = (event.name, event.text, f"until {event.until}" if event.until else "")
+        show_line(
+            f"{event.at:%Y-%m-%d %H:%M} {event.act} by {event.by}  {'; '.join(one for one in words if one)}"
+        )
+
+
+def _facts(request: Request, now: datetime) -> dict[str, Any]:
+    return {
+        "request": request.id,
+        "kind": request.kind.value,
+        "law": request.law.value,
+        "state": request.state.value,
+        "customer": request.customer,
+        "contact": request.contact,
+        "via": request.via.value,
+        "received": request.received.isoformat(timespec="seconds"),
+        "due": str(request.due(now)),
+        "days_left": request.days_left(now) if request.is_open else None,
+        "source": request.rule.source,
+        "left": list(request.open_steps),
+        "trouble": request.trouble,
+        "text": request.text,
+        "answer": request.answer,
+        "events": [_event(one) for one in request.events],
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    until = None if event.until is None else str(event.until)
+    return {
+        "at": event.at.isoformat(timespec="seconds"),
+        "act": event.act.value,
+        "by": event.by,
+        "name": event.name,
+        "text": event.text,
+        "until": until,
+    }
+
+
+def _by(named: str) -> str:
+    return named or getpass.getuser()
+
+
+def _unknown(id_: str) -> ConfigError:
+    return ConfigError(
+        "request", was=repr(id_[:80]), allowed="an id that `cookieguard requests list --all` shows"
+    )

@@ -1,0 +1,71 @@
+"""`cookieguard work`: do what is due of requests about personal data; `cookieguard processing`: the art. 30 record."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.config import Config
+from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.worker import open_worker
+from cookieguard.engines.store.protocol import StoreDown
+from cookieguard.errors import ConfigError
+from cookieguard.rights.processing import facts_of, page_of
+
+
+def work(
+    *,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Erase again who was erased lately, after a backup was brought back."),
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do all that is due: run it every minute or so, on as many machines as you like. Failures stay in the list."""
+    shop = shop_config(config)
+    try:
+        count = asyncio.run(_work(shop, again=again))
+    except (QueueDown, StoreDown) as error:
+        raise ConfigError(
+            "store.url", was=f"of a store that does not answer ({error})", allowed="one that does"
+        ) from error
+    if as_json:
+        show_json({"done": "erased again" if again else "work", "requests": count})
+    else:
+        show_line(f"{count} requests erased again" if again else f"{count} requests had work")
+
+
+def processing(
+    *,
+    as_html: Annotated[bool, typer.Option("--html", help="A page to print.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the record of processing (art. 30 GDPR), as `[[data]]`, `[controller]` and the vendors say it."""
+    shop = shop_config(config)
+    if as_html:
+        sys.stdout.write(page_of(shop))
+        return
+    facts = facts_of(shop)
+    if as_json:
+        show_json(facts)
+        return
+    for name, value in facts["controller"].items():
+        if value:
+            show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    for row in facts["processing"]:
+        show_line("")
+        for name, value in row.items():
+            if value:
+                show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+async def _work(shop: Config, *, again: bool) -> int:
+    async with open_worker(shop) as worker:
+        return await (worker.again() if again else worker.work_all())

@@ -1,0 +1,1 @@
+"""What the shop says of the data it keeps, who answers for it, and how persons are answered."""

@@ -1,0 +1,67 @@
+"""What the shop keeps of its customers: for the page they read, and for the record of processing (art. 30 GDPR)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cookieguard.config.languages import require_texts
+from cookieguard.config.loading.checks import IDENTIFIER, require_match, require_one_of, require_text
+from cookieguard.config.loading.types import require_types
+from cookieguard.errors import ConfigError
+
+# Art. 6(1) GDPR, (a), (b), (c) and (f): a shop has no public task, and saves no lives.
+BASES = ("consent", "contract", "law", "interest")
+NAMED = ("law", "interest")  # which law, and which interest: art. 13(1)(d)
+RETENTION = re.compile(r"account|session|[1-9][0-9]{0,3} (minute|hour|day|month|year)s?")
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataKind:
+    """Declare one kind of data that the shop keeps of persons."""
+
+    id: str = ""
+    """The name in hooks: what an export labels its rows with, and an erasure names what it keeps by."""
+    title: str | Mapping[str, str] = ""
+    """What visitors read: one text, or a table with a text for each language."""
+    purpose: str | Mapping[str, str] = ""
+    """What it is used for, in the same form."""
+    basis: str = "contract"
+    """`consent`, `contract`, `law` or `interest`: art. 6(1) GDPR."""
+    reason: str = ""
+    """Which law, or which interest; asked for where the basis is one of both."""
+    retention: str = "account"
+    """How long it is kept: `account` (as long as there is one), `session`, or a time like `10 years`."""
+    recipients: tuple[str, ...] = ()
+    """Who gets it; a vendor's name is one."""
+    subjects: str = "customers"
+    """Whose data it is, for the record of processing."""
+    transfer: str = ""
+    """The third country it goes to, and by which safeguard."""
+
+    def __post_init__(self) -> None:
+        require_types("data", self)
+        require_match("data.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
+        where = f"data.{self.id}"
+        require_texts(f"{where}.title", self.title, longest=LONGEST_NAME)
+        require_texts(f"{where}.purpose", self.purpose)
+        for name in ("title", "purpose"):
+            if not getattr(self, name):
+                raise ConfigError(f"{where}.{name}", was="empty", allowed="a text that visitors can read")
+        require_one_of(f"{where}.basis", self.basis, BASES)
+        require_text(f"{where}.reason", self.reason, empty=self.basis not in NAMED)
+        require_match(
+            f"{where}.retention", self.retention, RETENTION, "'account', 'session' or like '10 years'"
+        )
+        for one in self.recipients:
+            require_text(f"{where}.recipients", one, longest=LONGEST_NAME)
+        require_text(f"{where}.subjects", self.subjects, longest=LONGEST_NAME)
+        require_text(f"{where}.transfer", self.transfer, empty=True)
+
+    @property
+    def length(self) -> tuple[int, str] | None:
+        """Return how long it is kept as a count and a unit; None where no time says it."""
+        count, _, unit = self.retention.partition(" ")
+        return (int(count), unit.removesuffix("s")) if unit else None

@@ -1,0 +1,68 @@
+"""How the shop answers persons who ask about their data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cookieguard.config.loading.checks import (
+    require_between,
+    require_distinct,
+    require_match,
+    require_one_of,
+    require_text,
+)
+from cookieguard.config.loading.types import require_types
+from cookieguard.config.mail import OBJECT
+from cookieguard.errors import ConfigError
+
+LAWS = ("gdpr", "ccpa")
+LOCAL = re.compile(r"(/(?![/\\])[!-~]{0,300})?")
+STEP = re.compile(r"[^\x00-\x1f\x7f:]{1,80}")
+OURS = ("sessions", "stored", "shop", "recipients", "log", "collect", "signal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightsSettings:
+    """Set the page `{prefix}privacy`, its requests, and the work that answers them (`cookieguard work`)."""
+
+    enabled: bool = True
+    """Serve the page of a visitor's privacy and the cookie declaration."""
+    law: str = "gdpr"
+    """Whose clock runs: `gdpr` or `ccpa`."""
+    hooks: str = ""
+    """The shop's class as `module:name`: `export`, `erase` and `deactivate`. Empty: staff do these steps by hand."""
+    login_url: str = ""
+    """Where a customer logs in: a request begins with a fresh login. `next` is added to it."""
+    account_url: str = ""
+    """Where customers correct their data themselves."""
+    fresh_minutes: int = 10
+    """How old a login may be that begins a request."""
+    by_hand: tuple[str, ...] = ()
+    """What staff must do for each erasure beside the hooks, such as `deleted at the parcel service`."""
+    export_days: int = 14
+    """How long a copy of their data waits to be fetched."""
+    keep_days: int = 1095
+    """How long a closed request is kept: dates and kind, as proof that it was answered."""
+    backup_days: int = 30
+    """How long an erasure can be done again after a backup was brought back (`cookieguard work --again`)."""
+    proof_days: int = 0
+    """How long after an erasure the consent log can still be read: to defend a claim about consent."""
+
+    def __post_init__(self) -> None:
+        require_types("rights", self)
+        require_one_of("rights.law", self.law, LAWS)
+        require_match("rights.hooks", self.hooks, OBJECT, "empty, or 'module:name'")
+        for name in ("login_url", "account_url"):
+            require_match(f"rights.{name}", getattr(self, name), LOCAL, "empty, or a path like '/login'")
+        require_between("rights.fresh_minutes", self.fresh_minutes, 1, 60, "minutes")
+        require_distinct("rights.by_hand", self.by_hand)
+        for step in self.by_hand:
+            require_text("rights.by_hand", step, longest=80)
+            require_match("rights.by_hand", step, STEP, "words without a colon, at most 80 characters")
+            if step in OURS:
+                raise ConfigError("rights.by_hand", was=repr(step), allowed=f"any but {', '.join(OURS)}")
+        require_between("rights.export_days", self.export_days, 1, 90, "days")
+        require_between("rights.keep_days", self.keep_days, 30, 3650, "days")
+        require_between("rights.backup_days", self.backup_days, 0, 366, "days")
+        require_between("rights.proof_days", self.proof_days, 0, 3650, "days")

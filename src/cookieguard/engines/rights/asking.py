@@ -1,0 +1,69 @@
+"""Put a request into the queue: whoever asks twice for the same gets the one that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cookieguard.config import Config
+from cookieguard.engines.rights.requests import Requests
+from cookieguard.engines.rights.telling import has_relay
+from cookieguard.proof.records import new_id
+from cookieguard.rights.plan import BY_WORDS, steps_of
+from cookieguard.rights.requests import LONGEST_NAME, Request, RequestRefused, Via, clean
+from cookieguard.rights.rules import Kind, Law
+
+LONGEST_LANGUAGE = 20
+MOST_OPEN = 20  # of one person: who asks more often is answered by the first ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Hold what is asked, by whom, and how it is known who that is."""
+
+    kind: Kind
+    via: Via
+    customer: str = ""
+    contact: str = ""
+    text: str = ""
+    language: str = ""
+    entered_by: str = ""
+    policy: str = ""
+    law: Law | None = None
+
+
+def ask(
+    queue: Requests, config: Config, asking: Asking, *, now: datetime, environ: Mapping[str, str]
+) -> tuple[Request, bool]:
+    """Add a request, and return it; the second value says whether it is new. Raises RequestRefused, QueueDown."""
+    number, contact = clean(asking.customer, LONGEST_NAME), clean(asking.contact, LONGEST_NAME)
+    text = clean(asking.text)
+    if asking.kind in BY_WORDS and not text:
+        raise RequestRefused(
+            f"{asking.kind} without words; allowed: what is to be corrected, or is objected to"
+        )
+    known = queue.of_customer(number) if number else queue.of_contact(contact)
+    still = [one for one in known if one.may_change]
+    same = next((one for one in still if one.kind is asking.kind and one.text == text), None)
+    if same is None and len(still) >= MOST_OPEN:
+        raise RequestRefused(f"{len(still)} open requests of one person; allowed: at most {MOST_OPEN}")
+    if same is not None:
+        return same, False
+    request = Request(
+        id=new_id(),
+        kind=asking.kind,
+        law=asking.law or Law(config.rights.law),
+        received=now,
+        via=asking.via,
+        customer=number,
+        contact=contact,
+        language=asking.language[:LONGEST_LANGUAGE],
+        text=text,
+        entered_by=clean(asking.entered_by, LONGEST_NAME),
+        policy=asking.policy,
+        # Who has no number is known to no hook and to no store of ours: staff answer.
+        steps=steps_of(asking.kind, config, has_relay=has_relay(config, environ)) if number else ("by hand",),
+    )
+    queue.add(request, has_work=True)
+    return request, True

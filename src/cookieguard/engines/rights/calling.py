@@ -1,0 +1,98 @@
+"""Load the shop's hooks, and call one of them whichever way it is written: plain, `async`, or a generator."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.rights.hooks import Contact, Exported, Kept
+
+Value = TypeVar("Value")
+NEEDED = ("export", "erase", "deactivate")
+ALLOWED = "'module:name' of a class, or of an object of it, with export, erase and deactivate"
+
+
+class HookAnswer(CookieGuardError):
+    """Say that a hook returned what it may not."""
+
+
+def load_hooks(setting: str) -> Any:
+    """Import the shop's hooks, from the working directory or what is installed; None where none are set.
+
+    Raises ConfigError.
+    """
+    if not setting:
+        return None
+    module, _, name = setting.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError("rights.hooks", was=f"{setting} ({error})", allowed=ALLOWED) from error
+    hooks = found() if isinstance(found, type) else found
+    require_hooks(hooks, setting)
+    return hooks
+
+
+def require_hooks(hooks: Any, name: str) -> None:
+    """Raise ConfigError where an object lacks a method."""
+    missing = [one for one in NEEDED if not callable(getattr(hooks, one, None))]
+    if missing:
+        raise ConfigError("rights.hooks", was=f"{name} without {', '.join(missing)}", allowed=ALLOWED)
+
+
+async def exported(hooks: Any, customer: str) -> list[Exported]:
+    """Return the rows of a customer's copy."""
+    return [_require(one, Exported, "export") for one in await _call(hooks.export, customer) or ()]
+
+
+async def left_by(hook: Callable[[str], Any], customer: str) -> list[Kept]:
+    """Return what an erasure or a restriction leaves."""
+    name = getattr(hook, "__name__", "hook")
+    return [_require(one, Kept, name) for one in await _call(hook, customer) or ()]
+
+
+async def contact_of(hooks: Any, customer: str) -> Contact | None:
+    """Return where a customer is written to; None where the hooks do not know."""
+    found = await _call(hooks.contact, customer) if hasattr(hooks, "contact") else None
+    return None if found is None else Contact(*found)
+
+
+async def number_of(hooks: Any, address: str) -> str | None:
+    """Return the number of who has this address on file; None where there is none."""
+    found = await _call(hooks.find, address) if hasattr(hooks, "find") else None
+    return None if found is None else str(found)
+
+
+async def _call(hook: Callable[[str], Any], argument: str) -> Any:
+    """Call a hook; what is not written for the event loop gets a thread, generators included."""
+    if inspect.isasyncgenfunction(hook):
+        return [one async for one in hook(argument)]
+    if inspect.iscoroutinefunction(hook):
+        return await _gathered(await hook(argument))
+    answer = await asyncio.to_thread(_in_thread, hook, argument)
+    return await _gathered(await answer if inspect.isawaitable(answer) else answer)
+
+
+def _in_thread(hook: Callable[[str], Any], argument: str) -> Any:
+    answer = hook(argument)
+    return list(answer) if inspect.isgenerator(answer) else answer
+
+
+async def _gathered(answer: Any) -> Any:
+    return [one async for one in answer] if hasattr(answer, "__aiter__") else answer
+
+
+def _require(one: Any, wanted: type[Value], hook: str) -> Value:
+    if isinstance(one, wanted):
+        return one
+    raise HookAnswer(f"{hook} returned a {type(one).__name__}; allowed: {wanted.__name__} values")

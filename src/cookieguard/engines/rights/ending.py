@@ -1,0 +1,112 @@
+"""What cookieguard itself keeps of a customer, and how it goes: sessions, carts, orders, refusals, mail, records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.lists import SHELF as LISTS
+from cookieguard.engines.proof.erasing import erase_subject
+from cookieguard.engines.proof.open import open_log, open_stores, place_of
+from cookieguard.engines.store.protocol import Store
+from cookieguard.engines.store.remember_me import BROWSERS_SHELF, SERIES_SHELF, WARNING_SHELF
+from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.encoding import canonical_json as jsontext
+from cookieguard.identity.lifetime import Life
+from cookieguard.identity.revocations import ended_customer
+from cookieguard.keyring import Keyring
+from cookieguard.proof.records import SHOP, Record, customer, read_document, to_text
+from cookieguard.rights.requests import Request
+
+CONSENT = "consent"  # the shelf of what customers refused
+KIND = "erasure"
+SECONDS = 10.0  # for one record
+TRIES = 10
+
+
+def end_sessions(store: Store, number: str, config: Config, *, now: datetime) -> None:
+    """End all sessions of a customer, on every worker within 5 s, and let no browser remember them."""
+    remembered = timedelta(seconds=config.cookies.remember.max_age)
+    life = Life.of(config.identity, remembered=remembered)
+    store.record([ended_customer(number, now=now, longest=life.longest)])
+    found = store.read(BROWSERS_SHELF, number)
+    for key in [] if found is None else list(jsontext.decode(found.value)["k"]):
+        store.erase(SERIES_SHELF, str(key))
+    store.erase(BROWSERS_SHELF, number)
+    store.erase(WARNING_SHELF, number)
+
+
+def end_stored(store: Store, number: str, config: Config) -> None:
+    """Delete what the store keeps under a customer's number."""
+    owner = f"c:{number}"
+    store.erase(Shelf.CART, owner)
+    store.erase(Shelf.ORDERS, owner)
+    store.erase_owned(Shelf.SPILLED, owner)
+    store.erase(CONSENT, number)
+    for name in config.mail.lists:
+        store.erase(LISTS, f"{name}:{number}")
+
+
+def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:
+    """Return what the store keeps under a customer's number, for their copy."""
+    places = [
+        ("cart", Shelf.CART, f"c:{number}"),
+        ("orders", Shelf.ORDERS, f"c:{number}"),
+        ("refusals", CONSENT, number),
+    ]
+    places += [(f"list {name}", LISTS, f"{name}:{number}") for name in config.mail.lists]
+    found = {name: store.read(shelf, key) for name, shelf, key in places}
+    return {name: json.loads(one.value) for name, one in found.items() if one is not None}
+
+
+class PersonalRecords:
+    """Be the consent log, as a request about one customer needs it."""
+
+    def __init__(
+        self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
+    ) -> None:
+        self._config = config
+        self._keyring = keyring
+        self._state = state
+        self._environ = environ
+
+    def tell(self, request: Request, kept: Sequence[tuple[str, str]], *, now: datetime) -> None:
+        """Write down that an erasure happened: its reference, day and steps, and nobody's number. Raises LogDown."""
+        log = open_log(self._config, self._state, self._keyring, environ=self._environ)
+        if log is None:
+            return
+        facts = {
+            "cg:request": request.id,
+            "cg:received": to_text(request.received),
+            "cg:kept": [{"cg:data": name, "cg:until": until} for name, until in kept],
+        }
+        record = Record(kind=KIND, subject=SHOP, time=now, facts=facts, id=f"{request.id}_erased"[:64])
+        try:
+            log.append(record).result(timeout=SECONDS)
+        finally:
+            log.close()
+
+    def erase(self, number: str, *, now: datetime) -> int:
+        """Destroy the key of a customer's records; return how many nobody can read any more. Raises LogDown."""
+        place = place_of(self._config, Path(self._state.path), environ=self._environ)
+        stores = open_stores(place)
+        try:
+            return erase_subject(stores, customer(number), journals=place.journals, now=now)
+        finally:
+            stores.close()
+
+    def read(self, number: str) -> list[dict[str, Any]]:
+        """Return a customer's records, for their copy."""
+        from cookieguard.engines.proof.reading import read_subject
+
+        place = place_of(self._config, Path(self._state.path), environ=self._environ)
+        stores = open_stores(place)
+        try:
+            return [read_document(one.record) for one in read_subject(stores, customer(number)) if one.record]
+        finally:
+            stores.close()

@@ -1,0 +1,104 @@
+"""Mails about a request: the answer to the person, and one to each vendor that had their data (art. 19 GDPR)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cookieguard.config import Config, Vendor
+from cookieguard.engines.mail.relay import Connection, Later, Refused, RelayDown, Uncertain, relay_of
+from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.mail.messages import AddressError, build_message
+from cookieguard.rights.answers import PLAIN, RightsTexts
+from cookieguard.rights.requests import Request
+
+PATIENCE = 20.0  # seconds for one step of the relay
+ASKED = {
+    "erase": "has asked us to erase their personal data. Please erase what you hold of them on our behalf.",
+    "deactivate": "has asked us to restrict the processing of their personal data. Please stop using what you hold.",
+}
+
+
+class NotTold(CookieGuardError):
+    """Say that a mail did not go out; never to whom."""
+
+
+class Letters:
+    """Send mails by the shop's relay, one after the other."""
+
+    def __init__(self, config: Config, *, environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._environ = environ
+
+    @property
+    def can_send(self) -> bool:
+        """Return whether a relay and a sender are configured."""
+        return has_relay(self._config, self._environ)
+
+    async def answer(self, request: Request, address: str, *, now: datetime) -> None:
+        """Send the answer to the person; raises NotTold."""
+        texts = RightsTexts.of(request.language or self._config.consent.language)
+        lines = [request.answer, "", self._signature]
+        subject = texts.texts["mail_answer"].translate(PLAIN)
+        await self.send(address, subject, lines, name=f"{request.id}.answer", language=texts.lang, now=now)
+
+    async def code(self, address: str, code: str, *, language: str, name: str, now: datetime) -> None:
+        """Send a code to the address on file; raises NotTold."""
+        texts = RightsTexts.of(language or self._config.consent.language)
+        lines = [texts.line("mail_code", code=code).translate(PLAIN), "", texts.texts["mail_ignore"]]
+        subject = texts.texts["mail_code_subject"].translate(PLAIN)
+        await self.send(
+            address, subject, [*lines, "", self._signature], name=name, language=texts.lang, now=now
+        )
+
+    async def recipient(self, vendor: Vendor, request: Request, *, now: datetime) -> None:
+        """Tell a vendor of an erasure or a restriction; raises NotTold."""
+        who = f"The customer we know as {request.customer} {ASKED[request.kind]}"
+        lines = [
+            f"To {vendor.name}:",
+            "",
+            who,
+            f"This is the notification of art. 19 GDPR. Our reference: {request.id}.",
+            "",
+            self._signature,
+        ]
+        subject = f"Notification of art. 19 GDPR, {request.id}"
+        name = f"{request.id}.{vendor.name.encode().hex()[:40]}"
+        await self.send(vendor.privacy_contact, subject, lines, name=name, language="en", now=now)
+
+    async def send(
+        self, address: str, subject: str, lines: Sequence[str], *, name: str, language: str, now: datetime
+    ) -> None:
+        """Send one mail; raises NotTold. Sent again it has the same Message-ID."""
+        try:
+            message = build_message(
+                sender=self._config.mail.sender,
+                recipient=address,
+                subject=subject,
+                lines=lines,
+                language=language,
+                name=name,
+                now=now,
+            )
+            relay = relay_of(self._config.mail, environ=self._environ)
+        except (AddressError, ConfigError) as error:
+            raise NotTold(str(error)) from error
+        connection = Connection(relay, patience=PATIENCE)
+        try:
+            await connection.offer(self._config.mail.sender.rpartition("<")[2].rstrip(">"), address)
+            await connection.hand_over(message)
+        except (Refused, Later, RelayDown, Uncertain) as error:
+            raise NotTold(f"the relay: {type(error).__name__.lower()} {error}") from error
+        finally:
+            await connection.end()
+
+    @property
+    def _signature(self) -> str:
+        controller = self._config.controller
+        lines = [controller.name or self._config.proof.controller, *controller.address]
+        return "\n".join(line for line in lines if line)
+
+
+def has_relay(config: Config, environ: Mapping[str, str]) -> bool:
+    """Return whether mails can be sent."""
+    return bool(config.mail.sender and (config.mail.url or config.mail.environment in environ))

@@ -1,0 +1,66 @@
+"""The words of a request: what a person reads on the page and in mails, in the languages there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.config.languages import LANGUAGES, language_of, text_in, texts_of
+from cookieguard.rights.requests import Request
+from cookieguard.rights.rules import Kind
+
+FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
+PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
+NO_WORDS = (Kind.CORRECT, Kind.OBJECT)  # a person of the staff finds these
+
+
+class RightsTexts(NamedTuple):
+    """Hold the texts for readers of a language."""
+
+    lang: str
+    texts: Mapping[str, str]
+    months: Sequence[str]
+    day_form: str
+
+    @classmethod
+    def of(cls, lang: str) -> RightsTexts:
+        """Return the texts for readers of a language, English where there are none."""
+        known = language_of(lang) if lang else "en"
+        texts = texts_of(known if known in LANGUAGES else "en")
+        found = known if known in LANGUAGES else "en"
+        return cls(found, texts["rights"], texts["meta"]["months"], texts["policy"]["date"])
+
+    def day(self, day: date) -> str:
+        """Write a day as the language does."""
+        return self.day_form.format(day=str(day.day), month=self.months[day.month - 1], year=str(day.year))
+
+    def line(self, key: str, /, **values: str | date) -> str:
+        """Return a text with its values filled in."""
+        text = self.texts[key]
+        for name, value in values.items():
+            shown = self.day(value) if isinstance(value, date) else value
+            text = text.replace(f"{{{name}}}", f"{FSI}{shown}{PDI}")
+        return text
+
+
+def answer_of(request: Request, config: Config) -> str:
+    """Return the words that a request is closed with once its steps are done."""
+    texts = RightsTexts.of(request.language or config.consent.language)
+    lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in NO_WORDS else []
+    lines += kept_lines(request, config, texts)
+    return "\n".join(lines).translate(PLAIN)
+
+
+def kept_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
+    """Say what stays, until when and why."""
+    titles = {one.id: text_in(one.title, texts.lang) or one.id for one in config.data}
+    lines = []
+    for one in request.kept:
+        name = titles.get(one.name, one.name)
+        if one.until is None:
+            lines.append(texts.line("stays", name=name, reason=one.text))
+        else:
+            lines.append(texts.line("stays_until", name=name, date=one.until, reason=one.text))
+    return lines

@@ -1,0 +1,73 @@
+"""Which steps a request takes, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from cookieguard.config import Config
+from cookieguard.rights.rules import Kind
+
+
+class Step(StrEnum):
+    """Name a step that a worker does."""
+
+    SESSIONS = "sessions"
+    """All sessions of the customer end, on every worker within 5 s; no browser remembers them."""
+    STORED = "stored"
+    """What our store keeps under the number goes: cart, orders' ids, refusals, lists of mail."""
+    SHOP = "shop"
+    """The shop's hook."""
+    RECIPIENTS = "recipients"
+    """Each vendor with a contact gets one mail (art. 19 GDPR)."""
+    LOG = "log"
+    """The key of their records in the consent log is destroyed."""
+    COLLECT = "collect"
+    """The shop's hook yields the copy."""
+    SIGNAL = "signal"
+    """The opt-out counts for the customer on every device."""
+
+
+WORK: dict[Kind, tuple[Step, ...]] = {
+    Kind.EXPORT: (Step.COLLECT,),
+    Kind.CORRECT: (),
+    Kind.ERASE: (Step.SESSIONS, Step.STORED, Step.SHOP, Step.RECIPIENTS, Step.LOG),
+    Kind.DEACTIVATE: (Step.SESSIONS, Step.SHOP, Step.RECIPIENTS),
+    Kind.OBJECT: (),
+    Kind.OPT_OUT: (Step.SIGNAL,),
+}
+NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
+BY_WORDS = (Kind.CORRECT, Kind.OBJECT)  # a person of the staff answers
+
+
+def steps_of(kind: Kind, config: Config, *, has_relay: bool) -> tuple[str, ...]:
+    """Return the steps of a request. Where nobody can do one by itself, staff do it by hand, and it says so."""
+    found: list[str] = []
+    for step in WORK[kind]:
+        if step is Step.RECIPIENTS:
+            found += _recipients(config, has_relay=has_relay)
+        elif (step is Step.LOG and not config.proof.enabled) or (step is Step.SIGNAL and not follows(config)):
+            continue
+        else:
+            found.append(step.value)
+        if step is Step.SHOP and kind is Kind.ERASE:
+            found += config.rights.by_hand
+    return tuple(found)
+
+
+def by_hand(steps: Sequence[str], *, has_hooks: bool) -> tuple[str, ...]:
+    """Return the steps that wait for a person of the staff."""
+    ours = {step.value for step in Step if has_hooks or step not in NEEDS_HOOKS}
+    return tuple(one for one in steps if one not in ours)
+
+
+def follows(config: Config) -> bool:
+    """Return whether what a customer refuses counts on every device."""
+    return config.consent.enabled and config.consent.follow_customer and config.identity.enabled
+
+
+def _recipients(config: Config, *, has_relay: bool) -> list[str]:
+    contacts = [one for one in config.vendors if one.privacy_contact]
+    if not contacts:
+        return []
+    return [Step.RECIPIENTS.value] if has_relay else [f"tell {one.name}" for one in contacts]

@@ -1,0 +1,121 @@
+"""The commands of the queue: a letter from its day of receipt to the answer, and the record of processing."""
+
+from __future__ import annotations
+
+import json
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookieguard.cli.app import run
+
+CONFIG = """
+[controller]
+name = "Kiln & Co"
+address = ["Ovenstraat 1", "1011 AA Amsterdam"]
+[rights]
+by_hand = ["deleted at the parcel service"]
+[[data]]
+id = "invoices"
+title = "Invoices <b>"
+purpose = "Tax"
+basis = "law"
+reason = "tax law"
+retention = "10 years"
+"""
+
+
+class Shell:
+    """Be a shell in a shop's directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / "cookieguard.toml").write_text(CONFIG)
+        assert self.run("keys", "add")[0] == 0
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        out, err = StringIO(), StringIO()
+        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
+            code = int(run(arguments))
+        return code, out.getvalue() + err.getvalue()
+
+    def read(self, *arguments: str) -> Any:
+        code, text = self.run(*arguments, "--json")
+        assert code in (0, 1), text
+        return json.loads(text)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """Return a shell."""
+    return Shell(tmp_path)
+
+
+def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=10)
+    added = shell.read(
+        "requests", "add", "erase", "--customer", "10001", "--received", str(day), "--by", "mira"
+    )
+    id_ = added["request"]
+    assert added["days_left"] < 22
+    shell.read("work")
+    assert shell.read("requests", "show", id_)["left"] == ["shop", "deleted at the parcel service"]
+
+    code, text = shell.run("requests", "finish", id_, "--text", "Gone.")
+    assert (code, "left: shop" in text) == (4, True)
+    for step in ("shop", "deleted at the parcel service"):
+        shell.read("requests", "step", id_, step, "--by", "mira")
+    shell.read("work")
+    assert [one["left"] for one in shell.read("requests", "list")["requests"]] == ["answer"]
+    shell.read("requests", "told", id_, "--text", "by letter", "--by", "mira")
+    assert shell.read("requests", "list")["requests"] == []
+    assert "by letter" in shell.run("requests", "show", id_)[1]
+
+
+def test_list_names_nobody_and_ends_with_1_where_a_request_is_late(shell: Shell) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=40)
+    shell.run(
+        "requests", "add", "object", "--customer", "K-4711", "--text", "stop \x1b[2J", "--received", str(day)
+    )
+
+    code, text = shell.run("requests", "list")
+
+    assert code == 1
+    assert "K-4711" not in text
+    assert "\x1b" not in text
+
+
+def test_request_entered_twice_is_one(shell: Shell) -> None:
+    first = shell.read("requests", "add", "export", "--customer", "10001")
+    assert shell.read("requests", "add", "export", "--customer", "10001")["request"] == first["request"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("add", "erase"), "allowed: one of both"),
+        (("add", "correct", "--customer", "1"), "without words"),
+        (("show", "nothing"), "requests list --all"),
+        (("note", "nothing", "--text", "x"), "requests list --all"),
+        (("add", "erase", "--customer", "1", "--received", "2999-01-01"), "a day that has begun"),
+    ],
+)
+def test_errors_say_what_is_allowed(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
+    code, text = shell.run("requests", *arguments)
+
+    assert code != 0
+    assert said in text
+
+
+def test_record_of_processing_is_printed_with_all_text_escaped(shell: Shell) -> None:
+    code, page = shell.run("processing", "--html")
+
+    assert code == 0
+    assert "Invoices &lt;b&gt;" in page
+    assert "art. 6(1)(c): tax law" in page
+    assert "Ovenstraat 1" in shell.run("processing")[1]
+    assert shell.read("processing")["processing"][0]["retention"] == "10 years"

@@ -1,0 +1,320 @@
+"""The work at requests: steps in order, each noted; failures shown and tried again; nothing twice at once."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cookieguard import Config, Vendor
+from cookieguard.config import Controller, DataKind, RightsSettings
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_log, open_stores, place_of
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.rights.worker import open_worker
+from cookieguard.engines.store.open import store_opener
+from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.proof.records import Record, customer
+from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.plan import steps_of
+from cookieguard.rights.requests import Act, Request, State, Via, held, noted, step_done, told
+from cookieguard.rights.rules import Kind, Law
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+ANNA = "K-4711-0815"
+FAR = 4_000_000_000_000
+
+
+class Hooks:
+    """Be a shop's hooks that note how they are called."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.keeps: list[Kept] = []
+        self.fails = 0
+
+    async def export(self, customer: str) -> AsyncIterator[Exported]:
+        self.called.append(f"export {customer}")
+        yield Exported(kind="orders", values={"Number": "A-1", "Note": "<script>alert(1)</script>"})
+        yield Exported(
+            kind="invoices", values={"Total": 12.5}, kept_until=date(2036, 12, 31), reason="tax law"
+        )
+
+    def erase(self, customer: str) -> list[Kept]:
+        self.called.append(f"erase {customer}")
+        if self.fails:
+            self.fails -= 1
+            raise OSError(f"no row of {customer}: database is locked")
+        return self.keeps
+
+    async def deactivate(self, customer: str) -> None:
+        self.called.append(f"deactivate {customer}")
+
+    def contact(self, customer: str) -> Contact | None:
+        return Contact("anna@shop.example", "de")
+
+
+class Shop:
+    """Be a shop with its queue, at a time that can be moved."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.now = NOW
+        self.hooks = Hooks()
+        self.state = StateDirectory(config.state_dir)
+        self.keyring = load_keyring(self.state, config.keys, environ={}, now=NOW)
+
+    def queue(self) -> Requests:
+        return requests_opener(self.config, self.keyring, self.state, environ={})()
+
+    def ask(self, kind: Kind = Kind.ERASE, number: str = ANNA, id_: str = "r" * 22) -> str:
+        steps = steps_of(kind, self.config, has_relay=False)
+        request = Request(
+            id=id_, kind=kind, law=Law.GDPR, received=self.now, via=Via.LOGIN, customer=number, steps=steps
+        )
+        with closing(self.queue()) as queue:
+            queue.add(request, has_work=True)
+        return id_
+
+    def found(self, id_: str = "r" * 22) -> Request:
+        with closing(self.queue()) as queue:
+            found = queue.find(id_)
+        assert found is not None
+        return found
+
+    def change(self, change: Callable[[Request], Request], id_: str = "r" * 22) -> None:
+        with closing(self.queue()) as queue:
+            queue.change(id_, change)
+            queue.queue.wake(id_)
+
+    def wake(self, id_: str = "r" * 22) -> None:
+        with closing(self.queue()) as queue:
+            queue.queue.wake(id_)
+
+    def work(self) -> int:
+        async def work() -> int:
+            async with open_worker(
+                self.config, hooks=self.hooks, environ={}, clock=lambda: self.now
+            ) as worker:
+                return await worker.work_all()
+
+        return asyncio.run(work())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Return a shop with orders and invoices."""
+    data = (
+        DataKind(id="orders", title="Orders", purpose="To deliver what you bought"),
+        DataKind(id="invoices", title={"en": "Invoices", "de": "Rechnungen"}, purpose="Tax", basis="law",
+                 reason="tax law", retention="10 years"),
+    )  # fmt: skip
+    controller = Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam"))
+    return Shop(Config(state_dir=str(tmp_path / "state"), data=data, controller=controller))
+
+
+def test_erasure_takes_every_step_and_waits_only_for_the_person_to_be_told(shop: Shop) -> None:
+    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store.write(Shelf.CART, f"c:{ANNA}", b"{}", until=FAR)
+    store.write(Shelf.CART, "c:other", b"{}", until=FAR)
+    shop.ask()
+
+    assert shop.work() == 1
+
+    request = shop.found()
+    assert request.done_steps == ("sessions", "stored", "shop", "log")
+    assert request.state is State.DONE
+    assert request.answer
+    assert request.open_steps == ("answer",)  # there is no relay
+    assert shop.hooks.called == [f"erase {ANNA}"]
+    assert store.read(Shelf.CART, f"c:{ANNA}") is None
+    assert store.read(Shelf.CART, "c:other") is not None
+    assert store.counts()
+    store.close()
+
+
+def test_record_tells_of_the_erasure_and_of_nobody_and_their_records_cannot_be_read(shop: Shop) -> None:
+    log = open_log(shop.config, shop.state, shop.keyring, environ={})
+    assert log is not None
+    record = Record(kind="agreement", subject=customer(ANNA), time=NOW, facts={"cg:text": "hello"})
+    log.append(record).result(timeout=10)
+    log.close()
+    shop.ask()
+
+    shop.work()
+
+    stores = open_stores(place_of(shop.config, shop.state.path, environ={}))
+    assert read_subject(stores, customer(ANNA)) == []
+    (erasure,) = [one for one in read_subject(stores, "") if one.kind == "erasure"]
+    assert json.loads(erasure.record)["cg:request"] == "r" * 22
+    assert ANNA not in erasure.record.decode()
+    stores.close()
+
+
+def test_failed_step_stays_open_with_its_error_and_is_tried_again_later(shop: Shop) -> None:
+    shop.hooks.fails = 1
+    shop.ask()
+
+    shop.work()
+
+    request = shop.found()
+    assert request.state is State.OPEN
+    assert request.trouble == "shop: OSError: no row of ...: database is locked"
+    assert request.done_steps == ("sessions", "stored")
+    assert shop.work() == 0  # not at once
+    shop.wake()
+    assert shop.work() == 1
+    assert shop.found().state is State.DONE
+    assert shop.hooks.called == [f"erase {ANNA}"] * 2
+
+
+def test_step_by_hand_holds_an_erasure_open_until_staff_did_it(shop: Shop) -> None:
+    shop.config = replace(shop.config, rights=RightsSettings(by_hand=("deleted at the parcel service",)))
+    shop.ask()
+    shop.work()
+
+    assert shop.found().open_steps == ("deleted at the parcel service",)
+    shop.change(lambda one: step_done(one, "deleted at the parcel service", now=NOW, by="mira"))
+    shop.work()
+    assert shop.found().state is State.DONE
+
+
+def test_without_hooks_staff_do_the_shop_s_part_by_hand(shop: Shop) -> None:
+    shop.ask()
+
+    async def work() -> None:
+        async with open_worker(shop.config, environ={}, clock=lambda: NOW) as worker:
+            await worker.work_all()
+
+    asyncio.run(work())
+
+    assert shop.found().open_steps == ("shop",)
+
+
+def test_what_a_law_keeps_is_told_and_erased_on_its_day(shop: Shop) -> None:
+    shop.hooks.keeps = [Kept("invoices", date(2036, 12, 31), "tax law")]
+    shop.ask()
+    shop.work()
+
+    request = shop.found()
+    assert [(one.name, one.until) for one in request.kept] == [("invoices", date(2036, 12, 31))]
+    assert "Rechnungen" in request.answer
+    shop.now, shop.hooks.keeps = datetime(2037, 1, 1, 1, tzinfo=UTC), []
+    shop.change(lambda one: told(one, now=shop.now, by="mira", text="letter"))
+    shop.work()
+    assert shop.hooks.called == [f"erase {ANNA}"] * 2
+    last = shop.found()
+    assert last.kept == ()
+    assert ANNA not in repr(last)
+    assert "anna" not in repr(last)
+
+
+def test_hold_keeps_everything_until_its_day_is_over(shop: Shop) -> None:
+    shop.ask()
+    shop.change(lambda one: held(one, until=date(2026, 12, 1), reason="court", now=NOW, by="mira"))
+
+    shop.work()
+    assert shop.hooks.called == []
+    shop.now = datetime(2026, 12, 2, tzinfo=UTC)
+    shop.wake()
+    shop.work()
+    assert shop.found().state is State.DONE
+
+
+def test_nothing_is_done_while_the_person_has_not_shown_who_they_are(shop: Shop) -> None:
+    shop.ask()
+    shop.change(lambda one: noted(one, Act.IDENTITY_ASKED, now=NOW, by="mira"))
+
+    shop.work()
+
+    assert shop.hooks.called == []
+    shop.change(lambda one: noted(one, Act.IDENTITY_SHOWN, now=NOW, by="mira"))
+    shop.work()
+    assert shop.found().state is State.DONE
+
+
+def test_erased_person_is_in_no_row_once_backups_are_older(shop: Shop) -> None:
+    shop.ask()
+    shop.work()
+    shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
+    shop.work()
+    assert shop.found().customer == ANNA
+
+    shop.now += timedelta(days=31)
+    shop.wake()
+    shop.work()
+
+    assert shop.found().customer == ""
+
+
+def test_erasure_is_done_again_after_a_backup_was_brought_back(shop: Shop) -> None:
+    shop.ask()
+    shop.work()
+    shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
+
+    async def again() -> int:
+        async with open_worker(shop.config, hooks=shop.hooks, environ={}, clock=lambda: NOW) as worker:
+            return await worker.again()
+
+    assert asyncio.run(again()) == 1
+    assert shop.hooks.called == [f"erase {ANNA}"] * 2
+
+
+def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:
+    shop.ask(Kind.EXPORT)
+
+    shop.work()
+
+    with closing(shop.queue()) as queue:
+        content = queue.file("r" * 22)
+    assert content is not None
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        facts = json.loads(archive.read("data.json"))
+        page = archive.read("index.html").decode()
+    kinds = [row["kind"] for row in facts["rows"]]
+    assert kinds[:2] == ["orders", "invoices"]
+    assert facts["rows"][1]["kept_until"] == "2036-12-31"
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "Rechnungen" in page
+    assert shop.found().state is State.DONE
+
+
+def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
+    shop.ask(Kind.EXPORT)
+    shop.work()
+    shop.change(lambda one: told(one, now=NOW, by="page"))
+    shop.now += timedelta(days=15)
+    shop.work()
+
+    with closing(shop.queue()) as queue:
+        assert queue.file("r" * 22) is None
+
+
+def test_objection_waits_for_words_of_the_staff(shop: Shop) -> None:
+    shop.ask(Kind.OBJECT)
+    shop.work()
+
+    assert shop.found().state is State.OPEN
+    shop.change(lambda one: noted(one, Act.DONE, now=NOW, by="mira", text="We stop."))
+    assert shop.found().answer == "We stop."
+
+
+def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: Shop) -> None:
+    vendor = Vendor(
+        name="Parcels", purpose="necessary", hosts=("parcels.example",), privacy_contact="dpo@parcels.example"
+    )
+    config = replace(shop.config, vendors=(vendor,))
+
+    assert "tell Parcels" in steps_of(Kind.ERASE, config, has_relay=False)
+    assert "recipients" in steps_of(Kind.ERASE, config, has_relay=True)
