@@ -3,11 +3,15 @@
 (function () {
   "use strict";
   var d = document, part = d.getElementById("cg-p"), shadow = part.shadowRoot, inert = part.querySelector("template");
-  if (inert) {
+  if (shadow) {
+    // For what brings the page back from a copy of its markup (Turbo, htmx): no copy has a shadow.
+    inert = d.createElement("template");
+    shadow.childNodes.forEach(function (one) { inert.content.append(one.cloneNode(true)); });
+    part.append(inert);
+  } else if (inert) {
     // Nobody made a shadow of it: a browser that does not know how, or a script put the markup in.
     shadow = part.attachShadow({ mode: "open" });
-    shadow.append(inert.content);
-    inert.remove();
+    shadow.append(inert.content.cloneNode(true));
   }
   var root = (shadow || part).querySelector("#cg"), room = (shadow || part).querySelector(".cg-r");
   var form = root.querySelector("form"), kept = root.querySelector(".cg-k"), busy = false, plain = false;

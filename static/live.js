@@ -6,7 +6,9 @@
   var again = () => location.reload();
   new MutationObserver(() => {
     var one = d.getElementById("cg");
-    if (one) part = one;
+    // A copy of the page's markup, as Turbo and htmx keep it, has no shadow, and with it no form.
+    if (one) if (part) if (!one.shadowRoot) if (!one.querySelector("form")) one.replaceWith(part);
+    if (one) part = d.getElementById("cg");
     // Not for ever: somebody else may want it out each time.
     else if (part) if (times-- > 0) d.body.append(part);
   }).observe(d, {childList: true, subtree: true});

@@ -186,6 +186,31 @@ def test_swapped_pages_tell_nobody_before_a_choice_and_everybody_after(
     assert heard(world, lambda: round_trip(opened, world.guarded)) == EVERYTHING
 
 
+@pytest.mark.parametrize("policy", [""])
+def test_banner_and_control_are_there_when_a_swapper_brings_a_page_back_from_its_memory(
+    visit: Visitors, world: World
+) -> None:
+    opened, errors = visit().new_page(), list[str]()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.set_default_timeout(60_000)  # a machine that has too much to do
+
+    def there_and_back() -> None:
+        opened.goto(f"{world.guarded}/one")
+        swap(opened, "two")
+        opened.go_back()
+        opened.locator("h1#one").wait_for()
+
+    there_and_back()
+    with opened.expect_navigation():
+        opened.get_by_role("button", name="Accept all").click()
+    there_and_back()
+    with opened.expect_navigation():
+        opened.get_by_role("button", name="Withdraw").click()
+
+    assert errors == []
+    assert opened.evaluate("window.mark") is None
+
+
 @pytest.mark.parametrize(("swapper", "by"), [(SWAPPERS["turbo-8"], "stream"), (SWAPPERS["htmx-4"], "text")])
 @pytest.mark.parametrize("policy", [""])
 def test_what_comes_as_a_stream_of_turbos_or_as_plain_text_tells_nobody_before_a_choice(
