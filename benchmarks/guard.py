@@ -23,7 +23,8 @@ from typing import Any
 from figures import Figure, table
 from pages import ROOT
 
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
 from browser.test_libraries import PACKAGES, library
 from browser.tiny import TinyShop, page
 from harness import npm
@@ -34,49 +35,7 @@ from playwright.sync_api import Browser, Page
 from cookieguard import Config, CookieGuard, Vendor
 
 BAR = 3.0  # per cent
-# Markup as shops have it: cards with a picture, a link, a button; `<meta>` of microdata is a word that the guard knows.
-WORK = """
-let card = n => `<li class="card"><a href="/p/${n}?a=1&amp;b=2"><img src="/i.svg" alt="Pot ${n}" width="8" height="8"></a>`
-  + `<h3>Pot ${n} &lt;new&gt;</h3><p class="price" data-id="${n}">${n},00 EUR</p><button type="button">Buy</button></li>`;
-let e = window.React?.createElement;
-let list = (count, mark) => e("ul", { className: mark }, Array.from({ length: count / 5 }, (_, n) => e("li", { key: n,
-  id: "i" + n, title: mark }, e("a", { href: "/p/" + n, onClick() {} }, mark + n), e("img", { src: "/i.svg?" + n,
-  alt: "Pot", width: 8 }), e("input", { type: "checkbox", name: "x" + n, defaultChecked: n % 2 }), e("b", null, n)))); 
-window.work = {
-  nodes() {
-    let stage = document.querySelector("#stage"), root = ReactDOM.createRoot(stage);
-    for (let mark of ["one", "two"]) ReactDOM.flushSync ? ReactDOM.flushSync(() => root.render(list(10000, mark))) : root.render(list(10000, mark));
-    return new Promise(done => setTimeout(() => { root.unmount(); setTimeout(done, 50); }, 50));
-  },
-  async "frames of the shop"() {
-    let stage = document.querySelector("#stage"), loads = [];
-    for (let n = 0; n !== 500; n++) {
-      let frame = document.createElement("iframe");
-      frame.src = "/own"; frame.title = "Part"; frame.width = 40; frame.height = 40;
-      loads.push(new Promise(done => { frame.onload = done; }));
-      stage.append(frame);
-    }
-    await Promise.all(loads);
-  },
-  async "empty frames written into"() {
-    let stage = document.querySelector("#stage");
-    for (let n = 0; n !== 500; n++) {
-      let frame = document.createElement("iframe");
-      stage.append(frame);
-      frame.contentDocument.body.innerHTML = "<p>part</p>";
-    }
-  },
-  async markup() {
-    document.querySelector("#stage").innerHTML = cards;
-  },
-  async "markup with microdata"() {
-    document.querySelector("#stage").innerHTML = microdata;
-  },
-};
-let cards = "", microdata = "";
-for (let n = 0; cards.length < 1e6; n++) cards += card(n);
-for (let n = 0; microdata.length < 1e6; n++) microdata += card(n).replace("<button", '<meta itemprop="sku" content="' + n + '"><button');
-"""
+WORK = Path(__file__).with_name("guard_work.js")
 KINDS = ("nodes", "frames of the shop", "empty frames written into", "markup", "markup with microdata")
 FIRST_PAINT = "first paint"
 
@@ -94,9 +53,11 @@ class Shops:
 def shops(folder: Path) -> Iterator[Shops]:
     """Serve all three."""
     body = '<div id="stage"></div><script src="/app.js"></script>'
-    files = {"/app.js": library(npm.installed(PACKAGES), "react") + WORK}
+    files = {"/app.js": library(npm.installed(PACKAGES), "react") + WORK.read_text("utf-8")}
     text = "<p>A shop that sells pots, and tells of each.</p>" * 300
-    app = TinyShop({"/": page("", body), "/own": page("", "<p>own</p>"), "/text": page("", text)}, files=files)
+    app = TinyShop(
+        {"/": page("", body), "/own": page("", "<p>own</p>"), "/text": page("", text)}, files=files
+    )
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), cookies=("_ga",)),)
     config = Config(state_dir=str(folder / "state"), vendors=vendors)
     without = replace(config, html=replace(config.html, guard=False), state_dir=str(folder / "other"))
@@ -155,7 +116,10 @@ def measured(browser: Browser, found: Shops, kind: str, rounds: int) -> Figure:
             ratios.append(took[found.guarded] / took[plain])
             costs.append(took[plain] * 1e3)
     low, middle, high = statistics.quantiles(ratios, n=4)
-    spread = f"spread {(low - 1) * 100:+.1f} to {(high - 1) * 100:+.1f} %, unguarded {statistics.median(costs):.0f} ms"
+    spread = (
+        f"spread {(low - 1) * 100:+.1f} to {(high - 1) * 100:+.1f} %, "
+        f"unguarded {statistics.median(costs):.0f} ms"
+    )
     return Figure(name=kind, value=(middle - 1) * 100, unit="%", bar=BAR, at_most=True, note=spread)
 
 
