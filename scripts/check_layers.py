@@ -33,6 +33,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 FOLDERS: dict[str, frozenset[str]] = {
     "cli/rights": frozenset(),
     "config/loading": frozenset(),
+    "config/people": frozenset({"loading"}),
     "config/rights": frozenset({"loading"}),
     "html/css": frozenset({"fast", "tokenizer"}),
     "html/fast": frozenset(),
@@ -42,6 +43,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "engines/export": frozenset({"files", "stats"}),
     "engines/files": frozenset(),
     "engines/mail": frozenset({"files", "policy", "store"}),
+    "engines/people": frozenset({"files", "mail", "policy", "proof", "rights", "store"}),
     "engines/policy": frozenset({"files", "store"}),
     "engines/proof": frozenset({"files", "store"}),
     "engines/rights": frozenset({"files", "mail", "proof", "store"}),

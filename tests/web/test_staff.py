@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +13,13 @@ import pytest
 from harness.asgi import Answer, ask
 from starlette.responses import PlainTextResponse, Response
 
-from cookieguard import CookieGuard
+from cookieguard import Config, CookieGuard
+from cookieguard.config.people.staff import StaffSettings
+from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.engines.files.staff_list import STAFF_FILE, change_staff
+from cookieguard.engines.people.journal import forget_entries, read_journal
+from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
 from cookieguard.identity.tokens import Kind, TokenCodec
 from cookieguard.keyring import Keyring
@@ -50,6 +55,10 @@ class Desk:
         self.app._parts.staff._staff._next_look = 0.0
         return write_token(self.codec, member)
 
+    def sign_in(self, token: str) -> str:
+        """Sign in by the form, and return the cookie."""
+        return self.post({"token": token}).cookies()["__Host-cg_staff"]
+
     def get(self, path: str, token: str = "", *, cookie: str = "") -> Answer:
         headers = [("authorization", f"Bearer {token}")] if token else []
         headers += [("cookie", f"__Host-cg_staff={cookie}")] if cookie else []
@@ -69,12 +78,13 @@ async def secret_page(_: Exchange, __: Receive) -> Response:
     return PlainTextResponse("figures")
 
 
+async def no_app(_: object, __: object, ___: object) -> None:
+    raise AssertionError("the app is not asked")
+
+
 @pytest.fixture
 def desk(guard: Callable[..., CookieGuard], tmp_path: Path) -> Desk:
-    async def app(scope: object, receive: object, send: Callable[..., object]) -> None:
-        raise AssertionError("the app is not asked")
-
-    return Desk(guard(app), tmp_path / "state")
+    return Desk(guard(no_app), tmp_path / "state")
 
 
 def test_member_with_the_role_gets_the_page(desk: Desk) -> None:
@@ -83,7 +93,31 @@ def test_member_with_the_role_gets_the_page(desk: Desk) -> None:
     assert desk.get("/_cg/test-stats", analyst).text == "figures"
     assert desk.get("/_cg/test-stats", owner).text == "figures"
     assert desk.get("/_cg/test-vault", owner).text == "figures"
-    assert desk.get("/_cg/test-stats", cookie=analyst).get("cache-control") == "private, no-store"
+    session = desk.sign_in(analyst)
+    assert desk.get("/_cg/test-stats", cookie=session).get("cache-control") == "private, no-store"
+
+
+def test_roles_open_what_is_theirs(desk: Desk) -> None:
+    for path, role in (("/_cg/test-support", "support"), ("/_cg/test-officer", "officer")):
+        desk.app._pages._pages[path] = (("GET",), door.needs_role(role)(secret_page))
+    paths = ["/_cg/test-stats", "/_cg/test-support", "/_cg/test-officer", "/_cg/test-vault"]
+    opened = {}
+    for role in ("analyst", "support", "officer", "owner"):
+        token = desk.add(role)
+        opened[role] = {one.rpartition("-")[2] for one in paths if desk.get(one, token).status == 200}
+
+    assert opened == {
+        "analyst": {"stats"},
+        "support": {"support"},
+        "officer": {"stats", "support", "officer"},
+        "owner": {"stats", "support", "officer", "vault"},
+    }
+
+
+def test_member_of_an_older_list_without_a_role_is_an_analyst() -> None:
+    row = '[[staff]]\nid = "aaaaaaaaaaaa"\nname = "Ann"\nmade = 2026-01-01T00:00:00Z\nexpires = 2027-01-01T00:00:00Z\n'
+
+    assert loads_staff(row, "test")["aaaaaaaaaaaa"].role == "analyst"
 
 
 def test_everybody_else_gets_one_and_the_same_403(desk: Desk) -> None:
@@ -107,6 +141,7 @@ def test_everybody_else_gets_one_and_the_same_403(desk: Desk) -> None:
 
     answers = [desk.get("/_cg/test-vault", token) for token in tokens]
     answers += [desk.get("/_cg/test-vault", cookie=token) for token in tokens if token.isascii()]
+    answers.append(desk.get("/_cg/test-vault", cookie=desk.sign_in(analyst)))
 
     assert {(one.status, one.body, tuple(one.headers)) for one in answers} == {
         (answers[0].status, answers[0].body, tuple(answers[0].headers))
@@ -144,11 +179,101 @@ def test_form_signs_in_and_out_without_javascript(desk: Desk) -> None:
 
     assert (signed.status, signed.get("location")) == (303, "/_cg/staff")
     (line,) = signed.all("set-cookie")
-    assert line.startswith(f"__Host-cg_staff={token}; ")
+    session = signed.cookies()["__Host-cg_staff"]
+    assert token not in line
     assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= set(line.split("; "))
-    assert desk.get("/_cg/test-stats", cookie=token).text == "figures"
-    assert "Signed in as Anna O&#39;Hara (analyst)" in desk.get("/_cg/staff", cookie=token).text
-    assert "Max-Age=0" in desk.post({"leave": "1"}).get("set-cookie")
+    assert desk.get("/_cg/test-stats", cookie=session).text == "figures"
+    assert "Signed in as Anna O&#39;Hara (analyst)" in desk.get("/_cg/staff", cookie=session).text
+    assert "Max-Age=0" in desk.post({"leave": "1"}, [*OWN, ("cookie", f"__Host-cg_staff={session}")]).get(
+        "set-cookie"
+    )
+    assert desk.get("/_cg/test-stats", cookie=session).status == 403  # of a copy too
+    assert [one["event"] for one in read_journal(desk.state)] == ["signed in", "signed out"]
+    assert {one["who"] for one in read_journal(desk.state)} == {"Anna O'Hara"}
+
+
+def test_session_ends_when_idle_when_old_and_with_its_member(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    now = NOW
+    desk = Desk(guard(no_app, clock=lambda: now), tmp_path / "state")
+    token = desk.add("analyst")
+    idle, used, revoked = (desk.sign_in(token) for _ in range(3))
+
+    statuses = []
+    for _ in range(40):
+        now += timedelta(minutes=14)
+        statuses.append(desk.get("/_cg/test-stats", cookie=used).status)
+    now = NOW + timedelta(minutes=16)
+
+    assert statuses.index(403) == 34  # 8 hours
+    assert set(statuses[34:]) == {403}
+    assert desk.get("/_cg/test-stats", cookie=idle).status == 403
+    now = NOW
+    assert desk.get("/_cg/test-stats", cookie=revoked).status == 200
+    change_staff(desk.state, lambda _: {})
+    desk.app._parts.staff._staff._next_look = 0.0
+    assert desk.get("/_cg/test-stats", cookie=revoked).status == 403
+
+
+def test_no_token_in_a_cookie_counts_and_no_session_in_a_header(desk: Desk) -> None:
+    token = desk.add("owner")
+    session = desk.sign_in(token)
+
+    assert desk.get("/_cg/test-stats", cookie=token).status == 403
+    assert desk.get("/_cg/test-stats", session).status == 403
+
+
+def test_session_is_not_kept_as_it_is_sent(desk: Desk) -> None:
+    session = desk.sign_in(desk.add("owner"))
+
+    written = b"".join(path.read_bytes() for path in desk.state.glob("*.db*"))
+
+    assert b"staff-session" in written
+    assert session.encode() not in written
+
+
+def test_shop_without_a_store_keeps_sessions_of_its_staff(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    desk = Desk(guard(no_app, store=StoreSettings(enabled=False)), tmp_path / "state")
+
+    session = desk.sign_in(desk.add("analyst"))
+
+    assert desk.get("/_cg/test-stats", cookie=session).text == "figures"
+    desk.post({"leave": "1"}, [*OWN, ("cookie", f"__Host-cg_staff={session}")])
+    assert desk.get("/_cg/test-stats", cookie=session).status == 403
+
+
+def test_trusted_proxy_names_a_member_and_nobody_else_does(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    app = guard(no_app, staff=StaffSettings(header="X-Remote-User"), trusted_proxies=("10.0.0.0/8",))
+    desk = Desk(app, tmp_path / "state")
+    desk.add("officer", name="Olga Officer")
+
+    def status(name: str, peer: str) -> int:
+        headers = [("x-remote-user", name)]
+        return ask(app, path="/_cg/test-stats", headers=headers, client=(peer, 1)).status
+
+    assert status("olga officer", "10.1.2.3") == 200
+    assert status("olga officer", "192.0.2.1") == 403
+    assert [status(name, "10.1.2.3") for name in ("Eve", "", "Olga\xff")] == [403] * 3
+    with pytest.raises(ConfigError, match=r"staff\.header"):
+        Config(staff=StaffSettings(header="X-Remote-User"))
+
+
+def test_refusals_are_in_the_journal_and_no_flood_fills_it(desk: Desk) -> None:
+    for _ in range(70):
+        desk.post({"token": "2.wrong.token.<b>"})
+
+    entries = list(read_journal(desk.state))
+
+    assert len(entries) == 60
+    assert {tuple(one) for one in entries} == {("time", "event", "what")}
+    assert forget_entries(desk.state, today=NOW.date() + timedelta(days=180), keep_days=180) == 0
+    assert forget_entries(desk.state, today=NOW.date() + timedelta(days=181), keep_days=180) == 1
+    assert list(read_journal(desk.state)) == []
 
 
 def test_wrong_token_gets_the_form_again_and_no_reason(desk: Desk) -> None:
@@ -183,7 +308,7 @@ def test_list_survives_its_own_text(desk: Desk) -> None:
 
 
 def test_unknown_role_is_a_mistake_of_ours() -> None:
-    with pytest.raises(ValueError, match="allowed: analyst, owner"):
+    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner"):
         door.needs_role("admin")
-    with pytest.raises(ValueError, match="allowed: analyst, owner"):
-        door.staff_of(SimpleNamespace(), "admin")  # type: ignore[arg-type]  # it is not looked at
+    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner"):
+        asyncio.run(door.staff_of(SimpleNamespace(), "admin"))  # type: ignore[arg-type]  # it is not looked at

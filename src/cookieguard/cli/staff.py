@@ -1,4 +1,4 @@
-"""`cookieguard staff`: add, list and revoke who may see statistics. A token is shown once, and kept nowhere."""
+"""`cookieguard staff`: add, list and revoke the shop's people, and show what they looked at. A token is shown once."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from cookieguard.config.loading.checks import require_between, require_match, re
 from cookieguard.engines.files.keyring_source import longest_life
 from cookieguard.engines.files.staff_list import Members, change_staff, read_staff
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.people.journal import marks_of, read_journal
 from cookieguard.errors import StaffRefused
 from cookieguard.identity.staff_token import NAME, ROLES, Member, person_of, staff_codec, write_token
 from cookieguard.keyring import to_text
@@ -95,6 +96,27 @@ def revoke_member(
         show_json({"done": "revoked", "members": [_facts(one) for one in gone]})
         return
     show_line(f"revoked {', '.join(one.name for one in gone)}: within 5 s no worker takes the token")
+
+
+@staff.command("journal")
+def show_journal(
+    *,
+    customer: Annotated[str, typer.Option("--customer", help="Only looks at this customer number.")] = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show sign-ins, refusals and looks at personal data, oldest first."""
+    shop = shop_config(config)
+    entries = list(read_journal(StateDirectory(shop.state_dir).path))
+    if customer:
+        marks = marks_of(read_place(keyring_place(shop, keyring)), customer)
+        entries = [one for one in entries if one.get("customer") in marks]
+    if as_json:
+        show_json({"entries": entries})
+        return
+    names = ("time", "event", "who", "role", "what", "customer", "reason")
+    show_table(names, [[str(one.get(name, "")) for name in names] for one in entries])
 
 
 def _facts(member: Member) -> dict[str, Any]:

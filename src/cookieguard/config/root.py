@@ -25,6 +25,7 @@ from cookieguard.config.loading.types import require_types
 from cookieguard.config.log import LogSettings
 from cookieguard.config.look import LookSettings
 from cookieguard.config.mail import MailSettings
+from cookieguard.config.people.staff import StaffSettings
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.proof import ProofSettings
 from cookieguard.config.purposes import (
@@ -85,6 +86,7 @@ class Config:
     vault: VaultSettings = field(default_factory=VaultSettings)
     stats: StatsSettings = field(default_factory=StatsSettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    staff: StaffSettings = field(default_factory=StaffSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)
@@ -101,6 +103,9 @@ class Config:
         if self.stats.country_header and not self.trusted_proxies:
             allowed = "empty where trusted_proxies is: anybody could write that header"
             raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
+        if self.staff.header and not self.trusted_proxies:
+            allowed = "empty where trusted_proxies is: anybody could write that header"
+            raise ConfigError("staff.header", was=repr(self.staff.header), allowed=allowed)
         if self.policy.folder and not (self.store.enabled and self.identity.enabled):
             allowed = (
                 "empty where store.enabled or identity.enabled is false: announcements are kept in the store"

@@ -28,6 +28,7 @@ from cookieguard.engines.files.runtime_directory import existing_runtime, remove
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.vault import expire_keys, forget_events
 from cookieguard.engines.mail.forgetting import forget_recipients
+from cookieguard.engines.people.journal import forget_entries
 from cookieguard.engines.stats.open import open_existing
 from cookieguard.engines.stats.protocol import Capped, Crossing, EngineDown
 from cookieguard.engines.store.open import store_file, store_opener
@@ -182,6 +183,10 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
 
         return forget
 
+    def journal(times: Times) -> int:
+        keep_days = config.staff.journal_days
+        return forget_entries(state.path, today=_day(times.believed), keep_days=keep_days)
+
     def notices(times: Times) -> int:
         return forget_recipients(config, state.path, environ=environ, now=times.believed)
 
@@ -193,6 +198,7 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "keys on the disk": lambda _: remove_keys_on_disk(state),
         "sealed events": events,
         "notices": notices,
+        "staff journal": journal,
     }
 
 

@@ -18,8 +18,11 @@ from cookieguard.keyring import Keyring
 # Each role and the roles it may stand in for, itself included.
 ROLES: dict[str, frozenset[str]] = {
     "analyst": frozenset({"analyst"}),
-    "owner": frozenset({"owner", "analyst"}),
+    "support": frozenset({"support"}),
+    "officer": frozenset({"officer", "support", "analyst"}),
+    "owner": frozenset({"owner", "officer", "support", "analyst"}),
 }
+OLDEST_ROLE = "analyst"  # of a member whose row names none
 STAFF_HOST = "staff"  # a token counts on every host of the shop
 NAME = re.compile(r"[^\W_](?:[\w .@'-]{0,58}[\w.])?")
 MEMBER_ID = re.compile(r"[0-9a-f]{12}")
@@ -89,7 +92,8 @@ def _text(moment: datetime) -> str:
 
 
 def _member(row: dict[str, object]) -> Member:
-    member_id, name, role, made, expires = (row[key] for key in ("id", "name", "role", "made", "expires"))
+    member_id, name, made, expires = (row[key] for key in ("id", "name", "made", "expires"))
+    role = row.get("role", OLDEST_ROLE)
     if not (isinstance(member_id, str) and MEMBER_ID.fullmatch(member_id)):
         raise ValueError("id")
     if not (isinstance(name, str) and NAME.fullmatch(name)) or not isinstance(role, str):

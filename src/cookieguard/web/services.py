@@ -22,6 +22,8 @@ from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.mail.lists import MailLists
+from cookieguard.engines.people.journal import Journal
+from cookieguard.engines.people.sessions import StaffSessions, own_store
 from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
@@ -89,6 +91,8 @@ class Services:
     customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
     staff: StaffDoor
+    staff_sessions: StaffSessions
+    journal: Journal
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None
@@ -225,6 +229,10 @@ def build_services(
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
+        staff_sessions=StaffSessions(
+            config.staff, own_store(state.path) if store_sync is None else store_sync.ask
+        ),
+        journal=Journal(state, keyring),
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),

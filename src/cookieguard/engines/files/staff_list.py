@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cookieguard.engines.files.keyring_file import AHEAD, LOOK_EVERY, locked, put_file, read_keyring, stamp_of
 from cookieguard.errors import ConfigError, KeyringFixed
-from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, read_member
+from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, person_of, read_member
 from cookieguard.identity.tokens import TokenCodec
 
 logger = logging.getLogger("cookieguard")
@@ -75,6 +75,19 @@ class StaffDoor:
     def member(self, token: str, now: datetime) -> Member | None:
         """Return whose token this is."""
         return read_member(self._codec, token, self._staff.members, now)
+
+    def by_id(self, member_id: str, now: datetime) -> Member | None:
+        """Return the member with this id, while the token counts that it was made with."""
+        member = self._staff.members.get(member_id)
+        return member if member is not None and now < member.expires else None
+
+    def by_name(self, name: str, now: datetime) -> Member | None:
+        """Return the member a proxy named; None where several would fit."""
+        person = person_of(name)
+        found = [
+            one for one in self._staff.members.values() if person_of(one.name) == person and now < one.expires
+        ]
+        return found[0] if len(found) == 1 else None
 
 
 def read_staff(directory: Path) -> Members:

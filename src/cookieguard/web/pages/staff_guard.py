@@ -1,4 +1,4 @@
-"""Who of the staff asks: from a bearer token or the staff cookie; and the guard of pages that need a role."""
+"""Who of the staff asks: by a bearer token, a staff session or a trusted proxy; the guard of pages that need a role."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cookieguard.config import CookieSpec
 from cookieguard.identity import cookie_name
 from cookieguard.identity.staff_token import ROLES, Member
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import Receive
 
 # Ends with the browser; no other site's link or form brings it along.
@@ -28,12 +29,47 @@ REFUSED_HEADERS = {
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
 
 
-def staff_of(exchange: Exchange, role: str) -> Member | None:
-    """Return the member who asks, if the role is enough; None for everybody else."""
-    if role not in ROLES:
+async def staff_of(exchange: Exchange, role: str = "") -> Member | None:
+    """Return the member who asks, if the role is enough (any member without one); None for everybody else."""
+    require_role(role)
+    member = await _member_of(exchange)
+    return member if member is not None and (not role or member.may(role)) else None
+
+
+def require_role(role: str) -> None:
+    """Require a role there is; raises ValueError."""
+    if role and role not in ROLES:
         raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
-    member = exchange.parts.staff.member(_token_of(exchange), exchange.now)
-    return member if member is not None and member.may(role) else None
+
+
+async def _member_of(exchange: Exchange) -> Member | None:
+    staff, now = exchange.parts.staff, exchange.now
+    named = _named_by_proxy(exchange)
+    if named:
+        return staff.by_name(named, now)
+    authorization = exchange.headers.get(b"authorization", b"")
+    if authorization[: len(BEARER)].lower() == BEARER:
+        return staff.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now)
+    session = session_of(exchange)
+    if not session:
+        return staff.member(NO_TOKEN, now)
+    member_id = await answer_of(exchange.parts.staff_sessions.member(session, now))
+    return staff.by_id(member_id, now) if member_id else None
+
+
+def session_of(exchange: Exchange) -> str:
+    """Return the id of the staff session that a browser of the shop's own host brings; empty without one."""
+    if not exchange.is_own_host:
+        return ""
+    return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
+
+
+def _named_by_proxy(exchange: Exchange) -> str:
+    """Return whom a trusted proxy signed in; what anybody else writes into that header is not read."""
+    header, via = exchange.parts.config.staff.header, exchange.forwarded
+    if not header or via is None or not via.is_trusted:
+        return ""
+    return exchange.headers.get(header.lower().encode(), b"").decode("utf-8", "replace").strip()
 
 
 def refuse(_: Exchange) -> Response:
@@ -43,13 +79,12 @@ def refuse(_: Exchange) -> Response:
 
 def needs_role(role: str, *, refused: Callable[[Exchange], Response] = refuse) -> Callable[[Page], Page]:
     """Guard a page of ours: it answers members with this role, everybody else one and the same 403."""
-    if role not in ROLES:
-        raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
+    require_role(role)
 
     def guard(page: Page) -> Page:
         @wraps(page)
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
-            if staff_of(exchange, role) is None:
+            if await staff_of(exchange, role) is None:
                 return refused(exchange)
             response = await page(exchange, receive)
             response.headers["cache-control"] = "private, no-store"
@@ -59,12 +94,3 @@ def needs_role(role: str, *, refused: Callable[[Exchange], Response] = refuse) -
         return guarded
 
     return guard
-
-
-def _token_of(exchange: Exchange) -> str:
-    authorization = exchange.headers.get(b"authorization", b"")
-    if authorization[: len(BEARER)].lower() == BEARER:
-        return authorization[len(BEARER) :].strip(b" ").decode("latin-1")
-    if not exchange.is_own_host:
-        return NO_TOKEN
-    return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or NO_TOKEN

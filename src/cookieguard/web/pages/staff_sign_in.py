@@ -1,25 +1,30 @@
-"""The page where staff sign in: a token pasted into a form, kept in a cookie; it works without JavaScript."""
+"""The page where staff sign in: a token pasted into a form begins a session; it works without JavaScript."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from functools import partial
 
+from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.identity import expire_cookie, set_cookie
+from cookieguard.identity.staff_token import Member
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
+from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import is_own_post
-from cookieguard.web.pages.staff_guard import BEARER, STAFF_COOKIE, refuse, staff_of
+from cookieguard.web.pages.staff_guard import BEARER, STAFF_COOKIE, refuse, session_of, staff_of
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
 NEXT = re.compile(r"stats(\?[\x21-\x7e]{0,2000})?")
-LOWEST_ROLE = "analyst"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
+DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
 NOT_OURS = "a token can only be posted by the page that asks for it\n"
 
 
@@ -30,7 +35,7 @@ async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
     does not count, and no reason.
     """
     if exchange.request.is_read:
-        return _page(exchange, 200, is_refused=False)
+        return _page(exchange, 200, is_refused=False, member=await staff_of(exchange))
     return await _sign_in(exchange, receive)
 
 
@@ -54,12 +59,45 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     if "leave" in fields:
-        return _back(exchange, expire_cookie(STAFF_COOKIE, dev=config.dev))
+        return await _sign_out(exchange)
     token, wanted = fields.get("token", "").strip(), fields.get("next", "")
     wanted = wanted if NEXT.fullmatch(wanted) else ""
-    if exchange.parts.staff.member(token, exchange.now) is None:
+    member = exchange.parts.staff.member(token, exchange.now)
+    if member is None:
+        await to_thread.run_sync(exchange.parts.journal.refuse, exchange.now, "a token at the sign-in")
         return _page(exchange, 403, is_refused=True, wanted=wanted)
-    return _back(exchange, set_cookie(STAFF_COOKIE, token, dev=config.dev), to=wanted or STAFF_PAGE)
+    session = await _begun(exchange, member)
+    if session is None:
+        return refusal(503, DOWN)
+    return _back(exchange, set_cookie(STAFF_COOKIE, session, dev=config.dev), to=wanted or STAFF_PAGE)
+
+
+async def _begun(exchange: Exchange, member: Member) -> str | None:
+    """Return a new session, in the journal before it counts; None where either cannot be written."""
+    write = partial(
+        exchange.parts.journal.write, exchange.now, "signed in", who=member.name, role=member.role
+    )
+    try:
+        await to_thread.run_sync(write)
+    except OSError:
+        return None
+    return await answer_of(exchange.parts.staff_sessions.begin(member.id, exchange.now))
+
+
+async def _sign_out(exchange: Exchange) -> Response:
+    """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
+    session = session_of(exchange)
+    if session:
+        member = await staff_of(exchange)
+        if await answer_of(exchange.parts.staff_sessions.end(session)) is None:
+            return refusal(503, DOWN)
+        if member is not None:
+            write = partial(
+                exchange.parts.journal.write, exchange.now, "signed out", who=member.name, role=member.role
+            )
+            with suppress(OSError):  # out is out
+                await to_thread.run_sync(write)
+    return _back(exchange, expire_cookie(STAFF_COOKIE, dev=exchange.parts.config.dev))
 
 
 def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Response:
@@ -73,14 +111,16 @@ def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Respons
     return response
 
 
-def _page(exchange: Exchange, status: int, *, is_refused: bool, wanted: str = "") -> Response:
+def _page(
+    exchange: Exchange, status: int, *, is_refused: bool, wanted: str = "", member: Member | None = None
+) -> Response:
     page = exchange.parts.renderer.page(
         "staff.html",
         "en",
         base=exchange.own_base,
         wanted=wanted,
-        member=None if is_refused or wanted else staff_of(exchange, LOWEST_ROLE),
+        member=member,
         is_refused=is_refused,
-        has_stats=exchange.parts.counting is not None,
+        has_stats=exchange.parts.counting is not None and member is not None and member.may("analyst"),
     )
     return HTMLResponse(page, status, HEADERS)
