@@ -78,7 +78,11 @@ def test_revoke_takes_a_name_or_an_id(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("add", "Anna", "--role", "boss"), 3, "--role is 'boss'; allowed: 'analyst', 'support', 'officer', 'owner'"),
+        (
+            ("add", "Anna", "--role", "boss"),
+            3,
+            "--role is 'boss'; allowed: 'analyst', 'support', 'officer', 'owner'",
+        ),
         (("add", "Anna", "--role", "owner", "--days", "0"), 3, "--days is 0; allowed: 1 to 180 days"),
         (("add", 'A"]\n', "--role", "owner"), 3, "NAME is "),
         (("add", "Anna"), 2, "Missing option '--role'"),
