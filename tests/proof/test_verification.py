@@ -20,18 +20,29 @@ SIGNER = Signer("shop.example/log", bytes(range(32)))
 SIZES = (1, 2, 40, 255, 256, 300, 511, 530)
 
 
+RowOfStore = tuple[int, bytes, bytes, bytes, bytes, bytes]
+"""Number, id, subject, about, entry, sealed."""
+
+
+def contents_of(row: RowOfStore) -> RowTuple:
+    """Put a row together as the stores do."""
+    number, id_, subject, about, entry, sealed = row
+    is_sound = len(entry) == 64 and len(id_) == len(subject) == 16
+    return number, is_sound, entry + id_ + subject + about + sealed
+
+
 @dataclass
 class Kept:
     """Hold everything a store of a log holds."""
 
-    rows: list[RowTuple]
+    rows: list[RowOfStore]
     tiles: dict[tuple[int, int], bytes]
     checkpoints: dict[int, str]
 
     def verify(self, *anchors: str) -> Report:
         read: tiles.ReadTile = lambda level, index: self.tiles.get((level, index), b"")  # noqa: E731
         found = verify(
-            sorted(self.rows, key=lambda row: row[0]),
+            map(contents_of, sorted(self.rows, key=lambda row: row[0])),
             read,
             sorted(self.checkpoints.items()),
             keys=[SIGNER.key],
@@ -44,7 +55,7 @@ class Kept:
         return Kept(list(self.rows), dict(self.tiles), dict(self.checkpoints))
 
 
-def row_of(number: int) -> RowTuple:
+def row_of(number: int) -> RowOfStore:
     about = sealing.about_of("consent", 1_795_000_000_000 + number)
     one = sealing.seal(
         b"record %d" % number, key=bytes(32), id=os.urandom(16), subject=os.urandom(16), about=about
@@ -53,7 +64,7 @@ def row_of(number: int) -> RowTuple:
 
 
 def kept_of(sizes: tuple[int, ...]) -> Kept:
-    rows: list[RowTuple] = []
+    rows: list[RowOfStore] = []
     kept: dict[tuple[int, int], bytes] = {}
     signed = {}
     for size in sizes:

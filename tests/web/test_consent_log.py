@@ -15,7 +15,6 @@ from harness.asgi import Answer, App, ask, page
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.protocol import Row
 from cookieguard.engines.proof.reading import opened
 from cookieguard.proof.merkle import leaf_hash, root_of
 from cookieguard.proof.notes import NoteKey, open_checkpoint
@@ -41,7 +40,7 @@ def recorded(app: CookieGuard) -> list[dict[str, Any]]:
     parts = app._parts
     place = place_of(parts.config, Path(parts.config.state_dir), environ={})
     stores = open_stores(place, make=False)
-    rows = [*(Row(*row) for row in stores.log.rows()), *stores.log.unnumbered()]
+    rows = [*stores.log.rows(), *stores.log.unnumbered()]
     found = [read_document(opened(stores, row).record) for row in rows]
     stores.close()
     return found

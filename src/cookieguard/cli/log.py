@@ -26,7 +26,7 @@ from cookieguard.config import Config
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
 from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_stores, place_of, trusted_keys
-from cookieguard.engines.proof.protocol import LogDown, Row, Stores
+from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
@@ -198,7 +198,7 @@ def _key(text: str) -> NoteKey:
 
 def _every(stores: Stores, first: int) -> Iterator[Found]:
     for row in stores.log.rows(first):
-        yield opened(stores, Row(*row))
+        yield opened(stores, row)
 
 
 def _facts(found: Found) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cookieguard.errors import CookieGuardError
+from cookieguard.proof.packing import pack, unpack
+from cookieguard.proof.records import MOST_BYTES
 
 KEY_BYTES = 32
 SALT_BYTES = 32
@@ -66,10 +68,10 @@ def read_about(about: bytes) -> tuple[str, int]:
 def seal(record: bytes, *, key: bytes, id: bytes, subject: bytes, about: bytes) -> Sealed:  # noqa: A002
     """Seal a record's bytes; each call draws another salt."""
     random = urandom(NONCE_BYTES + SALT_BYTES)
-    nonce, salted = random[:NONCE_BYTES], random[NONCE_BYTES:] + record
+    nonce, salt = random[:NONCE_BYTES], random[NONCE_BYTES:]
     head = id + subject + about
-    sealed = nonce + AESGCM(key).encrypt(nonce, salted, head)
-    entry = sha256(COMMITS + salted).digest() + sha256(head + sealed).digest()
+    sealed = nonce + AESGCM(key).encrypt(nonce, salt + pack(record), head)
+    entry = commitment(salt, record) + sha256(head + sealed).digest()
     return Sealed(id, subject, about, entry, sealed)
 
 
@@ -78,11 +80,12 @@ def unseal(row: Sealed, key: bytes) -> tuple[bytes, bytes]:
     nonce, sealed = row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:]
     try:
         salted = AESGCM(key).decrypt(nonce, sealed, row.id + row.subject + row.about)
+        salt, record = salted[:SALT_BYTES], unpack(salted[SALT_BYTES:], most=MOST_BYTES)
     except (InvalidTag, ValueError) as error:
         raise SealBroken("sealed with another key, or changed") from error
-    if sha256(COMMITS + salted).digest() != row.entry[:32]:
+    if commitment(salt, record) != row.entry[:32]:
         raise SealBroken("another record than the log committed to")
-    return salted[:SALT_BYTES], salted[SALT_BYTES:]
+    return salt, record
 
 
 def commitment(salt: bytes, record: bytes) -> bytes:

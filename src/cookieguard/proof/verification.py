@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from hashlib import sha256
 from itertools import islice
 
-from cookieguard.proof.merkle import HASH_BYTES, fold
+from cookieguard.proof.hashing import hash_pairs, hash_rows
+from cookieguard.proof.merkle import HASH_BYTES, fold, node_hash
 from cookieguard.proof.notes import (
     NO_KEY_SIGNED,
     Checkpoint,
@@ -20,11 +20,10 @@ from cookieguard.proof.notes import (
     open_checkpoint,
     read_checkpoint,
 )
-from cookieguard.proof.sealing import ENTRY_BYTES
-from cookieguard.proof.tiles import WIDTH, ReadTile, root_of_hashes
+from cookieguard.proof.tiles import FULL_BYTES, WIDTH, ReadTile
 
-RowTuple = tuple[int, bytes, bytes, bytes, bytes, bytes]
-"""Number, id, subject, about, entry, sealed."""
+RowTuple = tuple[int, bool, bytes]
+"""Number, whether each field has its length, and entry, id, subject, about and what is sealed, put together."""
 MOST_FAULTS = 1000  # named; the rest is counted
 
 
@@ -55,6 +54,8 @@ class Report:
     rows: int = 0
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
+    tiles: int = 0
+    """How many tiles of leaf hashes were held against the one above them, from the first on."""
 
     @property
     def verdict(self) -> Verdict:
@@ -173,14 +174,15 @@ class _Tree:
         self._read = read_tile
         self._progress = progress
         self._subtrees: list[tuple[int, bytes]] = []  # height above a tile, root; as in a binary counter
-        self._levels: list[list[bytes]] = [[]]  # of the tile that is being read
+        self._levels: list[bytes] = [b""]  # of the tile that is being read, hashes of each height joined
+        self._above: tuple[int, bytes] = -1, b""  # the tile of level 1 that was read last
         self._at = 0  # the first entry of that tile
         self._ahead: list[RowTuple] = []  # read already, and of a later tile
 
     def root_at(self, size: int) -> bytes | None:
         """Return the root over the first `size` rows, None where there are not so many; asked in rising order."""
-        while self._at + len(self._levels[0]) < size:
-            if len(self._levels[0]) == WIDTH:
+        while self._have < size:
+            if len(self._levels[0]) == FULL_BYTES:
                 self._push()
             elif not self._read_block():
                 return None
@@ -189,7 +191,7 @@ class _Tree:
 
     def finish(self, size: int) -> None:
         """Read what is left: rows that no checkpoint covers, and rows that are not there any more."""
-        have = self._at + len(self._levels[0])
+        have = self._have
         if have < size:
             self._report.add(Verdict.CUT, have, f"entries {have} to {size - 1} are gone: cut")
         unsigned = list(range(size, have))
@@ -198,6 +200,10 @@ class _Tree:
             unsigned.append(row[0])
         for number in unsigned:
             self._report.add(Verdict.BROKEN, number, f"row {number} is under no checkpoint")
+
+    @property
+    def _have(self) -> int:
+        return self._at + len(self._levels[0]) // HASH_BYTES
 
     def _left(self) -> Iterator[RowTuple]:
         yield from self._ahead
@@ -208,18 +214,19 @@ class _Tree:
         place = 0
         for height in range(len(self._levels) - 1, -1, -1):
             if width >> height & 1:
-                yield self._levels[height][place >> height]
+                at = (place >> height) * HASH_BYTES
+                yield self._levels[height][at : at + HASH_BYTES]
                 place += 1 << height
 
     def _push(self) -> None:
         """Take the full tile into the tree."""
-        index, root, height = self._at // WIDTH, self._levels[-1][0], 0
+        index, root, height = self._at // WIDTH, self._levels[-1], 0
         while index & 1:
             left = self._subtrees.pop()[1]
-            root, index, height = sha256(b"\x01" + left + root).digest(), index >> 1, height + 1
+            root, index, height = node_hash(left, root), index >> 1, height + 1
         self._subtrees.append((height, root))
         self._at += WIDTH
-        self._levels = [[]]
+        self._levels = [b""]
         self._progress(self._at)
 
     def _read_block(self) -> bool:
@@ -231,10 +238,21 @@ class _Tree:
         leaves = self._leaves(rows) if is_in_order else self._mended(rows, first, stored)
         if not leaves:
             return False
-        if b"".join(leaves) != stored:
-            self._differ(leaves, first, stored)
         self._levels = _levels_of(leaves)
+        if leaves != stored:
+            self._differ(leaves, first, stored)
+        elif len(leaves) == FULL_BYTES:
+            self._report.tiles = first // WIDTH + 1
+            if self._levels[-1] != self._hash_above(first // WIDTH):
+                self._report.add(Verdict.BROKEN, first, _changed_tile(0, first // WIDTH))
         return True
+
+    def _hash_above(self, index: int) -> bytes:
+        """Return what the level above says of a tile."""
+        above, at = divmod(index, WIDTH)
+        if self._above[0] != above:
+            self._above = above, self._read(1, above)
+        return self._above[1][at * HASH_BYTES : (at + 1) * HASH_BYTES]
 
     def _take(self, end: int) -> list[RowTuple]:
         """Return the next rows with a number below `end`."""
@@ -246,77 +264,72 @@ class _Tree:
         self._report.rows += len(rows)
         return rows
 
-    def _leaves(self, rows: Sequence[RowTuple]) -> list[bytes]:
-        leaves, hashing = [], sha256
-        for number, id_, subject, about, entry, sealed in rows:
-            if len(entry) == ENTRY_BYTES:
-                if hashing(id_ + subject + about + sealed).digest() != entry[HASH_BYTES:]:
-                    self._report.add(Verdict.BROKEN, number, f"row {number} was changed")
-                leaves.append(hashing(b"\x00" + entry).digest())
-            else:
-                self._report.add(
-                    Verdict.BROKEN, number, f"row {number} was changed: its entry has {len(entry)} bytes"
-                )
-                leaves.append(hashing(b"\x00" + entry).digest())
+    def _leaves(self, rows: Sequence[RowTuple]) -> bytes:
+        leaves, changed = hash_rows([contents for _, _, contents in rows])
+        if changed or not all(is_sound for _, is_sound, _ in rows):
+            named = {rows[at][0] for at in changed} | {row[0] for row in rows if not row[1]}
+            for number in sorted(named):
+                self._report.add(Verdict.BROKEN, number, f"row {number} was changed")
         return leaves
 
-    def _mended(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> list[bytes]:
+    def _mended(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
         """Hash rows that are not one a number: what is missing is named, and taken from the tile."""
         by_number: dict[int, RowTuple] = {}
         for row in rows:
             if row[0] in by_number or row[0] < first:
                 self._report.add(Verdict.BROKEN, row[0], f"row {row[0]} is there twice")
             by_number.setdefault(row[0], row)
-        leaves: list[bytes] = []
+        leaves = b""
         for number in range(first, self._end(by_number, first)):
             if number in by_number:
                 leaves += self._leaves([by_number[number]])
                 continue
             self._report.add(Verdict.BROKEN, number, f"row {number} is missing")
             at = (number - first) * HASH_BYTES
-            leaves.append(stored[at : at + HASH_BYTES] or bytes(HASH_BYTES))
+            leaves += stored[at : at + HASH_BYTES] or bytes(HASH_BYTES)
         return leaves
 
     def _end(self, by_number: Iterable[int], first: int) -> int:
         """Return where the rows of this tile end: with the tile, where there are later ones."""
         return first + WIDTH if self._ahead else max(by_number, default=first - 1) + 1
 
-    def _differ(self, leaves: Sequence[bytes], first: int, stored: bytes) -> None:
+    def _differ(self, leaves: bytes, first: int, stored: bytes) -> None:
         """Say which rows are not those in the tile; or that it is the tile which was changed."""
-        index, count = first // WIDTH, len(leaves)
-        if len(stored) > count * HASH_BYTES and stored.startswith(b"".join(leaves)):
+        index = first // WIDTH
+        if len(stored) > len(leaves) and stored.startswith(leaves):
             return  # rows after these are gone, and named by what is signed
-        above = self._read(1, index // WIDTH)[index % WIDTH * HASH_BYTES :][:HASH_BYTES]
-        is_rows_own = count == WIDTH and _levels_of(leaves)[-1][0] == above
-        if is_rows_own or (len(stored) < count * HASH_BYTES):
+        is_rows_own = len(leaves) == FULL_BYTES and self._levels[-1] == self._hash_above(index)
+        if is_rows_own or len(stored) < len(leaves):
             self._report.add(Verdict.BROKEN, first, f"tile 0/{index} was changed, or is older than its rows")
             if is_rows_own:
                 return
-        for at, leaf in enumerate(leaves):
-            kept = stored[at * HASH_BYTES : (at + 1) * HASH_BYTES]
-            if kept and kept != leaf:
-                what = f"row {first + at} is not the one in the tree: changed, moved or put there"
-                self._report.add(Verdict.BROKEN, first + at, what)
+        for at in range(0, len(leaves), HASH_BYTES):
+            kept = stored[at : at + HASH_BYTES]
+            if kept and kept != leaves[at : at + HASH_BYTES]:
+                number = first + at // HASH_BYTES
+                what = f"row {number} is not the one in the tree: changed, moved or put there"
+                self._report.add(Verdict.BROKEN, number, what)
 
 
 def verify_tiles(read_tile: ReadTile, size: int, report: Report) -> None:
-    """Hold each tile against the one above it: what proofs are made from."""
-    level, count = 0, size
+    """Hold each tile against the one above it: what proofs are made from. Those of the rows were, along with them."""
+    level, count, first = 0, size, report.tiles
     while count >= WIDTH:
-        for index in range(count // WIDTH):
+        for index in range(first, count // WIDTH):
             hashes = read_tile(level, index)
             above = read_tile(level + 1, index // WIDTH)[index % WIDTH * HASH_BYTES :][:HASH_BYTES]
-            if len(hashes) != WIDTH * HASH_BYTES or root_of_hashes(hashes) != above:
-                number = index * WIDTH ** (level + 1)
-                report.add(Verdict.BROKEN, number, f"tile {level}/{index} or the one above it was changed")
-        level, count = level + 1, count // WIDTH
+            if len(hashes) != FULL_BYTES or _levels_of(hashes)[-1] != above:
+                report.add(Verdict.BROKEN, index * WIDTH ** (level + 1), _changed_tile(level, index))
+        level, count, first = level + 1, count // WIDTH, 0
 
 
-def _levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
-    """Return the complete subtrees over leaf hashes, a row a height."""
-    hashing = sha256
-    levels = [list(leaves)]
-    while len(levels[-1]) > 1:
-        row = levels[-1]
-        levels.append([hashing(b"\x01" + row[at] + row[at + 1]).digest() for at in range(0, len(row) - 1, 2)])
+def _changed_tile(level: int, index: int) -> str:
+    return f"tile {level}/{index} or the one above it was changed"
+
+
+def _levels_of(leaves: bytes) -> list[bytes]:
+    """Return the complete subtrees over leaf hashes, those of a height joined."""
+    levels = [leaves]
+    while len(levels[-1]) > HASH_BYTES:
+        levels.append(hash_pairs(levels[-1]))
     return levels

@@ -40,6 +40,7 @@ def main() -> None:
             try:
                 future.result(30)
             except Exception:  # noqa: BLE001 - a store that is down acknowledges nothing
+                sys.stdout.write("failed\n")
                 continue
             sys.stdout.write(f"{record.id}\n")
         sys.stdout.flush()

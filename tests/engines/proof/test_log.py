@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from threading import get_ident
 
 import pytest
 
 from cookieguard.engines.proof.open import trusted_keys
+from cookieguard.engines.proof.protocol import LogDown
 from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
 from cookieguard.proof.notes import open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
@@ -159,3 +164,34 @@ def test_nothing_more_is_signed_on_top_of_a_tree_that_was_changed(world: World, 
     report = world.verify()
     assert report.size == 2
     assert report.verdict is Verdict.BROKEN
+
+
+class LateLook(Future[None]):
+    """Be a future that failed; who looks at it again in the thread that made it is held up until `until` says so."""
+
+    def __init__(self, until: Callable[[], bool]) -> None:
+        super().__init__()
+        self._until, self._thread = until, get_ident()
+
+    def done(self) -> bool:
+        ends = time.monotonic() + 1
+        while get_ident() == self._thread and not self._until() and time.monotonic() < ends:
+            time.sleep(0.01)
+        return super().done()
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_who_asks_again_for_a_record_while_it_is_written_hears_of_it(world: World) -> None:
+    writer, record = world.writer(), record_of()
+    writer.append(record_of()).result(10)
+    other = sqlite3.connect(world.place.log, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LogDown):
+        writer.append(record).result(30)
+    (item,) = writer._waiting._known.values()
+    item.future = LateLook(lambda: not writer.waiting)  # as if it was written between a look and a new future
+    item.future.set_exception(LogDown("then"))
+    other.execute("ROLLBACK")
+    other.close()
+
+    writer.append(record).result(10)

@@ -18,15 +18,17 @@ STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
 READ_AT_ONCE = 2_000  # rows that a cursor brings along
 # Any number, the same in all workers: PostgreSQL's advisory locks have no names. The second one is for the schema.
 LEASE, SCHEMA_LOCK = 0x_C0_0C_1E_21, 0x_C0_0C_1E_22
+SCHEMA_VERSION, BEFORE = "2", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS cg_log_record (
         place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint, id bytea NOT NULL,
         subject bytea NOT NULL, about bytea NOT NULL, entry bytea NOT NULL, sealed bytea NOT NULL, mac bytea NOT NULL
     )""",
-    "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_id ON cg_log_record (id) WHERE id <> ''",
+    # By id and subject only what has a number: whoever waits for a commit waits for few pages then.
+    "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_id ON cg_log_record (id) WHERE number >= 0 AND id <> ''",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_number ON cg_log_record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
-    "CREATE INDEX IF NOT EXISTS cg_log_record_subject ON cg_log_record (subject)",
+    "CREATE INDEX IF NOT EXISTS cg_log_record_subject ON cg_log_record (subject) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS cg_log_tile (
         level smallint NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n)
     )""",
@@ -36,18 +38,22 @@ SCHEMA = (
         key text PRIMARY KEY, place bigint GENERATED ALWAYS AS IDENTITY
     )""",
     "CREATE TABLE IF NOT EXISTS cg_log_shown (digest text PRIMARY KEY, content bytea NOT NULL)",
-    "INSERT INTO cg_log_fact VALUES ('schema', '1') ON CONFLICT DO NOTHING",
+    "INSERT INTO cg_log_fact VALUES ('schema', '2') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 )
-IS_MADE = "SELECT to_regclass('cg_log_shown') IS NOT NULL"
+# What of the schema before is in the way of this one.
+UPGRADE = ("DROP INDEX cg_log_record_id", "DROP INDEX cg_log_record_subject")
+HAS_FACTS = "SELECT to_regclass('cg_log_fact') IS NOT NULL"
+VERSION = "SELECT value FROM cg_log_fact WHERE name = 'schema'"
 INSERT = """
     INSERT INTO cg_log_record (id, subject, about, entry, sealed, mac)
     SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
-    ON CONFLICT DO NOTHING
 """
 INSERT_TEXT = "INSERT INTO cg_log_shown (digest, content) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 TRY_LEASE = "SELECT pg_try_advisory_xact_lock(%s)"
 WAIT_FOR_SCHEMA = "SELECT pg_advisory_xact_lock(%s)"
-WAITING = "SELECT place, entry, mac FROM cg_log_record WHERE number IS NULL ORDER BY place LIMIT %s"
+WAITING = "SELECT place, id, entry, mac FROM cg_log_record WHERE number IS NULL ORDER BY place LIMIT %s"
+NUMBERED = "SELECT id FROM cg_log_record WHERE id = ANY (%s::bytea[]) AND number >= 0 AND id <> ''"
+DROP = "DELETE FROM cg_log_record WHERE place = ANY (%s::bigint[]) AND number IS NULL"
 HAS_WAITING = "SELECT EXISTS (SELECT 1 FROM cg_log_record WHERE number IS NULL)"
 NUMBER = """
     UPDATE cg_log_record SET number = new.number, mac = ''
@@ -68,9 +74,14 @@ PUT_FACT = "INSERT INTO cg_log_fact (name, value) VALUES (%s, %s) ON CONFLICT DO
 KEYS = "SELECT key FROM cg_log_public_key ORDER BY place"
 PUT_KEY = "INSERT INTO cg_log_public_key (key) VALUES (%s) ON CONFLICT DO NOTHING"
 COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM cg_log_record"
-ROW = f"{COLUMNS} WHERE id = %s AND id <> ''"
+ROW = f"""{COLUMNS} WHERE id = %(id)s AND number >= 0 AND id <> ''
+    UNION ALL {COLUMNS} WHERE id = %(id)s AND number IS NULL AND id <> '' LIMIT 1"""
 ROWS = f"{COLUMNS} WHERE number >= %s ORDER BY number"
-ROWS_OF = f"{COLUMNS} WHERE subject = %s ORDER BY place"
+CONTENTS = """SELECT number, length(entry) = 64 AND length(id) = 16 AND length(subject) = 16,
+    entry || id || subject || about || sealed FROM cg_log_record WHERE number >= 0 ORDER BY number"""
+ROWS_OF = f"""
+    SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number >= 0 ORDER BY number) AS numbered
+    UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number IS NULL ORDER BY place) AS waiting"""  # noqa: S608 - constants
 UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
 TEXT = "SELECT content FROM cg_log_shown WHERE digest = %s"
 DURABLE = (
@@ -87,7 +98,7 @@ class PostgresLog:
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             try:
                 self._connection.execute(DURABLE)
-                if make and not self._value(IS_MADE):
+                if self._version() != SCHEMA_VERSION and (make or self._version()):
                     self._make()
             except BaseException:
                 self._connection.close()
@@ -96,8 +107,11 @@ class PostgresLog:
     def _make(self) -> None:
         with self._connection.transaction():
             self._connection.execute(WAIT_FOR_SCHEMA, (SCHEMA_LOCK,))
-            for statement in SCHEMA:
+            for statement in (*(UPGRADE if self._version() == BEFORE else ()), *SCHEMA):
                 self._connection.execute(statement)
+
+    def _version(self) -> str:
+        return str(self._value(VERSION)) if self._value(HAS_FACTS) else ""
 
     def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
         """Write rows and texts: without texts in one statement, which is one round trip and one commit."""
@@ -134,6 +148,14 @@ class PostgresLog:
         """Return whether there is one."""
         with telling(LogDown):
             return bool(self._value(HAS_WAITING))
+
+    def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Return the ids that numbered records have."""
+        return {bytes(one) for (one,) in self._connection.execute(NUMBERED, (list(ids),))}
+
+    def drop(self, places: Sequence[int]) -> None:
+        """Remove rows without a number."""
+        self._connection.execute(DROP, (list(places),))
 
     def number(self, places: Sequence[int], first: int) -> None:
         """Number rows."""
@@ -196,24 +218,33 @@ class PostgresLog:
     def row(self, id_: bytes) -> Row | None:
         """Return a record's row."""
         with telling(LogDown):
-            row = self._connection.execute(ROW, (id_,)).fetchone()
+            row = self._connection.execute(ROW, {"id": id_}).fetchone()
         return None if row is None else Row(*row)
 
-    def rows(self, first: int = 0) -> Iterator[RowTuple]:
-        """Yield the numbered rows, by a cursor: they may be more than memory holds."""
+    def rows(self, first: int = 0) -> Iterator[Row]:
+        """Yield the numbered rows."""
+        for row in self._cursor(ROWS, (first,)):
+            yield Row(*row)
+
+    def contents(self) -> Iterator[RowTuple]:
+        """Yield what is verified."""
+        return self._cursor(CONTENTS, ())
+
+    def _cursor(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
+        """Read by a cursor: rows may be more than memory holds; in binary, which needs no reading of digits."""
         with (
             telling(LogDown),
             self._connection.transaction(),
-            self._connection.cursor("cg_log_rows") as cursor,
+            self._connection.cursor("cg_log_rows", binary=True) as cursor,
         ):
             cursor.itersize = READ_AT_ONCE
-            cursor.execute(ROWS, (first,))
+            cursor.execute(statement, values)
             yield from cursor
 
     def rows_of(self, subject: bytes) -> list[Row]:
         """Return a subject's rows."""
         with telling(LogDown):
-            return [Row(*row) for row in self._connection.execute(ROWS_OF, (subject,))]
+            return [Row(*row) for row in self._connection.execute(ROWS_OF, {"subject": subject})]
 
     def unnumbered(self) -> list[Row]:
         """Return the rows without a number of the tree."""

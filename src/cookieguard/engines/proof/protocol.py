@@ -18,6 +18,7 @@ class Waiting(NamedTuple):
     """Hold a row that has no number yet."""
 
     place: int
+    id: bytes
     entry: bytes
     mac: bytes
 
@@ -49,7 +50,7 @@ class LogStore(Protocol):
     """Keep rows, tiles and checkpoints. Every call is one transaction, but for those within `lease`."""
 
     def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
-        """Write rows with their marks, and texts; what is there by its id stays as it is. Durable on return."""
+        """Write rows with their marks, and texts. Durable on return; of two with one id the first gets a number."""
         ...
 
     def lease(self) -> AbstractContextManager[bool]:
@@ -66,6 +67,14 @@ class LogStore(Protocol):
 
     def has_waiting(self) -> bool:
         """Return whether a row has no number yet."""
+        ...
+
+    def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Return those of the ids that a numbered record has."""
+        ...
+
+    def drop(self, places: Sequence[int]) -> None:
+        """Remove rows that have no number: another one of the same id was first."""
         ...
 
     def number(self, places: Sequence[int], first: int) -> None:
@@ -116,8 +125,12 @@ class LogStore(Protocol):
         """Return the row of a record."""
         ...
 
-    def rows(self, first: int = 0) -> Iterator[RowTuple]:
+    def rows(self, first: int = 0) -> Iterator[Row]:
         """Yield the numbered rows from a number on, as they are at one time."""
+        ...
+
+    def contents(self) -> Iterator[RowTuple]:
+        """Yield what `verification.verify` takes of every numbered row, as they are at one time."""
         ...
 
     def rows_of(self, subject: bytes) -> list[Row]:

@@ -80,7 +80,7 @@ def verify_log(
     with log.snapshot():
         former = public_keys(log)
         report = verify(
-            log.rows(),
+            log.contents(),
             log.tile,
             log.checkpoints(),
             keys=keys,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from hmac import compare_digest
 
-from cookieguard.engines.proof.protocol import LogStore
+from cookieguard.engines.proof.protocol import LogStore, Waiting
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.merkle import leaf_hash
 from cookieguard.proof.notes import Checkpoint, Signer, read_checkpoint
@@ -19,7 +20,7 @@ class LogBroken(CookieGuardError):
 
 
 def sequence(store: LogStore, signer: Signer, mac_key: bytes, *, count: int = AT_ONCE) -> int:
-    """Number rows that wait and sign the new checkpoint; return how many.
+    """Number rows that wait and sign the new checkpoint; return how many waited.
 
     Returns 0 where another worker is at it. Raises LogBroken rather than sign on top of a tree that was changed.
     """
@@ -31,9 +32,22 @@ def sequence(store: LogStore, signer: Signer, mac_key: bytes, *, count: int = AT
         if len(ours) < len(waiting):
             known = {one.place for one in ours}
             store.refuse([one.place for one in waiting if one.place not in known])
+        doubled = set(_doubled(store, ours))
+        if doubled:
+            store.drop(sorted(doubled))
+            ours = [one for one in ours if one.place not in doubled]
         if ours:
             _append(store, signer, [one.place for one in ours], [leaf_hash(one.entry) for one in ours])
-    return len(ours)
+    return len(waiting)
+
+
+def _doubled(store: LogStore, waiting: Sequence[Waiting]) -> Iterator[int]:
+    """Yield the places of records that are there by their ids: two workers saw one cookie, or a commit was repeated."""
+    seen = store.numbered([one.id for one in waiting])
+    for one in waiting:
+        if one.id in seen:
+            yield one.place
+        seen.add(one.id)
 
 
 def _append(store: LogStore, signer: Signer, places: list[int], leaves: list[bytes]) -> None:

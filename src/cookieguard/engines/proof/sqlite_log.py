@@ -16,15 +16,17 @@ from cookieguard.proof.verification import RowTuple
 BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
 # FULL: what was acknowledged survives a power cut.
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+SCHEMA_VERSION, BEFORE = "2", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS record (
         place INTEGER PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
         entry BLOB NOT NULL, sealed BLOB NOT NULL, mac BLOB NOT NULL
     )""",
-    "CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id) WHERE id <> x''",
+    # By id and subject only what has a number: whoever waits for a commit waits for few pages then.
+    "CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id) WHERE number >= 0 AND id <> x''",
     "CREATE UNIQUE INDEX IF NOT EXISTS record_number ON record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS record_waiting ON record (place) WHERE number IS NULL",
-    "CREATE INDEX IF NOT EXISTS record_subject ON record (subject)",
+    "CREATE INDEX IF NOT EXISTS record_subject ON record (subject) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS tile (
         level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n)
     ) WITHOUT ROWID""",
@@ -32,14 +34,19 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS public_key (key TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS shown (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID",
-    "INSERT OR IGNORE INTO fact VALUES ('schema', '1')",
+    "INSERT OR REPLACE INTO fact VALUES ('schema', '2')",
 )
-IS_MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'shown'"
+# What of the schema before is in the way of this one.
+UPGRADE = ("DROP INDEX record_id", "DROP INDEX record_subject")
+HAS_FACTS = "SELECT count(*) FROM sqlite_master WHERE name = 'fact'"
+VERSION = "SELECT value FROM fact WHERE name = 'schema'"
 INSERT = """
-    INSERT INTO record (id, subject, about, entry, sealed, mac) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+    INSERT INTO record (id, subject, about, entry, sealed, mac) VALUES (?, ?, ?, ?, ?, ?)
 """
 INSERT_TEXT = "INSERT INTO shown (digest, content) VALUES (?, ?) ON CONFLICT DO NOTHING"
-WAITING = "SELECT place, entry, mac FROM record WHERE number IS NULL ORDER BY place LIMIT ?"
+WAITING = "SELECT place, id, entry, mac FROM record WHERE number IS NULL ORDER BY place LIMIT ?"
+IS_NUMBERED = "SELECT 1 FROM record WHERE id = ? AND number >= 0 AND id <> x''"
+DROP = "DELETE FROM record WHERE place = ? AND number IS NULL"
 HAS_WAITING = "SELECT 1 FROM record WHERE number IS NULL LIMIT 1"
 NUMBER = "UPDATE record SET number = ?, mac = x'' WHERE place = ?"
 REFUSE = "UPDATE record SET number = -place WHERE place = ?"
@@ -54,9 +61,14 @@ PUT_FACT = "INSERT OR IGNORE INTO fact (name, value) VALUES (?, ?)"
 KEYS = "SELECT key FROM public_key ORDER BY rowid"
 PUT_KEY = "INSERT OR IGNORE INTO public_key (key) VALUES (?)"
 COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM record"
-ROW = f"{COLUMNS} WHERE id = ? AND id <> x''"
+ROW = f"""{COLUMNS} WHERE id = ?1 AND number >= 0 AND id <> x''
+    UNION ALL {COLUMNS} WHERE id = ?1 AND number IS NULL AND id <> x'' LIMIT 1"""
 ROWS = f"{COLUMNS} WHERE number >= ? ORDER BY number"
-ROWS_OF = f"{COLUMNS} WHERE subject = ? ORDER BY place"
+CONTENTS = """SELECT number, length(entry) = 64 AND length(id) = 16 AND length(subject) = 16,
+    CAST(entry || id || subject || about || sealed AS BLOB) FROM record WHERE number >= 0 ORDER BY number"""
+ROWS_OF = f"""
+    SELECT * FROM ({COLUMNS} WHERE subject = ?1 AND number >= 0 ORDER BY number)
+    UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = ?1 AND number IS NULL ORDER BY place)"""  # noqa: S608 - constants
 UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
 TEXT = "SELECT content FROM shown WHERE digest = ?"
 
@@ -71,11 +83,16 @@ class SqliteLog:
                 make_file(path, LogDown)
             self._inode = path.stat().st_ino
             self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
-            is_made = self._connection.execute(IS_MADE).fetchone()[0]
-        if not is_made:
+            version = self._version()
+        if version != SCHEMA_VERSION:
             with self._writing():
-                for statement in SCHEMA:
+                for statement in (*(UPGRADE if self._version() == BEFORE else ()), *SCHEMA):
                     self._connection.execute(statement)
+
+    def _version(self) -> str:
+        has_facts = self._connection.execute(HAS_FACTS).fetchone()[0]
+        row = self._connection.execute(VERSION).fetchone() if has_facts else None
+        return "" if row is None else str(row[0])
 
     def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
         """Write rows and texts in one transaction."""
@@ -108,6 +125,14 @@ class SqliteLog:
         """Return whether there is one."""
         with telling(LogDown):
             return self._connection.execute(HAS_WAITING).fetchone() is not None
+
+    def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Return the ids that numbered records have."""
+        return {one for one in ids if self._connection.execute(IS_NUMBERED, (one,)).fetchone() is not None}
+
+    def drop(self, places: Sequence[int]) -> None:
+        """Remove rows without a number."""
+        self._connection.executemany(DROP, ((place,) for place in places))
 
     def number(self, places: Sequence[int], first: int) -> None:
         """Number rows."""
@@ -173,10 +198,16 @@ class SqliteLog:
             row = self._connection.execute(ROW, (id_,)).fetchone()
         return None if row is None else Row(*row)
 
-    def rows(self, first: int = 0) -> Iterator[RowTuple]:
+    def rows(self, first: int = 0) -> Iterator[Row]:
         """Yield the numbered rows; one statement sees them as they are at one time."""
         with telling(LogDown):
-            yield from self._connection.execute(ROWS, (first,))
+            for row in self._connection.execute(ROWS, (first,)):
+                yield Row(*row)
+
+    def contents(self) -> Iterator[RowTuple]:
+        """Yield what is verified."""
+        with telling(LogDown):
+            yield from self._connection.execute(CONTENTS)
 
     def rows_of(self, subject: bytes) -> list[Row]:
         """Return a subject's rows."""

@@ -15,23 +15,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hmac import digest as hmac_digest
 from typing import Any, TypeVar
 
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.sequencer import LogBroken, sequence
-from cookieguard.proof.log import LogFull, Text
+from cookieguard.engines.proof.waiting import Draft, Item, Waiting, end, write
+from cookieguard.proof.log import Text
 from cookieguard.proof.notes import Signer
-from cookieguard.proof.records import Record, to_bytes
-from cookieguard.proof.sealing import SUBJECT_BYTES, about_of, digest_of_id, mac_of, seal
+from cookieguard.proof.records import Record
+from cookieguard.proof.sealing import SUBJECT_BYTES, mac_of, seal
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 
 AT_ONCE = 256  # records of one commit: about 0.3 MB
-MAX_WAITING = 10_000  # records in memory while the store is down: about 15 MB
 SEQUENCE_SECONDS = 1.0  # after the first record of a batch; the promise is 5
 LOOK_SECONDS = 4.0  # for what a worker that died left without a number
 RETRY_SECONDS = 0.25
@@ -39,32 +38,17 @@ CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 HANDLE_SECRET, MAC_SECRET = "handles", "marks"
 
 
-@dataclass(slots=True)
-class _Item:
-    """Hold a record that is not written yet."""
-
-    id: bytes
-    subject: str
-    about: bytes
-    record: bytes
-    texts: Sequence[Text]
-    future: Future[None] = field(default_factory=Future)
-
-
 class LogWriter:
     """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
 
     _thread: threading.Thread | None
     _stores: Stores | None
-    _items: deque[_Item]
-    _known: dict[bytes, _Item]
+    _waiting: Waiting
     _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
     _sequence_at: float | None
     _look_at: float
     is_down: bool
     """Whether the store did not answer the last time."""
-    lost: int
-    """How many records found no room while the store was down."""
     broken: str
     """Why nothing is signed any more; empty while all is well."""
 
@@ -87,25 +71,21 @@ class LogWriter:
 
     def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
         """Have a record written; see `proof.log.Log`."""
-        about = about_of(record.label, record.milliseconds)
-        item = _Item(digest_of_id(record.id), record.subject, about, to_bytes(record), texts)
-        with self._lock:
-            before = self._known.get(item.id)
-            if before is not None:
-                if before.future.done():  # it failed then, and waits
-                    before.future = Future()
-                return before.future
-            if len(self._known) >= MAX_WAITING:
-                self.lost += 1
-                item.future.set_exception(
-                    LogFull("the log's store is down, and no more records fit into memory")
-                )
-                return item.future
-            self._known[item.id] = item
-            self._items.append(item)
-        self._wake.set()
-        self._start()
-        return item.future
+        item = Item(record.id, lambda: record, texts)
+        item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
+        return self._add(item)
+
+    def append_later(self, record_id: str, draft: Draft, *, texts: Sequence[Text] = ()) -> Future[None]:
+        """Have a record written that is made in the thread; the future has its ValueError where it cannot be."""
+        return self._add(Item(record_id, draft, texts))
+
+    def _add(self, item: Item) -> Future[None]:
+        future = self._waiting.add(item)
+        if not self._wake.is_set():
+            self._wake.set()
+        if self._thread is None:
+            self._start()
+        return future
 
     def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
         """Ask the stores in the thread, after all records appended so far."""
@@ -134,7 +114,12 @@ class LogWriter:
     @property
     def waiting(self) -> int:
         """Return how many records are not on disk yet."""
-        return len(self._known)
+        return len(self._waiting)
+
+    @property
+    def lost(self) -> int:
+        """Return how many records found no room while the store was down."""
+        return self._waiting.lost
 
     def close(self) -> None:
         """Write what waits, if the store takes it, number it, and end the thread."""
@@ -145,8 +130,8 @@ class LogWriter:
         self._stop.set()
         self._wake.set()
         thread.join(CLOSE_SECONDS)
-        if self._known:
-            logger.error("consent log: %d records could not be written", len(self._known))
+        if self.waiting:
+            logger.error("consent log: %d records could not be written", self.waiting)
 
     def _start(self) -> None:
         if self._thread is not None:
@@ -165,9 +150,9 @@ class LogWriter:
 
     def round(self, *, is_last: bool = False) -> None:
         """Write, number, answer; where the store does not, keep what waits."""
-        items = [self._items.popleft() for _ in range(min(len(self._items), AT_ONCE))]
+        items = self._waiting.take(AT_ONCE)
         questions = (
-            [self._questions.popleft() for _ in range(len(self._questions))] if not self._items else []
+            [self._questions.popleft() for _ in range(len(self._questions))] if not self._waiting else []
         )
         try:
             stores = self._opened()
@@ -183,7 +168,7 @@ class LogWriter:
     @property
     def pause(self) -> float | None:
         """Say how many seconds may pass until the next round; None for at once."""
-        if self._items and not self.is_down:
+        if self._waiting and not self.is_down:
             return None
         if self.is_down:
             return RETRY_SECONDS
@@ -207,24 +192,32 @@ class LogWriter:
                 self._anchor.check(stores.log)
         return self._stores
 
-    def _write(self, stores: Stores, items: list[_Item]) -> None:
-        handles = [handle_of(one.subject, self._handle_key) for one in items]
+    def _write(self, stores: Stores, items: list[Item]) -> None:
+        written = [one for one in items if self._is_written(one)]
+        handles = [handle_of(one.write().subject, self._handle_key) for one in written]
         keys = stores.subjects.keys_of(dict.fromkeys(handles))
         rows = []
-        for one, handle in zip(items, handles, strict=True):
+        for one, handle in zip(written, handles, strict=True):
+            id_, _, about, record = one.write()
             subject, key = keys[handle]
-            sealed = seal(one.record, key=key, id=one.id, subject=subject, about=one.about)
+            sealed = seal(record, key=key, id=id_, subject=subject, about=about)
             rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
-        stores.log.insert(rows, self._new_texts(items))
-        for one in items:
-            self._known.pop(one.id, None)
-            self._texts.update(digest for digest, _ in one.texts)
-            if not one.future.done():
-                one.future.set_result(None)
+        stores.log.insert(rows, self._new_texts(written))
+        self._texts.update(digest for one in written for digest, _ in one.texts)
+        self._waiting.finish(written)
         if self._sequence_at is None:
             self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
 
-    def _new_texts(self, items: Iterable[_Item]) -> list[Text]:
+    def _is_written(self, item: Item) -> bool:
+        """Write an item's bytes; one that cannot be must not keep all others from the disk."""
+        try:
+            item.write()
+        except Exception as error:  # noqa: BLE001 - of a draft: whoever asked hears of it
+            self._waiting.finish([item], error=error)
+            return False
+        return True
+
+    def _new_texts(self, items: Iterable[Item]) -> list[Text]:
         return [text for one in items for text in one.texts if text[0] not in self._texts]
 
     def _number(self, stores: Stores, *, is_last: bool) -> None:
@@ -260,19 +253,15 @@ class LogWriter:
     def _fail(
         self,
         error: Exception,
-        items: list[_Item],
+        items: list[Item],
         questions: list[tuple[Callable[[Stores], Any], Future[Any]]],
     ) -> None:
         self.let_go()
         reason = str(error) if isinstance(error, LogDown) else type(error).__name__
         self._tell(is_down=True, reason=reason)
-        self._items.extendleft(reversed([one for one in items if one.id in self._known]))
-        for one in items:
-            if not one.future.done():
-                one.future.set_exception(LogDown(reason))
+        self._waiting.put_back(items, LogDown(reason))
         for _, future in questions:
-            if not future.done():
-                future.set_exception(LogDown(reason))
+            end(future, error=LogDown(reason))
 
     def _tell(self, *, is_down: bool, reason: str = "") -> None:
         """Log once that the store went, and once that it came back."""
@@ -293,8 +282,7 @@ class LogWriter:
         self._stop = threading.Event()
         self._thread = None
         self._stores = None
-        self._items = deque()
-        self._known = {}
+        self._waiting = Waiting()
         self._questions = deque()
         self._texts: set[str] = set()
         self._sequence_at = None
@@ -302,7 +290,6 @@ class LogWriter:
         self._handle_key = self._mac_key = b""
         self._name, self._signs_as = self._origin, ""
         self.is_down = False
-        self.lost = 0
         self.broken = ""
 
 
@@ -313,11 +300,13 @@ def handle_of(subject: str, key: bytes) -> bytes:
 
 def _answer(stores: Stores, question: Callable[[Stores], Any], future: Future[Any]) -> None:
     try:
-        future.set_result(question(stores))
+        answer = question(stores)
     except LogDown:
         raise
     except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
-        future.set_exception(error)
+        end(future, error=error)
+    else:
+        end(future, answer)
 
 
 def _run(reference: weakref.ref[LogWriter], stop: threading.Event, wake: threading.Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -16,6 +16,7 @@ from cookieguard.engines.proof.reading import read_subject
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
+from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import AGREEMENT, Notice, agreement_facts
 from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.web.identity.store_wait import answer_of
@@ -23,6 +24,7 @@ from cookieguard.web.request import Request
 from cookieguard.web.services import Services
 
 LONGEST_TEXT = 100_000  # characters of what was shown beside a box
+MOST_DETAILS = 50_000  # bytes of JSON
 NAMED = "named:"
 
 
@@ -87,21 +89,41 @@ def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
         raise CookieGuardError("proof.enabled is false: there is no log to write an agreement into")
     content = said.text.encode()
     digest = sha256(content).hexdigest()
-    facts = agreement_facts(
-        log.asker(asked.request.origin.host),
-        Notice(digest=digest, language=said.language, policy=asked.parts.config.policy.version),
-        given=said.given,
-        details=said.details,
-        method="form",
-        time=now,
-    )
     subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
-    record = Record(kind=AGREEMENT, topic=said.topic, subject=subject, time=now, facts=facts)
-    future = log.writer.append(record, texts=((digest, content),))
+    subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
+    record_id, host = new_id(), asked.request.origin.host
+    notice = Notice(digest=digest, language=said.language, policy=asked.parts.config.policy.version)
+    said = replace(said, details=copied(said.details))
+
+    def draft() -> Record:
+        facts = agreement_facts(
+            log.asker(host), notice, given=said.given, details=said.details, method="form", time=now
+        )
+        return Record(
+            kind=AGREEMENT,
+            topic=said.topic,
+            subject=subject,
+            time=now,
+            facts=facts,
+            id=record_id,
+            is_ours=True,
+        )
+
+    future = log.writer.append_later(record_id, draft, texts=((digest, content),))
     asked.promised += (future,)
     return Agreement(
-        topic=said.topic, given=said.given, time=now, id=record.id, details=said.details, recorded=future
+        topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
     )
+
+
+def copied(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return details as they are now; raises ValueError for what cannot be written down."""
+    if not details:
+        return {}
+    written = canonical(dict(details))
+    if len(written) > MOST_DETAILS:
+        raise ValueError(f"details of {len(written)} bytes; allowed: at most {MOST_DETAILS}")
+    return read_document(written)
 
 
 def subject_of(asked: Asked, named: str) -> str:

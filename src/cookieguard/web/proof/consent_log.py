@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
 from cookieguard.config import Config
@@ -46,20 +47,27 @@ class ConsentLog:
         self._renderer = renderer
         self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
         self._askers: dict[str, Asker] = {}
-        self._texts: dict[str, Text] = {}
+        self._texts: dict[str, tuple[tuple[Text, ...], str]] = {}
         self._pending: dict[str, Future[None]] = {}
 
     def write(self, choice: Choice) -> tuple[Receipt, Future[None]]:
         """Write a choice down; return the receipt with its subject, and the future that ends when it is durable."""
+        before = choice.before
+        subject = before.subject if before is not None and before.subject else new_id()
+        receipt = replace(choice.receipt, subject=subject)
+        texts, notice = self._shown(receipt)
+        draft = partial(self._record_of, choice, subject, notice)
+        return receipt, self.writer.append_later(receipt.id, draft, texts=texts)
+
+    def _record_of(self, choice: Choice, subject: str, notice: Notice) -> Record:
+        """Make the record of a choice: in the writer's thread, where no request waits for it."""
         receipt = choice.receipt
-        subject = choice.before.subject if choice.before is not None and choice.before.subject else new_id()
-        receipt = replace(receipt, subject=subject)
         before = None if choice.before is None else choice.in_force - BEYOND
         event = event_of(before, receipt.granted - BEYOND, self._purposes)
         if receipt.source is Source.SIGNAL:
             event = Event.GPC
-        record = self._record(receipt, event, choice.customer or browser(subject), choice.method, choice.host)
-        return receipt, self.writer.append(record, texts=self._text_of(receipt.banner))
+        named = choice.customer or browser(subject)
+        return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
 
     def is_recorded(self, receipt: Receipt, *, host: str) -> bool:
         """Return whether the log has a receipt that a cookie says it had not; where not, it is written again."""
@@ -67,12 +75,15 @@ class ConsentLog:
         if future is None or (future.done() and future.exception() is not None):
             if len(self._pending) >= PENDING_KEPT:
                 del self._pending[next(iter(self._pending))]
-            event = event_of(None, receipt.granted - BEYOND, self._purposes)
-            record = self._record(receipt, event, browser(receipt.subject), "cookie", host, is_late=True)
-            future = self._pending[receipt.id] = self.writer.append(
-                record, texts=self._text_of(receipt.banner)
-            )
+            texts, notice = self._shown(receipt)
+            draft = partial(self._late, receipt, notice, host)
+            future = self._pending[receipt.id] = self.writer.append_later(receipt.id, draft, texts=texts)
         return future.done() and future.exception() is None
+
+    def _late(self, receipt: Receipt, notice: Notice, host: str) -> Record:
+        event = event_of(None, receipt.granted - BEYOND, self._purposes)
+        named = browser(receipt.subject)
+        return self._record(receipt, event, named, notice, method="cookie", host=host, is_late=True)
 
     def asker(self, host: str) -> Asker:
         """Return what every record of this shop says."""
@@ -92,19 +103,32 @@ class ConsentLog:
                 self._askers[named] = asker
         return asker
 
-    def notice(self, receipt: Receipt) -> Notice:
-        """Say what was shown with a choice."""
-        digest = next((name for name, _ in self._text_of(receipt.banner)), "")
-        language = self._renderer.language_of(receipt.banner)
-        return Notice(digest=digest, language=language, policy=receipt.policy_version)
+    def _shown(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
+        """Return what was shown with a choice, as text and as it stands in the record."""
+        banner = receipt.banner
+        known = self._texts.get(banner)
+        if known is None:
+            content = self._renderer.wordings.get(banner, b"")
+            text = ((sha256(content).hexdigest(), content),) if banner else NO_TEXT
+            known = self._texts[banner] = text, self._renderer.language_of(banner)
+        digest = known[0][0][0] if known[0] else ""
+        return known[0], Notice(digest=digest, language=known[1], policy=receipt.policy_version)
 
     def _record(
-        self, receipt: Receipt, event: Event, subject: str, method: str, host: str, *, is_late: bool = False
+        self,
+        receipt: Receipt,
+        event: Event,
+        subject: str,
+        notice: Notice,
+        *,
+        method: str,
+        host: str,
+        is_late: bool = False,
     ) -> Record:
         facts = consent_facts(
             self.asker(host),
             event,
-            self.notice(receipt),
+            notice,
             granted=receipt.granted,
             refused=receipt.refused,
             method=method,
@@ -121,12 +145,3 @@ class ConsentLog:
             id=receipt.id,
             is_ours=True,
         )
-
-    def _text_of(self, banner: str) -> tuple[Text, ...]:
-        if not banner:
-            return NO_TEXT
-        text = self._texts.get(banner)
-        if text is None:
-            content = self._renderer.wordings.get(banner, b"")
-            text = self._texts[banner] = (sha256(content).hexdigest(), content)
-        return (text,)

@@ -1,0 +1,119 @@
+"""Records that wait to be written: each under its id, once, with the future of whoever asked for it.
+
+Rule: a future that was handed out ends, whichever thread does what meanwhile; so all of this is under one lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from cookieguard.proof.log import LogFull, Text
+from cookieguard.proof.records import Record, to_bytes
+from cookieguard.proof.sealing import about_of, digest_of_id
+
+MOST = 10_000  # records in memory while the store is down: about 15 MB
+Draft = Callable[[], Record]
+"""Make the record. Called once, in the writer's thread: what a request need not wait for."""
+
+
+class Written(NamedTuple):
+    """Hold what is sealed of a record, and what it is stored under."""
+
+    id: bytes
+    subject: str
+    about: bytes
+    record: bytes
+
+
+class Item:
+    """Hold a record that is not on disk yet."""
+
+    __slots__ = ("_draft", "future", "id", "texts", "written")
+
+    def __init__(self, id_: str, draft: Draft, texts: Sequence[Text]) -> None:
+        self.id = id_
+        self.texts = texts
+        self.future: Future[None] = Future()
+        self.written: Written | None = None
+        self._draft = draft
+
+    def write(self) -> Written:
+        """Write the record's bytes, once; raises ValueError for what JSON cannot hold."""
+        if self.written is None:
+            self.written = write(self._draft())
+        return self.written
+
+
+def write(record: Record) -> Written:
+    """Write a record's bytes; raises ValueError for what JSON cannot hold."""
+    about = about_of(record.label, record.milliseconds)
+    return Written(digest_of_id(record.id), record.subject, about, to_bytes(record))
+
+
+class Waiting:
+    """Keep what waits, in its order. Owned by one writer; requests add, its thread takes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: deque[Item] = deque()
+        self._known: dict[str, Item] = {}
+        self.lost = 0
+        """How many records found no room."""
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __bool__(self) -> bool:
+        """Return whether something is to be taken."""
+        return bool(self._items)
+
+    def add(self, item: Item) -> Future[None]:
+        """Put a record in its place, unless one of its id waits; return the future that ends with it."""
+        with self._lock:
+            before = self._known.get(item.id)
+            if before is not None:
+                if before.future.done():  # it failed then, and waits
+                    before.future = Future()
+                return before.future
+            if len(self._known) < MOST:
+                self._known[item.id] = item
+                self._items.append(item)
+                return item.future
+            self.lost += 1
+        item.future.set_exception(LogFull("the log's store is down, and no more records fit into memory"))
+        return item.future
+
+    def take(self, count: int) -> list[Item]:
+        """Take the first ones out; they stay known until they end."""
+        with self._lock:
+            return [self._items.popleft() for _ in range(min(len(self._items), count))]
+
+    def put_back(self, items: Sequence[Item], error: Exception) -> None:
+        """Have what was taken wait again, in its place; who asked for it hears why."""
+        with self._lock:
+            left = [one for one in items if one.id in self._known]
+            self._items.extendleft(reversed(left))
+            futures = [one.future for one in left]
+        for future in futures:
+            end(future, error=error)
+
+    def finish(self, items: Sequence[Item], *, error: Exception | None = None) -> None:
+        """Let go of records that are on disk, or that never will be."""
+        with self._lock:  # from here on nobody is given one of these futures any more
+            futures = [self._known.pop(one.id).future for one in items if one.id in self._known]
+        for future in futures:
+            end(future, error=error)
+
+
+def end(future: Future[Any], answer: object = None, *, error: Exception | None = None) -> None:
+    """End a future, unless it ended before: who waits may have called it off at any time."""
+    with suppress(InvalidStateError):
+        if error is None:
+            future.set_result(answer)
+        else:
+            future.set_exception(error)
