@@ -1,21 +1,36 @@
 """The consent log's speed in one run: durable records beside the bare engine, verifying, proofs, CPU a record.
 
-python benchmarks/proof.py [SECONDS]
+python benchmarks/proof.py [SECONDS [RECORDS]]: with RECORDS also PostgreSQL, so many by each of 32 writers
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from queue import SimpleQueue
+from statistics import median
+from threading import Thread
+from typing import Any
 
+import psycopg
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from harness.asgi import Answer, drive, scope_of
+from harness.postgres import postgres
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.engines.proof.reading import verify_log
 from cookieguard.engines.proof.writer import LogWriter
@@ -25,6 +40,13 @@ from cookieguard.proof.records import Record, browser, to_bytes
 from cookieguard.proof.tiles import WIDTH, inclusion_proof, tree_root
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+WRITERS = 32
+CHOICES = 300
+CHOICE = [
+    ("content-type", "application/x-www-form-urlencoded"),
+    ("accept", "application/json"),
+    ("sec-fetch-site", "same-origin"),
+]
 NAME = "shop.example/_cg/log"
 AT_ONCE = 50
 BIG = 10_000_000
@@ -48,21 +70,29 @@ def record_of(number: int) -> Record:
         gpc=False,
         time=NOW,
     )
-    subject = browser(f"b{number % 100}")
+    subject = browser(f"b{number}")  # most who choose were never here before
     return Record(kind="consent", topic="partial", subject=subject, time=NOW, facts=facts, is_ours=True)
 
 
-def single_commits(path: Path, seconds: float) -> float:
-    """Return how many such rows a second SQLite takes, each committed by itself."""
+def bare_table(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"):
         connection.execute(statement)
     connection.execute("CREATE TABLE record (place INTEGER PRIMARY KEY, id BLOB UNIQUE, sealed BLOB)")
+    return connection
+
+
+def insert_bare(connection: sqlite3.Connection) -> None:
+    row = os.urandom(16), os.urandom(400)
+    connection.execute("INSERT INTO record (id, sealed) VALUES (?, ?)", row)
+
+
+def single_commits(path: Path, seconds: float) -> float:
+    """Return how many such rows a second SQLite takes, each committed by itself."""
+    connection = bare_table(path)
     count, ends, started = 0, time.perf_counter() + seconds, time.perf_counter()
     while time.perf_counter() < ends:
-        connection.execute(
-            "INSERT INTO record (id, sealed) VALUES (?, ?)", (os.urandom(16), os.urandom(1000))
-        )
+        insert_bare(connection)
         count += 1
     rate = count / (time.perf_counter() - started)
     connection.close()
@@ -115,6 +145,156 @@ def writing() -> float:
     return (time.process_time() - cpu) / 5000
 
 
+class BareCommits:
+    """Commit a row of a log's size in a thread, and have the event loop wait for it: what a commit costs by itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._asked: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._path = path
+        self._thread = Thread(target=self._run)
+        self._thread.start()
+
+    async def one(self) -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._asked.put(partial(loop.call_soon_threadsafe, future.set_result, None))
+        await future
+
+    def close(self) -> None:
+        self._asked.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = bare_table(self._path)
+        while (tell := self._asked.get()) is not None:
+            insert_bare(connection)
+            tell()
+        connection.close()
+
+
+def requests(directory: Path, *, logs: bool, agrees: bool) -> tuple[float, float]:
+    """Return the seconds of CPU a request costs its own thread, and all threads: a choice, or `visitor.agree`.
+
+    Without the log it waits for a bare commit instead. Of its own thread the median: on a busy machine the mean is
+    that of cold caches.
+    """
+    directory.mkdir(mode=0o700)
+    commits = BareCommits(directory / "bare.db")
+    spent: list[float] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if agrees and logs:
+            visitor_of(scope).agree("newsletter", text="Yes, send it", given=True, who="anna@shop.example")
+        elif not logs:
+            await commits.one()
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    config = Config(state_dir=str(directory), proof=ProofSettings(enabled=logs))
+    guard = CookieGuard(app, config, clock=lambda: NOW)
+    path = "/" if agrees else "/_cg/consent"
+
+    async def run(count: int) -> None:
+        for _ in range(count):
+            answer = Answer(scope=scope_of(path, method="POST", headers=CHOICE))
+            started = time.thread_time()
+            if not (logs or agrees):
+                await commits.one()
+            await drive(guard, answer, b"choice=reject")
+            spent.append(time.thread_time() - started)
+            assert answer.status == 200
+
+    asyncio.run(run(20))
+    all_ = time.process_time()
+    asyncio.run(run(CHOICES))
+    total = (time.process_time() - all_) / CHOICES
+    guard.close()
+    commits.close()
+    return median(spent[-CHOICES:]), total
+
+
+def request_cost(base: Path) -> None:
+    for name, agrees in (("a choice", False), ("visitor.agree", True)):
+        costs = []
+        for turn in range(3):
+            without = requests(base / f"n{agrees}{turn}", logs=False, agrees=agrees)
+            beside = requests(base / f"y{agrees}{turn}", logs=True, agrees=agrees)
+            costs.append([1e6 * (a - b) for a, b in zip(beside, without, strict=True)])
+        own, all_ = (sorted(column)[1] for column in zip(*costs, strict=True))
+        print(f"{name}: {own:.0f} us of CPU of its request, {all_:.0f} us with its commit")
+
+
+def together(count: int, work: Callable[[int], None]) -> float:
+    """Have threads write one record after the other; return records a second."""
+    threads = [Thread(target=work, args=(at,)) for at in range(WRITERS)]
+    started = time.perf_counter()
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return count / (time.perf_counter() - started)
+
+
+def bare_postgres(url: str, each: int) -> float:
+    """Insert the same rows, each in a transaction of its own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE bare_subject (handle bytea PRIMARY KEY, id bytea UNIQUE, key bytea)")
+        connection.execute(
+            "CREATE TABLE bare (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id bytea UNIQUE, "
+            "subject bytea, about bytea, entry bytea, sealed bytea, mac bytea)"
+        )
+    connections = [psycopg.connect(url, autocommit=True) for _ in range(WRITERS)]
+
+    def work(at: int) -> None:
+        run = connections[at].execute
+        for _ in range(each):
+            subject = os.urandom(16)
+            run("INSERT INTO bare_subject VALUES (%s, %s, %s)", (os.urandom(16), subject, os.urandom(32)))
+            some = [os.urandom(size) for size in (23, 64, 240, 16)]
+            run(
+                "INSERT INTO bare (id, subject, about, entry, sealed, mac) VALUES (%s, %s, %s, %s, %s, %s)",
+                (os.urandom(16), subject, *some),
+            )
+
+    rate = together(each * WRITERS, work)
+    for one in connections:
+        one.close()
+    return rate
+
+
+def log_in_postgres(place: Place, keyring: Keyring, each: int) -> float:
+    """Have as many workers append, each waiting for its record before the next."""
+    writers = [
+        LogWriter(partial(open_stores, place), partial(signer_of, keyring), NAME) for _ in range(WRITERS)
+    ]
+    for one in writers:
+        one.append(record_of(0)).result(60)
+
+    def work(at: int) -> None:
+        for number in range(each):
+            writers[at].append(record_of(1_000_000 + at * each + number)).result(60)
+
+    rate = together(each * WRITERS, work)
+    for one in writers:
+        one.close()
+    return rate
+
+
+def in_postgres(base: Path, keyring: Keyring, each: int) -> None:
+    with postgres(fsync=True) as server:
+        place = Place(server.url, server.url, (base / "erasures-p",))
+        rates = [(bare_in(server.url, each), log_in_postgres(place, keyring, each)) for _ in range(2)]
+    bare, ours = (max(column) for column in zip(*rates, strict=True))
+    print(f"PostgreSQL, {WRITERS} writers, bare: {bare:,.0f}/s; the log: {ours:,.0f}/s, {ours / bare:.2f} x")
+
+
+def bare_in(url: str, each: int) -> float:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS bare, bare_subject")
+    return bare_postgres(url, each)
+
+
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     keyring = Keyring.generate(NOW)
@@ -126,6 +306,9 @@ def main() -> None:
         print(f"SQLite FULL, single commits: {bare:,.0f} rows/s")
         each = f"{cpu * 1e6:.0f} us of CPU each"
         print(f"the log, {AT_ONCE} choices at once: {rate:,.0f} records/s, {rate / bare:.1f} x; {each}")
+        if len(sys.argv) > 2:
+            in_postgres(base, keyring, int(sys.argv[2]))
+        request_cost(base)
         print(f"verify: {verifying(place, keyring):,.0f} records/s of CPU, of {count:,}")
     proof, root = proving()
     print(f"a proof from {BIG:,}: {proof * 1e3:.2f} ms of CPU; a checkpoint of them: {root * 1e3:.2f} ms")

@@ -32,6 +32,8 @@ class Postgres:
     binaries: Path
     directory: Path
     port: int
+    fsync: bool = False
+    """Whether it writes through to the disk: what a benchmark asks; a test that kills processes need not wait."""
 
     @property
     def url(self) -> str:
@@ -41,7 +43,8 @@ class Postgres:
     def start(self) -> None:
         """Start it and wait until it answers."""
         # Without a Unix socket, whose path may have 107 bytes: a test's directory may be longer.
-        options = f"-h {LOOPBACK} -p {self.port} -c unix_socket_directories= -c fsync=off"
+        on = "on" if self.fsync else "off"
+        options = f"-h {LOOPBACK} -p {self.port} -c unix_socket_directories= -c fsync={on}"
         self._run("pg_ctl", "-D", str(self.directory / "data"), "-w", "-o", options, "start")
 
     def stop(self) -> None:
@@ -104,7 +107,7 @@ def why_not() -> str:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
+def postgres(*, fsync: bool = False) -> Iterator[Postgres]:
     """Run a server until the block ends; its files are in a directory of its own. Skips the test without one."""
     if why_not():
         pytest.skip(f"PostgreSQL is NOT tested: {why_not()}")
@@ -116,7 +119,7 @@ def postgres() -> Iterator[Postgres]:
     try:
         if IDENTITY:
             shutil.chown(directory, **IDENTITY)
-        server = Postgres(Path(spec.origin).parent / "pginstall" / "bin", directory, free_port())
+        server = Postgres(Path(spec.origin).parent / "pginstall" / "bin", directory, free_port(), fsync)
         server.initialise()
         server.start()
         try:

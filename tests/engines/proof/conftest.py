@@ -54,10 +54,14 @@ class World:
     def edit(self, statement: str) -> None:
         """Run SQL of somebody who can write into the store."""
         if self.place.log_file is None:
+            statement = statement.replace("record", "cg_log_record").replace("tile", "cg_log_tile")
+        self.run(statement)
+
+    def run(self, statement: str) -> None:
+        """Run SQL as it stands."""
+        if self.place.log_file is None:
             with psycopg.connect(self.place.log, autocommit=True) as connection:
-                connection.execute(
-                    statement.replace("record", "cg_log_record").replace("tile", "cg_log_tile")
-                )
+                connection.execute(statement)
             return
         with sqlite3.connect(self.place.log) as connection:
             connection.execute(statement)

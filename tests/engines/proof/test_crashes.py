@@ -140,19 +140,19 @@ def test_a_few_records_survive_workers_that_are_killed(world: World, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 def test_ten_thousand_acknowledged_records_survive_workers_killed_at_random(
     world: World, tmp_path: Path
 ) -> None:
     with working(world, tmp_path) as workers:
-        run_until(workers, 10_000, workers.kill_one, seconds=600)
+        run_until(workers, 10_000, workers.kill_one, seconds=1500)
         workers.end()
         assert workers.kills >= 5
         hold(world, workers.acknowledged)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
     world: World, tmp_path: Path
@@ -165,13 +165,13 @@ def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
                 time.sleep(1.0)
 
         with working(world, tmp_path) as workers:
-            run_until(workers, 10_000, fill, seconds=600)
+            run_until(workers, 10_000, fill, seconds=1500)
             workers.end()
             hold(world, workers.acknowledged)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 def test_what_was_acknowledged_survives_a_server_that_is_killed_and_stopped(tmp_path: Path) -> None:
     with postgres() as server:
         world = World(Place(server.url, server.url, (tmp_path / "erasures",)))
@@ -192,7 +192,7 @@ def test_what_was_acknowledged_survives_a_server_that_is_killed_and_stopped(tmp_
 
         kinds = itertools.cycle((kill, stop, hang))
         with working(world, tmp_path) as workers:
-            run_until(workers, 10_000, lambda: next(kinds)(), seconds=600)  # noqa: PLW0108 - another one each time
+            run_until(workers, 10_000, lambda: next(kinds)(), seconds=1500)  # noqa: PLW0108 - another one each time
             workers.end()
             hold(world, workers.acknowledged)
 
@@ -207,13 +207,13 @@ def trace(*options: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_what_was_acknowledged_survives_a_disk_whose_fsync_fails(world: World, tmp_path: Path) -> None:
     world.write(record_of())  # a file of before: the first calls of a worker fail too
     failing = trace("-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=7+5")
     with working(world, tmp_path, under=failing) as workers:
-        run_until(workers, 10_000, workers.kill_one, seconds=600)
+        run_until(workers, 10_000, workers.kill_one, seconds=1500)
         workers.end()
         assert workers.failures > 100  # the control: fsync did fail
         hold(world, workers.acknowledged)

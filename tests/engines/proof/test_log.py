@@ -195,3 +195,42 @@ def test_who_asks_again_for_a_record_while_it_is_written_hears_of_it(world: Worl
     other.close()
 
     writer.append(record).result(10)
+
+
+BEFORE = {
+    "sqlite": (
+        "UPDATE fact SET value = '1' WHERE name = 'schema'",
+        "DROP INDEX record_id",
+        "DROP INDEX record_subject",
+        "DROP INDEX record_waiting_id",
+        "CREATE UNIQUE INDEX record_id ON record (id) WHERE id <> x''",
+        "CREATE INDEX record_subject ON record (subject)",
+    ),
+    "postgres": (
+        "UPDATE cg_log_fact SET value = '1' WHERE name = 'schema'",
+        "DROP INDEX cg_log_record_id",
+        "DROP INDEX cg_log_record_subject",
+        "DROP INDEX cg_log_record_waiting_id",
+        "CREATE UNIQUE INDEX cg_log_record_id ON cg_log_record (id) WHERE id <> ''",
+        "CREATE INDEX cg_log_record_subject ON cg_log_record (subject)",
+    ),
+}
+
+
+def test_a_log_of_the_schema_before_goes_on_as_one_log(world: World) -> None:
+    first = record_of()
+    world.write(first, record_of())
+    for statement in BEFORE["postgres" if world.place.log_file is None else "sqlite"]:
+        world.run(statement)
+
+    workers = [world.writer() for _ in range(3)]  # each may be the one that upgrades it
+    for future in [one.append(record_of(number=at)) for at, one in enumerate(workers)]:
+        future.result(30)
+    workers[0].append(first).result(30)  # there by its id, also after the upgrade
+    for one in workers:
+        one.close()
+    report = world.verify()
+    assert (report.verdict, report.size) == (Verdict.WHOLE, 5)
+    stores = world.stores()
+    assert stores.log.fact("schema") == "2"
+    stores.close()

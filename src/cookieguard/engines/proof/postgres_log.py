@@ -28,6 +28,7 @@ SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_id ON cg_log_record (id) WHERE number >= 0 AND id <> ''",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_number ON cg_log_record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
+    "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_waiting_id ON cg_log_record (id) WHERE number IS NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_subject ON cg_log_record (subject) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS cg_log_tile (
         level smallint NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n)
@@ -46,7 +47,11 @@ HAS_FACTS = "SELECT to_regclass('cg_log_fact') IS NOT NULL"
 VERSION = "SELECT value FROM cg_log_fact WHERE name = 'schema'"
 INSERT = """
     INSERT INTO cg_log_record (id, subject, about, entry, sealed, mac)
-    SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
+    SELECT id, subject, about, entry, sealed, mac
+    FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
+        WITH ORDINALITY AS new (id, subject, about, entry, sealed, mac, at)
+    WHERE NOT EXISTS (SELECT 1 FROM cg_log_record AS old WHERE old.id = new.id AND old.number >= 0 AND old.id <> '')
+    ORDER BY at ON CONFLICT DO NOTHING
 """
 INSERT_TEXT = "INSERT INTO cg_log_shown (digest, content) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 TRY_LEASE = "SELECT pg_try_advisory_xact_lock(%s)"

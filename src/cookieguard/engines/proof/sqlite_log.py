@@ -26,6 +26,7 @@ SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id) WHERE number >= 0 AND id <> x''",
     "CREATE UNIQUE INDEX IF NOT EXISTS record_number ON record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS record_waiting ON record (place) WHERE number IS NULL",
+    "CREATE UNIQUE INDEX IF NOT EXISTS record_waiting_id ON record (id) WHERE number IS NULL",
     "CREATE INDEX IF NOT EXISTS record_subject ON record (subject) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS tile (
         level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n)
@@ -41,7 +42,8 @@ UPGRADE = ("DROP INDEX record_id", "DROP INDEX record_subject")
 HAS_FACTS = "SELECT count(*) FROM sqlite_master WHERE name = 'fact'"
 VERSION = "SELECT value FROM fact WHERE name = 'schema'"
 INSERT = """
-    INSERT INTO record (id, subject, about, entry, sealed, mac) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO record (id, subject, about, entry, sealed, mac) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+    WHERE NOT EXISTS (SELECT 1 FROM record WHERE id = ?1 AND number >= 0 AND id <> x'') ON CONFLICT DO NOTHING
 """
 INSERT_TEXT = "INSERT INTO shown (digest, content) VALUES (?, ?) ON CONFLICT DO NOTHING"
 WAITING = "SELECT place, id, entry, mac FROM record WHERE number IS NULL ORDER BY place LIMIT ?"

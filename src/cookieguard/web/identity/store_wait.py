@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -26,27 +27,41 @@ async def is_done(future: Future[Any]) -> bool:
 
     No thread waits: a store that hangs would take all threads of the shop, whose plain functions need them.
     """
-    if not future.done():
-        ended = Event()
-        wake = _waker(ended.set)
-        future.add_done_callback(lambda _: wake())
-        with move_on_after(PATIENCE.total_seconds()):
-            await ended.wait()
+    if future.done():
+        return True
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return await _is_done_in_trio(future)
+    # By the loop's own means: anyio's event and scope cost a choice as much as all else of it.
+    waiter = loop.create_future()
+    future.add_done_callback(lambda _: _call(partial(loop.call_soon_threadsafe, _wake, waiter)))
+    timer = loop.call_later(PATIENCE.total_seconds(), _wake, waiter)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
     return future.done()
 
 
-def _waker(task: Callable[[], object]) -> Callable[[], None]:
-    """Return what has this event loop do a task, called in any thread; nothing where the loop is over by then."""
-    try:
-        call = asyncio.get_running_loop().call_soon_threadsafe
-    except RuntimeError:  # a loop of trio's, which need not be installed
-        call = import_module("trio.lowlevel").current_trio_token().run_sync_soon
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
-    def wake() -> None:
-        with suppress(RuntimeError):  # trio's RunFinishedError is one
-            call(task)
 
-    return wake
+async def _is_done_in_trio(future: Future[Any]) -> bool:
+    token = import_module("trio.lowlevel").current_trio_token()  # which need not be installed
+    ended = Event()
+    future.add_done_callback(lambda _: _call(partial(token.run_sync_soon, ended.set)))
+    with move_on_after(PATIENCE.total_seconds()):
+        await ended.wait()
+    return future.done()
+
+
+def _call(wake: Callable[[], object]) -> None:
+    """Wake a loop, in any thread; nothing where it is over by then."""
+    with suppress(RuntimeError):  # trio's RunFinishedError is one
+        wake()
 
 
 async def read_store(
