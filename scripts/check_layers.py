@@ -31,6 +31,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be
 # imported by them, unless they stand in TOP.
 FOLDERS: dict[str, frozenset[str]] = {
+    "cli/people": frozenset(),
     "cli/rights": frozenset(),
     "config/loading": frozenset(),
     "config/people": frozenset({"loading"}),

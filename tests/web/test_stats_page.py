@@ -425,6 +425,28 @@ def test_the_shares_of_the_answers_are_of_totals_that_are_shown(office: Office) 
     assert shares == [("Accepted", "50"), ("Partly", "25"), ("Refused", "25")]
 
 
+def test_shares_of_the_signal_and_of_unanswered_banners_are_shown(office: Office) -> None:
+    view, choice = PLAIN._replace(time=SECOND - 60), PLAIN._replace(kind="choice", time=SECOND - 60)
+    office.write(
+        [view._replace(gpc=1)] * 20
+        + [view._replace(event="shown")] * 40
+        + [view] * 20
+        + [choice._replace(event="refused")] * 10
+    )
+
+    text = office.get("tab=consent").text
+
+    assert "Banners without an answer</td><td>75 %</td>" in text
+    assert "Views with GPC</td><td>25 %</td>" in text
+
+
+def test_no_share_of_the_signal_is_shown_of_fewer_than_five(office: Office) -> None:
+    view = PLAIN._replace(time=SECOND - 60)
+    office.write([view._replace(gpc=1)] * 3 + [view._replace(event="shown")] * 40)
+
+    assert "Views with GPC" not in office.get("tab=consent").text
+
+
 def test_no_share_is_shown_where_a_total_is_hidden(office: Office) -> None:
     choice = PLAIN._replace(kind="choice", time=SECOND - 60)
     office.write([choice._replace(event="accepted")] * 12 + [choice._replace(event="refused")] * 3)

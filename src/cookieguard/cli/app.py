@@ -19,6 +19,7 @@ from cookieguard.cli.init import init
 from cookieguard.cli.keys import keys
 from cookieguard.cli.log import log
 from cookieguard.cli.output import show_line
+from cookieguard.cli.people.letter import letter
 from cookieguard.cli.policy import policy
 from cookieguard.cli.receipt import receipt
 from cookieguard.cli.report import report
@@ -95,6 +96,7 @@ app.command("doctor")(doctor)
 app.command("report")(report)
 app.command("export")(export)
 app.command("scan")(scan)
+app.command("letter")(letter)
 app.command("explain")(explain)
 
 

@@ -12,6 +12,7 @@ from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 from cookieguard.web.assets import STATIC, Asset, load_asset
 from cookieguard.web.dashboard.charts import Point, bars, top_of
 from cookieguard.web.dashboard.countries import country_name
+from cookieguard.web.dashboard.letter import Letter
 from cookieguard.web.dashboard.overview import Overview
 from cookieguard.web.dashboard.selection import FILTERS, RANGES, TABS, Selection
 from cookieguard.web.dashboard.tabs import Details
@@ -20,6 +21,7 @@ STYLE = "stats.css"
 TEMPLATES = (
     *("stats.html", "stats_overview.html", "stats_consent.html", "stats_held.html", "stats_bots.html"),
     "stats_message.html",
+    "officer.html",
 )
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
@@ -65,6 +67,11 @@ def details_page(details: Details, *, base: str, shop: str = "") -> bytes:
         span=details.span,
         days_at_once=DAYS_AT_ONCE,
     )
+
+
+def officer_page(letter: Letter, *, base: str) -> bytes:
+    """Render the officer's page."""
+    return _render("officer.html", selection=Selection(), base=base, shop=letter.shop, letter=letter)
 
 
 def shop_name(origins: Sequence[str]) -> str:

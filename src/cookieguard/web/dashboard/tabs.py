@@ -26,6 +26,7 @@ EVENTS: Mapping[Event, str] = {
     Event.GPC: "GPC",
 }
 ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
+IGNORED, SIGNALLED = "Banners without an answer", "Views with GPC"
 HIDDEN = "-"  # too few, or one that hides another
 
 
@@ -71,6 +72,7 @@ class Details:
     heads: Sequence[str] = ()
     totals: Sequence[tuple[str, str]] = ()
     shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
+    parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with the signal, in percent
     policies: Sequence[Policy] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
@@ -98,6 +100,10 @@ def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
         heads=tuple(EVENTS.values()),
         totals=[(EVENTS[event], _text(sum(times.values()))) for event, times in sums.items()],
         shares=_shares([sum(sums[event].values()) for event in ANSWERS]),
+        parts=_parts(
+            {event: sum(times.values()) for event, times in sums.items()},
+            sum(one.views for one in reader.by_day(found.days(today))) if found else 0,
+        ),
         policies=[
             _policy(version, counts, shown)
             for version in sorted({one.policy for one in counts}, reverse=True)
@@ -113,6 +119,25 @@ def _shares(answers: Sequence[int]) -> Sequence[tuple[str, int]]:
         (EVENTS[event], round(100 * count / sum(answers)))
         for event, count in zip(ANSWERS, answers, strict=True)
     ]
+
+
+def _parts(totals: Mapping[Event, int], views: int) -> Sequence[tuple[str, int]]:
+    """Return which part of the banners nobody answered, and which of all views came with the signal.
+
+    Both are of totals of the whole shop, which are shown as they are; none of fewer than may be shown.
+    """
+    shown, answers = totals[Event.SHOWN], sum(totals[event] for event in ANSWERS)
+    found = []
+    if (
+        at_least(shown) is not None
+        and shown
+        and not any(at_least(totals[event]) is None for event in ANSWERS)
+    ):
+        found.append((IGNORED, round(100 * max(0, shown - answers) / shown)))
+    gpc = totals[Event.GPC]
+    if views >= K and at_least(gpc) is not None and gpc <= views:
+        found.append((SIGNALLED, round(100 * gpc / views)))
+    return found
 
 
 def _policy(version: str, counts: Sequence[ConsentCount], shown: Mapping[Event, Shown]) -> Policy:

@@ -20,6 +20,7 @@ from cookieguard.web.pages.dev_panel import DEV_PAGE, answer_dev, show_dev_scrip
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.mail import MAIL_PAGE, answer_mail
+from cookieguard.web.pages.officer import OFFICER_PAGE, show_officer
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
@@ -66,9 +67,10 @@ class Pages:
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
         self._pages |= _of_dev_mode(parts)
+        self._pages[self._prefix + OFFICER_PAGE] = (READ_METHODS, show_officer)
+        self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
         if parts.counting is not None:
             self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
-            self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
         if parts.config.consent.enabled or parts.config.html.guard:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)

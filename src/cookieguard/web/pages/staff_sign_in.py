@@ -22,7 +22,7 @@ from cookieguard.web.pages.staff_guard import BEARER, STAFF_COOKIE, refuse, sess
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
-NEXT = re.compile(r"stats(\?[\x21-\x7e]{0,2000})?")
+NEXT = re.compile(r"officer|stats(\?[\x21-\x7e]{0,2000})?")
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
 NOT_OURS = "a token can only be posted by the page that asks for it\n"
@@ -121,6 +121,7 @@ def _page(
         wanted=wanted,
         member=member,
         is_refused=is_refused,
+        is_officer=member is not None and member.may("officer"),
         has_stats=exchange.parts.counting is not None and member is not None and member.may("analyst"),
     )
     return HTMLResponse(page, status, HEADERS)

@@ -1,0 +1,56 @@
+"""Mail to the shop's own people by the outbox: one message a recipient and run, however often it is asked for."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from email.utils import parseaddr
+
+from cookieguard.config import Config
+from cookieguard.engines.mail.notices import Recipients, who_of
+from cookieguard.engines.mail.protocol import Claimed, Outbox, Row
+from cookieguard.engines.mail.relay import relay_of
+from cookieguard.engines.mail.sending import Mail, Sender
+from cookieguard.mail.messages import build_message
+from cookieguard.policy.ledger import Run
+
+
+async def send_to(
+    outbox: Outbox,
+    run: str,
+    addresses: Sequence[str],
+    *,
+    config: Config,
+    recipients: Recipients,
+    subject: str,
+    lines: Sequence[str],
+    language: str,
+    now: datetime,
+    environ: Mapping[str, str],
+    progress: Callable[[], None] = lambda: None,
+) -> Run:
+    """Send a message to some addresses, each once a run; return how far it came. Raises ConfigError and OutboxDown."""
+    relay = relay_of(config.mail, environ=environ)
+    key = recipients.open(outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now)))[
+        "secret"
+    ].encode()
+    outbox.add(run, [Row(who_of(key, one), recipients.seal({"address": one}, now)) for one in addresses])
+    outbox.fill(run)
+
+    def build(claimed: Claimed) -> Mail:
+        address = recipients.open(claimed.recipient)["address"]
+        message = build_message(
+            sender=config.mail.sender,
+            recipient=address,
+            subject=subject,
+            lines=lines,
+            language=language,
+            name=f"{claimed.run}.{claimed.who}",
+            now=now,
+        )
+        return Mail(address, message)
+
+    sender = Sender(outbox, relay, sender=parseaddr(config.mail.sender)[1], build=build)
+    await sender.run([run], connections=1, progress=progress)
+    return outbox.count(run)

@@ -1,0 +1,237 @@
+"""The weekly letter to owner and officer, which their page shows too: what is due, what failed, and what is ahead.
+
+Nothing of it says who a customer is. What cannot be read is a line of its own: a letter is never silently short.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.consent import Verdict, site_of
+from cookieguard.consent.declarations import advice_on
+from cookieguard.engines.contracts import examine_contracts
+from cookieguard.engines.doctor import examine
+from cookieguard.engines.files.beyond import read_beyond
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.notices import run_of
+from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.policy.folder import read_versions
+from cookieguard.engines.policy.ledger import read_ledger
+from cookieguard.engines.proof.open import open_log_store, place_of
+from cookieguard.engines.rights.requests import FILE_ENDING, Pending, requests_opener
+from cookieguard.engines.stats.open import open_reader, read_kept
+from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.keyring import Keyring
+from cookieguard.rights.rules import Kind
+from cookieguard.web.dashboard.selection import RANGES, Selection
+from cookieguard.web.dashboard.tabs import read_details
+
+WEEK = timedelta(days=7)
+MOST_LINES = 12  # of a part: the letter is one page
+LONGEST_LINE = 300
+KEYS = ("signing key", "retired keys", "vault keys", "vault keys ahead")
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Hold one part of the letter; `is_due` says whether somebody must do something."""
+
+    title: str
+    lines: tuple[str, ...]
+    is_due: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """Hold a letter."""
+
+    shop: str
+    made: datetime
+    parts: tuple[Part, ...]
+
+    @property
+    def subject(self) -> str:
+        """Return the mail's subject."""
+        due = sum(part.is_due for part in self.parts)
+        told = "nothing is due" if not due else f"{due} {'part needs' if due == 1 else 'parts need'} you"
+        return f"Privacy of {self.shop}, {self.made:%-d %B %Y}: {told}"
+
+    @property
+    def text(self) -> list[str]:
+        """Return the mail's lines."""
+        lines = [f"Privacy of {self.shop}", f"{self.made:%A, %-d %B %Y}, {self.made:%H:%M} UTC"]
+        for part in self.parts:
+            lines += ["", f"{'! ' if part.is_due else ''}{part.title}"]
+            lines += [f"  {line}" for line in part.lines]
+        return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Hold what a letter is made from."""
+
+    config: Config
+    keyring: Keyring
+    now: datetime
+
+    @property
+    def state(self) -> StateDirectory:
+        """The state directory."""
+        return StateDirectory(self.config.state_dir)
+
+
+Found = tuple[list[str], bool]
+
+
+def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
+    """Write the letter of this moment; reads files and stores, so call it beside the event loop."""
+    source = Source(config=config, keyring=keyring, now=now.astimezone(UTC))
+    parts = tuple(_part(title, partial(read, source)) for title, read in PARTS.items())
+    host = config.origins[0].partition("://")[2] if config.origins else "the shop"
+    return Letter(shop=host, made=source.now, parts=parts)
+
+
+def _part(title: str, read: Callable[[], Found]) -> Part:
+    try:
+        lines, is_due = read()
+    except Exception as error:  # noqa: BLE001 - a store's driver raises what it likes; told in its place
+        return Part(
+            title=title,
+            lines=(f"cannot be read ({type(error).__name__}); see cookieguard doctor",),
+            is_due=True,
+        )
+    shown = [plain(line) for line in lines[:MOST_LINES]]
+    if len(lines) > MOST_LINES:
+        shown.append(f"and {len(lines) - MOST_LINES} more")
+    return Part(title=title, lines=tuple(shown or [NOTHING]), is_due=is_due)
+
+
+def plain(text: str) -> str:
+    """Return a text as one line that moves no cursor and turns no direction: hosts and errors are others' words."""
+    kept = "".join(one if unicodedata.category(one)[0] != "C" else " " for one in text[:LONGEST_LINE])
+    return " ".join(kept.split())
+
+
+def _requests(source: Source) -> list[Pending]:
+    file = store_file(source.config.store, source.state.path, environ=os.environ)
+    if not source.config.store.enabled:
+        return []
+    if file is not None and not file.with_name(file.stem + FILE_ENDING).exists():
+        return []  # nobody has asked for anything yet
+    opened = requests_opener(source.config, source.keyring, source.state, environ=os.environ)()
+    with closing(opened):
+        return opened.open_requests(source.now)
+
+
+def _open_requests(source: Source) -> Found:
+    found = _requests(source)
+    lines = [
+        f"{one.kind.value}, {one.state}: "
+        + (f"{one.days_left} days left" if one.days_left >= 0 else f"{-one.days_left} days late")
+        + f", due {one.due} ({one.law.value}, {one.id})"
+        for one in found
+    ]
+    return lines, any(one.days_left <= WEEK.days for one in found)
+
+
+def _erasures(source: Source) -> Found:
+    found = [one for one in _requests(source) if one.kind is Kind.ERASE and (one.trouble or one.left)]
+    lines = [
+        f"{one.id}: not done: {', '.join(one.left)}{f'; {one.trouble}' if one.trouble else ''}"
+        for one in found
+    ]
+    return lines, any(one.trouble for one in found)
+
+
+def _undeclared(source: Source) -> Found:
+    first = source.now.date() - WEEK
+    found = [one for one in read_beyond(source.state.path) if one.last >= first]
+    site = site_of(source.config.origins[0].partition("://")[2] if source.config.origins else "")
+    lines = []
+    for one in found:
+        verdict = Verdict(one.host, source.config.undeclared)
+        told, declared = advice_on(verdict, site=site, path="", vendors=source.config.vendors)
+        lines += [f"{one.line}; {told}", *declared.splitlines()]
+    return lines, bool(found)
+
+
+def _contracts(source: Source) -> Found:
+    found = list(examine_contracts(source.config, today=source.now.date()))
+    lines = [f"{one.check.removeprefix('vendor ')}: {one.found}; {one.mend or one.advice}" for one in found]
+    return lines, bool(found)
+
+
+def _notices(source: Source) -> Found:
+    if not source.config.policy.folder:
+        return [], False
+    environ, path = os.environ, source.state.path
+    with closing(store_opener(source.config.store, path, environ=environ)()) as store:
+        ledger = read_ledger(store)
+    lines, is_due = [], False
+    with closing(outbox_opener(source.config.store, path, environ=environ)()) as outbox:
+        for version in read_versions(source.config):
+            entry = ledger.get(version.name)
+            if entry is None:
+                continue
+            run = outbox.count(run_of(version)) if entry.forgotten is None else entry.run
+            is_due = is_due or not entry.is_complete
+            lines.append(
+                f"{version.name}: {run.sent} of {run.total} sent, {run.waiting} wait, {run.refused} failed for good"
+            )
+    return lines, is_due
+
+
+def _choices(source: Source) -> Found:
+    if read_kept(source.config.stats, source.state.path.absolute(), environ=os.environ) is None:
+        return ["nothing was counted yet"], False
+    with closing(
+        open_reader(source.config.stats, source.state.path.absolute(), environ=os.environ)
+    ) as reader:
+        details = read_details(reader, Selection(tab="consent", range=RANGES["7"]), now=source.now)
+    lines = [f"{name}: {share} % of all answers" for name, share in details.shares]
+    lines += [f"{name}: {share} %" for name, share in details.parts]
+    return ([f"{details.range.label}:", *lines] if details.range and lines else list(details.notes)), False
+
+
+def _keys(source: Source) -> Found:
+    found = [one for one in examine(source.config, environ=os.environ, now=source.now) if one.check in KEYS]
+    lines = [f"{one.check}: {one.found}{f'; {one.mend}' if one.mend else ''}" for one in found]
+    return lines, any(one.mend for one in found)
+
+
+def _checkpoint(source: Source) -> Found:
+    if not source.config.proof.enabled:
+        return ["the consent log is switched off"], False
+    place = place_of(source.config, Path(source.state.path).absolute(), environ=os.environ)
+    if place.log_file is not None and not place.log_file.exists():
+        return ["not made yet: the first choice does"], False
+    with closing(open_log_store(place.log, make=False)) as log:
+        note = log.checkpoint()
+    lines = list(_lines_of(note or ""))
+    return [*lines, "keep these lines elsewhere: cookieguard log verify --anchor"] if lines else lines, False
+
+
+def _lines_of(note: str) -> Iterator[str]:
+    body: Sequence[str] = note.partition("\n\n")[0].splitlines()
+    yield from body[:3]
+
+
+PARTS: dict[str, Callable[[Source], Found]] = {
+    "Requests that are open": _open_requests,
+    "Erasures that did not finish": _erasures,
+    "Hosts that nobody declared": _undeclared,
+    "Contracts with vendors": _contracts,
+    "Notices of the policy": _notices,
+    "What visitors chose": _choices,
+    "Keys": _keys,
+    "The log's newest checkpoint": _checkpoint,
+}

@@ -1,0 +1,55 @@
+"""The command `cookieguard letter`: shown, and sent to each once a week."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.test_staff import Shop
+from harness.relays import Relay, new_relay
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return new_relay()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, relay: Relay) -> Shop:
+    (tmp_path / "cookieguard.toml").write_text(
+        'origins = ["https://shop.example"]\n[staff]\nletter = ["owner@shop.example", "officer@shop.example"]\n'
+        f'[mail]\nurl = "{relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
+        '[[vendors]]\nname = "Old Ads"\npurpose = "marketing"\nhosts = ["ads.example"]\ncontract_end = 2026-01-01\n'
+    )
+    shop = Shop(tmp_path)
+    assert shop.run("keys", "add").returncode == 0
+    return shop
+
+
+def test_preview_shows_the_letter_and_sends_nothing(shop: Shop, relay: Relay) -> None:
+    with relay.up():
+        shown = shop.run("letter", "--preview")
+        parts = json.loads(shop.run("letter", "--preview", "--json").stdout)["parts"]
+
+    assert shown.stdout.startswith("Privacy of shop.example, ")
+    assert "Old Ads: its contract ended on 2026-01-01" in shown.stdout
+    assert [one["title"] for one in parts if one["due"]] == ["Contracts with vendors"]
+    assert not relay.accepted
+
+
+def test_letter_goes_to_each_once_a_week_however_often_cron_asks(shop: Shop, relay: Relay) -> None:
+    with relay.up():
+        sent = [shop.run("letter"), shop.run("letter")]
+
+    assert [one.returncode for one in sent] == [0, 0]
+    assert relay.counts == {"owner@shop.example": 1, "officer@shop.example": 1}
+    assert "Old Ads" in relay.messages[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert relay.messages[0]["List-Unsubscribe"] is None
+
+
+def test_shop_that_names_nobody_is_told_which_setting_is_missing(shop: Shop) -> None:
+    toml = shop.directory / "cookieguard.toml"
+    toml.write_text(toml.read_text().replace('letter = ["owner@shop.example", "officer@shop.example"]', ""))
+
+    assert "staff.letter" in shop.run("letter").stderr

@@ -1,0 +1,142 @@
+"""The officer's page and the weekly letter: one page that says what is due, to nobody but officer and owner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.asgi import Answer, ask
+from harness.policies import two_versions
+from web.test_staff import Desk, no_app
+
+from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.people.journal import read_journal
+from cookieguard.engines.rights.requests import requests_opener
+from cookieguard.keyring import Keyring
+from cookieguard.rights.requests import Request, Via
+from cookieguard.rights.rules import Kind, Law
+from cookieguard.web.dashboard.letter import write_letter
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))
+BROWSER = ("accept", "text/html")
+
+
+@pytest.fixture
+def desk(guard: Callable[..., CookieGuard], tmp_path: Path) -> Desk:
+    return Desk(guard(no_app, vendors=(ENDS,)), tmp_path / "state")
+
+
+def page(desk: Desk, token: str = "", *, is_browser: bool = False) -> Answer:
+    headers = [("authorization", f"Bearer {token}")] if token else []
+    return ask(desk.app, path="/_cg/officer", headers=[*headers, *([BROWSER] if is_browser else [])])
+
+
+def keyring(desk: Desk) -> Keyring:
+    return Keyring.loads((desk.state / KEYRING_FILE).read_text(), setting="test")
+
+
+def test_officer_and_owner_see_it_and_the_look_is_in_the_journal(desk: Desk) -> None:
+    answers = [page(desk, desk.add(role)) for role in ("officer", "owner")]
+
+    assert [one.status for one in answers] == [200, 200]
+    assert answers[0].get("cache-control") == "private, no-store"
+    assert "Ads: its contract ends on 2026-12-01" in answers[0].text
+    looks = [one for one in read_journal(desk.state) if one["event"] == "looked"]
+    assert [(one["who"], one["what"]) for one in looks] == [
+        ("officer", "officer's page"),
+        ("owner", "officer's page"),
+    ]
+
+
+def test_support_and_strangers_get_the_same_403_without_a_hint(desk: Desk) -> None:
+    tokens = ["", desk.add("support"), desk.add("analyst"), "2.a.b.c"]
+
+    answers = [page(desk, one) for one in tokens]
+
+    assert {(one.status, one.text) for one in answers} == {(403, "not allowed\n")}
+    session = desk.sign_in(tokens[1])
+    cookie = ("cookie", f"__Host-cg_staff={session}")
+    signed_in, stranger = (
+        ask(desk.app, path="/_cg/officer", headers=[BROWSER, *more]) for more in ([cookie], [])
+    )
+    assert (signed_in.status, signed_in.body) == (403, stranger.body)
+
+
+def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:
+    token = desk.add("officer")
+    (desk.state / "staff-journal").write_text("in the way")
+
+    answer = page(desk, token)
+
+    assert answer.status == 503
+    assert "Ads" not in answer.text
+
+
+def test_requests_stand_by_days_left_and_nobody_is_named(desk: Desk) -> None:
+    config = desk.app.config
+    requests = requests_opener(config, keyring(desk), StateDirectory(desk.state), environ={})()
+    for id_, days in (("a" * 16, 25), ("b" * 16, 2)):
+        made = Request(
+            id=id_,
+            kind=Kind.ERASE,
+            law=Law.GDPR,
+            customer="number-4711",
+            contact="anna@mail.example",
+            text="<script>alert(1)</script>",
+            received=NOW - timedelta(days=days),
+            via=Via.LOGIN,
+        )
+        requests.add(made, has_work=True)
+    requests.close()
+
+    text = page(desk, desk.add("officer")).text
+
+    assert text.index("a" * 16) < text.index("b" * 16)
+    assert "days left" in text
+    for hidden in ("number-4711", "anna@", "alert(1)"):
+        assert hidden not in text
+
+
+def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
+    host = "x.example\u202e<img src=x>"
+    line = {"day": "2026-11-23", "host": host, "by": "<b>Ads</b>\r\nBcc: all@x.example", "page": "/"}
+    (desk.state / "beyond").write_text(json.dumps(line) + "\n")
+
+    text = page(desk, desk.add("officer")).text
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
+
+    assert "&lt;img src=x&gt;" in text
+    assert "<img" not in text
+    assert all(one.isprintable() for one in letter.text)
+    assert any("[[vendors]]" in one or "vendors" in one for one in letter.text)
+
+
+def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> None:
+    StateDirectory(tmp_path / "state")
+    letter = write_letter(Config(state_dir=str(tmp_path / "state")), Keyring.generate(NOW), NOW)
+
+    parts = {one.title: one for one in letter.parts}
+    assert parts["Requests that are open"].lines == ("nothing",)
+    assert parts["Hosts that nobody declared"].lines == ("nothing",)
+    assert len(letter.text) < 60  # one page
+
+
+def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    (state.path / "store.db").write_text("no database")
+    (state.path / "store-requests.db").write_text("no database")
+    config = Config(
+        state_dir=str(state.path), policy=PolicyVersion(folder=str(two_versions(tmp_path / "policy")))
+    )
+
+    letter = write_letter(config, Keyring.generate(NOW), NOW)
+
+    told = {one.title: one.lines[0] for one in letter.parts if one.is_due}
+    assert told["Requests that are open"].startswith("cannot be read")
+    assert told["Notices of the policy"].startswith("cannot be read")
