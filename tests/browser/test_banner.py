@@ -97,13 +97,12 @@ TAKE_OUT = {
 }
 
 
-@pytest.mark.parametrize("script", TAKE_OUT.values(), ids=TAKE_OUT)
+@pytest.mark.parametrize("script", some_of(TAKE_OUT.values(), TAKE_OUT["each time"]), ids=TAKE_OUT)
 @pytest.mark.parametrize("answered", some_of([False, True], True))
 def test_a_page_that_takes_our_part_out_goes_on_as_it_was(
     visit: Visitors, demo: Demo, script: str, answered: bool
 ) -> None:
     shown = opened(visit, demo.guarded)
-    shown.set_default_timeout(5_000)  # a page that never rests answers nothing
     if answered:
         answer(shown, "accept")
     text = shown.locator("main").inner_text()
@@ -130,7 +129,7 @@ def test_a_choice_takes_effect_at_once(visit: Visitors, demo: Demo, javascript: 
     assert shown.frame_locator("iframe >> nth=0").locator("svg").count() == 1
 
 
-@pytest.mark.parametrize("choice", ["accept", "reject"])
+@pytest.mark.parametrize("choice", some_of(["accept", "reject"], "accept"))
 def test_unsaved_input_is_kept_and_the_visitor_is_told(visit: Visitors, demo: Demo, choice: str) -> None:
     shown = opened(visit, f"{demo.guarded}/login")
     loaded = documents_of(shown)
@@ -159,7 +158,7 @@ def test_input_that_was_there_before_does_not_hold_the_page(visit: Visitors, dem
     assert shown.get_by_role("button", name="Withdraw").is_visible()
 
 
-@pytest.mark.parametrize("has_answered", [False, True], ids=["banner", "control"])
+@pytest.mark.parametrize("has_answered", some_of([False, True], True), ids=["banner", "control"])
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_nothing_of_ours_is_printed(
     visit: Visitors, demo: Demo, javascript: bool, has_answered: bool
@@ -174,7 +173,7 @@ def test_nothing_of_ours_is_printed(
     assert shown.locator("#cg").is_hidden()
 
 
-@pytest.mark.parametrize("width", some_of([320, 390, 800, 1280], 320, 1280))
+@pytest.mark.parametrize("width", some_of([320, 390, 800, 1280], 320))
 @pytest.mark.parametrize("scheme", some_of(["light", "dark"], "light"))
 def test_refusing_weighs_as_much_as_accepting(visit: Visitors, demo: Demo, width: int, scheme: str) -> None:
     size = {"width": width, "height": 800}
@@ -300,7 +299,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.at("shop.localhost")
 
 
-@pytest.mark.parametrize("lang", some_of(LANGUAGES, "en", "ar"))
+@pytest.mark.parametrize("lang", some_of(LANGUAGES, "ar"))
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_the_banner_speaks_the_pages_language(
     visit: Visitors, tiny: str, javascript: bool, lang: str

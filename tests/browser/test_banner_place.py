@@ -106,7 +106,7 @@ def accepted(page: Page, shop: str) -> None:
 
 
 @pytest.mark.parametrize("has_answered", some_of([False, True], False), ids=["banner", "control"])
-@pytest.mark.parametrize("number", range(len(SUBMITS)), ids=SUBMITS)
+@pytest.mark.parametrize("number", some_of(range(len(SUBMITS)), 0, 1), ids=SUBMITS)
 def test_a_page_that_submits_itself_submits_its_own_form(
     visit: Visitors, shops: tuple[str, str], number: int, has_answered: bool
 ) -> None:
@@ -120,7 +120,7 @@ def test_a_page_that_submits_itself_submits_its_own_form(
     assert page.locator("#cg").count() == 1
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", some_of(LAYOUTS, "both 100%", "column", "positioned", "window"))
 @pytest.mark.parametrize("width", some_of([390, 1280], 390))
 def test_every_control_can_be_scrolled_clear_of_the_banner(
     visit: Visitors, shops: tuple[str, str], layout: str, width: int
@@ -135,7 +135,7 @@ def test_every_control_can_be_scrolled_clear_of_the_banner(
 
 
 @pytest.mark.parametrize(
-    "layout", some_of(["plain", "html 100%", "both 100%", "small rem", "grid"], "plain", "both 100%")
+    "layout", some_of(["plain", "html 100%", "both 100%", "small rem", "grid"], "both 100%")
 )
 def test_without_script_the_page_still_has_room_below_its_end(
     visit: Visitors, shops: tuple[str, str], layout: str
@@ -148,7 +148,7 @@ def test_without_script_the_page_still_has_room_below_its_end(
 
 @pytest.mark.parametrize(
     "layout",
-    some_of(["plain", "html 100%", "both 100%", "small rem", "column", "grid"], "both 100%", "column"),
+    some_of(["plain", "html 100%", "both 100%", "small rem", "column", "grid"], "column"),
 )
 def test_the_control_lies_over_nothing(visit: Visitors, shops: tuple[str, str], layout: str) -> None:
     page = visit(viewport={"width": 390, "height": 700}).new_page()
@@ -192,7 +192,7 @@ def test_a_row_of_the_shops_keeps_its_place(visit: Visitors, shops: tuple[str, s
     assert page.evaluate(LAID_OUT) == plain
 
 
-@pytest.mark.parametrize("path", TAGLESS)
+@pytest.mark.parametrize("path", some_of(TAGLESS, "/warning"))
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_whatever_a_browser_opens_asks(
     visit: Visitors, shops: tuple[str, str], path: str, javascript: bool
@@ -206,7 +206,7 @@ def test_whatever_a_browser_opens_asks(
     assert page.locator("#cg").get_by_role("link", name="Privacy choices").is_visible()
 
 
-@pytest.mark.parametrize("path", some_of(SCHEMES, "/light", "/meta"))
+@pytest.mark.parametrize("path", some_of(SCHEMES, "/meta"))
 def test_the_banner_is_dark_where_the_page_can_be(visit: Visitors, shops: tuple[str, str], path: str) -> None:
     page = visit(color_scheme="dark").new_page()
     page.goto(f"{shops[0]}{path}")
@@ -241,9 +241,7 @@ def test_focus_that_the_page_gives_stays_there(visit: Visitors, shops: tuple[str
     assert page.evaluate("document.activeElement.localName") == "input"
 
 
-@pytest.mark.parametrize(
-    "size", some_of([(320, 568), (390, 700), (640, 360), (1280, 720)], (320, 568), (640, 360))
-)
+@pytest.mark.parametrize("size", some_of([(320, 568), (390, 700), (640, 360), (1280, 720)], (320, 568)))
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_with_details_open_every_button_is_in_view_and_no_focus_is_hidden(
     visit: Visitors, shops: tuple[str, str], size: tuple[int, int], javascript: bool

@@ -140,6 +140,7 @@ def test_a_choice_by_purpose_reaches_exactly_these_purposes_hosts(
     assert {contact.host for contact in heard} == demo.of(*purposes)
 
 
+@pytest.mark.slow
 def test_a_choice_by_purpose_holds_without_script(visit: Visitors, demo: Demo, unguarded: Unguarded) -> None:
     context = decided(visit, demo, "save", "preferences", javascript=False)
 

@@ -106,9 +106,11 @@ def test_under_a_strict_form_action_only_a_declared_payment_host_is_reached(
 @pytest.mark.parametrize(
     ("policy", "javascript", "works"),
     [
-        ("form-action 'none'", True, True),  # our script posts by fetch
+        pytest.param("form-action 'none'", True, True, marks=pytest.mark.slow),  # our script posts by fetch
         ("form-action 'none'", False, False),
-        ("sandbox allow-scripts allow-forms allow-same-origin", True, True),
+        pytest.param(
+            "sandbox allow-scripts allow-forms allow-same-origin", True, True, marks=pytest.mark.slow
+        ),
         ("sandbox", True, False),
     ],
 )

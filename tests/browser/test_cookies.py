@@ -198,7 +198,7 @@ def test_a_script_that_sets_a_vendors_cookie_after_a_refusal_sets_none(
         assert not [name for name in kept if is_vendors(name)]
 
 
-@pytest.mark.parametrize("way", some_of(["reject", "withdraw", "choices"], "reject", "withdraw"))
+@pytest.mark.parametrize("way", some_of(["reject", "withdraw", "choices"], "withdraw"))
 def test_no_storage_key_of_a_declared_vendor_remains(faraway: Browser, served: Server, way: str) -> None:
     def refuse(page: Page) -> None:
         if way == "reject":

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness.browser import Recorder
+from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import BrowserContext
 
@@ -17,6 +19,7 @@ from .conftest import answer
 SHOP, ADS = "shop.localhost", "ads.localhost"
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
     tmp_path: Path, visit: Callable[..., BrowserContext], javascript: bool
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.browser import LINGER, chromium, visitor
+from harness.quick import some_of
 from playwright.sync_api import Browser, Page, Playwright
 
 from .conftest import RICHEST, Demo, demo_serving, tour
@@ -39,7 +40,7 @@ def documents_of(page: Page) -> list[int]:
     return loaded
 
 
-@pytest.mark.parametrize("choice", ["accept", "reject"])
+@pytest.mark.parametrize("choice", some_of(["accept", "reject"], "accept"))
 def test_the_banner_says_so_once_and_choosing_does_not_loop(
     faraway: Browser, demo_away: Demo, javascript: bool, choice: str
 ) -> None:
@@ -60,6 +61,7 @@ def test_the_banner_says_so_once_and_choosing_does_not_loop(
         assert context.cookies(demo_away.guarded) == []
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_nothing_leaves_there_either(faraway: Browser, demo_away: Demo, javascript: bool) -> None:
     heard = {}
     for shop in (demo_away.unguarded, demo_away.guarded):

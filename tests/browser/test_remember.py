@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import Page
 
@@ -104,6 +105,7 @@ def test_who_asked_for_it_is_still_logged_in_when_the_session_is_gone(
     assert not is_customer(page, address)
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], False), ids=["with-script", "without-script"])
 def test_logging_out_everywhere_ends_the_visit_in_the_second_browser_too(
     visit: Visitors, address: str, javascript: bool
 ) -> None:

@@ -49,6 +49,7 @@ def visit_of(page: Page, shop: str) -> tuple[str, str]:
     return in_cart, page.locator(".kicker .number").inner_text() if is_in else ""
 
 
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_cart_and_login_survive_every_change_of_consent(
     visit: Visitors, demo: Demo, javascript: bool
 ) -> None:
@@ -78,6 +79,7 @@ def test_cart_and_login_survive_every_change_of_consent(
     assert page.get_by_role("button", name="Withdraw").count() == 1
 
 
+@pytest.mark.slow  # under the signal a visitor is one who refused, and no test of carts asks
 def test_cart_and_login_work_under_global_privacy_control(visit: Visitors, demo: Demo) -> None:
     page = visit(gpc=True).new_page()
 
@@ -89,7 +91,7 @@ def test_cart_and_login_work_under_global_privacy_control(visit: Visitors, demo:
 
 
 @pytest.mark.parametrize("gpc", some_of([False, True], False), ids=["", "gpc"])
-@pytest.mark.parametrize("choice", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("choice", some_of(ANSWERS.values(), (), ANSWERS["partly"]), ids=ANSWERS)
 def test_a_cart_script_that_links_to_social_profiles_works(
     visit: Visitors, demo: Demo, choice: tuple[str, ...], gpc: bool
 ) -> None:
@@ -127,6 +129,7 @@ def test_our_cookies_are_out_of_scripts_reach_and_bound_to_the_host(visit: Visit
     assert "cg_" not in page.evaluate("document.cookie")
 
 
+@pytest.mark.slow
 def test_over_https_it_is_the_same(driver: tuple[Playwright, str], seeded: Path, tmp_path: Path) -> None:
     with (
         demo_serving(tmp_path, seeded, **_tls(tmp_path)) as demo,

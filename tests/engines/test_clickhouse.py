@@ -122,7 +122,7 @@ def test_too_many_hits_go_by_closed_days_oldest_first_and_leave_all_sums(
 COMMANDS = len(list(_steps())) + 3  # the batches it sums up, that it is done, and removing
 
 
-@pytest.mark.parametrize("commands", some_of([0, 2, 9, COMMANDS - 2, COMMANDS - 1], 9))
+@pytest.mark.parametrize("commands", some_of([0, 2, 9, COMMANDS - 2, COMMANDS - 1], 2))
 def test_a_closing_may_be_cut_off_anywhere(writer: ClickhouseHits, figures: HitReader, commands: int) -> None:
     def found() -> list[object]:
         return [figures.by_day(BOTH), figures.breakdown(BOTH, Dimension.PAGE), figures.bots(BOTH)]
@@ -158,6 +158,7 @@ def test_what_comes_late_counts_once_and_what_was_closed_not_again(
     assert len(list(figures.hits(DAY))) == 4  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_batch_over_midnight_is_written_once_too(writer: ClickhouseHits, figures: HitReader) -> None:
     batch = Batch("a", [PLAIN, PLAIN._replace(time=MIDNIGHT + 86_400)], {}, {})
 
@@ -178,6 +179,7 @@ def test_visits_are_decided_together_whoever_writes_first(writer: ClickhouseHits
     assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(3, 1)]
 
 
+@pytest.mark.slow
 def test_four_writers_at_once_lose_nothing(writer: ClickhouseHits, figures: HitReader, url: str) -> None:
     hits = draw_hits(1600, seed=9)
 
@@ -247,6 +249,7 @@ except EngineDown as error:
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_that_it_cannot(writer: ClickhouseHits, url: str) -> None:
     assert writer is not None
 

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from harness.postgres import postgres
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
@@ -16,6 +17,7 @@ LOGINS = 100  # Starlette has 40 threads
 SHOWN = 20
 
 
+@pytest.mark.slow
 def test_a_hundred_logins_before_a_hanging_store_hold_up_no_plain_function(tmp_path: Path) -> None:
     with postgres() as server:
         env = {"COOKIEGUARD_STORE": new_database(server)}

@@ -57,10 +57,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _params(item: pytest.Item) -> tuple[Vector, str, str, bool] | None:
-    if Path(__file__).parent not in item.path.parents:
-        return None
     params = getattr(getattr(item, "callspec", None), "params", {})
-    if "vector" not in params:
+    if "vector" not in params or Path(__file__).parent not in item.path.parents:
         return None
     return params["vector"], params.get("engine", CHROMIUM), params.get("state", UNGUARDED), params["script"]
 
