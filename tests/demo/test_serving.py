@@ -49,7 +49,7 @@ def fetch(address: str) -> httpx.Response:
     url = f"http://127.0.0.1:{parts.port}{parts.path or '/'}"
     for _ in range(100):
         try:
-            return httpx.get(url, headers={"host": parts.netloc}, timeout=20)
+            return httpx.get(url, headers={"host": parts.netloc}, timeout=60)
         except httpx.ConnectError:
             time.sleep(0.05)
     raise AssertionError(f"nothing answers at {address}")
@@ -98,7 +98,7 @@ def test_a_taken_port_is_one_clear_line(command: list[str]) -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 

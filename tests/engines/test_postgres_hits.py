@@ -143,7 +143,7 @@ def test_killed_writers_leave_whole_batches_and_no_lock(
         process.stdout.readline()
         time.sleep(after)
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=240)
 
     for start in range(0, 1000, 20):  # whoever replays writes all of them again
         writer.write(Batch(f"b{start}", hits[start : start + 20], {}, {}))
@@ -368,7 +368,7 @@ def test_four_that_write_and_sum_up_at_once_and_are_killed_count_each_hit_once(
         process.stdout.readline()
         time.sleep(0.05 + 0.15 * turn)
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=240)
     for process in [subprocess.Popen(one, stdout=subprocess.DEVNULL) for one in commands]:
         assert process.wait(120) == 0
 

@@ -99,18 +99,18 @@ def test_floors_of_carts_are_heard_by_a_worker_that_comes_later(store: Store) ->
 def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> None:
     path, aside = tmp_path / "store.db", tmp_path / "aside.db"
     store_sync = StoreSync(sqlite.opener(path))
-    store_sync.begin().result(timeout=10)
+    store_sync.begin().result(timeout=60)
     path.rename(aside)
     for order in (1, 2, 3):
         future = store_sync.owe(key_of(cart(order)), doing(cart(order)))
         with pytest.raises(StoreDown):
-            future.result(timeout=10)
+            future.result(timeout=60)
     assert store_sync.is_down
     store_sync.owe(key_of(cart(4)), doing(cart(4)))
     aside.rename(path)
-    store_sync.begin().result(timeout=10)
+    store_sync.begin().result(timeout=60)
 
-    assert store_sync.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(4).value}
+    assert store_sync.ask(reading([PLACE], now=0)).result(timeout=60) == {PLACE: cart(4).value}
     assert not store_sync.is_down
     store_sync.close()
 
@@ -119,10 +119,10 @@ def test_a_task_that_fails_by_itself_holds_nobody_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
-    store_sync.owe("bad", lambda _: {}["secret"]).exception(timeout=10)
-    store_sync.owe(key_of(cart(1)), doing(cart(1))).result(timeout=10)
+    store_sync.owe("bad", lambda _: {}["secret"]).exception(timeout=60)
+    store_sync.owe(key_of(cart(1)), doing(cart(1))).result(timeout=60)
 
-    assert store_sync.ask(reading([PLACE], now=0)).result(timeout=10) == {PLACE: cart(1).value}
+    assert store_sync.ask(reading([PLACE], now=0)).result(timeout=60) == {PLACE: cart(1).value}
     assert caplog.messages == ["store: a value could not be kept (KeyError)"]
     store_sync.close()
 
@@ -130,17 +130,17 @@ def test_a_task_that_fails_by_itself_holds_nobody_up(
 def test_a_thousand_carts_that_wait_push_no_logout_out(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     store_sync = StoreSync(sqlite.opener(path))
-    store_sync.begin().result(timeout=10)
+    store_sync.begin().result(timeout=60)
     path.rename(tmp_path / "aside.db")
     logout = Revocation(Revoked.SESSION, "s0", 1, FAR)
-    store_sync.record([logout]).exception(timeout=10)
+    store_sync.record([logout]).exception(timeout=60)
     store_sync.record(
         [Revocation(Revoked.CART, f"s{number}", number, FAR) for number in range(20_000)]
-    ).exception(timeout=10)
+    ).exception(timeout=60)
 
     (tmp_path / "aside.db").rename(path)
-    store_sync.begin().result(timeout=10)
-    assert logout in store_sync.ask(lambda store: list(store.changes(0))).result(timeout=10)
+    store_sync.begin().result(timeout=60)
+    assert logout in store_sync.ask(lambda store: list(store.changes(0))).result(timeout=60)
     store_sync.close()
 
 

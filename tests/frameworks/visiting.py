@@ -33,7 +33,7 @@ class Shopper:
         self._host = f"{HOST}:{server.port}"
         # A new connection each time: uvicorn drops one whose app raised, a moment after its 500 page arrived.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = httpx.Client(base_url=server.url, timeout=20, limits=limits)
+        self._client = httpx.Client(base_url=server.url, timeout=60, limits=limits)
 
     def __enter__(self) -> Shopper:
         return self

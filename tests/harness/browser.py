@@ -29,7 +29,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 10_000
+PATIENCE_MS = 60_000  # a login hashes a password, on a machine that has too much to do
 # How long a page that must contact nobody is watched after it was scrolled and clicked on.
 LINGER = 1.5
 # A network that heard nothing new for this long has heard it all: what pages start late, they start at load.

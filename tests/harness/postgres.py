@@ -21,7 +21,7 @@ import pytest
 
 from harness.servers import LOOPBACK, free_port
 
-START_SECONDS = 60
+START_SECONDS = 120
 IDENTITY: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
 
 

@@ -20,10 +20,13 @@ from typing import Any
 
 import uvicorn
 
+from cookieguard import CookieGuard
+
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 90  # nothing is promised of it: a machine may be very busy
-STOP_SECONDS = 30
+START_SECONDS = 120  # nothing is promised of it: a machine may be very busy
+STOP_SECONDS = 60
+KILL_AFTER_SECONDS = 10
 # Below those that Linux (32768 on) and others (49152 on) give out: with those, a test beside was faster now and then.
 FIRST_PORT, PORTS = 10_000, 20_000
 PORT_LINE = re.compile(r"running on https?://\S+?:(\d+)")
@@ -96,6 +99,8 @@ def serving(app: Any, *, log_file: Path | None = None, **uvicorn_options: Any) -
             yield Server(listener.getsockname()[1], scheme, log_file)
         finally:
             _stop_thread(server, thread)
+            if isinstance(app, CookieGuard):
+                app.close()  # its threads would outlive the test where the app has no lifespan
 
 
 @contextmanager
@@ -225,7 +230,7 @@ def _process(
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(KILL_AFTER_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

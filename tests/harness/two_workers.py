@@ -46,7 +46,7 @@ class Shop:
         for worker in self.workers:
             store_sync = worker._parts.store_sync
             assert store_sync is not None
-            store_sync.begin().exception(timeout=10)
+            store_sync.begin().exception(timeout=60)
 
     def close(self) -> None:
         """End the workers."""

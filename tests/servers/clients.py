@@ -56,7 +56,7 @@ def ask(
     sent = {"Connection": "close", **(headers or {})}
     if cookies:
         sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    connection = HTTPConnection(to, port, timeout=20, source_address=(source, 0))
+    connection = HTTPConnection(to, port, timeout=60, source_address=(source, 0))
     try:
         connection.request(method, path, body or None, sent)
         response = connection.getresponse()
@@ -77,7 +77,7 @@ def chat(
     lines = [f"GET {path} HTTP/1.1", f"Host: {LOOPBACK}:{port}"]
     lines += [f"{name}: {value}" for name, value in {**HANDSHAKE, **(headers or {})}.items()]
     received = b""
-    with socket.create_connection((to, port), timeout=20, source_address=(source, 0)) as connection:
+    with socket.create_connection((to, port), timeout=60, source_address=(source, 0)) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         while piece := connection.recv(4096):
             received += piece
@@ -91,7 +91,7 @@ class Announced(HTTPConnection):
     """Be a connection whose first line names another client, as a load balancer's does (PROXY protocol)."""
 
     def __init__(self, port: int, client: Address, *, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(LOOPBACK, port, timeout=20)
+        super().__init__(LOOPBACK, port, timeout=60)
         self._client = client
         self._tls = tls
 

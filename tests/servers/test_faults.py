@@ -94,7 +94,7 @@ def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
     if not file.exists():
         return []
     with (
-        closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as database,
+        closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60)) as database,
         suppress(sqlite3.OperationalError),  # its tables are being made
     ):
         return database.execute(query).fetchall()
@@ -124,7 +124,7 @@ def every_day() -> Days:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the database as another writer does."""
-    with closing(sqlite3.connect(folder / STATE / "stats.db", isolation_level=None, timeout=20)) as other:
+    with closing(sqlite3.connect(folder / STATE / "stats.db", isolation_level=None, timeout=60)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")

@@ -184,7 +184,7 @@ def run_directly(directory: Path, *, clients: list[Address] = CLIENTS, **env: st
     command = [sys.executable, "-X", "dev", "-m", "servers.direct"]
     with (directory / OUTPUT).open("wb") as output:
         subprocess.run(
-            command, cwd=directory, env=environ, stdout=output, stderr=output, check=True, timeout=60
+            command, cwd=directory, env=environ, stdout=output, stderr=output, check=True, timeout=240
         )
     names.unlink()
 

@@ -76,7 +76,7 @@ def run(directory: Path, *arguments: str, fails: bool = False) -> dict[str, obje
     ]
     environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
-        command, cwd=directory, env=environ, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=directory, env=environ, capture_output=True, text=True, timeout=240, check=False
     )
     assert (done.returncode != 0) is fails, done.stderr
     found: dict[str, object] = json.loads(done.stderr if fails else done.stdout)

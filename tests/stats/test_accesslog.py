@@ -319,7 +319,7 @@ def test_goaccess_reads_every_hostile_line(form: str, mode: str, tmp_path: Path)
     report = tmp_path / "report.json"
 
     command = [goaccess, str(log), *READ_BY[form], "-o", str(report), "--no-global-config"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, capture_output=True, timeout=240, stdin=subprocess.DEVNULL)
 
     general = json.loads(report.read_text(encoding="utf-8", errors="replace"))["general"]
     assert (general["failed_requests"], general["total_requests"]) == (0, len(lines))

@@ -12,6 +12,7 @@ import pytest
 from harness.two_workers import CART, SESSION, Browser, Shop
 
 from cookieguard.config import IdentitySettings, StoreSettings
+from cookieguard.web.identity.store_wait import PATIENCE
 
 OLD = "cart cookie old: starts empty"
 MakeShop = Callable[..., Shop]
@@ -485,6 +486,6 @@ def test_a_store_that_does_not_answer_costs_a_login_two_seconds_and_merges_later
     gate.set()
     shop.hear()
 
-    assert took < 3.5  # one patience, and a busy machine
+    assert took < 4 * PATIENCE.total_seconds()  # once, and the machine may be busy
     assert other.cart(1) == {"vase": 1}
     assert other.cart(1) == {"lamp": 1, "vase": 1}

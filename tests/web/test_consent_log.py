@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.asgi import Answer, App, ask, page
+from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.engines.proof.open import open_stores, place_of
@@ -140,7 +141,7 @@ def test_with_the_store_down_a_refusal_counts_at_once_and_a_grant_once_it_is_rec
     }
     assert "ads.example" not in waiting.get("content-security-policy")
     cookie = granted.cookies()[COOKIE]
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + START_SECONDS
     while COOKIE not in (answer := ask(app, headers=[("cookie", f"{COOKIE}={cookie}")])).cookies():
         assert time.monotonic() < ends
         time.sleep(0.1)
@@ -172,7 +173,7 @@ def test_a_pending_receipt_is_recorded_by_a_worker_that_never_saw_the_choice(
     writer = first._parts.proof.writer  # type: ignore[union-attr]
     writer._reset()  # the worker ended with what it knew
     second = guard(page(HTML))
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + START_SECONDS
     while COOKIE not in (answer := ask(second, headers=[("cookie", f"{COOKIE}={cookie}")])).cookies():
         assert time.monotonic() < ends
         time.sleep(0.05)
@@ -206,7 +207,7 @@ def test_a_page_that_was_public_stays_public(guard: Guard) -> None:
 def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Guard, tmp_path: Path) -> None:
     app = guard(page(HTML))
     cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + START_SECONDS
     while (file := ask(app, path="/_cg/receipt.json", headers=[cookie])).status == 503:
         assert time.monotonic() < ends
         time.sleep(0.1)
@@ -229,7 +230,7 @@ def test_anybody_can_read_checkpoint_tiles_and_entries_and_rebuild_the_tree(guar
     assert ask(app, path="/_cg/log/checkpoint").status == 404
     for _ in range(3):
         choose(app, "reject")
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + START_SECONDS
     while ask(app, path="/_cg/log/checkpoint").text.split("\n")[1:2] != ["3"]:
         assert time.monotonic() < ends
         time.sleep(0.1)

@@ -296,7 +296,7 @@ def test_a_new_language_needs_one_file_and_nothing_else(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

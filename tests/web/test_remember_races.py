@@ -60,7 +60,7 @@ def together(client: Client, paths: list[str], workers: list[int]) -> list[Answe
 
 @contextmanager
 def store_locked(shop: Shop, *, is_locked: bool = True) -> Iterator[None]:
-    with closing(sqlite3.connect(shop.directory / "store.db", isolation_level=None, timeout=10)) as other:
+    with closing(sqlite3.connect(shop.directory / "store.db", isolation_level=None, timeout=60)) as other:
         if is_locked:
             other.execute("BEGIN IMMEDIATE")
         yield

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask, drive, scope_of
+from harness.servers import wait_until
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import IdentitySettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.remember_me import COPY_USED
+from cookieguard.web.identity.store_wait import PATIENCE
 
 from .conftest import NOW
 
@@ -125,10 +127,7 @@ def ada(shop: Shop) -> Client:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(is_so, "what the store tells is heard")
 
 
 def test_who_comes_back_without_a_session_is_logged_in_as_old_as_the_login_was(ada: Client) -> None:
@@ -474,7 +473,7 @@ def test_while_the_store_is_gone_nobody_is_let_in_and_the_cookie_stays(ada: Clie
 
     assert ada.get()[0] is None
 
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 4 * PATIENCE.total_seconds()  # the machine may be busy
     assert (ada.answer.status, ada.answer.cookies()) == (200, {})
     aside.rename(store)
     if is_known:

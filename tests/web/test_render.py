@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 import pytest
+from harness.browser import PATIENCE_MS
 from harness.quick import some_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -412,7 +413,7 @@ class Shop:
 
     def open(self, browser: Browser, **options: Any) -> Page:
         page = browser.new_page(**options)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.route("**/*", self.serve)
         page.goto("http://shop.test/p?a=1#top")
         return page

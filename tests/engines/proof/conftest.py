@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
+from harness.servers import START_SECONDS
 
 from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.engines.proof.protocol import Stores
@@ -48,7 +49,7 @@ class World:
         writer = self.writer()
         futures: list[Future[None]] = [writer.append(one) for one in records]
         for future in futures:
-            future.result(10)
+            future.result(START_SECONDS)
         writer.close()
 
     def edit(self, statement: str) -> None:
