@@ -13,6 +13,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
+from cookieguard.access import use as use_access
 from cookieguard.config import Config, Vendor, load_config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Matters, Register, Terms
@@ -22,9 +23,12 @@ from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.mail.lists import MailLists
+from cookieguard.engines.people.access import Access
 from cookieguard.engines.people.journal import Journal
+from cookieguard.engines.people.permissions import Permissions
 from cookieguard.engines.people.sessions import StaffSessions, own_store
 from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
+from cookieguard.engines.proof.acts import Acts
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
@@ -93,6 +97,7 @@ class Services:
     staff: StaffDoor
     staff_sessions: StaffSessions
     journal: Journal
+    access: Access
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None
@@ -207,6 +212,11 @@ def build_services(
         steps=steps,
     )
     writer = open_log(config, state, keyring, environ=environ)
+    ask_staff = own_store(state.path) if store_sync is None else store_sync.ask
+    journal = Journal(state, keyring)
+    permissions = Permissions(keyring, config.staff.scopes, ask_staff)
+    access = Access(permissions, None if writer is None else Acts(writer, clock=clock), journal, clock=clock)
+    use_access(access)
     return Services(
         config=config,
         register=judges.register,
@@ -229,10 +239,9 @@ def build_services(
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
         staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
-        staff_sessions=StaffSessions(
-            config.staff, own_store(state.path) if store_sync is None else store_sync.ask
-        ),
-        journal=Journal(state, keyring),
+        staff_sessions=StaffSessions(config.staff, ask_staff),
+        journal=journal,
+        access=access,
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),

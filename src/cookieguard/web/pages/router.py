@@ -21,6 +21,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.mail import MAIL_PAGE, answer_mail
 from cookieguard.web.pages.officer import OFFICER_PAGE, show_officer
+from cookieguard.web.pages.permission import PERMISSION_PAGE, answer_permission
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
@@ -67,8 +68,7 @@ class Pages:
         if parts.config.csp.enabled:
             self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
         self._pages |= _of_dev_mode(parts)
-        self._pages[self._prefix + OFFICER_PAGE] = (READ_METHODS, show_officer)
-        self._pages[self._prefix + stylesheet().name] = (READ_METHODS, _stats_style)
+        self._pages |= _of_people(parts)
         if parts.counting is not None:
             self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
         if parts.config.consent.enabled or parts.config.html.guard:
@@ -125,6 +125,18 @@ def _of_dev_mode(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
         prefix + DEV_PAGE: ((*READ_METHODS, "POST"), answer_dev),
         prefix + DEV_SCRIPT: (READ_METHODS, show_dev_script),
     }
+
+
+def _of_people(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
+    """Return the pages of the officer, and of customers who open something to support."""
+    prefix = parts.config.prefix
+    found: dict[str, tuple[tuple[str, ...], Page]] = {
+        prefix + OFFICER_PAGE: (READ_METHODS, show_officer),
+        prefix + stylesheet().name: (READ_METHODS, _stats_style),
+    }
+    if parts.identity is not None:
+        found[prefix + PERMISSION_PAGE] = ((*READ_METHODS, "POST"), answer_permission)
+    return found
 
 
 def _of_mail(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:

@@ -1,0 +1,51 @@
+"""Open a customer's data in the shop's own admin, by the code that the customer made: one thing, once.
+
+from cookieguard import access
+
+await access.open("10042", code="K7QM-2XPD", scope="orders", by="Sam Support")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from anyio import to_thread
+
+from cookieguard.engines.people.access import Access, AccessRefused, Grant
+
+__all__ = ["AccessRefused", "Grant", "needs", "open", "use"]
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+_current: list[Access] = []  # that of the shop in this process
+
+
+def use(access: Access) -> None:
+    """Have this process open like this; CookieGuard does it by itself."""
+    _current[:] = [access]
+
+
+async def open(customer: str, *, code: str, scope: str = "account", by: str) -> Grant:  # noqa: A001
+    """Use a customer's code up and open what it is for, once; `by` names who looks. Raises AccessRefused."""
+    if not _current:
+        raise AccessRefused("there is no CookieGuard in this process; allowed: where one is made")
+    return await to_thread.run_sync(partial(_current[0].open, customer, code=code, scope=scope, by=by))
+
+
+def needs(
+    scope: str,
+) -> Callable[[Callable[Concatenate[str, P], Awaitable[Answer]]], Callable[..., Awaitable[Answer]]]:
+    """Guard a coroutine that shows a customer's data: it is called with `code` and `by` beside its own arguments."""
+
+    def guard(view: Callable[Concatenate[str, P], Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
+        @wraps(view)
+        async def guarded(customer: str, /, *args: P.args, code: str, by: str, **kwargs: P.kwargs) -> Answer:  # type: ignore[valid-type]
+            await open(customer, code=code, scope=scope, by=by)
+            return await view(customer, *args, **kwargs)
+
+        return guarded
+
+    return guard

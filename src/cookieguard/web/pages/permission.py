@@ -1,0 +1,83 @@
+"""The page at {prefix}permission, where a customer makes a code that opens one thing to the shop's people, once."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.engines.people.access import AccessRefused
+from cookieguard.errors import CookieGuardError
+from cookieguard.web.assets import STATIC
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.headers import essence
+from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
+from cookieguard.web.pages.same_origin import is_own_post
+
+TEXTS = STATIC.joinpath("permission.toml").read_text("utf-8")  # here: no request waits for the disk
+PERMISSION_PAGE = "permission"
+HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
+NOT_OURS = "a code can only be asked for by the page that offers it\n"
+
+
+async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}permission: GET with the form, POST with scope=<scope> by a code; 403 for who is not logged in."""
+    customer = await _customer(exchange)
+    if not customer:
+        return _page(exchange, 403, key="login")
+    if exchange.request.is_read:
+        return _page(exchange, 200, key="ask")
+    request, config = exchange.request, exchange.parts.config
+    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=config.origins)
+    if not exchange.is_own_host or not is_ours:
+        return refusal(403, NOT_OURS)
+    try:
+        fields = dict(await read_pairs(essence(request.headers.get(b"content-type", b"")), receive))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    scope = fields.get("scope", "")
+    if scope not in config.staff.scopes:
+        return _page(exchange, 400, key="ask")
+    try:
+        code = await to_thread.run_sync(exchange.parts.access.make, customer, scope)
+    except AccessRefused:
+        return _page(exchange, 503, key="down")
+    return _page(exchange, 200, key="made", code=code, scope=scope)
+
+
+async def _customer(exchange: Exchange) -> str:
+    if exchange.parts.identity is None or not exchange.is_own_host:
+        return ""
+    if must_wait(exchange):
+        await hear_first(exchange)
+    try:
+        return exchange.session.customer or ""
+    except CookieGuardError:  # a session that does not open names nobody
+        return ""
+
+
+def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: str = "") -> Response:
+    renderer = exchange.parts.renderer
+    lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
+    found = lang if lang in _tables() else "en"
+    page = renderer.page(
+        "permission.html",
+        found,
+        base=exchange.own_base,
+        p=_tables()[found],
+        key=key,
+        code=code,
+        scope=scope,
+        scopes=exchange.parts.config.staff.scopes,
+    )
+    return HTMLResponse(page, status, HEADERS)
+
+
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, dict[str, str]]:
+    return tomllib.loads(TEXTS)

@@ -1,0 +1,175 @@
+"""One-time permission: a customer's code opens one thing, once, within ten minutes, and all of it is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.asgi import Answer, ask
+
+from cookieguard import CookieGuard, access
+from cookieguard.config.people.staff import StaffSettings
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.people.journal import marks_of, read_journal
+from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.keyring import Keyring
+from cookieguard.proof.records import customer, read_document
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]
+CUSTOMER = "10042"
+
+
+async def shop(scope: Any, _: Any, send: Any) -> None:
+    if scope["path"] == "/login":
+        scope["cookieguard.visitor"].login(scope["query_string"].decode())
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class World:
+    """Be a shop with a customer who is logged in."""
+
+    def __init__(self, guard: Callable[..., CookieGuard], state: Path) -> None:
+        self.now = NOW
+        self.state = state
+        self.app = guard(shop, staff=StaffSettings(scopes=("account", "orders")), clock=lambda: self.now)
+        self.cookie = self.login(CUSTOMER)
+
+    def login(self, number: str) -> str:
+        return ask(self.app, path="/login", query=number).cookies()["__Host-cg_session"]
+
+    def page(
+        self, *, scope: str = "", cookie: str = "", headers: list[tuple[str, str]] | None = None
+    ) -> Answer:
+        sent = [
+            *(OWN if headers is None else headers),
+            ("cookie", f"__Host-cg_session={cookie or self.cookie}"),
+        ]
+        method, body = ("POST", f"scope={scope}".encode()) if scope else ("GET", b"")
+        return ask(self.app, path="/_cg/permission", method=method, headers=sent, body=body)
+
+    def code(self, scope: str = "orders") -> str:
+        found = re.search(r'<strong dir="ltr">([0-9A-Z-]{9})</strong>', self.page(scope=scope).text)
+        assert found is not None
+        return found[1]
+
+    def open(self, code: str, scope: str = "orders", number: str = CUSTOMER) -> access.Grant:
+        return asyncio.run(access.open(number, code=code, scope=scope, by="Sam Support"))
+
+    def is_refused(self, code: str, scope: str = "orders", number: str = CUSTOMER) -> bool:
+        try:
+            self.open(code, scope, number)
+        except access.AccessRefused:
+            return True
+        return False
+
+    def records(self) -> list[dict[str, Any]]:
+        place = place_of(self.app.config, self.state, environ={})
+        with closing(open_stores(place, make=False)) as stores:
+            return [read_document(one.record) for one in read_subject(stores, customer(CUSTOMER))]
+
+
+@pytest.fixture
+def world(guard: Callable[..., CookieGuard], tmp_path: Path) -> World:
+    return World(guard, tmp_path / "state")
+
+
+def test_code_opens_what_it_is_for_once_and_all_of_it_is_written_down(world: World) -> None:
+    grant = world.open(world.code().lower().replace("-", " "))
+
+    assert (grant.scope, grant.by) == ("orders", "Sam Support")
+    made, used = world.records()
+    assert [one["cg:kind"] for one in (made, used)] == ["permission-made", "permission-used"]
+    assert (used["cg:scope"], used["cg:by"]) == ("orders", "Sam Support")
+    (look,) = [one for one in read_journal(world.state) if one["event"] == "looked"]
+    keyring = Keyring.loads((world.state / KEYRING_FILE).read_text(), setting="test")
+    assert look["customer"] in marks_of(keyring, CUSTOMER)
+    assert CUSTOMER not in str(look)
+
+
+def test_replayed_late_foreign_and_other_codes_open_nothing(world: World) -> None:
+    used = world.code()
+    world.open(used)
+    assert world.is_refused(used)
+
+    other = world.code()
+    assert world.is_refused(other, scope="account")
+    assert world.is_refused(other, number="10043")
+    replaced, newest = other, world.code()
+    assert world.is_refused(replaced)
+    world.now += timedelta(minutes=10)
+    assert world.is_refused(newest)
+    assert [one["event"] for one in read_journal(world.state)].count("refused") == 5
+
+
+def test_of_many_who_use_a_code_at_once_one_sees_something(world: World) -> None:
+    code = world.code()
+
+    with ThreadPoolExecutor(8) as threads:
+        refused = list(threads.map(lambda _: world.is_refused(code), range(8)))
+
+    assert refused.count(False) == 1
+
+
+def test_guessing_ends_the_code(world: World) -> None:
+    code = world.code()
+
+    assert all(world.is_refused(f"2222-222{letter}") for letter in "23456")
+    assert world.is_refused(code)
+    assert not world.is_refused(world.code())  # a new one counts
+
+
+def test_code_is_in_no_file_as_it_is_told(world: World) -> None:
+    code = world.code()
+
+    written = b"".join(path.read_bytes() for path in world.state.glob("*.db*"))
+
+    assert b"permission" in written
+    assert code.encode() not in written
+    assert code.replace("-", "").encode() not in written
+
+
+def test_guest_other_sites_and_unknown_scopes_get_no_code(world: World) -> None:
+    guest = ask(world.app, path="/_cg/permission")
+    foreign = world.page(scope="orders", headers=[("sec-fetch-site", "cross-site"), OWN[1]])
+    unknown = world.page(scope="<script>")
+
+    assert (guest.status, foreign.status, unknown.status) == (403, 403, 400)
+    assert b"<script>" not in unknown.body
+    for one in (guest, foreign, unknown):
+        assert b'<strong dir="ltr">' not in one.body
+    assert world.page().get("cache-control") == "private, no-store"
+
+
+def test_decorator_opens_before_the_view_runs(world: World) -> None:
+    seen = []
+
+    @access.needs("orders")
+    async def show_orders(number: str, *, page: int) -> str:
+        seen.append(number)
+        return f"{number} {page}"
+
+    code = world.code()
+    assert asyncio.run(show_orders(CUSTOMER, page=2, code=code, by="Sam")) == "10042 2"
+    with pytest.raises(access.AccessRefused):
+        asyncio.run(show_orders(CUSTOMER, page=2, code=code, by="Sam"))
+    assert seen == [CUSTOMER]
+
+
+def test_nothing_is_opened_to_nobody_or_past_the_journal(world: World) -> None:
+    code = world.code()
+    with pytest.raises(access.AccessRefused, match="nobody is named"):
+        asyncio.run(access.open(CUSTOMER, code=code, scope="orders", by="Sam\r\nEve"))
+    journal = world.state / "staff-journal"
+    journal.write_text("in the way")
+
+    assert world.is_refused(code)
