@@ -18,6 +18,7 @@ from cookieguard.errors import ConfigError
 
 # RFC 6265 path-value, from the root; what else it could hold would end the attribute.
 COOKIE_PATH = re.compile(r"/[!-:<-~]{0,199}")
+COOKIE_LIFE = re.compile(r"(session|persistent|[1-9][0-9]{0,3} (minute|hour|day|month|year)s?)?")
 BINDINGS = ("session", "none")
 # A token that nobody's session bounds lives as long as a browser keeps a cookie at most (RFC 6265bis).
 LONGEST_UNBOUND = timedelta(days=400)
@@ -33,6 +34,8 @@ class OwnCookie:
     """The purpose it works for."""
     path: str = "/"
     """Where it lies: browsers do not tell, and removing it needs the path."""
+    life: str = ""
+    """How long browsers keep it, for the cookie declaration: `session`, or a time like `13 months`."""
 
     def __post_init__(self) -> None:
         require_types("cookies.own", self)
@@ -42,6 +45,7 @@ class OwnCookie:
         require_match(
             f"{where}.path", self.path, COOKIE_PATH, "a path like '/account', at most 200 characters"
         )
+        require_match(f"{where}.life", self.life, COOKIE_LIFE, "empty, 'session', or a time like '13 months'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,8 @@ class CookieGuard:
             self._parts.proof.writer.close()
         if self._parts.retention is not None:
             self._parts.retention.close()
+        if self._parts.desk is not None:
+            self._parts.desk.close()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901  # each step away is a coroutine
         """Be an ASGI app."""

@@ -115,6 +115,10 @@ class Findings:
             self._reported.add(verdict.host)
             self._tell(verdict, site=site, page=page, path="", source=" (reported by a browser; anybody can)")
 
+    def cookies_set(self) -> list[str]:
+        """Name the cookies that the shop set in this process and nobody declared."""
+        return [name.decode("latin-1") for name in self._told_cookies["set"]]
+
     def note_cookie(self, name: bytes, *, way: str, page: str) -> None:
         """Log a cookie that nobody declared, once: one the shop `set`, or one that a browser `sent`."""
         name = _common_name(name)

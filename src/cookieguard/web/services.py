@@ -65,6 +65,8 @@ from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
 from cookieguard.web.recording.setup import Counting, open_counting
+from cookieguard.web.rights.declaration import CookieDeclaration
+from cookieguard.web.rights.desk import Desk
 from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
@@ -116,6 +118,8 @@ class Services:
     fingerprint: str  # changes when the same consent would give other pages
     policy: WatchedPolicy | None
     lists: MailLists | None  # of marketing mail
+    declaration: CookieDeclaration
+    desk: Desk | None  # of requests about personal data
     matters: Matters | None  # None where the version of the policy alone decides who is asked again
 
     def terms(self, now: datetime) -> Terms | None:
@@ -259,6 +263,10 @@ def build_services(
         fingerprint=_fingerprint(config, renderer),
         policy=policy,
         lists=_lists(config, keyring, store_sync, clock),
+        declaration=CookieDeclaration(config, renderer, findings.cookies_set),
+        desk=None
+        if store_sync is None or not config.rights.enabled
+        else Desk(config, keyring, state, environ=environ),
         matters=matters,
     )
 

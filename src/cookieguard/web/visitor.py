@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.carts.cart import Cart
@@ -88,6 +90,15 @@ class Visitor:
         """Where this visitor changes the choice, and comes back to this page: for a link in the shop's footer."""
         source = self._source
         return f"{source.own_base}choices?next={quote(source.request.return_path, safe='/')}"
+
+    def cookie_table(self, lang: str = "") -> Markup:
+        """Return the cookie declaration as a table, for the shop's own policy: `{{ visitor.cookie_table("de") }}`.
+
+        In the language of `lang`, else in the browser's, else in the shop's.
+        """
+        source, parts = self._source, self._source.parts
+        found = parts.renderer.pick_language(lang, source.request.text(b"accept-language"))
+        return Markup(parts.declaration.table(found, base=source.own_base).decode())  # noqa: S704  # a template's
 
     def login(self, customer_number: str | int, *, remember: bool = False) -> None:
         """Make this session the customer's: a new session id, the guest's cart comes along.

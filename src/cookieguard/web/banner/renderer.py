@@ -38,6 +38,7 @@ logger = logging.getLogger("cookieguard")
 TEMPLATES = (
     *("banner.html", "control.html", "embed.html", "choices.html", "page.html", "receipt.html", "staff.html"),
     *("mail.html", "policy.html", "policy_changes.html", "policy_feed.xml"),
+    *("privacy.html", "cookies.html", "cookie_table.html"),
 )
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256

@@ -29,6 +29,9 @@ from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
 from cookieguard.web.proof.visitors_copy import COPY_FILE, COPY_PAGE, send_copy, show_copy
+from cookieguard.web.rights.acts import answer_privacy
+from cookieguard.web.rights.cookies import COOKIES_PAGE, show_cookies
+from cookieguard.web.rights.page import PRIVACY_PAGE
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -60,6 +63,7 @@ class Pages:
             self._pages[self._prefix + EMBED_PAGE] = (("POST",), answer_embed)
             self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
         self._pages |= _of_mail(parts)
+        self._pages |= _of_rights(parts)
         self._log_folder = self._prefix + LOG_FOLDER if parts.proof is not None else None
         if parts.proof is not None:
             self._pages[self._prefix + KEYS_PAGE] = (READ_METHODS, _keys)
@@ -143,6 +147,16 @@ def _of_mail(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
     """Return the pages behind links of marketing mail, where there are lists."""
     acts = () if parts.lists is None else tuple(Act)
     return {f"{parts.config.prefix}{MAIL_PAGE}{act}": ((*READ_METHODS, "POST"), answer_mail) for act in acts}
+
+
+def _of_rights(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
+    if not parts.config.rights.enabled:
+        return {}
+    prefix = parts.config.prefix
+    return {
+        prefix + PRIVACY_PAGE: ((*READ_METHODS, "POST"), answer_privacy),
+        prefix + COOKIES_PAGE: (READ_METHODS, show_cookies),
+    }
 
 
 def _is_held_path(exchange: Exchange) -> bool:

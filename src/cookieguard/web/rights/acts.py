@@ -1,0 +1,280 @@
+"""What the forms of `{prefix}privacy` do: ask for a code, show it, send a request, withdraw one, fetch a copy.
+
+Only a page of the shop may post them. A request needs a login that is fresh, or a code; another customer's request
+answers like one that is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from functools import partial
+
+from starlette.responses import Response
+
+from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.engines.rights.requests import Requests
+from cookieguard.engines.store.sync import StoreSync
+from cookieguard.identity.revocations import ended_customer
+from cookieguard.identity.tokens import Kind as TokenKind
+from cookieguard.identity.tokens import TokenCodec, TokenError
+from cookieguard.mail.messages import AddressError, require_address
+from cookieguard.proof.records import new_id
+from cookieguard.rights.answers import RightsTexts
+from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
+from cookieguard.rights.rules import Kind
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.headers import essence
+from cookieguard.web.identity.store_wait import answer_of, is_done
+from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.rights.codes import Codes
+from cookieguard.web.rights.desk import Desk
+from cookieguard.web.rights.page import Asker, Shown, asker_of, language_asked, show
+
+PASS_LIFE = timedelta(minutes=15)
+NOT_OURS = "this form can only be posted by a page of this shop\n"
+COPY_HEADERS = {
+    "cache-control": "private, no-store",
+    "content-type": "application/zip",
+    "x-content-type-options": "nosniff",
+}
+CODE_LENGTH = 20
+
+
+async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|withdraw|copy|sessions."""
+    if exchange.request.is_read:
+        return await _show_own(exchange)
+    request, config = exchange.request, exchange.parts.config
+    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=config.origins)
+    if not exchange.is_own_host or not is_ours:
+        return refusal(403, NOT_OURS)
+    try:
+        fields = dict(reversed(await read_pairs(essence(request.headers.get(b"content-type", b"")), receive)))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    desk = exchange.parts.desk
+    act = ACTS.get(fields.get("act", ""))
+    if desk is None or act is None:
+        return refusal(400, f"act: {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
+    return await act(_Desk(exchange, desk, fields))
+
+
+async def _show_own(exchange: Exchange) -> Response:
+    asker = await asker_of(exchange)
+    response = await show(exchange, Shown(asker=asker))
+    if exchange.parts.desk is not None and asker.number:
+        await answer_of(exchange.parts.desk.ask(lambda queue: _tell(queue, exchange, asker.number)))
+    return response
+
+
+def _tell(queue: Requests, exchange: Exchange, number: str) -> None:
+    """Note that the person has the answers: their page shows them."""
+    for one in queue.of_customer(number):
+        if one.owes_answer:
+            queue.change(one.id, lambda one: told(one, now=exchange.now, by=PERSON, text="on the page"))
+
+
+class _Desk:
+    """Hold what one posted form needs."""
+
+    def __init__(self, exchange: Exchange, desk: Desk, fields: dict[str, str]) -> None:
+        self.exchange = exchange
+        self.desk = desk
+        self.fields = fields
+        self.texts = RightsTexts.of(language_asked(exchange))
+        self.codes = Codes(exchange.parts.keyring)
+        self._pass = TokenCodec(exchange.parts.keyring, kind=TokenKind.MAIL, name="privacy-pass", sealed=True)
+
+    async def asker(self) -> Asker:
+        """Return who posts: by the pass that a code was given for, else by the session."""
+        text = self.fields.get("pass", "")
+        if not text:
+            return await asker_of(self.exchange)
+        try:
+            opened = self._pass.loads(text, host=self.exchange.request.origin.host, now=self.exchange.now)
+        except TokenError:
+            return Asker()
+        return Asker(number=str(opened.payload["c"]), is_fresh=True, proof=text)
+
+    def pass_for(self, number: str) -> Asker:
+        """Return who showed a code, with the pass for what they do next."""
+        now, host = self.exchange.now, self.exchange.request.origin.host
+        text = self._pass.dumps({"c": number}, host=host, issued=now, expires=now + PASS_LIFE)
+        return Asker(number=number, is_fresh=True, proof=text)
+
+    def may(self, what: str) -> bool:
+        """Return whether this address, and nobody behind it, has a turn left this hour."""
+        turns = {"code": self.desk.codes, "try": self.desk.tries, "request": self.desk.requests}[what]
+        return turns.take(self.exchange.throttle_key(f"privacy {what}"), self.exchange.now)
+
+    async def page(
+        self, key: str, *, asker: Asker | None = None, status: int = 200, address: str = "", message: str = ""
+    ) -> Response:
+        """Show the page with a message."""
+        shown = Shown(
+            asker=await self.asker() if asker is None else asker,
+            status=status,
+            message=message or self.texts.texts[key],
+            is_wrong=status >= 400,
+            address=address,
+        )
+        return await show(self.exchange, shown)
+
+
+async def _send_code(at: _Desk) -> Response:
+    """Send a code to an address that is on file; the answer is the same for one that is not."""
+    if not at.may("code"):
+        return await at.page("often", status=429)
+    try:
+        address = require_address(at.fields.get("address", "").strip())
+    except AddressError:
+        return await at.page("wrong", status=400)
+    sync = at.exchange.parts.store_sync
+    if sync is None or not at.desk.knows_guests:
+        return await at.page("down", status=503)
+    at.desk.later(partial(_make_code, at.desk, at.codes, sync, address, at.texts.lang, at.exchange.now))
+    return await at.page("code_sent", address=address, asker=Asker())
+
+
+async def _make_code(
+    desk: Desk, codes: Codes, sync: StoreSync, address: str, language: str, now: datetime
+) -> None:
+    number = await desk.number(address)
+    if number is None:
+        return
+    code, keep = codes.make(address, number, now)
+    if await asyncio.wrap_future(sync.ask(keep)):
+        await desk.letters.code(address, code, language=language, name=f"{new_id()}.code", now=now)
+
+
+async def _open(at: _Desk) -> Response:
+    """Let a guest in by a code."""
+    address, code = at.fields.get("address", "").strip(), at.fields.get("code", "").strip()[:CODE_LENGTH]
+    sync = at.exchange.parts.store_sync
+    if not at.may("try"):
+        return await at.page("often", status=429, asker=Asker())
+    if sync is None:
+        return await at.page("down", status=503)
+    future = sync.ask(at.codes.check(address, code, at.exchange.now))
+    if not await is_done(future) or future.exception() is not None:
+        return await at.page("down", status=503, address=address, asker=Asker())
+    number = future.result()
+    if number is None:
+        return await at.page("wrong", status=403, address=address, asker=Asker())
+    return await at.page("requests", asker=at.pass_for(number))
+
+
+async def _ask(at: _Desk) -> Response:
+    """Put a request into the queue."""
+    asker = await at.asker()
+    if not asker.number or not asker.is_fresh:
+        return await at.page("fresh", status=403, asker=asker)
+    kind = at.fields.get("kind", "")
+    if kind not in list(Kind):
+        return await at.page("missing", status=400, asker=asker)
+    if not at.may("request"):
+        return await at.page("often", status=429, asker=asker)
+    exchange, config = at.exchange, at.exchange.parts.config
+    version = (
+        exchange.parts.policy.in_force(exchange.now.date()) if exchange.parts.policy is not None else None
+    )
+    asking = Asking(
+        kind=Kind(kind),
+        via=Via.CODE if asker.proof else Via.LOGIN,
+        customer=asker.number,
+        text=at.fields.get("text", ""),
+        language=at.texts.lang,
+        policy="" if version is None else version.name,
+    )
+    future = at.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now, environ=at.desk.environ))
+    if not await is_done(future):
+        return await at.page("down", status=503, asker=asker)
+    error = future.exception()
+    if isinstance(error, RequestRefused):
+        return await at.page("missing", status=400, asker=asker)
+    if error is not None:
+        return await at.page("down", status=503, asker=asker)
+    request, _ = future.result()
+    if request.kind is Kind.ERASE:
+        await _end_sessions(at, asker.number)
+    message = at.texts.line("recorded", date=request.due(exchange.now))
+    return await at.page("recorded", asker=asker, message=message)
+
+
+async def _withdraw(at: _Desk) -> Response:
+    """Take a request back that nobody has begun to work at."""
+    asker = await at.asker()
+    id_ = at.fields.get("id", "")
+
+    def change(queue: Requests) -> bool:
+        def withdrawn(one: Request) -> Request:
+            return noted(one, Act.WITHDRAWN, now=at.exchange.now, by=PERSON)
+
+        return _own(queue, id_, asker) is not None and queue.change(id_, withdrawn) is not None
+
+    future = at.desk.ask(change)
+    if not await is_done(future):
+        return await at.page("down", status=503, asker=asker)
+    is_withdrawn = future.exception() is None and future.result()
+    return await at.page(
+        "withdrawn" if is_withdrawn else "down", asker=asker, status=200 if is_withdrawn else 404
+    )
+
+
+async def _copy(at: _Desk) -> Response:
+    """Send the copy of their data, to a fresh login or a code."""
+    asker = await at.asker()
+    if not asker.number or not asker.is_fresh:
+        return await at.page("fresh", status=403, asker=asker)
+    id_ = at.fields.get("id", "")
+
+    def read(queue: Requests) -> bytes | None:
+        found = _own(queue, id_, asker)
+        return queue.file(id_) if found is not None and found.state is State.DONE else None
+
+    content = await answer_of(at.desk.ask(read))
+    if content is None:
+        return await at.page("down", status=404, asker=asker)
+    name = f"data-{at.exchange.now:%Y-%m-%d}.zip"
+    return Response(
+        content, headers={**COPY_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    )
+
+
+async def _sessions(at: _Desk) -> Response:
+    """Log the customer out on every device, this one included."""
+    asker = await at.asker()
+    if not asker.number:
+        return await at.page("fresh", status=403, asker=asker)
+    if not await _end_sessions(at, asker.number):
+        return await at.page("down", status=503, asker=asker)
+    return await at.page("ended", asker=Asker())
+
+
+async def _end_sessions(at: _Desk, number: str) -> bool:
+    """End all sessions at once; where the store is down this worker obeys already, and the others once it is back."""
+    sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
+    if sync is None or identity is None:
+        return False
+    now = sync.revocations.latest(at.exchange.now)
+    future = sync.record([ended_customer(number, now=now, longest=identity.life.longest)])
+    return await is_done(future) and future.exception() is None
+
+
+def _own(queue: Requests, id_: str, asker: Asker) -> Request | None:
+    """Return a request if it is this person's."""
+    found = queue.find(id_) if id_ else None
+    return found if found is not None and asker.number and found.customer == asker.number else None
+
+
+ACTS = {
+    "code": _send_code,
+    "open": _open,
+    "ask": _ask,
+    "withdraw": _withdraw,
+    "copy": _copy,
+    "sessions": _sessions,
+}

@@ -1,0 +1,118 @@
+"""Where pages speak with the queue of requests: one thread for each worker, and the mails of codes.
+
+Rule: no request waits for the queue in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.calling import load_hooks, number_of
+from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.rights.sealing import SealBroken
+from cookieguard.engines.rights.telling import Letters
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+from cookieguard.web.rate_counts import Turns
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+# Of one address, or of one customer, in an hour: a person needs two or three.
+CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
+HOUR = 3600
+MOST_WAITING = 100  # codes that wait for the relay: of more nobody gets one
+
+
+class Desk:
+    """Own the thread and the open queue of one worker, the shop's hooks, and counts of tries."""
+
+    def __init__(
+        self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
+    ) -> None:
+        self._open = requests_opener(config, keyring, state, environ=environ)
+        self.environ = dict(environ)
+        self.letters = Letters(config, environ=environ)
+        self._setting = config.rights.hooks
+        self._hooks: Any = None
+        self.codes = Turns(CODES_AN_HOUR, seconds=HOUR)
+        self.tries = Turns(TRIES_AN_HOUR, seconds=HOUR)
+        self.requests = Turns(REQUESTS_AN_HOUR, seconds=HOUR)
+        self._process, self._waiting = 0, 0
+        self._queue: Requests | None = None
+
+    @property
+    def knows_guests(self) -> bool:
+        """Return whether guests can ask: their addresses are known, and mail can be sent."""
+        return bool(self._setting) and self.letters.can_send and hasattr(self.hooks, "find")
+
+    @property
+    def hooks(self) -> Any:
+        """Return the shop's hooks; loaded on the first question, since their module may import the app."""
+        if self._hooks is None and self._setting:
+            try:
+                self._hooks = load_hooks(self._setting)
+            except ConfigError as error:
+                logger.error("requests: %s", error)
+                self._setting = ""
+        return self._hooks
+
+    def ask(self, question: Callable[[Requests], Answer]) -> Future[Answer]:
+        """Ask the queue in the thread; the future ends with QueueDown where it does not answer."""
+        self._begin()
+        return self._thread.submit(self._answer, question)
+
+    def _answer(self, question: Callable[[Requests], Answer]) -> Answer:
+        try:
+            if self._queue is None:
+                self._queue = self._open()
+            return question(self._queue)
+        except (QueueDown, SealBroken) as error:
+            queue, self._queue = self._queue, None
+            if queue is not None:
+                queue.close()
+            logger.error("requests: %s", error)
+            raise
+
+    async def number(self, address: str) -> str | None:
+        """Return whose address this is; None for nobody's."""
+        return await number_of(self.hooks, address)
+
+    def later(self, errand: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do an errand beside the response: how long it takes tells nobody whether an address is known."""
+        self._begin()
+        if self._waiting < MOST_WAITING:
+            self._waiting += 1
+            self._errands.submit(self._run, errand)
+
+    def _run(self, errand: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            asyncio.run(errand())
+        except Exception as error:  # noqa: BLE001 - a relay, a store or the shop's own code; the log says which
+            logger.error("requests: a code was not sent (%s)", type(error).__name__)
+        finally:
+            self._waiting -= 1
+
+    def _begin(self) -> None:
+        """Make the threads of this process: a fork's threads and connection are its parent's."""
+        if self._process != os.getpid():
+            self._process, self._waiting, self._queue = os.getpid(), 0, None
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-requests")
+            self._errands = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-codes")
+
+    def close(self) -> None:
+        """End the thread, and close the queue."""
+        if self._process == os.getpid():
+            if self._queue is not None:
+                self._thread.submit(self._queue.close)
+            self._thread.shutdown(wait=True)
+            self._errands.shutdown(wait=False, cancel_futures=True)
+            self._process = 0

@@ -1,0 +1,215 @@
+"""`{prefix}privacy`: what the shop keeps of a visitor, who gets it, and what they asked for; without JavaScript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from starlette.responses import HTMLResponse
+
+from cookieguard.config import DataKind
+from cookieguard.config.languages import text_in, texts_of
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.policy.texts import PolicyTexts
+from cookieguard.proof.consents import CONSENT
+from cookieguard.proof.records import browser, customer, read_document
+from cookieguard.rights.answers import RightsTexts, kept_lines
+from cookieguard.rights.requests import Request, State
+from cookieguard.rights.rules import Kind
+from cookieguard.web.banner.texts import date_text, duration_text, shown_purposes
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
+from cookieguard.web.proof.visitors_copy import COPY_PAGE
+
+PRIVACY_PAGE = "privacy"
+MOST_FIELDS = 5
+MOST_SHOWN = 20  # choices and requests: the newest
+GIVEN = "dpv:ConsentGiven"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Say who asks, and how that is known; `proof` goes with each form of a guest who showed a code."""
+
+    number: str = ""
+    is_fresh: bool = False
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Hold what a page says beside what it always does."""
+
+    asker: Asker
+    status: int = 200
+    message: str = ""
+    is_wrong: bool = False
+    address: str = ""
+    """To which a code was sent: then the form for it is there."""
+
+
+async def asker_of(exchange: Exchange) -> Asker:
+    """Return whose session this is, and whether its login is fresh."""
+    identity = exchange.parts.identity
+    if identity is None or not exchange.is_own_host or not identity.is_presented(exchange.jar):
+        return Asker()
+    if must_wait(exchange):
+        await hear_first(exchange)
+    session = exchange.session
+    number, age = session.customer, session.auth_age
+    if not number or age is None:
+        return Asker()
+    minutes = exchange.parts.config.rights.fresh_minutes
+    return Asker(number=number, is_fresh=age.total_seconds() <= minutes * 60 and not session.is_remembered)
+
+
+async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
+    """Render the page."""
+    parts, config = exchange.parts, exchange.parts.config
+    lang = language_asked(exchange)
+    texts = RightsTexts.of(lang)
+    desk, number = parts.desk, shown.asker.number
+    requests = None
+    if desk is not None and number:
+        requests = await answer_of(desk.ask(lambda queue: queue.of_customer(number)))
+    page = parts.renderer.page(
+        "privacy.html",
+        lang,
+        base=exchange.own_base,
+        r=texts.texts,
+        shown=shown,
+        asker=shown.asker,
+        shop_home=quote(exchange.request.root_path) + "/",
+        state=exchange.consent.state.value,
+        gpc=exchange.has_gpc,
+        history=await _history(exchange, number, lang),
+        copy=f"{exchange.own_base}{COPY_PAGE}"
+        if parts.proof is not None and exchange.consent.receipt
+        else "",
+        choices=config.consent.enabled,
+        data=[_kind(one, lang, texts) for one in config.data],
+        stored=parts.declaration.lines(lang),
+        vendors=config.vendors,
+        controller=config.controller,
+        policy=_policy(exchange, lang),
+        kinds=kinds_of(),
+        login=_login(exchange),
+        account=config.rights.account_url,
+        has_desk=desk is not None,
+        knows_guests=desk is not None and desk.knows_guests,
+        requests=[_request(one, exchange, texts) for one in reversed((requests or [])[-MOST_SHOWN:])],
+    )
+    return HTMLResponse(page, shown.status, PAGE_HEADERS)
+
+
+def language_asked(exchange: Exchange) -> str:
+    """Return the language of a page: `lang` of the query, else the browser's."""
+    try:
+        asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
+    except ValueError:  # more fields than any link of ours has
+        asked = {}
+    wanted = asked.get("lang", [""])[0]
+    return exchange.parts.renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
+
+
+def kinds_of() -> list[tuple[str, str]]:
+    """Return what can be asked for, with the key of its words."""
+    return [(kind.value, kind.value.replace("-", "_")) for kind in Kind]
+
+
+async def _history(exchange: Exchange, number: str, lang: str) -> list[tuple[str, str]]:
+    """Return the newest choices: when, and what was agreed to."""
+    log, receipt = exchange.parts.proof, exchange.consent.receipt
+    subjects = [customer(number)] if number else []
+    subjects += [browser(receipt.subject)] if receipt is not None and receipt.subject else []
+    if log is None or not log.writer.exists or not subjects:
+        return []
+    found = await answer_of(log.writer.ask(partial(_choices, subjects=subjects)))
+    titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
+    comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
+    return [
+        (date_text(when, lang), comma.join(titles.get(one, one) for one in granted) or none)
+        for when, granted in found or ()
+    ]
+
+
+def _choices(stores: Stores, subjects: list[str]) -> list[tuple[datetime, list[str]]]:
+    found = [one for subject in subjects for one in read_subject(stores, subject)]
+    ours = [one for one in found if one.kind.partition(":")[0] == CONSENT and one.record]
+    ours.sort(key=lambda one: -one.milliseconds)
+    return [
+        (datetime.fromtimestamp(one.milliseconds / 1000, UTC), _granted(read_document(one.record)))
+        for one in ours[:MOST_SHOWN]
+    ]
+
+
+def _granted(document: dict[str, Any]) -> list[str]:
+    return [
+        str(one["dpv:hasPurpose"])
+        for one in document.get("dpv:hasProcess", ())
+        if one.get("dpv:hasConsentStatus") == GIVEN
+    ]
+
+
+def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
+    length = kind.length
+    kept = texts.texts["account"] if length is None else duration_text(*length, lang)
+    return {
+        "title": _said(kind.title, lang),
+        "purpose": _said(kind.purpose, lang),
+        "basis": texts.texts[kind.basis],
+        "reason": kind.reason,
+        "kept": texts_of(lang)["durations"]["session"] if kind.retention == "session" else kept,
+        "recipients": kind.recipients,
+    }
+
+
+def _said(text: Any, lang: str) -> str:
+    return text_in(text, lang) or text_in(text, "en") or next(iter(text.values()))
+
+
+def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
+    """Return what the person reads of a request: neither who works at it nor what went wrong."""
+    is_answered = request.state in (State.DONE, State.REFUSED)
+    return {
+        "id": request.id,
+        "kind": texts.texts[request.kind.value.replace("-", "_")],
+        "state": request.state.value,
+        "said": texts.texts[request.state.value],
+        "received": texts.line("received", date=request.received.date()),
+        "due": texts.line("due", date=request.due(exchange.now)) if request.may_change else "",
+        "answer": request.answer if is_answered else "",
+        "kept": kept_lines(request, exchange.parts.config, texts) if request.may_change else [],
+        "may_withdraw": request.may_change and not request.done_steps,
+        "has_copy": request.kind is Kind.EXPORT and request.state is State.DONE,
+    }
+
+
+def _login(exchange: Exchange) -> str:
+    url = exchange.parts.config.rights.login_url
+    if not url:
+        return ""
+    mark = "&" if "?" in url else "?"
+    here = quote(f"{exchange.own_base}{PRIVACY_PAGE}", safe="/")
+    return f"{quote(exchange.request.root_path)}{url}{mark}next={here}"
+
+
+def _policy(exchange: Exchange, lang: str) -> dict[str, Any] | None:
+    """Return the version of the policy in force, and the one that comes next."""
+    policy = exchange.parts.policy
+    if policy is None:
+        return None
+    texts, today = PolicyTexts.of(lang), exchange.now.date()
+    version, ahead = policy.in_force(today), policy.upcoming(today)
+    return {
+        "in_force": None if version is None else texts.line("in_force", date=version.effective),
+        "next": None if ahead is None else texts.line("next", date=ahead.effective),
+        "next_name": None if ahead is None else ahead.name,
+    }

@@ -1,0 +1,397 @@
+"""The page of a visitor's privacy: what it shows, who may ask, and what no other customer, guess or site can do."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from harness.asgi import Answer, ask
+from harness.relays import Relay, new_relay
+from harness.servers import wait_until
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
+from cookieguard.config.languages import LANGUAGES
+from cookieguard.engines.rights.worker import open_worker
+from cookieguard.rights.hooks import Contact, Exported, Kept
+
+FORM = ("content-type", "application/x-www-form-urlencoded")
+HERE = ("sec-fetch-site", "same-origin")
+HOSTILE = '<img src=x onerror=alert(1)>"\u202e'
+PAGE = "/_cg/privacy"
+
+
+class Hooks:
+    """Be a shop with one guest and two customers."""
+
+    def export(self, customer: str) -> list[Exported]:
+        return [Exported(kind="orders", values={"Number": f"of {customer}"})]
+
+    def erase(self, customer: str) -> list[Kept]:
+        return []
+
+    def deactivate(self, customer: str) -> None:
+        return None
+
+    def contact(self, customer: str) -> Contact | None:
+        return None
+
+    def find(self, address: str) -> str | None:
+        return {"guest@shop.example": "G-1"}.get(address)
+
+
+class Browser:
+    """Be a browser with its cookies, at a time that can be moved."""
+
+    def __init__(self, app: CookieGuard, clock: Clock) -> None:
+        self.app = app
+        self.clock = clock
+        self.cookies: dict[str, str] = {}
+
+    def get(self, path: str = PAGE, query: str = "") -> Answer:
+        return self._keep(ask(self.app, path=path, query=query, headers=self._headers()))
+
+    def post(self, headers: tuple[tuple[str, str], ...] = (HERE,), **fields: str) -> Answer:
+        found = [*self._headers(), FORM, *headers]
+        body = urlencode(fields).encode()
+        return self._keep(ask(self.app, path=PAGE, method="POST", headers=found, body=body))
+
+    def login(self, number: str) -> None:
+        self.get("/login", f"n={number}")
+
+    def _headers(self) -> list[tuple[str, str]]:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return [("cookie", cookie)] if cookie else []
+
+    def _keep(self, answer: Answer) -> Answer:
+        self.cookies |= answer.cookies()
+        return answer
+
+
+class Clock:
+    """Be a clock that stands where it was put; the store's is the system's."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def shop(scope: Any, _: Any, send: Any) -> None:
+    if scope["path"] == "/login":
+        visitor_of(scope).login(scope["query_string"].decode().partition("=")[2])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": (visitor_of(scope).customer or "guest").encode()})
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return new_relay()
+
+
+@pytest.fixture
+def opened(tmp_path: Path, relay: Relay) -> Iterator[tuple[CookieGuard, Clock, Config]]:
+    """Return a guarded shop with hooks, mail and what the page shows."""
+    config = Config(
+        state_dir=str(tmp_path / "state"),
+        origins=("https://shop.example",),
+        data=(
+            DataKind(
+                id="orders", title=HOSTILE, purpose="To deliver", recipients=(HOSTILE,), retention="7 years"
+            ),
+        ),
+        controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
+        rights=RightsSettings(hooks=f"{__name__}:Hooks", login_url="/login"),
+        mail=MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>"),
+    )
+    clock = Clock()
+    app = CookieGuard(shop, config, clock=clock)
+    yield app, clock, config
+    app.close()
+
+
+@pytest.fixture
+def anna(opened: tuple[CookieGuard, Clock, Config]) -> Browser:
+    """Return a customer who logged in a moment ago."""
+    app, clock, _ = opened
+    browser = Browser(app, clock)
+    browser.login("10001")
+    return browser
+
+
+def work(config: Config) -> None:
+    async def do() -> None:
+        async with open_worker(config, hooks=Hooks(), environ={}) as worker:
+            await worker.work_all()
+
+    asyncio.run(do())
+
+
+def ids(page: Answer) -> list[str]:
+    return re.findall(r'name="id" value="([^"]+)"', page.text)
+
+
+def test_page_shows_what_is_kept_who_answers_and_every_cookie(anna: Browser) -> None:
+    page = anna.get()
+
+    assert page.status == 200
+    for said in (
+        "To deliver",
+        "7 years",
+        "Ovenstraat 1",
+        "Kiln &amp; Co",
+        "cg_session",
+        "cg_consent",
+        "6 months",
+    ):
+        assert said in page.text, said
+    assert "private, no-store" in page.get("cache-control")
+    assert "default-src 'none'" in page.get("content-security-policy")
+
+
+def test_texts_of_others_are_shown_as_text(anna: Browser) -> None:
+    anna.post(act="ask", kind="object", text=HOSTILE)
+    page = anna.get()
+
+    assert "<img" not in page.text
+    assert "&lt;img src=x" in page.text
+
+
+def test_customer_with_a_fresh_login_asks_and_sees_state_and_due_date(anna: Browser) -> None:
+    said = anna.post(act="ask", kind="correct", text="My name has two n")
+    page = anna.get()
+
+    assert said.status == 200
+    assert "recorded" in said.text
+    assert "Correct my data" in page.text
+    assert 'data-state="open"' in page.text
+    assert len(ids(page)) == 1
+    assert (
+        len(ids(anna.post(act="ask", kind="correct", text="My name has two n"))) == 1
+    )  # once more is the same
+
+
+def test_login_that_is_not_fresh_sends_nothing(anna: Browser) -> None:
+    anna.clock.now += timedelta(minutes=11)
+
+    said = anna.post(act="ask", kind="erase")
+
+    assert said.status == 403
+    assert "Log in once more" in said.text
+    assert "/login?next=/_cg/privacy" in said.text
+    assert ids(anna.get()) == []
+
+
+def test_guest_without_a_code_sends_nothing(opened: tuple[CookieGuard, Clock, Config]) -> None:
+    stranger = Browser(*opened[:2])
+
+    assert stranger.post(act="ask", kind="erase").status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("sec-fetch-site", "cross-site"), ("origin", "https://shop.example")),
+        (("sec-fetch-site", "same-site"),),
+        (("origin", "https://evil.example"),),
+        (("origin", "null"),),
+        (),
+    ],
+)
+@pytest.mark.parametrize("act", ["ask", "withdraw", "copy", "sessions", "code", "open"])
+def test_no_other_site_posts_a_form(anna: Browser, headers: tuple[tuple[str, str], ...], act: str) -> None:
+    assert anna.post(headers, act=act, kind="erase", address="guest@shop.example").status == 403
+    assert ids(anna.get()) == []
+
+
+def test_link_changes_nothing(anna: Browser) -> None:
+    anna.get(query="act=ask&kind=erase")
+
+    assert ids(anna.get()) == []
+    assert anna.get("/").text == "10001"
+
+
+def test_another_customer_neither_sees_fetches_nor_withdraws(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    anna.post(act="ask", kind="export")
+    anna.post(act="ask", kind="correct", text="x")
+    work(opened[2])
+    own = ids(anna.get())
+    other = Browser(*opened[:2])
+    other.login("10002")
+
+    assert ids(other.get()) == []
+    for id_ in own:
+        assert other.post(act="copy", id=id_).status == 404
+        assert other.post(act="withdraw", id=id_).status == 404
+    assert len(ids(anna.get())) == 2
+
+
+def test_copy_is_fetched_by_a_fresh_login_only(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    anna.post(act="ask", kind="export")
+    work(opened[2])
+    (id_,) = ids(anna.get())
+
+    copy = anna.post(act="copy", id=id_)
+    with zipfile.ZipFile(io.BytesIO(copy.body)) as archive:
+        assert b"of 10001" in archive.read("data.json")
+    assert copy.get("content-disposition").startswith("attachment")
+    anna.clock.now += timedelta(minutes=11)
+    assert anna.post(act="copy", id=id_).status == 403
+
+
+def test_erasure_logs_out_everywhere_at_once(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    phone = Browser(*opened[:2])
+    phone.login("10001")
+
+    assert anna.post(act="ask", kind="erase").status == 200
+    assert phone.get("/").text == "guest"
+    assert anna.get("/").text == "guest"
+
+
+def test_all_sessions_end_by_one_button(anna: Browser) -> None:
+    anna.post(act="sessions")
+
+    assert anna.get("/").text == "guest"
+
+
+def test_request_is_withdrawn_before_work_began(anna: Browser) -> None:
+    anna.post(act="ask", kind="correct", text="x")
+    (id_,) = ids(anna.get())
+
+    assert anna.post(act="withdraw", id=id_).status == 200
+    assert 'data-state="withdrawn"' in anna.get().text
+    assert anna.post(act="withdraw", id=id_).status == 404
+
+
+class Guest(Browser):
+    """Be a guest who reads mail."""
+
+    def code(self, relay: Relay, address: str = "guest@shop.example") -> str:
+        before = len(relay.accepted)
+        assert self.post(act="code", address=address).status == 200
+        wait_until(lambda: len(relay.accepted) > before, "a mail")
+        return re.findall(r"\d{8}", str(relay.messages[-1].get_payload(decode=True)))[0]
+
+    def open(self, code: str, address: str = "guest@shop.example") -> Answer:
+        return self.post(act="open", address=address, code=code)
+
+
+@pytest.fixture
+def guest(opened: tuple[CookieGuard, Clock, Config], relay: Relay) -> Iterator[Guest]:
+    with relay.up():
+        yield Guest(*opened[:2])
+
+
+def pass_of(page: Answer) -> str:
+    return unescape(re.findall(r'name="pass" value="([^"]+)"', page.text)[0])
+
+
+def test_guest_asks_with_a_code_sent_to_the_address_on_file(guest: Guest, relay: Relay) -> None:
+    page = guest.open(guest.code(relay))
+    assert page.status == 200
+    said = guest.post(act="ask", kind="erase", **{"pass": pass_of(page)})
+
+    assert "recorded" in said.text
+    assert len(ids(said)) == 1
+    assert ids(guest.get()) == []  # the pass is in the form, in no cookie
+
+
+def test_code_counts_once_for_its_address_and_ten_minutes(guest: Guest, relay: Relay) -> None:
+    code = guest.code(relay)
+    assert guest.open(code, "other@shop.example").status == 403
+    assert guest.open(code).status == 200
+    assert guest.open(code).status == 403
+    late = guest.code(relay)
+    guest.clock.now += timedelta(minutes=11)
+    assert guest.open(late).status == 403
+
+
+def test_guesses_end_a_code_after_five(guest: Guest, relay: Relay) -> None:
+    code = guest.code(relay)
+    wrong = f"{(int(code) + 1) % 10**8:08}"
+    answers = [guest.open(wrong).status for _ in range(5)]
+
+    assert answers == [403] * 5
+    assert guest.open(code).status == 403
+
+
+def test_address_is_told_neither_known_nor_unknown(guest: Guest, relay: Relay) -> None:
+    known = guest.post(act="code", address="guest@shop.example")
+    unknown = guest.post(act="code", address="nobody@shop.example")
+
+    assert known.text.replace("guest@", "nobody@") == unknown.text
+    wait_until(lambda: len(relay.accepted) == 1, "a mail")
+    assert relay.counts == {"guest@shop.example": 1}
+
+
+def test_no_more_than_three_codes_an_hour_go_to_one_address(guest: Guest, relay: Relay) -> None:
+    for _ in range(3):
+        guest.code(relay)
+    guest.post(act="code", address="guest@shop.example")
+    guest.post(act="code", address="guest@shop.example")
+
+    assert guest.post(act="code", address="guest@shop.example").status == 429
+    assert len(relay.accepted) == 3
+
+
+def test_pass_ends_and_opens_nothing_changed(guest: Guest, relay: Relay) -> None:
+    text = pass_of(guest.open(guest.code(relay)))
+    for forged in (text[:-2] + "AA", "x", text + "A"):
+        assert guest.post(act="ask", kind="erase", **{"pass": forged}).status == 403
+    guest.clock.now += timedelta(minutes=16)
+    assert guest.post(act="ask", kind="erase", **{"pass": text}).status == 403
+
+
+@pytest.mark.parametrize("address", ["a\r\nBcc: x@y.example", "x" * 300 + "@a.example", "nobody", ""])
+def test_address_that_cannot_be_mailed_is_refused(guest: Guest, address: str) -> None:
+    assert guest.post(act="code", address=address).status == 400
+
+
+def test_cookies_are_declared_as_a_page_and_as_a_fragment(anna: Browser) -> None:
+    page, fragment = anna.get("/_cg/cookies"), anna.get("/_cg/cookies", "fragment&lang=de")
+
+    assert "cg_session" in page.text
+    assert fragment.text.startswith('<table class="cg-cookies" lang="de"')
+    assert "6 Monate" in fragment.text
+
+
+def test_templates_have_the_table(opened: tuple[CookieGuard, Clock, Config]) -> None:
+    found: list[str] = []
+
+    async def page(scope: Any, _: Any, send: Any) -> None:
+        found.append(str(visitor_of(scope).cookie_table("fr")))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = CookieGuard(page, opened[2])
+    ask(app, path="/")
+    app.close()
+    assert found[0].startswith('<table class="cg-cookies" lang="fr"')
+
+
+def test_page_speaks_every_language(anna: Browser) -> None:
+    for lang in LANGUAGES:
+        assert f'<html lang="{lang}"' in anna.get(query=f"lang={lang}").text
+
+
+def test_page_is_not_there_where_it_is_switched_off(tmp_path: Path) -> None:
+    app = CookieGuard(shop, Config(state_dir=str(tmp_path / "off"), rights=RightsSettings(enabled=False)))
+
+    assert ask(app, path=PAGE).status == 404
+    app.close()
