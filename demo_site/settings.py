@@ -5,8 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cookieguard.config import Config, PolicyVersion, Vendor
+from cookieguard.config import Config, Controller, DataKind, PolicyVersion, RightsSettings, Vendor
 from demo_site.hosts import AdNetwork
+
+DATA = (
+    DataKind(
+        id="account",
+        title={"en": "Your account", "de": "Ihr Konto"},
+        purpose={"en": "To know you when you come back", "de": "Um Sie wiederzuerkennen"},
+    ),
+    DataKind(
+        id="orders",
+        title={"en": "Orders and bills", "de": "Bestellungen und Rechnungen"},
+        purpose={
+            "en": "To deliver what you bought, and for the tax office",
+            "de": "Für Lieferung und Finanzamt",
+        },
+        basis="law",
+        reason="§ 147 AO",
+        retention="10 years",
+        recipients=("Parcel service",),
+    ),
+    DataKind(
+        id="cart",
+        title={"en": "Your cart", "de": "Ihr Warenkorb"},
+        purpose={
+            "en": "So that it is there when you come back",
+            "de": "Damit er beim nächsten Besuch da ist",
+        },
+        retention="90 days",
+    ),
+)
 
 
 def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
@@ -14,7 +43,19 @@ def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
     network = AdNetwork.at(ads_origin)
     return Config(
         state_dir=str(state_dir),
-        policy=PolicyVersion(version="2026-11", privacy_url="/privacy"),
+        policy=PolicyVersion(version="2026-11", privacy_url="/privacy", folder="demo_site/policy"),
+        data=DATA,
+        controller=Controller(
+            name="Kiln & Kettle",
+            address=("Potters' Yard 3", "04109 Leipzig", "Germany"),
+            email="privacy@kilnandkettle.example",
+        ),
+        rights=RightsSettings(
+            hooks="demo_site.shop.privacy:Privacy",
+            login_url="/login",
+            account_url="/account",
+            by_hand=("deleted at the parcel service",),
+        ),
         vendors=(
             Vendor(
                 name="Glimmer Ads",

@@ -59,6 +59,9 @@ class Visitor(Protocol):
     def take_warnings(self) -> Sequence[object]:
         """Return what the customer must be told, once."""
 
+    def cookie_table(self, lang: str = "", /) -> str:
+        """Return the declaration of cookies, as a table."""
+
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor for counting attempts."""
 
@@ -120,6 +123,10 @@ class PlainVisitor:
     def take_warnings(self) -> Sequence[object]:
         """Return nothing: a plain cookie cannot tell that it was copied."""
         return ()
+
+    def cookie_table(self, lang: str = "", /) -> str:
+        """Return nothing: nobody declares what this shop sets."""
+        return ""
 
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor by address, as most shops do."""

@@ -52,7 +52,7 @@ async def subscribe(request: Request) -> Response:
 
 async def privacy(request: Request) -> Response:
     """Say what the shop does with what it learns."""
-    return page(request, "privacy.html")
+    return page(request, "privacy.html", {"cookies": visitor_of(request).cookie_table("en")})
 
 
 async def crash(_request: Request) -> Response:
