@@ -16,7 +16,7 @@
 ((e=document.currentScript,[t,r,n]=e.dataset.cg.split(" "),c=origin,o=document.createElement("template"),{toggleAttribute:a}=o,
 // The address may be a document itself ("data:..."). Of an object, and of a refresh ("0;url=..."), every part may be one.
 s=(e,r)=>{try{return e.big?(r=new URL(e,c)).origin==c?0:!r.href.match(t)||m(e=unescape(r))!=e:JSON.stringify(e).replace(/"(rpI|i)d":"/g,'"//').split(/["{};,=\s']/).some(s)}catch{}},
-i=/\x3c(if|ba)|dns-|pre[cr]|fresh|specu|\x26[#l]/i,
+i=/\x3c(if|ba)|dns-|pre[cr]|fresh|specu|\x26#[^3]/i,
 l=e=>e.matches("iframe:not([srcdoc]),base")||i.test([e.rel,e.httpEquiv,e.type])?s(e.src||e.href||[e.content,e.text]):0,
 // A srcdoc wins over a src, which stays what the page set. Of two attributes the first counts; without quotes they fit
 // into a script's string. A preload scanner passes over an empty href, so it is not.
@@ -58,6 +58,6 @@ t("Document Storage CookieStore",/^(coo|set)/,(e,[t])=>(t.name||t).match(r)?[(as
 t("PublicKeyCredential CredentialsContainer",/./,(e,t)=>{s(t[0])?t[0]={}:0});
 t("RTCPeerConnection",/^setL/,(e,t,r,n,c=e.getConfiguration())=>{s(c)?e.setConfiguration(c,c.iceServers=[]):0});
 // Only markup: what else there is, or in another encoding, would not survive being read as text.
-t("URL",/^cr/,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a=r())=>[/\b(ht|x)ml/.test(c.type)?(o.open("GET",a,0),o.send(),m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))):a]);
+t("URL",/^cr/,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a=r())=>[/\b..?ml/.test(c.type)?(o.open("GET",a,0),o.send(),m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))):a]);
 e.frameElement?e.navigation.addEventListener("navigate",t=>s(t.destination.url)?t.preventDefault(e.frameElement.src=t.destination.url):0):0
 }catch{}})=>f(window,e.remove()))()
