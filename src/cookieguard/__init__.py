@@ -19,6 +19,7 @@ from cookieguard.engines.mail.lists import open_lists as mail_lists
 from cookieguard.engines.rights.worker import work_once
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.identity import Cart, Session
+from cookieguard.proof.decisions import Decision
 from cookieguard.web.middleware import CookieGuard
 from cookieguard.web.visitor import Visitor, visitor_of
 
@@ -30,6 +31,7 @@ __all__ = [
     "CookieGuard",
     "CookieGuardError",
     "CookieSpec",
+    "Decision",
     "PolicyVersion",
     "Purpose",
     "Receipt",

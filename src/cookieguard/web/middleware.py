@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from cookieguard.config import Config, Vendor
+from cookieguard.engines.proof.hook import OnDecision
 from cookieguard.errors import ConfigError
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.web.cookies.consent_filter import Gate
@@ -25,6 +26,7 @@ from cookieguard.web.identity.customers import CustomerFrom
 from cookieguard.web.identity.django_channels import CHANNELS, call_beside_channels
 from cookieguard.web.identity.store_gate import hear_first, must_recall, must_wait, recall, tell_store
 from cookieguard.web.pages import Pages
+from cookieguard.web.proof.consent_log import hook_of
 from cookieguard.web.recording.hits import note, note_goals
 from cookieguard.web.recording.log_entry import line_of
 from cookieguard.web.response import Response
@@ -44,6 +46,7 @@ class CookieGuard:
     `config` is a Config, the path of a TOML file, or None for safe defaults; `clock` gives aware UTC times.
     `vendors` are more than the configuration has: names of the catalogue, `["stripe", "youtube"]`, or Vendors.
     `customer_from` takes a scope and returns whose it is, where the shop knows that without `visitor.login`.
+    `on_decision` takes each decision that is in the log, plain or async, in a thread of its own.
     `merge_carts` makes one cart of this browser's and the one the customer left elsewhere, at login.
     Raises ConfigError for what cannot be used. One layer does it all; parts that are switched off cost nothing.
     """
@@ -57,6 +60,7 @@ class CookieGuard:
         clock: Clock | None = None,
         customer_from: CustomerFrom | None = None,
         merge_carts: Rule = merge_carts,
+        on_decision: OnDecision | None = None,
     ) -> None:
         self.app = app
         self._clock = clock or partial(datetime.now, UTC)
@@ -71,6 +75,7 @@ class CookieGuard:
             customer_from=customer_from,
             merge_carts=merge_carts,
         )
+        self._hook = hook_of(on_decision, self._parts.proof)
         self._looks = Looks(self._parts, self._parts.keyring)
         self._signs = signs(self._parts)
         self._counting = self._parts.counting
@@ -100,6 +105,8 @@ class CookieGuard:
             self._counting.pipeline.close()
         if self._parts.store_sync is not None:
             self._parts.store_sync.close()
+        if self._hook is not None:
+            self._hook.close()
         if self._parts.proof is not None:
             self._parts.proof.writer.close()
         if self._parts.retention is not None:
@@ -202,6 +209,8 @@ class CookieGuard:
             self._parts.store_sync.begin()
         if self._parts.proof is not None:
             self._parts.proof.writer.begin()
+        if self._hook is not None:
+            self._hook.begin()
 
     async def _pass_nested(self, scope: Any, receive: Any, send: Any) -> None:
         """Step aside inside another CookieGuard, where that could not be seen at start."""

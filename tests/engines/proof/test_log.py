@@ -208,6 +208,7 @@ BEFORE = {
         "DROP INDEX record_id",
         "DROP INDEX record_subject",
         "DROP INDEX record_waiting_id",
+        "DROP TABLE job",
         "CREATE UNIQUE INDEX record_id ON record (id) WHERE id <> x''",
         "CREATE INDEX record_subject ON record (subject)",
     ),
@@ -216,13 +217,14 @@ BEFORE = {
         "DROP INDEX cg_log_record_id",
         "DROP INDEX cg_log_record_subject",
         "DROP INDEX cg_log_record_waiting_id",
+        "DROP TABLE cg_log_job",
         "CREATE UNIQUE INDEX cg_log_record_id ON cg_log_record (id) WHERE id <> ''",
         "CREATE INDEX cg_log_record_subject ON cg_log_record (subject)",
     ),
 }
 
 
-def test_a_log_of_the_schema_before_goes_on_as_one_log(world: World) -> None:
+def test_a_log_of_the_first_schema_goes_on_as_one_log(world: World) -> None:
     first = record_of()
     world.write(first, record_of())
     for statement in BEFORE["postgres" if world.place.log_file is None else "sqlite"]:
@@ -237,5 +239,5 @@ def test_a_log_of_the_schema_before_goes_on_as_one_log(world: World) -> None:
     report = world.verify()
     assert (report.verdict, report.size) == (Verdict.WHOLE, 5)
     stores = world.stores()
-    assert stores.log.fact("schema") == "2"
+    assert stores.log.fact("schema") == "3"
     stores.close()

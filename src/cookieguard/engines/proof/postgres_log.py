@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from cookieguard.engines.postgres_connection import connect, telling
-from cookieguard.engines.proof.protocol import LogDown, Row, Waiting
+from cookieguard.engines.proof.protocol import Job, LogDown, Row, Waiting
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
@@ -18,7 +18,7 @@ STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
 READ_AT_ONCE = 2_000  # rows that a cursor brings along
 # Any number, the same in all workers: PostgreSQL's advisory locks have no names. The second one is for the schema.
 LEASE, SCHEMA_LOCK = 0x_C0_0C_1E_21, 0x_C0_0C_1E_22
-SCHEMA_VERSION, BEFORE = "2", "1"
+SCHEMA_VERSION, FIRST = "3", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS cg_log_record (
         place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint, id bytea NOT NULL,
@@ -39,9 +39,13 @@ SCHEMA = (
         key text PRIMARY KEY, place bigint GENERATED ALWAYS AS IDENTITY
     )""",
     "CREATE TABLE IF NOT EXISTS cg_log_shown (digest text PRIMARY KEY, content bytea NOT NULL)",
-    "INSERT INTO cg_log_fact VALUES ('schema', '2') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    """CREATE TABLE IF NOT EXISTS cg_log_job (
+        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id bytea NOT NULL, due bigint NOT NULL,
+        tries integer NOT NULL
+    )""",
+    "INSERT INTO cg_log_fact VALUES ('schema', '3') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 )
-# What of the schema before is in the way of this one.
+# What of the first schema is in the way of this one.
 UPGRADE = ("DROP INDEX cg_log_record_id", "DROP INDEX cg_log_record_subject")
 HAS_FACTS = "SELECT to_regclass('cg_log_fact') IS NOT NULL"
 VERSION = "SELECT value FROM cg_log_fact WHERE name = 'schema'"
@@ -88,6 +92,14 @@ ROWS_OF = f"""
     SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number >= 0 ORDER BY number) AS numbered
     UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number IS NULL ORDER BY place) AS waiting"""  # noqa: S608 - constants
 UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
+INSERT_JOBS = "INSERT INTO cg_log_job (id, due, tries) SELECT id, 0, 0 FROM unnest(%s::bytea[]) AS new (id)"
+TAKE_JOBS = """
+    UPDATE cg_log_job SET due = %s WHERE place IN (
+        SELECT place FROM cg_log_job WHERE due <= %s ORDER BY place LIMIT %s FOR UPDATE SKIP LOCKED
+    ) RETURNING place, id, tries
+"""
+PUT_OFF_JOB = "UPDATE cg_log_job SET due = %s, tries = %s WHERE place = %s"
+END_JOB = "DELETE FROM cg_log_job WHERE place = %s"
 TEXT = "SELECT content FROM cg_log_shown WHERE digest = %s"
 DURABLE = (
     "SET synchronous_commit = on"  # whatever the server's own default is: what is acknowledged is on disk
@@ -112,25 +124,30 @@ class PostgresLog:
     def _make(self) -> None:
         with self._connection.transaction():
             self._connection.execute(WAIT_FOR_SCHEMA, (SCHEMA_LOCK,))
-            for statement in (*(UPGRADE if self._version() == BEFORE else ()), *SCHEMA):
+            for statement in (*(UPGRADE if self._version() == FIRST else ()), *SCHEMA):
                 self._connection.execute(statement)
 
     def _version(self) -> str:
         return str(self._value(VERSION)) if self._value(HAS_FACTS) else ""
 
-    def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
-        """Write rows and texts: without texts in one statement, which is one round trip and one commit."""
+    def insert(
+        self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
+    ) -> None:
+        """Write rows, texts and jobs: rows alone in one statement, which is one round trip and one commit."""
         columns = [
             [getattr(one, name) for one, _ in rows] for name in ("id", "subject", "about", "entry", "sealed")
         ]
         values, texts = (*columns, [mac for _, mac in rows]), list(texts)
         with telling(LogDown):
-            if not texts:
+            if not (texts or jobs):
                 self._connection.execute(INSERT, values)
                 return
             with self._connection.transaction():
                 self._connection.execute(INSERT, values)
-                self._connection.cursor().executemany(INSERT_TEXT, texts)
+                if texts:
+                    self._connection.cursor().executemany(INSERT_TEXT, texts)
+                if jobs:
+                    self._connection.execute(INSERT_JOBS, (list(jobs),))
 
     @contextmanager
     def lease(self) -> Iterator[bool]:
@@ -261,6 +278,22 @@ class PostgresLog:
         with telling(LogDown):
             content = self._value(TEXT, (digest,))
         return None if content is None else bytes(content)
+
+    def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
+        """Take jobs that are due."""
+        with telling(LogDown):
+            rows = self._connection.execute(TAKE_JOBS, (until, now, count)).fetchall()
+        return sorted(Job(*row) for row in rows)
+
+    def end_job(self, place: int) -> None:
+        """Remove a job."""
+        with telling(LogDown):
+            self._connection.execute(END_JOB, (place,))
+
+    def put_off_job(self, place: int, due: int, tries: int) -> None:
+        """Have a job taken later."""
+        with telling(LogDown):
+            self._connection.execute(PUT_OFF_JOB, (due, tries, place))
 
     def close(self) -> None:
         """Close the connection."""

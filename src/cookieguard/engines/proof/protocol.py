@@ -11,7 +11,7 @@ from cookieguard.proof.log import LogDown, Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
 
-__all__ = ["LogDown", "LogStore", "Row", "Stores", "SubjectKey", "SubjectStore", "Waiting"]
+__all__ = ["Job", "LogDown", "LogStore", "Row", "Stores", "SubjectKey", "SubjectStore", "Waiting"]
 
 
 class Waiting(NamedTuple):
@@ -21,6 +21,14 @@ class Waiting(NamedTuple):
     id: bytes
     entry: bytes
     mac: bytes
+
+
+class Job(NamedTuple):
+    """Hold that somebody is to be told of a record: its id as the row has it, and how often that failed."""
+
+    place: int
+    id: bytes
+    tries: int
 
 
 class Row(NamedTuple):
@@ -49,8 +57,13 @@ class SubjectKey(NamedTuple):
 class LogStore(Protocol):
     """Keep rows, tiles and checkpoints. Every call is one transaction, but for those within `lease`."""
 
-    def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
-        """Write rows with their marks, and texts. Durable on return; of two with one id the first gets a number."""
+    def insert(
+        self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
+    ) -> None:
+        """Write rows with their marks, texts, and jobs for the rows of these ids. Durable on return.
+
+        Of two rows with one id the first gets a number.
+        """
         ...
 
     def lease(self) -> AbstractContextManager[bool]:
@@ -143,6 +156,18 @@ class LogStore(Protocol):
 
     def text(self, digest: str) -> bytes | None:
         """Return a text that was shown."""
+        ...
+
+    def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
+        """Take jobs that are due; nobody else gets them before `until` (both in milliseconds)."""
+        ...
+
+    def end_job(self, place: int) -> None:
+        """Remove a job."""
+        ...
+
+    def put_off_job(self, place: int, due: int, tries: int) -> None:
+        """Have a job taken again later."""
         ...
 
     def close(self) -> None:

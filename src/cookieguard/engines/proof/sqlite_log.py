@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cookieguard.engines.proof.protocol import LogDown, Row, Waiting
+from cookieguard.engines.proof.protocol import Job, LogDown, Row, Waiting
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
@@ -16,7 +16,7 @@ from cookieguard.proof.verification import RowTuple
 BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
 # FULL: what was acknowledged survives a power cut.
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
-SCHEMA_VERSION, BEFORE = "2", "1"
+SCHEMA_VERSION, FIRST = "3", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS record (
         place INTEGER PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
@@ -35,9 +35,12 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS public_key (key TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS shown (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID",
-    "INSERT OR REPLACE INTO fact VALUES ('schema', '2')",
+    """CREATE TABLE IF NOT EXISTS job (
+        place INTEGER PRIMARY KEY, id BLOB NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL
+    )""",
+    "INSERT OR REPLACE INTO fact VALUES ('schema', '3')",
 )
-# What of the schema before is in the way of this one.
+# What of the first schema is in the way of this one.
 UPGRADE = ("DROP INDEX record_id", "DROP INDEX record_subject")
 HAS_FACTS = "SELECT count(*) FROM sqlite_master WHERE name = 'fact'"
 VERSION = "SELECT value FROM fact WHERE name = 'schema'"
@@ -72,6 +75,10 @@ ROWS_OF = f"""
     SELECT * FROM ({COLUMNS} WHERE subject = ?1 AND number >= 0 ORDER BY number)
     UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = ?1 AND number IS NULL ORDER BY place)"""  # noqa: S608 - constants
 UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
+INSERT_JOB = "INSERT INTO job (id, due, tries) VALUES (?, 0, 0)"
+DUE_JOBS = "SELECT place, id, tries FROM job WHERE due <= ? ORDER BY place LIMIT ?"
+PUT_OFF_JOB = "UPDATE job SET due = ?, tries = ? WHERE place = ?"
+END_JOB = "DELETE FROM job WHERE place = ?"
 TEXT = "SELECT content FROM shown WHERE digest = ?"
 
 
@@ -88,7 +95,7 @@ class SqliteLog:
             version = self._version()
         if version != SCHEMA_VERSION:
             with self._writing():
-                for statement in (*(UPGRADE if self._version() == BEFORE else ()), *SCHEMA):
+                for statement in (*(UPGRADE if self._version() == FIRST else ()), *SCHEMA):
                     self._connection.execute(statement)
 
     def _version(self) -> str:
@@ -96,12 +103,15 @@ class SqliteLog:
         row = self._connection.execute(VERSION).fetchone() if has_facts else None
         return "" if row is None else str(row[0])
 
-    def insert(self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text]) -> None:
+    def insert(
+        self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
+    ) -> None:
         """Write rows and texts in one transaction."""
         values = [(one.id, one.subject, one.about, one.entry, one.sealed, mac) for one, mac in rows]
         with self._writing():
             self._connection.executemany(INSERT, values)
             self._connection.executemany(INSERT_TEXT, texts)
+            self._connection.executemany(INSERT_JOB, ((one,) for one in jobs))
 
     @contextmanager
     def lease(self) -> Iterator[bool]:
@@ -226,6 +236,26 @@ class SqliteLog:
         with telling(LogDown):
             row = self._connection.execute(TEXT, (digest,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
+        """Take jobs that are due."""
+        with telling(LogDown):
+            if not self._connection.execute(DUE_JOBS, (now, 1)).fetchone():
+                return []
+        with self._writing():
+            jobs = [Job(*row) for row in self._connection.execute(DUE_JOBS, (now, count))]
+            self._connection.executemany(PUT_OFF_JOB, ((until, one.tries, one.place) for one in jobs))
+        return jobs
+
+    def end_job(self, place: int) -> None:
+        """Remove a job."""
+        with self._writing():
+            self._connection.execute(END_JOB, (place,))
+
+    def put_off_job(self, place: int, due: int, tries: int) -> None:
+        """Have a job taken later."""
+        with self._writing():
+            self._connection.execute(PUT_OFF_JOB, (due, tries, place))
 
     def close(self) -> None:
         """Close the file."""

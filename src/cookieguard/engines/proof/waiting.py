@@ -28,6 +28,7 @@ class Written(NamedTuple):
     subject: str
     about: bytes
     record: bytes
+    kind: str
 
 
 class Item:
@@ -52,7 +53,7 @@ class Item:
 def write(record: Record) -> Written:
     """Write a record's bytes; raises ValueError for what JSON cannot hold."""
     about = about_of(record.label, record.milliseconds)
-    return Written(digest_of_id(record.id), record.subject, about, to_bytes(record))
+    return Written(digest_of_id(record.id), record.subject, about, to_bytes(record), record.kind)
 
 
 class Waiting:

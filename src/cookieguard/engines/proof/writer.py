@@ -66,6 +66,8 @@ class LogWriter:
         self._anchor = anchor
         self._signer_of = signer_of
         self._origin = origin
+        self._told: frozenset[str] = frozenset()
+        self._tell_news: Callable[[], None] = lambda: None
         self._reset()
         _WRITERS.add(self)
 
@@ -78,6 +80,10 @@ class LogWriter:
     def append_later(self, record_id: str, draft: Draft, *, texts: Sequence[Text] = ()) -> Future[None]:
         """Have a record written that is made in the thread; the future has its ValueError where it cannot be."""
         return self._add(Item(record_id, draft, texts))
+
+    def tell_of(self, kinds: frozenset[str], tell: Callable[[], None]) -> None:
+        """Keep a job with each record of these kinds from now on, and call `tell` in the thread once there is one."""
+        self._told, self._tell_news = kinds, tell
 
     def _add(self, item: Item) -> Future[None]:
         future = self._waiting.add(item)
@@ -198,13 +204,16 @@ class LogWriter:
         keys = stores.subjects.keys_of(dict.fromkeys(handles))
         rows = []
         for one, handle in zip(written, handles, strict=True):
-            id_, _, about, record = one.write()
+            id_, _, about, record, _ = one.write()
             subject, key = keys[handle]
             sealed = seal(record, key=key, id=id_, subject=subject, about=about)
             rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
-        stores.log.insert(rows, self._new_texts(written))
+        jobs = [one.write().id for one in written if one.write().kind in self._told]
+        stores.log.insert(rows, self._new_texts(written), jobs)
         self._texts.update(digest for one in written for digest, _ in one.texts)
         self._waiting.finish(written)
+        if jobs:
+            self._tell_news()
         if self._sequence_at is None:
             self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
 

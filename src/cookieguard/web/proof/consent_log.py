@@ -14,7 +14,9 @@ from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
+from cookieguard.engines.proof.hook import DecisionHook, OnDecision
 from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.errors import ConfigError
 from cookieguard.proof.consents import CONSENT, Asker, Event, Notice, consent_facts, event_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.records import Record, browser, new_id
@@ -145,3 +147,18 @@ class ConsentLog:
             id=receipt.id,
             is_ours=True,
         )
+
+
+def hook_of(on_decision: OnDecision | None, log: ConsentLog | None) -> DecisionHook | None:
+    """Return what calls the shop's hook; raises ConfigError where it never could be."""
+    if on_decision is None:
+        return None
+    if not callable(on_decision):
+        raise ConfigError("on_decision", was=type(on_decision).__name__, allowed="a function, plain or async")
+    if log is None:
+        raise ConfigError(
+            "on_decision",
+            was="given with proof.enabled = false",
+            allowed="the log, whose decisions it is told of",
+        )
+    return DecisionHook(on_decision, log.writer)

@@ -1,0 +1,140 @@
+"""The shop's own code hears of each decision: after the commit, never in a request's way, and not never."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.asgi import Answer, ask, page
+
+from cookieguard import Config, ConfigError, CookieGuard, Decision, visitor_of
+from cookieguard.config.proof import ProofSettings
+from cookieguard.engines.proof.erasing import erase_subject
+from cookieguard.engines.proof.open import open_stores, place_of
+
+from .conftest import NOW
+
+HEADERS = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+Shop = Callable[..., CookieGuard]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """Give shops of one state directory: `shop(on_decision)`."""
+    made: list[CookieGuard] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        visitor_of(scope).agree("newsletter", text="Yes", given=scope["path"] == "/yes", who="anna")
+        await page(b"{}", headers=[("content-type", "application/json")])(scope, receive, send)
+
+    def make(on_decision: Any = None, **settings: Any) -> CookieGuard:
+        config = Config(state_dir=str(tmp_path / "state"), **settings)
+        made.append(CookieGuard(app, config, clock=lambda: NOW, on_decision=on_decision))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def choose(app: CookieGuard, choice: str) -> Answer:
+    body = f"choice={choice}".encode()
+    return ask(app, path="/_cg/consent", method="POST", headers=HEADERS, body=body)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_a_choice_and_an_agreement_are_told_and_no_request_waits(shop: Shop) -> None:
+    told: list[Decision] = []
+    go_on = threading.Event()
+
+    def slow(decision: Decision) -> None:
+        go_on.wait(60)
+        told.append(decision)
+
+    app = shop(slow)
+    assert choose(app, "reject").status == 303
+    assert ask(app, path="/yes", method="POST").status == 200
+    assert told == []
+    go_on.set()
+
+    wait_until(lambda: len(told) == 2)
+    choice, agreement = sorted(told, key=lambda one: one.kind, reverse=True)
+    assert (choice.kind, choice.topic, choice.given, choice.granted) == (
+        "consent",
+        "refusal",
+        False,
+        frozenset({"necessary"}),
+    )
+    assert (agreement.kind, agreement.topic, agreement.given) == ("agreement", "newsletter", True)
+    assert (agreement.subject, agreement.customer) == ("named:anna", "")
+    assert agreement.record["cg:given"] is True
+
+
+def test_an_async_hook_that_fails_is_called_again(shop: Shop) -> None:
+    told: list[Decision] = []
+
+    async def at_the_second_time(decision: Decision) -> None:
+        told.append(decision)
+        if len(told) == 1:
+            raise OSError
+
+    ask(shop(at_the_second_time), path="/no", method="POST")
+
+    wait_until(lambda: len(told) == 2)
+    assert told[0].id == told[1].id
+    assert not told[0].given
+
+
+def test_what_a_worker_could_not_tell_another_one_does(shop: Shop) -> None:
+    told: list[Decision] = []
+    failed = threading.Event()
+
+    def down(_: Decision) -> None:
+        failed.set()
+        raise OSError
+
+    first = shop(down)
+    ask(first, path="/yes", method="POST")
+    assert failed.wait(30)
+    first.close()
+    second = shop(told.append)
+    ask(second, path="/_cg/choices")
+
+    wait_until(lambda: len(told) == 1)
+    assert told[0].topic == "newsletter"
+
+
+def test_of_an_erased_person_nothing_is_told(shop: Shop, tmp_path: Path) -> None:
+    told: list[Decision] = []
+    first = shop(lambda _: time.sleep(0) or 1 / 0)
+    ask(first, path="/yes", method="POST")
+    first.close()
+    place = place_of(first.config, tmp_path / "state", environ={})
+    stores = open_stores(place)
+    assert erase_subject(stores, "named:anna", journals=place.journals, now=NOW) == 1
+    stores.close()
+    second = shop(told.append)
+    choose(second, "reject")
+
+    wait_until(lambda: bool(told))
+    assert [one.kind for one in told] == ["consent"]
+
+
+@pytest.mark.parametrize(
+    ("hook", "settings"), [("crm.tell", {}), (print, {"proof": ProofSettings(enabled=False)})]
+)
+def test_a_hook_that_never_could_be_called_is_an_error_at_the_start(
+    shop: Shop, hook: Any, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match="on_decision"):
+        shop(hook, **settings)
