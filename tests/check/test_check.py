@@ -90,6 +90,42 @@ def test_a_trackers_host_among_the_shops_own_is_wrong_and_a_cdn_is_not() -> None
     assert "Google Analytics" in found["first_party_hosts"]
 
 
+@pytest.mark.parametrize("pattern", ["*.com", "*.co.uk", "*.localhost"])
+def test_a_pattern_that_is_everybodys_is_wrong(pattern: str) -> None:
+    of_vendor = wrong(Config(vendors=(Vendor(name="Ads", purpose="marketing", hosts=(pattern,)),)))
+    of_shop = wrong(Config(first_party_hosts=(pattern,)))
+
+    assert "everybody's below" in of_vendor["vendor Ads"]
+    assert "first_party_hosts" in of_shop
+    assert wrong(Config(first_party_hosts=("*.shop-assets.example",))) == {}
+
+
+def test_a_domain_with_trackers_below_it_is_not_the_shops() -> None:
+    assert "is not the shop's" in wrong(Config(first_party_hosts=("*.facebook.net",)))["first_party_hosts"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_wrong"),
+    [
+        ("form-action 'none'", True),
+        ("form-action https://pay.example", True),
+        ("sandbox allow-scripts", True),
+        ("form-action 'self'", False),
+        ("sandbox allow-forms", False),
+        ("default-src 'self'", False),
+    ],
+)
+def test_a_policy_of_the_shop_that_lets_nobody_answer_is_wrong(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, policy: str, is_wrong: bool
+) -> None:
+    monkeypatch.setenv("SHOP_POLICY", policy)
+
+    done = shop.run("check", "shop_to_check:app")
+
+    assert ("nobody can accept or refuse" in done.stdout) == is_wrong
+    assert done.returncode == int(is_wrong), done.stdout
+
+
 def test_a_trackers_cookie_that_is_called_necessary_is_wrong() -> None:
     own = CookieSettings(own=(OwnCookie(name="_ga", purpose="necessary"),))
 
@@ -174,12 +210,12 @@ def test_a_policy_that_shuts_out_the_banner_is_wrong(shop: Shop, monkeypatch: py
     assert "WRONG own policy: it shuts out the banner's style" in done.stdout
 
 
-def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_gets_no_banner_is_no_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TYPE", "text/plain")
 
     done = shop.run("check", "shop_to_check:app")
 
-    assert (done.returncode, "WRONG banner: there is none in the page" in done.stdout) == (1, True)
+    assert (done.returncode, "WRONG page: GET / was answered text/plain" in done.stdout) == (1, True)
 
 
 def test_a_tag_manager_behind_the_shops_own_host_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 from cookieguard.check.banner import examine_banner
 from cookieguard.config import Config, load_catalogue
 from cookieguard.consent import Way, allowance, site_of
-from cookieguard.consent.shop_csp import admits
+from cookieguard.consent.shop_csp import admits, lets_answer
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.web.middleware import CookieGuard
 
 PATIENCE_SECONDS = 10.0  # for the start, the answer and the end, each
-ERRORS = 400  # the first status of them
+REDIRECTS, ERRORS = 300, 400  # the first status of each
 CSP = "content-security-policy"
 NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a table of [[vendors]]"
 KINDS = {"style": "its look", "script": "its comfort: it works without"}
@@ -63,7 +63,9 @@ def load_app(target: str) -> Any:
 def guard_in(app: Any) -> CookieGuard:
     """Return the CookieGuard that an app is; raises ConfigError where it is none."""
     if not isinstance(app, CookieGuard):
-        allowed = "what CookieGuard(...) returns: the outermost layer"
+        allowed = (
+            'what CookieGuard(...) returns; end the module with: app = CookieGuard(app, "cookieguard.toml")'
+        )
         raise ConfigError("app", was=f"a {type(app).__name__}", allowed=allowed)
     return app
 
@@ -76,9 +78,20 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
         told = f"GET {path} was answered {bare.status}" if bare else f"GET {path} was not answered"
         yield Finding("page", told, "name a page that the app has: --page /path")
         return
+    if (other := _no_page(bare)) is not None:
+        yield Finding("page", f"GET {path} was answered {other}", "name a page of HTML: --page /path")
+        return
     yield from _policy(guard.config, bare, origin)
     yield from _proxied(page, origin, path)
-    yield from examine_banner(page.body.decode("utf-8", "replace"))
+    yield from examine_banner(page.body.decode("utf-8", "replace"), f"banner on {path}")
+
+
+def _no_page(answer: Answer) -> str | None:
+    """Say what an answer is that is no page."""
+    if answer.status >= REDIRECTS:
+        return f"{answer.status}, to {', '.join(answer.get_all('location')) or 'nowhere'}"
+    kinds = answer.get_all("content-type")
+    return None if any("html" in kind for kind in kinds) else ", ".join(kinds) or "without a content type"
 
 
 def _policy(config: Config, bare: Answer, origin: str) -> Iterator[Finding]:
@@ -93,6 +106,12 @@ def _policy(config: Config, bare: Answer, origin: str) -> Iterator[Finding]:
                 f"it shuts out the banner's {kind}, and so {what}",
                 f"add 'self' or a nonce to {kind}-src",
             )
+    if not lets_answer(headers, origin=origin, path=f"{config.prefix}consent"):
+        yield Finding(
+            "own policy",
+            "it shuts out the banner's answer: nobody can accept or refuse",
+            "add 'self' to form-action, and allow-forms to sandbox",
+        )
     shut = [
         one.name
         for one in config.vendors

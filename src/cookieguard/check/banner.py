@@ -92,13 +92,13 @@ class Banner(HTMLParser):
             self.sheets.append(data)
 
 
-def examine_banner(page: str) -> Iterator[Finding]:
+def examine_banner(page: str, check: str = CHECK) -> Iterator[Finding]:
     """Yield what is to be said of the banner in a page, or of a banner alone."""
     banner = Banner(page)
     accept, reject = banner.buttons.get("accept"), banner.buttons.get("reject")
     if accept is None and reject is None:
         yield Finding(
-            CHECK, "there is none in the page", "see that the page ends with </body> and no template drops it"
+            check, "there is none in the page", "see that the page ends with </body> and no template drops it"
         )
         return
     faults = [
@@ -107,9 +107,9 @@ def examine_banner(page: str) -> Iterator[Finding]:
         *_faults_of(banner.sheets),
     ]
     for fault, mend in faults:
-        yield Finding(CHECK, fault, mend)
+        yield Finding(check, fault, mend)
     if not faults:
-        yield Finding(CHECK, "refusing is as easy as accepting, and nothing is ticked beforehand")
+        yield Finding(check, "refusing is as easy as accepting, and nothing is ticked beforehand")
 
 
 def _faults_of_buttons(accept: Control | None, reject: Control | None) -> Iterator[tuple[str, str]]:

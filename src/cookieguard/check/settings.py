@@ -7,6 +7,7 @@ from datetime import date
 
 from cookieguard.config import Config, Entry, Vendor, load_catalogue
 from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import site_of
 from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.policy.folder import read_versions
@@ -22,6 +23,7 @@ def examine_promises(config: Config, *, today: date) -> Iterator[Finding]:
         if vendor.purpose == NECESSARY:
             yield _necessary(vendor)
     yield from examine_contracts(config, today=today)
+    yield from _wide(config)
     yield from _own_hosts(config)
     yield from _own_cookies(config)
     yield from _weakened(config)
@@ -49,10 +51,28 @@ def _entry_of(vendor: Vendor) -> Entry | None:
     return catalogue.by_host(host.partition(":")[0], slash + path)
 
 
+def _wide(config: Config) -> Iterator[Finding]:
+    """Yield the patterns that stand for everybody's hosts: `*.com`."""
+    named = [("first_party_hosts", one) for one in config.first_party_hosts]
+    named += [(f"vendor {vendor.name}", one) for vendor in config.vendors for one in vendor.hosts]
+    for check, pattern in named:
+        domain = pattern.partition("/")[0].removeprefix("*.")
+        # An entry of the catalogue may well name a suffix: whose customers' hosts those are, its table says.
+        if (
+            pattern.startswith("*.")
+            and not site_of(domain).domain
+            and load_catalogue().by_host(domain) is None
+        ):
+            mend = "name the hosts, or a domain that one owner has: *.ads.example"
+            yield Finding(check, f"{pattern} is everybody's below {domain}", mend)
+
+
 def _own_hosts(config: Config) -> Iterator[Finding]:
     for pattern in config.first_party_hosts:
         host, slash, path = pattern.removeprefix("*.").partition("/")
         entry = load_catalogue().by_host(host.partition(":")[0], slash + path)
+        if entry is None and pattern.startswith("*."):
+            entry = next((one for one in load_catalogue().below(host) if one.category not in DELIVERS), None)
         if entry is not None and entry.category not in DELIVERS:
             mend = f'take it out of first_party_hosts, and name "{entry.id}" in vendors'
             yield Finding("first_party_hosts", f"{pattern} is not the shop's, it is {entry.name}'s", mend)

@@ -106,14 +106,18 @@ def _show_version(is_asked: bool) -> None:  # noqa: FBT001  # as typer calls it
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     *,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Look after a shop behind cookieguard."""
+    if context.invoked_subcommand is None:
+        show_line(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -18,16 +18,16 @@ from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, confi
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError, ScanFailed
-from cookieguard.scan.adding import added
+from cookieguard.scan.adding import added, fitting
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
 from cookieguard.scan.parties import Party, parties_of
 from cookieguard.scan.plain import scan_plainly
-from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, quiet, start_address
+from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, is_app, quiet, start_address
 from cookieguard.scan.report import report_page
 from cookieguard.scan.seen import Scan
-from cookieguard.scan.serving import is_app, served
+from cookieguard.scan.serving import served
 from cookieguard.scan.steps import load_steps
 
 WRONG = 1
@@ -135,7 +135,7 @@ def scan(  # each is an option
             progress=quiet if as_json else _progress,
         )
         seen = asyncio.run(_scan(plan, no_browser=no_browser))
-    result = _result(seen, plan, before)
+    result = _result(seen, plan, before, _text_of(config))
     _write_files(result, out=out, save=save, draft_file=draft_file)
     added_to = _add_tables(result.tables, config) if write and result.tables else None
     if as_json:
@@ -179,10 +179,10 @@ def _place(
     return f"{origin.scheme}://{origin.netloc}/", {(origin.hostname, port): place}
 
 
-def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None) -> Result:
+def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str) -> Result:
     parties = parties_of(seen, Parties(plan.start, plan.config), catalogue_look_up())
     tables = draft(parties, plan.config)
-    facts = facts_of(seen, parties, tables)
+    facts = facts_of(seen, parties, fitting(tables, settings))
     return Result(seen, parties, tables, facts, None if before is None else changes(before, facts))
 
 
@@ -199,9 +199,13 @@ def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_f
 
 def _add_tables(tables: str, config: Path | None) -> Path:
     file = config_file(config) or Path(CONFIG_FILE)
-    before = file.read_text("utf-8") if file.exists() else ""
-    _write(file, "--write", added(before, tables).encode())
+    _write(file, "--write", added(_text_of(config), tables).encode())
     return file
+
+
+def _text_of(config: Path | None) -> str:
+    file = config_file(config)
+    return file.read_text("utf-8") if file is not None else ""
 
 
 def _write(file: Path, option: str, content: bytes) -> None:
@@ -229,7 +233,7 @@ def _show(result: Result, *, shows_draft: bool) -> None:
     if result.since is not None and not result.since:
         show_line("nothing changed since the last scan")
     if shows_draft and result.tables:
-        show_line(f"\n{result.tables}")
+        show_line(f"\n{result.facts['draft']}\n--write puts these into {CONFIG_FILE}")
 
 
 def _party_line(party: Party) -> str:

@@ -210,6 +210,17 @@ class Catalogue:
         """Return everybody whose host this may be: one, or several by path."""
         return tuple(dict.fromkeys(entry for _, entry in self.candidates(host)))
 
+    def below(self, domain: str) -> tuple[Entry, ...]:
+        """Return everybody with a host below a domain."""
+        end = f".{domain}"
+        tables = (self._exact, self._wild)
+        hosts = (host for table in tables for host in table if host.endswith(end))
+        return tuple(
+            dict.fromkeys(
+                one for host in hosts for table in tables for path, one in table.get(host, ()) if not path
+            )
+        )
+
     def by_path(self, path: str, query: str | None = None) -> Entry | None:
         """Return whose server-side container or proxy answers at this path of the shop's own; None for the shop itself.
 

@@ -33,7 +33,7 @@ def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vend
 def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str]) -> str:
     """Write the lines that add an entry of the catalogue to a configuration, with some fields of the shop's own."""
     own = {name: list(value) for name, value in fields.items()}
-    if not all(_is_plain(one) for one in vendors) or (own and not vendors):
+    if not all(is_plain(one) for one in vendors) or (own and not vendors):
         return _table({"catalogue": entry.id, **own})
     others = [one.catalogue for one in vendors if one.catalogue != entry.id]
     return _list(others, {"catalogue": entry.id, **own})
@@ -42,7 +42,7 @@ def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str])
 def unknown(host: str, vendors: Sequence[Vendor] = ()) -> str:
     """Write the lines that declare a host that no catalogue knows, ready to paste and correct."""
     fields = {"name": host, "purpose": "marketing", "hosts": [host]}
-    if vendors and all(_is_plain(one) for one in vendors):
+    if vendors and all(is_plain(one) for one in vendors):
         return _list([one.catalogue for one in vendors], fields)
     return _table(fields)
 
@@ -71,7 +71,7 @@ def _told(entry: Entry) -> str:
     return f"{entry.name}, which the catalogue has for {entry.purpose}"
 
 
-def _is_plain(vendor: Vendor) -> bool:
+def is_plain(vendor: Vendor) -> bool:
     """Say whether a vendor is an entry of the catalogue with nothing of the shop's own."""
     if not vendor.catalogue:
         return False

@@ -106,6 +106,16 @@ def admits(headers: Sequence[str], host: str) -> bool:
     return any(all(_admits(policy, names, host) for policy in policies) for names in LOADS)
 
 
+def lets_answer(headers: Sequence[str], *, origin: str, path: str) -> bool:
+    """Say whether the shop's policies let a form of the page post to `path`. No other directive stands in for these."""
+    policies = [_directives(policy) for header in headers for policy in header.split(",")]
+    return all(
+        ("sandbox" not in one or "allow-forms" in map(str.lower, one["sandbox"]))
+        and ("form-action" not in one or any(_covers(source, origin, path) for source in one["form-action"]))
+        for one in policies
+    )
+
+
 def _admits(directives: dict[str, list[str]], names: Sequence[str], host: str) -> bool:
     governing = next((name for name in names if name in directives), None)
     if governing is None:

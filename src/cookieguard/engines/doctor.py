@@ -63,6 +63,10 @@ BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --beli
 RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
 
 
+class NeverStarted(ConfigError):
+    """Say that there is no keyring, since the shop has no state directory yet: that one has a line of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)  # without slots, for what is looked up once
 class Shop:
     """Hold what all checks look at."""
@@ -88,7 +92,10 @@ class Shop:
         if place.path is None:
             return Keyring.loads(self.environ[place.variable], setting=place.setting)
         if not os.path.lexists(place.path):
-            raise ConfigError(place.setting, was=f"{place.path} (no such file)", allowed="a keyring")
+            is_new = place.path.is_relative_to(self.state) and not os.path.lexists(self.state)
+            raise (NeverStarted if is_new else ConfigError)(
+                place.setting, was=f"{place.path} (no such file)", allowed="a keyring"
+            )
         return Keyring.loads(read_keyring(place.path, place.setting)[0], setting=place.setting)
 
     @property
@@ -119,6 +126,8 @@ def _told(check: Check, shop: Shop) -> list[Finding]:
     name = check.__name__.strip("_").replace("_", " ")
     try:
         return list(check(shop))
+    except NeverStarted:
+        return []
     except (CookieGuardError, EngineDown, StoreDown) as error:
         return [Finding(name, str(error), "mend what it says, then look again")]
     except OSError as error:
@@ -156,7 +165,7 @@ def _keys(shop: Shop) -> Iterator[Finding]:
     keyring, life, now = shop.keyring, longest_life(shop.config), shop.now
     signing = keyring.signing
     since = signing.since or signing.created
-    age = f"key {signing.id} signs since {to_text(since)}, of {len(keyring.every)} keys"
+    age = f"key {signing.id} signs since {to_text(since)}, {_one_of(len(keyring.every))}"
     old = "run: cookieguard keys add, and 10 minutes later promote it" if now - since > OLD_KEY else ""
     yield Finding("signing key", age, old)
     for key in keyring.every:
@@ -165,6 +174,10 @@ def _keys(shop: Shop) -> Iterator[Finding]:
         if key.state is KeyState.VERIFY and ends is not None and ends <= now and not is_unused:
             told = f"key {key.id} is needed for nothing since {to_text(ends)}"
             yield Finding("retired keys", told, f"run: cookieguard keys retire {key.id}")
+
+
+def _one_of(count: int) -> str:
+    return "the only one" if count == 1 else f"one of {count}"
 
 
 def _store(shop: Shop) -> Iterator[Finding]:

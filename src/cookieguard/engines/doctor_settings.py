@@ -76,7 +76,11 @@ def _languages(config: Config) -> Finding:
     spoken, given = config.languages, language_of(config.consent.language)
     named = f"all {len(spoken)} languages" if spoken == LANGUAGES else ", ".join(spoken)
     told = f"speaks {named}, by default {given}"
-    advice = f"one text stands for every language: {mixed}; see purposes in the README" if mixed else ""
+    advice = (
+        f"one text stands for every language: {mixed}; docs/consent.md says how to give it several"
+        if mixed
+        else ""
+    )
     return Finding("banner", told, advice=advice)
 
 
@@ -86,8 +90,12 @@ def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
         yield Finding("privacy policy", "none is linked", advice=advice)
     links = {"privacy policy": config.policy.privacy_url}
     links |= {f"policy of {one.name}": one.privacy_url for one in config.vendors}
-    for check, url in [(check, url) for check, url in links.items() if url][:MOST_URLS]:
-        yield _looked_at(check, url, config) if asks else Finding(check, f"{url}, {HOW_TO_LOOK}")
+    given = [(check, url) for check, url in links.items() if url]
+    if not asks and given:
+        yield Finding("links", f"{len(given)} to privacy policies, {HOW_TO_LOOK}")
+        return
+    for check, url in given[:MOST_URLS]:
+        yield _looked_at(check, url, config)
 
 
 def _looked_at(check: str, url: str, config: Config) -> Finding:

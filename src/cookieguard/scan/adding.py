@@ -6,13 +6,19 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-from cookieguard.config.loading.toml import config_from_mapping
+from cookieguard.config.loading.toml import LIST, config_from_mapping
 from cookieguard.consent.declarations import list_entry
 from cookieguard.errors import ConfigError
 
-LIST = re.compile(r"^vendors[ \t]*=[ \t]*\[", re.MULTILINE)
 # What may stand in a list: a comment, a text of either kind, or one more character.
 TOKEN = re.compile(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|.", re.DOTALL)
+
+
+def fitting(tables: str, before: str) -> str:
+    """Write drafted tables as a list where the configuration names its vendors in one: TOML takes one form."""
+    if not tables or LIST.search(before) is None:
+        return tables
+    return "vendors = [\n" + "".join(f"{line}\n" for line in _entries(tables)) + "]\n"
 
 
 def added(before: str, tables: str) -> str:

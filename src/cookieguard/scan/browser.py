@@ -17,7 +17,7 @@ from cookieguard.scan.chromium import OPEN_MS, close_others, launched, new_visit
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.keeping import Keeping
 from cookieguard.scan.plain import client_through, first_pages, why_not
-from cookieguard.scan.plan import Clock, Parties, Plan, absolute
+from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source
 from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Look, Need, Scan
@@ -31,10 +31,6 @@ PICTURE_QUALITY = 45
 MOST_SCRIPTS = 80  # bodies that are read to find who defines a missing name
 OURS = "#cg button[value=%s]"
 CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
-ONE_STATE = (
-    "no banner of cookieguard on the first page: visited undecided only; name another banner's buttons with "
-    "--accept and --refuse"
-)
 
 
 async def scan_by_browser(plan: Plan) -> Scan:
@@ -51,7 +47,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
             if visit.can_answer:
                 await visit.again(state)
     if not visit.can_answer:
-        visit.notes.append(ONE_STATE)
+        visit.notes.append(one_state(plan))
     visit.notes += [
         f"{host} is at a private address and was not asked" for host in sorted(plan.addresses.refused)
     ]

@@ -31,7 +31,8 @@ MOST_SITEMAPS = 3  # of an index: pages of each kind stand in the first ones
 class Crawl:
     """Know which pages wait. Owns the queue; a page of a kind that was seen waits behind all others."""
 
-    def __init__(self, start: str) -> None:
+    def __init__(self, start: str, *, prefix: str = "/_cg/") -> None:
+        self._prefix = prefix  # our own pages: they load nothing of anybody, and always ask
         self._origin = _origin(start)
         self._waiting: dict[str, None] = {start: None}
         self._known: set[str] = {_key(start)}
@@ -46,8 +47,7 @@ class Crawl:
                 own = _origin(address) == self._origin
             except ValueError:
                 continue
-            path = urlsplit(address).path
-            if own and _key(address) not in self._known and not PASSED_OVER.search(path):
+            if own and _key(address) not in self._known and self._is_page(urlsplit(address).path):
                 self._known.add(_key(address))
                 self._waiting[address.partition("#")[0]] = None
 
@@ -61,6 +61,9 @@ class Crawl:
         del self._waiting[best]
         self._seen[kind_of(best)] += 1
         return best
+
+    def _is_page(self, path: str) -> bool:
+        return not (path.startswith(self._prefix) or PASSED_OVER.search(path))
 
     def __len__(self) -> int:
         return len(self._waiting)

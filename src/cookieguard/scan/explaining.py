@@ -10,7 +10,7 @@ from cookieguard.config.catalogue import load_catalogue
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Verdict, first_party_line, look_alike
 from cookieguard.consent.decision import NOTHING_BEYOND
-from cookieguard.consent.declarations import named, unknown
+from cookieguard.consent.declarations import is_plain, list_entry, named, unknown
 from cookieguard.html import Url, parse_url
 from cookieguard.scan.parties import LookUp, nobody_known
 from cookieguard.scan.plan import Parties
@@ -93,12 +93,28 @@ def _changes(
         )
         both = ((told, declared), own)
         return tuple(reversed(both)) if look_alike(url.host, parties.site) else both
-    name, ids = json.dumps(verdict.vendor), [one.id for one in config.purposes if one.id != NECESSARY]
+    changed = _with_another_purpose(verdict, config)
+    return (changed,) if verdict.purpose == NECESSARY else (changed, own)
+
+
+def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
+    """Write the lines that ask visitors first, or no longer, in the form in which the vendor may stand there."""
+    ids = [one.id for one in config.purposes if one.id != NECESSARY]
     if verdict.purpose == NECESSARY:
-        lines = f"name = {name}\npurpose = {json.dumps('statistics' if 'statistics' in ids else ids[0])}"
-        return (("to ask visitors first, in its table:", lines),)
-    lines = f'name = {name}\npurpose = "necessary"'
-    return (("to let it in unasked, where the shop cannot do without, in its table:", lines), own)
+        words = "to ask visitors first"
+        fields = {"purpose": "statistics" if "statistics" in ids else ids[0]}
+    else:
+        words = "to let it in unasked, where the shop cannot do without"
+        fields = {"purpose": NECESSARY, "reason": "..."}
+    name = next((one.catalogue for one in config.vendors if one.name == verdict.vendor), "")
+    if name and all(is_plain(one) for one in config.vendors):
+        return f'{words}, in the list of vendors in the place of "{name}":', list_entry(
+            {"catalogue": name, **fields}
+        )
+    lines = {"catalogue": name, **fields} if name else {"name": verdict.vendor, **fields}
+    return f"{words}, in its table:", "\n".join(
+        f"{key} = {json.dumps(value)}" for key, value in lines.items()
+    )
 
 
 def _with_path(url: Url, parties: Parties) -> str:

@@ -15,7 +15,7 @@ import httpx
 from cookieguard.errors import ScanFailed, ScanRefused
 from cookieguard.html import parse_url
 from cookieguard.scan.crawl import Crawl, named_in_robots, page_name, read_sitemap
-from cookieguard.scan.plan import Clock, Parties, Plan, absolute
+from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
 from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Kept, Look, Scan
@@ -36,10 +36,6 @@ HEADERS = {
 BANNER = re.compile(rb'<form method="post" action="([^"]*/)consent"')
 UNANSWERED = b'name="choice" value="accept"'
 CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
-ONE_STATE = (
-    "no banner of cookieguard on the first page: visited undecided only; name another banner's buttons with "
-    "--accept and --refuse and use a browser"
-)
 SEES_LESS = "without a browser: what scripts load when they run is not seen, only whom they name"
 DAY = 86400
 
@@ -54,7 +50,7 @@ async def scan_plainly(plan: Plan) -> Scan:
             for state in CHOICES:
                 await visit.again(pages, state)
         else:
-            visit.notes.append(ONE_STATE)
+            visit.notes.append(one_state(plan))
     return Scan(
         target=plan.target or plan.start,
         started=visit.started,
@@ -202,7 +198,7 @@ async def _keep_secure(jar: CookieJar, answer: httpx.Response) -> None:
 
 async def first_pages(client: httpx.AsyncClient, plan: Plan) -> Crawl:
     """Begin a crawl with the start page, the pages that steps open, and those of the sitemap."""
-    crawl = Crawl(plan.start)
+    crawl = Crawl(plan.start, prefix=plan.config.prefix)
     crawl.add(absolute(plan.start, step.open) for step in plan.steps if step.open)
     robots = await _text_of(client, absolute(plan.start, "/robots.txt"))
     waiting = [*named_in_robots(robots), absolute(plan.start, "/sitemap.xml")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -15,6 +16,7 @@ from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.steps import Step
 
 PAGES, SECONDS, MEGABYTES = 20, 300, 200
+APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 Progress = Callable[[str], None]
 
 
@@ -44,6 +46,23 @@ class Plan:
     """Take any certificate."""
     pictures: bool = True
     progress: Progress = quiet
+
+
+def one_state(plan: Plan) -> str:
+    """Say why a scan saw undecided visitors alone, and what would show it the others."""
+    told = "no banner of cookieguard on the first page, so every page was visited undecided only"
+    if is_app(plan.target):
+        return f"{told}: guard {plan.target} first, cookieguard init says by which line"
+    return f"{told}: name another banner's buttons with --accept and --refuse, and use a browser"
+
+
+def is_app(target: str) -> bool:
+    """Say whether a target is `module:app`; `localhost:8000` is an address.
+
+    >>> is_app("shop:app"), is_app("shop.main:make()"), is_app("localhost:8000"), is_app("https://shop.example")
+    (True, True, False, False)
+    """
+    return APP.fullmatch(target) is not None
 
 
 class Parties:

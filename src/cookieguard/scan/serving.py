@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import re
 import socket
 import sys
 import threading
@@ -25,19 +24,9 @@ from cryptography.x509.oid import NameOID
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import LOOPBACK, Address
 
-APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 NO_SERVER = "an app is served by uvicorn, and it is not installed: pip install 'cookieguard[scan]', or name an address"
-
-
-def is_app(target: str) -> bool:
-    """Say whether a target is `module:app`; `localhost:8000` is an address.
-
-    >>> is_app("shop:app"), is_app("shop.main:make()"), is_app("localhost:8000"), is_app("https://shop.example")
-    (True, True, False, False)
-    """
-    return APP.fullmatch(target) is not None
 
 
 @contextmanager
@@ -61,7 +50,12 @@ def served(target: str, *, host: str = "") -> Iterator[Address]:
         config.load()  # reads the certificate
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    level = logging.getLogger("uvicorn").level
+    # What the guard tells an owner of each page, the scan tells of all of them.
+    levels = {
+        "uvicorn": logging.getLogger("uvicorn").level,
+        "cookieguard": logging.getLogger("cookieguard").level,
+    }
+    logging.getLogger("cookieguard").setLevel(logging.ERROR)
     thread.start()
     try:
         end = time.monotonic() + START_SECONDS
@@ -76,7 +70,8 @@ def served(target: str, *, host: str = "") -> Iterator[Address]:
         server.force_exit = True
         thread.join(STOP_SECONDS)
         listener.close()
-        logging.getLogger("uvicorn").setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _imported(target: str) -> Any:

@@ -19,6 +19,7 @@ HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9](
 COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A name, and `*` for any rest of it: at the end only, and not alone, since it would be every cookie there is.
 COOKIE_PATTERN = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
+MILLION = 1_000_000
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -45,7 +46,11 @@ def require_text(setting: str, value: str, *, empty: bool = False, longest: int 
 def require_between(setting: str, value: float, lowest: float, highest: float, unit: str) -> None:
     """Require a number of `unit` between two bounds, both included."""
     if not lowest <= value <= highest:
-        raise ConfigError(setting, was=value, allowed=f"{lowest:g} to {highest:g} {unit}")
+        raise ConfigError(setting, was=value, allowed=f"{_plain(lowest)} to {_plain(highest)} {unit}")
+
+
+def _plain(number: float) -> str:
+    return f"{number:g}" if number < MILLION else f"{number:.0f}"  # `3.456e+07` is nothing to type
 
 
 def require_host(setting: str, value: str) -> None:

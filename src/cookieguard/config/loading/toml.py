@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from cookieguard.config.purposes import Vendor
 from cookieguard.config.root import Config
 from cookieguard.errors import ConfigError
 
+LIST = re.compile(r"^vendors[ \t]*=[ \t]*\[", re.MULTILINE)
+TABLE = re.compile(r"^\[\[[ \t]*vendors[ \t]*\]\]", re.MULTILINE)
 # What a text stands for where a table belongs: `vendors = ["stripe"]`.
 BY_NAME: Mapping[Any, str] = {Vendor: "catalogue"}
 
@@ -28,8 +31,27 @@ def load_config(path: str | Path) -> Config:
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"config file {path}", was=str(error), allowed="valid TOML") from error
+        raise _two_forms(text) or ConfigError(
+            f"config file {path}", was=str(error), allowed="valid TOML"
+        ) from error
     return config_from_mapping(settings)
+
+
+def _two_forms(text: str) -> ConfigError | None:
+    """Name the mistake that pasting makes: TOML takes one list of vendors or tables, neither two lists nor both."""
+    lists, tables = (
+        [text.count("\n", 0, one.start()) + 1 for one in form.finditer(text)] for form in (LIST, TABLE)
+    )
+    if not lists or len(lists) + len(tables) < 2:
+        return None
+    if len(lists) > 1:
+        was = f"a list in line {lists[0]} and another in line {lists[1]}"
+        return ConfigError("vendors", was=was, allowed="one list: put the entries of both into it")
+    was = f"a list in line {lists[0]} and a table in line {tables[0]}"
+    allowed = (
+        'one of both; a table is an entry of the list too: { name = "...", purpose = "...", hosts = ["..."] }'
+    )
+    return ConfigError("vendors", was=was, allowed=allowed)
 
 
 def config_from_mapping(settings: Mapping[str, Any]) -> Config:
