@@ -115,7 +115,8 @@ def test_totals_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
 
 @pytest.mark.parametrize("size", [20, 5000])
 def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader, size: int) -> None:
-    hits = draw_hits(2000, seed=2)
+    consents = ("all", "partly", "refused", "undecided")
+    hits = [hit._replace(consent=consents[at % 4]) for at, hit in enumerate(draw_hits(2000, seed=2))]
 
     write_all(writer, hits, size)
 
@@ -127,6 +128,12 @@ def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
         assert slices(figures, dimension) == recount(entries, column)
     assert slices(figures, Dimension.MEDIUM) == recount([hit for hit in entries if hit.medium], "medium")
     assert slices(figures, Dimension.GOAL) == recount(people(hits, "goal"), "event")
+    agreed = [hit for hit in views if hit.consent == "all" or (hit.consent == "partly" and hit.key)]
+    campaigns = [hit for hit in agreed if hit.entry and hit.campaign]
+    assert 0 < len(agreed) < len(views)
+    assert slices(figures, Dimension.AGREED_PAGE) == recount(agreed, "page")
+    assert slices(figures, Dimension.AGREED_COUNTRY) == recount(agreed, "country")
+    assert slices(figures, Dimension.AGREED_CAMPAIGN) == recount(campaigns, "campaign")
 
 
 def test_figures_asked_for_all_along_are_the_same_in_the_end(writer: HitWriter, figures: HitReader) -> None:

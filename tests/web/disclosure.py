@@ -21,7 +21,9 @@ from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.stats.hits import OTHER, Dimension, Hit
 from cookieguard.stats.k_anonymity import STEP, K, rounded
+from cookieguard.stats.rollups import has_agreed
 from cookieguard.web.dashboard.charts import Point
+from cookieguard.web.dashboard.consent_gap import GapRow, read_gap
 from cookieguard.web.dashboard.overview import Overview, Row, Table, read_overview
 from cookieguard.web.dashboard.selection import RANGES, BadSelection, Range, Selection
 
@@ -35,7 +37,9 @@ WITH_DAYS = 30  # of longer ranges what is older is one piece
 MOST = 10**9
 STEPS = 400_000  # of narrowing: ten times what it takes
 
-Where = frozenset[tuple[Dimension, str]]
+Where = frozenset[tuple[Dimension | str, str]]
+# Who agreed, and who did not: parts of all.
+YES, NO = (frozenset({("agreed", answer)}) for answer in ("yes", "no"))
 Span = int | str  # a day, or the name of a range or of what it has beyond the one before it
 
 
@@ -80,9 +84,27 @@ def told(state: Path, values: Values) -> Iterator[Told]:
                 found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
                 if found.range is range_:
                     yield from of_page(found, frozenset(filters.items()), range_, values)
+        for range_ in RANGES.values():
+            yield from of_gap(reader, range_, values)
         for day in range(TODAY - WITH_DAYS + 1, TODAY):
             yield from of_export(reader, day, values)
     yield from of_views(state, values)
+
+
+def of_gap(reader: HitReader, range_: Range, values: Values) -> Iterator[Told]:
+    """Read how many views were of who agreed: of the shop, and by page and country."""
+    for gap in read_gap(reader, range_.days(TODAY)):
+        for row in gap.rows:
+            if gap.title in TABLES:
+                yield from of_gap_row(row, frozenset({(TABLES[gap.title], row.value)}), range_.id)
+            else:
+                yield from of_gap_row(row, frozenset(), range_.id)
+
+
+def of_gap_row(row: GapRow, where: Where, span: Span) -> Iterator[Told]:
+    yield of_count((Group(VIEWS, where, span),), row.happened)
+    if row.counted < row.happened:  # else it may have been cut to what happened
+        yield of_count((Group(VIEWS, where | YES, span),), row.counted)
 
 
 def of_page(found: Overview, where: Where, range_: Range, values: Values) -> Iterator[Told]:
@@ -203,9 +225,10 @@ def truth(hits: Sequence[Hit], values: Values) -> Mapping[Group, int]:
             where = frozenset(filters.items())
             is_new = bool(hit.key) and (where, hit.day, hit.key) not in seen
             seen.add((where, hit.day, hit.key))
-            for span in spans_of(hit.day):
-                found[Group(VIEWS, where, span)] += 1
-                found[Group(VISITORS, where, span)] += is_new
+            wheres = [where, where | (YES if has_agreed(hit) else NO)] if len(filters) < 2 else [where]
+            for each, span in product(wheres, spans_of(hit.day)):
+                found[Group(VIEWS, each, span)] += 1
+                found[Group(VISITORS, each, span)] += is_new
         assert at < MOST
     return found
 
@@ -237,13 +260,28 @@ class Bounds:
                 self.high[one.groups[0]] = min(self.high[one.groups[0]], one.high)
             else:
                 self._sums.append((one, one.groups))
-        wheres = [frozenset(one.items()) for one in values.selections(3)]
+        wheres: list[Where] = [frozenset(one.items()) for one in values.selections(3)]
         self._within: list[tuple[Group, Group]] = []
         for where in wheres:
             self._add_spans(where)
             for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *RANGES, "ring 90", "ring 12m"):
                 self._add_parts(where, span, values)
+        for where in [frozenset(one.items()) for one in values.selections(1)]:
+            self._add_answers(where, values)
         self._narrow()
+
+    def _add_answers(self, where: Where, values: Values) -> None:
+        """Who agreed and who did not are all there are, and each has pages and countries."""
+        for answer in (YES, NO):
+            self._add_spans(where | answer)
+        for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *RANGES, "ring 90", "ring 12m"):
+            self._sums.append(
+                (Group(VIEWS, where, span), tuple(Group(VIEWS, where | one, span) for one in (YES, NO)))
+            )
+            if not where:
+                for by, answer in product(ASKED, (YES, NO)):
+                    parts = tuple(Group(VIEWS, answer | {(by, value)}, span) for value in values[by])
+                    self._sums.append((Group(VIEWS, answer, span), parts))
 
     def _add_spans(self, where: Where) -> None:
         for metric in METRICS:

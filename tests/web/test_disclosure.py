@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from stats.traffic import PLAIN
-from web.disclosure import DAY, SECOND, TODAY, Bounds, Told, Values, derived, told, truth
+from web.disclosure import DAY, SECOND, TODAY, VIEWS, YES, Bounds, Told, Values, derived, told, truth
 
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.web.dashboard.selection import RANGES
 
 PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))
 COUNTRIES = (("DE", 12), ("FR", 5), ("LI", 1))
@@ -93,6 +94,17 @@ def three_countries() -> list[Hit]:
     return hits
 
 
+def mixed() -> list[Hit]:
+    """Return a shop of which one visitor in three agrees, one page almost nobody's who did."""
+    hits = shop(8, 40, (0, 1, 2, 5, 20))
+    return [
+        hit._replace(consent="all")
+        if hit.key % 3 == 0 and (hit.page != "/hats" or hit.key % 21 == 0)
+        else hit._replace(consent="refused", key=0, entry=hit.time // 60 % 2)
+        for hit in hits
+    ]
+
+
 SHOPS: Sequence[Callable[[], list[Hit]]] = (
     small,
     large,
@@ -135,6 +147,23 @@ def test_hardly_any_group_of_one_to_four_is_certain(
     assert len(found) > 500
     assert len(derived(Bounds(values, found), true)) <= 1
     assert len(derived(Bounds(values, exact), true)) > 20  # the control: unrounded
+
+
+def test_the_consent_gap_is_certain_of_nobody(tmp_path: Path) -> None:
+    hits = mixed()
+    values = Values.of(hits)
+    true = truth(hits, values)
+    written(tmp_path, hits, has_keys=True)
+
+    found = list(told(tmp_path, values))
+
+    agreed = {group: count for group, count in true.items() if group.where & YES and group.span in RANGES}
+    exact = [Told((group,), count, count) for group, count in agreed.items() if group.metric == VIEWS]
+    assert any(group.where & YES for one in found for group in one.groups)
+    # Whoever did not agree has no key, so views tell of no visitor here.
+    views = {group: count for group, count in true.items() if group.metric == VIEWS}
+    assert derived(Bounds(values, found), views) == []
+    assert len(derived(Bounds(values, [*found, *exact]), views)) > 5  # the control: all of it, unrounded
 
 
 @pytest.mark.parametrize("draw", [reader, pytest.param(refuser, marks=pytest.mark.slow)])

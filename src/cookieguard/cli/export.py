@@ -37,7 +37,7 @@ from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitRows
 from cookieguard.errors import ConfigError
 from cookieguard.stats.contribution_bounds import BOUNDABLE
-from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
+from cookieguard.stats.hits import SECONDS_OF_DAY, WHOLE, Dimension
 from cookieguard.stats.noise import SECRET_BYTES, Noise
 
 SUMS, HITS = "sums", "hits"
@@ -124,7 +124,7 @@ def _wanted(*, what: str, revocation: str, days: tuple[str, str], by: str, noise
         raise ConfigError(
             "--format", was="csv", allowed="parquet or json with noise: they say what epsilon covers"
         )
-    possible = BOUNDABLE if noise else tuple(Dimension)
+    possible = BOUNDABLE if noise else WHOLE
     for name in by.split(",") if by else ():
         require_one_of("--by", name, possible)
     dimensions = (

@@ -9,13 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cookieguard.stats.hits import NO_KEY, Dimension, Hit, Kind
+from cookieguard.stats.hits import NO_KEY, WHOLE, Dimension, Hit, Kind
 from cookieguard.stats.k_anonymity import VIEWS_EACH, VISITS_EACH, Cell, people_of
 from cookieguard.stats.rollups import LEFT_OUT_WHEN_EMPTY, OF_ENTRIES, OF_VISITORS
 
 TOTAL = "total"
 FIGURES = ("views", "visits", "visitors")
-BOUNDABLE = tuple(dimension for dimension in Dimension if dimension is not Dimension.GOAL)
+BOUNDABLE = tuple(dimension for dimension in WHOLE if dimension is not Dimension.GOAL)
 PROTECTED = (
     f"One visitor of one UTC day (of a visitor key): at most {VIEWS_EACH} views, the first of the day, and "
     f"{VISITS_EACH} visits are counted. Hits without a key cannot be told apart: there it is one single view."

@@ -47,7 +47,7 @@ class BotKind(StrEnum):
 
 
 class Dimension(StrEnum):
-    """Name what figures can be broken down by, and filtered by. Each is a column of the hit but `ENTRY`."""
+    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and those of `AGREED`."""
 
     PAGE = "page"
     ENTRY = "entry_page"  # the page of an entry
@@ -60,6 +60,20 @@ class Dimension(StrEnum):
     BROWSER = "browser"
     OS = "os"
     GOAL = "event"  # of goals
+    # Of views of who agreed: what a tool that waits for consent would count.
+    AGREED_PAGE = "agreed_page"
+    AGREED_CAMPAIGN = "agreed_campaign"
+    AGREED_COUNTRY = "agreed_country"
+
+
+# Parts of another dimension's values: shown only beside the whole, by `web/dashboard/consent_gap.py`.
+AGREED: Mapping[Dimension, Dimension] = {
+    Dimension.PAGE: Dimension.AGREED_PAGE,
+    Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,
+    Dimension.COUNTRY: Dimension.AGREED_COUNTRY,
+}
+# What stands by itself: in exports, views and breakdowns.
+WHOLE = tuple(one for one in Dimension if one not in AGREED.values())
 
 
 class Hit(NamedTuple):

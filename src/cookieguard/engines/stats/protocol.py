@@ -16,7 +16,7 @@ from cookieguard.stats.k_anonymity import Cell, people_of
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
 # What most people come to without beginning a visit there.
-BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL})
+BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL, Dimension.AGREED_PAGE})
 
 
 class EngineDown(Exception):

@@ -15,6 +15,8 @@ from cookieguard.stats.hits import Dimension
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
 PEOPLE = "(bot = '')"
 VIEW = "(bot = '' AND kind = 'view')"
+# As `rollups.has_agreed`.
+HAS_AGREED = "(consent = 'all' OR (consent = 'partly' AND key != 0))"
 # Which hits have a value of a dimension: the same as in the sums.
 COUNTED: Mapping[Dimension, tuple[str, str]] = {
     **{dimension: (dimension.value, "kind = 'view'") for dimension in Dimension},
@@ -23,6 +25,12 @@ COUNTED: Mapping[Dimension, tuple[str, str]] = {
     Dimension.MEDIUM: ("medium", "kind = 'view' AND entry = 1 AND medium != ''"),
     Dimension.CAMPAIGN: ("campaign", "kind = 'view' AND entry = 1 AND campaign != ''"),
     Dimension.GOAL: ("event", "kind = 'goal' AND event != ''"),
+    Dimension.AGREED_PAGE: ("page", f"kind = 'view' AND {HAS_AGREED}"),
+    Dimension.AGREED_CAMPAIGN: (
+        "campaign",
+        f"kind = 'view' AND {HAS_AGREED} AND entry = 1 AND campaign != ''",
+    ),
+    Dimension.AGREED_COUNTRY: ("country", f"kind = 'view' AND {HAS_AGREED}"),
 }
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from cookieguard.engines.stats.protocol import ConsentCount, HeldCount, HitReader
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
 from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
+from cookieguard.web.dashboard.consent_gap import Gap, read_gap
 from cookieguard.web.dashboard.selection import Range, Selection, widened
 from cookieguard.web.dashboard.time_series import day_of, span_of
 
@@ -73,6 +74,7 @@ class Details:
     totals: Sequence[tuple[str, str]] = ()
     shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
     parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with the signal, in percent
+    gaps: Sequence[Gap] = ()
     policies: Sequence[Policy] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
@@ -104,6 +106,7 @@ def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
             {event: sum(times.values()) for event, times in sums.items()},
             sum(one.views for one in reader.by_day(found.days(today))) if found else 0,
         ),
+        gaps=read_gap(reader, found.days(today)) if found else (),
         policies=[
             _policy(version, counts, shown)
             for version in sorted({one.policy for one in counts}, reverse=True)

@@ -6,7 +6,7 @@ Parameters are `numbers` of batches, and `since` and `before`, the times their h
 from __future__ import annotations
 
 from cookieguard.engines.stats.postgres.reader_sql import GOES_ON, OF_VISITOR
-from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, PEOPLE, VIEW
+from cookieguard.engines.stats.shared_sql import HAS_AGREED, HOURLY_SUMS, PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, Dimension
 from cookieguard.stats.rollups import (
     LEFT_OUT_WHEN_EMPTY,
@@ -22,7 +22,7 @@ from cookieguard.stats.visits import PAUSE
 OF_STEP = """cookieguard_hit WHERE batch = ANY(%(numbers)s::bigint[])
         AND time >= %(since)s::bigint AND time < %(before)s::bigint"""
 DAYS = "day BETWEEN %(since)s::bigint / 86400 AND (%(before)s::bigint - 1) / 86400"
-TEXTS = ("page", "source", "medium", "campaign", *OF_VISITORS, "kind", "event", "policy", "bot")
+TEXTS = ("page", "source", "medium", "campaign", *OF_VISITORS, "kind", "event", "policy", "bot", "consent")
 NUMBERS = ("time", "bytes", "duration", "gpc", "key", "entry")
 COLUMNS = ", ".join((*TEXTS, *NUMBERS, "day", "is_view"))
 WHAT = "hashtextextended(dimension || ' ' || name, 0)"
@@ -108,6 +108,7 @@ def _sets(columns: dict[Dimension, str]) -> str:
 
 _OF_VIEWS = {Dimension.PAGE: "page"} | {by: by.value for by in OF_VISITORS}
 _OF_ENTRIES = dict(OF_ENTRIES)
+_OF_AGREED = {Dimension.AGREED_PAGE: "page", Dimension.AGREED_COUNTRY: "country"}
 _NOT_EMPTY = " AND ".join(
     f"(grouping({column}) = 1 OR {column} != '')"
     for by, column in _OF_ENTRIES.items()
@@ -127,6 +128,12 @@ COUNT_VALUES = f"""
         UNION ALL
         SELECT day, '{Dimension.GOAL}', event, count(*), 0, 0
         FROM decided WHERE {PEOPLE} AND kind = 'goal' AND event != '' GROUP BY day, event
+        UNION ALL
+        SELECT day, {_either(_OF_AGREED)}, coalesce({", ".join(_OF_AGREED.values())}), count(*), sum(is_entry::int), 0
+        FROM decided WHERE is_view AND {HAS_AGREED} GROUP BY GROUPING SETS ({_sets(_OF_AGREED)})
+        UNION ALL
+        SELECT day, '{Dimension.AGREED_CAMPAIGN}', campaign, count(*), count(*), 0
+        FROM decided WHERE is_view AND is_entry AND {HAS_AGREED} AND campaign != '' GROUP BY day, campaign
     ),
     met AS (
         SELECT day, '{Dimension.PAGE}' AS dimension, page AS value, key FROM decided
@@ -139,6 +146,13 @@ COUNT_VALUES = f"""
         UNION ALL
         SELECT day, '{Dimension.GOAL}', event, key
         FROM decided WHERE {PEOPLE} AND kind = 'goal' AND event != '' AND key != 0 GROUP BY day, event, key
+        UNION ALL
+        SELECT day, {_either(_OF_AGREED)}, coalesce({", ".join(_OF_AGREED.values())}), key
+        FROM decided WHERE is_visitor AND {HAS_AGREED}
+        GROUP BY GROUPING SETS ({", ".join(f"(day, {column}, key)" for column in _OF_AGREED.values())})
+        UNION ALL
+        SELECT day, '{Dimension.AGREED_CAMPAIGN}', campaign, key
+        FROM decided WHERE is_visitor AND is_entry AND {HAS_AGREED} AND campaign != '' GROUP BY day, campaign, key
     )"""
 # A value that came first stays. Among the new ones of a step those with most views do, as far as there is room.
 NAME_VALUES = f"""
