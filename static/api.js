@@ -11,7 +11,8 @@ c={state,has:x=>g.includes(x),get onchange(){return h},set onchange(x){h=x},open
 m.remove();
 // Turbo runs the script of another page in this very document, whose policy stays what it was.
 if("cookieguard"in w)return;
-Object.defineProperty(w,"cookieguard",{value:Object.freeze(c)});
+// On the prototype: there a `let cookieguard` or `var cookieguard` of the shop collides with nothing.
+Object.defineProperty(Window.prototype,"cookieguard",{value:Object.freeze(c)});
 addEventListener("cookieguard:change",x=>h?.(x));
 // A link leads there in the way it was clicked: in another tab, too.
 addEventListener("click",x=>{

@@ -236,6 +236,33 @@ def test_the_object_cannot_be_changed(visit: Visitors, world: World) -> None:
     assert tab.evaluate("Object.isFrozen(cookieguard)") is True
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        "let cookieguard = 2",
+        *(
+            pytest.param(one, marks=SLOW)
+            for one in (
+                "const cookieguard = 2",
+                "var cookieguard = 2",
+                "class cookieguard {}",
+                "function cookieguard() {}",
+            )
+        ),
+    ],
+)
+def test_a_script_of_the_shops_may_have_the_name_for_itself(visit: Visitors, world: World, own: str) -> None:
+    tab = visit().new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda fault: faults.append(fault.message))
+    tab.goto(f"{world.shop}/")
+
+    tab.add_script_tag(content=f"{own}; window.found = typeof cookieguard")
+
+    assert not faults
+    assert tab.evaluate("found") == ("number" if "2" in own else "function")
+
+
 def test_a_choice_is_told_before_the_page_loads_again(visit: Visitors, world: World) -> None:
     tab = visit().new_page()
     told: list[Any] = []
