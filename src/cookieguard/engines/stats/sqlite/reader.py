@@ -35,7 +35,7 @@ HITS = f"""
 """  # noqa: S608
 # Of single hits.
 _VALUES = dict.fromkeys(column for column, _ in COUNTED.values())
-COLLECTED_COLUMNS = ("time", "kind", "bot", "entry", "key", "bytes", "duration", *_VALUES)
+COLLECTED_COLUMNS = ("time", "kind", "bot", "entry", "key", "consent", "bytes", "duration", *_VALUES)
 # Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
 # nothing was counted yet.
 MOST_COLLECTED = 200_000
