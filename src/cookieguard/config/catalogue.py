@@ -213,13 +213,15 @@ class Catalogue:
     def below(self, domain: str) -> tuple[Entry, ...]:
         """Return everybody with a host below a domain."""
         end = f".{domain}"
-        tables = (self._exact, self._wild)
-        hosts = (host for table in tables for host in table if host.endswith(end))
-        return tuple(
-            dict.fromkeys(
-                one for host in hosts for table in tables for path, one in table.get(host, ()) if not path
-            )
-        )
+        found = [
+            id_
+            for table in (self._exact, self._wild)
+            for host, owners in table.items()
+            if host.endswith(end)
+            for path, id_ in owners
+            if not path
+        ]
+        return tuple(map(self._entry, dict.fromkeys(found)))
 
     def by_path(self, path: str, query: str | None = None) -> Entry | None:
         """Return whose server-side container or proxy answers at this path of the shop's own; None for the shop itself.

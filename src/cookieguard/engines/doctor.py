@@ -165,7 +165,7 @@ def _keys(shop: Shop) -> Iterator[Finding]:
     keyring, life, now = shop.keyring, longest_life(shop.config), shop.now
     signing = keyring.signing
     since = signing.since or signing.created
-    age = f"key {signing.id} signs since {to_text(since)}, {_one_of(len(keyring.every))}"
+    age = f"key {signing.id} signs since {to_text(since)}, one of {len(keyring.every)}"
     old = "run: cookieguard keys add, and 10 minutes later promote it" if now - since > OLD_KEY else ""
     yield Finding("signing key", age, old)
     for key in keyring.every:
@@ -174,10 +174,6 @@ def _keys(shop: Shop) -> Iterator[Finding]:
         if key.state is KeyState.VERIFY and ends is not None and ends <= now and not is_unused:
             told = f"key {key.id} is needed for nothing since {to_text(ends)}"
             yield Finding("retired keys", told, f"run: cookieguard keys retire {key.id}")
-
-
-def _one_of(count: int) -> str:
-    return "the only one" if count == 1 else f"one of {count}"
 
 
 def _store(shop: Shop) -> Iterator[Finding]:
