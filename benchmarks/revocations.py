@@ -1,4 +1,4 @@
-"""What very many endings cost: 250,000 by one account and by guests while the store is away; a start with 2 million.
+"""What many revocations cost: 250,000 of one account and of guests while the store is away; a start with 2 million.
 
 `python benchmarks/revocations.py [sqlite|postgres]`; needs the packages of the tests. A worker is a process of its own.
 """
@@ -84,7 +84,7 @@ def flood(url: str, take_away: Callable[[], object], bring_back: Callable[[], ob
             time.sleep(0.02)  # about 50,000 a second
     grown = memory() - before
     print(
-        f"{url.partition(':')[0]}: {2 * FLOOD} endings recorded in {time.monotonic() - started:.1f} s, store away"
+        f"{url.partition(':')[0]}: {2 * FLOOD} revocations recorded in {time.monotonic() - started:.1f} s, store away"
     )
     bring_back()
     back = time.monotonic()

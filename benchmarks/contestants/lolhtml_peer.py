@@ -77,7 +77,7 @@ class LolHtml:
         return [*handlers, ("body", Body())] if self._depth == 0 else handlers
 
     def holds(self, kind: str, value: str) -> bool:
-        """Tell whether a value reaches a held host."""
+        """Return whether a value reaches a held host."""
         if not self._has_memo or not self.is_own:
             return self._holds(kind, value)
         memo = self._values[kind]
@@ -91,7 +91,7 @@ class LolHtml:
         return may_reach and JUDGES[kind](self, decode_attribute(value))
 
     def reaches(self, reference: str) -> bool:
-        """Tell whether one reference reaches a held host."""
+        """Return whether one reference reaches a held host."""
         if not reference or reference[0] == "#":
             return False
         return any(judge(url) is not None for url in readings(reference, self.base))
@@ -116,7 +116,7 @@ class LolHtml:
             self.is_own = found.host == SHOP_HOST
 
     def nested(self, document: bytes) -> bool:
-        """Tell whether a nested document holds something."""
+        """Return whether a nested document holds something."""
         if self._depth >= DEPTH:
             return True
         inner = LolHtml(memo=self._has_memo, depth=self._depth + 1)
@@ -163,7 +163,7 @@ class Loading:
 
 
 def is_loading_link(element: lolhtml.Element, name: str) -> bool:
-    """Tell whether a link's relation makes a browser fetch."""
+    """Return whether a link's relation makes a browser fetch."""
     return name != "href" or not INERT_RELATIONS.issuperset(
         (element.get_attribute("rel") or "").lower().split()
     )

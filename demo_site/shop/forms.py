@@ -47,7 +47,7 @@ def address_of(form: dict[str, str]) -> tuple[Address | None, dict[str, str]]:
 
 
 def is_email(text: str) -> bool:
-    """Tell whether a letter may arrive there; more is known only once one did."""
+    """Return whether a letter may arrive there; more is known only once one did."""
     return "@" in text and len(text) <= ADDRESS_LIMITS["email"]
 
 

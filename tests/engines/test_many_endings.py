@@ -1,4 +1,4 @@
-"""Very many endings, by one account, by guests, with the store away: nobody else is logged out, and none is lost."""
+"""Very many revocations, of one account, of guests, with the store away: nobody else is logged out, none is lost."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_logout_that_waits_is_not_crowded_out_by_later_ones(
     )
     with closing(sqlite.opener(path)()) as store:
         assert VICTIM in list(store.changes(0))
-    told = [line for line in caplog.messages if "endings wait" in line]
+    told = [line for line in caplog.messages if "revocations wait" in line]
     assert len(told) == 1
     store_sync.close()
     other.close()
@@ -243,7 +243,7 @@ def test_doctor_says_how_much_is_kept_what_overflowed_and_what_is_cut_off(
         after = {check: (told, mend) for check, told, mend in told_of_store(store)}
 
     assert [mend for _, mend in before.values()] == ["", "", "", ""]
-    assert after["endings"][0].startswith("1 of 200000 session, 1 of 50000 guest, 0 of 200000 customer")
+    assert after["revocations"][0].startswith("1 of 200000 session, 1 of 50000 guest, 0 of 200000 customer")
     assert after["cut-off"][0] == "what customers got until 2026-11-24 12:00 UTC counts no more"
     assert after["cut-off"][1]
     assert after["store queue"][0] == "overflowed 1 times in 30 days, 3 values found no room"

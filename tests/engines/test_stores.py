@@ -105,7 +105,7 @@ def test_what_is_recorded_is_read_after_its_number_only(engine: Engine) -> None:
     assert len(list(engine.open().changes(0))) == 3
 
 
-def test_of_two_endings_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
+def test_of_two_revocations_the_later_counts_and_its_change_is_heard(engine: Engine) -> None:
     store = engine.open()
     customer = Revocation(Revoked.CUSTOMER, "17", 2_000, 9_000)
     store.record([customer])
@@ -351,7 +351,7 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
 
 
 def hears_of_it(open_store: Callable[[], Store]) -> bool:
-    """Tell whether a worker that starts now hears of END within 5 s."""
+    """Return whether a worker that starts now hears of END within 5 s."""
     late = StoreSync(open_store)
     late.begin()
     wait_until(
@@ -519,14 +519,14 @@ def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they
 
 
 def write_all(open_store: Callable[[], Store], revocations: list[Revocation]) -> None:
-    """Write endings as a worker does that had heard of none, each a change of its own."""
+    """Write revocations as a worker does that had heard of none, each a change of its own."""
     with closing(open_store()) as store:
         for revocation in revocations:
             store.record([revocation])
 
 
 def hears_of_all(open_store: Callable[[], Store], revocations: list[Revocation]) -> bool:
-    """Tell whether workers that start now hear of these within 5 s."""
+    """Return whether workers that start now hear of these within 5 s."""
     expected = {one.key for one in revocations}
 
     def heard() -> bool:
@@ -606,7 +606,7 @@ def test_a_watch_that_nobody_holds_ends_its_thread(tmp_path: Path) -> None:
     ]
 
     del store_sync
-    gc.collect()  # it and its endings know each other
+    gc.collect()  # it and its revocations know each other
     wait_until(lambda: not thread.is_alive(), "the thread ended", seconds=PATIENCE)
 
 

@@ -21,7 +21,7 @@ def live_tags(text: str) -> int:
 
 
 def asks(text: str, root: str = "") -> bool:
-    """Tell whether the page carries the banner's form."""
+    """Return whether the page carries the banner's form."""
     return f'action="{root}/_cg/consent"' in text and 'value="accept"' in text
 
 

@@ -9,7 +9,7 @@ PASSWORDS = {"10042": "blue-glaze", "10043": "ash-glaze"}
 
 
 def is_customer(number: str, password: str) -> bool:
-    """Tell whether this is the customer's password."""
+    """Return whether this is the customer's password."""
     return PASSWORDS.get(number) == password
 
 

@@ -17,7 +17,7 @@ MISSING = "node and npm are not there: parse5 has no say"
 
 
 def has_node() -> bool:
-    """Tell whether Node and npm are there."""
+    """Return whether Node and npm are there."""
     return shutil.which("node") is not None and shutil.which("npm") is not None
 
 

@@ -112,7 +112,7 @@ class Conversation:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the response, socket or lifespan came to its end."""
+        """Return whether the response, socket or lifespan came to its end."""
         return self._state in ("ended", "closed", "stopped") and not self._has_trailers
 
     @property

@@ -88,7 +88,7 @@ def passes(raw: bytes, *, own_is_free: bool) -> bool:
 
 
 def is_passed(raw: bytes, *, marks_links: bool = False, own_is_free: bool) -> bool:
-    """Tell whether a run passes over a tag: the one it leaves off before is its group."""
+    """Return whether a run passes over a tag: the one it leaves off before is its group."""
     match = run(marks_links, own_is_free).fullmatch(raw)
     return match is not None and match[1] is None
 

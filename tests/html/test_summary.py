@@ -1,4 +1,4 @@
-"""A tag decided by a look at its bytes is decided as by a full hearing."""
+"""A tag decided by a look at its bytes is decided as the full decision would."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cookieguard.html import Rewriter, Rules, Ruling, Url, scanner
 from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.page import Nested
 from cookieguard.html.tags import judge_tag
-from cookieguard.html.types import Bench, Held, Tag
+from cookieguard.html.types import Held, Tag, TagContext
 
 SEEDS = 8
 TAGS_A_SEED = 1500
@@ -78,7 +78,7 @@ def rewritten(rules: Rules, document: bytes, _is_xml: bool) -> tuple[bytes, tupl
     return inner.feed(document) + inner.close(), (*inner.held, *map(str, inner.lost))  # type: ignore[return-value]
 
 
-def nesting(rules: Rules) -> tuple[Bench, Bench]:
+def nesting(rules: Rules) -> tuple[TagContext, TagContext]:
     """Return two benches that rewrite what is nested: one that glances at it first, and one that does not."""
     nest = partial(rewritten, rules)
     passes = Nested(rules, rules.url).passes
@@ -166,7 +166,7 @@ def test_a_path_of_the_shop_that_is_a_vendors_is_held_from_any_directory(pages: 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(seed: int) -> None:
     rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
-    glancing, hearing = nesting(rules)
+    glancing, full = nesting(rules)
     summary, held, bases, passed = Summary(glancing), 0, 0, 0
 
     for _ in range(TAGS_A_SEED):
@@ -188,7 +188,7 @@ def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(
         if tag is not None:
             held, bases = held + bool(tag.held), bases + (tag.base is not None)
             passed += b" srcdoc=" in raw.lower() and not tag.held
-            assert told(tag) == told(judge_tag(raw, hearing)), raw
+            assert told(tag) == told(judge_tag(raw, full)), raw
 
     assert min(held, bases, passed) > TAGS_A_SEED // 50 or scanner() == "pure"
 

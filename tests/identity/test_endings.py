@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class Worker:
-    """Be one worker's memory of endings; `is_certain` is what its engine would say."""
+    """Be one worker's memory of revocations; `is_certain` is what its engine would say."""
 
     def __init__(self, browser: Any) -> None:
         self.is_certain = True
@@ -271,7 +271,7 @@ def test_an_ending_is_kept_until_the_last_copy_is_over(worker: Worker, browser: 
     assert browser.events == ["session cookie expired: starts empty"]
 
 
-def test_too_many_endings_refuse_what_is_as_old_as_those_let_go(browser: Any) -> None:
+def test_too_many_revocations_refuse_what_is_as_old_as_those_let_go(browser: Any) -> None:
     worker = Worker(browser)
     worker.revocations = Revocations(lambda: True, limit=2)
     browser.identity = Identity(
@@ -295,7 +295,7 @@ def test_too_many_endings_refuse_what_is_as_old_as_those_let_go(browser: Any) ->
         assert visit.session.customer == "17"
 
 
-def test_of_two_endings_for_one_customer_the_later_counts() -> None:
+def test_of_two_revocations_for_one_customer_the_later_counts() -> None:
     revocations = Revocations(lambda: True)
     revocations.add([Revocation(Revoked.CUSTOMER, "17", 5, 9), Revocation(Revoked.CUSTOMER, "17", 3, 9)])
 

@@ -107,7 +107,7 @@ def numbers(folder: Path) -> Counter[int]:
 
 
 def all_write(traffic: Traffic, server: Process, folder: Path) -> bool:
-    """Tell whether each worker has written something: the first hit has it load a parser."""
+    """Return whether each worker has written something: the first hit has it load a parser."""
     found = set(numbers(folder))
     return all(traffic.by_worker[pid] & found for pid in server.workers)
 

@@ -182,7 +182,7 @@ class World:
         return Counter()  # no hit was written yet
 
     def is_well(self) -> bool:
-        """Tell whether both workers know a customer again."""
+        """Return whether both workers know a customer again."""
         cookies: dict[str, str] = {}
         self.ask("/keep?name=well", cookies, method="POST")
         pids = set()

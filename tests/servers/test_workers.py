@@ -56,7 +56,7 @@ class Disclosure:
         return reply
 
     def has_all_workers(self) -> bool:
-        """Tell whether every worker answered."""
+        """Return whether every worker answered."""
         return {reply.pid for reply in self.replies} == set(self.server.workers)
 
     def each(self, send: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:

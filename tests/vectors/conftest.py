@@ -110,7 +110,7 @@ class Runs:
 
 
 def tells(vector: Vector, heard: Heard, *, script: bool, engine: str = CHROMIUM) -> bool:
-    """Tell whether a control shows what it must show."""
+    """Return whether a control shows what it must show."""
     is_asked = goes(vector, engine, script=script) and vector.name not in UNSTEADY.get(engine, ())
     return not is_asked or vector.tells in heard.kinds
 

@@ -86,7 +86,7 @@ NOTHING: frozenset[str] = frozenset()
 
 @cache
 def is_silent(engine: str, name: str, *, script: bool) -> bool:
-    """Tell whether an engine does not go this way, with or without script."""
+    """Return whether an engine does not go this way, with or without script."""
     reasons = dict(SILENT[engine])
     if not script:
         reasons |= SILENT_WITHOUT_SCRIPT.get(engine, {})
@@ -94,7 +94,7 @@ def is_silent(engine: str, name: str, *, script: bool) -> bool:
 
 
 def goes(vector: Vector, engine: str, *, script: bool) -> bool:
-    """Tell whether this way works in an engine, with or without script."""
+    """Return whether this way works in an engine, with or without script."""
     return vector.script in ("any", "on" if script else "off") and not is_silent(
         engine, vector.name, script=script
     )

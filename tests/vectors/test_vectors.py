@@ -45,7 +45,7 @@ def _cases(states: Iterable[str]) -> Iterator[Any]:
 
 
 def is_granted(vector: Vector, state: str) -> bool:
-    """Tell whether a visitor in this state agreed to the vector's host."""
+    """Return whether a visitor in this state agreed to the vector's host."""
     if state == "partly":
         return vector.is_declared and PURPOSES.get(domain_of(vector)) == "statistics"
     return state == "all"

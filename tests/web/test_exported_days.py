@@ -39,8 +39,8 @@ def export(database: Path, out: Path) -> None:
         ("sums", lambda: sums_table(reader, TODAY, list(Dimension))),
         ("hits", lambda: hits_table(reader, TODAY)),
     ):
-        for revocation, to_bytes in FORMATS.items():
-            (out / f"{what}.{revocation}").write_bytes(to_bytes(table()))
+        for file_format, to_bytes in FORMATS.items():
+            (out / f"{what}.{file_format}").write_bytes(to_bytes(table()))
         rows = (
             duckdb.connect()
             .execute("SELECT * FROM read_parquet(?)", [str(out / f"{what}.parquet")])

@@ -69,7 +69,7 @@ class Device:
 
 
 def alive(answer: Answer) -> tuple[bool, bool]:
-    """Tell whether the marketing and the statistics script of a page are."""
+    """Return whether the marketing and the statistics script of a page are."""
     return b"<script " + AD in answer.body, b"<script " + COUNT in answer.body
 
 

@@ -69,7 +69,7 @@ def store_locked(shop: Shop, *, is_locked: bool = True) -> Iterator[None]:
 
 
 def is_well(shop: Shop) -> bool:
-    """Tell whether both workers have written what waits, and then heard of it for long enough."""
+    """Return whether both workers have written what waits, and then heard of it for long enough."""
     store_syncs = [worker._parts.store_sync for worker in shop.workers]
     asked = [store_sync.begin().exception(10) is None for store_sync in store_syncs * 2]  # type: ignore[union-attr]
     return all(asked) and all(store_sync.revocations.is_certain for store_sync in store_syncs)  # type: ignore[union-attr]

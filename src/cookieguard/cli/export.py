@@ -57,7 +57,7 @@ class Wanted:
     """Hold what was asked for, checked."""
 
     what: str
-    revocation: str
+    file_format: str
     days: tuple[int | None, int | None]
     dimensions: Sequence[Dimension]
     epsilon: Fraction | None
@@ -102,7 +102,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write closed days (UTC) as files, one a day; a day that is there already is left alone, so cron may run it."""
-    wanted = _wanted(what=what, revocation=format_, days=(since, until), by=by, noise=noise, again=again)
+    wanted = _wanted(what=what, file_format=format_, days=(since, until), by=by, noise=noise, again=again)
     shop, now = shop_config(config), datetime.now(UTC)
     with _explained(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,12 +115,14 @@ def export(
     _tell(done, says)
 
 
-def _wanted(*, what: str, revocation: str, days: tuple[str, str], by: str, noise: str, again: bool) -> Wanted:
+def _wanted(
+    *, what: str, file_format: str, days: tuple[str, str], by: str, noise: str, again: bool
+) -> Wanted:
     require_one_of("--what", what, (SUMS, HITS))
-    require_one_of("--format", revocation, tuple(FORMATS))
+    require_one_of("--format", file_format, tuple(FORMATS))
     if noise and what == HITS:
         raise ConfigError("--noise", was="asked for with single hits", allowed="with --what sums")
-    if noise and revocation == "csv":
+    if noise and file_format == "csv":
         raise ConfigError(
             "--format", was="csv", allowed="parquet or json with noise: they say what epsilon covers"
         )
@@ -132,7 +134,7 @@ def _wanted(*, what: str, revocation: str, days: tuple[str, str], by: str, noise
     )
     return Wanted(
         what=what,
-        revocation=revocation,
+        file_format=file_format,
         days=(_day("--from", days[0]), _day("--to", days[1])),
         dimensions=dimensions,
         epsilon=_epsilon(noise) if noise else None,
@@ -200,13 +202,13 @@ def _export_day(
 ) -> None:
     make, reason = _maker(shop, reader, wanted, day, now)
     what = f"{wanted.what}-noise" if wanted.epsilon else wanted.what
-    to_bytes = FORMATS[wanted.revocation]
-    file = out / f"{what}-{date_of(day)}.{wanted.revocation}"
+    to_bytes = FORMATS[wanted.file_format]
+    file = out / f"{what}-{date_of(day)}.{wanted.file_format}"
     if reason and not file.exists():
         done.left_out[date_of(day)] = reason
         return
     written = export_day(
-        out, what, wanted.revocation, day, lambda: to_bytes(make()), again=wanted.again and not reason
+        out, what, wanted.file_format, day, lambda: to_bytes(make()), again=wanted.again and not reason
     )
     (done.written if written.is_new else done.kept).append(str(written.file))
 

@@ -188,12 +188,12 @@ class Register:
         return Verdict(host, LAPSED if vendor.name in self.lapsed else vendor.purpose, vendor.name)
 
     def holds_nobody(self, granted: frozenset[str]) -> bool:
-        """Tell whether a visitor who granted these purposes may contact every host there is."""
+        """Return whether a visitor who granted these purposes may contact every host there is."""
         purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
         return purposes <= granted | {NECESSARY, REPORTED}
 
     def leaves_own(self, shop: Site) -> bool:
-        """Tell whether nobody is declared by a path of the page's own host."""
+        """Return whether nobody is declared by a path of the page's own host."""
         return not any(rule.path for rule in self._matching(normal_host(shop.host)))
 
     def is_open(self, granted: frozenset[str]) -> bool:
@@ -259,7 +259,7 @@ def as_backends_read(path: str) -> str:
 
 
 def is_once(granted: Iterable[str]) -> bool:
-    """Tell whether somebody among these is let in alone, for one document."""
+    """Return whether somebody among these is let in alone, for one document."""
     return any(name.startswith((ONE_VENDOR, ONE_HOST)) for name in granted)
 
 

@@ -10,7 +10,7 @@ from cookieguard.html.contact_points import ANYWHERE, INERT_RELATIONS, LOADS, SH
 from cookieguard.html.css.stylesheet import cut, held_parts
 from cookieguard.html.data_urls import documents_in, is_unread, is_xml
 from cookieguard.html.referrer_policy import tighten
-from cookieguard.html.types import ANYBODY, Attribute, Bench, Held, nobody
+from cookieguard.html.types import ANYBODY, Attribute, Held, TagContext, nobody
 from cookieguard.html.urls import Url, readings, resolve
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
@@ -27,7 +27,7 @@ CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", 
 class JudgedTag(Protocol):
     """Stand for the tag that an attribute is of (tags.py)."""
 
-    context: Bench
+    context: TagContext
     held: list[Held]
     near: bool
     lost: str
@@ -162,7 +162,7 @@ def _later(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 
 def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
-    """Tell whether a reference reaches somebody held, itself or by the document it holds."""
+    """Return whether a reference reaches somebody held, itself or by the document it holds."""
     if tag.reaches(reference, name):
         return True
     for document in documents_in(reference):

@@ -26,12 +26,12 @@ WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def is_unread(reference: str, document: bytes) -> bool:
-    """Tell whether the document that a `data:` URL holds is in an encoding that no scanner of bytes reads."""
+    """Return whether the document that a `data:` URL holds is in an encoding that no scanner of bytes reads."""
     return document.startswith(WIDE_MARKS) or UNREAD.match(reference) is not None
 
 
 def is_xml(reference: str) -> bool:
-    """Tell whether the document that a `data:` URL holds is read by an XML parser."""
+    """Return whether the document that a `data:` URL holds is read by an XML parser."""
     match = _local(reference)
     return match is not None and XML_TYPE.match(match[1]) is not None
 

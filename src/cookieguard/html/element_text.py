@@ -158,7 +158,7 @@ def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
 
 
 def _follows_links(rules: Any) -> bool:
-    """Tell whether speculation rules let the browser visit the page's links, those to other hosts too."""
+    """Return whether speculation rules let the browser visit the page's links, those to other hosts too."""
     listed = [rules.get(action) for action in SPECULATIONS] if isinstance(rules, dict) else []
     found = [rule for one in listed if isinstance(one, list) for rule in one if isinstance(rule, dict)]
     return any(
@@ -168,7 +168,7 @@ def _follows_links(rules: Any) -> bool:
 
 
 def _stays(where: Any, depth: int) -> bool:
-    """Tell whether a condition of document rules matches links to hosts only that it names, or the page's own."""
+    """Return whether a condition of document rules matches links to hosts only that it names, or the page's own."""
     if not isinstance(where, dict) or depth > MOST_CONDITIONS:
         return False
     joined = [(all, where.get("or")), (any, where.get("and"))]
@@ -203,7 +203,7 @@ class _Sheet:
         self.found: list[Url] = []
 
     def __call__(self, reference: str) -> bool:
-        """Tell whether a reference is held; note it."""
+        """Return whether a reference is held; note it."""
         urls = [url for url in readings(reference, self._base) if self._judge(url)]
         if len(self.found) < MOST_FOUND:
             self.found.extend(urls[:1])

@@ -46,7 +46,7 @@ def blank_end(data: bytes, start: int, end: int) -> int:
 
 
 def is_part_of_bom(text: bytes) -> bool:
-    """Tell whether these are the first bytes of a byte order mark that is not complete."""
+    """Return whether these are the first bytes of a byte order mark that is not complete."""
     return text in (b"\xef", b"\xef\xbb")
 
 

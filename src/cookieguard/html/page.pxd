@@ -18,9 +18,9 @@ cdef class TagJudge:
     cdef Known _rest
     cdef readonly object base
     cdef Known _near
-    cdef tuple _seat
+    cdef tuple _summary_and_context
 
-    cdef tuple _sit(self)
+    cdef tuple _make_context(self)
     @cython.locals(summary=Summary)
     cpdef Tag learn(self, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef _keep_here(self, bytes raw, Tag tag)

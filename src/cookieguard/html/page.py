@@ -11,7 +11,7 @@ from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import NOTED_NAMES, judge_tag
 from cookieguard.html.tokenizer.scanner import Scanner, comment_end
-from cookieguard.html.types import MAX_HELD, Bench, Held, Nest, Tag
+from cookieguard.html.types import MAX_HELD, Held, Nest, Tag, TagContext
 from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
@@ -33,7 +33,7 @@ class TagJudge:
         self._has_base = False
         self._left = MOST_KEPT
         self._rest: Known | None = None
-        self._seat: tuple[Summary, Bench] | None = None
+        self._summary_and_context: tuple[Summary, TagContext] | None = None
         self.move(base or (rules.page(url) if url else rules.url))
         if base is None and rules.is_own(self.base):
             scanner.take(rules.xml_tags if xml else rules.tags, rules.own_is_free)
@@ -45,17 +45,17 @@ class TagJudge:
         self._near = self._rules.near(base, xml=self._xml)
         self._rest = None
         self._scanner.take(self._near, self._rules.own_is_free and self._rules.is_own(base))
-        self._scanner.strides, self._seat = None, None
+        self._scanner.strides, self._summary_and_context = None, None
 
-    def _sit(self) -> tuple[Summary, Bench]:
-        """Make the bench: pages of known tags need none, and a document inside of another one moves at once."""
+    def _make_context(self) -> tuple[Summary, TagContext]:
+        """Make what tags are decided by, on the first unknown tag: most pages have none."""
         if self._nest is None:
             context = self._rules.context(self.base, _nothing, xml=self._xml)
         else:
             nested = Nested(self._rules, self.base, partial(self._nest, self.base))
             context = self._rules.context(self.base, nested.rewrite, xml=self._xml, passes=nested.passes)
-        self._seat = Summary(context), context
-        return self._seat
+        self._summary_and_context = Summary(context), context
+        return self._summary_and_context
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""
@@ -71,7 +71,7 @@ class TagJudge:
         if tag is None and self._rest is not None:
             tag = self._rest.get(raw)
         if tag is None:
-            summary, context = self._seat or self._sit()
+            summary, context = self._summary_and_context or self._make_context()
             tag = summary.judge(raw) or untracked(judge_tag(raw, context))
             if self._left:
                 self._left -= 1
@@ -97,7 +97,7 @@ class Nested:
         self._summary: Summary | None = None
 
     def passes(self, document: bytes) -> bool:
-        """Tell whether a document is sure to pass as it is."""
+        """Return whether a document is sure to pass as it is."""
         scanner, summary = self._scanner, self._summary
         if scanner is None or summary is None:
             scanner, summary = self._prepare()

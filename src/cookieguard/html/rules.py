@@ -12,7 +12,6 @@ from cookieguard.html.types import (
     PASSES,
     SCRIPT,
     STYLE,
-    Bench,
     Decision,
     Glance,
     Held,
@@ -20,6 +19,7 @@ from cookieguard.html.types import (
     Nest,
     Ruling,
     Tag,
+    TagContext,
     Tell,
     Text,
     nobody,
@@ -59,7 +59,7 @@ class Rules:
         inline: Sequence[tuple[str, Held]] = (),
         holds_marked: bool = True,
     ) -> None:
-        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest as Bench has it.
+        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest is in TagContext.
 
         Without `is_foreign`, whoever is held is another. `inline` says whose an inline script is, by parts of its text
         with `*` between them.
@@ -81,7 +81,7 @@ class Rules:
         self._long_sizes: set[int] = set()  # of the long texts among these: others are not looked up
         self._seen: set[int] = set()
 
-    def context(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> Bench:
+    def context(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> TagContext:
         """Return what tags on a page with this base are judged by."""
         is_free = self.own_is_free and self.is_own(base)
         told = (
@@ -92,10 +92,10 @@ class Rules:
             self.holds_marked,
             passes,
         )
-        return record(Bench, (base, self.judge, nest, xml, is_free, *told))
+        return record(TagContext, (base, self.judge, nest, xml, is_free, *told))
 
     def is_own(self, base: Url) -> bool:
-        """Tell whether a URL is of the pages' own origin: scheme, host and port."""
+        """Return whether a URL is of the pages' own origin: scheme, host and port."""
         return base is self.url or base[:3] == self.url[:3]
 
     def page(self, url: str) -> Url:
@@ -196,7 +196,7 @@ class Rules:
         return sheet.find(b"\\") < 0 and SHEET_NAMES.search(sheet) is None
 
     def _is_seen_again(self, text: bytes) -> bool:
-        """Tell whether a long text came before: pages that print their state into a script never repeat it."""
+        """Return whether a long text came before: pages that print their state into a script never repeat it."""
         marked = mark(text)  # of all of it: else pages that differ by a token are kept, and push the rest out
         if marked in self._seen:
             return True
@@ -231,7 +231,7 @@ def _thinned(tables: list[Known], most: int) -> int:
 
 
 def _has_in_order(text: bytes, parts: tuple[bytes, ...]) -> bool:
-    """Tell whether all parts stand in a text, one behind the other."""
+    """Return whether all parts stand in a text, one behind the other."""
     place = 0
     for part in parts:
         found = text.find(part, place)

@@ -29,12 +29,12 @@ from cookieguard.html.types import (
     SCRIPT,
     STYLE,
     Attribute,
-    Bench,
     Edit,
     Embed,
     Held,
     Room,
     Tag,
+    TagContext,
     Text,
 )
 from cookieguard.html.urls import Url, readings
@@ -47,7 +47,7 @@ NAMES_TO_KEEP = frozenset(
 )
 
 
-def judge_tag(raw: bytes, context: Bench) -> Tag:
+def judge_tag(raw: bytes, context: TagContext) -> Tag:
     """Decide about one tag."""
     name, end = name_of(raw)
     if context.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
@@ -59,7 +59,7 @@ def judge_tag(raw: bytes, context: Bench) -> Tag:
     return _Judged(raw, name, end, context).tag()
 
 
-def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: Bench) -> bool:
+def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext) -> bool:
     """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
     if context.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
         return True
@@ -92,7 +92,7 @@ def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for th
 class _Judged:
     """Judge one start tag. Owns the edits made to it."""
 
-    def __init__(self, raw: bytes, name: bytes, end: int, context: Bench) -> None:
+    def __init__(self, raw: bytes, name: bytes, end: int, context: TagContext) -> None:
         self.raw, self.name, self.name_end = raw, name, end
         self.context = context
         self.attributes = _attributes(raw, end, xml=context.xml)
@@ -143,7 +143,7 @@ class _Judged:
         )
 
     def _loads_held(self) -> bool:
-        """Tell whether the script itself is held, and not only what else its tag says."""
+        """Return whether the script itself is held, and not only what else its tag says."""
         return any(one.attribute.encode("latin-1") in SCRIPT_SOURCES for one in self.held)
 
     def _room(self) -> Room | None:
@@ -292,7 +292,7 @@ def script_text(kind: str | None, language: str | None) -> Text:
 
 
 def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
-    """Tell whether the tag closes itself: `/` counts right before `>` and outside of an unquoted value."""
+    """Return whether the tag closes itself: `/` counts right before `>` and outside of an unquoted value."""
     if raw[-2:] != b"/>":
         return False
     last = attributes[-1] if attributes else None

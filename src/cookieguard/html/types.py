@@ -67,7 +67,7 @@ def unsure(_: bytes) -> bool:
     return False
 
 
-class Bench(NamedTuple):
+class TagContext(NamedTuple):
     """Bring together what a tag is judged by: the page's base URL, the rules and how to judge what is nested.
 
     `is_foreign` tells of a URL whether it is another's, held or not; `is_lifted` whether only this one document

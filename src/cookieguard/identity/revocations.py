@@ -24,7 +24,7 @@ AT_ONCE = 500  # under one lock: each request that ends something waits for it
 
 
 class Revoked(StrEnum):
-    """Name what an ending ends."""
+    """Name what a revocation ends."""
 
     SESSION = "session"  # a customer's
     GUEST = "guest"  # a guest's session
@@ -32,7 +32,9 @@ class Revoked(StrEnum):
     SERIES = "series"  # all sessions that a remembered browser was given, and itself
     CART = "cart"  # all versions of a session's cart but the newest: `at` is its floor
     CLOCK = "clock"  # nothing: a clock showed `at` before it was set back
-    CUTOFF = "cutoff"  # what is as old as endings that were too many to keep; `key` is the kind it was for
+    CUTOFF = (
+        "cutoff"  # what is as old as revocations that were too many to keep; `key` is the kind it was for
+    )
 
 
 # About 60 MB of each kind at the very most (benchmarks/revocations.py); a shop with 10,000 logouts a day holds
@@ -56,7 +58,7 @@ FORGOTTEN = (
     Revoked.CUTOFF,
 )  # where they are too many, and nothing takes their place
 CLOCK_KEPT = timedelta(days=400)  # as long as any cookie may live
-# An account with no more endings than this is never the one that there are too many of.
+# An account with no more revocations than this is never the one that there are too many of.
 FEW = 8
 
 
@@ -64,7 +66,7 @@ class Revocation(NamedTuple):
     """End one session, or all of a customer's that began until `at`, or the older versions of a cart.
 
     To be kept until `until` (milliseconds). `owner` is the customer whose session or series it was, and `since` a
-    time until which their login was: so one ending of the customer can take the place of many.
+    time until which their login was: so one revocation of the customer can take the place of many.
     """
 
     what: Revoked
@@ -76,12 +78,12 @@ class Revocation(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """Say what became of too many endings."""
+    """Say what became of too many revocations."""
 
     news: list[Revocation]
     """What takes the place of others; every worker is to hear of it."""
     covered: list[Revocation]
-    """What an ending of its customer covers by now: nobody need keep it."""
+    """What a revocation of its customer covers by now: nobody need keep it."""
     forgotten: dict[Revoked, int]
     """How many went without a substitute, guests' and carts'."""
 
@@ -121,7 +123,7 @@ def outdated_carts(session_id: str, lowest_version: LowestVersion, *, until: dat
 
 
 class Revocations:
-    """Hold the endings this worker heard of, and say whether that is all there are.
+    """Hold the revocations this worker heard of, and say whether that is all there are.
 
     Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
     """
@@ -135,7 +137,7 @@ class Revocations:
         self._steps = steps
         self._limits = {what: min(limit, most) for what, most in LIMITS.items()}
         self._kept: dict[Revoked, dict[str, Revocation]] = {one: {} for one in Revoked}
-        # What a customer was issued until then does not count: endings as old as that were too many to keep.
+        # What a customer was issued until then does not count: revocations as old as that were too many to keep.
         self.cutoff = NEVER
         self._past_series = NEVER  # the same for series: logouts end none, so there it is rarely reached
 
@@ -210,7 +212,7 @@ class Revocations:
         return self._limits[what]
 
     def add(self, revocations: Iterable[Revocation]) -> None:
-        """Take over endings; of two for the same the later counts."""
+        """Take over revocations; of two for the same the later counts."""
         for revocation in revocations:
             kept = self._kept[revocation.what]
             known = kept.get(revocation.key)
@@ -222,7 +224,7 @@ class Revocations:
                     self._steps.see(revocation.at)
 
     def drop(self, revocations: Iterable[Revocation]) -> None:
-        """Let go of endings; one that was replaced meanwhile stays."""
+        """Let go of revocations; one that was replaced meanwhile stays."""
         for revocation in revocations:
             kept = self._kept[revocation.what]
             if kept.get(revocation.key) is revocation:
@@ -256,7 +258,7 @@ class Revocations:
         self.cutoff, self._past_series = found.get(Revoked.SESSION, NEVER), found.get(Revoked.SERIES, NEVER)
 
     def __repr__(self) -> str:
-        return f"<Endings: {', '.join(f'{len(kept)} of {what}' for what, kept in self._kept.items())}>"
+        return f"<Revocations: {', '.join(f'{len(kept)} of {what}' for what, kept in self._kept.items())}>"
 
 
 def _pruned(
@@ -265,9 +267,9 @@ def _pruned(
     """Return all that goes, and what is to be said of it; `now` in milliseconds.
 
     Each kind has its own room, so that none crowds out another. What is over goes first. Of guests' sessions and of
-    carts the oldest are forgotten, and nobody else's cookie counts less for it. The accounts with the most endings come
-    down to one each, of the whole account. Where still too many accounts are left the oldest endings go, and with them
-    whatever customers got until then.
+    carts the oldest are forgotten, and nobody else's cookie counts less for it. The accounts with the most revocations
+    come down to one each, of the whole account. Where still too many accounts are left the oldest revocations go, and
+    with them whatever customers got until then.
     """
     result = Pruned([], [], {})
     over: list[Revocation] = []
@@ -302,7 +304,7 @@ def _oldest(what: Revoked, left: list[Revocation], count: int) -> list[Revocatio
 def _covered(
     left: list[Revocation], customers: dict[str, Revocation], limit: int, news: list[Revocation]
 ) -> list[Revocation]:
-    """Return what endings of whole customers cover, those included that are made for it: of whom has the most."""
+    """Return what revocations of whole customers cover, those included that are made for it: of whom has the most."""
     counts = Counter(one.owner for one in left if one.owner and not _covers(customers, one))
     rest = sum(counts.values()) + sum(not one.owner for one in left)
     chosen = set()
@@ -320,7 +322,7 @@ def _covered(
 
 
 def _whole(revocations: Iterable[Revocation]) -> list[Revocation]:
-    """Make one ending of each customer's."""
+    """Make one revocation of each customer's."""
     made: dict[str, Revocation] = {}
     for one in revocations:
         before = made.get(one.owner, one)
@@ -346,7 +348,7 @@ def _cut_off(
 
 
 def cutoffs(what: Revoked, dropped: Iterable[Revocation], *, now: int) -> list[Revocation]:
-    """Return what ends all that is as old as endings that are dropped. Never what is issued after now."""
+    """Return what ends all that is as old as revocations that are dropped. Never what is issued after now."""
     ages = [(one.at, one.until) for one in dropped]
     if not ages:
         return []

@@ -184,7 +184,7 @@ class SessionCookie(JsonMapping):
         return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
 
     def settle(self) -> None:
-        """Let a login of this request count after every ending that is known by now."""
+        """Let a login of this request count after every revocation that is known by now."""
         state = self._state
         if self._revocations is None or state is None or not self._has_logged_in:
             return

@@ -53,7 +53,7 @@ class Identity:
         keeping: Keeping | None = None,
         steps: Steps | None = None,
     ) -> None:
-        """Take `endings` and `keeping` where there is a store: who keeps must do what the visit says it owes.
+        """Take `revocations` and `keeping` where there is a store: who keeps must do what the visit says it owes.
 
         `steps` knows of a clock that was set back.
         """

@@ -54,7 +54,7 @@ def people_of(*, visitors: int, visits: int, views: int, by_views: bool = True) 
 
 
 def leaves_few(part: Cell, whole: Cell, *, k: int = K, by_views: bool = False) -> bool:
-    """Tell whether fewer than `k` people, though not nobody, are left of a crowd without a part of it.
+    """Return whether fewer than `k` people, though not nobody, are left of a crowd without a part of it.
 
     Who sees both subtracts. Counts are views, visits and visitors; visitors only of days of which those of the part
     are known, in both: of others the whole's would all be left, though most of them are the part's.
@@ -104,7 +104,7 @@ def suppress(
 
 
 def _is_safe(hidden: Sequence[Cell], smallest_shown: int | None, k: int) -> bool:
-    """Tell whether a fold of these cells has several explanations, judged by what everybody sees of it.
+    """Return whether a fold of these cells has several explanations, judged by what everybody sees of it.
 
     `smallest_shown` is None where figures are rounded.
 

@@ -1,6 +1,6 @@
 """From what a request leaves behind in memory to the row that is kept of it.
 
-Rule: a sighting lives in the queue of its worker only; a User-Agent, a query or a referrer's path goes no further.
+Rule: a raw hit lives in the queue of its worker only; a User-Agent, a query or a referrer's path goes no further.
 """
 
 from __future__ import annotations
@@ -90,14 +90,14 @@ class RawHit:
 
 
 class Reader:
-    """Turn sightings into hits. `own_hosts` are the shop's: who comes from there does not come from elsewhere."""
+    """Turn raw hits into hits. `own_hosts` are the shop's: who comes from there does not come from elsewhere."""
 
     def __init__(self, *, own_hosts: frozenset[str] = frozenset(), names_routes: bool = True) -> None:
         self._own_hosts = own_hosts
         self._names_routes = names_routes
 
     def read(self, raw_hit: RawHit) -> Hit:
-        """Return the row of a sighting."""
+        """Return the row of a raw hit."""
         agent = read_agent(raw_hit.agent)
         utm = utm_fields(raw_hit.query)
         referrer = self._referrer(raw_hit)

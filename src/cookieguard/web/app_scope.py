@@ -59,6 +59,6 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
 
 
 def asks_for_page(exchange: Asked) -> bool:
-    """Tell whether a browser asks for what it shows, and that is not known to be no page."""
+    """Return whether a browser asks for what it shows, and that is not known to be no page."""
     request = exchange.request
     return request.is_navigation and not exchange.parts.files.knows(request.place, request.headers)

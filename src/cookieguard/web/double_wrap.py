@@ -38,7 +38,7 @@ def conflict_inside(app: Any, ours: type) -> tuple[str, str] | None:
 
 
 def is_litestar(app: Any) -> bool:
-    """Tell whether Litestar is inside: it hands the session out without a word, so it must be open already."""
+    """Return whether Litestar is inside: it hands the session out without a word, so it must be open already."""
     return any(layer.__module__.partition(".")[0] == "litestar" for layer in _layers(app))
 
 

@@ -254,7 +254,7 @@ class Exchange:
 
     @property
     def must_settle(self) -> bool:
-        """Tell whether the store must be spoken with before the response starts."""
+        """Return whether the store must be spoken with before the response starts."""
         if self.promised:
             return True
         session = self._session
@@ -288,28 +288,28 @@ class Exchange:
 
     @property
     def is_lifted(self) -> bool:
-        """Tell whether somebody is let in for this document alone: no cache may keep it."""
+        """Return whether somebody is let in for this document alone: no cache may keep it."""
         return bool(self.grant) and self.granted is not self.consent.granted
 
     @property
     def has_idle_grant(self) -> bool:
-        """Tell whether a page was opened with a grant that does not count: over, or not for this page."""
+        """Return whether a page was opened with a grant that does not count: over, or not for this page."""
         return bool(self.grant) and self.request.is_navigation and self.request.is_read and not self.is_lifted
 
     def holds(self, reference: str) -> bool:
-        """Tell whether a URL reference on this page reaches a host that is held from this visitor."""
+        """Return whether a URL reference on this page reaches a host that is held from this visitor."""
         return self.wall.holds(reference)
 
     @property
     def is_own_host(self) -> bool:
-        """Tell whether the request came for one of the configured origins (any, with none configured)."""
+        """Return whether the request came for one of the configured origins (any, with none configured)."""
         if self._is_own is None:
             parts = self.parts
             self._is_own = is_ours(self.request.origin, parts.config.dev, parts.domains, parts.authorities)
         return self._is_own
 
     def is_untouched(self) -> bool:
-        """Tell whether the app asked for nothing of ours: consent, session or cart.
+        """Return whether the app asked for nothing of ours: consent, session or cart.
 
         Asked for each response: in Python a property takes twice as long as a method.
         """
@@ -319,17 +319,17 @@ class Exchange:
 
     @property
     def has_read_cookies(self) -> bool:
-        """Tell whether a cookie of ours took part in this response."""
+        """Return whether a cookie of ours took part in this response."""
         return self._consent is not None or (self._session is not None and self._session.is_open)
 
     @property
     def writes_nothing(self) -> bool:
-        """Tell whether no cookie of ours goes out with this response."""
+        """Return whether no cookie of ours goes out with this response."""
         return self.followed is None and not self.jar.has_doubles and self._is_session_idle
 
     @property
     def _is_session_idle(self) -> bool:
-        """Tell whether the app has neither opened the session nor put another in its place."""
+        """Return whether the app has neither opened the session nor put another in its place."""
         session = self._session
         return session is None or (not session.is_open and self.given_scope.get("session") is session)
 
@@ -360,7 +360,7 @@ class Exchange:
 
     @property
     def revalidates_document(self) -> bool:
-        """Tell whether a 304 here speaks of a document."""
+        """Return whether a 304 here speaks of a document."""
         return asks_for_page(self) or names_document(self.request.headers.get(b"if-none-match", b""))
 
     @property
@@ -383,7 +383,7 @@ class Exchange:
 
     @property
     def has_gpc(self) -> bool:
-        """Tell whether this request carries a signal that counts."""
+        """Return whether this request carries a signal that counts."""
         return self.parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
 
     def _decide(self) -> Consent:

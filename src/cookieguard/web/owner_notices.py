@@ -84,11 +84,11 @@ class Findings:
         self._events.taken.clear()
 
     def may_report(self, reporter: str, now: datetime) -> bool:
-        """Tell whether one more report of somebody may be read in this minute."""
+        """Return whether one more report of somebody may be read in this minute."""
         return self._reports.take(reporter, now) and self._all_reports.take("", now)
 
     def wants_source(self) -> bool:
-        """Tell whether one more document is to be kept while it is rewritten, to say in which line something stands."""
+        """Return whether one more document is kept while it is rewritten, so that a finding can name its line."""
         self._documents_left -= self._documents_left > 0
         return self._dev or self._documents_left > 0
 

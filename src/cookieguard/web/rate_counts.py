@@ -16,7 +16,7 @@ class Turns:
         self.taken: dict[str, int] = {}
 
     def renews(self, now: datetime) -> bool:
-        """Tell whether another span has begun, with no turn taken yet in it."""
+        """Return whether another span has begun, with no turn taken yet in it."""
         return int(now.timestamp()) // self._seconds != self._span
 
     def take(self, key: str, now: datetime) -> bool:

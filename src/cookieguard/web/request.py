@@ -115,13 +115,13 @@ class Request:
 
     @property
     def has_gpc(self) -> bool:
-        """Tell whether Global Privacy Control is on: exactly `1`, in one of several headers at least."""
+        """Return whether Global Privacy Control is on: exactly `1`, in one of several headers at least."""
         value = self.headers.get(b"sec-gpc")
         return value is not None and GPC_ON in [one.strip(b" \t") for one in value.split(b",")]
 
     @property
     def is_secure_context(self) -> bool:
-        """Tell whether a browser would keep a Secure cookie from the answer.
+        """Return whether a browser would keep a Secure cookie from the answer.
 
         Fetch metadata comes only from trustworthy origins, so it proves https where TLS ends before us.
         """
@@ -130,7 +130,7 @@ class Request:
 
     @property
     def is_navigation(self) -> bool:
-        """Tell whether a browser asks for a page to show."""
+        """Return whether a browser asks for a page to show."""
         destination = self.headers.get(b"sec-fetch-dest")
         if destination is None:
             return b"text/html" in self.headers.get(b"accept", b"")
@@ -138,14 +138,14 @@ class Request:
 
     @property
     def may_be_shown(self) -> bool:
-        """Tell whether that is so, or a service worker passes such a question on: as data, in no mode of a script's."""
+        """Return whether a browser shows the answer, or a service worker asks for it on behalf of one that does."""
         said = self.headers
         is_passed_on = said.get(b"sec-fetch-dest") == b"empty" and said.get(b"sec-fetch-mode") in PASSED_ON
         return self.is_navigation or (is_passed_on and b"text/html" in said.get(b"accept", b""))
 
     @property
     def wants_banner(self) -> bool:
-        """Tell whether a document answered here may carry the banner: not in frames, not in fragments."""
+        """Return whether a document answered here may carry the banner: not in frames, not in fragments."""
         if self.headers.get(b"sec-fetch-dest") in FRAME_DESTINATIONS:
             return False
         return not self.is_fragment
@@ -169,7 +169,7 @@ class Request:
 
     @property
     def is_fragment(self) -> bool:
-        """Tell whether a library asks for a piece of a page."""
+        """Return whether a library asks for a piece of a page."""
         if self._is_fragment is None:
             is_boosted = self.headers.get(b"hx-boosted") == b"true"  # htmx, for a whole page
             self._is_fragment = not is_boosted and not FRAGMENT_HEADERS.isdisjoint(self.headers)
@@ -177,7 +177,7 @@ class Request:
 
     @property
     def is_read(self) -> bool:
-        """Tell whether the method only asks for something."""
+        """Return whether the method only asks for something."""
         return self.method in ("GET", "HEAD")
 
     @property
@@ -197,7 +197,7 @@ class Request:
 
     @property
     def comes_from_own_page(self) -> bool:
-        """Tell whether a page of this very host led here: no script and no link elsewhere can make it look so.
+        """Return whether a page of this very host led here: no script and no link elsewhere can make it look so.
 
         Fetch metadata says it, for every step of a redirect; without it (plain http) the Referer has to.
         """
@@ -226,7 +226,7 @@ class Request:
 
 
 def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: frozenset[str]) -> bool:  # noqa: FBT001  # compiled
-    """Tell whether what came in there counts as the shop: a configured authority (any, with none configured).
+    """Return whether what came in there counts as the shop: a configured authority (any, with none configured).
 
     It is inside every domain that cookies are shared with, and with `dev` a developer's.
     """
@@ -248,7 +248,7 @@ def marks_of(names: Mapping[bytes, bytes]) -> int:
 
 
 def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
-    """Tell whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
+    """Return whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
 
     A script that fetches data keeps every coding it offers; what it gets of HTML is guarded all the same.
     """

@@ -111,7 +111,7 @@ class Response:
 
     @property
     def is_document(self) -> bool:
-        """Tell whether what the app sent may be a document, and no piece of one."""
+        """Return whether what the app sent may be a document, and no piece of one."""
         return self._kind.is_document and not self._kind.is_piece
 
     def shown(self, app_scope: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +211,7 @@ class Response:
         await self.send(message)
 
     def _is_rewritten(self, status: int) -> bool:
-        """Tell whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
+        """Return whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
         if self._kind.is_plain or status in BODILESS_STATUSES or is_attachment(self._names.get(DISPOSITION)):
             return False
         if self._kind.is_document:
@@ -334,7 +334,7 @@ class Response:
     # What becomes of the body
 
     def _is_too_short(self, start: bytes) -> bool:
-        """Tell whether a document's first bytes do not say yet how it is to be read."""
+        """Return whether a document's first bytes do not say yet how it is to be read."""
         if len(start) >= FIRST_BYTES:
             return False
         first = first_bytes(start, CODINGS.get(self._coding))

@@ -77,7 +77,7 @@ class Wall:
 
     @property
     def has_everything(self) -> bool:
-        """Tell whether these visitors agreed to every purpose there is, or need not."""
+        """Return whether these visitors agreed to every purpose there is, or need not."""
         return self.is_open or self.register.ids <= self.granted | {NECESSARY}
 
     def policies(self, *, is_strict: bool) -> list[tuple[bytes, bytes]]:
@@ -105,7 +105,7 @@ class Wall:
         return [(one, self.verdict(one.url)) for one in new]
 
     def holds(self, reference: str) -> bool:
-        """Tell whether a URL reference on this page reaches a held host."""
+        """Return whether a URL reference on this page reaches a held host."""
         return self.held(reference) is not None
 
     def held(self, reference: str) -> Verdict | None:

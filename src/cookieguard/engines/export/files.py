@@ -34,10 +34,10 @@ def closed_days(span: Days | None, now: datetime) -> range:
 
 
 def export_day(
-    directory: Path, what: str, revocation: str, day: int, make: Callable[[], bytes], *, again: bool = False
+    directory: Path, what: str, file_format: str, day: int, make: Callable[[], bytes], *, again: bool = False
 ) -> Written:
     """Write one day's file, unless it is there: nothing is asked then, and nothing changes. Raises OSError."""
-    file = directory / f"{what}-{date_of(day)}.{revocation}"
+    file = directory / f"{what}-{date_of(day)}.{file_format}"
     if file.exists() and not again:
         return Written(file, is_new=False)
     content = make()

@@ -114,7 +114,7 @@ class WatchedKeyring(Keyring):
             logger.info("keyring: read again, %d keys, signing %s", len(self._every), self._signing.id)
 
     def _is_settled(self, stamp: Stamp) -> bool:
-        """Tell whether the file is whole: a part of one that is being written in place may read like a keyring.
+        """Return whether the file is whole: a part of one that is being written in place may read like a keyring.
 
         One that took the place of another is. One that was written in place is when two looks find it the same.
         """

@@ -44,7 +44,7 @@ class Crossed:
     breakdown: str
 
     def has(self, where: Filters, by: Dimension | None = None) -> bool:
-        """Tell whether totals of this, or a breakdown, were counted."""
+        """Return whether totals of this, or a breakdown, were counted."""
         most = 2 if by is None else 1
         is_counted = by is None or (by in self.breakdowns and by not in where)
         return is_counted and len(where) <= most and all(one in self.filters for one in where)

@@ -64,7 +64,7 @@ class HitSink:
 
     @property
     def is_down(self) -> bool:
-        """Tell whether the engine took nothing when it was last asked."""
+        """Return whether the engine took nothing when it was last asked."""
         return self._not_before > 0
 
     def note_lost(self, reason: str, count: int) -> None:

@@ -68,7 +68,7 @@ class Spool:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether no worker has anything waiting."""
+        """Return whether no worker has anything waiting."""
         return not any(self._files())
 
     def add(self, batch: Batch) -> None:
@@ -136,7 +136,7 @@ class Spool:
         return self._descriptor
 
     def _is_in_place(self) -> bool:
-        """Tell whether our file is still there: what goes into one that was removed or put aside is read by nobody."""
+        """Return whether our file is still there: nobody reads one that was removed or put aside."""
         if self._path is None or self._pid != os.getpid():
             return False
         try:

@@ -1,6 +1,6 @@
-"""What the store does not have yet, while it is down or slow: endings, values, and rows that nobody needs any more.
+"""What the store does not have yet, while it is down or slow: revocations, values, and rows that nobody needs any more.
 
-Bounded, and nothing of an ending is lost by it: where too many wait, all that the worker knows is written later.
+Bounded, and nothing of a revocation is lost by it: where too many wait, all that the worker knows is written later.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Backlog:
     waiting: dict[tuple[Revoked, str], Revocation] = field(default_factory=dict)
     """The last of each, so that what is written is taken away by what it is, never by how many there were."""
     covered: list[Revocation] = field(default_factory=list)
-    """Rows that an ending of a whole customer made needless."""
+    """Rows that a revocation of a whole customer made needless."""
     owed: dict[object, Owed] = field(default_factory=dict)
     has_overflowed: bool = False
     """More waits than `waiting` holds: all that is known is to be written."""
@@ -52,7 +52,7 @@ class Backlog:
         return bool(self.waiting or self.has_overflowed)
 
     def add(self, revocations: Iterable[Revocation]) -> None:
-        """Have endings written; the lock is held by whoever calls."""
+        """Have revocations written; the lock is held by whoever calls."""
         if self.has_overflowed:
             return
         for revocation in revocations:
@@ -62,7 +62,8 @@ class Backlog:
             self.has_overflowed = True
             self.overflows += 1
             logger.warning(
-                "store: more than %d endings wait; once it answers, all that is known is written", MAX_WAITING
+                "store: more than %d revocations wait; once it answers, all that is known is written",
+                MAX_WAITING,
             )
 
     def take(self) -> tuple[list[Revocation], bool]:

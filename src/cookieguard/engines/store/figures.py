@@ -14,7 +14,7 @@ OVERFLOW = "overflow"  # the shelf of what overflowed in the workers, by what it
 QUEUE, VALUES = "queue", "values"
 KEPT_MILLISECONDS = 30 * 86_400_000
 NEARLY = 0.8  # of a limit
-MANY_ENDINGS = "see in the log who logs in and out so often, and limit that"
+MANY_REVOCATIONS = "see in the log who logs in and out so often, and limit that"
 
 
 def told_of_store(store: Store) -> Iterator[tuple[str, str, str]]:
@@ -27,10 +27,10 @@ def told_of_store(store: Store) -> Iterator[tuple[str, str, str]]:
         counts.get(what, 0) > NEARLY * LIMITS[what]
         for what in (Revoked.SESSION, Revoked.CUSTOMER, Revoked.SERIES)
     )
-    yield "endings", told, MANY_ENDINGS if full else ""
+    yield "revocations", told, MANY_REVOCATIONS if full else ""
     cutoff = max((one.at for one in store.oldest(Revoked.CUTOFF, 2)), default=0)
     since = f"what customers got until {from_milliseconds(cutoff):%Y-%m-%d %H:%M} UTC counts no more"
-    yield "cut-off", since if cutoff else "none", MANY_ENDINGS if cutoff else ""
+    yield "cut-off", since if cutoff else "none", MANY_REVOCATIONS if cutoff else ""
     queue, lost = overflows(store, QUEUE), overflows(store, VALUES)
     mend = "see in the log why the store was down so long" if lost else ""
     yield "store queue", f"overflowed {queue} times in 30 days, {lost} values found no room", mend
@@ -62,7 +62,7 @@ def note_overflows(store: Store, backlog: Backlog, *, now: int) -> None:
 def figures(revocations: Revocations, backlog: Backlog) -> dict[str, int]:
     """Return what one worker holds, for a shop's own metrics."""
     return {
-        **{f"endings_{what}": count for what, count in revocations.counts().items()},
+        **{f"revocations_{what}": count for what, count in revocations.counts().items()},
         "cutoff": revocations.cutoff,
         "waiting": len(backlog.waiting),
         "waiting_overflows": backlog.overflows,

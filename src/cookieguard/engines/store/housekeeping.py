@@ -14,7 +14,7 @@ from cookieguard.identity.tokens import from_milliseconds
 
 logger = logging.getLogger("cookieguard")
 
-AT_ONCE = 2_000  # endings in one transaction, or under one lock: others write in between
+AT_ONCE = 2_000  # revocations in one transaction, or under one lock: others write in between
 EVICT_AT_ONCE = 2_000  # values
 TIDY_AT_ONCE = 10_000  # rows: some 100 ms, in which the worker hears nothing else
 
@@ -27,7 +27,7 @@ def batches(revocations: Iterable[Revocation]) -> Iterator[list[Revocation]]:
 
 
 def record_all(store: Store, revocations: Iterable[Revocation]) -> None:
-    """Write endings, piece by piece."""
+    """Write revocations, piece by piece."""
     for some in batches(revocations):
         store.record(some)
 
@@ -67,4 +67,6 @@ def tell_of(pruned: Pruned) -> None:
                 f"{from_milliseconds(one.at):%Y-%m-%d %H:%M:%S} UTC",
             )
     for what, count in pruned.forgotten.items():
-        logger.info("store: %d endings of the kind %s were forgotten, the oldest of too many", count, what)
+        logger.info(
+            "store: %d revocations of the kind %s were forgotten, the oldest of too many", count, what
+        )

@@ -180,7 +180,7 @@ class PostgresStore:
         self._connection.wait_for(STATEMENT_MILLISECONDS)
 
     def record(self, revocations: Sequence[Revocation]) -> None:
-        """Keep endings in one transaction."""
+        """Keep revocations in one transaction."""
         with telling(StoreDown), self._connection.transaction(), self._connection.cursor() as cursor:
             number = _first(cursor.execute(NEXT_NUMBER))
             cursor.execute(MARK, new_mark(number))
@@ -199,7 +199,7 @@ class PostgresStore:
         return Change(int(number), mark)
 
     def changes(self, after: int) -> Iterator[Revocation]:
-        """Yield the endings after a number."""
+        """Yield the revocations after a number."""
         with telling(StoreDown):
             yield from streamed(self, after)
 
@@ -219,7 +219,7 @@ class PostgresStore:
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 
     def counts(self) -> dict[Revoked, int]:
-        """Count the endings of each kind."""
+        """Count the revocations of each kind."""
         with telling(StoreDown):
             return {Revoked(what): count for what, count in self._connection.execute(COUNTS)}
 
@@ -229,7 +229,7 @@ class PostgresStore:
             return [revocation_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
 
     def remove(self, revocations: Sequence[Revocation]) -> None:
-        """Delete endings."""
+        """Delete revocations."""
         with telling(StoreDown):
             self._connection.execute(
                 REMOVE, ([one.what for one in revocations], [one.key for one in revocations])

@@ -28,8 +28,8 @@ MARK_BYTES = 8
 # So many are kept: a few MB. Who heard of none of these takes the store for another copy, and looks through all of it.
 MARKS_KEPT = 10_000
 FOR_EVER = 2**62  # milliseconds
-# So many endings are read one after the other; of more than these each kind's last ones, so many as a worker holds at
-# most. A worker that starts knows no customer until it has them.
+# A worker that starts reads at most so many revocations one after the other. Of more it reads each kind's last ones, as
+# many as a worker may hold. It knows no customer until it has them.
 AT_ONCE = 5_000
 MOST_READ: Mapping[Revoked, int] = {what: above(limit) for what, limit in LIMITS.items()}
 MAX_BYTES = 2_000_000_000  # of carts and sessions; of more those go that guests left, the oldest first
@@ -68,13 +68,13 @@ class Store(Protocol):
     """
 
     def record(self, revocations: Sequence[Revocation]) -> None:
-        """Keep endings, safe from a crash when it returns; of two for the same the later counts."""
+        """Keep revocations, safe from a crash when it returns; of two for the same the later counts."""
 
     def last_change(self) -> Change:
         """Return the last change; its mark is empty where an older release wrote it."""
 
     def changes(self, after: int) -> Iterator[Revocation]:
-        """Yield the endings of all changes after a number, and nothing less (see `streamed`)."""
+        """Yield the revocations of all changes after a number, and nothing less (see `streamed`)."""
 
     def read(self, shelf: str, key: str) -> Kept | None:
         """Return the value under a key of a shelf; also one that is over and not yet forgotten."""
@@ -93,13 +93,13 @@ class Store(Protocol):
         """Delete an owner's values of a shelf whose keys are random (see `mark_of`). Looks through all of it."""
 
     def counts(self) -> dict[Revoked, int]:
-        """Return how many endings there are of each kind that has any."""
+        """Return how many revocations there are of each kind that has any."""
 
     def oldest(self, what: Revoked, count: int) -> list[Revocation]:
-        """Return so many endings of a kind, those that were written first."""
+        """Return so many revocations of a kind, those that were written first."""
 
     def remove(self, revocations: Sequence[Revocation]) -> None:
-        """Delete endings."""
+        """Delete revocations."""
 
     def size(self) -> int:
         """Return about how many bytes values take; 0 where they are far from `MAX_BYTES`."""
@@ -115,7 +115,7 @@ class Store(Protocol):
 
 
 Row = tuple[str, str, int, int, str, int, int]
-"""An ending as its row says it (what, key, at, until, owner, since), and the number of its change."""
+"""A revocation as its row says it (what, key, at, until, owner, since), and the number of its change."""
 
 
 class LeftOut(NamedTuple):
@@ -128,7 +128,7 @@ class LeftOut(NamedTuple):
 
 
 class Table(Protocol):
-    """Ask for rows of endings, a kind by its name."""
+    """Ask for rows of revocations, a kind by its name."""
 
     def rows_after(self, after: int, count: int) -> Iterable[Row]:
         """Return so many rows of changes after a number, whichever."""
@@ -141,9 +141,9 @@ class Table(Protocol):
 
 
 def streamed(table: Table, after: int) -> Iterator[Revocation]:
-    """Yield the endings of all changes after a number: of very many each kind's last ones.
+    """Yield the revocations of all changes after a number: of very many each kind's last ones.
 
-    Of customers' that are left out an ending of the whole customer stands for those of whom there are many, and a
+    Of customers' that are left out a revocation of the whole customer stands for those of whom there are many, and a
     cut-off for the others. Of guests' sessions and of carts it is no loss.
     """
     owners: dict[str, str] = {}  # one account may have very many
@@ -161,18 +161,18 @@ def streamed(table: Table, after: int) -> Iterator[Revocation]:
             for one in table.left_out(what.value, after, row):
                 if one.owner:
                     yield Revocation(Revoked.CUSTOMER, one.owner, one.since, one.until)
-                else:  # the watch knows what is now
+                else:  # the sync cuts it down to the present when it reads it
                     yield from cutoffs(what, [Revocation(what, "", one.at, one.until)], now=FOR_EVER)
 
 
 def revocation_of(row: Row, owners: dict[str, str]) -> Revocation:
-    """Return the ending of a row; `owners` holds each owner's name once."""
+    """Return the revocation of a row; `owners` holds each owner's name once."""
     what, key, at, until, owner, since, _ = row
     return Revocation(Revoked(what), key, at, until, owners.setdefault(owner, owner), since)
 
 
 def latest(revocations: Iterable[Revocation]) -> list[Revocation]:
-    """Return one ending of each that there are several of: the later."""
+    """Return one revocation of each that there are several of: the later."""
     made: dict[tuple[Revoked, str], Revocation] = {}
     for one in revocations:
         before = made.get((one.what, one.key), one)

@@ -152,7 +152,7 @@ class SqliteStore:
             self._connection.execute(ORDER_OF_CHANGES)
 
     def record(self, revocations: Sequence[Revocation]) -> None:
-        """Keep endings in one transaction."""
+        """Keep revocations in one transaction."""
         with self._writing():
             (number,) = self._connection.execute(NEXT_NUMBER).fetchone()
             mark = new_mark(number)
@@ -167,7 +167,7 @@ class SqliteStore:
             return Change(*self._connection.execute(LAST_CHANGE).fetchone())
 
     def changes(self, after: int) -> Iterator[Revocation]:
-        """Yield the endings after a number; a write transaction gives the number, so none comes late."""
+        """Yield the revocations after a number; a write transaction gives the number, so none comes late."""
         with telling(StoreDown):
             yield from streamed(self, after)
 
@@ -195,7 +195,7 @@ class SqliteStore:
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 
     def counts(self) -> dict[Revoked, int]:
-        """Count the endings of each kind."""
+        """Count the revocations of each kind."""
         with telling(StoreDown):
             return {Revoked(what): count for what, count in self._connection.execute(COUNTS)}
 
@@ -205,7 +205,7 @@ class SqliteStore:
             return [revocation_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
 
     def remove(self, revocations: Sequence[Revocation]) -> None:
-        """Delete endings."""
+        """Delete revocations."""
         with self._writing():
             self._connection.executemany(REMOVE, ((one.what, one.key) for one in revocations))
 

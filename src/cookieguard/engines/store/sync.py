@@ -34,7 +34,7 @@ Opener = Callable[[], Store]
 Look = Callable[[Store | None], None]  # None: it is down
 
 POLL_EVERY = timedelta(seconds=1)
-# While endings wait to be written (others obey them only then; carts have a minute), and while a store that is back
+# While revocations wait to be written (others obey them only then; carts have a minute), and while a store that is back
 # does not count yet (customers are guests for so long).
 RETRY_SECONDS = 0.25
 # What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
@@ -49,7 +49,7 @@ CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 
 
 class StoreSync:
-    """Own the thread, its connection and what it must write; `endings` is what requests look into.
+    """Own the thread, its connection and what it must write; `revocations` is what requests look into.
 
     The thread starts with the first question in each process, and ends with `close` or with this object.
     """
@@ -94,7 +94,7 @@ class StoreSync:
         self.is_ready = True
 
     def record(self, revocations: list[Revocation]) -> Future[None]:
-        """Obey endings at once, write them soon, and again until the store has them.
+        """Obey revocations at once, write them soon, and again until the store has them.
 
         The future ends when they were written, or with StoreDown when that has to wait.
         """
@@ -117,7 +117,7 @@ class StoreSync:
         return self._is_down
 
     def ask(self, question: Callable[[Store], Answer]) -> Future[Answer]:
-        """Ask the store in its thread, after all endings recorded so far and with every change heard."""
+        """Ask the store in its thread, after all revocations recorded so far and with every change heard."""
         future: Future[Answer] = Future()
         self._questions.append((question, future))
         self._wake.set()
@@ -142,7 +142,7 @@ class StoreSync:
         waiting, owed = len(self.backlog.waiting), len(self.backlog.owed)
         if self.backlog:
             more = "more than " if self.backlog.has_overflowed else ""
-            logger.error("store: %s%d endings could not be written", more, waiting or MAX_WAITING)
+            logger.error("store: %s%d revocations could not be written", more, waiting or MAX_WAITING)
         if owed:
             logger.error("store: %d changes of carts and sessions could not be written", owed)
 
@@ -188,9 +188,9 @@ class StoreSync:
 
     @property
     def pause(self) -> float:
-        """Say how many seconds may pass until the next round."""
-        is_awaited = self.backlog or self.backlog.covered or self._back is not None
-        return RETRY_SECONDS if is_awaited else POLL_EVERY.total_seconds()
+        """Return how many seconds may pass until the next round: few while something is left to write or to hear."""
+        is_busy = self.backlog or self.backlog.covered or self._back is not None
+        return RETRY_SECONDS if is_busy else POLL_EVERY.total_seconds()
 
     def let_go(self) -> None:
         """Close the connection."""
@@ -232,7 +232,7 @@ class StoreSync:
         last = store.last_change()
         if last == self._last:
             return
-        if last.number < self._last.number or not _has(store, self._last):  # another copy
+        if last.number < self._last.number or not _holds_mark(store, self._last):  # another copy
             self._restore(store)
             before, last = last, store.last_change()  # what was written is there, or this is done once more
         else:
@@ -310,7 +310,7 @@ class StoreSync:
         self._heard, self._back = moment, None
 
     def _is_certain(self) -> bool:
-        if not self.is_ready:  # nothing of a customer is opened before: the door waits for that
+        if not self.is_ready:  # requests wait for the first reading (web/identity/store_gate.py)
             return True
         heard = self._heard
         return heard is not None and time.monotonic() - heard < HEARD_WITHIN.total_seconds()
@@ -345,7 +345,8 @@ class StoreSync:
         self._is_down = False
 
 
-def _has(store: Store, change: Change) -> bool:
+def _holds_mark(store: Store, change: Change) -> bool:
+    """Return whether a store has the mark of a change: another copy of it has another one."""
     kept = store.read(CHANGE, str(change.number))
     return change.mark == (b"" if kept is None else kept.value)
 

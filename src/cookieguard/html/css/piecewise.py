@@ -15,7 +15,7 @@ from cookieguard.html.rules import Rules
 from cookieguard.html.tokenizer.foreign_text import text_carried, text_stop
 from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.tokenizer.pending import MAX_TEXT_BYTES, UNKNOWN
-from cookieguard.html.tokenizer.raw_text import LOST_SHEET, Revoked, raw_text
+from cookieguard.html.tokenizer.raw_text import LOST_SHEET, EndTags, raw_text
 from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held
 from cookieguard.html.urls import Url
 
@@ -53,7 +53,7 @@ class LongSheet:
 
     stop = UNKNOWN  # where the text ends in what is returned: nowhere
 
-    def __init__(self, noted: Noted, rules: Rules, base: Url, data: bytes, text: int, ends: Revoked) -> None:
+    def __init__(self, noted: Noted, rules: Rules, base: Url, data: bytes, text: int, ends: EndTags) -> None:
         """Begin with a sheet, data[text:], that has no end yet; `start` is where its first piece ends."""
         self._noted, self._rules, self._base, self._ends = noted, rules, base, ends
         place, self._inside = (0, "") if ends else _seam(data[text:])
@@ -173,6 +173,6 @@ class _Brackets:
 
 
 def _is_picture(text: str, start: int, kind: str) -> bool:
-    """Tell whether a picture or font begins, in quotes or a bracket at `start`."""
+    """Return whether a picture or font begins, in quotes or a bracket at `start`."""
     bracket = start if kind == "bare" else text.rfind("(", max(0, start - LONGEST_BLANK), start)
     return bracket > 2 and PICTURE.match(text, bracket - 3) is not None

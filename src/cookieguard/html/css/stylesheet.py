@@ -108,20 +108,20 @@ def held_in_sheet(sheet: bytes, holds: Holds, is_markup: bool = False) -> list[B
 
 
 class Live:
-    """Tell whether what stands in a sheet is read by the browser. Owns where its comments are, once asked for."""
+    """Return whether what stands in a sheet is read by the browser. Owns where its comments are, once asked for."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def __call__(self, place: int) -> bool:
-        """Tell whether the reference at `place` is in no comment, and no mere name."""
+        """Return whether the reference at `place` is in no comment, and no mere name."""
         if not self.is_read(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
         return rule < 0 or not NAMES_ONLY.fullmatch(self._text, rule, place)
 
     def is_read(self, place: int) -> bool:
-        """Tell whether `place` is in no comment."""
+        """Return whether `place` is in no comment."""
         return not self._is_commented(place)
 
     def _is_commented(self, place: int) -> bool:

@@ -1,6 +1,6 @@
 """What stands in the text of a style sheet: its imports, the URLs in its functions, its comments.
 
-Rule: text in, places out; nothing here knows who is held. `sheets.pyx` says the same in C.
+Rule: text in, places out; nothing here knows who is held. `tokenizer.pyx` says the same in C.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ ESCAPED_LETTER = re.compile(rf"\\(?:0{{4}}{_LETTER}|0{{0,3}}{_LETTER}(?![0-9a-fA
 
 
 def escapes_letters(text: str) -> bool:
-    """Tell whether a letter or a hyphen is written with an escape."""
+    """Return whether a letter or a hyphen is written with an escape."""
     return next(_found(BACKSLASH, ESCAPED_LETTER, text, None), None) is not None
 
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""What stands in the text of a style sheet, in C: what sheets.py says in regular expressions. The same tests run over both.
+"""What stands in the text of a style sheet, in C: what tokenizer.py says in regular expressions. The same tests run over both.
 
 To all that is looked for here, the signs beyond Latin-1 are alike: a text with some is read with one byte for each.
 """
@@ -69,7 +69,7 @@ cdef inline text_t _signs(str text, bytes narrow):
 
 
 cdef inline bint _stands(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
-    """Tell whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
+    """Return whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
     cdef Py_ssize_t index
     for index in range(length):
         if LOWER[s[p + index]] != <unsigned char>word[index]:
@@ -140,7 +140,7 @@ cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nog
 
 
 cdef bint _is_letter(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Tell whether an escape, whose signs begin at `p`, makes a letter or a hyphen."""
+    """Return whether an escape, whose signs begin at `p`, makes a letter or a hyphen."""
     cdef Py_ssize_t zeros = 0
     cdef unsigned char sign
     if p < size and (103 <= LOWER[s[p]] <= 122 or s[p] == 45):
@@ -159,7 +159,7 @@ cdef bint _is_letter(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
 
 
 cpdef bint escapes_letters(str text):
-    """Tell whether a letter or a hyphen is written with an escape."""
+    """Return whether a letter or a hyphen is written with an escape."""
     cdef bytes narrow = _narrow(text)
     return _escapes_letters(_signs(text, narrow), PyUnicode_GET_LENGTH(text))
 
@@ -245,12 +245,12 @@ cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept no
 
 
 cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
-    """Tell whether the function whose bracket is at `p` takes a URL."""
+    """Return whether the function whose bracket is at `p` takes a URL."""
     return _ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)
 
 
 cdef inline bint _takes_strings(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Tell whether it takes one as a string of its own: not where all it is given are words and numbers."""
+    """Return whether it takes one as a string of its own: not where all it is given are words and numbers."""
     if not (_ends_in(s, p, b"-set", 4) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"-fade", 5)):
         return False
     p += 1
@@ -350,7 +350,7 @@ cdef int step(Walk* walk) noexcept nogil:
 
 
 cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
-    """Tell whether a reference may reach another host (LEAVES in css.py)."""
+    """Return whether a reference may reach another host (LEAVES in stylesheet.py)."""
     cdef Py_ssize_t start = p, q
     while p < end:
         if s[p] == 47 and p + 1 < end and (s[p + 1] == 47 or s[p + 1] == 9 or s[p + 1] == 10 or s[p + 1] == 13):
@@ -382,7 +382,7 @@ cdef Py_ssize_t _last_opened(text_t s, Py_ssize_t place, Py_ssize_t* read, Py_ss
 
 
 cdef bint _is_closed(text_t s, Py_ssize_t p, Py_ssize_t place) noexcept nogil:
-    """Tell whether a comment ends between `p` and `place`."""
+    """Return whether a comment ends between `p` and `place`."""
     cdef const void* at
     while p < place:
         at = memchr(s + p, 42, place - p)
@@ -395,7 +395,7 @@ cdef bint _is_closed(text_t s, Py_ssize_t p, Py_ssize_t place) noexcept nogil:
 
 
 cdef bint _may_be_name(text_t s, Py_ssize_t place) noexcept nogil:
-    """Tell whether a rule that only names things may begin shortly before `place` (NAMES_ONLY in css.py)."""
+    """Return whether a rule that only names things may begin shortly before `place` (NAMES_ONLY in stylesheet.py)."""
     cdef Py_ssize_t p = place, lowest_version = max(0, place - LONGEST_RULE)
     while p > lowest_version:
         p -= 1

@@ -1,7 +1,7 @@
 """Answers kept under the very bytes they are about: a tag's spelling, a script's or a sheet's text.
 
-`known.pyx` says the same in C, where a stretch of the page is looked up as it stands: nothing is copied for it, and no
-digest stands for the bytes.
+`answers.pyx` says the same in C, where a stretch of the page is looked up as it stands: nothing is copied for it, and
+no digest stands for the bytes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Answers kept under the very bytes they are about, in C: what known.py says as a dict. The same tests run over both."""
+"""Answers kept under the very bytes they are about, in C: what answers.py says as a dict. The same tests run over both."""
 
 import os
 
@@ -68,7 +68,7 @@ cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end):
 
 
 cpdef record(type kind, tuple fields):
-    """Make a named tuple, as known.py does."""
+    """Make a named tuple, as answers.py does."""
     cdef Py_ssize_t size = len(fields), index
     one = named_tuple(kind, size)
     for index in range(size):

@@ -18,7 +18,7 @@ PLAIN = re.compile(r"(?:(https?:)|)//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?:(/[^?#\
 
 
 def has_pairs(text: bytes) -> bool:
-    """Tell whether a text that is no UTF-8 has bytes that are a character in other encodings, and a sign alone."""
+    """Return whether a text that is no UTF-8 has bytes that are a character in other encodings, and a sign alone."""
     if text.isascii() or _is_utf_8(text):  # the search takes longest
         return False
     return PAIR.search(text) is not None
@@ -33,7 +33,7 @@ def _is_utf_8(text: bytes) -> bool:
 
 
 def may_reach_others(raw: bytes) -> bool:
-    """Tell whether a reference in a tag may leave the page's own origin.
+    """Return whether a reference in a tag may leave the page's own origin.
 
     Tabs and newlines go from URLs: `/<tab>/host`.
     """
@@ -49,7 +49,7 @@ def may_reach_others(raw: bytes) -> bool:
 
 
 def meta_counts(raw: bytes) -> bool:
-    """Tell whether a meta element is a refresh, a policy, about referrers or colours, or a charset that shifts.
+    """Return whether a meta element is a refresh, a policy, about referrers or colours, or a charset that shifts.
 
     The last may be spelled by references.
     """

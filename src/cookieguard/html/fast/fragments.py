@@ -1,7 +1,7 @@
 """Stretches of pages that were read to their end and have nothing to do: known by their bytes, they are passed over.
 
 A stretch begins in the text between tags and ends at a line's end, in such text again. Every tag in it is dull, or
-known to pass: which holds for one origin and one state of consent, as what is known of tags does. `stretches.pyx` says
+known to pass: which holds for one origin and one state of consent, as what is known of tags does. `fragments.pyx` says
 the same in C.
 """
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Stretches of pages that have nothing to do, in C: what stretches.py says. A stretch is looked up where it stands."""
+"""Stretches of pages that have nothing to do, in C: what fragments.py says. A stretch is looked up where it stands."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.string cimport memchr
@@ -72,7 +72,7 @@ cdef class Strides:
             self._wait = max(self.stop - position, 0)
 
     cdef bint passes(self, text_t s, Py_ssize_t position, Py_ssize_t size) except -1:
-        """Tell whether a known stretch begins here, at or behind `stop`; where it ends is the new `stop`."""
+        """Return whether a known stretch begins here, at or behind `stop`; where it ends is the new `stop`."""
         cdef Py_ssize_t start = self._start
         if start >= 0:
             self._start = -1

@@ -1,6 +1,6 @@
-"""Attributes that contact nobody, as patterns: what a look at a tag's bytes can let pass (runs.py).
+"""Attributes that contact nobody, as patterns: what a look at a tag's bytes can let pass (skip_patterns.py).
 
-Rule: what these match, the judges of attributes (judges.py) leave as it is. No groups: in a repetition that gives
+Rule: what these match, the judges of attributes (attributes.py) leave as it is. No groups: in a repetition that gives
 nothing back `re` loses them.
 """
 

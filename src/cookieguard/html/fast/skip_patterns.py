@@ -1,7 +1,7 @@
 """Runs of what is passed over in one match: text, comments, end tags, and tags that have nothing to do on any page.
 
-Rule: a run takes only what a full hearing (tags.py) lets pass as it is, wherever the page is and whoever is held, and
-leaves off before all else. `tests/html/test_runs.py` holds the two together.
+Rule: a run takes only what the full decision (tags.py) lets pass as it is, wherever the page is and whoever is held.
+It stops before all else. `tests/html/test_runs.py` holds the two together.
 """
 
 from __future__ import annotations

@@ -1,21 +1,21 @@
-"""Tags that a look at their bytes decides. Without a compiler there is no such look: every tag has its full hearing.
+"""Tags that a look at their bytes decides: none in this build, where every tag gets the full decision of tags.py.
 
-`summary.pyx` decides in C about what pages load most, as tags.py would, and says nothing about the rest.
+`tag_summary.pyx` decides in C about what pages load most, as tags.py would, and says nothing about the rest.
 """
 
 from __future__ import annotations
 
-from cookieguard.html.types import Bench, Tag
+from cookieguard.html.types import Tag, TagContext
 
 
 class Summary:
-    """Decide about tags by the bench of one page."""
+    """Decide about tags by the context of one page."""
 
     __slots__ = ()
 
-    def __init__(self, context: Bench) -> None:
-        """Take the bench."""
+    def __init__(self, context: TagContext) -> None:
+        """Take the context."""
 
     def judge(self, raw: bytes) -> Tag | None:
-        """Return what is decided about a tag; None: it takes a full hearing."""
+        """Return what is decided about a tag; None: it needs the full decision."""
         return None

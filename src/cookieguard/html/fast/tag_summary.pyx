@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, doubled attributes, nested
-documents) is left to a full hearing (tags.py); `tests/html/test_summary.py` holds the two together."""
+documents) is left to the full decision (tags.py); `tests/html/test_summary.py` holds the two together."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
@@ -44,7 +44,7 @@ cdef enum:
     IS_HELD = 1
     UNSURE = 2
 
-    # As in loads.py.
+    # As in contact_points.py.
     NOTHING = 0
     URL = 1
     URLS = 2
@@ -60,7 +60,7 @@ cdef enum:
     LATER = 14
 
     # What an element is.
-    IS_UNSURE = 1  # its tags take a full hearing
+    IS_UNSURE = 1  # its tags need the full decision
     HAS_TEXT = 2
     IS_LINK = 4
     IS_META = 8
@@ -137,7 +137,7 @@ SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF = map(
 
 
 cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
-    """Tell whether a reference may leave the page's own origin (may_reach_others in glances.py)."""
+    """Return whether a reference may leave the page's own origin (may_reach_others in byte_search.py)."""
     while p < end:
         if KIND[s[p]] & LEAVES:
             return True
@@ -148,12 +148,12 @@ cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nog
 
 
 cdef inline bint _stands(text_t s, Py_ssize_t p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil:
-    """Tell whether a word, here in lower case, stands at `p` in any case."""
+    """Return whether a word, here in lower case, stands at `p` in any case."""
     return p + length <= size and _is_named(s, p + length, word, length)
 
 
 cdef bint _meta_counts(text_t s, Py_ssize_t size) noexcept nogil:
-    """Tell whether a meta element is a refresh, a policy, about referrers or colours, or a charset (meta_counts in glances.py)."""
+    """Return whether a meta element is a refresh, a policy, about referrers or colours, or a charset (meta_counts in byte_search.py)."""
     cdef Py_ssize_t p
     for p in range(size):
         if KIND[s[p]] & MEANS_MORE and (
@@ -166,7 +166,7 @@ cdef bint _meta_counts(text_t s, Py_ssize_t size) noexcept nogil:
 
 
 cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the plain host ends that begins at `p` (PLAIN in glances.py); -1: it is none."""
+    """Return where the plain host ends that begins at `p` (PLAIN in byte_search.py); -1: it is none."""
     cdef Py_ssize_t label = p, dots = 0
     cdef bint has_letters_only = True
     while p < size:
@@ -199,7 +199,7 @@ cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcep
 
 
 cdef inline bint _is_named(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
-    """Tell whether a word, here in lower case, ends before `p` in any case; the caller knows that `p` is far enough."""
+    """Return whether a word, here in lower case, ends before `p` in any case; the caller knows that `p` is far enough."""
     cdef Py_ssize_t index
     for index in range(length):
         if LOWER[s[p - length + index]] != <unsigned char>word[index]:
@@ -208,7 +208,7 @@ cdef inline bint _is_named(text_t s, Py_ssize_t p, const char* word, Py_ssize_t 
 
 
 cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
-    """Tell whether a style may load: by an import, or by a function with anything else in it than `#name`."""
+    """Return whether a style may load: by an import, or by a function with anything else in it than `#name`."""
     cdef Py_ssize_t p = start, after
     while p < end:
         if KIND[s[p]] & MAY_LOAD:
@@ -283,7 +283,7 @@ cdef class Summary:
     """Decide about tags by the context of one page. Owns what was read of the tag at hand."""
 
     def __init__(self, context):
-        """Take the context. Where the page's own may be held, and in XML, every tag has its full hearing."""
+        """Take the context. Where the page's own may be held, and in XML, every tag gets the full decision."""
         self._applies = context.own_is_free and not context.xml
         self._marks_links, self._lifts = context.marks_links, context.is_lifted is not nobody
         self._reads_scripts = context.reads_scripts
@@ -291,7 +291,7 @@ cdef class Summary:
         self._passes = context.passes
 
     cpdef Tag judge(self, bytes raw):
-        """Return what is decided about a tag; None: it takes a full hearing."""
+        """Return what is decided about a tag; None: it needs the full decision."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p = 1
         cdef Name* entry
@@ -452,7 +452,7 @@ cdef class Summary:
         return True
 
     cdef bint _holds_source(self) noexcept:
-        """Tell whether what is held is where the script comes from, and not only what any element may have."""
+        """Return whether what is held is where the script comes from, and not only what any element may have."""
         cdef int index
         for index in range(self._count):
             if self._values[index].is_held and not MEANS[0][self._values[index].name]:
@@ -490,7 +490,7 @@ cdef class Summary:
         return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
 
     cdef bint _nests(self, text_t s, Value* one) except -1:
-        """Tell whether a document inside of the tag is plain, and passes as it is."""
+        """Return whether a document inside of the tag is plain, and passes as it is."""
         if memchr(s + one.value, 38, one.end - one.value) != NULL:
             return False
         return self._passes(PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value))
@@ -538,7 +538,7 @@ cdef class Summary:
         return IS_HELD
 
     cdef int _candidates(self, text_t s, Value* one, object element) except -1:
-        """Judge the URLs of a srcset up to the first that is held (candidates in judges.py)."""
+        """Judge the URLs of a srcset up to the first that is held (candidates in attributes.py)."""
         cdef Py_ssize_t p = one.value, end = one.end, start, stop
         cdef int decision
         cdef const void* found
@@ -580,7 +580,7 @@ cdef class Summary:
         return STAYS if is_inert else self._reference(s, one.value, one.end, one, element)
 
     cdef int _style(self, text_t s, Value* one, object element) except -1:
-        """Judge the URLs of a style, and write it without those that are held (_css in judges.py)."""
+        """Judge the URLs of a style, and write it without those that are held (_css in attributes.py)."""
         cdef bytes text = _plain_style(s, one.value, one.end)
         cdef text_t style
         cdef Walk walk

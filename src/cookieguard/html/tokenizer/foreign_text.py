@@ -15,7 +15,7 @@ from cookieguard.html.tokenizer.raw_text import (
     LONGEST_PARTIAL,
     OPENED,
     Construct,
-    Revoked,
+    EndTags,
     ScriptEnd,
     raw_text,
 )
@@ -41,7 +41,7 @@ class MarkupEnd:
         self._start = b""  # of that tag: where chunks cut it
         self._rest = 0
 
-    def find(self, data: bytes, position: int, ends: Revoked = ()) -> tuple[int, bytes]:
+    def find(self, data: bytes, position: int, ends: EndTags = ()) -> tuple[int, bytes]:
         """Return (where its end tag begins, b""), or (-1, b"")."""
         while True:
             if self._inside is not None:
@@ -111,7 +111,7 @@ def first_stop(
     data: bytes,
     position: int,
     reading: Reading,
-    ends: Revoked,
+    ends: EndTags,
     xml: bool,  # noqa: FBT001  # as below
 ) -> tuple[int, Finder | None]:
     """Return where the text of an element ends, -1 where it does not in `data`, and what is to look for its end then.
@@ -128,7 +128,7 @@ def first_stop(
     return text_stop(name, data, position, ends, finder), finder
 
 
-def text_stop(name: bytes, data: bytes, position: int, ends: Revoked, finder: Finder | None) -> int:
+def text_stop(name: bytes, data: bytes, position: int, ends: EndTags, finder: Finder | None) -> int:
     """Return where the text of an element ends in `data`, -1 where it does not."""
     if finder is not None:
         return finder.find(data, position, ends)[0]
@@ -138,6 +138,6 @@ def text_stop(name: bytes, data: bytes, position: int, ends: Revoked, finder: Fi
     return match.start() if match else -1
 
 
-def text_carried(name: bytes, data: bytes, position: int, ends: Revoked, finder: Finder | None) -> int:
+def text_carried(name: bytes, data: bytes, position: int, ends: EndTags, finder: Finder | None) -> int:
     """Return where the bytes begin that `text_stop`, which found nothing, has to see again."""
     return finder.carried(data, position) if finder else raw_text(name).carried(data, position, ends)

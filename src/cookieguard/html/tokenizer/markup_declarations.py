@@ -21,7 +21,7 @@ class Kind(Enum):
     SUBSET = auto()  # a doctype's declarations, in XML; `position` is at its `[`
 
 
-PASSED, UNDECIDED, TAG, COMMENT, BOGUS, DOCTYPE, CDATA, INSTRUCTION, SUBSET = Kind  # as in model.py
+PASSED, UNDECIDED, TAG, COMMENT, BOGUS, DOCTYPE, CDATA, INSTRUCTION, SUBSET = Kind
 Opening = tuple[Kind, int]  # what begins, and where it goes on
 COMMENT_START, CDATA_START, DOCTYPE_START = b"<!--", b"<![CDATA[", b"<!doctype"
 XML_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\"'>]++|\"[^\"]*+\"|'[^']*+')*+")

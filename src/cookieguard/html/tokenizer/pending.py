@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.tokenizer.foreign_text import Finder, text_carried, text_stop
-from cookieguard.html.tokenizer.raw_text import Revoked
+from cookieguard.html.tokenizer.raw_text import EndTags
 from cookieguard.html.tokenizer.scanner import TagEnd
 
 # A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
@@ -72,7 +72,7 @@ class UnfinishedText:
     passed = b""  # nothing goes out before it is whole
 
     def __init__(
-        self, data: bytes, start: int, text: int, name: bytes, ends: Revoked, finder: Finder | None
+        self, data: bytes, start: int, text: int, name: bytes, ends: EndTags, finder: Finder | None
     ) -> None:
         """Begin with the tag at `start`; its text begins at `text`, and `finder` (`finder_of`) was through it."""
         self._name = name

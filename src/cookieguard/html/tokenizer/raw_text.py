@@ -11,14 +11,14 @@ from cookieguard.html.tokenizer.markup_declarations import Kind
 from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.tokenizer.scanner import script_end
 
-Revoked = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (context.py)
+EndTags = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (tree_state.py)
 
 # What the owner is told of a page that lost something which need not be held.
 LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
 LOST_SHEET = "the rest of a style sheet was left out of a page: 1 MB of it is one rule"
 MOST_PATTERNS = 256
 # No lru_cache: compiled code looks into a dict without a call, for every text in svg.
-PATTERNS: dict[tuple[bytes, Revoked], re.Pattern[bytes]] = {}
+PATTERNS: dict[tuple[bytes, EndTags], re.Pattern[bytes]] = {}
 LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
 
 
@@ -32,23 +32,23 @@ class Construct:
     dropped: bool = False
     is_text: bool = False  # its end is an end tag, which is not part of it
 
-    def pattern(self, ends: Revoked) -> re.Pattern[bytes]:
+    def pattern(self, ends: EndTags) -> re.Pattern[bytes]:
         """Return the pattern of its end; a group matches where an element of `ends` ends it."""
         return pattern_of(self.end, ends)
 
-    def carried(self, data: bytes, position: int, ends: Revoked) -> int:
+    def carried(self, data: bytes, position: int, ends: EndTags) -> int:
         """Return where the bytes begin that have to wait for the next chunk."""
         partial = self.partial + rb"|<(?:/[a-zA-Z]{0,9})?" if ends else self.partial
         return carried(partial, data, position)
 
 
-def pattern_of(end: bytes, ends: Revoked) -> re.Pattern[bytes]:
+def pattern_of(end: bytes, ends: EndTags) -> re.Pattern[bytes]:
     """Return the pattern of this end, or of an end tag of `ends`."""
     known = PATTERNS.get((end, ends))
     return _pattern(end, ends) if known is None else known
 
 
-def _pattern(end: bytes, ends: Revoked) -> re.Pattern[bytes]:
+def _pattern(end: bytes, ends: EndTags) -> re.Pattern[bytes]:
     if len(PATTERNS) >= MOST_PATTERNS:
         PATTERNS.clear()
     if ends:
@@ -127,7 +127,7 @@ class ScriptEnd:
     def __init__(self) -> None:
         self._level = 0  # 1: escaped (after `<!--`), 2: double escaped (`<script` in it)
 
-    def find(self, data: bytes, position: int, ends: Revoked = ()) -> tuple[int, bytes]:
+    def find(self, data: bytes, position: int, ends: EndTags = ()) -> tuple[int, bytes]:
         """Return (where it ends, which element's end tag ends it), or (-1, b"")."""
         if not ends:
             end, self._level = script_end(data, position, self._level)
@@ -149,7 +149,7 @@ class ScriptEnd:
 
 
 @lru_cache(maxsize=64)
-def _script_pattern(escaped: bool, ends: Revoked) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
+def _script_pattern(escaped: bool, ends: EndTags) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
     names = b"|".join(any_case(name) for name in dict.fromkeys((b"script", *ends)))
     if not escaped:
         return re.compile(rb"<(?:!--|/(?:" + names + rb")" + AFTER_NAME + rb")")

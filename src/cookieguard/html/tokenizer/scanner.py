@@ -223,12 +223,12 @@ COMMENT_END = re.compile(rb"--!?>")
 
 
 def has_sign(data: bytes, start: int, end: int) -> bool:
-    """Tell whether a `<` stands in data[start:end]."""
+    """Return whether a `<` stands in data[start:end]."""
     return data.find(b"<", start, end) >= 0
 
 
 def comment_begins(data: bytes, start: int) -> bool:
-    """Tell whether a comment begins at `start` for sure, and is not over at once."""
+    """Return whether a comment begins at `start` for sure, and is not over at once."""
     return COMMENT_BEGINS.match(data, start) is not None
 
 
@@ -332,5 +332,5 @@ _ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb
 
 
 def names_anywhere(raw: bytes, position: int) -> bool:
-    """Tell whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
+    """Return whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
     return _ANYWHERE.search(raw.lower(), position) is not None  # to search in any case takes longer

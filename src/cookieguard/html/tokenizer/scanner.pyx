@@ -82,7 +82,7 @@ _prepare()
 
 
 cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
-    """Tell whether a style may load (CSS_MAY_LOAD in tags.py)."""
+    """Return whether a style may load (CSS_MAY_LOAD in tags.py)."""
     cdef Py_ssize_t index
     for index in range(size):
         if start[index] == 40 or start[index] == 92 or start[index] == 38:
@@ -91,7 +91,7 @@ cdef inline bint _may_load(text_t start, Py_ssize_t size) noexcept nogil:
 
 
 cdef bint _counts(unsigned char meaning, text_t start, Py_ssize_t size) noexcept nogil:
-    """Tell whether an attribute with this value is to be looked at."""
+    """Return whether an attribute with this value is to be looked at."""
     return _may_load(start, size) if meaning == BY_CSS else True
 
 
@@ -285,7 +285,7 @@ cdef class Scanner:
 
 
 cdef bint _named(text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length) noexcept nogil:
-    """Tell whether the name stands at `p`, in any case, with what ends a tag's name behind it."""
+    """Return whether the name stands at `p`, in any case, with what ends a tag's name behind it."""
     cdef Py_ssize_t index
     if p + length >= size or not KIND[s[p + length]] & ENDS_NAME:
         return False
@@ -424,7 +424,7 @@ cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position):
 
 
 cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
-    """Tell whether a `<` stands in data[start:end]."""
+    """Return whether a `<` stands in data[start:end]."""
     return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL
 
 
@@ -532,7 +532,7 @@ cdef inline Py_ssize_t _rest_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexce
 
 
 cpdef bint comment_begins(bytes data, Py_ssize_t start):
-    """Tell whether a comment begins at `start` for sure, and is not over at once."""
+    """Return whether a comment begins at `start` for sure, and is not over at once."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(data) + start
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data) - start
     if size < 5 or s[1] != 33 or s[2] != 45 or s[3] != 45 or s[4] == 62:
@@ -640,7 +640,7 @@ def attribute_of(match, bytes name):
 
 
 cpdef bint names_anywhere(bytes raw, Py_ssize_t position):
-    """Tell whether a start tag may have an attribute of ANYWHERE, its name revocation at `position`."""
+    """Return whether a start tag may have an attribute of ANYWHERE, its name ending at `position`."""
     cdef bint dull = True
     _attributes_end(<text_t>PyBytes_AS_STRING(raw), position, PyBytes_GET_SIZE(raw), &dull)
     return not dull

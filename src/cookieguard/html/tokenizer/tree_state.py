@@ -55,7 +55,7 @@ TURNING = TABLE_PARTS | frozenset(
 TURNS = frozenset({*ROOTS, b"select", b"template", b"frameset", b"base", b"plaintext"})
 # Start tags that mean another thing in svg than in HTML: for others it may stay open which of both it is.
 TELLING = TURNS | TEXT_NAMES | POINTS[SVG] | POINTS[MATH] | {b"col"}
-DEEPEST_RUN = 8  # elements in each other in a run of drawings (runs.py)
+DEEPEST_RUN = 8  # elements in each other in a run of drawings (skip_patterns.py)
 MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
 
 
@@ -82,20 +82,20 @@ class Context:
         self.is_plain_text = False  # from `<plaintext>` on, to the end of the page
 
     def is_careful(self) -> bool:
-        """Tell whether every single tag counts here."""
+        """Return whether every single tag counts here."""
         return bool(self._foreign or self._both or self._unsure or self._in_select or self._templates)
 
     def is_foreign(self) -> bool:
-        """Tell whether this is foreign content for sure: `<![CDATA[` opens a section."""
+        """Return whether this is foreign content for sure: `<![CDATA[` opens a section."""
         return bool(self._foreign) and not self.is_unsure()
 
     def is_unsure(self) -> bool:
-        """Tell whether it may or may not be foreign content."""
+        """Return whether it may or may not be foreign content."""
         # an element of HTML may be closed where the next one of another kind began
         return self._unsure or (bool(self._foreign) and self._worlds[-1] == HTML)
 
     def is_drawing(self) -> bool:
-        """Tell whether this is svg or MathML for sure, right within one of its elements, and nothing else."""
+        """Return whether this is svg or MathML for sure, right within one of its elements, and nothing else."""
         return bool(
             self._foreign
             and not (self._unsure or self._both or self._scanned or self._in_select or self._templates)
@@ -104,7 +104,7 @@ class Context:
         )
 
     def is_aside(self) -> bool:
-        """Tell whether this is no place to insert anything."""
+        """Return whether this is no place to insert anything."""
         return bool(self._foreign or self._both or self._templates or self._in_select or self._unsure)
 
     def closers(self) -> bytes | None:
@@ -122,11 +122,11 @@ class Context:
         return b"".join([b"</" + name + b">" for name in names])
 
     def is_scanned(self) -> bool:
-        """Tell whether a preload scanner takes for raw text what is sure to be markup."""
+        """Return whether a preload scanner takes for raw text what is sure to be markup."""
         return bool(self._scanned)
 
     def is_read_twice(self) -> bool:
-        """Tell whether somebody takes for text what is read as markup here."""
+        """Return whether somebody takes for text what is read as markup here."""
         return bool(self.ends or self._scanned)
 
     def end_for_scanner(self, tag: Tag) -> bytes:
@@ -181,7 +181,7 @@ class Context:
                 self._scanned.append(name)
 
     def _takes_html(self) -> bool:
-        """Tell whether a start tag right here is one of HTML, within an open foreign element."""
+        """Return whether a start tag right here is one of HTML, within an open foreign element."""
         world = self._worlds[-1]
         return world == HTML or self._foreign[-1] in POINTS[world]
 

@@ -1,4 +1,4 @@
-"""What plainjson.py leaves to the library, a byte at a time; None for all that is not plain."""
+"""What fast_json.py leaves to the library, a byte at a time; None for all that is not plain."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next
@@ -16,7 +16,7 @@ cdef extern from "Python.h":
 IS_READ_HERE = True
 cdef enum:
     ROOM = 8192  # twice what a cookie holds
-    MAX_DEPTH = 32  # as jsontext.py has it
+    MAX_DEPTH = 32  # as canonical_json.py has it
     MOST_DIGITS = 18  # of a number that surely is a long long
 cdef object NOT_PLAIN = object()
 cdef const char* HEX = b"0123456789abcdef"

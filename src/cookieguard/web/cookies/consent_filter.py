@@ -41,7 +41,7 @@ class Gate:
 
     @property
     def holds(self) -> bool:
-        """Tell whether a cookie of the request is held."""
+        """Return whether a cookie of the request is held."""
         return len(self._held) > 0
 
     def passed(self, headers: Headers) -> Headers:
@@ -91,7 +91,7 @@ class Gate:
     # The response
 
     def _is_held(self, name: bytes, line: bytes) -> bool:
-        """Tell whether this is a Set-Cookie line that the browser must not get; one that removes always passes."""
+        """Return whether this is a Set-Cookie line that the browser must not get; one that removes always passes."""
         if name != SET_COOKIE:
             return False
         cookie = cookie_name_of(line)

@@ -8,7 +8,7 @@ from cookieguard.web.http.origin import origin_of
 
 
 def is_own_page(exchange: Exchange) -> bool:
-    """Tell whether a page of the shop began this: its host, a configured origin, or a host that shares the session.
+    """Return whether a page of the shop began this: its host, a configured origin, or a host that shares the session.
 
     No browser leaves the Origin out; what is no browser brings only cookies of its own.
     """

@@ -37,7 +37,7 @@ class Telling:
         return frozenset({*self._reader.keyed_days(Days(0, self._today)), self._today})
 
     def is_whole(self, days: Days) -> bool:
-        """Tell whether visitors are known of every day of a range that somebody came on."""
+        """Return whether visitors are known of every day of a range that somebody came on."""
         return all(one.at in self._days for one in self._reader.by_day(days) if one.visitors)
 
     def runs(self, days: Days) -> Sequence[Days]:
@@ -94,7 +94,7 @@ class Disclosure:
         self.telling = Telling(reader, today, where)
 
     def is_fit(self, range_: Range) -> bool:
-        """Tell whether a range may be shown."""
+        """Return whether a range may be shown."""
         if not self.reaches(range_) or not self.has_enough(range_):
             return False
         days = range_.days(self._today)
@@ -106,24 +106,24 @@ class Disclosure:
         return not is_told and self._is_shown_elsewhere(days)
 
     def reaches(self, range_: Range) -> bool:
-        """Tell whether there are figures of all of a range: two filters read single hits."""
+        """Return whether there are figures of all of a range: two filters read single hits."""
         return len(self._where) < 2 or self.has_hits(range_)
 
     def reaches_back(self, before: Days, *, by_hours: bool) -> bool:
-        """Tell whether there are figures of all of a period before."""
+        """Return whether there are figures of all of a period before."""
         needs_hits = len(self._where) > 1 or (by_hours and bool(self._where))
         return not needs_hits or before.first > self._today - self._hit_days
 
     def has_hits(self, range_: Range) -> bool:
-        """Tell whether single hits are kept of all of a range. Of one day more they may still be there."""
+        """Return whether single hits are kept of all of a range. Of one day more they may still be there."""
         return range_.length <= self._hit_days
 
     def has_enough(self, range_: Range) -> bool:
-        """Tell whether there are people enough in a range."""
+        """Return whether there are people enough in a range."""
         return self._total(range_.days(self._today), self._where).people >= K
 
     def has_visitors(self, range_: Range) -> bool:
-        """Tell whether breakdowns of a range have all visitors."""
+        """Return whether breakdowns of a range have all visitors."""
         return not self._where or self.telling.is_whole(range_.days(self._today))
 
     def shown(self, days: Days, by: Dimension) -> Shown:
@@ -147,7 +147,7 @@ class Disclosure:
         )
 
     def _is_shown_elsewhere(self, days: Days) -> bool:
-        """Tell whether each filter's value is shown by name where the other filter, or none, is set."""
+        """Return whether each filter's value is shown by name where the other filter, or none, is set."""
         others = larger_ones(self._where)
         values = [next(iter(self._where.keys() - where.keys())) for where in others]
         return all(

@@ -92,7 +92,7 @@ class Course:
         return () if step is None else self._points(first, step)
 
     def _shows_all(self, first: int, step: int) -> bool:
-        """Tell whether no bar must be hidden that somebody is in."""
+        """Return whether no bar must be hidden that somebody is in."""
         now, *larger = (_cells(one, first, HOURS, step) for one in [self._now, *self._larger])
         views = _told(now, larger)
         return not any(told is None and cell.counts[0] for told, cell in zip(views, now, strict=True))
@@ -142,7 +142,7 @@ class Course:
         return span is not None and span.first <= days.first
 
     def _gives_away(self, before: Days) -> bool:
-        """Tell whether the period before would leave fewer than five of what other pages show.
+        """Return whether the period before would leave fewer than five of what other pages show.
 
         That is the next wider range without both periods, and, in the middle of a day, the rest of the day before.
         """

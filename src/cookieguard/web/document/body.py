@@ -113,7 +113,7 @@ class DocumentBody:
 
     @property
     def is_faithful(self) -> bool:
-        """Tell whether what was returned is all of the page, and would be again."""
+        """Return whether what was returned is all of the page, and would be again."""
         return not (self._has_failed or self.is_transcoded)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:

@@ -67,7 +67,7 @@ def give_up(exchange: Exchange, reason: str) -> RawBody:
 
 
 def becomes_context(exchange: Exchange, kind: Kind) -> bool:
-    """Tell whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
+    """Return whether this runs under the policy of its own response: XML, a worker's script, documents in a series.
 
     A 304 names no type, and leaves a stored worker the policy of another state of consent. A worker runs whatever it
     gets, plain text as well.
@@ -98,7 +98,7 @@ def vary_by_use(headers: Headers, kind: Kind) -> Headers:
 
 
 def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
-    """Tell whether this is a script that a browser keeps running, under the policy it came with."""
+    """Return whether this is a script that a browser keeps running, under the policy it came with."""
     if not kind.is_script:
         return False
     return exchange.destination == b"serviceworker" and exchange.parts.config.csp.enabled

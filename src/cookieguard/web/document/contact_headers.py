@@ -84,7 +84,7 @@ def _plain(quoted: bytes) -> bytes:
 
 
 def _is_inert(parameters: bytes) -> bool:
-    """Tell whether no relation of a link makes a browser fetch it; one without any might."""
+    """Return whether no relation of a link makes a browser fetch it; one without any might."""
     values = [(quoted or bare).decode("latin-1") for quoted, bare in RELATION.findall(parameters)]
     return bool(values) and INERT_RELATIONS.issuperset(" ".join(values).lower().split())
 

@@ -80,7 +80,7 @@ class Repeats:
         return kept[0]
 
     def comes_again(self, key: Key, body: bytes) -> bool:
-        """Tell whether this page came before, and take note of it: one that differs in a byte of a token did not."""
+        """Return whether this page came before, and take note of it: one that differs in a byte of a token did not."""
         if len(body) > MAX_PAGE:
             return False
         seen = hash((key, mark(body)))
@@ -103,5 +103,5 @@ class Repeats:
 
 
 def _is_for_many(page: Page) -> bool:
-    """Tell whether a page sets no cookie and may be stored by its browser: others hardly come again as they are."""
+    """Return whether a page sets no cookie and may be stored by its browser: others hardly come again as they are."""
     return not any(name == SET_COOKIE or UNSTORED in value for name, value in page.headers)

@@ -26,7 +26,7 @@ def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:
-    """Tell whether a redirect with these headers would take a browser to a held host ahead of a click.
+    """Return whether a redirect with these headers would take a browser to a held host ahead of a click.
 
     Not a script that fetches ahead: the policy stops that one, and it may show what it got at the click.
     """

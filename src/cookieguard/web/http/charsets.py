@@ -77,11 +77,11 @@ DECLARED = re.compile(
 SUSPECT = (b"2022", b"-2312", b"eplacement")  # one of these is in each of them: a quick look first
 # Nobody says which encoding, but it shifts: browsers used to guess ISO-2022-JP (Chromium 156 does not).
 SHIFTS = re.compile(rb"\x1b[$(]")
-HEADERS_KEPT = 512  # as many as kinds.py keeps
+HEADERS_KEPT = 512  # as many as content_type.py keeps
 
 
 def is_part_of_start(start: bytes) -> bool:
-    """Tell whether more bytes must be seen: these may begin a mark, or an XML declaration that is not over."""
+    """Return whether more bytes must be seen: these may begin a mark, or an XML declaration that is not over."""
     if len(start) < LONGEST_START and any(one.startswith(start) and one != start for one in STARTS):
         return True
     begins = start.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml")

@@ -113,7 +113,7 @@ PIECE = kind_of(PIECE_TYPE)
 
 
 def is_put_in(kind: Kind, names: Mapping[bytes, bytes], asked: Mapping[bytes, bytes]) -> bool:
-    """Tell whether a text is put into a page: htmx takes any type for HTML, and Litestar calls a `str` plain text.
+    """Return whether a text is put into a page: htmx takes any type for HTML, and Litestar calls a `str` plain text.
 
     `asked` are the request's headers. JSON is not meant: to read it as HTML would spoil it.
     """

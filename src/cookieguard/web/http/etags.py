@@ -52,7 +52,7 @@ class Files:
         self._known[address] = validators
 
     def knows(self, address: str, asked: Mapping[bytes, bytes]) -> bool:
-        """Tell whether a request asks for such a response, and for nothing older, by all of its conditions."""
+        """Return whether a request asks for such a response, and for nothing older, by all of its conditions."""
         known = self._known.get(address)
         conditions = [asked[name] for name in (*CONDITIONS, *NONE_MATCH) if name in asked and name != RANGE]
         return known is not None and bool(conditions) and all(one in known for one in conditions)
@@ -70,7 +70,7 @@ def mark_state(headers: Headers, state: bytes) -> Headers:
 
 
 def names_document(if_none_match: bytes) -> bool:
-    """Tell whether a conditional request asks for a document that passed here before."""
+    """Return whether a conditional request asks for a document that passed here before."""
     return SUFFIX.search(if_none_match) is not None
 
 

@@ -95,7 +95,7 @@ def quiet_type(headers: object, loud: frozenset[bytes]) -> bytes:
 
 
 def _are_pairs(headers: list[Sequence[bytes]]) -> bool:
-    """Tell whether these are tuples of bytes with lower-case names."""
+    """Return whether these are tuples of bytes with lower-case names."""
     for pair in headers:
         if type(pair) is not tuple or type(pair[1]) is not bytes:
             return False
@@ -187,7 +187,7 @@ def _keep_private(headers: Headers, store: bool) -> Headers:  # noqa: FBT001  # 
 
 
 def _speak_to_caches(headers: Headers) -> bool:
-    """Tell whether one of these may be a header that caches obey; all of those end alike."""
+    """Return whether one of these may be a header that caches obey; all of those end alike."""
     for name, _ in headers:  # noqa: SIM110 - compiled, `any` makes a generator that costs as much as the rest
         if len(name) >= SHORTEST_CONTROL and name.endswith(CONTROL_SUFFIXES):
             return True

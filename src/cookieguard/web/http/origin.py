@@ -80,7 +80,7 @@ def _origin(scheme: str, host_header: bytes) -> Origin:
 
 
 def _is_host(authority: str) -> bool:
-    """Tell whether a browser could have a page from there: `300.1.1.1` and port 70000 are in no URL."""
+    """Return whether a browser could have a page from there: `300.1.1.1` and port 70000 are in no URL."""
     try:
         parse_url(f"http://{authority}/")
     except ValueError:

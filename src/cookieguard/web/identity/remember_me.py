@@ -166,7 +166,7 @@ class Remembering:
         return Errand(left, begun, customer, memory.shown)
 
     def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
-        """Tell whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
+        """Return whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
         is_theirs = ticket.customer == customer and not memory.is_wanted
         return is_theirs and self._store_sync.revocations.end_of_series(ticket.series) is None
 

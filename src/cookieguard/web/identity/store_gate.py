@@ -18,7 +18,7 @@ MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets 
 
 
 def must_wait(exchange: Exchange) -> bool:
-    """Tell whether the store is to be asked first.
+    """Return whether the store is to be asked first.
 
     A session came before this process heard what was ended: once, at its start. Or the store has what a cookie
     was too small for.
@@ -49,7 +49,7 @@ async def hear_first(exchange: Exchange) -> None:
 
 
 def must_recall(exchange: Exchange) -> bool:
-    """Tell whether the browser says it is remembered; pictures and the like log nobody in: shared caches keep them."""
+    """Return whether the browser says it is remembered. Pictures log nobody in: shared caches keep them."""
     remembering, cookie = exchange.parts.remembering, exchange.headers.get(b"cookie")
     if remembering is None or cookie is None or remembering.mark not in cookie:
         return False

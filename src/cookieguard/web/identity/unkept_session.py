@@ -19,7 +19,7 @@ DROPS_COOKIES = (
 
 
 def drops_cookies(request: Request, *, dev: bool) -> bool:
-    """Tell whether whoever asks drops the cookies of its answer without a word."""
+    """Return whether whoever asks drops the cookies of its answer without a word."""
     if dev or request.origin.scheme not in ("http", "ws"):
         return False
     return request.text(b"user-agent").lower().startswith(TEST_CLIENTS)

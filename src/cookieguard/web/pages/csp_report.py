@@ -79,7 +79,7 @@ async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verd
 
 
 def _may_be_ours(report: dict[str, Any], address: str) -> bool:
-    """Tell whether our policy may have been violated, by what a report says of it; it names where reports go."""
+    """Return whether our policy may have been violated, by what a report says of it; it names where reports go."""
     directive = str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
     is_known = directive.partition(" ")[0].endswith(FALLS_BACK) or directive.startswith("form-action")
     is_ours = address in str(

@@ -160,7 +160,7 @@ def _of_rights(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
 
 
 def _is_held_path(exchange: Exchange) -> bool:
-    """Tell whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
+    """Return whether this path of the shop's own is declared as a vendor's whom this visitor did not agree to."""
     register, origin = exchange.parts.register, exchange.request.origin
     url = parse_url(exchange.request.url)
     verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))

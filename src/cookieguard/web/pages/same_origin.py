@@ -8,7 +8,7 @@ from cookieguard.web.http.origin import origin_of
 
 
 def is_own_post(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> bool:
-    """Tell whether a POST came from a page of the shop itself.
+    """Return whether a POST came from a page of the shop itself.
 
     `Sec-Fetch-Site` must not say anything but `same-origin`; no script can set it. Origin must be a configured one, or
     with none configured name the same host and port as `host` (the scheme is not compared: TLS may end before us). It

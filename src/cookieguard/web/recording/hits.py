@@ -94,7 +94,7 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
 
 
 def _counts(counting: Counting, consent: Consent) -> bool:
-    """Tell whether this visitor is counted at all."""
+    """Return whether this visitor is counted at all."""
     return counting.counts_unasked or consent.has(STATISTICS)
 
 
@@ -187,7 +187,7 @@ def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> 
 
 
 def _is_shown(exchange: Exchange) -> bool:
-    """Tell whether a document is a page of its own: no frame, no piece of a page, not fetched ahead."""
+    """Return whether a document is a page of its own: no frame, no piece of a page, not fetched ahead."""
     headers = exchange.headers
     destination = headers.get(b"sec-fetch-dest", b"document")
     if destination in FRAME_DESTINATIONS or exchange.request.is_fragment:

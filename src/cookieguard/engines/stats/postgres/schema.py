@@ -47,7 +47,7 @@ SCHEMA = (
     ) PARTITION BY LIST (day)""",
     # Days that have partitions, and whether hits of that day may have keys still.
     "CREATE TABLE IF NOT EXISTS cookieguard_day (day INTEGER PRIMARY KEY, has_keys BOOLEAN NOT NULL)",
-    # Sums, as in sqlite_schema.py: 25 months. Text is ordered by its code points, in SQLite too.
+    # Sums, as in the SQLite schema: 25 months. Text is ordered by its code points, in SQLite too.
     f"""CREATE TABLE IF NOT EXISTS cookieguard_hourly (
         hour INTEGER PRIMARY KEY, views BIGINT NOT NULL, visits BIGINT NOT NULL, arrivals BIGINT NOT NULL,
         errors BIGINT NOT NULL, bots BIGINT NOT NULL, bytes BIGINT NOT NULL, duration BIGINT NOT NULL

@@ -1,7 +1,7 @@
 """Statistics written to PostgreSQL, by the workers of any number of machines: a batch is a COPY of its hits.
 
 What else must be known of a batch is asked in one round trip before it. Sums come after it and elsewhere: see
-`postgres_sums.py`.
+`rollups.py`.
 """
 
 from __future__ import annotations

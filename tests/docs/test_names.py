@@ -1,0 +1,31 @@
+"""What comments, docstrings and docs name is there: a module that was renamed takes its mentions with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULE = re.compile(r"(?<![\w./'\"-])(?:[a-z_0-9]+/)*([a-z_0-9]+\.(?:pyx|pxd|py))\b")
+# Files of the reader's own, which no page of ours could have.
+NOT_OURS = {"app.py", "main.py", "settings.py", "asgi.py", "shop.py", "conftest.py", "manage.py"}
+
+
+def test_every_module_that_the_sources_and_the_docs_name_is_there() -> None:
+    sources = [one for kind in ("py", "pyx", "pxd") for one in (ROOT / "src").rglob(f"*.{kind}")]
+    texts = [*sources, *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    ours = {
+        one.name
+        for folder in ("src", "scripts", "tests", "benchmarks")
+        for one in (ROOT / folder).rglob("*.py*")
+    }
+
+    named = [
+        f"{text.relative_to(ROOT)} names {name}"
+        for text in texts
+        for name in MODULE.findall(text.read_text("utf-8"))
+        if name not in ours | NOT_OURS | {"setup.py"}
+    ]
+
+    assert len(sources) > 300
+    assert named == []
