@@ -12,5 +12,7 @@ html_theme = "furo"
 html_title = "cookieguard"
 html_show_sourcelink = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {"footer_icons": []}
 suppress_warnings = ["misc.highlighting_failure"]  # SQL for Grafana: $__timeFilter is its own

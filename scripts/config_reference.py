@@ -26,7 +26,9 @@ HEAD = """\
 
 `CookieGuard(app)` runs with the defaults below. Pass a TOML file, `CookieGuard(app, "cookieguard.toml")`, or the same
 tree in Python, `CookieGuard(app, Config(...))`. An unknown setting does not start; the error names the nearest one.
+A list is a tuple in Python.
 """
+LISTS = ("a tuple (in TOML: a list)", "a list")
 
 
 class Setting(NamedTuple):
@@ -57,7 +59,10 @@ def main() -> int:
     if "--check" not in sys.argv:
         PAGE.write_text(text)
     elif not PAGE.exists() or PAGE.read_text() != text:
-        print(f"{PAGE.name} is not what the settings say; run: python {Path(__file__).name}", file=sys.stderr)
+        print(
+            f"{PAGE.name} is not what the settings say; run: python scripts/{Path(__file__).name}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 
@@ -112,10 +117,10 @@ def _markdown(section: Section) -> str:
     if section.title.endswith("[]"):
         title = f"`[[{section.title[:-2]}]]`"
     rows = "".join(
-        f"| `{one.path.rpartition('.')[2]}` | {one.kind} | `{one.default}` | {' '.join(one.text.split())} |\n"
+        f"| `{one.path.rpartition('.')[2]}` | {' '.join(one.text.split())} | {one.kind.replace(*LISTS)} | `{one.default}` |\n"
         for one in section.settings
     )
-    table = f"| setting | value | default | |\n|---|---|---|---|\n{rows}" if rows else ""
+    table = f"| setting | what it does | value | default |\n|---|---|---|---|\n{rows}" if rows else ""
     return f"\n## {title}\n\n{section.text}\n\n{table}"
 
 
