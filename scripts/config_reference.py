@@ -116,12 +116,14 @@ def _markdown(section: Section) -> str:
     title = f"`[{section.title}]`" if section.title else "Top level"
     if section.title.endswith("[]"):
         title = f"`[[{section.title[:-2]}]]`"
-    rows = "".join(
-        f"| `{one.path.rpartition('.')[2]}` | {' '.join(one.text.split())} | {one.kind.replace(*LISTS)} | `{one.default}` |\n"
-        for one in section.settings
-    )
+    rows = "".join(map(_row, section.settings))
     table = f"| setting | what it does | value | default |\n|---|---|---|---|\n{rows}" if rows else ""
     return f"\n## {title}\n\n{section.text}\n\n{table}"
+
+
+def _row(one: Setting) -> str:
+    name, text, kind = one.path.rpartition(".")[2], " ".join(one.text.split()), one.kind.replace(*LISTS)
+    return f"| `{name}` | {text} | {kind} | `{one.default}` |\n"
 
 
 if __name__ == "__main__":
