@@ -96,7 +96,12 @@ async def _inside_a_request(block: Block) -> None:
     code = compile(block.text, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
     async def endpoint(request: Any) -> PlainTextResponse:
-        names = {"request": request, "visitor": visitor_of(request), "visitor_of": visitor_of}
+        names = {
+            "request": request,
+            "app": request.app,
+            "visitor": visitor_of(request),
+            "visitor_of": visitor_of,
+        }
         ended = eval(code, names)
         if ended is not None:
             await ended
