@@ -19,6 +19,7 @@ from cookieguard.cli.init import init
 from cookieguard.cli.keys import keys
 from cookieguard.cli.log import log
 from cookieguard.cli.output import show_line
+from cookieguard.cli.people.access import access
 from cookieguard.cli.people.letter import letter
 from cookieguard.cli.policy import policy
 from cookieguard.cli.receipt import receipt
@@ -28,6 +29,7 @@ from cookieguard.cli.rights.work import processing, work
 from cookieguard.cli.scan import scan
 from cookieguard.cli.staff import staff
 from cookieguard.cli.vault import reveal, vault
+from cookieguard.engines.people.break_glass import BreakGlassRefused
 from cookieguard.errors import (
     AnnouncementRefused,
     ConfigError,
@@ -61,6 +63,7 @@ EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
     KeyringFixed: ExitCode.FIXED,
     StaffRefused: ExitCode.REFUSED,
     RevealRefused: ExitCode.REFUSED,
+    BreakGlassRefused: ExitCode.REFUSED,
     ScanRefused: ExitCode.REFUSED,
     FileKept: ExitCode.REFUSED,
     RequestRefused: ExitCode.REFUSED,
@@ -81,6 +84,7 @@ app = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 app.add_typer(staff, name="staff")
+app.add_typer(access, name="access")
 app.add_typer(policy, name="policy")
 app.add_typer(requests, name="requests")
 app.add_typer(vault, name="vault")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from contextlib import closing
 from datetime import UTC, date, datetime
-from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,21 +19,21 @@ from cookieguard.cli.options import (
     shop_config,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.people.approvals import IN_ARGUMENTS, two_members
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.engines.files.reveal_log import append_entry, read_entries
-from cookieguard.engines.files.staff_list import read_staff
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.vault import expire_keys, make_keys, private_key, read_events
+from cookieguard.engines.mail.notices import Recipients
+from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look
+from cookieguard.engines.proof.acts import acts_of
+from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.errors import ConfigError, RevealRefused
-from cookieguard.identity.staff_token import Member, person_of, read_member, staff_codec
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.stats.vault_records import open_box
 
 vault = typer.Typer(help="Make the vault's keys ahead, and destroy those of days that are over.")
-OWNERS = "the tokens of two different members with the role owner, one a line on standard input"
-IN_ARGUMENTS = "tokens are read from standard input, one a line: everybody on this machine can read arguments"
-MOST_READ = 10_000  # characters; a token has about 150
 
 
 @vault.command("init")
@@ -89,17 +89,44 @@ def reveal(
         return
     require_text("--reason", reason.strip(), longest=500)
     codec_ring = read_place(keyring_place(shop, keyring))
-    first, second = _two_owners(codec_ring, state, _two_tokens())
+    first, second = two_members(codec_ring, state, first="owner", second="owner")
     facts = _opened(state, private, of_day, event)
     # Written before anything is shown: what cannot be recorded stays closed.
     entry = {"time": to_text(datetime.now(UTC)), "day": str(of_day), "event": event, "reason": reason.strip()}
     append_entry(private.path, entry | {"by": first.name, "with": second.name})
+    if facts["customer"]:
+        _open_notice(shop, codec_ring, facts["customer"], entry, (first.name, second.name))
     if as_json:
         show_json({"event": event, "day": str(of_day), **facts})
         return
     show_line(f"address: {facts['address']}")
     show_line(f"customer: {facts['customer'] or '-'}")
     show_line(f"detail: {facts['detail'] or '-'}")
+
+
+def _open_notice(
+    shop: Config, keyring: Keyring, customer: str, entry: dict[str, str], who: tuple[str, str]
+) -> None:
+    """Have the customer be told, where the shop's store is on this machine: `cookieguard access notify` does it."""
+    state = StateDirectory(shop.state_dir)
+    file = store_file(shop.store, state.path, environ=os.environ)
+    if not shop.store.enabled or (file is not None and not file.exists()):
+        return
+    look = Look(
+        kind="reveal",
+        ground=Ground.SECURITY.value,
+        event=entry["event"],
+        reason=entry["reason"],
+        scope="the network address of one event",
+        by=who[0],
+        approved=who[1],
+        at=datetime.now(UTC),
+    )
+    with (
+        closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
+        acts_of(shop, state, keyring, environ=os.environ) as acts,
+    ):
+        BreakGlass(store, Recipients(keyring), acts).add(look, customer)
 
 
 def _directories(shop: Config) -> tuple[StateDirectory, StateDirectory]:
@@ -125,22 +152,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ConfigError("--day", was=repr(text[:20]), allowed="a day like 2026-11-24") from None
-
-
-def _two_tokens() -> list[str]:
-    """Read two tokens, without showing them."""
-    if sys.stdin.isatty():
-        return [getpass(f"token of the {which} owner: ").strip() for which in ("first", "second")]
-    return sys.stdin.read(MOST_READ).split()
-
-
-def _two_owners(keyring: Keyring, state: StateDirectory, tokens: list[str]) -> tuple[Member, Member]:
-    codec, members, now = staff_codec(keyring), read_staff(state.path), datetime.now(UTC)
-    found = [read_member(codec, token, members, now) for token in tokens]
-    owners = [one for one in found if one is not None and one.may("owner")]
-    if len(tokens) != 2 or len(owners) != 2 or person_of(owners[0].name) == person_of(owners[1].name):
-        raise RevealRefused(f"this takes {OWNERS}")
-    return owners[0], owners[1]
 
 
 def _opened(state: StateDirectory, private: StateDirectory, day: date, event: str) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.notices import run_of
+from cookieguard.engines.mail.notices import Recipients, run_of
 from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.people.break_glass import BreakGlass, due_notices, state_of
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
 from cookieguard.engines.proof.open import open_log_store, place_of
@@ -152,6 +153,17 @@ def _erasures(source: Source) -> Found:
     return lines, any(one.trouble for one in found)
 
 
+def _looks(source: Source) -> Found:
+    file = store_file(source.config.store, source.state.path, environ=os.environ)
+    if not source.config.store.enabled or (file is not None and not file.exists()):
+        return [], False
+    with closing(store_opener(source.config.store, source.state.path, environ=os.environ)()) as store:
+        looks = BreakGlass(store, Recipients(source.keyring), None).looks()
+    open_ = {id_: one for id_, one in looks.items() if one.told is None}
+    lines = [f"{id_}: {one.kind} by {one.by}: {state_of(one, source.now)}" for id_, one in open_.items()]
+    return lines, bool(due_notices(looks, source.now))
+
+
 def _undeclared(source: Source) -> Found:
     first = source.now.date() - WEEK
     found = [one for one in read_beyond(source.state.path) if one.last >= first]
@@ -228,6 +240,7 @@ def _lines_of(note: str) -> Iterator[str]:
 PARTS: dict[str, Callable[[Source], Found]] = {
     "Requests that are open": _open_requests,
     "Erasures that did not finish": _erasures,
+    "Customers to be told that somebody looked": _looks,
     "Hosts that nobody declared": _undeclared,
     "Contracts with vendors": _contracts,
     "Notices of the policy": _notices,

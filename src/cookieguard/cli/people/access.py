@@ -1,0 +1,292 @@
+"""`cookieguard access`: look without a customer's code, disclose to an authority, and tell the customer of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    read_place,
+    shop_config,
+)
+from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.people.approvals import two_members
+from cookieguard.config import Config
+from cookieguard.config.loading.checks import require_one_of, require_text
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.letters import send_to
+from cookieguard.engines.mail.notices import Recipients, load_customers, require_origin
+from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look, due_notices, state_of
+from cookieguard.engines.people.journal import Journal
+from cookieguard.engines.people.permissions import Permissions
+from cookieguard.engines.proof.acts import acts_of
+from cookieguard.engines.store.open import store_opener
+from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+
+WRONG = 1
+access = typer.Typer(help="Look without a customer's code, disclose to an authority, and tell the customer.")
+
+CustomerOption = Annotated[str, typer.Option("--customer", help="The customer number.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
+EventOption = Annotated[
+    str, typer.Option("--event", help="The one case this is about: a ticket, a file number.")
+]
+LawOption = Annotated[str, typer.Option("--law", help="What forbids to tell the customer, with --until.")]
+UntilOption = Annotated[str, typer.Option("--until", help="The day from which they are told, as 2027-01-31.")]
+
+
+class Desk:
+    """Hold what these commands work with."""
+
+    def __init__(self, config: Config, keyring: Keyring, glass: BreakGlass, store: Store) -> None:
+        self.config = config
+        self.keyring = keyring
+        self.glass = glass
+        self.store = store
+        self.state = StateDirectory(config.state_dir)
+        self.now = datetime.now(UTC)
+
+    def journal(self, event: str, who: str, what: str, customer: str) -> None:
+        Journal(self.state, self.keyring).write(self.now, event, who=who, what=what, customer=customer)
+
+
+@access.command("open")
+def open_without_code(
+    *,
+    customer: CustomerOption,
+    scope: Annotated[str, typer.Option("--scope", help="One of staff.scopes.")],
+    ground: Annotated[str, typer.Option("--ground", help=f"One of {', '.join(Ground)}.")],
+    event: EventOption,
+    reason: ReasonOption,
+    law: LawOption = "",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a code for a customer who gave none: two persons approve one event, and the customer is told.
+
+    It reads two tokens from standard input: of whoever looks (support), then of whoever approves (officer).
+    """
+    require_one_of("--ground", ground, [one.value for one in Ground])
+    with _desk(config, keyring) as desk:
+        require_one_of("--scope", scope, desk.config.staff.scopes)
+        id_ = _approved(
+            desk, "break-glass", customer, ground, event, reason, scope, law, until, first="support"
+        )
+        permissions = Permissions(desk.keyring, desk.config.staff.scopes, _asking(desk.store))
+        code = permissions.make(customer, scope, desk.now).result()
+    if as_json:
+        show_json({"look": id_, "code": code})
+        return
+    show_line(f"look {id_}: the code opens {scope} once, within 10 minutes: {code}")
+    show_line("the customer is to be told: cookieguard access notify")
+
+
+@access.command("disclose")
+def disclose(
+    *,
+    customer: CustomerOption,
+    authority: Annotated[str, typer.Option("--authority", help="Who asked.")],
+    basis: Annotated[str, typer.Option("--basis", help="By which law.")],
+    given: Annotated[str, typer.Option("--given", help="What was given, in words.")],
+    event: EventOption,
+    law: LawOption = "",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write down what an authority was given: two persons, the basis, the scope; and the customer is told.
+
+    It reads the tokens of two officers from standard input.
+    """
+    for name, text in (("--authority", authority), ("--basis", basis), ("--given", given)):
+        require_text(name, text, longest=500)
+    reason = f"{authority}; {basis}"
+    with _desk(config, keyring) as desk:
+        ground = Ground.LEGAL.value
+        id_ = _approved(
+            desk, "disclosure", customer, ground, event, reason, given, law, until, first="officer"
+        )
+    if as_json:
+        show_json({"look": id_})
+        return
+    show_line(f"disclosure {id_} is in the log; the customer is to be told: cookieguard access notify")
+
+
+@access.command("list")
+def list_looks(
+    *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
+) -> None:
+    """Show every look and disclosure and whether the customer was told; none says whose data it was."""
+    with _desk(config, keyring) as desk:
+        rows = [
+            {
+                "id": id_,
+                "kind": one.kind,
+                "at": f"{one.at:%Y-%m-%d}",
+                "by": one.by,
+                "state": state_of(one, desk.now),
+            }
+            for id_, one in desk.glass.looks().items()
+        ]
+    if as_json:
+        show_json({"looks": rows})
+        return
+    show_table(("id", "kind", "at", "by", "state"), [tuple(row.values()) for row in rows])
+
+
+@access.command("told")
+def mark_told(
+    look: Annotated[str, typer.Argument(metavar="ID", help="As `access list` shows it.")],
+    *,
+    how: Annotated[str, typer.Option("--how", help="How: by letter, by telephone.")],
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+) -> None:
+    """Write down that a customer was told in another way than by mail."""
+    require_text("--how", how, longest=200)
+    with _desk(config, keyring) as desk:
+        desk.glass.tell(look, how, desk.now)
+    show_line(f"{look}: the customer was told ({how})")
+
+
+@access.command("notify")
+def notify(
+    *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
+) -> None:
+    """Send the notices that are due, each once. Exit code 1 where one stays open."""
+    with _desk(config, keyring) as desk:
+        due = due_notices(desk.glass.looks(), desk.now)
+        sent = [id_ for id_, look in due.items() if _notified(desk, id_, look)]
+    if as_json:
+        show_json({"sent": sent, "open": [id_ for id_ in due if id_ not in sent]})
+    else:
+        show_line(f"{len(sent)} of {len(due)} notices sent")
+    if len(sent) < len(due):
+        raise typer.Exit(WRONG)
+
+
+def _approved(
+    desk: Desk,
+    kind: str,
+    customer: str,
+    ground: str,
+    event: str,
+    reason: str,
+    scope: str,
+    law: str,
+    until: str,
+    *,
+    first: str,
+) -> str:
+    for name, text in (("--customer", customer), ("--event", event), ("--reason", reason)):
+        require_text(name, text, longest=500)
+    by, approved = two_members(desk.keyring, desk.state, first=first, second="officer")
+    look = Look(
+        kind=kind,
+        ground=ground,
+        event=event,
+        reason=reason,
+        scope=scope,
+        by=by.name,
+        approved=approved.name,
+        at=desk.now,
+        law=law,
+        until=_day(until),
+    )
+    desk.journal("looked without a code", by.name, f"{kind}: {scope}", customer)
+    return desk.glass.add(look, customer)
+
+
+def _notified(desk: Desk, id_: str, look: Look) -> bool:
+    number = desk.glass.customer(id_)
+    require_origin(desk.config)
+    address = asyncio.run(_address_of(desk.config, number))
+    if not address:
+        return False
+    shop = desk.config.origins[0].partition("://")[2]
+    what = "gave data of yours to an authority" if look.kind == "disclosure" else "looked at data of yours"
+    lines = [
+        f"On {look.at:%-d %B %Y} we {what} without asking you first.",
+        "",
+        f"What: {look.scope}",
+        f"Why: {look.ground}: {look.reason}",
+        "",
+        "Two persons of our shop approved it, and it is written down. Answer this mail if you have questions.",
+    ]
+    run = f"look-{id_}"
+    with closing(outbox_opener(desk.config.store, desk.state.path, environ=os.environ)()) as outbox:
+        sent = send_to(
+            outbox,
+            run,
+            [address],
+            config=desk.config,
+            recipients=Recipients(desk.keyring),
+            subject=f"{shop}: we {what}",
+            lines=lines,
+            language="en",
+            now=desk.now,
+            environ=os.environ,
+        )
+        is_sent = asyncio.run(sent).sent == 1
+        if is_sent:
+            desk.glass.tell(id_, "by mail", desk.now)
+            outbox.forget(run)
+    return is_sent
+
+
+async def _address_of(config: Config, number: str) -> str:
+    async for one in load_customers(config.mail.customers)():
+        if one[0] == number:
+            return one[1]
+    return ""
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ConfigError("--until", was=repr(text[:20]), allowed="a day like 2027-01-31") from None
+
+
+@contextmanager
+def _desk(config: Path | None, keyring: Path | None) -> Iterator[Desk]:
+    shop = shop_config(config)
+    ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    try:
+        with (
+            closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
+            acts_of(shop, state, ring, environ=os.environ) as acts,
+        ):
+            yield Desk(shop, ring, BreakGlass(store, Recipients(ring), acts), store)
+    except StoreDown as error:
+        allowed = "one that does"
+        raise ConfigError(
+            "store.url", was=f"of a store that does not answer ({error})", allowed=allowed
+        ) from error
+
+
+def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:
+    def ask(question: Callable[[Store], str]) -> Future[str]:
+        future: Future[str] = Future()
+        future.set_result(question(store))
+        return future
+
+    return ask

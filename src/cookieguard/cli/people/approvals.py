@@ -1,0 +1,45 @@
+"""Two persons who approve one event: their tokens from standard input, never from the command line."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from getpass import getpass
+
+from cookieguard.engines.files.staff_list import read_staff
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.errors import RevealRefused
+from cookieguard.identity.staff_token import Member, person_of, read_member, staff_codec
+from cookieguard.keyring import Keyring
+
+IN_ARGUMENTS = "tokens are read from standard input, one a line: everybody on this machine can read arguments"
+MOST_READ = 10_000  # characters; a token has about 150
+
+
+def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: str) -> tuple[Member, Member]:
+    """Return two different persons with these roles, in this order; raises RevealRefused without saying which."""
+    tokens = _two_tokens(first, second)
+    codec, members, now = staff_codec(keyring), read_staff(state.path), datetime.now(UTC)
+    found = [read_member(codec, token, members, now) for token in tokens]
+    both = [
+        one for one, role in zip(found, (first, second), strict=False) if one is not None and one.may(role)
+    ]
+    if len(tokens) != 2 or len(both) != 2 or person_of(both[0].name) == person_of(both[1].name):
+        raise RevealRefused(f"this takes {_told(first, second)}, one a line on standard input")
+    return both[0], both[1]
+
+
+def _told(first: str, second: str) -> str:
+    if first == second:
+        return f"the tokens of two different members with the role {first}"
+    return f"the tokens of two different members, the first with the role {first}, the second with {second}"
+
+
+def _two_tokens(first: str, second: str) -> list[str]:
+    """Read two tokens, without showing them."""
+    if sys.stdin.isatty():
+        return [
+            getpass(f"token of the {which} ({role}): ").strip()
+            for which, role in (("first", first), ("second", second))
+        ]
+    return sys.stdin.read(MOST_READ).split()

@@ -1,0 +1,188 @@
+"""The command `cookieguard access`: two persons, one event, and a notice that stays open until it was given."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from contextlib import chdir, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.test_staff import Shop
+from harness.relays import Relay, new_relay
+
+from cookieguard.config import load_config
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.people.journal import marks_of, read_journal
+from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.keyring import Keyring
+from cookieguard.proof.records import customer, read_document
+from demo_site.shop.database import SCHEMA
+
+CUSTOMER = "00003"
+CASE = ("--customer", CUSTOMER, "--event", "ticket 7", "--reason", "<b>stolen</b> cards")
+OPEN = ("access", "open", *CASE, "--scope", "orders", "--ground", "abuse")
+DISCLOSE = (
+    *("access", "disclose", "--customer", CUSTOMER, "--event", "12 Js 7/26"),
+    *("--authority", "Court of Leipzig", "--basis", "StPO 98", "--given", "one order"),
+)
+
+
+class AccessShop(Shop):
+    """Be a shop with customers, a relay and people."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.relay: Relay = new_relay()
+        self.tokens: dict[str, str] = {}
+        (directory / "cookieguard.toml").write_text(
+            'origins = ["https://shop.example"]\n[staff]\nscopes = ["account", "orders"]\n'
+            f'[mail]\nurl = "{self.relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
+            'customers = "demo_site.shop.customers:active"\n'
+        )
+
+    def tokens_of(self, *names: str) -> str:
+        for name in names:
+            if name not in self.tokens:
+                made = self.run("staff", "add", name, "--role", name.split()[0].lower(), "--json")
+                self.tokens[name] = json.loads(made.stdout)["token"]
+        return "\n".join(self.tokens[name] for name in names)
+
+    def ask(self, *arguments: str, people: tuple[str, ...] = ("Support Sam", "Officer Olga")) -> Any:
+        done = self.run(*arguments, "--json", stdin=self.tokens_of(*people))
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    def records(self) -> list[dict[str, Any]]:
+        with chdir(self.directory):
+            place = place_of(load_config("cookieguard.toml"), self.state, environ={})
+            with closing(open_stores(place, make=False)) as stores:
+                return [read_document(one.record) for one in read_subject(stores, customer(CUSTOMER))]
+
+    def states(self) -> list[str]:
+        return [one["state"] for one in self.ask("access", "list")["looks"]]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AccessShop:
+    monkeypatch.setenv("DEMO_DATABASE", str(tmp_path / "shop.sqlite3"))
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as database, database:
+        database.executescript(SCHEMA)
+        for at in range(5):
+            row = (f"{at:05}", "Anna", f"c{at}@mail.example", "", "", "", "", "")
+            database.execute("INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    shop = AccessShop(tmp_path)
+    assert shop.run("keys", "add").returncode == 0
+    return shop
+
+
+def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessShop) -> None:
+    opened = shop.ask(*OPEN)
+
+    (record,) = shop.records()
+    assert record["cg:kind"] == "break-glass"
+    assert (record["cg:by"], record["cg:approvedBy"]) == ("Support Sam", "Officer Olga")
+    assert (record["cg:ground"], record["cg:event"], record["cg:reason"]) == (
+        "abuse",
+        "ticket 7",
+        "<b>stolen</b> cards",
+    )
+    assert shop.states() == ["to be told since 0 days"]
+    assert len(opened["code"]) == 9
+    (look,) = [one for one in read_journal(shop.state) if one["event"] == "looked without a code"]
+    keyring = Keyring.loads((shop.state / KEYRING_FILE).read_text(), setting="test")
+    assert look["customer"] in marks_of(keyring, CUSTOMER)
+    letter = shop.run("letter", "--preview").stdout
+    assert f"{opened['look']}: break-glass by Support Sam: to be told" in letter
+    assert CUSTOMER not in letter
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        ("Support Sam",),
+        ("Officer Olga", "Officer Olga"),
+        ("Support Sam", "Support Sid"),
+        ("Analyst Ann", "Officer Olga"),
+        ("Officer Olga", "Support Sam"),
+    ],
+)
+def test_one_person_or_the_wrong_two_open_nothing(shop: AccessShop, people: tuple[str, ...]) -> None:
+    refused = shop.run(*OPEN, stdin=shop.tokens_of(*people))
+
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "two different members" in refused.stderr
+    assert shop.states() == []
+
+
+def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessShop) -> None:
+    shop.ask(*OPEN)
+    with shop.relay.up():
+        shop.relay.refuse = {}
+        sent = [shop.ask("access", "notify"), shop.ask("access", "notify")]
+
+    assert [len(one["sent"]) for one in sent] == [1, 0]
+    assert shop.relay.counts == {f"c{int(CUSTOMER)}@mail.example": 1}
+    text = shop.relay.messages[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert "Why: abuse: <b>stolen</b> cards" in text
+    assert shop.states()[0].startswith("told on ")
+    assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "notice-given"]
+
+
+def test_customer_without_an_address_stays_to_be_told(shop: AccessShop) -> None:
+    unknown = [one if one != CUSTOMER else "99999" for one in OPEN]
+    look = shop.ask(*unknown)["look"]
+
+    with shop.relay.up():
+        assert shop.run("access", "notify").returncode == 1
+    assert shop.run("access", "told", look, "--how", "by letter").returncode == 0
+    assert "by letter" in shop.states()[0]
+    assert shop.run("access", "told", look, "--how", "by letter").returncode == 4
+
+
+def test_named_law_puts_a_notice_off_until_its_day(shop: AccessShop) -> None:
+    today = datetime.now(UTC).date()
+    law = ("--law", "StPO 95a", "--until", str(today + timedelta(days=30)))
+    shop.ask(*DISCLOSE, *law, people=("Officer Olga", "Owner Ole"))
+
+    with shop.relay.up():
+        assert shop.ask("access", "notify") == {"sent": [], "open": []}
+    assert shop.states() == [f"put off until {today + timedelta(days=30)} by StPO 95a"]
+    only = shop.run(*DISCLOSE, "--law", "StPO 95a", stdin=shop.tokens_of("Officer Olga", "Owner Ole"))
+    assert only.returncode == 4
+    over = ("--law", "StPO 95a", "--until", str(today))
+    shop.ask(*DISCLOSE, *over, people=("Officer Olga", "Owner Ole"))
+    with shop.relay.up():
+        assert len(shop.ask("access", "notify")["sent"]) == 1
+    (first, *_) = shop.records()
+    assert (first["cg:kind"], first["cg:reason"], first["cg:scope"]) == (
+        "disclosure",
+        "Court of Leipzig; StPO 98",
+        "one order",
+    )
+
+
+def test_store_holds_no_number_in_the_clear(shop: AccessShop) -> None:
+    shop.ask(*[one if one != CUSTOMER else "number-4711" for one in OPEN])
+
+    written = b"".join(path.read_bytes() for path in shop.state.glob("*.db*"))
+
+    assert b"break-glass" in written
+    assert b"number-4711" not in written
+
+
+def test_nothing_is_opened_that_the_log_does_not_take(shop: AccessShop) -> None:
+    log = shop.state / "log.db"
+    log.mkdir(parents=True)
+
+    refused = shop.run(*OPEN, stdin=shop.tokens_of("Support Sam", "Officer Olga"))
+
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "nothing was done" in refused.stderr
+    log.rmdir()
+    assert shop.states() == []
