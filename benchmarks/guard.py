@@ -36,7 +36,14 @@ from cookieguard import Config, CookieGuard, Vendor
 
 BAR = 3.0  # per cent
 WORK = Path(__file__).with_name("guard_work.js")
-KINDS = ("nodes", "frames of the shop", "empty frames written into", "markup", "markup with microdata")
+KINDS = (
+    "nodes",
+    "frames of the shop",
+    "empty frames written into",
+    "markup",
+    "markup with a frame",
+    "markup with microdata",
+)
 FIRST_PAINT = "first paint"
 
 

@@ -38,6 +38,9 @@ window.work = {
   async markup() {
     document.querySelector("#stage").innerHTML = cards;
   },
+  async "markup with a frame"() {
+    document.querySelector("#stage").innerHTML = cards + '<iframe src="/own" title="Part"></iframe>';
+  },
   async "markup with microdata"() {
     document.querySelector("#stage").innerHTML = microdata;
   },

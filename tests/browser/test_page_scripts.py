@@ -295,16 +295,19 @@ def test_a_choice_beside_unsaved_input_is_told_though_the_page_stays(visit: Visi
 
 
 @pytest.mark.parametrize("way", ["#to", pytest.param("#by", marks=SLOW), pytest.param("open()", marks=SLOW)])
-def test_any_link_leads_to_the_choices_and_back(visit: Visitors, world: World, way: str) -> None:
+def test_any_link_leads_to_the_choices_in_the_pages_language_and_back(
+    visit: Visitors, world: World, way: str
+) -> None:
     _, tab = decided(visit, f"{world.shop}/?a=1%20b", "refused")
+    tab.evaluate("document.documentElement.lang = 'de'")  # this browser's is en-US
 
     with tab.expect_navigation():
         tab.evaluate("cookieguard.open()") if way == "open()" else tab.click(way)
     arrived = tab.url
     with tab.expect_navigation():
-        tab.get_by_role("link", name="Back to the shop").click()
+        tab.get_by_role("link", name="Zurück zum Shop").click()
 
-    assert arrived == f"{world.shop}/_cg/choices?next=%2F%3Fa%3D1%2520b"
+    assert arrived == f"{world.shop}/_cg/choices?next=%2F%3Fa%3D1%2520b&lang=de"
     assert tab.url == f"{world.shop}/?a=1%20b"
 
 

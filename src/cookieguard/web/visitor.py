@@ -87,7 +87,10 @@ class Visitor:
 
     @property
     def choices_url(self) -> str:
-        """Where this visitor changes the choice, and comes back to this page: for a link in the shop's footer."""
+        """Where this visitor changes the choice, and comes back to this page: for a link in the shop's footer.
+
+        It speaks the browser's language; `&lang=de` behind it asks for another one.
+        """
         source = self._source
         return f"{source.own_base}choices?next={quote(source.request.return_path, safe='/')}"
 
