@@ -29,3 +29,9 @@ def test_every_module_that_the_sources_and_the_docs_name_is_there() -> None:
 
     assert len(sources) > 300
     assert named == []
+
+
+def test_every_page_of_the_docs_is_in_a_list_of_the_front_page() -> None:
+    listed = (ROOT / "docs" / "index.md").read_text("utf-8").splitlines()
+
+    assert [one.stem for one in (ROOT / "docs").glob("*.md") if one.stem not in {*listed, "index"}] == []
