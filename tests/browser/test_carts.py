@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page
 
 from .conftest import Demo, Visitors
@@ -54,6 +55,7 @@ def status_of(page: Page, url: str) -> int:
     return answer.status if answer else 0
 
 
+@pytest.mark.slow  # web/test_carts.py and demo/ have both in make test
 def test_carts_of_two_browsers_merge_at_login_and_orders_come_along(visit: Visitors, demo: Demo) -> None:
     shop, one, other = demo.guarded, visit().new_page(), visit().new_page()
     put(one, shop, "heron-teapot", 1)

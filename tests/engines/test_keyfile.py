@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.quick import some_of
 
 from cookieguard.engines.files.keyring_file import (
     HASTE,
@@ -26,7 +27,6 @@ from cookieguard.keyring import Key, Keyring, KeyState, new_pair
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 AT_ONCE = timedelta(0)
-KILLS = 12
 # Changes the keyring as fast as it can.
 ROTATING = """
 import sys
@@ -219,10 +219,13 @@ def test_failed_change_leaves_the_file_as_it_was(file: Path) -> None:
     assert os.listdir(file.parent) == ["keyring"]
 
 
-def test_a_command_that_is_killed_leaves_a_whole_keyring_and_its_draft_goes_with_the_next(file: Path) -> None:
+@pytest.mark.parametrize("kills", some_of([3, 12], 3))
+def test_a_command_that_is_killed_leaves_a_whole_keyring_and_its_draft_goes_with_the_next(
+    file: Path, kills: int
+) -> None:
     """Killed in the midst of one change after another: drafts lie about, and hold secrets."""
     chance, known = random.Random(3), Keyring.loads(file.read_text(), setting="keys.file")
-    for _ in range(KILLS):
+    for _ in range(kills):
         rotating = subprocess.Popen([sys.executable, "-c", ROTATING, str(file)], stdout=subprocess.PIPE)
         assert rotating.stdout is not None
         assert rotating.stdout.readline() == b"begun\n"
@@ -233,7 +236,7 @@ def test_a_command_that_is_killed_leaves_a_whole_keyring_and_its_draft_goes_with
         assert found.get("k1") == K1
         known = found
     left = drafts(file)
-    print(f"{len(left)} drafts after {KILLS} kills, {len(known.ids)} keys")
+    print(f"{len(left)} drafts after {kills} kills, {len(known.ids)} keys")
 
     for one in left:
         os.utime(one, (0, 0))

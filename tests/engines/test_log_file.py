@@ -154,6 +154,7 @@ for number in range(300):
 """
 
 
+@pytest.mark.slow  # servers/test_workers.py has four in one file in make test
 def test_four_processes_in_one_file_leave_whole_lines(tmp_path: Path) -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", SHARED, str(tmp_path), letter], stdin=subprocess.PIPE)

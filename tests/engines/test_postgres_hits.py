@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from harness.postgres import Postgres, postgres, why_not
+from harness.quick import some_of
 from harness.stats_engines import new_database
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
@@ -132,11 +133,12 @@ for start in range(0, 1000, 20):
 """
 
 
+@pytest.mark.parametrize("delays", some_of([(0.0, 0.01, 0.03, 0.06), (0.03,)], (0.03,)), ids=len)
 def test_killed_writers_leave_whole_batches_and_no_lock(
-    url: str, writer: PostgresHits, figures: HitReader
+    url: str, writer: PostgresHits, figures: HitReader, delays: tuple[float, ...]
 ) -> None:
     hits, tests = draw_hits(1000, seed=8), str(Path(__file__).parents[1])
-    for after in (0.0, 0.01, 0.03, 0.06):
+    for after in delays:
         command = [sys.executable, "-c", KILLED, url, "8", tests]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -355,7 +357,7 @@ for start in range(0, 500, 10):
 """
 
 
-@pytest.mark.parametrize("kills", [0, 5])
+@pytest.mark.parametrize("kills", some_of([0, 1, 5], 1))
 def test_four_that_write_and_sum_up_at_once_and_are_killed_count_each_hit_once(
     url: str, writer: PostgresHits, figures: HitReader, kills: int
 ) -> None:

@@ -22,8 +22,8 @@ from cookieguard.html import Rules
 
 MARK = b"<i id=cg-mark></i>"
 PAGES_PER_SEED = 500
-# `make test` draws 1,500 pages; the slow run as many as COOKIEGUARD_FUZZ_PAGES says.
-FEW = range(3)
+# `make test` draws 1,000 pages; the slow run as many as COOKIEGUARD_FUZZ_PAGES says.
+FEW = range(2)
 MANY = int(os.environ.get("COOKIEGUARD_FUZZ_PAGES", "20000")) // PAGES_PER_SEED
 SEEDS = [*FEW, *(pytest.param(1000 + seed, marks=pytest.mark.slow) for seed in range(MANY))]
 

@@ -6,6 +6,7 @@ import random
 import time
 
 import pytest
+from harness.quick import some_of
 from harness.rewriting import RULES, rewrite
 
 from cookieguard.html import Rewriter
@@ -79,7 +80,13 @@ def test_a_rule_without_end_is_cut_and_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [b"{", b"};", b"(", b"a{}", b'"', b"\\", b"/*", b"url(", b"a{b:url('data:image/png,'"]
+    "piece",
+    some_of(
+        [b"{", b"};", b"(", b"a{}", b'"', b"\\", b"/*", b"url(", b"a{b:url('data:image/png,'"],
+        b"(",
+        b"/*",
+        b"a{b:url('data:image/png,'",
+    ),
 )
 def test_long_sheets_take_linear_time(piece: bytes) -> None:
     rewriter = Rewriter(RULES)

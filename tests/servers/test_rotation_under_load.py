@@ -27,7 +27,7 @@ CONSENT, SESSION = "__Host-cg_consent", "__Host-cg_session"
 CUSTOMERS = 4
 NOTICED = 5.0  # seconds, as promised
 COPIES = 40
-PAUSE = 0.1  # seconds: commands need some of the machine as well
+PAUSE = 0.2  # seconds: commands need some of the machine as well
 
 
 class Customers:

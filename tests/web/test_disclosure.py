@@ -126,7 +126,7 @@ def written(state: Path, hits: Sequence[Hit], *, has_keys: bool) -> None:
         engine.forget(keys_before=TODAY, hits_before=0, rollups_before=0)
 
 
-QUICK = (small, three_countries)
+QUICK = (three_countries,)
 ALL = [pytest.param(one, marks=() if one in QUICK else pytest.mark.slow) for one in SHOPS]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer
+from harness.quick import some_of
 from harness.two_workers import CART, SESSION, Browser, Shop
 
 from cookieguard import Visitor
@@ -86,7 +87,9 @@ def be_copied(shop: Shop, browser: Browser) -> None:
     owner.do(seen)
 
 
-@pytest.mark.parametrize("end", [log_out, log_out_everywhere, log_out_elsewhere, be_copied])
+@pytest.mark.parametrize(
+    "end", some_of([log_out, log_out_everywhere, log_out_elsewhere, be_copied], log_out_elsewhere, be_copied)
+)
 def test_after_goodbye_no_mixture_of_what_a_browser_ever_had_is_somebody(shop: Shop, end: Revocation) -> None:
     browser = Browser(shop)
     values = life_of(shop, browser)

@@ -27,7 +27,8 @@ def test_a_page_of_48_mib_streams_in_less_than_8(job: str, body: str) -> None:
     assert extra_bytes(job, body) < PAGE_LIMIT
 
 
-@pytest.mark.parametrize("job", ["rewriter, cold", pytest.param("app, cold", marks=SLOW)])
+@SLOW
+@pytest.mark.parametrize("job", ["rewriter, cold", "app, cold"])
 def test_so_does_the_first_one_with_all_that_is_kept_for_the_next(job: str) -> None:
     assert extra_bytes(job, "page") < PAGE_LIMIT
 

@@ -29,7 +29,7 @@ from cookieguard.keyring import new_key
 from .test_remembering import REMEMBER, Client, Shop, store_of, until
 
 SEEDS = 60
-QUICK = 8  # of them; they wait most of the time
+QUICK = 3  # of them; they wait most of the time
 ROUNDS = 80
 ALARM = "remember cookie used elsewhere"
 

@@ -146,7 +146,7 @@ HISTORIES = ("keyed", "counted", "late", "never counted")
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-@pytest.mark.parametrize("seed", some_of(range(12), 0, 1, 2))
+@pytest.mark.parametrize("seed", some_of(range(12), 0))
 def test_no_two_numbers_give_a_small_group_away(seed: int, history: str, tmp_path: Path) -> None:
     hits = traffic(seed)
     late = [PLAIN._replace(time=SECOND - days * DAY, page="/hats") for days in (1, 5)]
