@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 JOURNAL = "PRAGMA journal_mode = WAL"  # readers never wait for a writer
+EMPTY_JOURNAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 JOURNAL_RETRY_SECONDS = 0.005
 _MAKING = threading.Lock()  # nobody here has a connection yet while one makes the file
 
@@ -75,6 +76,13 @@ def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> No
     """
     if path.stat().st_ino != inode:
         raise down("another file took the place of the one in use")
+
+
+def empty_journal(connection: sqlite3.Connection, down: Callable[[str], Exception]) -> None:
+    """Have nothing left in the journal of what was deleted; raise `down` where a reader holds it for too long."""
+    busy, *_ = connection.execute(EMPTY_JOURNAL).fetchone()
+    if busy:
+        raise down("the journal is read, and still holds what was deleted")
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def _stays(row: Exported, texts: RightsTexts) -> str:
     if not row.reason and row.kept_until is None:
         return ""
     day = "" if row.kept_until is None else texts.day(row.kept_until)
-    return " ".join(part for part in (day, row.reason) if part)
+    return ": ".join(part for part in (day, row.reason) if part)
 
 
 def _shown(value: Any) -> str:

@@ -46,10 +46,10 @@ def end_stored(store: Store, number: str, config: Config) -> None:
     owner = f"c:{number}"
     store.erase(Shelf.CART, owner)
     store.erase(Shelf.ORDERS, owner)
-    store.erase_owned(Shelf.SPILLED, owner)
     store.erase(CONSENT, number)
     for name in config.mail.lists:
         store.erase(LISTS, f"{name}:{number}")
+    store.erase_owned(Shelf.SPILLED, owner)  # the last: it empties the journal as well
 
 
 def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
-from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing
+from cookieguard.engines.sqlite_file import empty_journal, make_file, open_file, telling, writing
 
 BUSY_SECONDS = 5.0
 # FULL: what a person asked for stays asked after a power cut. What is deleted is gone from the file.
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
-EMPTY_JOURNAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS request (
@@ -164,7 +163,7 @@ class SqliteQueue:
 
     def _empty_journal(self) -> None:
         with telling(QueueDown):
-            self._connection.execute(EMPTY_JOURNAL)
+            empty_journal(self._connection, QueueDown)
 
     def _at(self, seconds: float | None) -> int | None:
         return None if seconds is None else int((self._clock() + seconds) * 1000)

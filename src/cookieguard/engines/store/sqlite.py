@@ -8,7 +8,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import (
+    empty_journal,
+    make_file,
+    open_file,
+    require_file,
+    telling,
+    writing,
+)
 from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
     Change,
@@ -229,9 +236,11 @@ class SqliteStore:
             self._connection.execute(ERASE, (shelf, key))
 
     def erase_owned(self, shelf: str, owner: str) -> None:
-        """Delete an owner's values."""
+        """Delete an owner's values; the journal holds nothing any more of what was deleted before, either."""
         with self._writing():
             self._connection.execute(ERASE_OWNED, (shelf, mark_of(owner)))
+        with telling(StoreDown):
+            empty_journal(self._connection, StoreDown)
 
     def size(self) -> int:
         """Return how many bytes of the file are in use."""

@@ -1,0 +1,81 @@
+"""The page of a visitor's privacy in a browser: asked, shown and withdrawn without a script, readable in every look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from harness.servers import serving
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config import Controller, DataKind, RightsSettings
+
+from .conftest import Visitors
+from .test_policy_pages import LOOKS, require_readable
+from .tiny import TinyShop, page
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a shop where /login logs in."""
+    config = Config(
+        state_dir=str(tmp_path_factory.mktemp("privacy") / "state"),
+        dev=True,
+        data=(
+            DataKind(id="orders", title="Orders and bills", purpose="To deliver", recipients=("Parcels",)),
+            DataKind(id="mail", title=HOSTILE, purpose=HOSTILE, basis="interest", reason=HOSTILE),
+        ),
+        controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
+        rights=RightsSettings(login_url="/login", account_url="/account"),
+    )
+    tiny = TinyShop({"/": page(body="<h1>Shop</h1>")})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == "/login":
+            visitor_of(scope).login("10001")
+            scope = {**scope, "path": "/"}
+        await tiny(scope, receive, send)
+
+    with serving(CookieGuard(app, config)) as server:
+        yield server.at("shop.localhost")
+
+
+@pytest.mark.parametrize(
+    "look", ["desk", *(pytest.param(one, marks=pytest.mark.slow) for one in LOOKS if one != "desk")]
+)
+def test_customer_walks_from_the_first_click_to_the_answer_without_a_script(
+    visit: Visitors, shop: str, look: str
+) -> None:
+    shown = visit(javascript=False, **LOOKS[look]).new_page()
+    shown.goto(f"{shop}/_cg/privacy")
+    require_readable(shown, "privacy-guest", look)
+    shown.goto(f"{shop}/login")
+    shown.goto(f"{shop}/_cg/privacy")
+
+    shown.check("input[value=object]")
+    shown.fill("#text", f"{HOSTILE} {look}")
+    with shown.expect_navigation():
+        shown.click("button[value=ask]")
+    require_readable(shown, "privacy-asked", look)
+    assert shown.locator("[role=status]").count() == 1
+    with shown.expect_navigation():
+        shown.locator("button[value=withdraw]").first.click()
+    assert shown.locator("article[data-state=withdrawn]").first.is_visible()
+    assert shown.locator("img").count() == 0
+    require_readable(shown, "privacy-withdrawn", look)
+    shown.goto(f"{shop}/_cg/cookies")
+    require_readable(shown, "cookies", look)
+
+
+def test_every_field_has_its_label_and_every_table_its_heads(visit: Visitors, shop: str) -> None:
+    shown = visit(locale="en").new_page()
+    shown.goto(f"{shop}/login")
+    shown.goto(f"{shop}/_cg/privacy")
+
+    named = "[...document.querySelectorAll('input:not([type=hidden]),textarea')].filter(one => !one.labels.length)"
+    assert shown.evaluate(f"{named}.length") == 0
+    assert shown.locator("table th[scope=col]").count() == 4
+    assert shown.evaluate("document.title") == "Your privacy"

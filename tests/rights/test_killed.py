@@ -1,0 +1,219 @@
+"""Workers that are killed anywhere: every erasure is done to its end, no hook runs twice at once, nobody is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sqlite3
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cookieguard import Config
+from cookieguard.config import RightsSettings
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.rights.worker import open_worker
+from cookieguard.engines.store.open import store_opener
+from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.oversized import pack
+from cookieguard.proof.records import Record, customer
+from cookieguard.rights.hooks import Exported, Kept
+from cookieguard.rights.plan import steps_of
+from cookieguard.rights.requests import Request, State, Via, told
+from cookieguard.rights.rules import Kind, Law
+
+FAR = 4_000_000_000_000
+SEED = 22
+LONGEST_LIFE = 0.12  # seconds until a worker is killed: about as long as all steps take
+
+
+@dataclass
+class Hooks:
+    """Delete a row, slowly; a file that is there already says that two run at once."""
+
+    folder: Path
+
+    def export(self, customer: str) -> list[Exported]:
+        return []
+
+    def erase(self, customer: str) -> list[Kept]:
+        mark = self.folder / f"running-{customer}"
+        with suppress(FileExistsError):
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            time.sleep(0.01)
+            with sqlite3.connect(self.folder / "shop.db") as connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.execute("DELETE FROM customer WHERE number = ?", (customer,))
+            mark.unlink()
+            return []
+        (self.folder / "twice").touch()
+        raise RuntimeError("two at once")
+
+    def deactivate(self, customer: str) -> None:
+        return None
+
+
+class Place:
+    """Be a shop's directory with persons in every place there is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = Config(state_dir=str(folder / "state"), rights=RightsSettings(backup_days=0))
+        self.state = StateDirectory(self.config.state_dir)
+        self.keyring = load_keyring(self.state, self.config.keys, environ={}, now=datetime.now(UTC))
+        with sqlite3.connect(folder / "shop.db") as connection:
+            connection.execute("CREATE TABLE customer (number TEXT PRIMARY KEY, name TEXT)")
+
+    def queue(self) -> Requests:
+        return requests_opener(self.config, self.keyring, self.state, environ={})()
+
+    def add(self, number: str, name: str) -> None:
+        """Have somebody in the shop, in the store and in the log."""
+        with sqlite3.connect(self.folder / "shop.db") as connection:
+            connection.execute("INSERT INTO customer VALUES (?, ?)", (number, name))
+        store = store_opener(self.config.store, self.state.path, environ={})()
+        store.write(Shelf.CART, f"c:{number}", json.dumps({"for": name}).encode(), until=FAR)
+        parcel = pack(b"", {"to": name}, None, now=datetime.now(UTC), owner=f"c:{number}")
+        store.write(Shelf.SPILLED, parcel.place.key, parcel.value, until=FAR)
+        store.close()
+        log = open_log(self.config, self.state, self.keyring, environ={})
+        assert log is not None
+        record = Record(
+            kind="agreement", subject=customer(number), time=datetime.now(UTC), facts={"cg:who": name}
+        )
+        log.append(record).result(timeout=20)
+        log.close()
+
+    def ask(self, number: str, id_: str) -> None:
+        steps = steps_of(Kind.ERASE, self.config, has_relay=False)
+        request = Request(
+            id=id_,
+            kind=Kind.ERASE,
+            law=Law.GDPR,
+            received=datetime.now(UTC),
+            via=Via.LOGIN,
+            customer=number,
+            steps=steps,
+        )
+        with closing(self.queue()) as queue:
+            queue.add(request, has_work=True)
+
+    def work(self) -> None:
+        async def do() -> None:
+            async with open_worker(self.config, hooks=Hooks(self.folder), environ={}) as worker:
+                await worker.work_all()
+
+        asyncio.run(do())
+
+    def start(self) -> int:
+        """Start a worker in a process of its own."""
+        pid = os.fork()
+        if not pid:
+            with suppress(BaseException):
+                self.work()
+            os._exit(0)
+        return pid
+
+    def forget_leases_of_the_dead(self) -> None:
+        """Let their minute be over: nobody is alive who holds one."""
+        with (
+            closing(sqlite3.connect(self.state.path / "store-requests.db", timeout=20)) as connection,
+            connection,
+        ):
+            connection.execute("UPDATE request SET lease_until = 0, work_at = 0 WHERE is_open")
+        for mark in self.folder.glob("running-*"):
+            mark.unlink()
+
+    def files_with(self, text: str) -> list[str]:
+        return sorted(
+            one.name for one in self.folder.rglob("*") if one.is_file() and text.encode() in one.read_bytes()
+        )
+
+
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize("runs", [5, pytest.param(200, marks=pytest.mark.slow)])
+def test_erasure_is_done_to_its_end_wherever_workers_are_killed(tmp_path: Path, runs: int) -> None:
+    place, source = Place(tmp_path), random.Random(SEED)
+    killed = 0
+    for run in range(runs):
+        number, id_ = f"K-{run:04}-Q", f"{run:022}"
+        with sqlite3.connect(tmp_path / "shop.db") as connection:
+            connection.execute("INSERT INTO customer VALUES (?, ?)", (number, "x"))
+        place.ask(number, id_)
+        for _ in range(3):
+            workers = [place.start(), place.start()]  # two machines
+            time.sleep(source.uniform(0, LONGEST_LIFE))
+            for pid in workers:
+                kill(pid)
+            killed += len(workers)
+            place.forget_leases_of_the_dead()
+    place.work()
+
+    with closing(place.queue()) as queue:
+        found = [queue.find(f"{run:022}") for run in range(runs)]
+    assert [one.state for one in found if one is not None] == [State.DONE] * runs
+    assert all(one.done_steps.count("shop") == 1 for one in found if one is not None)
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        assert connection.execute("SELECT count(*) FROM customer").fetchone() == (0,)
+    assert not (tmp_path / "twice").exists()
+    assert killed == runs * 6
+
+
+def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.add("K-4711-Q", "Annegret Quandt")
+    place.add("K-0815-Z", "Zoltan Control")
+    place.ask("K-4711-Q", "r" * 22)
+    assert place.files_with("Annegret Quandt")
+    place.work()
+    with closing(place.queue()) as queue:
+        queue.change("r" * 22, lambda one: told(one, now=datetime.now(UTC), by="mira", text="letter"))
+        queue.queue.wake("r" * 22)
+    place.work()
+
+    assert place.files_with("Annegret Quandt") == []
+    # The number stays in one row that ends their sessions, as long as a cookie of theirs could come back.
+    assert {name.partition(".db")[0] for name in place.files_with("K-4711-Q")} == {"store"}
+    assert place.files_with("Zoltan Control")
+    store = store_opener(place.config.store, place.state.path, environ={})()
+    store.forget(FAR)
+    store.erase_owned(Shelf.SPILLED, "nobody")
+    store.close()
+    assert place.files_with("K-4711-Q") == []
+
+
+def test_brought_back_queue_of_yesterday_erases_once_more(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.add("K-4711-Q", "Annegret Quandt")
+    place.ask("K-4711-Q", "r" * 22)
+    today = place.state.path / "store-requests.db"
+    with (
+        closing(sqlite3.connect(tmp_path / "yesterday.db")) as copy,
+        closing(sqlite3.connect(today)) as source,
+    ):
+        source.backup(copy)
+    place.work()
+    for ending in ("", "-wal", "-shm"):
+        (place.state.path / f"store-requests.db{ending}").unlink(missing_ok=True)
+    (tmp_path / "yesterday.db").rename(place.state.path / "store-requests.db")
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("INSERT INTO customer VALUES ('K-4711-Q', 'Annegret Quandt')")
+
+    place.work()
+
+    assert place.files_with("Annegret Quandt") == []
