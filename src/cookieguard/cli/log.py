@@ -41,7 +41,11 @@ PROGRESS_EVERY = 100_000  # entries
 
 AnchorOption = Annotated[
     list[Path] | None,
-    typer.Option("--anchor", help="A checkpoint that was kept elsewhere; may be given several times."),
+    typer.Option(
+        "--against",
+        "--anchor",
+        help="A checkpoint kept elsewhere, or a directory of such; may be given several times.",
+    ),
 ]
 KeyOption = Annotated[
     list[str] | None,
@@ -71,7 +75,7 @@ def verify(
         try:
             anchors = read_anchors([*kept, *(anchor or ())])
         except OSError as error:
-            raise ConfigError("--anchor", was=error.strerror, allowed="a file with a checkpoint") from error
+            raise ConfigError("--against", was=error.strerror, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
     _show_report(report, name, anchors=len(anchors), as_json=as_json)
     if report.verdict:
@@ -124,7 +128,7 @@ def checkpoint(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the newest checkpoint: keep it where the shop cannot change it, and `log verify --anchor` it later."""
+    """Show the newest checkpoint: keep it where the shop cannot change it, and `log verify --against` it later."""
     with log_of(shop_config(config)) as stores:
         note = stores.log.checkpoint()
         keys = stores.log.public_keys()

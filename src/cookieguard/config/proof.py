@@ -29,6 +29,8 @@ class ProofSettings:
     """The environment variable that holds that URL."""
     erasures: str = ""
     """A second file for the journal of erasures, on another disk than the state directory; empty: one alone."""
+    witness: str = ""
+    """A directory, or a command that reads its standard input, which gets each checkpoint; empty: none."""
     name: str = ""
     """The log's name in its checkpoints, fixed when it is made; empty: the first of `origins` with the log's path."""
     controller: str = ""
@@ -43,6 +45,7 @@ class ProofSettings:
         require_environment("proof.environment", self.environment)
         require_environment("proof.subjects_environment", self.subjects_environment)
         require_text("proof.erasures", self.erasures, empty=True)
+        require_text("proof.witness", self.witness, empty=True, longest=1000)
         require_match("proof.name", self.name, LOG_NAME, "text without blanks and +, like 'shop.example/log'")
         require_text("proof.controller", self.controller, empty=True, longest=200)
         require_match(

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogStore
+from cookieguard.engines.proof.witness import Witness
 from cookieguard.proof.notes import NoteError, read_checkpoint
 from cookieguard.proof.tiles import tree_root
 
@@ -26,8 +27,9 @@ KEPT = re.compile(r"checkpoint(-[0-9]+)?")
 class LocalAnchor:
     """Keep the newest checkpoint in a file beside the store; one that the store contradicts stays for good."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, witness: Witness | None = None) -> None:
         self._path = directory / NEWEST
+        self._witness = witness
 
     def check(self, log: LogStore) -> None:
         """Put the file aside where the log is not what it was: set back to an older copy, or another one."""
@@ -50,7 +52,9 @@ class LocalAnchor:
         )
 
     def write(self, note: str) -> None:
-        """Keep a checkpoint; where that fails the log goes on."""
+        """Keep a checkpoint, and hand it to the witness; where that fails the log goes on."""
+        if self._witness is not None:
+            self._witness.give(note)
         draft = self._path.with_name(f".{NEWEST}.{secrets.token_hex(8)}")
         with suppress(OSError):
             try:
@@ -75,5 +79,6 @@ def local_anchors(directory: Path) -> list[Path]:
 
 
 def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    """Return name and text of files with checkpoints; raises OSError."""
-    return [(path.name, path.read_text("utf-8", errors="replace")) for path in paths]
+    """Return name and text of files with checkpoints, and of all files in directories; raises OSError."""
+    files = [one for path in paths for one in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return [(path.name, path.read_text("utf-8", errors="replace")) for path in files if not path.is_dir()]

@@ -16,6 +16,7 @@ from cookieguard.engines.proof.erasures import JOURNAL, apply_erasures
 from cookieguard.engines.proof.protocol import LogStore, Stores, SubjectStore
 from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
+from cookieguard.engines.proof.witness import Witness
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.store.protocol import making_once
 from cookieguard.errors import ConfigError
@@ -92,7 +93,8 @@ def open_log(
     if not config.proof.enabled:
         return None
     place = place_of(config, state.path, environ=environ)
-    anchor = LocalAnchor(state.path)
+    witness = Witness(config.proof.witness) if config.proof.witness else None
+    anchor = LocalAnchor(state.path, witness)
     file = place.log_file
     is_made = (lambda: True) if file is None else file.exists
     signer = partial(signer_of, keyring)

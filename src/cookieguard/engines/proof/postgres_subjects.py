@@ -27,9 +27,16 @@ IS_MADE = "SELECT to_regclass('cg_subject') IS NOT NULL"
 SECRET = "SELECT value FROM cg_subject_secret WHERE name = %s"  # noqa: S105 - SQL
 PUT_SECRET = "INSERT INTO cg_subject_secret (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S105 - SQL
 FIND = "SELECT handle, id, key FROM cg_subject WHERE handle = ANY (%s::bytea[])"
-MAKE = """
-    INSERT INTO cg_subject (handle, id, key) SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[])
-    ON CONFLICT DO NOTHING
+# Both in one round trip: most who choose were never here before.
+FIND_OR_MAKE = """
+    WITH new AS (SELECT * FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[]) AS new (handle, id, key)),
+    found AS (SELECT handle, id, key FROM cg_subject WHERE handle IN (SELECT handle FROM new)),
+    made AS (
+        INSERT INTO cg_subject (handle, id, key)
+        SELECT handle, id, key FROM new WHERE handle NOT IN (SELECT handle FROM found)
+        ON CONFLICT DO NOTHING RETURNING handle, id, key
+    )
+    SELECT * FROM found UNION ALL SELECT * FROM made
 """
 KEY_FOR = "SELECT key FROM cg_subject WHERE id = %s"
 # Overwritten first: a deleted row's bytes lie in the table until it is vacuumed.
@@ -64,17 +71,15 @@ class PostgresSubjects:
         return b"" if row is None else bytes(row[0])
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
-        """Return keys, the missing ones made in one statement."""
+        """Return keys, the missing ones made in the same statement."""
         wanted = list(handles)
-        found = self._found(wanted)
+        ids = [os.urandom(SUBJECT_BYTES) for _ in wanted]
+        keys = [os.urandom(KEY_BYTES) for _ in wanted]
+        with telling(LogDown):
+            rows = self._connection.execute(FIND_OR_MAKE, (wanted, ids, keys)).fetchall()
+        found = {handle: SubjectKey(id_, key) for handle, id_, key in rows}
         missing = [handle for handle in wanted if handle not in found]
-        if missing:
-            ids = [os.urandom(SUBJECT_BYTES) for _ in missing]
-            keys = [os.urandom(KEY_BYTES) for _ in missing]
-            with telling(LogDown):
-                self._connection.execute(MAKE, (missing, ids, keys))
-            found.update(self._found(missing))  # another worker may have been first
-        return found
+        return found | self._found(missing) if missing else found  # another worker was first
 
     def find(self, handle: bytes) -> SubjectKey | None:
         """Return a handle's key."""

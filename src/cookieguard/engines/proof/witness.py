@@ -1,0 +1,108 @@
+"""A witness outside the shop: a directory, or a command, that is given the checkpoints.
+
+What somebody else has of the log shows that it was set back or forked. A witness that does not answer holds nothing up:
+the next checkpoint covers all that came before it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import subprocess
+import threading
+from pathlib import Path
+
+from cookieguard.proof.notes import read_checkpoint
+
+logger = logging.getLogger("cookieguard")
+
+COMMAND_SECONDS = 30.0
+
+
+class Witness:
+    """Hand checkpoints on, in a thread that lives while there is one to hand on. Owns the newest one."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._lock = threading.Lock()
+        self._note = ""
+        self._is_busy = False
+        self._is_failing = False
+
+    def give(self, note: str) -> None:
+        """Have a checkpoint handed on; one that waits still gives way to it."""
+        with self._lock:
+            self._note = note
+            if self._is_busy:
+                return
+            self._is_busy = True
+        threading.Thread(target=self._run, name="cookieguard-witness").start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                note, self._note = self._note, ""
+                if not note:
+                    self._is_busy = False
+                    return
+            self._hand_on(note)
+
+    def _hand_on(self, note: str) -> None:
+        try:
+            if Path(self._place).is_dir():
+                write_checkpoint(Path(self._place), note)
+            else:
+                _run_command(self._place, note)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            if not self._is_failing:
+                logger.error("proof.witness: %s; it gets the next checkpoint", _reason(error))
+            self._is_failing = True
+            return
+        if self._is_failing:
+            logger.warning("proof.witness: it takes checkpoints again")
+        self._is_failing = False
+
+
+def write_checkpoint(directory: Path, note: str) -> Path:
+    """Write a checkpoint beside those that are there; none is ever written over: two of one size are a fork."""
+    checkpoint = read_checkpoint(note)
+    for name in (
+        f"checkpoint-{checkpoint.size}",
+        f"checkpoint-{checkpoint.size}-{checkpoint.root.hex()[:16]}",
+    ):
+        path = directory / name
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except FileExistsError:
+            if path.read_text("utf-8", errors="replace") == note:
+                return path
+            continue
+        with open(descriptor, "wb") as file:
+            file.write(note.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+    return path
+
+
+def _run_command(command: str, note: str) -> None:
+    """Run a command, without a shell, that reads the checkpoint from its standard input."""
+    subprocess.run(  # noqa: S603 - of the shop's own configuration
+        shlex.split(command),
+        input=note.encode(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=COMMAND_SECONDS,
+        check=True,
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"the command ended with {error.returncode}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"the command took more than {COMMAND_SECONDS:.0f} s"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "neither a directory that is there nor a command"

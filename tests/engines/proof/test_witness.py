@@ -1,0 +1,99 @@
+"""A witness has each checkpoint: who sets the log back, and who goes on with the older copy, is found by it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cookieguard.cli.app import run
+from cookieguard.config import Config
+from cookieguard.config.proof import ProofSettings
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.proof.witness import write_checkpoint
+from cookieguard.proof.merkle import EMPTY_ROOT
+from cookieguard.proof.notes import Checkpoint, Signer
+
+from .conftest import NOW, record_of
+
+
+def write(witness: str, count: int) -> None:
+    """Write records as a worker of the shop in the working directory does."""
+    config = Config(proof=ProofSettings(witness=witness))
+    state = StateDirectory(config.state_dir)
+    writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=NOW), environ={})
+    assert writer is not None
+    for future in [writer.append(record_of(n=at)) for at in range(count)]:
+        future.result(30)
+    writer.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_a_log_set_back_and_one_that_went_on_are_found_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    witness = tmp_path / "witness"
+    witness.mkdir()
+    write(str(witness), 3)
+    state, yesterday = tmp_path / ".cookieguard", tmp_path / "yesterday"
+    shutil.copytree(state, yesterday)
+    write(str(witness), 2)
+    wait_until(lambda: (witness / "checkpoint-5").exists() and bool((witness / "checkpoint-5").read_bytes()))
+    assert run(["log", "verify", "--against", str(witness)]) == 0
+    assert "anchors hold" in capsys.readouterr().out
+
+    shutil.rmtree(state)
+    shutil.copytree(yesterday, state)  # all of it, its own newest checkpoint included
+    assert run(["log", "verify"]) == 0  # the control: by itself it is whole
+    capsys.readouterr()
+    assert run(["log", "verify", "--against", str(witness)]) == 2
+    assert "checkpoint-5 has 5 entries, the log 3" in capsys.readouterr().out
+
+    write("", 4)
+    assert run(["log", "verify"]) == 0
+    capsys.readouterr()
+    assert run(["log", "verify", "--against", str(witness)]) == 2
+    assert "checkpoint-5 was signed over another log of 5 entries" in capsys.readouterr().out
+
+
+def test_a_command_reads_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / "kept"
+    program = f"import sys; open({str(kept)!r}, 'w').write(sys.stdin.read())"
+    write(f'{sys.executable} -c "{program}"', 1)
+
+    wait_until(lambda: kept.exists() and bool(kept.read_text()))
+    assert kept.read_text() == (tmp_path / ".cookieguard" / "checkpoint").read_text()
+
+
+@pytest.mark.parametrize("witness", ["/no/such/place", "false"])
+def test_a_witness_that_is_away_is_told_of_and_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, witness: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.ERROR, "cookieguard"):
+        write(witness, 1)
+        wait_until(lambda: "proof.witness" in caplog.text)
+    assert run(["log", "verify"]) == 0
+
+
+def test_of_two_checkpoints_of_one_size_both_are_kept(tmp_path: Path) -> None:
+    signer = Signer("shop.example/log", bytes(32))
+    notes = [signer.sign(str(Checkpoint(signer.name, 7, root))) for root in (EMPTY_ROOT, bytes(32))]
+
+    places = {write_checkpoint(tmp_path, one) for one in [*notes, *notes]}
+    assert sorted(path.read_text() for path in places) == sorted(notes)
