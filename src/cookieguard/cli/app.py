@@ -18,6 +18,7 @@ from cookieguard.cli.export import export
 from cookieguard.cli.init import init
 from cookieguard.cli.keys import keys
 from cookieguard.cli.log import log
+from cookieguard.cli.migration.convert import convert
 from cookieguard.cli.output import show_line
 from cookieguard.cli.people.access import access
 from cookieguard.cli.people.letter import letter
@@ -102,6 +103,7 @@ app.command("export")(export)
 app.command("scan")(scan)
 app.command("letter")(letter)
 app.command("explain")(explain)
+app.command("convert")(convert)
 
 
 def _show_version(is_asked: bool) -> None:  # noqa: FBT001  # as typer calls it
