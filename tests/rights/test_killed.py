@@ -34,7 +34,7 @@ from cookieguard.rights.rules import Kind, Law
 
 FAR = 4_000_000_000_000
 SEED = 22
-LONGEST_LIFE = 0.12  # seconds until a worker is killed: about as long as all steps take
+LONGEST_LIFE = 0.5  # seconds until a worker is killed: about as long as all steps take on a busy machine
 
 
 @dataclass
@@ -146,22 +146,24 @@ def kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-@pytest.mark.parametrize("runs", [5, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("runs", [8, pytest.param(200, marks=pytest.mark.slow)])
 def test_erasure_is_done_to_its_end_wherever_workers_are_killed(tmp_path: Path, runs: int) -> None:
     place, source = Place(tmp_path), random.Random(SEED)
-    killed = 0
+    in_between = 0
     for run in range(runs):
         number, id_ = f"K-{run:04}-Q", f"{run:022}"
         with sqlite3.connect(tmp_path / "shop.db") as connection:
             connection.execute("INSERT INTO customer VALUES (?, ?)", (number, "x"))
         place.ask(number, id_)
-        for _ in range(3):
-            workers = [place.start(), place.start()]  # two machines
-            time.sleep(source.uniform(0, LONGEST_LIFE))
-            for pid in workers:
-                kill(pid)
-            killed += len(workers)
-            place.forget_leases_of_the_dead()
+        workers = [place.start(), place.start()]  # two machines
+        time.sleep(source.uniform(0, LONGEST_LIFE))
+        for pid in workers:
+            kill(pid)
+        with closing(place.queue()) as queue:
+            left = queue.every_open(datetime.now(UTC))
+        in_between += any(one.done_steps and one.may_change for one in left)
+        place.forget_leases_of_the_dead()
     place.work()
 
     with closing(place.queue()) as queue:
@@ -171,7 +173,7 @@ def test_erasure_is_done_to_its_end_wherever_workers_are_killed(tmp_path: Path, 
     with sqlite3.connect(tmp_path / "shop.db") as connection:
         assert connection.execute("SELECT count(*) FROM customer").fetchone() == (0,)
     assert not (tmp_path / "twice").exists()
-    assert killed == runs * 6
+    assert in_between or runs < 100  # the control: some were killed between two steps
 
 
 def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.relays import new_relay
 
 from cookieguard import Config, Vendor
-from cookieguard.config import Controller, DataKind, RightsSettings
+from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
@@ -308,6 +309,46 @@ def test_objection_waits_for_words_of_the_staff(shop: Shop) -> None:
     assert shop.found().state is State.OPEN
     shop.change(lambda one: noted(one, Act.DONE, now=NOW, by="mira", text="We stop."))
     assert shop.found().answer == "We stop."
+
+
+def test_each_vendor_and_the_person_get_one_mail_also_where_the_relay_was_down(shop: Shop) -> None:
+    relay = new_relay()
+    vendors = tuple(
+        Vendor(
+            name=name, purpose="necessary", hosts=(f"{name}.example",), privacy_contact=f"dpo@{name}.example"
+        )
+        for name in ("parcels", "letters")
+    )
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, vendors=vendors, mail=mail)
+    request = Request(
+        id="r" * 22,
+        kind=Kind.ERASE,
+        law=Law.GDPR,
+        received=NOW,
+        via=Via.LOGIN,
+        customer=ANNA,
+        steps=steps_of(Kind.ERASE, shop.config, has_relay=True),
+    )
+    with closing(shop.queue()) as queue:
+        queue.add(request, has_work=True)
+    shop.work()
+    assert shop.found().trouble.startswith("recipients: NotTold")
+
+    relay.refuse = {"dpo@letters.example": "450 later"}
+    with relay.up():
+        shop.wake()
+        shop.work()
+        assert relay.counts == {"dpo@parcels.example": 1}
+        relay.refuse = {}
+        shop.wake()
+        shop.work()
+
+    assert relay.counts == {"dpo@parcels.example": 1, "dpo@letters.example": 1, "anna@shop.example": 1}
+    assert not shop.found().is_open
+    told_vendor, _, told_person = (one.get_payload(decode=True).decode() for one in relay.messages)  # type: ignore[union-attr]
+    assert ANNA in told_vendor
+    assert "Ihre Daten sind gelöscht" in told_person
 
 
 def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: Shop) -> None:

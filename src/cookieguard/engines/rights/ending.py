@@ -13,6 +13,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.lists import SHELF as LISTS
 from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
+from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.remember_me import BROWSERS_SHELF, SERIES_SHELF, WARNING_SHELF
 from cookieguard.identity.carts.stored_carts import Shelf
@@ -65,7 +66,7 @@ def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:
 
 
 class PersonalRecords:
-    """Be the consent log, as a request about one customer needs it."""
+    """Be the consent log, as requests about customers need it. Owns the writer, which is opened by the first record."""
 
     def __init__(
         self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
@@ -74,11 +75,19 @@ class PersonalRecords:
         self._keyring = keyring
         self._state = state
         self._environ = environ
+        self._log: LogWriter | None = None
+
+    def close(self) -> None:
+        """Write what waits, and let go of the log."""
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
 
     def tell(self, request: Request, kept: Sequence[tuple[str, str]], *, now: datetime) -> None:
         """Write down that an erasure happened: its reference, day and steps, and nobody's number. Raises LogDown."""
-        log = open_log(self._config, self._state, self._keyring, environ=self._environ)
-        if log is None:
+        if self._log is None:
+            self._log = open_log(self._config, self._state, self._keyring, environ=self._environ)
+        if self._log is None:
             return
         facts = {
             "cg:request": request.id,
@@ -86,10 +95,7 @@ class PersonalRecords:
             "cg:kept": [{"cg:data": name, "cg:until": until} for name, until in kept],
         }
         record = Record(kind=KIND, subject=SHOP, time=now, facts=facts, id=f"{request.id}_erased"[:64])
-        try:
-            log.append(record).result(timeout=SECONDS)
-        finally:
-            log.close()
+        self._log.append(record).result(timeout=SECONDS)
 
     def erase(self, number: str, *, now: datetime) -> int:
         """Destroy the key of a customer's records; return how many nobody can read any more. Raises LogDown."""

@@ -360,16 +360,19 @@ async def open_worker(
         try:
             records = PersonalRecords(config, keyring, state, environ=found)
             letters = Letters(config, environ=found)
-            yield Worker(
-                config,
-                requests,
-                store,
-                records,
-                letters,
-                hooks=hooks,
-                clock=clock,
-                lease_seconds=lease_seconds,
-            )
+            try:
+                yield Worker(
+                    config,
+                    requests,
+                    store,
+                    records,
+                    letters,
+                    hooks=hooks,
+                    clock=clock,
+                    lease_seconds=lease_seconds,
+                )
+            finally:
+                await asyncio.to_thread(records.close)
         finally:
             store.close()
     finally:
