@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from cookieguard.engines.files import runtime_directory
+from cookieguard.web.identity import store_wait
 from cookieguard.web.recording import pipeline
 
 # `make test` draws the same examples every time; `make test-all` others, and more of them.
@@ -23,6 +24,8 @@ pipeline.CLOSE_WITHIN = timedelta(seconds=30)
 
 # On a machine that has too much to do a thread writes late what a test reads after `close`.
 pipeline.CLOSE_WITHIN = timedelta(seconds=60)
+# Nor is a store down there that takes three seconds for a commit: a choice would be pending, a customer a guest.
+store_wait.PATIENCE *= 3
 
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
 # Their shops run in processes of their own, which take the machine's directory.

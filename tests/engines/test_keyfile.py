@@ -27,6 +27,7 @@ from cookieguard.keyring import Key, Keyring, KeyState, new_pair
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 AT_ONCE = timedelta(0)
+TRIES = 20
 # Changes the keyring as fast as it can.
 ROTATING = """
 import sys
@@ -86,10 +87,17 @@ def test_changed_file_is_in_force_without_a_restart(file: Path) -> None:
 
 
 def test_file_is_looked_at_within_five_seconds_and_not_for_every_question(file: Path) -> None:
-    keyring = WatchedKeyring(file, "keys.file")
-    put(file, Keyring([K1, K2]).dumps())
+    for _ in range(
+        TRIES
+    ):  # where this process is held up for as long as HASTE is, the file is looked at again
+        put(file, Keyring([K1]).dumps())
+        keyring = WatchedKeyring(file, "keys.file")
+        put(file, Keyring([K1, K2]).dumps())
+        known = keyring.get("k2")
+        if known is None:
+            break
 
-    assert keyring.get("k2") is None
+    assert known is None
     assert timedelta(0) < LOOK_EVERY <= timedelta(seconds=5)
     time.sleep(LOOK_EVERY.total_seconds() + 0.1)
     assert keyring.get("k2") == K2

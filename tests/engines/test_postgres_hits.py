@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from harness.postgres import Postgres, postgres, why_not
 from harness.quick import some_of
+from harness.servers import START_SECONDS, wait_until
 from harness.stats_engines import new_database
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
@@ -95,19 +96,26 @@ def test_a_server_that_stops_and_starts_while_hits_are_written_costs_none_and_do
     hits = draw_hits(4000, seed=5)
     sink, was_down = sink_at(url, tmp_path, monkeypatch), []
 
+    stopped = [threading.Event(), threading.Event()]
+
     def write() -> None:
-        for start in range(0, len(hits), 80):
+        for number, start in enumerate(range(0, len(hits), 80)):
+            if number in (15, 35):  # there is always something left to write while the server is away
+                stopped[number > 15].wait(START_SECONDS)
             sink.write([(hit, 0) for hit in hits[start : start + 80]])
             was_down.append(sink.is_down)
             time.sleep(0.01)
 
     thread = threading.Thread(target=write)
     thread.start()
-    for _ in range(2):
+    for one in stopped:
         time.sleep(0.1)
         server.stop()
+        before = len(was_down)
+        one.set()
+        wait_until(lambda before=before: len(was_down) > before + 1, "hits come while it is away")  # type: ignore[misc]
         server.start()
-    thread.join(60)
+    thread.join(START_SECONDS)
     while sink.is_down or list((tmp_path / "spool").glob("*.spool")):
         time.sleep(0.01)
         sink.look_after()

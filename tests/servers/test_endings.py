@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.servers import Process, spawned
+from harness.servers import START_SECONDS, Process, spawned
 
 from servers.clients import Reply, ask
 from servers.shop import STATE
 
 WORKERS = 2
-SECONDS = 10  # twice what is promised: the machine is shared
+SECONDS = 20  # four times what is promised: the machine is shared
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 @pytest.mark.parametrize("how", ["", "?everywhere"])
-def test_a_replayed_session_is_dead_on_every_worker_within_10_s(server: Process, how: str) -> None:
+def test_a_replayed_session_is_dead_on_every_worker_within_seconds(server: Process, how: str) -> None:
     copy = log_in(server, "ada")
     second = log_in(server, "ada")
     other = log_in(server, "bob")
@@ -88,7 +88,7 @@ def customers(server: Process, cookies: dict[str, str]) -> dict[int, str | None]
 def facts(server: Process, cookies: dict[str, str]) -> dict[int, dict[str, object]]:
     """Ask until every worker has answered."""
     found: dict[int, dict[str, object]] = {}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + START_SECONDS
     while len(found) < WORKERS:
         assert time.monotonic() < deadline, found
         reply: Reply = ask(server.port, "/state", cookies=cookies)

@@ -40,7 +40,7 @@ def test_a_hundred_logins_before_a_hanging_store_hold_up_no_plain_function(tmp_p
     print(f"slowest of {SHOWN} before {before:.3f} s, while {waiting} logins waited {during:.3f} s")
     assert waiting > LOGINS / 2
     assert statuses == {200}
-    assert during < before + 0.5
+    assert during < before + 1.5  # whoever waits for the store waits 2 s
 
 
 def slowest(shop: Process) -> float:

@@ -13,8 +13,8 @@ from harness.servers import Process, spawned
 from servers.clients import ask
 from servers.shop import STATE
 
-PROMISED, ALLOWED = 5, 10  # seconds; the machine of the test may be busy
-SECONDS = 20
+PROMISED, ALLOWED = 5, 20  # seconds; the machine of the test may be busy
+SECONDS = 120
 
 
 def test_revoked_token_is_over_in_every_worker_within_seconds(tmp_path: Path) -> None:

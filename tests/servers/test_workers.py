@@ -24,7 +24,7 @@ from servers.shop import CLOCK, PURPOSES, STATE
 
 WORKERS = 4
 ALL_PURPOSES = ["marketing", "necessary", "preferences", "statistics"]
-SECONDS = 20  # in which every worker must have answered
+SECONDS = 120  # in which every worker must have answered
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 LINE = re.compile(
     r"(?P<address>[0-9a-f.:]+) - - "
