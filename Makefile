@@ -31,10 +31,11 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) --numprocesses 2 $(BOTH)
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in Firefox and WebKit too, the wheel, coverage
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in Firefox and WebKit too, the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/python scripts/check_wheel.py
+	$(BIN)/python scripts/check_bounds.py
 	$(BIN)/coverage erase
 	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest $(SPREAD)
 	$(BIN)/coverage combine --quiet

@@ -57,6 +57,9 @@ ARGUMENTS = ["-w", "-g0"]
 # Python's source mostly calls the interpreter, which no optimizer sees: at -O1 it compiles in half the time, and
 # runs as fast. Loops over bytes get -O2.
 OPTIMIZED = {False: "-O1", True: "-O2"}
+# scripts/check_bounds.py: what reads bytes with every bound checked.
+IS_CHECKED = os.environ.get("COOKIEGUARD_CHECKED") == "1"
+CHECKED = ["-fsanitize=address", "-fno-omit-frame-pointer"]
 
 
 class BuildCompiled(build_ext):
@@ -90,7 +93,7 @@ class BuildCompiled(build_ext):
         newest = max(Path(path).stat().st_mtime for path in (source, __file__))
         if self.force or not made.exists() or made.stat().st_mtime < newest:
             is_by_bytes = Path(source).stem in BY_BYTES
-            arguments = [*ARGUMENTS, OPTIMIZED[is_by_bytes]]
+            arguments = [*ARGUMENTS, OPTIMIZED[is_by_bytes], *CHECKED * (IS_CHECKED and is_by_bytes)]
             self.compiler.compile([source], output_dir=self.build_temp, extra_postargs=arguments)
         self._left -= 1
         if sys.stderr.isatty() or self._left % 10 == 0:  # a minute without a word looks like a hang
@@ -116,7 +119,8 @@ def extensions() -> list[Extension]:
     found = cythonize(
         [Extension(name, [str(_source(name))]) for name in NAMES],
         build_dir="build/cython",
-        compiler_directives={"language_level": "3", "annotation_typing": False, "binding": False},
+        compiler_directives={"language_level": "3", "annotation_typing": False, "binding": False}
+        | ({"boundscheck": True} if IS_CHECKED else {}),
         include_path=["src"],
         quiet=False,
         nthreads=2,

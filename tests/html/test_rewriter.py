@@ -662,13 +662,19 @@ def test_xhtml_gets_its_insertions_at_explicit_tags_only() -> None:
 
 
 def test_a_tag_beyond_the_limit_keeps_its_name_only() -> None:
-    page = b"<img src=//ads.example " + b"a" * (2 * 1024 * 1024) + b"><p>after"
+    page = b"<img src=//ads.example " + b"a" * MAX_TAG_BYTES + b"><p>after"
 
     assert rewrite(page, range(65536, len(page), 65536)) == b"<img><p>after"
 
 
+def test_a_picture_of_a_camera_in_a_data_url_stays_as_it_is() -> None:
+    page = b"<p><img alt=a src='data:image/jpeg;base64," + b"/9j4AAQS" * 750_000 + b"' width=9><p>after"
+
+    assert rewrite(page, range(16384, len(page), 16384)) == page
+
+
 def test_a_script_tag_beyond_the_limit_runs_nothing() -> None:
-    page = b"<script a='" + b"a" * (2 * 1024 * 1024) + b"'>new Image().src='//ads.example'</script>"
+    page = b"<script a='" + b"a" * MAX_TAG_BYTES + b"'>new Image().src='//ads.example'</script>"
 
     out = rewrite(page, range(65536, len(page), 65536))
 

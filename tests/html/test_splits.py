@@ -15,6 +15,7 @@ from harness.grammar import Author
 from harness.rewriting import every_byte, rewrite
 
 from cookieguard.html import scanner
+from cookieguard.html.insertion_point import END_BEGUN, LONGEST_END, end_begun
 
 TESTS = Path(__file__).parent.parent
 MARK, HEAD = b"<i id=cg-mark></i>", b"<b id=cg-head></b>"
@@ -92,3 +93,25 @@ def test_both_builds_write_the_same_bytes(seeds: range) -> None:
 
 if __name__ == "__main__":
     print(scanner(), *digests(range(int(sys.argv[1]), int(sys.argv[2]))))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_end_tags_that_a_page_ends_with_are_found_where_a_search_finds_them(seed: int) -> None:
+    rnd = random.Random(seed)
+    shards = [
+        b"</body>",
+        b"</html>",
+        b"</BODY\n>",
+        b"</bo",
+        b"</ht",
+        b"<",
+        b"</",
+        b" ",
+        b"\n" * 70,
+        b"a",
+        b"<p>",
+    ]
+    for _ in range(2000):
+        text = b"".join(rnd.choices(shards, k=rnd.randint(0, 6)))
+        found = END_BEGUN.search(text, max(0, len(text) - LONGEST_END))
+        assert end_begun(text) == (len(text) if found is None else found.start()), text

@@ -34,8 +34,15 @@ LONGEST_END = 7 + 7 + 4 * 64
 
 def end_begun(data: bytes) -> int:
     """Return where the end tags of the document begin that this data ends with, or may end with."""
-    match = END_BEGUN.search(data, max(0, len(data) - LONGEST_END))
-    return match.start() if match else len(data)
+    size = len(data)
+    least = max(0, size - LONGEST_END)
+    last = data.rfind(b"<", least)
+    if last < 0:
+        return size
+    before = data.rfind(b"<", least, last)  # it may be both end tags, and holds no third
+    if before >= 0 and END_BEGUN.match(data, before) is not None:
+        return before
+    return last if END_BEGUN.match(data, last) is not None else size
 
 
 def blank_end(data: bytes, start: int, end: int) -> int:

@@ -34,10 +34,13 @@ class TagJudge:
         self._left = MOST_KEPT
         self._rest: Known | None = None
         self._summary_and_context: tuple[Summary, TagContext] | None = None
-        self.move(base or (rules.page(url) if url else rules.url))
+        self.base = base or (rules.page(url) if url else rules.url)
+        self._near = rules.near(self.base, xml=xml)
         if base is None and rules.is_own(self.base):
             scanner.take(rules.xml_tags if xml else rules.tags, rules.own_is_free)
             scanner.strides = None if xml else Strides(rules.stretches)
+        else:
+            scanner.take(self._near, rules.own_is_free and rules.is_own(self.base))
 
     def move(self, base: Url) -> None:
         """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""

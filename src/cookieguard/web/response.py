@@ -37,7 +37,7 @@ from cookieguard.web.http.content_type import (
     kind_of,
     one_type,
 )
-from cookieguard.web.http.etags import STALE_HEADERS, WHOLE, mark_state
+from cookieguard.web.http.etags import STALE_HEADERS, WHOLE, can_be_revalidated, mark_state
 from cookieguard.web.http.headers import (
     CONTENT_TYPE,
     POLICY,
@@ -162,7 +162,8 @@ class Response:
             is_used = exchange.marks & SWAPPED != 0 or exchange.destination in WORKER_DESTINATIONS
             if self._kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
                 exchange.status = status
-                if status == WHOLE and exchange.destination in PAGE_DESTINATIONS:
+                shown = status == WHOLE and exchange.destination in PAGE_DESTINATIONS
+                if shown and can_be_revalidated(message["headers"]):
                     exchange.parts.files.note(exchange.request.place, message["headers"])
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)

@@ -22,7 +22,7 @@ from cookieguard.consent import (
     strict_policy,
 )
 from cookieguard.consent.vendors import is_once
-from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
+from cookieguard.html import Held, Rules, Ruling, Url, parse_url, prepare, readings
 from cookieguard.html.types import nobody
 from cookieguard.web.http.headers import POLICY
 from cookieguard.web.http.origin import Origin
@@ -71,9 +71,12 @@ class Wall:
     placed: dict[tuple[object, ...], bytes] = field(
         default_factory=dict, compare=False, repr=False
     )  # placeholders
-    guards: dict[frozenset[str], bytes] = field(
+    banners: dict[tuple[object, ...], list[bytes]] = field(
         default_factory=dict, compare=False, repr=False
-    )  # by the same
+    )  # but for the path they lead back to
+    heads: dict[tuple[frozenset[str], str], bytes] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # what goes first into documents, by what was agreed to and the state of the choice
 
     @property
     def has_everything(self) -> bool:
@@ -130,6 +133,8 @@ class Walls:
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
         self._warn_of_length()
+        if config.html.enabled:
+            prepare(marks_links=config.html.noreferrer)
         self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # of each state (bounded)
 
     def _warn_of_length(self) -> None:

@@ -7,10 +7,10 @@ from cookieguard.html.tokenizer.foreign_text import Finder, text_carried, text_s
 from cookieguard.html.tokenizer.raw_text import EndTags
 from cookieguard.html.tokenizer.scanner import TagEnd
 
-# A longer tag is released without its attributes: Chromium's own limit for one attribute is far above what
-# pages hold (a 2 MB data: URL is the longest seen), and memory has to end somewhere.
-MAX_TAG_BYTES = 2 * 1024 * 1024
-LOST_ATTRIBUTES = "a tag lost its attributes: it is longer than 2 MB"  # what the owner is told
+# A longer tag is released without its attributes: a picture of a camera in a data: URL has 4 to 6 MB, and memory,
+# of which such a tag takes three times its size while it streams, has to end somewhere.
+MAX_TAG_BYTES = 8 * 1024 * 1024
+LOST_ATTRIBUTES = "a tag lost its attributes: it is longer than 8 MB"  # what the owner is told
 UNKNOWN = -2  # where a text ends that was not looked for
 NAME_KEPT = 256  # bytes of it that are kept, for its name
 # A script or style sheet is held back until its end, or until this much of it was seen and judged.

@@ -14,22 +14,9 @@ STATES_KEPT = 64  # purposes granted together
 
 def guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     """Return the guard for the start of a document; nothing where nobody is held or the shop wants none."""
-    wall = exchange.wall
-    if wall.is_open or not exchange.parts.config.html.guard:
-        return b""
-    if policies:
-        return _written(exchange, policies)
-    granted = (
-        exchange.consent.granted
-    )  # of each wall but one: what it is made for, without who is let in alone
-    guard = wall.guards.get(granted)
-    if guard is None:
-        guard = wall.guards[granted] = _written(exchange, ())
-    return guard
-
-
-def _written(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     parts = exchange.parts
+    if exchange.wall.is_open or not parts.config.html.guard:
+        return b""
     held = _names(parts.shop_cookies.register.held_patterns(exchange.consent.granted))
     script = head_allowance(exchange, policies)
     return parts.renderer.guard_script(exchange.wall.allowed, held, base=exchange.own_base, script=script)

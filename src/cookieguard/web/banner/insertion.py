@@ -9,8 +9,11 @@ from weakref import ref
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.banner.dev_tag import panel_tag
+from cookieguard.web.banner.renderer import LONGEST_LANGUAGES
+from cookieguard.web.banner.slots import filled
 from cookieguard.web.exchange import Exchange
 
+BANNERS_KEPT = 64  # for each wall: languages, and how they are asked for; the texts are the renderer's own
 SAID_FOR = timedelta(seconds=10)  # a choice is said to be saved on the page that follows it, and on no other
 NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
 NOT_KEPT_EVENT = (
@@ -35,45 +38,72 @@ class Insertion:
         exchange = self._exchange()
         if exchange is None:  # its request is over: nobody gets this page
             return b""
-        renderer, consent = exchange.parts.renderer, exchange.consent
-        accept_language = exchange.request.text(b"accept-language")
-        lang = renderer.pick_language(context.lang, accept_language)
-        links_say = lang != renderer.pick_language("", accept_language)
-        base = exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
-        style = self._allowance(exchange, "style", context.policies)
-        news = exchange.parts.news(exchange.now)
-        next_, shadow = exchange.request.return_path, not self._is_xml and exchange.request.is_parsed_as_page
         panel = b""
         if exchange.parts.config.dev:
-            panel = panel_tag(
-                exchange, base=base, script=self._allowance(exchange, "script", context.policies)
-            )
-        if not consent.asks:
-            is_new = has_just_decided(exchange)
-            return panel + renderer.control(
-                lang,
-                consent,
-                base=base,
-                next_=next_,
-                news=news,
-                style=style,
-                shadow=shadow,
-                is_new=is_new,
-                links_say=links_say,
-            )
-        note = None if exchange.request.is_secure_context else NOT_KEPT
+            base, script = _base(exchange, context), self._allowance(exchange, "script", context.policies)
+            panel = panel_tag(exchange, base=base, script=script)
+        asks = exchange.consent.asks
+        return panel + (self._banner(exchange, context) if asks else self._control(exchange, context))
+
+    def _control(self, exchange: Exchange, context: InsertContext) -> bytes:
+        lang, links_say = _language(exchange, context)
+        return exchange.parts.renderer.control(
+            lang,
+            exchange.consent,
+            base=_base(exchange, context),
+            next_=exchange.request.return_path,
+            news=exchange.parts.news(exchange.now),
+            style=self._allowance(exchange, "style", context.policies),
+            shadow=not self._is_xml and exchange.request.is_parsed_as_page,
+            is_new=has_just_decided(exchange),
+            links_say=links_say,
+        )
+
+    def _banner(self, exchange: Exchange, context: InsertContext) -> bytes:
+        """Return the banner: kept with the wall, but for the path, where no policy of the shop has a word in it.
+
+        Finding language, links and wording again takes ten times as long as looking up what came of them.
+        """
+        request = exchange.request
+        note = None if request.is_secure_context else NOT_KEPT
         if note is not None:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
-        script = self._allowance(exchange, "script", context.policies)
-        return panel + renderer.banner(
+        if self._policies or context.policies:
+            style = self._allowance(exchange, "style", context.policies)
+            script = self._allowance(exchange, "script", context.policies)
+            pieces = self._pieces(exchange, context, note, style, script)
+            return filled(pieces, request.return_path, style.nonce, script.nonce)
+        accepted, news = exchange.headers.get(b"accept-language"), exchange.parts.news(exchange.now)
+        shadow = not self._is_xml and request.is_parsed_as_page
+        key = (context.lang, context.has_base, accepted, note, None if news is None else news.name, shadow)
+        banners = exchange.wall.banners
+        known = banners.get(key)
+        if known is not None:
+            return filled(known, request.return_path, "", "")
+        pieces = self._pieces(exchange, context, note, INLINE, INLINE)
+        if len(banners) >= BANNERS_KEPT:
+            del banners[next(iter(banners))]
+        if len(context.lang) + len(accepted or b"") <= LONGEST_LANGUAGES:
+            banners[key] = pieces
+        return filled(pieces, request.return_path, "", "")
+
+    def _pieces(
+        self,
+        exchange: Exchange,
+        context: InsertContext,
+        note: str | None,
+        style: Allowance,
+        script: Allowance,
+    ) -> list[bytes]:
+        lang, links_say = _language(exchange, context)
+        return exchange.parts.renderer.banner_pieces(
             lang,
-            base=base,
-            next_=next_,
-            news=news,
+            base=_base(exchange, context),
+            news=exchange.parts.news(exchange.now),
             note=note,
             style=style,
             script=script,
-            shadow=shadow,
+            shadow=not self._is_xml and exchange.request.is_parsed_as_page,
             links_say=links_say,
         )
 
@@ -105,6 +135,17 @@ class Insertion:
             return INLINE
         origin, base = exchange.request.origin.text, exchange.own_base
         return allowance(self._policies, kind, origin=origin, path=base, metas=metas)
+
+
+def _language(exchange: Exchange, context: InsertContext) -> tuple[str, bool]:
+    """Return the language to speak, and whether links must say it: the browser alone would ask for another one."""
+    renderer, accepted = exchange.parts.renderer, exchange.request.text(b"accept-language")
+    lang = renderer.pick_language(context.lang, accepted)
+    return lang, lang != renderer.pick_language("", accepted)
+
+
+def _base(exchange: Exchange, context: InsertContext) -> str:
+    return exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
 
 
 def has_just_decided(exchange: Exchange) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
-from weakref import proxy
+from weakref import ref
 
 from markupsafe import escape
 
@@ -61,30 +61,31 @@ class Placeholders:
     __slots__ = ("_exchange", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
-        self._exchange: Exchange = proxy(exchange)  # weak, as in banner.py
+        self._exchange = ref(exchange)  # weak, as in banner.py
         self._policies = [policy.decode("latin-1") for policy in policies]
 
     def __call__(self, embed: Embed, context: InsertContext) -> bytes:
         """Return the attributes that make a held element its own placeholder; none where nothing can be offered."""
-        exchange = self._exchange
+        exchange = self._exchange()
+        if exchange is None:  # its request is over: nobody gets this page
+            return b""
         request = exchange.request
         # a piece of a page does not know the page; what is posted from it does
         next_ = request.return_path if request.is_navigation and not request.is_fragment else ""
         if self._policies or context.policies:  # with a nonce in most
-            return self._written(embed, context, next_)
+            return self._written(exchange, embed, context, next_)
         placed = exchange.wall.placed
         # all that it says, beside what a wall is made for
         key = (embed, context, next_, exchange.headers.get(b"accept-language"), exchange.consent.granted)
         attributes = placed.get(key)
         if attributes is None:
-            attributes = self._written(embed, context, next_)
+            attributes = self._written(exchange, embed, context, next_)
             if len(placed) >= PLACED_KEPT:
                 del placed[next(iter(placed))]
             placed[key] = attributes
         return attributes
 
-    def _written(self, embed: Embed, context: InsertContext, next_: str) -> bytes:
-        exchange = self._exchange
+    def _written(self, exchange: Exchange, embed: Embed, context: InsertContext, next_: str) -> bytes:
         offer = offer_for(exchange, exchange.wall.verdict(embed.held.url))
         if not (offer.once or offer.always):
             return b""
@@ -105,15 +106,15 @@ class Placeholders:
         if embed.element != b"iframe":
             return b' %b="%b"%b' % (EMBEDS[embed.element], _address(place), title)
         sandbox = b' sandbox="%b"' % SANDBOX.encode() if embed.is_sandboxed else b""
-        srcdoc = renderer.srcdoc(place, style=self._style(context.policies))
+        srcdoc = renderer.srcdoc(place, style=self._style(exchange, context.policies))
         return b' srcdoc="%b"%b%b' % (srcdoc, sandbox, title)
 
-    def _style(self, metas: Sequence[str]) -> Allowance:
+    def _style(self, exchange: Exchange, metas: Sequence[str]) -> Allowance:
         """Load our style sheet as a file, which is kept by the browser, unless the shop's policies say otherwise."""
         if not self._policies and not metas:
             return FILE
-        request, base = self._exchange.request, self._exchange.own_base
-        return allowance(self._policies, "style", origin=str(request.origin), path=base, metas=metas)
+        origin, base = str(exchange.request.origin), exchange.own_base
+        return allowance(self._policies, "style", origin=origin, path=base, metas=metas)
 
 
 def shown_title(title: str) -> str:

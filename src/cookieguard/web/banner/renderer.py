@@ -111,7 +111,32 @@ class Renderer:
         shadow: bool = True,
         links_say: bool = False,
     ) -> bytes:
-        """Render the banner for the end of the body; `note` names a text of the languages' [notes].
+        """Render the banner for the end of the body; the rest as `banner_pieces` has it."""
+        pieces = self.banner_pieces(
+            lang,
+            base=base,
+            news=news,
+            note=note,
+            style=style,
+            script=script,
+            shadow=shadow,
+            links_say=links_say,
+        )
+        return filled(pieces, next_, style.nonce, script.nonce)
+
+    def banner_pieces(
+        self,
+        lang: str,
+        *,
+        base: str,
+        news: Version | None = None,
+        note: str | None = None,
+        style: Allowance = INLINE,
+        script: Allowance = INLINE,
+        shadow: bool = True,
+        links_say: bool = False,
+    ) -> list[bytes]:
+        """Render the banner in pieces, for `filled`; `note` names a text of the languages' [notes].
 
         `shadow`: a parser of HTML reads it as a part of its page, so it may stand in a declarative shadow root.
         `links_say`: links to our own pages name the language, since the browser alone would ask for another one.
@@ -137,7 +162,7 @@ class Renderer:
                 script=self._script("banner.js", script, base),
             )
 
-        return filled(self._once(key, make), next_, style.nonce, script.nonce)
+        return self._once(key, make)
 
     def control(
         self,

@@ -109,7 +109,7 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
     insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
     is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
-    first = guard_of(exchange, policies) + told_of_choice(exchange, policies) if is_whole else b""
+    first = _first_scripts(exchange, policies) if is_whole else b""
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
@@ -121,6 +121,18 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
         is_document=exchange.request.opens_document and not kind.is_sniffed,
     )
     return rewriter
+
+
+def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
+    """Return what goes first into a document: the guard, and what tells of the choice; kept with the wall."""
+    if policies:  # with a nonce in most
+        return guard_of(exchange, policies) + told_of_choice(exchange, policies)
+    consent, heads = exchange.consent, exchange.wall.heads
+    state = (consent.granted, consent.state)
+    first: bytes | None = heads.get(state)
+    if first is None:
+        first = heads[state] = guard_of(exchange, ()) + told_of_choice(exchange, ())
+    return first
 
 
 def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers: Headers) -> Key | None:

@@ -168,5 +168,7 @@ def _cut(value: bytes) -> bytes:
 
 # What browsers ask for, as far as all of it is read here.
 READ_WHOLE = frozenset(
-    one for one in (b"gzip, deflate, br, zstd", b"gzip, deflate, br", b"gzip, deflate") if _cut(one) == one
+    one
+    for one in (b"gzip, deflate, br, zstd", b"gzip, deflate, br", b"gzip, deflate", b"identity")
+    if _cut(one) == one
 )
