@@ -17,6 +17,7 @@ from harness.relays import new_relay
 
 from cookieguard import Config, Vendor
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
+from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
@@ -300,6 +301,33 @@ def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
 
     with closing(shop.queue()) as queue:
         assert queue.file("r" * 22) is None
+
+
+def test_deactivation_ends_sessions_and_keeps_the_data(shop: Shop) -> None:
+    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store.write(Shelf.ORDERS, f"c:{ANNA}", b"{}", until=FAR)
+    shop.ask(Kind.DEACTIVATE)
+
+    shop.work()
+
+    assert shop.hooks.called == [f"deactivate {ANNA}"]
+    assert shop.found().done_steps == ("sessions", "shop")
+    assert shop.found().state is State.DONE
+    assert sum(store.counts().values()) == 1
+    assert store.read(Shelf.ORDERS, f"c:{ANNA}") is not None
+    store.close()
+
+
+def test_opt_out_of_sale_counts_for_the_customer_on_every_device(shop: Shop) -> None:
+    shop.ask(Kind.OPT_OUT)
+
+    shop.work()
+
+    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    kept = store.read("consent", ANNA)
+    store.close()
+    assert kept is not None
+    assert read_restrictions(kept.value).gpc == int(NOW.timestamp())
 
 
 def test_objection_waits_for_words_of_the_staff(shop: Shop) -> None:
