@@ -83,6 +83,22 @@ def test_its_line_guards_the_app(shop: Shop) -> None:
     assert "ok    configuration: that of shop:app" in checked.stdout
 
 
+def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop) -> None:
+    text = 'from flask import Flask\n\napp = Flask(__name__)\napp.add_url_rule("/", view_func=lambda: PAGE)\n'
+    (shop.directory / "flask_mugs.py").write_text(f'PAGE = "<!doctype html><h1>Mugs</h1>"\n{text}')
+    done = shop.run("init")
+    lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
+    (shop.directory / "flask_mugs.py").write_text(
+        (shop.directory / "flask_mugs.py").read_text() + "\n".join(lines) + "\n"
+    )
+
+    checked = shop.run("check", "flask_mugs:guarded")
+
+    assert "pip install a2wsgi" in done.stdout
+    assert "serve flask_mugs:guarded" in done.stdout
+    assert "ok    configuration: that of flask_mugs:guarded" in checked.stdout
+
+
 def test_nothing_is_overwritten(shop: Shop) -> None:
     path = shop.directory / "cookieguard.toml"
     path.write_text("dev = true\n")

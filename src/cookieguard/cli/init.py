@@ -61,7 +61,13 @@ vendors = [
 # name = "theme"
 # purpose = "preferences"
 """
-LINE = '{name} = CookieGuard({name}, "{file}")'
+LINE = 'from cookieguard import CookieGuard; {name} = CookieGuard({name}, "{file}")'
+# Flask speaks WSGI, and its own commands want it by its own name.
+WSGI = "Flask"
+WSGI_LINES = (
+    "from a2wsgi import WSGIMiddleware",
+    'from cookieguard import CookieGuard; guarded = CookieGuard(WSGIMiddleware({name}), "{file}")',
+)
 
 
 class Made(NamedTuple):
@@ -70,6 +76,7 @@ class Made(NamedTuple):
     path: Path
     line: int
     name: str
+    framework: str
 
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's folder.")]
@@ -103,14 +110,20 @@ def _what_to_add(folder: Path) -> Iterator[str]:
         yield "add this line where your app is complete, and serve what it makes:"
     else:
         yield f"add this line to the end of {one.path} (the app is made in line {one.line}):"
-    line = LINE.format(name=one.name if one else "app", file=CONFIG_FILE)
-    yield f"\n    from cookieguard import CookieGuard; {line}\n"
+    is_wsgi = one is not None and one.framework == WSGI
+    lines = [
+        line.format(name=one.name if one else "app", file=CONFIG_FILE)
+        for line in (WSGI_LINES if is_wsgi else (LINE,))
+    ]
+    yield "\n" + "\n".join(f"    {line}" for line in lines) + "\n"
+    if one is not None and is_wsgi:
+        yield f"an ASGI server runs it: pip install a2wsgi uvicorn, and serve {one.path.stem}:guarded"
     yield "then: cookieguard check"
 
 
 def _made(path: Path, text: str) -> Iterator[Made]:
     for match in MADE.finditer(text):
-        yield Made(path, text.count("\n", 0, match.start()) + 1, match[1])
+        yield Made(path, text.count("\n", 0, match.start()) + 1, match[1], match[2])
 
 
 def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
