@@ -127,6 +127,7 @@ def measured(browser: Browser, found: Shops, kind: str, rounds: int) -> Figure:
         f"spread {(low - 1) * 100:+.1f} to {(high - 1) * 100:+.1f} %, "
         f"unguarded {statistics.median(costs):.0f} ms"
     )
+    print(f"{kind}: {(middle - 1) * 100:+.1f} %, {spread}", file=sys.stderr)
     return Figure(name=kind, value=(middle - 1) * 100, unit="%", bar=BAR, at_most=True, note=spread)
 
 

@@ -104,6 +104,23 @@ def test_the_guard_is_at_most_1500_bytes_and_waited_for() -> None:
     assert script.endswith(f'src="/_cg/{name}" nonce="n0nce"></script>'.encode())
 
 
+def test_markup_of_a_shop_has_no_word_that_makes_the_guard_look_at_each_of_its_tags() -> None:
+    guard = next(one for name, one in PLAIN.assets.items() if name.startswith("guard."))
+    written = re.search(rb"\bi=/(.+?)/i,", guard.content)
+    assert written
+    suspect = re.compile(written[1].decode(), re.IGNORECASE)
+    card = '<li><a href="/p?a=1&amp;b=2">Pot &lt;new&gt;, Ann&#39;s</a><meta itemprop="sku" content="1"></li>'
+    concerned = (
+        "<iframe src=",
+        "<base href=",
+        '<meta http-equiv="re&#102;resh"',
+        "<link rel=dns&#x2d;prefetch",
+    )
+
+    assert not suspect.search(card)
+    assert all(suspect.search(one) for one in concerned)
+
+
 def test_what_tells_scripts_and_tags_of_the_choice_is_small_and_waited_for() -> None:
     found = {name.partition(".")[0]: one for name, one in PLAIN.assets.items()}
     script = PLAIN.told_script("api.js", '/"_cg/ all', base=BASE, script=Allowance(Way.FILE, "n0nce"))
