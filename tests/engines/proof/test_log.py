@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import timedelta
 from threading import get_ident
 
 import pytest
@@ -106,16 +107,26 @@ def test_a_row_put_there_by_hand_is_not_signed_but_named(world: World) -> None:
     assert "no worker wrote" in report.faults[0].what
 
 
-def test_several_workers_keep_one_log(world: World) -> None:
-    workers = [world.writer() for _ in range(4)]
-    futures = [workers[number % 4].append(record_of(number=number)) for number in range(400)]
-    for future in futures:
-        future.result(20)
-    for worker in workers:
-        worker.close()
+def test_eight_workers_on_two_clocks_and_after_a_restart_keep_one_log(world: World) -> None:
+    for start in (0, 200):
+        workers = [world.writer() for _ in range(8)]
+        futures = []
+        for number in range(start, start + 200):
+            late = timedelta(seconds=50 if number % 2 else 0)  # of two machines
+            record = record_of(customer(str(number % 8)), number=number)
+            futures.append(workers[number % 8].append(replace(record, time=record.time + late)))
+        for future in futures:
+            future.result(30)
+        for worker in workers:
+            worker.close()
 
     report = world.verify()
     assert (report.verdict, report.size, report.rows) == (Verdict.WHOLE, 400, 400)
+    stores = world.stores()
+    for subject in range(8):
+        found = [read_document(one.record)["number"] for one in read_subject(stores, customer(str(subject)))]
+        assert found == list(range(subject, 400, 8))
+    stores.close()
 
 
 def test_a_record_gets_its_number_within_five_seconds(world: World) -> None:
