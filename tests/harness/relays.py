@@ -18,7 +18,7 @@ from harness.servers import LOOPBACK, free_port
 
 @dataclass
 class Relay:
-    """Be the handler of aiosmtpd: it keeps what it accepted."""
+    """Keep what was accepted."""
 
     port: int
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
@@ -33,14 +33,16 @@ class Relay:
     offers: int = 0
     """How many messages it was asked to take, whether they came or not."""
 
-    async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, ___: Any) -> str:
+    async def take_recipient(self, envelope: Any, address: str) -> str:
+        """Answer RCPT."""
         self.offers += 1
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Any, _: Any, envelope: Any) -> str:
+    async def take_message(self, server: Any, envelope: Any) -> str:
+        """Answer a message."""
         if self.seconds:
             await asyncio.sleep(self.seconds)
         if self.answer:
@@ -69,12 +71,25 @@ class Relay:
     @contextmanager
     def up(self) -> Iterator[None]:
         """Listen until the block ends."""
-        controller = Controller(self, hostname=LOOPBACK, port=self.port)
+        controller = Controller(_Handler(self), hostname=LOOPBACK, port=self.port)
         controller.start()
         try:
             yield
         finally:
             controller.stop(no_assert=True)
+
+
+class _Handler:
+    """Be the handler of aiosmtpd, which reads every member of it with each connection: so it has few."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, ___: Any) -> str:
+        return await self._relay.take_recipient(envelope, address)
+
+    async def handle_DATA(self, server: Any, _: Any, envelope: Any) -> str:
+        return await self._relay.take_message(server, envelope)
 
 
 def new_relay() -> Relay:

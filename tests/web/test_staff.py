@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -299,6 +299,19 @@ def test_other_sites_cannot_sign_anybody_in(desk: Desk, headers: list[tuple[str,
 
     assert answer.status == 403
     assert not answer.all("set-cookie")
+
+
+def test_staff_cookie_is_ours_and_no_cookie_that_nobody_declared(
+    guard: Callable[..., CookieGuard], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(_: object, __: object, send: Callable[..., Awaitable[None]]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    ask(guard(app), headers=[("cookie", "__Host-cg_staff=x; stranger=y")])
+
+    assert "stranger" in caplog.text
+    assert "__Host-cg_staff" not in caplog.text
 
 
 def test_list_survives_its_own_text(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from cookieguard.config import Config
+from cookieguard.config import Config, CookieSpec
 from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
 from cookieguard.consent import Consent, CookieRegister, site_of
 from cookieguard.consent.cookie_register import paths_above, removal_lines
@@ -12,6 +12,8 @@ from cookieguard.identity import cookie_name
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
 
+# Ends with the browser; no other site's link or form brings it along.
+STAFF_COOKIE = CookieSpec(name="__Host-cg_staff", max_age=0, same_site="Strict")
 BOTH_NAMES = frozenset(DEFAULT_NAMES) | frozenset(DEFAULT_NAMES.values())
 # How long after a choice pages carry the script that clears storage: the page that was open, and the next ones.
 FORGETTING = timedelta(minutes=5)
@@ -34,7 +36,13 @@ class ShopCookies:
         self.register = CookieRegister(
             vendors=config.vendors,
             own=cookies.own,
-            ours={*self.own, *self.former, *(spec.name for spec in cookies.specs)},
+            ours={
+                *self.own,
+                *self.former,
+                *(spec.name for spec in cookies.specs),
+                STAFF_COOKIE.name,
+                cookie_name(STAFF_COOKIE, dev=config.dev),
+            },
             undeclared=cookies.undeclared,
             today=today,
         )

@@ -40,6 +40,7 @@ MOST_LINES = 12  # of a part: the letter is one page
 LONGEST_LINE = 300
 KEYS = ("signing key", "retired keys", "vault keys", "vault keys ahead")
 NOTHING = "nothing"
+KEEP_IT = "keep it where the shop cannot change it: cookieguard log checkpoint --out FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +230,8 @@ def _checkpoint(source: Source) -> Found:
     with closing(open_log_store(place.log, make=False)) as log:
         note = log.checkpoint()
     lines = list(_lines_of(note or ""))
-    return [*lines, "keep these lines elsewhere: cookieguard log verify --anchor"] if lines else lines, False
+    told = [f"{name}: {line}" for name, line in zip(("log", "entries", "root"), lines, strict=False)]
+    return [*told, KEEP_IT] if told else told, False
 
 
 def _lines_of(note: str) -> Iterator[str]:

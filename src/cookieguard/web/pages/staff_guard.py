@@ -7,15 +7,13 @@ from functools import wraps
 
 from starlette.responses import PlainTextResponse, Response
 
-from cookieguard.config import CookieSpec
 from cookieguard.identity import cookie_name
 from cookieguard.identity.staff_token import ROLES, Member
+from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import Receive
 
-# Ends with the browser; no other site's link or form brings it along.
-STAFF_COOKIE = CookieSpec(name="__Host-cg_staff", max_age=0, same_site="Strict")
 BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id

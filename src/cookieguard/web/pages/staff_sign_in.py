@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.identity import expire_cookie, set_cookie
 from cookieguard.identity.staff_token import Member
+from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.store_wait import answer_of
@@ -18,7 +19,7 @@ from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import is_own_post
-from cookieguard.web.pages.staff_guard import BEARER, STAFF_COOKIE, refuse, session_of, staff_of
+from cookieguard.web.pages.staff_guard import BEARER, refuse, session_of, staff_of
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
