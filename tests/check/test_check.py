@@ -210,6 +210,34 @@ def test_a_policy_that_shuts_out_the_banner_is_wrong(shop: Shop, monkeypatch: py
     assert "WRONG own policy: it shuts out the banner's style" in done.stdout
 
 
+def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "SHOP_TYPE", "text/html; charset=utf-7"
+    )  # which the guard reads no more than browsers do
+
+    done = shop.run("check", "shop_to_check:app")
+
+    assert (done.returncode, "WRONG banner on /: there is none in the page" in done.stdout) == (1, True)
+
+
+def test_an_answer_that_breaks_off_is_told_for_what_it_is(shop: Shop) -> None:
+    broken = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    raise LookupError("mug")
+
+
+app = CookieGuard(app, "cookieguard.toml")
+"""
+    (shop.directory / "broken_mugs.py").write_text(f"from cookieguard import CookieGuard\n\n{broken}")
+    (shop.directory / "cookieguard.toml").touch()
+
+    done = shop.run("check", "broken_mugs:app")
+
+    assert "WRONG page: GET / was not answered in full (LookupError)" in done.stdout
+    assert done.returncode == 1
+
+
 def test_what_gets_no_banner_is_no_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TYPE", "text/plain")
 

@@ -97,6 +97,7 @@ def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop
     assert "pip install a2wsgi" in done.stdout
     assert "serve flask_mugs:guarded" in done.stdout
     assert "ok    configuration: that of flask_mugs:guarded" in checked.stdout
+    assert "ok    banner on /: refusing is as easy" in checked.stdout
 
 
 def test_nothing_is_overwritten(shop: Shop) -> None:

@@ -24,7 +24,9 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.web.middleware import CookieGuard
 
-PATIENCE_SECONDS = 10.0  # for the start, the answer and the end, each
+PATIENCE_SECONDS = (
+    60.0  # for the start, the answer and the end, each: where tests run the machine may be busy
+)
 REDIRECTS, ERRORS = 300, 400  # the first status of each
 CSP = "content-security-policy"
 NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a table of [[vendors]]"
@@ -36,6 +38,8 @@ class Answer:
     """Hold what an app answered."""
 
     status: int = 0
+    trouble: str = ""
+    """What ended it before its end."""
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
 
@@ -74,9 +78,15 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
     """Yield what is to be said of one page: bare, and guarded."""
     origin = next(iter(guard.config.origins), "https://localhost")
     bare, page = asyncio.run(_asked(guard, origin, path))
-    if bare is None or page is None or bare.status >= ERRORS:
-        told = f"GET {path} was answered {bare.status}" if bare else f"GET {path} was not answered"
-        yield Finding("page", told, "name a page that the app has: --page /path")
+    for one in (bare, page):
+        if one.trouble:
+            told = f"GET {path} was not answered in full ({one.trouble})"
+            yield Finding("page", told, "name a page that the app has: --page /path")
+            return
+    if bare.status >= ERRORS:
+        yield Finding(
+            "page", f"GET {path} was answered {bare.status}", "name a page that the app has: --page /path"
+        )
         return
     if (other := _no_page(bare)) is not None:
         yield Finding("page", f"GET {path} was answered {other}", "name a page of HTML: --page /path")
@@ -155,7 +165,7 @@ class _Loads(HTMLParser):
             self.urls += [value for name, value in attrs if name == "src" and value]
 
 
-async def _asked(guard: CookieGuard, origin: str, path: str) -> tuple[Answer | None, Answer | None]:
+async def _asked(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
     """Start the app, ask for a page bare and guarded, and end it."""
     start, end = asyncio.Event(), asyncio.Event()
     lifespan = asyncio.create_task(_live(guard, start, end))
@@ -163,7 +173,8 @@ async def _asked(guard: CookieGuard, origin: str, path: str) -> tuple[Answer | N
         await asyncio.wait_for(start.wait(), PATIENCE_SECONDS)
         return await _get(guard.app, origin, path), await _get(guard, origin, path)
     except TimeoutError:
-        return None, None
+        late = Answer(trouble=f"it did not start within {PATIENCE_SECONDS:.0f} s")
+        return late, late
     finally:
         end.set()
         await asyncio.wait([lifespan], timeout=PATIENCE_SECONDS)
@@ -189,7 +200,7 @@ async def _live(app: Any, start: asyncio.Event, end: asyncio.Event) -> None:
     start.set()
 
 
-async def _get(app: Any, origin: str, path: str) -> Answer | None:
+async def _get(app: Any, origin: str, path: str) -> Answer:
     answer, parts = Answer(), urlsplit(origin)
     scope = {
         "type": "http",
@@ -227,6 +238,8 @@ async def _get(app: Any, origin: str, path: str) -> Answer | None:
 
     try:
         await asyncio.wait_for(app(scope, receive, send), PATIENCE_SECONDS)
-    except Exception:  # noqa: BLE001 - the shop's own code runs here
-        return answer if answer.status else None
+    except TimeoutError:
+        answer.trouble = f"it took more than {PATIENCE_SECONDS:.0f} s"
+    except Exception as error:  # noqa: BLE001 - the shop's own code runs here
+        answer.trouble = type(error).__name__
     return answer
