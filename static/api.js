@@ -4,18 +4,17 @@
 // b  where our own pages are                g  what is granted
 // h  what a script set `onchange` to        l  the link to the choices and back
 // No less-than and no ampersand: they would break a page of XML.
-(w=>{
+{
 let m=document.currentScript,[b,state,...g]=m.dataset.cg.split(" "),h=null,
 l=x=>b+"choices?next="+encodeURIComponent(location.pathname+location.search)+"\x26lang="+document.documentElement.lang,
-c={state,has:x=>g.includes(x),get onchange(){return h},set onchange(x){h=x},open:x=>location.assign(l())};
+c={state,has:x=>g.includes(x),get onchange(){return h},set onchange(x){h=x},open:x=>{location=l()}};
 m.remove();
 // Turbo runs the script of another page in this very document, whose policy stays what it was.
-if("cookieguard"in w)return;
+window.cookieguard||(
 // On the prototype: there a `let cookieguard` or `var cookieguard` of the shop collides with nothing.
-Object.defineProperty(Window.prototype,"cookieguard",{value:Object.freeze(c)});
-addEventListener("cookieguard:change",x=>h?.(x));
+Object.defineProperty(Window.prototype,"cookieguard",{value:Object.freeze(c)}),
+addEventListener("cookieguard:change",x=>h?.(x)),
 // A link leads there in the way it was clicked: in another tab, too.
 addEventListener("click",x=>{
 if(x=x.composedPath().find(x=>x.matches?.("[data-cg-open]")))x.href?x.href=l():c.open()
-},1)
-})(window)
+},1))}
