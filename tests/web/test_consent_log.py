@@ -186,6 +186,33 @@ def test_a_pending_receipt_is_recorded_by_a_worker_that_never_saw_the_choice(
     assert answer.status == 200
 
 
+def test_a_late_record_has_the_wording_though_its_worker_never_spoke_that_language(guard: Guard) -> None:
+    html = page(b"<!doctype html><title>x</title><body>x")
+    french = ("accept-language", "fr")
+    first = guard(html)
+    choose(first, "reject")
+    shown = ask(first, headers=[french]).text.partition('name="banner" value="')[2].partition('"')[0]
+    body = f"choice=accept&banner={shown}".encode()
+    with store_down(first):
+        answer = ask(first, path="/_cg/consent", method="POST", headers=[FORM, OWN], body=body)
+        first.close()
+    cookie = answer.cookies()[COOKIE]
+    first._parts.proof.writer._reset()  # type: ignore[union-attr]  # the worker ended with what it knew
+    second = guard(html)
+    ends = time.monotonic() + START_SECONDS
+    while COOKIE not in ask(second, headers=[("cookie", f"{COOKIE}={cookie}")]).cookies():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    ask(second, path="/_cg/consent", method="POST", headers=[FORM, OWN, french], body=body)
+
+    late, next_ = (one["dpv:hasNotice"] for one in recorded(second)[1:])
+    assert late["dct:language"] == next_["dct:language"] == "fr"
+    assert late["cg:sha256"] == next_["cg:sha256"] != sha256(b"").hexdigest()
+    stores = open_stores(place_of(second.config, Path(second.config.state_dir), environ={}), make=False)
+    assert b"Tout accepter" in (stores.log.text(late["cg:sha256"]) or b"")
+    stores.close()
+
+
 def test_without_the_log_nothing_is_recorded_and_choices_count(guard: Guard) -> None:
     from cookieguard.config.proof import ProofSettings
 

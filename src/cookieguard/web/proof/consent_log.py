@@ -107,7 +107,8 @@ class ConsentLog:
 
     def _shown(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
         """Return what was shown with a choice, as text and as it stands in the record."""
-        banner = receipt.banner
+        # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
+        banner = self._renderer.known_banner(receipt.banner)
         known = self._texts.get(banner)
         if known is None:
             content = self._renderer.wordings.get(banner, b"")
