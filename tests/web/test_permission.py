@@ -173,3 +173,13 @@ def test_nothing_is_opened_to_nobody_or_past_the_journal(world: World) -> None:
     journal.write_text("in the way")
 
     assert world.is_refused(code)
+
+
+def test_customer_makes_no_more_than_twenty_codes_an_hour(world: World) -> None:
+    made = [world.page(scope="orders").status for _ in range(21)]
+
+    assert made == [200] * 20 + [429]
+    assert world.page(scope="orders", cookie=world.login("10043")).status == 200
+    assert len(world.records()) == 20
+    world.now += timedelta(hours=1)
+    assert world.page(scope="orders", cookie=world.login(CUSTOMER)).status == 200

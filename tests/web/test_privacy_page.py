@@ -6,7 +6,8 @@ import asyncio
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -21,13 +22,17 @@ from harness.servers import wait_until
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
 from cookieguard.config.languages import LANGUAGES
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.requests import Act, noted, step_done
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
 HERE = ("sec-fetch-site", "same-origin")
 HOSTILE = '<img src=x onerror=alert(1)>"\u202e'
 PAGE = "/_cg/privacy"
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 class Hooks:
@@ -135,6 +140,13 @@ def work(config: Config) -> None:
             await worker.work_all()
 
     asyncio.run(do())
+
+
+def queued(opened: tuple[CookieGuard, Clock, Config], question: Callable[[Requests], Any]) -> Any:
+    app, _, config = opened
+    queue = requests_opener(config, app._parts.keyring, StateDirectory(config.state_dir), environ={})()
+    with closing(queue):
+        return question(queue)
 
 
 def ids(page: Answer) -> list[str]:
@@ -277,6 +289,38 @@ def test_request_is_withdrawn_before_work_began(anna: Browser) -> None:
     assert anna.post(act="withdraw", id=id_).status == 200
     assert 'data-state="withdrawn"' in anna.get().text
     assert anna.post(act="withdraw", id=id_).status == 404
+
+
+def test_request_that_is_worked_at_is_not_withdrawn(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    anna.post(act="ask", kind="deactivate")
+    (id_,) = ids(anna.get())
+    queued(opened, lambda queue: queue.change(id_, lambda one: step_done(one, one.steps[0], now=NOW, by="x")))
+
+    assert anna.post(act="withdraw", id=id_).status == 404
+    assert 'data-state="open"' in anna.get().text
+
+
+def test_answer_counts_as_told_only_once_somebody_looks_at_it(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    anna.post(act="ask", kind="correct", text="x")
+    (id_,) = ids(anna.get())
+    queued(
+        opened,
+        lambda queue: queue.change(id_, lambda one: noted(one, Act.REFUSED, now=NOW, by="x", text="no")),
+    )
+
+    def is_owed(method: str, **headers: str) -> bool:
+        sent = [*anna._headers(), *((name.replace("_", "-"), value) for name, value in headers.items())]
+        assert ask(anna.app, path=PAGE, method=method, headers=sent).status == 200
+        return queued(opened, lambda queue: queue.find(id_).owes_answer)
+
+    assert is_owed("HEAD")
+    assert is_owed("GET", sec_fetch_dest="image", sec_fetch_site="cross-site")
+    assert is_owed("GET", sec_fetch_dest="document", sec_purpose="prefetch")
+    assert not is_owed("GET", sec_fetch_dest="document")
 
 
 class Guest(Browser):

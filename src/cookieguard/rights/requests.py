@@ -326,6 +326,11 @@ def _require_unasked(request: Request, _: datetime) -> None:
         raise RequestRefused(f"request {request.id} waits already for the person to show who they are")
 
 
+def _require_unbegun(request: Request, _: datetime) -> None:
+    if request.done_steps:
+        raise RequestRefused(f"request {request.id} is worked at already; allowed: to wait for the answer")
+
+
 def _allow(_: Request, __: datetime) -> None:
     pass
 
@@ -335,6 +340,7 @@ CHECKS: dict[Act, Callable[[Request, datetime], None]] = {
     Act.EXTENDED: _require_in_time,
     Act.IDENTITY_ASKED: _require_unasked,
     Act.IDENTITY_SHOWN: _require_shown,
+    Act.WITHDRAWN: _require_unbegun,
 }
 
 

@@ -61,6 +61,7 @@ from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.proof.consent_log import ConsentLog
 from cookieguard.web.proxied_trackers import ProxiedTrackers
+from cookieguard.web.rate_counts import Turns
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks
@@ -71,6 +72,7 @@ from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
 
+CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
 TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
 DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name it
 
@@ -100,6 +102,7 @@ class Services:
     staff_sessions: StaffSessions
     journal: Journal
     access: Access
+    permission_turns: Turns  # of each customer: every code is a record of the log
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None
@@ -246,6 +249,7 @@ def build_services(
         staff_sessions=StaffSessions(config.staff, ask_staff),
         journal=journal,
         access=access,
+        permission_turns=Turns(CODES_AN_HOUR, seconds=3600),
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),

@@ -43,6 +43,8 @@ async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
     scope = fields.get("scope", "")
     if scope not in config.staff.scopes:
         return _page(exchange, 400, key="ask")
+    if not exchange.parts.permission_turns.take(customer, exchange.now):
+        return _page(exchange, 429, key="often")
     try:
         code = await to_thread.run_sync(exchange.parts.access.make, customer, scope)
     except AccessRefused:

@@ -23,6 +23,7 @@ from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
 from cookieguard.rights.rules import Kind
+from cookieguard.web.document.prefetch import is_ahead
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.store_wait import answer_of, is_done
@@ -31,7 +32,7 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import is_own_post
 from cookieguard.web.rights.codes import Codes
 from cookieguard.web.rights.desk import Desk
-from cookieguard.web.rights.page import Asker, Shown, asker_of, language_asked, show
+from cookieguard.web.rights.page import Asker, Shown, asker_of, language_asked, requests_of, show
 
 PASS_LIFE = timedelta(minutes=15)
 NOT_OURS = "this form can only be posted by a page of this shop\n"
@@ -64,17 +65,24 @@ async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
 
 async def _show_own(exchange: Exchange) -> Response:
     asker = await asker_of(exchange)
-    response = await show(exchange, Shown(asker=asker))
-    if exchange.parts.desk is not None and asker.number:
-        await answer_of(exchange.parts.desk.ask(lambda queue: _tell(queue, exchange, asker.number)))
+    requests = await requests_of(exchange, asker.number)
+    response = await show(exchange, Shown(asker=asker, requests=requests))
+    answers = [one.id for one in requests if one.owes_answer]
+    if answers and exchange.parts.desk is not None and _is_seen(exchange):
+        await answer_of(exchange.parts.desk.ask(lambda queue: _tell(queue, exchange, answers)))
     return response
 
 
-def _tell(queue: Requests, exchange: Exchange, number: str) -> None:
-    """Note that the person has the answers: their page shows them."""
-    for one in queue.of_customer(number):
-        if one.owes_answer:
-            queue.change(one.id, lambda one: told(one, now=exchange.now, by=PERSON, text="on the page"))
+def _is_seen(exchange: Exchange) -> bool:
+    """Return whether somebody looks at the answer: no picture of another page, HEAD or fetch ahead of a click."""
+    is_page = exchange.destination is None or exchange.request.is_navigation
+    return exchange.request.method == "GET" and is_page and not is_ahead(exchange.headers)
+
+
+def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
+    """Note that the person has the answers that their page shows."""
+    for id_ in answers:
+        queue.change(id_, lambda one: told(one, now=exchange.now, by=PERSON, text="on the page"))
 
 
 class _Desk:

@@ -53,6 +53,8 @@ class Shown:
     is_wrong: bool = False
     address: str = ""
     """To which a code was sent: then the form for it is there."""
+    requests: list[Request] | None = None
+    """The newest requests of who asks; None where they are still to be read."""
 
 
 async def asker_of(exchange: Exchange) -> Asker:
@@ -76,9 +78,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
     lang = language_asked(exchange)
     texts = RightsTexts.of(lang)
     desk, number = parts.desk, shown.asker.number
-    requests = None
-    if desk is not None and number:
-        requests = await answer_of(desk.ask(lambda queue: queue.of_customer(number)))
+    requests = await requests_of(exchange, number) if shown.requests is None else shown.requests
     page = parts.renderer.page(
         "privacy.html",
         lang,
@@ -104,9 +104,17 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         account=config.rights.account_url,
         has_desk=desk is not None,
         knows_guests=desk is not None and desk.knows_guests,
-        requests=[_request(one, exchange, texts) for one in reversed((requests or [])[-MOST_SHOWN:])],
+        requests=[_request(one, exchange, texts) for one in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
+
+
+async def requests_of(exchange: Exchange, number: str) -> list[Request]:
+    """Return the newest requests of a customer; none where the queue does not answer."""
+    desk = exchange.parts.desk
+    if desk is None or not number:
+        return []
+    return (await answer_of(desk.ask(lambda queue: queue.of_customer(number))) or [])[-MOST_SHOWN:]
 
 
 def language_asked(exchange: Exchange) -> str:
