@@ -113,9 +113,7 @@ class Request:
         if self.received.tzinfo is None:
             raise ValueError("the time a request was received: one with a zone")
         if not (self.customer or self.contact):
-            raise RequestRefused(
-                "request without a customer number and without an address; allowed: one of both"
-            )
+            raise RequestRefused("request without customer number and without address; allowed: one of both")
 
     @property
     def rule(self) -> Rule:
