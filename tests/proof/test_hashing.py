@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,12 @@ def test_what_is_no_row_at_all_is_named_too(texts: list[bytes]) -> None:
     leaves, changed = hash_rows(short)
     assert leaves == b"".join(merkle.leaf_hash(text) for text in short)
     assert changed == list(range(len(short)))
+
+
+@pytest.mark.parametrize("nothing", [None, "x" * 80])
+def test_what_is_no_bytes_is_never_read_as_if_it_were(nothing: object) -> None:
+    with pytest.raises(TypeError):
+        hash_rows([committed(b"x"), nothing])  # type: ignore[list-item]
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=40))

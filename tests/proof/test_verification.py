@@ -273,3 +273,17 @@ def test_a_row_of_which_only_its_hash_was_left_is_named() -> None:
     report = kept.verify()
     assert report.verdict is Verdict.BROKEN
     assert report.faults[0].number == 3
+
+
+def test_a_row_that_lost_its_contents_altogether_is_named() -> None:
+    rows = [contents_of(row) for row in TODAY.rows]
+    rows[7] = (7, None, None)  # type: ignore[assignment]  # a store whose owner let a column be NULL
+    found = verify(
+        rows,
+        lambda level, index: TODAY.tiles.get((level, index), b""),
+        sorted(TODAY.checkpoints.items()),
+        keys=[SIGNER.key],
+    )
+
+    assert {one.number for one in found.faults if one.what == "row 7 was changed"} == {7}
+    assert found.verdict is Verdict.BROKEN

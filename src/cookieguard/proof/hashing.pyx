@@ -79,6 +79,8 @@ def hash_rows(rows):
     changed = []
     for at in range(count):
         row = rows[at]
+        if row is None:  # which a type of Cython's lets by
+            raise TypeError("a row is bytes, not None")
         text, size = PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row)
         if size < 64:
             changed.append(at)

@@ -265,7 +265,8 @@ class _Tree:
         return rows
 
     def _leaves(self, rows: Sequence[RowTuple]) -> bytes:
-        leaves, changed = hash_rows([contents for _, _, contents in rows])
+        # Nothing at all stands where a column was made to take NULL.
+        leaves, changed = hash_rows([contents or b"" for _, _, contents in rows])
         if changed or not all(is_sound for _, is_sound, _ in rows):
             named = {rows[at][0] for at in changed} | {row[0] for row in rows if not row[1]}
             for number in sorted(named):
