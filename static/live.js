@@ -2,15 +2,16 @@
 // the history, loads it again. A choice is told when its page is left: by then the browser has the new cookie. And who
 // can withdraw stays able to where a framework makes the whole document anew and throws out what it does not know.
 (() => {
-  var d = document, tabs = self.BroadcastChannel ? new BroadcastChannel("cg") : {}, chosen, part, n = 9;
+  var d = document, tabs = self.BroadcastChannel ? new BroadcastChannel("cg") : {}, chosen, y, n = 9;
   var again = () => location.reload();
   new MutationObserver(() => {
     var x = d.getElementById("cg");
     // A copy of the page's markup, as Turbo and htmx keep it, has no shadow, and with it no form.
-    if ((x?.shadowRoot || x)?.querySelector("form")) part = x;
-    else if (part) if (x) x.replaceWith(part);
+    if ((x?.shadowRoot || x)?.querySelector("form")) y = x;
+    // Its own form may be gone, which somebody wanted: in its own place it would be put without end.
+    else if (y) if (x) x == y || x.replaceWith(y);
     // Not for ever: somebody else may want it out each time.
-    else if (n-- > 0) d.body.append(part);
+    else if (n-- > 0) d.body.append(y);
   }).observe(d, {childList: 1, subtree: 1});
   tabs.onmessage = again;
   // A form in a shadow keeps its submit event to itself.

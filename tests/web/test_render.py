@@ -583,6 +583,18 @@ def test_withdrawing_is_one_click(browser: Browser) -> None:
 # Purposes of the shop's own
 
 
+@pytest.mark.browser
+def test_a_page_that_takes_the_form_out_of_its_control_runs_on(browser: Browser) -> None:
+    live = RENDERER.live_script(base=BASE, script=Allowance(Way.INLINE))
+    part = RENDERER.control("en", consent("marketing"), base=BASE, next_="/", shadow=False)
+    page = Shop(live + part).open(browser)
+
+    page.evaluate("setTimeout(() => document.querySelector('#cg form').remove(), 10)")
+    page.wait_for_function("!document.querySelector('#cg form')", timeout=PATIENCE_MS)
+    assert page.evaluate("document.querySelectorAll('#cg').length") == 1
+    page.close()
+
+
 def banner_of(purpose: Purpose, page_lang: str, *, default: str = "en") -> str:
     renderer = Renderer(Config(purposes=(purpose,), consent=ConsentSettings(language=default)))
     lang = renderer.pick_language(page_lang, "ar")
