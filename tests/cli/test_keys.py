@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -20,7 +20,12 @@ from typing import Any
 import pytest
 
 from cookieguard.cli.app import run
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.keyring import Key, Keyring, KeyState, to_text
+from cookieguard.rights.requests import Request, Via
+from cookieguard.rights.rules import Kind, Law
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -206,6 +211,26 @@ def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
     assert all(one.endswith("with --force") for one in told)
     shop.ask("keys", "retire", "k2", "--force")
     assert list(shop.states) == ["k3", "r1", "k4"]
+
+
+def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop) -> None:
+    config, state = Config(), StateDirectory(shop.file.parent)
+    asked = Request(
+        id="r", kind=Kind.ERASE, law=Law.GDPR, received=OLD, via=Via.LOGIN, customer="10001", steps=("shop",)
+    )
+
+    def queue() -> Requests:
+        return requests_opener(config, Keyring.loads(shop.file.read_text()), state, environ={})()
+
+    shop.keep(line("k1", "signing", LONG_AGO))
+    with closing(queue()) as before:
+        before.add(asked, has_work=True)
+    shop.keep(line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)), line("k2", "signing", OLD))
+
+    shop.ask("keys", "retire", "k1")
+
+    with closing(queue()) as after:
+        assert after.of_customer("10001") == [asked]
 
 
 def test_signing_key_is_never_retired(shop: Shop) -> None:

@@ -13,7 +13,7 @@ from harness.postgres import Postgres, postgres
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.rights.sealing import Seal, SealBroken
 from cookieguard.engines.rights.sqlite import SqliteQueue
-from cookieguard.keyring import Keyring
+from cookieguard.keyring import Keyring, new_key
 from cookieguard.rights.requests import Act, Request, Via, noted, step_done, told
 from cookieguard.rights.rules import Kind, Law
 
@@ -198,3 +198,25 @@ def test_files_hold_nobody_in_the_clear_and_open_with_the_shop_s_keyring_only(tm
     with pytest.raises(SealBroken, match="another place"):
         Seal(KEYRING).open(sealed, about="b")
     queue.close()
+
+
+def test_everything_opens_once_the_key_it_was_sealed_with_is_retired(opened: Open) -> None:
+    queue = opened()
+    queue.add(asked("open"), has_work=True)
+    queue.add(asked("copy"), has_work=True)
+    queue.keep_file("copy", b"orders")
+    successor = new_key(NOW)
+    both = KEYRING.with_key(successor).promoted(successor.id, now=NOW, force=True)
+    alone = both.retired(KEYRING.signing.id, now=NOW, life=timedelta(), force=True)
+
+    rotated = Requests(queue.queue, both)
+    assert not rotated.is_sealed_anew
+    rotated.seal_anew()
+
+    after = Requests(queue.queue, alone)
+    assert {one.id for one in after.of_customer("10001")} == {"open", "copy"}
+    assert after.file("copy") == b"orders"
+    assert after.is_sealed_anew
+    Requests(
+        queue.queue, KEYRING.with_key(successor)
+    ).seal_anew()  # back, for the tests that share the database

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -20,10 +22,14 @@ from cookieguard.cli.options import (
     shop_config,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.config import Config
 from cookieguard.engines.files.keyring_file import change_keyring
 from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.requests import requests_file, requests_opener
+from cookieguard.engines.rights.sealing import SealBroken
+from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
 from cookieguard.keyring import (
     VERIFY_FIRST,
     AnyKey,
@@ -132,6 +138,7 @@ def retire_key(
     now = datetime.now(UTC)
     shop = shop_config(config)
     place, life = keyring_place(shop, keyring), longest_life(shop)
+    _seal_requests_anew(shop, place, force=force)
     gone: list[AnyKey] = []
 
     def retire(before: Keyring | None) -> Keyring:
@@ -143,6 +150,23 @@ def retire_key(
     _change(place, retire)
     told = f"retired {key_id}: within 5 s no worker takes what it signed"
     _answer("retired", gone[-1], place, life, told, as_json=as_json)
+
+
+def _seal_requests_anew(shop: Config, place: KeyringPlace, *, force: bool) -> None:
+    """Seal requests about personal data with the key that signs: with this one they could not be read any more."""
+    if place.path is None or not place.path.exists() or not (shop.store.enabled and shop.rights.enabled):
+        return
+    state = StateDirectory(shop.state_dir)
+    try:
+        file = requests_file(shop, state, environ=os.environ)
+        if file is not None and not file.exists():
+            return
+        with closing(requests_opener(shop, read_place(place), state, environ=os.environ)()) as queue:
+            queue.seal_anew()
+    except (ConfigError, QueueDown, SealBroken) as error:
+        if not force:
+            told = f"requests about personal data cannot be sealed with the new key ({error})"
+            raise KeyRefused(f"{told}; mend that, or lose them with --force") from error
 
 
 def _change(place: KeyringPlace, change: Callable[[Keyring | None], Keyring]) -> Keyring:

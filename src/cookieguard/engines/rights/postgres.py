@@ -27,6 +27,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS cookieguard_rights_file (id TEXT PRIMARY KEY, content BYTEA NOT NULL)",
 )
 SECRET = "INSERT INTO cookieguard_rights_fact VALUES ('secret', %s) ON CONFLICT DO NOTHING"  # noqa: S105
+PUT_SECRET = "UPDATE cookieguard_rights_fact SET value = %s WHERE name = 'secret' AND value = %s"  # noqa: S105
 READ_SECRET = "SELECT value FROM cookieguard_rights_fact WHERE name = 'secret'"  # noqa: S105
 COLUMNS = "id, who, is_open, sealed, version"
 LATER = "clock_timestamp() + make_interval(secs => %s)"  # NULL for NULL
@@ -85,6 +86,10 @@ class PostgresQueue:
         self._run(SECRET, sealed)
         (found,) = self._rows(READ_SECRET)
         return bytes(found[0])
+
+    def put_secret(self, sealed: bytes, *, before: bytes) -> None:
+        """Seal the secret anew."""
+        self._run(PUT_SECRET, sealed, before)
 
     def add(self, row: Row, *, work_in: float | None) -> bool:
         """Add a request."""

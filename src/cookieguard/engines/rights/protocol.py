@@ -38,6 +38,10 @@ class Queue(Protocol):
     def secret(self, sealed: bytes) -> bytes:
         """Return the queue's secret, sealed: the one that is there, else the one that is given."""
 
+    def put_secret(self, sealed: bytes, *, before: bytes) -> None:
+        """Keep the secret sealed anew, where `before` is what is kept."""
+        ...
+
     def add(self, row: Row, *, work_in: float | None) -> bool:
         """Add a request; False where one of this id is there. None: there is no work at it."""
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config import Config
@@ -51,7 +52,8 @@ class Requests:
         self.queue = queue
         self._seal = Seal(keyring)
         made = self._seal.close(os.urandom(SECRET_BYTES), about=SECRET)
-        self._secret = self._seal.open(queue.secret(made), about=SECRET)
+        self._sealed_secret = queue.secret(made)
+        self._secret = self._seal.open(self._sealed_secret, about=SECRET)
 
     def add(self, request: Request, *, has_work: bool) -> bool:
         """Add a request; False where one of its id is there."""
@@ -112,6 +114,31 @@ class Requests:
         """Leave of a request only what was asked and when: nobody can tell whose it was."""
         self.change(id_, _without_person)
 
+    @property
+    def is_sealed_anew(self) -> bool:
+        """Return whether all was sealed anew since another key signs: the secret is the last that is."""
+        return self._seal.is_current(self._sealed_secret)
+
+    def seal_anew(self) -> None:
+        """Seal everything with the key that signs now, so that the keys before it can be retired."""
+        for row in (*self.queue.open_rows(), *self.queue.closed_rows()):
+            if not self._seal.is_current(row.sealed):
+                self._seal_row(row.id)
+            sealed = self.queue.file(row.id)
+            if sealed is not None and not self._seal.is_current(sealed):
+                self.keep_file(row.id, self._seal.open(sealed, about=f"file {row.id}"))
+        if not self.is_sealed_anew:
+            sealed = self._seal.close(self._secret, about=SECRET)
+            self.queue.put_secret(sealed, before=self._sealed_secret)
+            self._sealed_secret = sealed
+
+    def _seal_row(self, id_: str) -> None:
+        for _ in range(TRIES):
+            row = self.queue.read(id_)
+            if row is None or self.queue.write(self._row(self._open(row), row.version)):
+                return
+        raise QueueDown("a request that others write all the time")
+
     def close(self) -> None:
         """Let go of the queue."""
         self.queue.close()
@@ -129,6 +156,12 @@ class Requests:
             raise SealBroken("a request that this release does not read") from error
 
 
+def requests_file(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file of the queue; None where it is in a database."""
+    file = store_file(config.store, state.path, environ=environ)
+    return None if file is None else file.with_name(file.stem + FILE_ENDING)
+
+
 def requests_opener(
     config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
 ) -> Callable[[], Requests]:
@@ -138,11 +171,10 @@ def requests_opener(
     """
     if not config.store.enabled:
         raise ConfigError("store.enabled", was="false", allowed="true: requests are kept beside the store")
-    file = store_file(config.store, state.path, environ=environ)
-    if file is not None:
+    place = requests_file(config, state, environ=environ)
+    if place is not None:
         from cookieguard.engines.rights import sqlite
 
-        place = file.with_name(file.stem + FILE_ENDING)
         return lambda: Requests(sqlite.SqliteQueue(place), keyring)
     url = store_url(config.store, environ=environ)
     from cookieguard.engines.rights import postgres

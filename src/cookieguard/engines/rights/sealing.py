@@ -35,6 +35,10 @@ class Seal:
         sealed = AESGCM(self._keyring.derive(key, USE)).encrypt(nonce, plain, about.encode())
         return key.id.encode() + b"." + nonce + sealed
 
+    def is_current(self, sealed: bytes) -> bool:
+        """Return whether the key that signs now sealed it."""
+        return sealed.partition(b".")[0] == self._keyring.signing.id.encode()
+
     def open(self, sealed: bytes, *, about: str) -> bytes:
         """Open what was sealed for a place; raises SealBroken."""
         key_id, _, rest = sealed.partition(b".")

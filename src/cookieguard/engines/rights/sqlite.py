@@ -26,6 +26,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS file (id TEXT PRIMARY KEY, content BLOB NOT NULL)",
 )
 SECRET = "INSERT INTO fact VALUES ('secret', ?) ON CONFLICT DO NOTHING"  # noqa: S105  # a statement
+PUT_SECRET = "UPDATE fact SET value = ? WHERE name = 'secret' AND value = ?"  # noqa: S105
 READ_SECRET = "SELECT value FROM fact WHERE name = 'secret'"  # noqa: S105
 COLUMNS = "id, who, is_open, sealed, version"
 ADD = """
@@ -73,6 +74,11 @@ class SqliteQueue:
         with self._writing():
             self._connection.execute(SECRET, (sealed,))
             return bytes(self._connection.execute(READ_SECRET).fetchone()[0])
+
+    def put_secret(self, sealed: bytes, *, before: bytes) -> None:
+        """Seal the secret anew."""
+        with self._writing():
+            self._connection.execute(PUT_SECRET, (sealed, before))
 
     def add(self, row: Row, *, work_in: float | None) -> bool:
         """Add a request."""

@@ -356,6 +356,8 @@ async def open_worker(
     keyring = load_keyring(state, config.keys, environ=found, now=datetime.now(UTC))
     requests = requests_opener(config, keyring, state, environ=found)()
     try:
+        if not requests.is_sealed_anew:
+            await asyncio.to_thread(requests.seal_anew)
         store = store_opener(config.store, state.path, environ=found)()
         try:
             records = PersonalRecords(config, keyring, state, environ=found)
