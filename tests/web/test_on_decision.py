@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,13 +81,14 @@ def test_a_choice_and_an_agreement_are_told_and_no_request_waits(shop: Shop) -> 
     assert agreement.record["cg:given"] is True
 
 
-def test_an_async_hook_that_fails_is_called_again(shop: Shop) -> None:
+@pytest.mark.parametrize("failure", [OSError, asyncio.CancelledError, SystemExit])
+def test_an_async_hook_that_fails_is_called_again(shop: Shop, failure: type[BaseException]) -> None:
     told: list[Decision] = []
 
     async def at_the_second_time(decision: Decision) -> None:
         told.append(decision)
         if len(told) == 1:
-            raise OSError
+            raise failure
 
     ask(shop(at_the_second_time), path="/no", method="POST")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.proof.witness import write_checkpoint
+from cookieguard.engines.proof.witness import Witness, write_checkpoint
 from cookieguard.proof.merkle import EMPTY_ROOT
 from cookieguard.proof.notes import Checkpoint, Signer
 
@@ -89,6 +90,23 @@ def test_a_witness_that_is_away_is_told_of_and_holds_nothing_up(
         write(witness, 1)
         wait_until(lambda: "proof.witness" in caplog.text)
     assert run(["log", "verify"]) == 0
+
+
+def test_with_no_thread_to_be_had_the_log_goes_on_and_the_next_checkpoint_is_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer, witness = Signer("shop.example/log", bytes(32)), Witness(str(tmp_path))
+    first, second = (signer.sign(str(Checkpoint(signer.name, size, bytes(32)))) for size in (1, 2))
+
+    def no_more(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_more)
+        witness.give(first)
+    witness.give(second)
+
+    wait_until((tmp_path / "checkpoint-2").exists)
 
 
 def test_of_two_checkpoints_of_one_size_both_are_kept(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class DecisionHook:
         try:
             if record:
                 self._run_hook(read_decision(record))
-        except Exception as error:  # noqa: BLE001 - the shop's own code; what it raises has it called again
+        except BaseException as error:  # noqa: BLE001 - the shop's own code, a task called off or an exit included
             return self._failed(job, error)
         return partial(_end_job, job=job)
 
@@ -102,7 +102,7 @@ class DecisionHook:
                 self._loop = asyncio.new_event_loop()
             self._loop.run_until_complete(_awaited(answer))
 
-    def _failed(self, job: Job, error: Exception) -> Callable[[Stores], None]:
+    def _failed(self, job: Job, error: BaseException) -> Callable[[Stores], None]:
         tries = job.tries + 1
         kind = type(error).__name__  # its text may name a person
         if tries >= MOST_TRIES:

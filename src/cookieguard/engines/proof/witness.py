@@ -36,8 +36,11 @@ class Witness:
             self._note = note
             if self._is_busy:
                 return
+            try:
+                threading.Thread(target=self._run, name="cookieguard-witness").start()
+            except RuntimeError:  # no more threads, or the interpreter is going: the next checkpoint tries
+                return
             self._is_busy = True
-        threading.Thread(target=self._run, name="cookieguard-witness").start()
 
     def _run(self) -> None:
         while True:
