@@ -220,3 +220,9 @@ def test_everything_opens_once_the_key_it_was_sealed_with_is_retired(opened: Ope
     Requests(
         queue.queue, KEYRING.with_key(successor)
     ).seal_anew()  # back, for the tests that share the database
+
+
+def test_id_of_another_kind_finds_nothing_and_is_no_fault_of_the_queue(opened: Open) -> None:
+    queue = opened()
+
+    assert [queue.find(one) for one in ("x\x00", "\ud800", "", "a" * 65)] == [None] * 4

@@ -387,3 +387,19 @@ def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: S
 
     assert "tell Parcels" in steps_of(Kind.ERASE, config, has_relay=False)
     assert "recipients" in steps_of(Kind.ERASE, config, has_relay=True)
+
+
+def test_error_of_a_hook_names_no_address_in_queue_and_log(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    def erase(customer: str) -> list[Kept]:
+        raise OSError("duplicate key: (email)=(anna.q+x@shop.example), <eve@other.example>")
+
+    shop.hooks.erase = erase  # type: ignore[method-assign, assignment]
+    shop.ask()
+
+    shop.work()
+
+    assert shop.found().trouble == "shop: OSError: duplicate key: (email)=(...), <...>"
+    assert "it stays open" in caplog.text
+    assert "@" not in caplog.text

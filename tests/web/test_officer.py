@@ -21,6 +21,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.rights.requests import Request, Via
 from cookieguard.rights.rules import Kind, Law
 from cookieguard.web.dashboard.letter import write_letter
+from cookieguard.web.pages.officer import show_officer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))
@@ -140,3 +141,11 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
     told = {one.title: one.lines[0] for one in letter.parts if one.is_due}
     assert told["Requests that are open"].startswith("cannot be read")
     assert told["Notices of the policy"].startswith("cannot be read")
+
+
+def test_who_was_signed_out_meanwhile_sees_nothing_and_is_in_no_journal_without_a_name(desk: Desk) -> None:
+    past_the_door = show_officer.__wrapped__  # type: ignore[attr-defined]
+    desk.app._pages._pages["/_cg/officer"] = (("GET",), past_the_door)
+
+    assert page(desk).status == 403
+    assert [one for one in read_journal(desk.state) if one["event"] == "looked"] == []

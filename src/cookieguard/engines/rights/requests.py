@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -27,6 +28,7 @@ SECRET, SECRET_BYTES = "secret", 32
 TRIES = 20  # of two who change the same at once one begins anew
 NOBODY = "erased"  # whose an erased person's request is
 CONTACT = "contact:"
+ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 class Pending(NamedTuple):
@@ -61,7 +63,8 @@ class Requests:
 
     def find(self, id_: str) -> Request | None:
         """Return a request."""
-        row = self.queue.read(id_)
+        # A NUL byte would be a fault of the connection to PostgreSQL, and close the queue.
+        row = self.queue.read(id_) if ID.fullmatch(id_) else None
         return None if row is None else self._open(row)
 
     def of_customer(self, number: str) -> list[Request]:

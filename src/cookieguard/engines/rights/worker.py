@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -42,6 +43,7 @@ LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two, four, ... six hours
 LONGEST_ERROR = 300
+MAIL_ADDRESS = re.compile(r"[^\s@<>()'\",;:=]{1,64}@[^\s@<>()'\",;:=]{1,255}")
 LOG_KEPT = "consent-log"
 LOG_REASON = "art. 17(3)(e) GDPR: to defend a claim about consent"
 
@@ -122,7 +124,7 @@ class Worker:
         if error is None:
             await self._release(request.id, work_in=working.result(), failed=False)
             return
-        reason = _reason(error, request.customer)
+        reason = _reason(error, request)
         step = getattr(error, "cookieguard_step", "")
         logger.warning("request %s: %s: %s; it stays open and is tried again", request.id, step, reason)
 
@@ -390,7 +392,9 @@ async def work_once(config: Config, *, hooks: Any = None) -> bool:
         return await worker.work_once()
 
 
-def _reason(error: BaseException, number: str) -> str:
-    """Name an error without whom it is about."""
+def _reason(error: BaseException, request: Request) -> str:
+    """Name an error without whom it is about: a database names the row, and with it an address."""
     text = f"{type(error).__name__}: {error}"
-    return (text.replace(number, "...") if number else text)[:LONGEST_ERROR]
+    for name in filter(None, (request.customer, request.contact)):
+        text = text.replace(name, "...")
+    return MAIL_ADDRESS.sub("...", text)[:LONGEST_ERROR]

@@ -30,11 +30,19 @@ def _refused(exchange: Exchange) -> Response:
 async def show_officer(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}officer; 503 where the look at it cannot be written into the access journal."""
     member = await staff_of(exchange, "officer")
+    if member is None:  # signed out, or taken from the list, since the door let them in
+        return _refused(exchange)
     parts, now = exchange.parts, exchange.now
-    who, role = (member.name, member.role) if member is not None else ("", "")
     try:
         await to_thread.run_sync(
-            partial(parts.journal.write, now, "looked", who=who, role=role, what="officer's page")
+            partial(
+                parts.journal.write,
+                now,
+                "looked",
+                who=member.name,
+                role=member.role,
+                what="officer's page",
+            )
         )
     except OSError as error:
         logger.warning("officer's page: the access journal takes nothing (%s)", error.strerror)

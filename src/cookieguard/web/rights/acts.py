@@ -275,8 +275,8 @@ async def _end_sessions(at: _Desk, number: str) -> bool:
 
 def _own(queue: Requests, id_: str, asker: Asker) -> Request | None:
     """Return a request if it is this person's."""
-    found = queue.find(id_) if id_ else None
-    return found if found is not None and asker.number and found.customer == asker.number else None
+    found = queue.find(id_) if asker.number else None
+    return found if found is not None and found.customer == asker.number else None
 
 
 ACTS = {
