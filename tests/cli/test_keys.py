@@ -10,8 +10,9 @@ import stat
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, closing, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -22,7 +23,10 @@ import pytest
 from cookieguard.cli.app import run
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.notices import Recipients
+from cookieguard.engines.people.break_glass import BreakGlass, Look
 from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.store.open import store_opener
 from cookieguard.keyring import Key, Keyring, KeyState, to_text
 from cookieguard.rights.requests import Request, Via
 from cookieguard.rights.rules import Kind, Law
@@ -231,6 +235,27 @@ def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop)
 
     with closing(queue()) as after:
         assert after.of_customer("10001") == [asked]
+
+
+def test_customer_whom_nobody_told_of_a_look_is_known_once_the_key_is_retired(shop: Shop) -> None:
+    config, state = Config(), StateDirectory(shop.file.parent)
+    look = Look(kind="break-glass", ground="legal", event="e", reason="r", scope="account", by="a", approved="b",
+                at=OLD)  # fmt: skip
+
+    @contextmanager
+    def glass() -> Iterator[BreakGlass]:
+        with closing(store_opener(config.store, state.path, environ={})()) as store:
+            yield BreakGlass(store, Recipients(Keyring.loads(shop.file.read_text())), None)
+
+    shop.keep(line("k1", "signing", LONG_AGO))
+    with glass() as before:
+        id_ = before.add(look, "10001")
+    shop.keep(line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)), line("k2", "signing", OLD))
+
+    shop.ask("keys", "retire", "k1")
+
+    with glass() as after:
+        assert after.customer(id_) == "10001"
 
 
 def test_signing_key_is_never_retired(shop: Shop) -> None:

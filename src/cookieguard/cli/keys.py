@@ -26,9 +26,13 @@ from cookieguard.config import Config
 from cookieguard.engines.files.keyring_file import change_keyring
 from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.notices import Recipients
+from cookieguard.engines.people.break_glass import BreakGlass
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import requests_file, requests_opener
 from cookieguard.engines.rights.sealing import SealBroken
+from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
 from cookieguard.keyring import (
     VERIFY_FIRST,
@@ -138,7 +142,7 @@ def retire_key(
     now = datetime.now(UTC)
     shop = shop_config(config)
     place, life = keyring_place(shop, keyring), longest_life(shop)
-    _seal_requests_anew(shop, place, force=force)
+    _seal_anew(shop, place, force=force)
     gone: list[AnyKey] = []
 
     def retire(before: Keyring | None) -> Keyring:
@@ -152,20 +156,25 @@ def retire_key(
     _answer("retired", gone[-1], place, life, told, as_json=as_json)
 
 
-def _seal_requests_anew(shop: Config, place: KeyringPlace, *, force: bool) -> None:
-    """Seal requests about personal data with the key that signs: with this one they could not be read any more."""
-    if place.path is None or not place.path.exists() or not (shop.store.enabled and shop.rights.enabled):
+def _seal_anew(shop: Config, place: KeyringPlace, *, force: bool) -> None:
+    """Seal requests about personal data, and whose data somebody looked at, anew: with this key they would be lost."""
+    if place.path is None or not place.path.exists() or not shop.store.enabled:
         return
     state = StateDirectory(shop.state_dir)
     try:
+        ring = read_place(place)
+        kept = store_file(shop.store, state.path, environ=os.environ)
+        if kept is None or kept.exists():
+            with closing(store_opener(shop.store, state.path, environ=os.environ)()) as store:
+                BreakGlass(store, Recipients(ring), None).seal_anew()
         file = requests_file(shop, state, environ=os.environ)
         if file is not None and not file.exists():
             return
-        with closing(requests_opener(shop, read_place(place), state, environ=os.environ)()) as queue:
+        with closing(requests_opener(shop, ring, state, environ=os.environ)()) as queue:
             queue.seal_anew()
-    except (ConfigError, QueueDown, SealBroken) as error:
+    except (ConfigError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
-            told = f"requests about personal data cannot be sealed with the new key ({error})"
+            told = f"requests and looks at personal data cannot be sealed with the new key ({error})"
             raise KeyRefused(f"{told}; mend that, or lose them with --force") from error
 
 

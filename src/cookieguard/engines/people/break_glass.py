@@ -98,6 +98,19 @@ class BreakGlass:
             lambda before: {**before, id_: (replace(before[id_][0], told=now, how=how), before[id_][1])}
         )
 
+    def seal_anew(self) -> None:
+        """Seal whose data it was with the key that signs now, so that the keys before it can be retired."""
+        if self._read()[0]:
+            self._change(
+                lambda before: {id_: (look, self._again(look, kept)) for id_, (look, kept) in before.items()}
+            )
+
+    def _again(self, look: Look, sealed: str) -> str:
+        try:
+            return self._recipients.seal(self._recipients.open(sealed), look.at)
+        except ValueError:  # no key of ours opens it any more
+            return sealed
+
     def _entry(self, id_: str) -> tuple[Look, str]:
         found = self._read()[0].get(id_)
         if found is None:
