@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,8 @@ import typer
 from cookieguard.config import Config, load_config
 from cookieguard.engines.files.keyring_file import read_keyring
 from cookieguard.engines.files.keyring_source import KeyringPlace, place_of
+from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 
@@ -61,6 +65,16 @@ def read_place(place: KeyringPlace) -> Keyring:
         raise no_keyring(place)
     text, _ = read_keyring(place.path, place.setting)
     return Keyring.loads(text, setting=place.setting)
+
+
+@contextmanager
+def store_answers() -> Iterator[None]:
+    """Raise ConfigError where the store, or the queue in it, does not answer in this block."""
+    try:
+        yield
+    except (QueueDown, StoreDown) as error:
+        was = f"of a store that does not answer ({error})"
+        raise ConfigError("store.url", was=was, allowed="one that does") from error
 
 
 def no_keyring(place: KeyringPlace) -> ConfigError:

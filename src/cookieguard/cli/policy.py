@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -23,6 +23,7 @@ from cookieguard.cli.options import (
     keyring_place,
     read_place,
     shop_config,
+    store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
@@ -46,7 +47,7 @@ from cookieguard.engines.policy.record import NoRecord, Record
 from cookieguard.engines.policy.watched import keep_copy
 from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.policy.difference import Way, differences
@@ -245,16 +246,9 @@ def _shop(path: Path | None) -> Shop:
 
 @contextmanager
 def _store(shop: Shop) -> Iterator[Store]:
-    try:
-        store = store_opener(shop.config.store, shop.state.path, environ=os.environ)()
-        try:
-            yield store
-        finally:
-            store.close()
-    except StoreDown as error:
-        raise ConfigError(
-            "store.url", was=f"of a store that does not answer ({error})", allowed="one that does"
-        ) from error
+    opened = store_opener(shop.config.store, shop.state.path, environ=os.environ)
+    with store_answers(), closing(opened()) as store:
+        yield store
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from cookieguard.cli.options import (
     keyring_place,
     read_place,
     shop_config,
+    store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.cli.people.approvals import two_members
@@ -34,7 +35,7 @@ from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.people.permissions import Permissions
 from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 
@@ -270,17 +271,12 @@ def _day(text: str) -> date | None:
 def _desk(config: Path | None, keyring: Path | None) -> Iterator[Desk]:
     shop = shop_config(config)
     ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
-    try:
-        with (
-            closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
-            acts_of(shop, state, ring, environ=os.environ) as acts,
-        ):
-            yield Desk(shop, ring, BreakGlass(store, Recipients(ring), acts), store)
-    except StoreDown as error:
-        allowed = "one that does"
-        raise ConfigError(
-            "store.url", was=f"of a store that does not answer ({error})", allowed=allowed
-        ) from error
+    with (
+        store_answers(),
+        closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
+        acts_of(shop, state, ring, environ=os.environ) as acts,
+    ):
+        yield Desk(shop, ring, BreakGlass(store, Recipients(ring), acts), store)
 
 
 def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,12 @@ from cookieguard.cli.options import (
     keyring_place,
     read_place,
     shop_config,
+    store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.asking import Asking, ask
-from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.errors import ConfigError
 from cookieguard.rights.requests import Act, Event, Request, Via, held, noted, step_done, told
@@ -241,16 +241,11 @@ def _change(
 def _queue(config: Path | None, keyring: Path | None) -> Iterator[tuple[Config, Requests]]:
     shop = shop_config(config)
     keys = read_place(keyring_place(shop, keyring))
-    try:
-        queue = requests_opener(shop, keys, StateDirectory(shop.state_dir), environ=os.environ)()
-        try:
-            yield shop, queue
-        finally:
-            queue.close()
-    except QueueDown as error:
-        raise ConfigError(
-            "store.url", was=f"of a store that does not answer ({error})", allowed="one that does"
-        ) from error
+    with (
+        store_answers(),
+        closing(requests_opener(shop, keys, StateDirectory(shop.state_dir), environ=os.environ)()) as queue,
+    ):
+        yield shop, queue
 
 
 def _show(request: Request, *, as_json: bool) -> None:

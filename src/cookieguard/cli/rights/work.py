@@ -8,13 +8,10 @@ from typing import Annotated
 
 import typer
 
-from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config, store_answers
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.worker import open_worker
-from cookieguard.engines.store.protocol import StoreDown
-from cookieguard.errors import ConfigError
 from cookieguard.rights.processing import facts_of, page_of
 
 
@@ -29,12 +26,8 @@ def work(
 ) -> None:
     """Do all that is due: run it every minute or so, on as many machines as you like. Failures stay in the list."""
     shop = shop_config(config)
-    try:
+    with store_answers():
         count = asyncio.run(_work(shop, again=again))
-    except (QueueDown, StoreDown) as error:
-        raise ConfigError(
-            "store.url", was=f"of a store that does not answer ({error})", allowed="one that does"
-        ) from error
     if as_json:
         show_json({"done": "erased again" if again else "work", "requests": count})
     else:

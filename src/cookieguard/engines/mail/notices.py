@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib
 import secrets
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
 from cookieguard.engines.mail.protocol import Claimed, Outbox, Row, State
 from cookieguard.engines.mail.sending import Mail
+from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError
 from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
@@ -94,17 +92,7 @@ def load_customers(setting: str) -> Customers:
     if not setting:
         allowed = "'module:name' of an async iterator of number, address and language"
         raise ConfigError("mail.customers", was="empty", allowed=allowed)
-    module, _, name = setting.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: object = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            "mail.customers", was=f"{setting} ({error})", allowed="what can be imported"
-        ) from error
+    found: Customers = load_named("mail.customers", setting, allowed="what can be imported")
     if not callable(found):
         raise ConfigError("mail.customers", was=f"{setting}, not callable", allowed="a function")
     return found

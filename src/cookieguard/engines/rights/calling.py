@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
+from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.rights.hooks import Contact, Exported, Kept
 
@@ -29,15 +27,7 @@ def load_hooks(setting: str) -> Any:
     """
     if not setting:
         return None
-    module, _, name = setting.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("rights.hooks", was=f"{setting} ({error})", allowed=ALLOWED) from error
+    found = load_named("rights.hooks", setting, allowed=ALLOWED)
     hooks = found() if isinstance(found, type) else found
     require_hooks(hooks, setting)
     return hooks

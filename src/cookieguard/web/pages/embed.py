@@ -13,11 +13,10 @@ from cookieguard.web.cookies.consent_set_cookie import lines_of
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import EMBED_DESTINATIONS
-from cookieguard.web.http.headers import essence
-from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS, PAGE_POLICY
-from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.placeholder_values import Place, page_scheme
 from cookieguard.web.proof.recording import record_choice
 from cookieguard.web.recording.hits import note_choice
@@ -40,11 +39,8 @@ async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
     303 back to the page: with a grant in its query, or with the cookie of a choice. 400, 403, 413 or 415 with
     one line.
     """
-    host, origins = exchange.request.origin.authority, exchange.parts.config.origins
-    if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
-        return refusal(403, NOT_OURS)
     try:
-        pairs = await read_pairs(essence(exchange.request.headers.get(b"content-type", b"")), receive)
+        pairs = await own_pairs(exchange, receive, not_ours=NOT_OURS)
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     fields = dict(reversed(pairs))  # of two the first counts

@@ -12,17 +12,16 @@ from cookieguard.engines.people.access import AccessRefused
 from cookieguard.errors import CookieGuardError
 from cookieguard.web.assets import STATIC
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.store_gate import hear_first, must_wait
-from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
-from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.pages.same_origin import own_pairs
 
 TEXTS = STATIC.joinpath("permission.toml").read_text("utf-8")  # here: no request waits for the disk
 PERMISSION_PAGE = "permission"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
-NOT_OURS = "a code can only be asked for by the page that offers it\n"
+NOT_OURS = "a code can only be asked for by the page that offers it"
 
 
 async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
@@ -32,16 +31,12 @@ async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
         return _page(exchange, 403, key="login")
     if exchange.request.is_read:
         return _page(exchange, 200, key="ask")
-    request, config = exchange.request, exchange.parts.config
-    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=config.origins)
-    if not exchange.is_own_host or not is_ours:
-        return refusal(403, NOT_OURS)
     try:
-        fields = dict(await read_pairs(essence(request.headers.get(b"content-type", b"")), receive))
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     scope = fields.get("scope", "")
-    if scope not in config.staff.scopes:
+    if scope not in exchange.parts.config.staff.scopes:
         return _page(exchange, 400, key="ask")
     if not exchange.parts.permission_turns.take(customer, exchange.now):
         return _page(exchange, 429, key="often")

@@ -21,7 +21,7 @@ ANSWER_HEADERS = {
     "vary": "Cookie",
     "x-content-type-options": "nosniff",
 }
-NOT_OURS = "a choice can only be posted by a page of this shop\n"
+NOT_OURS = "a choice can only be posted by a page of this shop"
 # A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
 OTHER_ORIGIN = (
     "a choice was refused: its Origin is neither in `origins` nor the Host that arrived; name the shop in `origins`, "
@@ -38,7 +38,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
         if exchange.request.headers.get(b"sec-fetch-site") == b"same-origin":
             exchange.parts.findings.count(OTHER_ORIGIN)
-        return refusal(403, NOT_OURS)
+        return refusal(403, f"{NOT_OURS}\n")
     try:
         fields = await read_fields(essence(exchange.request.headers.get(b"content-type", b"")), receive)
         receipt = _receipt(exchange, fields)

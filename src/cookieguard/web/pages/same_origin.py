@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.headers import essence
 from cookieguard.web.http.origin import origin_of
+from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+
+
+async def own_pairs(exchange: Exchange, receive: Receive, *, not_ours: str) -> list[tuple[str, str]]:
+    """Read the names and values that a page of the shop posted; raises BadRequestError.
+
+    `not_ours` is the line, with status 403, for what another page posted.
+    """
+    request, origins = exchange.request, exchange.parts.config.origins
+    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=origins)
+    if not exchange.is_own_host or not is_ours:
+        raise BadRequestError(403, not_ours)
+    return await read_pairs(essence(request.headers.get(b"content-type", b"")), receive)
 
 
 def is_own_post(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> bool:

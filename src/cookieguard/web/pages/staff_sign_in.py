@@ -13,12 +13,11 @@ from cookieguard.identity import expire_cookie, set_cookie
 from cookieguard.identity.staff_token import Member
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.store_wait import answer_of
-from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
-from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.pages.staff_guard import BEARER, refuse, session_of, staff_of
 
 STAFF_PAGE = "staff"
@@ -26,7 +25,7 @@ STAFF_PAGE = "staff"
 NEXT = re.compile(r"officer|stats(\?[\x21-\x7e]{0,2000})?")
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
-NOT_OURS = "a token can only be posted by the page that asks for it\n"
+NOT_OURS = "a token can only be posted by the page that asks for it"
 
 
 async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
@@ -51,12 +50,8 @@ def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
 
 
 async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
-    request, config = exchange.request, exchange.parts.config
-    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=config.origins)
-    if not exchange.is_own_host or not is_ours:
-        return refusal(403, NOT_OURS)
     try:
-        fields = dict(await read_pairs(essence(request.headers.get(b"content-type", b"")), receive))
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     if "leave" in fields:
@@ -70,7 +65,9 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
     session = await _begun(exchange, member)
     if session is None:
         return refusal(503, DOWN)
-    return _back(exchange, set_cookie(STAFF_COOKIE, session, dev=config.dev), to=wanted or STAFF_PAGE)
+    return _back(
+        exchange, set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev), to=wanted or STAFF_PAGE
+    )
 
 
 async def _begun(exchange: Exchange, member: Member) -> str | None:

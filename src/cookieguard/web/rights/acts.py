@@ -24,17 +24,16 @@ from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
 from cookieguard.rights.rules import Kind
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.store_wait import answer_of, is_done
-from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.rights.codes import Codes
 from cookieguard.web.rights.desk import Desk
 from cookieguard.web.rights.page import Asker, Shown, asker_of, language_asked, requests_of, show
 
 PASS_LIFE = timedelta(minutes=15)
-NOT_OURS = "this form can only be posted by a page of this shop\n"
+NOT_OURS = "this form can only be posted by a page of this shop"
 COPY_HEADERS = {
     "cache-control": "private, no-store",
     "content-type": "application/zip",
@@ -48,12 +47,8 @@ async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
     """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|withdraw|copy|sessions."""
     if exchange.request.is_read:
         return await _show_own(exchange)
-    request, config = exchange.request, exchange.parts.config
-    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=config.origins)
-    if not exchange.is_own_host or not is_ours:
-        return refusal(403, NOT_OURS)
     try:
-        fields = dict(reversed(await read_pairs(essence(request.headers.get(b"content-type", b"")), receive)))
+        fields = dict(reversed(await own_pairs(exchange, receive, not_ours=NOT_OURS)))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     desk = exchange.parts.desk
