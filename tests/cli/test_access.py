@@ -26,6 +26,7 @@ from demo_site.shop.database import SCHEMA
 CUSTOMER = "00003"
 CASE = ("--customer", CUSTOMER, "--event", "ticket 7", "--reason", "<b>stolen</b> cards")
 OPEN = ("access", "open", *CASE, "--scope", "orders", "--ground", "abuse")
+NOTIFY, SAM = ("access", "notify"), ("Support Sam",)
 DISCLOSE = (
     *("access", "disclose", "--customer", CUSTOMER, "--event", "12 Js 7/26"),
     *("--authority", "Court of Leipzig", "--basis", "StPO 98", "--given", "one order"),
@@ -124,7 +125,7 @@ def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessSho
     shop.ask(*OPEN)
     with shop.relay.up():
         shop.relay.refuse = {}
-        sent = [shop.ask("access", "notify"), shop.ask("access", "notify")]
+        sent = [shop.ask(*NOTIFY, people=SAM), shop.ask(*NOTIFY, people=SAM)]
 
     assert [len(one["sent"]) for one in sent] == [1, 0]
     assert shop.relay.counts == {f"c{int(CUSTOMER)}@mail.example": 1}
@@ -134,15 +135,34 @@ def test_notice_is_mailed_once_and_stays_open_while_it_cannot_be(shop: AccessSho
     assert [one["cg:kind"] for one in shop.records()] == ["break-glass", "notice-given"]
 
 
+def test_nobody_sends_a_notice_or_calls_it_given_without_a_role(shop: AccessShop) -> None:
+    look = shop.ask(*OPEN)["look"]
+    told = ("access", "told", look, "--how", "by letter")
+    wrong = [(), ("Support Sam",), ("Officer Olga", "Officer Olga")]
+
+    refused = [shop.run(*told, stdin=shop.tokens_of(*people)) for people in wrong]
+    refused += [
+        shop.run("access", "notify", stdin=shop.tokens_of(*people)) for people in ((), ("Analyst Ann",))
+    ]
+
+    assert {(one.returncode, one.stdout) for one in refused} == {(4, "")}
+    assert shop.states() == ["to be told since 0 days"]
+    assert shop.run(*told, stdin=shop.tokens_of("Officer Olga")).returncode == 0
+    (entry,) = [one for one in read_journal(shop.state) if one["event"] == "told a customer"]
+    assert (entry["who"], entry["role"]) == ("Officer Olga", "officer")
+    assert "by letter, says Officer Olga" in shop.states()[0]
+
+
 def test_customer_without_an_address_stays_to_be_told(shop: AccessShop) -> None:
     unknown = [one if one != CUSTOMER else "99999" for one in OPEN]
     look = shop.ask(*unknown)["look"]
 
     with shop.relay.up():
-        assert shop.run("access", "notify").returncode == 1
-    assert shop.run("access", "told", look, "--how", "by letter").returncode == 0
+        assert shop.run("access", "notify", stdin=shop.tokens_of("Support Sam")).returncode == 1
+    told, officer = ("access", "told", look, "--how", "by letter"), shop.tokens_of("Officer Olga")
+    assert shop.run(*told, stdin=officer).returncode == 0
     assert "by letter" in shop.states()[0]
-    assert shop.run("access", "told", look, "--how", "by letter").returncode == 4
+    assert shop.run(*told, stdin=officer).returncode == 4
 
 
 def test_named_law_puts_a_notice_off_until_its_day(shop: AccessShop) -> None:
@@ -151,14 +171,14 @@ def test_named_law_puts_a_notice_off_until_its_day(shop: AccessShop) -> None:
     shop.ask(*DISCLOSE, *law, people=("Officer Olga", "Owner Ole"))
 
     with shop.relay.up():
-        assert shop.ask("access", "notify") == {"sent": [], "open": []}
+        assert shop.ask(*NOTIFY, people=SAM) == {"sent": [], "open": []}
     assert shop.states() == [f"put off until {today + timedelta(days=30)} by StPO 95a"]
     only = shop.run(*DISCLOSE, "--law", "StPO 95a", stdin=shop.tokens_of("Officer Olga", "Owner Ole"))
     assert only.returncode == 4
     over = ("--law", "StPO 95a", "--until", str(today))
     shop.ask(*DISCLOSE, *over, people=("Officer Olga", "Owner Ole"))
     with shop.relay.up():
-        assert len(shop.ask("access", "notify")["sent"]) == 1
+        assert len(shop.ask(*NOTIFY, people=SAM)["sent"]) == 1
     (first, *_) = shop.records()
     assert (first["cg:kind"], first["cg:reason"], first["cg:scope"]) == (
         "disclosure",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cookieguard.cli.app import run
+from cookieguard.engines.people.journal import read_journal
 
 CONFIG = """
 [controller]
@@ -74,6 +75,17 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     shell.read("requests", "told", id_, "--text", "by letter", "--by", "mira")
     assert shell.read("requests", "list")["requests"] == []
     assert "by letter" in shell.run("requests", "show", id_)[1]
+
+
+def test_look_by_command_is_in_the_access_journal(shell: Shell) -> None:
+    added = shell.read("requests", "add", "erase", "--customer", "10001")
+    shell.read("requests", "list")
+    shell.read("requests", "show", added["request"])
+
+    looks = list(read_journal(shell.directory / ".cookieguard"))
+
+    assert [one["what"] for one in looks] == [f"request {added['request']} by command"] * 2
+    assert all(one["customer"] and "10001" not in str(one) for one in looks)
 
 
 def test_list_names_nobody_and_ends_with_1_where_a_request_is_late(shell: Shell) -> None:

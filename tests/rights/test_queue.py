@@ -222,6 +222,25 @@ def test_everything_opens_once_the_key_it_was_sealed_with_is_retired(opened: Ope
     ).seal_anew()  # back, for the tests that share the database
 
 
+def test_a_row_that_does_not_open_stops_no_list_and_no_worker_and_is_named(opened: Open) -> None:
+    queue = opened()
+    queue.add(asked("broken"), has_work=True)
+    queue.add(asked("whole"), has_work=True)
+    row = queue.queue.read("broken")
+    assert row is not None
+    queue.queue.write(row._replace(sealed=row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])))
+
+    assert [one.id for one in queue.every_open(NOW)] == ["whole"]
+    assert [one.id for one in queue.of_customer("10001")] == ["whole"]
+    assert queue.unreadable() == ["broken"]
+    claimed = queue.claim("one", LEASE)
+    assert claimed is not None
+    assert claimed[0].id == "whole"
+    queue.queue.release("whole", "one", work_in=None, failed=False)
+    assert queue.claim("two", LEASE) is None  # it is tried again later, and blocks nobody until then
+    queue.seal_anew()
+
+
 def test_id_of_another_kind_finds_nothing_and_is_no_fault_of_the_queue(opened: Open) -> None:
     queue = opened()
 

@@ -23,7 +23,7 @@ from cookieguard.cli.options import (
     store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.cli.people.approvals import two_members
+from cookieguard.cli.people.approvals import one_member, two_members
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -37,6 +37,7 @@ from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
+from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 
 WRONG = 1
@@ -62,8 +63,10 @@ class Desk:
         self.state = StateDirectory(config.state_dir)
         self.now = datetime.now(UTC)
 
-    def journal(self, event: str, who: str, what: str, customer: str) -> None:
-        Journal(self.state, self.keyring).write(self.now, event, who=who, what=what, customer=customer)
+    def journal(self, event: str, member: Member, what: str, customer: str) -> None:
+        Journal(self.state, self.keyring).write(
+            self.now, event, who=member.name, role=member.role, what=what, customer=customer
+        )
 
 
 @access.command("open")
@@ -161,10 +164,15 @@ def mark_told(
     config: ConfigOption = None,
     keyring: KeyringOption = None,
 ) -> None:
-    """Write down that a customer was told in another way than by mail."""
+    """Write down that a customer was told in another way than by mail.
+
+    It reads the token of an officer from standard input: this closes a notice that nobody else sees given.
+    """
     require_text("--how", how, longest=200)
     with _desk(config, keyring) as desk:
-        desk.glass.tell(look, how, desk.now)
+        member = one_member(desk.keyring, desk.state, "officer")
+        desk.journal("told a customer", member, f"look {look[:20]}: {how}", desk.glass.customer(look))
+        desk.glass.tell(look, f"{how}, says {member.name}", desk.now)
     show_line(f"{look}: the customer was told ({how})")
 
 
@@ -172,10 +180,14 @@ def mark_told(
 def notify(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
-    """Send the notices that are due, each once. Exit code 1 where one stays open."""
+    """Send the notices that are due, each once. Exit code 1 where one stays open.
+
+    It reads the token of a member with the role support from standard input.
+    """
     with _desk(config, keyring) as desk:
+        member = one_member(desk.keyring, desk.state, "support")
         due = due_notices(desk.glass.looks(), desk.now)
-        sent = [id_ for id_, look in due.items() if _notified(desk, id_, look)]
+        sent = [id_ for id_, look in due.items() if _notified(desk, member, id_, look)]
     if as_json:
         show_json({"sent": sent, "open": [id_ for id_ in due if id_ not in sent]})
     else:
@@ -212,13 +224,14 @@ def _approved(
         law=law,
         until=_day(until),
     )
-    desk.journal("looked without a code", by.name, f"{kind}: {scope}", customer)
+    desk.journal("looked without a code", by, f"{kind}: {scope}", customer)
     return desk.glass.add(look, customer)
 
 
-def _notified(desk: Desk, id_: str, look: Look) -> bool:
+def _notified(desk: Desk, member: Member, id_: str, look: Look) -> bool:
     number = desk.glass.customer(id_)
     require_origin(desk.config)
+    desk.journal("told a customer", member, f"look {id_}: by mail", number)
     address = asyncio.run(_address_of(desk.config, number))
     if not address:
         return False

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -25,8 +25,9 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.rights.asking import Asking, ask
-from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_opener
 from cookieguard.errors import ConfigError
 from cookieguard.rights.requests import Act, Event, Request, Via, held, noted, step_done, told
 from cookieguard.rights.rules import Kind, Law
@@ -46,12 +47,19 @@ def list_requests(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is open, that first which is due first; nobody's name is in it. Exit code 1 where one is late."""
+    """Show what is open, that first which is due first; nobody's name is in it.
+
+    Exit code 1 where one is late, or cannot be read.
+    """
     now = datetime.now(UTC)
-    with _queue(config, keyring) as (_, queue):
-        pending = queue.open_requests(now)
+    with _queue(config, keyring) as desk:
+        queue = desk.queue
+        pending, unreadable = queue.open_requests(now), queue.unreadable()
         closed = [one for one in queue.every_closed() if not one.is_open] if every else []
-    rows = [
+    rows: list[dict[str, Any]] = [
+        {"request": id_, "state": "unreadable", "trouble": UNREADABLE} for id_ in unreadable
+    ]
+    rows += [
         {
             "request": one.id,
             "kind": one.kind.value,
@@ -78,7 +86,7 @@ def list_requests(
     else:
         heads = ("request", "kind", "state", "received", "due", "days_left", "left", "trouble")
         show_table(heads, [tuple(str(row.get(head, "")) for head in heads) for row in rows])
-    if any(one.days_left < 0 for one in pending):
+    if unreadable or any(one.days_left < 0 for one in pending):
         raise typer.Exit(1)
 
 
@@ -91,10 +99,11 @@ def show_request(
     as_json: JsonOption = False,
 ) -> None:
     """Show one request with all that happened; this says whose it is."""
-    with _queue(config, keyring) as (_, queue):
-        found = queue.find(request)
-    if found is None:
-        raise _unknown(request)
+    with _queue(config, keyring) as desk:
+        found = desk.queue.find(request)
+        if found is None:
+            raise _unknown(request)
+        desk.note_look(found)
     _show(found, as_json=as_json)
 
 
@@ -131,8 +140,9 @@ def add_request(
         entered_by=_by(by),
         law=law,
     )
-    with _queue(config, keyring) as (shop, queue):
-        found, _ = ask(queue, shop, asking, now=moment, environ=os.environ)
+    with _queue(config, keyring) as desk:
+        found, _ = ask(desk.queue, desk.shop, asking, now=moment, environ=os.environ)
+        desk.note_look(found)
     _show(found, as_json=as_json)
 
 
@@ -228,24 +238,43 @@ def _change(
     *,
     as_json: bool,
 ) -> None:
-    with _queue(config, keyring) as (_, queue):
+    with _queue(config, keyring) as desk:
         try:
-            found = queue.change(id_, change)
+            found = desk.queue.change(id_, change)
         except KeyError as error:
             raise _unknown(id_) from error
-        queue.queue.wake(id_)
+        desk.queue.queue.wake(id_)
+        desk.note_look(found)
     _show(found, as_json=as_json)
 
 
+class _Desk(NamedTuple):
+    """Hold what these commands work with."""
+
+    shop: Config
+    queue: Requests
+    journal: Journal
+
+    def note_look(self, request: Request) -> None:
+        """Write into the access journal that somebody at this machine saw whose request it is."""
+        self.journal.write(
+            datetime.now(UTC),
+            "looked",
+            who=getpass.getuser(),
+            what=f"request {request.id} by command",
+            customer=request.customer or request.contact,
+        )
+
+
 @contextmanager
-def _queue(config: Path | None, keyring: Path | None) -> Iterator[tuple[Config, Requests]]:
+def _queue(config: Path | None, keyring: Path | None) -> Iterator[_Desk]:
     shop = shop_config(config)
-    keys = read_place(keyring_place(shop, keyring))
+    keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     with (
         store_answers(),
-        closing(requests_opener(shop, keys, StateDirectory(shop.state_dir), environ=os.environ)()) as queue,
+        closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue,
     ):
-        yield shop, queue
+        yield _Desk(shop, queue, Journal(state, keys))
 
 
 def _show(request: Request, *, as_json: bool) -> None:

@@ -1,13 +1,15 @@
 """Requests as staff, pages and workers see them: opened, changed over the version that was read, sealed again.
 
-`open_requests` is what a letter or a page shows of the queue: nothing of it says who asked.
+`open_requests` is what a letter or a page shows of the queue: nothing of it says who asked. A row that does not open
+stops no list and no worker; `unreadable` names it.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -15,13 +17,15 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.rights.protocol import Claimed, Queue, QueueDown, Row
+from cookieguard.engines.rights.protocol import Queue, QueueDown, Row
 from cookieguard.engines.rights.sealing import Seal, SealBroken, who_of
 from cookieguard.engines.store.open import store_file, store_url
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.rights.requests import Request, by_days_left, dumps, loads
+from cookieguard.rights.requests import Request, RequestRefused, by_days_left, dumps, loads
 from cookieguard.rights.rules import Kind, Law
+
+logger = logging.getLogger("cookieguard")
 
 FILE_ENDING = "-requests.db"
 SECRET, SECRET_BYTES = "secret", 32
@@ -29,6 +33,8 @@ TRIES = 20  # of two who change the same at once one begins anew
 NOBODY = "erased"  # whose an erased person's request is
 CONTACT = "contact:"
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+UNREADABLE = "cannot be read: the keyring lacks its key, or it was changed; its clock goes on"
+UNREADABLE_SECONDS = 6 * 3600.0  # until a worker tries a row again that did not open: a key may come back
 
 
 class Pending(NamedTuple):
@@ -69,19 +75,23 @@ class Requests:
 
     def of_customer(self, number: str) -> list[Request]:
         """Return a customer's requests."""
-        return [self._open(row) for row in self.queue.of(who_of(self._secret, number))]
+        return list(self._readable(self.queue.of(who_of(self._secret, number))))
 
     def of_contact(self, contact: str) -> list[Request]:
         """Return the requests of a person without a number, by where they are answered."""
-        return [self._open(row) for row in self.queue.of(who_of(self._secret, CONTACT + contact.lower()))]
+        return list(self._readable(self.queue.of(who_of(self._secret, CONTACT + contact.lower()))))
 
     def every_open(self, now: datetime) -> list[Request]:
         """Return all open requests, those first that are due first."""
-        return by_days_left((self._open(row) for row in self.queue.open_rows()), now)
+        return by_days_left(self._readable(self.queue.open_rows()), now)
 
     def every_closed(self) -> list[Request]:
         """Return all closed requests."""
-        return [self._open(row) for row in self.queue.closed_rows()]
+        return list(self._readable(self.queue.closed_rows()))
+
+    def unreadable(self) -> list[str]:
+        """Return the ids of open requests that no key opens, or that this release does not read."""
+        return [row.id for row in self.queue.open_rows() if self._opened(row) is None]
 
     def open_requests(self, now: datetime) -> list[Pending]:
         """Return what is open, with the days that are left, for a letter and a page of the staff."""
@@ -101,8 +111,12 @@ class Requests:
 
     def claim(self, lease: str, seconds: float) -> tuple[Request, int] | None:
         """Lease a request with work that is due; None where there is none. The number counts failures."""
-        claimed: Claimed | None = self.queue.claim(lease, seconds)
-        return None if claimed is None else (self._open(claimed.row), claimed.tries)
+        while (claimed := self.queue.claim(lease, seconds)) is not None:
+            request = self._opened(claimed.row)
+            if request is not None:
+                return request, claimed.tries
+            self.queue.release(claimed.row.id, lease, work_in=UNREADABLE_SECONDS, failed=True)
+        return None
 
     def keep_file(self, id_: str, content: bytes) -> None:
         """Keep what a request brought forth, sealed."""
@@ -123,17 +137,26 @@ class Requests:
         return self._seal.is_current(self._sealed_secret)
 
     def seal_anew(self) -> None:
-        """Seal everything with the key that signs now, so that the keys before it can be retired."""
+        """Seal everything with the key that signs now, so that the keys before it can be retired.
+
+        What does not open stays as it is: it holds nothing up, and a key that comes back opens it.
+        """
         for row in (*self.queue.open_rows(), *self.queue.closed_rows()):
-            if not self._seal.is_current(row.sealed):
-                self._seal_row(row.id)
-            sealed = self.queue.file(row.id)
-            if sealed is not None and not self._seal.is_current(sealed):
-                self.keep_file(row.id, self._seal.open(sealed, about=f"file {row.id}"))
+            try:
+                self._seal_row_anew(row)
+            except SealBroken as error:
+                logger.error("request %s: %s; it is not sealed anew", row.id, error)
         if not self.is_sealed_anew:
             sealed = self._seal.close(self._secret, about=SECRET)
             self.queue.put_secret(sealed, before=self._sealed_secret)
             self._sealed_secret = sealed
+
+    def _seal_row_anew(self, row: Row) -> None:
+        if not self._seal.is_current(row.sealed):
+            self._seal_row(row.id)
+        sealed = self.queue.file(row.id)
+        if sealed is not None and not self._seal.is_current(sealed):
+            self.keep_file(row.id, self._seal.open(sealed, about=f"file {row.id}"))
 
     def _seal_row(self, id_: str) -> None:
         for _ in range(TRIES):
@@ -152,10 +175,21 @@ class Requests:
         sealed = self._seal.close(dumps(request), about=request.id)
         return Row(request.id, who, request.is_open, sealed, version)
 
+    def _readable(self, rows: Iterable[Row]) -> Iterator[Request]:
+        return (one for one in map(self._opened, rows) if one is not None)
+
+    def _opened(self, row: Row) -> Request | None:
+        """Return a request; None, and a line in the log, for a row that does not open."""
+        try:
+            return self._open(row)
+        except SealBroken as error:
+            logger.error("request %s cannot be read: %s", row.id, error)
+            return None
+
     def _open(self, row: Row) -> Request:
         try:
             return loads(self._seal.open(row.sealed, about=row.id))
-        except ValueError as error:
+        except (ValueError, RequestRefused) as error:
             raise SealBroken("a request that this release does not read") from error
 
 

@@ -27,7 +27,7 @@ from cookieguard.engines.people.break_glass import BreakGlass, due_notices, stat
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
 from cookieguard.engines.proof.open import open_log_store, place_of
-from cookieguard.engines.rights.requests import FILE_ENDING, Pending, requests_opener
+from cookieguard.engines.rights.requests import FILE_ENDING, UNREADABLE, Pending, requests_opener
 from cookieguard.engines.stats.open import open_reader, read_kept
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.keyring import Keyring
@@ -123,30 +123,32 @@ def plain(text: str) -> str:
     return " ".join(kept.split())
 
 
-def _requests(source: Source) -> list[Pending]:
+def _requests(source: Source) -> tuple[list[Pending], list[str]]:
+    """Return what is open, and the ids of what cannot be read."""
     file = store_file(source.config.store, source.state.path, environ=os.environ)
     if not source.config.store.enabled:
-        return []
+        return [], []
     if file is not None and not file.with_name(file.stem + FILE_ENDING).exists():
-        return []  # nobody has asked for anything yet
+        return [], []  # nobody has asked for anything yet
     opened = requests_opener(source.config, source.keyring, source.state, environ=os.environ)()
     with closing(opened):
-        return opened.open_requests(source.now)
+        return opened.open_requests(source.now), opened.unreadable()
 
 
 def _open_requests(source: Source) -> Found:
-    found = _requests(source)
-    lines = [
+    found, unreadable = _requests(source)
+    lines = [f"{id_} {UNREADABLE}" for id_ in unreadable]
+    lines += [
         f"{one.kind.value}, {one.state}: "
         + (f"{one.days_left} days left" if one.days_left >= 0 else f"{-one.days_left} days late")
         + f", due {one.due} ({one.law.value}, {one.id})"
         for one in found
     ]
-    return lines, any(one.days_left <= WEEK.days for one in found)
+    return lines, bool(unreadable) or any(one.days_left <= WEEK.days for one in found)
 
 
 def _erasures(source: Source) -> Found:
-    found = [one for one in _requests(source) if one.kind is Kind.ERASE and (one.trouble or one.left)]
+    found = [one for one in _requests(source)[0] if one.kind is Kind.ERASE and (one.trouble or one.left)]
     lines = [
         f"{one.id}: not done: {', '.join(one.left)}{f'; {one.trouble}' if one.trouble else ''}"
         for one in found
