@@ -126,16 +126,21 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
 
 
 def _sign_in(sockets: Sockets, state_dir: Path) -> str:
-    from demo_site.analyst import demo_token
+    from demo_site.staff import demo_tokens
 
     base = f"{_address('shop', sockets.shop)}/_cg/"
-    token = demo_token(state_dir, now=datetime.now(UTC))
     lines = [
-        f"  {'Statistics':<28}{base}stats",
-        f"  {'Sign in for them at':<28}{base}staff",
-        f"  with  {token}",
-        "",
+        f"  {title:<28}{base}{page}"
+        for title, page in (
+            ("Statistics", "stats"),
+            ("Requests of customers", "requests"),
+            ("The officer's page", "officer"),
+            ("Sign in for them at", "staff"),
+        )
     ]
+    tokens = demo_tokens(state_dir, now=datetime.now(UTC))
+    lines += [f"  as {role:<8} with  {token}" for role, token in tokens.items()]
+    lines.append("")
     return "\n".join(lines)
 
 

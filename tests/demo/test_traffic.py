@@ -1,4 +1,4 @@
-"""The demo's made-up visitors: written once, and open to the analyst whose token the demo prints."""
+"""The demo's made-up visitors: written once, and open to the staff whose tokens the demo prints."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cookieguard.engines.stats.protocol import Days
 from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 from demo_site import shop
-from demo_site.analyst import demo_token
 from demo_site.settings import guard_config
+from demo_site.staff import demo_tokens
 from demo_site.traffic import fill
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -36,18 +36,26 @@ def test_traffic_fills_every_day_once(tmp_path: Path) -> None:
     assert fill(tmp_path / "state", days=4, now=NOW) == 0
 
 
-def test_token_of_the_demo_opens_the_dashboard(tmp_path: Path) -> None:
+def test_tokens_of_the_demo_open_dashboard_queue_and_officer_s_page(tmp_path: Path) -> None:
     state = tmp_path / "state"
     fill(state, days=2, now=NOW)
     config = guard_config(ads_origin=ADS, state_dir=state)
     app = shop.create_app(ads_origin=ADS, database=tmp_path / "shop.db", guard=config, clock=lambda: NOW)
 
-    old, token = (demo_token(state, now=NOW) for _ in range(2))
+    old, tokens = (demo_tokens(state, now=NOW) for _ in range(2))
 
+    asked = [
+        ("stats", tokens["analyst"]),
+        ("stats", old["analyst"]),
+        ("requests", tokens["support"]),
+        ("officer", tokens["support"]),
+        ("officer", tokens["officer"]),
+        ("officer", tokens["owner"]),
+    ]
     answers = [
-        ask(app, path="/_cg/stats", host="shop.localhost", headers=[("authorization", f"Bearer {one}")])
-        for one in (token, old)
+        ask(app, path=f"/_cg/{page}", host="shop.localhost", headers=[("authorization", f"Bearer {one}")])
+        for page, one in asked
     ]
     app.close()
-    assert [answer.status for answer in answers] == [200, 403]
+    assert [answer.status for answer in answers] == [200, 403, 200, 403, 200, 200]
     assert "search.example" in answers[0].text

@@ -12,7 +12,6 @@ from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 from cookieguard.web.assets import STATIC, Asset, load_asset
 from cookieguard.web.dashboard.charts import Point, bars, top_of
 from cookieguard.web.dashboard.countries import country_name
-from cookieguard.web.dashboard.letter import Letter
 from cookieguard.web.dashboard.overview import Overview
 from cookieguard.web.dashboard.selection import FILTERS, RANGES, TABS, Selection
 from cookieguard.web.dashboard.tabs import Details
@@ -21,7 +20,7 @@ STYLE = "stats.css"
 TEMPLATES = (
     *("stats.html", "stats_overview.html", "stats_consent.html", "stats_held.html", "stats_bots.html"),
     "stats_message.html",
-    "officer.html",
+    *("staff_page.html", "officer.html", "requests.html", "request.html"),
 )
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
@@ -69,9 +68,10 @@ def details_page(details: Details, *, base: str, shop: str = "") -> bytes:
     )
 
 
-def officer_page(letter: Letter, *, base: str) -> bytes:
-    """Render the officer's page."""
-    return _render("officer.html", selection=Selection(), base=base, shop=letter.shop, letter=letter)
+def staff_page(name: str, *, base: str, values: Mapping[str, object]) -> bytes:
+    """Render a page of the staff's beside the statistics: `pages` are its neighbours, `here` is which it is."""
+    text = _environment().get_template(name).render(base=base, style=stylesheet(), **values)
+    return text.encode("ascii", "xmlcharrefreplace")
 
 
 def shop_name(origins: Sequence[str]) -> str:

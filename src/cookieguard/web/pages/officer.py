@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
-
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.web.dashboard.letter import write_letter
-from cookieguard.web.dashboard.render import officer_page
+from cookieguard.web.dashboard.render import staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.pages.staff_guard import needs_role, staff_of
+from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 from cookieguard.web.pages.stats import HEADERS
 
-logger = logging.getLogger("cookieguard")
-
 OFFICER_PAGE = "officer"
-DOWN = "the access journal takes nothing, so nothing is shown; see cookieguard doctor\n"
 
 
 def _refused(exchange: Exchange) -> Response:
@@ -33,19 +27,9 @@ async def show_officer(exchange: Exchange, _: Receive) -> Response:
     if member is None:  # signed out, or taken from the list, since the door let them in
         return _refused(exchange)
     parts, now = exchange.parts, exchange.now
-    try:
-        await to_thread.run_sync(
-            partial(
-                parts.journal.write,
-                now,
-                "looked",
-                who=member.name,
-                role=member.role,
-                what="officer's page",
-            )
-        )
-    except OSError as error:
-        logger.warning("officer's page: the access journal takes nothing (%s)", error.strerror)
+    if not await note_look(exchange, member, "officer's page"):
         return Response(DOWN, 503, HEADERS, media_type="text/plain")
     letter = await to_thread.run_sync(write_letter, parts.config, parts.keyring, now)
-    return HTMLResponse(officer_page(letter, base=exchange.own_base), 200, HEADERS)
+    pages = pages_of(exchange, member)
+    values = {"shop": letter.shop, "letter": letter, "pages": pages, "here": OFFICER_PAGE}
+    return HTMLResponse(staff_page("officer.html", base=exchange.own_base, values=values), 200, HEADERS)

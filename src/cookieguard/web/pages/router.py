@@ -25,6 +25,7 @@ from cookieguard.web.pages.permission import PERMISSION_PAGE, answer_permission
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
+from cookieguard.web.pages.requests import REQUESTS_PAGE, answer_requests
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
 from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
@@ -132,12 +133,14 @@ def _of_dev_mode(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
 
 
 def _of_people(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
-    """Return the pages of the officer, and of customers who open something to support."""
+    """Return the pages of officer and support, and of customers who open something to support."""
     prefix = parts.config.prefix
     found: dict[str, tuple[tuple[str, ...], Page]] = {
         prefix + OFFICER_PAGE: (READ_METHODS, show_officer),
         prefix + stylesheet().name: (READ_METHODS, _stats_style),
     }
+    if parts.desk is not None:
+        found[prefix + REQUESTS_PAGE] = ((*READ_METHODS, "POST"), answer_requests)
     if parts.identity is not None:
         found[prefix + PERMISSION_PAGE] = ((*READ_METHODS, "POST"), answer_permission)
     return found

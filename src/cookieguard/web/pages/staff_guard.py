@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 
+from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
 from cookieguard.identity import cookie_name
@@ -14,10 +16,13 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import Receive
 
+logger = logging.getLogger("cookieguard")
+
 BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 REFUSED = "not allowed\n"
+DOWN = "the access journal takes nothing, so nothing is shown; see cookieguard doctor\n"
 REFUSED_HEADERS = {
     "cache-control": "no-store",
     "vary": "Cookie, Authorization",
@@ -68,6 +73,36 @@ def _named_by_proxy(exchange: Exchange) -> str:
     if not header or via is None or not via.is_trusted:
         return ""
     return exchange.headers.get(header.lower().encode(), b"").decode("utf-8", "replace").strip()
+
+
+async def note_look(exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
+    """Write a look into the access journal before it is one; False where the journal takes nothing."""
+    write = partial(
+        exchange.parts.journal.write,
+        exchange.now,
+        "looked",
+        who=member.name,
+        role=member.role,
+        what=what,
+        customer=customer,
+    )
+    try:
+        await to_thread.run_sync(write)
+    except OSError as error:
+        logger.warning("%s: the access journal takes nothing (%s)", what, error.strerror)
+        return False
+    return True
+
+
+def pages_of(exchange: Exchange, member: Member) -> dict[str, str]:
+    """Return the staff's pages that a member may see: the name below the prefix, and the title."""
+    parts = exchange.parts
+    found = {
+        "officer": ("Privacy", "officer", True),
+        "requests": ("Requests", "support", parts.desk is not None),
+        "stats": ("Statistics", "analyst", parts.counting is not None),
+    }
+    return {name: title for name, (title, role, is_there) in found.items() if is_there and member.may(role)}
 
 
 def refuse(_: Exchange) -> Response:

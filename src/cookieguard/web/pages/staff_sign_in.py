@@ -18,11 +18,11 @@ from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.pages.staff_guard import BEARER, refuse, session_of, staff_of
+from cookieguard.web.pages.staff_guard import BEARER, pages_of, refuse, session_of, staff_of
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
-NEXT = re.compile(r"officer|stats(\?[\x21-\x7e]{0,2000})?")
+NEXT = re.compile(r"officer|requests(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
 NOT_OURS = "a token can only be posted by the page that asks for it"
@@ -119,7 +119,6 @@ def _page(
         wanted=wanted,
         member=member,
         is_refused=is_refused,
-        is_officer=member is not None and member.may("officer"),
-        has_stats=exchange.parts.counting is not None and member is not None and member.may("analyst"),
+        pages={} if member is None else pages_of(exchange, member),
     )
     return HTMLResponse(page, status, HEADERS)

@@ -1,0 +1,37 @@
+"""Staff tokens for whoever tries the demo: made anew with each start, so that none lies around."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cookieguard.engines.files.keyring_file import read_keyring
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.staff_list import change_staff
+from cookieguard.identity.staff_token import ROLES, Member, staff_codec, write_token
+from cookieguard.keyring import Keyring
+
+NAME = "Demo "
+
+
+def demo_tokens(state_dir: Path, *, now: datetime) -> dict[str, str]:
+    """Put a member of each role on the list, in place of those before, and return the tokens by role."""
+    text, _ = read_keyring(state_dir / KEYRING_FILE, "the demo's keyring")
+    made = now.replace(microsecond=0)
+    members = [
+        Member(
+            id=secrets.token_hex(6), name=NAME + role, role=role, made=made, expires=made + timedelta(days=1)
+        )
+        for role in ROLES
+    ]
+    ours = {one.name for one in members}
+    change_staff(
+        state_dir,
+        lambda before: (
+            {one.id: one for one in before.values() if one.name not in ours}
+            | {one.id: one for one in members}
+        ),
+    )
+    codec = staff_codec(Keyring.loads(text, setting="the demo's keyring"))
+    return {one.role: write_token(codec, one) for one in members}

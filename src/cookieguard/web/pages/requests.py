@@ -1,0 +1,326 @@
+"""The queue of requests at {prefix}requests, for support and officer: the list, one request, and what is done to it.
+
+Support sees it, enters letters, notes, and does steps by hand; an officer decides. Every request that is opened is in
+the access journal before it is shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import partial
+from typing import NamedTuple, TypeVar
+from urllib.parse import parse_qs
+
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config.languages import LANGUAGES
+from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.engines.rights.requests import ID, Pending, Requests
+from cookieguard.engines.rights.sealing import SealBroken
+from cookieguard.identity.staff_token import Member
+from cookieguard.rights.plan import by_hand
+from cookieguard.rights.requests import Act, Request, RequestRefused, Via, held, noted, step_done, told
+from cookieguard.rights.rules import Kind, Law
+from cookieguard.web.dashboard.render import shop_name, staff_page
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, refuse, staff_of
+from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
+from cookieguard.web.pages.stats import HEADERS
+from cookieguard.web.rights.desk import Desk
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+REQUESTS_PAGE = "requests"
+NOT_OURS = "this form can only be posted by a page of the staff"
+NO_ANSWER = "The queue does not answer just now. Nothing was changed; try again in a minute."
+UNKNOWN = "There is no request of this id."
+UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
+LETTER = (
+    "kind",
+    "customer",
+    "contact",
+    "received",
+    "law",
+    "language",
+    "text",
+)  # the fields of one that is entered
+MOST_FIELDS = 3
+MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
+
+
+class _Said(NamedTuple):
+    """Say what a page shows beside what it always does: why something was not done."""
+
+    status: int = 200
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Hold what one answer needs."""
+
+    exchange: Exchange
+    desk: Desk
+    member: Member
+
+    async def ask(self, question: Callable[[Requests], Answer]) -> Answer:
+        """Ask the queue; raises _Failed with what the page says where that brings nothing."""
+        future = self.desk.ask(question)
+        if not await is_done(future):
+            raise _Failed(503, NO_ANSWER)
+        try:
+            return future.result()
+        except KeyError as error:
+            raise _Failed(404, UNKNOWN) from error
+        except RequestRefused as error:
+            raise _Failed(409, f"Not done: {error}.") from error
+        except SealBroken as error:
+            raise _Failed(500, UNREADABLE) from error
+        except Exception as error:
+            logger.warning("requests: not shown (%s)", type(error).__name__)
+            raise _Failed(503, NO_ANSWER) from error
+
+
+class _Failed(Exception):
+    """Say why something was not done, with the status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.said = _Said(status, message)
+        super().__init__(message)
+
+
+def _refused(exchange: Exchange) -> Response:
+    return ask_to_sign_in(exchange, REQUESTS_PAGE)
+
+
+@needs_role("support", refused=_refused)
+async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
+    member, desk = await staff_of(exchange, "support"), exchange.parts.desk
+    if member is None or desk is None:  # signed out since the door let them in
+        return _refused(exchange)
+    visit = _Visit(exchange, desk, member)
+    if exchange.request.is_read:
+        id_ = _asked(exchange)
+        return await (_show_one(visit, id_, _Said()) if id_ else _show_list(visit, _Said()))
+    try:
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    return await _act(visit, fields)
+
+
+def _asked(exchange: Exchange) -> str:
+    try:
+        return parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS).get("id", [""])[0].strip()
+    except ValueError:  # more fields than any link of ours has
+        return ""
+
+
+async def _show_list(visit: _Visit, said: _Said, *, entered: Mapping[str, str] | None = None) -> Response:
+    """Show what is open; the list names nobody. `entered` is a letter that was not taken."""
+    exchange, now = visit.exchange, visit.exchange.now
+    pending: list[Pending] = []
+    unreadable: list[str] = []
+    try:
+        pending, unreadable = await visit.ask(lambda queue: (queue.open_requests(now), queue.unreadable()))
+    except _Failed as error:
+        said = error.said
+    values = {
+        "pending": pending[:MOST_SHOWN],
+        "late": sum(one.days_left < 0 for one in pending),
+        "unreadable": unreadable,
+        "kinds": list(Kind),
+        "laws": list(Law),
+        "own_law": exchange.parts.config.rights.law,
+        "languages": sorted(LANGUAGES),
+        "entered": {**dict.fromkeys(LETTER, ""), **(entered or {})},
+    }
+    return _page(visit, "requests.html", said, **values)
+
+
+async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
+    """Show one request with whose it is, once that look is in the journal."""
+    now = visit.exchange.now
+    try:
+        request = await visit.ask(lambda queue: queue.find(id_))
+    except _Failed as error:
+        return await _show_list(visit, error.said)
+    if request is None:
+        return await _show_list(visit, _Said(404, UNKNOWN))
+    whose = request.customer or request.contact
+    if not await note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
+        return Response(DOWN, 503, HEADERS, media_type="text/plain")
+    values = {
+        "r": request,
+        "facts": _facts(request),
+        "due": request.due(now),
+        "left": request.days_left(now),
+        "steps": [(name, _done(request, name)) for name in request.steps],
+        "waits": by_hand(request.steps, has_hooks=visit.desk.hooks is not None),
+        "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
+        "is_officer": visit.member.may("officer"),
+    }
+    return _page(visit, "request.html", said, **values)
+
+
+def _page(visit: _Visit, name: str, said: _Said, **values: object) -> Response:
+    exchange = visit.exchange
+    frame = {
+        "shop": shop_name(exchange.parts.config.origins),
+        "pages": pages_of(exchange, visit.member),
+        "here": REQUESTS_PAGE,
+        "today": exchange.now.astimezone(UTC).date(),
+        "message": said.message,
+    }
+    page = staff_page(name, base=exchange.own_base, values={**frame, **values})
+    return HTMLResponse(page, said.status, HEADERS)
+
+
+def _facts(request: Request) -> dict[str, str]:
+    return {
+        "Customer": request.customer,
+        "Answer to": request.contact,
+        "Known by": request.via.value,
+        "Entered by": request.entered_by,
+        "Language": request.language,
+        "Policy": request.policy,
+    }
+
+
+def _done(request: Request, name: str) -> object:
+    return next((one for one in request.events if one.act is Act.STEP and one.name == name), None)
+
+
+def _may(change: Callable[[], Request]) -> bool:
+    try:
+        change()
+    except RequestRefused:
+        return False
+    return True
+
+
+async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
+    """Do what was posted, and lead to the request that it made or changed."""
+    role, act = ACTS.get(fields.get("act", ""), ("", None))
+    if act is None:
+        return refusal(400, f"act: {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
+    if not visit.member.may(role):
+        return refuse(visit.exchange)
+    try:
+        id_ = await act(visit, fields)
+    except _Failed as error:
+        id_ = fields.get("id", "")
+        if error.said.status == 409 and id_:
+            return await _show_one(visit, id_, error.said)
+        return await _show_list(visit, error.said, entered=fields)
+    location = f"{visit.exchange.own_base}{REQUESTS_PAGE}?id={id_}"
+    return Response(status_code=303, headers={**HEADERS, "location": location})
+
+
+async def _change(visit: _Visit, fields: dict[str, str], change: Callable[[Request], Request]) -> str:
+    id_ = fields.get("id", "")
+    if not ID.fullmatch(id_):
+        raise _Failed(404, UNKNOWN)
+
+    def write(queue: Requests) -> str:
+        queue.change(id_, change)
+        queue.queue.wake(id_)
+        return id_
+
+    return await visit.ask(write)
+
+
+def _noting(act: Act) -> Callable[[_Visit, dict[str, str]], Awaitable[str]]:
+    """Return what writes an act with its words."""
+
+    async def note(visit: _Visit, fields: dict[str, str]) -> str:
+        now, by, text = visit.exchange.now, visit.member.name, fields.get("text", "")
+        return await _change(visit, fields, partial(noted, act=act, now=now, by=by, text=text))
+
+    return note
+
+
+async def _step(visit: _Visit, fields: dict[str, str]) -> str:
+    """Note that a step was done by hand; one that the worker does is no member's."""
+    name, now, by = fields.get("step", ""), visit.exchange.now, visit.member.name
+    has_hooks = visit.desk.hooks is not None
+
+    def change(request: Request) -> Request:
+        waits = by_hand(request.open_steps, has_hooks=has_hooks)
+        if name not in waits and name not in request.done_steps:
+            raise RequestRefused(f"step {name[:80]!r}; allowed: {', '.join(waits) or 'none waits for you'}")
+        return step_done(request, name, now=now, by=by, text=fields.get("text", ""))
+
+    return await _change(visit, fields, change)
+
+
+async def _hold(visit: _Visit, fields: dict[str, str]) -> str:
+    until, now, by = _day(fields.get("until", "")), visit.exchange.now, visit.member.name
+    return await _change(
+        visit, fields, partial(held, until=until, reason=fields.get("text", ""), now=now, by=by)
+    )
+
+
+async def _tell(visit: _Visit, fields: dict[str, str]) -> str:
+    text, now, by = fields.get("text", ""), visit.exchange.now, visit.member.name
+    if not text.strip():
+        raise _Failed(409, "Not done: told without words; allowed: how they were told, such as by letter.")
+    return await _change(visit, fields, partial(told, now=now, by=by, text=text))
+
+
+async def _add(visit: _Visit, fields: dict[str, str]) -> str:
+    """Enter a letter or a call; who asks twice for the same gets the request that is open."""
+    now, config = visit.exchange.now, visit.exchange.parts.config
+    kind, law, language = fields.get("kind", ""), fields.get("law", ""), fields.get("language", "")
+    received = datetime.combine(_day(fields.get("received", "")), time(), UTC)
+    today = now.astimezone(UTC).date()
+    if kind not in list(Kind) or law not in ["", *Law] or language not in ["", *LANGUAGES]:
+        raise _Failed(400, "Not entered: a kind, a law and a language of the lists are allowed.")
+    if received.date() > today:
+        raise _Failed(400, "Not entered: it came in on a day that has not begun; allowed: today or earlier.")
+    asking = Asking(
+        kind=Kind(kind),
+        via=Via.STAFF,
+        customer=fields.get("customer", ""),
+        contact=fields.get("contact", ""),
+        text=fields.get("text", ""),
+        language=language,
+        entered_by=visit.member.name,
+        law=Law(law) if law else None,
+    )
+    moment = now if received.date() == today else received
+    request, _ = await visit.ask(
+        lambda queue: ask(queue, config, asking, now=moment, environ=visit.desk.environ)
+    )
+    return request.id
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _Failed(400, f"Not done: the day {text[:20]!a}; allowed: one like 2027-01-31.") from None
+
+
+Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
+ACTS: dict[str, tuple[str, Do]] = {
+    "add": ("support", _add),
+    "step": ("support", _step),
+    Act.NOTE.value: ("support", _noting(Act.NOTE)),
+    Act.IDENTITY_ASKED.value: ("support", _noting(Act.IDENTITY_ASKED)),
+    Act.IDENTITY_SHOWN.value: ("support", _noting(Act.IDENTITY_SHOWN)),
+    Act.EXTENDED.value: ("officer", _noting(Act.EXTENDED)),
+    Act.HELD.value: ("officer", _hold),
+    Act.DONE.value: ("officer", _noting(Act.DONE)),
+    Act.REFUSED.value: ("officer", _noting(Act.REFUSED)),
+    Act.TOLD.value: ("officer", _tell),
+}

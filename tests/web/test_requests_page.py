@@ -1,0 +1,216 @@
+"""The queue for staff at {prefix}requests: who sees what, who may do what, and nothing of it lost or unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from harness.asgi import Answer, ask
+from web.test_staff import OWN, Desk, no_app
+
+from cookieguard import CookieGuard
+from cookieguard.config import RightsSettings
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.people.journal import marks_of, read_journal
+from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.keyring import Keyring
+from cookieguard.rights.requests import Act, Request, State, Via, noted
+from cookieguard.rights.rules import Kind, Law
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+HOSTILE = '"><script>alert(1)</script>\u202e'
+BY_HAND = "deleted at the parcel service"
+
+
+class Queue(Desk):
+    """Be a guarded shop, its staff, and its queue of requests."""
+
+    def __init__(self, app: CookieGuard, state: Path) -> None:
+        super().__init__(app, state)
+        keyring = Keyring.loads((state / KEYRING_FILE).read_text(), setting="test")
+        self.marks = lambda number: marks_of(keyring, number)
+        self.requests: Requests = requests_opener(app.config, keyring, StateDirectory(state), environ={})()
+
+    def put(self, id_: str, *, days: int = 2, kind: Kind = Kind.ERASE, **values: Any) -> None:
+        made: dict[str, Any] = {"customer": "number-4711", "contact": "anna@mail.example", **values}
+        request = Request(
+            id=id_, kind=kind, law=Law.GDPR, received=NOW - timedelta(days=days), via=Via.LOGIN, **made
+        )
+        self.requests.add(request, has_work=True)
+
+    def page(self, token: str, query: str = "") -> Answer:
+        headers = [("authorization", f"Bearer {token}"), ("accept", "text/html")]
+        return ask(self.app, path="/_cg/requests", query=query, headers=headers)
+
+    def do(self, token: str, *, own: bool = True, **fields: str) -> Answer:
+        headers = [*(OWN if own else OWN[1:]), ("authorization", f"Bearer {token}")]
+        return ask(
+            self.app,
+            path="/_cg/requests",
+            method="POST",
+            headers=headers,
+            body=urlencode(fields).encode(),
+        )
+
+    def found(self, id_: str) -> Request:
+        request = self.requests.find(id_)
+        assert request is not None
+        return request
+
+
+@pytest.fixture
+def queue(guard: Callable[..., CookieGuard], tmp_path: Path) -> Iterator[Queue]:
+    made = Queue(guard(no_app, rights=RightsSettings(by_hand=(BY_HAND,))), tmp_path / "state")
+    yield made
+    made.requests.close()
+
+
+def test_list_stands_by_days_left_names_nobody_and_one_broken_row_does_not_stop_it(queue: Queue) -> None:
+    queue.put("later", days=2)
+    queue.put("sooner", days=20, text=HOSTILE)
+    queue.put("broken", days=1)
+    row = queue.requests.queue.read("broken")
+    assert row is not None
+    queue.requests.queue.write(row._replace(sealed=row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])))
+
+    answer = queue.page(queue.add("support"))
+    officer = ask(
+        queue.app, path="/_cg/officer", headers=[("authorization", f"Bearer {queue.add('officer')}")]
+    )
+
+    assert answer.status == 200
+    assert answer.text.index("sooner") < answer.text.index("later")
+    assert "Request broken cannot be read" in answer.text
+    assert "broken cannot be read" in officer.text
+    assert not [one for one in ("4711", "anna@", "alert(1)") if one in answer.text]
+
+
+def test_open_request_is_in_the_journal_before_it_is_shown_and_others_words_are_text(queue: Queue) -> None:
+    queue.put("one", text=HOSTILE, customer=f"n{HOSTILE}", contact="", steps=(HOSTILE,))
+    queue.requests.change("one", lambda one: noted(one, Act.NOTE, now=NOW, by="x", text=HOSTILE))
+    token = queue.add("support", name="Sam Support")
+
+    answer = queue.page(token, "id=one")
+
+    assert answer.status == 200
+    assert "<script>alert" not in answer.text
+    assert answer.text.count("&lt;script&gt;alert(1)") >= 4
+    (look,) = [one for one in read_journal(queue.state) if one["event"] == "looked"]
+    assert (look["who"], look["what"]) == ("Sam Support", "request one")
+    assert look["customer"] == queue.marks(f"n{HOSTILE}")[0]
+
+    for path in (queue.state / "staff-journal").iterdir():
+        path.unlink()
+    (queue.state / "staff-journal").rmdir()
+    (queue.state / "staff-journal").write_text("in the way")
+    assert (queue.page(token, "id=one").status, "4711" in queue.page(token, "id=one").text) == (503, False)
+
+
+def test_support_works_and_an_officer_decides(queue: Queue) -> None:
+    queue.put("one", steps=("shop", BY_HAND))
+    support, officer = queue.add("support", name="Sam"), queue.add("officer", name="Olga")
+    decide = {"extended": "Many data.", "refused": "No.", "done": "Gone.", "held": "A dispute."}
+
+    refused = [queue.do(support, act=act, id="one", text=text) for act, text in decide.items()]
+    assert {one.status for one in refused} == {403}
+    assert queue.found("one").events == ()
+    assert queue.do(support, act="note", id="one", text="Called them.").status == 303
+    assert queue.do(support, act="identity-asked", id="one").status == 303
+    assert queue.do(support, act="identity-shown", id="one").status == 303
+    for step in ("shop", BY_HAND):  # without hooks the shop's step is one by hand
+        assert queue.do(support, act="step", id="one", step=step, text="by phone").status == 303
+    assert queue.do(officer, act="extended", id="one", text="Many data.").status == 303
+    assert queue.do(officer, act="held", id="one", text="A dispute.", until="2026-12-01").status == 303
+    answer = queue.do(officer, act="done", id="one", text="Gone.")
+    assert (answer.status, answer.get("location")) == (303, "/_cg/requests?id=one")
+    assert queue.do(officer, act="told", id="one", text="by letter").status == 303
+
+    found = queue.found("one")
+    assert (found.state, found.answer, found.is_open) == (State.DONE, "Gone.", False)
+    assert [(one.act.value, one.by) for one in found.events] == [
+        ("note", "Sam"),
+        ("identity-asked", "Sam"),
+        ("identity-shown", "Sam"),
+        ("step", "Sam"),
+        ("step", "Sam"),
+        ("extended", "Olga"),
+        ("held", "Olga"),
+        ("done", "Olga"),
+        ("told", "Olga"),
+    ]
+    shown = queue.page(support, "id=one").text
+    assert "by phone" in shown
+    assert "by letter" in shown
+
+
+def test_what_the_law_or_the_plan_forbids_is_said_and_changes_nothing(queue: Queue) -> None:
+    queue.put("one", steps=("stored", BY_HAND))
+    officer = queue.add("officer")
+    tries = [
+        {"act": "done", "text": "Gone."},
+        {"act": "refused", "text": "  "},
+        {"act": "note", "text": ""},
+        {"act": "step", "step": "stored"},  # the worker does it
+        {"act": "step", "step": HOSTILE},
+        {"act": "identity-shown"},
+        {"act": "held", "until": "2026-12-01", "text": ""},
+        {"act": "told", "text": ""},
+    ]
+
+    answers = [queue.do(officer, id="one", **one) for one in tries]
+
+    assert {one.status for one in answers} == {409}
+    assert all("Not done" in one.text and "<script>alert" not in one.text for one in answers)
+    assert queue.do(officer, id="one", act="held", until="soon", text="x").status == 400
+    assert queue.do(officer, id="none", act="note", text="x").status == 404
+    assert queue.do(officer, id="%00", act="note", text="x").status == 404
+    assert queue.do(officer, id="one", act="drop").status == 400
+    assert queue.found("one").events == ()
+
+
+def test_letter_is_entered_by_support_with_its_day_and_nothing_typed_is_lost(queue: Queue) -> None:
+    support = queue.add("support", name="Sam")
+    letter = {"act": "add", "kind": "correct", "contact": "Anna, Street 1", "received": "2026-11-20"}
+
+    wrong = queue.do(support, **letter, text="")
+    late = queue.do(support, **{**letter, "received": "2026-11-25"}, text=HOSTILE)
+    entered = queue.do(support, **letter, text="My name is Quandt", law="gdpr", language="de")
+
+    assert (wrong.status, late.status, entered.status) == (409, 400, 303)
+    assert "Anna, Street 1" in wrong.text
+    assert "&lt;script&gt;alert(1)" in late.text
+    (found,) = queue.requests.every_open(NOW)
+    assert (found.entered_by, found.via, str(found.received.date()), found.language) == (
+        "Sam",
+        Via.STAFF,
+        "2026-11-20",
+        "de",
+    )
+    assert entered.get("location").endswith(found.id)
+
+
+def test_nobody_else_and_no_other_site_reads_or_writes(queue: Queue) -> None:
+    queue.put("one")
+    analyst, officer = queue.add("analyst"), queue.add("officer")
+
+    reads = [ask(queue.app, path="/_cg/requests", query="id=one"), queue.page(analyst, "id=one")]
+    writes = [
+        queue.do(analyst, act="note", id="one", text="x"),
+        queue.do(officer, own=False, act="note", id="one", text="x"),
+        ask(
+            queue.app,
+            path="/_cg/requests",
+            method="POST",
+            headers=[("sec-fetch-site", "cross-site"), OWN[1], ("authorization", f"Bearer {officer}")],
+            body=b"act=note&id=one&text=x",
+        ),
+    ]
+
+    assert {one.status for one in (*reads, *writes)} == {403}
+    assert not [one for one in (*reads, *writes) if "4711" in one.text]
+    assert queue.found("one").events == ()
