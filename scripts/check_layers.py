@@ -50,6 +50,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "engines/people": frozenset({"files", "mail", "policy", "proof", "rights", "store"}),
     "engines/policy": frozenset({"files", "store"}),
     "engines/proof": frozenset({"files", "store"}),
+    "engines/proof/upkeep": frozenset(),
     "engines/rights": frozenset({"files", "mail", "proof", "store"}),
     "engines/stats": frozenset({"files"}),
     "engines/stats/clickhouse": frozenset(),

@@ -5,12 +5,36 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from cookieguard.config.loading.checks import require_environment, require_match, require_text
+from cookieguard.config.loading.checks import (
+    require_between,
+    require_distinct,
+    require_environment,
+    require_match,
+    require_text,
+)
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.store import require_store_url
 
 LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
 PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
+KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in `proof.records`
+THREE_YEARS = 1096  # the limitation period of many a country; one of three years has a leap day
+KEPT_DAYS = {"consent": THREE_YEARS, "agreement": THREE_YEARS}  # of other kinds: for good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptKind:
+    """Say how long records of one kind are kept once what they show has ended."""
+
+    kind: str
+    """The kind of a record: `consent`, `agreement`, or one of another part of the shop."""
+    days: int
+    """Days after it ended: replaced, withdrawn or run out; of other kinds after it was written. 0: for good."""
+
+    def __post_init__(self) -> None:
+        require_types("proof.keep", self)
+        require_match("proof.keep.kind", self.kind, KIND, "lower-case letters, digits and -, at most 40")
+        require_between(f"proof.keep.{self.kind}.days", self.days, 0, 36_500, "days")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +61,8 @@ class ProofSettings:
     """Who is responsible for what is agreed to, as it stands in each record; empty: the host."""
     jurisdiction: str = ""
     """Whose law the shop asks under, such as `DE` or `US-CA`; it stands in each record."""
+    keep: tuple[KeptKind, ...] = ()
+    """How long records are kept, kind by kind; not named: `consent` and `agreement` 1096 days, others for good."""
 
     def __post_init__(self) -> None:
         require_store_url("proof.url", self.url)
@@ -51,3 +77,10 @@ class ProofSettings:
         require_match(
             "proof.jurisdiction", self.jurisdiction, PLACE, "a country or a part of one: 'DE', 'US-CA'"
         )
+        require_distinct("proof.keep", [one.kind for one in self.keep])
+
+    @property
+    def kept_days(self) -> dict[str, int]:
+        """Return how many days each kind is kept that is not kept for good."""
+        days = KEPT_DAYS | {one.kind: one.days for one in self.keep}
+        return {kind: count for kind, count in days.items() if count}

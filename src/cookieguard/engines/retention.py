@@ -29,6 +29,8 @@ from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.vault import expire_keys, forget_events
 from cookieguard.engines.mail.forgetting import forget_recipients
 from cookieguard.engines.people.journal import forget_entries
+from cookieguard.engines.proof.upkeep.expiry import record_expiries
+from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.stats.open import open_existing
 from cookieguard.engines.stats.protocol import Capped, Crossing, EngineDown
 from cookieguard.engines.store.open import store_file, store_opener
@@ -161,7 +163,8 @@ def open_retention(
     clock: Callable[[], datetime] | None = None,
 ) -> Retention | None:
     """Return the job of a worker; None where it keeps nothing. Raises ConfigError."""
-    if not (config.log.enabled or config.stats.enabled or config.vault.enabled or config.policy.folder):
+    kept = (config.log.enabled, config.stats.enabled, config.vault.enabled, config.proof.enabled)
+    if not (any(kept) or config.policy.folder):
         return None
     return Retention(config, state, environ=environ, clock=clock)
 
@@ -187,9 +190,6 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         keep_days = config.staff.journal_days
         return forget_entries(state.path, today=_day(times.believed), keep_days=keep_days)
 
-    def notices(times: Times) -> int:
-        return forget_recipients(config, state.path, environ=environ, now=times.believed)
-
     return {
         "statistics": _forgetting(config, state, environ),
         "access log": logs,
@@ -197,8 +197,12 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "hour keys": keys_of(lambda runtime, now: HourKeys(runtime).destroy_old(now)),
         "keys on the disk": lambda _: remove_keys_on_disk(state),
         "sealed events": events,
-        "notices": notices,
+        "notices": lambda times: forget_recipients(config, state.path, environ=environ, now=times.believed),
         "staff journal": journal,
+        "consents that ran out": lambda times: record_expiries(
+            config, state, environ=environ, now=times.believed
+        ),
+        "consent log": lambda times: prune_log(config, state, environ=environ, now=times.believed),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from cookieguard.proof.records import PROFILE, to_text
 
 CONSENT, AGREEMENT = "consent", "agreement"
+EXPIRY = "expiry"  # of all consents that ran out on one day
 COMBINATIONS_KEPT = 256  # of purposes granted and refused
 
 
@@ -38,6 +39,9 @@ STATUS = {
     Event.IMPORT: "dpv:ConsentGiven",
 }
 
+# What leaves something granted that can run out.
+GRANTS = frozenset({Event.GRANT, Event.PARTIAL, Event.CHANGE, Event.IMPORT})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
@@ -49,6 +53,8 @@ class Asker:
     """The path where a visitor withdraws."""
     recipients: Mapping[str, tuple[str, ...]]
     """The vendors of each purpose."""
+    life: timedelta | None = None
+    """How long a choice counts; None where it ends with the browser."""
 
     def __hash__(self) -> int:
         return id(self)
@@ -93,7 +99,11 @@ def consent_facts(
     """Return the facts of a choice about purposes."""
     facts = _common(asker, notice, method=method, status=STATUS[event], time=time)
     facts |= {"cg:event": event.value, "cg:gpc": gpc, "dpv:hasProcess": _processes(asker, granted, refused)}
-    return facts | {"cg:recordedLate": True} if is_late else facts
+    if asker.life is not None:
+        facts["dct:valid"] = to_text(time + asker.life)
+    if is_late:
+        facts["cg:recordedLate"] = True
+    return facts
 
 
 def agreement_facts(

@@ -57,7 +57,12 @@ def digest_of_id(record_id: str) -> bytes:
 
 def about_of(kind: str, milliseconds: int) -> bytes:
     """Write when a record was made and of what kind it is; sorts by time."""
-    return milliseconds.to_bytes(TIME_BYTES, "big") + kind.encode()
+    return time_of(milliseconds) + kind.encode()
+
+
+def time_of(milliseconds: int) -> bytes:
+    """Write a time as `about_of` begins."""
+    return milliseconds.to_bytes(TIME_BYTES, "big")
 
 
 def read_about(about: bytes) -> tuple[str, int]:

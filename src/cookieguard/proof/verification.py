@@ -20,6 +20,7 @@ from cookieguard.proof.notes import (
     open_checkpoint,
     read_checkpoint,
 )
+from cookieguard.proof.pruning import Pruned, read_pruned
 from cookieguard.proof.tiles import FULL_BYTES, WIDTH, ReadTile
 
 RowTuple = tuple[int, bool, bytes]
@@ -52,6 +53,8 @@ class Report:
     size: int = 0
     root: bytes = b""
     rows: int = 0
+    pruned: int = 0
+    """Of how many entries the hash alone is left: they were kept long enough."""
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
     tiles: int = 0
@@ -80,18 +83,31 @@ def verify(
     keys: Sequence[NoteKey],
     former: Sequence[NoteKey] = (),
     anchors: Sequence[tuple[str, str]] = (),
+    pruned: Sequence[str] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Verify a log; `keys` are the public keys that are trusted, `anchors` checkpoints kept elsewhere, with where.
 
-    `former` are keys that may have signed all but the newest checkpoint, which holds for what came before.
+    `former` are keys that may have signed all but the newest checkpoint, which holds for what came before. `pruned`
+    are the signed notes of rows that were kept long enough.
     """
     report = Report()
     signed = _signed(report, checkpoints, keys, former)
     claims = [*signed, *_anchored(report, anchors, keys)]
     claims.sort(key=lambda claim: claim.checkpoint.size)
-    _compare(report, _Tree(report, rows, read_tile, progress), claims)
+    gone = _let_go(report, pruned, (*keys, *former))
+    _compare(report, _Tree(report, rows, read_tile, gone, progress), claims)
     return report
+
+
+def _let_go(report: Report, pruned: Sequence[str], keys: Sequence[NoteKey]) -> Pruned:
+    runs: list[tuple[int, int]] = []
+    for note in pruned:
+        try:
+            runs += read_pruned(note, keys)
+        except NoteError as error:
+            report.add(Verdict.BROKEN, None, f"a note of records that were let go: {error}")
+    return Pruned((first, min(last, report.size - 1)) for first, last in runs if first < report.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +183,15 @@ class _Tree:
     """
 
     def __init__(
-        self, report: Report, rows: Iterable[RowTuple], read_tile: ReadTile, progress: Callable[[int], None]
+        self,
+        report: Report,
+        rows: Iterable[RowTuple],
+        read_tile: ReadTile,
+        pruned: Pruned,
+        progress: Callable[[int], None],
     ) -> None:
         self._report = report
+        self._pruned = pruned
         self._rows = iter(rows)
         self._read = read_tile
         self._progress = progress
@@ -234,8 +256,16 @@ class _Tree:
         first = self._at
         stored = self._read(0, first // WIDTH)
         rows = self._take(first + WIDTH)
-        is_in_order = [row[0] for row in rows] == list(range(first, first + len(rows)))
-        leaves = self._leaves(rows) if is_in_order else self._mended(rows, first, stored)
+        numbers = [row[0] for row in rows]
+        gone = self._pruned.between(first, first + WIDTH)
+        if not gone and numbers == list(range(first, first + len(rows))):
+            leaves = self._leaves(rows)
+        else:
+            gone = sorted({*gone}.difference(numbers))
+            is_whole = sorted(numbers + gone) == list(range(first, first + len(rows) + len(gone)))
+            is_in_order = is_whole and numbers == sorted(numbers)
+            leaves = (self._beside_gone if is_in_order else self._mended)(rows, first, stored)
+            self._report.pruned += len(gone)
         if not leaves:
             return False
         self._levels = _levels_of(leaves)
@@ -273,6 +303,15 @@ class _Tree:
                 self._report.add(Verdict.BROKEN, number, f"row {number} was changed")
         return leaves
 
+    def _beside_gone(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
+        """Hash rows between which others were let go: what is left of those is in the tile."""
+        hashed, places = self._leaves(rows), {row[0]: at for at, row in enumerate(rows)}
+        leaves = []
+        for number in range(first, self._end(places, first)):
+            source, place = (hashed, places[number]) if number in places else (stored, number - first)
+            leaves.append(source[place * HASH_BYTES :][:HASH_BYTES] or bytes(HASH_BYTES))
+        return b"".join(leaves)
+
     def _mended(self, rows: Sequence[RowTuple], first: int, stored: bytes) -> bytes:
         """Hash rows that are not one a number: what is missing is named, and taken from the tile."""
         by_number: dict[int, RowTuple] = {}
@@ -285,14 +324,16 @@ class _Tree:
             if number in by_number:
                 leaves += self._leaves([by_number[number]])
                 continue
-            self._report.add(Verdict.BROKEN, number, f"row {number} is missing")
+            if number not in self._pruned:
+                self._report.add(Verdict.BROKEN, number, f"row {number} is missing")
             at = (number - first) * HASH_BYTES
             leaves += stored[at : at + HASH_BYTES] or bytes(HASH_BYTES)
         return leaves
 
     def _end(self, by_number: Iterable[int], first: int) -> int:
         """Return where the rows of this tile end: with the tile, where there are later ones."""
-        return first + WIDTH if self._ahead else max(by_number, default=first - 1) + 1
+        gone = self._pruned.between(first, first + WIDTH)
+        return first + WIDTH if self._ahead else max([*by_number, *gone], default=first - 1) + 1
 
     def _differ(self, leaves: bytes, first: int, stored: bytes) -> None:
         """Say which rows are not those in the tile; or that it is the tile which was changed."""

@@ -45,13 +45,18 @@ class Acts:
     ) -> Future[None]:
         """Hand an act to the log; the future ends once it is on disk."""
         facts = {f"cg:{name}": value for name, value in fields.items()}
-        id_ = _named(kind, once) if once else new_id()
+        id_ = named(kind, once) if once else new_id()
         return self._log.append(Record(kind=kind, subject=subject, time=self._clock(), facts=facts, id=id_))
 
 
 @contextmanager
 def acts_of(
-    config: Config, state: StateDirectory, keyring: Keyring, *, environ: Mapping[str, str]
+    config: Config,
+    state: StateDirectory,
+    keyring: Keyring,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] | None = None,
 ) -> Iterator[Acts | None]:
     """Open the shop's log for a command; None where it is switched off. What was written is numbered on leaving."""
     log = open_log(config, state, keyring, environ=environ)
@@ -59,11 +64,12 @@ def acts_of(
         yield None
         return
     try:
-        yield Acts(log)
+        yield Acts(log, clock=clock)
     finally:
         log.close()
 
 
-def _named(kind: str, once: str) -> str:
+def named(kind: str, once: str) -> str:
+    """Return the id of the act of this kind and name that there is only one of."""
     digest = hashlib.sha256(f"{kind}\n{once}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
     return base64.urlsafe_b64encode(digest).decode()

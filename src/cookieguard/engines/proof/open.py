@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,6 +85,20 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
         log.close()
         raise
     return Stores(log, subjects)
+
+
+@contextmanager
+def stores_if_made(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Iterator[Stores | None]:
+    """Open the shop's log; None where it is switched off, or no worker made it yet. Raises LogDown."""
+    place = place_of(config, state_dir, environ=environ) if config.proof.enabled else None
+    if place is None or (place.log_file is not None and not place.log_file.exists()):
+        yield None
+        return
+    stores = open_stores(place, make=place.log_file is None)  # of a server, tables: none may be there yet
+    try:
+        yield stores
+    finally:
+        stores.close()
 
 
 def open_log(

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 
 from cookieguard.engines.postgres_connection import connect, telling
-from cookieguard.engines.proof.protocol import Job, LogDown, Row, Waiting
+from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, Waiting, Window
+from cookieguard.engines.proof.sqlite_log import values_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
@@ -18,7 +19,7 @@ STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
 READ_AT_ONCE = 2_000  # rows that a cursor brings along
 # Any number, the same in all workers: PostgreSQL's advisory locks have no names. The second one is for the schema.
 LEASE, SCHEMA_LOCK = 0x_C0_0C_1E_21, 0x_C0_0C_1E_22
-SCHEMA_VERSION, FIRST = "3", "1"
+SCHEMA_VERSION, FIRST = "4", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS cg_log_record (
         place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint, id bytea NOT NULL,
@@ -30,6 +31,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_waiting_id ON cg_log_record (id) WHERE number IS NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_subject ON cg_log_record (subject) WHERE number >= 0",
+    "CREATE INDEX IF NOT EXISTS cg_log_record_about ON cg_log_record (about, number) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS cg_log_tile (
         level smallint NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n)
     )""",
@@ -43,7 +45,10 @@ SCHEMA = (
         place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id bytea NOT NULL, due bigint NOT NULL,
         tries integer NOT NULL
     )""",
-    "INSERT INTO cg_log_fact VALUES ('schema', '3') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    """CREATE TABLE IF NOT EXISTS cg_log_pruned (
+        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL
+    )""",
+    "INSERT INTO cg_log_fact VALUES ('schema', '4') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 )
 # What of the first schema is in the way of this one.
 UPGRADE = ("DROP INDEX cg_log_record_id", "DROP INDEX cg_log_record_subject")
@@ -101,6 +106,25 @@ TAKE_JOBS = """
 PUT_OFF_JOB = "UPDATE cg_log_job SET due = %s, tries = %s WHERE place = %s"
 END_JOB = "DELETE FROM cg_log_job WHERE place = %s"
 TEXT = "SELECT content FROM cg_log_shown WHERE digest = %s"
+OLD = """
+    SELECT number, subject, about, EXISTS (
+        SELECT 1 FROM cg_log_record AS later WHERE later.subject = one.subject AND later.number >= 0
+        AND later.about < %(replaced_by)s
+        AND (substr(later.about, 9) = %(kind)s OR substr(later.about, 9, %(length)s) = %(kinds)s)
+        AND (NOT %(same_topic)s OR substr(later.about, 9) = substr(one.about, 9))
+        AND (substr(later.about, 1, 8), later.number) > (substr(one.about, 1, 8), one.number)
+    ) FROM cg_log_record AS one
+    WHERE number >= 0 AND about >= %(since)s AND about < %(until)s AND (about, number) > (%(about)s, %(number)s)
+    AND (substr(about, 9) = %(kind)s OR substr(about, 9, %(length)s) = %(kinds)s)
+    ORDER BY about, number LIMIT %(count)s
+"""
+REMOVE = "DELETE FROM cg_log_record WHERE number = ANY (%s::bigint[]) AND number >= 0"
+PUT_PRUNED = "INSERT INTO cg_log_pruned (note) VALUES (%s)"
+PRUNED = "SELECT note FROM cg_log_pruned ORDER BY place"
+WITH_ROWS = """
+    SELECT subject FROM cg_log_record WHERE subject = ANY (%(subjects)s::bytea[]) AND number >= 0
+    UNION SELECT subject FROM cg_log_record WHERE subject = ANY (%(subjects)s::bytea[]) AND number IS NULL
+"""
 DURABLE = (
     "SET synchronous_commit = on"  # whatever the server's own default is: what is acknowledged is on disk
 )
@@ -278,6 +302,29 @@ class PostgresLog:
         with telling(LogDown):
             content = self._value(TEXT, (digest,))
         return None if content is None else bytes(content)
+
+    def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
+        """Return rows of a window."""
+        with telling(LogDown):
+            return [Old(*row) for row in self._connection.execute(OLD, values_of(window, after, count))]
+
+    def remove(self, numbers: Sequence[int], note: str) -> None:
+        """Remove rows; the server's vacuum overwrites what they held."""
+        with telling(LogDown), self._connection.transaction():
+            self._connection.execute(REMOVE, (list(numbers),))
+            self._connection.execute(PUT_PRUNED, (note,))
+
+    def pruned(self) -> list[str]:
+        """Return the notes of what was removed."""
+        with telling(LogDown):
+            return [note for (note,) in self._connection.execute(PRUNED)]
+
+    def without_rows(self, subjects: Sequence[bytes]) -> list[bytes]:
+        """Return subjects that no row names."""
+        with telling(LogDown):
+            rows = self._connection.execute(WITH_ROWS, {"subjects": list(subjects)}).fetchall()
+        named = {bytes(one) for (one,) in rows}
+        return [one for one in subjects if one not in named]
 
     def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
         """Take jobs that are due."""

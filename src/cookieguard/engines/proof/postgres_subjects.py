@@ -22,8 +22,9 @@ from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS cg_subject_secret (name text PRIMARY KEY, value bytea NOT NULL)",
     "CREATE TABLE IF NOT EXISTS cg_subject (handle bytea PRIMARY KEY, id bytea NOT NULL UNIQUE, key bytea NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS cg_subject_fading (id bytea PRIMARY KEY, since bigint NOT NULL)",
 )
-IS_MADE = "SELECT to_regclass('cg_subject') IS NOT NULL"
+IS_MADE = "SELECT to_regclass('cg_subject') IS NOT NULL, to_regclass('cg_subject_fading') IS NOT NULL"
 SECRET = "SELECT value FROM cg_subject_secret WHERE name = %s"  # noqa: S105 - SQL
 PUT_SECRET = "INSERT INTO cg_subject_secret (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S105 - SQL
 FIND = "SELECT handle, id, key FROM cg_subject WHERE handle = ANY (%s::bytea[])"
@@ -36,8 +37,17 @@ FIND_OR_MAKE = """
         SELECT handle, id, key FROM new WHERE handle NOT IN (SELECT handle FROM found)
         ON CONFLICT DO NOTHING RETURNING handle, id, key
     )
-    SELECT * FROM found UNION ALL SELECT * FROM made
+    SELECT *, EXISTS (SELECT 1 FROM cg_subject_fading) FROM found UNION ALL SELECT *, false FROM made
 """
+STAY = """
+    DELETE FROM cg_subject_fading WHERE id IN (SELECT id FROM cg_subject WHERE handle = ANY (%s::bytea[]))
+"""
+FADE = """
+    INSERT INTO cg_subject_fading (id, since) SELECT id, %s FROM unnest(%s::bytea[]) AS new (id)
+    ON CONFLICT (id) DO UPDATE SET since = excluded.since
+"""
+FADED = "SELECT id FROM cg_subject_fading WHERE since < %s"
+END_FADING = "DELETE FROM cg_subject_fading WHERE id = ANY (%s::bytea[]) AND since < %s RETURNING id"
 KEY_FOR = "SELECT key FROM cg_subject WHERE id = %s"
 # Overwritten first: a deleted row's bytes lie in the table until it is vacuumed.
 OVERWRITE = "UPDATE cg_subject SET key = ''::bytea WHERE id = ANY (%s::bytea[])"
@@ -53,8 +63,8 @@ class PostgresSubjects:
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             try:
                 self._connection.execute(DURABLE)
-                row = self._connection.execute(IS_MADE).fetchone()
-                if make and not (row and row[0]):
+                is_there, is_new = self._connection.execute(IS_MADE).fetchone() or (False, False)
+                if not is_new and (make or is_there):
                     with self._connection.transaction():
                         self._connection.execute(WAIT_FOR_SCHEMA, (SCHEMA_LOCK,))
                         for statement in SCHEMA:
@@ -77,7 +87,10 @@ class PostgresSubjects:
         keys = [os.urandom(KEY_BYTES) for _ in wanted]
         with telling(LogDown):
             rows = self._connection.execute(FIND_OR_MAKE, (wanted, ids, keys)).fetchall()
-        found = {handle: SubjectKey(id_, key) for handle, id_, key in rows}
+            if any(is_fading for *_, is_fading in rows):  # for an hour after records were pruned
+                self._connection.execute(STAY, (wanted,))  # waits for whoever removes them
+                rows = self._connection.execute(FIND_OR_MAKE, (wanted, ids, keys)).fetchall()
+        found = {handle: SubjectKey(id_, key) for handle, id_, key, _ in rows}
         missing = [handle for handle in wanted if handle not in found]
         return found | self._found(missing) if missing else found  # another worker was first
 
@@ -99,6 +112,25 @@ class PostgresSubjects:
                 gone = self._connection.execute(FORGET, (list(subjects),)).rowcount
             self._connection.execute(VACUUM)
         return gone
+
+    def fade(self, subjects: Sequence[bytes], now: int) -> None:
+        """Note that rows may go."""
+        with telling(LogDown):
+            self._connection.execute(FADE, (now, list(subjects)))
+
+    def faded(self, before: int) -> list[bytes]:
+        """Return what was noted before."""
+        with telling(LogDown):
+            return [bytes(one) for (one,) in self._connection.execute(FADED, (before,))]
+
+    def end_fading(self, subjects: Sequence[bytes], before: int, *, forgets: bool) -> int:
+        """End it, in one transaction."""
+        with telling(LogDown), self._connection.transaction():
+            rows = self._connection.execute(END_FADING, (list(subjects), before)).fetchall()
+            ended = [bytes(one) for (one,) in rows]
+            if forgets:
+                self._connection.execute(FORGET, (ended,))
+        return len(ended)
 
     def close(self) -> None:
         """Close the connection."""

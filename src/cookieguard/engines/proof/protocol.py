@@ -11,7 +11,18 @@ from cookieguard.proof.log import LogDown, Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
 
-__all__ = ["Job", "LogDown", "LogStore", "Row", "Stores", "SubjectKey", "SubjectStore", "Waiting"]
+__all__ = [
+    "Job",
+    "LogDown",
+    "LogStore",
+    "Old",
+    "Row",
+    "Stores",
+    "SubjectKey",
+    "SubjectStore",
+    "Waiting",
+    "Window",
+]
 
 
 class Waiting(NamedTuple):
@@ -45,6 +56,32 @@ class Row(NamedTuple):
     def contents(self) -> Sealed:
         """Return what `sealing.unseal` takes."""
         return Sealed(self.id, self.subject, self.about, self.entry, self.sealed)
+
+
+class Old(NamedTuple):
+    """Hold what is asked of a numbered row to say whether it is kept any longer.
+
+    `is_replaced`: by the time that was asked about, a later record of the subject took its place.
+    """
+
+    number: int
+    subject: bytes
+    about: bytes
+    is_replaced: bool
+
+
+class Window(NamedTuple):
+    """Name numbered rows of a kind by when they were made: from `since` on, before `until`.
+
+    `replaced_by`: only later records before this time count as replacing; `same_topic`: only those of the same topic.
+    The times are 8 bytes, as `about` begins with.
+    """
+
+    kind: str
+    since: bytes
+    until: bytes
+    replaced_by: bytes
+    same_topic: bool
 
 
 class SubjectKey(NamedTuple):
@@ -154,6 +191,22 @@ class LogStore(Protocol):
         """Return the rows that wait for a number, and those put aside (with a negative one)."""
         ...
 
+    def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
+        """Return so many rows of a window, in the order of `about` and number, after a place in it."""
+        ...
+
+    def remove(self, numbers: Sequence[int], note: str) -> None:
+        """Remove numbered rows and keep the signed note that says so, in one transaction; their hashes stay."""
+        ...
+
+    def pruned(self) -> list[str]:
+        """Return the notes of what was removed, oldest first."""
+        ...
+
+    def without_rows(self, subjects: Sequence[bytes]) -> list[bytes]:
+        """Return those of the subjects that no row names."""
+        ...
+
     def text(self, digest: str) -> bytes | None:
         """Return a text that was shown."""
         ...
@@ -196,6 +249,18 @@ class SubjectStore(Protocol):
 
     def forget(self, subjects: Sequence[bytes]) -> int:
         """Destroy keys, so that no file holds them; return how many there were."""
+        ...
+
+    def fade(self, subjects: Sequence[bytes], now: int) -> None:
+        """Note (at a time in milliseconds) that the last rows of subjects may go. Whoever asks for a key ends that."""
+        ...
+
+    def faded(self, before: int) -> list[bytes]:
+        """Return the subjects noted so before a time."""
+        ...
+
+    def end_fading(self, subjects: Sequence[bytes], before: int, *, forgets: bool) -> int:
+        """End what `fade` noted before a time, and remove the keys where `forgets`; return of how many."""
         ...
 
     def close(self) -> None:

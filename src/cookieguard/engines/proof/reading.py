@@ -88,6 +88,7 @@ def verify_log(
             keys=keys,
             former=former,
             anchors=anchors,
+            pruned=log.pruned(),
             progress=progress,
         )
         verify_tiles(log.tile, report.size, report)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cookieguard.engines.proof.protocol import Job, LogDown, Row, Waiting
+from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, Waiting, Window
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
@@ -16,7 +16,7 @@ from cookieguard.proof.verification import RowTuple
 BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
 # FULL: what was acknowledged survives a power cut.
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
-SCHEMA_VERSION, FIRST = "3", "1"
+SCHEMA_VERSION, FIRST = "4", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS record (
         place INTEGER PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
@@ -28,6 +28,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS record_waiting ON record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS record_waiting_id ON record (id) WHERE number IS NULL",
     "CREATE INDEX IF NOT EXISTS record_subject ON record (subject) WHERE number >= 0",
+    "CREATE INDEX IF NOT EXISTS record_about ON record (about, number) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS tile (
         level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n)
     ) WITHOUT ROWID""",
@@ -38,7 +39,8 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS job (
         place INTEGER PRIMARY KEY, id BLOB NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL
     )""",
-    "INSERT OR REPLACE INTO fact VALUES ('schema', '3')",
+    "CREATE TABLE IF NOT EXISTS pruned (place INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+    "INSERT OR REPLACE INTO fact VALUES ('schema', '4')",
 )
 # What of the first schema is in the way of this one.
 UPGRADE = ("DROP INDEX record_id", "DROP INDEX record_subject")
@@ -80,6 +82,22 @@ DUE_JOBS = "SELECT place, id, tries FROM job WHERE due <= ? ORDER BY place LIMIT
 PUT_OFF_JOB = "UPDATE job SET due = ?, tries = ? WHERE place = ?"
 END_JOB = "DELETE FROM job WHERE place = ?"
 TEXT = "SELECT content FROM shown WHERE digest = ?"
+OLD = """
+    SELECT number, subject, about, EXISTS (
+        SELECT 1 FROM record AS later WHERE later.subject = record.subject AND later.number >= 0
+        AND later.about < :replaced_by AND (substr(later.about, 9) = :kind OR substr(later.about, 9, :length) = :kinds)
+        AND (NOT :same_topic OR substr(later.about, 9) = substr(record.about, 9))
+        AND (substr(later.about, 1, 8), later.number) > (substr(record.about, 1, 8), record.number)
+    ) FROM record WHERE number >= 0 AND about >= :since AND about < :until AND (about, number) > (:about, :number)
+    AND (substr(about, 9) = :kind OR substr(about, 9, :length) = :kinds) ORDER BY about, number LIMIT :count
+"""
+REMOVE = "DELETE FROM record WHERE number = ? AND number >= 0"
+PUT_PRUNED = "INSERT INTO pruned (note) VALUES (?)"
+PRUNED = "SELECT note FROM pruned ORDER BY place"
+HAS_ROWS = (
+    "SELECT 1 FROM record WHERE subject = ?1 AND number >= 0 "
+    "UNION ALL SELECT 1 FROM record WHERE subject = ?1 AND number IS NULL LIMIT 1"
+)
 
 
 class SqliteLog:
@@ -237,6 +255,31 @@ class SqliteLog:
             row = self._connection.execute(TEXT, (digest,)).fetchone()
         return None if row is None else bytes(row[0])
 
+    def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
+        """Return rows of a window."""
+        with telling(LogDown):
+            rows = self._connection.execute(OLD, values_of(window, after, count))
+            return [
+                Old(number, subject, about, bool(is_replaced)) for number, subject, about, is_replaced in rows
+            ]
+
+    def remove(self, numbers: Sequence[int], note: str) -> None:
+        """Remove rows; what they held is written over (secure_delete)."""
+        with self._writing():
+            self._connection.executemany(REMOVE, ((one,) for one in numbers))
+            self._connection.execute(PUT_PRUNED, (note,))
+
+    def pruned(self) -> list[str]:
+        """Return the notes of what was removed."""
+        with telling(LogDown):
+            return [note for (note,) in self._connection.execute(PRUNED)]
+
+    def without_rows(self, subjects: Sequence[bytes]) -> list[bytes]:
+        """Return subjects that no row names."""
+        with telling(LogDown):
+            run = self._connection.execute
+            return [one for one in subjects if run(HAS_ROWS, (one,)).fetchone() is None]
+
     def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
         """Take jobs that are due."""
         with telling(LogDown):
@@ -268,3 +311,20 @@ class SqliteLog:
             with writing(self._connection):
                 yield
             require_file(self._path, self._inode, LogDown)
+
+
+def values_of(window: Window, after: tuple[bytes, int], count: int) -> dict[str, object]:
+    """Return what the statement of `old` asks for, in either database."""
+    kinds = f"{window.kind}:".encode()
+    return {
+        "kind": window.kind.encode(),
+        "kinds": kinds,
+        "length": len(kinds),
+        "since": window.since,
+        "until": window.until,
+        "replaced_by": window.replaced_by,
+        "same_topic": window.same_topic,
+        "about": after[0],
+        "number": after[1],
+        "count": count,
+    }

@@ -17,11 +17,17 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS subject (handle BLOB PRIMARY KEY, id BLOB NOT NULL, key BLOB NOT NULL) WITHOUT ROWID",
     "CREATE UNIQUE INDEX IF NOT EXISTS subject_id ON subject (id)",
+    "CREATE TABLE IF NOT EXISTS fading (id BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID",
 )
-IS_MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'subject_id'"
+IS_MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'fading'"
 SECRET = "SELECT value FROM secret WHERE name = ?"  # noqa: S105 - SQL
 PUT_SECRET = "INSERT OR IGNORE INTO secret (name, value) VALUES (?, ?)"  # noqa: S105 - SQL
 FIND = "SELECT id, key FROM subject WHERE handle = ?"
+IS_FADING = "SELECT 1 FROM fading LIMIT 1"
+FADE = "INSERT OR REPLACE INTO fading (id, since) VALUES (?, ?)"
+FADED = "SELECT id FROM fading WHERE since < ?"
+STAY = "DELETE FROM fading WHERE id = (SELECT id FROM subject WHERE handle = ?)"
+END_FADING = "DELETE FROM fading WHERE id = ? AND since < ?"
 MAKE = "INSERT OR IGNORE INTO subject (handle, id, key) VALUES (?, ?, ?)"
 KEY_FOR = "SELECT key FROM subject WHERE id = ?"
 FORGET = "DELETE FROM subject WHERE id = ?"
@@ -56,6 +62,12 @@ class SqliteSubjects:
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
         """Return keys, the missing ones made in one transaction."""
+        handles = list(handles)
+        with telling(LogDown):
+            is_fading = self._connection.execute(IS_FADING).fetchone() is not None
+        if is_fading:  # for an hour after records were pruned
+            with self._writing():
+                self._connection.executemany(STAY, ((one,) for one in handles))
         found = {handle: self.find(handle) for handle in handles}
         missing = [handle for handle, key in found.items() if key is None]
         if missing:
@@ -90,6 +102,25 @@ class SqliteSubjects:
                 "SQLite: another worker reads the keys, their journal could not be emptied; try again"
             )
         return gone
+
+    def fade(self, subjects: Sequence[bytes], now: int) -> None:
+        """Note that rows may go."""
+        with self._writing():
+            self._connection.executemany(FADE, ((one, now) for one in subjects))
+
+    def faded(self, before: int) -> list[bytes]:
+        """Return what was noted before."""
+        with telling(LogDown):
+            return [one for (one,) in self._connection.execute(FADED, (before,))]
+
+    def end_fading(self, subjects: Sequence[bytes], before: int, *, forgets: bool) -> int:
+        """End it, in one transaction."""
+        with self._writing():
+            run = self._connection.execute
+            ended = [one for one in subjects if run(END_FADING, (one, before)).rowcount]
+            if forgets:
+                self._connection.executemany(FORGET, ((one,) for one in ended))
+        return len(ended)
 
     def close(self) -> None:
         """Close the file."""

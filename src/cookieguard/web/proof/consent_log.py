@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 
@@ -92,6 +93,7 @@ class ConsentLog:
         named = self._config.proof.controller or host
         asker = self._askers.get(named)
         if asker is None:
+            seconds = self._config.cookies.consent.max_age
             recipients: dict[str, tuple[str, ...]] = {}
             for vendor in self._config.vendors:
                 recipients[vendor.purpose] = (*recipients.get(vendor.purpose, ()), vendor.name)
@@ -100,6 +102,7 @@ class ConsentLog:
                 jurisdiction=self._config.proof.jurisdiction,
                 withdrawal=f"{self._config.prefix}choices",
                 recipients=recipients,
+                life=timedelta(seconds=seconds) if seconds else None,
             )
             if len(self._askers) < PENDING_KEPT:  # a Host header is free text where no origin is configured
                 self._askers[named] = asker

@@ -73,7 +73,10 @@ def _read(stores: Stores, *, tile: TilePath | None) -> bytes:
 
 def _entries(log: LogStore, tile: TilePath) -> bytes:
     first = tile.n * WIDTH
-    entries = [row.entry for row in islice(log.rows(first), tile.width)]
-    if len(entries) != tile.width or any(len(one) != ENTRY_BYTES for one in entries):
-        return b""  # not so many
+    rows = list(islice(log.rows(first), tile.width))
+    entries = [row.entry for row in rows]
+    if [row.number for row in rows] != list(range(first, first + tile.width)):
+        return b""  # not so many, or kept no longer
+    if any(len(one) != ENTRY_BYTES for one in entries):
+        return b""
     return b"".join(struct.pack(">H", len(one)) + one for one in entries)

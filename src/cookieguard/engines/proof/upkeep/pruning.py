@@ -1,0 +1,116 @@
+"""Letting go of records that were kept long enough: the row goes, its hash in the tree and a signed note stay.
+
+Rule: whatever dies in between, the next run does the rest, and no key goes that somebody may be sealing with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from cookieguard.config import Config
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import signer_of, stores_if_made
+from cookieguard.engines.proof.protocol import LogStore, Old, Stores, Window
+from cookieguard.engines.proof.reading import opened
+from cookieguard.proof.consents import AGREEMENT, CONSENT
+from cookieguard.proof.notes import Signer
+from cookieguard.proof.pruning import MOST_AT_ONCE, write_pruned
+from cookieguard.proof.records import read_document
+from cookieguard.proof.sealing import SealBroken, time_of
+
+LONGEST_LIFE = timedelta(days=400)  # of a cookie (RFC 6265bis), where it ends with the browser
+# A worker that asked for a key has sealed and committed by then, or failed.
+SEALS_FOR = timedelta(hours=1)
+FIRST = b"", -1
+EARLIEST = time_of(0)
+
+
+def life_of(config: Config) -> timedelta:
+    """Return how long a consent counts that nobody takes back."""
+    return timedelta(seconds=config.cookies.consent.max_age) or LONGEST_LIFE
+
+
+def prune(
+    stores: Stores, kept_days: Mapping[str, int], life: timedelta, signer: Signer, *, now: datetime
+) -> int:
+    """Let go of what was kept long enough; return how many records."""
+    count, at = 0, _milliseconds(now)
+    for numbers, subjects in _pages(stores, kept_days, life, now):
+        stores.subjects.fade(subjects, at)  # first: a row that is gone names nobody to look for
+        stores.log.remove(numbers, write_pruned(numbers, signer, now=now))
+        count += len(numbers)
+    _forget_faded(stores, _milliseconds(now - SEALS_FOR))
+    return count
+
+
+def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, str], now: datetime) -> int:
+    """Let go of what the shop's log has kept long enough; return how many records. Raises LogDown."""
+    with stores_if_made(config, state.path, environ=environ) as stores:
+        name = None if stores is None else stores.log.fact("origin")
+        if stores is None or name is None:  # no record yet
+            return 0
+        signer = signer_of(load_keyring(state, config.keys, environ=environ, now=now), name)
+        stores.log.add_key(str(signer.key))
+        return prune(stores, config.proof.kept_days, life_of(config), signer, now=now)
+
+
+def has_overdue(stores: Stores, kept_days: Mapping[str, int], life: timedelta, *, now: datetime) -> bool:
+    """Return whether something is there that `prune` would let go."""
+    return next(_pages(stores, kept_days, life, now), None) is not None
+
+
+def _pages(
+    stores: Stores, kept_days: Mapping[str, int], life: timedelta, now: datetime
+) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Yield the numbers of rows that are not kept any longer, some at a time, and their subjects."""
+    for kind, days in kept_days.items():
+        limit = now.astimezone(UTC) - timedelta(days=days)
+        before = time_of(_milliseconds(limit))
+        window = Window(kind, EARLIEST, before, before, same_topic=kind != CONSENT)
+        ran_out = time_of(_milliseconds(limit - life))
+        for rows in pages_of(stores.log, window):
+            due = [one for one in rows if _is_over(stores, kind, one, ran_out)]
+            if due:
+                yield [one.number for one in due], sorted({one.subject for one in due})
+
+
+def pages_of(log: LogStore, window: Window) -> Iterator[list[Old]]:
+    """Yield the rows of a window, some at a time."""
+    after = FIRST
+    while rows := log.old(window, after, MOST_AT_ONCE):
+        yield rows
+        after = rows[-1].about, rows[-1].number
+
+
+def _is_over(stores: Stores, kind: str, row: Old, ran_out: bytes) -> bool:
+    """Return whether what an old record shows had ended before the limit; of other kinds its own time is that."""
+    if kind == CONSENT:
+        return row.is_replaced or row.about < ran_out
+    return kind != AGREEMENT or row.is_replaced or not _is_given(stores, row)
+
+
+def _is_given(stores: Stores, row: Old) -> bool:
+    """Return whether an agreement is in force; one whose person was erased shows nothing any more."""
+    try:
+        found = next(
+            opened(stores, one) for one in stores.log.rows_of(row.subject) if one.number == row.number
+        )
+    except (SealBroken, StopIteration):  # `log verify` tells of it
+        return True
+    return bool(found.record) and read_document(found.record).get("cg:given") is True
+
+
+def _forget_faded(stores: Stores, before: int) -> None:
+    """Remove the keys of subjects whose last record went, an hour after it did."""
+    faded = stores.subjects.faded(before)
+    for at in range(0, len(faded), MOST_AT_ONCE):
+        some: Sequence[bytes] = faded[at : at + MOST_AT_ONCE]
+        without = set(stores.log.without_rows(some))
+        stores.subjects.end_fading([one for one in some if one not in without], before, forgets=False)
+        stores.subjects.end_fading(sorted(without), before, forgets=True)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return max(0, int(moment.timestamp() * 1000))

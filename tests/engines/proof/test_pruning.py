@@ -1,0 +1,256 @@
+"""Records that were kept long enough go, their hashes stay: what is left verifies, and nobody else can let any go."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cookieguard.config.proof import KeptKind, ProofSettings
+from cookieguard.engines.proof.open import signer_of
+from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
+from cookieguard.engines.proof.upkeep.expiry import ran_out
+from cookieguard.engines.proof.upkeep.pruning import SEALS_FOR, has_overdue, prune
+from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
+from cookieguard.proof.receipts import verify_receipt
+from cookieguard.proof.records import Record, customer
+from cookieguard.proof.verification import Verdict
+
+from .conftest import NAME, NOW, World
+
+LIFE = timedelta(days=180)
+DAYS = ProofSettings().kept_days
+LATER = NOW + timedelta(days=DAYS["consent"])
+
+
+def consent(who: str, topic: str = "grant", *, after: float = 0) -> Record:
+    time = NOW + timedelta(days=after)
+    return Record(kind="consent", topic=topic, subject=customer(who), time=time, facts={"cg:gpc": False})
+
+
+def agreement(who: str, *, given: bool, topic: str = "newsletter", after: float = 0) -> Record:
+    time = NOW + timedelta(days=after)
+    return Record(
+        kind="agreement", topic=topic, subject=customer(who), time=time, facts={"cg:given": given}
+    )
+
+
+def pruned(world: World, now: datetime, days: dict[str, int] | None = None) -> int:
+    stores = world.stores()
+    try:
+        return prune(stores, days or DAYS, LIFE, signer_of(world.keyring, NAME), now=now)
+    finally:
+        stores.close()
+
+
+def there(world: World, records: Iterable[Record]) -> list[bool]:
+    stores = world.stores()
+    found = [read_record(stores, one.id) is not None for one in records]
+    stores.close()
+    return found
+
+
+def key_of(stores: Stores, who: str) -> object:
+    return stores.subjects.find(handle_of(customer(who), stores.subjects.secret(HANDLE_SECRET)))
+
+
+def test_a_consent_goes_three_years_after_it_ended_and_no_day_before(world: World) -> None:
+    records = [
+        consent("ran-out"),
+        consent("withdrawn"),
+        consent("withdrawn", "withdrawal", after=10),
+    ]
+    world.write(*records)
+
+    assert pruned(world, LATER + timedelta(days=9)) == 0
+    assert pruned(world, LATER + timedelta(days=11)) == 1  # it ended by the withdrawal
+    assert there(world, records) == [True, False, True]
+    assert pruned(world, LATER + timedelta(days=179)) == 0
+    assert pruned(world, LATER + timedelta(days=181)) == 1
+    assert pruned(world, LATER + timedelta(days=191)) == 1  # the withdrawal has run out too
+    report = world.verify()
+    assert (report.verdict, report.size, report.rows, report.pruned) == (Verdict.WHOLE, 3, 0, 3)
+
+
+def test_an_agreement_in_force_is_kept_as_long_as_it_is(world: World) -> None:
+    records = [
+        agreement("in-force", given=True),
+        agreement("refused", given=False),
+        agreement("ended", given=True),
+        agreement("ended", given=True, topic="terms", after=1),
+        agreement("ended", given=False, after=30),
+    ]
+    world.write(*records)
+
+    assert pruned(world, LATER + timedelta(days=29)) == 1
+    assert there(world, records) == [True, False, True, True, True]
+    pruned(world, LATER + timedelta(days=2000))
+    assert there(world, records) == [True, False, False, True, False]
+    assert world.verify().verdict is Verdict.WHOLE
+
+
+def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: World) -> None:
+    record = Record(kind="disclosure", subject=customer("1"), time=NOW, facts={})
+    world.write(record)
+    settings = ProofSettings(keep=(KeptKind(kind="disclosure", days=10), KeptKind(kind="consent", days=0)))
+
+    assert pruned(world, NOW + timedelta(days=36500)) == 0
+    assert settings.kept_days == {"agreement": 1096, "disclosure": 10}
+    assert pruned(world, NOW + timedelta(days=11), settings.kept_days) == 1
+
+
+def test_what_remains_proves_itself_and_new_records_follow(world: World) -> None:
+    old = [consent(f"old-{number}") for number in range(300)]
+    new = [consent(f"new-{number}", after=700) for number in range(300)]
+    mixed = [one for pair in zip(old, new, strict=True) for one in pair]
+    world.write(*mixed)
+    stores = world.stores()
+    before = make_receipt(stores, old[7].id)
+    stores.close()
+
+    assert pruned(world, LATER + LIFE + timedelta(days=1)) == 300
+    world.write(consent("later", after=1300))
+
+    report = world.verify()
+    assert (report.verdict, report.size, report.rows, report.pruned) == (Verdict.WHOLE, 601, 301, 300)
+    stores = world.stores()
+    for one in new[::50]:
+        text = make_receipt(stores, one.id)
+        assert text is not None
+        verify_receipt(text)
+    assert make_receipt(stores, old[7].id) is None
+    assert before is not None
+    verify_receipt(before)  # what the visitor has holds on
+    stores.close()
+
+
+def test_a_row_removed_without_the_logs_key_is_missing_all_the_same(world: World) -> None:
+    records = [consent(f"c{number}", after=0 if number < 3 else 900) for number in range(6)]
+    world.write(*records)
+    pruned(world, LATER + LIFE + timedelta(days=1))
+    world.edit("DELETE FROM record WHERE number = 4")
+
+    report = world.verify()
+    assert [one.what for one in report.faults] == ["row 4 is missing"]
+    stores = world.stores()
+    forged = stores.log.pruned()[0].replace("\n0-2\n", "\n0-4\n")
+    stores.log.remove([], forged)
+    stores.close()
+    faults = [one.what for one in world.verify().faults]
+    assert "row 4 is missing" in faults
+    assert any("let go" in one for one in faults)
+
+
+def test_the_key_of_somebody_without_records_goes_an_hour_later(world: World) -> None:
+    world.write(consent("gone"), consent("stays"), consent("stays", after=900))
+    at = LATER + LIFE + timedelta(days=1)
+    assert pruned(world, at) == 2
+    stores = world.stores()
+    assert key_of(stores, "gone") is not None
+    stores.close()
+
+    pruned(world, at + SEALS_FOR + timedelta(seconds=1))
+    stores = world.stores()
+    assert key_of(stores, "gone") is None
+    assert key_of(stores, "stays") is not None
+    assert len(read_subject(stores, customer("stays"))) == 1
+    stores.close()
+
+
+def test_who_comes_back_within_that_hour_keeps_the_key(world: World) -> None:
+    world.write(consent("back"))
+    at = LATER + LIFE + timedelta(days=1)
+    pruned(world, at)
+    stores = world.stores()
+    handle = handle_of(customer("back"), stores.subjects.secret(HANDLE_SECRET))
+    key = stores.subjects.keys_of([handle])[handle]  # a worker that is about to seal with it
+    pruned(world, at + SEALS_FOR + timedelta(seconds=1))
+
+    assert stores.subjects.find(handle) == key
+    stores.close()
+
+
+KILLED = """
+import os, signal, sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from cookieguard.engines.proof.open import Place, open_stores, signer_of
+from cookieguard.engines.proof.upkeep import pruning
+from cookieguard.keyring import Keyring
+
+log, subjects, journal, keyring, now, step, count = sys.argv[1:]
+stores = open_stores(Place(log, subjects, (Path(journal),)), make=False)
+owner = stores.subjects if step in ("fade", "end_fading") else stores.log
+call, left = getattr(type(owner), step), int(count)
+def dying(*args, **options):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call(*args, **options)
+setattr(type(owner), step, dying)
+pruning.MOST_AT_ONCE = 20
+signer = signer_of(Keyring.loads(Path(keyring).read_text()), "shop.example/_cg/log")
+at = datetime.fromisoformat(now)
+pruning.prune(stores, {"consent": 1096}, timedelta(days=180), signer, now=at)
+"""
+
+
+@pytest.mark.parametrize(("step", "count"), [("fade", 0), ("remove", 0), ("remove", 2), ("end_fading", 0)])
+def test_a_run_that_is_killed_is_done_to_the_end_by_the_next(
+    world: World, tmp_path: Path, step: str, count: int
+) -> None:
+    old = [consent(f"old-{number}") for number in range(60)]
+    world.write(*old, consent("new", after=900))
+    (tmp_path / "keyring").write_text(world.keyring.dumps())
+    at = LATER + LIFE + timedelta(days=1)
+    if step == "end_fading":
+        pruned(world, at - timedelta(hours=2))
+    arguments: Sequence[str] = (
+        world.place.log,
+        world.place.subjects,
+        str(world.place.journals[0]),
+        str(tmp_path / "keyring"),
+        at.isoformat(),
+        step,
+        str(count),
+    )
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, env={**os.environ})
+    assert killed.returncode == -signal.SIGKILL
+    assert world.verify().verdict is Verdict.WHOLE
+
+    pruned(world, at)
+    pruned(world, at + SEALS_FOR + timedelta(seconds=1))
+    report = world.verify()
+    assert (report.verdict, report.rows, report.pruned) == (Verdict.WHOLE, 1, 60)
+    stores = world.stores()
+    assert [key_of(stores, f"old-{number}") for number in range(60)] == [None] * 60
+    assert not has_overdue(stores, DAYS, LIFE, now=at)
+    stores.close()
+
+
+def test_consents_that_ran_out_on_a_day_are_counted_once_and_not_those_replaced(world: World) -> None:
+    replaced = consent("again")
+    world.write(
+        consent("a"),
+        consent("b", "partial"),
+        consent("c", "refusal"),
+        replaced,
+        replace(consent("again", after=100)),
+        consent("d", after=1),
+    )
+    stores = world.stores()
+    day = (NOW + LIFE).date()
+    counts = [ran_out(stores.log, day + timedelta(days=after), LIFE) for after in (-1, 0, 1)]
+    stores.close()
+
+    assert [json.loads(json.dumps(one)) for one in counts] == [{}, {"grant": 1, "partial": 1}, {"grant": 1}]
