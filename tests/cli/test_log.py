@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.retention import Retention
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import Record, customer
 
@@ -30,7 +31,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / ".cookieguard"
 
 
-def write(ids: list[str]) -> None:
+def write(ids: list[str], *, time: datetime = NOW) -> None:
     config = Config()
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ={}, now=NOW)
@@ -38,9 +39,10 @@ def write(ids: list[str]) -> None:
     assert writer is not None
     for number, one in enumerate(ids):
         subject = customer("even" if number % 2 else "odd")
-        writer.append(Record(kind="consent", subject=subject, time=NOW, facts={"n": number}, id=one)).result(
-            10
+        record = Record(
+            kind="consent", topic="grant", subject=subject, time=time, facts={"n": number}, id=one
         )
+        writer.append(record).result(10)
     writer.close()
 
 
@@ -122,3 +124,46 @@ def test_a_receipt_verifies_without_shop_and_not_when_changed(
     assert run(["receipt", "verify", str(tmp_path / "copy")]) == 0
     assert b"verified: entry 5 of" in capsysbinary.readouterr().out
     assert run(["receipt", "verify", str(tmp_path / "changed")]) == 1
+
+
+@pytest.fixture
+def old_shop(shop: Path) -> Path:
+    """Give a shop whose log has a consent of a day long gone beside what it has."""
+    write(["record-of-long-ago"], time=NOW - timedelta(days=1096 + 190))
+    return shop
+
+
+def test_prune_lets_go_of_what_is_old_and_doctor_says_so_where_nobody_does(
+    old_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["doctor"])
+    assert "cookieguard log prune" in capsys.readouterr().out
+    assert run(["log", "prune"]) == 0
+    assert capsys.readouterr().out == "let go: 1 records; their hashes stay in the tree\n"
+    run(["doctor"])
+    assert "cookieguard log prune" not in capsys.readouterr().out
+    assert run(["log", "verify"]) == 0
+    assert "13 entries of cookieguard.invalid/_cg/log, 1 of them let go" in capsys.readouterr().out
+    assert run(["log", "show", "record-of-long-ago"]) != 0
+    capsys.readouterr()
+    assert run(["log", "prune", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"pruned_records": 0}
+
+
+def test_the_shops_own_job_prunes_and_records_what_ran_out_on_each_day_once(
+    old_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, now = Config(), NOW + timedelta(days=181)
+    for later in (timedelta(0), timedelta(hours=2)):
+        job = Retention(config, StateDirectory(old_shop), environ={}, clock=lambda at=now + later: at)  # type: ignore[misc]
+        done = job.look()
+        assert done is not None
+        assert not done.failed
+    capsys.readouterr()
+
+    assert run(["log", "export"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(one["record"]["dct:identifier"] != "record-of-long-ago" for one in lines)
+    expiries = [one["record"] for one in lines if one["kind"] == "expiry"]
+    assert [(one["cg:day"], one["cg:ranOut"]) for one in expiries] == [("2027-05-27", {"grant": 2})]
+    assert run(["log", "verify"]) == 0

@@ -20,6 +20,7 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
+from cookieguard.config.proof import ProofSettings
 from cookieguard.config.vault import VaultSettings
 from cookieguard.engines import retention
 from cookieguard.engines.files.day_keys import DayKeys
@@ -278,7 +279,11 @@ def test_idle_shop_forgets_from_its_start_on(tmp_path: Path, monkeypatch: pytest
 
 
 def test_without_anything_to_forget_there_is_no_thread(tmp_path: Path) -> None:
-    off = {"log": LogSettings(enabled=False), "stats": StatsSettings(enabled=False)}
+    off = {
+        "log": LogSettings(enabled=False),
+        "stats": StatsSettings(enabled=False),
+        "proof": ProofSettings(enabled=False),
+    }
 
     guard = started(Config(state_dir=str(tmp_path / "off"), vault=VaultSettings(enabled=False), **off))
     control = started(Config(state_dir=str(tmp_path / "on")))

@@ -23,11 +23,13 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
 from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
+from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
@@ -143,6 +145,19 @@ def checkpoint(
         sys.stdout.write(note)
 
 
+@log.command("prune")
+def prune(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Let go of what was kept as long as `proof.keep` says; the shop does so by itself, once an hour."""
+    shop, now = shop_config(config), datetime.now(UTC)
+    state = StateDirectory(shop.state_dir)
+    with log_of(shop):  # says so where there is none
+        count = prune_log(shop, state, environ=os.environ, now=now)
+    if as_json:
+        show_json({"pruned_records": count})
+    else:
+        show_line(f"let go: {count} records; their hashes stay in the tree")
+
+
 @log.command("erase")
 def erase(
     subject: Annotated[str, typer.Argument(help="'customer:NUMBER' or 'browser:ID'.")] = "",
@@ -236,6 +251,7 @@ def _show_report(report: Report, name: str, *, anchors: int, as_json: bool) -> N
                 "size": report.size,
                 "root": report.root.hex(),
                 "rows": report.rows,
+                "pruned": report.pruned,
                 "anchors": anchors,
                 "faults": [{"number": one.number, "what": one.what} for one in report.faults],
                 "more_faults": report.more_faults,
@@ -243,7 +259,10 @@ def _show_report(report: Report, name: str, *, anchors: int, as_json: bool) -> N
         )
         return
     if not report.faults:
-        show_line(f"whole: {report.size} entries of {name}, root {report.root.hex()}, {anchors} anchors hold")
+        gone = f", {report.pruned} of them let go" if report.pruned else ""
+        show_line(
+            f"whole: {report.size} entries of {name}{gone}, root {report.root.hex()}, {anchors} anchors hold"
+        )
         return
     for one in report.faults[:SHOWN]:
         show_line(f"{one.verdict.name}: {one.what}")

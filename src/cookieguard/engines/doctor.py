@@ -199,7 +199,9 @@ def _store(shop: Shop) -> Iterator[Finding]:
 
 
 def _consent_log(shop: Shop) -> Iterator[Finding]:
-    yield from (Finding(*one) for one in told_of_log(shop.config, shop.state, environ=shop.environ))
+    yield from (
+        Finding(*one) for one in told_of_log(shop.config, shop.state, environ=shop.environ, now=shop.now)
+    )
 
 
 def _statistics(shop: Shop) -> Iterator[Finding]:

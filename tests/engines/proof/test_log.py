@@ -213,8 +213,23 @@ def test_who_asks_again_for_a_record_while_it_is_written_hears_of_it(world: Worl
     writer.append(record).result(10)
 
 
+# What each schema of before has not.
+BEFORE_PRUNING = {
+    "sqlite": (
+        "UPDATE fact SET value = '3' WHERE name = 'schema'",
+        "DROP INDEX record_about",
+        "DROP TABLE pruned",
+    ),
+    "postgres": (
+        "UPDATE cg_log_fact SET value = '3' WHERE name = 'schema'",
+        "DROP INDEX cg_log_record_about",
+        "DROP TABLE cg_log_pruned",
+        "DROP TABLE cg_subject_fading",
+    ),
+}
 BEFORE = {
     "sqlite": (
+        *BEFORE_PRUNING["sqlite"],
         "UPDATE fact SET value = '1' WHERE name = 'schema'",
         "DROP INDEX record_id",
         "DROP INDEX record_subject",
@@ -224,6 +239,7 @@ BEFORE = {
         "CREATE INDEX record_subject ON record (subject)",
     ),
     "postgres": (
+        *BEFORE_PRUNING["postgres"],
         "UPDATE cg_log_fact SET value = '1' WHERE name = 'schema'",
         "DROP INDEX cg_log_record_id",
         "DROP INDEX cg_log_record_subject",
@@ -250,5 +266,25 @@ def test_a_log_of_the_first_schema_goes_on_as_one_log(world: World) -> None:
     report = world.verify()
     assert (report.verdict, report.size) == (Verdict.WHOLE, 5)
     stores = world.stores()
-    assert stores.log.fact("schema") == "3"
+    assert stores.log.fact("schema") == "4"
     stores.close()
+
+
+def test_a_log_of_before_pruning_is_upgraded_by_whatever_opens_it(world: World) -> None:
+    first = record_of()
+    world.write(first)
+    for statement in BEFORE_PRUNING["postgres" if world.place.log_file is None else "sqlite"]:
+        world.run(statement)
+    if world.place.log_file is not None:
+        with sqlite3.connect(world.place.subjects) as connection:
+            connection.execute("DROP TABLE fading")
+
+    stores = world.stores()  # as `cookieguard log verify` does
+    found = read_record(stores, first.id)
+    assert found is not None
+    assert found.record
+    assert stores.log.pruned() == []
+    assert stores.subjects.faded(1) == []
+    stores.close()
+    world.write(record_of())
+    assert world.verify().size == 2

@@ -39,9 +39,7 @@ def consent(who: str, topic: str = "grant", *, after: float = 0) -> Record:
 
 def agreement(who: str, *, given: bool, topic: str = "newsletter", after: float = 0) -> Record:
     time = NOW + timedelta(days=after)
-    return Record(
-        kind="agreement", topic=topic, subject=customer(who), time=time, facts={"cg:given": given}
-    )
+    return Record(kind="agreement", topic=topic, subject=customer(who), time=time, facts={"cg:given": given})
 
 
 def pruned(world: World, now: datetime, days: dict[str, int] | None = None) -> int:
@@ -205,10 +203,20 @@ pruning.prune(stores, {"consent": 1096}, timedelta(days=180), signer, now=at)
 """
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_run_that_is_killed_is_done_to_the_end_by_the_next(world: World, tmp_path: Path) -> None:
+    kill_a_run(world, tmp_path, "remove", 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "count"), [("fade", 0), ("remove", 0), ("remove", 2), ("end_fading", 0)])
-def test_a_run_that_is_killed_is_done_to_the_end_by_the_next(
+def test_wherever_a_run_is_killed_the_next_does_the_rest(
     world: World, tmp_path: Path, step: str, count: int
 ) -> None:
+    kill_a_run(world, tmp_path, step, count)
+
+
+def kill_a_run(world: World, tmp_path: Path, step: str, count: int) -> None:
     old = [consent(f"old-{number}") for number in range(60)]
     world.write(*old, consent("new", after=900))
     (tmp_path / "keyring").write_text(world.keyring.dumps())

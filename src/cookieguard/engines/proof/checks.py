@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.engines.proof.anchors import KEPT, NEWEST
 from cookieguard.engines.proof.erasures import due_erasures
 from cookieguard.engines.proof.open import Place, open_log_store, open_subject_store, place_of
+from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.upkeep.pruning import has_overdue, life_of
 from cookieguard.proof.notes import NoteError, read_checkpoint
 from cookieguard.proof.tiles import tree_root
 
+OVERDUE = timedelta(
+    days=2
+)  # the shop's workers do it every hour, and hold it back for a day where the clock leapt
 VERIFY = "run: cookieguard log verify"
 Told = tuple[str, str, str]
 """Check, what was found, what mends it."""
 
 
-def told_of_log(config: Config, state: Path, *, environ: Mapping[str, str]) -> Iterator[Told]:
+def told_of_log(config: Config, state: Path, *, environ: Mapping[str, str], now: datetime) -> Iterator[Told]:
     """Yield what the log and the keys of its subjects are like; raises LogDown."""
     if not config.proof.enabled:
         yield "consent log", "switched off: no decision is written down", ""
@@ -30,6 +36,7 @@ def told_of_log(config: Config, state: Path, *, environ: Mapping[str, str]) -> I
         return
     yield from _log(place, state)
     yield _erasures(place)
+    yield _kept(config, place, now)
 
 
 def _log(place: Place, state: Path) -> Iterator[Told]:
@@ -63,3 +70,18 @@ def _erasures(place: Place) -> Told:
         told = f"{due} persons that were erased came back with an older copy"
         return "erasures", told, "start the shop's workers again, or run: cookieguard log erase --again"
     return "erasures", "all of the journal are done", ""
+
+
+def _kept(config: Config, place: Place, now: datetime) -> Told:
+    """Say whether something is there that the hourly job should have let go days ago."""
+    if not config.proof.kept_days:
+        return "records kept", "all for good", ""
+    stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))
+    try:
+        is_late = has_overdue(stores, config.proof.kept_days, life_of(config), now=now - OVERDUE)
+    finally:
+        stores.close()
+    if is_late:
+        return "records kept", "longer than proof.keep says", "run: cookieguard log prune"
+    days = ", ".join(f"{kind} {count} days" for kind, count in sorted(config.proof.kept_days.items()))
+    return "records kept", f"{days} after what they show ended", ""
