@@ -199,9 +199,7 @@ def _store(shop: Shop) -> Iterator[Finding]:
 
 
 def _consent_log(shop: Shop) -> Iterator[Finding]:
-    yield from (
-        Finding(*one) for one in told_of_log(shop.config, shop.state, environ=shop.environ, now=shop.now)
-    )
+    yield from (Finding(*it) for it in told_of_log(shop.config, shop.state, shop.now, environ=shop.environ))
 
 
 def _statistics(shop: Shop) -> Iterator[Finding]:
