@@ -128,7 +128,7 @@ class Exchange:
         if self.marks & FORWARDED:
             headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
-        if b"referer" in names and MARK in names[b"referer"]:
+        if names.get(b"referer", b"").find(MARK) >= 0:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
         self.destination = names.get(b"sec-fetch-dest")  # what the browser means to do with the answer

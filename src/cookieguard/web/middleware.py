@@ -128,12 +128,13 @@ class CookieGuard:
             if page is not None:
                 await (await page(exchange, receive))(scope, receive, response.send_own)
             else:
-                if self._has_store and must_wait(exchange):
+                has_cookies = COOKIE in exchange.headers
+                if has_cookies and self._has_store and must_wait(exchange):
                     await hear_first(exchange)
-                if self._recalls and must_recall(exchange):
+                if has_cookies and self._recalls and must_recall(exchange):
                     await recall(exchange)
                 app_scope = exchange.app_scope(opens_session=self._opens_session)
-                shown = response.shown(app_scope) if COOKIE in exchange.headers else app_scope
+                shown = response.shown(app_scope) if has_cookies else app_scope
                 send = response.send
                 if self._signs:
                     shown, send = self._signed(exchange, shown, send)
@@ -141,7 +142,7 @@ class CookieGuard:
                 if response.waits:
                     await response.finish()
         finally:
-            if self._has_store:
+            if self._has_store and not exchange.is_untouched():
                 tell_store(exchange)
             self._record(exchange, response)
             exchange.end()
@@ -220,7 +221,6 @@ class CookieGuard:
     def _record(self, exchange: Exchange, response: Response) -> None:
         """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
         parts = self._parts
-        parts.hour_keys.expire(exchange.now)
         if parts.recorder is not None:
             parts.recorder.put(line_of(exchange))
         if self._counting is not None and (response.is_document or not 0 < exchange.status < ERRORS):

@@ -133,7 +133,7 @@ class Request:
         """Return whether a browser asks for a page to show."""
         destination = self.headers.get(b"sec-fetch-dest")
         if destination is None:
-            return b"text/html" in self.headers.get(b"accept", b"")
+            return accepts_pages(self.headers)
         return destination in PAGE_DESTINATIONS
 
     @property
@@ -141,7 +141,7 @@ class Request:
         """Return whether a browser shows the answer, or a service worker asks for it on behalf of one that does."""
         said = self.headers
         is_passed_on = said.get(b"sec-fetch-dest") == b"empty" and said.get(b"sec-fetch-mode") in PASSED_ON
-        return self.is_navigation or (is_passed_on and b"text/html" in said.get(b"accept", b""))
+        return self.is_navigation or (is_passed_on and accepts_pages(said))
 
     @property
     def wants_banner(self) -> bool:
@@ -159,7 +159,7 @@ class Request:
         said = self.headers
         destination = said.get(b"sec-fetch-dest")
         if destination is None:
-            return said.get(b"upgrade-insecure-requests") == b"1" and b"text/html" in said.get(b"accept", b"")
+            return said.get(b"upgrade-insecure-requests") == b"1" and accepts_pages(said)
         return destination == b"document"
 
     @property
@@ -247,6 +247,12 @@ def marks_of(names: Mapping[bytes, bytes]) -> int:
     return marks
 
 
+def accepts_pages(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a request names HTML among what it takes."""
+    # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
+    return headers.get(b"accept", b"").find(b"text/html") >= 0
+
+
 def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
     """Return whether the answer is wanted in a coding that is read here: a page to show, or a piece of one.
 
@@ -255,5 +261,4 @@ def asks_for_html(headers: Mapping[bytes, bytes], marks: int) -> bool:
     destination = headers.get(b"sec-fetch-dest", b"empty")
     if destination != b"empty":
         return destination in SHOWN_DESTINATIONS
-    # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
     return marks & SWAPPED != 0 or headers.get(b"accept", b"").find(b"html") >= 0  # Turbo's streams too

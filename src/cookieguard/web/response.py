@@ -37,13 +37,14 @@ from cookieguard.web.http.content_type import (
     kind_of,
     one_type,
 )
-from cookieguard.web.http.etags import STALE_HEADERS, WHOLE, can_be_revalidated, mark_state
+from cookieguard.web.http.etags import STALE_HEADERS, VALIDATING, WHOLE, mark_state
 from cookieguard.web.http.headers import (
     CONTENT_TYPE,
     POLICY,
     SET_COOKIE,
     Headers,
     add_vary,
+    has_any,
     make_private,
     quiet_type,
     read,
@@ -163,7 +164,7 @@ class Response:
             if self._kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
                 exchange.status = status
                 shown = status == WHOLE and exchange.destination in PAGE_DESTINATIONS
-                if shown and can_be_revalidated(message["headers"]):
+                if shown and has_any(message["headers"], VALIDATING):
                     exchange.parts.files.note(exchange.request.place, message["headers"])
                 return self._send(message if is_untouched else self._with_ours(message))
         return self._on_read_start(message)

@@ -1,5 +1,6 @@
 cpdef tuple read(headers)
 cpdef bytes quiet_type(headers, loud)
+cpdef bint has_any(list headers, names)
 cpdef list replaced(list headers, bytes name, bytes old, bytes new)
 cpdef dict by_name(list headers)
 cpdef list without(list headers, names)

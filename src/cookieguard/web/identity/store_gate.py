@@ -26,7 +26,8 @@ def must_wait(exchange: Exchange) -> bool:
     store_sync, identity = exchange.parts.store_sync, exchange.parts.identity
     if store_sync is None or identity is None:
         return False
-    if MARK_IN_HEADER in exchange.headers.get(b"cookie", b""):
+    # Not `in`: between bytes it first takes what is looked for to be a number, and drops that error.
+    if exchange.headers.get(b"cookie", b"").find(MARK_IN_HEADER) >= 0:
         return True
     return not store_sync.is_ready and identity.is_presented(exchange.jar)
 
