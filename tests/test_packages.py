@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -24,3 +26,13 @@ def test_every_package_that_is_there_is_named() -> None:
 
     assert found == {one for one in map(place, SETUP["packages"]) if one in found}
     assert ROOT / "static" / "vendors" in found
+
+
+def test_importing_the_package_brings_nothing_that_only_commands_need() -> None:
+    """Each worker of a shop would wait 0.2 s for them as it starts."""
+    needed_by_commands = {"click", "httpx", "pygments", "rich", "typer"}
+    code = f"import sys, cookieguard; print(*sorted({needed_by_commands} & set(sys.modules)))"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.split() == []

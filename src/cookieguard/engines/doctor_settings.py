@@ -9,8 +9,6 @@ import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import httpx
-
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
 
@@ -105,6 +103,8 @@ def _looked_at(check: str, url: str, config: Config) -> Finding:
                 check, f"{url}, not looked at", "name the shop's origins: the link is a path of theirs"
             )
         url = config.origins[0] + url
+    import httpx  # it brings click and rich, a fifth of importing the package: a shop that starts need not wait
+
     try:
         status = _status_of(url)
     except httpx.HTTPError as error:
@@ -118,6 +118,8 @@ def _looked_at(check: str, url: str, config: Config) -> Finding:
 
 def _status_of(url: str) -> int:
     """Open a page as a browser does, and read none of its body."""
+    import httpx
+
     with (
         httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=PATIENCE_SECONDS) as client,
         client.stream("GET", url, headers={"accept": "text/html"}) as answer,
