@@ -69,6 +69,9 @@ GOALS = {
 }
 
 
+STATES = {"accepted": "all", "partly": "partly", "refused": "refused", "withdrawn": "refused", "": "undecided"}
+
+
 class Person(NamedTuple):
     """Hold who comes on one day, and what does not change while they look around."""
 
@@ -118,6 +121,7 @@ def _person(source: random.Random, day: int, policy: str) -> Person:
         browser=_one(source, BROWSERS),
         device=_one(source, DEVICES),
         language="de",
+        consent=STATES[answer],
         policy=policy,
         gpc=gpc,
         key=source.getrandbits(62) + 1 if agrees else NO_KEY,

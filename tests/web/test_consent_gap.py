@@ -46,6 +46,13 @@ def test_the_gap_is_shown_of_the_shop_and_of_each_page(office: Office) -> None:
     }
 
 
+def test_countries_of_the_gap_are_called_by_their_names(office: Office) -> None:
+    office.write([*agreed(30, page="/"), *refusers(90, page="/")])
+    told(office)
+
+    assert '<bdi title="DE">Germany</bdi>' in office.get("tab=consent").text
+
+
 def test_a_page_on_which_few_agreed_or_few_did_not_is_left_out(office: Office) -> None:
     office.write(
         [

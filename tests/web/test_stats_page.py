@@ -408,8 +408,38 @@ def test_consent_counts_events_by_policy_and_day(office: Office) -> None:
     assert "Policy version <bdi>v2</bdi>" in text
     days = re.findall(r"<tr><td>(\w+ \d+ \w+ \d+)</td>(.*?)</tr>", text)
     told = {day: re.findall(r">([^<]+)</td>", cells) for day, cells in days}
-    assert told["Tue 24 Nov 2026"] == ["0", "10", "-", "0", "-", "0"]
-    assert told["Sun 22 Nov 2026"] == ["0", "0", "-", "0", "0", "0"]
+    assert told["Tue 24 Nov 2026"] == ["0", "10", "-", "0", "-", "0", "-"]
+    assert told["Sun 22 Nov 2026"] == ["0", "0", "-", "0", "0", "0", "-"]
+
+
+def test_the_course_of_consent_is_made_of_what_its_tables_show(office: Office) -> None:
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60)
+    office.write(
+        [
+            choice._replace(event=event, time=choice.time - ago * DAY, policy=policy)
+            for ago, policy, counts in (
+                (0, "v2", {"accepted": 31, "refused": 9}),
+                (1, "v2", {"accepted": 20, "refused": 30}),
+                (1, "v1", {"accepted": 20, "refused": 30}),
+                (2, "v1", {"accepted": 20, "refused": 3}),
+                (3, "v1", {"accepted": 20, "refused": 20}),
+            )
+            for event, times in counts.items()
+            for _ in range(times)
+        ]
+    )
+
+    text = office.get("tab=consent&range=7").text
+
+    assert re.findall(r"<title>([^<]+)</title>", text)[1:] == [
+        *("18 Nov: 0 answers, 0 accepted", "19 Nov: 0 answers, 0 accepted", "20 Nov: 0 answers, 0 accepted"),
+        # Two of few: of one alone the total of the version would tell.
+        *("21 Nov: too few people to be shown", "22 Nov: too few people to be shown"),
+        "23 Nov: 100 answers, 40 accepted",
+        "24 Nov: 40 answers, 30 accepted",
+    ]
+    rates = re.findall(r"<td>\w+ (\d+ Nov) 2026</td>.*?([^>]+)</td></tr>", text)
+    assert rates == [("24 Nov", "75 %"), ("23 Nov", "40 %"), ("23 Nov", "40 %"), ("22 Nov", "-"), ("21 Nov", "-")]
 
 
 def test_the_shares_of_the_answers_are_of_totals_that_are_shown(office: Office) -> None:
@@ -436,8 +466,8 @@ def test_shares_of_the_signal_and_of_unanswered_banners_are_shown(office: Office
 
     text = office.get("tab=consent").text
 
-    assert "Banners without an answer</td><td>75 %</td>" in text
-    assert "Views with GPC</td><td>25 %</td>" in text
+    assert "<bdi>Banners without an answer</bdi></td><td>75 %</td>" in text
+    assert "<bdi>Views with GPC</bdi></td><td>25 %</td>" in text
 
 
 def test_no_share_of_the_signal_is_shown_of_fewer_than_five(office: Office) -> None:

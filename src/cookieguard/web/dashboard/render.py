@@ -62,6 +62,7 @@ def details_page(details: Details, *, base: str, shop: str = "") -> bytes:
         base=base,
         shop=shop,
         d=details,
+        **_chart(details.points, "answers", "accepted"),
         shown_range=details.range,
         span=details.span,
         days_at_once=DAYS_AT_ONCE,
@@ -86,19 +87,25 @@ def message_page(message: str, *, base: str, selection: Selection | None = None)
 
 def _overview(overview: Overview) -> Mapping[str, Any]:
     points = overview.points
-    span = f"{points[0].label} to {points[-1].label}" if points else ""
     return {
         "o": overview,
         "shown_range": overview.range,
         "span": overview.span,
-        "top": top_of(points),
-        "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {span}"),
-        "labels": _labels(points),
+        **_chart(points, "views", overview.second),
         "has_before": any(point.before is not None for point in points),
-        "has_hidden": any(point.is_hidden for point in points),
         "rows_at_once": ROWS_AT_ONCE,
         "most_rows": MOST_ROWS,
         "most_options": MOST_OPTIONS,
+    }
+
+
+def _chart(points: Sequence[Point], first: str, second: str) -> Mapping[str, Any]:
+    span = f"{points[0].label} to {points[-1].label}" if points else ""
+    return {
+        "top": top_of(points),
+        "chart": bars(points, first=first, second=second, what=f"{first.capitalize()} and {second}, {span}"),
+        "labels": _labels(points),
+        "has_hidden": any(point.is_hidden for point in points),
     }
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cookieguard.engines.stats.protocol import ConsentCount, HeldCount, HitReader
+from cookieguard.engines.stats.protocol import ConsentCount, Days, HeldCount, HitReader
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
 from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
+from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.consent_gap import Gap, read_gap
 from cookieguard.web.dashboard.selection import Range, Selection, widened
 from cookieguard.web.dashboard.time_series import day_of, span_of
@@ -28,16 +29,26 @@ EVENTS: Mapping[Event, str] = {
 }
 ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
 IGNORED, SIGNALLED = "Banners without an answer", "Views with GPC"
+RATE = "Rate"
 HIDDEN = "-"  # too few, or one that hides another
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyDay:
+    """Hold one day under one policy version: a text for each event, and the rate."""
+
+    day: int
+    label: str
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """Hold what happened under one policy version: totals, and days with a text for each event."""
+    """Hold what happened under one policy version: totals and days, newest first."""
 
     version: str
     totals: Sequence[str]
-    days: Sequence[tuple[str, Sequence[str]]]
+    days: Sequence[PolicyDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ class Details:
     shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
     parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with the signal, in percent
     gaps: Sequence[Gap] = ()
+    points: Sequence[Point] = ()  # answers by day, and those that accepted
     policies: Sequence[Policy] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
@@ -94,12 +106,15 @@ def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
         event: _summed((one.policy, one.times) for one in counts if one.event == event) for event in EVENTS
     }
     shown = {event: _suppressed(times) for event, times in sums.items()}
+    policies = [
+        _policy(version, counts, shown) for version in sorted({one.policy for one in counts}, reverse=True)
+    ]
     return Details(
         selection=selection,
         range=found,
         span=span_of(found.days(today)) if found else "",
         notes=_notes(selection, found),
-        heads=tuple(EVENTS.values()),
+        heads=(*EVENTS.values(), RATE),
         totals=[(EVENTS[event], _text(sum(times.values()))) for event, times in sums.items()],
         shares=_shares([sum(sums[event].values()) for event in ANSWERS]),
         parts=_parts(
@@ -107,10 +122,8 @@ def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
             sum(one.views for one in reader.by_day(found.days(today))) if found else 0,
         ),
         gaps=read_gap(reader, found.days(today)) if found else (),
-        policies=[
-            _policy(version, counts, shown)
-            for version in sorted({one.policy for one in counts}, reverse=True)
-        ],
+        points=_course(policies, found.days(today)) if found else (),
+        policies=policies,
     )
 
 
@@ -156,11 +169,41 @@ def _policy(version: str, counts: Sequence[ConsentCount], shown: Mapping[Event, 
         columns.append(
             {day: f"{rounded(times):,}" if day in visible else HIDDEN for day, times in of_event.items()}
         )
-    days = sorted({one.day for one in own}, reverse=True)
-    rows = [
-        (f"{day_of(day):%a %-d %b %Y}", [column.get(str(day), "0") for column in columns]) for day in days
-    ]
-    return Policy(version, totals, rows)
+    rows = []
+    for day in sorted({one.day for one in own}, reverse=True):
+        texts = [column.get(str(day), "0") for column in columns]
+        rows.append(PolicyDay(day, f"{day_of(day):%a %-d %b %Y}", (*texts, _rate(texts))))
+    return Policy(version, (*totals, _rate(totals)), rows)
+
+
+def _rate(texts: Sequence[str]) -> str:
+    """Return which part of the answers accepted everything: of what is shown beside it, so it tells nothing more."""
+    answers, accepted = _answers([texts])
+    return HIDDEN if not answers or accepted is None else f"{round(100 * accepted / answers)} %"
+
+
+def _answers(rows: Iterable[Sequence[str]]) -> tuple[int | None, int | None]:
+    """Add up answers and acceptances as they are shown, None where one of them is hidden."""
+    shown = [dict(zip(EVENTS, texts, strict=False)) for texts in rows]
+    parts = [row[event] for row in shown for event in ANSWERS]
+    if HIDDEN in parts:
+        return None, None
+    counts = [int(part.replace(",", "")) for part in parts]
+    return sum(counts), sum(int(row[Event.ACCEPTED].replace(",", "")) for row in shown)
+
+
+def _course(policies: Sequence[Policy], days: Days) -> Sequence[Point]:
+    """Return a point for each day, made of what the tables of all policy versions show of it."""
+    rows: dict[int, list[Sequence[str]]] = defaultdict(list)
+    for policy in policies:
+        for one in policy.days:
+            rows[one.day].append(one.texts)
+    points = []
+    for day in range(days.first, days.last + 1):
+        answers, accepted = _answers(rows[day])
+        label = f"{day_of(day).day} {day_of(day):%b}"
+        points.append(Point(label, answers, accepted, is_hidden=answers is None))
+    return points if any(point.views for point in points) else ()
 
 
 def _held(reader: HitReader, selection: Selection, today: int) -> Details:
