@@ -299,6 +299,60 @@ def test_a_goal_before_any_view_hides_no_visitor(writer: HitWriter, figures: Hit
     assert slices(figures, Dimension.GOAL) == [("order", 2, 0, 1)]
 
 
+def reached(key: int, at: int, **fields: str) -> Hit:
+    return PLAIN._replace(kind="goal", event="order", key=key, time=PLAIN.time + at, **fields)
+
+
+def came(key: int, at: int, source: str = "", campaign: str = "") -> Hit:
+    return PLAIN._replace(key=key, time=PLAIN.time + at, source=source, campaign=campaign, medium=campaign)
+
+
+def test_a_goal_has_the_source_of_the_visitors_first_view_that_day(
+    writer: HitWriter, figures: HitReader
+) -> None:
+    tomorrow = 86_400
+    writer.write(
+        Batch("a", [came(1, 0, "letter", "winter"), came(1, 9, "pay.example"), came(2, 0)], {}, {})
+    )
+    assert figures.span()  # PostgreSQL adds to its sums
+    writer.write(
+        Batch(
+            "b",
+            [
+                *(reached(1, 20), reached(2, 20), reached(0, 20)),  # the second came from nowhere, one has no key
+                *(came(3, 30, "search.example"), reached(3, 31), came(1, 40, "search.example")),
+                *(reached(1, tomorrow), reached(4, 50)._replace(bot="search", key=0)),
+            ],
+            {},
+            {},
+        )
+    )
+    writer.write(Batch("c", [came(3, 29, "(direct)"), reached(3, 60), reached(1, 61)], {}, {}))
+
+    assert slices(figures, Dimension.GOAL) == [("order", 7, 0, 4)]
+    expected = [("order < ", 3, 0, 2), ("order < letter", 2, 0, 1)]
+    assert slices(figures, Dimension.GOAL_SOURCE) == [
+        *expected,
+        ("order < (direct)", 1, 0, 1),
+        ("order < search.example", 1, 0, 1),
+    ]
+    assert slices(figures, Dimension.GOAL_CAMPAIGN) == [("order < winter", 2, 0, 1)]
+    of_letter = {Dimension.SOURCE: "letter"}
+    assert [tuple(one) for one in figures.breakdown(BOTH, Dimension.GOAL, of_letter)] == [("order", 2, 0, 1)]
+    assert [(one.views, one.visits) for one in figures.by_day(BOTH, of_letter)] == [(1, 1), (0, 0)][:1]
+
+
+def test_a_goal_keeps_its_source_when_the_keys_go(writer: HitWriter, figures: HitReader) -> None:
+    writer.write(Batch("a", [came(1, 0, "letter"), reached(1, 20)], {}, {}))
+    writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+
+    assert slices(figures, Dimension.GOAL_SOURCE) == [("order < letter", 1, 0, 1)]
+    of_letter = {Dimension.SOURCE: "letter"}
+    assert [(one.value, one.views) for one in figures.breakdown(BOTH, Dimension.GOAL, of_letter)] == [
+        ("order", 1)
+    ]
+
+
 def test_values_beyond_the_limit_of_a_day_are_folded(writer: HitWriter, figures: HitReader) -> None:
     hits = [PLAIN._replace(page=f"/{number}", key=number + 1) for number in range(MAX_VALUES + 500)]
 

@@ -80,14 +80,19 @@ def _draw_hit(source: random.Random, days: int) -> Hit:
 
 
 def with_entries(hits: Iterable[Hit]) -> list[Hit]:
-    """Decide by hand which views begin a visit: those after half an hour without one."""
+    """Decide by hand which views begin a visit: those after half an hour without one; and where goals come from."""
     last: dict[int, int] = {}
+    hits = sorted(hits)
+    firsts = {hit.key: hit for hit in reversed(hits) if hit.key and hit.kind == "view"}
     found = []
-    for hit in sorted(hits):
+    for hit in hits:
         if hit.key and hit.kind == "view":
             is_entry = hit.key not in last or hit.time - last[hit.key] > 1800
             last[hit.key] = hit.time
             hit = hit._replace(entry=int(is_entry))  # noqa: PLW2901 - the same hit, decided
+        if hit.kind == "goal" and hit.key in firsts and firsts[hit.key].time <= hit.time:
+            first = firsts[hit.key]
+            hit = hit._replace(source=first.source, medium=first.medium, campaign=first.campaign)  # noqa: PLW2901
         found.append(hit)
     return found
 

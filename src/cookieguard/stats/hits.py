@@ -47,7 +47,7 @@ class BotKind(StrEnum):
 
 
 class Dimension(StrEnum):
-    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and those of `AGREED`."""
+    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and `PARTS`."""
 
     PAGE = "page"
     ENTRY = "entry_page"  # the page of an entry
@@ -64,6 +64,9 @@ class Dimension(StrEnum):
     AGREED_PAGE = "agreed_page"
     AGREED_CAMPAIGN = "agreed_campaign"
     AGREED_COUNTRY = "agreed_country"
+    # Of goals: the name, and where the visitor's first view of that day came from.
+    GOAL_SOURCE = "goal_source"
+    GOAL_CAMPAIGN = "goal_campaign"
 
 
 # Parts of another dimension's values: shown only beside the whole, by `web/dashboard/consent_gap.py`.
@@ -72,14 +75,19 @@ AGREED: Mapping[Dimension, Dimension] = {
     Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,
     Dimension.COUNTRY: Dimension.AGREED_COUNTRY,
 }
+# Parts of a goal's: its name, `GOAL_FROM`, and one of these columns.
+GOAL_PARTS: Mapping[Dimension, str] = {Dimension.GOAL_SOURCE: "source", Dimension.GOAL_CAMPAIGN: "campaign"}
+GOAL_FROM = " < "  # no goal's name has such a sign
+PARTS = frozenset({*AGREED.values(), *GOAL_PARTS})
 # What stands by itself: in exports, views and breakdowns.
-WHOLE = tuple(one for one in Dimension if one not in AGREED.values())
+WHOLE = tuple(one for one in Dimension if one not in PARTS)
 
 
 class Hit(NamedTuple):
     """Be one row; the fields are the columns, in this order. A tuple, since engines take rows as tuples.
 
-    `entry` is decided by the engine that writes it, since all workers must agree on it; 0 until then.
+    `entry`, and source, medium and campaign of goals, are decided by the engine that writes it, since all workers must
+    agree on it; 0 and empty until then.
     """
 
     time: int  # seconds since 1970, UTC
@@ -89,7 +97,7 @@ class Hit(NamedTuple):
     status: int
     bytes: int  # of the body as it was sent
     duration: int  # milliseconds until the response had ended
-    source: str  # of a view that comes from elsewhere: utm_source, referrer's host or (direct); else empty
+    source: str  # of a view that comes from elsewhere: utm_source, referrer's host or (direct); of a goal, as decided
     referrer: str  # host of the page elsewhere that led here
     medium: str  # utm_medium
     campaign: str  # utm_campaign

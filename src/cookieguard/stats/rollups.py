@@ -11,6 +11,8 @@ from operator import itemgetter
 from typing import Any
 
 from cookieguard.stats.hits import (
+    GOAL_FROM,
+    GOAL_PARTS,
     NO_KEY,
     OTHER,
     SECONDS_OF_DAY,
@@ -39,7 +41,7 @@ OF_ENTRIES = {
 }
 LIMITS = {HELD: MAX_HELD, BOTS: MAX_BOTS}
 LEFT_OUT_WHEN_EMPTY = frozenset(
-    {Dimension.MEDIUM, Dimension.CAMPAIGN, Dimension.GOAL, Dimension.AGREED_CAMPAIGN}
+    {Dimension.MEDIUM, Dimension.CAMPAIGN, Dimension.GOAL, Dimension.AGREED_CAMPAIGN, *GOAL_PARTS}
 )
 
 Place = tuple[int, str, str]  # day, dimension, value
@@ -172,6 +174,19 @@ def has_agreed(hit: Hit) -> bool:
 def _add_goals(sums: Sums, day: int, goals: Sequence[Hit]) -> None:
     _count(sums, day, Dimension.GOAL, Columns(goals)["event"], "views")
     _collect(sums, day, Dimension.GOAL, Columns([hit for hit in goals if hit[KEY]]), "event")
+    for by, column in GOAL_PARTS.items():
+        named = [
+            (hit, f"{hit.event}{GOAL_FROM}{getattr(hit, column)}" if _has_part(hit, by) else "")
+            for hit in goals
+        ]
+        _count(sums, day, by, [name for _, name in named], "views")
+        keyed = Columns([hit for hit, _ in named if hit[KEY]])
+        keyed["value"] = [name for hit, name in named if hit[KEY]]
+        _collect(sums, day, by, keyed, "value")
+
+
+def _has_part(hit: Hit, by: Dimension) -> bool:
+    return bool(hit.event) and (by is Dimension.GOAL_SOURCE or bool(hit.campaign))
 
 
 def _count(sums: Sums, day: int, dimension: Dimension, values: Sequence[str], *names: str) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.stats.hits import GOAL_PARTS, Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import Cell, people_of
 
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
 # What most people come to without beginning a visit there.
-BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL, Dimension.AGREED_PAGE})
+BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL, Dimension.AGREED_PAGE, *GOAL_PARTS})
 
 
 class EngineDown(Exception):

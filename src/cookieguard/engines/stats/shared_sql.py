@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from cookieguard.engines.stats.protocol import Filters
-from cookieguard.stats.hits import Dimension
+from cookieguard.stats.hits import GOAL_FROM, Dimension
 
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
 PEOPLE = "(bot = '')"
@@ -31,6 +31,11 @@ COUNTED: Mapping[Dimension, tuple[str, str]] = {
         f"kind = 'view' AND {HAS_AGREED} AND entry = 1 AND campaign != ''",
     ),
     Dimension.AGREED_COUNTRY: ("country", f"kind = 'view' AND {HAS_AGREED}"),
+    Dimension.GOAL_SOURCE: (f"(event || '{GOAL_FROM}' || source)", "kind = 'goal' AND event != ''"),
+    Dimension.GOAL_CAMPAIGN: (
+        f"(event || '{GOAL_FROM}' || campaign)",
+        "kind = 'goal' AND event != '' AND campaign != ''",
+    ),
 }
 
 

@@ -6,7 +6,7 @@ Workers need not agree on anything: which views begin a visit is decided where f
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
@@ -23,8 +23,9 @@ from cookieguard.engines.stats.clickhouse.connection import connect, path_of, te
 from cookieguard.engines.stats.clickhouse.schema import SCHEMA
 from cookieguard.engines.stats.clickhouse.views import VIEWS
 from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.stats.goal_sources import First, goal_visitors, with_sources
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import PAUSE, began_unkeyed
+from cookieguard.stats.visits import PAUSE, began_unkeyed, views_of
 
 logger = logging.getLogger("cookieguard")
 
@@ -33,6 +34,10 @@ HIT_NAMES = ("day", "batch", "place", "goes_on", *COLUMNS)
 LOST_NAMES = ("day", "batch", "reason", "count")
 LAST_SEEN = """
     SELECT key, max(time) FROM cookieguard_hit
+    WHERE day = {day:Int64} AND key IN {keys:Array(Int64)} AND kind = 'view' AND bot = '' GROUP BY key
+"""
+FIRSTS = """
+    SELECT key, argMin((time, source, medium, campaign), (time, batch, place)) FROM cookieguard_hit
     WHERE day = {day:Int64} AND key IN {keys:Array(Int64)} AND kind = 'view' AND bot = '' GROUP BY key
 """
 
@@ -65,7 +70,7 @@ class ClickhouseHits:
                 last_seen = self._last_seen(batch)
                 rows = [
                     (hit.day, batch.id, place, _goes_on(hit, batch, last_seen), *hit)
-                    for place, hit in enumerate(batch.hits)
+                    for place, hit in enumerate(self._with_sources(batch))
                 ]
                 self._client.insert("cookieguard_hit", rows, column_names=HIT_NAMES)
             if batch.lost:
@@ -96,6 +101,15 @@ class ClickhouseHits:
         """Close the client."""
         with suppress(ClickHouseError, OSError):
             self._client.close()
+
+    def _with_sources(self, batch: Batch) -> Sequence[Hit]:
+        """Return the hits, their goals with where the visitor came from first that day."""
+        reached, known = goal_visitors(batch), {}
+        for day in {day for day, _ in reached}:
+            keys = [key for of, key in reached if of == day]
+            rows = self._client.query(FIRSTS, parameters={"day": day, "keys": keys}).result_rows
+            known.update({(day, key): First(*first) for key, first in rows})
+        return with_sources(batch.hits, reached, views_of(batch) if reached else {}, known)
 
     def _last_seen(self, batch: Batch) -> Mapping[tuple[int, int], int]:
         """Return when yesterday's visitors who may still be there were seen last, by day and key of yesterday."""

@@ -6,8 +6,8 @@ Parameters are `numbers` of batches, and `since` and `before`, the times their h
 from __future__ import annotations
 
 from cookieguard.engines.stats.postgres.reader_sql import GOES_ON, OF_VISITOR
-from cookieguard.engines.stats.shared_sql import HAS_AGREED, HOURLY_SUMS, PEOPLE, VIEW
-from cookieguard.stats.hits import OTHER, Dimension
+from cookieguard.engines.stats.shared_sql import COUNTED, HAS_AGREED, HOURLY_SUMS, PEOPLE, VIEW
+from cookieguard.stats.hits import GOAL_PARTS, OTHER, Dimension
 from cookieguard.stats.rollups import (
     LEFT_OUT_WHEN_EMPTY,
     MAX_BOTS,
@@ -54,9 +54,14 @@ STEP = f"""
 KEEP_VISITORS = """
     visitors AS (
         INSERT INTO cookieguard_visit AS kept
-        SELECT day, key, min(time), max(time) FROM step WHERE is_visitor GROUP BY day, key
+        SELECT day, key, min(time), max(time), max(source) FILTER (WHERE nth = 1), max(medium) FILTER (WHERE nth = 1),
+            max(campaign) FILTER (WHERE nth = 1)
+        FROM seen GROUP BY day, key
         ON CONFLICT (day, key) DO UPDATE
-        SET first = least(kept.first, excluded.first), last = greatest(kept.last, excluded.last)
+        SET first = least(kept.first, excluded.first), last = greatest(kept.last, excluded.last),
+            source = CASE WHEN excluded.first < kept.first THEN excluded.source ELSE kept.source END,
+            medium = CASE WHEN excluded.first < kept.first THEN excluded.medium ELSE kept.medium END,
+            campaign = CASE WHEN excluded.first < kept.first THEN excluded.campaign ELSE kept.campaign END
     )"""
 ADD_HOURS = f"""
     hours AS (
@@ -114,6 +119,16 @@ _NOT_EMPTY = " AND ".join(
     for by, column in _OF_ENTRIES.items()
     if by in LEFT_OUT_WHEN_EMPTY
 )
+def _of_goals(what: str, condition: str) -> str:
+    """Ask for goals by name and source, and by name and campaign."""
+    key = ", key" if what == "key" else ""
+    return " ".join(
+        f"UNION ALL SELECT day, '{by.value}', {column} COLLATE \"C\", {what} FROM decided"
+        f" WHERE {PEOPLE} AND {counted} {condition} GROUP BY day, {column}{key}"
+        for by, (column, counted) in ((by, COUNTED[by]) for by in GOAL_PARTS)
+    )
+
+
 # What a value adds. What follows from a visitor's key is counted with the first view; other values have visitors of
 # their own, in `met`.
 COUNT_VALUES = f"""
@@ -128,6 +143,7 @@ COUNT_VALUES = f"""
         UNION ALL
         SELECT day, '{Dimension.GOAL}', event, count(*), 0, 0
         FROM decided WHERE {PEOPLE} AND kind = 'goal' AND event != '' GROUP BY day, event
+        {_of_goals("count(*), 0, 0", "")}
         UNION ALL
         SELECT day, {_either(_OF_AGREED)}, coalesce({", ".join(_OF_AGREED.values())}), count(*), sum(is_entry::int), 0
         FROM decided WHERE is_view AND {HAS_AGREED} GROUP BY GROUPING SETS ({_sets(_OF_AGREED)})
@@ -146,6 +162,7 @@ COUNT_VALUES = f"""
         UNION ALL
         SELECT day, '{Dimension.GOAL}', event, key
         FROM decided WHERE {PEOPLE} AND kind = 'goal' AND event != '' AND key != 0 GROUP BY day, event, key
+        {_of_goals("key", "AND key != 0")}
         UNION ALL
         SELECT day, {_either(_OF_AGREED)}, coalesce({", ".join(_OF_AGREED.values())}), key
         FROM decided WHERE is_visitor AND {HAS_AGREED}

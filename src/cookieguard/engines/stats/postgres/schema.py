@@ -40,6 +40,11 @@ SCHEMA = (
         day INTEGER NOT NULL, key BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
         PRIMARY KEY (day, key)
     ) PARTITION BY LIST (day)""",
+    # And where that first view came from, which tables of an earlier release lack.
+    *(
+        f"ALTER TABLE cookieguard_visit ADD COLUMN IF NOT EXISTS {name} TEXT NOT NULL DEFAULT ''"
+        for name in ("source", "medium", "campaign")
+    ),
     # With which values a visitor was seen (eight bytes of each one's hash), so that each counts once; 0 says that the
     # visit goes on from the day before: two days.
     """CREATE TABLE IF NOT EXISTS cookieguard_seen (

@@ -34,8 +34,9 @@ from cookieguard.engines.stats.postgres.schema import (
 )
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import VIEW
+from cookieguard.stats.goal_sources import First, goal_visitors, with_sources
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import BOT, KIND, PAUSE, began_unkeyed
+from cookieguard.stats.visits import BOT, KIND, PAUSE, began_unkeyed, views_of
 from cookieguard.stats.visits import VIEW as OF_VIEW
 
 logger = logging.getLogger("cookieguard")
@@ -68,6 +69,16 @@ LAST_SEEN = f"""
             AND key = ANY(%(keys)s::bigint[])
     ) AS views GROUP BY key
 """  # noqa: S608 - names of ours
+FIRSTS = f"""
+    SELECT DISTINCT ON (key) key, time, source, medium, campaign FROM (
+        SELECT key, first AS time, source, medium, campaign, 0 AS place FROM cookieguard_visit
+        WHERE day = %(day)s AND key = ANY(%(keys)s::bigint[])
+        UNION ALL SELECT key, time, source, medium, campaign, batch FROM cookieguard_hit
+        WHERE batch IN (SELECT number FROM cookieguard_batch WHERE NOT is_summed) AND {VIEW}
+            AND time >= %(day)s * 86400::bigint AND time < (%(day)s + 1) * 86400::bigint
+            AND key = ANY(%(keys)s::bigint[])
+    ) AS views ORDER BY key, time, place
+"""  # noqa: S608
 NOTE_GOING_ON = f"""
     INSERT INTO cookieguard_seen SELECT %s, {GOES_ON}, unnest(%s::bigint[]) ON CONFLICT DO NOTHING
 """
@@ -149,6 +160,7 @@ class PostgresHits:
             batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
         if batch.before:
             self._note_going_on(batch)
+        batch = self._with_sources(batch)
         if batch.hits:
             with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
                 for start in range(0, len(batch.hits), SLICE):
@@ -158,6 +170,17 @@ class PostgresHits:
                 reasons, counts = zip(*sorted(batch.lost.items()), strict=True)
                 self._connection.execute(ADD_LOST, (max(days, default=0), list(reasons), list(counts)))
             self._connection.execute("COMMIT")
+
+    def _with_sources(self, batch: Batch) -> Batch:
+        """Return the batch, its goals with where the visitor came from first that day."""
+        reached, known = goal_visitors(batch), {}
+        if not reached:
+            return batch
+        for day in {day for day, _ in reached}:
+            keys = _array(key for of, key in reached if of == day)
+            rows = self._connection.execute(FIRSTS, {"day": day, "keys": keys}).fetchall()
+            known.update({(day, key): First(*first) for key, *first in rows})
+        return batch._replace(hits=with_sources(batch.hits, reached, views_of(batch), known))
 
     def _begin(self, batch: Batch, days: set[int], since: int) -> tuple[int, dict[int, bool]] | None:
         """Begin the transaction and look up days; None where the batch was written before."""

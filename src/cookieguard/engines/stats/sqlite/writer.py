@@ -14,6 +14,7 @@ from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, digest
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
 from cookieguard.engines.stats.sqlite.schema import EXISTING_VIEWS, SCHEMA, VIEWS
+from cookieguard.stats.goal_sources import First, goal_visitors, with_sources
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
 from cookieguard.stats.visits import Presence, Visitor, decide, views_of, visitors_of
@@ -35,6 +36,12 @@ PRAGMAS = (
 RECORD_BATCH = "INSERT OR IGNORE INTO batch VALUES (?, ?)"
 INSERT_HIT = f"INSERT INTO hit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of ours
 PRESENCES = "SELECT day, key, first, last FROM visit WHERE (day, key) IN (VALUES {})"
+# A view's time is found by the index of times; of several in that second the first that was written.
+FIRSTS = """
+    SELECT v.day, v.key, h.time, h.source, h.medium, h.campaign FROM visit AS v
+    JOIN hit AS h ON h.time = v.first AND h.key = v.key AND h.kind = 'view' AND h.bot = ''
+    WHERE (v.day, v.key) IN (VALUES {}) ORDER BY h.id DESC
+"""
 ADD_PRESENCE = """
     INSERT INTO visit VALUES (?, ?, ?, ?)
     ON CONFLICT (day, key) DO UPDATE SET first = excluded.first, last = excluded.last
@@ -117,7 +124,10 @@ class SqliteHits:
             if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
                 return
             views = views_of(batch)
+            reached = goal_visitors(batch)
+            firsts = self._firsts(reached)
             decided = decide(batch, views, self._presences(visitors_of(views, batch.before)))
+            decided.hits = with_sources(decided.hits, reached, views, firsts)
             self._connection.executemany(INSERT_HIT, map(tuple, decided.hits))  # plain ones bind faster
             rows = [(*visitor, *presence) for visitor, presence in decided.presences.items()]
             self._connection.executemany(ADD_PRESENCE, rows)
@@ -190,6 +200,15 @@ class SqliteHits:
             query = PRESENCES.format(", ".join(["(?, ?)"] * len(some)))
             rows = self._connection.execute(query, [number for visitor in some for number in visitor])
             found.update({(day, key): (first, last) for day, key, first, last in rows})
+        return found
+
+    def _firsts(self, visitors: Iterable[Visitor]) -> Mapping[Visitor, First]:
+        """Return where visitors came from first, as far as that was written before."""
+        found: dict[Visitor, First] = {}
+        for some in _pieces(visitors, MAX_PARAMETERS // 2):
+            query = FIRSTS.format(", ".join(["(?, ?)"] * len(some)))
+            rows = self._connection.execute(query, [number for visitor in some for number in visitor])
+            found.update({(day, key): First(*first) for day, key, *first in rows})
         return found
 
     def _folded(self, sums: Sums) -> Sums:
