@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.stats.goals import VALUE_SIGN, step_of
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit
 
 SEED = 20
@@ -69,7 +70,13 @@ GOALS = {
 }
 
 
-STATES = {"accepted": "all", "partly": "partly", "refused": "refused", "withdrawn": "refused", "": "undecided"}
+STATES = {
+    "accepted": "all",
+    "partly": "partly",
+    "refused": "refused",
+    "withdrawn": "refused",
+    "": "undecided",
+}
 
 
 class Person(NamedTuple):
@@ -154,7 +161,11 @@ def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
 def _goals(source: random.Random, view: Hit) -> Iterator[Hit]:
     name, page, of_a_hundred = GOALS.get(view.page, ("", "", 0))
     if source.random() * 100 < of_a_hundred:
-        yield view._replace(kind="goal", event=name, page=page, status=303, source="", held="", entry=0)
+        goal = view._replace(kind="goal", event=name, page=page, status=303, source="", held="", entry=0)
+        goal = goal._replace(medium="", campaign="")
+        yield goal
+        if name == "order placed":
+            yield goal._replace(event=f"{name}{VALUE_SIGN}{step_of(source.lognormvariate(4, 0.7))}")
 
 
 def _time(source: random.Random, day: int) -> int:

@@ -65,7 +65,7 @@ class Visitor(Protocol):
     def throttle_key(self, purpose: str, /) -> str:
         """Name the visitor for counting attempts."""
 
-    def goal(self, name: str, /) -> None:
+    def goal(self, name: str, /, *, value: float | None = None) -> None:
         """Count what was reached."""
 
 
@@ -132,7 +132,7 @@ class PlainVisitor:
         """Name the visitor by address, as most shops do."""
         return f"{purpose} {self._address}"
 
-    def goal(self, name: str, /) -> None:
+    def goal(self, name: str, /, *, value: float | None = None) -> None:
         """Do nothing: the ad network counts for this shop."""
 
 

@@ -311,15 +311,17 @@ def test_a_goal_has_the_source_of_the_visitors_first_view_that_day(
     writer: HitWriter, figures: HitReader
 ) -> None:
     tomorrow = 86_400
-    writer.write(
-        Batch("a", [came(1, 0, "letter", "winter"), came(1, 9, "pay.example"), came(2, 0)], {}, {})
-    )
+    writer.write(Batch("a", [came(1, 0, "letter", "winter"), came(1, 9, "pay.example"), came(2, 0)], {}, {}))
     assert figures.span()  # PostgreSQL adds to its sums
     writer.write(
         Batch(
             "b",
             [
-                *(reached(1, 20), reached(2, 20), reached(0, 20)),  # the second came from nowhere, one has no key
+                *(
+                    reached(1, 20),
+                    reached(2, 20),
+                    reached(0, 20),
+                ),  # the second came from nowhere, one has no key
                 *(came(3, 30, "search.example"), reached(3, 31), came(1, 40, "search.example")),
                 *(reached(1, tomorrow), reached(4, 50)._replace(bot="search", key=0)),
             ],

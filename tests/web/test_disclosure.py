@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
 from stats.traffic import PLAIN
-from web.disclosure import DAY, SECOND, TODAY, VIEWS, YES, Bounds, Told, Values, derived, told, truth
+from web.disclosure import (
+    DAY,
+    NOW,
+    SECOND,
+    TODAY,
+    VIEWS,
+    YES,
+    Bounds,
+    Group,
+    Told,
+    Values,
+    derived,
+    of_row,
+    of_table,
+    told,
+    truth,
+)
 
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.web.dashboard.selection import RANGES
+from cookieguard.web.dashboard.overview import read_overview
+from cookieguard.web.dashboard.selection import RANGES, BadSelection, Selection
 
 PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))
 COUNTRIES = (("DE", 12), ("FR", 5), ("LI", 1))
@@ -164,6 +182,58 @@ def test_the_consent_gap_is_certain_of_nobody(tmp_path: Path) -> None:
     views = {group: count for group, count in true.items() if group.metric == VIEWS}
     assert derived(Bounds(values, found), views) == []
     assert len(derived(Bounds(values, [*found, *exact]), views)) > 5  # the control: all of it, unrounded
+
+
+def buying(seed: int) -> list[Hit]:
+    """Return a shop whose visitors come from three sources, a few of them to order something."""
+    chance = random.Random(seed)
+    hits = []
+    for first, *more in (sorted(person(chance, day)) for day in (0, 1, 2, 5, 20) for _ in range(60)):
+        source = chance.choices(("letter", "search", "blog"), (9, 5, 1))[0]
+        hits += [first._replace(source=source), *more]
+        for goal, often in (("order", 0.3), ("basket", 0.5), ("letter read", 0.04)):
+            if chance.random() < often:
+                keyless = {"key": 0} if chance.random() < 0.3 else {}
+                hits.append(first._replace(kind="goal", event=goal, time=first.time + 1, **keyless))
+    return hits
+
+
+def asked_for_goals(state: Path, values: Values) -> Iterator[Told]:
+    """Ask for goals, and for goals by source: of all, and under each source. A goal is read as a page here."""
+    sources = [one for one in values[Dimension.COUNTRY] if one]
+    with closing(SqliteStats("", state).reader()) as figures:
+        for range_, filters in product(RANGES.values(), [{}, *({Dimension.SOURCE: one} for one in sources)]):
+            with suppress(BadSelection):
+                found = read_overview(figures, Selection("overview", range_, filters), now=NOW, hit_days=30)
+                tables = {table.title: table for table in found.tables if found.range is range_}
+                base = frozenset({(Dimension.COUNTRY, one) for one in filters.values()})
+                if "Goals" in tables:
+                    yield from of_table(tables["Goals"], base, range_.id, Dimension.PAGE, values)
+                for row in tables["Goals by source"].rows if "Goals by source" in tables else ():
+                    goal, _, source = row.value.replace("(unknown)", "").partition(", from ")
+                    where = frozenset({(Dimension.PAGE, goal), (Dimension.COUNTRY, source)})
+                    yield from of_row(row, [Group(VIEWS, where, range_.id)])
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_sources_of_goals_are_certain_of_nobody(seed: int, tmp_path: Path) -> None:
+    hits = buying(seed)
+    firsts = {hit.key: hit.source for hit in hits if hit.source}
+    reached = [
+        hit._replace(page=hit.event, country=firsts.get(hit.key, ""), device="any")
+        for hit in hits
+        if hit.kind == "goal"
+    ]
+    values = Values.of(reached)
+    true = truth(reached, values)
+    written(tmp_path, hits, has_keys=True)
+
+    found = list(asked_for_goals(tmp_path, values))
+
+    exact = [Told(one.groups, *[sum(true.get(group, 0) for group in one.groups)] * 2) for one in found]
+    assert len(found) > 40
+    assert derived(Bounds(values, found), true) == []
+    assert len(derived(Bounds(values, exact), true)) > 3  # the control: unrounded
 
 
 @pytest.mark.parametrize("draw", [reader, pytest.param(refuser, marks=pytest.mark.slow)])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +209,35 @@ def test_plain_text_that_names_a_goal_is_no_view(guard: Guard, tmp_path: Path) -
 
     connection = sqlite3.connect(tmp_path / "state" / "stats.db")
     assert connection.execute("SELECT kind FROM hit").fetchall() == [("goal",)]
+
+
+def test_of_a_value_only_its_step_is_kept(guard: Guard, goals: Callable[..., Rows], tmp_path: Path) -> None:
+    values = [89.9, Decimal("120.50"), 0, -1, float("nan"), "12", True]
+
+    async def place(request: Request) -> Response:
+        for value in values:
+            visitor_of(request).goal("order placed", value=value)
+        return RedirectResponse("/receipt", 303)
+
+    guarded = guard(Starlette(routes=[Route("/order/{number:int}", place, methods=["POST"])]))
+    post(guarded)
+
+    names = Counter(name for (name,) in goals(guarded, "event"))
+    assert names == {
+        "order placed": 7,
+        "order placed: 50 to 100": 1,
+        "order placed: 100 to 200": 1,
+        "order placed: under 1": 1,
+    }
+    assert b"89.9" not in (tmp_path / "state" / "stats.db").read_bytes()
+
+
+def test_a_bad_value_raises_in_development(guard: Guard) -> None:
+    async def place(request: Request) -> Response:
+        with pytest.raises(ValueError, match="value of a goal"):
+            visitor_of(request).goal("order placed", value=-3)
+        return PlainTextResponse("fine")
+
+    guarded = guard(Starlette(routes=[Route("/order/7", place, methods=["POST"])]), dev=True)
+
+    assert post(guarded) == 200

@@ -439,7 +439,13 @@ def test_the_course_of_consent_is_made_of_what_its_tables_show(office: Office) -
         "24 Nov: 40 answers, 30 accepted",
     ]
     rates = re.findall(r"<td>\w+ (\d+ Nov) 2026</td>.*?([^>]+)</td></tr>", text)
-    assert rates == [("24 Nov", "75 %"), ("23 Nov", "40 %"), ("23 Nov", "40 %"), ("22 Nov", "-"), ("21 Nov", "-")]
+    assert rates == [
+        ("24 Nov", "75 %"),
+        ("23 Nov", "40 %"),
+        ("23 Nov", "40 %"),
+        ("22 Nov", "-"),
+        ("21 Nov", "-"),
+    ]
 
 
 def test_the_shares_of_the_answers_are_of_totals_that_are_shown(office: Office) -> None:

@@ -35,11 +35,12 @@ async def place(request: Request) -> Response:
         return RedirectResponse("/cart", 303)
     if address is None:
         return _form(request, form, wrong, status=422)
+    shipping = shipping_for(lines)
     number = database.place_order(
-        customer=visitor.customer, address=address, lines=lines, shipping_cents=shipping_for(lines)
+        customer=visitor.customer, address=address, lines=lines, shipping_cents=shipping
     )
     visitor.orders.add(number)
-    visitor.goal("order placed")
+    visitor.goal("order placed", value=(sum(line.total_cents for line in lines) + shipping) / 100)
     visitor.cart.clear()
     return RedirectResponse(f"/receipt/{number}", 303)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from itertools import pairwise
 
 from cookieguard.stats.hits import OTHER
 from cookieguard.stats.traffic_sources import personal_part
@@ -14,6 +18,35 @@ MOST_A_REQUEST = 10
 ALLOWED = (
     f"1 to {MAX_NAME} letters, digits, spaces and _ - . , : / & + ' ( ), that name no person and no order"
 )
+
+# What a goal was worth is kept as a step alone: of one order the exact sum would be in the figures for years.
+VALUE_SIGN = ": "
+_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+_FIRST, _LAST = "under 1", "10k and more"
+ALLOWED_VALUE = "a number from 0 on, in the shop's currency"
+
+
+def _written(bound: int) -> str:
+    return f"{bound // 1000}k" if bound >= 1000 else str(bound)
+
+
+# By their names, what stands for each: the geometric mean, since small orders are more than large ones.
+STEP_NAMES: Mapping[str, float] = {
+    _FIRST: 0.5,
+    **{f"{_written(low)} to {_written(high)}": math.sqrt(low * high) for low, high in pairwise(_BOUNDS)},
+    _LAST: _BOUNDS[-1],
+}
+_ORDER = tuple(STEP_NAMES)
+
+
+def step_of(value: float) -> str:
+    """Name the step a value lies in.
+
+    >>> step_of(89.9), step_of(0), step_of(100), step_of(25_000)
+    ('50 to 100', 'under 1', '100 to 200', '10k and more')
+    """
+    return _ORDER[bisect_right(_BOUNDS, value)]
+
 
 _NAME = re.compile(r"[\w .,:/&+'()-]+")
 
@@ -56,6 +89,14 @@ class Goals:
         found = str(name).strip()
         self._names.add(found)
         return found
+
+    def valued(self, name: str, value: object, tell: Callable[[str], None]) -> str:
+        """Return what a goal of this value is counted as besides, empty where the value is none."""
+        is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        if is_number and math.isfinite(number := float(value)) and number >= 0:  # type: ignore[arg-type]
+            return f"{name}{VALUE_SIGN}{step_of(number)}"
+        self._complain(f"the value of a goal is none; allowed: {ALLOWED_VALUE}", tell)
+        return ""
 
     def _complain(self, fault: str, tell: Callable[[str], None]) -> None:
         if self._raises:

@@ -1,16 +1,20 @@
-"""Which views begin a visit: the first of a visitor, and the first after a pause of 30 minutes, across midnight too.
+"""Which views begin a visit, and where the visitor behind a goal came from first that day.
 
-Rule: the keys of two days meet only in memory, for the half hour in which a visit may go on over midnight.
+A visit begins with a visitor's first view, and with the first after a pause of 30 minutes, across midnight too.
+
+Rule: the keys of two days meet only in memory, for the half hour in which a visit may go on over midnight. Who did not
+agree has no key, so nothing ties a goal of theirs to a source.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, Kind
 
-VIEW = Kind.VIEW.value
+VIEW, GOAL = Kind.VIEW.value, Kind.GOAL.value
 KIND, BOT, ENTRY, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "entry", "key"))
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 
@@ -100,3 +104,45 @@ def _walk(
 
 def _as_entry(hit: Hit) -> Hit:
     return tuple.__new__(Hit, (*hit[:ENTRY], 1, *hit[ENTRY + 1 :]))
+
+
+class First(NamedTuple):
+    """Say where a visitor's first view of a day led here from, all empty where that view came from the shop itself."""
+
+    time: int
+    source: str
+    medium: str
+    campaign: str
+
+
+def goal_visitors(batch: Batch) -> set[Visitor]:
+    """Return the visitors with a key who reached a goal: an engine must know their first views."""
+    return {
+        (hit.day, hit.key) for hit in batch.hits if hit[KIND] == GOAL and hit[KEY] != NO_KEY and not hit[BOT]
+    }
+
+
+def with_sources(
+    hits: Sequence[Hit], visitors: set[Visitor], views: Views, known: Mapping[Visitor, First]
+) -> list[Hit]:
+    """Return a batch's hits with the sources of goals; `views` are the batch's own, `known` the first ones before."""
+    if not visitors:
+        return list(hits)
+    firsts = {visitor: _earliest(hits, views.get(visitor, ()), known.get(visitor)) for visitor in visitors}
+    return [_with_source(hit, firsts) for hit in hits]
+
+
+def _earliest(hits: Sequence[Hit], places: Sequence[int], before: First | None) -> First | None:
+    if not places:
+        return before
+    hit = hits[places[0]]
+    if before is not None and before.time <= hit.time:
+        return before
+    return First(hit.time, hit.source, hit.medium, hit.campaign)
+
+
+def _with_source(hit: Hit, firsts: Mapping[Visitor, First | None]) -> Hit:
+    first = firsts.get((hit.day, hit.key)) if hit[KIND] == GOAL else None
+    if first is None or not first.source or first.time > hit.time:
+        return hit
+    return hit._replace(source=first.source, medium=first.medium, campaign=first.campaign)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
@@ -241,10 +242,10 @@ class Exchange:
         customer = self.session.customer if self.parts.identity is not None else None
         self.parts.vault.put(event, detail, address=self.full_address, customer=customer, time=self.now)
 
-    def goal(self, name: str) -> None:
+    def goal(self, name: str, value: float | Decimal | None) -> None:
         """Keep a goal until the request has ended."""
         if (counting := self.parts.counting) is not None:
-            self.goals = counting.with_goal(self.goals, name, self.report_event)
+            self.goals = counting.with_goal(self.goals, name, value, self.report_event)
 
     @property
     def news(self) -> Session | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -46,7 +47,7 @@ class Source(Asked, Protocol):
     def request(self) -> Request: ...
     def throttle_key(self, purpose: str) -> str: ...
     def risk(self, event: str, detail: str) -> None: ...
-    def goal(self, name: str) -> None: ...
+    def goal(self, name: str, value: float | Decimal | None) -> None: ...
 
 
 class Visitor:
@@ -179,15 +180,17 @@ class Visitor:
         """
         return self._source.throttle_key(purpose)
 
-    def goal(self, name: str) -> None:
-        """Say that this visitor did something worth counting: `visitor.goal("order placed")`.
+    def goal(self, name: str, *, value: float | Decimal | None = None) -> None:
+        """Say that this visitor did something worth counting: `visitor.goal("order placed", value=89.90)`.
+
+        Of a value only the step is kept in which it lies (50 to 100), as a goal beside the goal.
 
         Counted when the request has ended, under the consent that its views are counted under. The name belongs to
         the shop's code: 60 letters, digits, spaces and simple signs; one that holds what may name a person (a long
         number, a mail address) is not counted, and the log says so once. Never raises, but for a bad name with
         `dev = true`: ValueError.
         """
-        self._source.goal(name)
+        self._source.goal(name, value)
 
     def risk(self, event: str, detail: str = "") -> None:
         """Declare a risk event: `login`, `checkout`, `payment_failure` or `abuse`.

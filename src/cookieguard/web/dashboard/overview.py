@@ -8,7 +8,7 @@ so this runs in a thread.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cookieguard.engines.stats.protocol import HitReader
@@ -16,6 +16,14 @@ from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.disclosure import Breakdowns, Disclosure
+from cookieguard.web.dashboard.goal_tables import (
+    SOURCES,
+    VALUES,
+    goals_and_steps,
+    rate,
+    shown_by_source,
+    worth,
+)
 from cookieguard.web.dashboard.memo_reader import AskedOnce
 from cookieguard.web.dashboard.selection import (
     FILTERS,
@@ -37,6 +45,10 @@ NONE_LEFT = (
     " bots, and what staff and monitors ask for without a browser, are no people."
 )
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
+BY_SOURCE = (
+    "Under a source each visit counts with its first view: later ones come from the shop itself, so there are no views"
+    " per visit. Goals are of visitors who agreed, under where they came from first that day."
+)
 KEYS_GONE = (
     "Visitors under a filter are left out: what tells them apart is destroyed after two days, and some days of this"
     " range were not counted before."
@@ -52,6 +64,7 @@ class Row:
     visitors: int | None  # None where there are too few or none, or where they would give others back
     share: int
     query: str = ""
+    rate: str = ""  # of a goal: which part of all visitors reached it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Table:
     head: str
     rows: Sequence[Row]
     other: Row | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +102,8 @@ TABLES: Sequence[tuple[str, Dimension, int]] = (
     ("Devices", Dimension.DEVICE, 0),
     ("Browsers", Dimension.BROWSER, 0),
     ("Campaigns", Dimension.CAMPAIGN, 1),
-    ("Goals", Dimension.GOAL, 0),
 )
+GOALS = "Goals"
 LEADS = ("Views", "Visits")
 ALWAYS = ("Sources", "Pages")  # though nothing may be shown of them
 
@@ -110,15 +124,17 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     if found is None:
         return Overview(selection=selection, range=None, notes=(NONE_LEFT,), options=options)
     course = Course(reader, disclosure, found, second=second, where=where)
+    figures = course.figures()
+    tables = Tables(reader, disclosure, selection, found, today)
     return Overview(
         selection=selection,
         range=found,
         span=span_of(found.days(today)),
         notes=_notes(reader, disclosure, selection, found, today=today, hit_days=hit_days),
-        figures=course.figures(),
+        figures=figures,
         points=course.points(),
         second="visitors" if found.step else "visits",
-        tables=_tables(disclosure, selection, found, today),
+        tables=tables.all(figures[0].value),
         options=options,
     )
 
@@ -130,19 +146,49 @@ def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -
             raise BadSelection(f"{NAMES[dimension]}: there is no such value with {K} people or more.")
 
 
-def _tables(disclosure: Disclosure, selection: Selection, range_: Range, today: int) -> Sequence[Table]:
-    where = selection.filters
-    if len(where) == MOST_DIMENSIONS or (where and not disclosure.has_hits(range_)):
-        return ()
-    has_visitors = disclosure.has_visitors(range_)
-    found = [
-        _table(
-            disclosure.shown(range_.days(today), by), by, selection, (title, lead), has_visitors=has_visitors
-        )
-        for title, by, lead in TABLES
-        if by not in where
-    ]
-    return [table for table in found if table.rows or table.other or table.title in ALWAYS]
+class Tables:
+    """Make the breakdowns of a selection, as far as they may be shown."""
+
+    def __init__(
+        self, reader: HitReader, disclosure: Disclosure, selection: Selection, range_: Range, today: int
+    ) -> None:
+        self._reader, self._disclosure, self._selection = reader, disclosure, selection
+        self._range, self._days = range_, range_.days(today)
+        self._has_visitors = disclosure.has_visitors(range_)
+
+    def all(self, visitors: str) -> Sequence[Table]:
+        """Return those that have something to show; `visitors` is the total beside them."""
+        where = self._selection.filters
+        if len(where) == MOST_DIMENSIONS or (where and not self._disclosure.has_hits(self._range)):
+            return ()
+        found = [
+            self._table(self._shown(by), by, (title, lead))
+            for title, by, lead in TABLES
+            if by not in where and not (by is Dimension.PAGE and Dimension.SOURCE in where)
+        ]
+        tables = [*found, *self._goals(visitors)]
+        return [table for table in tables if table.rows or table.other or table.title in ALWAYS]
+
+    def _goals(self, visitors: str) -> Sequence[Table]:
+        """Return how often goals were reached; of all people also from where, and what that was worth."""
+        by = Dimension.GOAL
+        goals, steps = goals_and_steps(self._shown(by))
+        reached = self._table(goals, by, (GOALS, 0))
+        rows = [replace(row, rate=rate(row.visitors, visitors)) for row in reached.rows]
+        worth_of = replace(self._table(steps, by, (VALUES, 0)), note=worth(steps))
+        tables = [replace(reached, rows=rows), worth_of]
+        if not self._selection.filters:
+            tables += [
+                self._table(shown_by_source(self._reader, self._days, part, goals), by, (title, 0))
+                for title, part in SOURCES.items()
+            ]
+        return tables
+
+    def _shown(self, by: Dimension) -> Shown:
+        return self._disclosure.shown(self._days, by)
+
+    def _table(self, shown: Shown, by: Dimension, names: tuple[str, int]) -> Table:
+        return _table(shown, by, self._selection, names, has_visitors=self._has_visitors)
 
 
 def _table(
@@ -190,6 +236,8 @@ def _notes(
         )
     elif not disclosure.has_visitors(found):
         notes.append(KEYS_GONE)
+    if Dimension.SOURCE in selection.filters:
+        notes.append(BY_SOURCE)
     lost = reader.lost(found.days(today))
     if lost:
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(lost.items()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cookieguard.engines.stats.protocol import Days, Filters, HitReader, Totals
-from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR
+from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
 from cookieguard.stats.k_anonymity import (
     FEW,
     Cell,
@@ -72,6 +72,7 @@ class Course:
         )
         each = f"{views / visits:.1f}" if min(views, visits) >= K else "-"
         is_compared = bool(self._range.step) and self._has_visitors
+        per_visit = () if Dimension.SOURCE in self._where else (Figure("Views per visit", each),)
         return (
             Figure(
                 "Visitor-days" if self._range.step else "Daily visitors",
@@ -80,7 +81,7 @@ class Course:
             ),
             Figure("Visits", self._text(visits), self._change("visits", visits)),
             Figure("Views", self._text(views), self._change("views", views)),
-            Figure("Views per visit", each),
+            *per_visit,
         )
 
     def points(self) -> Sequence[Point]:

@@ -46,12 +46,13 @@ class Counting:
         return {**self.pipeline.dropped, **self.sink.lost}
 
     def with_goal(
-        self, before: tuple[str, ...], name: object, tell: Callable[[str], None]
+        self, before: tuple[str, ...], name: object, value: object, tell: Callable[[str], None]
     ) -> tuple[str, ...]:
-        """Return the goals of a request with one more, or without it where it does not count."""
+        """Return the goals of a request with one more, and with its step where it has a value; else without it."""
         found = self.goals.named(name, tell)
+        step = self.goals.valued(found, value, tell) if found and value is not None else ""
         if found and len(before) < MOST_A_REQUEST:
-            return (*before, found)
+            return (*before, found, step) if step else (*before, found)
         self.sink.note_lost("goal refused", 1)
         return before
 

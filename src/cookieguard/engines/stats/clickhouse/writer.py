@@ -23,9 +23,8 @@ from cookieguard.engines.stats.clickhouse.connection import connect, path_of, te
 from cookieguard.engines.stats.clickhouse.schema import SCHEMA
 from cookieguard.engines.stats.clickhouse.views import VIEWS
 from cookieguard.engines.stats.protocol import EngineDown
-from cookieguard.stats.goal_sources import First, goal_visitors, with_sources
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import PAUSE, began_unkeyed, views_of
+from cookieguard.stats.visits import PAUSE, First, began_unkeyed, goal_visitors, views_of, with_sources
 
 logger = logging.getLogger("cookieguard")
 

@@ -119,6 +119,8 @@ _NOT_EMPTY = " AND ".join(
     for by, column in _OF_ENTRIES.items()
     if by in LEFT_OUT_WHEN_EMPTY
 )
+
+
 def _of_goals(what: str, condition: str) -> str:
     """Ask for goals by name and source, and by name and campaign."""
     key = ", key" if what == "key" else ""

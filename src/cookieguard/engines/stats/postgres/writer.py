@@ -34,9 +34,17 @@ from cookieguard.engines.stats.postgres.schema import (
 )
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import VIEW
-from cookieguard.stats.goal_sources import First, goal_visitors, with_sources
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import BOT, KIND, PAUSE, began_unkeyed, views_of
+from cookieguard.stats.visits import (
+    BOT,
+    KIND,
+    PAUSE,
+    First,
+    began_unkeyed,
+    goal_visitors,
+    views_of,
+    with_sources,
+)
 from cookieguard.stats.visits import VIEW as OF_VIEW
 
 logger = logging.getLogger("cookieguard")

@@ -14,10 +14,18 @@ from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, digest
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
 from cookieguard.engines.stats.sqlite.schema import EXISTING_VIEWS, SCHEMA, VIEWS
-from cookieguard.stats.goal_sources import First, goal_visitors, with_sources
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
-from cookieguard.stats.visits import Presence, Visitor, decide, views_of, visitors_of
+from cookieguard.stats.visits import (
+    First,
+    Presence,
+    Visitor,
+    decide,
+    goal_visitors,
+    views_of,
+    visitors_of,
+    with_sources,
+)
 
 BUSY_SECONDS = (
     1.0  # the writer's thread waits so long for another worker; after that the spool takes the batch

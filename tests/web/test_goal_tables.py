@@ -1,0 +1,90 @@
+"""Goals on the dashboard: from where they were reached, what they were worth, and nobody alone in any of it."""
+
+from __future__ import annotations
+
+import re
+
+from web.test_stats_page import Office, figures, office, people, rows
+
+from cookieguard.stats.hits import Hit
+
+__all__ = ["office"]
+
+
+def buyers(count: int, source: str, *, step: str = "", campaign: str = "") -> list[Hit]:
+    """Return visitors who agreed, came from a source and ordered something."""
+    found = []
+    for view in people(count, views=1, source=source, campaign=campaign):
+        goal = view._replace(kind="goal", event="order placed", time=view.time + 60, source="", campaign="")
+        found += [view, goal, *([goal._replace(event=f"order placed: {step}")] if step else [])]
+    return found
+
+
+def refusers(count: int) -> list[Hit]:
+    return [hit._replace(key=0, consent="refused", source="") for hit in buyers(count, "letter")]
+
+
+def test_orders_are_shown_by_source_and_by_campaign(office: Office) -> None:
+    office.write([*buyers(30, "letter", campaign="winter"), *buyers(20, "search.example"), *refusers(100)])
+
+    text = office.get().text
+
+    assert rows(text, "Goals") == {"order placed": ("150", "50")}
+    assert rows(text, "Goals by source") == {
+        "order placed, from (unknown)": ("100", "-"),
+        "order placed, from letter": ("30", "30"),
+        "order placed, from search.example": ("20", "20"),
+    }
+    assert rows(text, "Goals by campaign") == {"order placed, from winter": ("30", "30")}
+
+
+def test_goals_are_there_under_a_source_and_views_per_visit_are_not(office: Office) -> None:
+    office.write([*buyers(30, "letter"), *buyers(20, "search.example"), *people(40)])
+
+    text = office.get("source=letter").text
+
+    assert rows(text, "Goals") == {"order placed": ("30", "30")}
+    assert "Views per visit" not in figures(text)
+    assert "Goals by source" not in text
+    assert "each visit counts with its first view" in text
+
+
+def test_a_goal_says_which_part_of_the_visitors_reached_it(office: Office) -> None:
+    office.write([*buyers(20, "letter"), *people(60)])
+
+    section = re.search(r'aria-label="Goals">(.*?)</section>', office.get().text, re.DOTALL)
+
+    assert section
+    assert "<td>25.0 %</td>" in section[1]
+
+
+def test_a_source_of_few_orders_hides_with_the_one_that_would_give_it_back(office: Office) -> None:
+    office.write([*buyers(30, "letter"), *buyers(3, "search.example"), *people(40)])
+
+    found = rows(office.get().text, "Goals by source")
+
+    assert "order placed, from search.example" not in found
+    assert "order placed, from letter" not in found
+
+
+def test_what_orders_were_worth_is_known_by_steps(office: Office) -> None:
+    office.write([*buyers(30, "letter", step="50 to 100"), *buyers(20, "letter", step="100 to 200")])
+
+    text = office.get().text
+
+    assert rows(text, "Goals") == {"order placed": ("50", "50")}
+    assert rows(text, "Goal values") == {
+        "order placed: 50 to 100": ("30", "30"),
+        "order placed: 100 to 200": ("20", "20"),
+    }
+    assert "order placed: about 4,900 in all" in text  # 30 x 71 and 20 x 141
+
+
+def test_a_step_that_leaves_few_orders_beside_it_is_hidden(office: Office) -> None:
+    office.write([*buyers(30, "letter", step="50 to 100"), *buyers(3, "letter", step="10k and more")])
+
+    text = office.get().text
+
+    assert rows(text, "Goals") == {"order placed": ("30", "30"), "(other)": ("30", "-")}
+    assert "50 to 100" not in text
+    assert "10k" not in text
