@@ -1,0 +1,146 @@
+"""A request from the customer's first click to its end, through support and officer, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.servers import serving
+from playwright.sync_api import Page
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config import Controller, DataKind, RightsSettings
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.staff_list import change_staff
+from cookieguard.identity.staff_token import Member, staff_codec, write_token
+from cookieguard.keyring import Keyring
+
+from .conftest import Visitors
+from .test_policy_pages import LOOKS, require_readable
+from .tiny import TinyShop, page
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+LONG = "PleaseCorrectThisVeryLongWordThatNobodyCanBreak" * 4
+UNNAMED = """[...document.querySelectorAll('input:not([type=hidden]),textarea,select')]
+  .filter(one => !one.labels.length).length"""
+STAFF_LOOKS = ("desk", "phone", "dark")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """Serve a shop where /login logs in, and return tokens of its people by role."""
+    state = tmp_path_factory.mktemp("staff") / "state"
+    config = Config(
+        state_dir=str(state),
+        dev=True,
+        data=(DataKind(id="orders", title="Orders and bills", purpose="To deliver"),),
+        controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
+        rights=RightsSettings(login_url="/login", by_hand=("deleted at the parcel service",)),
+    )
+    tiny = TinyShop({"/": page(body="<h1>Shop</h1>")})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == "/login":
+            visitor_of(scope).login("10001")
+            scope = {**scope, "path": "/"}
+        await tiny(scope, receive, send)
+
+    with serving(CookieGuard(app, config)) as server:
+        yield server.at("shop.localhost"), tokens(state)
+
+
+def tokens(state: Path) -> dict[str, str]:
+    now = datetime.now(UTC).replace(microsecond=0)
+    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    members = [
+        Member(id=at * 12, name=f"{role} person", role=role, made=now, expires=now + timedelta(days=1))
+        for at, role in (("a", "support"), ("b", "officer"))
+    ]
+    change_staff(state, lambda before: before | {one.id: one for one in members})
+    return {one.role: write_token(codec, one) for one in members}
+
+
+def sign_in(shown: Page, url: str, token: str, page: str) -> None:
+    shown.goto(f"{url}/_cg/{page}")
+    shown.fill("#token", token)
+    with shown.expect_navigation():
+        shown.click("main form button")
+    assert shown.url == f"{url}/_cg/{page}"
+
+
+def do(shown: Page, act: str, text: str = "") -> None:
+    form = shown.locator(f"form:has(button[value={act}])").first
+    if text:
+        form.locator("[name=text]").fill(text)
+    with shown.expect_navigation():
+        form.locator(f"button[value={act}]").click()
+
+
+@pytest.mark.parametrize(
+    "look", ["desk", *(pytest.param(one, marks=pytest.mark.slow) for one in STAFF_LOOKS if one != "desk")]
+)
+def test_request_is_walked_from_the_first_click_to_the_answer_by_customer_support_and_officer(
+    visit: Visitors, shop: tuple[str, dict[str, str]], look: str
+) -> None:
+    url, people = shop
+    customer, support, officer = (visit(javascript=False, **LOOKS[look]).new_page() for _ in range(3))
+    customer.goto(f"{url}/login")
+    customer.goto(f"{url}/_cg/privacy")
+    customer.check("input[value=correct]")
+    customer.fill("#text", f"{HOSTILE} {LONG} {look}")
+    with customer.expect_navigation():
+        customer.click("button[value=ask]")
+    customer.goto(f"{url}/_cg/permission")
+    require_readable(customer, "permission", look)
+    with customer.expect_navigation():
+        customer.locator("main form button").click()
+    assert len(customer.locator(".code").inner_text()) == 9
+    require_readable(customer, "permission-made", look)
+
+    sign_in(support, url, people["support"], "requests")
+    require_readable(support, "queue", look)
+    with support.expect_navigation():
+        support.locator(".queue a").first.click()
+    assert "10001" in support.inner_text("main")
+    assert support.locator("img").count() == 0
+    do(support, "note", f"Called. {HOSTILE}")
+    assert support.locator("button[value=done]").count() == 0
+    require_readable(support, "request-support", look)
+    assert support.goto(f"{url}/_cg/officer").status == 403  # type: ignore[union-attr]
+
+    sign_in(officer, url, people["officer"], "officer")
+    require_readable(officer, "officer", look)
+    officer.goto(support.url.replace("officer", "requests"))
+    officer.goto(f"{url}/_cg/requests")
+    with officer.expect_navigation():
+        officer.locator(".queue a").first.click()
+    require_readable(officer, "request-officer", look)
+    do(officer, "done", "We corrected it.")
+    assert officer.locator("h1").inner_text().endswith("done")
+    require_readable(officer, "request-closed", look)
+
+    customer.goto(f"{url}/_cg/privacy")
+    assert customer.locator(".answer").first.inner_text() == "We corrected it."
+    officer.reload()
+    assert officer.locator("form").count() == 0
+
+
+def test_letter_is_entered_and_every_field_has_its_label(
+    visit: Visitors, shop: tuple[str, dict[str, str]]
+) -> None:
+    url, people = shop
+    shown = visit(locale="en").new_page()
+    sign_in(shown, url, people["support"], "requests")
+    assert shown.evaluate(UNNAMED) == 0
+
+    shown.fill("[name=contact]", "Anna Quandt, Street 1")
+    shown.select_option("[name=kind]", "erase")
+    do(shown, "add")
+
+    assert "Anna Quandt, Street 1" in shown.inner_text("main")
+    assert shown.evaluate(UNNAMED) == 0
+    do(shown, "step", "burnt the letter")
+    assert "burnt the letter" in shown.inner_text(".steps")
