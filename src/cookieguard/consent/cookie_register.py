@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import product
 
 from cookieguard.config import OwnCookie, Vendor
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.sites import Site
-from cookieguard.consent.vendors import LAPSED, REPORTED, UNDECLARED_PURPOSE
+from cookieguard.consent.vendors import LAPSED, REPORTED, UNDECLARED_PURPOSE, WITHOUT
 from cookieguard.errors import ConfigError
 
 NAMES_KEPT = 4096  # names come from browsers: free text
@@ -44,11 +44,17 @@ class Use:
 
     purpose: str
     is_declared: bool = True
+    kept: str = field(default="", compare=False)
+    """What stands among the purposes of a visitor whose own terms keep the vendor from them."""
 
     @property
     def is_free(self) -> bool:
         """Say whether no visitor has to agree to it."""
         return self.purpose in (NECESSARY, REPORTED)
+
+    def is_held(self, granted: frozenset[str]) -> bool:
+        """Say whether it is held from a visitor who granted these purposes."""
+        return not self.is_free and (self.purpose not in granted or self.kept in granted)
 
 
 NEEDED = Use(NECESSARY)
@@ -101,17 +107,14 @@ class CookieRegister:
 
     def holds(self, name: bytes, granted: frozenset[str]) -> bool:
         """Say whether a cookie is held from a visitor who granted these purposes."""
-        use = self.use_of(name)
-        return not use.is_free and use.purpose not in granted
+        return self.use_of(name).is_held(granted)
 
     def held_patterns(self, granted: frozenset[str]) -> tuple[str, ...]:
         """Return the declared names and patterns held from such a visitor: what storage is cleared of, too."""
         known = self._held.get(granted)
         if known is not None:
             return known
-        found = tuple(
-            name for name, use in self._uses.items() if not use.is_free and use.purpose not in granted
-        )
+        found = tuple(name for name, use in self._uses.items() if use.is_held(granted))
         if len(self._held) >= STATES_KEPT:
             self._held.clear()
         self._held[granted] = found
@@ -161,10 +164,14 @@ class CookieRegister:
 def _declared(vendors: Iterable[Vendor], own: Iterable[OwnCookie]) -> dict[str, Use]:
     """Return name or pattern -> use; a cookie with two purposes has no answer to "was it consented to"."""
     uses: dict[str, Use] = {}
-    declared = [(f"vendors.{one.name}.cookies", name, one.purpose) for one in vendors for name in one.cookies]
-    declared += [("cookies.own.name", one.name, one.purpose) for one in own]
-    for setting, name, purpose in declared:
-        use = NEEDED if purpose == NECESSARY else Use(purpose)
+    declared = [
+        (f"vendors.{one.name}.cookies", name, one.purpose, f"{WITHOUT}{one.name}")
+        for one in vendors
+        for name in one.cookies
+    ]
+    declared += [("cookies.own.name", one.name, one.purpose, "") for one in own]
+    for setting, name, purpose, kept in declared:
+        use = NEEDED if purpose == NECESSARY else Use(purpose, kept=kept)
         if uses.setdefault(name, use) != use:
             allowed = f"a cookie not already declared for {uses[name].purpose}"
             raise ConfigError(setting, was=repr(name), allowed=allowed)

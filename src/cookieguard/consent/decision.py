@@ -56,6 +56,10 @@ class Consent:
     gpc: bool = False
     is_overruled: bool = False
     receipt: Receipt | None = None
+    kept: frozenset[str] = frozenset()
+    """Vendors that the customer's own terms keep from them, as `Register.holds` hears of it."""
+    in_force: frozenset[str] = field(init=False, compare=False, repr=False)
+    """What walls are built from: what is granted, and what is kept all the same."""
     asks: bool = field(init=False, compare=False, repr=False)
     """Whether the banner is due: nothing decided, and no signal that answers for the visitor."""
     look: tuple[State, bool, bool, Source] = field(init=False, compare=False, repr=False)
@@ -63,6 +67,7 @@ class Consent:
 
     def __post_init__(self) -> None:
         source = self.receipt.source if self.receipt else Source.HERE
+        object.__setattr__(self, "in_force", self.granted | self.kept if self.kept else self.granted)
         # Asked for with every page, so made once: an answer is given to many requests.
         object.__setattr__(self, "asks", self.state is State.UNDECIDED and not self.gpc)
         object.__setattr__(self, "look", (self.state, self.gpc, self.is_overruled, source))

@@ -25,6 +25,8 @@ UNDECLARED_PURPOSE = {"marketing": "marketing", "block": BLOCKED, "report": REPO
 # What is granted for one document stands among the purposes under a name no purpose can have: a vendor's name, or
 # the host of somebody whom nobody declared.
 ONE_VENDOR, ONE_HOST = "@vendor ", "@host "
+# What a customer's own terms keep from them stands there too: nothing that is granted beside it counts.
+WITHOUT = "!without "
 # 20,000 short keys are about 4 MB; a page names 42 third-party hosts at the median.
 VERDICTS_KEPT = 20_000
 LONGEST_NAME = 253  # of a host (RFC 1035)
@@ -77,11 +79,15 @@ class HostRule:
 
     def is_granted(self, granted: frozenset[str]) -> bool:
         """Say whether a visitor who granted these may contact this host."""
-        if self.is_lapsed:
+        if self.is_lapsed or self.is_kept(granted):
             return False
         return self.purpose in granted or (
             self.vendor is not None and f"{ONE_VENDOR}{self.vendor.name}" in granted
         )
+
+    def is_kept(self, granted: frozenset[str]) -> bool:
+        """Say whether the visitor's own terms keep this vendor from them."""
+        return self.vendor is not None and f"{WITHOUT}{self.vendor.name}" in granted
 
     def covers(self, port: int | None, path: str) -> bool:
         """Say whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
@@ -162,6 +168,8 @@ class Register:
         """
         if verdict.purpose == LAPSED:
             return True
+        if verdict.vendor is not None and f"{WITHOUT}{verdict.vendor}" in granted:
+            return True
         if verdict.alone in granted:
             return False
         if verdict.is_undeclared and verdict.purpose != REPORTED:
@@ -190,7 +198,7 @@ class Register:
     def holds_nobody(self, granted: frozenset[str]) -> bool:
         """Return whether a visitor who granted these purposes may contact every host there is."""
         purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
-        return purposes <= granted | {NECESSARY, REPORTED}
+        return purposes <= granted | {NECESSARY, REPORTED} and not keeps_any(granted)
 
     def leaves_own(self, shop: Site) -> bool:
         """Return whether nobody is declared by a path of the page's own host."""
@@ -203,7 +211,7 @@ class Register:
         """
         if self.undeclared == "report":
             return True
-        has_all = all(rule.purpose in granted for rule in self.rules)
+        has_all = all(rule.purpose in granted for rule in self.rules) and not keeps_any(granted)
         return self.undeclared == "marketing" and "marketing" in granted and has_all
 
     def _verdict(self, host: str, port: int | None, path: str, shop: Site) -> Verdict:
@@ -261,6 +269,11 @@ def as_backends_read(path: str) -> str:
 def is_once(granted: Iterable[str]) -> bool:
     """Return whether somebody among these is let in alone, for one document."""
     return any(name.startswith((ONE_VENDOR, ONE_HOST)) for name in granted)
+
+
+def keeps_any(granted: Iterable[str]) -> bool:
+    """Return whether a vendor is kept from the visitor by their own terms."""
+    return any(name.startswith(WITHOUT) for name in granted)
 
 
 def first_party_line(verdict: Verdict) -> str:

@@ -52,6 +52,7 @@ async def speak(exchange: Exchange) -> None:
         return
     if await settle(exchange) and exchange.must_settle:
         await follow(exchange)
+    exchange.heed_own_terms()  # of who logged in with this very response
     exchange.rounds += 1
 
 

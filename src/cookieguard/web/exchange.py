@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cookieguard.consent import Consent
+from cookieguard.consent.vendors import is_once
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.carts.stored_carts import StoreFirst
@@ -28,7 +28,7 @@ from cookieguard.web.document.page_cache import Outcome
 from cookieguard.web.http.etags import names_document
 from cookieguard.web.http.headers import MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
-from cookieguard.web.identity.orders import Orders
+from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, MARKED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.services import Services
@@ -152,12 +152,8 @@ class Exchange:
         scope: dict[str, Any] = {**self.scope}
         self.given_scope = scope
         scope[SCOPE_KEY] = Visitor(self)
-        identity = self.parts.identity
-        if identity is not None:
-            session = self._session
-            if session is None:
-                self._session = session = identity.session(self.present)
-            scope["session"] = session
+        if self.parts.identity is not None:
+            scope["session"] = session = self.session
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.destination not in RESOURCE_DESTINATIONS and scope["type"] == "http":
@@ -177,7 +173,18 @@ class Exchange:
         """Return the same without making this response one that depends on it, and belongs in no shared cache."""
         if self._decided is None:
             self._decided = self._decide()
+            self.heed_own_terms()
         return self._decided
+
+    def heed_own_terms(self) -> None:
+        """Have what was agreed with this customer alone count, beside what they agree to; it only takes away."""
+        own, consent = self.parts.own_terms, self._decided
+        if not own or consent is None or not self.is_own_host:  # nearly all shops have none
+            return
+        named = customers_named(self.parts.identity, self.present, self._session)
+        if (narrowed := own.narrowed(consent, named, self.now)) is not consent:
+            self._decided, self._granted, self._wall = narrowed, None, None
+            self._consent = self._consent and narrowed
 
     @property
     def jar(self) -> CookieJar:
@@ -228,11 +235,6 @@ class Exchange:
             self._presented = Presented(jar, self.request.origin.host, self.now, self.report_event)
         return self._presented
 
-    @property
-    def orders(self) -> Orders:
-        """The orders the visitor may come back to."""
-        return Orders(self.session, self.parts.store_sync)
-
     def throttle_key(self, purpose: str) -> str:
         """Return the visitor's key of this hour for counting attempts."""
         return throttle_key(self.full_address, purpose, self.parts.hour_keys.key(self.now))
@@ -280,17 +282,17 @@ class Exchange:
     def granted(self) -> frozenset[str]:
         """What this document may contact: the purposes agreed to, and whoever is let in for it alone."""
         if not self.grant:
-            return self.consent.granted
+            return self.consent.in_force
         if self._granted is None:
             grants, register = self.parts.grants, self.parts.register
             party = grants.let_in(self.grant, self.request, register, self.now) if self.is_own_host else ""
-            self._granted = self.consent.granted | {party} if party else self.consent.granted
+            self._granted = self.consent.in_force | ({party} if party else frozenset())
         return self._granted
 
     @property
     def is_lifted(self) -> bool:
         """Return whether somebody is let in for this document alone: no cache may keep it."""
-        return bool(self.grant) and self.granted is not self.consent.granted
+        return bool(self.grant) and is_once(self.granted)
 
     @property
     def has_idle_grant(self) -> bool:
@@ -392,12 +394,10 @@ class Exchange:
         cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
         host, report, gpc = self.request.origin.host, self.report_event, self.has_gpc
         consent = parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
-        receipt, log = consent.receipt, parts.proof
-        if receipt is None or not receipt.pending or log is None or not log.is_recorded(receipt, host=host):
-            return consent
-        receipt = replace(receipt, pending=False, meanwhile=None)
-        self.followed = (parts.consents.line_of(receipt, host=host, now=self.now), False)
-        return parts.consents.decide_recorded(receipt, gpc=gpc, now=self.now)
+        recorded = parts.consents.recorded(consent, parts.proof, host=host, gpc=gpc, now=self.now)
+        if recorded is not None:
+            consent, self.followed = recorded[0], (recorded[1], False)
+        return consent
 
     def end(self) -> None:
         """Let go of what points back here, so that address and page go now, not with a later garbage collection.

@@ -31,6 +31,7 @@ from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
 from cookieguard.engines.proof.acts import Acts
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
+from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
@@ -123,6 +124,7 @@ class Services:
     lists: MailLists | None  # of marketing mail
     declaration: CookieDeclaration
     desk: Desk | None  # of requests about personal data
+    own_terms: WatchedTerms | None  # what was agreed with one customer alone
     matters: Matters | None  # None where the version of the policy alone decides who is asked again
 
     def terms(self, now: datetime) -> Terms | None:
@@ -203,6 +205,10 @@ def build_services(
     policy = open_policy(config, state, environ=environ)
     if store_sync is not None and policy is not None:
         store_sync.besides.append(policy.look)
+    own_terms = None
+    if store_sync is not None and config.consent.enabled:
+        own_terms = WatchedTerms(state)
+        store_sync.besides.append(own_terms.look)
     matters = None if policy is None else matters_of(config)
     has_others = store_sync is not None and has_machines(config.store, state, environ=environ)
     sharing = (store_sync, keyring) if store_sync is not None and has_others else None
@@ -271,6 +277,7 @@ def build_services(
         desk=None
         if store_sync is None or not config.rights.enabled
         else Desk(config, keyring, state, environ=environ),
+        own_terms=own_terms,
         matters=matters,
     )
 

@@ -40,8 +40,6 @@ class Source(Asked, Protocol):
     @property
     def cart(self) -> Cart: ...
     @property
-    def orders(self) -> Orders: ...
-    @property
     def own_base(self) -> str: ...
     @property
     def request(self) -> Request: ...
@@ -84,7 +82,7 @@ class Visitor:
     @property
     def orders(self) -> Orders:
         """The orders this visitor placed and may come back to."""
-        return self._source.orders
+        return Orders(self._source.session, self._source.parts.store_sync)
 
     @property
     def choices_url(self) -> str:

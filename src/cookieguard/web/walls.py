@@ -21,7 +21,7 @@ from cookieguard.consent import (
     site_of,
     strict_policy,
 )
-from cookieguard.consent.vendors import is_once
+from cookieguard.consent.vendors import is_once, keeps_any
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, prepare, readings
 from cookieguard.html.types import nobody
 from cookieguard.web.http.headers import POLICY
@@ -81,7 +81,8 @@ class Wall:
     @property
     def has_everything(self) -> bool:
         """Return whether these visitors agreed to every purpose there is, or need not."""
-        return self.is_open or self.register.ids <= self.granted | {NECESSARY}
+        has_all = self.register.ids <= self.granted | {NECESSARY}
+        return self.is_open or (has_all and not keeps_any(self.granted))
 
     def policies(self, *, is_strict: bool) -> list[tuple[bytes, bytes]]:
         """Return the policies a document goes out with."""

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.config import Config
+from cookieguard.consent.own_terms import write_terms
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.lists import SHELF as LISTS
 from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.engines.rights.own_terms import forget_own_terms, read_own_terms
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.remember_me import BROWSERS_SHELF, SERIES_SHELF, WARNING_SHELF
 from cookieguard.identity.carts.stored_carts import Shelf
@@ -48,6 +50,7 @@ def end_stored(store: Store, number: str, config: Config) -> None:
     store.erase(Shelf.CART, owner)
     store.erase(Shelf.ORDERS, owner)
     store.erase(CONSENT, number)
+    forget_own_terms(store, number)
     for name in config.mail.lists:
         store.erase(LISTS, f"{name}:{number}")
     store.erase_owned(Shelf.SPILLED, owner)  # the last: it empties the journal as well
@@ -61,8 +64,10 @@ def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:
         ("refusals", CONSENT, number),
     ]
     places += [(f"list {name}", LISTS, f"{name}:{number}") for name in config.mail.lists]
-    found = {name: store.read(shelf, key) for name, shelf, key in places}
-    return {name: json.loads(one.value) for name, one in found.items() if one is not None}
+    read = {name: store.read(shelf, key) for name, shelf, key in places}
+    found: dict[str, Any] = {name: json.loads(one.value) for name, one in read.items() if one is not None}
+    own = read_own_terms(store).get(number)
+    return found | ({"own terms": json.loads(write_terms({number: own}))[number]} if own else {})
 
 
 class PersonalRecords:

@@ -17,7 +17,7 @@ def guard_of(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     parts = exchange.parts
     if exchange.wall.is_open or not parts.config.html.guard:
         return b""
-    held = _names(parts.shop_cookies.register.held_patterns(exchange.consent.granted))
+    held = _names(parts.shop_cookies.register.held_patterns(exchange.consent.in_force))
     script = head_allowance(exchange, policies)
     return parts.renderer.guard_script(exchange.wall.allowed, held, base=exchange.own_base, script=script)
 

@@ -33,7 +33,7 @@ SANDBOX = (
 
 def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
     """Say what can be done about a held party: each action only where it would let the party in."""
-    offers, granted = exchange.wall.offers, exchange.consent.granted
+    offers, granted = exchange.wall.offers, exchange.consent.in_force
     offer = offers.get((verdict, granted))
     if offer is None:  # pages hold the same again
         if len(offers) >= HOSTS_KNOWN:
@@ -50,7 +50,8 @@ def _offer(exchange: Exchange, verdict: Verdict, granted: frozenset[str]) -> Off
         purpose=verdict.purpose,
         # a path of the shop's own is asked for by its own address, which brings no grant
         once=verdict.host != exchange.request.origin.host
-        and register.party(verdict.alone, shop=exchange.wall.site) is not None,
+        and register.party(verdict.alone, shop=exchange.wall.site) is not None
+        and not register.holds(verdict, granted | {verdict.alone}),
         always=verdict.purpose in register.ids and not register.holds(verdict, granted | {verdict.purpose}),
     )
 

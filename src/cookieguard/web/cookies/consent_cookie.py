@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from cookieguard.config import Config
 from cookieguard.consent import Consent, Matters, Receipt, Register, decide, to_payload
@@ -16,6 +18,13 @@ from cookieguard.security_events import SecurityEvent
 COOKIES_KEPT = 2048
 # A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
 LONGEST_CONSENT = timedelta(days=180)
+
+
+class KnowsRecords(Protocol):
+    """Be what says whether the log has a choice."""
+
+    def is_recorded(self, receipt: Receipt, *, host: str) -> bool:
+        """Return whether the log has it."""
 
 
 class Consents:
@@ -67,6 +76,16 @@ class Consents:
             del self._known[next(iter(self._known))]
         self._known[key] = token, consent
         return consent
+
+    def recorded(
+        self, consent: Consent, log: KnowsRecords | None, *, host: str, gpc: bool, now: datetime
+    ) -> tuple[Consent, bytes] | None:
+        """Return what is in force once the log has a choice that was pending, and its new cookie; None where not."""
+        receipt = consent.receipt
+        if receipt is None or not receipt.pending or log is None or not log.is_recorded(receipt, host=host):
+            return None
+        receipt = replace(receipt, pending=False, meanwhile=None)
+        return self.decide_recorded(receipt, gpc=gpc, now=now), self.line_of(receipt, host=host, now=now)
 
     def decide_recorded(self, receipt: Receipt, *, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a receipt that the log has since it was written into a cookie."""

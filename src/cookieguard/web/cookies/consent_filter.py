@@ -78,11 +78,11 @@ class Gate:
             use = register.use_of(name)
             if is_browsers and not use.is_declared:
                 self._cookies.note(name, way="sent", page=self._exchange.path)
-            if not use.is_free and use.purpose not in self._exchange.peek_consent().granted:
+            if not use.is_free and use.is_held(self._exchange.peek_consent().in_force):
                 self._held.append(name)
 
     def _shown_headers(self, headers: Headers) -> Headers:
-        register, granted = self._cookies.register, self._exchange.peek_consent().granted
+        register, granted = self._cookies.register, self._exchange.peek_consent().in_force
         shown = [
             (name, register.shown(value, granted) if name == COOKIE else value) for name, value in headers
         ]
@@ -100,7 +100,7 @@ class Gate:
             self._cookies.note(cookie, way="set", page=self._exchange.path)
         if use.is_free or is_removal(line):
             return False
-        return use.purpose not in self._exchange.consent.granted
+        return use.is_held(self._exchange.consent.in_force)
 
     def _with_removals(self, headers: Headers) -> Headers:
         """Add the lines that remove what is held, once the visitor has answered.

@@ -91,4 +91,4 @@ class ShopCookies:
         receipt = consent.receipt
         if not consent.is_overruled and (receipt is None or now - receipt.decided >= FORGETTING):
             return ()
-        return self.register.held_patterns(consent.granted)
+        return self.register.held_patterns(consent.in_force)

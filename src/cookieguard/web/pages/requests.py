@@ -17,12 +17,13 @@ from urllib.parse import parse_qs
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import LANGUAGES
+from cookieguard.consent.own_terms import OwnTermRefused, OwnTerms, with_term, without_term
 from cookieguard.engines.rights.asking import Asking, ask
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
 from cookieguard.rights.plan import by_hand
-from cookieguard.rights.requests import Act, Request, RequestRefused, Via, held, noted, step_done, told
+from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean, held, noted, step_done, told
 from cookieguard.rights.rules import Kind, Law
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
@@ -34,6 +35,7 @@ from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 from cookieguard.web.pages.stats import HEADERS
 from cookieguard.web.rights.desk import Desk
+from cookieguard.web.rights.own_terms import TermsDown, change_terms, own_term, own_terms_shown
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -42,6 +44,7 @@ REQUESTS_PAGE = "requests"
 NOT_OURS = "this form can only be posted by a page of the staff"
 NO_ANSWER = "The queue does not answer just now. Nothing was changed; try again in a minute."
 UNKNOWN = "There is no request of this id."
+NOBODYS = "Who asked has no customer number, so nothing can be kept from them alone."
 UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
 LETTER = (
     "kind",
@@ -168,6 +171,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
         "waits": by_hand(request.steps, has_hooks=visit.desk.hooks is not None),
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "is_officer": visit.member.may("officer"),
+        **own_terms_shown(visit.exchange, request),
     }
     return _page(visit, "request.html", said, **values)
 
@@ -217,6 +221,8 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
         return refuse(visit.exchange)
     try:
         id_ = await act(visit, fields)
+    except OwnTermRefused as error:
+        return await _show_one(visit, fields.get("id", ""), _Said(409, f"Not done: {error}."))
     except _Failed as error:
         id_ = fields.get("id", "")
         if error.said.status == 409 and id_:
@@ -311,6 +317,45 @@ def _day(text: str) -> date:
         raise _Failed(400, f"Not done: the day {text[:20]!a}; allowed: one like 2027-01-31.") from None
 
 
+async def _keep_from(visit: _Visit, fields: dict[str, str]) -> str:
+    """Keep a purpose or a vendor from this customer alone, whatever they agree to."""
+    until = fields.get("until", "")
+    term = own_term(
+        visit.exchange,
+        fields.get("what", ""),
+        note=clean(fields.get("text", "")),
+        by=visit.member.name,
+        until=_day(until) if until else None,
+    )
+    return await _agree(visit, fields, "kept from them", term.what, term.name, partial(with_term, term=term))
+
+
+async def _let_again(visit: _Visit, fields: dict[str, str]) -> str:
+    """End an own term: what the customer agreed to counts again."""
+    what, _, name = fields.get("what", "").partition(" ")
+    return await _agree(visit, fields, "let again", what, name, partial(without_term, what=what, name=name))
+
+
+async def _agree(
+    visit: _Visit, fields: dict[str, str], said: str, what: str, name: str, change: Callable[..., OwnTerms]
+) -> str:
+    """Change the own terms of who asked: the log has it first, then the store, then every worker."""
+    id_, now, by = fields.get("id", ""), visit.exchange.now, visit.member.name
+    request = await visit.ask(lambda queue: queue.find(id_))
+    if request is None or not request.customer:
+        raise _Failed(404, UNKNOWN if request is None else NOBODYS)
+    text = f"{what} {name}: {said}"
+    try:
+        await change_terms(visit.exchange, request.customer, change, text=text, request=id_, by=by)
+    except OwnTermRefused as error:
+        raise _Failed(409, f"Not done: {error}.") from error
+    except TermsDown as error:
+        raise _Failed(503, NO_ANSWER) from error
+    if request.may_change:
+        await _change(visit, fields, partial(noted, act=Act.NOTE, now=now, by=by, text=text))
+    return id_
+
+
 Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
 ACTS: dict[str, tuple[str, Do]] = {
     "add": ("support", _add),
@@ -323,4 +368,6 @@ ACTS: dict[str, tuple[str, Do]] = {
     Act.DONE.value: ("officer", _noting(Act.DONE)),
     Act.REFUSED.value: ("officer", _noting(Act.REFUSED)),
     Act.TOLD.value: ("officer", _tell),
+    "keep-from": ("officer", _keep_from),
+    "let-again": ("officer", _let_again),
 }

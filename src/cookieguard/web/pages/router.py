@@ -168,7 +168,7 @@ def _is_held_path(exchange: Exchange) -> bool:
     url = parse_url(exchange.request.url)
     verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
     # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
-    return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, exchange.consent.granted)
+    return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, exchange.consent.in_force)
 
 
 def _refuse(methods: tuple[str, ...]) -> Page:

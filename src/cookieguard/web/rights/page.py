@@ -27,6 +27,7 @@ from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
+from cookieguard.web.rights.own_terms import own_terms_of
 
 PRIVACY_PAGE = "privacy"
 MOST_FIELDS = 5
@@ -94,6 +95,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         if parts.proof is not None and exchange.consent.receipt
         else "",
         choices=config.consent.enabled,
+        own_terms=own_terms_of(exchange, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
         stored=parts.declaration.lines(lang),
         vendors=config.vendors,

@@ -1,0 +1,114 @@
+"""Terms of one customer alone, in the store: written by staff, and held by every worker in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from cookieguard.consent import Consent
+from cookieguard.consent.own_terms import (
+    NOTHING,
+    Kept,
+    OwnTerm,
+    OwnTerms,
+    kept_from,
+    read_terms,
+    write_terms,
+)
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.store.protocol import FOR_EVER, Store, StoreDown
+
+logger = logging.getLogger("cookieguard")
+
+SHELF, KEY = "own-terms", "all"
+COPY = "own-terms"  # in the state directory: what a worker knows that starts while the store is down
+TRIES = 20  # of two who write at once one begins anew
+
+
+def read_own_terms(store: Store) -> OwnTerms:
+    """Read the terms of all customers; raises StoreDown, and ValueError for what is none."""
+    found = store.read(SHELF, KEY)
+    return {} if found is None else read_terms(found.value)
+
+
+def change_own_terms(store: Store, change: Callable[[OwnTerms], OwnTerms]) -> OwnTerms:
+    """Write what `change` makes of the terms; raises what it raises, and StoreDown."""
+    for _ in range(TRIES):
+        found = store.read(SHELF, KEY)
+        before: OwnTerms = {} if found is None else read_terms(found.value)
+        after, version = change(before), 0 if found is None else found.version
+        if after == before or store.write(SHELF, KEY, write_terms(after), until=FOR_EVER, after=version):
+            return after
+    raise StoreDown("own terms of customers that others write all the time")
+
+
+def forget_own_terms(store: Store, number: str) -> None:
+    """Delete a customer's terms."""
+    change_own_terms(store, lambda before: {name: found for name, found in before.items() if name != number})
+
+
+class WatchedTerms:
+    """Follow the terms. Owned by the store's thread, which looks each second; requests read `terms`.
+
+    While the store is down those that were read last count, after a restart too.
+    """
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._state = state
+        copy = state.read(COPY)
+        self.terms: OwnTerms = {}
+        self._kept: dict[tuple[str, date], Kept] = {}
+        self._is_troubled = False
+        if copy is not None:
+            with suppress(ValueError):
+                self.terms = read_terms(copy)
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self.terms)
+
+    def look(self, store: Store | None) -> None:
+        """Look at the store; never raises. None while it is down."""
+        if store is None:
+            return
+        try:
+            terms = read_own_terms(store)
+        except (StoreDown, ValueError) as error:
+            if not self._is_troubled:
+                logger.warning("own terms of customers cannot be read (%s); the last ones count", error)
+            self._is_troubled = True
+            return
+        self._is_troubled = False
+        if terms != self.terms:
+            self.follow(terms)
+
+    def follow(self, terms: OwnTerms) -> None:
+        """Have these count from now on."""
+        self.terms, self._kept = terms, {}
+        with suppress(OSError):  # a full disk: the store has them
+            self._state.replace(COPY, write_terms(terms))
+
+    def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
+        """Return a consent without what is kept from these customers; itself where nothing is."""
+        for number in customers:
+            kept = self.kept_from(number, now.astimezone(UTC).date())
+            if kept.vendors - consent.kept or kept.purposes & consent.granted:
+                granted, vendors = consent.granted - kept.purposes, consent.kept | kept.vendors
+                consent = replace(consent, granted=granted, kept=vendors)
+        return consent
+
+    def of(self, number: str) -> tuple[OwnTerm, ...]:
+        """Return a customer's terms."""
+        return tuple(self.terms.get(number, ()))
+
+    def kept_from(self, number: str, today: date) -> Kept:
+        """Return what is kept from a customer on a day."""
+        if number not in self.terms:
+            return NOTHING
+        kept = self._kept.get((number, today))
+        if kept is None:
+            kept = self._kept[number, today] = kept_from(self.of(number), today)
+        return kept
