@@ -41,8 +41,9 @@
   function unsaved() {
     return Array.from(d.querySelectorAll("input,select,textarea")).some(changed);
   }
-  function done() {
+  function done(message) {
     if (unsaved()) {
+      if (message) kept.querySelector("p").textContent = message;
       form.hidden = true;
       kept.hidden = false;
       kept.focus();
@@ -120,7 +121,7 @@
     }).then(function (answer) {
       if (answer.ok !== true) throw 0;
       d.dispatchEvent(new CustomEvent("cookieguard:change", { bubbles: true, detail: answer }));
-      done();
+      done(answer.message);
     }).catch(function () {
       // A refused fetch can fail while this event is still fired, and a form in its submit event ignores a click.
       setTimeout(failed, 0, button);

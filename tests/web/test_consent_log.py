@@ -138,6 +138,7 @@ def test_with_the_store_down_a_refusal_counts_at_once_and_a_grant_once_it_is_rec
         "state": "refused",
         "granted": ["necessary"],
         "pending": True,
+        "message": "Your choice is saved. What you agreed to takes effect shortly.",
     }
     assert "ads.example" not in waiting.get("content-security-policy")
     cookie = granted.cookies()[COOKIE]

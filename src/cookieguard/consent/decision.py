@@ -62,15 +62,16 @@ class Consent:
     """What walls are built from: what is granted, and what is kept all the same."""
     asks: bool = field(init=False, compare=False, repr=False)
     """Whether the banner is due: nothing decided, and no signal that answers for the visitor."""
-    look: tuple[State, bool, bool, Source] = field(init=False, compare=False, repr=False)
+    look: tuple[State, bool, bool, Source, bool] = field(init=False, compare=False, repr=False)
     """All of it that a page shows, beside what is granted."""
 
     def __post_init__(self) -> None:
         source = self.receipt.source if self.receipt else Source.HERE
         object.__setattr__(self, "in_force", self.granted | self.kept if self.kept else self.granted)
+        is_waiting = self.receipt is not None and self.receipt.is_waiting
         # Asked for with every page, so made once: an answer is given to many requests.
         object.__setattr__(self, "asks", self.state is State.UNDECIDED and not self.gpc)
-        object.__setattr__(self, "look", (self.state, self.gpc, self.is_overruled, source))
+        object.__setattr__(self, "look", (self.state, self.gpc, self.is_overruled, source, is_waiting))
 
     @property
     def is_beyond_necessary(self) -> bool:
@@ -91,6 +92,11 @@ class Consent:
     def source(self) -> Source:
         """Say whether the choice in force was made in this browser, or came with the customer."""
         return self.look[3]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether what was agreed to is being written into the log, and counts once it is there."""
+        return self.look[4]
 
     @property
     def receipt_id(self) -> str:

@@ -58,6 +58,11 @@ class Receipt:
         """What counts now of what was granted."""
         return self.meanwhile if self.pending and self.meanwhile is not None else self.granted
 
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether something that was granted does not count yet."""
+        return bool(self.granted - self.in_force)
+
 
 def new_receipt_id() -> str:
     """Make an id of 128 random bits, 22 characters that are safe in a URL."""

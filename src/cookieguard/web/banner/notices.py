@@ -18,6 +18,8 @@ def control_notice(consent: Consent, control: Mapping[str, str]) -> str:
     """Say in few words, on every page, why no banner asked; nothing where the visitor chose here."""
     if consent.gpc and not consent.is_beyond_necessary:
         return control["gpc"]
+    if consent.is_waiting:
+        return control["pending"]
     return control["followed"] if consent.source in FOLLOWED else ""
 
 

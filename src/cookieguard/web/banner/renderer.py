@@ -177,7 +177,8 @@ class Renderer:
         `shadow` and `links_say` as for the banner. `is_new`: the choice was made a moment ago, and the page says that
         it is saved.
         """
-        notice = control_notice(consent, texts_of(lang)["control"])
+        says_pending = is_new and consent.is_waiting  # once, not beside itself
+        notice = "" if says_pending else control_notice(consent, texts_of(lang)["control"])
         also = f"lang={lang}" if links_say else ""
         key = (
             "control",
@@ -189,6 +190,7 @@ class Renderer:
             _form(style),
             shadow,
             is_new,
+            consent.is_waiting,
             also,
         )
 
@@ -205,6 +207,7 @@ class Renderer:
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
                 shadow=shadow,
                 saved=self._style("saved.css", style, base) if is_new else "",
+                is_waiting=consent.is_waiting,
                 style=self._style("control.css" if shadow else "open.css", style, base),
             )
 
@@ -302,7 +305,10 @@ class Renderer:
             base=base,
             next=next_,
             note=texts["notes"][note] if note else "",
-            notices=page_notices(consent, texts["page"]),
+            notices=[
+                *([texts["control"]["pending"]] if consent.is_waiting else ()),
+                *page_notices(consent, texts["page"]),
+            ],
             state=consent.state.value,
             granted=consent.granted,
             receipt=consent.receipt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from cookieguard.config.languages import texts_of
 from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, write_receipt
 from cookieguard.web.cookies.consent_set_cookie import lines_of
 from cookieguard.web.customer_refusals import keep_choice
@@ -87,8 +88,19 @@ def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
     if b"application/json" in exchange.request.headers.get(b"accept", b""):
         state = state_of(receipt.in_force, exchange.parts.register.ids)
         answer = {"ok": True, "state": state, "granted": sorted(receipt.in_force)}
-        return JSONResponse(answer | {"pending": True} if receipt.pending else answer, headers=ANSWER_HEADERS)
+        more = _pending(exchange, receipt) if receipt.pending else {}
+        return JSONResponse(answer | more, headers=ANSWER_HEADERS)
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
+
+
+def _pending(exchange: Exchange, receipt: Receipt) -> dict[str, object]:
+    """Say that the log does not have the choice yet, and to the visitor what that means for what was granted."""
+    if not receipt.is_waiting:
+        return {"pending": True}
+    renderer = exchange.parts.renderer
+    shown = renderer.language_of(receipt.banner)
+    lang = renderer.pick_language(shown, exchange.request.text(b"accept-language"))
+    return {"pending": True, "message": texts_of(lang)["control"]["pending"]}
 
 
 def refusal(status: int, line: str) -> Response:
