@@ -14,18 +14,23 @@ FOLLOWED = {
 }  # texts of the languages, by where it comes from
 
 
-def control_notice(consent: Consent, control: Mapping[str, str]) -> str:
-    """Say in few words, on every page, why no banner asked; nothing where the visitor chose here."""
+def control_notice(consent: Consent, control: Mapping[str, str], *, is_new: bool) -> str:
+    """Say in few words, on every page, why no banner asked; nothing where the visitor chose here.
+
+    With `is_new` the control says already that the choice is saved, and whether it waits.
+    """
     if consent.gpc and not consent.is_beyond_necessary:
         return control["gpc"]
     if consent.is_waiting:
-        return control["pending"]
+        return "" if is_new else control["pending"]
     return control["followed"] if consent.source in FOLLOWED else ""
 
 
-def page_notices(consent: Consent, page: Mapping[str, str]) -> list[str]:
+def page_notices(consent: Consent, texts: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Say the same in sentences, for the page of choices."""
-    notices = [_signal_text(consent, page)] if consent.gpc else []
+    page = texts["page"]
+    notices = [texts["control"]["pending"]] if consent.is_waiting else []
+    notices += [_signal_text(consent, page)] if consent.gpc else []
     return notices + ([page[FOLLOWED[consent.source]]] if consent.source in FOLLOWED else [])
 
 

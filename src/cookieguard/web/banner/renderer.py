@@ -177,8 +177,7 @@ class Renderer:
         `shadow` and `links_say` as for the banner. `is_new`: the choice was made a moment ago, and the page says that
         it is saved.
         """
-        says_pending = is_new and consent.is_waiting  # once, not beside itself
-        notice = "" if says_pending else control_notice(consent, texts_of(lang)["control"])
+        notice = control_notice(consent, texts_of(lang)["control"], is_new=is_new)
         also = f"lang={lang}" if links_say else ""
         key = (
             "control",
@@ -305,10 +304,7 @@ class Renderer:
             base=base,
             next=next_,
             note=texts["notes"][note] if note else "",
-            notices=[
-                *([texts["control"]["pending"]] if consent.is_waiting else ()),
-                *page_notices(consent, texts["page"]),
-            ],
+            notices=page_notices(consent, texts),
             state=consent.state.value,
             granted=consent.granted,
             receipt=consent.receipt,
