@@ -53,3 +53,15 @@ def test_shop_that_names_nobody_is_told_which_setting_is_missing(shop: Shop) -> 
     toml.write_text(toml.read_text().replace('letter = ["owner@shop.example", "officer@shop.example"]', ""))
 
     assert "staff.letter" in shop.run("letter").stderr
+
+
+def test_a_store_that_does_not_answer_is_said_in_one_line(shop: Shop, relay: Relay) -> None:
+    toml = shop.directory / "cookieguard.toml"
+    toml.write_text(f'{toml.read_text()}[store]\nurl = "sqlite:///{shop.directory}/nowhere/store.db"\n')
+
+    with relay.up():
+        said = shop.run("letter")
+
+    assert (said.returncode, said.stderr.count("\n")) == (3, 1)
+    assert "store.url" in said.stderr
+    assert not relay.accepted

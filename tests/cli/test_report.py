@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+
+from cli.test_staff import Shop
+from harness.relays import new_relay
 
 from cookieguard.cli.app import run
 from demo_site.traffic import fill
@@ -53,3 +57,32 @@ def test_report_says_which_file_cannot_be_written(tmp_path: Path) -> None:
 
     assert done.returncode == 3
     assert "--out" in done.stderr
+
+
+def test_report_goes_to_each_once_a_week_as_text(tmp_path: Path) -> None:
+    fill(tmp_path / ".cookieguard", days=8, now=datetime.now(UTC))
+    relay = new_relay()
+    (tmp_path / "cookieguard.toml").write_text(
+        'origins = ["https://shop.example"]\n[stats]\nreport = ["owner@shop.example"]\n'
+        f'[mail]\nurl = "{relay.url}"\nsender = "Shop <privacy@shop.example>"\n'
+    )
+    shop = Shop(tmp_path)
+    shop.run("keys", "add")
+
+    shown = shop.run("report", "--preview")
+    with relay.up():
+        sent = [shop.run("report", "--mail"), shop.run("report", "--mail")]
+
+    assert [one.stdout for one in sent] == ["1 of 1 reports of this week sent\n"] * 2
+    assert relay.counts == {"owner@shop.example": 1}
+    text = relay.messages[0].get_payload(decode=True).decode().replace("\r", "")  # type: ignore[union-attr]
+    assert "Visitor-days: " in text
+    assert re.search(r"^ +[\d,]+ search\.example$", text, re.MULTILINE)
+    assert re.search(r"^ +\d+ order placed, \d+\.\d % of all visitors$", text, re.MULTILINE)
+    assert shown.stdout.splitlines()[0] == relay.messages[0]["Subject"]
+
+
+def test_report_without_a_place_to_go_says_what_is_missing(tmp_path: Path) -> None:
+    assert "--out" in report(tmp_path).stderr
+    Shop(tmp_path).run("keys", "add")
+    assert "stats.report" in report(tmp_path, "--mail").stderr

@@ -124,6 +124,22 @@ def test_pages_are_called_by_the_apps_route(guard: Guard, rows: Callable[..., Ro
     assert [row["page"] for row in rows(guarded)] == ["/product/{id}", "/shop/product/{id}", "/cms/about/us"]
 
 
+def test_pages_of_a_named_route_are_called_by_their_paths(guard: Guard, rows: Callable[..., Rows]) -> None:
+    async def show(_: object) -> HTMLResponse:
+        return HTMLResponse("<!doctype html>")
+
+    routes = [Route("/product/{slug}", show), Route("/account/{name}", show)]
+    guarded = guard(Starlette(routes=routes), stats=StatsSettings(named_pages=("/product/{slug}",)))
+    for path in ("/product/moon-plate", "/product/1004217", "/account/anna"):
+        visit(guarded, path)
+
+    assert [row["page"] for row in rows(guarded)] == [
+        "/product/moon-plate",
+        "/product/{id}",
+        "/account/{name}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("app", "options", "headers"),
     [

@@ -13,6 +13,7 @@ import typer
 from cookieguard.config import Config, load_config
 from cookieguard.engines.files.keyring_file import read_keyring
 from cookieguard.engines.files.keyring_source import KeyringPlace, place_of
+from cookieguard.engines.mail.protocol import OutboxDown
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError
@@ -69,10 +70,10 @@ def read_place(place: KeyringPlace) -> Keyring:
 
 @contextmanager
 def store_answers() -> Iterator[None]:
-    """Raise ConfigError where the store, or the queue in it, does not answer in this block."""
+    """Raise ConfigError where the store, or the queue or outbox in it, does not answer in this block."""
     try:
         yield
-    except (QueueDown, StoreDown) as error:
+    except (OutboxDown, QueueDown, StoreDown) as error:
         was = f"of a store that does not answer ({error})"
         raise ConfigError("store.url", was=was, allowed="one that does") from error
 

@@ -1,4 +1,4 @@
-"""`cookieguard report`: the overview of the dashboard as one HTML file that asks nobody for anything."""
+"""`cookieguard report`: the overview of the dashboard as one HTML file that asks nobody, or as a mail once a week."""
 
 from __future__ import annotations
 
@@ -10,33 +10,62 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KeyringOption,
+    keyring_place,
+    read_place,
+    shop_config,
+)
 from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError
-from cookieguard.keyring import to_text
+from cookieguard.keyring import Keyring, to_text
+from cookieguard.web.dashboard.letter import one_line
 from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.render import report_page, shop_name
+from cookieguard.web.dashboard.report_text import report_lines, report_subject
 from cookieguard.web.dashboard.selection import RANGES, Selection
 
 
 def report(
     *,
-    out: Annotated[Path, typer.Option("--out", help="The file to write; one of that name is replaced.")],
-    range_: Annotated[str, typer.Option("--range", help=f"One of {', '.join(RANGES)}.")] = "30",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write; one of that name is replaced.")
+    ] = None,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="Mail it to `stats.report`, to each once a week.")
+    ] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the mail; send nothing.")] = False,
+    range_: Annotated[
+        str, typer.Option("--range", help=f"One of {', '.join(RANGES)}; 30 of a file, 7 of a mail.")
+    ] = "",
     config: ConfigOption = None,
+    keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the statistics as one HTML file: no script, no link, nothing of fewer than five people."""
+    """Write the statistics as one HTML file, or mail them: no script, no link, nothing of fewer than five people."""
+    range_ = range_ or ("30" if out else "7")
     require_one_of("--range", range_, tuple(RANGES))
+    if not (out or mail or preview):
+        raise ConfigError("--out", was="missing", allowed="the file to write; or --mail, or --preview")
     shop = shop_config(config)
+    ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
+    if ring is not None:
+        require_recipients(shop, "stats.report", shop.stats.report)
     now = datetime.now(UTC).replace(microsecond=0)
     with Console(stderr=True).status("reading statistics"):  # seen on a terminal only
         overview = _read(shop, Selection(range=RANGES[range_]), now)
-    _write(out, report_page(overview, made=f"{now:%Y-%m-%d %H:%M} UTC", shop=shop_name(shop.origins)))
+    made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.origins)
+    if out is None:
+        _mail(shop, overview, ring, now=now, made=made, as_json=as_json)
+        return
+    _write(out, report_page(overview, made=made, shop=name))
     shown = overview.range.id if overview.range else None
     if as_json:
         show_json({"done": "written", "file": str(out), "made": to_text(now), "range": shown})
@@ -44,6 +73,31 @@ def report(
     for note in overview.notes:
         show_line(note)
     show_line(f"wrote {out}")
+
+
+def _mail(
+    shop: Config, overview: Overview, ring: Keyring | None, *, now: datetime, made: str, as_json: bool
+) -> None:
+    """Send the mail; without a keyring show it."""
+    name = shop_name(shop.origins)
+    subject = report_subject(overview, shop=name)
+    lines = [one_line(line) for line in report_lines(overview, shop=name, made=made)]
+    if ring is not None:
+        send_weekly(
+            "report",
+            shop,
+            ring,
+            addresses=shop.stats.report,
+            subject=subject,
+            lines=lines,
+            now=now,
+            as_json=as_json,
+        )
+    elif as_json:
+        show_json({"subject": subject, "lines": lines})
+    else:
+        for line in (subject, "", *lines):
+            show_line(line)
 
 
 def _read(shop: Config, selection: Selection, now: datetime) -> Overview:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cookieguard.config.loading.checks import (
     require_between,
+    require_distinct,
     require_environment,
     require_match,
     require_one_of,
@@ -14,9 +15,11 @@ from cookieguard.config.loading.checks import (
     require_text,
 )
 from cookieguard.config.loading.types import require_types
+from cookieguard.config.mail import ADDRESS
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")
+ROUTE = re.compile(r"/[!-~]{0,200}\{[!-~]{1,60}\}[!-~]{0,200}")
 # How a URL of each scheme is written: as a pattern, and as it is shown. `engines/stats/open.py` has the engines.
 FORMS = {
     "": ("", "empty"),
@@ -47,10 +50,15 @@ class StatsSettings:
     With `hashed` who has not answered yet gets the key of the day too; who refused, or sends GPC, never does."""
     pages: str = "route"
     """What a page is called: the app's `route` (`/product/{id}`), or its `path`, where no path names a person."""
+    named_pages: tuple[str, ...] = ()
+    """Routes each of whose pages is named by its path, such as `/product/{slug}`: which product was looked at.
+    What looks like a number or a token stays `{id}`. Name none whose paths name a person."""
     country_header: str = ""
     """The header in which a trusted proxy names the country, such as `CF-IPCountry`."""
     mmdb: str = ""
     """Your own country database (MMDB), asked before the address is dropped; needs the extra `country`."""
+    report: tuple[str, ...] = ()
+    """Who gets the figures of the week by `cookieguard report --mail`: mail addresses; needs `[mail]`."""
     hit_days: int = 30
     """How long single hits are kept; filtered figures go back so far."""
     rollup_days: int = 760
@@ -62,6 +70,12 @@ class StatsSettings:
         require_environment("stats.environment", self.environment)
         require_one_of("stats.before_consent", self.before_consent, BEFORE_CONSENT)
         require_one_of("stats.pages", self.pages, PAGES)
+        require_distinct("stats.named_pages", self.named_pages)
+        for one in self.named_pages:
+            require_match("stats.named_pages", one, ROUTE, "routes of the app, such as '/product/{slug}'")
+        require_distinct("stats.report", self.report)
+        for address in self.report:
+            require_match("stats.report", address, ADDRESS, "a mail address like 'owner@shop.example'")
         header = re.compile(r"[A-Za-z0-9-]{0,60}")
         require_match("stats.country_header", self.country_header, header, "a header's name")
         require_text("stats.mmdb", self.mmdb, empty=True)

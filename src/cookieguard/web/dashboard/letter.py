@@ -123,6 +123,11 @@ def plain(text: str) -> str:
     return " ".join(kept.split())
 
 
+def one_line(text: str) -> str:
+    """Return a text as `plain` does, its indent kept."""
+    return " " * (len(text) - len(text.lstrip(" "))) + plain(text)
+
+
 def _requests(source: Source) -> tuple[list[Pending], list[str]]:
     """Return what is open, and the ids of what cannot be read."""
     file = store_file(source.config.store, source.state.path, environ=os.environ)

@@ -51,7 +51,7 @@ def note_goals(counting: Counting, exchange: Exchange, *, ended: datetime) -> No
         consent = exchange.peek_consent()
         if not _counts(counting, consent):
             return
-        route = _route_of(exchange)
+        route = _route_of(counting, exchange)
         for name in exchange.goals:
             raw_hit = _raw_hit(counting, exchange, consent, Kind.GOAL)
             raw_hit.event, raw_hit.route, raw_hit.ended = name, route, ended
@@ -68,7 +68,7 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
     if not _counts(counting, consent) or (kind is Kind.VIEW and _is_seen_again(counting, exchange, consent)):
         return
     raw_hit = _raw_hit(counting, exchange, consent, kind)
-    raw_hit.route = _route_of(exchange)
+    raw_hit.route = _route_of(counting, exchange)
     raw_hit.ended = ended
     if kind is Kind.VIEW and counting.asks and consent.asks and exchange.request.wants_banner:
         raw_hit.event = Event.SHOWN.value
@@ -221,7 +221,13 @@ def _country(counting: Counting, exchange: Exchange) -> str:
     return counting.country_of(exchange.full_address) if counting.country_of is not None else ""
 
 
-def _route_of(exchange: Exchange) -> str:
+def _route_of(counting: Counting, exchange: Exchange) -> str:
+    """Return what a page is named by: its route, empty where that has none or each page of it has a name of its own."""
+    route = _route(exchange)
+    return "" if route in counting.named_pages else route
+
+
+def _route(exchange: Exchange) -> str:
     """Return the app's route as Starlette, FastAPI and Litestar tell it; empty where it takes any path."""
     scope = exchange.given_scope
     template = scope.get("path_template")

@@ -33,6 +33,7 @@ class Counting:
     goals: Goals
     keys_unasked: bool  # who has not answered yet gets a key as well
     counts_unasked: bool  # who did not agree is counted at all
+    named_pages: frozenset[str]  # routes whose pages are named by their paths
     policy: str
     asks: bool  # pages carry a banner
     prefix: str
@@ -87,6 +88,7 @@ def open_counting(
         sink=sink,
         keys=keys,
         goals=Goals(raises=config.dev),
+        named_pages=frozenset(settings.named_pages),
         keys_unasked=settings.before_consent == "hashed",
         counts_unasked=settings.before_consent != "none",
         policy=config.policy.version,

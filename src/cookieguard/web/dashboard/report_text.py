@@ -1,0 +1,52 @@
+"""The overview as lines of plain text, for a mail: what the page shows, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cookieguard.web.dashboard.countries import country_name
+from cookieguard.web.dashboard.overview import Overview, Table
+
+TITLES = ("Sources", "Campaigns", "Pages", "Countries", "Goals", "Goal values", "Goals by source")
+MOST_ROWS = 5  # of a table: the mail is one page
+
+
+def report_lines(overview: Overview, *, shop: str, made: str) -> Sequence[str]:
+    """Write an overview down."""
+    return list(_lines(overview, shop, made))
+
+
+def report_subject(overview: Overview, *, shop: str) -> str:
+    """Return the mail's subject: shop, range, and the first figures."""
+    told = ", ".join(f"{one.value} {one.name.lower()}" for one in overview.figures[1:3])
+    return (
+        f"Statistics of {shop or 'the shop'}, {overview.span or 'nothing yet'}{f': {told}' if told else ''}"
+    )
+
+
+def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
+    yield f"Statistics of {shop or 'the shop'}, made {made}"
+    if overview.range is not None:
+        yield f"{overview.range.label}: {overview.span} (UTC)"
+    yield from overview.notes
+    yield ""
+    for figure in overview.figures:
+        change = "" if figure.change is None else f" ({figure.change:+d}% against the period before)"
+        yield f"{figure.name}: {figure.value}{change}"
+    for table in overview.tables:
+        if table.title in TITLES and table.rows:
+            yield from _table(table)
+    yield ""
+    yield "All but the totals is rounded to the nearest ten; nothing is shown of fewer than five people."
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield ""
+    yield f"{table.title} ({table.head.lower()})"
+    for row in table.rows[:MOST_ROWS]:
+        name = country_name(row.value) if table.title == "Countries" else row.value
+        yield f"  {row.main:>9,}  {name}{f', {row.rate} of all visitors' if row.rate else ''}"
+    if len(table.rows) > MOST_ROWS:
+        yield f"             and {len(table.rows) - MOST_ROWS} more"
+    if table.note:
+        yield f"  {table.note}"
