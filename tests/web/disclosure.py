@@ -11,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from cookieguard.stats.rollups import has_agreed
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.consent_gap import GapRow, read_gap
 from cookieguard.web.dashboard.overview import Overview, Row, Table, read_overview
-from cookieguard.web.dashboard.selection import RANGES, BadSelection, Range, Selection
+from cookieguard.web.dashboard.selection import EPOCH, RANGES, BadSelection, Range, Selection, period
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 SECOND, DAY = int(NOW.timestamp()), 86_400
@@ -73,13 +73,38 @@ class Values(dict[Dimension, tuple[str, ...]]):
                     yield dict(zip(dimensions, values, strict=True))
 
 
+def calendar() -> Iterator[Range]:
+    """Give the days, weeks and months that are over and can be told from days: of the month the rest is one piece."""
+    for day in range(TODAY - WITH_DAYS + 1, TODAY):
+        yield from filter(None, [period(str(EPOCH + timedelta(days=day)))])
+    for text in ("2026-W44", "2026-W45", "2026-W46", "2026-W47", "2026-10"):
+        yield from filter(None, [period(text)])
+
+
+EVERY_PERIOD = tuple(calendar())
+SOME_PERIODS = (*EVERY_PERIOD[4:-5:9], *EVERY_PERIOD[-5:])
+MONTH = EVERY_PERIOD[-1].days(TODAY)
+REST = "rest of the month"
+SPANS = (*RANGES, *(one.id for one in EVERY_PERIOD[-5:]), REST, "ring 90", "ring 12m")
+
+
+def span_of(range_: Range) -> Span:
+    """Return what a range is called as a span: a day is the day."""
+    return range_.id if range_.last is None or range_.length > 1 else range_.last
+
+
 # What is seen.
 
 
-def told(state: Path, values: Values) -> Iterator[Told]:
+def told(state: Path, values: Values, periods: Sequence[Range] = SOME_PERIODS) -> Iterator[Told]:
     """Ask for everything there is, and give what comes back."""
     with closing(SqliteStats("", state).reader()) as reader:
         for range_, filters in product(RANGES.values(), values.selections(2)):
+            with suppress(BadSelection):
+                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
+                if found.range is range_:
+                    yield from of_page(found, frozenset(filters.items()), range_, values)
+        for range_, filters in product(periods, values.selections(1)):
             with suppress(BadSelection):
                 found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
                 if found.range is range_:
@@ -111,11 +136,11 @@ def of_page(found: Overview, where: Where, range_: Range, values: Values) -> Ite
     for figure in found.figures:
         metric = {"Visitor-days": VISITORS, "Daily visitors": VISITORS, "Visits": VISITS, "Views": VIEWS}
         if figure.name in metric:
-            group = Group(metric[figure.name], where, range_.id)
-            yield of_total(group, figure.value, is_exact=not where)
+            group = Group(metric[figure.name], where, span_of(range_))
+            yield of_total(group, figure.value, is_exact=not where and range_.last is None)
     for table in found.tables:
         if table.title in TABLES:
-            yield from of_table(table, where, range_.id, TABLES[table.title], values)
+            yield from of_table(table, where, span_of(range_), TABLES[table.title], values)
     if range_.step == 1:
         yield from of_bars(found.points, where, range_)
 
@@ -153,7 +178,7 @@ def of_row(row: Row, groups: Sequence[Group]) -> Iterator[Told]:
 
 
 def of_bars(points: Sequence[Point], where: Where, range_: Range) -> Iterator[Told]:
-    first = TODAY - range_.length + 1
+    first = range_.days(TODAY).first
     for at, point in enumerate(points):
         for metric, day, count in (
             (VIEWS, first + at, point.views),
@@ -238,8 +263,17 @@ def spans_of(day: int) -> Iterator[Span]:
     if ago < WITH_DAYS:
         yield day
     yield from (one.id for one in RANGES.values() if ago < one.length)
+    yield from (
+        one.id
+        for one in EVERY_PERIOD
+        if one.length > 1 and one.days(TODAY).first <= day <= one.days(TODAY).last
+    )
+    if ago >= WITH_DAYS and day >= MONTH.first:
+        yield REST
     if 30 <= ago < 90:
         yield "ring 90"
+    if 30 <= ago < 90 and day < MONTH.first:
+        yield f"ring 90 but {REST}"
     if 90 <= ago < 364:
         yield "ring 12m"
 
@@ -264,7 +298,7 @@ class Bounds:
         self._within: list[tuple[Group, Group]] = []
         for where in wheres:
             self._add_spans(where)
-            for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *RANGES, "ring 90", "ring 12m"):
+            for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *SPANS):
                 self._add_parts(where, span, values)
         for where in [frozenset(one.items()) for one in values.selections(1)]:
             self._add_answers(where, values)
@@ -274,7 +308,7 @@ class Bounds:
         """Who agreed and who did not are all there are, and each has pages and countries."""
         for answer in (YES, NO):
             self._add_spans(where | answer)
-        for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *RANGES, "ring 90", "ring 12m"):
+        for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *SPANS):
             self._sums.append(
                 (Group(VIEWS, where, span), tuple(Group(VIEWS, where | one, span) for one in (YES, NO)))
             )
@@ -296,7 +330,14 @@ class Bounds:
                 (group("30"), (group("7"), *days[:-7])),
                 (group("90"), (group("30"), group("ring 90"))),
                 (group("12m"), (group("90"), group("ring 12m"))),
+                (group("ring 90"), (group(REST), group(f"ring 90 but {REST}"))),
             ]
+            first = TODAY - WITH_DAYS + 1
+            for one in EVERY_PERIOD[-5:]:
+                inside = one.days(TODAY)
+                known = days[max(inside.first - first, 0) : inside.last - first + 1]
+                rest = [group(REST)] if inside.first < first else []
+                self._sums.append((group(one.id), (*known, *rest)))
 
     def _add_parts(self, where: Where, span: Span, values: Values) -> None:
         """A group is the sum of its parts by country, device or page; a visitor may see several pages."""

@@ -214,6 +214,48 @@ def test_range_widens_and_says_so(office: Office) -> None:
     assert figures(text)["Visitor-days"] == "10"
 
 
+def test_days_weeks_and_months_of_the_calendar_are_shown_rounded_beside_the_time_before(
+    office: Office,
+) -> None:
+    office.write(
+        [*people(23, days_ago=1), *people(14, days_ago=4), *people(31, days_ago=11), *people(9, days_ago=30)]
+    )
+
+    day, week, month = (office.get(f"range={one}").text for one in ("2026-11-23", "2026-W47", "2026-10"))
+
+    assert "<p>Day: Mon 23 Nov 2026 (UTC)</p>" in day
+    assert figures(day)["Views"] == "50"  # 46
+    assert "<p>Week 47: 16 Nov to 22 Nov 2026 (UTC)</p>" in week
+    assert figures(week)["Views"] == "30"  # 28
+    assert re.search(r"-50%</bdi> vs\. the period before", week)  # 60 of 62
+    assert figures(month)["Views"] == "20"  # 18
+    assert "Day: fewer than 5 people" in office.get("range=2026-11-01").text
+
+
+def test_links_lead_to_yesterday_last_week_and_last_month(office: Office) -> None:
+    office.write(people(23, days_ago=1))
+
+    found = re.findall(r'range=([^"&]+)">(Yesterday|Last \w+)</a>', office.get().text)
+
+    assert found == [("2026-11-23", "Yesterday"), ("2026-W47", "Last week"), ("2026-10", "Last month")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("range=2026-11-24", "range=2026-W48", "range=2026-11", "range=2026-W60", "range=2026-02-30"),
+        *("range=2026-11-23&tab=consent", "range=2026-11-23&country=DE&device=desktop"),
+    ],
+)
+def test_a_period_that_is_not_over_or_is_none_is_answered_in_one_line(office: Office, query: str) -> None:
+    office.write([*people(23, days_ago=1), *people(23)])
+
+    answer = office.get(query)
+
+    assert answer.status == 400
+    assert answer.text.count('role="alert"') == 1
+
+
 def test_too_few_in_every_range_shows_nothing(office: Office) -> None:
     office.write(people(4, page="/secret-page"))
 

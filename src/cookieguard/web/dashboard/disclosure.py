@@ -116,7 +116,7 @@ class Disclosure:
 
     def has_hits(self, range_: Range) -> bool:
         """Return whether single hits are kept of all of a range. Of one day more they may still be there."""
-        return range_.length <= self._hit_days
+        return range_.days(self._today).first > self._today - self._hit_days
 
     def has_enough(self, range_: Range) -> bool:
         """Return whether there are people enough in a range."""

@@ -34,7 +34,9 @@ from cookieguard.web.dashboard.selection import (
     BadSelection,
     Range,
     Selection,
+    last_periods,
     narrowed,
+    require_over,
     widened,
 )
 from cookieguard.web.dashboard.time_series import Course, Figure, span_of
@@ -91,6 +93,7 @@ class Overview:
     second: str = "visitors"
     tables: Sequence[Table] = ()
     options: Mapping[str, Sequence[str]]
+    periods: Sequence[Range] = ()  # of the calendar, to be offered
 
 
 # title, dimension, which of (views, visits) leads
@@ -116,13 +119,21 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     reader.hold_still()
     reader = AskedOnce(reader)
     breakdowns = Breakdowns(reader)
-    wide = max(selection.range, NARROWEST, key=lambda one: one.length).days(today)
+    require_over(selection.range, today)
+    wide = _where_values_are_shown(selection.range).days(today)
     options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
     _require_shown(selection, options)
     disclosure = Disclosure(reader, breakdowns, today, where, hit_days)
     found = widened(narrowed(selection.range, disclosure.reaches), disclosure.is_fit)
     if found is None:
-        return Overview(selection=selection, range=None, notes=(NONE_LEFT,), options=options)
+        note = (
+            NONE_LEFT
+            if selection.range.last is None
+            else f"{selection.range.label}: {_why(disclosure, selection.range)}."
+        )
+        return Overview(
+            selection=selection, range=None, notes=(note,), options=options, periods=last_periods(today)
+        )
     course = Course(reader, disclosure, found, second=second, where=where)
     figures = course.figures()
     tables = Tables(reader, disclosure, selection, found, today)
@@ -136,7 +147,12 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
         second="visitors" if found.step else "visits",
         tables=tables.all(figures[0].value),
         options=options,
+        periods=last_periods(today),
     )
+
+
+def _where_values_are_shown(asked: Range) -> Range:
+    return asked if asked.last is not None else max(asked, NARROWEST, key=lambda one: one.length)
 
 
 def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from calendar import monthrange
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from urllib.parse import parse_qsl, urlencode
 
 from cookieguard.engines.stats.protocol import Days
@@ -31,20 +34,23 @@ class TooManyFilters(BadSelection):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Name a range that ends today; `step` days make one bar, 0 means one hour does."""
+    """Name a range that ends today, or on `last`; `step` days make one bar, 0 means one hour does."""
 
     id: str
     label: str
     length: int
     step: int
+    last: int | None = None
 
     def days(self, today: int) -> Days:
         """Return its days."""
-        return Days(today - self.length + 1, today)
+        last = today if self.last is None else self.last
+        return Days(last - self.length + 1, last)
 
     def before(self, today: int) -> Days:
         """Return the days of the period before it."""
-        return self.days(today - self.length)
+        first = self.days(today).first
+        return Days(first - self.length, first - 1)
 
 
 RANGES: Mapping[str, Range] = {
@@ -57,6 +63,56 @@ RANGES: Mapping[str, Range] = {
         Range("12m", "12 months", 364, 7),  # whole weeks
     )
 }
+FORMS = "a day as 2026-11-23, a week as 2026-W48, a month as 2026-11"
+EPOCH = date(1970, 1, 1)
+
+
+def period(text: str) -> Range | None:
+    """Return a day, week or month of the calendar; None for what is none.
+
+    Two of them lie beside each other or one lies in the other. Ranges from any day to any other would be so many that
+    whoever asks for all of them knows single days to one or two people, however each is rounded.
+    """
+    try:
+        if week := _WEEK.fullmatch(text):
+            first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
+            return _calendar(text, f"Week {int(week[2])}", first, 7)
+        if _MONTH.fullmatch(text):
+            first = date.fromisoformat(f"{text}-01")
+            return _calendar(text, f"{first:%B}", first, monthrange(first.year, first.month)[1])
+        return _calendar(text, "Day", date.fromisoformat(text), 1) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+_DAY, _WEEK, _MONTH = (
+    re.compile(pattern) for pattern in (r"20\d\d-\d\d-\d\d", r"(20\d\d)-W(\d\d)", r"20\d\d-\d\d")
+)
+
+
+def _calendar(text: str, label: str, first: date, length: int) -> Range:
+    return Range(text, label, length, 1, (first - EPOCH).days + length - 1)
+
+
+def last_periods(today: int) -> Sequence[Range]:
+    """Return yesterday, the last whole week and the last whole month, by these names."""
+    now = EPOCH + timedelta(days=today)
+    year, week, _ = (now - timedelta(days=7)).isocalendar()
+    month = now.replace(day=1) - timedelta(days=1)
+    named = {
+        "Yesterday": f"{now - timedelta(days=1)}",
+        "Last week": f"{year}-W{week:02}",
+        "Last month": f"{month:%Y-%m}",
+    }
+    return [replace(found, label=label) for label, text in named.items() if (found := period(text))]
+
+
+def require_over(asked: Range, today: int) -> None:
+    """Require a period of the calendar to be over: asked every day, one that grows tells of each day."""
+    if asked.last is not None and asked.last >= today:
+        raise BadSelection(f"{asked.label}: it is not over yet.")
+
+
 TABS: Mapping[str, str] = {"overview": "Overview", "consent": "Consent", "held": "Held", "bots": "Bots"}
 FILTERS: Mapping[str, Dimension] = {
     "page": Dimension.PAGE,
@@ -82,8 +138,9 @@ class Selection:
         return f"?{urlencode(pairs)}"
 
     def with_tab(self, tab: str) -> Selection:
-        """Ask for another tab, where filters do not apply."""
-        return replace(self, tab=tab, filters={})
+        """Ask for another tab, where neither filters nor periods of the calendar apply."""
+        range_ = self.range if self.range.last is None or tab == self.tab else RANGES["30"]
+        return replace(self, tab=tab, range=range_, filters={})
 
     def plain(self) -> Selection:
         """Ask for the same without filters."""
@@ -106,7 +163,7 @@ def read_selection(query: str) -> Selection:
     """Read the query of the page; raises BadSelection. Whether a filter's value exists is for the figures to say."""
     fields = _fields(query)
     tab = _one_of("tab", fields.pop("tab", "overview"), TABS)
-    range_ = RANGES[_one_of("range", fields.pop("range", "30"), RANGES)]
+    range_ = _range(fields.pop("range", "") or "30")
     filters: dict[Dimension, str] = {}
     for name, value in fields.items():
         dimension = FILTERS[_one_of("the name of a filter", name, FILTERS)]
@@ -114,8 +171,10 @@ def read_selection(query: str) -> Selection:
             filters[dimension] = "" if value == UNKNOWN else value
     if len(filters) > MOST_DIMENSIONS and tab == "overview":
         raise TooManyFilters(Selection(tab, range_, filters))
-    if filters and tab != "overview":
-        raise BadSelection("Filters apply to the overview only.")
+    if (filters or range_.last is not None) and tab != "overview":
+        raise BadSelection("Filters, and days, weeks and months, apply to the overview only.")
+    if len(filters) > 1 and range_.last is not None:
+        raise BadSelection(f"{range_.label}: one filter at most beside a day, a week or a month.")
     return Selection(tab, range_, filters)
 
 
@@ -126,18 +185,31 @@ def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:
 
 def narrowed(asked: Range, reaches: Callable[[Range], bool]) -> Range:
     """Return the range, or the widest one below it that figures reach over."""
+    if asked.last is not None:
+        return asked
     return next(
         (one for one in reversed(list(RANGES.values())) if one.length <= asked.length and reaches(one)), asked
     )
 
 
 def wider_by_one(asked: Range) -> Range | None:
-    """Return the next wider range, None for the widest."""
+    """Return the next wider range, None for the widest and for a period of the calendar, which is in no other."""
+    if asked.last is not None:
+        return None
     return next((one for one in RANGES.values() if one.length > asked.length), None)
 
 
 def _wider(asked: Range) -> Iterator[Range]:
+    if asked.last is not None:
+        return iter((asked,))
     return (one for one in RANGES.values() if one.length >= asked.length)
+
+
+def _range(text: str) -> Range:
+    found = RANGES.get(text) or period(text)
+    if found is None:
+        raise BadSelection(f"range: allowed are {', '.join(RANGES)}; {FORMS}.")
+    return found
 
 
 def _fields(query: str) -> dict[str, str]:

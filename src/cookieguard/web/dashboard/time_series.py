@@ -160,11 +160,12 @@ class Course:
 
     def _text(self, count: int) -> str:
         """Write a total. Under a filter nobody hears that it is of few: that would be a group of one to four."""
-        return f"{count:,}" if count >= K else HIDDEN if self._where else FEW
+        return f"{count:,}" if count >= K else HIDDEN if self._where or self._range.last is not None else FEW
 
     def _fit(self, count: int) -> int:
         """Return a total as it may be shown, if it is not too small."""
-        return rounded(count) if self._where and count >= K else count
+        is_exact = not self._where and self._range.last is None
+        return count if is_exact or count < K else rounded(count)
 
 
 def _rounded(count: int | None) -> int | None:
