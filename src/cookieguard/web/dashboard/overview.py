@@ -36,7 +36,7 @@ from cookieguard.web.dashboard.selection import (
     Selection,
     last_periods,
     narrowed,
-    require_over,
+    require_period,
     widened,
 )
 from cookieguard.web.dashboard.time_series import Course, Figure, span_of
@@ -119,7 +119,7 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
     reader.hold_still()
     reader = AskedOnce(reader)
     breakdowns = Breakdowns(reader)
-    require_over(selection.range, today)
+    require_period(selection, today)
     wide = _where_values_are_shown(selection.range).days(today)
     options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
     _require_shown(selection, options)
@@ -211,6 +211,7 @@ def _table(
     shown: Shown, by: Dimension, selection: Selection, names: tuple[str, int], *, has_visitors: bool
 ) -> Table:
     title, lead = names
+    linked = NAMES if selection.range.last is None else {}
     cells = sorted(shown.rows, key=lambda cell: (-cell.counts[lead], cell.value))
     every = [*cells, *([shown.other] if shown.other else [])]
     visitors = column({cell.value: cell.counts[2] for cell in every})
@@ -222,7 +223,7 @@ def _table(
             main,
             rounded(there) if has_visitors and there and cell is not shown.other else None,
             round(100 * main / largest) if cell is not shown.other else 0,
-            selection.filtered(by, cell.value).query() if by in NAMES else "",
+            selection.filtered(by, cell.value).query() if by in linked else "",
         )
         for cell, main, there in zip(every, leads, visitors, strict=True)
     ]
