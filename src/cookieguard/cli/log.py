@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,23 +23,29 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
+from cookieguard.config.loading.checks import require_one_of
+from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
 from cookieguard.engines.proof.erasing import erase_subject
-from cookieguard.engines.proof.open import open_stores, place_of, trusted_keys
+from cookieguard.engines.proof.open import open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
-from cookieguard.engines.proof.upkeep.pruning import prune_log
+from cookieguard.engines.proof.upkeep.importing import Imported, import_rows, rows_of_file
+from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
+from cookieguard.proof.consents import CONSENT, Asker
+from cookieguard.proof.imports import COLUMNS, FIELDS, Source, source_of
 from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
 from cookieguard.proof.records import read_document
-from cookieguard.proof.verification import Report
+from cookieguard.proof.verification import Report, Verdict
 
 log = typer.Typer(help="Look into the consent log: verify it, show and export records.")
 
 SHOWN = 20  # faults, on a terminal; --json has them all
-PROGRESS_EVERY = 100_000  # entries
+PROGRESS_EVERY = 10_000  # entries, or rows of a file
+FOR_GOOD = 36_500  # days
 
 AnchorOption = Annotated[
     list[Path] | None,
@@ -185,6 +191,102 @@ def erase(
         )
 
 
+@log.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="The export: CSV, or JSON.")],
+    *,
+    source: Annotated[str, typer.Option("--from", help=f"One of {', '.join(COLUMNS)}.")],
+    columns: Annotated[
+        str,
+        typer.Option("--columns", help="Where what is: FIELD=COLUMN,..., a field or a purpose of the shop."),
+    ] = "",
+    words: Annotated[
+        str, typer.Option("--words", help="What their words for purposes mean: THEIRS=PURPOSE,...")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all of it, write nothing.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what another tool recorded into the log, each row once. Exit code 1 where a row cannot be used."""
+    require_one_of("--from", source, tuple(COLUMNS))
+    shop, now = shop_config(config), datetime.now(UTC)
+    purposes = [one.id for one in shop.purposes]
+    reading = source_of(
+        source,
+        purposes=purposes,
+        vendors={one.name: one.purpose for one in shop.vendors},
+        columns=_pairs("--columns", columns, names=[*FIELDS, *purposes]),
+        words=_pairs("--words", words, values=purposes),
+    )
+    done = _import(shop, file, reading, now, writes=not dry_run, as_json=as_json)
+    _show_imported(done, as_json=as_json)
+    if done.bad:
+        raise typer.Exit(int(Verdict.BROKEN))
+
+
+def _import(
+    shop: Config, file: Path, reading: Source, now: datetime, *, writes: bool, as_json: bool
+) -> Imported:
+    state = StateDirectory(shop.state_dir)
+    keyring = load_keyring(state, shop.keys, environ=os.environ, now=now)
+    writer = open_log(shop, state, keyring, environ=os.environ)
+    if writer is None:
+        raise ConfigError("proof.enabled", was=False, allowed="true: there is no log to write into")
+    asker = Asker(
+        controller=shop.proof.controller or (shop.origins[0].partition("://")[2] if shop.origins else ""),
+        jurisdiction=shop.proof.jurisdiction,
+        withdrawal=f"{shop.prefix}choices",
+        recipients={},
+    )
+    oldest = timedelta(days=shop.proof.kept_days.get(CONSENT, FOR_GOOD)) + life_of(shop)
+    try:
+        return import_rows(
+            rows_of_file(file),
+            reading,
+            writer if writes else None,
+            asker=asker,
+            now=now,
+            oldest=oldest,
+            progress=_progress(as_json=as_json, what="rows"),
+        )
+    except (LogDown, TimeoutError) as error:
+        was = f"of a log that takes no record ({str(error) or 'no answer'})"
+        raise ConfigError(
+            "proof.url", was=was, allowed="another try: what is in it is not written twice"
+        ) from error
+    finally:
+        writer.close()
+
+
+def _show_imported(done: Imported, *, as_json: bool) -> None:
+    if as_json:
+        bad = [{"where": where, "what": what} for where, what in done.bad]
+        show_json({"imported": done.written, "known": done.known, "too_old": done.old, "bad": bad})
+        return
+    for where, what in done.bad[:SHOWN]:
+        show_line(f"BAD: {where} {what}")
+    if len(done.bad) > SHOWN:
+        show_line(f"and {len(done.bad) - SHOWN} more; --json has all")
+    show_line(
+        f"{done.rows} rows: {done.written} imported, {done.known} were there, "
+        f"{done.old} older than proof.keep, {len(done.bad)} bad"
+    )
+
+
+def _pairs(
+    option: str, text: str, *, names: Collection[str] = (), values: Collection[str] = ()
+) -> dict[str, str]:
+    """Read NAME=VALUE,...; raises ConfigError for a name, or a value, that is none of those."""
+    found: dict[str, str] = {}
+    for one in filter(None, text.split(",")):
+        name, _, value = (part.strip() for part in one.partition("="))
+        if not (name and value) or (names and name not in names) or (values and value not in values):
+            allowed = f"{'FIELD=COLUMN' if names else 'THEIRS=PURPOSE'},... with one of {', '.join(names or values)}"
+            raise ConfigError(option, was=repr(one), allowed=allowed)
+        found[name] = value
+    return found
+
+
 @contextmanager
 def log_of(shop: Config) -> Iterator[Stores]:
     """Open the shop's log, which must be there; raises ConfigError."""
@@ -234,10 +336,14 @@ def _facts(found: Found) -> dict[str, Any]:
     }
 
 
-def _progress(*, as_json: bool) -> Callable[[int], None]:
+def _progress(*, as_json: bool, what: str = "entries") -> Callable[[int], None]:
+    told = 0
+
     def tell(count: int) -> None:
-        if not as_json and count % PROGRESS_EVERY < 256 and count > PROGRESS_EVERY and sys.stderr.isatty():
-            sys.stderr.write(f"\r{count} entries")
+        nonlocal told
+        if not as_json and count - told >= PROGRESS_EVERY and sys.stderr.isatty():
+            told = count
+            sys.stderr.write(f"\r{count} {what}")
 
     return tell
 

@@ -1,0 +1,250 @@
+"""What other consent tools export, read as records of the log: their columns and words, in one table."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.proof.consents import CONSENT, Asker, Event, Notice, consent_facts
+from cookieguard.proof.records import CUSTOMER, LONGEST_SUBJECT, Record, to_bytes, to_text
+
+NECESSARY = "necessary"
+FIELDS = ("id", "time", "subject", "customer", "granted", "language", "policy")
+# Where a field is looked for, the first column that is there. Made from what the tools' manuals say of their exports,
+# since these change and differ by plan: `--columns` names others.
+COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
+    "c15t": {
+        "id": ("id", "consentId"),
+        "time": ("givenAt", "given_at", "createdAt", "created_at"),
+        "subject": ("subjectId", "subject_id"),
+        "customer": ("externalId", "external_id"),
+        "granted": ("preferences", "purposes", "purposeIds", "purpose_ids"),
+        "language": ("language",),
+        "policy": ("policyId", "policy_id"),
+    },
+    "cookiebot": {
+        "id": ("Key", "Consent ID", "ConsentID", "Consent key"),
+        "time": ("Date", "Date (UTC)", "Consent date", "UTC"),
+        "granted": ("Consent state", "Consent", "State"),
+        "language": ("Language", "Culture"),
+    },
+    "osano": {
+        "id": ("consentId", "Consent ID", "uuid", "id"),
+        "time": ("timestamp", "Timestamp", "created", "Date"),
+        "subject": ("userId", "User ID", "customerId"),
+        "granted": ("consents", "categories", "Consent", "Categories"),
+        "language": ("language", "Language"),
+    },
+    "klaro": {
+        "id": ("id", "consent_id"),
+        "time": ("created_at", "createdAt", "date"),
+        "subject": ("subject_id", "user_id", "subject"),
+        "granted": ("consents", "consent_data", "changes"),
+        "language": ("language", "lang"),
+        "policy": ("config_version", "version"),
+    },
+}
+# Their words for purposes; the shop's own ids and the names of its vendors are known besides.
+WORDS = {
+    "essential": NECESSARY,
+    "strictly necessary": NECESSARY,
+    "required": NECESSARY,
+    "functional": "preferences",
+    "functionality": "preferences",
+    "personalization": "preferences",
+    "personalisation": "preferences",
+    "preference": "preferences",
+    "analytics": "statistics",
+    "measurement": "statistics",
+    "performance": "statistics",
+    "statistic": "statistics",
+    "ads": "marketing",
+    "advertising": "marketing",
+    "targeting": "marketing",
+}
+YES = frozenset({"true", "1", "yes", "y", "accept", "accepted", "allow", "granted", "given", "opt-in", "x"})
+NO = frozenset({"false", "0", "no", "n", "deny", "denied", "decline", "declined", "refused", "opt-out", ""})
+# A pair of JSON, or of the object that a script writes ("{necessary:true,statistics:false}").
+PAIR = re.compile(r"""["']?([A-Za-z][\w .-]*?)["']?\s*[:=]\s*["']?([A-Za-z0-9-]+)["']?\s*(?=[,;}&|]|$)""")
+ID_BYTES = 18
+MILLISECONDS_FROM = 100_000_000_000  # a number of seconds as large is of the year 5138
+
+
+class RowUnusable(CookieGuardError):
+    """Say why a row cannot be imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Hold how the rows of one tool are read: where each field is, and what their words mean here."""
+
+    name: str
+    columns: Mapping[str, tuple[str, ...]]
+    """The columns of each field, and of purposes that have one to themselves."""
+    words: Mapping[str, str]
+    purposes: frozenset[str]
+    """The shop's."""
+
+
+def source_of(
+    name: str,
+    *,
+    purposes: Iterable[str],
+    vendors: Mapping[str, str],
+    columns: Mapping[str, str],
+    words: Mapping[str, str],
+) -> Source:
+    """Return how to read a tool's rows; `columns` and `words` are the user's own, and win. Vendors have a purpose."""
+    ours = frozenset(purposes)
+    taken = COLUMNS[name]["granted"]  # c15t's "preferences" holds all purposes
+    own = {one: tuple({one, one.capitalize()}.difference(taken)) for one in ours}
+    named = own | COLUMNS[name]
+    known = WORDS | {word.lower(): one for theirs in (vendors, words) for word, one in theirs.items()}
+    known = {one: one for one in ours} | {word: one for word, one in known.items() if one in ours}
+    chosen = {field: (column,) for field, column in columns.items()}
+    return Source(name=name, columns=named | chosen, words=known, purposes=ours)
+
+
+def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datetime) -> Record:
+    """Read a row as a record; the same row is the same record each time. Raises RowUnusable."""
+    time = _time(_needed(source, row, "time"), now)
+    given = _given(source, row)
+    granted = frozenset(one for one, is_given in given.items() if is_given) | {NECESSARY}
+    theirs = _text(_field(source, row, "id"))
+    facts = consent_facts(
+        asker,
+        Event.IMPORT,
+        Notice(
+            digest="",
+            language=_text(_field(source, row, "language")),
+            policy=_text(_field(source, row, "policy")),
+        ),
+        granted=granted,
+        refused=source.purposes - granted,
+        method="import",
+        gpc=False,
+        time=time,
+    )
+    if granted == {NECESSARY}:
+        facts["dpv:hasConsentStatus"] |= {"@type": "dpv:ConsentRefused"}
+    facts["cg:imported"] = {"cg:from": source.name, "cg:id": theirs, "cg:at": to_text(now)}
+    subject = _subject(source, row, theirs)
+    written = theirs or json.dumps(row, sort_keys=True, default=str)
+    record_id = _named(f"{source.name}\n{written}\n{to_text(time)}")
+    try:
+        record = Record(
+            kind=CONSENT, topic=Event.IMPORT.value, subject=subject, time=time, facts=facts, id=record_id
+        )
+        to_bytes(record)
+    except ValueError as error:
+        raise RowUnusable(f"makes {error}") from error
+    return record
+
+
+def _subject(source: Source, row: Mapping[str, Any], theirs: str) -> str:
+    """Name the person: the shop's customer where a column has the number, else as the tool does."""
+    number = _text(_field(source, row, "customer"))
+    named = _text(_field(source, row, "subject")) or theirs
+    subject = f"{CUSTOMER}{number}" if number else f"{source.name}:{named}"
+    if not (number or named):
+        raise RowUnusable(f"names nobody: no column {_columns(source, 'subject', 'id')}")
+    if len(subject) > LONGEST_SUBJECT:
+        raise RowUnusable(f"names somebody in {len(subject)} characters; allowed: {LONGEST_SUBJECT}")
+    return subject
+
+
+def _given(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
+    """Return which of the shop's purposes a row grants; of several words for one, all must."""
+    found = {one: _is_yes(row[name]) for one in source.purposes for name in _there(source, row, one)}
+    value = _field(source, row, "granted")
+    given: dict[str, bool] = {}
+    for word, is_given in (_pairs(value) if value not in (None, "") else {}).items():
+        purpose = source.words.get(word.strip().lower())
+        if purpose is None:
+            raise RowUnusable(
+                f"speaks of {word!r}, which is no purpose and no vendor of the shop; --words says what it means"
+            )
+        given[purpose] = given.get(purpose, True) and is_given
+    if not (given or found) and value in (None, ""):
+        raise RowUnusable(
+            f"says of no purpose whether it was granted: no column {_columns(source, 'granted')}"
+        )
+    return given | found
+
+
+def _pairs(value: Any) -> dict[str, bool]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pairs = PAIR.findall(value)
+            value = dict(pairs) if pairs else [one for one in re.split(r"[,;|]", value) if one.strip()]
+    if isinstance(value, dict):
+        return {str(word): _is_yes(one) for word, one in value.items() if word not in ("stamp", "ver", "utc")}
+    if isinstance(value, list):
+        return dict.fromkeys(map(str, value), True)
+    raise RowUnusable("its purposes are neither names nor names with yes or no")
+
+
+def _is_yes(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word in YES:
+        return True
+    if word in NO or value is None:
+        return False
+    raise RowUnusable(f"says {str(value)[:40]!r}; known: true, false, yes, no, accept, deny, 1, 0")
+
+
+def _time(value: Any, now: datetime) -> datetime:
+    text = str(value).strip()
+    try:
+        if re.fullmatch(r"[0-9]{9,14}(\.[0-9]+)?", text):
+            number = float(text)
+            number /= 1000 if number >= MILLISECONDS_FROM else 1
+            time = datetime.fromtimestamp(number, UTC)
+        else:
+            time = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise RowUnusable(
+            f"has the time {text[:40]!r}; known: 2026-11-28T12:00:00Z, or seconds since 1970"
+        ) from error
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time > now:
+        raise RowUnusable(f"is of {to_text(time)}, which is yet to come")
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def _field(source: Source, row: Mapping[str, Any], field: str) -> Any:
+    return next((row[name] for name in _there(source, row, field)), None)
+
+
+def _needed(source: Source, row: Mapping[str, Any], field: str) -> Any:
+    value = _field(source, row, field)
+    if value in (None, ""):
+        raise RowUnusable(f"has no {field}: no column {_columns(source, field)}")
+    return value
+
+
+def _there(source: Source, row: Mapping[str, Any], field: str) -> list[str]:
+    """Return the columns of a field that a row has."""
+    return [name for name in source.columns.get(field, ()) if name in row]
+
+
+def _columns(source: Source, *fields: str) -> str:
+    return " or ".join(repr(name) for one in fields for name in source.columns.get(one, ()))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _named(what: str) -> str:
+    digest = sha256(f"import\n{what}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
+    return base64.urlsafe_b64encode(digest).decode()

@@ -1,0 +1,206 @@
+"""`cookieguard log import`: what other tools exported, each row once, and the rows named that say nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookieguard.cli.app import run
+
+COOKIEBOT = """\
+Key,Date,URL,Necessary,Preferences,Statistics,Marketing
+k1,2026-05-01 10:00:00,https://shop.example/,true,true,false,false
+k2,2026-05-01T11:00:00Z,https://shop.example/,true,false,false,false
+"""
+OSANO = [
+    {
+        "consentId": "o1",
+        "timestamp": 1777629600000,
+        "consents": {"ESSENTIAL": "ACCEPT", "ANALYTICS": "ACCEPT", "MARKETING": "DENY"},
+    },
+    {"consentId": "o2", "timestamp": "2026-05-02T10:00:00Z", "consents": "ANALYTICS=deny;MARKETING=accept"},
+]
+KLARO = [
+    {
+        "id": "r1",
+        "subject_id": "s1",
+        "created_at": "2026-05-01T10:00:00Z",
+        "consents": {"Count": True, "ads": False},
+    }
+]
+C15T = {
+    "data": [
+        {
+            "id": "c1",
+            "subjectId": "sub1",
+            "externalId": "4711",
+            "givenAt": "2026-05-01T10:00:00Z",
+            "preferences": {"necessary": True, "measurement": True, "marketing": True},
+        }
+    ]
+}
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of a shop with two vendors, and no log yet."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cookieguard.toml").write_text(
+        'origins = ["https://shop.example"]\n'
+        '[[vendors]]\nname = "Count"\npurpose = "statistics"\nhosts = ["count.example"]\n'
+        '[[vendors]]\nname = "Ads"\npurpose = "marketing"\nhosts = ["ads.example"]\n'
+    )
+    return tmp_path
+
+
+def exported(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert run(["log", "export"]) == 0
+    return [json.loads(line)["record"] for line in capsys.readouterr().out.splitlines()]
+
+
+def granted(record: dict[str, Any]) -> list[str]:
+    return [
+        one["dpv:hasPurpose"]
+        for one in record["dpv:hasProcess"]
+        if one["dpv:hasConsentStatus"] == "dpv:ConsentGiven"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "content", "subjects", "given"),
+    [
+        (
+            "cookiebot",
+            "log.csv",
+            COOKIEBOT,
+            ["cookiebot:k1", "cookiebot:k2"],
+            [["necessary", "preferences"], ["necessary"]],
+        ),
+        (
+            "osano",
+            "log.json",
+            json.dumps(OSANO),
+            ["osano:o1", "osano:o2"],
+            [["necessary", "statistics"], ["marketing", "necessary"]],
+        ),
+        ("klaro", "log.jsonl", json.dumps(KLARO[0]), ["klaro:s1"], [["necessary", "statistics"]]),
+        (
+            "c15t",
+            "log.json",
+            json.dumps(C15T),
+            ["customer:4711"],
+            [["marketing", "necessary", "statistics"]],
+        ),
+    ],
+)
+def test_what_each_tool_exports_becomes_records_marked_imported(
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    name: str,
+    content: str,
+    subjects: list[str],
+    given: list[list[str]],
+) -> None:
+    Path(name).write_text(content)
+
+    assert run(["log", "import", name, "--from", source]) == 0
+    records = exported(capsys)
+    assert [one["dpv:hasDataSubject"]["@id"] for one in records] == subjects
+    assert [granted(one) for one in records] == given
+    for one in records:
+        assert one["cg:event"] == one["cg:topic"] == "import"
+        assert one["cg:imported"]["cg:from"] == source
+        assert one["dct:created"] == one["dpv:hasConsentStatus"]["dpv:isIndicatedAtTime"]
+    assert records[0]["dct:created"] == "2026-05-01T10:00:00.000Z"
+    assert run(["log", "verify"]) == 0
+
+
+def test_a_row_comes_once_however_often_it_is_imported(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("log.csv").write_text(COOKIEBOT)
+    assert run(["log", "import", "log.csv", "--from", "cookiebot", "--dry-run"]) == 0
+    assert not Path(".cookieguard/log.db").exists()
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 0
+    Path("log.csv").write_text(COOKIEBOT + COOKIEBOT.splitlines()[1] + "\nk3,2026-05-03,,1,1,1,1\n")
+    capsys.readouterr()
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"imported": 1, "known": 3, "too_old": 0, "bad": []}
+    assert len(exported(capsys)) == 3
+
+
+def test_bad_rows_are_named_by_line_and_the_others_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = (
+        "k4,yesterday,,1,1,1,1",
+        "k5,2099-01-01,,1,1,1,1",
+        "k6,2026-05-01,,1,1,perhaps,1",
+        "k7,1,2,3,4,5,6,7,8",
+    )
+    Path("log.csv").write_text(COOKIEBOT + "\n".join([*bad, "k0,1999-01-01,,1,1,1,1"]))
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert [one.partition(" has ")[0].partition(" is ")[0].partition(" says ")[0] for one in said[:4]] == [
+        "BAD: line 4",
+        "BAD: line 5",
+        "BAD: line 6",
+        "BAD: line 7",
+    ]
+    assert said[4] == "7 rows: 2 imported, 0 were there, 1 older than proof.keep, 4 bad"
+    assert len(exported(capsys)) == 2
+
+
+def test_columns_and_words_of_an_export_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("log.csv").write_text("\ufeffwer;wann;was;Werbung\na;2026-05-01;besucherzaehlung;ja\n", "utf-8")
+    named = ["--columns", "subject=wer,id=wer,time=wann,granted=was"]
+
+    assert run(["log", "import", "log.csv", "--from", "klaro", *named]) == 1
+    assert "'besucherzaehlung'" in capsys.readouterr().out
+    assert (
+        run(["log", "import", "log.csv", "--from", "klaro", *named, "--words", "besucherzaehlung=statistics"])
+        == 0
+    )
+    assert granted(exported(capsys)[0]) == ["necessary", "statistics"]
+    assert run(["log", "import", "log.csv", "--from", "klaro", "--columns", "nobody=wer"]) != 0
+    assert "--columns" in capsys.readouterr().err
+    assert run(["log", "import", "log.csv", "--from", "elsewhere"]) != 0
+    assert run(["log", "import", "gone.csv", "--from", "klaro"]) not in (0, 1)
+
+
+@pytest.mark.parametrize("text", ["[{]", '{"a": 1}\n{"a":', "\ud800", "a,b\n1", "[1, null, {}]", ""])
+def test_a_file_of_anything_is_told_of_and_ends_no_command_with_a_traceback(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("log.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    assert run(["log", "import", "log.json", "--from", "c15t"]) in (0, 1, 3)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_import_that_is_killed_is_done_to_the_end_by_the_next(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"k{number},2026-05-01,,1,1,1,{number % 2}\n" for number in range(2500)]
+    Path("log.csv").write_text("".join([COOKIEBOT.splitlines(keepends=True)[0], *rows]))
+    command = [sys.executable, "-m", "cookieguard.cli", "log", "import", "log.csv", "--from", "cookiebot"]
+    log = shop / ".cookieguard" / "log.db-wal"
+    for size in (1, 300_000):
+        process = subprocess.Popen(command, env={**os.environ}, stdout=subprocess.DEVNULL)
+        while process.poll() is None and not (log.exists() and log.stat().st_size > size):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 0
+    assert len(exported(capsys)) == 2500
+    assert run(["log", "verify"]) == 0
