@@ -14,7 +14,14 @@ from cli.test_staff import Shop
 from cookieguard import Config, PolicyVersion
 from cookieguard.check import examine
 from cookieguard.check.banner import examine_banner
-from cookieguard.config import ConsentSettings, CookieSettings, OwnCookie, Vendor
+from cookieguard.config import (
+    ConsentSettings,
+    Controller,
+    CookieSettings,
+    OwnCookie,
+    RightsSettings,
+    Vendor,
+)
 from cookieguard.web.banner.renderer import Renderer
 
 TODAY = datetime(2026, 11, 28, tzinfo=UTC).date()
@@ -55,6 +62,16 @@ def wrong(config: Config) -> dict[str, str]:
 
 def advised(config: Config) -> dict[str, str]:
     return {one.check: f"{one.found}; {one.advice}" for one in examine(config, today=TODAY) if one.advice}
+
+
+def test_who_is_responsible_is_asked_for_where_a_page_must_say_it() -> None:
+    named = Controller(name="Mugs Ltd")
+    whole = Controller(name="Mugs Ltd", address=("1 High Street", "Utrecht"))
+
+    assert "no name and no address" in advised(Config())["controller"]
+    assert ": no address" in advised(Config(controller=named))["controller"]
+    assert "controller" not in advised(Config(controller=whole))
+    assert "controller" not in advised(Config(rights=RightsSettings(enabled=False)))
 
 
 def test_the_defaults_and_a_list_of_names_are_fine() -> None:

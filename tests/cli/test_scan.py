@@ -108,6 +108,25 @@ def test_an_app_is_served_for_the_scan_and_its_tables_are_put_behind_the_configu
     assert "Who hears of a visit" in (tmp_path / "report.html").read_text()
 
 
+def test_a_scan_of_an_app_leaves_nothing_in_the_shops_own_places(tmp_path: Path) -> None:
+    (tmp_path / "tiny_kept_shop.py").write_text(
+        "from cookieguard import CookieGuard\nfrom tests.scan.site import Site, pages\n"
+        f"app = CookieGuard(Site(pages({VENDORS!r})), 'cookieguard.toml')\n"
+    )
+    (tmp_path / "cookieguard.toml").write_text(
+        f'state_dir = "state"\n[stats]\nurl = "sqlite:///{tmp_path}/own/stats.db"\n'
+        f'[store]\nurl = "sqlite:///{tmp_path}/own/store.db"\n[log]\ndirectory = "log"\n'
+    )
+    before = sorted(tmp_path.rglob("*"))
+
+    done = scan(tmp_path, "tiny_kept_shop:app", "--pages", "2")
+    module = sys.modules.pop("tiny_kept_shop")
+
+    assert done.returncode == 0, done.stderr
+    assert [one for one in sorted(tmp_path.rglob("*")) if "__pycache__" not in one.parts] == before
+    assert not Path(module.app.config.state_dir).exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -106,12 +106,20 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
         ('undeclared = "allow"', "undeclared is 'allow'; allowed: 'marketing', 'block', 'report'"),
         ('prefix = "cg"', "prefix is 'cg'; allowed: a path like '/_cg/'"),
         ('[consent]\nenabled = "no"', "consent.enabled is 'no'; allowed: true or false"),
-        ('[cookies.session]\nname = "a\\r\\nb"', "cookies.name is 'a\\r\\nb'; allowed: an RFC 9110 token"),
-        ("[cookies.session]\nsecure = false", "cookies.__Host-cg_session.secure is False; allowed: true"),
+        (
+            '[cookies.session]\nname = "a\\r\\nb"',
+            "cookies.session.name is 'a\\r\\nb'; allowed: an RFC 9110 token",
+        ),
+        ("[cookies.session]\nsecure = false", "cookies.session.secure is False; allowed: true"),
         (
             "[cookies.session]\nmax_age = 99999999",
-            "cookies.__Host-cg_session.max_age is 99999999; allowed: 0 to 3",
+            "cookies.session.max_age is 99999999; allowed: 0 to 3",
         ),
+        (
+            '[cookies.consent]\nname = "__Host-choice"\nmax_age = 99999999',
+            "cookies.consent.max_age is 99999999; allowed: 0 to 3",
+        ),
+        ('[cookies.cart]\nname = "basket"\nsame_site = "no"', "cookies.cart.same_site is 'no'; allowed"),
         ('[policy]\nversion = "a b"', "policy.version is 'a b'; allowed"),
         (
             '[policy]\nprivacy_url = "//evil.example"',

@@ -133,7 +133,7 @@ def test_what_is_left_of_the_other_setting_goes_with_the_first_cookie_that_is_se
     [
         (
             {"cookies": {"domain": "co.uk"}},
-            "cookies.__Secure-cg_session.domain is 'co.uk'; allowed: a domain of",
+            "cookies.session.domain is 'co.uk'; allowed: a domain of",
         ),
         ({"cookies": {"domain": ".github.io"}}, "domain is 'github.io'"),
         ({"cookies": {"domain": "localhost"}}, "domain is 'localhost'"),

@@ -357,3 +357,14 @@ def test_two_purposes_for_one_cookie_do_not_start(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"cookies\.own\.name is '_ga'.*declared for statistics"):
         CookieGuard(page(), Config(state_dir=str(tmp_path / "s"), vendors=(COUNT,), cookies=cookies))
+
+
+def test_the_declaration_shows_no_visitors_number_in_a_name_that_nobody_declared(shop: Guard) -> None:
+    named = [("set-cookie", f"{name}=1; Path=/") for name in ("basket_10042", "basket_77", "t-9f3a", "theme")]
+    app = shop(page(b"x", headers=[*JPEG, *named]))
+
+    ask(app)
+    text = ask(app, path="/_cg/cookies", query="fragment").text
+
+    assert [text.count(f"<bdi>{name}</bdi>") for name in ("basket_*", "t-*", "theme")] == [1, 1, 1]
+    assert not any(part in text for part in ("10042", "77", "9f3a"))

@@ -28,6 +28,7 @@ def examine_promises(config: Config, *, today: date) -> Iterator[Finding]:
     yield from _own_cookies(config)
     yield from _weakened(config)
     yield from _notice(config, today)
+    yield from _controller(config)
 
 
 def _necessary(vendor: Vendor) -> Finding:
@@ -103,6 +104,14 @@ def _weakened(config: Config) -> Iterator[Finding]:
     if config.cookies.consent.max_age > LONGEST_CONSENT:
         days = config.cookies.consent.max_age // 86400
         yield Finding("cookies.consent", f"a choice is kept {days} days", advice="ask again after 6 months")
+
+
+def _controller(config: Config) -> Iterator[Finding]:
+    """Yield what the pages about a visitor's data must say and cannot (art. 13(1)(a) GDPR)."""
+    missing = [name for name in ("name", "address") if not getattr(config.controller, name)]
+    if config.rights.enabled and missing:
+        told = f"{config.prefix}privacy does not say who is responsible: no {' and no '.join(missing)}"
+        yield Finding("controller", told, advice="give both in [controller], the address a line each")
 
 
 def _notice(config: Config, today: date) -> Iterator[Finding]:

@@ -26,6 +26,8 @@ KINDS = ("session", "cart", "consent", "remember")
 NEEDS_SECURE = ("__host-", "__secure-", "__http-")
 FORBIDS_DOMAIN = "__host-"  # `__Host-Http-` begins so too
 DEFAULT_NAMES = {f"{HOST_PREFIX}cg_{kind}": f"{SECURE_PREFIX}cg_{kind}" for kind in KINDS}
+# By name, the table it is set in; of a name of the shop's own the reader of TOML knows it.
+_TABLES = {f"{prefix}cg_{kind}": kind for kind in KINDS for prefix in (HOST_PREFIX, SECURE_PREFIX)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +50,12 @@ class CookieSpec:
     """Share it with this domain and every host below; a default name is then `__Secure-cg_*`."""
 
     def __post_init__(self) -> None:
-        require_types(f"cookies.{self.name}", self)
-        require_match("cookies.name", self.name, COOKIE_NAME, "an RFC 9110 token")
+        where = _table_of(self.name)
+        require_types(where, self)
+        require_match(f"{where}.name", self.name, COOKIE_NAME, "an RFC 9110 token")
         if self.domain:
-            object.__setattr__(self, "domain", shared_domain(f"cookies.{self.name}.domain", self.domain))
+            object.__setattr__(self, "domain", shared_domain(f"{where}.domain", self.domain))
             object.__setattr__(self, "name", DEFAULT_NAMES.get(self.name, self.name))
-        where = f"cookies.{self.name}"
         require_one_of(f"{where}.same_site", self.same_site, SAME_SITE)
         # RFC 6265bis caps Max-Age at 400 days.
         require_between(f"{where}.max_age", self.max_age, 0, 400 * 86400, "seconds")
@@ -68,6 +70,12 @@ class CookieSpec:
         if needs and not self.secure:
             allowed = "true: the prefix, SameSite=None or Partitioned requires it"
             raise ConfigError(f"{where}.secure", was=False, allowed=allowed)
+
+
+def _table_of(name: object) -> str:
+    if not isinstance(name, str) or not COOKIE_NAME.fullmatch(name):
+        return "cookies"
+    return f"cookies.{_TABLES.get(name, name)}"
 
 
 def shared_domain(setting: str, domain: str) -> str:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cookieguard.config.loading.trial import kept_in
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import LOOPBACK, Address
 
@@ -33,21 +34,30 @@ NO_SERVER = "an app is served by uvicorn, and it is not installed: pip install '
 def served(target: str, *, host: str = "") -> Iterator[Address]:
     """Import an app from this folder, serve it, and give the address; raises ScanFailed.
 
-    With a `host` it speaks TLS as that host, with a certificate of its own making.
+    With a `host` it speaks TLS as that host, with a certificate of its own making. What it keeps goes away with it: a
+    scan's visits are in no figure of the shop's, and its choices in no log.
     """
+    with (
+        TemporaryDirectory(prefix="cookieguard-scan-", ignore_cleanup_errors=True) as folder,
+        kept_in(Path(folder, "state")),
+        _served(target, host, Path(folder)) as address,
+    ):
+        yield address
+
+
+@contextmanager
+def _served(target: str, host: str, folder: Path) -> Iterator[Address]:
     try:
         import uvicorn
     except ImportError as error:
         raise ScanFailed(NO_SERVER) from error
     app = _imported(target)
     listener = socket.create_server((LOOPBACK, 0))
-    with TemporaryDirectory(prefix="cookieguard-scan-") as folder:
-        files = write_certificate(host, Path(folder)) if host else None
-        options: dict[str, Any] = {"ssl_certfile": files, "ssl_keyfile": files} if files else {}
-        config = uvicorn.Config(
-            app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=1, **options
-        )
-        config.load()  # reads the certificate
+    files = write_certificate(host, folder) if host else None
+    options: dict[str, Any] = {"ssl_certfile": files, "ssl_keyfile": files} if files else {}
+    config = uvicorn.Config(
+        app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=1, **options
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     # What the guard tells an owner of each page, the scan tells of all of them.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cookieguard.access import use as use_access
 from cookieguard.config import Config, Vendor, load_config
+from cookieguard.config.loading.trial import on_trial
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Matters, Register, Terms
 from cookieguard.engines.files.beyond import BeyondFile
@@ -166,7 +167,7 @@ def read_config(
     if isinstance(vendors, str):
         raise ConfigError("vendors", was=repr(vendors), allowed=f"a list of names, such as [{vendors!r}]")
     more = tuple(Vendor(catalogue=one) if isinstance(one, str) else one for one in vendors)
-    read = _read_config(config)
+    read = on_trial(_read_config(config))
     return replace(read, vendors=(*read.vendors, *more)) if more else read
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cookieguard.config.cookies import CookieSpec
 from cookieguard.config.loading.types import describe, element_of, field_types
 from cookieguard.config.purposes import Vendor
 from cookieguard.config.root import Config
@@ -72,11 +73,22 @@ def _section(section: Any, settings: Mapping[str, Any], where: str, *, base: Any
         for name, value in settings.items()
     }
     if base is not None:
-        return dataclasses.replace(base, **values)
+        return _replaced(base, values, where)
     for name, field in fields.items():
         if _is_required(field) and name not in values:
             raise ConfigError(_dotted(where, name), was="missing", allowed=describe(types[name]))
     return section(**values)
+
+
+def _replaced(base: Any, values: Mapping[str, Any], where: str) -> Any:
+    try:
+        return dataclasses.replace(base, **values)
+    except ConfigError as error:
+        if not isinstance(base, CookieSpec):
+            raise
+        # A cookie knows its name and not its table, and the table is what its owner has to look for.
+        setting = _dotted(where, error.setting.rpartition(".")[2])
+        raise ConfigError(setting, was=error.was, allowed=error.allowed) from error
 
 
 def _value(annotation: Any, value: Any, where: str, *, base: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cookieguard.config import Config
+from cookieguard.config.cookies import KINDS
 from cookieguard.consent import site_of
 from cookieguard.errors import ConfigError
 from cookieguard.identity import is_inside
@@ -14,9 +15,10 @@ def shared_domains(config: Config) -> tuple[str, ...]:
 
     A browser takes no cookie for a public suffix, such as `co.uk`: whoever has a host there would get it.
     """
-    domains = {spec.domain: spec.name for spec in reversed(config.cookies.specs) if spec.domain}
-    for domain, name in domains.items():
-        setting = f"cookies.{name}.domain"
+    specs = reversed(list(zip(KINDS, config.cookies.specs, strict=True)))
+    domains = {spec.domain: (kind, spec.name) for kind, spec in specs if spec.domain}
+    for domain, (kind, name) in domains.items():
+        setting = f"cookies.{kind}.domain"
         if not site_of(domain).domain:
             allowed = "a domain of the shop's own: no public suffix, no address, no single label"
             raise ConfigError(setting, was=repr(domain), allowed=allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ DAY, MONTH, YEAR = 86400, 30 * 86400, 365 * 86400
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": MONTH, "year": YEAR}
 UNITS = (("year", YEAR), ("month", MONTH), ("day", DAY), ("hour", 3600), ("minute", 60))
 MOST_SEEN = 100
+_OF_VISITOR = re.compile(r"[A-Za-z]*[0-9][0-9A-Za-z]*")  # between the signs of a name
 
 
 class Stored(NamedTuple):
@@ -46,7 +48,8 @@ class CookieDeclaration:
         texts = texts_of(lang)["rights"]
         titles = {one.id: one.title for one in shown_purposes(self._config, lang)}
         known = {one.name for one in self._lines}
-        seen = [Stored(name, "", "", "") for name in sorted(self._seen())[:MOST_SEEN] if name not in known]
+        patterns = sorted({pattern_of(name) for name in self._seen() if name not in known})
+        seen = [Stored(name, "", "", "") for name in patterns[:MOST_SEEN]]
         return [
             Stored(
                 one.name,
@@ -56,6 +59,15 @@ class CookieDeclaration:
             )
             for one in (*self._lines, *seen)
         ]
+
+
+def pattern_of(name: str) -> str:
+    """Return a cookie's name as everybody may read it: numbers, and words with a number in them, may be a visitor's.
+
+    >>> pattern_of("basket_10042"), pattern_of("t-9f3ab2"), pattern_of("theme")
+    ('basket_*', 't-*', 'theme')
+    """
+    return _OF_VISITOR.sub("*", name)
 
 
 def life_text(life: str, lang: str) -> str:
