@@ -7,7 +7,7 @@ import gc
 import itertools
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from harness.asgi import HTML, Answer, App, ask, page, scope_of
 from harness.quick import some_of
 
 from cookieguard import CookieGuard
+from cookieguard.html import Rewriter, Rules, Ruling
+from cookieguard.html.page import Nested
 from cookieguard.web.document import page_cache as repeats
-from cookieguard.web.document.page_cache import Page, Repeats, page_of
+from cookieguard.web.document.body import DocumentBody
+from cookieguard.web.document.page_cache import Page, Repeats, like, page_of
 from cookieguard.web.walls import WALLS_KEPT, Wall
 
 Guard = Callable[..., CookieGuard]
@@ -320,3 +323,120 @@ def test_a_policy_as_a_bytearray_is_served(guard: Guard) -> None:
     guarded = guard(app)
 
     assert all(b"img-src" in ask(guarded).messages[0]["headers"][1][1] for _ in range(COPIES))
+
+
+def near_page(token: bytes, *, inside: bytes = b"", head: bytes = b"") -> bytes:
+    """Write a page of some pieces, with a token in a form, and something else beside it."""
+    rows = b"".join(
+        b'<li class="item"><a href="/p/%d">No. %d</a> %s</li>\n' % (n, n, b"x" * 90) for n in range(60)
+    )
+    form = b'<form method="post"><input type="hidden" name="csrf" value="%b">%b</form>\n' % (token, inside)
+    start = b'<!doctype html><html lang="de"><head>%b<title>Shop</title></head><body><h1>Shop</h1>' % head
+    return start + PIXEL + rows + form + rows + PIXEL + b"</body></html>"
+
+
+def changing(bodies: Iterator[bytes], headers: list[tuple[str, str]] | None = None, *, cut: int = 0) -> App:
+    """Be an app that answers with one body after the other, each in two messages with a `cut`: never kept."""
+    start = [(name.encode(), value.encode()) for name, value in headers or HTML]
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [*start]})
+        await send({"type": "http.response.body", "body": next(bodies)})
+
+    return app
+
+
+TOKENS = [b"%032x" % number for number in range(8)]
+# What may stand where a page had something harmless.
+HARMLESS = [
+    b"<p>Two pears</p>",
+    b"<b>Ten plums</b>",
+    b"</form><b>1</b>.",
+    b"</body></html> .",
+    b"<!-- one plum-->",
+    b"ten plums, 1 & 2",
+    b"ten plums, 1 < 2",
+]
+TELLING = [
+    b"<select><b>ten .",
+    b"<!-- one plum --",
+    b"<svg><p>ten </p>",
+    b"<img src=//a.b/>",
+    b"<base href=//a/>",
+    b"<script>1</script>",
+    b"<textarea>one...",
+    b"<title>plums ...",
+    b"<p title='plums ",
+    b"<plaintext>plum.",
+    b"<template><b>1 .",
+    b"<![CDATA[plums]]",
+    b"<?xml-stylesheet",
+    b"<p style=a:url(//a.b)",
+    b"<noscript>1</p>.",
+    b"<p>one plum</p><",
+    b"<p>one plum</p",
+]
+SHIFTING = b"<p>a\x1b$B two </p>"
+OTHERS = [*HARMLESS, *TELLING, SHIFTING]
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "text/html", "application/xhtml+xml"])
+def test_a_page_like_a_known_one_becomes_what_it_would_have_become_alone(
+    guard: Guard, content_type: str
+) -> None:
+    headers = [("content-type", content_type)]
+    width = max(map(len, OTHERS))
+    bodies = [
+        near_page(token, inside=other.ljust(width, b"."))
+        for other, token in itertools.product(OTHERS, TOKENS[:2])
+    ]
+    random.Random(1).shuffle(bodies)
+    known, never = guard(changing(iter(bodies), headers)), guard(changing(iter(bodies), headers, cut=40))
+
+    for body in bodies:
+        once, other = ask(known), ask(never)
+
+        assert once.body == other.body, body
+        assert without_length(once) == without_length(other)
+
+
+@pytest.mark.parametrize("other", [b"<p>Three pears</p>", b"<p>One & two.</p>"])
+def test_a_page_that_differs_by_a_token_is_made_of_the_pieces_of_the_one_before(other: bytes) -> None:
+    rules = Rules(
+        lambda url: Ruling("marketing", None) if url.host == "ads.example" else None, "https://shop.example/"
+    )
+    body, width = DocumentBody(Rewriter(rules, url="https://shop.example/"), None, on_event=print), len(other)
+    first, second = near_page(TOKENS[0], inside=b"." * width), near_page(TOKENS[1], inside=other)
+
+    pieces = body.cut(first, near_page(TOKENS[2], inside=b"-" * width))
+    page = page_of(first, b"", body.rewriter, given=[], headers=[], pieces=pieces)
+    plain = Nested(rules, rules.page("https://shop.example/"))
+    found = like(page, second, lambda markup: plain.passes(markup, True))
+
+    again = Rewriter(rules, url="https://shop.example/")
+    assert b"".join([raw for raw, _ in pieces]) == first
+    assert found is not None
+    assert found.content == again.feed(second) + again.close()
+    assert TOKENS[0] not in found.content
+    assert PIXEL not in found.content
+
+
+def test_only_markup_with_nothing_to_do_may_be_another() -> None:
+    rules = Rules(
+        lambda url: Ruling("marketing", None) if url.host == "a.b" else None, "https://shop.example/"
+    )
+
+    plain = Nested(rules, rules.page("https://shop.example/"))
+
+    assert [one for one in OTHERS if plain.passes(one, True)] == [
+        *HARMLESS,
+        SHIFTING,
+    ]  # which is told by its encoding
+
+
+def test_of_a_place_whose_pages_are_never_alike_ever_fewer_are_kept() -> None:
+    kept = Repeats()
+
+    due = [number for number in range(200) if kept.is_due(("place",))]
+
+    assert due == [1, 4, 9, 18, 35, 68, 133, 198]

@@ -102,6 +102,10 @@ class Placement:
         """Return whether elements of a head pass: nothing is to be inserted among them."""
         return not (self.is_done or self._xml or (self._head and self.is_document))
 
+    def is_at_rest(self) -> bool:
+        """Return whether the body has begun, and nothing of it is kept back."""
+        return self.is_done and not self._end
+
     def doctype(self) -> None:
         """Note a doctype: this is a document, whatever text an app let slip before it."""
         self.is_document = True

@@ -13,7 +13,7 @@ cdef class TagJudge:
     cdef Scanner _scanner
     cdef object _nest
     cdef bint _xml
-    cdef bint _has_base
+    cdef readonly bint has_base
     cdef int _left
     cdef Known _rest
     cdef readonly object base
@@ -32,9 +32,10 @@ cdef class Nested:
     cdef object _nest
     cdef Scanner _scanner
     cdef Summary _summary
+    cdef object _context
 
-    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
-    cpdef bint passes(self, bytes document) except -1
+    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag, raw=bytes)
+    cpdef bint passes(self, bytes document, bint is_thorough=*) except -1
     cpdef tuple rewrite(self, bytes document, bint is_xml)
     @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag)
     cdef tuple _replaced(self, bytes document)

@@ -30,7 +30,7 @@ class TagJudge:
     ) -> None:
         """Begin at `url`, or inside of another document, which gives the `base`; without `nest` none may be in it."""
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
-        self._has_base = False
+        self.has_base = False  # of its own
         self._left = MOST_KEPT
         self._rest: Known | None = None
         self._summary_and_context: tuple[Summary, TagContext] | None = None
@@ -62,8 +62,8 @@ class TagJudge:
 
     def take_base(self, reference: str) -> None:
         """Follow the page's first `<base href>`."""
-        base = None if self._has_base else resolve(reference, self.base)
-        self._has_base = True
+        base = None if self.has_base else resolve(reference, self.base)
+        self.has_base = True
         if base is not None:
             self.move(base)
 
@@ -98,9 +98,10 @@ class Nested:
         self._rules, self._base, self._nest = rules, base, nest or _nothing
         self._scanner: Scanner | None = None
         self._summary: Summary | None = None
+        self._context = rules.context(base, _nothing, xml=False)
 
-    def passes(self, document: bytes) -> bool:
-        """Return whether a document is sure to pass as it is."""
+    def passes(self, document: bytes, is_thorough: bool = False) -> bool:  # noqa: FBT001, FBT002  # compiled
+        """Return whether a document is sure to pass as it is; `is_thorough`: by full decisions, where it takes them."""
         scanner, summary = self._scanner, self._summary
         if scanner is None or summary is None:
             scanner, summary = self._prepare()
@@ -111,7 +112,10 @@ class Nested:
                 return True
             end = scanner.end
             if end >= 0:
-                tag = None if scanner.tag is not None else summary.judge(piece(document, position, end))
+                raw = piece(document, position, end)
+                tag = None if scanner.tag is not None else summary.judge(raw)
+                if tag is None and scanner.tag is None and is_thorough:
+                    tag = judge_tag(raw, self._context)
                 if tag is None or not tag.plain:
                     return False
             elif (end := comment_end(document, position)) < 0:
@@ -147,10 +151,9 @@ class Nested:
         return b"".join([*pieces, piece(document, done, size)]), tuple(held[:MAX_HELD])
 
     def _prepare(self) -> tuple[Scanner, Summary]:
-        rules, base = self._rules, self._base
-        context = rules.context(base, _nothing, xml=False)
+        rules, context = self._rules, self._context
         self._scanner = scanner = Scanner(xml=False, marks_links=rules.marks_links)
-        scanner.take(rules.near(base, xml=False), context.own_is_free)
+        scanner.take(rules.near(self._base, xml=False), context.own_is_free)
         self._summary = summary = Summary(context)
         return scanner, summary
 

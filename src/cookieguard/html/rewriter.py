@@ -116,6 +116,12 @@ class Rewriter:
         rest += self._placement.last(b"", closers)  # the tail may begin a tag
         return rest + (self._run(end) if is_between else b"") + self._tail
 
+    def is_at_rest(self) -> bool:
+        """Return whether all so far is read, and the next tag or text means what it does anywhere in a plain body."""
+        is_between = self._state == MARKUP and self._gather is None and not self._tail
+        is_plain = not (self._is_careful or self._xml or self._judge.has_base)
+        return is_between and is_plain and self._placement.is_at_rest()
+
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.
 

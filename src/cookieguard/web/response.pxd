@@ -3,7 +3,7 @@ from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.cookies.consent_filter cimport Gate
 from cookieguard.web.http.headers cimport every, has_any, make_private, quiet_type, read, without
 from cookieguard.web.cookies.own_cookies cimport own_lines
-from cookieguard.web.document.page_cache cimport Repeats
+from cookieguard.web.document.page_cache cimport Repeats, like
 
 
 cdef class Response:

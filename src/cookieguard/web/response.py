@@ -18,10 +18,11 @@ from cookieguard.web.document.choose_body import (
     give_up,
     is_service_worker,
     key_of,
+    passing,
     vary_by_use,
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
-from cookieguard.web.document.page_cache import Key, page_of
+from cookieguard.web.document.page_cache import Key, Page, content_of, like, page_of
 from cookieguard.web.document.prefetch import REDIRECTS, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import as_utf_8, is_part_of_start
@@ -247,7 +248,7 @@ class Response:
         """Send a document that came in one message: as it became before, where it is the same."""
         exchange, given = self._exchange, start["headers"]
         key = key_of(exchange, self._kind, self._names, given)
-        page = None if key is None else exchange.parts.repeats.find(key, body)
+        page = None if key is None else self._known(key, body)
         if page is None:
             await self._send_new(key, message, body, [*given])
             return
@@ -260,17 +261,30 @@ class Response:
         await self._send({**start, "headers": exchange.wall.watched(page.headers)})
         await self._send({**message, "body": page.content})
 
+    def _known(self, key: Key, body: bytes) -> Page | None:
+        """Return what became of this very page, or of one like it where nothing is to do about what differs."""
+        repeats = self._exchange.parts.repeats
+        page: Page | None = repeats.find(key, body)
+        if page is not None or (near := repeats.near(key, body)) is None:
+            return page
+        return like(near, body, passing(self._exchange, self._names.get(CONTENT_TYPE, b"")))
+
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
         """Send a document that is not known, and keep what became of one that comes again."""
-        transform = self._choose_body(body)
-        content = transform.whole(body)
-        headers = await self._send_rest(message, content)
-        exchange = self._exchange
-        outcome, repeats = exchange.rewriter, exchange.parts.repeats
-        if key is None or outcome is None or not transform.is_faithful or exchange.followed is not None:
+        exchange, transform = self._exchange, self._choose_body(body)
+        repeats = exchange.parts.repeats
+        if key is None or not (repeats.comes_again(key, body) or repeats.is_due(key)):
+            await self._send_rest(message, transform.whole(body))
             return
-        if repeats.comes_again(key, body):
-            repeats.keep(key, page_of(body, content, outcome, given=given, headers=unwatched(headers)))
+        near = repeats.near(key, body)
+        pieces = transform.cut(body, near.body) if near is not None else ()
+        content = content_of(pieces) if pieces else transform.whole(body)
+        headers = await self._send_rest(message, content)
+        outcome = exchange.rewriter
+        if outcome is not None and transform.is_faithful and exchange.followed is None:
+            headers = unwatched(headers)
+            page = page_of(body, content, outcome, given=given, headers=headers, pieces=pieces)
+            repeats.keep(key, page)
 
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""

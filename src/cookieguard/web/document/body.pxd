@@ -1,3 +1,8 @@
+cimport cython
+
+from cookieguard.html.fast.answers cimport piece
+
+
 cdef class RawBody:
     cdef readonly bint is_strict
     cdef readonly bint is_coded
@@ -20,8 +25,14 @@ cdef class DocumentBody:
     cdef object _encoder
     cdef object _wide
 
+    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t)
+    cpdef tuple cut(self, bytes body, bytes other)
     cpdef bytes close(self)
     cdef bytes _rewrite(self, bytes chunk)
     cdef bytes _finish(self)
     cdef bytes _fail(self, Exception error)
     cdef bytes _encode(self, bytes piece)
+
+
+cdef Py_ssize_t _next_cut(bytes body, bytes other, Py_ssize_t place) except -2
+cdef _add_free(list pieces, bytes chunk)

@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from cookieguard.html import Rewriter
+from cookieguard.html.fast.answers import piece
+from cookieguard.html.insertion_point import LONGEST_END
+from cookieguard.web.document.page_cache import Piece
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
 from cookieguard.web.http.charsets import Charset
 from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
+
+PIECE = 1024  # bytes of a piece of a page: of smaller ones there are too many, of larger ones too much is read again
+END = 2 * LONGEST_END  # bytes at the end of a page that stay one piece: its end tags are found in them
 
 
 class RawBody:
@@ -30,6 +36,10 @@ class RawBody:
     def whole(self, body: bytes) -> bytes:
         """Return the body."""
         return body
+
+    def cut(self, body: bytes, _other: bytes) -> tuple[Piece, ...]:
+        """Return the body as one piece."""
+        return ((body, self.whole(body)),)
 
     def close(self) -> bytes:
         """Return what is left: nothing."""
@@ -68,6 +78,10 @@ class WorkerMark:
     def __init__(self, policy: bytes) -> None:
         name = blake2b(policy, digest_size=6).hexdigest()
         self._line = OWN_PAGES % (json.dumps(policy.decode()).encode(), name.encode())
+
+    def is_at_rest(self) -> bool:
+        """Return that no piece of it may be another."""
+        return False
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the chunk."""
@@ -132,6 +146,27 @@ class DocumentBody:
         content, end = self._rewrite(rest), self.close()
         return content + end if end else content  # a page is not copied for nothing
 
+    def cut(self, body: bytes, other: bytes) -> tuple[Piece, ...]:
+        """Return the pieces of a whole uncoded body, each with what it becomes: small ones where `other` is another.
+
+        What passes as it is, between two places where a plain body is read, might be any other markup that passes.
+        """
+        pieces: list[Piece] = []
+        begun, becomes, place, is_at_rest = 0, b"", 0, False
+        while (end := _next_cut(body, other, place)) >= 0:
+            chunk = piece(body, place, end)
+            written = self._rewrite(chunk)
+            was_at_rest, is_at_rest = is_at_rest, self.rewriter.is_at_rest()
+            if not (was_at_rest and is_at_rest and written == chunk):
+                becomes += written
+            else:
+                if begun < place:
+                    pieces.append((piece(body, begun, place), becomes))
+                _add_free(pieces, chunk)
+                begun, becomes = end, b""
+            place = end
+        return (*pieces, (piece(body, begun, len(body)), becomes + self.whole(piece(body, place, len(body)))))
+
     def close(self) -> bytes:
         """Return what is left when the app's body has ended."""
         rest = b"" if self._has_failed else self._finish()
@@ -163,3 +198,18 @@ class DocumentBody:
 
     def _encode(self, piece: bytes) -> bytes:
         return self._encoder.feed(piece) if self._encoder is not None and piece else piece
+
+
+def _next_cut(body: bytes, other: bytes, place: int) -> int:
+    """Return where the next piece ends, at the next tag where the other page is another; -1: it is the last."""
+    most = len(body) - END
+    end = body.find(b"<", place + PIECE, most)
+    is_same = other.startswith(piece(body, place, end if end >= 0 else most), place)
+    return end if is_same else body.find(b"<", place + 1, most)
+
+
+def _add_free(pieces: list[Piece], chunk: bytes) -> None:
+    """Add a piece that may be another, to the one before where that is one, too."""
+    if pieces and pieces[-1][1] is None and len(pieces[-1][0]) < PIECE:
+        chunk = pieces.pop()[0] + chunk
+    pieces.append((chunk, None))

@@ -1,7 +1,17 @@
+cimport cython
+
+
 cdef class Repeats:
     cdef dict _pages
     cdef set _seen
+    cdef dict _places
     cdef readonly Py_ssize_t size
 
     cpdef find(self, tuple key, bytes body)
+    cpdef near(self, tuple key, bytes body)
+    cpdef bint is_due(self, tuple key) except -1
     cpdef bint comes_again(self, tuple key, bytes body)
+
+
+@cython.locals(place=Py_ssize_t, end=Py_ssize_t, raw=bytes, other=bytes)
+cpdef like(page, bytes body, passes)

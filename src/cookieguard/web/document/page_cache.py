@@ -6,7 +6,7 @@ same state, at the same address: only what is all equal counts, and the page is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,11 +17,15 @@ from cookieguard.web.http.headers import SET_COOKIE, Headers
 MAX_SIZE = 8 * 1024 * 1024  # bytes of all that is kept, for all visitors
 MAX_PAGE = MAX_SIZE // 16  # bytes of one, with all that belongs to it: what is longer takes its time anyway
 OVERHEAD = 2048  # bytes that keeping one takes beside its texts
+PIECE_OVERHEAD = 128
 HELD_SIZE = 1024  # bytes of one thing held, with its URL
 MAX_SEEN = 4096  # marks of pages that came once
+LONGEST_PAUSE = 64  # pages of one place that come by before another is kept
 UNSTORED = b"no-store"
 
 Key = tuple[object, ...]
+# Bytes of a page, and what they become; None: they pass as they are, and so may others in their place.
+Piece = tuple[bytes, bytes | None]
 
 
 class Outcome(Protocol):
@@ -43,27 +47,67 @@ class Page:
     lost: frozenset[str]
     given: Headers  # the app's
     headers: Headers  # what they became, where no cookie of ours was set
+    pieces: tuple[Piece, ...] = ()  # all of it, as far as it is known
 
     @property
     def size(self) -> int:
         """The bytes that keeping it takes, at most."""
         texts = sum(len(name) + len(value) for name, value in [*self.given, *self.headers])
-        return len(self.body) + len(self.content) + texts + HELD_SIZE * len(self.held) + OVERHEAD
+        pieces = sum(len(raw) + len(becomes or b"") + PIECE_OVERHEAD for raw, becomes in self.pieces)
+        return len(self.body) + len(self.content) + pieces + texts + HELD_SIZE * len(self.held) + OVERHEAD
 
 
-def page_of(body: bytes, content: bytes, outcome: Outcome, *, given: Headers, headers: Headers) -> Page:
+def page_of(
+    body: bytes,
+    content: bytes,
+    outcome: Outcome,
+    *,
+    given: Headers,
+    headers: Headers,
+    pieces: tuple[Piece, ...] = (),
+) -> Page:
     """Return what is kept of a page."""
-    return Page(body, content, tuple(outcome.held), frozenset(outcome.lost), given, headers)
+    return Page(body, content, tuple(outcome.held), frozenset(outcome.lost), given, headers, pieces)
+
+
+def content_of(pieces: tuple[Piece, ...]) -> bytes:
+    """Return what a page becomes, by its pieces."""
+    return b"".join([raw if becomes is None else becomes for raw, becomes in pieces])
+
+
+def like(page: Page, body: bytes, passes: Callable[[bytes], bool]) -> Page | None:
+    """Return what a body becomes that is a known page but for markup that passes as it is: a token, a price.
+
+    None where more is different. `passes` says it of markup in a plain body.
+    """
+    if not page.pieces:
+        return None
+    written: list[bytes] = []
+    place = 0
+    for raw, becomes in page.pieces:
+        end = place + len(raw)
+        if body.startswith(raw, place):
+            written.append(raw if becomes is None else becomes)
+        else:
+            other = body[place:end]
+            if becomes is not None or not passes(other):
+                return None
+            written.append(other)
+        place = end
+    return Page(body, b"".join(written), page.held, page.lost, page.given, page.headers)
 
 
 class Repeats:
     """Keep the pages that came again, those asked for last. Owns them, and marks of others (all bounded)."""
 
-    __slots__ = ("_pages", "_seen", "size")
+    __slots__ = ("_pages", "_places", "_seen", "size")
 
     def __init__(self) -> None:
         self._pages: dict[Key, tuple[Page, int]] = {}  # and its size
         self._seen: set[int] = set()
+        self._places: dict[
+            int, tuple[int, int]
+        ] = {}  # how many pages come by before one is kept, now and then
         self.size = 0
         """Bytes of all that is kept."""
 
@@ -78,6 +122,28 @@ class Repeats:
         del self._pages[key]  # and behind all others: the first goes first
         self._pages[key] = kept
         return kept[0]
+
+    def near(self, key: Key, body: bytes) -> Page | None:
+        """Return the page that was kept at this place, where this one is as long."""
+        kept = self._pages.get(key)
+        if kept is None or len(kept[0].body) != len(body):
+            return None
+        del self._pages[key]
+        self._pages[key] = kept
+        return kept[0]
+
+    def is_due(self, key: Key) -> bool:
+        """Return whether a page is kept of a place where none was known: the second, and ever fewer after that."""
+        place = hash(key)
+        left, pause = self._places.get(place, (1, 1))
+        if len(self._places) >= MAX_SEEN:
+            self._places.clear()
+        if left > 0:
+            self._places[place] = left - 1, pause
+            return False
+        pause = min(2 * pause, LONGEST_PAUSE)
+        self._places[place] = pause, pause
+        return True
 
     def comes_again(self, key: Key, body: bytes) -> bool:
         """Return whether this page came before, and take note of it: one that differs in a byte of a token did not."""
