@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,12 +33,19 @@ from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
 from cookieguard.engines.proof.upkeep.importing import Imported, import_rows, rows_of_file
 from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
+from cookieguard.engines.proof.upkeep.timestamps import (
+    StampRefused,
+    can_stamp,
+    check_stamp,
+    roots_of,
+    stamped,
+)
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import CONSENT, Asker
 from cookieguard.proof.imports import COLUMNS, FIELDS, Source, source_of
 from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
-from cookieguard.proof.records import read_document
+from cookieguard.proof.records import read_document, to_text
 from cookieguard.proof.verification import Report, Verdict
 
 log = typer.Typer(help="Look into the consent log: verify it, show and export records.")
@@ -81,11 +88,14 @@ def verify(
         )
         kept = local_anchors(Path(shop.state_dir).absolute())
         try:
+            stamps = list(stamped(Path(shop.state_dir).absolute()))
             anchors = read_anchors([*kept, *(anchor or ())])
+            anchors += [(one, note.decode("utf-8", "replace")) for one, note, _ in stamps]
         except OSError as error:
             raise ConfigError("--against", was=error.strerror, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
-    _show_report(report, name, anchors=len(anchors), as_json=as_json)
+        stamp = _stamp(shop, stamps, report)
+    _show_report(report, name, anchors=len(anchors), stamp=stamp, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
 
@@ -348,7 +358,24 @@ def _progress(*, as_json: bool, what: str = "entries") -> Callable[[int], None]:
     return tell
 
 
-def _show_report(report: Report, name: str, *, anchors: int, as_json: bool) -> None:
+def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Report) -> str:
+    """Check every time stamp, and say what they show; one that does not count is a fault."""
+    if not stamps:
+        return ""
+    if not (can_stamp() and shop.proof.timestamp_roots):
+        return f"{len(stamps)} time stamps are NOT checked: that needs the extra anchor and proof.timestamp_roots"
+    roots, newest = roots_of(shop), (0, "")
+    for name, note, answer in stamps:
+        try:
+            size, time = check_stamp(note, answer, roots)
+        except StampRefused as error:
+            report.add(Verdict.BROKEN, None, f"{name}: {error}")
+        else:
+            newest = max(newest, (size, to_text(time)))
+    return f"{newest[0]} entries were there at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
+
+
+def _show_report(report: Report, name: str, *, anchors: int, stamp: str, as_json: bool) -> None:
     if as_json:
         show_json(
             {
@@ -359,11 +386,14 @@ def _show_report(report: Report, name: str, *, anchors: int, as_json: bool) -> N
                 "rows": report.rows,
                 "pruned": report.pruned,
                 "anchors": anchors,
+                "time_stamps": stamp,
                 "faults": [{"number": one.number, "what": one.what} for one in report.faults],
                 "more_faults": report.more_faults,
             }
         )
         return
+    if stamp:
+        show_line(stamp)
     if not report.faults:
         gone = f", {report.pruned} of them let go" if report.pruned else ""
         show_line(

@@ -17,6 +17,7 @@ from cookieguard.config.store import require_store_url
 
 LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
 PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
+AUTHORITY = re.compile(r"(https?://[!-~]{1,500})?")
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in `proof.records`
 THREE_YEARS = 1096  # the limitation period of many a country; one of three years has a leap day
 KEPT_DAYS = {"consent": THREE_YEARS, "agreement": THREE_YEARS}  # of other kinds: for good
@@ -55,6 +56,10 @@ class ProofSettings:
     """A second file for the journal of erasures, on another disk than the state directory; empty: one alone."""
     witness: str = ""
     """A directory, or a command that reads its standard input, which gets each checkpoint; empty: none."""
+    timestamp: str = ""
+    """An RFC 3161 authority that stamps the newest checkpoint once an hour (extra `anchor`); empty: none."""
+    timestamp_roots: str = ""
+    """A PEM file with the certificates that its time stamps are trusted by; needed with `timestamp`."""
     name: str = ""
     """The log's name in its checkpoints, fixed when it is made; empty: the first of `origins` with the log's path."""
     controller: str = ""
@@ -72,6 +77,10 @@ class ProofSettings:
         require_environment("proof.subjects_environment", self.subjects_environment)
         require_text("proof.erasures", self.erasures, empty=True)
         require_text("proof.witness", self.witness, empty=True, longest=1000)
+        require_match(
+            "proof.timestamp", self.timestamp, AUTHORITY, "an address like 'https://tsa.example/tsr'"
+        )
+        require_text("proof.timestamp_roots", self.timestamp_roots, empty=not self.timestamp, longest=1000)
         require_match("proof.name", self.name, LOG_NAME, "text without blanks and +, like 'shop.example/log'")
         require_text("proof.controller", self.controller, empty=True, longest=200)
         require_match(

@@ -31,6 +31,7 @@ from cookieguard.engines.mail.forgetting import forget_recipients
 from cookieguard.engines.people.journal import forget_entries
 from cookieguard.engines.proof.upkeep.expiry import record_expiries
 from cookieguard.engines.proof.upkeep.pruning import prune_log
+from cookieguard.engines.proof.upkeep.timestamps import stamp_log
 from cookieguard.engines.stats.open import open_existing
 from cookieguard.engines.stats.protocol import Capped, Crossing, EngineDown
 from cookieguard.engines.store.open import store_file, store_opener
@@ -202,6 +203,7 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "consents that ran out": lambda times: record_expiries(
             config, state, environ=environ, now=times.believed
         ),
+        "time stamp": lambda times: stamp_log(config, state, environ=environ, now=times.now),
         "consent log": lambda times: prune_log(config, state, environ=environ, now=times.believed),
     }
 

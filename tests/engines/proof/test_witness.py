@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +20,7 @@ from cookieguard.config import Config
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.anchors import read_anchors
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.proof.witness import Witness, write_checkpoint
 from cookieguard.proof.merkle import EMPTY_ROOT
@@ -115,3 +119,28 @@ def test_of_two_checkpoints_of_one_size_both_are_kept(tmp_path: Path) -> None:
 
     places = {write_checkpoint(tmp_path, one) for one in [*notes, *notes]}
     assert sorted(path.read_text() for path in places) == sorted(notes)
+
+
+def test_a_witness_that_hangs_does_not_hold_the_end_of_its_worker_up(tmp_path: Path) -> None:
+    ends_by_itself = 900  # seconds; nobody waits for it
+    program = (
+        "import cookieguard.engines.proof.witness as module;"
+        f"module.COMMAND_SECONDS = {ends_by_itself};"
+        f"one = module.Witness('sleep {ends_by_itself}');"
+        "one.give('a checkpoint');"
+        "one.close()"
+    )
+    group = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    try:
+        assert group.wait(ends_by_itself / 3) == 0
+    finally:
+        os.killpg(group.pid, signal.SIGKILL)  # the command
+
+
+def test_half_a_checkpoint_left_by_a_worker_that_died_is_no_anchor(tmp_path: Path) -> None:
+    signer = Signer("shop.example/log", bytes(32))
+    note = signer.sign(str(Checkpoint(signer.name, 7, EMPTY_ROOT)))
+    (tmp_path / ".checkpoint-7-0011223344556677.ab").write_text(note[:20])
+    write_checkpoint(tmp_path, note)
+
+    assert read_anchors([tmp_path]) == [("checkpoint-7", note)]

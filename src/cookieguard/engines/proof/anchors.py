@@ -65,6 +65,11 @@ class LocalAnchor:
             finally:
                 draft.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Let the witness end."""
+        if self._witness is not None:
+            self._witness.close()
+
     def _read(self) -> str | None:
         with suppress(OSError, UnicodeDecodeError):
             return self._path.read_text("utf-8")
@@ -80,5 +85,5 @@ def local_anchors(directory: Path) -> list[Path]:
 
 def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """Return name and text of files with checkpoints, and of all files in directories; raises OSError."""
-    files = [one for path in paths for one in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    files = [one for path in paths for one in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
     return [(path.name, path.read_text("utf-8", errors="replace")) for path in files if not path.is_dir()]

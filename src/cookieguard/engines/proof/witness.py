@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shlex
 import subprocess
 import threading
@@ -18,6 +19,7 @@ from cookieguard.proof.notes import read_checkpoint
 logger = logging.getLogger("cookieguard")
 
 COMMAND_SECONDS = 30.0
+CLOSE_SECONDS = 2.0  # in which a worker that ends hands the last one on; the next worker's covers it
 
 
 class Witness:
@@ -29,6 +31,7 @@ class Witness:
         self._note = ""
         self._is_busy = False
         self._is_failing = False
+        self._thread: threading.Thread | None = None
 
     def give(self, note: str) -> None:
         """Have a checkpoint handed on; one that waits still gives way to it."""
@@ -36,11 +39,18 @@ class Witness:
             self._note = note
             if self._is_busy:
                 return
+            thread = threading.Thread(target=self._run, name="cookieguard-witness", daemon=True)
             try:
-                threading.Thread(target=self._run, name="cookieguard-witness").start()
+                thread.start()
             except RuntimeError:  # no more threads, or the interpreter is going: the next checkpoint tries
                 return
-            self._is_busy = True
+            self._thread, self._is_busy = thread, True
+
+    def close(self) -> None:
+        """Wait a moment for what is being handed on; a witness that hangs holds no worker's end up."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         while True:
@@ -70,23 +80,32 @@ class Witness:
 def write_checkpoint(directory: Path, note: str) -> Path:
     """Write a checkpoint beside those that are there; none is ever written over: two of one size are a fork."""
     checkpoint = read_checkpoint(note)
-    for name in (
-        f"checkpoint-{checkpoint.size}",
-        f"checkpoint-{checkpoint.size}-{checkpoint.root.hex()[:16]}",
-    ):
-        path = directory / name
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        except FileExistsError:
-            if path.read_text("utf-8", errors="replace") == note:
-                return path
-            continue
-        with open(descriptor, "wb") as file:
+    names = f"checkpoint-{checkpoint.size}", f"checkpoint-{checkpoint.size}-{checkpoint.root.hex()[:16]}"
+    draft = directory / f".{names[1]}.{secrets.token_hex(8)}"  # a worker that dies leaves no half checkpoint
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as file:
             file.write(note.encode())
             file.flush()
             os.fsync(file.fileno())
+        for path in (directory / name for name in names):
+            if _is_put(draft, path) or path.read_text("utf-8", errors="replace") == note:
+                break
         return path
-    return path
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _is_put(draft: Path, path: Path) -> bool:
+    """Give a file its name, unless that is taken."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        draft.rename(path)
+    return True
 
 
 def _run_command(command: str, note: str) -> None:

@@ -136,6 +136,8 @@ class LogWriter:
         self._stop.set()
         self._wake.set()
         thread.join(CLOSE_SECONDS)
+        if self._anchor is not None:
+            self._anchor.close()
         if self.waiting:
             logger.error("consent log: %d records could not be written", self.waiting)
 

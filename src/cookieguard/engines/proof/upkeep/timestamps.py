@@ -1,0 +1,142 @@
+"""RFC 3161 time stamps of checkpoints: a third party signs that these entries were there at that time.
+
+Asked for once an hour by the job that lets old records go, so never in a request's way. What an authority answers is
+kept beside the checkpoint it is of, as two files that `openssl ts -verify` reads too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from cryptography import x509
+
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import stores_if_made
+from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.proof.notes import NoteError, read_checkpoint
+
+if TYPE_CHECKING:
+    from rfc3161_client import Verifier, VerifierBuilder
+
+FOLDER = "timestamps"
+NAME = re.compile(r"checkpoint-[0-9]+")
+MISSING_EXTRA = "empty, or the extra that asks for time stamps: pip install cookieguard[anchor]"
+SECONDS = 20.0
+MOST_BYTES = 64 * 1024  # an answer with its certificates has 2 to 8
+QUERY, ANSWER = "application/timestamp-query", "application/timestamp-reply"
+
+
+class StampRefused(CookieGuardError):
+    """Say why there is no time stamp, or why one does not count."""
+
+
+def can_stamp() -> bool:
+    """Return whether the extra is there."""
+    return find_spec("rfc3161_client") is not None
+
+
+def stamp_log(config: Config, state: StateDirectory, *, environ: Mapping[str, str], now: datetime) -> int:
+    """Have the newest checkpoint stamped, unless it is; return 0, for nothing goes. Raises StampRefused, LogDown."""
+    del now  # the authority's counts
+    if not config.proof.timestamp:
+        return 0
+    with stores_if_made(config, state.path, environ=environ) as stores:
+        note = None if stores is None else stores.log.checkpoint()
+    if note is None:
+        return 0
+    if not can_stamp():
+        raise ConfigError("proof.timestamp", was="set without its extra", allowed=MISSING_EXTRA)
+    folder = state.path / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    name = f"checkpoint-{read_checkpoint(note).size}"
+    if (folder / f"{name}.tsr").exists():
+        return 0
+    answer = _ask(config.proof.timestamp, note.encode(), roots_of(config))
+    _write(folder / name, note.encode())
+    _write(folder / f"{name}.tsr", answer)  # last: only a checkpoint with its answer counts
+    return 0
+
+
+def stamped(state: Path) -> Iterator[tuple[str, bytes, bytes]]:
+    """Yield name, checkpoint and answer of all time stamps there are; raises OSError."""
+    with suppress(FileNotFoundError):
+        for path in sorted((state / FOLDER).iterdir()):
+            answer = path.with_name(f"{path.name}.tsr")
+            if NAME.fullmatch(path.name) and answer.exists():
+                yield f"{FOLDER}/{path.name}", path.read_bytes(), answer.read_bytes()
+
+
+def check_stamp(note: bytes, answer: bytes, roots: Sequence[x509.Certificate]) -> tuple[int, datetime]:
+    """Return how many entries were there, and at which time at the latest; raises StampRefused."""
+    from rfc3161_client import VerifierBuilder, decode_timestamp_response
+
+    try:
+        size = read_checkpoint(note.decode()).size
+        _verified(VerifierBuilder(), answer, note, roots)
+        return size, decode_timestamp_response(answer).tst_info.gen_time
+    except (NoteError, ValueError) as error:
+        raise StampRefused(str(error)) from error
+
+
+def roots_of(config: Config) -> list[x509.Certificate]:
+    """Read the certificates that time stamps are trusted by; raises ConfigError."""
+    path = config.proof.timestamp_roots
+    try:
+        return x509.load_pem_x509_certificates(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        was = getattr(error, "strerror", None) or "no certificates"
+        raise ConfigError("proof.timestamp_roots", was=f"{path!r} ({was})", allowed="a PEM file") from error
+
+
+def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
+    """Ask an authority; what it answers is verified before it is kept."""
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuilder
+
+    asked = TimestampRequestBuilder(data=note, hash_algorithm=HashAlgorithm.SHA256).build()
+    try:
+        with httpx.stream(
+            "POST", url, content=asked.as_bytes(), headers={"content-type": QUERY}, timeout=SECONDS
+        ) as response:
+            answer = b""
+            for some in response.iter_bytes():
+                answer += some
+                if len(answer) > MOST_BYTES:
+                    raise StampRefused(f"the time-stamping authority answers more than {MOST_BYTES} bytes")
+    except httpx.HTTPError as error:
+        raise StampRefused(f"the time-stamping authority does not answer: {type(error).__name__}") from error
+    if response.status_code != httpx.codes.OK or response.headers.get("content-type") != ANSWER:
+        raise StampRefused(f"the time-stamping authority answers {response.status_code}, and no time stamp")
+    _verified(VerifierBuilder.from_request(asked), answer, note, roots)
+    return answer
+
+
+def _verified(
+    builder: VerifierBuilder, answer: bytes, note: bytes, roots: Sequence[x509.Certificate]
+) -> None:
+    from rfc3161_client import VerificationError, decode_timestamp_response
+
+    for root in roots:
+        builder = builder.add_root_certificate(root)
+    verifier: Verifier = builder.build()
+    try:
+        verifier.verify_message(decode_timestamp_response(answer), note)
+    except (VerificationError, ValueError) as error:
+        raise StampRefused(f"the time stamp does not count: {error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

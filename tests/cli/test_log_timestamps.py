@@ -1,0 +1,131 @@
+"""Time stamps of checkpoints: a local authority signs that the entries were there, and `log verify` checks it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.tsa import Authority, authority
+
+from cookieguard.cli.app import run
+from cookieguard.config import Config, load_config
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.retention import Retention, Run
+from cookieguard.errors import ConfigError
+from cookieguard.proof.records import Record, customer
+
+pytest.importorskip("rfc3161_client", reason="NO TEST OF TIME STAMPS: no rfc3161-client")
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def tsa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    """Run an authority that the shop in the working directory asks."""
+    monkeypatch.chdir(tmp_path)
+    with authority(tmp_path / "tsa") as running:
+        (tmp_path / "cookieguard.toml").write_text(
+            f'[proof]\ntimestamp = "{running.url}"\ntimestamp_roots = "{running.root}"\n'
+        )
+        yield running
+
+
+def write(count: int) -> None:
+    config = Config()
+    state = StateDirectory(config.state_dir)
+    writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=NOW), environ={})
+    assert writer is not None
+    for number in range(count):
+        writer.append(Record(kind="consent", subject=customer(str(number)), time=NOW, facts={})).result(30)
+    writer.close()
+
+
+def job(hours: int) -> Run:
+    config = load_config("cookieguard.toml")
+    at = NOW + timedelta(hours=hours)
+    done = Retention(config, StateDirectory(config.state_dir), environ={}, clock=lambda: at).look()
+    assert done is not None
+    return done
+
+
+def test_the_hourly_job_has_each_newest_checkpoint_stamped_once_and_verify_checks_it(
+    tsa: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not job(0).failed  # no log yet
+    write(3)
+    for hours in (2, 4):
+        assert not job(hours).failed
+    assert tsa.asked == 1
+    write(2)
+    job(6)
+    assert tsa.asked == 2
+    capsys.readouterr()
+
+    assert run(["log", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert "5 entries were there at 20" in said
+    assert "by 2 time stamps" in said
+    kept = Path(".cookieguard/timestamps")
+    assert sorted(path.name for path in kept.iterdir()) == [
+        "checkpoint-3",
+        "checkpoint-3.tsr",
+        "checkpoint-5",
+        "checkpoint-5.tsr",
+    ]
+    outsider = ["openssl", "ts", "-verify", "-in", str(kept / "checkpoint-5.tsr"), "-CAfile", str(tsa.root)]
+    subprocess.run([*outsider, "-data", str(kept / "checkpoint-5")], check=True, capture_output=True)
+
+
+def test_a_stamped_log_that_is_set_back_or_a_stamp_of_something_else_is_found(
+    tsa: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(3)
+    shutil.copytree(".cookieguard", "yesterday")
+    write(2)
+    assert not job(0).failed
+    kept = Path(".cookieguard/timestamps")
+    shutil.copytree(kept, "kept")
+    shutil.rmtree(".cookieguard")
+    shutil.copytree("yesterday", ".cookieguard")
+    shutil.copytree("kept", kept)
+    assert run(["log", "verify"]) == 2
+    assert "timestamps/checkpoint-5 has 5 entries, the log 3" in capsys.readouterr().out
+
+    shutil.copy(".cookieguard/checkpoint", kept / "checkpoint-5")
+    assert run(["log", "verify"]) == 1
+    assert "timestamps/checkpoint-5: the time stamp does not count" in capsys.readouterr().out
+
+
+def test_an_authority_that_fails_is_told_of_and_asked_again_and_nothing_else_waits(
+    tsa: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(1)
+    tsa.answers = [(500, b"down"), (200, b"no time stamp"), (200, b"x" * 100_000)]
+    reasons = [job(hours).failed["time stamp"] for hours in (0, 2, 4)]
+
+    assert reasons[0] == "the time-stamping authority answers 500, and no time stamp"
+    assert reasons[1].startswith("the time stamp does not count")
+    assert "more than 65536 bytes" in reasons[2]
+    assert run(["log", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["time_stamps"] == ""
+    assert not job(6).failed
+    assert run(["log", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["time_stamps"].startswith("1 entries were there")
+
+
+def test_an_authority_without_roots_or_of_another_root_counts_for_nothing(
+    tsa: Authority, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="timestamp_roots"):
+        Config(proof=type(Config().proof)(timestamp=tsa.url))
+    write(1)
+    with authority(tmp_path / "other") as other:
+        shutil.copy(other.root, tsa.root)
+        assert "does not count" in job(0).failed["time stamp"]
+    assert list(Path(".cookieguard/timestamps").iterdir()) == []

@@ -1,0 +1,120 @@
+"""A time-stamping authority on this machine: `openssl ts` behind HTTP, with a root of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CONFIG = """\
+[tsa]
+default_tsa = one
+[one]
+serial = {folder}/serial
+signer_cert = {folder}/tsa.pem
+signer_key = {folder}/tsa.key
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha384, sha512
+ess_cert_id_alg = sha256
+"""
+
+
+@dataclass
+class Authority:
+    """Say where it answers, and by which root; `answers` are what it is to say instead of a time stamp."""
+
+    url: str
+    root: Path
+    asked: int = 0
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+
+
+@contextmanager
+def authority(folder: Path) -> Iterator[Authority]:
+    """Run one; skips the test, loudly, where there is no OpenSSL that stamps."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("NO TEST OF TIME STAMPS: there is no openssl")
+    folder.mkdir()
+    _make_certificates(folder)
+    (folder / "serial").write_text("01\n")
+    (folder / "config").write_text(CONFIG.format(folder=folder))
+    command = [
+        openssl,
+        "ts",
+        "-reply",
+        "-config",
+        str(folder / "config"),
+        "-queryfile",
+        str(folder / "query"),
+    ]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.asked += 1
+            query = self.rfile.read(int(self.headers["content-length"]))
+            status, answer = made.answers.pop(0) if made.answers else (200, b"")
+            if not answer:
+                (folder / "query").write_bytes(query)
+                subprocess.run([*command, "-out", str(folder / "answer")], check=True, capture_output=True)
+                answer = (folder / "answer").read_bytes()
+            self.send_response(status)
+            self.send_header("content-type", "application/timestamp-reply")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = Authority(f"http://127.0.0.1:{server.server_port}/tsr", folder / "root.pem")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _make_certificates(folder: Path) -> None:
+    now = datetime.now(UTC) - timedelta(days=1)
+    keys = {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("root", "tsa")}
+    names = {one: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"a test's {one}")]) for one in keys}
+    for name, key in keys.items():
+        is_root = name == "root"
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(names[name])
+            .issuer_name(names["root"])
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now)
+            .not_valid_after(now + timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
+        )
+        if not is_root:
+            stamps = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+            builder = builder.add_extension(stamps, critical=True)
+        certificate = builder.sign(keys["root"], hashes.SHA256())
+        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (folder / f"{name}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
