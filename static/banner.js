@@ -2,7 +2,7 @@
 // Free of the characters that would end a script or break XHTML (no less-than, no ampersand), and of eval and HTML.
 (function () {
   "use strict";
-  var d = document, part = d.getElementById("cg-p"), shadow = part.shadowRoot, inert = part.querySelector("template");
+  var d = document, part = d.querySelector("cg-part#cg-p"), shadow = part.shadowRoot, inert = part.querySelector("template");
   if (shadow) {
     // For what brings the page back from a copy of its markup (Turbo, htmx): no copy has a shadow.
     inert = d.createElement("template");
@@ -102,7 +102,7 @@
   // Not for ever: somebody else may want it out each time.
   var times = 9;
   new MutationObserver(function () {
-    if (!d.getElementById("cg-p")) if (times-- > 0) { d.body.append(part); lift(); }
+    if (!d.querySelector("cg-part#cg-p")) if (times-- > 0) { d.body.append(part); lift(); }
     soon();
   }).observe(d.body, { childList: true });
   kept.querySelector("button").addEventListener("click", function () { times = 0; part.remove(); });

@@ -5,7 +5,8 @@
   var d = document, tabs = self.BroadcastChannel ? new BroadcastChannel("cg") : {}, chosen, y, n = 9;
   var again = () => location.reload();
   new MutationObserver(() => {
-    var x = d.getElementById("cg");
+    // Nobody else has this element, though a shop may have this id.
+    var x = d.querySelector("cg-part#cg");
     // A copy of the page's markup, as Turbo and htmx keep it, has no shadow, and with it no form.
     if ((x?.shadowRoot || x)?.querySelector("form")) y = x;
     // Its own form may be gone, which somebody wanted: in its own place it would be put without end.

@@ -63,6 +63,12 @@ LAID_OUT = """() => [...document.querySelectorAll("body *")].filter(one => !one.
 })"""
 COUNTING = """body > * + * {margin-top: 7px} body > :first-child {color: red} body:has(> form) {padding: 9px}
 body > :nth-child(2n) {color: blue} form:only-of-type {color: green} h2:first-of-type {color: pink}"""
+# An element of a shop's own with the name that ours has, made once ours is there and seen.
+GUIDE = """<script>addEventListener("load", () => setTimeout(() => {
+    const guide = Object.assign(document.createElement("p"), {id: "cg", textContent: "Colour guide"});
+    document.body.prepend(guide);
+    document.querySelector("cg-part").remove();
+}))</script>"""
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(24, 27, 33)"
 SCHEMES = {
     "/light": ("", LIGHT),
@@ -89,6 +95,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
         "/acs": written("<h1>The bank</h1>"),
         "/counting": written(f"<h2>a</h2>{FORM}<p>b</p><footer>c</footer>", f"<style>{COUNTING}</style>"),
         "/focus": written("<input autofocus>"),
+        "/guide": written(f"<h1>Colours</h1>{GUIDE}"),
         "/login": written(
             "<form><input></form>",
             "<style>body{display:flex;justify-content:center;align-items:center;min-height:100vh}</style>",
@@ -179,6 +186,21 @@ def test_no_selector_of_the_shops_counts_our_elements(visit: Visitors, shops: tu
     assert len(plain) == 5
     assert asked == plain
     assert page.evaluate(LAID_OUT) == plain
+
+
+@pytest.mark.parametrize("has_answered", [False, True], ids=["banner", "control"])
+def test_an_element_of_the_shops_that_is_named_like_ours_stays_and_ours_comes_back(
+    visit: Visitors, shops: tuple[str, str], has_answered: bool
+) -> None:
+    page = visit().new_page()
+    if has_answered:
+        accepted(page, shops[0])
+
+    page.goto(f"{shops[0]}/guide")
+    page.locator("#cg", has_text="Colour guide").wait_for()
+    page.get_by_role("button", name="Withdraw" if has_answered else "Accept all").wait_for()
+
+    assert page.locator("body > #cg").first.inner_text() == "Colour guide"
 
 
 def test_a_row_of_the_shops_keeps_its_place(visit: Visitors, shops: tuple[str, str]) -> None:
