@@ -127,6 +127,7 @@ def test_what_tells_scripts_and_tags_of_the_choice_is_small_and_waited_for() -> 
 
     assert 200 < size(found["api"].content) <= 400
     assert 400 < size(found["signals"].content) <= 800
+    assert 200 < size(found["callbacks"].content) <= 500
     assert script.startswith(b'<script data-cg="/&#34;_cg/ all" src="/_cg/api.')
     assert script.endswith(b'.js" nonce="n0nce"></script>')
 
@@ -351,6 +352,7 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.guard_script("x", "y", base=BASE, script=way)
         + RENDERER.told_script("api.js", "x", base=BASE, script=way)
         + RENDERER.told_script("signals.js", "x", base=BASE, script=way)
+        + RENDERER.told_script("callbacks.js", "", base=BASE, script=way)
     )
 
     named = {name.decode() for name in re.findall(rb'(?:src="|href="|y )/_cg/([\w.]+\.(?:css|js))"', markup)}

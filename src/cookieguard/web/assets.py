@@ -17,6 +17,7 @@ ASSETS = (
     "api.js",
     "banner.css",
     "banner.js",
+    "callbacks.js",
     "control.css",
     "embed.css",
     "forget.js",

@@ -1,4 +1,7 @@
-"""What a page's own scripts and its tags are told of the visitor's choice (static/api.js, static/signals.js)."""
+"""What a page's own scripts and its tags are told of the visitor's choice (static/api.js, static/signals.js).
+
+Where Google's tag is held its callbacks are answered in its place (static/callbacks.js).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from collections.abc import Sequence
 
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.web.exchange import Exchange
+
+# Who calls `event_callback` and `eventCallback`: shops lead on to the checkout in them.
+ANSWERS = "https://www.googletagmanager.com/"
 
 
 def told_of_choice(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
@@ -20,7 +26,12 @@ def told_of_choice(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     choice, signals = " ".join((consent.state, *sorted(consent.granted))), parts.config.consent.signals
     told = parts.renderer.told_script
     tags = told("signals.js", f"{','.join(signals)} {choice}", base=base, script=script) if signals else b""
-    return tags + told("api.js", f"{base} {choice}", base=base, script=script)
+    answers = b""
+    if parts.config.html.guard and not exchange.wall.is_open and exchange.wall.holds(ANSWERS):
+        answers = told(
+            "callbacks.js", "", base=base, script=script
+        )  # after the signals: those set a queue first
+    return tags + told("api.js", f"{base} {choice}", base=base, script=script) + answers
 
 
 def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:

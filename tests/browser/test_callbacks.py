@@ -1,0 +1,98 @@
+"""Where Google's tag is held its callbacks are answered in the page: what waits goes on, and nothing is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from harness.servers import serving
+
+from cookieguard import Config, CookieGuard, Vendor
+from cookieguard.config import ConsentSettings
+
+from .conftest import Visitors, answer
+from .tiny import TinyShop, page
+
+HEAD = """<script>
+window.said = [];
+const say = what => () => said.push(what);
+dataLayer = [{event: "first", eventCallback: say("in the first list")}];
+dataLayer.push({event: "pushed", eventCallback: say("pushed")}, {event: "none"});
+function gtag() { dataLayer.push(arguments); }
+gtag("event", "command", {event_callback: say("command")});
+gtag("get", "G-1", "client_id", say("asked"));
+gtag("event", "no function", {event_callback: "no"}); dataLayer.push(null, 7, "text", {eventCallback: 1});
+</script>"""
+ALL = ["asked", "command", "in the first list", "later", "pushed"]
+# A tag that the shop serves itself answers, and comes late.
+OWN = """<script>
+setTimeout(() => {
+  window.google_tag_manager = {};
+  dataLayer.forEach(one => one?.eventCallback?.call && one.eventCallback());
+}, 50);
+</script>"""
+LAYER = """[dataLayer.length, Object.keys(dataLayer).length, Array.isArray(dataLayer), dataLayer.push.length,
+  Object.keys(window).includes("dataLayer"), JSON.stringify(dataLayer)]"""
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Serve a guarded shop, which tells Google's tags of the choice, and its unguarded copy."""
+    shop = TinyShop({"/": page(HEAD), "/own": page(HEAD + OWN)})
+    config = Config(
+        state_dir=str(tmp_path_factory.mktemp("callbacks") / "state"),
+        vendors=(Vendor(catalogue="google-tag-manager"),),
+        consent=ConsentSettings(signals=("google",)),
+    )
+    with ExitStack() as stack:
+        served = [stack.enter_context(serving(one)) for one in (CookieGuard(shop, config), shop)]
+        yield served[0].at("shop.localhost"), served[1].at("shop.localhost")
+
+
+def test_each_callback_comes_once_and_the_queue_stays_as_the_page_wrote_it(
+    visit: Visitors, shops: tuple[str, str]
+) -> None:
+    tab, plain = visit().new_page(), visit().new_page()
+    tab.goto(f"{shops[0]}/")
+    plain.goto(f"{shops[1]}/")
+    tab.evaluate("dataLayer.push({event: 'later', eventCallback: say('later')})")
+    plain.evaluate("dataLayer.push({event: 'later', eventCallback: say('later')})")
+    tab.wait_for_function("said.length >= 5")
+    tab.evaluate("new Promise(go => setTimeout(go, 50))")
+
+    assert sorted(tab.evaluate("said")) == ALL
+    assert plain.evaluate("said") == []
+    (size, keys, *kind, _, text), (size_plain, keys_plain, *kind_plain, _, text_plain) = (
+        one.evaluate(LAYER) for one in (tab, plain)
+    )
+    assert tab.evaluate("[...dataLayer[0]].slice(0, 2)") == [
+        "consent",
+        "default",
+    ]  # the signal, before all others
+    assert (size, keys, kind) == (size_plain + 1, keys_plain + 1, [True, 0])
+    assert kind_plain == [True, 1]
+    assert json.loads(text)[1:] == json.loads(text_plain)
+
+
+def test_a_tag_that_the_shop_serves_itself_is_the_only_one_that_answers(
+    visit: Visitors, shops: tuple[str, str]
+) -> None:
+    tab = visit().new_page()
+    tab.goto(f"{shops[0]}/own")
+    tab.wait_for_function("said.length >= 2")
+    tab.evaluate("new Promise(go => setTimeout(go, 1200))")
+
+    assert tab.evaluate("said") == ["in the first list", "pushed"]
+
+
+def test_where_googles_tag_is_let_in_nobody_answers_in_its_place(
+    visit: Visitors, shops: tuple[str, str]
+) -> None:
+    tab = visit().new_page()
+    tab.goto(f"{shops[0]}/")
+    answer(tab, "accept")
+    tab.evaluate("new Promise(go => setTimeout(go, 1200))")
+
+    assert tab.evaluate("said") == []
