@@ -19,6 +19,12 @@ from cookieguard.html.rules import MAX_TAGS_SIZE, SHARED_OVERHEAD
 from cookieguard.html.tokenizer.pending import MAX_TAG_BYTES, MAX_TEXT_BYTES
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [
+    # what a page does without: the element still fails to load
+    (b'<img src=//ads.example onerror="x()">', b'<img src="data:" data-cg-src=//ads.example onerror="x()">'),
+    (
+        b"<script async src=//ads.example type=module\nONERROR = x()></script>",
+        b'<script src="data:" async data-cg-src=//ads.example type=module\nONERROR = x()></script>',
+    ),
     (b'<img src="\n/\t/ads.example/x">', b'<img data-cg-src="\n/\t/ads.example/x">'),
     (b'<img src="&#x2f;&sol;ads.example/x">', b'<img data-cg-src="&#x2f;&sol;ads.example/x">'),
     (b'<img src="\\\\ads.example">', b'<img data-cg-src="\\\\ads.example">'),

@@ -13,6 +13,7 @@ cdef class _Judged:
     cdef readonly list edits
     cdef public bint near
     cdef public bint hold_type
+    cdef public bint fails
     cdef public str lost
 
     cpdef bint reaches(self, str reference, bytes attribute)

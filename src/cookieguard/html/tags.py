@@ -42,6 +42,11 @@ from cookieguard.html.urls import Url, readings
 # Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its
 # search at this; to a style sheet it means nothing, and to markup it is text.
 STOPS_PRELOADS = b"-->"
+# A page goes on without what it lacks in `onerror`. So where a tag has one, the address that is held gives way to one
+# that fails at once, in place and in order, and asks nobody: a `data:` URL without a comma is none.
+FAILS = b' src="data:"'
+MAY_FAIL = frozenset({b"img", b"script"})
+FALLS_BACK = re.compile(rb"[\s/\"']onerror\s*=", re.IGNORECASE)
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -103,6 +108,7 @@ class _Judged:
         self.edits: list[Edit] = []
         self.near = False
         self.hold_type = False
+        self.fails = False  # what it names cannot be loaded, and its `onerror` hears of it
         self.lost = ""
 
     def tag(self) -> Tag:
@@ -208,6 +214,9 @@ class _Judged:
 
     def rename(self, name: bytes) -> None:
         """Take the attribute and its duplicates out of the way: without the first, the second would count."""
+        if name == b"src" and self.name in MAY_FAIL and not self.context.xml and FALLS_BACK.search(self.raw):
+            self.fails = True
+            self.edits.append((self.name_end, self.name_end, FAILS))
         renamed = b"data-cg-" + name.replace(b":", b"-")
         for attribute in self.attributes:
             if attribute.name == name:
@@ -226,9 +235,9 @@ class _Judged:
         self.edits.append((start, end, value if attribute.quote else quote + value + quote))
 
     def _written(self, *, neutral: bool) -> bytes | None:
-        """Write the tag with its edits; `neutral` gives it a type that nobody runs."""
+        """Write the tag with its edits; `neutral` gives it a type that nobody runs, unless it fails to load."""
         edits = list(self.edits)
-        if neutral:
+        if neutral and not self.fails:
             edits.append((self.name_end, self.name_end, b' type="text/plain"'))
             edits += [
                 (one.start, self._name_end(one), b"data-cg-type")
