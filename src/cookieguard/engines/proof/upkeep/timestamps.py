@@ -15,16 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-from cryptography import x509
-
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import stores_if_made
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.proof.notes import NoteError, read_checkpoint
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # each worker imports this module, and most never ask for a time stamp
+    from cryptography import x509
     from rfc3161_client import Verifier, VerifierBuilder
 
 FOLDER = "timestamps"
@@ -89,6 +87,8 @@ def check_stamp(note: bytes, answer: bytes, roots: Sequence[x509.Certificate]) -
 
 def roots_of(config: Config) -> list[x509.Certificate]:
     """Read the certificates that time stamps are trusted by; raises ConfigError."""
+    from cryptography import x509
+
     path = config.proof.timestamp_roots
     try:
         return x509.load_pem_x509_certificates(Path(path).read_bytes())
@@ -99,6 +99,7 @@ def roots_of(config: Config) -> list[x509.Certificate]:
 
 def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
     """Ask an authority; what it answers is verified before it is kept."""
+    import httpx
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuilder
 
     asked = TimestampRequestBuilder(data=note, hash_algorithm=HashAlgorithm.SHA256).build()
