@@ -26,16 +26,15 @@ pipeline.CLOSE_WITHIN = timedelta(seconds=60)
 store_wait.PATIENCE *= 3
 
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
-# Their shops run in processes of their own, which take the machine's directory.
-WITH_PROCESSES = ("servers", "cli")
+MEMORY_OF_FILE = "SHOP_SHARED_MEMORY"
 TESTS = Path(__file__).parent
 # A file stays on one worker: those that take longest begin first, that none is alone at the end.
 FIRST = (
-    "vectors/test_firefox.py",
-    "vectors/test_webkit.py",
-    "vectors/test_vectors.py",
-    "servers/",
-    "browser/",
+    "tests/vectors/test_firefox.py",
+    "tests/vectors/test_webkit.py",
+    "tests/vectors/test_vectors.py",
+    "tests/servers/",
+    "tests/browser/",
 )
 
 
@@ -46,8 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> int:
-    name = item.path.relative_to(TESTS).as_posix()
-    return next((place for place, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
+    return next((place for place, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,13 +62,14 @@ def shared_memory() -> Iterator[Path | None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def shared_memory_of_file(shared_memory: Path | None, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give each file a directory of its own."""
+    """Give each file a directory of its own, and tell the shops of tests/servers, which run in processes, of it."""
     if shared_memory is None:
         yield
         return
     place = shared_memory / request.path.relative_to(TESTS).as_posix().replace("/", "-")
     place.mkdir(exist_ok=True)
-    has_processes = any(one in request.path.parts for one in WITH_PROCESSES)
-    runtime_directory.SHARED_MEMORY = SHARED_MEMORY if has_processes else place
+    runtime_directory.SHARED_MEMORY = place
+    os.environ[MEMORY_OF_FILE] = str(place)
     yield
+    del os.environ[MEMORY_OF_FILE]
     runtime_directory.SHARED_MEMORY = shared_memory

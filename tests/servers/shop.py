@@ -3,7 +3,7 @@
 Runs in a server's process, in the directory it may write to. `SHOP_GUARD=off` leaves CookieGuard away, for the
 control of a test; `SHOP_TRUSTED` names the trusted proxies; `SHOP_RACERS` workers wait for each other and start at
 once; a file `clock` holds the time, where there is one; `SHOP_LOG` holds settings of the access log as JSON,
-`SHOP_STATS` those of statistics.
+`SHOP_STATS` those of statistics; `SHOP_SHARED_MEMORY` is where this test's short-lived keys lie.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import LogSettings, StatsSettings
+from cookieguard.engines.files import runtime_directory
 
 LOG = "shop.log"
 THROTTLED = "throttled.txt"
@@ -61,6 +62,8 @@ def make_app() -> Any:
 
 def guarded(app: Any) -> CookieGuard:
     """Wrap the shop as its owner would, but for the clock."""
+    if memory := os.environ.get("SHOP_SHARED_MEMORY"):
+        runtime_directory.SHARED_MEMORY = Path(memory)
     trusted = tuple(filter(None, os.environ.get("SHOP_TRUSTED", "").split(",")))
     vendors = (Vendor(name="Ads", purpose="marketing", hosts=("ads.example",)),)
     log = LogSettings(**json.loads(os.environ.get("SHOP_LOG", "{}")))

@@ -24,21 +24,33 @@ SEED = os.environ.get("VECTOR_SEED", "cookieguard")
 QUICK = frozenset(sample(SEED))
 # Who refused is held what who was not asked is, and partly: see tests/browser/test_before_and_after.py.
 QUICK_STATES = frozenset({"undecided", "all"})
+STATES = {
+    "test_nobody_hears_of_a_visitor_who_did_not_agree": ("undecided", "refused", "partly"),
+    "test_after_accepting_each_host_hears_what_it_hears_unguarded": ("all",),
+}
 ENGINES_OWN = ("google.com/", "googleapis.com/", "gstatic.com/", "gvt1.com/")  # Chromium's own errands
 
 
-def cases(*states: str) -> list[Any]:
-    """List (vector, state, script) for each way that tells anybody."""
-    return list(_cases(states))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test each way that tells anybody as (vector, state, script).
+
+    Three thousand slow ones are not even made where all of them would be left out: each worker would for 2 s.
+    """
+    states = STATES.get(metafunc.function.__name__, ())
+    if states:
+        has_slow = metafunc.config.option.markexpr != "not slow"
+        metafunc.parametrize(("vector", "state", "script"), list(_cases(states, has_slow=has_slow)))
 
 
-def _cases(states: Iterable[str]) -> Iterator[Any]:
+def _cases(states: Iterable[str], *, has_slow: bool) -> Iterator[Any]:
     for state in states:
         for vector in every():
+            is_quick = vector.name in QUICK and state in QUICK_STATES
+            if not (is_quick or has_slow):
+                continue
             for script in (True, False):
                 if not goes(vector, CHROMIUM, script=script):
                     continue
-                is_quick = vector.name in QUICK and state in QUICK_STATES
                 marks = [] if is_quick else [pytest.mark.slow]
                 name = f"{state}-{vector.name}-{'script' if script else 'plain'}"
                 yield pytest.param(vector, state, script, id=name, marks=marks)
@@ -60,7 +72,6 @@ def control_of(runs: Runs, vector: Vector, *, script: bool) -> Heard:
     return control.heard[vector.name]
 
 
-@pytest.mark.parametrize(("vector", "state", "script"), cases("undecided", "refused", "partly"))
 def test_nobody_hears_of_a_visitor_who_did_not_agree(
     runs: Runs, vector: Vector, state: str, script: bool
 ) -> None:
@@ -75,7 +86,6 @@ def test_nobody_hears_of_a_visitor_who_did_not_agree(
     assert heard.kinds <= vector.leaks, f"{heard.figure} {[*heard.requests]}"
 
 
-@pytest.mark.parametrize(("vector", "state", "script"), cases("all"))
 def test_after_accepting_each_host_hears_what_it_hears_unguarded(
     runs: Runs, vector: Vector, state: str, script: bool
 ) -> None:

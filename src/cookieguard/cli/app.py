@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Annotated
 
@@ -129,7 +130,7 @@ def _root(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr, JSON where `--json` was asked."""
     try:
-        ended = app(list(arguments), prog_name="cookieguard", standalone_mode=False)
+        ended = _command()(list(arguments), prog_name="cookieguard", standalone_mode=False)
     except CookieGuardError as error:
         return _fail(str(error), EXIT_CODES.get(type(error), ExitCode.UNUSABLE), arguments)
     except typer.TyperException as error:
@@ -137,6 +138,12 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return _fail("interrupted", ExitCode.INTERRUPTED, arguments)
     return ended if isinstance(ended, int) else ExitCode.DONE  # `log verify` has codes of its own
+
+
+@lru_cache(maxsize=1)
+def _command() -> Callable[..., object]:
+    """Build all commands once: reading their fifty signatures takes 0.1 s, most of what a short one takes."""
+    return typer.main.get_command(app)
 
 
 def _usage(error: typer.TyperException) -> str:
