@@ -206,3 +206,17 @@ def test_nothing_is_opened_that_the_log_does_not_take(shop: AccessShop) -> None:
     assert "nothing was done" in refused.stderr
     log.rmdir()
     assert shop.states() == []
+
+
+def test_support_ends_a_customer_s_sessions_and_nobody_without_a_role_does(shop: AccessShop) -> None:
+    end = ("access", "end-sessions", "--customer", CUSTOMER)
+
+    assert shop.run(*end).returncode == 4
+    assert shop.run(*end, stdin=shop.tokens_of("Analyst Ann")).returncode == 4
+    with closing(sqlite3.connect(shop.state / "store.db")) as store:
+        rows = "SELECT count(*) FROM ending WHERE key = ?"
+        assert store.execute(rows, (CUSTOMER,)).fetchone() == (0,)
+        assert shop.run(*end, stdin=shop.tokens_of("Support Sam")).returncode == 0
+        assert store.execute(rows, (CUSTOMER,)).fetchone() == (1,)
+    (entry,) = [one for one in read_journal(shop.state) if one["event"] == "ended sessions"]
+    assert entry["who"] == "Support Sam"

@@ -155,6 +155,10 @@ class Revocations:
             return revocation.at
         return self.cutoff if customer is not None and token.issued_at <= self.cutoff else None
 
+    def is_ended(self, session_id: str) -> bool:
+        """Return whether a customer's session was ended alone."""
+        return session_id in self._kept[Revoked.SESSION]
+
     def end_of_series(self, series: str) -> int | None:
         """Return when a series was ended, None for one that was not."""
         revocation = self._kept[Revoked.SERIES].get(series)

@@ -34,6 +34,7 @@ from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look, due
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.people.permissions import Permissions
 from cookieguard.engines.proof.acts import acts_of
+from cookieguard.engines.rights.ending import end_sessions
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
@@ -154,6 +155,22 @@ def list_looks(
         show_json({"looks": rows})
         return
     show_table(("id", "kind", "at", "by", "state"), [tuple(row.values()) for row in rows])
+
+
+@access.command("end-sessions")
+def end_sessions_of(
+    *, customer: CustomerOption, config: ConfigOption = None, keyring: KeyringOption = None
+) -> None:
+    """Log a customer out on every device, on every worker within 5 s; no browser remembers them.
+
+    It reads the token of a member with the role support from standard input.
+    """
+    require_text("--customer", customer, longest=200)
+    with _desk(config, keyring) as desk:
+        member = one_member(desk.keyring, desk.state, "support")
+        desk.journal("ended sessions", member, "on every device", customer)
+        end_sessions(desk.store, customer, desk.config, now=desk.now)
+    show_line(f"customer {customer} is logged out on every device")
 
 
 @access.command("told")

@@ -16,6 +16,7 @@ from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.rights.own_terms import forget_own_terms, read_own_terms
+from cookieguard.engines.store.logins import LOGINS_SHELF
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.remember_me import BROWSERS_SHELF, SERIES_SHELF, WARNING_SHELF
 from cookieguard.identity.carts.stored_carts import Shelf
@@ -41,6 +42,7 @@ def end_sessions(store: Store, number: str, config: Config, *, now: datetime) ->
     for key in [] if found is None else list(jsontext.decode(found.value)["k"]):
         store.erase(SERIES_SHELF, str(key))
     store.erase(BROWSERS_SHELF, number)
+    store.erase(LOGINS_SHELF, number)
     store.erase(WARNING_SHELF, number)
 
 
@@ -62,6 +64,7 @@ def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:
         ("cart", Shelf.CART, f"c:{number}"),
         ("orders", Shelf.ORDERS, f"c:{number}"),
         ("refusals", CONSENT, number),
+        ("logins", LOGINS_SHELF, number),
     ]
     places += [(f"list {name}", LISTS, f"{name}:{number}") for name in config.mail.lists]
     read = {name: store.read(shelf, key) for name, shelf, key in places}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
+from cookieguard.engines.store.logins import LOGINS_SHELF, Login, forget_login, note_login
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, size_of
 from cookieguard.identity.carts.stored_carts import Shelf
@@ -14,6 +16,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import is_done, read_store
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
+LOGIN_BYTES = 300  # that wait for the store
 MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
 
 
@@ -90,7 +93,35 @@ async def settle(exchange: Exchange) -> bool:
             await exchange.parts.remembering.settle(session, waits=answers)
     if is_own_host:
         await _pay(exchange, store_sync, waits=answers and not store_sync.is_down)
+        _note_login(exchange, store_sync)
     return answers
+
+
+def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
+    """Have the customer's list know of a session that begins or ends here; no response waits for that."""
+    session, identity = exchange.visit.session, exchange.parts.identity
+    now, before = session.binding, session.presented_binding
+    if before.customer is not None and before.session_id is not None and now.customer != before.customer:
+        forget = partial(forget_login, customer=before.customer, session=before.session_id)
+        store_sync.owe((LOGINS_SHELF, before.session_id), forget, size=LOGIN_BYTES)
+    if identity is None or now.customer is None or now == before:
+        return
+    link = session.link
+    login = Login(
+        session=session.id,
+        at=to_milliseconds(session.auth_time or exchange.now),
+        agent="",
+        series="" if link is None else link.series,
+    )
+    task = partial(
+        note_login,
+        customer=now.customer,
+        login=login,
+        before=before.session_id or "",
+        header=exchange.headers.get(b"user-agent", b""),
+        longest=identity.life.longest,
+    )
+    store_sync.owe((LOGINS_SHELF, login.session), task, size=LOGIN_BYTES)
 
 
 async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> None:

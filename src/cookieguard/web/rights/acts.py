@@ -14,8 +14,9 @@ from starlette.responses import Response
 
 from cookieguard.engines.rights.asking import Asking, ask
 from cookieguard.engines.rights.requests import Requests
+from cookieguard.engines.store.logins import end_login
 from cookieguard.engines.store.sync import StoreSync
-from cookieguard.identity.revocations import ended_customer
+from cookieguard.identity.revocations import ended_customer, ended_series, ended_session
 from cookieguard.identity.tokens import Kind as TokenKind
 from cookieguard.identity.tokens import TokenCodec, TokenError
 from cookieguard.mail.messages import AddressError, require_address
@@ -30,7 +31,15 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.rights.codes import Codes
 from cookieguard.web.rights.desk import Desk
-from cookieguard.web.rights.page import Asker, Shown, asker_of, language_asked, requests_of, show
+from cookieguard.web.rights.page import (
+    Asker,
+    Shown,
+    asker_of,
+    language_asked,
+    logins_of_customer,
+    requests_of,
+    show,
+)
 
 PASS_LIFE = timedelta(minutes=15)
 NOT_OURS = "this form can only be posted by a page of this shop"
@@ -44,7 +53,7 @@ AHEAD = (b"sec-purpose", b"purpose")  # where a browser says that nobody asked f
 
 
 async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
-    """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|withdraw|copy|sessions."""
+    """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|withdraw|copy|sessions|end."""
     if exchange.request.is_read:
         return await _show_own(exchange)
     try:
@@ -258,6 +267,28 @@ async def _sessions(at: _Desk) -> Response:
     return await at.page("ended", asker=Asker())
 
 
+async def _end_one(at: _Desk) -> Response:
+    """Log the customer out on one device, and have that browser be remembered no more."""
+    asker = await at.asker()
+    if not asker.number or asker.proof:
+        return await at.page("fresh", status=403, asker=asker)
+    handle, number = at.fields.get("id", ""), asker.number
+    found = await logins_of_customer(at.exchange, number)
+    login = next((one for one in found if one.handle == handle), None)
+    sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
+    if login is None or sync is None or identity is None:
+        return await at.page("down", status=404, asker=asker)
+    now, life = sync.revocations.latest(at.exchange.now), identity.life
+    ended = [ended_session(login.session, now=now, idle=life.idle, customer=number, since=login.at)]
+    if login.series:
+        ended.append(ended_series(login.series, now=now, longest=life.remembered, customer=number))
+    future = sync.record(ended)
+    if not await is_done(future) or future.exception() is not None:
+        return await at.page("down", status=503, asker=asker)
+    await answer_of(sync.ask(partial(end_login, customer=number, login=login)))
+    return await show(at.exchange, Shown(asker=asker))
+
+
 async def _end_sessions(at: _Desk, number: str) -> bool:
     """End all sessions at once; where the store is down this worker obeys already, and the others once it is back."""
     sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
@@ -281,4 +312,5 @@ ACTS = {
     "withdraw": _withdraw,
     "copy": _copy,
     "sessions": _sessions,
+    "end": _end_one,
 }

@@ -15,6 +15,7 @@ from cookieguard.config.languages import text_in, texts_of
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.proof.reading import read_subject
+from cookieguard.engines.store.logins import Login, logins_of
 from cookieguard.policy.texts import PolicyTexts
 from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import browser, customer, read_document
@@ -95,6 +96,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         if parts.proof is not None and exchange.consent.receipt
         else "",
         choices=config.consent.enabled,
+        logins=await logins_shown(exchange, shown.asker, texts),
         own_terms=own_terms_of(exchange, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
         stored=parts.declaration.lines(lang),
@@ -109,6 +111,37 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         requests=[_request(one, exchange, texts) for one in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
+
+
+async def logins_of_customer(exchange: Exchange, number: str) -> list[Login]:
+    """Return where a customer is logged in, the newest first; nothing where the store does not answer."""
+    sync = exchange.parts.store_sync
+    if sync is None or not number:
+        return []
+    found = await answer_of(sync.ask(partial(logins_of, customer=number))) or []
+    ended = sync.revocations
+    return [
+        one
+        for one in reversed(found)
+        if one.at > ended.not_before(number)
+        and not ended.is_ended(one.session)
+        and ended.end_of_series(one.series) is None
+    ]
+
+
+async def logins_shown(exchange: Exchange, asker: Asker, texts: RightsTexts) -> list[dict[str, Any]]:
+    """Return what a customer reads of their sessions; who showed a code has none here."""
+    found = [] if asker.proof else await logins_of_customer(exchange, asker.number)
+    own = exchange.session.binding.session_id if found else None
+    return [
+        {
+            "handle": one.handle,
+            "agent": one.agent,
+            "since": texts.line("since", date=one.began.date()),
+            "is_own": one.session == own,
+        }
+        for one in found
+    ]
 
 
 async def requests_of(exchange: Exchange, number: str) -> list[Request]:

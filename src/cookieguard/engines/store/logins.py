@@ -1,0 +1,94 @@
+"""Where a customer is logged in: one row of the store for each customer, so that they can end one session alone.
+
+A session is a signed cookie, and nobody counts those; what is kept is that it began, when, and in which browser. One
+that was left unused for too long stays in the list until the longest it could live is over, or it is ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from cookieguard.engines.store.protocol import Kept, Store, StoreDown
+from cookieguard.engines.store.remember_me import SERIES_SHELF
+from cookieguard.stats.user_agents import read_agent
+
+LOGINS_SHELF = "logins"  # by customer
+MOST_LOGINS = 20  # of more the oldest leave the list; they stay logged in, and "all devices" ends them
+TRIES = 10  # of two that write at once one begins anew
+HANDLE_DIGITS = 16
+
+
+class Login(NamedTuple):
+    """Hold one: the session's id, when it began (milliseconds), its browser, and the series that remembers it."""
+
+    session: str
+    at: int
+    agent: str
+    series: str = ""
+
+    @property
+    def handle(self) -> str:
+        """Return what a page calls it: a session's id stands in no page."""
+        return hashlib.sha256(self.session.encode()).hexdigest()[:HANDLE_DIGITS]
+
+    @property
+    def began(self) -> datetime:
+        """Return when it began."""
+        return datetime.fromtimestamp(self.at / 1000, UTC)
+
+
+def note_login(
+    store: Store, customer: str, login: Login, *, before: str, header: bytes, longest: timedelta
+) -> None:
+    """Keep a login, in place of the session that became it; `header` says which browser."""
+    agent = read_agent(header)
+    named = login._replace(agent=f"{agent.browser}, {agent.os}")
+    until = login.at + int(longest.total_seconds() * 1000)
+    for _ in range(TRIES):
+        found = store.read(LOGINS_SHELF, customer)
+        others = [one for one in _logins(found) if one.session not in (before, login.session)]
+        value = json.dumps([*others, named][-MOST_LOGINS:], separators=(",", ":")).encode()
+        version = 0 if found is None else found.version
+        if store.write(LOGINS_SHELF, customer, value, until=until, after=version):
+            return
+    raise StoreDown("a customer's logins that others write all the time")
+
+
+def logins_of(store: Store, customer: str) -> list[Login]:
+    """Return a customer's logins, the newest last."""
+    return _logins(store.read(LOGINS_SHELF, customer))
+
+
+def forget_login(store: Store, customer: str, session: str) -> None:
+    """Take a login out of the list; of who is logged in nowhere nothing is left."""
+    for _ in range(TRIES):
+        found = store.read(LOGINS_SHELF, customer)
+        if found is None:
+            return
+        left = [one for one in _logins(found) if one.session != session]
+        value = json.dumps(left, separators=(",", ":")).encode()
+        if store.write(LOGINS_SHELF, customer, value, until=found.until, after=found.version):
+            if not left:
+                store.erase(LOGINS_SHELF, customer)
+            return
+    raise StoreDown("a customer's logins that others write all the time")
+
+
+def end_login(store: Store, customer: str, login: Login) -> None:
+    """Take a login out of the list, and have its browser be remembered no more."""
+    if login.series:
+        store.erase(SERIES_SHELF, login.series)
+    forget_login(store, customer, login.session)
+
+
+def _logins(found: Kept | None) -> list[Login]:
+    try:
+        value = b"[]" if found is None else found.value
+        return [
+            Login(str(id_), int(at), str(agent), str(series)) for id_, at, agent, series in json.loads(value)
+        ]
+    except (ValueError, TypeError):
+        return []
