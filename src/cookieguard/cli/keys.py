@@ -77,7 +77,10 @@ def add_key(
     *,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
-    ed25519: Annotated[bool, typer.Option("--ed25519", help="An Ed25519 pair, for receipts.")] = False,
+    ed25519: Annotated[
+        bool,
+        typer.Option("--ed25519", help="An Ed25519 pair: what the consent log signs with, once promoted."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add a new random key. It verifies only; the very first one of a keyring signs at once."""

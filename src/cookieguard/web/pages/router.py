@@ -25,6 +25,7 @@ from cookieguard.web.pages.permission import PERMISSION_PAGE, answer_permission
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import show_choices
+from cookieguard.web.pages.replay import RECORD_PAGE, show_record
 from cookieguard.web.pages.requests import REQUESTS_PAGE, answer_requests
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
 from cookieguard.web.pages.stats import STATS_PAGE, show_stats
@@ -139,6 +140,8 @@ def _of_people(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
         prefix + OFFICER_PAGE: (READ_METHODS, show_officer),
         prefix + stylesheet().name: (READ_METHODS, _stats_style),
     }
+    if parts.proof is not None:
+        found[prefix + RECORD_PAGE] = (READ_METHODS, show_record)
     if parts.desk is not None:
         found[prefix + REQUESTS_PAGE] = ((*READ_METHODS, "POST"), answer_requests)
     if parts.identity is not None:

@@ -99,6 +99,7 @@ def pages_of(exchange: Exchange, member: Member) -> dict[str, str]:
     parts = exchange.parts
     found = {
         "officer": ("Privacy", "officer", True),
+        "record": ("Records", "officer", parts.proof is not None),
         "requests": ("Requests", "support", parts.desk is not None),
         "stats": ("Statistics", "analyst", parts.counting is not None),
     }

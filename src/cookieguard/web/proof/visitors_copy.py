@@ -40,7 +40,7 @@ async def show_copy(exchange: Exchange) -> Response:
         base=exchange.own_base,
         file=f"{exchange.own_base}{COPY_FILE}",
         record=document["record"],
-        lines=_lines(document["record"]),
+        lines=lines_of(document["record"]),
         proof=document["proof"],
     )
     return HTMLResponse(page, headers=PRIVATE)
@@ -64,7 +64,7 @@ async def _copy(exchange: Exchange) -> bytes | Response:
     return PlainTextResponse(NOT_YET, 503, {**PRIVATE, "retry-after": "2"}) if text is None else text
 
 
-def _lines(record: dict[str, Any]) -> list[tuple[str, str]]:
+def lines_of(record: dict[str, Any]) -> list[tuple[str, str]]:
     """Return name and value of each member, nested ones by their path."""
     found: list[tuple[str, str]] = []
 
