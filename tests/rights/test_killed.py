@@ -9,15 +9,19 @@ import random
 import signal
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
+from harness.postgres import Postgres, postgres
 
 from cookieguard import Config
 from cookieguard.config import RightsSettings
+from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
@@ -34,6 +38,7 @@ from cookieguard.rights.rules import Kind, Law
 
 FAR = 4_000_000_000_000
 SEED = 22
+POSTGRES_RUNS = int(os.environ.get("ERASURES", "200"))
 LONGEST_LIFE = 0.5  # seconds until a worker is killed: about as long as all steps take on a busy machine
 
 
@@ -66,9 +71,14 @@ class Hooks:
 class Place:
     """Be a shop's directory with persons in every place there is."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
-        self.config = Config(state_dir=str(folder / "state"), rights=RightsSettings(backup_days=0))
+        self.url = url
+        self.config = Config(
+            state_dir=str(folder / "state"),
+            rights=RightsSettings(backup_days=0),
+            store=StoreSettings(url=url) if url else StoreSettings(),
+        )
         self.state = StateDirectory(self.config.state_dir)
         self.keyring = load_keyring(self.state, self.config.keys, environ={}, now=datetime.now(UTC))
         with sqlite3.connect(folder / "shop.db") as connection:
@@ -126,13 +136,19 @@ class Place:
 
     def forget_leases_of_the_dead(self) -> None:
         """Let their minute be over: nobody is alive who holds one."""
+        for mark in self.folder.glob("running-*"):
+            mark.unlink()
+        if self.url:
+            with psycopg.connect(self.url) as server:
+                server.execute(
+                    "UPDATE cookieguard_rights SET lease_until = '-infinity', work_at = now() WHERE is_open"
+                )
+            return
         with (
             closing(sqlite3.connect(self.state.path / "store-requests.db", timeout=20)) as connection,
             connection,
         ):
             connection.execute("UPDATE request SET lease_until = 0, work_at = 0 WHERE is_open")
-        for mark in self.folder.glob("running-*"):
-            mark.unlink()
 
     def files_with(self, text: str) -> list[str]:
         return sorted(
@@ -146,10 +162,27 @@ def kill(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("runs", [8, pytest.param(200, marks=pytest.mark.slow)])
-def test_erasure_is_done_to_its_end_wherever_workers_are_killed(tmp_path: Path, runs: int) -> None:
-    place, source = Place(tmp_path), random.Random(SEED)
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """Run one PostgreSQL for this module."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("runs", "engine"),
+    [
+        (8, "sqlite"),
+        pytest.param(200, "sqlite", marks=pytest.mark.slow),
+        pytest.param(POSTGRES_RUNS, "postgres", marks=pytest.mark.slow),
+    ],
+)
+def test_erasure_is_done_to_its_end_wherever_workers_are_killed(
+    tmp_path: Path, request: pytest.FixtureRequest, runs: int, engine: str
+) -> None:
+    url = request.getfixturevalue("server").url if engine == "postgres" else ""
+    place, source = Place(tmp_path, url), random.Random(SEED)
     in_between = 0
     for run in range(runs):
         number, id_ = f"K-{run:04}-Q", f"{run:022}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -243,6 +245,23 @@ def test_shop_without_a_store_keeps_sessions_of_its_staff(
     assert desk.get("/_cg/test-stats", cookie=session).text == "figures"
     desk.post({"leave": "1"}, [*OWN, ("cookie", f"__Host-cg_staff={session}")])
     assert desk.get("/_cg/test-stats", cookie=session).status == 403
+
+
+def test_shop_without_a_store_keeps_no_session_of_its_staff_that_is_over(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    hours = [NOW]
+    app = guard(no_app, store=StoreSettings(enabled=False), clock=lambda: hours[0])
+    desk = Desk(app, tmp_path / "state")
+    token = desk.add("analyst")
+    for _ in range(3):
+        desk.sign_in(token)
+    hours[0] += timedelta(hours=9)
+    desk.sign_in(token)
+
+    with closing(sqlite3.connect(tmp_path / "state" / "staff.db")) as store:
+        rows = store.execute("SELECT count(*) FROM kept WHERE shelf = 'staff-session'").fetchone()
+    assert rows == (1,)
 
 
 def test_trusted_proxy_names_a_member_and_nobody_else_does(

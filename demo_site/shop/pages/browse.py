@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from demo_site.shop.clauses import clauses
 from demo_site.shop.forms import NO_EMAIL, is_email, read_form
 from demo_site.shop.kiln import KINDS, page, shop_of
 from demo_site.shop.visit import visitor_of
@@ -52,7 +53,8 @@ async def subscribe(request: Request) -> Response:
 
 async def privacy(request: Request) -> Response:
     """Say what the shop does with what it learns."""
-    return page(request, "privacy.html", {"cookies": visitor_of(request).cookie_table("en")})
+    shown = {"cookies": visitor_of(request).cookie_table("en"), "clauses": clauses()}
+    return page(request, "privacy.html", shown)
 
 
 async def crash(_request: Request) -> Response:

@@ -226,7 +226,7 @@ def build_services(
         steps=steps,
     )
     writer = open_log(config, state, keyring, environ=environ)
-    ask_staff = own_store(state.path) if store_sync is None else store_sync.ask
+    ask_staff = own_store(state.path, clock) if store_sync is None else store_sync.ask
     journal = Journal(state, keyring)
     permissions = Permissions(keyring, config.staff.scopes, ask_staff)
     access = Access(permissions, None if writer is None else Acts(writer, clock=clock), journal, clock=clock)

@@ -72,14 +72,20 @@ class StaffSessions:
         return self._ask(erase)
 
 
-def own_store(directory: Path) -> Callable[[Callable[[Store], str]], Future[str]]:
-    """Return what asks a store of the staff alone, for a shop that has switched its own off."""
+def own_store(
+    directory: Path, clock: Callable[[], datetime] | None = None
+) -> Callable[[Callable[[Store], str]], Future[str]]:
+    """Return what asks a store of the staff alone, for a shop that has switched its own off.
+
+    Each question takes out what is over: no sync of the shop's does it here.
+    """
     thread = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-staff")
 
     def ask(question: Callable[[Store], str]) -> Future[str]:
         def answer() -> str:
             store = SqliteStore(directory / FILE)
             try:
+                store.forget(_milliseconds(datetime.now(UTC) if clock is None else clock()))
                 return question(store)
             finally:
                 store.close()
