@@ -47,12 +47,6 @@ def url(named: Callable[[Path], str], tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def _several_processes(url: str) -> None:
-    if url.startswith("chdb:"):
-        pytest.skip("chdb belongs to one process; test_clickhouse.py writes from several threads instead")
-
-
-@pytest.fixture
 def engine(url: str, tmp_path: Path) -> HitEngine:
     return engine_at(url, tmp_path)
 
@@ -444,7 +438,8 @@ for batch in batches(hits, 25, prefix=sys.argv[3] + "-"):
 """
 
 
-@pytest.mark.usefixtures("_several_processes")
+# Of an engine that several processes write to: chdb belongs to one, test_clickhouse.py writes from several threads.
+@pytest.mark.parametrize("named", some_of(["sqlite", "postgres"], "sqlite"), indirect=True, scope="module")
 def test_four_processes_begin_and_write_at_once_and_lose_nothing(
     engine: HitEngine, url: str, tmp_path: Path
 ) -> None:
@@ -452,7 +447,7 @@ def test_four_processes_begin_and_write_at_once_and_lose_nothing(
     commands = [[sys.executable, "-c", WRITER, url, "9", str(part), tests] for part in range(4)]
 
     for process in [subprocess.Popen(command, cwd=tmp_path) for command in commands]:
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0
 
     hits = draw_hits(1600, seed=9)
     views = people(hits)
@@ -478,7 +473,7 @@ for batch in batches(hits, 40, prefix=sys.argv[2] + "-"):
 """
 
 
-@pytest.mark.usefixtures("_several_processes")
+@pytest.mark.parametrize("named", some_of(["sqlite", "postgres"], "postgres"), indirect=True, scope="module")
 def test_four_processes_fold_at_once_at_the_limit(
     engine: HitEngine, writer: HitWriter, figures: HitReader, url: str, tmp_path: Path
 ) -> None:
@@ -487,7 +482,7 @@ def test_four_processes_fold_at_once_at_the_limit(
     commands = [[sys.executable, "-c", FOLDER, url, str(part), tests] for part in range(4)]
 
     for process in [subprocess.Popen(command, cwd=tmp_path) for command in commands]:
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0
 
     found = {one.value: one.views for one in figures.breakdown(BOTH, Dimension.PAGE)}
     assert len(found) == MAX_VALUES + 1

@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 from harness.mmdb import country_database
-from harness.quick import some_of
-from harness.servers import LOOPBACK
+from harness.servers import LOOPBACK, START_SECONDS
 from vectors.world import inside, missing
 
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -33,17 +32,25 @@ CONTROLS = draw(200, seed=22)
 COUNTRIES = {"0.0.0.0/1": "DE", "128.0.0.0/1": "AT", "2a00::/16": "FR"}
 TODAY = datetime.now(UTC).date()
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=f"NO SEARCH OF A WHOLE RUN: {missing()}")
+# Three servers may each take their time to start; half a minute alone, of which `make test` has
+# tests/servers/test_no_address.py: real peers, a proxy, an engine that is down.
+SECONDS = 5 * START_SECONDS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(SECONDS + START_SECONDS),
+    pytest.mark.skipif(bool(missing()), reason=f"NO SEARCH OF A WHOLE RUN: {missing()}"),
+]
 
 
-@pytest.mark.parametrize("is_proxied", some_of([True, False], False), ids=["behind a proxy", "direct peers"])
+@pytest.mark.parametrize("is_proxied", [True, False], ids=["behind a proxy", "direct peers"])
 def test_of_200_clients_no_file_holds_an_address_killed_or_ended(is_proxied: bool, tmp_path: Path) -> None:
     prepared(tmp_path)
     env = {"SHOP_STATS": json.dumps({"mmdb": "../countries.mmdb"})}
     env |= {"SHOP_TRUSTED": f"{LOOPBACK},{LOOPBACK6},::ffff:{LOOPBACK}"} if is_proxied else {}
 
     answered = inside(
-        "servers.crowd_abroad", Task(CLIENTS, is_proxied, tmp_path, env), folder=tmp_path, seconds=240
+        "servers.crowd_abroad", Task(CLIENTS, is_proxied, tmp_path, env), folder=tmp_path, seconds=SECONDS
     )
 
     print(dict(answered))

@@ -15,7 +15,7 @@ from cookieguard import Config, CookieGuard
 from cookieguard.errors import CookieGuardError
 from cookieguard.testing import Contact, config_for_tests, prepare_visitor
 from cookieguard.testing.recorder import read_contact
-from scripts.find_chromium import find
+from scripts.find_chromium import find, find_shell
 
 PATIENCE = 300  # seconds on a busy machine; alone it takes 15
 SHOP = Path(__file__).parent / "shop"
@@ -23,7 +23,7 @@ SHOP = Path(__file__).parent / "shop"
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a shop's suite."""
-    environment = os.environ | {"CHROMIUM": find() or "", "PYTHONPATH": str(folder)}
+    environment = os.environ | {"CHROMIUM": find_shell() or find() or "", "PYTHONPATH": str(folder)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
