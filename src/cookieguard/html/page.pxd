@@ -3,7 +3,7 @@ cimport cython
 from cookieguard.html.fast.answers cimport Known, piece, untracked
 from cookieguard.html.types cimport Tag
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end
+from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end, end_of_text
 from cookieguard.html.fast.tag_summary cimport Summary
 from cookieguard.html.tags cimport judge_tag
 
@@ -26,16 +26,29 @@ cdef class TagJudge:
     cdef _keep_here(self, bytes raw, Tag tag)
 
 
+cdef class PlainBody:
+    cdef Rules _rules
+    cdef object _base
+    cdef Known _near
+    cdef Scanner _scanner
+
+    @cython.locals(scanner=Scanner, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
+    cpdef bint passes(self, bytes markup) except -1
+    cdef Tag _judged(self, bytes raw)
+
+
+cdef bint _has_free_text(Tag tag) except -1
+
+
 cdef class Nested:
     cdef Rules _rules
     cdef object _base
     cdef object _nest
     cdef Scanner _scanner
     cdef Summary _summary
-    cdef object _context
 
-    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag, raw=bytes)
-    cpdef bint passes(self, bytes document, bint is_thorough=*) except -1
+    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
+    cpdef bint passes(self, bytes document) except -1
     cpdef tuple rewrite(self, bytes document, bint is_xml)
     @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag)
     cdef tuple _replaced(self, bytes document)

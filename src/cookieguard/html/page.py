@@ -10,8 +10,8 @@ from cookieguard.html.fast.fragments import Strides
 from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import NOTED_NAMES, judge_tag
-from cookieguard.html.tokenizer.scanner import Scanner, comment_end
-from cookieguard.html.types import MAX_HELD, Held, Nest, Tag, TagContext
+from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
+from cookieguard.html.types import MAX_HELD, Held, Nest, Tag, TagContext, Text
 from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
@@ -90,6 +90,46 @@ class TagJudge:
         self._rest[raw] = tag
 
 
+class PlainBody:
+    """Tell of markup in a page's body, where nothing is open that counts, whether all of it passes as it is."""
+
+    def __init__(self, rules: Rules, url: str) -> None:
+        """Take the rules, and where the page is; it has no base of its own."""
+        self._rules, self._base = rules, rules.page(url)
+        self._near = rules.near(self._base, xml=False)
+        self._scanner = Scanner(xml=False, marks_links=rules.marks_links)
+        is_own = rules.is_own(self._base)
+        self._scanner.take(rules.tags if is_own else self._near, rules.own_is_free and is_own)
+
+    def passes(self, markup: bytes) -> bool:
+        """Return whether markup is sure to pass, and to leave what follows it as it is."""
+        scanner, position, size = self._scanner, 0, len(markup)
+        while (position := scanner.skip(markup, position)) < size:
+            end = scanner.end
+            if end < 0:
+                if (position := comment_end(markup, position)) < 0:
+                    return False
+                continue
+            tag = scanner.tag or self._judged(piece(markup, position, end))
+            position = end
+            if not tag.plain and (
+                not _has_free_text(tag) or (position := end_of_text(tag.name, markup, end)) < 0
+            ):
+                return False
+        return True
+
+    def _judged(self, raw: bytes) -> Tag:
+        tag: Tag | None = self._near.get(raw)
+        return tag or judge_tag(raw, self._rules.context(self._base, _nothing, xml=False))
+
+
+def _has_free_text(tag: Tag) -> bool:
+    """Return whether nothing is to be done about a tag nor about the text that follows it up to its end tag."""
+    is_read = tag.is_judged or tag.text is Text.NOSCRIPT
+    is_changed = tag.live is not None or tag.held or tag.lost or tag.room is not None
+    return tag.has_text and not (is_read or is_changed)
+
+
 class Nested:
     """Glance at documents inside of others: most have no tag with anything to do, and need no rewriter of their own."""
 
@@ -98,10 +138,9 @@ class Nested:
         self._rules, self._base, self._nest = rules, base, nest or _nothing
         self._scanner: Scanner | None = None
         self._summary: Summary | None = None
-        self._context = rules.context(base, _nothing, xml=False)
 
-    def passes(self, document: bytes, is_thorough: bool = False) -> bool:  # noqa: FBT001, FBT002  # compiled
-        """Return whether a document is sure to pass as it is; `is_thorough`: by full decisions, where it takes them."""
+    def passes(self, document: bytes) -> bool:
+        """Return whether a document is sure to pass as it is."""
         scanner, summary = self._scanner, self._summary
         if scanner is None or summary is None:
             scanner, summary = self._prepare()
@@ -112,10 +151,7 @@ class Nested:
                 return True
             end = scanner.end
             if end >= 0:
-                raw = piece(document, position, end)
-                tag = None if scanner.tag is not None else summary.judge(raw)
-                if tag is None and scanner.tag is None and is_thorough:
-                    tag = judge_tag(raw, self._context)
+                tag = None if scanner.tag is not None else summary.judge(piece(document, position, end))
                 if tag is None or not tag.plain:
                     return False
             elif (end := comment_end(document, position)) < 0:
@@ -151,9 +187,10 @@ class Nested:
         return b"".join([*pieces, piece(document, done, size)]), tuple(held[:MAX_HELD])
 
     def _prepare(self) -> tuple[Scanner, Summary]:
-        rules, context = self._rules, self._context
+        rules, base = self._rules, self._base
+        context = rules.context(base, _nothing, xml=False)
         self._scanner = scanner = Scanner(xml=False, marks_links=rules.marks_links)
-        scanner.take(rules.near(self._base, xml=False), context.own_is_free)
+        scanner.take(rules.near(base, xml=False), context.own_is_free)
         self._summary = summary = Summary(context)
         return scanner, summary
 

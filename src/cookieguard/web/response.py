@@ -248,26 +248,30 @@ class Response:
         """Send a document that came in one message: as it became before, where it is the same."""
         exchange, given = self._exchange, start["headers"]
         key = key_of(exchange, self._kind, self._names, given)
-        page = None if key is None else self._known(key, body)
+        page, content = (None, b"") if key is None else self._known(key, body)
         if page is None:
             await self._send_new(key, message, body, [*given])
             return
         self._body, exchange.rewriter = SENT, page
         if page.given != given or not exchange.writes_nothing:
-            await self._send_rest(message, page.content)
+            await self._send_rest(message, content)
             return
         self._start, self.waits = None, False
-        exchange.bytes_sent += len(page.content)
+        exchange.bytes_sent += len(content)
         await self._send({**start, "headers": exchange.wall.watched(page.headers)})
-        await self._send({**message, "body": page.content})
+        await self._send({**message, "body": content})
 
-    def _known(self, key: Key, body: bytes) -> Page | None:
-        """Return what became of this very page, or of one like it where nothing is to do about what differs."""
+    def _known(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
+        """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats = self._exchange.parts.repeats
         page: Page | None = repeats.find(key, body)
-        if page is not None or (near := repeats.near(key, body)) is None:
-            return page
-        return like(near, body, passing(self._exchange, self._names.get(CONTENT_TYPE, b"")))
+        if page is not None:
+            return page, page.content
+        page = repeats.near(key, body)
+        if page is None or not page.pieces:
+            return None, b""
+        content = like(page, body, passing(self._exchange, self._names.get(CONTENT_TYPE, b"")))
+        return (None, b"") if content is None else (page, content)
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
         """Send a document that is not known, and keep what became of one that comes again."""

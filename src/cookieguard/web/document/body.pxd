@@ -35,4 +35,4 @@ cdef class DocumentBody:
 
 
 cdef Py_ssize_t _next_cut(bytes body, bytes other, Py_ssize_t place) except -2
-cdef _add_free(list pieces, bytes chunk)
+cdef _add_free(list pieces, bytes chunk, bint may_join)

@@ -152,7 +152,7 @@ class DocumentBody:
         What passes as it is, between two places where a plain body is read, might be any other markup that passes.
         """
         pieces: list[Piece] = []
-        begun, becomes, place, is_at_rest = 0, b"", 0, False
+        begun, becomes, place, is_at_rest, is_same = 0, b"", 0, False, False
         while (end := _next_cut(body, other, place)) >= 0:
             chunk = piece(body, place, end)
             written = self._rewrite(chunk)
@@ -162,7 +162,8 @@ class DocumentBody:
             else:
                 if begun < place:
                     pieces.append((piece(body, begun, place), becomes))
-                _add_free(pieces, chunk)
+                was_same, is_same = is_same, other.startswith(chunk, place)
+                _add_free(pieces, chunk, was_same and is_same)
                 begun, becomes = end, b""
             place = end
         return (*pieces, (piece(body, begun, len(body)), becomes + self.whole(piece(body, place, len(body)))))
@@ -208,8 +209,8 @@ def _next_cut(body: bytes, other: bytes, place: int) -> int:
     return end if is_same else body.find(b"<", place + 1, most)
 
 
-def _add_free(pieces: list[Piece], chunk: bytes) -> None:
-    """Add a piece that may be another, to the one before where that is one, too."""
-    if pieces and pieces[-1][1] is None and len(pieces[-1][0]) < PIECE:
+def _add_free(pieces: list[Piece], chunk: bytes, may_join: bool) -> None:  # noqa: FBT001  # compiled
+    """Add a piece that may be another; it may join the one before where neither is expected to be."""
+    if may_join and pieces and pieces[-1][1] is None and len(pieces[-1][0]) < PIECE:
         chunk = pieces.pop()[0] + chunk
     pieces.append((chunk, None))

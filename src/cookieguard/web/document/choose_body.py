@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cookieguard.html import Rewriter
-from cookieguard.html.page import Nested
+from cookieguard.html.page import PlainBody
 from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion, has_just_decided
 from cookieguard.web.banner.page_scripts import told_of_choice
@@ -61,11 +61,10 @@ def choose_body(
 
 def passing(exchange: Exchange, content_type: bytes) -> Callable[[bytes], bool]:
     """Return what says of markup in this page's body whether it passes as it is."""
-    rules = exchange.wall.rules
-    plain = Nested(rules, rules.page(exchange.request.url))
+    plain = PlainBody(exchange.wall.rules, exchange.request.url)
 
     def passes(markup: bytes) -> bool:
-        return charset_of(content_type, markup) is Charset.PLAIN and plain.passes(markup, True)  # noqa: FBT003  # compiled
+        return charset_of(content_type, markup) is Charset.PLAIN and plain.passes(markup)
 
     return passes
 

@@ -75,13 +75,11 @@ def content_of(pieces: tuple[Piece, ...]) -> bytes:
     return b"".join([raw if becomes is None else becomes for raw, becomes in pieces])
 
 
-def like(page: Page, body: bytes, passes: Callable[[bytes], bool]) -> Page | None:
+def like(page: Page, body: bytes, passes: Callable[[bytes], bool]) -> bytes | None:
     """Return what a body becomes that is a known page but for markup that passes as it is: a token, a price.
 
     None where more is different. `passes` says it of markup in a plain body.
     """
-    if not page.pieces:
-        return None
     written: list[bytes] = []
     place = 0
     for raw, becomes in page.pieces:
@@ -94,7 +92,7 @@ def like(page: Page, body: bytes, passes: Callable[[bytes], bool]) -> Page | Non
                 return None
             written.append(other)
         place = end
-    return Page(body, b"".join(written), page.held, page.lost, page.given, page.headers)
+    return b"".join(written)
 
 
 class Repeats:
