@@ -31,7 +31,7 @@ def told_of_choice(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
         answers = told(
             "callbacks.js", "", base=base, script=script
         )  # after the signals: those set a queue first
-    return tags + told("api.js", f"{base} {choice}", base=base, script=script) + answers
+    return tags + answers + told("api.js", f"{base} {choice}", base=base, script=script)
 
 
 def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
