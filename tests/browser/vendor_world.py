@@ -208,14 +208,16 @@ def world(state: Path) -> Iterator[World]:
         file.write(issued.private_key_and_cert_chain_pem.bytes())
         file.flush()
         note = counting(lambda: internet.connected.append("plain"))
-        plain = stack.enter_context(serving(internet, http=note, lifespan="off"))
+        # A connection that is closed for being idle fails the call that just set out on it.
+        lasting: dict[str, Any] = {"lifespan": "off", "timeout_keep_alive": 600}
+        plain = stack.enter_context(serving(internet, http=note, **lasting))
         secure = stack.enter_context(
             serving(
                 internet,
                 ssl_certfile=file.name,
                 ssl_keyfile=file.name,
                 ssl_context_factory=internet.tls,
-                lifespan="off",
+                **lasting,
             )
         )
         rules = f"MAP *:443 127.0.0.1:{secure.port},MAP *:80 127.0.0.1:{plain.port},EXCLUDE *.localhost"
