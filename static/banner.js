@@ -1,130 +1,116 @@
 // Sends the choice without losing what somebody typed: the page reloads at once, unless a form holds unsaved input.
 // Free of the characters that would end a script or break XHTML (no less-than, no ampersand), and of eval and HTML.
-(function () {
-  "use strict";
-  var d = document, part = d.querySelector("cg-part#cg-p"), shadow = part.shadowRoot, inert = part.querySelector("template");
+{
+  const d = document, ours = () => d.querySelector("cg-part#cg-p"), part = ours(), box = x => x.getBoundingClientRect(), css = x => getComputedStyle(x);
+  let shadow = part.shadowRoot, inert = part.querySelector("template");
   if (shadow) {
     // For what brings the page back from a copy of its markup (Turbo, htmx): no copy has a shadow.
     inert = d.createElement("template");
-    shadow.childNodes.forEach(function (one) { inert.content.append(one.cloneNode(true)); });
+    shadow.childNodes.forEach(x => inert.content.append(x.cloneNode(true)));
     part.append(inert);
   } else if (inert) {
     // Nobody made a shadow of it: a browser that does not know how, or a script put the markup in.
     shadow = part.attachShadow({ mode: "open" });
     shadow.append(inert.content.cloneNode(true));
   }
-  var root = (shadow || part).querySelector("#cg"), room = (shadow || part).querySelector(".cg-r");
-  var form = root.querySelector("form"), kept = root.querySelector(".cg-k"), busy = false, plain = false;
+  const find = x => (shadow || part).querySelector(x), root = find("#cg"), room = find(".cg-r"), form = find("form"), kept = find(".cg-k");
+  let busy, plain, waits, times = 9;
   // Above whatever lies over the page, however high its z-index; the focus stays where it is.
-  function lift() {
+  const lift = () => {
     if (!root.showPopover) return;
     root.popover = "manual";
     root.autofocus = false;
-    try { root.showPopover(); } catch (e) { /* it is shown */ }
+    try { root.showPopover(); } catch (x) { /* it is shown */ }
     root.autofocus = true;
-  }
+  };
   // What the page left open is around us, and may be hidden or moved; a form of ours would be none in one of theirs.
-  if (part.parentNode !== d.body) d.body.append(part);
+  if (part.parentNode != d.body) d.body.append(part);
   lift();
-  function changed(field) {
-    if (form.contains(field) || field.disabled) return false;
-    if (/^(hidden|submit|button|reset|image)$/.test(field.type)) return false;
-    if (/^(checkbox|radio)$/.test(field.type)) return field.checked !== field.defaultChecked;
+  // By the first letters of a type: those that hold no input, and those with a state in place of a value.
+  const changed = x => {
+    if (form.contains(x) || x.disabled || /^(hid|sub|but|res|ima)/.test(x.type)) return;
+    if (/^(che|rad)/.test(x.type)) return x.checked != x.defaultChecked;
     // A slider or colour without a value attribute reports its own default: that is not input.
-    if (/^(range|color)$/.test(field.type)) if (!field.defaultValue) return false;
-    if (!field.options) return field.value !== (field.defaultValue || "");
-    var options = Array.from(field.options);
-    var preset = options.some(function (one) { return one.defaultSelected; });
-    if (!preset) if (!field.multiple) return field.selectedIndex > 0;
-    return options.some(function (one) { return one.selected !== one.defaultSelected; });
-  }
-  function unsaved() {
-    return Array.from(d.querySelectorAll("input,select,textarea")).some(changed);
-  }
-  function done(message) {
+    if (/^(ran|col)/.test(x.type)) if (!x.defaultValue) return;
+    if (!x.options) return x.value != (x.defaultValue || "");
+    const options = [...x.options];
+    return x.multiple || options.some(x => x.defaultSelected) ? options.some(x => x.selected != x.defaultSelected) : x.selectedIndex > 0;
+  };
+  const unsaved = () => [...d.querySelectorAll("input,select,textarea")].some(changed);
+  const done = message => {
+    // Against location, not against a foreign base element.
+    const next = new URL(form.elements.next.value, location);
     if (unsaved()) {
-      if (message) kept.querySelector("p").textContent = message;
+      if (message) find(".cg-k p").textContent = message;
       form.hidden = true;
       kept.hidden = false;
       kept.focus();
-      return;
-    }
-    // Against location, not against a foreign base element.
-    var next = new URL(form.elements.next.value, location.href);
-    if (next.pathname + next.search === location.pathname + location.search) location.reload();
-    else location.assign(next.href);
-  }
-  function failed(button) {
-    // The plain way, as without script; never over somebody's input without a second click.
-    plain = true;
-    busy = false;
-    if (!unsaved()) button.click();
-  }
+    } else if (next.pathname + next.search == location.pathname + location.search) location.reload();
+    else location.assign(next);
+  };
   // Every control of the page can be scrolled clear of the banner, whatever carries the page's height; above a bar
   // that the page keeps at the bottom the banner leaves it in view.
-  function fit() {
-    var own = part.querySelector("style,link"), sheet = own ? own.sheet : null;
+  const fit = () => {
+    const sheet = part.querySelector("style,link")?.sheet, view = innerHeight, top = d.scrollingElement.scrollTop;
     if (!sheet) return;
     root.style.bottom = "";
-    var box = root.getBoundingClientRect(), view = innerHeight, top = d.scrollingElement.scrollTop, end = 0, bar = view, is_under = false;
-    function set(name, value) { sheet.cssRules[0].style.setProperty(name, value, "important"); }
-    Array.from(d.body.children).forEach(function (one) {
-      if (one !== part) if (getComputedStyle(one).position !== "fixed") end = Math.max(end, one.getBoundingClientRect().bottom + top);
-    });
-    d.body.querySelectorAll("a,button,input,select,textarea,summary,[tabindex]").forEach(function (one) {
-      var at = one.getBoundingClientRect(), under = view > at.top ? at.bottom > box.top : false, free = true, style;
-      if (part.contains(one) || !at.height) return;
-      if (!under) if (end >= at.bottom + top) return;
-      for (var up = one; up !== d.body; up = up.parentElement) {
-        style = getComputedStyle(up);
-        if (style.position === "fixed") {
+    const own = box(root), set = (name, value) => sheet.cssRules[0].style.setProperty(name, value, "important");
+    let end = 0, bar = view, covers;
+    for (const x of d.body.children) if (x != part) if (css(x).position != "fixed") end = Math.max(end, box(x).bottom + top);
+    d.body.querySelectorAll("a,button,input,select,textarea,summary,[tabindex]").forEach(x => {
+      const at = box(x), under = view > at.top ? at.bottom > own.top : false;
+      if (part.contains(x) || !at.height || !(under || at.bottom + top > end)) return;
+      let free = true, up = x;
+      for (; up != d.body; up = up.parentElement) {
+        if (css(up).position == "fixed") {
           free = false;
-          if (under) if (up.getBoundingClientRect().top > view * 0.6) bar = Math.min(bar, up.getBoundingClientRect().top);
-        } else if (up !== one) if (style.overflowY !== "visible") free = false;
+          if (under) if (box(up).top > view * .6) bar = Math.min(bar, box(up).top);
+        } else if (up != x) if (css(up).overflowY != "visible") free = false;
       }
-      is_under = is_under || under;
+      covers = covers || under;
       if (free) end = Math.max(end, at.bottom + top);
     });
-    if (view > bar) root.style.bottom = Math.min(view - bar, box.top) + "px";
-    set("--cg-h", view - root.getBoundingClientRect().top + "px");
-    room.style.top = parseFloat(getComputedStyle(room).top) + end - top - room.getBoundingClientRect().top + "px";
+    if (view > bar) root.style.bottom = Math.min(view - bar, own.top) + "px";
+    set("--cg-h", view - box(root).top + "px");
+    room.style.top = parseFloat(css(room).top) + end - top - box(room).top + "px";
     // An application that fills the window and lets nobody scroll it.
-    if (is_under) if (view >= end) if (/hidden|clip/.test(getComputedStyle(d.documentElement).overflowY + getComputedStyle(d.body).overflowY)) set("overflow-y", "auto");
-  }
-  var waits = 0;
-  function soon() {
-    if (!waits) waits = setTimeout(function () { waits = 0; if (root.isConnected) fit(); }, 150);
-  }
+    if (covers) if (view >= end) if (/hidden|clip/.test(css(d.documentElement).overflowY + css(d.body).overflowY)) set("overflow-y", "auto");
+  };
+  const soon = () => {
+    waits = waits || setTimeout(() => { waits = 0; if (root.isConnected) fit(); }, 150);
+  };
   fit();
-  ["load", "resize", "scroll"].forEach(function (kind) { addEventListener(kind, soon, { passive: true }); });
-  if (window.ResizeObserver) new ResizeObserver(soon).observe(root);
+  ["load", "resize", "scroll"].forEach(x => addEventListener(x, soon, { passive: true }));
+  new ResizeObserver(soon).observe(root);
   // A framework that makes the whole document anew (React, where its markup differs) throws out what it does not know.
   // Not for ever: somebody else may want it out each time.
-  var times = 9;
-  new MutationObserver(function () {
-    if (!d.querySelector("cg-part#cg-p")) if (times-- > 0) { d.body.append(part); lift(); }
+  new MutationObserver(() => {
+    if (!ours()) if (times-- > 0) { d.body.append(part); lift(); }
     soon();
   }).observe(d.body, { childList: true });
-  kept.querySelector("button").addEventListener("click", function () { times = 0; part.remove(); });
-  form.addEventListener("submit", function (event) {
-    var button = event.submitter;
+  find(".cg-k button").addEventListener("click", () => { times = 0; part.remove(); });
+  form.addEventListener("submit", x => {
+    const button = x.submitter;
     if (plain || !button) return;
-    event.preventDefault();
+    x.preventDefault();
     if (busy) return;
     busy = true;
-    var fields = new URLSearchParams(new FormData(form));
-    fields.set(button.name, button.value);
-    fetch(new URL(form.getAttribute("action"), location.href), {
-      method: "POST", body: fields, redirect: "error", headers: { Accept: "application/json" }
-    }).then(function (answer) {
-      return answer.json();
-    }).then(function (answer) {
-      if (answer.ok !== true) throw 0;
-      d.dispatchEvent(new CustomEvent("cookieguard:change", { bubbles: true, detail: answer }));
-      done(answer.message);
-    }).catch(function () {
+    const body = new URLSearchParams(new FormData(form));
+    body.set(button.name, button.value);
+    fetch(new URL(form.getAttribute("action"), location), {
+      method: "POST", body, redirect: "error", headers: { Accept: "application/json" }
+    }).then(x => x.json()).then(detail => {
+      if (detail.ok !== true) throw 0;
+      d.dispatchEvent(new CustomEvent("cookieguard:change", { bubbles: true, detail }));
+      done(detail.message);
+    }).catch(() => {
       // A refused fetch can fail while this event is still fired, and a form in its submit event ignores a click.
-      setTimeout(failed, 0, button);
+      setTimeout(() => {
+        // The plain way, as without script; never over somebody's input without a second click.
+        plain = true;
+        busy = false;
+        if (!unsaved()) button.click();
+      });
     });
   });
-})();
+}

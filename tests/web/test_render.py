@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
+from cookieguard.web.assets import squeeze
 from cookieguard.web.banner.renderer import RENDERED_KEPT, Renderer
 from cookieguard.web.placeholder_values import Offer, Place
 
@@ -130,6 +131,18 @@ def test_what_tells_scripts_and_tags_of_the_choice_is_small_and_waited_for() -> 
     assert 200 < size(found["callbacks"].content) <= 500
     assert script.startswith(b'<script data-cg="/&#34;_cg/ all" src="/_cg/api.')
     assert script.endswith(b'.js" nonce="n0nce"></script>')
+
+
+def test_both_scripts_of_a_page_that_asks_are_at_most_2_kb_together() -> None:
+    assets = {name.partition(".")[0]: one for name, one in PLAIN.assets.items() if name.endswith(".js")}
+
+    assert size(assets["banner"].content + assets["api"].content) <= 2048
+
+
+def test_scripts_are_squeezed_outside_of_what_is_quoted() -> None:
+    source = 'const a = "x = 1;  }", b = /[ ,] =/g, c = `p : ${ 1 }`;\nif (a) { b - -1; c + +d; } /* why */\n'
+
+    assert squeeze(source, "js") == 'const a="x = 1;  }",b= /[ ,] =/g,c=`p : ${ 1 }`;if(a){b - -1;c + +d}'
 
 
 @pytest.mark.parametrize("next_", ["/CG-SNONCE", "/?a=CG-JNONCE&b=CG-NQUERY"])

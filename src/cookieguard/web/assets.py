@@ -33,6 +33,13 @@ ASSETS = (
 # Where the variables of the shop's settings are set; elsewhere they are taken from the page.
 VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
 ENDLESS = re.compile(r"([;{,(:])\n")  # no statement of ours ends there without a semicolon
+# Strings, templates and patterns, in which a space is a space.
+LITERAL = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|"""
+    r"""(?<=[=(,:!|?]) */(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\]|\\.)*\])+/[a-z]*)"""
+)
+INLINE_COMMENT = re.compile(r"/\*.*?\*/")
+SPACED = re.compile(r"[ \t]*(?<![+-] )([=(){}\[\];,:?*|<>!%/]|\+(?! ?\+)|-(?! ?-))[ \t]*")
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
@@ -58,7 +65,7 @@ def load_asset(name: str, look: LookSettings | None = None) -> Asset:
     sources = [STATIC.joinpath(one).read_text("utf-8") for one in _sources(name, look.layout)]
     if name in VARIABLES_ON and look.declarations:
         sources.append(f"{VARIABLES_ON[name]}{{{look.declarations}}}")
-    content = _squeeze("".join(sources), kind).encode("ascii")
+    content = squeeze("".join(sources), kind).encode("ascii")
     return Asset(f"{stem}.{digest(content)}.{kind}", content, MEDIA_TYPES[kind])
 
 
@@ -68,13 +75,21 @@ def _sources(name: str, layout: str) -> tuple[str, ...]:
     return {"banner.css": (*room, "banner.css", f"{layout}.css"), "room.css": room}.get(name, (name,))
 
 
-def _squeeze(source: str, kind: str) -> str:
+def squeeze(source: str, kind: str) -> str:
     """Leave out comments and indentation: our sources keep `//` comments on lines of their own."""
     if kind == "css":
         return re.sub(r"/\*.*?\*/|\n", "", source, flags=re.DOTALL)
     lines = (line.strip() for line in source.splitlines())
     text = "\n".join(line for line in lines if line and not line.startswith("//"))
-    return ENDLESS.sub(r"\1", text)
+    return "".join(
+        part if number % 2 else _tight(part)
+        for number, part in enumerate(LITERAL.split(ENDLESS.sub(r"\1", text)))
+    )
+
+
+def _tight(code: str) -> str:
+    """Leave out what stands between signs for the eye alone. A sign beside its like is left: `a - -b` is no `a--b`."""
+    return SPACED.sub(r"\1", INLINE_COMMENT.sub("", code)).replace(";}", "}")
 
 
 def digest(content: bytes) -> str:
