@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cookieguard.cli.app import run
+from cookieguard.engines.proof.upkeep.export_files import rows_of_file
 
 COOKIEBOT = """\
 Key,Date,URL,Necessary,Preferences,Statistics,Marketing
@@ -184,6 +187,116 @@ def test_a_file_of_anything_is_told_of_and_ends_no_command_with_a_traceback(
 
     assert run(["log", "import", "log.json", "--from", "c15t"]) in (0, 1, 3)
     assert "Traceback" not in capsys.readouterr().err
+
+
+GOOD = '{"id": "a", "subjectId": "s", "givenAt": "2026-05-01", "preferences": {"marketing": true}}'
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '"' + "[" * 100_000 + '"',
+        "a" * 20_000,
+        "a" * 200_000,
+        f"{'a' * 2000}{' ' * 1900}",
+        f'"{{x:{{{"}" * 99}"',
+    ],
+    ids=["nested", "one word", "longer than a field may be", "words and blanks", "braces"],
+)
+def test_a_cell_of_anything_costs_its_own_row_and_no_time(
+    cell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("log.csv").write_text(f"Key,Date,Consent\nk1,2026-05-01,{cell}\nk2,2026-05-01,statistics\n")
+    before = time.process_time()
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 1
+    assert time.process_time() - before < 2
+    assert capsys.readouterr().out.splitlines()[-1].startswith("2 rows: 1 imported, 0 were there")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1960-01-01"])
+def test_a_time_that_no_record_can_have_is_a_bad_row_where_all_is_kept_too(
+    moment: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "cookieguard.toml").open("a") as file:
+        file.write('[[proof.keep]]\nkind = "consent"\ndays = 0\n')
+    Path("log.csv").write_text(f"Key,Date,Consent\nk1,{moment},statistics\nk2,2026-05-01,statistics\n")
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 1
+    assert capsys.readouterr().out.startswith(f"BAD: line 2 has the time '{moment}'")
+    assert len(exported(capsys)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "bad"),
+    [
+        (GOOD.replace('"s"', '"s\u2028"') + "\n" + GOOD.replace('"a"', '"b"'), []),
+        (GOOD + "\n{no\n" + GOOD.replace('"a"', '"b"'), ["line 2"]),
+        (GOOD.replace(", ", ",\n") + GOOD.replace('"a"', '"b"'), []),
+        (
+            f'{{"total": 2, "more": [1], "data": [{GOOD}, {GOOD.replace(chr(97), "b", 1)}, 7], "next": null}}',
+            ["entry 3"],
+        ),
+        (f"[{GOOD}, {GOOD.replace('2026-05-01', '2026-05-02')}, {{no", ["entry 3, and all after it,"]),
+        (GOOD.replace("true}", 'true}, "consents": ["x"]'), []),
+        (f"[{GOOD}, {GOOD.replace('2026-05-01', '9' * 5000)}]", ["entry 2"]),
+    ],
+    ids=[
+        "line separator",
+        "bad line",
+        "objects in a row",
+        "object with a list",
+        "cut",
+        "list of its own",
+        "digits",
+    ],
+)
+def test_json_is_read_row_by_row_in_each_form(
+    text: str, bad: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("log.json").write_text(text, "utf-8")
+
+    assert run(["log", "import", "log.json", "--from", "c15t", "--json"]) == (1 if bad else 0)
+    said = json.loads(capsys.readouterr().out)
+    assert [one["where"] for one in said["bad"]] == bad
+    assert said["imported"] == text.count("subjectId") - ("9" * 5000 in text)
+
+
+def test_what_cookiebots_cookie_says_beside_the_purposes_is_no_purpose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    state = "{stamp:'aGVsbG8=',necessary:true,statistics:true,marketing:false,method:'explicit',ver:1,region:'de'}"
+    Path("log.csv").write_text(f'Key,Date,Consent state\nk1,2026-05-01,"{state}"\n')
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 0
+    assert granted(exported(capsys)[0]) == ["necessary", "statistics"]
+
+
+@pytest.mark.parametrize("head", ["[", '{"data": [', "Key,Date,Consent\n"], ids=["list", "object", "csv"])
+def test_a_file_is_read_as_it_is_used_however_large_it_is(head: str, tmp_path: Path) -> None:
+    row = "k1,2026-05-01,statistics\n" if head.startswith("Key") else GOOD + ",\n"
+    (tmp_path / "large").write_text(head + row * (20_000_000 // len(row)))
+
+    rows = rows_of_file(tmp_path / "large")
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in islice(rows, 20_000))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert count == 20_000
+    assert most < 2_000_000
+
+
+def test_of_a_file_that_is_all_bad_the_first_rows_are_named_and_the_others_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("log.csv").write_text("Key,Date,Consent\n" + "k1,never,\n" * 10_050)
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (len(said["bad"]), said["more_bad"]) == (10_000, 50)
 
 
 @pytest.mark.slow

@@ -31,7 +31,8 @@ from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
-from cookieguard.engines.proof.upkeep.importing import Imported, import_rows, rows_of_file
+from cookieguard.engines.proof.upkeep.export_files import rows_of_file
+from cookieguard.engines.proof.upkeep.importing import Imported, import_rows
 from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
 from cookieguard.engines.proof.upkeep.timestamps import (
     StampRefused,
@@ -271,15 +272,16 @@ def _import(
 def _show_imported(done: Imported, *, as_json: bool) -> None:
     if as_json:
         bad = [{"where": where, "what": what} for where, what in done.bad]
-        show_json({"imported": done.written, "known": done.known, "too_old": done.old, "bad": bad})
+        counts = {"imported": done.written, "known": done.known, "too_old": done.old}
+        show_json({**counts, "bad": bad, **({"more_bad": done.more_bad} if done.more_bad else {})})
         return
     for where, what in done.bad[:SHOWN]:
         show_line(f"BAD: {where} {what}")
-    if len(done.bad) > SHOWN:
-        show_line(f"and {len(done.bad) - SHOWN} more; --json has all")
+    if done.all_bad > SHOWN:
+        show_line(f"and {done.all_bad - SHOWN} more; --json names {len(done.bad)}")
     show_line(
         f"{done.rows} rows: {done.written} imported, {done.known} were there, "
-        f"{done.old} older than proof.keep, {len(done.bad)} bad"
+        f"{done.old} older than proof.keep, {done.all_bad} bad"
     )
 
 

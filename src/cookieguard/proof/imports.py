@@ -71,9 +71,14 @@ WORDS = {
 }
 YES = frozenset({"true", "1", "yes", "y", "accept", "accepted", "allow", "granted", "given", "opt-in", "x"})
 NO = frozenset({"false", "0", "no", "n", "deny", "denied", "decline", "declined", "refused", "opt-out", ""})
-# A pair of JSON, or of the object that a script writes ("{necessary:true,statistics:false}").
-PAIR = re.compile(r"""["']?([A-Za-z][\w .-]*?)["']?\s*[:=]\s*["']?([A-Za-z0-9-]+)["']?\s*(?=[,;}&|]|$)""")
+PAIRS, PAIR, NAMES = re.compile(r"[,;&|{}]"), re.compile("[:=]"), re.compile(r"[,;|]")
+LONGEST_GRANTED = 4000  # characters
+NEITHER = "its purposes are neither names nor names with yes or no"
+BESIDES = frozenset(
+    {"stamp", "ver", "utc", "method", "region"}
+)  # what Cookiebot's cookie says beside purposes
 ID_BYTES = 18
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_FROM = 100_000_000_000  # a number of seconds as large is of the year 5138
 
 
@@ -169,7 +174,7 @@ def _given(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
         purpose = source.words.get(word.strip().lower())
         if purpose is None:
             raise RowUnusable(
-                f"speaks of {word!r}, which is no purpose and no vendor of the shop; --words says what it means"
+                f"speaks of {word[:40]!r}, which is no purpose and no vendor of the shop; --words says what it means"
             )
         given[purpose] = given.get(purpose, True) and is_given
     if not (given or found) and value in (None, ""):
@@ -181,16 +186,31 @@ def _given(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
 
 def _pairs(value: Any) -> dict[str, bool]:
     if isinstance(value, str):
+        if len(value) > LONGEST_GRANTED:
+            raise RowUnusable(f"says in {len(value)} characters what was granted; allowed: {LONGEST_GRANTED}")
         try:
             value = json.loads(value)
-        except ValueError:
-            pairs = PAIR.findall(value)
-            value = dict(pairs) if pairs else [one for one in re.split(r"[,;|]", value) if one.strip()]
+        except (ValueError, RecursionError):
+            return _written_pairs(value)
     if isinstance(value, dict):
-        return {str(word): _is_yes(one) for word, one in value.items() if word not in ("stamp", "ver", "utc")}
+        return {str(word): _is_yes(one) for word, one in value.items() if word not in BESIDES}
     if isinstance(value, list):
         return dict.fromkeys(map(str, value), True)
-    raise RowUnusable("its purposes are neither names nor names with yes or no")
+    raise RowUnusable(NEITHER)
+
+
+def _written_pairs(text: str) -> dict[str, bool]:
+    """Read names, or the object that a script writes ("{necessary:true,statistics:false}"); of one twice both count."""
+    if not PAIR.search(text):
+        return dict.fromkeys(filter(str.strip, NAMES.split(text)), True)
+    found: dict[str, bool] = {}
+    for part in filter(str.strip, PAIRS.split(text)):
+        word, *said = (one.strip(" \t\r\n\"'") for one in PAIR.split(part, maxsplit=1))
+        if not (word and said):
+            raise RowUnusable(NEITHER)
+        if word not in BESIDES:
+            found[word] = _is_yes(said[0]) and found.get(word, True)
+    return found
 
 
 def _is_yes(value: Any) -> bool:
@@ -211,11 +231,13 @@ def _time(value: Any, now: datetime) -> datetime:
             time = datetime.fromtimestamp(number, UTC)
         else:
             time = datetime.fromisoformat(text)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise RowUnusable(
             f"has the time {text[:40]!r}; known: 2026-11-28T12:00:00Z, or seconds since 1970"
         ) from error
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time < EPOCH:
+        raise RowUnusable(f"has the time {text[:40]!r}, which is before 1970")
     if time > now:
         raise RowUnusable(f"is of {to_text(time)}, which is yet to come")
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
