@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,11 @@ import pytest
 from harness.asgi import Answer, ask
 
 from cookieguard import CookieGuard, access
+from cookieguard.cli.people.notices import notice_of
+from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.people.break_glass import Look
 from cookieguard.engines.people.journal import marks_of, read_journal
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.reading import read_subject
@@ -183,3 +187,25 @@ def test_customer_makes_no_more_than_twenty_codes_an_hour(world: World) -> None:
     assert len(world.records()) == 20
     world.now += timedelta(hours=1)
     assert world.page(scope="orders", cookie=world.login(CUSTOMER)).status == 200
+
+
+def test_page_and_notice_speak_the_customer_s_language(world: World) -> None:
+    look = Look(
+        kind="break-glass",
+        ground="abuse",
+        event="ticket 7",
+        reason="stolen cards",
+        scope="orders",
+        by="Sam",
+        approved="Olga",
+        at=datetime(2026, 11, 24, tzinfo=UTC),
+    )
+    for language in sorted(LANGUAGES):
+        page = ask(world.app, path="/_cg/permission", headers=[("accept-language", language)]).text
+        lang, told, lines = notice_of(look, language)
+
+        assert f'lang="{language}"' in page
+        assert html.unescape(page).count(texts_of(language)["permission"]["login"]) == 1
+        assert (lang, "2026" in told) == (language, True)
+        assert "{" not in "".join(lines)
+        assert all(one in "".join(lines) for one in ("stolen cards", "orders"))

@@ -24,6 +24,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.cli.people.approvals import one_member, two_members
+from cookieguard.cli.people.notices import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -249,19 +250,11 @@ def _notified(desk: Desk, member: Member, id_: str, look: Look) -> bool:
     number = desk.glass.customer(id_)
     require_origin(desk.config)
     desk.journal("told a customer", member, f"look {id_}: by mail", number)
-    address = asyncio.run(_address_of(desk.config, number))
+    address, language = asyncio.run(_address_of(desk.config, number))
     if not address:
         return False
     shop = desk.config.origins[0].partition("://")[2]
-    what = "gave data of yours to an authority" if look.kind == "disclosure" else "looked at data of yours"
-    lines = [
-        f"On {look.at:%-d %B %Y} we {what} without asking you first.",
-        "",
-        f"What: {look.scope}",
-        f"Why: {look.ground}: {look.reason}",
-        "",
-        "Two persons of our shop approved it, and it is written down. Answer this mail if you have questions.",
-    ]
+    lang, told, lines = notice_of(look, language or desk.config.consent.language)
     run = f"look-{id_}"
     with closing(outbox_opener(desk.config.store, desk.state.path, environ=os.environ)()) as outbox:
         sent = send_to(
@@ -270,9 +263,9 @@ def _notified(desk: Desk, member: Member, id_: str, look: Look) -> bool:
             [address],
             config=desk.config,
             recipients=Recipients(desk.keyring),
-            subject=f"{shop}: we {what}",
+            subject=f"{shop}: {told}",
             lines=lines,
-            language="en",
+            language=lang,
             now=desk.now,
             environ=os.environ,
         )
@@ -283,11 +276,11 @@ def _notified(desk: Desk, member: Member, id_: str, look: Look) -> bool:
     return is_sent
 
 
-async def _address_of(config: Config, number: str) -> str:
+async def _address_of(config: Config, number: str) -> tuple[str, str]:
     async for one in load_customers(config.mail.customers)():
         if one[0] == number:
-            return one[1]
-    return ""
+            return one[1], one[2]
+    return "", ""
 
 
 def _day(text: str) -> date | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import lru_cache
-
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config.languages import texts_of
 from cookieguard.engines.people.access import AccessRefused
 from cookieguard.errors import CookieGuardError
-from cookieguard.web.assets import STATIC
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.pages.form import BadRequestError, Receive
@@ -18,7 +15,6 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import own_pairs
 
-TEXTS = STATIC.joinpath("permission.toml").read_text("utf-8")  # here: no request waits for the disk
 PERMISSION_PAGE = "permission"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
 NOT_OURS = "a code can only be asked for by the page that offers it"
@@ -61,20 +57,17 @@ async def _customer(exchange: Exchange) -> str:
 def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: str = "") -> Response:
     renderer = exchange.parts.renderer
     lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
-    found = lang if lang in _tables() else "en"
+    texts = texts_of(lang)
+    said = texts["rights"] if key in ("often", "down") else texts["permission"]
     page = renderer.page(
         "permission.html",
-        found,
+        lang,
         base=exchange.own_base,
-        p=_tables()[found],
+        p=texts["permission"],
+        said=said[key],
         key=key,
         code=code,
         scope=scope,
         scopes=exchange.parts.config.staff.scopes,
     )
     return HTMLResponse(page, status, HEADERS)
-
-
-@lru_cache(maxsize=1)
-def _tables() -> dict[str, dict[str, str]]:
-    return tomllib.loads(TEXTS)

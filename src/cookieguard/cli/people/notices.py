@@ -1,0 +1,24 @@
+"""The words of a notice to a customer whose data somebody looked at without their code, in their language."""
+
+from __future__ import annotations
+
+from cookieguard.config.languages import texts_of
+from cookieguard.engines.people.break_glass import Look
+from cookieguard.rights.answers import PLAIN, RightsTexts
+
+
+def notice_of(look: Look, language: str) -> tuple[str, str, list[str]]:
+    """Return the language, what happened in one line, and the notice; scope and reason are the staff's own words."""
+    texts = RightsTexts.of(language)
+    said = texts_of(texts.lang)["permission"]
+    key = "notice_gave" if look.kind == "disclosure" else "notice_looked"
+    told = said[key].replace("{date}", texts.day(look.at.date()))
+    lines = [
+        told,
+        "",
+        said["notice_what"].replace("{scope}", look.scope),
+        said["notice_why"].replace("{reason}", f"{look.ground}: {look.reason}"),
+        "",
+        said["notice_two"],
+    ]
+    return texts.lang, told.translate(PLAIN), lines
