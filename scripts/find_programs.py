@@ -22,6 +22,7 @@ SLOW_PROGRAMS = {
     ("Xvfb",): "xvfb",
     ("ip",): "iproute2",
     ("npm",): "npm",
+    ("caddy",): "caddy",
 }
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"  # where servers are, not on everybody's PATH
 
