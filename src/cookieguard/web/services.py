@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -295,8 +295,13 @@ def _lists(
 
 def _fingerprint(config: Config, renderer: Renderer) -> str:
     """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
-    facts = (config, version("cookieguard"), sorted(renderer.assets), all_texts())
+    facts = (config, _release(), sorted(renderer.assets), all_texts())
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _release() -> str:
+    return version("cookieguard")  # looks through all that is installed
 
 
 def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
