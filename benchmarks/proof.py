@@ -35,8 +35,8 @@ from cookieguard.engines.proof.open import Place, open_stores, signer_of, truste
 from cookieguard.engines.proof.reading import verify_log
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.keyring import Keyring
-from cookieguard.proof.consents import Asker, Event, Notice, consent_facts
-from cookieguard.proof.records import Record, browser, to_bytes
+from cookieguard.proof.consents import Asker, Event, Notice, consent_record
+from cookieguard.proof.records import Record, browser, new_id, to_bytes
 from cookieguard.proof.tiles import WIDTH, inclusion_proof, tree_root
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -60,7 +60,7 @@ GRANTED, REFUSED = frozenset({"necessary", "statistics"}), frozenset({"marketing
 
 
 def record_of(number: int) -> Record:
-    facts = consent_facts(
+    return consent_record(
         ASKER,
         Event.PARTIAL,
         Notice(digest="0" * 64, language="en", policy="1"),
@@ -69,9 +69,9 @@ def record_of(number: int) -> Record:
         method="banner",
         gpc=False,
         time=NOW,
+        subject=browser(f"b{number}"),  # most who choose were never here before
+        id=new_id(),
     )
-    subject = browser(f"b{number}")  # most who choose were never here before
-    return Record(kind="consent", topic="partial", subject=subject, time=NOW, facts=facts, is_ours=True)
 
 
 def bare_table(path: Path) -> sqlite3.Connection:

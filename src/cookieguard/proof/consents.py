@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from cookieguard.proof.records import PROFILE, to_text
+from cookieguard.proof.canonical import encoded
+from cookieguard.proof.records import PROFILE, Record, document_of, to_text
+from cookieguard.proof.shapes import Shape, filled, hole, quoted, shape_of
 
 CONSENT, AGREEMENT = "consent", "agreement"
 EXPIRY = "expiry"  # of all consents that ran out on one day
 COMBINATIONS_KEPT = 256  # of purposes granted and refused
+SHAPES_KEPT = 512  # of records alike, 1.4 KB each
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Event(StrEnum):
@@ -82,6 +86,95 @@ def _first(granted: frozenset[str], purposes: frozenset[str]) -> Event:
     if not granted:
         return Event.REFUSAL
     return Event.GRANT if granted >= purposes else Event.PARTIAL
+
+
+def consent_record(
+    asker: Asker,
+    event: Event,
+    notice: Notice,
+    *,
+    granted: frozenset[str],
+    refused: frozenset[str],
+    method: str,
+    gpc: bool,
+    time: datetime,
+    subject: str,
+    id: str,  # noqa: A002 - as the record has it
+    is_late: bool = False,
+) -> Record:
+    """Write the record of a choice about purposes."""
+    shape = _consent_shape(asker, event, notice, granted, refused, method, gpc, is_late)
+    values = _values(subject, id, time)
+    if asker.life is not None:
+        values["valid"] = f'"{to_text(time + asker.life)}"'
+    written = filled(shape, values)
+    return Record(
+        kind=CONSENT, topic=event.value, subject=subject, time=time, facts={}, id=id, written=written
+    )
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _consent_shape(
+    asker: Asker,
+    event: Event,
+    notice: Notice,
+    granted: frozenset[str],
+    refused: frozenset[str],
+    method: str,
+    gpc: bool,  # noqa: FBT001 - as the cache takes them
+    is_late: bool,  # noqa: FBT001
+) -> Shape:
+    facts = consent_facts(
+        asker,
+        event,
+        notice,
+        granted=granted,
+        refused=refused,
+        method=method,
+        gpc=gpc,
+        time=ANY_TIME,
+        is_late=is_late,
+    )
+    if asker.life is not None:
+        facts["dct:valid"] = hole("valid")
+    return _shape(facts, CONSENT, event.value)
+
+
+def agreement_record(
+    asker: Asker,
+    notice: Notice,
+    *,
+    topic: str,
+    given: bool,
+    details: Mapping[str, Any],
+    method: str,
+    time: datetime,
+    subject: str,
+    id: str,  # noqa: A002 - as the record has it
+) -> Record:
+    """Write the record of a box that was ticked or left: newsletter, terms, age."""
+    values = _values(subject, id, time) | {"details": encoded(details).decode()}
+    written = filled(_agreement_shape(asker, notice, topic, given, method), values)
+    return Record(kind=AGREEMENT, topic=topic, subject=subject, time=time, facts={}, id=id, written=written)
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _agreement_shape(asker: Asker, notice: Notice, topic: str, given: bool, method: str) -> Shape:  # noqa: FBT001
+    facts = agreement_facts(asker, notice, given=given, details={}, method=method, time=ANY_TIME)
+    return _shape(facts | {"cg:details": hole("details")}, AGREEMENT, topic)
+
+
+def _shape(facts: dict[str, Any], kind: str, topic: str) -> Shape:
+    """Write all of a record's JSON but its id, its subject, its times, and one value of its kind."""
+    facts["dpv:hasConsentStatus"]["dpv:isIndicatedAtTime"] = hole("time")
+    any_record = Record(kind=kind, topic=topic, subject=hole("subject"), time=ANY_TIME, facts=facts)
+    document = document_of(any_record) | {"dct:created": hole("time"), "dct:identifier": hole("id")}
+    has_more = "dct:valid" in facts or "cg:details" in facts
+    return shape_of(document, 5 if has_more else 4)
+
+
+def _values(subject: str, record_id: str, time: datetime) -> dict[str, str]:
+    return {"time": f'"{to_text(time)}"', "id": quoted(record_id), "subject": quoted(subject)}
 
 
 def consent_facts(

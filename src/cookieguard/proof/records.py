@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cookieguard.proof.canonical import canonical, encoded
+from cookieguard.proof.canonical import canonical
 
 SHOP = ""  # the subject of records about nobody in particular
 CUSTOMER, BROWSER = "customer:", "browser:"
@@ -59,8 +59,8 @@ class Record:
     facts: Mapping[str, Any]
     topic: str = ""
     id: str = field(default_factory=new_id)
-    is_ours: bool = field(default=False, repr=False, compare=False)
-    """The facts hold text, booleans and lists of our own making, which need no look at each."""
+    written: bytes = field(default=b"", repr=False, compare=False)
+    """All of it as `to_bytes` writes it, where that is made already; the facts are in it."""
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind) or (self.topic and not KIND.fullmatch(self.topic)):
@@ -85,6 +85,14 @@ class Record:
 
 def to_bytes(record: Record) -> bytes:
     """Write a record as the bytes that are committed to (RFC 8785); raises ValueError for what JSON cannot hold."""
+    written = record.written or canonical(document_of(record))
+    if len(written) > MOST_BYTES:
+        raise ValueError(f"a record of {len(written)} bytes; allowed: at most {MOST_BYTES}")
+    return written
+
+
+def document_of(record: Record) -> dict[str, Any]:
+    """Return a record as its JSON has it."""
     document = {
         **record.facts,
         "@context": CONTEXT,
@@ -97,10 +105,7 @@ def to_bytes(record: Record) -> bytes:
         document["cg:topic"] = record.topic
     if record.subject:
         document["dpv:hasDataSubject"] = {"@id": record.subject, "@type": "dpv:DataSubject"}
-    written = encoded(document) if record.is_ours else canonical(document)
-    if len(written) > MOST_BYTES:
-        raise ValueError(f"a record of {len(written)} bytes; allowed: at most {MOST_BYTES}")
-    return written
+    return document
 
 
 def read_document(record: bytes) -> dict[str, Any]:

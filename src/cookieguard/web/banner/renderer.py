@@ -83,7 +83,7 @@ class Renderer:
 
         Another process may have shown it, in a language that this one has not spoken yet: its first digits say which.
         """
-        if posted not in self.wordings:
+        if posted and posted not in self.wordings:
             for lang in LANGUAGES:
                 if posted.startswith(hash_mark(lang)):
                     self._named(lang)

@@ -38,6 +38,7 @@ def all_texts() -> str:
     return digest(b"".join(map(language_file, LANGUAGES)))
 
 
+@cache
 def hash_mark(lang: str) -> str:
     """Return the first digits of the hashes of a language: two, since few languages share them."""
     return digest(lang.encode())[:2]

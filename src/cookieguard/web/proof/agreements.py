@@ -17,7 +17,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
 from cookieguard.proof.canonical import canonical
-from cookieguard.proof.consents import AGREEMENT, Notice, agreement_facts
+from cookieguard.proof.consents import AGREEMENT, Notice, agreement_record
 from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.request import Request
@@ -96,17 +96,16 @@ def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
     said = replace(said, details=copied(said.details))
 
     def draft() -> Record:
-        facts = agreement_facts(
-            log.asker(host), notice, given=said.given, details=said.details, method="form", time=now
-        )
-        return Record(
-            kind=AGREEMENT,
+        return agreement_record(
+            log.asker(host),
+            notice,
             topic=said.topic,
-            subject=subject,
+            given=said.given,
+            details=said.details,
+            method="form",
             time=now,
-            facts=facts,
+            subject=subject,
             id=record_id,
-            is_ours=True,
         )
 
     future = log.writer.append_later(record_id, draft, texts=((digest, content),))

@@ -18,7 +18,7 @@ from cookieguard.consent.receipts import Source
 from cookieguard.engines.proof.hook import DecisionHook, OnDecision
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
-from cookieguard.proof.consents import CONSENT, Asker, Event, Notice, consent_facts, event_of
+from cookieguard.proof.consents import Asker, Event, Notice, consent_record, event_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.records import Record, browser, new_id
 from cookieguard.web.banner.renderer import Renderer
@@ -131,7 +131,7 @@ class ConsentLog:
         host: str,
         is_late: bool = False,
     ) -> Record:
-        facts = consent_facts(
+        return consent_record(
             self.asker(host),
             event,
             notice,
@@ -140,16 +140,9 @@ class ConsentLog:
             method=method,
             gpc=receipt.gpc,
             time=receipt.decided,
-            is_late=is_late,
-        )
-        return Record(
-            kind=CONSENT,
-            topic=event.value,
             subject=subject,
-            time=receipt.decided,
-            facts=facts,
             id=receipt.id,
-            is_ours=True,
+            is_late=is_late,
         )
 
 
