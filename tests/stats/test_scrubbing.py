@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cookieguard.stats.anonymize import truncate
 from cookieguard.stats.log_line import LogLine, combined, json_line
-from cookieguard.stats.scrubbing import STRICTEST, Reach, scrubbed, spelled_within
+from cookieguard.stats.scrubbing import STRICTEST, Reach, holds_spelling, scrubbed, spellings_of
 from cookieguard.stats.traffic_sources import cleaned_field, cleaned_path
 from cookieguard.stats.user_agents import read_agent
 
@@ -242,5 +242,5 @@ def test_statistics_keep_no_spelling_as_a_page_a_campaign_or_the_name_of_a_bot(s
 def test_a_text_tells_the_clients_own_address(name: str, address: Address) -> None:
     text = f"x {SPELLINGS[name](address)} y"
 
-    assert spelled_within(str(address), text)
-    assert not spelled_within(str(ip_address(int(address) + 1)), text)
+    assert holds_spelling(text, spellings_of(str(address)))
+    assert not holds_spelling(text, spellings_of(str(ip_address(int(address) + 1))))

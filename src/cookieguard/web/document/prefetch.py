@@ -22,7 +22,10 @@ REPLACED = frozenset({LOCATION, CACHE_CONTROL})
 
 def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
     """Tell from a request's headers whether nobody asked for the page yet."""
-    return any(b"prefetch" in headers[name] for name in AHEAD if name in headers)
+    for name in AHEAD:  # noqa: SIM110 - asked for each view: a generator takes three times as long
+        if headers.get(name, b"").find(b"prefetch") >= 0:
+            return True
+    return False
 
 
 def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:

@@ -13,7 +13,7 @@ from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
 from cookieguard.stats.hits import NO_KEY, Event, Kind
 from cookieguard.stats.raw_hits import MAX_HELD, RawHit
-from cookieguard.stats.scrubbing import spelled_within
+from cookieguard.stats.scrubbing import holds_spelling, spellings_of
 from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visitor_key import visitor_key
 from cookieguard.stats.visits import PAUSE
@@ -22,7 +22,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.recording.log_entry import SERVER_ERROR
 from cookieguard.web.recording.setup import Counting
-from cookieguard.web.request import FRAME_DESTINATIONS
+from cookieguard.web.request import FRAME_DESTINATIONS, accepts_pages
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
@@ -143,11 +143,12 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
 
 def _hide_own(raw_hit: RawHit, address: str) -> None:
     """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
-    if spelled_within(address, raw_hit.path):
+    spellings = spellings_of(address)
+    if holds_spelling(raw_hit.path, spellings):
         raw_hit.path = "/{id}"
-    if raw_hit.query and spelled_within(address, raw_hit.query.decode("latin-1")):
+    if raw_hit.query and holds_spelling(raw_hit.query.decode("latin-1"), spellings):
         raw_hit.query = b""
-    if spelled_within(address, raw_hit.agent.decode("latin-1")):
+    if raw_hit.agent and holds_spelling(raw_hit.agent.decode("latin-1"), spellings):
         raw_hit.agent = b""
 
 
@@ -192,7 +193,7 @@ def _is_shown(exchange: Exchange) -> bool:
     destination = headers.get(b"sec-fetch-dest", b"document")
     if destination in FRAME_DESTINATIONS or exchange.request.is_fragment:
         return False
-    if destination == b"empty" and b"text/html" not in headers.get(b"accept", b""):
+    if destination == b"empty" and not accepts_pages(headers):
         return False
     return not is_ahead(headers)
 
