@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +136,10 @@ def test_purpose_kept_from_a_customer_ends_on_its_day_and_counts_with_the_very_l
     login = browser.get("/login").text
     assert ' src="https://ads.example' not in login
     assert browser.hears() == (False, False)
+    own = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]
+    asked = {"method": "POST", "headers": [*own, ("accept", "application/json")], "body": b"choice=accept"}
+    told = json.loads(browser.get("/_cg/consent", **asked).text)["granted"]
+    assert ("statistics" in told, "marketing" in told) == (True, False)
     days[0] = datetime(2026, 11, 26, 0, 0, tzinfo=UTC)
     assert browser.hears() == (True, True)
     queue.requests.close()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, write_receipt
+from cookieguard.consent import ChoiceError, Consent, Receipt, choose, local_path, state_of, write_receipt
 from cookieguard.web.cookies.consent_set_cookie import lines_of
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
+from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.same_origin import is_own_post
@@ -59,7 +60,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
     response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
     others = exchange.parts.shop_cookies.removals_of_choice(
-        exchange.request, receipt.granted, now=exchange.now
+        exchange.request, _brought(exchange, receipt.granted).in_force, now=exchange.now
     )
     response.raw_headers.extend((b"set-cookie", line) for line in others)
     return response
@@ -87,10 +88,21 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
 def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
     if b"application/json" in exchange.request.headers.get(b"accept", b""):
         state = state_of(receipt.in_force, exchange.parts.register.ids)
-        answer = {"ok": True, "state": state, "granted": sorted(receipt.in_force)}
+        granted = _brought(exchange, receipt.in_force).granted
+        answer = {"ok": True, "state": state, "granted": sorted(granted)}
         more = _pending(exchange, receipt) if receipt.pending else {}
         return JSONResponse(answer | more, headers=ANSWER_HEADERS)
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
+
+
+def _brought(exchange: Exchange, granted: frozenset[str]) -> Consent:
+    """Return what a choice brings about: less than it grants where own terms keep something from the customer."""
+    own, identity = exchange.parts.own_terms, exchange.parts.identity
+    consent = Consent(granted=granted)
+    if not own or identity is None:
+        return consent
+    named = customers_named(identity, exchange.present, exchange.session)
+    return own.narrowed(consent, named, exchange.now)
 
 
 def _pending(exchange: Exchange, receipt: Receipt) -> dict[str, object]:
