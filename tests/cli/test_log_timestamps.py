@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from cookieguard.config import Config, load_config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.proof.upkeep import timestamps
 from cookieguard.engines.retention import Retention, Run
 from cookieguard.errors import ConfigError
 from cookieguard.proof.records import Record, customer
@@ -129,3 +133,39 @@ def test_an_authority_without_roots_or_of_another_root_counts_for_nothing(
         shutil.copy(other.root, tsa.root)
         assert "does not count" in job(0).failed["time stamp"]
     assert list(Path(".cookieguard/timestamps").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n"], ids=["head", "body"]
+)
+def test_an_authority_that_sends_a_byte_at_a_time_holds_the_job_up_no_longer_than_one_that_is_silent(
+    begin: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(timestamps, "SECONDS", 0.4)
+    write(1)
+    left = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(begin)
+            for byte in b"HTTP/1.1 200 OK\r\nx: " + b"x" * 100:
+                connection.settimeout(0.05)
+                with suppress(TimeoutError):
+                    if connection.recv(65536) == b"":
+                        left.set()
+                        return
+                connection.sendall(bytes([byte]))
+        left.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, authority(tmp_path / "tsa") as roots:
+        thread = threading.Thread(target=drip, args=(listening,), daemon=True)
+        thread.start()
+        Path("cookieguard.toml").write_text(
+            f'[proof]\ntimestamp = "http://127.0.0.1:{listening.getsockname()[1]}/"\n'
+            f'timestamp_roots = "{roots.root}"\n'
+        )
+        assert job(0).failed["time stamp"] == "the time-stamping authority does not answer: TimeoutError"
+        thread.join(30)
+    assert left.is_set()

@@ -6,6 +6,7 @@ kept beside the checkpoint it is of, as two files that `openssl ts -verify` read
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # each worker imports this module, and most never ask for a t
 FOLDER = "timestamps"
 NAME = re.compile(r"checkpoint-[0-9]+")
 MISSING_EXTRA = "empty, or the extra that asks for time stamps: pip install cookieguard[anchor]"
-SECONDS = 20.0
+SECONDS = 20.0  # for all of an answer: the job that waits is the one by which keys of visitors go
 MOST_BYTES = 64 * 1024  # an answer with its certificates has 2 to 8
 QUERY, ANSWER = "application/timestamp-query", "application/timestamp-reply"
 
@@ -104,20 +105,29 @@ def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
 
     asked = TimestampRequestBuilder(data=note, hash_algorithm=HashAlgorithm.SHA256).build()
     try:
-        with httpx.stream(
-            "POST", url, content=asked.as_bytes(), headers={"content-type": QUERY}, timeout=SECONDS
-        ) as response:
-            answer = b""
-            for some in response.iter_bytes():
-                answer += some
-                if len(answer) > MOST_BYTES:
-                    raise StampRefused(f"the time-stamping authority answers more than {MOST_BYTES} bytes")
-    except httpx.HTTPError as error:
+        status, kind, answer = asyncio.run(asyncio.wait_for(_post(url, asked.as_bytes()), SECONDS))
+    except (httpx.HTTPError, TimeoutError) as error:
         raise StampRefused(f"the time-stamping authority does not answer: {type(error).__name__}") from error
-    if response.status_code != httpx.codes.OK or response.headers.get("content-type") != ANSWER:
-        raise StampRefused(f"the time-stamping authority answers {response.status_code}, and no time stamp")
+    if status != httpx.codes.OK or kind.partition(";")[0].strip().lower() != ANSWER:
+        raise StampRefused(f"the time-stamping authority answers {status}, and no time stamp")
     _verified(VerifierBuilder.from_request(asked), answer, note, roots)
     return answer
+
+
+async def _post(url: str, content: bytes) -> tuple[int, str, bytes]:
+    """Return status, type and body; what asks bounds the whole of it: an authority may send a byte at a time."""
+    import httpx
+
+    async with (
+        httpx.AsyncClient(timeout=httpx.Timeout(None)) as client,
+        client.stream("POST", url, content=content, headers={"content-type": QUERY}) as response,
+    ):
+        answer = b""
+        async for some in response.aiter_bytes():
+            answer += some
+            if len(answer) > MOST_BYTES:
+                raise StampRefused(f"the time-stamping authority answers more than {MOST_BYTES} bytes")
+        return response.status_code, response.headers.get("content-type", ""), answer
 
 
 def _verified(
