@@ -20,7 +20,7 @@ from cookieguard.engines.proof.reading import make_receipt, read_record, read_su
 from cookieguard.engines.proof.writer import SEQUENCE_SECONDS
 from cookieguard.proof.notes import open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
-from cookieguard.proof.records import customer, read_document
+from cookieguard.proof.records import Record, customer, read_document
 from cookieguard.proof.verification import Verdict
 
 from .conftest import NAME, World, record_of
@@ -180,6 +180,19 @@ def test_nothing_more_is_signed_on_top_of_a_tree_that_was_changed(world: World, 
     report = world.verify()
     assert report.size == 2
     assert report.verdict is Verdict.BROKEN
+
+
+def test_a_batch_of_which_no_record_can_be_made_harms_no_store(world: World) -> None:
+    writer = world.writer()
+    writer.append(record_of()).result(START_SECONDS)
+
+    def wrong() -> Record:
+        raise ValueError("nothing to write")
+
+    with pytest.raises(ValueError, match="nothing to write"):
+        writer.append_later("a-record-of-nothing", wrong).result(START_SECONDS)
+    assert not writer.is_down
+    writer.append(record_of()).result(START_SECONDS)
 
 
 class LateLook(Future[None]):

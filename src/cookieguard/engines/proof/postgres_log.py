@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
 from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, Waiting, Window
 from cookieguard.engines.proof.sqlite_log import values_of
 from cookieguard.proof.log import Text
@@ -62,6 +62,7 @@ INSERT = """
     WHERE NOT EXISTS (SELECT 1 FROM cg_log_record AS old WHERE old.id = new.id AND old.number >= 0 AND old.id <> '')
     ORDER BY at ON CONFLICT DO NOTHING
 """
+ROW_COLUMNS = 6
 INSERT_TEXT = "INSERT INTO cg_log_shown (digest, content) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 TRY_LEASE = "SELECT pg_try_advisory_xact_lock(%s)"
 WAIT_FOR_SCHEMA = "SELECT pg_advisory_xact_lock(%s)"
@@ -158,10 +159,9 @@ class PostgresLog:
         self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
     ) -> None:
         """Write rows, texts and jobs: rows alone in one statement, which is one round trip and one commit."""
-        columns = [
-            [getattr(one, name) for one, _ in rows] for name in ("id", "subject", "about", "entry", "sealed")
-        ]
-        values, texts = (*columns, [mac for _, mac in rows]), list(texts)
+        cells = [(one.id, one.subject, one.about, one.entry, one.sealed, mac) for one, mac in rows]
+        columns = list(zip(*cells, strict=True)) or [()] * ROW_COLUMNS
+        values, texts = [ByteaArray(column) for column in columns], list(texts)
         with telling(LogDown):
             if not (texts or jobs):
                 self._connection.execute(INSERT, values)
@@ -171,7 +171,7 @@ class PostgresLog:
                 if texts:
                     self._connection.cursor().executemany(INSERT_TEXT, texts)
                 if jobs:
-                    self._connection.execute(INSERT_JOBS, (list(jobs),))
+                    self._connection.execute(INSERT_JOBS, (ByteaArray(jobs),))
 
     @contextmanager
     def lease(self) -> Iterator[bool]:
@@ -197,7 +197,7 @@ class PostgresLog:
 
     def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
         """Return the ids that numbered records have."""
-        return {bytes(one) for (one,) in self._connection.execute(NUMBERED, (list(ids),))}
+        return {bytes(one) for (one,) in self._connection.execute(NUMBERED, (ByteaArray(ids),))}
 
     def drop(self, places: Sequence[int]) -> None:
         """Remove rows without a number."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
 from cookieguard.engines.proof.postgres_log import (
     DURABLE,
     LOCK_MILLISECONDS,
@@ -82,9 +82,9 @@ class PostgresSubjects:
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
         """Return keys, the missing ones made in the same statement."""
-        wanted = list(handles)
-        ids = [os.urandom(SUBJECT_BYTES) for _ in wanted]
-        keys = [os.urandom(KEY_BYTES) for _ in wanted]
+        wanted = ByteaArray(handles)
+        ids = ByteaArray(os.urandom(SUBJECT_BYTES) for _ in wanted)
+        keys = ByteaArray(os.urandom(KEY_BYTES) for _ in wanted)
         with telling(LogDown):
             rows = self._connection.execute(FIND_OR_MAKE, (wanted, ids, keys)).fetchall()
             if any(is_fading for *_, is_fading in rows):  # for an hour after records were pruned
@@ -139,5 +139,5 @@ class PostgresSubjects:
 
     def _found(self, handles: list[bytes]) -> dict[bytes, SubjectKey]:
         with telling(LogDown):
-            rows = self._connection.execute(FIND, (handles,)).fetchall()
+            rows = self._connection.execute(FIND, (ByteaArray(handles),)).fetchall()
         return {handle: SubjectKey(id_, key) for handle, id_, key in rows}
