@@ -2,7 +2,8 @@
 // `eventCallback` of Tag Manager, `gtag("get", ...)`): a link or a checkout that waits for one would wait for ever.
 // Nothing is sent, and what is pushed stays in the queue as the page wrote it. Free of less-than and ampersand.
 (w => {
-  let name = "dataLayer", d = document, now = w[name];
+  // The queue is there from the start: who asks whether its name is taken must find one behind it.
+  let name = "dataLayer", d = document, now = w[name] || [];
   document.currentScript.remove();
   // Somebody else may be there all the same, from the shop's own host: that one answers, if it was in time.
   let call = done => {
@@ -13,21 +14,21 @@
     call(said?.[0] == "get" ? said[3] : said?.[2]?.event_callback);
     call(said?.eventCallback);
   };
-  let hear = queue => {
-    if (!queue?.push || queue.push.cg) return;
-    let push = function (...all) {
-      let size = Array.prototype.push.apply(this, all);
+  let heard = new WeakSet(), hear = queue => {
+    let push = queue?.push;
+    if (!push?.apply || heard.has(queue)) return;
+    heard.add(queue);
+    Reflect.defineProperty(queue, "push", { configurable: 1, writable: 1, value(...all) {
+      let size = push.apply(this, all);
       all.forEach(answer);
       return size;
-    };
-    push.cg = 1;
-    Reflect.defineProperty(queue, "push", { configurable: 1, writable: 1, value: push });
+    } });
     queue.forEach?.(answer);
   };
   // Who watches already (signals.js) hears of it first.
   let old = Reflect.getOwnPropertyDescriptor(w, name);
   Reflect.defineProperty(w, name, {
-    configurable: 1, enumerable: old?.enumerable,
+    configurable: 1,
     get: () => old?.get ? old.get() : now,
     set(value) {
       old?.set ? old.set(value) : now = value;

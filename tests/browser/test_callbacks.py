@@ -20,6 +20,8 @@ window.said = [];
 const say = what => () => said.push(what);
 dataLayer = [{event: "first", eventCallback: say("in the first list")}];
 dataLayer.push({event: "pushed", eventCallback: say("pushed")}, {event: "none"});
+const inner = dataLayer.push; dataLayer.push = function (...all) { return inner.apply(this, all); };
+window.dataLayer = window.dataLayer || [];
 function gtag() { dataLayer.push(arguments); }
 gtag("event", "command", {event_callback: say("command")});
 gtag("get", "G-1", "client_id", say("asked"));
@@ -33,8 +35,7 @@ setTimeout(() => {
   dataLayer.forEach(one => one?.eventCallback?.call && one.eventCallback());
 }, 50);
 </script>"""
-LAYER = """[dataLayer.length, Object.keys(dataLayer).length, Array.isArray(dataLayer), dataLayer.push.length,
-  Object.keys(window).includes("dataLayer"), JSON.stringify(dataLayer)]"""
+LAYER = "[dataLayer.length, Array.isArray(dataLayer), JSON.stringify(dataLayer)]"
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +65,12 @@ def test_each_callback_comes_once_and_the_queue_stays_as_the_page_wrote_it(
 
     assert sorted(tab.evaluate("said")) == ALL
     assert plain.evaluate("said") == []
-    (size, keys, *kind, _, text), (size_plain, keys_plain, *kind_plain, _, text_plain) = (
-        one.evaluate(LAYER) for one in (tab, plain)
-    )
+    (size, *kind, text), (size_plain, *kind_plain, text_plain) = (one.evaluate(LAYER) for one in (tab, plain))
     assert tab.evaluate("[...dataLayer[0]].slice(0, 2)") == [
         "consent",
         "default",
     ]  # the signal, before all others
-    assert (size, keys, kind) == (size_plain + 1, keys_plain + 1, [True, 0])
-    assert kind_plain == [True, 1]
+    assert (size, kind) == (size_plain + 1, kind_plain)
     assert json.loads(text)[1:] == json.loads(text_plain)
 
 
