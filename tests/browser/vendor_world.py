@@ -42,9 +42,9 @@ const cart = {count: 0, add() {
   this.count++; localStorage.setItem("cart", this.count); document.cookie = "cart=1; path=/"; }};
 const shopping = () => Promise.race([(async () => {%s})(), later(20000)]);
 </script>"""
-SDK = """(() => { let count = 0; const at = new URL(document.currentScript.src).origin;
+SDK = """(() => { let count = 0; const at = new URL("told", document.currentScript.src);
 const word = x => typeof x == "function" ? "f" : typeof x == "object" ? JSON.stringify(x) : x;
-const tell = (...call) => { fetch(at + "/told", {method: "POST", mode: "no-cors", keepalive: true,
+const tell = (...call) => { fetch(at, {method: "POST", mode: "no-cors", keepalive: true,
   body: JSON.stringify([location.pathname, count++, call.map(word).join(" ")])}); };
 const keep = name => { document.cookie = name + "=1; path=/; max-age=9999"; localStorage.setItem(name, "1"); };
 const pixel = src => { new Image().src = src; };
@@ -132,7 +132,7 @@ class Internet:
         while more:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        if scope["path"] == "/told":
+        if scope["path"].endswith("/told"):
             self.calls.append(tuple(json.loads(body)))
         elif host not in ERRANDS or b"referer" in headers:
             self.asked.append(f"{host}{scope['path']}")
