@@ -86,3 +86,13 @@ def test_report_without_a_place_to_go_says_what_is_missing(tmp_path: Path) -> No
     assert "--out" in report(tmp_path).stderr
     Shop(tmp_path).run("keys", "add")
     assert "stats.report" in report(tmp_path, "--mail").stderr
+
+
+def test_report_that_is_asked_for_a_file_and_a_mail_does_not_leave_one_out_in_silence(tmp_path: Path) -> None:
+    done = report(tmp_path, "--out", "report.html", "--mail")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "cookieguard: --out is given with --mail or --preview; allowed: one of them at a time\n"
+    )
+    assert not (tmp_path / "report.html").exists()

@@ -54,6 +54,8 @@ def report(
     require_one_of("--range", range_, tuple(RANGES))
     if not (out or mail or preview):
         raise ConfigError("--out", was="missing", allowed="the file to write; or --mail, or --preview")
+    if out and (mail or preview):
+        raise ConfigError("--out", was="given with --mail or --preview", allowed="one of them at a time")
     shop = shop_config(config)
     ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
     if ring is not None:

@@ -43,8 +43,9 @@ STATUS = {
     Event.IMPORT: "dpv:ConsentGiven",
 }
 
-# What leaves something granted that can run out.
-GRANTS = frozenset({Event.GRANT, Event.PARTIAL, Event.CHANGE, Event.IMPORT})
+# What leaves something granted that can run out. Not what was imported: how long that counts another tool said, and
+# some of it is refusals.
+GRANTS = frozenset({Event.GRANT, Event.PARTIAL, Event.CHANGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

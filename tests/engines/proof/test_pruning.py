@@ -252,6 +252,7 @@ def test_consents_that_ran_out_on_a_day_are_counted_once_and_not_those_replaced(
         consent("a"),
         consent("b", "partial"),
         consent("c", "refusal"),
+        consent("e", "import"),  # perhaps a refusal, and how long it counts nobody here said
         replaced,
         replace(consent("again", after=100)),
         consent("d", after=1),
