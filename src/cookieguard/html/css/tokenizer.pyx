@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, wraparound=False, initializedcheck=False
 """What stands in the text of a style sheet, in C: what tokenizer.py says in regular expressions. The same tests run over both.
 
 To all that is looked for here, the signs beyond Latin-1 are alike: a text with some is read with one byte for each.

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, wraparound=False, initializedcheck=False
 """Answers kept under the very bytes they are about, in C: what answers.py says as a dict. The same tests run over both."""
 
 import os

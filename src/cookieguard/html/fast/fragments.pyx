@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, wraparound=False, initializedcheck=False
 """Stretches of pages that have nothing to do, in C: what fragments.py says. A stretch is looked up where it stands."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, wraparound=False, initializedcheck=False
 """Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, doubled attributes, nested
 documents) is left to the full decision (tags.py); `tests/html/test_summary.py` holds the two together."""
 

@@ -1,7 +1,8 @@
-"""Pages that come again, byte for byte, to visitors who get the same: rewritten once, then known.
+"""Pages that come again to visitors who get the same: rewritten once, then known.
 
 The home page of a shop is the same for all who have not decided yet. What was made of it is kept for whoever is in the
-same state, at the same address: only what is all equal counts, and the page is compared whole.
+same state, at the same address. The page is compared whole. Where it differs by a token or a price, what stands there
+now is read; all else is known, as long as that has nothing to do.
 """
 
 from __future__ import annotations
