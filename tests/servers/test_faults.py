@@ -37,7 +37,6 @@ PAUSE = (
 LOCKED = 6  # seconds
 # A batch is collected for a second; on a busy machine it takes its time to be written as well.
 SLACK = 2.0
-ON_ITS_WAY = 0.5
 CHROME = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 AGENTS = {
     "Firefox": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
@@ -67,6 +66,10 @@ class Traffic:
                 stop.set()
             for one in sent:
                 one.result()
+
+    def worker_of(self, number: int) -> int:
+        """Return the process that answered a request."""
+        return next(pid for pid, numbers in self.by_worker.items() if number in numbers)
 
     def _send(self, port: int, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -133,7 +136,7 @@ def locked(folder: Path) -> Iterator[None]:
 @pytest.mark.timeout(300)  # ten servers are started, each beside two other tests
 @pytest.mark.parametrize("times", some_of([2, 8], 2))
 def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, times: int) -> None:
-    traffic, kills = Traffic(), []
+    traffic, killed = Traffic(), {}
     with serving(tmp_path, "first", workers=1) as server:
         ask(server.port, "/page?utm_content=n-1", headers={"User-Agent": CHROME})
         server.stop()
@@ -148,7 +151,7 @@ def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, ti
             else:
                 time.sleep(1.5)
                 os.killpg(server.process.pid, signal.SIGKILL)
-            kills.append(time.monotonic())
+            killed |= dict.fromkeys(server.workers, time.monotonic())
     with serving(tmp_path, "last", workers=1) as server:
         ask(server.port, "/page?utm_content=n-2", headers={"User-Agent": CHROME})
         wait_until(lambda: not list((tmp_path / STATE / "spool").glob("*.spool")), "what waited is written")
@@ -156,13 +159,13 @@ def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, ti
 
     found = numbers(tmp_path)
     lost = {number: at for number, at in traffic.answered.items() if number not in found}
-    # An answer may arrive when its server is gone already; the next one takes longer than that to start.
-    ages = [min(kill - at for kill in kills if kill + ON_ITS_WAY >= at) for at in lost.values()]
+    # Before the end of its own worker: on a busy machine an answer is noted seconds after that, and before the next.
+    ages = [killed[traffic.worker_of(number)] - at for number, at in lost.items()]
     print(
         f"{len(traffic.answered)} answered, {len(lost)} lost, the oldest {max(ages, default=0):.2f} s before a kill"
     )
     assert set(found.values()) == {1}
-    assert len(kills) == times
+    assert len(killed) == 2 * times
     assert len(found) > len(traffic.answered) / 2
     assert max(ages, default=0) < FLUSH_EVERY.total_seconds() + SLACK
     assert sum(one.views for one in figures(tmp_path).by_day(every_day())) == len(found)
