@@ -15,7 +15,10 @@ from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.consent.own_terms import OwnTerm, What, read_terms, with_term, write_terms
+from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.reading import read_subject
 from cookieguard.engines.rights.ending import end_stored, stored_of
+from cookieguard.proof.records import read_document
 from cookieguard.rights.requests import Act
 from cookieguard.rights.rules import Kind
 
@@ -72,6 +75,14 @@ class Browser:
             f' src="https://{host}' in answer.text and ("default-src" not in policy or host in policy)
             for host in ("ads.example", "maps.example")
         )
+
+
+def recorded(queue: Queue) -> list[str]:
+    """Return what the log says was agreed with the customer."""
+    stores = open_stores(place_of(queue.app.config, queue.state, environ={}))
+    found = [read_document(one.record) for one in read_subject(stores, "customer:number-4711") if one.record]
+    stores.close()
+    return [one["cg:said"] for one in found]
 
 
 @pytest.fixture
@@ -165,6 +176,20 @@ def test_what_cannot_be_agreed_is_said(
 
     assert (answer.status, "Not done" in answer.text) == (409, True)
     assert queue.found("one").events == ()
+    assert recorded(queue) == []
+
+
+def test_the_log_has_what_was_agreed_and_nothing_that_was_not(workers: tuple[Queue, CookieGuard]) -> None:
+    queue, _ = workers
+    queue.put("one")
+    officer = queue.add("officer")
+    term = {"id": "one", "what": "vendor Maps"}
+
+    assert queue.do(officer, act="let-again", **term).status == 409
+    assert queue.do(officer, act="keep-from", **term, text="As you asked").status == 303
+    assert queue.do(officer, act="let-again", **term).status == 303
+    assert queue.do(officer, act="let-again", **term).status == 409
+    assert recorded(queue) == ["vendor Maps: kept from them", "vendor Maps: let again"]
 
 
 def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_after_a_restart(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio import to_thread
 
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.own_terms import OwnTerm, OwnTermRefused, OwnTerms, What
 from cookieguard.engines.proof.acts import Acts
-from cookieguard.engines.rights.own_terms import change_own_terms
+from cookieguard.engines.rights.own_terms import change_own_terms, read_own_terms
 from cookieguard.engines.store.protocol import Store
+from cookieguard.engines.store.sync import StoreSync
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.log import LogDown
 from cookieguard.proof.records import customer as subject_of
@@ -22,6 +23,8 @@ from cookieguard.rights.requests import Request
 from cookieguard.web.banner.texts import shown_purposes
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import is_done
+
+Answer = TypeVar("Answer")
 
 
 class TermsDown(CookieGuardError):
@@ -80,6 +83,7 @@ async def change_terms(
     sync, watched, log = parts.store_sync, parts.own_terms, parts.proof
     if sync is None or watched is None:
         raise TermsDown("the store is switched off")
+    await _asked(sync, partial(_require_change, number=number, change=change))  # the log keeps what it has
     if log is not None:
         facts = {"said": text, "by": by, "request": request}
         write = partial(Acts(log.writer).append, "own-term", facts, subject=subject_of(number))
@@ -91,7 +95,18 @@ async def change_terms(
     def written(store: Store) -> OwnTerms:
         return change_own_terms(store, lambda before: change(before, number))
 
-    future = sync.ask(written)
+    watched.follow(await _asked(sync, written))
+
+
+def _require_change(store: Store, number: str, change: Callable[..., OwnTerms]) -> None:
+    """Require that a change may be made, and makes one; raises OwnTermRefused."""
+    before = read_own_terms(store)
+    if change(before, number) == before:
+        raise OwnTermRefused("nothing of this name; allowed: what is kept from them")
+
+
+async def _asked(sync: StoreSync, question: Callable[[Store], Answer]) -> Answer:
+    future = sync.ask(question)
     if not await is_done(future):
         raise TermsDown("the store does not answer")
     failed = future.exception()
@@ -99,7 +114,7 @@ async def change_terms(
         raise failed
     if failed is not None:
         raise TermsDown("the store does not answer") from failed
-    watched.follow(future.result())
+    return future.result()
 
 
 def _may_be_kept(exchange: Exchange) -> list[str]:
