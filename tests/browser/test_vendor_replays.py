@@ -21,8 +21,8 @@ from playwright.sync_api import Page, Playwright
 from .conftest import answer
 from .vendor_world import OWN_KEYS, REPLAYS, World, vendor_of, vendor_of_key, world
 
-# A link that leads on in a callback, a map that is drawn by one, frames by a script and in the markup, a payment.
-FEW = ("google-ads", "google-maps", "youtube", "stripe")
+# A link that leads on in a callback; a map that is drawn by one, and has a way on without.
+FEW = ("google-ads", "google-maps")
 QUICK_AND_WHOLE = [FEW, pytest.param(tuple(REPLAYS), marks=pytest.mark.slow)]
 PURPOSES = ("statistics", "marketing", "preferences")
 
