@@ -341,7 +341,10 @@ def changing(bodies: Iterator[bytes], headers: list[tuple[str, str]] | None = No
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [*start]})
-        await send({"type": "http.response.body", "body": next(bodies)})
+        body = next(bodies)
+        if cut:
+            await send({"type": "http.response.body", "body": body[:cut], "more_body": True})
+        await send({"type": "http.response.body", "body": body[cut:]})
 
     return app
 
@@ -414,9 +417,10 @@ def test_a_page_that_differs_by_a_token_is_made_of_the_pieces_of_the_one_before(
     body, width = DocumentBody(Rewriter(rules, url="https://shop.example/"), None, on_event=print), len(other)
     first, second = near_page(TOKENS[0], inside=b"." * width), near_page(TOKENS[1], inside=other)
 
-    pieces = body.cut(first, near_page(TOKENS[2], inside=b"-" * width))
+    passes = PlainBody(rules, "https://shop.example/").passes
+    pieces = body.cut(first, near_page(TOKENS[2], inside=b"-" * width), passes)
     page = page_of(first, b"", body.rewriter, given=[], headers=[], pieces=pieces)
-    found = like(page, second, PlainBody(rules, "https://shop.example/").passes)
+    found = like(page, second, passes)
 
     again = Rewriter(rules, url="https://shop.example/")
     assert b"".join([raw for raw, _ in pieces]) == first
@@ -424,6 +428,36 @@ def test_a_page_that_differs_by_a_token_is_made_of_the_pieces_of_the_one_before(
     assert found == again.feed(second) + again.close()
     assert TOKENS[0] not in found
     assert PIXEL not in found
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"<plaintext>", b"<b>pear</b>"), (b"<!doctype html>", b"<b>pears</b>...")],
+)
+def test_what_tells_the_rest_of_a_page_something_is_not_taken_for_a_token(
+    guard: Guard, before: bytes, after: bytes
+) -> None:
+    rows = b"<p>pears</p>" * 200
+    bodies = [rows + before + b"<i>%d</i>" % n + rows for n in range(4)]
+    bodies.append(rows + after + b"<i>4</i>" + rows)
+    known, never = guard(changing(iter(bodies))), guard(changing(iter(bodies), cut=40))
+    asked = {"headers": [("accept", "text/html")]}
+
+    for body in bodies:
+        assert ask(known, **asked).body == ask(never, **asked).body, body
+
+
+def test_a_shift_that_begins_in_one_piece_and_ends_in_the_next_is_seen(guard: Guard) -> None:
+    rows = b"<p>pears</p>" * 200
+    bodies = [rows + b"\x1b" + b"<b>%d</b>" % n + rows for n in range(4)]
+    bodies.append(rows + b"\x1b" + b"$B<b>.</b>"[:8] + rows)
+    headers = [("content-type", "text/html")]
+    known, never = guard(changing(iter(bodies), headers)), guard(changing(iter(bodies), headers, cut=40))
+
+    for body in bodies:
+        once, other = ask(known), ask(never)
+        assert without_length(once) == without_length(other)
+        assert once.body == other.body
 
 
 def test_only_markup_with_nothing_to_do_may_be_another() -> None:

@@ -16,6 +16,7 @@ from cookieguard.web.document.choose_body import (
     becomes_context,
     choose_body,
     give_up,
+    is_plain,
     is_service_worker,
     key_of,
     passing,
@@ -248,7 +249,7 @@ class Response:
         """Send a document that came in one message: as it became before, where it is the same."""
         exchange, given = self._exchange, start["headers"]
         key = key_of(exchange, self._kind, self._names, given)
-        page, content = (None, b"") if key is None else self._known(key, body)
+        page, content = (None, b"") if key is None else self._known(key, body, given)
         if page is None:
             await self._send_new(key, message, body, [*given])
             return
@@ -261,16 +262,16 @@ class Response:
         await self._send({**start, "headers": exchange.wall.watched(page.headers)})
         await self._send({**message, "body": content})
 
-    def _known(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
+    def _known(self, key: Key, body: bytes, given: Headers) -> tuple[Page | None, bytes]:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats = self._exchange.parts.repeats
         page: Page | None = repeats.find(key, body)
         if page is not None:
             return page, page.content
         page = repeats.near(key, body)
-        if page is None or not page.pieces:
+        if page is None or not page.pieces or not is_plain(given, body):
             return None, b""
-        content = like(page, body, passing(self._exchange, self._names.get(CONTENT_TYPE, b"")))
+        content = like(page, body, passing(self._exchange))
         return (None, b"") if content is None else (page, content)
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
@@ -281,7 +282,7 @@ class Response:
             await self._send_rest(message, transform.whole(body))
             return
         near = repeats.near(key, body)
-        pieces = transform.cut(body, near.body) if near is not None else ()
+        pieces = transform.cut(body, near.body, passing(exchange)) if near is not None else ()
         content = content_of(pieces) if pieces else transform.whole(body)
         headers = await self._send_rest(message, content)
         outcome = exchange.rewriter

@@ -25,8 +25,8 @@ cdef class DocumentBody:
     cdef object _encoder
     cdef object _wide
 
-    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t)
-    cpdef tuple cut(self, bytes body, bytes other)
+    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t, chunk=bytes)
+    cpdef tuple cut(self, bytes body, bytes other, object passes)
     cpdef bytes close(self)
     cdef bytes _rewrite(self, bytes chunk)
     cdef bytes _finish(self)

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from cookieguard.html import Rewriter
 from cookieguard.html.fast.answers import piece
 from cookieguard.html.insertion_point import LONGEST_END
-from cookieguard.web.document.page_cache import Piece
+from cookieguard.web.document.page_cache import Passes, Piece
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
 from cookieguard.web.http.charsets import Charset
@@ -37,7 +37,7 @@ class RawBody:
         """Return the body."""
         return body
 
-    def cut(self, body: bytes, _other: bytes) -> tuple[Piece, ...]:
+    def cut(self, body: bytes, _other: bytes, _passes: Passes) -> tuple[Piece, ...]:
         """Return the body as one piece."""
         return ((body, self.whole(body)),)
 
@@ -146,27 +146,30 @@ class DocumentBody:
         content, end = self._rewrite(rest), self.close()
         return content + end if end else content  # a page is not copied for nothing
 
-    def cut(self, body: bytes, other: bytes) -> tuple[Piece, ...]:
+    def cut(self, body: bytes, other: bytes, passes: Passes) -> tuple[Piece, ...]:
         """Return the pieces of a whole uncoded body, each with what it becomes: small ones where `other` is another.
 
         What passes as it is, between two places where a plain body is read, might be any other markup that passes.
+        `passes` says so of it as it will of the other: what tells the rest of a page something stays where it is.
         """
         pieces: list[Piece] = []
-        begun, becomes, place, is_at_rest, is_same = 0, b"", 0, False, False
+        begun, place, is_at_rest, is_same = 0, 0, False, False
+        written: list[bytes] = []  # since `begun`
         while (end := _next_cut(body, other, place)) >= 0:
             chunk = piece(body, place, end)
-            written = self._rewrite(chunk)
+            becomes = self._rewrite(chunk)
             was_at_rest, is_at_rest = is_at_rest, self.rewriter.is_at_rest()
-            if not (was_at_rest and is_at_rest and written == chunk):
-                becomes += written
+            if not (was_at_rest and is_at_rest and becomes == chunk and passes(chunk)):
+                written.append(becomes)
             else:
                 if begun < place:
-                    pieces.append((piece(body, begun, place), becomes))
+                    pieces.append((piece(body, begun, place), b"".join(written)))
                 was_same, is_same = is_same, other.startswith(chunk, place)
                 _add_free(pieces, chunk, was_same and is_same)
-                begun, becomes = end, b""
+                begun, written = end, []
             place = end
-        return (*pieces, (piece(body, begun, len(body)), becomes + self.whole(piece(body, place, len(body)))))
+        written.append(self.whole(piece(body, place, len(body))))
+        return (*pieces, (piece(body, begun, len(body)), b"".join(written)))
 
     def close(self) -> bytes:
         """Return what is left when the app's body has ended."""

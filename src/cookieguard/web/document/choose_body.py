@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from cookieguard.html import Rewriter
 from cookieguard.html.page import PlainBody
@@ -11,7 +11,7 @@ from cookieguard.web.banner.insertion import Insertion, has_just_decided
 from cookieguard.web.banner.page_scripts import told_of_choice
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
-from cookieguard.web.document.page_cache import Key
+from cookieguard.web.document.page_cache import Key, Passes
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, charset_of
@@ -59,14 +59,14 @@ def choose_body(
     return DocumentBody(reader, CODINGS[coding], on_event=count, charset=charset)
 
 
-def passing(exchange: Exchange, content_type: bytes) -> Callable[[bytes], bool]:
+def is_plain(headers: Headers, body: bytes) -> bool:
+    """Return whether a whole document's bytes are read as they are: a token may name its encoding, or begin a shift."""
+    return charset_of(b",".join(every(headers, CONTENT_TYPE)), body) is Charset.PLAIN
+
+
+def passing(exchange: Exchange) -> Passes:
     """Return what says of markup in this page's body whether it passes as it is."""
-    plain = PlainBody(exchange.wall.rules, exchange.request.url)
-
-    def passes(markup: bytes) -> bool:
-        return charset_of(content_type, markup) is Charset.PLAIN and plain.passes(markup)
-
-    return passes
+    return PlainBody(exchange.wall.rules, exchange.request.url).passes
 
 
 def give_up(exchange: Exchange, reason: str) -> RawBody:

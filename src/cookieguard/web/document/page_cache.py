@@ -27,6 +27,7 @@ UNSTORED = b"no-store"
 Key = tuple[object, ...]
 # Bytes of a page, and what they become; None: they pass as they are, and so may others in their place.
 Piece = tuple[bytes, bytes | None]
+Passes = Callable[[bytes], bool]  # whether markup in a plain body passes as it is, and leaves what follows as it is
 
 
 class Outcome(Protocol):
@@ -76,7 +77,7 @@ def content_of(pieces: tuple[Piece, ...]) -> bytes:
     return b"".join([raw if becomes is None else becomes for raw, becomes in pieces])
 
 
-def like(page: Page, body: bytes, passes: Callable[[bytes], bool]) -> bytes | None:
+def like(page: Page, body: bytes, passes: Passes) -> bytes | None:
     """Return what a body becomes that is a known page but for markup that passes as it is: a token, a price.
 
     None where more is different. `passes` says it of markup in a plain body.
