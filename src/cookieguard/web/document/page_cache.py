@@ -27,7 +27,9 @@ UNSTORED = b"no-store"
 Key = tuple[object, ...]
 # Bytes of a page, and what they become; None: they pass as they are, and so may others in their place.
 Piece = tuple[bytes, bytes | None]
-Passes = Callable[[bytes], bool]  # whether markup in a plain body passes as it is, and leaves what follows as it is
+Passes = Callable[
+    [bytes], bool
+]  # whether markup in a plain body passes as it is, and leaves what follows as it is
 
 
 class Outcome(Protocol):
