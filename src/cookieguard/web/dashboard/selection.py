@@ -70,8 +70,9 @@ EPOCH = date(1970, 1, 1)
 def period(text: str) -> Range | None:
     """Return a day, week or month of the calendar; None for what is none.
 
-    Two of them lie beside each other or one lies in the other. Ranges from any day to any other would be so many that
-    whoever asks for all of them knows single days to one or two people, however each is rounded.
+    Two of them lie beside each other or one lies in the other, but for a week of two months. Ranges from any day to any
+    other would be so many that whoever asks for all of them knows single days to one or two people, however each is
+    rounded.
     """
     try:
         if week := _WEEK.fullmatch(text):
