@@ -17,6 +17,7 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard.engines.proof.open import trusted_keys
 from cookieguard.engines.proof.protocol import LogDown
 from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
+from cookieguard.engines.proof.sequencer import AT_ONCE
 from cookieguard.engines.proof.writer import SEQUENCE_SECONDS
 from cookieguard.proof.notes import open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
@@ -159,6 +160,24 @@ def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> No
     wait_until(
         lambda: not other.ask(lambda stores: stores.log.has_waiting()).result(START_SECONDS), "it is numbered"
     )
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_who_ends_leaves_nothing_without_a_number_however_much_there_is(world: World) -> None:
+    writer = world.writer()
+    writer.__class__._number, kept = lambda *_, **__: None, writer.__class__._number  # type: ignore[method-assign]
+    try:
+        for future in [writer.append(record_of(n=at)) for at in range(AT_ONCE * 2 + 10)]:
+            future.result(START_SECONDS)
+        writer.close()
+    finally:
+        writer.__class__._number = kept  # type: ignore[method-assign]
+    world.write(record_of())
+
+    stores = world.stores()
+    assert not stores.log.has_waiting()
+    assert stores.log.size() == AT_ONCE * 2 + 11
+    stores.close()
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ class LogWriter:
         elif now < self._sequence_at and not is_last:
             return
         try:
-            numbered = sequence(stores.log, self._signer(stores), self._mac_key)
+            numbered = self._sequenced(stores, is_last=is_last)
             self.broken = ""
             if numbered and self._anchor is not None:
                 self._anchor.write(stores.log.checkpoint() or "")
@@ -252,6 +252,14 @@ class LogWriter:
             self.broken, numbered = str(error), 0
         self._sequence_at = now if numbered and stores.log.has_waiting() else None
         self._look_at = now + LOOK_SECONDS
+
+    def _sequenced(self, stores: Stores, *, is_last: bool) -> int:
+        """Number some, on leaving all: a command leaves nothing for a worker that may not run."""
+        signer = self._signer(stores)
+        numbered = sequence(stores.log, signer, self._mac_key)
+        while is_last and sequence(stores.log, signer, self._mac_key):
+            pass
+        return numbered
 
     def _signer(self, stores: Stores) -> Signer:
         signer = self._signer_of(self._name)
