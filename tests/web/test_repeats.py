@@ -21,7 +21,7 @@ from cookieguard.html import Rewriter, Rules, Ruling
 from cookieguard.html.page import PlainBody
 from cookieguard.web.document import page_cache as repeats
 from cookieguard.web.document.body import DocumentBody
-from cookieguard.web.document.page_cache import Page, Repeats, like, page_of
+from cookieguard.web.document.page_cache import Page, Repeats, content_of, like, page_of
 from cookieguard.web.walls import WALLS_KEPT, Wall
 
 Guard = Callable[..., CookieGuard]
@@ -483,3 +483,17 @@ def test_of_a_place_whose_pages_are_never_alike_ever_fewer_are_kept() -> None:
     due = [number for number in range(200) if kept.is_due(("place",))]
 
     assert due == [1, 4, 9, 18, 35, 68, 133, 198]
+
+
+@pytest.mark.parametrize("tag", [b"<b>", b"<", b"<p title='", b"<script>", b"x", b"<!--<svg>"])
+def test_a_page_that_is_another_in_all_its_tags_is_cut_into_few_pieces(tag: bytes) -> None:
+    rules = Rules(lambda _: None, "https://shop.example/")
+    first, second = (b"<!doctype html><body><p>" + one * (200_000 // len(one)) for one in (tag, tag.upper()))
+    body, alone = (Rewriter(rules, url="https://shop.example/") for _ in range(2))
+    plain = PlainBody(rules, "https://shop.example/")
+
+    pieces = DocumentBody(body, None, on_event=print).cut(first, b" " + second, plain.passes)
+
+    assert len(pieces) < 200 + 64 + 3
+    assert b"".join([raw for raw, _ in pieces]) == first
+    assert content_of(pieces) == alone.feed(first) + alone.close()

@@ -25,7 +25,7 @@ cdef class DocumentBody:
     cdef object _encoder
     cdef object _wide
 
-    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t, chunk=bytes)
+    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t, small=int, chunk=bytes)
     cpdef tuple cut(self, bytes body, bytes other, object passes)
     cpdef bytes close(self)
     cdef bytes _rewrite(self, bytes chunk)
@@ -34,5 +34,5 @@ cdef class DocumentBody:
     cdef bytes _encode(self, bytes piece)
 
 
-cdef Py_ssize_t _next_cut(bytes body, bytes other, Py_ssize_t place) except -2
+cdef Py_ssize_t _next_cut(bytes body, bytes other, Py_ssize_t place, bint may_be_small) except -2
 cdef _add_free(list pieces, bytes chunk, bint may_join)

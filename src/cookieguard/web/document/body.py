@@ -17,6 +17,7 @@ from cookieguard.web.http.charsets import Charset
 from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
 
 PIECE = 1024  # bytes of a piece of a page: of smaller ones there are too many, of larger ones too much is read again
+MOST_SMALL = 64  # smaller ones: each of them begins to read anew
 END = 2 * LONGEST_END  # bytes at the end of a page that stay one piece: its end tags are found in them
 
 
@@ -153,9 +154,9 @@ class DocumentBody:
         `passes` says so of it as it will of the other: what tells the rest of a page something stays where it is.
         """
         pieces: list[Piece] = []
-        begun, place, is_at_rest, is_same = 0, 0, False, False
+        begun, place, small, is_at_rest, is_same = 0, 0, 0, False, False
         written: list[bytes] = []  # since `begun`
-        while (end := _next_cut(body, other, place)) >= 0:
+        while (end := _next_cut(body, other, place, small < MOST_SMALL)) >= 0:
             chunk = piece(body, place, end)
             becomes = self._rewrite(chunk)
             was_at_rest, is_at_rest = is_at_rest, self.rewriter.is_at_rest()
@@ -167,6 +168,7 @@ class DocumentBody:
                 was_same, is_same = is_same, other.startswith(chunk, place)
                 _add_free(pieces, chunk, was_same and is_same)
                 begun, written = end, []
+            small += end - place < PIECE
             place = end
         written.append(self.whole(piece(body, place, len(body))))
         return (*pieces, (piece(body, begun, len(body)), b"".join(written)))
@@ -204,12 +206,13 @@ class DocumentBody:
         return self._encoder.feed(piece) if self._encoder is not None and piece else piece
 
 
-def _next_cut(body: bytes, other: bytes, place: int) -> int:
+def _next_cut(body: bytes, other: bytes, place: int, may_be_small: bool) -> int:  # noqa: FBT001  # compiled
     """Return where the next piece ends, at the next tag where the other page is another; -1: it is the last."""
     most = len(body) - END
     end = body.find(b"<", place + PIECE, most)
-    is_same = other.startswith(piece(body, place, end if end >= 0 else most), place)
-    return end if is_same else body.find(b"<", place + 1, most)
+    if not may_be_small or other.startswith(piece(body, place, end if end >= 0 else most), place):
+        return end
+    return body.find(b"<", place + 1, most)
 
 
 def _add_free(pieces: list[Piece], chunk: bytes, may_join: bool) -> None:  # noqa: FBT001  # compiled

@@ -13,5 +13,5 @@ cdef class Repeats:
     cpdef bint comes_again(self, tuple key, bytes body)
 
 
-@cython.locals(place=Py_ssize_t, end=Py_ssize_t, raw=bytes, other=bytes)
+@cython.locals(place=Py_ssize_t, left=int, end=Py_ssize_t, raw=bytes, other=bytes)
 cpdef like(page, bytes body, passes)

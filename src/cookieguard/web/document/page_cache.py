@@ -21,6 +21,7 @@ OVERHEAD = 2048  # bytes that keeping one takes beside its texts
 PIECE_OVERHEAD = 128
 HELD_SIZE = 1024  # bytes of one thing held, with its URL
 MAX_SEEN = 4096  # marks of pages that came once
+MOST_OTHERS = 32  # pieces of a page that may be others: with more it is soon read as a whole
 LONGEST_PAUSE = 64  # pages of one place that come by before another is kept
 UNSTORED = b"no-store"
 
@@ -85,14 +86,15 @@ def like(page: Page, body: bytes, passes: Passes) -> bytes | None:
     None where more is different. `passes` says it of markup in a plain body.
     """
     written: list[bytes] = []
-    place = 0
+    place, left = 0, MOST_OTHERS
     for raw, becomes in page.pieces:
         end = place + len(raw)
         if body.startswith(raw, place):
             written.append(raw if becomes is None else becomes)
         else:
             other = body[place:end]
-            if becomes is not None or not passes(other):
+            left -= 1
+            if becomes is not None or left < 0 or not passes(other):
                 return None
             written.append(other)
         place = end
