@@ -25,6 +25,11 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<script async src=//ads.example type=module\nONERROR = x()></script>",
         b'<script src="data:" async data-cg-src=//ads.example type=module\nONERROR = x()></script>',
     ),
+    # its way on is held as well: it would fail for ever
+    (
+        b"<img src=//ads.example onerror=\"this.src='//ads.example/no.png'\">",
+        b"<img data-cg-src=//ads.example onerror=\"this.src='//ads.example/no.png'\">",
+    ),
     (b'<img src="\n/\t/ads.example/x">', b'<img data-cg-src="\n/\t/ads.example/x">'),
     (b'<img src="&#x2f;&sol;ads.example/x">', b'<img data-cg-src="&#x2f;&sol;ads.example/x">'),
     (b'<img src="\\\\ads.example">', b'<img data-cg-src="\\\\ads.example">'),

@@ -46,7 +46,6 @@ STOPS_PRELOADS = b"-->"
 # that fails at once, in place and in order, and asks nobody: a `data:` URL without a comma is none.
 FAILS = b' src="data:"'
 MAY_FAIL = frozenset({b"img", b"script"})
-FALLS_BACK = re.compile(rb"[\s/\"']onerror\s*=", re.IGNORECASE)
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -214,13 +213,23 @@ class _Judged:
 
     def rename(self, name: bytes) -> None:
         """Take the attribute and its duplicates out of the way: without the first, the second would count."""
-        if name == b"src" and self.name in MAY_FAIL and not self.context.xml and FALLS_BACK.search(self.raw):
+        if name == b"src" and self._has_way_on():
             self.fails = True
             self.edits.append((self.name_end, self.name_end, FAILS))
         renamed = b"data-cg-" + name.replace(b":", b"-")
         for attribute in self.attributes:
             if attribute.name == name:
                 self.edits.append((attribute.start, self._name_end(attribute), renamed))
+
+    def _has_way_on(self) -> bool:
+        """Return whether the page goes on without what this names, and in no circle: scripts fail once.
+
+        A picture whose way on is another one that is held would fail for ever.
+        """
+        way_on = self.first.get(b"onerror")
+        if way_on is None or self.name not in MAY_FAIL or self.context.xml:
+            return False
+        return self.name == b"script" or b"//" not in way_on.raw
 
     def _name_end(self, attribute: Attribute) -> int:
         """Return where the name of an attribute ends; in XML its spelling may have another prefix."""
