@@ -3,18 +3,19 @@
 // Nothing is sent, and what is pushed stays in the queue as the page wrote it. Free of less-than and ampersand.
 (w => {
   // The queue is there from the start: who asks whether its name is taken must find one behind it.
-  let name = "dataLayer", d = document, now = w[name] || [];
+  // Who watches already (signals.js) hears of it first.
+  let name = "dataLayer", old = Reflect.getOwnPropertyDescriptor(w, name), now = w[name] || [];
   document.currentScript.remove();
   // Somebody else may be there all the same, from the shop's own host: that one answers, if it was in time.
   let call = done => {
-    if (done?.call) setTimeout(() => w.google_tag_manager || done(), d.readyState == "complete" ? 0 : 999);
+    if (done?.call) setTimeout(() => w.google_tag_manager || done(), document.readyState == "complete" ? 0 : 999);
   };
   // A command is an arguments object, an event one of the page's own.
   let answer = said => {
     call(said?.[0] == "get" ? said[3] : said?.[2]?.event_callback);
     call(said?.eventCallback);
   };
-  let heard = new WeakSet(), hear = queue => {
+  let heard = new Set(), hear = queue => {
     let push = queue?.push;
     if (!push?.apply || heard.has(queue)) return;
     heard.add(queue);
@@ -25,9 +26,8 @@
     } });
     queue.forEach?.(answer);
   };
-  // Who watches already (signals.js) hears of it first.
-  let old = Reflect.getOwnPropertyDescriptor(w, name);
-  Reflect.defineProperty(w, name, {
+  // On the prototype: the page's globals stay its own. A `var` of that name hides it, and is heard when all is read.
+  Reflect.defineProperty(old ? w : w.__proto__, name, {
     configurable: 1,
     get: () => old?.get ? old.get() : now,
     set(value) {
@@ -36,4 +36,5 @@
     }
   });
   hear(now);
+  addEventListener("DOMContentLoaded", () => hear(w[name]));
 })(window);

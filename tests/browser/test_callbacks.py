@@ -28,6 +28,8 @@ gtag("get", "G-1", "client_id", say("asked"));
 gtag("event", "no function", {event_callback: "no"}); dataLayer.push(null, 7, "text", {eventCallback: 1});
 </script>"""
 ALL = ["asked", "command", "in the first list", "later", "pushed"]
+# A `var` of that name hides what stands on the prototype.
+OF_ITS_OWN = HEAD.replace("dataLayer = [", "var dataLayer = [", 1)
 # A tag that the shop serves itself answers, and comes late.
 OWN = """<script>
 setTimeout(() => {
@@ -41,15 +43,19 @@ LAYER = "[dataLayer.length, Array.isArray(dataLayer), JSON.stringify(dataLayer)]
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Serve a guarded shop, which tells Google's tags of the choice, and its unguarded copy."""
-    shop = TinyShop({"/": page(HEAD), "/own": page(HEAD + OWN)})
-    config = Config(
-        state_dir=str(tmp_path_factory.mktemp("callbacks") / "state"),
-        vendors=(Vendor(catalogue="google-tag-manager"),),
-        consent=ConsentSettings(signals=("google",)),
-    )
     with ExitStack() as stack:
-        served = [stack.enter_context(serving(one)) for one in (CookieGuard(shop, config), shop)]
+        shop = TinyShop({"/": page(HEAD), "/own": page(HEAD + OWN)})
+        guarded = CookieGuard(shop, _config(tmp_path_factory, signals=("google",)))
+        served = [stack.enter_context(serving(one)) for one in (guarded, shop)]
         yield served[0].at("shop.localhost"), served[1].at("shop.localhost")
+
+
+def _config(folders: pytest.TempPathFactory, signals: tuple[str, ...]) -> Config:
+    return Config(
+        state_dir=str(folders.mktemp("callbacks") / "state"),
+        vendors=(Vendor(catalogue="google-tag-manager"),),
+        consent=ConsentSettings(signals=signals),
+    )
 
 
 def test_each_callback_comes_once_and_the_queue_stays_as_the_page_wrote_it(
@@ -72,6 +78,27 @@ def test_each_callback_comes_once_and_the_queue_stays_as_the_page_wrote_it(
     ]  # the signal, before all others
     assert (size, kind) == (size_plain + 1, kind_plain)
     assert json.loads(text)[1:] == json.loads(text_plain)
+
+
+def test_without_signals_the_queue_is_the_pages_own_and_heard_however_it_is_made(
+    visit: Visitors, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shop = TinyShop({"/": page(HEAD), "/var": page(OF_ITS_OWN), "/none": page("")})
+    with serving(CookieGuard(shop, _config(tmp_path_factory, signals=()))) as served:
+        tab, told = visit().new_page(), []
+        for path in ("/", "/var"):
+            tab.goto(f"{served.at('shop.localhost')}{path}")
+            tab.evaluate("dataLayer.push({event: 'later', eventCallback: say('later')})")
+            tab.wait_for_function("said.length >= 5")
+            tab.evaluate("new Promise(go => setTimeout(go, 50))")
+            told.append(sorted(tab.evaluate("said")))
+        tab.goto(f"{served.at('shop.localhost')}/none")
+
+        assert told == [ALL, ALL]
+        assert tab.evaluate("[Array.isArray(window.dataLayer), Object.hasOwn(window, 'dataLayer')]") == [
+            True,
+            False,
+        ]
 
 
 def test_a_tag_that_the_shop_serves_itself_is_the_only_one_that_answers(
