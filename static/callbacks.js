@@ -26,15 +26,18 @@
     } });
     queue.forEach?.(answer);
   };
-  // On the prototype: the page's globals stay its own. A `var` of that name hides it, and is heard when all is read.
-  Reflect.defineProperty(old ? w : w.__proto__, name, {
+  // On the prototype until the page sets it: its globals stay its own. A `var` hides it, and is heard when all is read.
+  let stand = where => Reflect.defineProperty(where, name, {
     configurable: 1,
     get: () => old?.get ? old.get() : now,
     set(value) {
+      delete w.__proto__[name];
+      stand(w);
       old?.set ? old.set(value) : now = value;
       hear(value);
     }
   });
+  stand(old ? w : w.__proto__);
   hear(now);
   addEventListener("DOMContentLoaded", () => hear(w[name]));
 })(window);
