@@ -5,9 +5,8 @@ INSTALL ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# Four on two cores: a fourth of the time a worker waits for a browser, a server or a database.
 # A file stays on one worker, and files in their order: tests/conftest.py puts those that take longest first.
-SPREAD := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consents.py tests/web/test_interplay.py

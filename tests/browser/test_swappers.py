@@ -157,6 +157,7 @@ def heard(world: World, visit: Callable[[], object]) -> set[str]:
 def round_trip(opened: Page, shop: str) -> None:
     opened.goto(f"{shop}/one")
     swap(opened, "two")
+    linger([opened])  # the piece's frame is asked for later: whoever leaves calls it off
     swap(opened, "one")
     linger([opened])
 
