@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -13,6 +12,7 @@ from cookieguard.web.cookies.consent_set_cookie import lines_of
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import EMBED_DESTINATIONS
+from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS, PAGE_POLICY
@@ -94,12 +94,9 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
     By `party`, as the rewriter names it, or for what the guard holds by `url`; then `base` says that the page's base is
     another's, `title` what it calls the element, and `scheme` which colours the page has.
     """
-    try:
-        asked = parse_qs(exchange.request.query, max_num_fields=PLACE_FIELDS)
-    except ValueError:  # more fields than any placeholder of ours has
-        asked = {}
+    asked = first_values(exchange.request.query, PLACE_FIELDS)
     party, url, next_, at, lang, title, base, scheme = (
-        asked.get(name, [""])[0] for name in ("party", "url", "next", "at", "lang", "title", "base", "scheme")
+        asked.get(name, "") for name in ("party", "url", "next", "at", "lang", "title", "base", "scheme")
     )
     verdict = exchange.wall.held(url) if url else _party(exchange, party)
     destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, Response
 
@@ -16,6 +15,7 @@ from cookieguard.engines.mail.lists import Act, MailLists, Wish
 from cookieguard.web.assets import STATIC
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
@@ -72,10 +72,7 @@ async def _posted(exchange: Exchange, receive: Receive) -> str:
 
 
 def _token(query: str) -> str:
-    try:
-        return str(parse_qs(query, max_num_fields=MOST_FIELDS).get("t", [""])[0])
-    except ValueError:  # more fields than any link of ours has
-        return ""
+    return first_values(query, MOST_FIELDS).get("t", "")
 
 
 def _act(name: str) -> Act | None:

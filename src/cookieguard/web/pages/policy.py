@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
 
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -18,6 +17,7 @@ from cookieguard.policy.markdown import render
 from cookieguard.policy.texts import PolicyTexts
 from cookieguard.policy.versions import Text, Version, public
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
@@ -109,11 +109,7 @@ def _asked(exchange: Exchange) -> Asked | None:
 
 
 def _wanted(exchange: Exchange) -> str:
-    try:
-        found = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS).get("lang", [""])[0]
-    except ValueError:  # more fields than any link of ours has
-        return ""
-    return str(found)[:LONGEST_TAG]
+    return first_values(exchange.request.query, MOST_FIELDS).get("lang", "")[:LONGEST_TAG]
 
 
 def _version_page(asked: Asked, version: Version | None) -> Response:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.consent import local_path
 from cookieguard.web.banner.insertion import NOT_KEPT
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
@@ -44,8 +45,5 @@ async def show_choices(exchange: Exchange, _: Receive) -> Response:
 
 
 def _asked(exchange: Exchange) -> tuple[str, str]:
-    try:
-        asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
-    except ValueError:  # more fields than any link of ours has
-        asked = {}
-    return asked.get("next", [""])[0], asked.get("lang", [""])[0]
+    asked = first_values(exchange.request.query, MOST_FIELDS)
+    return asked.get("next", ""), asked.get("lang", "")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import NamedTuple, TypeVar
-from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, Response
 
@@ -27,6 +26,7 @@ from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean
 from cookieguard.rights.rules import Kind, Law
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
@@ -46,15 +46,8 @@ NO_ANSWER = "The queue does not answer just now. Nothing was changed; try again 
 UNKNOWN = "There is no request of this id."
 NOBODYS = "Who asked has no customer number, so nothing can be kept from them alone."
 UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
-LETTER = (
-    "kind",
-    "customer",
-    "contact",
-    "received",
-    "law",
-    "language",
-    "text",
-)  # the fields of one that is entered
+# The fields of one that is entered.
+LETTER = ("kind", "customer", "contact", "received", "law", "language", "text")
 MOST_FIELDS = 3
 MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
 
@@ -112,20 +105,13 @@ async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
         return _refused(exchange)
     visit = _Visit(exchange, desk, member)
     if exchange.request.is_read:
-        id_ = _asked(exchange)
+        id_ = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
         return await (_show_one(visit, id_, _Said()) if id_ else _show_list(visit, _Said()))
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     return await _act(visit, fields)
-
-
-def _asked(exchange: Exchange) -> str:
-    try:
-        return parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS).get("id", [""])[0].strip()
-    except ValueError:  # more fields than any link of ours has
-        return ""
 
 
 async def _show_list(visit: _Visit, said: _Said, *, entered: Mapping[str, str] | None = None) -> Response:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from starlette.responses import HTMLResponse
 
@@ -24,6 +24,7 @@ from cookieguard.rights.requests import Request, State
 from cookieguard.rights.rules import Kind
 from cookieguard.web.banner.texts import date_text, duration_text, shown_purposes
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
@@ -154,11 +155,7 @@ async def requests_of(exchange: Exchange, number: str) -> list[Request]:
 
 def language_asked(exchange: Exchange) -> str:
     """Return the language of a page: `lang` of the query, else the browser's."""
-    try:
-        asked = parse_qs(exchange.request.query, max_num_fields=MOST_FIELDS)
-    except ValueError:  # more fields than any link of ours has
-        asked = {}
-    wanted = asked.get("lang", [""])[0]
+    wanted = first_values(exchange.request.query, MOST_FIELDS).get("lang", "")
     return exchange.parts.renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
 
 
