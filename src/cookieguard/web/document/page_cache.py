@@ -28,9 +28,8 @@ UNSTORED = b"no-store"
 Key = tuple[object, ...]
 # Bytes of a page, and what they become; None: they pass as they are, and so may others in their place.
 Piece = tuple[bytes, bytes | None]
-Passes = Callable[
-    [bytes], bool
-]  # whether markup in a plain body passes as it is, and leaves what follows as it is
+# Whether markup in a plain body passes as it is, and leaves what follows as it is.
+Passes = Callable[[bytes], bool]
 
 
 class Outcome(Protocol):
@@ -109,9 +108,8 @@ class Repeats:
     def __init__(self) -> None:
         self._pages: dict[Key, tuple[Page, int]] = {}  # and its size
         self._seen: set[int] = set()
-        self._places: dict[
-            int, tuple[int, int]
-        ] = {}  # how many pages come by before one is kept, now and then
+        # How many pages of a place come by before one is kept: now, and the next time.
+        self._places: dict[int, tuple[int, int]] = {}
         self.size = 0
         """Bytes of all that is kept."""
 
