@@ -35,7 +35,7 @@ from cookieguard.engines.proof.open import Place, open_stores, signer_of, truste
 from cookieguard.engines.proof.reading import verify_log
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.keyring import Keyring
-from cookieguard.proof.consents import Asker, Event, Notice, consent_record
+from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record
 from cookieguard.proof.records import Record, browser, new_id, to_bytes
 from cookieguard.proof.tiles import WIDTH, inclusion_proof, tree_root
 
@@ -56,22 +56,18 @@ ASKER = Asker(
     withdrawal="/_cg/choices",
     recipients={"marketing": ("Ads", "Pixels"), "statistics": ("Count",)},
 )
-GRANTED, REFUSED = frozenset({"necessary", "statistics"}), frozenset({"marketing", "preferences"})
+INDICATION = Indication(
+    event=Event.PARTIAL,
+    notice=Notice(digest="0" * 64, language="en", policy="1"),
+    granted=frozenset({"necessary", "statistics"}),
+    refused=frozenset({"marketing", "preferences"}),
+    method="banner",
+)
 
 
 def record_of(number: int) -> Record:
-    return consent_record(
-        ASKER,
-        Event.PARTIAL,
-        Notice(digest="0" * 64, language="en", policy="1"),
-        granted=GRANTED,
-        refused=REFUSED,
-        method="banner",
-        gpc=False,
-        time=NOW,
-        subject=browser(f"b{number}"),  # most who choose were never here before
-        id=new_id(),
-    )
+    subject = browser(f"b{number}")  # most who choose were never here before
+    return consent_record(ASKER, INDICATION, time=NOW, subject=subject, id=new_id())
 
 
 def bare_table(path: Path) -> sqlite3.Connection:

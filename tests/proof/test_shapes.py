@@ -14,6 +14,7 @@ from cookieguard.proof.consents import (
     CONSENT,
     Asker,
     Event,
+    Indication,
     Notice,
     agreement_facts,
     agreement_record,
@@ -27,6 +28,16 @@ texts = st.text(st.characters(exclude_characters=MARK, exclude_categories=["Cs"]
 purposes = st.frozensets(st.sampled_from(["necessary", "statistics", "marketing", "preferences"]))
 times = st.integers(0, 4_000_000_000_000).map(lambda one: datetime.fromtimestamp(one / 1000, UTC))
 notices = st.builds(Notice, digest=texts, language=texts, policy=texts)
+indications = st.builds(
+    Indication,
+    event=st.sampled_from(Event),
+    notice=notices,
+    granted=purposes,
+    refused=purposes,
+    method=texts,
+    gpc=st.booleans(),
+    is_late=st.booleans(),
+)
 ids = st.text("abcXYZ019_-", min_size=16, max_size=64)
 askers = st.builds(
     Asker,
@@ -38,58 +49,16 @@ askers = st.builds(
 )
 
 
-@given(
-    askers,
-    st.sampled_from(Event),
-    notices,
-    purposes,
-    purposes,
-    texts,
-    st.booleans(),
-    times,
-    texts,
-    ids,
-    st.booleans(),
-)
+@given(askers, indications, times, texts, ids)
 def test_a_choice_is_filled_in_as_it_is_written_out(
-    asker: Asker,
-    event: Event,
-    notice: Notice,
-    granted: frozenset[str],
-    refused: frozenset[str],
-    method: str,
-    gpc: bool,
-    time: datetime,
-    subject: str,
-    id_: str,
-    is_late: bool,
+    asker: Asker, indication: Indication, time: datetime, subject: str, id_: str
 ) -> None:
     subject = f"browser:{subject}"
-    facts = consent_facts(
-        asker,
-        event,
-        notice,
-        granted=granted,
-        refused=refused,
-        method=method,
-        gpc=gpc,
-        time=time,
-        is_late=is_late,
+    facts = consent_facts(asker, indication, time=time)
+    record = consent_record(asker, indication, time=time, subject=subject, id=id_)
+    plain = Record(
+        kind=CONSENT, topic=indication.event.value, subject=subject, time=time, facts=facts, id=id_
     )
-    record = consent_record(
-        asker,
-        event,
-        notice,
-        granted=granted,
-        refused=refused,
-        method=method,
-        gpc=gpc,
-        time=time,
-        subject=subject,
-        id=id_,
-        is_late=is_late,
-    )
-    plain = Record(kind=CONSENT, topic=event.value, subject=subject, time=time, facts=facts, id=id_)
 
     assert to_bytes(record) == to_bytes(plain)
     assert replace(record, facts=facts, written=b"") == plain
@@ -137,19 +106,11 @@ def test_a_text_that_looks_like_a_hole_is_refused_and_half_a_surrogate_too() -> 
 
     def made(*, language: str = "en", subject: str = "browser:1") -> bytes:
         notice = Notice(digest="", language=language, policy="1")
-        record = consent_record(
-            asker,
-            Event.GRANT,
-            notice,
-            granted=frozenset({"necessary"}),
-            refused=frozenset(),
-            method="banner",
-            gpc=False,
-            time=time,
-            subject=subject,
-            id="a" * 22,
+        granted, refused = frozenset({"necessary"}), frozenset[str]()
+        indication = Indication(
+            event=Event.GRANT, notice=notice, granted=granted, refused=refused, method="banner"
         )
-        return to_bytes(record)
+        return to_bytes(consent_record(asker, indication, time=time, subject=subject, id="a" * 22))
 
     assert made(subject=f"browser:{MARK}id")  # of a value that is filled in nothing is looked for
     for wrong in ({"language": f"{MARK}time"}, {"subject": "browser:\ud800"}):

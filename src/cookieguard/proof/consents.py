@@ -74,6 +74,19 @@ class Notice:
     policy: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indication:
+    """Hold what a visitor indicated: what that did, which text they saw, what they granted and refused, and how."""
+
+    event: Event
+    notice: Notice
+    granted: frozenset[str]
+    refused: frozenset[str]
+    method: str
+    gpc: bool = False
+    is_late: bool = False
+
+
 def event_of(before: frozenset[str] | None, granted: frozenset[str], purposes: frozenset[str]) -> Event:
     """Name a choice by what was in force before it; None where nothing had been decided. Sets hold no `necessary`."""
     if before is not None and before != granted:
@@ -91,54 +104,28 @@ def _first(granted: frozenset[str], purposes: frozenset[str]) -> Event:
 
 def consent_record(
     asker: Asker,
-    event: Event,
-    notice: Notice,
+    indication: Indication,
     *,
-    granted: frozenset[str],
-    refused: frozenset[str],
-    method: str,
-    gpc: bool,
     time: datetime,
     subject: str,
     id: str,  # noqa: A002 - as the record has it
-    is_late: bool = False,
 ) -> Record:
     """Write the record of a choice about purposes."""
-    shape = _consent_shape(asker, event, notice, granted, refused, method, gpc, is_late)
+    shape = _consent_shape(asker, indication)
     values = _values(subject, id, time)
     if asker.life is not None:
         values["valid"] = f'"{to_text(time + asker.life)}"'
     written = filled(shape, values)
-    return Record(
-        kind=CONSENT, topic=event.value, subject=subject, time=time, facts={}, id=id, written=written
-    )
+    topic = indication.event.value
+    return Record(kind=CONSENT, topic=topic, subject=subject, time=time, facts={}, id=id, written=written)
 
 
 @lru_cache(maxsize=SHAPES_KEPT)
-def _consent_shape(
-    asker: Asker,
-    event: Event,
-    notice: Notice,
-    granted: frozenset[str],
-    refused: frozenset[str],
-    method: str,
-    gpc: bool,  # noqa: FBT001 - as the cache takes them
-    is_late: bool,  # noqa: FBT001
-) -> Shape:
-    facts = consent_facts(
-        asker,
-        event,
-        notice,
-        granted=granted,
-        refused=refused,
-        method=method,
-        gpc=gpc,
-        time=ANY_TIME,
-        is_late=is_late,
-    )
+def _consent_shape(asker: Asker, indication: Indication) -> Shape:
+    facts = consent_facts(asker, indication, time=ANY_TIME)
     if asker.life is not None:
         facts["dct:valid"] = hole("valid")
-    return _shape(facts, CONSENT, event.value)
+    return _shape(facts, CONSENT, indication.event.value)
 
 
 def agreement_record(
@@ -178,24 +165,16 @@ def _values(subject: str, record_id: str, time: datetime) -> dict[str, str]:
     return {"time": f'"{to_text(time)}"', "id": quoted(record_id), "subject": quoted(subject)}
 
 
-def consent_facts(
-    asker: Asker,
-    event: Event,
-    notice: Notice,
-    *,
-    granted: frozenset[str],
-    refused: frozenset[str],
-    method: str,
-    gpc: bool,
-    time: datetime,
-    is_late: bool = False,
-) -> dict[str, Any]:
+def consent_facts(asker: Asker, indication: Indication, *, time: datetime) -> dict[str, Any]:
     """Return the facts of a choice about purposes."""
-    facts = _common(asker, notice, method=method, status=STATUS[event], time=time)
-    facts |= {"cg:event": event.value, "cg:gpc": gpc, "dpv:hasProcess": _processes(asker, granted, refused)}
+    facts = _common(
+        asker, indication.notice, method=indication.method, status=STATUS[indication.event], time=time
+    )
+    processes = _processes(asker, indication.granted, indication.refused)
+    facts |= {"cg:event": indication.event.value, "cg:gpc": indication.gpc, "dpv:hasProcess": processes}
     if asker.life is not None:
         facts["dct:valid"] = to_text(time + asker.life)
-    if is_late:
+    if indication.is_late:
         facts["cg:recordedLate"] = True
     return facts
 

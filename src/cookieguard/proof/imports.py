@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.proof.consents import CONSENT, Asker, Event, Notice, consent_facts
+from cookieguard.proof.consents import CONSENT, Asker, Event, Indication, Notice, consent_facts
 from cookieguard.proof.records import CUSTOMER, LONGEST_SUBJECT, Record, to_bytes, to_text
 
 NECESSARY = "necessary"
@@ -123,20 +123,14 @@ def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datet
     given = _given(source, row)
     granted = frozenset(one for one, is_given in given.items() if is_given) | {NECESSARY}
     theirs = _text(_field(source, row, "id"))
-    facts = consent_facts(
-        asker,
-        Event.IMPORT,
-        Notice(
-            digest="",
-            language=_text(_field(source, row, "language")),
-            policy=_text(_field(source, row, "policy")),
-        ),
-        granted=granted,
-        refused=source.purposes - granted,
-        method="import",
-        gpc=False,
-        time=time,
+    notice = Notice(
+        digest="",
+        language=_text(_field(source, row, "language")),
+        policy=_text(_field(source, row, "policy")),
     )
+    refused = source.purposes - granted
+    said = Indication(event=Event.IMPORT, notice=notice, granted=granted, refused=refused, method="import")
+    facts = consent_facts(asker, said, time=time)
     if granted == {NECESSARY}:
         facts["dpv:hasConsentStatus"] |= {"@type": "dpv:ConsentRefused"}
     facts["cg:imported"] = {"cg:from": source.name, "cg:id": theirs, "cg:at": to_text(now)}

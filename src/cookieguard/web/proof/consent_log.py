@@ -18,7 +18,7 @@ from cookieguard.consent.receipts import Source
 from cookieguard.engines.proof.hook import DecisionHook, OnDecision
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
-from cookieguard.proof.consents import Asker, Event, Notice, consent_record, event_of
+from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record, event_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.records import Record, browser, new_id
 from cookieguard.web.banner.renderer import Renderer
@@ -131,19 +131,16 @@ class ConsentLog:
         host: str,
         is_late: bool = False,
     ) -> Record:
-        return consent_record(
-            self.asker(host),
-            event,
-            notice,
+        said = Indication(
+            event=event,
+            notice=notice,
             granted=receipt.granted,
             refused=receipt.refused,
             method=method,
             gpc=receipt.gpc,
-            time=receipt.decided,
-            subject=subject,
-            id=receipt.id,
             is_late=is_late,
         )
+        return consent_record(self.asker(host), said, time=receipt.decided, subject=subject, id=receipt.id)
 
 
 def hook_of(on_decision: OnDecision | None, log: ConsentLog | None) -> DecisionHook | None:
