@@ -70,13 +70,7 @@ class StateDirectory:
 
     def replace(self, name: str, content: bytes) -> None:
         """Put a file of mode 0600 in the place of the one of this name."""
-        draft = self._file(name).with_name(f".{name}.{secrets.token_hex(8)}")
-        try:
-            write_private(draft, content)
-            draft.replace(self.path / name)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_directory(self.path)
+        replace_private(self._file(name), content)
 
     def paths(self) -> list[Path]:
         """List what is in it; nothing where it is gone."""
@@ -225,6 +219,17 @@ def _require_private(path: Path, setting: str) -> None:
 
 def _refused(setting: str, path: Path, what: str, allowed: str) -> ConfigError:
     return ConfigError(setting, was=f"{path}, {what},", allowed=allowed)
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Put a file of mode 0600 in the place of this one, whole or not at all, and bring it to the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        write_private(draft, content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 def write_private(path: Path, content: bytes) -> None:

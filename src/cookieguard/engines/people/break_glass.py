@@ -15,12 +15,11 @@ from enum import StrEnum
 
 from cookieguard.engines.mail.notices import Recipients
 from cookieguard.engines.proof.acts import Acts
-from cookieguard.engines.store.protocol import FOR_EVER, Store
+from cookieguard.engines.store.protocol import Store
+from cookieguard.engines.store.whole_values import WholeValue
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.records import customer as subject_of
 
-SHELF, KEY = "break-glass", "ledger"
-TRIES = 20
 KEPT = timedelta(days=365)  # after the notice was given; what is sealed opens for 400 days
 LATE = timedelta(days=14)
 ID_BYTES = 6
@@ -82,7 +81,7 @@ class BreakGlass:
 
     def looks(self) -> dict[str, Look]:
         """Return all looks by id; none says whose data it was."""
-        return {id_: look for id_, (look, _) in self._read()[0].items()}
+        return {id_: look for id_, (look, _) in LEDGER.read(self._store).items()}
 
     def customer(self, id_: str) -> str:
         """Return whose data it was; raises BreakGlassRefused."""
@@ -100,10 +99,9 @@ class BreakGlass:
 
     def seal_anew(self) -> None:
         """Seal whose data it was with the key that signs now, so that the keys before it can be retired."""
-        if self._read()[0]:
-            self._change(
-                lambda before: {id_: (look, self._again(look, kept)) for id_, (look, kept) in before.items()}
-            )
+        self._change(
+            lambda before: {id_: (look, self._again(look, kept)) for id_, (look, kept) in before.items()}
+        )
 
     def _again(self, look: Look, sealed: str) -> str:
         try:
@@ -112,7 +110,7 @@ class BreakGlass:
             return sealed
 
     def _entry(self, id_: str) -> tuple[Look, str]:
-        found = self._read()[0].get(id_)
+        found = LEDGER.read(self._store).get(id_)
         if found is None:
             raise BreakGlassRefused(f"there is no look {id_[:20]!r}; see: cookieguard access list")
         return found
@@ -121,16 +119,9 @@ class BreakGlass:
         if self._acts is not None:
             self._acts.append(kind, {"look": id_, **facts}, subject=subject_of(customer))
 
-    def _read(self) -> tuple[Ledger, int]:
-        found = self._store.read(SHELF, KEY)
-        return ({}, 0) if found is None else (_loads(found.value), found.version)
-
     def _change(self, change: Callable[[Ledger], Ledger]) -> None:
-        for _ in range(TRIES):
-            before, version = self._read()
-            if self._store.write(SHELF, KEY, _dumps(change(before)), until=FOR_EVER, after=version):
-                return
-        raise BreakGlassRefused("looks are written by many at once; try again")
+        if LEDGER.change(self._store, change) is None:
+            raise BreakGlassRefused("looks are written by many at once; try again")
 
 
 def due_notices(looks: Mapping[str, Look], now: datetime) -> dict[str, Look]:
@@ -209,3 +200,6 @@ def _look(kept: Mapping[str, str]) -> Look:
         told=datetime.fromisoformat(told) if told else None,
         how=kept["how"],
     )
+
+
+LEDGER = WholeValue("break-glass", "ledger", _loads, _dumps)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from cookieguard.engines.store.protocol import FOR_EVER, Store
+from cookieguard.engines.store.protocol import Store
+from cookieguard.engines.store.whole_values import WholeValue
 from cookieguard.errors import CookieGuardError
 from cookieguard.policy.ledger import Announcement, Ledger, read_announcement, write_announcement
-
-SHELF, KEY = "policy", "ledger"
-TRIES = 20  # of two who write at once one begins anew
 
 
 class LedgerError(CookieGuardError):
@@ -19,20 +17,15 @@ class LedgerError(CookieGuardError):
 
 def read_ledger(store: Store) -> Ledger:
     """Read what was announced; nothing where there is no ledger yet. Raises StoreDown and LedgerError."""
-    found = store.read(SHELF, KEY)
-    return {} if found is None else loads_ledger(found.value)
+    return LEDGER.read(store)
 
 
 def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
     """Write what `change` makes of the ledger, over the version it was made of; raises whatever `change` raises."""
-    for _ in range(TRIES):
-        found = store.read(SHELF, KEY)
-        before = {} if found is None else loads_ledger(found.value)
-        after = change(before)
-        version = 0 if found is None else found.version
-        if after == before or store.write(SHELF, KEY, dumps_ledger(after), until=FOR_EVER, after=version):
-            return after
-    raise LedgerError("the ledger of announcements is written by many at once; try again")
+    after = LEDGER.change(store, change)
+    if after is None:
+        raise LedgerError("the ledger of announcements is written by many at once; try again")
+    return after
 
 
 def loads_ledger(value: bytes) -> Ledger:
@@ -51,3 +44,6 @@ def dumps_ledger(ledger: Ledger) -> bytes:
 
 def _entry(kept: object) -> Announcement:
     return read_announcement(json.dumps(kept).encode())
+
+
+LEDGER = WholeValue("policy", "ledger", loads_ledger, dumps_ledger)

@@ -19,30 +19,26 @@ from cookieguard.consent.own_terms import (
     write_terms,
 )
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store.protocol import FOR_EVER, Store, StoreDown
+from cookieguard.engines.store.protocol import Store, StoreDown
+from cookieguard.engines.store.whole_values import WholeValue
 
 logger = logging.getLogger("cookieguard")
 
-SHELF, KEY = "own-terms", "all"
+OWN_TERMS = WholeValue("own-terms", "all", read_terms, write_terms)
 COPY = "own-terms"  # in the state directory: what a worker knows that starts while the store is down
-TRIES = 20  # of two who write at once one begins anew
 
 
 def read_own_terms(store: Store) -> OwnTerms:
     """Read the terms of all customers; raises StoreDown, and ValueError for what is none."""
-    found = store.read(SHELF, KEY)
-    return {} if found is None else read_terms(found.value)
+    return OWN_TERMS.read(store)
 
 
 def change_own_terms(store: Store, change: Callable[[OwnTerms], OwnTerms]) -> OwnTerms:
     """Write what `change` makes of the terms; raises what it raises, and StoreDown."""
-    for _ in range(TRIES):
-        found = store.read(SHELF, KEY)
-        before: OwnTerms = {} if found is None else read_terms(found.value)
-        after, version = change(before), 0 if found is None else found.version
-        if after == before or store.write(SHELF, KEY, write_terms(after), until=FOR_EVER, after=version):
-            return after
-    raise StoreDown("own terms of customers that others write all the time")
+    after = OWN_TERMS.change(store, change)
+    if after is None:
+        raise StoreDown("own terms of customers that others write all the time")
+    return after
 
 
 def forget_own_terms(store: Store, number: str) -> None:

@@ -7,7 +7,6 @@ kept beside the checkpoint it is of, as two files that `openssl ts -verify` read
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cookieguard.config import Config
-from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.state_directory import StateDirectory, replace_private
 from cookieguard.engines.proof.open import stores_if_made
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.proof.notes import NoteError, read_checkpoint
@@ -60,8 +59,8 @@ def stamp_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
     if (folder / f"{name}.tsr").exists():
         return 0
     answer = _ask(config.proof.timestamp, note.encode(), roots_of(config))
-    _write(folder / name, note.encode())
-    _write(folder / f"{name}.tsr", answer)  # last: only a checkpoint with its answer counts
+    replace_private(folder / name, note.encode())
+    replace_private(folder / f"{name}.tsr", answer)  # last: only a checkpoint with its answer counts
     return 0
 
 
@@ -142,12 +141,3 @@ def _verified(
         verifier.verify_message(decode_timestamp_response(answer), note)
     except (VerificationError, ValueError) as error:
         raise StampRefused(f"the time stamp does not count: {error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
