@@ -13,7 +13,7 @@ from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import Error, Page
 
-from cookieguard import Config, CookieGuard, Vendor, visitor_of
+from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import Controller, DataKind, RightsSettings
 
 from .conftest import Visitors, answer
@@ -77,15 +77,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pages = {
         f"/{lang}": page(HEAD, EMBEDS, lang=lang, attributes=f' dir="{way}"') for lang, way in WAYS.items()
     }
-    tiny = TinyShop({"/broken": BROKEN, **pages})
+    shop = TinyShop({"/broken": BROKEN, "/login": pages["/en"], **pages}, logins={"/login": "10001"})
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == "/login":
-            visitor_of(scope).login("10001")
-            scope = {**scope, "path": "/en"}
-        await tiny(scope, receive, send)
-
-    with serving(CookieGuard(app, config)) as server:
+    with serving(CookieGuard(shop, config)) as server:
         yield server.at("shop.localhost")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from harness.servers import serving, wait_until
 from playwright.sync_api import Page
 
-from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard import Config, CookieGuard
 from cookieguard.config import Controller, DataKind, RightsSettings
 
 from .conftest import Visitors
@@ -32,15 +31,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
         rights=RightsSettings(login_url="/login", account_url="/account"),
     )
-    tiny = TinyShop({"/": page(body="<h1>Shop</h1>")})
+    home = page(body="<h1>Shop</h1>")
+    shop = TinyShop({"/": home, "/login": home}, logins={"/login": "10001"})
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == "/login":
-            visitor_of(scope).login("10001")
-            scope = {**scope, "path": "/"}
-        await tiny(scope, receive, send)
-
-    with serving(CookieGuard(app, config)) as server:
+    with serving(CookieGuard(shop, config)) as server:
         yield server.at("shop.localhost")
 
 

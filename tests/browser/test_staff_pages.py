@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness.servers import serving, wait_until
 from playwright.sync_api import Page
 
-from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard import Config, CookieGuard
 from cookieguard.config import Controller, DataKind, RightsSettings
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.engines.files.staff_list import change_staff
@@ -41,15 +40,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
         controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
         rights=RightsSettings(login_url="/login", by_hand=("deleted at the parcel service",)),
     )
-    tiny = TinyShop({"/": page(body="<h1>Shop</h1>")})
+    home = page(body="<h1>Shop</h1>")
+    shop = TinyShop({"/": home, "/login": home}, logins={"/login": "10001"})
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == "/login":
-            visitor_of(scope).login("10001")
-            scope = {**scope, "path": "/"}
-        await tiny(scope, receive, send)
-
-    with serving(CookieGuard(app, config)) as server:
+    with serving(CookieGuard(shop, config)) as server:
         yield server.at("shop.localhost"), tokens(state)
 
 

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from cookieguard import visitor_of
+
 Html = str
 
 PAGE = """<!doctype html>
@@ -24,16 +26,22 @@ def page(head: str = "", body: str = "", *, lang: str = "en", attributes: str = 
 class TinyShop:
     """Be an ASGI app with these pages and files by path; `policies` are their CSP headers.
 
+    Who comes to a path of `logins` is logged in as that customer.
     What begins as a stream of Turbo's is of its type, a `.txt` is plain text. A new nonce for each response, as the
     policies' own manual wants it. WebSockets echo one message.
     """
 
     def __init__(
-        self, pages: Mapping[str, Html], policies: Mapping[str, str] = {}, files: Mapping[str, str] = {}
+        self,
+        pages: Mapping[str, Html],
+        policies: Mapping[str, str] = {},
+        files: Mapping[str, str] = {},
+        logins: Mapping[str, str] = {},
     ) -> None:
         self._pages = pages
         self._policies = policies
         self._files = files
+        self._logins = logins
         self.asked: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -45,6 +53,8 @@ class TinyShop:
     async def _http(self, scope: Any, _: Any, send: Any) -> None:
         path = scope["path"]
         self.asked.append(path)
+        if path in self._logins:
+            visitor_of(scope).login(self._logins[path])
         nonce = secrets.token_urlsafe(12)
         kind = "text/javascript" if path in self._files else "text/html; charset=utf-8"
         text = self._files.get(path) or self._pages.get(path, "")

@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from harness.locks import locked
 from harness.quick import some_of
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
@@ -125,15 +126,6 @@ def every_day() -> Days:
     return Days(today - 1, today + 1)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the database as another writer does."""
-    with closing(sqlite3.connect(folder / STATE / "stats.db", isolation_level=None, timeout=60)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
 @pytest.mark.timeout(300)  # ten servers are started, each beside two other tests
 @pytest.mark.parametrize("times", some_of([2, 8], 2))
 def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, times: int) -> None:
@@ -146,7 +138,7 @@ def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, ti
         with serving(tmp_path, f"server-{number}", workers=2) as server, traffic.coming(server):
             wait_until(lambda server=server: all_write(traffic, server, tmp_path), "both have begun to write")
             if number % 2:
-                with locked(tmp_path):
+                with locked(tmp_path / STATE / "stats.db"):
                     time.sleep(2.5)  # batches wait in the spool, and are replayed by the next
                     os.killpg(server.process.pid, signal.SIGKILL)
             else:
@@ -180,7 +172,7 @@ def test_database_locked_for_six_seconds_costs_no_hit_and_no_answer(tmp_path: Pa
     with serving(tmp_path, "server", workers=2) as server:
         with traffic.coming(server):
             wait_until(lambda: all_write(traffic, server, tmp_path), "both have begun to write")
-            with locked(tmp_path):
+            with locked(tmp_path / STATE / "stats.db"):
                 time.sleep(LOCKED)
                 during = len(traffic.answered)
                 spooled = list((tmp_path / STATE / "spool").glob("*.spool"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.asgi import Answer, App, ask, page
+from harness.locks import locked
 from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
@@ -54,13 +54,8 @@ def status(record: dict[str, Any]) -> str:
 @contextmanager
 def store_down(app: CookieGuard) -> Any:
     """Have another process hold the log's file for longer than anybody waits."""
-    connection = sqlite3.connect(Path(app._parts.config.state_dir) / "log.db", isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with locked(Path(app._parts.config.state_dir) / "log.db"):
         yield
-    finally:
-        connection.execute("ROLLBACK")
-        connection.close()
 
 
 def test_a_choice_is_in_the_log_when_it_is_answered(guard: Guard) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from harness.asgi import page
+from harness.locks import locked
 from harness.servers import Server, serving, wait_until
 
 from cookieguard import Config, CookieGuard, Vendor
@@ -36,18 +35,6 @@ def servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
     """Run two servers of one shop, as two workers are."""
     with serving(guarded(tmp_path)) as first, serving(guarded(tmp_path)) as second:
         yield first, second
-
-
-@contextmanager
-def log_down(state: Path) -> Iterator[None]:
-    """Have another process hold the log's file for longer than anybody waits."""
-    connection = sqlite3.connect(state / "log.db", isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
-        connection.close()
 
 
 def choose(server: Server, choice: str, cookie: str = "", **headers: str) -> httpx.Response:
@@ -90,7 +77,7 @@ def test_a_grant_is_saved_and_takes_effect_once_any_worker_has_written_it_once(
 ) -> None:
     first, second = servers
     choose(first, "reject")
-    with log_down(tmp_path):
+    with locked(tmp_path / "log.db"):
         granted = cookie_of(choose(first, "accept"))
         shown = [read(one, path, granted) for one in servers for path in ("/", "/_cg/choices?lang=de")]
         held = look(second, "/", granted)
@@ -119,7 +106,7 @@ def test_a_refusal_counts_at_once_and_nothing_is_said_to_follow(
     first, second = servers
     granted = cookie_of(choose(first, "accept"))
     assert not holds(look(second, "/", granted))
-    with log_down(tmp_path):
+    with locked(tmp_path / "log.db"):
         refused = cookie_of(choose(first, "reject", granted))
         answers = [look(one, "/", refused) for one in servers]
 
@@ -130,7 +117,7 @@ def test_a_script_is_told_what_to_say(servers: tuple[Server, Server], tmp_path: 
     first, _ = servers
     choose(first, "reject")
     french = {"accept": "application/json", "accept-language": "fr"}
-    with log_down(tmp_path):
+    with locked(tmp_path / "log.db"):
         granted, refused = (choose(first, choice, **french).json() for choice in ("accept", "reject"))
 
     assert granted["message"] == texts_of("fr")["control"]["pending"]
