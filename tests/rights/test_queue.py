@@ -85,7 +85,7 @@ def test_letter_reads_what_is_open_with_days_left_and_nobody_s_name(opened: Open
     queue.add(asked("a", text="please, Anna"), has_work=True)
     queue.change("a", lambda one: noted(one, Act.FAILED, now=NOW, by="w", name="shop", text="locked"))
 
-    (one,) = queue.open_requests(NOW + timedelta(days=10))
+    ((one,), _) = queue.survey(NOW + timedelta(days=10))
 
     assert (one.id, one.days_left, one.left, one.trouble) == ("a", 20, ("shop",), "shop: locked")
     assert "10001" not in repr(one)
@@ -167,7 +167,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
     queue.add(asked("a", text="I am Anna"), has_work=False)
     queue.change("a", lambda one: step_done(one, "shop", now=NOW, by="w"))
     queue.change("a", lambda one: noted(one, Act.DONE, now=NOW, by="w", text="Gone, Anna."))
-    assert [one.left for one in queue.open_requests(NOW)] == [("answer",)]
+    assert [one.left for one in queue.survey(NOW)[0]] == [("answer",)]
     queue.change("a", lambda one: told(one, now=NOW, by="w"))
     queue.keep_file("a", b"everything")
     assert queue.file("a") == b"everything"
@@ -175,7 +175,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
     queue.queue.forget_file("a")
     queue.forget_person("a")
 
-    assert queue.open_requests(NOW) == []
+    assert queue.survey(NOW)[0] == []
     (left,) = queue.every_closed()
     assert "Anna" not in repr(left)
     assert "10001" not in repr(left)
@@ -232,7 +232,7 @@ def test_a_row_that_does_not_open_stops_no_list_and_no_worker_and_is_named(opene
 
     assert [one.id for one in queue.every_open(NOW)] == ["whole"]
     assert [one.id for one in queue.of_customer("10001")] == ["whole"]
-    assert queue.unreadable() == ["broken"]
+    assert queue.survey(NOW)[1] == ["broken"]
     claimed = queue.claim("one", LEASE)
     assert claimed is not None
     assert claimed[0].id == "whole"

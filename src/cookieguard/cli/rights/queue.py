@@ -54,7 +54,7 @@ def list_requests(
     now = datetime.now(UTC)
     with _queue(config, keyring) as desk:
         queue = desk.queue
-        pending, unreadable = queue.open_requests(now), queue.unreadable()
+        pending, unreadable = queue.survey(now)
         closed = [one for one in queue.every_closed() if not one.is_open] if every else []
     rows: list[dict[str, Any]] = [
         {"request": id_, "state": "unreadable", "trouble": UNREADABLE} for id_ in unreadable

@@ -1,7 +1,7 @@
 """Requests as staff, pages and workers see them: opened, changed over the version that was read, sealed again.
 
-`open_requests` is what a letter or a page shows of the queue: nothing of it says who asked. A row that does not open
-stops no list and no worker; `unreadable` names it.
+`survey` is what a letter or a page shows of the queue: nothing of it says who asked. A row that does not open
+stops no list and no worker; it is named.
 """
 
 from __future__ import annotations
@@ -89,13 +89,11 @@ class Requests:
         """Return all closed requests."""
         return list(self._readable(self.queue.closed_rows()))
 
-    def unreadable(self) -> list[str]:
-        """Return the ids of open requests that no key opens, or that this release does not read."""
-        return [row.id for row in self.queue.open_rows() if self._opened(row) is None]
-
-    def open_requests(self, now: datetime) -> list[Pending]:
-        """Return what is open, with the days that are left, for a letter and a page of the staff."""
-        return [_pending(one, now) for one in self.every_open(now)]
+    def survey(self, now: datetime) -> tuple[list[Pending], list[str]]:
+        """Return what is open, with the days that are left, and the ids of what does not open, for letter and page."""
+        rows = [(row.id, self._opened(row)) for row in self.queue.open_rows()]
+        opened = by_days_left((one for _, one in rows if one is not None), now)
+        return [_pending(one, now) for one in opened], [id_ for id_, one in rows if one is None]
 
     def change(self, id_: str, change: Callable[[Request], Request]) -> Request:
         """Write what `change` makes of a request; raises what it raises, and KeyError where there is no such one."""

@@ -137,7 +137,7 @@ def _requests(source: Source) -> tuple[list[Pending], list[str]]:
         return [], []  # nobody has asked for anything yet
     opened = requests_opener(source.config, source.keyring, source.state, environ=os.environ)()
     with closing(opened):
-        return opened.open_requests(source.now), opened.unreadable()
+        return opened.survey(source.now)
 
 
 def _open_requests(source: Source) -> Found:

@@ -120,7 +120,7 @@ async def _show_list(visit: _Visit, said: _Said, *, entered: Mapping[str, str] |
     pending: list[Pending] = []
     unreadable: list[str] = []
     try:
-        pending, unreadable = await visit.ask(lambda queue: (queue.open_requests(now), queue.unreadable()))
+        pending, unreadable = await visit.ask(lambda queue: queue.survey(now))
     except _Failed as error:
         said = error.said
     values = {
