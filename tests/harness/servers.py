@@ -137,7 +137,7 @@ def spawned(
         wait_until(has_port, "uvicorn names its port")
         server = Process(int(found[1]), scheme, log_file, process=process)
         wait_until(lambda: _check_alive(process, log_file) and is_ready(server), "all workers started")
-        wait_until(lambda: _accepts(server.port), "the port accepts")
+        wait_until(lambda: accepts(server.port), "the port accepts")
         yield server
 
 
@@ -156,7 +156,7 @@ def launched(
     port = free_port()
     command = [part.replace("{port}", str(port)) for part in command]
     with _process(command, env=env, cwd=cwd, log_file=log_file) as process:
-        wait_until(lambda: _check_alive(process, log_file) and _accepts(port), "the port accepts")
+        wait_until(lambda: _check_alive(process, log_file) and accepts(port), "the port accepts")
         yield Process(port, log_file=log_file, process=process)
 
 
@@ -168,6 +168,13 @@ def free_port() -> int:
         )  # not `random`: seeded alike in all workers of a test run
         with suppress(OSError), socket.create_server((LOOPBACK, port)):
             return port
+
+
+def accepts(port: int) -> bool:
+    """Say whether anybody listens on the port."""
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+        return True
+    return False
 
 
 def wait_until(condition: Callable[[], object], what: str, *, seconds: float = START_SECONDS) -> None:
@@ -240,9 +247,3 @@ def _check_alive(process: subprocess.Popen[bytes], log_file: Path) -> bool:
     if process.poll() is not None:
         raise RuntimeError(f"it ended with {process.returncode}:\n{log_file.read_text(errors='replace')}")
     return True
-
-
-def _accepts(port: int) -> bool:
-    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
-        return True
-    return False

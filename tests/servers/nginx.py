@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
-from harness.servers import free_port, launched
+from harness.servers import accepts, free_port, launched, wait_until
 
 from servers.clients import Announced, Reply
 from servers.traces import Address
@@ -105,6 +105,9 @@ def nginx_before(shop_port: int, directory: Path) -> Iterator[Nginx]:
     (directory / "template").write_text(text)
     script = f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf"
     with launched(["sh", "-c", script], log_file=directory / "nginx.log", cwd=directory) as process:
+        wait_until(
+            lambda: accepts(tls_port), "nginx listens on its second port: it opens one after the other"
+        )
         yield Nginx(process.port, tls_port, tls)
 
 
