@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 from cookieguard.config import DEFAULT_PURPOSES, Vendor
 from cookieguard.consent import Register, Site, Verdict, first_party_line, look_alike, site_of
@@ -189,6 +191,16 @@ def test_site_follows_the_public_suffix_list_and_ports_where_there_is_no_domain(
     verdict = Register(purposes=DEFAULT_PURPOSES).judge(*other, "/", shop=site_of(*page))
 
     assert verdict.is_first_party is same
+
+
+def test_each_rule_of_the_public_suffix_list_counts_as_the_list_itself_says() -> None:
+    """Rules beyond ASCII are turned into Punycode by us, and there alone hosts of theirs are written so."""
+    listed, lines = PublicSuffixList(), Path(PSLFILE).read_text("utf-8").splitlines()
+    rules = [line.lstrip("!*.") for line in lines if line and not line.startswith("//")]
+    hosts = [f"a.b.{rule.encode('idna').decode()}" for rule in rules]
+
+    assert sum("xn--" in host for host in hosts) > 400
+    assert [host for host in hosts if site_of(host).domain != listed.privatesuffix(host)] == []
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,6 @@ from cookieguard.web.dashboard.selection import FILTERS, RANGES, TABS, Selection
 from cookieguard.web.dashboard.tabs import Details
 
 STYLE = "stats.css"
-TEMPLATES = (
-    *("stats.html", "stats_overview.html", "stats_consent.html", "stats_held.html", "stats_bots.html"),
-    "stats_message.html",
-    *("staff_page.html", "officer.html", "requests.html", "request.html"),
-)
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
 DAYS_AT_ONCE = 31
@@ -32,10 +27,7 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';
 
 @cache
 def stylesheet() -> Asset:
-    """Return the style sheet; read once, at start, and the templates with it."""
-    for name in TEMPLATES:
-        _environment().get_template(name)
-    country_name("")  # no figure waits for the disk
+    """Return the style sheet; read once."""
     return load_asset(STYLE)
 
 
