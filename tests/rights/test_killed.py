@@ -71,12 +71,12 @@ class Hooks:
 class Place:
     """Be a shop's directory with persons in every place there is."""
 
-    def __init__(self, folder: Path, url: str = "") -> None:
+    def __init__(self, folder: Path, url: str = "", *, backup_days: int = 0) -> None:
         self.folder = folder
         self.url = url
         self.config = Config(
             state_dir=str(folder / "state"),
-            rights=RightsSettings(backup_days=0),
+            rights=RightsSettings(backup_days=backup_days),
             store=StoreSettings(url=url) if url else StoreSettings(),
         )
         self.state = StateDirectory(self.config.state_dir)

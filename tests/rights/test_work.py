@@ -22,10 +22,12 @@ from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.proof.reading import read_subject
+from cookieguard.engines.rights.erased import Erased
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
 from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.keyring import new_key
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Contact, Exported, Kept
 from cookieguard.rights.plan import steps_of
@@ -112,6 +114,21 @@ class Shop:
 
         return asyncio.run(work())
 
+    def work_without_hooks(self) -> None:
+        async def work() -> None:
+            async with open_worker(self.config, environ={}, clock=lambda: self.now) as worker:
+                await worker.work_all()
+
+        asyncio.run(work())
+
+    def again(self, *, has_hooks: bool = True) -> int:
+        async def again() -> int:
+            hooks = self.hooks if has_hooks else None
+            async with open_worker(self.config, hooks=hooks, environ={}, clock=lambda: self.now) as worker:
+                return await worker.again()
+
+        return asyncio.run(again())
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
@@ -194,11 +211,7 @@ def test_step_by_hand_holds_an_erasure_open_until_staff_did_it(shop: Shop) -> No
 def test_without_hooks_staff_do_the_shop_s_part_by_hand(shop: Shop) -> None:
     shop.ask()
 
-    async def work() -> None:
-        async with open_worker(shop.config, environ={}, clock=lambda: NOW) as worker:
-            await worker.work_all()
-
-    asyncio.run(work())
+    shop.work_without_hooks()
 
     assert shop.found().open_steps == ("shop",)
 
@@ -264,12 +277,82 @@ def test_erasure_is_done_again_after_a_backup_was_brought_back(shop: Shop) -> No
     shop.work()
     shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
 
-    async def again() -> int:
-        async with open_worker(shop.config, hooks=shop.hooks, environ={}, clock=lambda: NOW) as worker:
-            return await worker.again()
-
-    assert asyncio.run(again()) == 1
+    assert shop.again() == 1
     assert shop.hooks.called == [f"erase {ANNA}"] * 2
+
+
+def test_erasure_whose_letter_is_still_to_be_written_is_done_again_too(shop: Shop) -> None:
+    shop.ask()
+    shop.work()
+    assert shop.found().owes_answer
+
+    assert shop.again() == 1
+    assert shop.hooks.called == [f"erase {ANNA}"] * 2
+
+
+@pytest.mark.parametrize("act", [Act.REFUSED, Act.WITHDRAWN])
+def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> None:
+    shop.ask()
+    shop.change(lambda one: noted(one, act, now=NOW, by="mira", text="not yours to ask"))
+    shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
+    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store.write(Shelf.CART, f"c:{ANNA}", b"{}", until=FAR)
+
+    assert shop.again() == 0
+
+    assert shop.hooks.called == []
+    assert store.read(Shelf.CART, f"c:{ANNA}") is not None
+    store.close()
+
+
+def test_erasure_that_the_queue_lost_with_its_backup_is_done_again_once(shop: Shop) -> None:
+    shop.hooks.keeps = [Kept("invoices", date(2036, 12, 31), "tax law")]
+    shop.ask()
+    shop.work()
+    with closing(shop.queue()) as queue:
+        queue.queue.forget("r" * 22)
+
+    assert [shop.again(), shop.again()] == [1, 1]
+
+    assert shop.hooks.called == [f"erase {ANNA}"] * 3
+    request = shop.found()
+    assert (request.state, request.is_open) == (State.DONE, False)
+    assert [(one.name, one.until) for one in request.kept] == [("invoices", date(2036, 12, 31))]
+    assert "backup" in request.events[-1].text
+    journal = (shop.state.path / "erased-customers").read_bytes()
+    assert ANNA.encode() not in journal
+    shop.now += timedelta(days=31)
+    shop.work()
+    assert not (shop.state.path / "erased-customers").exists()
+
+
+def test_without_hooks_staff_erase_again_what_came_back(shop: Shop) -> None:
+    shop.ask()
+    shop.work_without_hooks()
+    shop.change(lambda one: step_done(one, "shop", now=NOW, by="mira"))
+    shop.work_without_hooks()
+    assert shop.found().state is State.DONE
+    with closing(shop.queue()) as queue:
+        queue.queue.forget("r" * 22)
+
+    assert shop.again(has_hooks=False) == 1
+
+    assert shop.found().open_steps == ("shop",)
+
+
+def test_journal_of_who_was_erased_is_sealed_with_the_key_that_signs_now(shop: Shop) -> None:
+    shop.ask()
+    shop.work()
+    before = shop.keyring.signing.id
+    successor = new_key(NOW)
+    newer = shop.keyring.with_key(successor).promoted(successor.id, now=NOW, force=True)
+    journal = Erased(shop.state, newer, days=30)
+
+    journal.tidy(NOW)
+
+    assert [one.customer for one in journal.requests(NOW)] == [ANNA]
+    assert before != newer.signing.id
+    assert Erased(shop.state, shop.keyring, days=30).requests(NOW) == []
 
 
 def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:

@@ -31,6 +31,8 @@ CONSENT = "consent"  # the shelf of what customers refused
 KIND = "erasure"
 SECONDS = 10.0  # for one record
 TRIES = 10
+LOG_KEPT = "consent-log"
+LOG_REASON = "art. 17(3)(e) GDPR: to defend a claim about consent"
 
 
 def end_sessions(store: Store, number: str, config: Config, *, now: datetime) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.postgres_connection import Connection, connect, telling
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
@@ -71,11 +71,15 @@ FORGET = "DELETE FROM cookieguard_rights WHERE id = %s"
 
 
 class PostgresQueue:
-    """Be a Queue in the tables `cookieguard_rights*` of one database, made where there are none."""
+    """Be a Queue in the tables `cookieguard_rights*` of one database, made where there are none.
+
+    A connection that a restart of the server ended is opened anew by the next question.
+    """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         with telling(QueueDown):
-            self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+            self._connection = self._connect()
             with self._connection.transaction():
                 self._connection.execute(MAKE_IN_TURN)
                 for statement in SCHEMA:
@@ -117,9 +121,9 @@ class PostgresQueue:
 
     def claim(self, lease: str, seconds: float) -> Claimed | None:
         """Lease a request."""
-        with telling(QueueDown), self._connection.transaction():
-            self._connection.execute(CLAIM_IN_TURN)
-            found = self._connection.execute(CLAIM, (lease, seconds)).fetchone()
+        with self._asked() as connection, connection.transaction():
+            connection.execute(CLAIM_IN_TURN)
+            found = connection.execute(CLAIM, (lease, seconds)).fetchone()
         return None if found is None else Claimed(_row(found[:-1]), int(found[-1]))
 
     def renew(self, id_: str, lease: str, seconds: float) -> bool:
@@ -148,9 +152,9 @@ class PostgresQueue:
 
     def forget(self, id_: str) -> None:
         """Delete a request."""
-        with telling(QueueDown), self._connection.transaction():
-            self._connection.execute(FORGET_FILE, (id_,))
-            self._connection.execute(FORGET, (id_,))
+        with self._asked() as connection, connection.transaction():
+            connection.execute(FORGET_FILE, (id_,))
+            connection.execute(FORGET, (id_,))
 
     def close(self) -> None:
         """Close the connection."""
@@ -158,12 +162,22 @@ class PostgresQueue:
             self._connection.close()
 
     def _run(self, statement: str, *values: object) -> bool:
-        with telling(QueueDown):
-            return self._connection.execute(statement, values).rowcount > 0
+        with self._asked() as connection:
+            return connection.execute(statement, values).rowcount > 0
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._asked() as connection:
+            return connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _asked(self) -> Iterator[Connection]:
         with telling(QueueDown):
-            return self._connection.execute(statement, values).fetchall()
+            if self._connection.closed:
+                self._connection = self._connect()
+            yield self._connection
+
+    def _connect(self) -> Connection:
+        return connect(self._url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
 
 
 def _row(found: Sequence[Any]) -> Row:

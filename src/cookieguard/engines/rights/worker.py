@@ -21,9 +21,18 @@ from typing import Any, TypeVar
 from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.again import Open, erase_again
 from cookieguard.engines.rights.calling import contact_of, exported, left_by, load_hooks, require_hooks
 from cookieguard.engines.rights.copy import write_copy
-from cookieguard.engines.rights.ending import PersonalRecords, end_sessions, end_stored, stored_of
+from cookieguard.engines.rights.ending import (
+    LOG_KEPT,
+    LOG_REASON,
+    PersonalRecords,
+    end_sessions,
+    end_stored,
+    stored_of,
+)
+from cookieguard.engines.rights.erased import Erased
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.engines.rights.signal import opt_out
@@ -44,8 +53,6 @@ RENEW_SECONDS = 15.0
 FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two, four, ... six hours
 LONGEST_ERROR = 300
 MAIL_ADDRESS = re.compile(r"[^\s@<>()'\",;:=]{1,64}@[^\s@<>()'\",;:=]{1,255}")
-LOG_KEPT = "consent-log"
-LOG_REASON = "art. 17(3)(e) GDPR: to defend a claim about consent"
 
 
 class LeaseLost(Exception):
@@ -62,6 +69,7 @@ class Worker:
         store: Store,
         records: PersonalRecords,
         letters: Letters,
+        erased: Erased,
         *,
         hooks: Any,
         clock: Callable[[], datetime] | None = None,
@@ -72,8 +80,9 @@ class Worker:
         self._store = store
         self._records = records
         self._letters = letters
+        self._erased = erased
         self._hooks = hooks
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock or _now
         self._lease_seconds = lease_seconds
         self._turn = asyncio.Lock()  # of the queue: one thread at a time
         self._lease = ""
@@ -106,16 +115,8 @@ class Worker:
 
     async def again(self) -> int:
         """Erase again who was erased lately: a backup may have brought them back. Return how many."""
-        now, count = self._clock(), 0
-        since = now - timedelta(days=self._config.rights.backup_days)
-        for request in await self._ask(lambda queue: queue.every_closed()):
-            closed = request.closed_at
-            if request.kind is Kind.ERASE and request.customer and closed is not None and closed >= since:
-                for step in (Step.SESSIONS, Step.STORED, Step.SHOP):
-                    if step is not Step.SHOP or self._hooks is not None:
-                        await self._steps[step](request)
-                count += 1
-        return count
+        at = Open(self._config, self._requests, self._store, self._records, self._erased, self._hooks)
+        return await erase_again(at, now=self._clock())
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
         error = working.exception()
@@ -193,9 +194,15 @@ class Worker:
 
     async def _shop(self, request: Request) -> Request:
         request = await self._with_contact(request)  # afterwards nobody knows it any more
+        await self._note_erased(request)
         hook = self._hooks.erase if request.kind is Kind.ERASE else self._hooks.deactivate
         left = await left_by(hook, request.customer)
         return await self._change(request.id, lambda one: kept(one, left, now=self._clock()))
+
+    async def _note_erased(self, request: Request) -> None:
+        """Write into the journal what no backup of the store takes back, before anything is gone."""
+        if request.kind is Kind.ERASE:
+            await asyncio.to_thread(self._erased.write, request, self._clock())
 
     async def _recipients(self, request: Request) -> Request:
         known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
@@ -209,6 +216,7 @@ class Worker:
 
     async def _log(self, request: Request) -> Request:
         now, days = self._clock(), self._config.rights.proof_days
+        await self._note_erased(request)
         left = [(one.name, "" if one.until is None else one.until.isoformat()) for one in request.kept]
         await asyncio.to_thread(lambda: self._records.tell(request, left, now=now))
         if not days:
@@ -317,10 +325,19 @@ class Worker:
         return max(0.0, (moment - self._clock()).total_seconds())
 
     async def _renew(self, id_: str) -> None:
-        """Keep the lease while there is work; ends where another worker has it."""
+        """Keep the lease while there is work; ends where another worker has it.
+
+        A queue that is down is asked again: a hook that runs cannot be stopped, and a lease outlives a restart.
+        """
         while True:
             await asyncio.sleep(min(RENEW_SECONDS, self._lease_seconds / 4))
-            if not await self._ask(lambda queue: queue.queue.renew(id_, self._lease, self._lease_seconds)):
+            try:
+                has_lease = await self._ask(
+                    lambda queue: queue.queue.renew(id_, self._lease, self._lease_seconds)
+                )
+            except QueueDown:
+                continue
+            if not has_lease:
                 logger.warning("request %s: its lease is over; another worker goes on with it", id_)
                 return
 
@@ -364,6 +381,8 @@ async def open_worker(
         try:
             records = PersonalRecords(config, keyring, state, environ=found)
             letters = Letters(config, environ=found)
+            erased = Erased(state, keyring, days=config.rights.backup_days)
+            await asyncio.to_thread(erased.tidy, (clock or _now)())
             try:
                 yield Worker(
                     config,
@@ -371,6 +390,7 @@ async def open_worker(
                     store,
                     records,
                     letters,
+                    erased,
                     hooks=hooks,
                     clock=clock,
                     lease_seconds=lease_seconds,
@@ -390,6 +410,10 @@ async def work_once(config: Config, *, hooks: Any = None) -> bool:
     """
     async with open_worker(config, hooks=hooks) as worker:
         return await worker.work_once()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _reason(error: BaseException, request: Request) -> str:

@@ -1,0 +1,279 @@
+"""PostgreSQL that restarts, workers that are killed, yesterday's backup: no hook runs twice at once, nobody is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from browser.tiny import TinyShop, page
+from harness.postgres import Postgres, postgres
+from harness.servers import free_port, serving, wait_until
+from rights.test_killed import Hooks, Place, kill
+
+from cookieguard import CookieGuard
+from cookieguard.config import LogSettings, StatsSettings
+from cookieguard.consent.own_terms import OwnTerm, What, with_term
+from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.engines.rights.own_terms import change_own_terms
+from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.worker import open_worker
+from cookieguard.engines.store.open import store_opener
+from cookieguard.proof.records import customer
+from cookieguard.rights.hooks import Kept
+from cookieguard.rights.requests import State, told
+
+SEED = 23
+RUNS = int(os.environ.get("RESTARTS", "50"))
+LONGEST_LIFE = 0.6  # seconds until something happens to the workers: about as long as all steps take
+LEASE = 3.0  # seconds: a restart takes one
+NAME, CONTROL = "Annegret Quandt", "Zoltan Control"
+NOTE = "as we agreed in June"
+# What PostgreSQL deleted lies in its pages and its write-ahead log until they are written anew.
+SWEEP = (
+    "VACUUM FULL",
+    "ALTER SYSTEM SET wal_recycle = off",
+    "ALTER SYSTEM SET min_wal_size = '32MB'",
+    "SELECT pg_reload_conf()",
+    *("SELECT pg_switch_wal()", "CHECKPOINT") * 3,
+)
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    """Run a PostgreSQL of this test alone: its files are searched."""
+    with postgres() as server:
+        yield server
+
+
+class Machines:
+    """Be a shop on two machines, each with a state directory of its own, and one database."""
+
+    def __init__(self, folder: Path, server: Postgres) -> None:
+        self.folder, self.server = folder, server
+        self.places = [Place(folder, server.url, backup_days=30), self._second(folder, server.url)]
+        self.log = folder / "workers.log"
+
+    @staticmethod
+    def _second(folder: Path, url: str) -> Place:
+        (folder / "b").mkdir()
+        state = folder / "b" / "state"
+        state.mkdir(mode=0o700)
+        shutil.copy2(folder / "state" / "keyring", state / "keyring")
+        second = Place(folder / "b", url, backup_days=30)
+        second.folder = folder  # the hooks of both speak to one shop
+        return second
+
+    def add(self, number: str, name: str) -> None:
+        """Have somebody in the shop, in the store, in the log, and in what is agreed with one customer alone."""
+        place = self.places[0]
+        place.add(number, name)
+        term = OwnTerm(what=What.PURPOSE, name="ads", note=f"{NOTE}, {name}", by="olga", at=datetime.now(UTC))
+        with closing(store_opener(place.config.store, place.state.path, environ={})()) as store:
+            change_own_terms(store, lambda before: with_term(before, number, term))
+
+    def visit(self, number: str) -> None:
+        """Have them look around on each machine while its statistics are down: logs and spool have their visit."""
+        for place in self.places:
+            config = replace(
+                place.config,
+                dev=True,
+                log=LogSettings(),
+                stats=StatsSettings(url=f"postgresql://nobody@127.0.0.1:{free_port()}/none"),
+            )
+            shop = TinyShop({"/login": page(), "/seen": page()}, logins={"/login": number})
+            with serving(CookieGuard(shop, config)) as server, httpx.Client(base_url=server.url) as client:
+                client.get("/login").raise_for_status()
+                client.get("/seen", params={"name": NAME, "number": number}).raise_for_status()
+
+    def start(self) -> list[int]:
+        return [forked(place.work, self.log) for place in self.places]
+
+    def restart(self) -> None:
+        self.server.stop()
+        self.server.start()
+
+    def again(self) -> int:
+        """Do what is to be done on each machine once a backup was brought back."""
+
+        async def do(place: Place) -> int:
+            async with open_worker(place.config, hooks=Hooks(self.folder), environ={}) as worker:
+                return await worker.again()
+
+        return sum(asyncio.run(do(place)) for place in self.places)
+
+    def tool(self, name: str, *arguments: str, stdin: bytes = b"") -> bytes:
+        command = [self.server.binaries / name, *arguments, "-d", self.server.url]
+        return subprocess.run(command, input=stdin, capture_output=True, check=True).stdout
+
+    def sweep(self) -> None:
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            for statement in SWEEP:
+                connection.execute(statement)  # type: ignore[arg-type]
+
+    def files_with(self, text: str) -> set[str]:
+        """Return which files of both machines, of the server and of the shop hold a text."""
+        found = set()
+        for folder in (self.folder, self.server.directory):
+            for one in folder.rglob("*"):
+                with suppress(FileNotFoundError):
+                    if one.is_file() and text.encode() in one.read_bytes():
+                        found.add(str(one.relative_to(folder)))
+        return found
+
+    def records_of(self, number: str) -> int:
+        place = self.places[1]
+        stores = open_stores(place_of(place.config, place.state.path, environ={}))
+        with closing(stores):
+            return len(read_subject(stores, customer(number)))
+
+    def tell(self, ids: list[str]) -> None:
+        with closing(self.places[0].queue()) as queue:
+            for id_ in ids:
+                queue.change(id_, lambda one: told(one, now=datetime.now(UTC), by="mira", text="letter"))
+                queue.queue.wake(id_)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("runs", [3, pytest.param(RUNS, marks=pytest.mark.slow)])
+def test_nobody_is_left_where_workers_are_killed_and_postgres_restarts_and_backups_come_back(
+    tmp_path: Path, server: Postgres, runs: int
+) -> None:
+    machines, source = Machines(tmp_path, server), random.Random(SEED)
+    people = {f"K-{run:04}-Q": f"{run:022}" for run in range(runs)}
+    first = next(iter(people))
+    machines.add("K-9999-Z", CONTROL)
+    for number in people:
+        machines.add(number, f"{NAME} {number}")
+    machines.visit(first)
+    backup = tmp_path.parent / f"{tmp_path.name}-backup"
+    backup.mkdir()
+    shutil.copy2(tmp_path / "shop.db", backup / "shop.db")
+    dump = machines.tool("pg_dump", "--clean", "--if-exists")
+    assert NAME in dump.decode(errors="replace") or machines.files_with(NAME)
+
+    restarts = in_between = 0
+    for number, id_ in people.items():
+        machines.places[0].ask(number, id_)
+        workers = machines.start()
+        time.sleep(source.uniform(0, LONGEST_LIFE))
+        if source.random() < 0.5:
+            kill(workers.pop(source.randrange(2)))
+        if is_restart := source.random() < 0.6:
+            machines.restart()
+            restarts += 1
+            time.sleep(source.uniform(0, LONGEST_LIFE))
+        for pid in workers:
+            kill(pid)
+        with closing(machines.places[1].queue()) as queue:
+            left = queue.every_open(datetime.now(UTC))
+        in_between += is_restart and any(one.done_steps and one.may_change for one in left)
+        machines.places[0].forget_leases_of_the_dead()
+    machines.places[1].work()
+
+    ids = list(people.values())
+    with closing(machines.places[0].queue()) as queue:
+        found = [queue.find(id_) for id_ in ids]
+    assert [one.state for one in found if one is not None] == [State.DONE] * runs
+    assert all(one.done_steps.count("shop") == 1 for one in found if one is not None)
+    assert not (tmp_path / "twice").exists()
+    machines.tell(ids)
+    machines.places[1].work()
+    require_nobody(machines, people)
+
+    with psycopg.connect(server.url, autocommit=True) as connection:  # everything of today is lost
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    machines.tool("psql", "-q", "-v", "ON_ERROR_STOP=1", stdin=dump)
+    shutil.copy2(backup / "shop.db", tmp_path / "shop.db")
+    assert "shop.db" in machines.files_with(f"{NAME} {first}")  # they are back
+    assert machines.again() >= runs
+    require_nobody(machines, people)
+    print(
+        f"{runs} erasures, {restarts} restarts of PostgreSQL, {in_between} found between two steps after one"
+    )
+    assert in_between or runs < 50  # the control: some were stopped between two steps
+
+
+def require_nobody(machines: Machines, people: dict[str, str]) -> None:
+    """Require that no file anywhere has a word of theirs, beside one whose name is everywhere still."""
+    machines.visit("K-0000-X")  # each machine's workers read what the store has now
+    machines.sweep()
+    assert machines.files_with(NAME) == set()
+    assert {one.split("/")[0] for one in machines.files_with(CONTROL)} >= {"shop.db", "data", "state", "b"}
+    for number in people:
+        # The number stays in the row that ends their sessions, as long as a cookie of theirs could come back.
+        assert {one.split("/")[0] for one in machines.files_with(number)} <= {"data"}
+        assert machines.records_of(number) == 0
+    assert machines.records_of("K-9999-Z") == 1
+    assert {one.rpartition("/")[0] for one in machines.files_with("/seen")} >= {"state/logs", "b/state/logs"}
+
+
+def forked(task: Callable[[], object], log: Path | None = None) -> int:
+    """Do a task in a process of its own, whose words go into a log."""
+    pid = os.fork()
+    if not pid:
+        with suppress(BaseException):
+            if log is not None:
+                with log.open("ab") as file:
+                    os.dup2(file.fileno(), 1)
+                    os.dup2(file.fileno(), 2)
+            task()
+        os._exit(0)
+    return pid
+
+
+class SlowHooks(Hooks):
+    """Take longer than a lease, and say when it began."""
+
+    def erase(self, customer: str) -> list[Kept]:
+        (self.folder / f"began-{os.getpid()}").touch()
+        mark = self.folder / "running"
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            (self.folder / "twice").touch()
+            return []
+        time.sleep(LEASE * 3)
+        mark.unlink()
+        return []
+
+
+def test_lease_outlives_a_restart_of_postgres_while_a_hook_runs(tmp_path: Path, server: Postgres) -> None:
+    place = Place(tmp_path, server.url)
+    place.ask("K-4711-Q", "r" * 22)
+
+    async def work() -> int:
+        hooks = SlowHooks(tmp_path)
+        async with open_worker(place.config, hooks=hooks, environ={}, lease_seconds=LEASE) as worker:
+            return await worker.work_all()
+
+    first = forked(lambda: asyncio.run(work()))
+    wait_until(lambda: list(tmp_path.glob("began-*")) != [], "the hook runs")
+    server.stop()
+    server.start()
+    end = time.monotonic() + LEASE * 3
+    while time.monotonic() < end and not (tmp_path / "twice").exists():  # another worker, again and again
+        with suppress(QueueDown):
+            asyncio.run(work())
+        time.sleep(0.2)
+    os.waitpid(first, 0)
+    asyncio.run(work())
+
+    assert not (tmp_path / "twice").exists()
+    with closing(place.queue()) as queue:
+        found = queue.find("r" * 22)
+    assert found is not None
+    assert found.state is State.DONE
