@@ -1,17 +1,21 @@
-"""Load the shop's hooks, and call one of them whichever way it is written: plain, `async`, or a generator."""
+"""Load the shop's hooks, call one whichever way it is written, and name what it raised without whom it is about."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.requests import Request
 
 Value = TypeVar("Value")
+LONGEST_ERROR = 300
+MAIL_ADDRESS = re.compile(r"[^\s@<>()'\",;:=]{1,64}@[^\s@<>()'\",;:=]{1,255}")
 NEEDED = ("export", "erase", "deactivate")
 ALLOWED = "'module:name' of a class, or of an object of it, with export, erase and deactivate"
 
@@ -61,6 +65,14 @@ async def number_of(hooks: Any, address: str) -> str | None:
     """Return the number of who has this address on file; None where there is none."""
     found = await _call(hooks.find, address) if hasattr(hooks, "find") else None
     return None if found is None else str(found)
+
+
+def reason_of(error: BaseException, request: Request) -> str:
+    """Name an error without whom it is about: a database names the row, and with it an address."""
+    text = f"{type(error).__name__}: {error}"
+    for name in filter(None, (request.customer, request.contact)):
+        text = text.replace(name, "...")
+    return MAIL_ADDRESS.sub("...", text)[:LONGEST_ERROR]
 
 
 async def _call(hook: Callable[[str], Any], argument: str) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +21,14 @@ from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.again import Open, erase_again
-from cookieguard.engines.rights.calling import contact_of, exported, left_by, load_hooks, require_hooks
+from cookieguard.engines.rights.calling import (
+    contact_of,
+    exported,
+    left_by,
+    load_hooks,
+    reason_of,
+    require_hooks,
+)
 from cookieguard.engines.rights.copy import write_copy
 from cookieguard.engines.rights.ending import (
     LOG_KEPT,
@@ -51,8 +57,6 @@ Answer = TypeVar("Answer")
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two, four, ... six hours
-LONGEST_ERROR = 300
-MAIL_ADDRESS = re.compile(r"[^\s@<>()'\",;:=]{1,64}@[^\s@<>()'\",;:=]{1,255}")
 
 
 class LeaseLost(Exception):
@@ -125,7 +129,7 @@ class Worker:
         if error is None:
             await self._release(request.id, work_in=working.result(), failed=False)
             return
-        reason = _reason(error, request)
+        reason = reason_of(error, request)
         step = getattr(error, "cookieguard_step", "")
         logger.warning("request %s: %s: %s; it stays open and is tried again", request.id, step, reason)
 
@@ -414,11 +418,3 @@ async def work_once(config: Config, *, hooks: Any = None) -> bool:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _reason(error: BaseException, request: Request) -> str:
-    """Name an error without whom it is about: a database names the row, and with it an address."""
-    text = f"{type(error).__name__}: {error}"
-    for name in filter(None, (request.customer, request.contact)):
-        text = text.replace(name, "...")
-    return MAIL_ADDRESS.sub("...", text)[:LONGEST_ERROR]
