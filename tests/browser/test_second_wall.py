@@ -288,6 +288,14 @@ def undeclared() -> Iterator[tuple[Recorder, str]]:
         yield recorder, server.at("undeclared.localhost")
 
 
+# Their policy is longer than headers take: it stands in the page.
+MANY = tuple(
+    Vendor(name=f"V{number}", purpose="necessary", hosts=(f"*.vendor{number:03}.example",))
+    for number in range(60)
+)
+
+
+@pytest.mark.parametrize("more", [(), MANY], ids=["in headers", "in the page"])
 @pytest.mark.parametrize(
     "refusals", some_of([(), (("reject",), ("save", "statistics"))], ()), ids=["undecided", "refused"]
 )
@@ -296,11 +304,12 @@ def test_what_first_party_scripts_make_reaches_no_undeclared_host(
     guarded: Callable[..., str],
     undeclared: tuple[Recorder, str],
     refusals: tuple[tuple[str, ...], ...],
+    more: tuple[Vendor, ...],
 ) -> None:
     recorder, there = undeclared
     files = {"/own.js": MAKES.replace("THERE", there), "/worker.js": MAKES_WORKER.replace("THERE", there)}
     app = TinyShop({"/": page('<script src="/own.js"></script>'), "/start": page()}, files=files)
-    vendors = (Vendor(name="Count", purpose="statistics", hosts=("count.example",)),)
+    vendors = (Vendor(name="Count", purpose="statistics", hosts=("count.example",)), *more)
     shop, bare = guarded(app, vendors=vendors), guarded(app, is_guarded=False)
 
     def made(context: Any, address: str) -> set[str]:
@@ -323,3 +332,30 @@ def test_what_first_party_scripts_make_reaches_no_undeclared_host(
     assert made(visit(), shop) == set()
     assert [after(*choice) for choice in refusals] == [set() for _ in refusals]
     assert after("accept") == VECTORS
+
+
+def test_a_policy_in_the_page_lets_in_who_is_agreed_to_and_nobody_else(
+    visit: Visitors, tmp_path: Path, undeclared: tuple[Recorder, str]
+) -> None:
+    recorder, there = undeclared
+    held = there.replace("undeclared", "held")
+    vendors = tuple(
+        Vendor(name=name, purpose=purpose, hosts=(f"{name}.localhost",))
+        for name, purpose in (("undeclared", "statistics"), ("held", "marketing"))
+    )
+    asks = f"for (const host of ['{there}', '{held}']) {{ new Image().src = host + '/' + document.title }}"
+    framed = f"<title>frame</title><p>No tag of a document's<script>{asks}</script>"
+    pages = {"/": page(f"<script>{asks}</script>", '<iframe src="/frame"></iframe>'), "/frame": framed}
+    settings = Config(state_dir=str(tmp_path), vendors=(*MANY, *vendors), undeclared="block")
+    opened, _ = watched(visit)
+    with serving(CookieGuard(TinyShop(pages), settings)) as server:
+        opened.goto(server.at("shop.localhost"))
+        answer(opened, "save", "statistics")
+        recorder.forget()
+        opened.goto(server.at("shop.localhost"))
+        linger([opened])
+        recorder.wait()
+
+    heard = sorted((contact.host, contact.path) for contact in recorder.requests)
+    assert heard == [("undeclared.localhost", "/Tiny"), ("undeclared.localhost", "/frame")]
+    assert opened.evaluate("violations") == [f"img-src {held}/Tiny"]

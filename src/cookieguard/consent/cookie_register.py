@@ -23,8 +23,9 @@ LONGEST_NAME = 256  # bytes of a name that are remembered
 MOST_REMOVED = 50  # names removed with one response; a browser keeps 180 a site
 MOST_PATHS = 8
 LONGEST_PATH = 200
-# The servers and proxies in front take 4 to 8 KB of headers: what does not fit goes with the next response.
-MOST_REMOVAL_BYTES = 2048
+# The proxies in front take 4 to 8 KB of headers, policy and cookies included: what does not fit goes with the next one.
+MOST_REMOVAL_BYTES = 1024
+AROUND_LINE = len("set-cookie: \r\n")
 # A name goes back into a header as the browser sent it: nothing in it may end the pair or the line.
 REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
 # RFC 6265 5.2.2: zero and less end a cookie at once; of several the last counts, so all must say so.
@@ -223,12 +224,15 @@ def removal_lines(
         for attributes, name in product(variants, names)
         if _is_taken(name, attributes)
     ]
-    if sum(map(len, lines)) <= MOST_REMOVAL_BYTES:
+    if sum(map(_size, lines)) <= MOST_REMOVAL_BYTES:
         return lines
     # One name wherever it can lie, and of the others what is likely: each page has one less to remove.
-    chosen = names[turn % len(names)]
+    # Every second time round the unlikely half comes first: it may be too long to come last.
+    rounds, place = divmod(turn, len(names))
+    chosen = names[place]
     first = [_line(chosen, attributes) for attributes in variants if _is_taken(chosen, attributes)]
-    return list(_fitting(dict.fromkeys([*first, *lines]), MOST_REMOVAL_BYTES))
+    half = rounds % 2 * (len(first) // 2)
+    return list(_fitting(dict.fromkeys([*first[half:], *first[:half], *lines]), MOST_REMOVAL_BYTES))
 
 
 def paths_above(path: str) -> list[str]:
@@ -289,9 +293,13 @@ def _is_taken(name: bytes, attributes: bytes) -> bool:
     return not lower.startswith(b"__host-") or (b"; Path=/;" in attributes and b"; Domain=" not in attributes)
 
 
+def _size(line: bytes) -> int:
+    return len(line) + AROUND_LINE
+
+
 def _fitting(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
     for line in lines:
-        size -= len(line)
+        size -= _size(line)
         if size < 0:
             return
         yield line

@@ -10,11 +10,12 @@ same `default-src`, and shops do keep their base on a CDN.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.consent.sites import HOST_NAME, Site, site_of
 from cookieguard.consent.vendors import ONE_HOST, HostRule, Register
@@ -29,23 +30,33 @@ POLICIES_KEPT = 512
 
 
 def policy_for(
-    register: Register, granted: frozenset[str], *, shop: Site, form_action: str = "off", report: str = ""
+    register: Register,
+    granted: frozenset[str],
+    *,
+    shop: Site,
+    form_action: str = "off",
+    report: str = "",
+    most: int = 0,
 ) -> bytes:
     """Write the policy for a page of `shop` and a visitor who granted these purposes.
 
-    `report` is the path violations are posted to, empty for nowhere.
+    `report` is the path violations are posted to, empty for nowhere. A policy of more than `most` bytes (0: of any
+    number) names fewer hosts; those it leaves out are held. The shop's and those of necessary vendors stay longest.
 
     OPEN where every host may be contacted: `undeclared = "report"` (an allow list cannot let unknown hosts
     through and stop known ones, so there the rewriter stands alone), or marketing granted under
     `undeclared = "marketing"` with nothing declared still held.
     """
     granted = granted | NOTHING_BEYOND
-    return _written(register, granted, shop, form_action, report, is_open=register.is_open(granted))
+    is_open = register.is_open(granted)
+    return _written(register, granted, shop, form_action, report, most, is_open=is_open)
 
 
-def strict_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> bytes:
+def strict_policy(
+    register: Register, *, shop: Site, form_action: str = "off", report: str = "", most: int = 0
+) -> bytes:
     """Write the policy of a page the rewriter cannot read: nothing beyond necessary, whatever the state."""
-    return _written(register, NOTHING_BEYOND, shop, form_action, report, is_open=False)
+    return _written(register, NOTHING_BEYOND, shop, form_action, report, most, is_open=False)
 
 
 def declared_policy(register: Register, *, shop: Site, report: str, most: int) -> bytes:
@@ -120,17 +131,26 @@ def _written(
     shop: Site,
     form_action: str,
     report: str,
+    most: int,
     *,
     is_open: bool,
 ) -> bytes:
     sources = list(dict.fromkeys(_sources(register, granted, shop)))
+    policy = _policy(sources, form_action, report, is_open=is_open)
+    while most and len(policy) > most and len(sources) > 1:
+        sources = sources[: len(sources) * 9 // 10]
+        policy = _policy(sources, form_action, report, is_open=is_open)
+    return policy.encode("ascii")
+
+
+def _policy(sources: Sequence[str], form_action: str, report: str, *, is_open: bool) -> str:
     policy = OPEN.decode() if is_open else f"default-src {' '.join(sources)} {KEYWORDS}"
     if form_action == "strict":  # no form is sent to a socket
         hosts = [source for source in sources if not source.startswith(SOCKETS)]
         policy += f"; form-action {' '.join(hosts)}"
     if report and not is_open:
         policy += f"; report-uri {report}"
-    return policy.encode("ascii")
+    return policy
 
 
 def _sources(register: Register, granted: frozenset[str], shop: Site) -> Iterator[str]:
@@ -140,7 +160,7 @@ def _sources(register: Register, granted: frozenset[str], shop: Site) -> Iterato
     rules = [*_own_site(shop), *register.rules, *_alone(granted)]
     listed = [rule for rule in rules if rule.is_granted(granted)]
     whole = frozenset(rule.host for rule in listed if _is_whole_domain(rule, held))
-    for rule in listed:
+    for rule in sorted(listed, key=lambda rule: rule.purpose != NECESSARY):
         if whole.isdisjoint(_parents(rule.host)):  # else a wildcard that is listed lets in all that this does
             yield from _rule_sources(rule, held)
 

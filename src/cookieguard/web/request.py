@@ -152,7 +152,7 @@ class Request:
 
     @property
     def opens_document(self) -> bool:
-        """Return whether a browser opens the answer as a page of its own, whatever tags that page has.
+        """Return whether a browser opens the answer as a page, in a frame too, whatever tags that page has.
 
         Over plain http there is no fetch metadata; `Upgrade-Insecure-Requests` goes with navigations alone.
         """
@@ -160,7 +160,7 @@ class Request:
         destination = said.get(b"sec-fetch-dest")
         if destination is None:
             return said.get(b"upgrade-insecure-requests") == b"1" and accepts_pages(said)
-        return destination == b"document"
+        return destination == b"document" or destination in FRAME_DESTINATIONS
 
     @property
     def is_parsed_as_page(self) -> bool:

@@ -14,6 +14,7 @@ from cookieguard.web.customer_refusals import settled, speak
 from cookieguard.web.document.body import DocumentBody, RawBody, SentBody
 from cookieguard.web.document.choose_body import (
     becomes_context,
+    carries_policy,
     choose_body,
     give_up,
     is_plain,
@@ -370,7 +371,8 @@ class Response:
 
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
-        wall, names = exchange.wall, self._names
+        wall, names, body = exchange.wall, self._names, self._body
+        has_meta = body is not None and body.has_head and carries_policy(exchange, self._kind)
         headers = without(headers, LENGTH if wall.is_open else HELD_HEADERS)
         if not CONTACT_NAMES.isdisjoint(names):
             headers = filter_contacts(headers, wall.holds)
@@ -378,15 +380,16 @@ class Response:
             headers = tighten_referrers(headers)
         if not wall.is_open:
             headers.append(NO_LOOKUPS)
-        if self._body is not None and self._body.is_transcoded:
+        if body is not None and body.is_transcoded:
             headers = as_utf_8(headers)
         if not STALE_HEADERS.isdisjoint(names):
-            headers = mark_state(headers, exchange.state_tag)
+            # A 304 does not say whether the page it speaks of has a policy in itself.
+            headers = without(headers, STALE_HEADERS) if has_meta else mark_state(headers, exchange.state_tag)
         headers = vary_by_use(headers, self._kind)
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
         if exchange.parts.config.csp.enabled:
-            is_strict = self._body is not None and self._body.is_strict
-            headers += wall.policies(is_strict=is_strict)
+            is_strict = body is not None and body.is_strict
+            headers += wall.policies(is_strict=is_strict, has_meta=has_meta)
         return headers
 
     def _passing_headers(self, headers: Headers) -> Headers:
@@ -403,7 +406,7 @@ class Response:
         wall = exchange.wall
         # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
         is_strict = kind.is_series and not wall.has_everything
-        return [*headers, (POLICY, wall.strict_policy if is_strict else wall.policy)]
+        return [*headers, (POLICY, wall.strict_policy if is_strict else wall.short_policy)]
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], has_read: bool) -> Headers:  # noqa: FBT001  # compiled
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 
 from cookieguard.config import Config
@@ -21,6 +21,7 @@ from cookieguard.consent import (
     site_of,
     strict_policy,
 )
+from cookieguard.consent.csp import OPEN
 from cookieguard.consent.vendors import is_once, keeps_any
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, prepare, readings
 from cookieguard.html.types import nobody
@@ -33,11 +34,12 @@ logger = logging.getLogger("cookieguard")
 # (origins a shop is reached by) x (visitors' states). Host headers are free text, so it is bounded, and made-up
 # ones push out each other, not the shop's own, which is asked for again and again.
 WALLS_KEPT = 64
-# Bytes of a policy that leave room for the other headers in 4 KB, what nginx buffers by default on most machines.
-MOST_POLICY = 3000
+# Bytes of a policy that leave room for the other headers in 4 KB, what nginx buffers by default on most machines: lines
+# that remove cookies take 1 KB, our own cookies 1.2, what nginx notes of a page to be cached 0.4.
+MOST_POLICY = 900
 LONG_POLICY = (
-    "the Content-Security-Policy is up to %d bytes long (%d hosts are declared): nginx takes 4 or 8 KB of response "
-    "headers by default, and answers 502 beyond; set `proxy_buffer_size 16k;` or more, or declare `*.host` for hosts"
+    "the Content-Security-Policy is up to %d bytes long (%d hosts are declared), and proxies need not take that among "
+    "headers: pages get what exceeds %d bytes in a <meta>, workers and XML not at all; declare `*.host` for hosts"
 )
 TOO_MANY_DECLARED = (
     "declared hosts make a report-only policy of more than %d bytes: what scripts load beyond them is not reported; "
@@ -56,6 +58,8 @@ class Wall:
 
     rules: Rules
     policy: bytes
+    short_policy: bytes  # as much of it as headers take; what is left out is held
+    meta: bytes  # all of it as markup, where that is too long for headers
     strict_policy: bytes
     allowed: str  # the addresses the guard lets through, as a JavaScript pattern
     register: Register
@@ -84,9 +88,10 @@ class Wall:
         has_all = self.register.ids <= self.granted | {NECESSARY}
         return self.is_open or (has_all and not keeps_any(self.granted))
 
-    def policies(self, *, is_strict: bool) -> list[tuple[bytes, bytes]]:
-        """Return the policies a document goes out with."""
-        return self.watched([(POLICY, self.strict_policy if is_strict else self.policy)])
+    def policies(self, *, is_strict: bool, has_meta: bool) -> list[tuple[bytes, bytes]]:
+        """Return the policies a document goes out with; beside one in the page itself the header only ends an older."""
+        policy = OPEN if has_meta else self.short_policy
+        return self.watched([(POLICY, self.strict_policy if is_strict else policy)])
 
     def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return a copy of headers; of one document in WATCHED with the policy that only reports."""
@@ -145,7 +150,7 @@ class Walls:
         report = self._config.prefix + REPORT_PAGE
         length = longest_policy(self._register, shop=site, form_action=form_action, report=report)
         if length > MOST_POLICY:
-            logger.warning(LONG_POLICY, length, len(self._register.rules))
+            logger.warning(LONG_POLICY, length, len(self._register.rules), MOST_POLICY)
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
         """Return the walls for pages of `origin` and visitors who granted these purposes (or one party alone).
@@ -177,6 +182,8 @@ class Walls:
             return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
 
         is_open = register.holds_nobody(granted)
+        write = partial(policy_for, register, granted, shop=site, form_action=form_action)
+        policy = write(report=report)
         return Wall(
             rules=Rules(
                 rule,
@@ -188,8 +195,12 @@ class Walls:
                 is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
                 marks_links=self._config.html.noreferrer,
             ),
-            policy=policy_for(register, granted, shop=site, form_action=form_action, report=report),
-            strict_policy=strict_policy(register, shop=site, form_action=form_action, report=report),
+            policy=policy,
+            short_policy=write(report=report, most=MOST_POLICY),
+            meta=_meta(write()) if len(policy) > MOST_POLICY else b"",
+            strict_policy=strict_policy(
+                register, shop=site, form_action=form_action, report=report, most=MOST_POLICY
+            ),
             allowed=allowed_pattern(register, granted, shop=site),
             register=register,
             site=site,
@@ -207,6 +218,11 @@ class Walls:
         if not policy:
             logger.warning(TOO_MANY_DECLARED, MOST_DECLARED)
         return policy
+
+
+def _meta(policy: bytes) -> bytes:
+    """Write a policy as markup; what is first in a head holds for all that follows."""
+    return b'<meta http-equiv="Content-Security-Policy" content="%s">' % policy.replace(b"&", b"&amp;")
 
 
 def _held_inline(register: Register, granted: frozenset[str]) -> list[tuple[str, Held]]:

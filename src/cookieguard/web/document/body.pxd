@@ -8,6 +8,7 @@ cdef class RawBody:
     cdef readonly bint is_coded
     cdef readonly bint is_transcoded
     cdef readonly bint is_faithful
+    cdef readonly bint has_head
 
 
 cdef class SentBody(RawBody):
@@ -19,6 +20,7 @@ cdef class DocumentBody:
     cdef readonly object rewriter
     cdef readonly bint is_coded
     cdef readonly bint is_strict
+    cdef readonly bint has_head
     cdef readonly bint is_transcoded
     cdef bint _has_failed
     cdef object _decoder

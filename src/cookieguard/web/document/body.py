@@ -29,6 +29,7 @@ class RawBody:
         self.is_coded = False
         self.is_transcoded = False
         self.is_faithful = False
+        self.has_head = False  # what goes first into a page
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the chunk."""
@@ -49,6 +50,10 @@ class RawBody:
 
 class SentBody(RawBody):
     """Be what is left of a document that was sent whole, unread: nothing passes after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_head = True
 
     def feed(self, _chunk: bytes) -> Iterator[bytes]:
         """Yield nothing."""
@@ -116,6 +121,7 @@ class DocumentBody:
         self._on_event = on_event
         self.rewriter = rewriter
         self.is_strict = False
+        self.has_head = True
         self.is_coded = coding is not None  # then the length is not known in advance
         self._has_failed = False
         self._decoder: Decoder | None = None if coding is None else coding.decoder(PIECE_BYTES)

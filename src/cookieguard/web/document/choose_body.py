@@ -98,6 +98,14 @@ def becomes_context(exchange: Exchange, kind: Kind) -> bool:
     return runs or kind.is_xml or (kind.is_script and destination is None)
 
 
+def carries_policy(exchange: Exchange, kind: Kind) -> bool:
+    """Return whether a page has the policy in itself: headers do not take it, and a parser reads from the start."""
+    is_read = kind.is_document and not (kind.is_xml or kind.is_piece or kind.is_sniffed)
+    request = exchange.request
+    is_page = is_read and request.opens_document and not request.is_fragment
+    return is_page and exchange.parts.config.csp.enabled and exchange.wall.meta != b""
+
+
 def vary_by_use(headers: Headers, kind: Kind) -> Headers:
     """Return headers that say so where a response depends on what a browser means to do with it.
 
@@ -121,11 +129,12 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
     insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
     is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
     first = _first_scripts(exchange, policies) if is_whole else b""
+    meta = exchange.wall.meta if carries_policy(exchange, kind) else b""
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
         insert=insertion,
-        head=first + (insertion.head if insertion else b""),
+        head=meta + first + (insertion.head if insertion else b""),
         stand=Placeholders(exchange, policies=policies) if has_places else None,
         xml=kind.is_xml,
         # What has no type may be JSON: our markup before it would make HTML of it. There only tags make a document.
