@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -13,6 +14,7 @@ import pytest
 
 from cookieguard.cli.app import run
 from cookieguard.engines.people.journal import read_journal
+from cookieguard.proof.records import new_id
 
 CONFIG = """
 [controller]
@@ -37,15 +39,26 @@ class Shell:
         self.directory = directory
         (directory / "cookieguard.toml").write_text(CONFIG)
         assert self.run("keys", "add")[0] == 0
+        self.tokens: dict[str, str] = {"": ""}
+        for name in ("Analyst Ann", "Support Sam", "Officer Olga"):
+            added = self.read("staff", "add", name, "--role", name.split()[0].lower(), who="")
+            self.tokens[name] = added["token"]
 
-    def run(self, *arguments: str) -> tuple[int, str]:
-        out, err = StringIO(), StringIO()
-        with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
-            code = int(run(arguments))
+    def run(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
+        out, err, before = StringIO(), StringIO(), sys.stdin
+        sys.stdin = StringIO(stdin)
+        try:
+            with chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
+                code = int(run(arguments))
+        finally:
+            sys.stdin = before
         return code, out.getvalue() + err.getvalue()
 
-    def read(self, *arguments: str) -> Any:
-        code, text = self.run(*arguments, "--json")
+    def act(self, *arguments: str, who: str = "Officer Olga") -> tuple[int, str]:
+        return self.run(*arguments, stdin=self.tokens[who])
+
+    def read(self, *arguments: str, who: str = "Officer Olga") -> Any:
+        code, text = self.act(*arguments, "--json", who=who)
         assert code in (0, 1), text
         return json.loads(text)
 
@@ -58,23 +71,72 @@ def shell(tmp_path: Path) -> Shell:
 
 def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     day = datetime.now(UTC).date() - timedelta(days=10)
-    added = shell.read(
-        "requests", "add", "erase", "--customer", "10001", "--received", str(day), "--by", "mira"
-    )
+    letter = ("requests", "add", "erase", "--customer", "10001", "--received", str(day))
+    added = shell.read(*letter, who="Support Sam")
     id_ = added["request"]
     assert added["days_left"] < 22
     shell.read("work")
     assert shell.read("requests", "show", id_)["left"] == ["shop", "deleted at the parcel service"]
 
-    code, text = shell.run("requests", "finish", id_, "--text", "Gone.")
+    code, text = shell.act("requests", "finish", id_, "--text", "Gone.")
     assert (code, "left: shop" in text) == (4, True)
     for step in ("shop", "deleted at the parcel service"):
-        shell.read("requests", "step", id_, step, "--by", "mira")
+        shell.read("requests", "step", id_, step, who="Support Sam")
     shell.read("work")
     assert [one["left"] for one in shell.read("requests", "list")["requests"]] == ["answer"]
-    shell.read("requests", "told", id_, "--text", "by letter", "--by", "mira")
+    shell.read("requests", "told", id_, "--text", "by letter")
     assert shell.read("requests", "list")["requests"] == []
-    assert "by letter" in shell.run("requests", "show", id_)[1]
+    shown = shell.read("requests", "show", id_)
+    assert [(one["act"], one["by"]) for one in shown["events"]] == [
+        *[("step", "cookieguard")] * 3,
+        *[("step", "Support Sam")] * 2,
+        ("done", "cookieguard"),
+        ("told", "Officer Olga"),
+    ]
+    assert shown["events"][-1]["text"] == "by letter"
+
+
+SUPPORT_ACTS = (
+    ("show", "{id}"),
+    ("add", "export", "--customer", "10001"),
+    ("note", "{id}", "--text", "called"),
+    ("ask-identity", "{id}"),
+    ("identity-shown", "{id}"),
+    ("step", "{id}", "shop"),
+)
+OFFICER_ACTS = (
+    ("extend", "{id}", "--text", "many"),
+    ("hold", "{id}", "--until", "2999-01-01", "--reason", "court"),
+    ("refuse", "{id}", "--text", "no"),
+    ("finish", "{id}", "--text", "gone"),
+    ("told", "{id}", "--text", "by letter"),
+)
+
+
+@pytest.mark.parametrize("act", [*SUPPORT_ACTS, *OFFICER_ACTS], ids=lambda one: one[0])
+def test_nobody_sees_or_changes_a_request_without_the_role_of_the_page(
+    shell: Shell, act: tuple[str, ...]
+) -> None:
+    id_ = shell.read("requests", "add", "erase", "--customer", "10001")["request"]
+    before = shell.read("requests", "show", id_)
+    arguments = ("requests", *(one.replace("{id}", id_) for one in act))
+    wrong = ["", "Analyst Ann", *(["Support Sam"] if act in OFFICER_ACTS else [])]
+
+    refused = [shell.act(*arguments, who=who) for who in wrong]
+    refused.append(shell.run(*arguments, stdin="2.forged.token"))
+
+    assert {code for code, _ in refused} == {4}
+    assert all("the token of a member with the role" in text and "10001" not in text for _, text in refused)
+    assert shell.read("requests", "show", id_)["events"] == before["events"]
+    assert [one["request"] for one in shell.read("requests", "list")["requests"]] == [id_]
+
+
+def test_step_of_the_worker_is_nobody_s_by_command(shell: Shell) -> None:
+    id_ = shell.read("requests", "add", "erase", "--customer", "10001")["request"]
+
+    code, text = shell.act("requests", "step", id_, "sessions")
+
+    assert (code, "allowed: shop, deleted at the parcel service" in text) == (4, True)
 
 
 def test_look_by_command_is_in_the_access_journal(shell: Shell) -> None:
@@ -85,12 +147,13 @@ def test_look_by_command_is_in_the_access_journal(shell: Shell) -> None:
     looks = list(read_journal(shell.directory / ".cookieguard"))
 
     assert [one["what"] for one in looks] == [f"request {added['request']} by command"] * 2
+    assert {(one["who"], one["role"]) for one in looks} == {("Officer Olga", "officer")}
     assert all(one["customer"] and "10001" not in str(one) for one in looks)
 
 
 def test_list_names_nobody_and_ends_with_1_where_a_request_is_late(shell: Shell) -> None:
     day = datetime.now(UTC).date() - timedelta(days=40)
-    shell.run(
+    shell.act(
         "requests", "add", "object", "--customer", "K-4711", "--text", "stop \x1b[2J", "--received", str(day)
     )
 
@@ -117,7 +180,7 @@ def test_request_entered_twice_is_one(shell: Shell) -> None:
     ],
 )
 def test_errors_say_what_is_allowed(shell: Shell, arguments: tuple[str, ...], said: str) -> None:
-    code, text = shell.run("requests", *arguments)
+    code, text = shell.act("requests", *arguments)
 
     assert code != 0
     assert said in text
@@ -131,3 +194,7 @@ def test_record_of_processing_is_printed_with_all_text_escaped(shell: Shell) -> 
     assert "art. 6(1)(c): tax law" in page
     assert "Ovenstraat 1" in shell.run("processing")[1]
     assert shell.read("processing")["processing"][0]["retention"] == "10 years"
+
+
+def test_no_id_is_taken_for_an_option_where_a_command_names_it() -> None:
+    assert not [one for one in (new_id() for _ in range(5_000)) if one.startswith("-")]  # 78 of them did

@@ -31,8 +31,10 @@ PROFILE = "https://w3id.org/dpv/schema/dpv-27560#record"
 
 
 def new_id() -> str:
-    """Make a record's id: 128 random bits, safe in a URL."""
-    return secrets.token_urlsafe(16)
+    """Make an id: 128 random bits, safe in a URL, and no option where it is typed behind a command."""
+    while (made := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return made
 
 
 def customer(number: str) -> str:

@@ -1,8 +1,11 @@
-"""`cookieguard requests`: the queue of what persons ask for, as staff see it and act on it."""
+"""`cookieguard requests`: the queue of what persons ask for, as staff see it and act on it.
+
+Rule: whatever shows whose a request is, or changes it, takes a token on standard input, with the role that the page of
+the queue asks for. Its member's name is what request and access journal say.
+"""
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -23,19 +26,22 @@ from cookieguard.cli.options import (
     store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.people.approvals import one_member
 from cookieguard.config import Config
+from cookieguard.config.loading.checks import require_text
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.rights.asking import Asking, ask
 from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_opener
 from cookieguard.errors import ConfigError
-from cookieguard.rights.requests import Act, Event, Request, Via, held, noted, step_done, told
+from cookieguard.identity.staff_token import Member
+from cookieguard.rights.by_staff import DUTIES, ENTER, LOOK, done_by_hand
+from cookieguard.rights.requests import LONGEST_TEXT, Act, Event, Request, Via, held, noted, told
 from cookieguard.rights.rules import Kind, Law
 
 requests = typer.Typer(help="The queue of requests about personal data, each with the law's clock.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, as `requests list` shows it.")]
-ByOption = Annotated[str, typer.Option("--by", help="Who did it. Default: whoever is logged in here.")]
 TextOption = Annotated[str, typer.Option("--text", help="What the person is told.")]
 
 
@@ -51,9 +57,9 @@ def list_requests(
 
     Exit code 1 where one is late, or cannot be read.
     """
-    now = datetime.now(UTC)
-    with _queue(config, keyring) as desk:
-        queue = desk.queue
+    now, shop = datetime.now(UTC), shop_config(config)
+    keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
         pending, unreadable = queue.survey(now)
         closed = [one for one in queue.every_closed() if not one.is_open] if every else []
     rows: list[dict[str, Any]] = [
@@ -98,8 +104,8 @@ def show_request(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one request with all that happened; this says whose it is."""
-    with _queue(config, keyring) as desk:
+    """Show one request with all that happened, and whose it is. Reads a token with the role support."""
+    with _desk(config, keyring, LOOK) as desk:
         found = desk.queue.find(request)
         if found is None:
             raise _unknown(request)
@@ -120,27 +126,29 @@ def add_request(
     law: Annotated[Law | None, typer.Option("--law", help="Whose clock runs. Default: rights.law.")] = None,
     text: Annotated[str, typer.Option("--text", help="What they wrote.")] = "",
     language: Annotated[str, typer.Option("--language", help="Of the answer, like `de`.")] = "",
-    by: ByOption = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Enter what came by letter or telephone. Where it is in doubt who asks: `requests ask-identity` first."""
+    """Enter what came by letter or telephone. Where it is in doubt who asks: `requests ask-identity` first.
+
+    Reads a token with the role support.
+    """
     now = datetime.now(UTC)
     moment = now if received is None else received.replace(tzinfo=UTC)
     if moment > now:
         raise ConfigError("--received", was=str(moment.date()), allowed="a day that has begun")
-    asking = Asking(
-        kind=kind,
-        via=Via.STAFF,
-        customer=customer,
-        contact=contact,
-        text=text,
-        language=language,
-        entered_by=_by(by),
-        law=law,
-    )
-    with _queue(config, keyring) as desk:
+    with _desk(config, keyring, ENTER) as desk:
+        asking = Asking(
+            kind=kind,
+            via=Via.STAFF,
+            customer=customer,
+            contact=contact,
+            text=text,
+            language=language,
+            entered_by=desk.member.name,
+            law=law,
+        )
         found, _ = ask(desk.queue, desk.shop, asking, now=moment, environ=os.environ)
         desk.note_look(found)
     _show(found, as_json=as_json)
@@ -153,15 +161,14 @@ def _acting(name: str, act: Act, text: str) -> None:
         request: IdArgument,
         *,
         text: TextOption = "",
-        by: ByOption = "",
         config: ConfigOption = None,
         keyring: KeyringOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        change = partial(noted, act=act, now=datetime.now(UTC), by=_by(by), text=text)
-        _change(request, change, config, keyring, as_json=as_json)
+        change = partial(noted, act=act, now=datetime.now(UTC), text=text)
+        _change(request, act, change, config, keyring, as_json=as_json)
 
-    requests.command(name, help=text)(command)
+    requests.command(name, help=f"{text} Reads a token with the role {DUTIES[act]}.")(command)
 
 
 for _name, _act, _help in (
@@ -189,14 +196,14 @@ def do_step(
     step: Annotated[str, typer.Argument(help="Its name, as `requests show` has it.")],
     *,
     text: Annotated[str, typer.Option("--text", help="What was done.")] = "",
-    by: ByOption = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that a step was done by hand."""
-    change = partial(step_done, name=step, now=datetime.now(UTC), by=_by(by), text=text)
-    _change(request, change, config, keyring, as_json=as_json)
+    """Say that a step was done by hand. Reads a token with the role support."""
+    has_hooks = bool(shop_config(config).rights.hooks)
+    change = partial(done_by_hand, name=step, has_hooks=has_hooks, now=datetime.now(UTC), text=text)
+    _change(request, Act.STEP, change, config, keyring, as_json=as_json)
 
 
 @requests.command("hold")
@@ -205,14 +212,13 @@ def hold_request(
     *,
     until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day of it.")],
     reason: Annotated[str, typer.Option("--reason", help="The law or the dispute that forbids to go on.")],
-    by: ByOption = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forbid work at it until a day is over: a legal hold. The clock goes on."""
-    change = partial(held, until=until.date(), reason=reason, now=datetime.now(UTC), by=_by(by))
-    _change(request, change, config, keyring, as_json=as_json)
+    """Forbid work at it until a day is over: a legal hold. The clock goes on. Reads a token with the role officer."""
+    change = partial(held, until=until.date(), reason=reason, now=datetime.now(UTC))
+    _change(request, Act.HELD, change, config, keyring, as_json=as_json)
 
 
 @requests.command("told")
@@ -220,27 +226,28 @@ def tell_person(
     request: IdArgument,
     *,
     text: Annotated[str, typer.Option("--text", help="How, such as `by letter`.")],
-    by: ByOption = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that the person has the answer: until then it stays in the list."""
-    change = partial(told, now=datetime.now(UTC), by=_by(by), text=text)
-    _change(request, change, config, keyring, as_json=as_json)
+    """Say that the person has the answer: until then it stays in the list. Reads a token with the role officer."""
+    require_text("--text", text, longest=LONGEST_TEXT)
+    change = partial(told, now=datetime.now(UTC), text=text)
+    _change(request, Act.TOLD, change, config, keyring, as_json=as_json)
 
 
 def _change(
     id_: str,
-    change: Callable[[Request], Request],
+    act: Act,
+    change: Callable[..., Request],
     config: Path | None,
     keyring: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    with _queue(config, keyring) as desk:
+    with _desk(config, keyring, DUTIES[act]) as desk:
         try:
-            found = desk.queue.change(id_, change)
+            found = desk.queue.change(id_, partial(change, by=desk.member.name))
         except KeyError as error:
             raise _unknown(id_) from error
         desk.queue.queue.wake(id_)
@@ -249,32 +256,33 @@ def _change(
 
 
 class _Desk(NamedTuple):
-    """Hold what these commands work with."""
+    """Hold what these commands work with, and who does it."""
 
     shop: Config
     queue: Requests
     journal: Journal
+    member: Member
 
     def note_look(self, request: Request) -> None:
-        """Write into the access journal that somebody at this machine saw whose request it is."""
+        """Write into the access journal who saw whose request it is."""
         self.journal.write(
             datetime.now(UTC),
             "looked",
-            who=getpass.getuser(),
+            who=self.member.name,
+            role=self.member.role,
             what=f"request {request.id} by command",
             customer=request.customer or request.contact,
         )
 
 
 @contextmanager
-def _queue(config: Path | None, keyring: Path | None) -> Iterator[_Desk]:
+def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_Desk]:
+    """Open the queue for a member with a role, whose token is read first; raises RevealRefused."""
     shop = shop_config(config)
     keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
-    with (
-        store_answers(),
-        closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue,
-    ):
-        yield _Desk(shop, queue, Journal(state, keys))
+    member = one_member(keys, state, role)
+    with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
+        yield _Desk(shop, queue, Journal(state, keys), member)
 
 
 def _show(request: Request, *, as_json: bool) -> None:
@@ -323,10 +331,6 @@ def _event(event: Event) -> dict[str, Any]:
         "text": event.text,
         "until": until,
     }
-
-
-def _by(named: str) -> str:
-    return named or getpass.getuser()
 
 
 def _unknown(id_: str) -> ConfigError:

@@ -21,8 +21,9 @@ from cookieguard.engines.rights.asking import Asking, ask
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
+from cookieguard.rights.by_staff import DUTIES, ENTER, LOOK, OFFICER, done_by_hand
 from cookieguard.rights.plan import by_hand
-from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean, held, noted, step_done, told
+from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean, held, noted, told
 from cookieguard.rights.rules import Kind, Law
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
@@ -97,10 +98,10 @@ def _refused(exchange: Exchange) -> Response:
     return ask_to_sign_in(exchange, REQUESTS_PAGE)
 
 
-@needs_role("support", refused=_refused)
+@needs_role(LOOK, refused=_refused)
 async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
     """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
-    member, desk = await staff_of(exchange, "support"), exchange.parts.desk
+    member, desk = await staff_of(exchange, LOOK), exchange.parts.desk
     if member is None or desk is None:  # signed out since the door let them in
         return _refused(exchange)
     visit = _Visit(exchange, desk, member)
@@ -156,7 +157,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
         "steps": [(name, _done(request, name)) for name in request.steps],
         "waits": by_hand(request.steps, has_hooks=visit.desk.hooks is not None),
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
-        "is_officer": visit.member.may("officer"),
+        "is_officer": visit.member.may(OFFICER),
         **own_terms_shown(visit.exchange, request),
     }
     return _page(visit, "request.html", said, **values)
@@ -243,15 +244,14 @@ def _noting(act: Act) -> Callable[[_Visit, dict[str, str]], Awaitable[str]]:
 
 async def _step(visit: _Visit, fields: dict[str, str]) -> str:
     """Note that a step was done by hand; one that the worker does is no member's."""
-    name, now, by = fields.get("step", ""), visit.exchange.now, visit.member.name
-    has_hooks = visit.desk.hooks is not None
-
-    def change(request: Request) -> Request:
-        waits = by_hand(request.open_steps, has_hooks=has_hooks)
-        if name not in waits and name not in request.done_steps:
-            raise RequestRefused(f"step {name[:80]!r}; allowed: {', '.join(waits) or 'none waits for you'}")
-        return step_done(request, name, now=now, by=by, text=fields.get("text", ""))
-
+    change = partial(
+        done_by_hand,
+        name=fields.get("step", ""),
+        has_hooks=visit.desk.hooks is not None,
+        now=visit.exchange.now,
+        by=visit.member.name,
+        text=fields.get("text", ""),
+    )
     return await _change(visit, fields, change)
 
 
@@ -343,17 +343,13 @@ async def _agree(
 
 
 Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
+WORDS = (Act.NOTE, Act.IDENTITY_ASKED, Act.IDENTITY_SHOWN, Act.EXTENDED, Act.DONE, Act.REFUSED)
 ACTS: dict[str, tuple[str, Do]] = {
-    "add": ("support", _add),
-    "step": ("support", _step),
-    Act.NOTE.value: ("support", _noting(Act.NOTE)),
-    Act.IDENTITY_ASKED.value: ("support", _noting(Act.IDENTITY_ASKED)),
-    Act.IDENTITY_SHOWN.value: ("support", _noting(Act.IDENTITY_SHOWN)),
-    Act.EXTENDED.value: ("officer", _noting(Act.EXTENDED)),
-    Act.HELD.value: ("officer", _hold),
-    Act.DONE.value: ("officer", _noting(Act.DONE)),
-    Act.REFUSED.value: ("officer", _noting(Act.REFUSED)),
-    Act.TOLD.value: ("officer", _tell),
-    "keep-from": ("officer", _keep_from),
-    "let-again": ("officer", _let_again),
+    "add": (ENTER, _add),
+    Act.STEP.value: (DUTIES[Act.STEP], _step),
+    Act.HELD.value: (DUTIES[Act.HELD], _hold),
+    Act.TOLD.value: (DUTIES[Act.TOLD], _tell),
+    **{act.value: (DUTIES[act], _noting(act)) for act in WORDS},
+    "keep-from": (OFFICER, _keep_from),
+    "let-again": (OFFICER, _let_again),
 }
