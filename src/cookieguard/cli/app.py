@@ -23,6 +23,7 @@ from cookieguard.cli.migration.convert import convert
 from cookieguard.cli.output import show_line
 from cookieguard.cli.people.access import access
 from cookieguard.cli.people.letter import letter
+from cookieguard.cli.people.vault import reveal, vault
 from cookieguard.cli.policy import policy
 from cookieguard.cli.receipt import receipt
 from cookieguard.cli.report import report
@@ -30,7 +31,6 @@ from cookieguard.cli.rights.queue import requests
 from cookieguard.cli.rights.work import processing, work
 from cookieguard.cli.scan import scan
 from cookieguard.cli.staff import staff
-from cookieguard.cli.vault import reveal, vault
 from cookieguard.engines.people.break_glass import BreakGlassRefused
 from cookieguard.errors import (
     AnnouncementRefused,

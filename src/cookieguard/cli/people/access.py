@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from cookieguard.cli.approvals import one_member, two_members
 from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
@@ -23,7 +24,6 @@ from cookieguard.cli.options import (
     store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.cli.people.approvals import one_member, two_members
 from cookieguard.cli.people.notices import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from cookieguard.cli.approvals import one_member
 from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
@@ -26,7 +27,6 @@ from cookieguard.cli.options import (
     store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.cli.people.approvals import one_member
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_text
 from cookieguard.engines.files.state_directory import StateDirectory

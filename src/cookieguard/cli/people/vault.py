@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cookieguard.cli.approvals import IN_ARGUMENTS, two_members
 from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
@@ -19,7 +20,6 @@ from cookieguard.cli.options import (
     shop_config,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.cli.people.approvals import IN_ARGUMENTS, two_members
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.engines.files.reveal_log import append_entry, read_entries
