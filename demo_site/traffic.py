@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.goals import VALUE_SIGN, step_of
-from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit
+from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, SECONDS_OF_DAY, Batch, Hit
 
 SEED = 20
 VISITORS_A_DAY = 130
@@ -72,7 +72,7 @@ GOALS = {
 
 STATES = {
     "accepted": "all",
-    "partly": "partly",
+    "partly": PARTLY_COUNTED,
     "refused": "refused",
     "withdrawn": "refused",
     "": "undecided",
@@ -108,7 +108,7 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
 
 def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:
     """Draw the hits of one day, busier at weekends and from month to month."""
-    busy = WEEK[(day + 3) % 7] * (1 + 0.006 * (day - today + 30)) * source.uniform(0.88, 1.12)
+    busy = WEEK[(day + 3) % 7] * max(0.4, 1 + 0.006 * (day - today + 30)) * source.uniform(0.88, 1.12)
     policy = POLICIES[day > today - 9]
     for _ in range(round(VISITORS_A_DAY * busy)):
         yield from _visit(source, _person(source, day, policy))

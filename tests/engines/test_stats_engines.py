@@ -25,7 +25,7 @@ from cookieguard.engines.stats.protocol import (
     HitRows,
     HitWriter,
 )
-from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
+from cookieguard.stats.hits import OTHER, PARTLY_COUNTED, Batch, Dimension, Hit
 from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES
 
 BOTH = Days(DAY, DAY + 1)
@@ -109,8 +109,7 @@ def test_totals_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
 
 @pytest.mark.parametrize("size", [20, 5000])
 def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitReader, size: int) -> None:
-    consents = ("all", "partly", "refused", "undecided")
-    hits = [hit._replace(consent=consents[at % 4]) for at, hit in enumerate(draw_hits(2000, seed=2))]
+    hits = with_consents(draw_hits(2000, seed=2))
 
     write_all(writer, hits, size)
 
@@ -122,12 +121,50 @@ def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
         assert slices(figures, dimension) == recount(entries, column)
     assert slices(figures, Dimension.MEDIUM) == recount([hit for hit in entries if hit.medium], "medium")
     assert slices(figures, Dimension.GOAL) == recount(people(hits, "goal"), "event")
-    agreed = [hit for hit in views if hit.consent == "all" or (hit.consent == "partly" and hit.key)]
+    agreed = list(filter(is_agreed, views))
     campaigns = [hit for hit in agreed if hit.entry and hit.campaign]
-    assert 0 < len(agreed) < len(views)
+    assert 0 < len(campaigns) < len(agreed) < len(views)
     assert slices(figures, Dimension.AGREED_PAGE) == recount(agreed, "page")
     assert slices(figures, Dimension.AGREED_COUNTRY) == recount(agreed, "country")
     assert slices(figures, Dimension.AGREED_CAMPAIGN) == recount(campaigns, "campaign")
+
+
+def with_consents(hits: Sequence[Hit]) -> list[Hit]:
+    consents = ("all", "partly", "refused", "undecided", PARTLY_COUNTED)
+    campaigns = ("", "spring", "winter")
+    return [
+        hit._replace(consent=consents[at % 5], campaign=campaigns[at % 3] if hit.source else "")
+        for at, hit in enumerate(hits)
+    ]
+
+
+def is_agreed(hit: Hit) -> bool:
+    return hit.consent in ("all", PARTLY_COUNTED) or (hit.consent == "partly" and bool(hit.key))
+
+
+def test_views_of_who_agreed_are_counted_under_a_filter(writer: HitWriter, figures: HitReader) -> None:
+    hits = with_consents(draw_hits(2000, seed=3))
+
+    write_all(writer, hits)
+
+    agreed = [hit for hit in people(with_entries(hits)) if is_agreed(hit)]
+    of_campaign = [hit for hit in agreed if hit.entry and hit.campaign == "spring"]
+    of_page = [hit for hit in agreed if hit.page == "/" and hit.entry and hit.campaign]
+    assert of_campaign
+    assert of_page
+    for where, by, column, expected in (
+        ({Dimension.CAMPAIGN: "spring"}, Dimension.AGREED_PAGE, "page", of_campaign),
+        ({Dimension.CAMPAIGN: "spring"}, Dimension.AGREED_COUNTRY, "country", of_campaign),
+        ({Dimension.PAGE: "/"}, Dimension.AGREED_CAMPAIGN, "campaign", of_page),
+        (
+            {Dimension.COUNTRY: "DE"},
+            Dimension.AGREED_PAGE,
+            "page",
+            [hit for hit in agreed if hit.country == "DE"],
+        ),
+    ):
+        found = [tuple(one) for one in figures.breakdown(BOTH, by, where)]
+        assert found == recount(expected, column)
 
 
 def test_figures_asked_for_all_along_are_the_same_in_the_end(writer: HitWriter, figures: HitReader) -> None:

@@ -19,11 +19,11 @@ from typing import NamedTuple
 from cookieguard.engines.export.tables import sums_table
 from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
-from cookieguard.stats.hits import OTHER, Dimension, Hit
+from cookieguard.stats.hits import AGREED, OTHER, Dimension, Hit
 from cookieguard.stats.k_anonymity import STEP, K, rounded
 from cookieguard.stats.rollups import has_agreed
 from cookieguard.web.dashboard.charts import Point
-from cookieguard.web.dashboard.consent_gap import GapRow, read_gap
+from cookieguard.web.dashboard.consent_gap import Gap, GapRow, Gaps
 from cookieguard.web.dashboard.overview import Overview, Row, Table, read_overview
 from cookieguard.web.dashboard.selection import EPOCH, RANGES, BadSelection, Range, Selection, period
 
@@ -109,21 +109,24 @@ def told(state: Path, values: Values, periods: Sequence[Range] = SOME_PERIODS) -
                 found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
                 if found.range is range_:
                     yield from of_page(found, frozenset(filters.items()), range_, values)
-        for range_ in RANGES.values():
-            yield from of_gap(reader, range_, values)
+        for range_, filters in product(RANGES.values(), values.selections(1)):
+            with suppress(BadSelection):
+                gaps = Gaps(reader, Selection("consent", range_, filters), TODAY, 30)
+                if filters.keys() <= AGREED.keys() and (not filters or gaps.range() is range_):
+                    yield from of_gap(gaps.read(range_), frozenset(filters.items()), range_.id)
         for day in range(TODAY - WITH_DAYS + 1, TODAY):
             yield from of_export(reader, day, values)
     yield from of_views(state, values)
 
 
-def of_gap(reader: HitReader, range_: Range, values: Values) -> Iterator[Told]:
-    """Read how many views were of who agreed: of the shop, and by page and country."""
-    for gap in read_gap(reader, range_.days(TODAY)):
+def of_gap(found: Sequence[Gap], where: Where, span: Span) -> Iterator[Told]:
+    """Read how many views were of who agreed: of the shop, by page and country, and by both."""
+    for gap in found:
         for row in gap.rows:
             if gap.title in TABLES:
-                yield from of_gap_row(row, frozenset({(TABLES[gap.title], row.value)}), range_.id)
+                yield from of_gap_row(row, where | {(TABLES[gap.title], row.value)}, span)
             else:
-                yield from of_gap_row(row, frozenset(), range_.id)
+                yield from of_gap_row(row, where, span)
 
 
 def of_gap_row(row: GapRow, where: Where, span: Span) -> Iterator[Told]:
@@ -250,7 +253,7 @@ def truth(hits: Sequence[Hit], values: Values) -> Mapping[Group, int]:
             where = frozenset(filters.items())
             is_new = bool(hit.key) and (where, hit.day, hit.key) not in seen
             seen.add((where, hit.day, hit.key))
-            wheres = [where, where | (YES if has_agreed(hit) else NO)] if len(filters) < 2 else [where]
+            wheres = [where, where | (YES if has_agreed(hit) else NO)] if len(filters) < 3 else [where]
             for each, span in product(wheres, spans_of(hit.day)):
                 found[Group(VIEWS, each, span)] += 1
                 found[Group(VISITORS, each, span)] += is_new
@@ -300,7 +303,7 @@ class Bounds:
             self._add_spans(where)
             for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *SPANS):
                 self._add_parts(where, span, values)
-        for where in [frozenset(one.items()) for one in values.selections(1)]:
+        for where in [frozenset(one.items()) for one in values.selections(2)]:
             self._add_answers(where, values)
         self._narrow()
 
@@ -312,10 +315,11 @@ class Bounds:
             self._sums.append(
                 (Group(VIEWS, where, span), tuple(Group(VIEWS, where | one, span) for one in (YES, NO)))
             )
-            if not where:
-                for by, answer in product(ASKED, (YES, NO)):
-                    parts = tuple(Group(VIEWS, answer | {(by, value)}, span) for value in values[by])
-                    self._sums.append((Group(VIEWS, answer, span), parts))
+            taken = {by for by, _ in where}
+            for by, answer in product([one for one in ASKED if one not in taken], (YES, NO)):
+                parts = tuple(Group(VIEWS, where | answer | {(by, value)}, span) for value in values[by])
+                if len(where) < 2:
+                    self._sums.append((Group(VIEWS, where | answer, span), parts))
 
     def _add_spans(self, where: Where) -> None:
         for metric in METRICS:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple, get_type_hints
 
 NO_KEY = 0
+PARTLY_COUNTED = "partly, statistics"  # a hit's `consent`: some purposes, statistics among them
 OTHER = "(other)"  # what is beyond the values kept of a day
 DIRECT = "(direct)"  # the source of who came without a referrer
 ADDRESS = "(address)"  # a host that is an IP address
@@ -110,7 +111,7 @@ class Hit(NamedTuple):
     language: str  # the first of Accept-Language, without region
     country: str  # two letters, empty where nobody says
     entry: int  # 1: the first view of a visit; without a key, a view that comes from elsewhere
-    consent: str  # undecided, refused, partly, all
+    consent: str  # undecided, refused, partly, PARTLY_COUNTED, all
     policy: str  # version of the policy in force
     event: str  # of a choice an Event, of a goal its name; of a view `shown` where the page asked
     gpc: int  # 1: Global Privacy Control was on

@@ -15,6 +15,7 @@ from cookieguard.stats.hits import (
     GOAL_PARTS,
     NO_KEY,
     OTHER,
+    PARTLY_COUNTED,
     SECONDS_OF_DAY,
     SECONDS_OF_HOUR,
     Dimension,
@@ -53,7 +54,8 @@ GOAL, VIEW, ERROR = Kind.GOAL.value, Kind.VIEW.value, Kind.ERROR.value
 KIND, BOT, ENTRY, KEY, CONSENT = (
     Hit._fields.index(name) for name in ("kind", "bot", "entry", "key", "consent")
 )
-ALL_AGREED, PARTLY = "all", "partly"  # of a hit's `consent`
+# Of a hit's `consent`. Hits of an earlier release have PARTLY for both: those with a key agreed to statistics.
+AGREED_WHOLLY, PARTLY = ("all", PARTLY_COUNTED), "partly"
 
 
 class Columns(dict[str, list[Any]]):
@@ -168,7 +170,7 @@ def _add_agreed(sums: Sums, day: int, views: Sequence[Hit]) -> None:
 
 def has_agreed(hit: Hit) -> bool:
     """Say whether a view's visitor had agreed to be counted: to everything, or to some of it and so got a key."""
-    return hit[CONSENT] == ALL_AGREED or (hit[CONSENT] == PARTLY and hit[KEY] != NO_KEY)
+    return hit[CONSENT] in AGREED_WHOLLY or (hit[CONSENT] == PARTLY and hit[KEY] != NO_KEY)
 
 
 def _add_goals(sums: Sums, day: int, goals: Sequence[Hit]) -> None:

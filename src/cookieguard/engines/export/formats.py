@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from itertools import islice
@@ -67,11 +67,15 @@ def to_parquet(table: Table) -> bytes:
 
 def to_csv(table: Table) -> bytes:
     """Write CSV, all cells quoted, with a line of heads; what would be a formula gets a `'` in front."""
+    return csv_of(list(table.columns), ([*_readable(table, row).values()] for row in table.rows))
+
+
+def csv_of(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Write lines of cells as CSV that no spreadsheet takes a formula from."""
     file = StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-    writer.writerow(table.columns)
-    for row in table.rows:
-        writer.writerow([_cell(value) for value in _readable(table, row).values()])
+    for row in (heads, *rows):
+        writer.writerow(list(map(_cell, row)))
     return file.getvalue().encode("utf-8", "replace")
 
 

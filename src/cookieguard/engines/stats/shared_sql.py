@@ -10,13 +10,13 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from cookieguard.engines.stats.protocol import Filters
-from cookieguard.stats.hits import GOAL_FROM, Dimension
+from cookieguard.stats.hits import GOAL_FROM, PARTLY_COUNTED, Dimension
 
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
 PEOPLE = "(bot = '')"
 VIEW = "(bot = '' AND kind = 'view')"
 # As `rollups.has_agreed`.
-HAS_AGREED = "(consent = 'all' OR (consent = 'partly' AND key != 0))"
+HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
 # Which hits have a value of a dimension: the same as in the sums.
 COUNTED: Mapping[Dimension, tuple[str, str]] = {
     **{dimension: (dimension.value, "kind = 'view'") for dimension in Dimension},

@@ -216,7 +216,8 @@ def _choices(source: Source) -> Found:
     with closing(
         open_reader(source.config.stats, source.state.path.absolute(), environ=os.environ)
     ) as reader:
-        details = read_details(reader, Selection(tab="consent", range=RANGES["7"]), now=source.now)
+        asked = Selection(tab="consent", range=RANGES["7"])
+        details = read_details(reader, asked, now=source.now, hit_days=source.config.stats.hit_days)
     lines = [f"{name}: {share} % of all answers" for name, share in details.shares]
     lines += [f"{name}: {share} %" for name, share in details.parts]
     return ([f"{details.range.label}:", *lines] if details.range and lines else list(details.notes)), False

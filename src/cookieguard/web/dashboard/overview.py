@@ -26,6 +26,7 @@ from cookieguard.web.dashboard.goal_tables import (
 )
 from cookieguard.web.dashboard.memo_reader import AskedOnce
 from cookieguard.web.dashboard.selection import (
+    BESIDE,
     FILTERS,
     NAMES,
     RANGES,
@@ -47,6 +48,9 @@ NONE_LEFT = (
     " bots, and what staff and monitors ask for without a browser, are no people."
 )
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
+NO_YEAR = (
+    "Nothing of a year before can be shown: statistics do not go back so far, or too few people came then."
+)
 BY_SOURCE = (
     "Under a source each visit counts with its first view: later ones come from the shop itself, so there are no views"
     " per visit. Goals are of visitors who agreed, under where they came from first that day."
@@ -94,6 +98,7 @@ class Overview:
     tables: Sequence[Table] = ()
     options: Mapping[str, Sequence[str]]
     periods: Sequence[Range] = ()  # of the calendar, to be offered
+    beside: str = BESIDE["before"]  # what it is compared with
 
 
 # title, dimension, which of (views, visits) leads
@@ -134,20 +139,24 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
         return Overview(
             selection=selection, range=None, notes=(note,), options=options, periods=last_periods(today)
         )
-    course = Course(reader, disclosure, found, second=second, where=where)
+    course = Course(reader, disclosure, found, second=second, where=where, beside=selection.beside)
     figures = course.figures()
     tables = Tables(reader, disclosure, selection, found, today)
     return Overview(
         selection=selection,
         range=found,
         span=span_of(found.days(today)),
-        notes=_notes(reader, disclosure, selection, found, today=today, hit_days=hit_days),
+        notes=[
+            *_notes(reader, disclosure, selection, found, today=today, hit_days=hit_days),
+            *([NO_YEAR] if selection.beside == "year" and not course.has_before else []),
+        ],
         figures=figures,
         points=course.points(),
         second="visitors" if found.step else "visits",
         tables=tables.all(figures[0].value),
         options=options,
         periods=last_periods(today),
+        beside=BESIDE[selection.beside],
     )
 
 
@@ -211,7 +220,7 @@ def _table(
     shown: Shown, by: Dimension, selection: Selection, names: tuple[str, int], *, has_visitors: bool
 ) -> Table:
     title, lead = names
-    linked = NAMES if selection.range.last is None else {}
+    linked = FILTERS.values() if selection.range.last is None else ()
     cells = sorted(shown.rows, key=lambda cell: (-cell.counts[lead], cell.value))
     every = [*cells, *([shown.other] if shown.other else [])]
     visitors = column({cell.value: cell.counts[2] for cell in every})

@@ -13,7 +13,7 @@ from cookieguard.web.assets import STATIC, Asset, load_asset
 from cookieguard.web.dashboard.charts import Point, bars, top_of
 from cookieguard.web.dashboard.countries import country_name
 from cookieguard.web.dashboard.overview import Overview
-from cookieguard.web.dashboard.selection import FILTERS, RANGES, TABS, Selection
+from cookieguard.web.dashboard.selection import BESIDE, FILTERS, FILTERS_OF, RANGES, TABS, Selection
 from cookieguard.web.dashboard.tabs import Details
 
 STYLE = "stats.css"
@@ -102,14 +102,20 @@ def _chart(points: Sequence[Point], first: str, second: str) -> Mapping[str, Any
 
 
 def _labels(points: Sequence[Point]) -> Sequence[str]:
-    """Name some of the bars, at distances that fill the axis, the first among them."""
+    """Name some of the bars, the first among them; bars between have an empty label where no distance fits."""
     count = len(points)
-    step = next((one for one in range(1, count) if count % one == 0 and count // one <= MOST_LABELS), 1)
-    return [point.label for point in points[::step]]
+    if count <= MOST_LABELS:
+        return [point.label for point in points]
+    steps = [one for one in range(2, count // 2) if count % one == 0 and count // one <= MOST_LABELS]
+    if steps:
+        return [point.label for point in points[:: steps[0]]]
+    step = -(-count // MOST_LABELS)
+    return ["" if at % step else point.label for at, point in enumerate(points)]
 
 
 def _render(name: str, *, selection: Selection, base: str = "", report: str = "", **values: object) -> bytes:
     style = stylesheet()
+    filters = FILTERS_OF.get(selection.tab, FILTERS)
     text = (
         _environment()
         .get_template(name)
@@ -122,8 +128,9 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
             selection=selection,
             ranges=RANGES.values(),
             tabs=TABS,
-            filters=FILTERS,
-            set={name: selection.filters.get(dimension) for name, dimension in FILTERS.items()},
+            besides=BESIDE,
+            filters=filters,
+            set={name: selection.filters.get(dimension) for name, dimension in filters.items()},
             is_full=len(selection.filters) >= MOST_DIMENSIONS,
             step=STEP,
             **{"shown_range": None, "span": "", "shop": "", **values},

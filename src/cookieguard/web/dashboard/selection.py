@@ -47,10 +47,19 @@ class Range:
         last = today if self.last is None else self.last
         return Days(last - self.length + 1, last)
 
-    def before(self, today: int) -> Days:
-        """Return the days of the period before it."""
-        first = self.days(today).first
-        return Days(first - self.length, first - 1)
+    def beside(self, today: int, which: str) -> Days:
+        """Return the days it is compared with, by a name of `BESIDE`: of a month the same month a year before.
+
+        Else a year before is 52 weeks: the same days of the week, and the week of the same number.
+        """
+        first, last = self.days(today)
+        if which == "before":
+            return Days(first - self.length, first - 1)
+        if not _MONTH.fullmatch(self.id):
+            return Days(first - YEAR, last - YEAR)
+        month = EPOCH + timedelta(days=first)
+        start = (month.replace(year=month.year - 1) - EPOCH).days
+        return Days(start, start + monthrange(month.year - 1, month.month)[1] - 1)
 
 
 RANGES: Mapping[str, Range] = {
@@ -63,6 +72,8 @@ RANGES: Mapping[str, Range] = {
         Range("12m", "12 months", 364, 7),  # whole weeks
     )
 }
+YEAR = 52 * 7  # days
+BESIDE: Mapping[str, str] = {"before": "the period before", "year": "a year before"}
 FORMS = "a day as 2026-11-23, a week as 2026-W48, a month as 2026-11"
 EPOCH = date(1970, 1, 1)
 
@@ -115,27 +126,49 @@ FILTERS: Mapping[str, Dimension] = {
     "country": Dimension.COUNTRY,
     "device": Dimension.DEVICE,
 }
-NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in FILTERS.items()}
+# Of the consent gap, one at a time: with who agreed that is two already.
+GAP_FILTERS: Mapping[str, Dimension] = {
+    "page": Dimension.PAGE,
+    "campaign": Dimension.CAMPAIGN,
+    "country": Dimension.COUNTRY,
+}
+FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {"overview": FILTERS, "consent": GAP_FILTERS}
+NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in {**FILTERS, **GAP_FILTERS}.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Hold what is asked for; filters are by dimension, with the value as engines know it."""
+    """Hold what is asked for; filters are by dimension, with the value as engines know it.
+
+    `beside` names what the range is compared with, `table` the one that is asked for as CSV; none is a page.
+    """
 
     tab: str = "overview"
     range: Range = RANGES["30"]
     filters: Mapping[Dimension, str] = field(default_factory=dict)
+    beside: str = "before"
+    table: str = ""
 
     def query(self) -> str:
         """Return it as a query."""
         pairs = {"tab": self.tab, "range": self.range.id}
         pairs |= {NAMES[dimension]: value or UNKNOWN for dimension, value in self.filters.items()}
+        pairs |= {"beside": self.beside} if self.beside != "before" else {}
+        pairs |= {"table": self.table} if self.table else {}
         return f"?{urlencode(pairs)}"
 
     def with_tab(self, tab: str) -> Selection:
         """Ask for another tab, where neither filters nor periods of the calendar apply."""
         range_ = self.range if self.range.last is None or tab == self.tab else RANGES["30"]
-        return replace(self, tab=tab, range=range_, filters={})
+        return replace(self, tab=tab, range=range_, filters={}, beside="before")
+
+    def with_beside(self, which: str) -> Selection:
+        """Ask for a comparison with something else."""
+        return replace(self, beside=which)
+
+    def as_csv(self, table: str) -> Selection:
+        """Ask for one table of the page as CSV."""
+        return replace(self, table=table)
 
     def plain(self) -> Selection:
         """Ask for the same without filters."""
@@ -173,16 +206,21 @@ def read_selection(query: str) -> Selection:
     fields = _fields(query)
     tab = _one_of("tab", fields.pop("tab", "overview"), TABS)
     range_ = _range(fields.pop("range", "") or "30")
+    beside = _one_of("beside", fields.pop("beside", "") or "before", BESIDE)
+    table = fields.pop("table", "")
     filters: dict[Dimension, str] = {}
     for name, value in fields.items():
-        dimension = FILTERS[_one_of("the name of a filter", name, FILTERS)]
+        known = FILTERS_OF.get(tab, {})
+        dimension = known[_one_of(f"the name of a filter of {TABS[tab]}", name, known)]
         if value:
             filters[dimension] = "" if value == UNKNOWN else value
     if len(filters) > MOST_DIMENSIONS and tab == "overview":
-        raise TooManyFilters(Selection(tab, range_, filters))
-    if (filters or range_.last is not None) and tab != "overview":
-        raise BadSelection("Filters, and days, weeks and months, apply to the overview only.")
-    return Selection(tab, range_, filters)
+        raise TooManyFilters(Selection(tab, range_, filters, beside))
+    if (range_.last is not None or beside != "before") and tab != "overview":
+        raise BadSelection("Comparisons, and days, weeks and months, apply to the overview only.")
+    if tab == "consent" and len(filters) > 1:
+        raise BadSelection("The consent gap takes one filter at a time: who agreed is the second.")
+    return Selection(tab, range_, filters, beside, table)
 
 
 def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:

@@ -15,7 +15,8 @@ from cookieguard.engines.stats.protocol import ConsentCount, Days, HeldCount, Hi
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
 from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
 from cookieguard.web.dashboard.charts import Point
-from cookieguard.web.dashboard.consent_gap import Gap, read_gap
+from cookieguard.web.dashboard.consent_gap import Gap, Gaps
+from cookieguard.web.dashboard.memo_reader import AskedOnce
 from cookieguard.web.dashboard.selection import Range, Selection, widened
 from cookieguard.web.dashboard.time_series import day_of, span_of
 
@@ -92,14 +93,33 @@ class Details:
     bots: Sequence[Bots] = ()
 
 
-def read_details(reader: HitReader, selection: Selection, *, now: datetime) -> Details:
-    """Ask for a tab's figures; raises EngineDown."""
+def read_details(reader: HitReader, selection: Selection, *, now: datetime, hit_days: int) -> Details:
+    """Ask for a tab's figures; raises EngineDown, and BadSelection for a filter by what is not shown."""
     today = int(now.timestamp()) // SECONDS_OF_DAY
     reader.hold_still()
+    if selection.tab == "consent":
+        gaps = Gaps(AskedOnce(reader), selection, today, hit_days)
+        return _gap(gaps, selection, today) if selection.filters else _consent(reader, gaps, selection, today)
     return READERS[selection.tab](reader, selection, today)
 
 
-def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
+def _gap(gaps: Gaps, selection: Selection, today: int) -> Details:
+    """Return the consent gap under a filter: choices have no page, campaign or country."""
+    found = gaps.range()
+    shown = gaps.read(found) if found else ()
+    notes = [] if shown else [NO_GAP]
+    if shown and found and found != selection.range:
+        notes = [f"{selection.range.label}: no single hits of all of it. Shown instead: {found.label}."]
+    return Details(
+        selection=selection,
+        range=found,
+        span=span_of(found.days(today)) if found else "",
+        notes=notes,
+        gaps=shown,
+    )
+
+
+def _consent(reader: HitReader, gaps: Gaps, selection: Selection, today: int) -> Details:
     found = widened(selection.range, lambda one: sum(c.times for c in reader.consent(one.days(today))) >= K)
     counts = reader.consent(found.days(today)) if found else []
     sums = {
@@ -121,7 +141,7 @@ def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
             {event: sum(times.values()) for event, times in sums.items()},
             sum(one.views for one in reader.by_day(found.days(today))) if found else 0,
         ),
-        gaps=read_gap(reader, found.days(today)) if found else (),
+        gaps=gaps.read(found) if found else (),
         points=_course(policies, found.days(today)) if found else (),
         policies=policies,
     )
@@ -259,7 +279,8 @@ NOTHING = {
     "held": "Nothing was held yet: no page that was counted would have contacted anybody.",
     "bots": "No bot has come yet.",
 }
-READERS = {"consent": _consent, "held": _held, "bots": _bots}
+NO_GAP = f"The consent gap cannot be shown of it: fewer than {K} people would stand alone on one side."
+READERS = {"held": _held, "bots": _bots}
 
 
 def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -45,24 +45,38 @@ class Course:
     """
 
     def __init__(
-        self, reader: HitReader, disclosure: Disclosure, range_: Range, *, second: int, where: Filters
+        self,
+        reader: HitReader,
+        disclosure: Disclosure,
+        range_: Range,
+        *,
+        second: int,
+        where: Filters,
+        beside: str = "before",
     ) -> None:
         self._reader, self._range, self._telling, self._where = reader, range_, disclosure.telling, where
         self._has_visitors = len(where) < 2 or disclosure.has_visitors(range_)
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
-        days, before = range_.days(today), range_.before(today)
+        days, before = range_.days(today), range_.beside(today, beside)
+        self._days_before, self._is_year = before, beside == "year"
         self._now, self._larger = self._ask(days, where), [self._ask(days, one) for one in larger_ones(where)]
         self._daily = self._now if range_.step else totals_of(reader, days, where)
         is_whole = self._is_counted(before) and disclosure.reaches_back(before, by_hours=not range_.step)
         self._before = self._ask(before, where) if is_whole else []
         self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
         self._compared = self._before
-        if not range_.step:  # yesterday until this hour
-            self._compared = [one for one in self._before if one.at <= self._hour - HOURS]
+        if not range_.step:  # the day before until this hour
+            now = self._hour - HOURS * (days.first - before.first)
+            self._compared = [one for one in self._before if one.at <= now]
         if _people(self._compared) < K or self._gives_away(before):
             self._compared = []
             self._before = [] if range_.step else self._before
+
+    @property
+    def has_before(self) -> bool:
+        """Whether there is something to compare with that may be shown."""
+        return bool(self._compared)
 
     def figures(self) -> Sequence[Figure]:
         """Return the totals, each named as what it is."""
@@ -106,7 +120,7 @@ class Course:
         place = 2 if self._range.step else 1
         counts = {cell.value: cell.counts[place] for cell in _cells(self._now, first, length, step)}
         seconds = column(counts, is_exact=False)
-        before = self._views_before(first - length, length, step)
+        before = self._views_before(length, step)
         return [
             Point(
                 _label(at, self._range.step),
@@ -121,15 +135,20 @@ class Course:
             )
         ]
 
-    def _views_before(self, first: int, length: int, step: int) -> Sequence[int | None]:
-        """Return the views of the period before; by hours only where all can be shown, a line with gaps says little."""
+    def _views_before(self, length: int, step: int) -> Sequence[int | None]:
+        """Return the views of the period before; by hours only where all can be shown, a line with gaps says little.
+
+        A month of the year before may be a day shorter or longer: the line ends with the shorter one.
+        """
         nothing: Sequence[int | None] = [None] * (length // step)
         if not self._before:
             return nothing
+        each = 1 if self._range.step else HOURS
+        first, last = self._days_before
         selections = self._judged([self._before, *self._larger_before])
-        before, *larger = (_cells(one, first, length, step) for one in selections)
+        before, *larger = (_cells(one, first * each, (last - first + 1) * each, step) for one in selections)
         views = _told(before, larger)
-        return nothing if not self._range.step and None in views else views
+        return nothing if not self._range.step and None in views else [*views, *nothing][: len(nothing)]
 
     def _judged(self, selections: Sequence[Sequence[Totals]]) -> Sequence[Sequence[Totals]]:
         """Return a selection and larger ones as they can be compared; hours have no visitors."""
@@ -145,13 +164,22 @@ class Course:
     def _gives_away(self, before: Days) -> bool:
         """Return whether the period before would leave fewer than five of what other pages show.
 
-        That is the next wider range without both periods, and, in the middle of a day, the rest of the day before.
+        That is the next wider range without both periods, and, in the middle of a day, the rest of the day before. Of
+        a year before it is what a page of that day would have left.
         """
         pairs = []
         if not self._range.step:
             pairs.append((self._compared, totals_of(self._reader, before, self._where)))
-        if not self._where and (wider := wider_by_one(self._range)) is not None:
-            pairs.append(([*self._now, *self._compared], self._reader.by_day(wider.days(self._today))))
+        wider = wider_by_one(self._range)
+        if wider is not None and not self._where:
+            around = wider.days(self._today)
+            if around.first <= before.first:
+                pairs.append(([*self._now, *self._compared], self._reader.by_day(around)))
+            else:
+                shift = self._range.days(self._today).first - before.first
+                then = self._reader.by_day(Days(around.first - shift, around.last - shift))
+                pairs.append((self._compared, then))
+        pairs += [(self._compared, one) for one in self._larger_before if self._is_year]
         return any(leaves_few(_sum_of(part), _sum_of(whole)) for part, whole in pairs)
 
     def _change(self, what: str, now: int) -> int | None:

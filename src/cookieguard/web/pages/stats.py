@@ -14,10 +14,12 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
-from cookieguard.web.dashboard.overview import read_overview
+from cookieguard.stats.hits import SECONDS_OF_DAY
+from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.render import details_page, message_page, overview_page, shop_name
 from cookieguard.web.dashboard.selection import BadSelection, Selection, TooManyFilters, read_selection
-from cookieguard.web.dashboard.tabs import read_details
+from cookieguard.web.dashboard.sheets import csv_file
+from cookieguard.web.dashboard.tabs import Details, read_details
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
@@ -53,7 +55,7 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         selection = read_selection(exchange.request.query)
         ask = partial(_page, counting.open_figures, selection, exchange.now, settings.hit_days)
         shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
-        page = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms))
+        answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms))
     except TooManyFilters as error:
         page = message_page(str(error), base=base, selection=error.selection)
         return HTMLResponse(page, 400, HEADERS)
@@ -63,7 +65,7 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         return _down(exchange, str(error))
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
         return _down(exchange, type(error).__name__)
-    return HTMLResponse(page, 200, HEADERS)
+    return answer
 
 
 def _page(
@@ -75,16 +77,32 @@ def _page(
     base: str,
     shop: str,
     alarms: Alarms,
-) -> bytes:
+) -> Response:
     reader = open_figures()
     try:
-        if selection.tab == "overview":
-            overview = read_overview(reader, selection, now=now, hit_days=hit_days)
-            overview = replace(overview, notes=(*alarms(), *overview.notes))
-            return overview_page(overview, base=base, shop=shop)
-        return details_page(read_details(reader, selection, now=now), base=base, shop=shop)
+        if selection.tab != "overview":
+            details = read_details(reader, selection, now=now, hit_days=hit_days)
+            return (
+                _csv(details, now) if selection.table else _html(details_page(details, base=base, shop=shop))
+            )
+        overview = read_overview(reader, selection, now=now, hit_days=hit_days)
+        if selection.table:
+            return _csv(overview, now)
+        overview = replace(overview, notes=(*alarms(), *overview.notes))
+        return _html(overview_page(overview, base=base, shop=shop))
     finally:
         reader.close()
+
+
+def _html(page: bytes) -> Response:
+    return HTMLResponse(page, 200, HEADERS)
+
+
+def _csv(figures: Overview | Details, now: datetime) -> Response:
+    """Send one table of the page as a file."""
+    name, content = csv_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
+    headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, 200, headers, media_type="text/csv; charset=utf-8")
 
 
 def _alarms(exchange: Exchange) -> Alarms:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
-from cookieguard.stats.hits import NO_KEY, Event, Kind
+from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, Kind
 from cookieguard.stats.raw_hits import MAX_HELD, RawHit
 from cookieguard.stats.scrubbing import holds_spelling, spellings_of
 from cookieguard.stats.user_agents import MAX_AGENT
@@ -119,7 +119,7 @@ def _raw_hit(counting: Counting, exchange: Exchange, consent: Consent, kind: Kin
         agent=agent,
         language=headers.get(b"accept-language", b"")[:MAX_AGENT],
         country=_country(counting, exchange),
-        consent=consent.state.value,
+        consent=_state(consent),
         policy=counting.policy,
         gpc=consent.gpc,
         is_inside=headers.get(b"sec-fetch-site") == SAME_ORIGIN,
@@ -127,6 +127,12 @@ def _raw_hit(counting: Counting, exchange: Exchange, consent: Consent, kind: Kin
     )
     _hide_own(raw_hit, exchange.full_address)
     return raw_hit
+
+
+def _state(consent: Consent) -> str:
+    """Name the state, and whether statistics are among some purposes: keys that would tell are gone in two days."""
+    is_counted = consent.state is State.PARTLY and consent.has(STATISTICS)
+    return PARTLY_COUNTED if is_counted else consent.state.value
 
 
 def _has_just_agreed(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
