@@ -139,6 +139,7 @@ def test_letter_is_entered_and_every_field_has_its_label(
 
     shown.fill("[name=contact]", "Anna Quandt, Street 1")
     shown.select_option("[name=kind]", "erase")
+    shown.select_option("[name=who]", "known")
     do(shown, "add")
 
     assert "Anna Quandt, Street 1" in shown.inner_text("main")

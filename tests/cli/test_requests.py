@@ -71,7 +71,7 @@ def shell(tmp_path: Path) -> Shell:
 
 def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     day = datetime.now(UTC).date() - timedelta(days=10)
-    letter = ("requests", "add", "erase", "--customer", "10001", "--received", str(day))
+    letter = ("requests", "add", "erase", "--who", "known", "--customer", "10001", "--received", str(day))
     added = shell.read(*letter, who="Support Sam")
     id_ = added["request"]
     assert added["days_left"] < 22
@@ -98,7 +98,7 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
 
 SUPPORT_ACTS = (
     ("show", "{id}"),
-    ("add", "export", "--customer", "10001"),
+    ("add", "export", "--who", "known", "--customer", "10001"),
     ("note", "{id}", "--text", "called"),
     ("ask-identity", "{id}"),
     ("identity-shown", "{id}"),
@@ -117,7 +117,7 @@ OFFICER_ACTS = (
 def test_nobody_sees_or_changes_a_request_without_the_role_of_the_page(
     shell: Shell, act: tuple[str, ...]
 ) -> None:
-    id_ = shell.read("requests", "add", "erase", "--customer", "10001")["request"]
+    id_ = shell.read("requests", "add", "erase", "--who", "known", "--customer", "10001")["request"]
     before = shell.read("requests", "show", id_)
     arguments = ("requests", *(one.replace("{id}", id_) for one in act))
     wrong = ["", "Analyst Ann", *(["Support Sam"] if act in OFFICER_ACTS else [])]
@@ -132,7 +132,7 @@ def test_nobody_sees_or_changes_a_request_without_the_role_of_the_page(
 
 
 def test_step_of_the_worker_is_nobody_s_by_command(shell: Shell) -> None:
-    id_ = shell.read("requests", "add", "erase", "--customer", "10001")["request"]
+    id_ = shell.read("requests", "add", "erase", "--who", "known", "--customer", "10001")["request"]
 
     code, text = shell.act("requests", "step", id_, "sessions")
 
@@ -140,7 +140,7 @@ def test_step_of_the_worker_is_nobody_s_by_command(shell: Shell) -> None:
 
 
 def test_look_by_command_is_in_the_access_journal(shell: Shell) -> None:
-    added = shell.read("requests", "add", "erase", "--customer", "10001")
+    added = shell.read("requests", "add", "erase", "--who", "known", "--customer", "10001")
     shell.read("requests", "list")
     shell.read("requests", "show", added["request"])
 
@@ -154,7 +154,17 @@ def test_look_by_command_is_in_the_access_journal(shell: Shell) -> None:
 def test_list_names_nobody_and_ends_with_1_where_a_request_is_late(shell: Shell) -> None:
     day = datetime.now(UTC).date() - timedelta(days=40)
     shell.act(
-        "requests", "add", "object", "--customer", "K-4711", "--text", "stop \x1b[2J", "--received", str(day)
+        "requests",
+        "add",
+        "object",
+        "--who",
+        "known",
+        "--customer",
+        "K-4711",
+        "--text",
+        "stop \x1b[2J",
+        "--received",
+        str(day),
     )
 
     code, text = shell.run("requests", "list")
@@ -165,18 +175,24 @@ def test_list_names_nobody_and_ends_with_1_where_a_request_is_late(shell: Shell)
 
 
 def test_request_entered_twice_is_one(shell: Shell) -> None:
-    first = shell.read("requests", "add", "export", "--customer", "10001")
-    assert shell.read("requests", "add", "export", "--customer", "10001")["request"] == first["request"]
+    first = shell.read("requests", "add", "export", "--who", "known", "--customer", "10001")
+    assert (
+        shell.read("requests", "add", "export", "--who", "known", "--customer", "10001")["request"]
+        == first["request"]
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "erase"), "allowed: one of both"),
-        (("add", "correct", "--customer", "1"), "without words"),
+        (("add", "erase", "--who", "known"), "allowed: one of both"),
+        (("add", "correct", "--who", "known", "--customer", "1"), "without words"),
         (("show", "nothing"), "requests list --all"),
         (("note", "nothing", "--text", "x"), "requests list --all"),
-        (("add", "erase", "--customer", "1", "--received", "2999-01-01"), "a day that has begun"),
+        (
+            ("add", "erase", "--who", "known", "--customer", "1", "--received", "2999-01-01"),
+            "a day that has begun",
+        ),
     ],
 )
 def test_errors_say_what_is_allowed(shell: Shell, arguments: tuple[str, ...], said: str) -> None:

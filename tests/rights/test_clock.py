@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from cookieguard.rights.as_json import dumps, loads
 from cookieguard.rights.requests import (
     Act,
     Request,
@@ -14,10 +17,8 @@ from cookieguard.rights.requests import (
     Via,
     by_days_left,
     clean,
-    dumps,
     held,
     kept,
-    loads,
     noted,
     step_done,
     told,
@@ -64,6 +65,45 @@ def test_month_ends_on_its_day_and_is_late_on_the_next() -> None:
     assert one.due(NOON) == date(2026, 12, 28)
     assert one.days_left(datetime(2026, 12, 28, 23, 59, tzinfo=UTC)) == 0
     assert one.days_left(datetime(2026, 12, 29, tzinfo=UTC)) == -1
+
+
+LOS_ANGELES, AUCKLAND, AMSTERDAM = "America/Los_Angeles", "Pacific/Auckland", "Europe/Amsterdam"
+
+
+@pytest.mark.parametrize(
+    ("zone", "received", "day", "due"),
+    [
+        # The evening of 31 January in Los Angeles, when it is February in Greenwich.
+        (LOS_ANGELES, datetime(2027, 2, 1, 4, tzinfo=UTC), date(2027, 1, 31), date(2027, 2, 28)),
+        (LOS_ANGELES, datetime(2028, 2, 1, 4, tzinfo=UTC), date(2028, 1, 31), date(2028, 2, 29)),
+        (LOS_ANGELES, datetime(2028, 3, 1, 4, tzinfo=UTC), date(2028, 2, 29), date(2028, 3, 29)),
+        # The morning of 1 March in Auckland, when it is February in Greenwich.
+        (AUCKLAND, datetime(2027, 2, 28, 20, tzinfo=UTC), date(2027, 3, 1), date(2027, 4, 1)),
+        # The hour that is there twice, and the midnights of days with 23 and 25 hours.
+        (AMSTERDAM, datetime(2026, 10, 25, 0, 30, tzinfo=UTC), date(2026, 10, 25), date(2026, 11, 25)),
+        (AMSTERDAM, datetime(2026, 10, 24, 22, tzinfo=UTC), date(2026, 10, 25), date(2026, 11, 25)),
+        (AMSTERDAM, datetime(2026, 10, 24, 21, 59, tzinfo=UTC), date(2026, 10, 24), date(2026, 11, 24)),
+        (AMSTERDAM, datetime(2027, 2, 27, 23, tzinfo=UTC), date(2027, 2, 28), date(2027, 3, 28)),
+        ("UTC", datetime(2027, 1, 31, 23, 59, tzinfo=UTC), date(2027, 1, 31), date(2027, 2, 28)),
+    ],
+)
+def test_day_of_receipt_is_the_calendar_s_where_the_shop_is(
+    zone: str, received: datetime, day: date, due: date
+) -> None:
+    one = replace(request(received=received), zone=zone)
+
+    assert one.day(received) == day
+    assert one.due(received) == due
+    last = datetime.combine(due, time(23, 59), ZoneInfo(zone))
+    assert (one.days_left(last), one.days_left(last + timedelta(minutes=1))) == (0, -1)
+    assert loads(dumps(one)) == one
+
+
+def test_last_day_of_a_hold_ends_where_the_shop_is() -> None:
+    one = replace(request(), zone=LOS_ANGELES)
+
+    # 15 March 2027 begins an hour after clocks went forward, and ends at seven in the morning in Greenwich.
+    assert one.end_of(date(2027, 3, 14)) == datetime(2027, 3, 15, 7, tzinfo=UTC)
 
 
 def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:

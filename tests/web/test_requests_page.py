@@ -54,7 +54,7 @@ class Queue(Desk):
             path="/_cg/requests",
             method="POST",
             headers=headers,
-            body=urlencode(fields).encode(),
+            body=urlencode(fields, errors="surrogatepass").encode(),
         )
 
     def found(self, id_: str) -> Request:
@@ -175,13 +175,21 @@ def test_what_the_law_or_the_plan_forbids_is_said_and_changes_nothing(queue: Que
 
 def test_letter_is_entered_by_support_with_its_day_and_nothing_typed_is_lost(queue: Queue) -> None:
     support = queue.add("support", name="Sam")
-    letter = {"act": "add", "kind": "correct", "contact": "Anna, Street 1", "received": "2026-11-20"}
+    letter = {
+        "act": "add",
+        "kind": "correct",
+        "who": "known",
+        "contact": "Anna, Street 1",
+        "received": "2026-11-20",
+    }
 
     wrong = queue.do(support, **letter, text="")
     late = queue.do(support, **{**letter, "received": "2026-11-25"}, text=HOSTILE)
+    unsaid = queue.do(support, **{**letter, "who": ""}, text="My name is Quandt")
     entered = queue.do(support, **letter, text="My name is Quandt", law="gdpr", language="de")
 
-    assert (wrong.status, late.status, entered.status) == (409, 400, 303)
+    assert (wrong.status, late.status, unsaid.status, entered.status) == (409, 400, 400, 303)
+    assert "whether it is known who asks" in unsaid.text
     assert "Anna, Street 1" in wrong.text
     assert "&lt;script&gt;alert(1)" in late.text
     (found,) = queue.requests.every_open(NOW)
@@ -192,6 +200,57 @@ def test_letter_is_entered_by_support_with_its_day_and_nothing_typed_is_lost(que
         "de",
     )
     assert entered.get("location").endswith(found.id)
+
+
+BAD = (
+    "\x00",
+    "\ud800",
+    "\u202egnp.exe",
+    "a\r\nBcc: eve@evil.example",
+    "=1+1",
+    "../../etc/passwd",
+    "x" * 60_000,
+)
+BAD_DAYS = ("0001-01-01", "0026-11-20", "9999-12-31", "2026-02-30", "", "\x00", "tomorrow")
+
+
+@pytest.mark.parametrize(
+    "field", ["customer", "contact", "text", "language", "law", "kind", "received", "who"]
+)
+def test_no_word_that_is_entered_breaks_the_list_or_the_worker(queue: Queue, field: str) -> None:
+    support = queue.add("support")
+    letter = {"act": "add", "kind": "object", "who": "known", "customer": "10001", "text": "no ads"}
+
+    for value in BAD_DAYS if field == "received" else BAD:
+        answer = queue.do(support, **{**letter, "received": "2026-11-20", field: value})
+
+        assert answer.status in (303, 400, 409, 413), (value[:20], answer.status)
+        assert queue.page(support).status == 200
+        assert "\u202e" not in answer.text
+    for one in queue.requests.every_open(NOW):
+        shown = queue.page(support, f"id={one.id}")
+        assert shown.status == 200
+        assert not [char for char in "\x00\u202e" if char in shown.text]
+
+
+def test_letter_of_another_age_is_a_slip_of_the_pen(queue: Queue) -> None:
+    letter = {"act": "add", "kind": "erase", "who": "known", "customer": "10001", "received": "0026-11-20"}
+
+    answer = queue.do(queue.add("support"), **letter)
+
+    assert (answer.status, "of the last ten years" in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_hold_until_any_day_there_is_stops_no_worker(queue: Queue, day: str) -> None:
+    queue.put("one", steps=("shop",))
+    officer = queue.add("officer")
+
+    assert queue.do(officer, act="held", id="one", until=day, text="court").status in (303, 409)
+
+    found = queue.found("one")
+    assert found.end_of(found.held_until or NOW.date()) > datetime.min.replace(tzinfo=UTC)
+    assert queue.page(officer, "id=one").status == 200
 
 
 def test_nobody_else_and_no_other_site_reads_or_writes(queue: Queue) -> None:

@@ -11,6 +11,11 @@ from cookieguard.rights.requests import Act, Request, RequestRefused, step_done
 SUPPORT, OFFICER = "support", "officer"
 LOOK = SUPPORT  # to see whose request it is
 ENTER = SUPPORT
+KNOWN, IN_DOUBT = "known", "in-doubt"
+WHO = (
+    KNOWN,
+    IN_DOUBT,
+)  # whether it is known who wrote what is entered: whoever enters it says so, there is no default
 DUTIES: Mapping[Act, str] = {
     Act.STEP: SUPPORT,
     Act.NOTE: SUPPORT,

@@ -6,20 +6,21 @@ closes while a step is left.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
 
+from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.errors import CookieGuardError
 from cookieguard.rights.rules import RULES, Kind, Law, Rule
 
 LONGEST_TEXT = 2_000
 LONGEST_NAME = 200
 MOST_EVENTS = 500  # tries of a step that fails for months, with the notes of those who look after it
+LAST_DAY = date(9999, 12, 30)  # with a day behind it in every time zone
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -105,6 +106,8 @@ class Request:
     entered_by: str = ""
     policy: str = ""
     """The version of the policy that an objection is about."""
+    zone: str = "UTC"
+    """Whose calendar has the days of its clock: the time zone of where the shop is."""
     steps: tuple[str, ...] = ()
     """What must be done before it is: by a worker, or by hand."""
     events: tuple[Event, ...] = ()
@@ -200,12 +203,22 @@ class Request:
         rule = self.rule
         is_extended = any(one.act is Act.EXTENDED for one in self.events)
         span = rule.extended if is_extended and rule.extended is not None else rule.within
-        end = span.after(_day(self.received))
+        end = span.after(self.day(self.received))
         return end + timedelta(days=_paused(self, now).days) if rule.pauses else end
 
     def days_left(self, now: datetime) -> int:
         """Return how many days are left; less than none where it is late."""
-        return (self.due(now) - _day(now)).days
+        return (self.due(now) - self.day(now)).days
+
+    def day(self, moment: datetime) -> date:
+        """Return the day of a moment where the shop is."""
+        return moment.astimezone(zone_of(self.zone)).date()
+
+    def end_of(self, day: date) -> datetime:
+        """Return the moment at which a day is over where the shop is."""
+        if day >= LAST_DAY:  # a shop says "for ever" so
+            return LAST_MOMENT
+        return datetime.combine(day + timedelta(days=1), time(), zone_of(self.zone))
 
 
 def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "", name: str = "") -> Request:
@@ -262,21 +275,6 @@ def by_days_left(requests: Iterable[Request], now: datetime) -> list[Request]:
 def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return text without what moves a cursor or turns the order of others' words, and not longer than it may be."""
     return UNPRINTED.sub(" ", text.replace("\r\n", "\n")).strip()[:longest]
-
-
-def dumps(request: Request) -> bytes:
-    """Write a request as JSON."""
-    return json.dumps(asdict(request), default=_plain, separators=(",", ":")).encode()
-
-
-def loads(text: bytes) -> Request:
-    """Read a request; raises ValueError for what is none."""
-    try:
-        read = json.loads(text)
-        events = tuple(Event(**_read(Event, one)) for one in read.pop("events"))
-        return Request(**_read(Request, read), events=events)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError("a request that is none of ours") from error
 
 
 WORDS = {
@@ -358,32 +356,3 @@ def _paused(request: Request, now: datetime) -> timedelta:
         elif event.act is Act.IDENTITY_SHOWN and since is not None:
             total, since = total + (event.at - since), None
     return total if since is None else total + max(timedelta(), now - since)
-
-
-def _day(moment: datetime) -> date:
-    return moment.astimezone(UTC).date()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, date):  # a time is one too
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
-
-
-def _read(cls: type[Event] | type[Request], read: dict[str, Any]) -> dict[str, Any]:
-    known = {one.name for one in fields(cls)}
-    return {
-        name: READERS.get(name, lambda value: value)(value) for name, value in read.items() if name in known
-    }
-
-
-READERS: dict[str, Callable[[Any], Any]] = {
-    "at": datetime.fromisoformat,
-    "received": datetime.fromisoformat,
-    "act": Act,
-    "kind": Kind,
-    "law": Law,
-    "via": Via,
-    "steps": tuple,
-    "until": lambda value: None if value is None else date.fromisoformat(value),
-}

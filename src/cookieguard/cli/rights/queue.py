@@ -28,14 +28,15 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
-from cookieguard.config.loading.checks import require_text
+from cookieguard.config.loading.checks import require_one_of, require_text
+from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.rights.asking import Asking, ask
 from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_opener
 from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member
-from cookieguard.rights.by_staff import DUTIES, ENTER, LOOK, done_by_hand
+from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, WHO, done_by_hand
 from cookieguard.rights.requests import LONGEST_TEXT, Act, Event, Request, Via, held, noted, told
 from cookieguard.rights.rules import Kind, Law
 
@@ -70,7 +71,7 @@ def list_requests(
             "request": one.id,
             "kind": one.kind.value,
             "state": one.state,
-            "received": str(one.received.date()),
+            "received": str(one.received),
             "due": str(one.due),
             "days_left": one.days_left,
             "left": ", ".join(one.left),
@@ -83,7 +84,7 @@ def list_requests(
             "request": one.id,
             "kind": one.kind.value,
             "state": one.state.value,
-            "received": str(one.received.date()),
+            "received": str(one.day(one.received)),
         }
         for one in closed
     ]
@@ -117,6 +118,7 @@ def show_request(
 def add_request(
     kind: Annotated[Kind, typer.Argument(help="What is asked for.")],
     *,
+    who: Annotated[str, typer.Option("--who", help=f"Whether it is known who asks: {' or '.join(WHO)}.")],
     customer: Annotated[str, typer.Option("--customer", help="The customer number.")] = "",
     contact: Annotated[str, typer.Option("--contact", help="Where the answer goes: an address.")] = "",
     received: Annotated[
@@ -130,15 +132,16 @@ def add_request(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Enter what came by letter or telephone. Where it is in doubt who asks: `requests ask-identity` first.
+    """Enter what came by letter or telephone: work at it begins at once, unless it is in doubt who asks.
 
     Reads a token with the role support.
     """
-    now = datetime.now(UTC)
-    moment = now if received is None else received.replace(tzinfo=UTC)
-    if moment > now:
-        raise ConfigError("--received", was=str(moment.date()), allowed="a day that has begun")
+    require_one_of("--who", who, WHO)
     with _desk(config, keyring, ENTER) as desk:
+        now = datetime.now(zone_of(desk.shop.rights.time_zone))
+        moment = None if received is None else received.replace(tzinfo=now.tzinfo)
+        if moment is not None and moment > now:
+            raise ConfigError("--received", was=str(moment.date()), allowed="a day that has begun")
         asking = Asking(
             kind=kind,
             via=Via.STAFF,
@@ -147,9 +150,11 @@ def add_request(
             text=text,
             language=language,
             entered_by=desk.member.name,
+            in_doubt=who == IN_DOUBT,
             law=law,
+            received=moment,
         )
-        found, _ = ask(desk.queue, desk.shop, asking, now=moment, environ=os.environ)
+        found, _ = ask(desk.queue, desk.shop, asking, now=now, environ=os.environ)
         desk.note_look(found)
     _show(found, as_json=as_json)
 

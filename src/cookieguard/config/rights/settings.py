@@ -14,6 +14,7 @@ from cookieguard.config.loading.checks import (
 )
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.mail import OBJECT
+from cookieguard.config.rights.time_zone import require_zone
 from cookieguard.errors import ConfigError
 
 LAWS = ("gdpr", "ccpa")
@@ -30,6 +31,8 @@ class RightsSettings:
     """Serve the page of a visitor's privacy and the cookie declaration."""
     law: str = "gdpr"
     """Whose clock runs: `gdpr` or `ccpa`."""
+    time_zone: str = "UTC"
+    """Whose calendar has the days of that clock: where the shop is, such as `Europe/Amsterdam`."""
     hooks: str = ""
     """The shop's class as `module:name`: `export`, `erase` and `deactivate`. Empty: staff do these steps by hand."""
     login_url: str = ""
@@ -52,6 +55,7 @@ class RightsSettings:
     def __post_init__(self) -> None:
         require_types("rights", self)
         require_one_of("rights.law", self.law, LAWS)
+        require_zone("rights.time_zone", self.time_zone)
         require_match("rights.hooks", self.hooks, OBJECT, "empty, or 'module:name'")
         for name in ("login_url", "account_url"):
             require_match(f"rights.{name}", getattr(self, name), LOCAL, "empty, or a path like '/login'")

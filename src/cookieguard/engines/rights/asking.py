@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cookieguard.config import Config
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.rights.telling import has_relay
 from cookieguard.proof.records import new_id
 from cookieguard.rights.plan import BY_WORDS, steps_of
-from cookieguard.rights.requests import LONGEST_NAME, Request, RequestRefused, Via, clean
+from cookieguard.rights.requests import LONGEST_NAME, Act, Request, RequestRefused, Via, clean, noted
 from cookieguard.rights.rules import Kind, Law
 
 LONGEST_LANGUAGE = 20
+OLDEST = timedelta(days=3_660)  # of what comes in: more is a slip of the pen
 MOST_OPEN = 20  # of one person: who asks more often is answered by the first ones
 
 
@@ -30,7 +31,11 @@ class Asking:
     language: str = ""
     entered_by: str = ""
     policy: str = ""
+    in_doubt: bool = False
+    """Whether it is in doubt who asks: nothing is done before the person showed it."""
     law: Law | None = None
+    received: datetime | None = None
+    """When it came in; None for now."""
 
 
 def ask(
@@ -43,9 +48,14 @@ def ask(
         raise RequestRefused(
             f"{asking.kind} without words; allowed: what is to be corrected, or is objected to"
         )
+    received = asking.received or now
+    if received < now - OLDEST:
+        raise RequestRefused(f"received on {received.date()}; allowed: a day of the last ten years")
     known = queue.of_customer(number) if number else queue.of_contact(contact)
     still = [one for one in known if one.may_change]
-    same = next((one for one in still if one.kind is asking.kind and one.text == text), None)
+    alike = [one for one in still if one.kind is asking.kind and one.text == text]
+    # Who showed who they are has a request of their own: a letter that anybody may have written does not hold it up.
+    same = next((one for one in alike if asking.via is Via.STAFF or one.via is not Via.STAFF), None)
     if same is None and len(still) >= MOST_OPEN:
         raise RequestRefused(f"{len(still)} open requests of one person; allowed: at most {MOST_OPEN}")
     if same is not None:
@@ -54,7 +64,7 @@ def ask(
         id=new_id(),
         kind=asking.kind,
         law=asking.law or Law(config.rights.law),
-        received=now,
+        received=received,
         via=asking.via,
         customer=number,
         contact=contact,
@@ -62,8 +72,11 @@ def ask(
         text=text,
         entered_by=clean(asking.entered_by, LONGEST_NAME),
         policy=asking.policy,
+        zone=config.rights.time_zone,
         # Who has no number is known to no hook and to no store of ours: staff answer.
         steps=steps_of(asking.kind, config, has_relay=has_relay(config, environ)) if number else ("by hand",),
     )
+    if asking.in_doubt:
+        request = noted(request, Act.IDENTITY_ASKED, now=now, by=asking.entered_by)
     queue.add(request, has_work=True)
     return request, True

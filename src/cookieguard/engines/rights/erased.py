@@ -17,7 +17,8 @@ from cookieguard.engines.files.keyring_file import locked
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.sealing import Seal, SealBroken
 from cookieguard.keyring import Keyring, to_text
-from cookieguard.rights.requests import Request, dumps, loads
+from cookieguard.rights.as_json import dumps, loads
+from cookieguard.rights.requests import Request
 
 logger = logging.getLogger("cookieguard")
 

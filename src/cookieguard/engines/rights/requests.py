@@ -22,7 +22,8 @@ from cookieguard.engines.rights.sealing import Seal, SealBroken, who_of
 from cookieguard.engines.store.open import store_file, store_url
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.rights.requests import Request, RequestRefused, by_days_left, dumps, loads
+from cookieguard.rights.as_json import dumps, loads
+from cookieguard.rights.requests import Request, RequestRefused, by_days_left
 from cookieguard.rights.rules import Kind, Law
 
 logger = logging.getLogger("cookieguard")
@@ -44,7 +45,7 @@ class Pending(NamedTuple):
     kind: Kind
     law: Law
     state: str
-    received: datetime
+    received: date
     due: date
     days_left: int
     left: tuple[str, ...]
@@ -223,7 +224,7 @@ def _pending(request: Request, now: datetime) -> Pending:
         kind=request.kind,
         law=request.law,
         state=request.state.value,
-        received=request.received,
+        received=request.day(request.received),
         due=request.due(now),
         days_left=request.days_left(now),
         left=request.open_steps,

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -147,7 +147,7 @@ class Worker:
         if request.may_change:
             if request.state is State.IDENTITY:
                 return None
-            if (on_hold := self._until(request.held_until)) > 0:
+            if (on_hold := self._until(request, request.held_until)) > 0:
                 return on_hold
             request = await self._do_steps(request)
             if request.open_steps or request.kind in BY_WORDS:
@@ -227,7 +227,7 @@ class Worker:
             await asyncio.to_thread(lambda: self._records.erase(request.customer, now=now))
             return request
         items = [(one.name, one.until, one.text) for one in request.kept if one.name != LOG_KEPT]
-        items.append((LOG_KEPT, now.date() + timedelta(days=days), LOG_REASON))
+        items.append((LOG_KEPT, request.day(now) + timedelta(days=days), LOG_REASON))
         return await self._change(request.id, lambda one: kept(one, items, now=now))
 
     async def _collect(self, request: Request) -> Request:
@@ -298,7 +298,7 @@ class Worker:
         if request.kept:
             if not days:
                 return 86400.0
-            if (left := self._until(min(days))) > 0:
+            if (left := self._until(request, min(days))) > 0:
                 return left
             request = await self._erase_rest(request)
             return 0.0 if not request.kept else 86400.0
@@ -312,18 +312,16 @@ class Worker:
     async def _erase_rest(self, request: Request) -> Request:
         now, number = self._clock(), request.customer
         stays = [one for one in request.kept if one.name == LOG_KEPT]
-        if stays and self._until(stays[0].until) <= 0:
+        if stays and self._until(request, stays[0].until) <= 0:
             await asyncio.to_thread(lambda: self._records.erase(number, now=now))
             stays = []
         left = [] if self._hooks is None else await left_by(self._hooks.erase, number)
         items = [*left, *((one.name, one.until, one.text) for one in stays)]
         return await self._change(request.id, lambda one: kept(one, items, now=now))
 
-    def _until(self, day: date | None) -> float:
+    def _until(self, request: Request, day: date | None) -> float:
         """Return the seconds until a day is over; 0 where it is, or there is none."""
-        if day is None:
-            return 0.0
-        return self._seconds(datetime.combine(day, time(), UTC) + timedelta(days=1))
+        return 0.0 if day is None else self._seconds(request.end_of(day))
 
     def _seconds(self, moment: datetime) -> float:
         return max(0.0, (moment - self._clock()).total_seconds())

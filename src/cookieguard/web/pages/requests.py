@@ -9,19 +9,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import LANGUAGES
+from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.consent.own_terms import OwnTermRefused, OwnTerms, with_term, without_term
 from cookieguard.engines.rights.asking import Asking, ask
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
-from cookieguard.rights.by_staff import DUTIES, ENTER, LOOK, OFFICER, done_by_hand
+from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, done_by_hand
 from cookieguard.rights.plan import by_hand
 from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean, held, noted, told
 from cookieguard.rights.rules import Kind, Law
@@ -48,7 +49,7 @@ UNKNOWN = "There is no request of this id."
 NOBODYS = "Who asked has no customer number, so nothing can be kept from them alone."
 UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
 # The fields of one that is entered.
-LETTER = ("kind", "customer", "contact", "received", "law", "language", "text")
+LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
 MOST_FIELDS = 3
 MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
 
@@ -169,7 +170,7 @@ def _page(visit: _Visit, name: str, said: _Said, **values: object) -> Response:
         "shop": shop_name(exchange.parts.config.origins),
         "pages": pages_of(exchange, visit.member),
         "here": REQUESTS_PAGE,
-        "today": exchange.now.astimezone(UTC).date(),
+        "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
     }
     page = staff_page(name, base=exchange.own_base, values={**frame, **values})
@@ -273,11 +274,13 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
     """Enter a letter or a call; who asks twice for the same gets the request that is open."""
     now, config = visit.exchange.now, visit.exchange.parts.config
     kind, law, language = fields.get("kind", ""), fields.get("law", ""), fields.get("language", "")
-    received = datetime.combine(_day(fields.get("received", "")), time(), UTC)
-    today = now.astimezone(UTC).date()
+    zone = zone_of(config.rights.time_zone)
+    received, today = _day(fields.get("received", "")), now.astimezone(zone).date()
     if kind not in list(Kind) or law not in ["", *Law] or language not in ["", *LANGUAGES]:
         raise _Failed(400, "Not entered: a kind, a law and a language of the lists are allowed.")
-    if received.date() > today:
+    if fields.get("who") not in WHO:
+        raise _Failed(400, "Not entered: say whether it is known who asks.")
+    if received > today:
         raise _Failed(400, "Not entered: it came in on a day that has not begun; allowed: today or earlier.")
     asking = Asking(
         kind=Kind(kind),
@@ -287,11 +290,12 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
         text=fields.get("text", ""),
         language=language,
         entered_by=visit.member.name,
+        in_doubt=fields["who"] == IN_DOUBT,
         law=Law(law) if law else None,
+        received=None if received == today else datetime.combine(received, time(), zone),
     )
-    moment = now if received.date() == today else received
     request, _ = await visit.ask(
-        lambda queue: ask(queue, config, asking, now=moment, environ=visit.desk.environ)
+        lambda queue: ask(queue, config, asking, now=now, environ=visit.desk.environ)
     )
     return request.id
 

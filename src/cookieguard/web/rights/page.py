@@ -223,7 +223,7 @@ def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[s
         "kind": texts.texts[request.kind.value.replace("-", "_")],
         "state": request.state.value,
         "said": texts.texts[request.state.value],
-        "received": texts.line("received", date=request.received.date()),
+        "received": texts.line("received", date=request.day(request.received)),
         "due": texts.line("due", date=request.due(exchange.now)) if request.may_change else "",
         "answer": request.answer if is_answered else "",
         "kept": kept_lines(request, exchange.parts.config, texts) if request.may_change else [],

@@ -1,0 +1,86 @@
+"""Requests as they come in: by a login, by a code, by a letter whose sender is in doubt; and those who ask twice."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rights.test_work import ANNA, NOW, Shop
+
+from cookieguard import Config
+from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.rights.requests import Act, Request, State, Via, noted
+from cookieguard.rights.rules import Kind
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Return a shop."""
+    return Shop(Config(state_dir=str(tmp_path / "state")))
+
+
+def asked(shop: Shop, via: Via, *, at: datetime = NOW, **values: object) -> Request:
+    asking = Asking(kind=Kind.ERASE, via=via, **{"customer": ANNA, **values})  # type: ignore[arg-type]
+    with closing(shop.queue()) as queue:
+        return ask(queue, shop.config, asking, now=at, environ={})[0]
+
+
+def test_letter_in_doubt_is_not_worked_at_before_the_person_showed_who_they_are(shop: Shop) -> None:
+    letter = asked(shop, Via.STAFF, entered_by="mira", in_doubt=True)
+
+    shop.work()
+
+    assert shop.hooks.called == []
+    found = shop.found(letter.id)
+    assert (found.state, found.events[0].by) == (State.IDENTITY, "mira")
+    assert found.due(NOW + timedelta(days=9)) == found.due(NOW) + timedelta(days=9)
+    shop.change(lambda one: noted(one, Act.IDENTITY_SHOWN, now=NOW, by="mira"), letter.id)
+    shop.work()
+    assert shop.hooks.called == [f"erase {ANNA}"]
+
+
+def test_clock_of_a_letter_in_doubt_stands_from_the_day_it_is_entered_not_from_the_day_it_came_in(
+    shop: Shop,
+) -> None:
+    came_in = NOW - timedelta(days=5)
+
+    letter = asked(shop, Via.STAFF, in_doubt=True, received=came_in)
+
+    assert letter.due(NOW) == date(2026, 12, 23)
+
+
+def test_stranger_s_letter_holds_up_no_request_that_the_customer_sends_themselves(shop: Shop) -> None:
+    letter = asked(shop, Via.STAFF, contact="stranger@mail.example", in_doubt=True)
+
+    own = asked(shop, Via.LOGIN)
+    again = asked(shop, Via.CODE)
+    shop.work()
+
+    assert own.id != letter.id
+    assert own.contact == ""
+    assert again.id == own.id
+    assert shop.found(own.id).state is State.DONE
+    assert shop.found(letter.id).state is State.IDENTITY
+
+
+def test_letter_about_what_the_customer_asked_themselves_adds_nothing(shop: Shop) -> None:
+    own = asked(shop, Via.LOGIN)
+
+    letter = asked(shop, Via.STAFF, contact="stranger@mail.example", in_doubt=True)
+    shop.work()
+
+    assert letter.id == own.id
+    assert shop.found(own.id).contact != "stranger@mail.example"
+    assert shop.found(own.id).state is State.DONE
+
+
+def test_two_letters_in_doubt_are_one_and_neither_skips_the_other_s_question(shop: Shop) -> None:
+    first = asked(shop, Via.STAFF, in_doubt=True)
+    second = asked(shop, Via.STAFF, in_doubt=False)
+
+    shop.work()
+
+    assert second.id == first.id
+    assert shop.hooks.called == []
