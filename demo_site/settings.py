@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cookieguard.config import Config, Controller, DataKind, PolicyVersion, RightsSettings, Vendor
+from cookieguard.config import (
+    Config,
+    Controller,
+    DataKind,
+    PolicyVersion,
+    RightsSettings,
+    StatsSettings,
+    Vendor,
+)
 from demo_site.hosts import AdNetwork
 
 DATA = (
@@ -56,6 +64,7 @@ def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
             account_url="/account",
             by_hand=("deleted at the parcel service",),
         ),
+        stats=StatsSettings(funnel=("/product/{slug}", "/cart", "/checkout", "order placed")),
         vendors=(
             Vendor(
                 name="Glimmer Ads",

@@ -22,9 +22,10 @@ from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.stats.hits import AGREED, OTHER, Dimension, Hit
 from cookieguard.stats.k_anonymity import STEP, K, rounded
 from cookieguard.stats.rollups import has_agreed
+from cookieguard.web.dashboard.breakdowns import Row, Table
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.consent_gap import Gap, GapRow, Gaps
-from cookieguard.web.dashboard.overview import Overview, Row, Table, read_overview
+from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.selection import EPOCH, RANGES, BadSelection, Range, Selection, period
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)

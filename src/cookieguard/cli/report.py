@@ -106,7 +106,8 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview:
     try:
         reader = open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
         try:
-            return read_overview(reader, selection, now=now, hit_days=shop.stats.hit_days)
+            hit_days, steps = shop.stats.hit_days, shop.stats.funnel
+            return read_overview(reader, selection, now=now, hit_days=hit_days, steps=steps)
         finally:
             reader.close()
     except EngineDown as error:

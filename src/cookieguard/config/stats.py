@@ -16,9 +16,11 @@ from cookieguard.config.loading.checks import (
 )
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.mail import ADDRESS
+from cookieguard.errors import ConfigError
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")
+STEP = re.compile(r"\S|\S.{0,398}\S")
 ROUTE = re.compile(r"/[!-~]{0,200}\{[!-~]{1,60}\}[!-~]{0,200}")
 # How a URL of each scheme is written: as a pattern, and as it is shown. `engines/stats/open.py` has the engines.
 FORMS = {
@@ -57,6 +59,9 @@ class StatsSettings:
     """The header in which a trusted proxy names the country, such as `CF-IPCountry`."""
     mmdb: str = ""
     """Your own country database (MMDB), asked before the address is dropped; needs the extra `country`."""
+    funnel: tuple[str, ...] = ()
+    """The steps to an order, the first step first: pages as the dashboard calls them, such as `/cart`, and goals by
+    their names. The dashboard shows how many reached each."""
     report: tuple[str, ...] = ()
     """Who gets the figures of the week by `cookieguard report --mail`: mail addresses; needs `[mail]`."""
     hit_days: int = 30
@@ -73,6 +78,12 @@ class StatsSettings:
         require_distinct("stats.named_pages", self.named_pages)
         for one in self.named_pages:
             require_match("stats.named_pages", one, ROUTE, "routes of the app, such as '/product/{slug}'")
+        require_distinct("stats.funnel", self.funnel)
+        if len(self.funnel) == 1:
+            allowed = "the steps in order, two or more: pages such as '/cart', names of goals"
+            raise ConfigError("stats.funnel", was=repr(self.funnel[0]), allowed=allowed)
+        for step in self.funnel:
+            require_match("stats.funnel", step, STEP, "a page such as '/cart', or a goal's name")
         require_distinct("stats.report", self.report)
         for address in self.report:
             require_match("stats.report", address, ADDRESS, "a mail address like 'owner@shop.example'")

@@ -14,8 +14,10 @@ from datetime import datetime
 from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
+from cookieguard.web.dashboard.breakdowns import Row, Table
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.disclosure import Breakdowns, Disclosure
+from cookieguard.web.dashboard.funnel import funnel
 from cookieguard.web.dashboard.goal_tables import (
     SOURCES,
     VALUES,
@@ -61,29 +63,6 @@ KEYS_GONE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Hold one line of a breakdown; `share` is its part of the largest, in percent, `query` filters by it."""
-
-    value: str
-    main: int
-    visitors: int | None  # None where there are too few or none, or where they would give others back
-    share: int
-    query: str = ""
-    rate: str = ""  # of a goal: which part of all visitors reached it
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Hold one breakdown."""
-
-    title: str
-    head: str
-    rows: Sequence[Row]
-    other: Row | None
-    note: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """Hold all that the overview shows. `range` is None where no range has enough people."""
@@ -116,8 +95,13 @@ LEADS = ("Views", "Visits")
 ALWAYS = ("Sources", "Pages")  # though nothing may be shown of them
 
 
-def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit_days: int) -> Overview:
-    """Ask for everything; raises EngineDown, and BadSelection for a filter by what is not shown."""
+def read_overview(
+    reader: HitReader, selection: Selection, *, now: datetime, hit_days: int, steps: Sequence[str] = ()
+) -> Overview:
+    """Ask for everything, `steps` being those of the funnel.
+
+    Raises EngineDown, and BadSelection for a filter by what is not shown.
+    """
     second = int(now.timestamp())
     today = second // SECONDS_OF_DAY
     where = selection.filters
@@ -153,11 +137,17 @@ def read_overview(reader: HitReader, selection: Selection, *, now: datetime, hit
         figures=figures,
         points=course.points(),
         second="visitors" if found.step else "visits",
-        tables=tables.all(figures[0].value),
+        tables=_with_funnel(tables.all(figures[0].value), steps),
         options=options,
         periods=last_periods(today),
         beside=BESIDE[selection.beside],
     )
+
+
+def _with_funnel(tables: Sequence[Table], steps: Sequence[str]) -> Sequence[Table]:
+    """Put the funnel in front: where people drop out is what a shop asks first."""
+    found = funnel(steps, tables)
+    return tables if found is None else [found, *tables]
 
 
 def _where_values_are_shown(asked: Range) -> Range:

@@ -110,7 +110,7 @@ def _labels(points: Sequence[Point]) -> Sequence[str]:
     if steps:
         return [point.label for point in points[:: steps[0]]]
     step = -(-count // MOST_LABELS)
-    return ["" if at % step else point.label for at, point in enumerate(points)]
+    return ["" if at % step or at > count - step else point.label for at, point in enumerate(points)]
 
 
 def _render(name: str, *, selection: Selection, base: str = "", report: str = "", **values: object) -> bytes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cookieguard.web.dashboard.breakdowns import Table
 from cookieguard.web.dashboard.countries import country_name
-from cookieguard.web.dashboard.overview import Overview, Table
+from cookieguard.web.dashboard.overview import Overview
 
-TITLES = ("Sources", "Campaigns", "Pages", "Countries", "Goals", "Goal values", "Goals by source")
+TITLES = ("Funnel", "Sources", "Campaigns", "Pages", "Countries", "Goals", "Goal values", "Goals by source")
 MOST_ROWS = 5  # of a table: the mail is one page
 
 
@@ -43,10 +44,13 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield ""
     yield f"{table.title} ({table.head.lower()})"
-    for row in table.rows[:MOST_ROWS]:
+    most = len(table.rows) if table.title == "Funnel" else MOST_ROWS
+    for row in table.rows[:most]:
         name = country_name(row.value) if table.title == "Countries" else row.value
-        yield f"  {row.main:>9,}  {name}{f', {row.rate} of all visitors' if row.rate else ''}"
-    if len(table.rows) > MOST_ROWS:
-        yield f"             and {len(table.rows) - MOST_ROWS} more"
+        times = "-" if row.main is None else f"{row.main:,}"
+        of = "those at the step before" if table.title == "Funnel" else "all visitors"
+        yield f"  {times:>9}  {name}{f', {row.rate} of {of}' if row.rate else ''}"
+    if len(table.rows) > most:
+        yield f"             and {len(table.rows) - most} more"
     if table.note:
         yield f"  {table.note}"

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cookieguard.engines.export.formats import csv_of
+from cookieguard.web.dashboard.breakdowns import Row, Table
 from cookieguard.web.dashboard.countries import country_name
-from cookieguard.web.dashboard.overview import Overview, Row, Table
+from cookieguard.web.dashboard.overview import Overview
 from cookieguard.web.dashboard.selection import NAMES, UNKNOWN, BadSelection, Selection
 from cookieguard.web.dashboard.tabs import HIDDEN, Details
 from cookieguard.web.dashboard.time_series import day_of
 
+PERCENT = {"Goals": "Percent of all", "Funnel": "Percent of the step before"}
 MARK = b"\xef\xbb\xbf"  # spreadsheets read UTF-8 by it
 _FIGURE = re.compile(r"[\d,]+(\.\d+)?( %)?")
 
@@ -82,7 +84,7 @@ def _course(o: Overview, today: int) -> Sheet:
 def _breakdown(table: Table, visitors: str) -> Sheet:
     rows = [*table.rows, *([table.other] if table.other else [])]
     has_rate = any(row.rate for row in rows)
-    heads = (table.title, table.head, visitors, *(["Percent of all"] if has_rate else []))
+    heads = (table.title, table.head, visitors, *([PERCENT.get(table.title, "Percent")] if has_rate else []))
 
     def cells(row: Row) -> Sequence[object]:
         name = country_name(row.value) if table.title == "Countries" else row.value

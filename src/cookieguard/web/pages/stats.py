@@ -12,6 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config import StatsSettings
 from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY
@@ -53,7 +54,7 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         return HTMLResponse(message_page(DOWN, base=base), 503, HEADERS)
     try:
         selection = read_selection(exchange.request.query)
-        ask = partial(_page, counting.open_figures, selection, exchange.now, settings.hit_days)
+        ask = partial(_page, counting.open_figures, selection, exchange.now, settings)
         shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
         answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms))
     except TooManyFilters as error:
@@ -72,7 +73,7 @@ def _page(
     open_figures: OpenReader,
     selection: Selection,
     now: datetime,
-    hit_days: int,
+    settings: StatsSettings,
     *,
     base: str,
     shop: str,
@@ -81,11 +82,13 @@ def _page(
     reader = open_figures()
     try:
         if selection.tab != "overview":
-            details = read_details(reader, selection, now=now, hit_days=hit_days)
+            details = read_details(reader, selection, now=now, hit_days=settings.hit_days)
             return (
                 _csv(details, now) if selection.table else _html(details_page(details, base=base, shop=shop))
             )
-        overview = read_overview(reader, selection, now=now, hit_days=hit_days)
+        overview = read_overview(
+            reader, selection, now=now, hit_days=settings.hit_days, steps=settings.funnel
+        )
         if selection.table:
             return _csv(overview, now)
         overview = replace(overview, notes=(*alarms(), *overview.notes))
