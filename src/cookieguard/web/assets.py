@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from jinja2 import DictLoader
 from markupsafe import Markup
 
 from cookieguard.config import LookSettings
@@ -95,3 +96,10 @@ def _tight(code: str) -> str:
 def digest(content: bytes) -> str:
     """Name content by what is in it."""
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+@cache
+def template_sources() -> DictLoader:
+    """Read all templates, which are compiled when they are asked for: no request waits for the disk."""
+    found = STATIC.joinpath("templates").iterdir()
+    return DictLoader({file.name: file.read_text("utf-8") for file in found})

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
-from cookieguard.web.assets import STATIC, Asset, load_asset
+from cookieguard.web.assets import Asset, load_asset, template_sources
 from cookieguard.web.dashboard.charts import Point, bars, top_of
 from cookieguard.web.dashboard.countries import country_name
 from cookieguard.web.dashboard.overview import Overview
@@ -27,7 +27,9 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none';
 
 @cache
 def stylesheet() -> Asset:
-    """Return the style sheet; read once."""
+    """Return the style sheet; read once, at start, and with it what its pages need: none waits for the disk."""
+    _environment()
+    country_name("")
     return load_asset(STYLE)
 
 
@@ -142,7 +144,7 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=FunctionLoader(lambda name: STATIC.joinpath("templates", name).read_text("utf-8")),
+        loader=template_sources(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -10,6 +10,7 @@ from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.engines.mail.lists import Act
 from cookieguard.html import parse_url
+from cookieguard.policy import markdown
 from cookieguard.web.assets import Asset
 from cookieguard.web.banner.dev_tag import DEV_SCRIPT
 from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
@@ -55,7 +56,7 @@ class Pages:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on any host
         self._declared_own: dict[str, bool] = {}
-        self._policy = parts.config.prefix + POLICY_PAGE if parts.policy is not None else ""
+        self._policy = _policy_path(parts)
         self._pages: dict[str, tuple[tuple[str, ...], Page]] = {
             self._prefix + STAFF_PAGE: ((*READ_METHODS, "POST"), answer_staff)
         }
@@ -121,6 +122,13 @@ class Pages:
         if self._log_folder is None or not exchange.path.startswith(self._log_folder):
             return _missing
         return _log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
+
+
+def _policy_path(parts: Services) -> str:
+    if parts.policy is None:
+        return ""
+    markdown.prepare()
+    return parts.config.prefix + POLICY_PAGE
 
 
 def _of_dev_mode(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
