@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # A file stays on one worker, and files in their order: tests/conftest.py puts those that take longest first.
 SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+QUICK := $(PYTEST) -m 'not slow' $(SPREAD)
+# What waits for browsers, servers and their limits of time. All else computes, and gets what these leave of the machine.
+WAITING := tests/browser tests/servers tests/vectors tests/scan
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consents.py tests/web/test_interplay.py
@@ -27,8 +30,9 @@ demo: $(VENV)/.built ## a shop with two months of visitors, the ad network its t
 test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
-	$(PYTEST) -m "not slow" $(SPREAD)
-	COOKIEGUARD_PURE=1 $(PYTEST) -m "not slow" $(SPREAD) --numprocesses 2 $(BOTH)
+	$(BIN)/python scripts/at_once.py \
+		"browsers: $(QUICK) $(WAITING) && COOKIEGUARD_PURE=1 $(QUICK) --numprocesses 2 $(BOTH)" \
+		"others: nice -n 5 $(QUICK) --numprocesses 2 $(WAITING:%=--ignore=%)"
 
 # `make test` drives Debian's Chromium without windows where it is there, here the whole one is driven.
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,6 +26,9 @@ pipeline.CLOSE_WITHIN = timedelta(seconds=60)
 # Nor is a store down there that takes three seconds for a commit: a choice would be pending, a customer a guest.
 store_wait.PATIENCE *= 3
 
+# Collecting tests only adds: looking for garbage among 10,000 of them again and again is a third of its time.
+gc.disable()
+
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
 MEMORY_OF_FILE = "SHOP_SHARED_MEMORY"
 TESTS = Path(__file__).parent
@@ -33,9 +37,21 @@ FIRST = (
     "tests/vectors/test_firefox.py",
     "tests/vectors/test_webkit.py",
     "tests/vectors/test_vectors.py",
+    "tests/browser/test_before_and_after.py",
+    "tests/servers/test_rotation_under_load.py",
+    "tests/servers/test_faults.py",
+    "tests/servers/test_postgres_faults.py",
+    "tests/browser/test_swappers.py",
     "tests/servers/",
     "tests/browser/",
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Look for garbage among what tests make, and never again among the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
