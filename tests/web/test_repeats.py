@@ -18,7 +18,7 @@ from harness.quick import some_of
 
 from cookieguard import CookieGuard
 from cookieguard.html import Rewriter, Rules, Ruling
-from cookieguard.html.page import PlainBody
+from cookieguard.html.page import PlainBody, body_context
 from cookieguard.web.document import page_cache as repeats
 from cookieguard.web.document.body import DocumentBody
 from cookieguard.web.document.page_cache import Page, Repeats, content_of, like, page_of
@@ -213,7 +213,7 @@ def test_a_page_that_is_asked_for_stays_while_thousands_of_others_go_by() -> Non
         other = page_of(b"x" * 5000, b"x" * 5000, Outcome(), given=[], headers=[])
         kept.keep((number,), other)
 
-        assert kept.find(("home",), b"home") is home
+        assert kept.near(("home",), b"home") is home
         assert kept.size <= repeats.MAX_SIZE
     assert len(kept) > 500
 
@@ -239,8 +239,8 @@ def test_what_is_kept_has_an_end() -> None:
         assert kept.size <= repeats.MAX_SIZE
     kept.keep((99,), page_of(b"", b"", outcome, given=[], headers=[]))
 
-    assert kept.find((99,), b"") is not None
-    assert kept.find((99,), b"x") is None
+    assert kept.near((99,), b"") is not None
+    assert kept.near((99,), b"x") is None
     assert kept.size < 100 * (repeats.OVERHEAD + 2 * 120_000)
 
 
@@ -425,7 +425,7 @@ def test_a_page_that_differs_by_a_token_is_made_of_the_pieces_of_the_one_before(
     body, width = DocumentBody(Rewriter(rules, url="https://shop.example/"), None, on_event=print), len(other)
     first, second = near_page(TOKENS[0], inside=b"." * width), near_page(TOKENS[1], inside=other)
 
-    passes = PlainBody(rules, "https://shop.example/").passes
+    passes = PlainBody(rules, body_context(rules, "https://shop.example/")).passes
     pieces = body.cut(first, near_page(TOKENS[2], inside=b"-" * width), passes)
     page = page_of(first, b"", body.rewriter, given=[], headers=[], pieces=pieces)
     found = like(page, second, passes)
@@ -469,7 +469,7 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
         lambda url: Ruling("marketing", None) if url.host == "a.b" else None, "https://shop.example/"
     )
 
-    plain = PlainBody(rules, "https://shop.example/")
+    plain = PlainBody(rules, body_context(rules, "https://shop.example/"))
 
     assert [one for one in OTHERS if plain.passes(one)] == [
         *HARMLESS,
@@ -490,7 +490,7 @@ def test_a_page_that_is_another_in_all_its_tags_is_cut_into_few_pieces(tag: byte
     rules = Rules(lambda _: None, "https://shop.example/")
     first, second = (b"<!doctype html><body><p>" + one * (200_000 // len(one)) for one in (tag, tag.upper()))
     body, alone = (Rewriter(rules, url="https://shop.example/") for _ in range(2))
-    plain = PlainBody(rules, "https://shop.example/")
+    plain = PlainBody(rules, body_context(rules, "https://shop.example/"))
 
     pieces = DocumentBody(body, None, on_event=print).cut(first, b" " + second, plain.passes)
 

@@ -28,9 +28,9 @@ cdef class TagJudge:
 
 cdef class PlainBody:
     cdef Rules _rules
-    cdef object _base
-    cdef Known _near
+    cdef object _context
     cdef Scanner _scanner
+    cdef Summary _summary
 
     @cython.locals(scanner=Scanner, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
     cpdef bint passes(self, bytes markup) except -1

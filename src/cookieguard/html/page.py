@@ -93,13 +93,15 @@ class TagJudge:
 class PlainBody:
     """Tell of markup in a page's body, where nothing is open that counts, whether all of it passes as it is."""
 
-    def __init__(self, rules: Rules, url: str) -> None:
-        """Take the rules, and where the page is; it has no base of its own."""
-        self._rules, self._base = rules, rules.page(url)
-        self._near = rules.near(self._base, xml=False)
+    def __init__(self, rules: Rules, context: TagContext) -> None:
+        """Take the rules, and what tags there are judged by (`body_context`); the page has no base of its own."""
+        self._rules, self._context = rules, context
         self._scanner = Scanner(xml=False, marks_links=rules.marks_links)
-        is_own = rules.is_own(self._base)
-        self._scanner.take(rules.tags if is_own else self._near, rules.own_is_free and is_own)
+        self._summary: Summary | None = None
+        base = context.base
+        self._scanner.take(
+            rules.tags if rules.is_own(base) else rules.near(base, xml=False), context.own_is_free
+        )
 
     def passes(self, markup: bytes) -> bool:
         """Return whether markup is sure to pass, and to leave what follows it as it is."""
@@ -119,8 +121,18 @@ class PlainBody:
         return True
 
     def _judged(self, raw: bytes) -> Tag:
-        tag: Tag | None = self._near.get(raw)
-        return tag or judge_tag(raw, self._rules.context(self._base, _nothing, xml=False))
+        """Judge a tag that is not known: mostly a token's, which is another on each page, so a look comes first."""
+        if self._summary is None:
+            self._summary = Summary(self._context)
+        tag = self._summary.judge(raw)
+        if tag is None:
+            tag = self._rules.near(self._context.base, xml=False).get(raw)
+        return tag or judge_tag(raw, self._context)
+
+
+def body_context(rules: Rules, url: str) -> TagContext:
+    """Return what tags in the body of a page are judged by: the same for all pages of one folder."""
+    return rules.context(rules.page(url), _nothing, xml=False)
 
 
 def _has_free_text(tag: Tag) -> bool:

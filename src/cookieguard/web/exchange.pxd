@@ -42,7 +42,9 @@ cdef class Exchange:
 
     cdef dict _anonymize(self, scope)
     cpdef bint is_untouched(self)
+    cpdef bint has_open_session(self)
     cpdef peek_consent(self)
+    cpdef heed_own_terms(self)
     cpdef Presented present(self)
     cdef _decide(self)
     cpdef end(self)

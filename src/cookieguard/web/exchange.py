@@ -26,7 +26,7 @@ from cookieguard.web.app_scope import ask_for_document, asks_for_page
 from cookieguard.web.banner.load_once import MARK, take_grant, without_grant
 from cookieguard.web.document.page_cache import Outcome
 from cookieguard.web.http.etags import names_document
-from cookieguard.web.http.headers import MOST_HEADERS, by_name, listed
+from cookieguard.web.http.headers import COOKIE, MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
 from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import tell_of_lost
@@ -160,8 +160,6 @@ class Exchange:
             ask_for_document(self, scope)
         return scope
 
-    # What a Visitor asks for
-
     @property
     def consent(self) -> Consent:
         """What the visitor agreed to, decided on the first question."""
@@ -177,9 +175,9 @@ class Exchange:
         return self._decided
 
     def heed_own_terms(self) -> None:
-        """Have what was agreed with this customer alone count, beside what they agree to; it only takes away."""
+        """Have what was agreed with this customer alone (nearly nowhere) count, beside what they agree to."""
         own, consent = self.parts.own_terms, self._decided
-        if not own or consent is None or not self.is_own_host:  # nearly all shops have none
+        if own is None or not own.terms or consent is None or not self.is_own_host:
             return
         named = customers_named(self.parts.identity, self.present, self._session)
         if (narrowed := own.narrowed(consent, named, self.now)) is not consent:
@@ -294,11 +292,6 @@ class Exchange:
         """Return whether somebody is let in for this document alone: no cache may keep it."""
         return bool(self.grant) and is_once(self.granted)
 
-    @property
-    def has_idle_grant(self) -> bool:
-        """Return whether a page was opened with a grant that does not count: over, or not for this page."""
-        return bool(self.grant) and self.request.is_navigation and self.request.is_read and not self.is_lifted
-
     def holds(self, reference: str) -> bool:
         """Return whether a URL reference on this page reaches a host that is held from this visitor."""
         return self.wall.holds(reference)
@@ -319,6 +312,11 @@ class Exchange:
         # Where nothing was presented nobody opened the session: that settles most, in one step.
         is_idle = self._presented is None and self.given_scope.get("session") is self._session
         return self._consent is None and (is_idle or self._is_session_idle)
+
+    def has_open_session(self) -> bool:
+        """Return whether the app opened the session, or the store is to hear of it."""
+        session = self._session
+        return session is not None and (session.is_open or session.has_news)
 
     @property
     def has_read_cookies(self) -> bool:
@@ -387,14 +385,16 @@ class Exchange:
     @property
     def has_gpc(self) -> bool:
         """Return whether this request carries a signal that counts."""
-        return self.parts.config.consent.gpc and b"sec-gpc" in self.headers and self.request.has_gpc
+        return b"sec-gpc" in self.headers and self.parts.config.consent.gpc and self.request.has_gpc
 
     def _decide(self) -> Consent:
-        parts = self.parts
-        cookie = self.jar.get(parts.consents.cookie_name) if self.is_own_host else None
-        host, report, gpc = self.request.origin.host, self.report_event, self.has_gpc
-        consent = parts.consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
-        recorded = parts.consents.recorded(consent, parts.proof, host=host, gpc=gpc, now=self.now)
+        consents, gpc = self.parts.consents, self.has_gpc
+        cookie = self.jar.get(consents.cookie_name) if COOKIE in self.headers and self.is_own_host else None
+        if cookie is None:
+            return consents.undecided(gpc=gpc)
+        host, report = self.request.origin.host, self.report_event
+        consent = consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
+        recorded = consents.recorded(consent, self.parts.proof, host=host, gpc=gpc, now=self.now)
         if recorded is not None:
             consent, self.followed = recorded[0], (recorded[1], False)
         return consent

@@ -142,7 +142,7 @@ class CookieGuard:
                 if response.waits:
                     await response.finish()
         finally:
-            if self._has_store and not exchange.is_untouched():
+            if self._has_store and exchange.has_open_session():
                 tell_store(exchange)
             self._record(exchange, response)
             exchange.end()

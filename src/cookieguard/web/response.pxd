@@ -1,3 +1,5 @@
+cimport cython
+
 from cookieguard.web.document.choose_body cimport becomes_context, choose_body, give_up, is_service_worker, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.cookies.consent_filter cimport Gate
@@ -25,6 +27,8 @@ cdef class Response:
     cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
     cdef bint _is_rewritten(self, int status)
+    @cython.locals(repeats=Repeats)
+    cdef tuple _known(self, tuple key, bytes body)
     cdef bint _is_too_short(self, bytes start)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)

@@ -17,17 +17,16 @@ from cookieguard.web.document.choose_body import (
     carries_policy,
     choose_body,
     give_up,
-    is_plain,
     is_service_worker,
     key_of,
     passing,
     vary_by_use,
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
-from cookieguard.web.document.page_cache import Key, Page, content_of, like, page_of
+from cookieguard.web.document.page_cache import Key, Page, Repeats, content_of, like, page_of
 from cookieguard.web.document.prefetch import REDIRECTS, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.charsets import as_utf_8, is_part_of_start
+from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of, is_part_of_start
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.http.content_type import (
     BODILESS_STATUSES,
@@ -72,6 +71,7 @@ HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 # As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
+AS_IT_IS = Charset.PLAIN
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 SENT = SentBody()
 START, BODY, EARLY_HINT = "http.response.start", "http.response.body", "http.response.early_hint"
@@ -250,7 +250,7 @@ class Response:
         """Send a document that came in one message: as it became before, where it is the same."""
         exchange, given = self._exchange, start["headers"]
         key = key_of(exchange, self._kind, self._names, given)
-        page, content = (None, b"") if key is None else self._known(key, body, given)
+        page, content = (None, b"") if key is None else self._known(key, body)
         if page is None:
             await self._send_new(key, message, body, [*given])
             return
@@ -263,15 +263,16 @@ class Response:
         await self._send({**start, "headers": exchange.wall.watched(page.headers)})
         await self._send({**message, "body": content})
 
-    def _known(self, key: Key, body: bytes, given: Headers) -> tuple[Page | None, bytes]:
+    def _known(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
-        repeats = self._exchange.parts.repeats
-        page: Page | None = repeats.find(key, body)
-        if page is not None:
-            return page, page.content
+        repeats: Repeats = self._exchange.parts.repeats
         page = repeats.near(key, body)
-        if page is None or not page.pieces or not is_plain(given, body):
+        if page is None:
             return None, b""
+        if page.body == body:
+            return page, page.content
+        if not page.pieces or charset_of(self._names.get(CONTENT_TYPE, b""), body) is not AS_IT_IS:
+            return None, b""  # read as it is; else a token may name the encoding, or begin a shift
         content = like(page, body, passing(self._exchange))
         return (None, b"") if content is None else (page, content)
 

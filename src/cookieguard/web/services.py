@@ -143,6 +143,8 @@ class Services:
 
     def look(self, now: datetime) -> str:
         """Name what pages depend on beside their visitor."""
+        if self.policy is None:
+            return self.fingerprint
         news = self.news(now)
         return self.fingerprint if news is None else f"{self.fingerprint} {news.name}"
 

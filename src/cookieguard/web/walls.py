@@ -24,7 +24,7 @@ from cookieguard.consent import (
 from cookieguard.consent.csp import OPEN
 from cookieguard.consent.vendors import is_once, keeps_any
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, prepare, readings
-from cookieguard.html.types import nobody
+from cookieguard.html.types import TagContext, nobody
 from cookieguard.web.http.headers import POLICY
 from cookieguard.web.http.origin import Origin
 from cookieguard.web.placeholder_values import Offer
@@ -78,6 +78,9 @@ class Wall:
     banners: dict[tuple[object, ...], list[bytes]] = field(
         default_factory=dict, compare=False, repr=False
     )  # but for the path they lead back to
+    folders: dict[str, TagContext] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # what tags are judged by, by where pages are
     heads: dict[tuple[frozenset[str], str], bytes] = field(
         default_factory=dict, compare=False, repr=False
     )  # what goes first into documents, by what was agreed to and the state of the choice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cookieguard.html import Rewriter
-from cookieguard.html.page import PlainBody
+from cookieguard.html.page import PlainBody, body_context
 from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion, has_just_decided
 from cookieguard.web.banner.page_scripts import told_of_choice
@@ -30,6 +30,8 @@ from cookieguard.web.request import FRAGMENT
 USE = b"Sec-Fetch-Dest"
 SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
 NONCE = b"'nonce-"
+FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
+LONGEST_FOLDER = 1024  # characters; clients choose paths
 
 
 def choose_body(
@@ -59,14 +61,21 @@ def choose_body(
     return DocumentBody(reader, CODINGS[coding], on_event=count, charset=charset)
 
 
-def is_plain(headers: Headers, body: bytes) -> bool:
-    """Return whether a whole document's bytes are read as they are: a token may name its encoding, or begin a shift."""
-    return charset_of(b",".join(every(headers, CONTENT_TYPE)), body) is Charset.PLAIN
-
-
 def passing(exchange: Exchange) -> Passes:
-    """Return what says of markup in this page's body whether it passes as it is."""
-    return PlainBody(exchange.wall.rules, exchange.request.url).passes
+    """Return what says of markup in this page's body whether it passes as it is; by what is kept with the wall."""
+    wall, request = exchange.wall, exchange.request
+    path: str = request.full_path if request.root_path else exchange.scope["path"]
+    folder = path.rpartition("/")[0]
+    context = wall.folders.get(folder)
+    if context is None:
+        context = body_context(wall.rules, request.url)
+        if len(wall.folders) >= FOLDERS_KEPT:
+            wall.folders.clear()
+        if (
+            len(folder) <= LONGEST_FOLDER and wall.rules.own_is_free
+        ):  # else `?query` may lead from page to tracker
+            wall.folders[folder] = context
+    return PlainBody(wall.rules, context).passes
 
 
 def give_up(exchange: Exchange, reason: str) -> RawBody:
@@ -164,18 +173,19 @@ def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers
     """
     if not kind.is_document or exchange.status == PARTIAL_CONTENT or not exchange.parts.config.html.enabled:
         return None
-    asked, request, consent = exchange.headers, exchange.request, exchange.consent
-    if exchange.grant or request.method != "GET" or exchange.marks & FRAGMENT:
+    asked, scope = exchange.headers, exchange.scope
+    if exchange.grant or scope.get("method", "GET") != "GET" or exchange.marks & FRAGMENT:
         return None
+    request, consent = exchange.request, exchange.consent
     if consent.asks and not request.is_secure_context:
         return None
     policies = tuple([bytes(one) for one in every(headers, POLICY)]) if POLICY in names else ()
     if policies and b"".join(policies).lower().find(NONCE) >= 0:
         return None
-    scope = exchange.scope
+    has_chosen = consent.receipt is not None or consent.is_overruled
     return (
         request.origin.text,
-        exchange.granted,
+        consent.in_force,
         scope["path"],
         scope.get("root_path"),
         scope.get("query_string"),
@@ -185,9 +195,8 @@ def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers
         asked.get(b"sec-fetch-dest"),
         asked.get(b"accept"),
         asked.get(b"sec-fetch-site") is None,
-        exchange.request.opens_document,
-        has_just_decided(exchange),
+        asked.get(b"upgrade-insecure-requests"),
         consent.look,
-        exchange.to_forget,
+        (has_just_decided(exchange), exchange.to_forget) if has_chosen else (),
         exchange.parts.look(exchange.now),
     )

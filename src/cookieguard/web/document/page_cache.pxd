@@ -7,7 +7,7 @@ cdef class Repeats:
     cdef dict _places
     cdef readonly Py_ssize_t size
 
-    cpdef find(self, tuple key, bytes body)
+    @cython.locals(kept=list)
     cpdef near(self, tuple key, bytes body)
     cpdef bint is_due(self, tuple key) except -1
     cpdef bint comes_again(self, tuple key, bytes body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cookieguard.html import Held
 from cookieguard.html.fast.answers import mark
@@ -101,12 +101,12 @@ def like(page: Page, body: bytes, passes: Passes) -> bytes | None:
 
 
 class Repeats:
-    """Keep the pages that came again, those asked for last. Owns them, and marks of others (all bounded)."""
+    """Keep the pages that came again, those asked for of late. Owns them, and marks of others (all bounded)."""
 
     __slots__ = ("_pages", "_places", "_seen", "size")
 
     def __init__(self) -> None:
-        self._pages: dict[Key, tuple[Page, int]] = {}  # and its size
+        self._pages: dict[Key, list[Any]] = {}  # a page, its size, and whether it was asked for
         self._seen: set[int] = set()
         # How many pages of a place come by before one is kept: now, and the next time.
         self._places: dict[int, tuple[int, int]] = {}
@@ -116,23 +116,16 @@ class Repeats:
     def __len__(self) -> int:
         return len(self._pages)
 
-    def find(self, key: Key, body: bytes) -> Page | None:
-        """Return what became of this very page, None where it is not known."""
-        kept = self._pages.get(key)
-        if kept is None or kept[0].body != body:
-            return None
-        del self._pages[key]  # and behind all others: the first goes first
-        self._pages[key] = kept
-        return kept[0]
-
     def near(self, key: Key, body: bytes) -> Page | None:
         """Return the page that was kept at this place, where this one is as long."""
         kept = self._pages.get(key)
-        if kept is None or len(kept[0].body) != len(body):
+        if kept is None:
             return None
-        del self._pages[key]
-        self._pages[key] = kept
-        return kept[0]
+        page: Page = kept[0]
+        if len(page.body) != len(body):
+            return None
+        kept[2] = True
+        return page
 
     def is_due(self, key: Key) -> bool:
         """Return whether a page is kept of a place where none was known: the second, and ever fewer after that."""
@@ -166,8 +159,18 @@ class Repeats:
             return
         self.size += size - self._pages.pop(key, (page, 0))[1]
         while self.size > MAX_SIZE:
-            self.size -= self._pages.pop(next(iter(self._pages)))[1]
-        self._pages[key] = (page, size)
+            self._let_go()
+        self._pages[key] = [page, size, False]
+
+    def _let_go(self) -> None:
+        """Forget the first page; one that was asked for goes behind all others once."""
+        first = next(iter(self._pages))
+        kept = self._pages.pop(first)
+        if kept[2]:
+            kept[2] = False
+            self._pages[first] = kept
+        else:
+            self.size -= kept[1]
 
 
 def _is_for_many(page: Page) -> bool:

@@ -87,9 +87,11 @@ class Pages:
     def find(self, exchange: Exchange) -> Page | None:
         """Return the page that answers, None where the path is the app's."""
         path = exchange.path
-        found = self._pages.get(path) or self._of_policy(path)
+        found = self._pages.get(path)
+        if found is None and self._policy:
+            found = self._of_policy(path)
         if found is None:
-            if exchange.grant and exchange.has_idle_grant:
+            if exchange.grant and _has_idle_grant(exchange):
                 return drop_grant
             if self._has_paths and self._declares_own(exchange) and _is_held_path(exchange):
                 return _held
@@ -110,11 +112,7 @@ class Pages:
 
     def _of_policy(self, path: str) -> tuple[tuple[str, ...], Page] | None:
         """Return the page of the policy where a path is one: its versions come while the shop runs."""
-        is_one = (
-            bool(self._policy)
-            and path.startswith(self._policy)
-            and path[len(self._policy) :][:1] in ("", "/")
-        )
+        is_one = path.startswith(self._policy) and path[len(self._policy) :][:1] in ("", "/")
         return (READ_METHODS, show_policy) if is_one else None
 
     def _own(self, exchange: Exchange) -> Page:
@@ -171,6 +169,11 @@ def _of_rights(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
         prefix + PRIVACY_PAGE: ((*READ_METHODS, "POST"), answer_privacy),
         prefix + COOKIES_PAGE: (READ_METHODS, show_cookies),
     }
+
+
+def _has_idle_grant(exchange: Exchange) -> bool:
+    """Return whether a page was opened with a grant that does not count: over, or not for this page."""
+    return exchange.request.is_navigation and exchange.request.is_read and not exchange.is_lifted
 
 
 def _is_held_path(exchange: Exchange) -> bool:
