@@ -160,6 +160,7 @@ def write_receipt(
     gpc: bool,
     now: datetime,
     terms: Terms | None = None,
+    subject: str = "",
 ) -> Receipt:
     """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
     return Receipt(
@@ -172,6 +173,7 @@ def write_receipt(
         refused=purposes - granted - NOTHING_BEYOND,
         decided=now.replace(microsecond=0),
         gpc=gpc,
+        subject=subject,
     )
 
 

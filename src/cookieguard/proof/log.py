@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -18,6 +18,55 @@ class LogDown(CookieGuardError):
 
 class LogFull(LogDown):
     """Say that the store is down for so long that no more records wait in memory."""
+
+
+class Acknowledgement:
+    """Be what ends when a record is on disk: with nothing, or with the error that says why it is not there yet.
+
+    A Future without its lock and condition, which cost a request more than all else of it: nobody can wait for this
+    in a thread. Steps are in an order in which no callback is missed or called twice, whoever comes in between.
+    """
+
+    __slots__ = ("_callbacks", "_error", "_is_done")
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[Acknowledgement], object]] = []
+        self._error: Exception | None = None
+        self._is_done = False
+
+    def done(self) -> bool:
+        """Return whether it ended."""
+        return self._is_done
+
+    def exception(self) -> Exception | None:
+        """Return why the record is not on disk; only once it ended."""
+        return self._error
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the record is on disk."""
+        return self._is_done and self._error is None
+
+    def add_done_callback(self, tell: Callable[[Acknowledgement], object]) -> None:
+        """Call `tell` once it ends, in the thread that ends it; at once where it did."""
+        self._callbacks.append(tell)
+        if self._is_done:
+            self._tell()
+
+    def end(self, error: Exception | None = None) -> None:
+        """End it; only the first time counts."""
+        if not self._is_done:
+            self._error = error
+            self._is_done = True
+            self._tell()
+
+    def _tell(self) -> None:
+        while self._callbacks:
+            try:
+                tell = self._callbacks.pop()
+            except IndexError:  # another thread was first
+                return
+            tell(self)
 
 
 class Log(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import Future
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -20,6 +19,7 @@ from cookieguard.identity.cookies import CookieJar, parse_cookies
 from cookieguard.identity.session import Session
 from cookieguard.identity.token_cookie import Presented
 from cookieguard.identity.visit import Identity, Visit
+from cookieguard.proof.log import Acknowledgement
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
 from cookieguard.stats.traffic_sources import shown_path
 from cookieguard.web.app_scope import ask_for_document, asks_for_page
@@ -92,7 +92,7 @@ class Exchange:
         self.bytes_sent = 0
         self.rewriter: Outcome | None = None  # of a document: what is known of it
         self.goals: tuple[str, ...] = ()  # that the app says were reached
-        self.promised: tuple[Future[None], ...] = ()  # records that the response waits for
+        self.promised: tuple[Acknowledgement, ...] = ()  # records that the response waits for
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False

@@ -19,6 +19,7 @@ from cookieguard.engines.proof.protocol import LogDown
 from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
 from cookieguard.engines.proof.sequencer import AT_ONCE
 from cookieguard.engines.proof.writer import SEQUENCE_SECONDS
+from cookieguard.proof.log import Acknowledgement
 from cookieguard.proof.notes import open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
 from cookieguard.proof.records import Record, customer, read_document
@@ -208,14 +209,15 @@ def test_a_batch_of_which_no_record_can_be_made_harms_no_store(world: World) -> 
     def wrong() -> Record:
         raise ValueError("nothing to write")
 
-    with pytest.raises(ValueError, match="nothing to write"):
-        writer.append_later("a-record-of-nothing", wrong).result(START_SECONDS)
+    ended: Future[Acknowledgement] = Future()
+    writer.append_later("a-record-of-nothing", wrong).add_done_callback(ended.set_result)
+    assert str(ended.result(START_SECONDS).exception()) == "nothing to write"
     assert not writer.is_down
     writer.append(record_of()).result(START_SECONDS)
 
 
-class LateLook(Future[None]):
-    """Be a future that failed; who looks at it again in the thread that made it is held up until `until` says so."""
+class LateLook(Acknowledgement):
+    """Be one that failed; who looks at it again in the thread that made it is held up until `until` says so."""
 
     def __init__(self, until: Callable[[], bool]) -> None:
         super().__init__()
@@ -237,8 +239,9 @@ def test_who_asks_again_for_a_record_while_it_is_written_hears_of_it(world: Worl
     with pytest.raises(LogDown):
         writer.append(record).result(30)
     (item,) = writer._waiting._known.values()
-    item.future = LateLook(lambda: not writer.waiting)  # as if it was written between a look and a new future
-    item.future.set_exception(LogDown("then"))
+    # As if it was written between a look and a new one.
+    item.acknowledgement = LateLook(lambda: not writer.waiting)
+    item.acknowledgement.end(LogDown("then"))
     other.execute("ROLLBACK")
     other.close()
 

@@ -1,6 +1,6 @@
-"""Records that wait to be written: each under its id, once, with the future of whoever asked for it.
+"""Records that wait to be written: each under its id, once, with the acknowledgement of whoever asked for it.
 
-Rule: a future that was handed out ends, whichever thread does what meanwhile; so all of this is under one lock.
+Rule: one that was handed out ends, whichever thread does what meanwhile; so all of this is under one lock.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from cookieguard.proof.log import LogFull, Text
+from cookieguard.proof.log import Acknowledgement, LogFull, Text
 from cookieguard.proof.records import Record, to_bytes
 from cookieguard.proof.sealing import about_of, digest_of_id
 
@@ -34,12 +34,12 @@ class Written(NamedTuple):
 class Item:
     """Hold a record that is not on disk yet."""
 
-    __slots__ = ("_draft", "future", "id", "texts", "written")
+    __slots__ = ("_draft", "acknowledgement", "id", "texts", "written")
 
     def __init__(self, id_: str, draft: Draft, texts: Sequence[Text]) -> None:
         self.id = id_
         self.texts = texts
-        self.future: Future[None] = Future()
+        self.acknowledgement = Acknowledgement()
         self.written: Written | None = None
         self._draft = draft
 
@@ -73,21 +73,21 @@ class Waiting:
         """Return whether something is to be taken."""
         return bool(self._items)
 
-    def add(self, item: Item) -> Future[None]:
-        """Put a record in its place, unless one of its id waits; return the future that ends with it."""
+    def add(self, item: Item) -> Acknowledgement:
+        """Put a record in its place, unless one of its id waits; return what ends with it."""
         with self._lock:
             before = self._known.get(item.id)
             if before is not None:
-                if before.future.done():  # it failed then, and waits
-                    before.future = Future()
-                return before.future
+                if before.acknowledgement.done():  # it failed then, and waits
+                    before.acknowledgement = Acknowledgement()
+                return before.acknowledgement
             if len(self._known) < MOST:
                 self._known[item.id] = item
                 self._items.append(item)
-                return item.future
+                return item.acknowledgement
             self.lost += 1
-        item.future.set_exception(LogFull("the log's store is down, and no more records fit into memory"))
-        return item.future
+        item.acknowledgement.end(LogFull("the log's store is down, and no more records fit into memory"))
+        return item.acknowledgement
 
     def take(self, count: int) -> list[Item]:
         """Take the first ones out; they stay known until they end."""
@@ -99,16 +99,37 @@ class Waiting:
         with self._lock:
             left = [one for one in items if one.id in self._known]
             self._items.extendleft(reversed(left))
-            futures = [one.future for one in left]
-        for future in futures:
-            end(future, error=error)
+            told = [one.acknowledgement for one in left]
+        for one in told:
+            one.end(error)
 
     def finish(self, items: Sequence[Item], *, error: Exception | None = None) -> None:
         """Let go of records that are on disk, or that never will be."""
-        with self._lock:  # from here on nobody is given one of these futures any more
-            futures = [self._known.pop(one.id).future for one in items if one.id in self._known]
-        for future in futures:
-            end(future, error=error)
+        with self._lock:  # from here on nobody is given one of these any more
+            told = [self._known.pop(one.id).acknowledgement for one in items if one.id in self._known]
+        for one in told:
+            one.end(error)
+
+
+class Bell:
+    """Wake the one thread that waits; a ring while it is busy counts when it waits again.
+
+    A lock that is held while nobody rang: an Event takes four locks and a list to do the same.
+    """
+
+    def __init__(self) -> None:
+        self._rung = threading.Lock()
+        self._rung.acquire()
+
+    def ring(self) -> None:
+        """Wake it, in any thread."""
+        if self._rung.locked():
+            with suppress(RuntimeError):  # somebody else rang in between
+                self._rung.release()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a ring, not longer than so many seconds."""
+        self._rung.acquire(timeout=seconds)
 
 
 def end(future: Future[Any], answer: object = None, *, error: Exception | None = None) -> None:

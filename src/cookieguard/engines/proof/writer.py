@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.sequencer import LogBroken, sequence
-from cookieguard.engines.proof.waiting import Draft, Item, Waiting, end, write
-from cookieguard.proof.log import Text
+from cookieguard.engines.proof.waiting import Bell, Draft, Item, Waiting, end, write
+from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.notes import Signer
 from cookieguard.proof.records import Record
 from cookieguard.proof.sealing import SUBJECT_BYTES, mac_of, seal
@@ -75,29 +75,30 @@ class LogWriter:
         """Have a record written; see `proof.log.Log`."""
         item = Item(record.id, lambda: record, texts)
         item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
-        return self._add(item)
+        future: Future[None] = Future()
+        self._add(item).add_done_callback(lambda ended: end(future, error=ended.exception()))
+        return future
 
-    def append_later(self, record_id: str, draft: Draft, *, texts: Sequence[Text] = ()) -> Future[None]:
-        """Have a record written that is made in the thread; the future has its ValueError where it cannot be."""
+    def append_later(self, record_id: str, draft: Draft, *, texts: Sequence[Text] = ()) -> Acknowledgement:
+        """Have a record written that is made in the thread; where it cannot be, that ends with its ValueError."""
         return self._add(Item(record_id, draft, texts))
 
     def tell_of(self, kinds: frozenset[str], tell: Callable[[], None]) -> None:
         """Keep a job with each record of these kinds from now on, and call `tell` in the thread once there is one."""
         self._told, self._tell_news = kinds, tell
 
-    def _add(self, item: Item) -> Future[None]:
-        future = self._waiting.add(item)
-        if not self._wake.is_set():
-            self._wake.set()
+    def _add(self, item: Item) -> Acknowledgement:
+        acknowledgement = self._waiting.add(item)
+        self._bell.ring()
         if self._thread is None:
             self._start()
-        return future
+        return acknowledgement
 
     def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
         """Ask the stores in the thread, after all records appended so far."""
         future: Future[Answer] = Future()
         self._questions.append((question, future))
-        self._wake.set()
+        self._bell.ring()
         self._start()
         return future
 
@@ -134,7 +135,7 @@ class LogWriter:
         if thread is None:
             return
         self._stop.set()
-        self._wake.set()
+        self._bell.ring()
         thread.join(CLOSE_SECONDS)
         if self._anchor is not None:
             self._anchor.close()
@@ -148,7 +149,7 @@ class LogWriter:
             if self._thread is not None:
                 return
             self._stop = threading.Event()
-            target = (weakref.ref(self), self._stop, self._wake)
+            target = (weakref.ref(self), self._stop, self._bell)
             thread = threading.Thread(target=_run, args=target, name="cookieguard-log", daemon=True)
             with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
                 thread.start()
@@ -297,7 +298,7 @@ class LogWriter:
     def _reset(self) -> None:
         """Begin anew: at first, and in a forked child, whose connections and thread are its parent's."""
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._bell = Bell()
         self._stop = threading.Event()
         self._thread = None
         self._stores = None
@@ -328,10 +329,9 @@ def _answer(stores: Stores, question: Callable[[Stores], Any], future: Future[An
         end(future, answer)
 
 
-def _run(reference: weakref.ref[LogWriter], stop: threading.Event, wake: threading.Event) -> None:
+def _run(reference: weakref.ref[LogWriter], stop: threading.Event, bell: Bell) -> None:
     """Do rounds while there is something to do; hold the writer no longer."""
     while True:
-        wake.clear()
         writer = reference()
         if writer is None:
             return
@@ -343,7 +343,7 @@ def _run(reference: weakref.ref[LogWriter], stop: threading.Event, wake: threadi
             return
         del writer
         if pause is not None:
-            wake.wait(pause)
+            bell.wait(pause)
 
 
 _WRITERS: weakref.WeakSet[LogWriter] = weakref.WeakSet()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from anyio import Event, move_on_after
 
@@ -22,7 +24,19 @@ Answer = TypeVar("Answer")
 PATIENCE = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
 
 
-async def is_done(future: Future[Any]) -> bool:
+class Waitable(Protocol):
+    """Be what a thread ends, well or badly: a Future, or an Acknowledgement of the log."""
+
+    def done(self) -> bool:
+        """Return whether it ended."""
+        ...
+
+    def add_done_callback(self, tell: Callable[[Any], object], /) -> None:
+        """Call `tell` once it ends, in whichever thread; at once where it did."""
+        ...
+
+
+async def is_done(future: Waitable) -> bool:
     """Wait until a future ends, well or badly, but not longer than our patience.
 
     No thread waits: a store that hangs would take all threads of the shop, whose plain functions need them.
@@ -33,23 +47,69 @@ async def is_done(future: Future[Any]) -> bool:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return await _is_done_in_trio(future)
-    # By the loop's own means: anyio's event and scope cost a choice as much as all else of it.
-    waiter = loop.create_future()
-    future.add_done_callback(lambda _: _call(partial(loop.call_soon_threadsafe, _wake, waiter)))
-    timer = loop.call_later(PATIENCE.total_seconds(), _wake, waiter)
-    try:
-        await waiter
-    finally:
-        timer.cancel()
+    waits = getattr(_OF_THREAD, "waits", None)
+    if waits is None or waits.loop is not loop:
+        waits = _OF_THREAD.waits = _Waits(loop)
+    waiter = waits.begin()
+    future.add_done_callback(partial(waits.end, waiter))
+    await waiter
     return future.done()
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
+class _Waits:
+    """Wait in one event loop for what threads end. Owns who waits: one timer and one wake-up serve many of them.
+
+    By the loop's own means: anyio's event and scope cost a choice as much as all else of it, and a timer for each
+    waiter a fifth.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._until: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._ended: deque[asyncio.Future[None]] = deque()
+        self._is_timed = self._is_called = False
+
+    def begin(self) -> asyncio.Future[None]:
+        """Return what ends with `end`, or when patience does."""
+        waiter = self.loop.create_future()
+        until = self.loop.time() + PATIENCE.total_seconds()
+        self._until.append((until, waiter))
+        if not self._is_timed:
+            self._is_timed = True
+            self.loop.call_at(until, self._give_up)
+        return waiter
+
+    def end(self, waiter: asyncio.Future[None], _: object) -> None:
+        """Have the loop end a wait, in any thread; those of one commit end with one call."""
+        self._ended.append(waiter)
+        if not self._is_called:
+            self._is_called = True
+            _call(partial(self.loop.call_soon_threadsafe, self._wake))
+
+    def _wake(self) -> None:
+        self._is_called = False  # first: what ends from here on calls once more
+        while self._ended:
+            _end(self._ended.popleft())
+
+    def _give_up(self) -> None:
+        """End the waits whose time is over; they began in this order, and each may wait as long."""
+        now, until = self.loop.time(), self._until
+        while until and (until[0][0] <= now or until[0][1].done()):
+            _end(until.popleft()[1])
+        self._is_timed = bool(until)
+        if until:
+            self.loop.call_at(until[0][0], self._give_up)
+
+
+_OF_THREAD = threading.local()
+
+
+def _end(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
 
 
-async def _is_done_in_trio(future: Future[Any]) -> bool:
+async def _is_done_in_trio(future: Waitable) -> bool:
     token = import_module("trio.lowlevel").current_trio_token()  # which need not be installed
     ended = Event()
     future.add_done_callback(lambda _: _call(partial(token.run_sync_soon, ended.set)))

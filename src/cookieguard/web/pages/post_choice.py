@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import texts_of
 from cookieguard.consent import ChoiceError, Consent, Receipt, choose, local_path, state_of, write_receipt
+from cookieguard.proof.records import new_id
 from cookieguard.web.cookies.consent_set_cookie import lines_of
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
@@ -73,7 +74,8 @@ def _receipt(exchange: Exchange, fields: Fields) -> Receipt:
 
 def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> Receipt:
     """Write the receipt of a choice just made; `banner` is the hash of the wording that was posted with it."""
-    parts = exchange.parts
+    parts, before = exchange.parts, exchange.consent.receipt
+    known = "" if before is None else before.subject
     return write_receipt(
         granted,
         purposes=parts.register.ids,
@@ -82,6 +84,7 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
         gpc=exchange.consent.gpc,
         now=exchange.now,
         terms=parts.terms(exchange.now),
+        subject="" if parts.proof is None else known or new_id(),
     )
 
 

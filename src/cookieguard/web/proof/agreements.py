@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +17,7 @@ from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import AGREEMENT, Notice, agreement_record
+from cookieguard.proof.log import Acknowledgement
 from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.request import Request
@@ -37,13 +37,12 @@ class Agreement:
     time: datetime
     id: str
     details: Mapping[str, Any] = field(default_factory=dict)
-    recorded: Future[None] | None = field(default=None, repr=False, compare=False)
+    recorded: Acknowledgement | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_recorded(self) -> bool:
         """Whether the log has it on disk; what is made in this request has a second or two for that."""
-        future = self.recorded
-        return future is None or (future.done() and future.exception() is None)
+        return self.recorded is None or self.recorded.is_kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class Said:
 class Asked(Protocol):
     """Be the request that an agreement is made in: its Exchange."""
 
-    promised: tuple[Future[None], ...]
+    promised: tuple[Acknowledgement, ...]
     """Records that the response waits for."""
 
     @property
@@ -93,7 +92,8 @@ def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
     subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
     record_id, host = new_id(), asked.request.origin.host
     notice = Notice(digest=digest, language=said.language, policy=asked.parts.config.policy.version)
-    said = replace(said, details=copied(said.details))
+    if said.details:
+        said = replace(said, details=copied(said.details))
 
     def draft() -> Record:
         return agreement_record(
@@ -117,8 +117,6 @@ def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
 
 def copied(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return details as they are now; raises ValueError for what cannot be written down."""
-    if not details:
-        return {}
     written = canonical(dict(details))
     if len(written) > MOST_DETAILS:
         raise ValueError(f"details of {len(written)} bytes; allowed: at most {MOST_DETAILS}")

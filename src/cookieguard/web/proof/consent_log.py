@@ -5,7 +5,7 @@ Rule: this module knows no request; who asks hands in what the record says.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from cookieguard.engines.proof.hook import DecisionHook, OnDecision
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
 from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record, event_of
-from cookieguard.proof.log import Text
+from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.records import Record, browser, new_id
 from cookieguard.web.banner.renderer import Renderer
 
@@ -35,7 +35,8 @@ class Choice:
     receipt: Receipt
     before: Receipt | None
     in_force: frozenset[str]
-    method: str
+    method: Callable[[], str]
+    """Asked in the writer's thread."""
     host: str
     customer: str = ""
     """The subject of a customer, empty for a browser nobody is logged in with."""
@@ -50,16 +51,16 @@ class ConsentLog:
         self._renderer = renderer
         self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
         self._askers: dict[str, Asker] = {}
-        self._texts: dict[str, tuple[tuple[Text, ...], str]] = {}
-        self._pending: dict[str, Future[None]] = {}
+        self._shown: dict[tuple[str, str], tuple[tuple[Text, ...], Notice]] = {}
+        self._pending: dict[str, Acknowledgement] = {}
 
-    def write(self, choice: Choice) -> tuple[Receipt, Future[None]]:
-        """Write a choice down; return the receipt with its subject, and the future that ends when it is durable."""
-        before = choice.before
-        subject = before.subject if before is not None and before.subject else new_id()
-        receipt = replace(choice.receipt, subject=subject)
-        texts, notice = self._shown(receipt)
-        draft = partial(self._record_of, choice, subject, notice)
+    def write(self, choice: Choice) -> tuple[Receipt, Acknowledgement]:
+        """Write a choice down; return the receipt with its subject, and what ends when it is durable."""
+        receipt = choice.receipt
+        if not receipt.subject:
+            receipt = replace(receipt, subject=new_id())
+        texts, notice = self._shown_with(receipt)
+        draft = partial(self._record_of, choice, receipt.subject, notice)
         return receipt, self.writer.append_later(receipt.id, draft, texts=texts)
 
     def _record_of(self, choice: Choice, subject: str, notice: Notice) -> Record:
@@ -70,7 +71,7 @@ class ConsentLog:
         if receipt.source is Source.SIGNAL:
             event = Event.GPC
         named = choice.customer or browser(subject)
-        return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
+        return self._record(receipt, event, named, notice, method=choice.method(), host=choice.host)
 
     def is_recorded(self, receipt: Receipt, *, host: str) -> bool:
         """Return whether the log has a receipt that a cookie says it had not; where not, it is written again."""
@@ -78,10 +79,10 @@ class ConsentLog:
         if future is None or (future.done() and future.exception() is not None):
             if len(self._pending) >= PENDING_KEPT:
                 del self._pending[next(iter(self._pending))]
-            texts, notice = self._shown(receipt)
+            texts, notice = self._shown_with(receipt)
             draft = partial(self._late, receipt, notice, host)
             future = self._pending[receipt.id] = self.writer.append_later(receipt.id, draft, texts=texts)
-        return future.done() and future.exception() is None
+        return future.is_kept
 
     def _late(self, receipt: Receipt, notice: Notice, host: str) -> Record:
         event = event_of(None, receipt.granted - BEYOND, self._purposes)
@@ -108,17 +109,21 @@ class ConsentLog:
                 self._askers[named] = asker
         return asker
 
-    def _shown(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
+    def _shown_with(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
         """Return what was shown with a choice, as text and as it stands in the record."""
+        known = self._shown.get((receipt.banner, receipt.policy_version))
+        return known or self._new_shown(receipt)
+
+    def _new_shown(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
         # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
         banner = self._renderer.known_banner(receipt.banner)
-        known = self._texts.get(banner)
-        if known is None:
-            content = self._renderer.wordings.get(banner, b"")
-            text = ((sha256(content).hexdigest(), content),) if banner else NO_TEXT
-            known = self._texts[banner] = text, self._renderer.language_of(banner)
-        digest = known[0][0][0] if known[0] else ""
-        return known[0], Notice(digest=digest, language=known[1], policy=receipt.policy_version)
+        content = self._renderer.wordings.get(banner, b"")
+        texts = ((sha256(content).hexdigest(), content),) if banner else NO_TEXT
+        language = self._renderer.language_of(banner)
+        notice = Notice(digest=texts[0][0] if texts else "", language=language, policy=receipt.policy_version)
+        if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
+            self._shown[banner, receipt.policy_version] = texts, notice
+        return texts, notice
 
     def _record(
         self,

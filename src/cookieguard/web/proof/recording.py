@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
@@ -12,6 +13,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.proof.consent_log import Choice
+from cookieguard.web.request import Request
 
 METHODS = {Source.HERE: "banner", Source.PROFILE: "other device", Source.SIGNAL: "Sec-GPC of another device"}
 
@@ -29,21 +31,21 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
         receipt=receipt,
         before=consent.receipt,
         in_force=consent.granted,
-        method=_method(exchange, receipt),
+        method=partial(_method, exchange.request, receipt, prefix=exchange.parts.config.prefix),
         host=exchange.request.origin.host,
         customer=await _customer(exchange),
     )
     receipt, future = log.write(choice)
-    is_recorded = not log.writer.is_down and await is_done(future) and future.exception() is None
+    is_recorded = not log.writer.is_down and await is_done(future) and future.is_kept
     if is_recorded:
         return receipt
     return replace(receipt, pending=True, meanwhile=receipt.granted & consent.granted)
 
 
-def _method(exchange: Exchange, receipt: Receipt) -> str:
+def _method(request: Request, receipt: Receipt, *, prefix: str) -> str:
     if receipt.source is not Source.HERE:
         return METHODS[receipt.source]
-    if exchange.request.referring_path.startswith(exchange.own_base):
+    if request.referring_path.startswith(request.own_base(prefix)):
         return "privacy choices page"
     return METHODS[Source.HERE] if receipt.banner else "privacy control"
 
