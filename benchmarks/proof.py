@@ -6,8 +6,11 @@ python benchmarks/proof.py [SECONDS [RECORDS]]: with RECORDS also PostgreSQL, so
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import secrets
 import sqlite3
+import struct
 import sys
 import tempfile
 import time
@@ -221,30 +224,57 @@ def request_cost(base: Path) -> None:
         print(f"{name}: {own:.0f} us of CPU of its request, {all_:.0f} us with its commit")
 
 
-def together(count: int, work: Callable[[int], None]) -> float:
-    """Have threads write one record after the other; return records a second."""
-    threads = [Thread(target=work, args=(at,)) for at in range(WRITERS)]
+def together(each: int, start: Callable[[int], Callable[[], None]]) -> tuple[float, float]:
+    """Have so many processes write, as a shop's workers do; return records a second, and the CPU each took.
+
+    `start` runs in a process and returns what writes one record; nobody begins before all have started.
+    """
+    ready, begin = os.pipe(), os.pipe()
+    children = []
+    for at in range(WRITERS):
+        child = os.fork()
+        if not child:
+            _write(each, start(at), ready[1], begin[0])
+        children.append(child)
+    for _ in children:
+        os.read(ready[0], 1)
     started = time.perf_counter()
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    return count / (time.perf_counter() - started)
+    os.write(begin[1], b"." * WRITERS)
+    spent = [struct.unpack("d", os.read(ready[0], 8))[0] for _ in children]
+    rate = each * WRITERS / (time.perf_counter() - started)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    return rate, sum(spent) / (each * WRITERS)
 
 
-def bare_postgres(url: str, each: int) -> float:
+def _write(each: int, one: Callable[[], None], ready: int, begin: int) -> None:
+    try:
+        one()
+        os.write(ready, b".")
+        os.read(begin, 1)
+        started = time.process_time()
+        for _ in range(each):
+            one()
+        os.write(ready, struct.pack("d", time.process_time() - started))
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def bare_postgres(url: str, each: int) -> tuple[float, float]:
     """Insert the same rows, each in a transaction of its own."""
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS bare, bare_subject")
         connection.execute("CREATE TABLE bare_subject (handle bytea PRIMARY KEY, id bytea UNIQUE, key bytea)")
         connection.execute(
             "CREATE TABLE bare (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id bytea UNIQUE, "
             "subject bytea, about bytea, entry bytea, sealed bytea, mac bytea)"
         )
-    connections = [psycopg.connect(url, autocommit=True) for _ in range(WRITERS)]
 
-    def work(at: int) -> None:
-        run = connections[at].execute
-        for _ in range(each):
+    def start(_: int) -> Callable[[], None]:
+        run = psycopg.connect(url, autocommit=True).execute
+
+        def insert() -> None:
             subject = os.urandom(16)
             run("INSERT INTO bare_subject VALUES (%s, %s, %s)", (os.urandom(16), subject, os.urandom(32)))
             some = [os.urandom(size) for size in (23, 64, 240, 16)]
@@ -253,42 +283,30 @@ def bare_postgres(url: str, each: int) -> float:
                 (os.urandom(16), subject, *some),
             )
 
-    rate = together(each * WRITERS, work)
-    for one in connections:
-        one.close()
-    return rate
+        return insert
+
+    return together(each, start)
 
 
-def log_in_postgres(place: Place, keyring: Keyring, each: int) -> float:
+def log_in_postgres(place: Place, keyring: Keyring, each: int) -> tuple[float, float]:
     """Have as many workers append, each waiting for its record before the next."""
-    writers = [
-        LogWriter(partial(open_stores, place), partial(signer_of, keyring), NAME) for _ in range(WRITERS)
-    ]
-    for one in writers:
-        one.append(record_of(0)).result(60)
 
-    def work(at: int) -> None:
-        for number in range(each):
-            writers[at].append(record_of(1_000_000 + at * each + number)).result(60)
+    def start(_: int) -> Callable[[], None]:
+        writer = LogWriter(partial(open_stores, place), partial(signer_of, keyring), NAME)
+        numbers = itertools.count(secrets.randbits(60))
+        return lambda: writer.append(record_of(next(numbers))).result(60)
 
-    rate = together(each * WRITERS, work)
-    for one in writers:
-        one.close()
-    return rate
+    return together(each, start)
 
 
 def in_postgres(base: Path, keyring: Keyring, each: int) -> None:
+    """Print the better of two rounds of each, which take turns."""
     with postgres(fsync=True) as server:
         place = Place(server.url, server.url, (base / "erasures-p",))
-        rates = [(bare_in(server.url, each), log_in_postgres(place, keyring, each)) for _ in range(2)]
-    bare, ours = (max(column) for column in zip(*rates, strict=True))
-    print(f"PostgreSQL, {WRITERS} writers, bare: {bare:,.0f}/s; the log: {ours:,.0f}/s, {ours / bare:.2f} x")
-
-
-def bare_in(url: str, each: int) -> float:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS bare, bare_subject")
-    return bare_postgres(url, each)
+        rounds = [(bare_postgres(server.url, each), log_in_postgres(place, keyring, each)) for _ in range(2)]
+    (bare, bare_cpu), (ours, our_cpu) = (max(column) for column in zip(*rounds, strict=True))
+    print(f"PostgreSQL, {WRITERS} writers, bare: {bare:,.0f}/s, {bare_cpu * 1e6:.0f} us of CPU each")
+    print(f"the log: {ours:,.0f}/s, {our_cpu * 1e6:.0f} us of CPU each; {ours / bare:.2f} x")
 
 
 def main() -> None:

@@ -7,9 +7,10 @@ what the store keeps, which anybody can check. Without key and salt neither says
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from os import urandom
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.packing import pack, unpack
 from cookieguard.proof.records import MOST_BYTES
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 KEY_BYTES = 32
 SALT_BYTES = 32
@@ -26,6 +30,8 @@ ID_BYTES = 16
 TIME_BYTES = 8
 ENTRY_BYTES = 64
 MAC_BYTES = 16
+BLOCK_BYTES = 64  # of SHA-256; no key here is longer
+KEYS_KEPT = 16  # each log has two
 # Before salt and record, so that no hash of another use is ever one of these.
 COMMITS = b"cookieguard record v1\n"
 NAMES = b"cookieguard record id v1\n"
@@ -100,4 +106,20 @@ def commitment(salt: bytes, record: bytes) -> bytes:
 
 def mac_of(entry: bytes, key: bytes) -> bytes:
     """Mark an entry that waits for its number: only who has the key can put one there."""
-    return hmac_digest(key, entry, "sha256")[:MAC_BYTES]
+    return keyed(entry, key)[:MAC_BYTES]
+
+
+def keyed(text: bytes, key: bytes) -> bytes:
+    """Return HMAC-SHA-256, begun once for each key: OpenSSL takes twice as long, of which each record has three."""
+    begun = _begun(key)
+    inner, outer = begun[0].copy(), begun[1].copy()
+    inner.update(text)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def _begun(key: bytes) -> tuple[HASH, HASH]:
+    block = key.ljust(BLOCK_BYTES, b"\0")
+    inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))  # RFC 2104
+    return inner, outer

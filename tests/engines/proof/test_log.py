@@ -143,6 +143,42 @@ def test_a_record_gets_its_number_within_five_seconds(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize("world", ["postgres"], indirect=True)
+def test_of_many_workers_about_one_a_second_numbers_for_all(world: World) -> None:
+    workers = [world.writer() for _ in range(6)]
+    begun, futures = time.monotonic(), []
+    while time.monotonic() < begun + 3:
+        futures += [one.append(record_of()) for one in workers]
+        time.sleep(0.1)
+    for future in futures:
+        future.result(START_SECONDS)
+
+    stores = world.stores()
+    signed, seconds = len(list(stores.log.checkpoints())), time.monotonic() - begun
+    stores.close()
+    assert 1 <= signed <= 2 * seconds  # each by itself: six a second
+
+
+@pytest.mark.parametrize("world", ["postgres"], indirect=True)
+def test_subjects_that_two_workers_meet_at_once_have_one_key_each(world: World) -> None:
+    workers = [world.writer() for _ in range(2)]
+    for one in workers:  # the first record opens the stores
+        one.append(record_of()).result(START_SECONDS)
+    subjects = [customer(f"new-{number}") for number in range(60)]
+    futures = [
+        worker.append(record_of(one))
+        for worker, order in zip(workers, (subjects, subjects[::-1]), strict=True)
+        for one in order
+    ]
+    for future in futures:
+        future.result(START_SECONDS)
+
+    stores = world.stores()
+    assert [len(read_subject(stores, one)) for one in subjects] == [2] * 60
+    assert all(found.record for one in subjects for found in read_subject(stores, one))
+    stores.close()
+
+
 def test_what_a_worker_that_died_left_is_numbered_by_another(world: World) -> None:
     writer = world.writer()
     writer.append(record_of()).result(START_SECONDS)

@@ -14,7 +14,7 @@ from cookieguard.config.store import require_store_url
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.erasures import JOURNAL, apply_erasures
-from cookieguard.engines.proof.protocol import LogStore, Stores, SubjectStore
+from cookieguard.engines.proof.protocol import BothStores, LogStore, Stores, SubjectStore
 from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.proof.witness import Witness
@@ -84,7 +84,7 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
     except BaseException:
         log.close()
         raise
-    return Stores(log, subjects)
+    return Stores(log, subjects, log if place.log == place.subjects and isinstance(log, BothStores) else None)
 
 
 @contextmanager

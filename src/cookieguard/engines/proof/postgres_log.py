@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 
 from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
-from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, Waiting, Window
+from cookieguard.engines.proof.postgres_new_subjects import insert_new
+from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, SubjectKey, Waiting, Window
 from cookieguard.engines.proof.sqlite_log import values_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
@@ -140,6 +141,7 @@ class PostgresLog:
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             try:
                 self._connection.execute(DURABLE)
+                self._binary = self._connection.cursor(binary=True)
                 if self._version() != SCHEMA_VERSION and (make or self._version()):
                     self._make()
             except BaseException:
@@ -172,6 +174,13 @@ class PostgresLog:
                     self._connection.cursor().executemany(INSERT_TEXT, texts)
                 if jobs:
                     self._connection.execute(INSERT_JOBS, (ByteaArray(jobs),))
+
+    def insert_new(
+        self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
+    ) -> set[bytes]:
+        """Write rows with the new keys they are sealed with."""
+        with telling(LogDown):
+            return insert_new(self._binary, subjects, rows)
 
     @contextmanager
     def lease(self) -> Iterator[bool]:

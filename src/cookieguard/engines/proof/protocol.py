@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from os import urandom
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from cookieguard.proof.log import LogDown, Text
-from cookieguard.proof.sealing import Sealed
+from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES, Sealed
 from cookieguard.proof.verification import RowTuple
 
 __all__ = [
+    "BothStores",
     "Job",
     "LogDown",
     "LogStore",
@@ -22,6 +24,7 @@ __all__ = [
     "SubjectStore",
     "Waiting",
     "Window",
+    "new_key",
 ]
 
 
@@ -89,6 +92,12 @@ class SubjectKey(NamedTuple):
 
     subject: bytes
     key: bytes
+
+
+def new_key() -> SubjectKey:
+    """Draw what a subject gets that nobody knows yet."""
+    random = urandom(SUBJECT_BYTES + KEY_BYTES)
+    return SubjectKey(random[:SUBJECT_BYTES], random[SUBJECT_BYTES:])
 
 
 class LogStore(Protocol):
@@ -268,12 +277,28 @@ class SubjectStore(Protocol):
         ...
 
 
+@runtime_checkable
+class BothStores(Protocol):
+    """Be where rows and keys lie in one database."""
+
+    def insert_new(
+        self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
+    ) -> set[bytes]:
+        """Write keys of new subjects by their handles, and rows sealed with them, in one commit. Durable on return.
+
+        Return the subjects that were new. Of the others neither key nor row is written: they have a key already.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """Hold both."""
 
     log: LogStore
     subjects: SubjectStore
+    both: BothStores | None = None
+    """None where the keys lie elsewhere."""
 
     def close(self) -> None:
         """Let go of both."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cookieguard.engines.proof.protocol import LogDown, SubjectKey
+from cookieguard.engines.proof.protocol import LogDown, SubjectKey, new_key
 from cookieguard.engines.proof.sqlite_log import BUSY_SECONDS, PRAGMAS
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
-from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
+from cookieguard.proof.sealing import KEY_BYTES
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -74,7 +74,7 @@ class SqliteSubjects:
         found = self._found(handles)
         missing = [handle for handle in handles if handle not in found]
         if missing:
-            new = [(handle, os.urandom(SUBJECT_BYTES), os.urandom(KEY_BYTES)) for handle in missing]
+            new = [(handle, *new_key()) for handle in missing]
             with self._writing():
                 made = self._connection.executemany(MAKE, new).rowcount
             if made == len(new):

@@ -12,6 +12,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.proof.log import Acknowledgement, LogFull, Text
 from cookieguard.proof.records import Record, to_bytes
 from cookieguard.proof.sealing import about_of, digest_of_id
@@ -130,6 +131,18 @@ class Bell:
     def wait(self, seconds: float) -> None:
         """Wait for a ring, not longer than so many seconds."""
         self._rung.acquire(timeout=seconds)
+
+
+def answer(stores: Stores, question: Callable[[Stores], Any], future: Future[Any]) -> None:
+    """Ask the stores; end the future with what they say. Raises LogDown."""
+    try:
+        answer = question(stores)
+    except LogDown:
+        raise
+    except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
+        end(future, error=error)
+    else:
+        end(future, answer)
 
 
 def end(future: Future[Any], answer: object = None, *, error: Exception | None = None) -> None:

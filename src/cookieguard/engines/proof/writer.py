@@ -12,20 +12,19 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from hmac import digest as hmac_digest
 from typing import Any, TypeVar
 
 from cookieguard.engines.proof.anchors import LocalAnchor
-from cookieguard.engines.proof.protocol import LogDown, Stores
+from cookieguard.engines.proof.protocol import BothStores, LogDown, Stores, SubjectKey, new_key
 from cookieguard.engines.proof.sequencer import LogBroken, sequence
-from cookieguard.engines.proof.waiting import Bell, Draft, Item, Waiting, end, write
+from cookieguard.engines.proof.waiting import Bell, Draft, Item, Waiting, answer, end, write
 from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.notes import Signer
 from cookieguard.proof.records import Record
-from cookieguard.proof.sealing import SUBJECT_BYTES, mac_of, seal
+from cookieguard.proof.sealing import SUBJECT_BYTES, Sealed, keyed, mac_of, seal
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -36,6 +35,8 @@ LOOK_SECONDS = 4.0  # for what a worker that died left without a number
 RETRY_SECONDS = 0.25
 CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 HANDLE_SECRET, MAC_SECRET = "handles", "marks"
+KNOWN_KEPT = 10_000  # handles of subjects that have a key: 1 MB
+Named = tuple[Item, bytes]  # a record, and the handle of its subject
 
 
 class LogWriter:
@@ -168,7 +169,7 @@ class LogWriter:
             if items:
                 self._write(stores, items)
             for question, future in questions:
-                _answer(stores, question, future)
+                answer(stores, question, future)
             self._number(stores, is_last=is_last)
             self._tell(is_down=False)
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
@@ -197,28 +198,47 @@ class LogWriter:
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin
             self._signs_as = ""
+            self._size = stores.log.size()
             if self._anchor is not None:
                 self._anchor.check(stores.log)
         return self._stores
 
     def _write(self, stores: Stores, items: list[Item]) -> None:
         written = [one for one in items if self._is_written(one)]
-        handles = [handle_of(one.write().subject, self._handle_key) for one in written]
-        keys = stores.subjects.keys_of(dict.fromkeys(handles))
-        rows = []
-        for one, handle in zip(written, handles, strict=True):
-            id_, _, about, record, _ = one.write()
-            subject, key = keys[handle]
-            sealed = seal(record, key=key, id=id_, subject=subject, about=about)
-            rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
+        named = [(one, handle_of(one.write().subject, self._handle_key)) for one in written]
+        texts = self._new_texts(written)
         jobs = [one.write().id for one in written if one.write().kind in self._told]
-        stores.log.insert(rows, self._new_texts(written), jobs)
+        if stores.both is not None and not texts and not jobs:
+            named = self._write_new(stores.both, named)
+        if named or texts:
+            keys = stores.subjects.keys_of(dict.fromkeys(handle for _, handle in named))
+            stores.log.insert(self._sealed(named, keys), texts, jobs)
         self._texts.update(digest for one in written for digest, _ in one.texts)
         self._waiting.finish(written)
         if jobs:
             self._tell_news()
         if self._sequence_at is None:
             self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
+
+    def _write_new(self, both: BothStores, named: list[Named]) -> list[Named]:
+        """Write the records of subjects that nobody knows, as most are, with their keys; return the others."""
+        keys = {handle: new_key() for _, handle in named if handle not in self._known}
+        if not keys:
+            return named
+        made = both.insert_new(keys, self._sealed([one for one in named if one[1] in keys], keys))
+        if len(self._known) > KNOWN_KEPT:
+            self._known.clear()
+        self._known.update(keys)
+        return [one for one in named if one[1] not in keys or keys[one[1]].subject not in made]
+
+    def _sealed(self, named: Sequence[Named], keys: Mapping[bytes, SubjectKey]) -> list[tuple[Sealed, bytes]]:
+        rows = []
+        for one, handle in named:
+            id_, _, about, record, _ = one.write()
+            subject, key = keys[handle]
+            sealed = seal(record, key=key, id=id_, subject=subject, about=about)
+            rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
+        return rows
 
     def _is_written(self, item: Item) -> bool:
         """Write an item's bytes; one that cannot be must not keep all others from the disk."""
@@ -234,16 +254,11 @@ class LogWriter:
 
     def _number(self, stores: Stores, *, is_last: bool) -> None:
         now = time.monotonic()
-        if self._sequence_at is None:
-            if now < self._look_at and not is_last:
-                return
-            self._look_at = now + LOOK_SECONDS
-            if not stores.log.has_waiting():
-                return
-        elif now < self._sequence_at and not is_last:
+        if not (is_last or self._is_due(stores, now)):
             return
         try:
             numbered = self._sequenced(stores, is_last=is_last)
+            self._has_grown(stores)
             self.broken = ""
             if numbered and self._anchor is not None:
                 self._anchor.write(stores.log.checkpoint() or "")
@@ -253,6 +268,22 @@ class LogWriter:
             self.broken, numbered = str(error), 0
         self._sequence_at = now if numbered and stores.log.has_waiting() else None
         self._look_at = now + LOOK_SECONDS
+
+    def _is_due(self, stores: Stores, now: float) -> bool:
+        """Return whether it is time to number; of all workers one a second is enough."""
+        if self._sequence_at is None:
+            if now < self._look_at:
+                return False
+            self._look_at = now + LOOK_SECONDS
+            return stores.log.has_waiting()
+        if now >= self._sequence_at and self._has_grown(stores):  # another worker is at it
+            self._sequence_at = now + SEQUENCE_SECONDS
+        return now >= self._sequence_at
+
+    def _has_grown(self, stores: Stores) -> bool:
+        """Return whether the tree is another one than at the last look."""
+        size, self._size = self._size, stores.log.size()
+        return size != self._size
 
     def _sequenced(self, stores: Stores, *, is_last: bool) -> int:
         """Number some, on leaving all: a command leaves nothing for a worker that may not run."""
@@ -305,28 +336,18 @@ class LogWriter:
         self._waiting = Waiting()
         self._questions = deque()
         self._texts: set[str] = set()
+        self._known: set[bytes] = set()
         self._sequence_at = None
         self._look_at = time.monotonic()
         self._handle_key = self._mac_key = b""
-        self._name, self._signs_as = self._origin, ""
+        self._name, self._signs_as, self._size = self._origin, "", 0
         self.is_down = False
         self.broken = ""
 
 
 def handle_of(subject: str, key: bytes) -> bytes:
     """Return what a subject is found by in the store of keys, which holds no name."""
-    return hmac_digest(key, subject.encode(errors="surrogatepass"), "sha256")[:SUBJECT_BYTES]
-
-
-def _answer(stores: Stores, question: Callable[[Stores], Any], future: Future[Any]) -> None:
-    try:
-        answer = question(stores)
-    except LogDown:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
-        end(future, error=error)
-    else:
-        end(future, answer)
+    return keyed(subject.encode(errors="surrogatepass"), key)[:SUBJECT_BYTES]
 
 
 def _run(reference: weakref.ref[LogWriter], stop: threading.Event, bell: Bell) -> None:

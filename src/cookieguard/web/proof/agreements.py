@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import AGREEMENT, Notice, agreement_record
-from cookieguard.proof.log import Acknowledgement
+from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.request import Request
@@ -26,6 +26,7 @@ from cookieguard.web.services import Services
 LONGEST_TEXT = 100_000  # characters of what was shown beside a box
 MOST_DETAILS = 50_000  # bytes of JSON
 NAMED = "named:"
+TEXTS_KEPT = 32  # of 100 kB at most each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +87,11 @@ def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
     log, now = asked.parts.proof, asked.now
     if log is None:
         raise CookieGuardError("proof.enabled is false: there is no log to write an agreement into")
-    content = said.text.encode()
-    digest = sha256(content).hexdigest()
+    text = shown_text(said.text)
     subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
     subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
     record_id, host = new_id(), asked.request.origin.host
-    notice = Notice(digest=digest, language=said.language, policy=asked.parts.config.policy.version)
+    notice = Notice(digest=text[0], language=said.language, policy=asked.parts.config.policy.version)
     if said.details:
         said = replace(said, details=copied(said.details))
 
@@ -108,11 +108,18 @@ def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
             id=record_id,
         )
 
-    future = log.writer.append_later(record_id, draft, texts=((digest, content),))
+    future = log.writer.append_later(record_id, draft, texts=(text,))
     asked.promised += (future,)
     return Agreement(
         topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
     )
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def shown_text(text: str) -> Text:
+    """Return what was shown as the log keeps it; a form shows the same to everybody."""
+    content = text.encode()
+    return sha256(content).hexdigest(), content
 
 
 def copied(details: Mapping[str, Any]) -> dict[str, Any]:
