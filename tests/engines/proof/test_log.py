@@ -147,16 +147,16 @@ def test_a_record_gets_its_number_within_five_seconds(world: World) -> None:
 def test_of_many_workers_about_one_a_second_numbers_for_all(world: World) -> None:
     workers = [world.writer() for _ in range(6)]
     begun, futures = time.monotonic(), []
-    while time.monotonic() < begun + 3:
-        futures += [one.append(record_of()) for one in workers]
-        time.sleep(0.1)
+    for turn in range(24):  # one after the other, so that their seconds end apart
+        futures += [one.append(record_of()) for one in workers[: turn + 1]]
+        time.sleep(0.16)
     for future in futures:
         future.result(START_SECONDS)
 
     stores = world.stores()
     signed, seconds = len(list(stores.log.checkpoints())), time.monotonic() - begun
     stores.close()
-    assert 1 <= signed <= 2 * seconds  # each by itself: six a second
+    assert 1 <= signed <= 1 + 1.7 * seconds  # each by itself: six a second
 
 
 @pytest.mark.parametrize("world", ["postgres"], indirect=True)
