@@ -6,7 +6,7 @@
 // No less-than and no ampersand: they would break a page of XML.
 {
 let m=document.currentScript,[b,state,...g]=m.dataset.cg.split(" "),h=null,
-l=x=>b+"choices?next="+encodeURIComponent(location.pathname+location.search)+"\x26lang="+document.documentElement.lang,
+l=x=>origin+b+"choices?next="+encodeURIComponent(location.pathname+location.search)+"\x26lang="+document.documentElement.lang,
 c={state,has:x=>g.includes(x),get onchange(){return h},set onchange(x){h=x},open:x=>{location=l()}};
 m.remove();
 // Turbo runs the script of another page in this very document, whose policy stays what it was.

@@ -90,14 +90,16 @@
   }).observe(d.body, { childList: true });
   find(".cg-k button").addEventListener("click", () => { times = 0; part.remove(); });
   form.addEventListener("submit", x => {
-    const button = x.submitter;
+    const button = x.submitter, to = new URL(form.getAttribute("action"), location);
+    // A script may have made a foreign base element.
+    form.action = to;
     if (plain || !button) return;
     x.preventDefault();
     if (busy) return;
     busy = true;
     const body = new URLSearchParams(new FormData(form));
     body.set(button.name, button.value);
-    fetch(new URL(form.getAttribute("action"), location), {
+    fetch(to, {
       method: "POST", body, redirect: "error", headers: { Accept: "application/json" }
     }).then(x => x.json()).then(detail => {
       if (detail.ok !== true) throw 0;

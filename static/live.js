@@ -18,7 +18,11 @@
   // A form in a shadow keeps its submit event to itself.
   addEventListener("click", e => {
     var x = e.composedPath()[0];
-    if (/\/consent$/.test(x.form?.action)) if (x.type == "submit") chosen = tabs;
+    if (/\/consent$/.test(x.form?.action)) if (x.type == "submit") {
+      chosen = tabs;
+      // A script may have made a foreign base element.
+      x.form.action = new URL(x.form.getAttribute("action"), location);
+    }
   }, true);
   addEventListener("pagehide", () => chosen?.postMessage?.(1));
   addEventListener("pageshow", e => e.persisted ? again() : 0);

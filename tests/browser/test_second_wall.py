@@ -79,6 +79,23 @@ POLICIES: dict[str, tuple[str, str, bool, bool, int]] = {
     ),
 }
 
+
+def test_a_held_picture_with_a_way_on_is_no_violation_of_the_shops_own_policy(
+    visit: Visitors, guarded: Callable[..., str]
+) -> None:
+    picture = "<img id='{}' src='{}' onerror='this.alt = 1; this.onerror = null'>"
+    html = page(body=picture.format("held", "http://ads.example/x.png") + picture.format("own", "/no.png"))
+    strict = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' ads.example"
+    opened, said = watched(visit)
+
+    opened.goto(guarded(TinyShop({"/": html}, {"/": strict})))
+
+    opened.locator("#own[alt]").wait_for()
+    opened.locator("#held[alt]").wait_for()
+    assert opened.evaluate("violations") == []
+    assert said == []
+
+
 # The shop's own ways, all of them at once; each writes its name when it worked.
 ALIVE = {
     "inline",

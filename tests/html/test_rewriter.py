@@ -20,10 +20,15 @@ from cookieguard.html.tokenizer.pending import MAX_TAG_BYTES, MAX_TEXT_BYTES
 
 HELD_WAYS: list[tuple[bytes, bytes]] = [
     # what a page does without: the element still fails to load
-    (b'<img src=//ads.example onerror="x()">', b'<img src="data:" data-cg-src=//ads.example onerror="x()">'),
+    (b'<img src=//ads.example onerror="x()">', b'<img src="" data-cg-src=//ads.example onerror="x()">'),
     (
         b"<script async src=//ads.example type=module\nONERROR = x()></script>",
-        b'<script src="data:" async data-cg-src=//ads.example type=module\nONERROR = x()></script>',
+        b'<script src="data:" href="data:" async data-cg-src=//ads.example type=module\nONERROR = x()></script>',
+    ),
+    # of a drawing's script the text would run beside a `src`
+    (
+        b"<svg><script src=//ads.example onerror=x()>y()</script></svg>",
+        b'<svg><script src="data:" href="data:" data-cg-src=//ads.example onerror=x()>y()</script></svg>',
     ),
     # its way on is held as well: it would fail for ever
     (

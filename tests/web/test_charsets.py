@@ -197,7 +197,7 @@ def test_a_start_that_says_enough_is_not_waited_for(start: bytes) -> None:
 def test_a_late_word_about_the_charset_changes_nothing_any_more(
     guard: Guard, meta: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = b"<!doctype html><html><head><title>x</title>"
+    first = b"<!doctype html><html><head><title>x</title>" + b" " * 1024
     app = guard(page(first, meta.encode(), b"</head><body><p>\x1b$B<", headers=PLAIN_HTML))
 
     answer = ask(app)
@@ -205,6 +205,26 @@ def test_a_late_word_about_the_charset_changes_nothing_any_more(
     renamed = re.sub(r" (charset|content)=", r" data-cg-\1=", meta.lower(), count=1)
     assert renamed.encode() in answer.body.lower()
     assert "only a meta element names was not used" in caplog.text
+
+
+def test_a_short_first_chunk_decides_nothing_while_the_page_may_name_its_encoding(guard: Guard) -> None:
+    chunks = (b"<!doctype html>", b"<head><meta charset=iso-2022-jp></head><body>", b"<p>\x1b$B<", b"\x1b(B")
+
+    answer = ask(guard(page(*chunks, headers=PLAIN_HTML)))
+
+    assert answer.body == b"".join(chunks)  # unread, as where the first chunk says so
+    assert "default-src" in dict(answer.headers)["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "first", [b"<head><meta charset=utf-8>", b"<html><body>", b"<title>x</title></head>", b"x" * 1024]
+)
+def test_what_says_enough_leaves_at_once(guard: Guard, first: bytes) -> None:
+    answer = ask(guard(page(first, b"<p>later", headers=PLAIN_HTML)))
+    sent = [message["body"] for message in answer.bodies]
+
+    assert first[:5] in sent[0]
+    assert b"later" not in sent[0]
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,9 @@ from cookieguard.html.urls import Url, readings
 # search at this; to a style sheet it means nothing, and to markup it is text.
 STOPS_PRELOADS = b"-->"
 # A page goes on without what it lacks in `onerror`. So where a tag has one, the address that is held gives way to one
-# that fails at once, in place and in order, and asks nobody: a `data:` URL without a comma is none.
-FAILS = b' src="data:"'
-MAY_FAIL = frozenset({b"img", b"script"})
+# that fails at once and asks nobody. Scripts fail in place and in order, as a fetch: a `data:` URL without a comma is
+# none. In a drawing `href` is what a script is from, and its text would run beside a `src`.
+FAILS = {b"img": b' src=""', b"script": b' src="data:" href="data:"'}
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -215,7 +215,7 @@ class _Judged:
         """Take the attribute and its duplicates out of the way: without the first, the second would count."""
         if name == b"src" and self._has_way_on():
             self.fails = True
-            self.edits.append((self.name_end, self.name_end, FAILS))
+            self.edits.append((self.name_end, self.name_end, FAILS[self.name]))
         renamed = b"data-cg-" + name.replace(b":", b"-")
         for attribute in self.attributes:
             if attribute.name == name:
@@ -227,7 +227,7 @@ class _Judged:
         A picture whose way on is another one that is held would fail for ever.
         """
         way_on = self.first.get(b"onerror")
-        if way_on is None or self.name not in MAY_FAIL or self.context.xml:
+        if way_on is None or self.name not in FAILS or self.context.xml:
             return False
         return self.name == b"script" or b"//" not in way_on.raw
 

@@ -26,7 +26,7 @@ from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_conta
 from cookieguard.web.document.page_cache import Key, Page, Repeats, content_of, like, page_of
 from cookieguard.web.document.prefetch import REDIRECTS, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of, is_part_of_start
+from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of, is_part_of_start, is_undeclared
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.http.content_type import (
     BODILESS_STATUSES,
@@ -361,7 +361,8 @@ class Response:
         if len(start) >= FIRST_BYTES:
             return False
         first = first_bytes(start, CODINGS.get(self._coding))
-        return first is not None and is_part_of_start(first)
+        named = self._names.get(CONTENT_TYPE, b"")
+        return first is not None and (is_part_of_start(first) or is_undeclared(named, first))
 
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         headers: Headers = self._start["headers"] if self._start is not None else []

@@ -62,7 +62,7 @@ XML_STARTS: Starts = ((b"<\x00?\x00", Charset.WIDE_LITTLE), (b"\x00<\x00?", Char
 STARTS = tuple(start for start, _ in (*MARKS, *XML_STARTS))
 MARKED = frozenset(start[0] for start, _ in MARKS)  # the first byte of hardly any page
 LONGEST_START = max(map(len, STARTS))
-LONGEST_DECLARATION = 1024  # bytes of an XML declaration that are waited for, as the prescan does
+LONGEST_DECLARATION = 1024  # bytes that are waited for, as the prescan does
 
 NAMED = re.compile(rb"charset[ \t]*=[ \t]*\"?([^ \t\";,(]+)\"?", re.IGNORECASE)
 # Only so do all browsers read the same label.
@@ -86,6 +86,14 @@ def is_part_of_start(start: bytes) -> bool:
         return True
     begins = start.removeprefix(b"\xef\xbb\xbf").startswith(b"<?xml")
     return begins and b">" not in start and len(start) < LONGEST_DECLARATION
+
+
+def is_undeclared(content_type: bytes, start: bytes) -> bool:
+    """Return whether more bytes must be seen, as browsers do: the page may name an encoding, and nothing else does."""
+    if len(start) >= LONGEST_DECLARATION or NAMED.search(content_type):
+        return False
+    text = start.lower()
+    return not any(one in text for one in (b"charset", b"</head", b"<body"))
 
 
 def charset_of(content_type: bytes, start: bytes) -> Charset:
