@@ -431,11 +431,72 @@ def test_a_page_that_differs_by_a_token_is_made_of_the_pieces_of_the_one_before(
     found = like(page, second, passes)
 
     again = Rewriter(rules, url="https://shop.example/")
-    assert b"".join([raw for raw, _ in pieces]) == first
+    assert b"".join([raw for raw, _, _ in pieces]) == first
     assert found is not None
     assert found == again.feed(second) + again.close()
     assert TOKENS[0] not in found
     assert PIXEL not in found
+
+
+# What may stand in a head where another page has the meta element of a token, and what may not.
+METAS = [b'<meta name=csrf content="%b">' % TOKENS[3], b"<meta name=a><meta name=b>\n"]
+NO_METAS = [
+    b"<meta http-equiv=refresh content='0;url=//ads.example/'>",
+    b"<meta name=referrer content=unsafe-url>",
+    b"<meta name=color-scheme content=dark>",
+    b"<meta charset=iso-2022-jp>",
+    b"<meta name=csrf>text",
+    b"<meta name=csrf></head><p>1",
+    b"<meta name=csrf><base href=//ads.example/>",
+    b"<meta name=csrf><noscript>",
+    b"<meta name=csrf><template>",
+    b"<meta name=csrf><!--",
+    b"<meta name=csrf><title>1",
+    b"<meta name=csrf><script>1",
+    b"<meta name=csrf><style>",
+    b"<meta name=csrf><svg>",
+    b"<meta name=csrf><body>",
+    b"<meta name=csrf ",
+    b"<meta name='csrf>",
+    b"</meta>",
+    b"<link rel=preload href=//ads.example/x>",
+]
+
+
+def headed_page(meta: bytes, token: bytes) -> bytes:
+    """Write a page with a meta element in its head, or what is as long."""
+    links = b"".join(b'<link rel="alternate" hreflang="%d" href="/%d">\n' % (n, n) for n in range(40))
+    return near_page(token, head=b'<meta charset="utf-8">\n' + links + meta.ljust(80) + links)
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "text/html", "application/xhtml+xml"])
+def test_a_page_with_a_token_in_its_head_becomes_what_it_would_have_become_alone(
+    guard: Guard, content_type: str
+) -> None:
+    bodies = [
+        headed_page(meta, token)
+        for meta, token in itertools.product([*METAS, METAS[0].replace(b"3", b"4"), *NO_METAS], TOKENS[:2])
+    ]
+    random.Random(2).shuffle(bodies)
+
+    assert_same_as_alone(guard, bodies, [("content-type", content_type)], sec_fetch_dest="document")
+
+
+def test_a_page_with_a_token_in_its_head_is_made_of_the_pieces_of_the_one_before() -> None:
+    rules = Rules(lambda _: None, "https://shop.example/", own_is_free=True)
+    passes = PlainBody(rules, body_context(rules, "https://shop.example/")).passes
+    first, second = headed_page(METAS[0], TOKENS[0]), headed_page(METAS[0].replace(b"3", b"4"), TOKENS[1])
+    body = DocumentBody(Rewriter(rules, head=b"<script>1</script>"), None, on_event=print)
+
+    pieces = body.cut(first, second, passes)
+    page = page_of(first, b"", body.rewriter, given=[], headers=[], pieces=pieces)
+
+    alone = Rewriter(rules, head=b"<script>1</script>")
+    found = like(page, headed_page(METAS[1], TOKENS[2]), passes)
+    again = headed_page(METAS[1], TOKENS[2])
+    assert [raw for raw, becomes, in_head in pieces if in_head and becomes is None]
+    assert found == alone.feed(again) + alone.close()
+    assert [one for one in [*METAS, *NO_METAS] if passes(one, True)] == METAS
 
 
 @pytest.mark.parametrize(
@@ -495,5 +556,5 @@ def test_a_page_that_is_another_in_all_its_tags_is_cut_into_few_pieces(tag: byte
     pieces = DocumentBody(body, None, on_event=print).cut(first, b" " + second, plain.passes)
 
     assert len(pieces) < 200 + 64 + 3
-    assert b"".join([raw for raw, _ in pieces]) == first
+    assert b"".join([raw for raw, _, _ in pieces]) == first
     assert content_of(pieces) == alone.feed(first) + alone.close()

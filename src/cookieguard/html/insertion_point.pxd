@@ -18,7 +18,7 @@ cdef class Placement:
     cdef readonly bint is_done
 
     cpdef bint is_in_head(self)
-    cpdef bint is_at_rest(self)
+    cpdef int rest(self)
     cpdef doctype(self)
     cpdef bytes text(self)
     cpdef bytes before(self, Tag tag)

@@ -10,6 +10,7 @@ from cookieguard.html.fast.answers import piece
 from cookieguard.html.types import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
+UNSETTLED, HEAD, BODY = range(3)  # where a part of a page may be another, that does as little
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
 
 # Of two byte order marks the second is text, but whoever sends it sends a page all the same.
@@ -102,9 +103,13 @@ class Placement:
         """Return whether elements of a head pass: nothing is to be inserted among them."""
         return not (self.is_done or self._xml or (self._head and self.is_document))
 
-    def is_at_rest(self) -> bool:
-        """Return whether the body has begun, and nothing of it is kept back."""
-        return self.is_done and not self._end
+    def rest(self) -> int:
+        """Return where what follows is read as it is, UNSETTLED where something is to be inserted or kept back."""
+        if self._end:
+            return UNSETTLED
+        if self.is_done:
+            return BODY
+        return UNSETTLED if self._head else HEAD
 
     def doctype(self) -> None:
         """Note a doctype: this is a document, whatever text an app let slip before it."""

@@ -33,7 +33,9 @@ cdef class PlainBody:
     cdef Summary _summary
 
     @cython.locals(scanner=Scanner, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
-    cpdef bint passes(self, bytes markup) except -1
+    cpdef bint passes(self, bytes markup, bint in_head=*) except -1
+    @cython.locals(scanner=Scanner, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
+    cdef bint _has_metas_only(self, bytes markup) except -1
     cdef Tag _judged(self, bytes raw)
 
 

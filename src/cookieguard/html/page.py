@@ -91,7 +91,7 @@ class TagJudge:
 
 
 class PlainBody:
-    """Tell of markup in a page's body, where nothing is open that counts, whether all of it passes as it is."""
+    """Tell of markup in a page's body or head, where nothing is open that counts, whether all of it passes as it is."""
 
     def __init__(self, rules: Rules, context: TagContext) -> None:
         """Take the rules, and what tags there are judged by (`body_context`); the page has no base of its own."""
@@ -103,8 +103,10 @@ class PlainBody:
             rules.tags if rules.is_own(base) else rules.near(base, xml=False), context.own_is_free
         )
 
-    def passes(self, markup: bytes) -> bool:
-        """Return whether markup is sure to pass, and to leave what follows it as it is."""
+    def passes(self, markup: bytes, in_head: bool = False) -> bool:  # noqa: FBT001, FBT002  # compiled
+        """Return whether markup is sure to pass, and to leave what follows it as it is; in a head, `meta` alone."""
+        if in_head:
+            return self._has_metas_only(markup)
         scanner, position, size = self._scanner, 0, len(markup)
         while (position := scanner.skip(markup, position)) < size:
             end = scanner.end
@@ -117,6 +119,23 @@ class PlainBody:
             if not tag.plain and (
                 not _has_free_text(tag) or (position := end_of_text(tag.name, markup, end)) < 0
             ):
+                return False
+        return True
+
+    def _has_metas_only(self, markup: bytes) -> bool:
+        """Return whether this is nothing but `meta` elements that tell nobody anything, and blanks behind them."""
+        scanner, position, size = self._scanner, 0, len(markup)
+        while position < size:
+            scanner.look(markup, position)
+            end = scanner.end
+            if end < 0:
+                return False
+            tag = scanner.tag or self._judged(piece(markup, position, end))
+            if tag.name != b"meta" or tag.closing or tag.attributes or not tag.plain:
+                return False
+            position = markup.find(b"<", end)
+            position = position if position >= 0 else size
+            if piece(markup, end, position).strip(b"\t\n\f\r "):
                 return False
         return True
 

@@ -36,7 +36,7 @@ cdef class Rewriter:
     cdef TagJudge _judge
 
     cpdef bytes feed(self, bytes chunk)
-    cpdef bint is_at_rest(self)
+    cpdef int rest(self)
     cdef bytes _run(self, bytes data)
     cdef Py_ssize_t _markup(self, bytes data, Py_ssize_t position)
     cdef bint _is_followed(self, Tag tag, bytes data, Py_ssize_t start, Py_ssize_t end)

@@ -12,7 +12,15 @@ from functools import partial
 
 from cookieguard.html.css.piecewise import LongSheet
 from cookieguard.html.element_text import STYLESHEET, judge_instruction
-from cookieguard.html.insertion_point import InsertContext, Placement, Stand, blank_end, is_part_of_bom
+from cookieguard.html.insertion_point import (
+    BODY,
+    UNSETTLED,
+    InsertContext,
+    Placement,
+    Stand,
+    blank_end,
+    is_part_of_bom,
+)
 from cookieguard.html.nested_document import MAX_NESTING, rewrite_nested
 from cookieguard.html.page import TagJudge
 from cookieguard.html.rules import Rules
@@ -116,11 +124,13 @@ class Rewriter:
         rest += self._placement.last(b"", closers)  # the tail may begin a tag
         return rest + (self._run(end) if is_between else b"") + self._tail
 
-    def is_at_rest(self) -> bool:
-        """Return whether all so far is read, and the next tag or text means what it does anywhere in a plain body."""
+    def rest(self) -> int:
+        """Return where the next tag means what it does anywhere in a plain HEAD or BODY; else UNSETTLED."""
         is_between = self._state == MARKUP and self._gather is None and not self._tail
-        is_plain = not (self._is_careful or self._xml or self._judge.has_base)
-        return is_between and is_plain and self._placement.is_at_rest()
+        if not is_between or self._xml or self._judge.has_base or self._context.is_careful():
+            return UNSETTLED
+        place = self._placement.rest()
+        return UNSETTLED if place == BODY and self._is_careful else place
 
     def abandon(self) -> bytes:
         """Give up after a failure: return bytes that close what is open, nothing of what was carried.

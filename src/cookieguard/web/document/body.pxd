@@ -27,7 +27,7 @@ cdef class DocumentBody:
     cdef object _encoder
     cdef object _wide
 
-    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t, small=int, chunk=bytes)
+    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t, small=int, rest=int, before=int, chunk=bytes)
     cpdef tuple cut(self, bytes body, bytes other, object passes)
     cpdef bytes close(self)
     cdef bytes _rewrite(self, bytes chunk)
@@ -37,4 +37,4 @@ cdef class DocumentBody:
 
 
 cdef Py_ssize_t _next_cut(bytes body, bytes other, Py_ssize_t place, bint may_be_small) except -2
-cdef _add_free(list pieces, bytes chunk, bint may_join)
+cdef _add_free(list pieces, bytes chunk, bint in_head, bint may_join)

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from cookieguard.html import Rewriter
 from cookieguard.html.fast.answers import piece
-from cookieguard.html.insertion_point import LONGEST_END
+from cookieguard.html.insertion_point import HEAD, LONGEST_END, UNSETTLED
 from cookieguard.web.document.page_cache import Passes, Piece
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
@@ -41,7 +41,7 @@ class RawBody:
 
     def cut(self, body: bytes, _other: bytes, _passes: Passes) -> tuple[Piece, ...]:
         """Return the body as one piece."""
-        return ((body, self.whole(body)),)
+        return ((body, self.whole(body), False),)
 
     def close(self) -> bytes:
         """Return what is left: nothing."""
@@ -85,9 +85,9 @@ class WorkerMark:
         name = blake2b(policy, digest_size=6).hexdigest()
         self._line = OWN_PAGES % (json.dumps(policy.decode()).encode(), name.encode())
 
-    def is_at_rest(self) -> bool:
+    def rest(self) -> int:
         """Return that no piece of it may be another."""
-        return False
+        return UNSETTLED
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the chunk."""
@@ -160,24 +160,24 @@ class DocumentBody:
         `passes` says so of it as it will of the other: what tells the rest of a page something stays where it is.
         """
         pieces: list[Piece] = []
-        begun, place, small, is_at_rest, is_same = 0, 0, 0, False, False
+        begun, place, small, rest, is_same = 0, 0, 0, UNSETTLED, False
         written: list[bytes] = []  # since `begun`
         while (end := _next_cut(body, other, place, small < MOST_SMALL)) >= 0:
             chunk = piece(body, place, end)
             becomes = self._rewrite(chunk)
-            was_at_rest, is_at_rest = is_at_rest, self.rewriter.is_at_rest()
-            if not (was_at_rest and is_at_rest and becomes == chunk and passes(chunk)):
+            before, rest = rest, self.rewriter.rest()
+            if not (rest and rest == before and becomes == chunk and passes(chunk, rest == HEAD)):
                 written.append(becomes)
             else:
                 if begun < place:
-                    pieces.append((piece(body, begun, place), b"".join(written)))
+                    pieces.append((piece(body, begun, place), b"".join(written), False))
                 was_same, is_same = is_same, other.startswith(chunk, place)
-                _add_free(pieces, chunk, was_same and is_same)
+                _add_free(pieces, chunk, rest == HEAD, was_same and is_same)
                 begun, written = end, []
             small += end - place < PIECE
             place = end
         written.append(self.whole(piece(body, place, len(body))))
-        return (*pieces, (piece(body, begun, len(body)), b"".join(written)))
+        return (*pieces, (piece(body, begun, len(body)), b"".join(written), False))
 
     def close(self) -> bytes:
         """Return what is left when the app's body has ended."""
@@ -221,8 +221,8 @@ def _next_cut(body: bytes, other: bytes, place: int, may_be_small: bool) -> int:
     return body.find(b"<", place + 1, most)
 
 
-def _add_free(pieces: list[Piece], chunk: bytes, may_join: bool) -> None:  # noqa: FBT001  # compiled
+def _add_free(pieces: list[Piece], chunk: bytes, in_head: bool, may_join: bool) -> None:  # noqa: FBT001  # compiled
     """Add a piece that may be another; it may join the one before where neither is expected to be."""
-    if may_join and pieces and pieces[-1][1] is None and len(pieces[-1][0]) < PIECE:
+    if may_join and pieces and pieces[-1][1:] == (None, in_head) and len(pieces[-1][0]) < PIECE:
         chunk = pieces.pop()[0] + chunk
-    pieces.append((chunk, None))
+    pieces.append((chunk, None, in_head))

@@ -26,10 +26,11 @@ LONGEST_PAUSE = 64  # pages of one place that come by before another is kept
 UNSTORED = b"no-store"
 
 Key = tuple[object, ...]
-# Bytes of a page, and what they become; None: they pass as they are, and so may others in their place.
-Piece = tuple[bytes, bytes | None]
-# Whether markup in a plain body passes as it is, and leaves what follows as it is.
-Passes = Callable[[bytes], bool]
+# Bytes of a page, and what they become; None: they pass as they are, and so may others in their place. Whether that
+# is in the head.
+Piece = tuple[bytes, bytes | None, bool]
+# Whether markup in a plain body (or its head) passes as it is, and leaves what follows as it is.
+Passes = Callable[[bytes, bool], bool]
 
 
 class Outcome(Protocol):
@@ -57,7 +58,7 @@ class Page:
     def size(self) -> int:
         """The bytes that keeping it takes, at most."""
         texts = sum(len(name) + len(value) for name, value in [*self.given, *self.headers])
-        pieces = sum(len(raw) + len(becomes or b"") + PIECE_OVERHEAD for raw, becomes in self.pieces)
+        pieces = sum(len(raw) + len(becomes or b"") + PIECE_OVERHEAD for raw, becomes, _ in self.pieces)
         return len(self.body) + len(self.content) + pieces + texts + HELD_SIZE * len(self.held) + OVERHEAD
 
 
@@ -76,24 +77,24 @@ def page_of(
 
 def content_of(pieces: tuple[Piece, ...]) -> bytes:
     """Return what a page becomes, by its pieces."""
-    return b"".join([raw if becomes is None else becomes for raw, becomes in pieces])
+    return b"".join([raw if becomes is None else becomes for raw, becomes, _ in pieces])
 
 
 def like(page: Page, body: bytes, passes: Passes) -> bytes | None:
     """Return what a body becomes that is a known page but for markup that passes as it is: a token, a price.
 
-    None where more is different. `passes` says it of markup in a plain body.
+    None where more is different. `passes` says it of markup in a plain body, and of what its head may have.
     """
     written: list[bytes] = []
     place, left = 0, MOST_OTHERS
-    for raw, becomes in page.pieces:
+    for raw, becomes, in_head in page.pieces:
         end = place + len(raw)
         if body.startswith(raw, place):
             written.append(raw if becomes is None else becomes)
         else:
             other = body[place:end]
             left -= 1
-            if becomes is not None or left < 0 or not passes(other):
+            if becomes is not None or left < 0 or not passes(other, in_head):
                 return None
             written.append(other)
         place = end

@@ -39,9 +39,9 @@ class SourceKeeper:
         """The document as it came, as far as it is kept."""
         return b"".join(self._chunks)
 
-    def is_at_rest(self) -> bool:
-        """Return whether the next tag means what it does anywhere in a plain body."""
-        return self._rewriter.is_at_rest()
+    def rest(self) -> int:
+        """Return where the next tag means what it does anywhere in a plain head or body."""
+        return self._rewriter.rest()
 
     def feed(self, chunk: bytes) -> bytes:
         """Keep a chunk, and rewrite it."""
