@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,34 @@ def test_the_hourly_job_has_each_newest_checkpoint_stamped_once_and_verify_check
     ]
     outsider = ["openssl", "ts", "-verify", "-in", str(kept / "checkpoint-5.tsr"), "-CAfile", str(tsa.root)]
     subprocess.run([*outsider, "-data", str(kept / "checkpoint-5")], check=True, capture_output=True)
+
+
+def test_of_old_time_stamps_the_first_of_a_day_stays() -> None:
+    begins = datetime(2026, 11, 1, 22, 30, tzinfo=UTC)
+    times = {str(hour): begins + timedelta(hours=hour) for hour in range(100)}
+
+    gone = timestamps.superfluous(times, fully=timedelta(days=2))
+
+    assert sorted(map(int, gone)) == [1, *range(3, 26), *range(27, 50)]  # days begin with 0, 2, 26, 50
+    assert timestamps.superfluous(times, fully=timedelta(days=5)) == []
+
+
+def test_the_hourly_job_lets_old_time_stamps_go_and_verify_holds(
+    tsa: Authority, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timestamps, "HOURLY_FOR", timedelta(0))
+    monkeypatch.setattr(timestamps, "MOST_HOURLY", 2)
+    for hours in (2, 4, 6):
+        write(1)
+        assert not job(hours).failed
+        time.sleep(1.1)  # an authority tells seconds
+    kept = sorted(path.name for path in Path(".cookieguard/timestamps").iterdir())
+    names = [f"checkpoint-{size}{end}" for size in (1, 3) for end in ("", ".tsr")]
+    assert kept == names
+    assert tsa.asked == 3
+    capsys.readouterr()
+    assert run(["log", "verify"]) == 0
+    assert "3 entries were there at 20" in capsys.readouterr().out
 
 
 def test_a_stamped_log_that_is_set_back_or_a_stamp_of_something_else_is_found(

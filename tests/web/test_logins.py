@@ -132,3 +132,46 @@ def test_list_of_one_customer_is_bounded_and_what_is_none_is_nobodys(
     found = sync.ask(fill).result(10)
 
     assert [one.session for one in found] == [f"s{at}" for at in range(6, MOST_LOGINS + 5)]
+
+
+def test_a_login_made_while_the_last_one_leaves_the_list_stays_in_it(
+    workers: tuple[CookieGuard, CookieGuard],
+) -> None:
+    sync, identity = workers[0]._parts.store_sync, workers[0]._parts.identity
+    assert sync is not None
+    assert identity is not None
+
+    def note(store: Any, session: str) -> None:
+        login = Login(session=session, at=int(NOW.timestamp() * 1000), agent="")
+        note_login(store, "4", login, before="", header=b"", longest=identity.life.longest)
+
+    def leave(store: Any) -> list[str]:
+        note(store, "old")
+        write = store.write
+
+        def writing(*place: Any, **options: Any) -> Any:
+            version = write(*place, **options)
+            store.write = write
+            note(store, "new")  # as another worker does in this moment
+            return version
+
+        store.write = writing
+        forget_login(store, "4", "old")
+        return [one.session for one in logins_of(store, "4")]
+
+    assert sync.ask(leave).result(10) == ["new"]
+
+
+def test_of_who_is_logged_in_nowhere_nothing_is_left(workers: tuple[CookieGuard, CookieGuard]) -> None:
+    sync, identity = workers[0]._parts.store_sync, workers[0]._parts.identity
+    assert sync is not None
+    assert identity is not None
+
+    def leave(store: Any) -> Any:
+        login = Login(session="only", at=int(NOW.timestamp() * 1000), agent="")
+        note_login(store, "5", login, before="", header=b"", longest=identity.life.longest)
+        forget_login(store, "5", "only")
+        store.forget(int(NOW.timestamp() * 1000))
+        return store.read("logins", "5")
+
+    assert sync.ask(leave).result(10) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cookieguard.config.proof import KeptKind, ProofSettings
+from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import signer_of
-from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.protocol import Stores, SubjectKey
 from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
+from cookieguard.engines.proof.upkeep import pruning
 from cookieguard.engines.proof.upkeep.expiry import ran_out
 from cookieguard.engines.proof.upkeep.pruning import SEALS_FOR, has_overdue, prune
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
@@ -94,6 +98,83 @@ def test_an_agreement_in_force_is_kept_as_long_as_it_is(world: World) -> None:
     pruned(world, LATER + timedelta(days=2000))
     assert there(world, records) == [True, False, False, True, False]
     assert world.verify().verdict is Verdict.WHOLE
+
+
+def test_what_was_imported_ends_no_consent_that_the_shop_asked_for(world: World) -> None:
+    records = [
+        consent("both", after=900),
+        consent("both", "import", after=901),  # of the tool before, which ran beside for a while
+        consent("old-tool", "import"),
+        consent("old-tool", "import", after=900),
+    ]
+    world.write(*records)
+
+    assert pruned(world, LATER + timedelta(days=1000)) == 1
+    assert there(world, records) == [True, True, False, True]
+    stores = world.stores()
+    ran = [ran_out(stores.log, (NOW + LIFE).date() + timedelta(days=days), LIFE) for days in (900, 901)]
+    stores.close()
+    assert ran == [{"grant": 1}, {}]
+
+
+def test_agreements_in_force_are_opened_once_not_at_every_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(
+        agreement("in-force", given=True),
+        agreement("erased", given=True),
+        agreement("ends", given=True),
+        agreement("new", given=True, after=10),
+        agreement("ends", given=False, after=12),
+    )
+    opened: list[object] = []
+    is_given = pruning.opened
+    monkeypatch.setattr(pruning, "opened", lambda *asked: opened.append(asked) or is_given(*asked))
+    at = LATER + timedelta(days=5)
+
+    assert pruned(world, at) == 0
+    assert len(opened) == 3
+    world.write(agreement("late", given=False, after=1))  # into the log after that look, of a time before it
+    stores = world.stores()
+    erase_subject(stores, customer("erased"), journals=world.place.journals, now=at)
+    stores.close()
+    assert pruned(world, at + timedelta(hours=1)) == 2  # the late one, and the one of nobody
+    assert len(opened) == 4
+    assert pruned(world, at + timedelta(days=9)) == 2  # what ended by now, and what ended it
+    assert len(opened) == 6  # the new one, and what ended
+    assert world.verify().verdict is Verdict.WHOLE
+
+
+def test_keys_that_a_restored_copy_brought_back_go_if_no_record_needs_them(world: World) -> None:
+    world.write(consent("gone"), consent("stays", after=900))
+    stores = world.stores()
+    handle = handle_of(customer("gone"), stores.subjects.secret(HANDLE_SECRET))
+    key = stores.subjects.find(handle)
+    stores.close()
+    at = LATER + LIFE + timedelta(days=1)
+    pruned(world, at)
+    pruned(world, at + SEALS_FOR + timedelta(seconds=1))
+    stores = world.stores()
+    assert key is not None
+    restore_key(world, handle, key)
+    stores.close()
+
+    for hours in (3, 6):
+        pruned(world, at + timedelta(hours=hours))
+    stores = world.stores()
+    assert key_of(stores, "gone") is None
+    assert key_of(stores, "stays") is not None
+    stores.close()
+
+
+def restore_key(world: World, handle: bytes, key: SubjectKey) -> None:
+    """Put a key back, as an older copy of the store does."""
+    if world.place.log_file is None:
+        with psycopg.connect(world.place.subjects, autocommit=True) as connection:
+            connection.execute("INSERT INTO cg_subject (handle, id, key) VALUES (%s, %s, %s)", (handle, *key))
+        return
+    with sqlite3.connect(world.place.subjects) as connection:
+        connection.execute("INSERT INTO subject (handle, id, key) VALUES (?, ?, ?)", (handle, *key))
 
 
 def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: World) -> None:

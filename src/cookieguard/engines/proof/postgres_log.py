@@ -87,6 +87,9 @@ CHECKPOINTS = "SELECT size, note FROM cg_log_checkpoint ORDER BY size"
 PUT_CHECKPOINT = "INSERT INTO cg_log_checkpoint (size, note) VALUES (%s, %s)"
 FACT = "SELECT value FROM cg_log_fact WHERE name = %s"
 PUT_FACT = "INSERT INTO cg_log_fact (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+CHANGE_FACT = """
+    INSERT INTO cg_log_fact (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
 KEYS = "SELECT key FROM cg_log_public_key ORDER BY place"
 PUT_KEY = "INSERT INTO cg_log_public_key (key) VALUES (%s) ON CONFLICT DO NOTHING"
 COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM cg_log_record"
@@ -114,6 +117,7 @@ OLD = """
         AND later.about < %(replaced_by)s
         AND (substr(later.about, 9) = %(kind)s OR substr(later.about, 9, %(length)s) = %(kinds)s)
         AND (NOT %(same_topic)s OR substr(later.about, 9) = substr(one.about, 9))
+        AND (substr(later.about, 9) <> %(imported)s OR substr(one.about, 9) = %(imported)s)
         AND (substr(later.about, 1, 8), later.number) > (substr(one.about, 1, 8), one.number)
     ) FROM cg_log_record AS one
     WHERE number >= 0 AND about >= %(since)s AND about < %(until)s AND (about, number) > (%(about)s, %(number)s)
@@ -259,6 +263,11 @@ class PostgresLog:
                 self._connection.execute(PUT_FACT, (name, value))
                 found = self._value(FACT, (name,))
         return None if found is None else str(found)
+
+    def change_fact(self, name: str, value: str) -> None:
+        """Change a fact."""
+        with telling(LogDown):
+            self._connection.execute(CHANGE_FACT, (name, value))
 
     def public_keys(self) -> list[str]:
         """Return the public keys."""

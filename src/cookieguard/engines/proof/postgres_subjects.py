@@ -49,6 +49,8 @@ FADE = """
 FADED = "SELECT id FROM cg_subject_fading WHERE since < %s"
 END_FADING = "DELETE FROM cg_subject_fading WHERE id = ANY (%s::bytea[]) AND since < %s RETURNING id"
 KEY_FOR = "SELECT key FROM cg_subject WHERE id = %s"
+WITH_KEYS = "SELECT id FROM cg_subject WHERE id = ANY (%s::bytea[])"
+AFTER = "SELECT id FROM cg_subject WHERE id > %s ORDER BY id LIMIT %s"
 # Overwritten first: a deleted row's bytes lie in the table until it is vacuumed.
 OVERWRITE = "UPDATE cg_subject SET key = ''::bytea WHERE id = ANY (%s::bytea[])"
 FORGET = "DELETE FROM cg_subject WHERE id = ANY (%s::bytea[])"
@@ -103,6 +105,18 @@ class PostgresSubjects:
         with telling(LogDown):
             row = self._connection.execute(KEY_FOR, (subject,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
+        """Return those that are there."""
+        return self._ids(WITH_KEYS, (ByteaArray(subjects),))
+
+    def after(self, subject: bytes, count: int) -> list[bytes]:
+        """Return some, in their order."""
+        return sorted(self._ids(AFTER, (subject, count)))
+
+    def _ids(self, statement: str, values: tuple[object, ...]) -> set[bytes]:
+        with telling(LogDown):
+            return {bytes(one) for (one,) in self._connection.execute(statement, values)}
 
     def forget(self, subjects: Sequence[bytes]) -> int:
         """Delete keys and have the table written anew without them; the server's write-ahead log goes its own way."""

@@ -64,7 +64,8 @@ class Row(NamedTuple):
 class Old(NamedTuple):
     """Hold what is asked of a numbered row to say whether it is kept any longer.
 
-    `is_replaced`: by the time that was asked about, a later record of the subject took its place.
+    `is_replaced`: by the time that was asked about, a later record of the subject took its place; one that was imported
+    takes that of imported ones only.
     """
 
     number: int
@@ -172,6 +173,10 @@ class LogStore(Protocol):
         """Return a fact of the log, first set to `value` where it has none."""
         ...
 
+    def change_fact(self, name: str, value: str) -> None:
+        """Set a fact to another value."""
+        ...
+
     def public_keys(self) -> list[str]:
         """Return all public keys that ever signed, oldest first."""
         ...
@@ -254,6 +259,14 @@ class SubjectStore(Protocol):
 
     def key_for(self, subject: bytes) -> bytes | None:
         """Return the key of a subject by the number its rows have."""
+        ...
+
+    def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
+        """Return those of the subjects that have a key."""
+        ...
+
+    def after(self, subject: bytes, count: int) -> list[bytes]:
+        """Return so many subjects that have a key, in their order, after one."""
         ...
 
     def forget(self, subjects: Sequence[bytes]) -> int:

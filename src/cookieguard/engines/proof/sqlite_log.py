@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, Waiting, Window
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
+from cookieguard.proof.consents import Event
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
@@ -66,6 +67,7 @@ CHECKPOINTS = "SELECT size, note FROM checkpoint ORDER BY size"
 PUT_CHECKPOINT = "INSERT INTO checkpoint (size, note) VALUES (?, ?)"
 FACT = "SELECT value FROM fact WHERE name = ?"
 PUT_FACT = "INSERT OR IGNORE INTO fact (name, value) VALUES (?, ?)"
+CHANGE_FACT = "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)"
 KEYS = "SELECT key FROM public_key ORDER BY rowid"
 PUT_KEY = "INSERT OR IGNORE INTO public_key (key) VALUES (?)"
 COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM record"
@@ -88,6 +90,7 @@ OLD = """
         SELECT 1 FROM record AS later WHERE later.subject = record.subject AND later.number >= 0
         AND later.about < :replaced_by AND (substr(later.about, 9) = :kind OR substr(later.about, 9, :length) = :kinds)
         AND (NOT :same_topic OR substr(later.about, 9) = substr(record.about, 9))
+        AND (substr(later.about, 9) <> :imported OR substr(record.about, 9) = :imported)
         AND (substr(later.about, 1, 8), later.number) > (substr(record.about, 1, 8), record.number)
     ) FROM record WHERE number >= 0 AND about >= :since AND about < :until AND (about, number) > (:about, :number)
     AND (substr(about, 9) = :kind OR substr(about, 9, :length) = :kinds) ORDER BY about, number LIMIT :count
@@ -218,6 +221,11 @@ class SqliteLog:
             return self.fact(name)
         return None if row is None else str(row[0])
 
+    def change_fact(self, name: str, value: str) -> None:
+        """Change a fact."""
+        with self._writing():
+            self._connection.execute(CHANGE_FACT, (name, value))
+
     def public_keys(self) -> list[str]:
         """Return the public keys."""
         with telling(LogDown):
@@ -325,6 +333,7 @@ def values_of(window: Window, after: tuple[bytes, int], count: int) -> dict[str,
     return {
         "kind": window.kind.encode(),
         "kinds": kinds,
+        "imported": kinds + Event.IMPORT.value.encode(),  # ends nothing that the shop itself asked for
         "length": len(kinds),
         "since": window.since,
         "until": window.until,

@@ -33,6 +33,8 @@ STAY = "DELETE FROM fading WHERE id = (SELECT id FROM subject WHERE handle = ?)"
 END_FADING = "DELETE FROM fading WHERE id = ? AND since < ?"
 MAKE = "INSERT OR IGNORE INTO subject (handle, id, key) VALUES (?, ?, ?)"
 KEY_FOR = "SELECT key FROM subject WHERE id = ?"
+IS_THERE = "SELECT 1 FROM subject WHERE id = ?"
+AFTER = "SELECT id FROM subject WHERE id > ? ORDER BY id LIMIT ?"
 FORGET = "DELETE FROM subject WHERE id = ?"
 EMPTY_JOURNAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 
@@ -104,6 +106,17 @@ class SqliteSubjects:
         with telling(LogDown):
             row = self._connection.execute(KEY_FOR, (subject,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
+        """Return those that are there."""
+        with telling(LogDown):
+            run = self._connection.execute
+            return {one for one in subjects if run(IS_THERE, (one,)).fetchone() is not None}
+
+    def after(self, subject: bytes, count: int) -> list[bytes]:
+        """Return some, in their order."""
+        with telling(LogDown):
+            return [one for (one,) in self._connection.execute(AFTER, (subject, count))]
 
     def forget(self, subjects: Sequence[bytes]) -> int:
         """Delete keys, and write over where they lay: in the file (secure_delete) and in its journal."""

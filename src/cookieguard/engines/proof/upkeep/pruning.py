@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.anchors import was_set_back
 from cookieguard.engines.proof.open import signer_of, stores_if_made
 from cookieguard.engines.proof.protocol import LogStore, Old, Stores, Window
 from cookieguard.engines.proof.reading import opened
@@ -25,6 +26,8 @@ LONGEST_LIFE = timedelta(days=400)  # of a cookie (RFC 6265bis), where it ends w
 SEALS_FOR = timedelta(hours=1)
 FIRST = b"", -1
 EARLIEST = time_of(0)
+LOOKED, SWEPT = "agreements looked at", "keys looked at"
+MOST_SWEPT = 5000  # keys of one run: some 50 ms
 
 
 def life_of(config: Config) -> timedelta:
@@ -33,15 +36,28 @@ def life_of(config: Config) -> timedelta:
 
 
 def prune(
-    stores: Stores, kept_days: Mapping[str, int], life: timedelta, signer: Signer, *, now: datetime
+    stores: Stores,
+    kept_days: Mapping[str, int],
+    life: timedelta,
+    signer: Signer,
+    *,
+    now: datetime,
+    is_whole: bool = True,
 ) -> int:
-    """Let go of what was kept long enough; return how many records."""
-    count, at = 0, _milliseconds(now)
+    """Let go of what was kept long enough; return how many records.
+
+    Unless `is_whole`, keys without records stay: a log that was set back lacks records that a copy may bring back.
+    """
+    count, at, size = 0, _milliseconds(now), stores.log.size()
     for numbers, subjects in _pages(stores, kept_days, life, now):
         stores.subjects.fade(subjects, at)  # first: a row that is gone names nobody to look for
         stores.log.remove(numbers, write_pruned(numbers, signer, now=now))
         count += len(numbers)
+    if AGREEMENT in kept_days:
+        stores.log.change_fact(LOOKED, f"{_limit(now, kept_days[AGREEMENT]).hex()} {size}")
     _forget_faded(stores, _milliseconds(now - SEALS_FOR))
+    if is_whole:
+        _fade_without_rows(stores, at)
     return count
 
 
@@ -53,7 +69,8 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
             return 0
         signer = signer_of(load_keyring(state, config.keys, environ=environ, now=now), name)
         stores.log.add_key(str(signer.key))
-        return prune(stores, config.proof.kept_days, life_of(config), signer, now=now)
+        life, is_whole = life_of(config), not was_set_back(state.path, stores.log)
+        return prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
 
 
 def has_overdue(stores: Stores, kept_days: Mapping[str, int], life: timedelta, *, now: datetime) -> bool:
@@ -65,15 +82,31 @@ def _pages(
     stores: Stores, kept_days: Mapping[str, int], life: timedelta, now: datetime
 ) -> Iterator[tuple[list[int], list[bytes]]]:
     """Yield the numbers of rows that are not kept any longer, some at a time, and their subjects."""
+    looked = _looked(stores.log)
     for kind, days in kept_days.items():
-        limit = now.astimezone(UTC) - timedelta(days=days)
-        before = time_of(_milliseconds(limit))
+        before = _limit(now, days)
         window = Window(kind, EARLIEST, before, before, same_topic=kind != CONSENT)
-        ran_out = time_of(_milliseconds(limit - life))
+        ran_out = _limit(now - life, days)
         for rows in pages_of(stores.log, window):
-            due = [one for one in rows if _is_over(stores, kind, one, ran_out)]
+            if kind == CONSENT:
+                due = [one for one in rows if one.is_replaced or one.about < ran_out]
+            else:
+                due = rows if kind != AGREEMENT else _ended(stores, rows, looked)
             if due:
                 yield [one.number for one in due], sorted({one.subject for one in due})
+
+
+def _limit(now: datetime, days: int) -> bytes:
+    return time_of(_milliseconds(now.astimezone(UTC) - timedelta(days=days)))
+
+
+def _looked(log: LogStore) -> tuple[bytes, int]:
+    """Return before which time, and below which number, all agreements that are left were found in force."""
+    before, _, size = (log.fact(LOOKED) or "").partition(" ")
+    try:
+        return bytes.fromhex(before), int(size)
+    except ValueError:  # never looked
+        return EARLIEST, 0
 
 
 def pages_of(log: LogStore, window: Window) -> Iterator[list[Old]]:
@@ -84,11 +117,18 @@ def pages_of(log: LogStore, window: Window) -> Iterator[list[Old]]:
         after = rows[-1].about, rows[-1].number
 
 
-def _is_over(stores: Stores, kind: str, row: Old, ran_out: bytes) -> bool:
-    """Return whether what an old record shows had ended before the limit; of other kinds its own time is that."""
-    if kind == CONSENT:
-        return row.is_replaced or row.about < ran_out
-    return kind != AGREEMENT or row.is_replaced or not _is_given(stores, row)
+def _ended(stores: Stores, rows: Sequence[Old], looked: tuple[bytes, int]) -> list[Old]:
+    """Return the agreements that are in force no more. To see whether a box was ticked each is opened, once."""
+    before, size = looked
+    left = [one for one in rows if not one.is_replaced]
+    known = {one.number: one.subject for one in left if one.about < before and one.number < size}
+    has_key = stores.subjects.with_keys(sorted(set(known.values())))
+    stays = {
+        one.number
+        for one in left
+        if (one.subject in has_key if one.number in known else _is_given(stores, one))
+    }
+    return [one for one in rows if one.number not in stays]
 
 
 def _is_given(stores: Stores, row: Old) -> bool:
@@ -110,6 +150,17 @@ def _forget_faded(stores: Stores, before: int) -> None:
         without = set(stores.log.without_rows(some))
         stores.subjects.end_fading([one for one in some if one not in without], before, forgets=False)
         stores.subjects.end_fading(sorted(without), before, forgets=True)
+
+
+def _fade_without_rows(stores: Stores, now: int) -> None:
+    """Note some of the keys that no row needs, which an older copy brings back; the next run looks at others."""
+    after = bytes.fromhex(stores.log.fact(SWEPT) or "")
+    some = stores.subjects.after(after, MOST_SWEPT)
+    fading = set(stores.subjects.faded(now + 1))  # their hour does not begin anew
+    without = [one for one in stores.log.without_rows(some) if one not in fading]
+    if without:
+        stores.subjects.fade(without, now)
+    stores.log.change_fact(SWEPT, some[-1].hex() if len(some) == MOST_SWEPT else "")
 
 
 def _milliseconds(moment: datetime) -> int:

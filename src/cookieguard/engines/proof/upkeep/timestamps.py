@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ NAME = re.compile(r"checkpoint-[0-9]+")
 MISSING_EXTRA = "empty, or the extra that asks for time stamps: pip install cookieguard[anchor]"
 SECONDS = 20.0  # for all of an answer: the job that waits is the one by which keys of visitors go
 MOST_BYTES = 64 * 1024  # an answer with its certificates has 2 to 8
+HOURLY_FOR = timedelta(days=31)
+MOST_HOURLY = 31 * 24  # up to here nothing is looked at
 QUERY, ANSWER = "application/timestamp-query", "application/timestamp-reply"
 
 
@@ -61,7 +63,35 @@ def stamp_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
     answer = _ask(config.proof.timestamp, note.encode(), roots_of(config))
     replace_private(folder / name, note.encode())
     replace_private(folder / f"{name}.tsr", answer)  # last: only a checkpoint with its answer counts
+    _thin_out(state.path)
     return 0
+
+
+def _thin_out(state: Path) -> None:
+    """Of what is older than a month keep one time stamp a day, the first: an entry then has a day, not an hour."""
+    kept = list(stamped(state))
+    if len(kept) > MOST_HOURLY:
+        from rfc3161_client import decode_timestamp_response
+
+        times = {name: decode_timestamp_response(answer).tst_info.gen_time for name, _, answer in kept}
+        for name in superfluous(times, fully=HOURLY_FOR):
+            (state / f"{name}.tsr").unlink(
+                missing_ok=True
+            )  # first: without its answer a checkpoint counts for nothing
+            (state / name).unlink(missing_ok=True)
+
+
+def superfluous(times: Mapping[str, datetime], *, fully: timedelta) -> list[str]:
+    """Return which time stamps may go: older than that before the newest, and not the first of their day (UTC)."""
+    until = max(times.values()) - fully
+    days: set[date] = set()
+    found = []
+    for name, time in sorted(times.items(), key=lambda item: item[1]):
+        day = time.astimezone(UTC).date()
+        if time < until and day in days:
+            found.append(name)
+        days.add(day)
+    return found
 
 
 def stamped(state: Path) -> Iterator[tuple[str, bytes, bytes]]:
