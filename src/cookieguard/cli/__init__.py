@@ -7,10 +7,14 @@ below.
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Be the entry point `cookieguard`."""
     from cookieguard.cli.app import run  # typer and rich take 0.2 s: who imports the package need not wait
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character is shown its number
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

@@ -21,7 +21,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import printable, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.engines.files.keyring_source import load_keyring
@@ -120,7 +120,8 @@ def show(
     for name, value in facts.items():
         if name != "record":
             show_line(f"{name}: {value}")
-    show_line(canonical(facts["record"]).decode() if facts["record"] else "record: its subject was erased")
+    record_text = canonical(facts["record"]).decode() if facts["record"] else "record: its subject was erased"
+    show_line(printable(record_text))
 
 
 @log.command("export")

@@ -25,6 +25,11 @@ def show_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def printable(text: str) -> str:
+    """Return a text that a stranger wrote as one line in which no character moves the cursor or turns the line."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a table with a line of heads."""
     table = Table(*heads, box=SIMPLE_HEAD)

@@ -10,11 +10,11 @@ import typer
 
 from cookieguard.cli.log import log_of
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import printable, show_json, show_line
 from cookieguard.engines.proof.reading import make_receipt
 from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteError, NoteKey
-from cookieguard.proof.receipts import ReceiptBroken, verify_receipt
+from cookieguard.proof.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
 
 receipt = typer.Typer(help="Verify the copy of a record that a visitor has, and show one.")
 
@@ -33,7 +33,8 @@ def verify(
     """Verify a visitor's copy, without a network and without the shop. Exit code 1 where it proves nothing."""
     try:
         keys = [NoteKey.parse(one) for one in key or ()]
-        found = verify_receipt(file.read_bytes(), keys=keys)
+        with file.open("rb") as copy:  # a file without an end, too
+            found = verify_receipt(copy.read(MOST_BYTES + 1), keys=keys)
     except OSError as error:
         raise ConfigError(str(file), was=error.strerror, allowed="a file that can be read") from error
     except NoteError as error:
@@ -44,7 +45,7 @@ def verify(
         if as_json:
             show_json({"verified": False, "reason": str(error)})
         else:
-            show_line(f"WRONG: {error}")
+            show_line(f"WRONG: {printable(str(error))}")
         raise typer.Exit(WRONG) from error
     facts = {"origin": found.origin, "index": found.index, "size": found.size, "key": str(found.key)}
     if as_json:
@@ -55,7 +56,7 @@ def verify(
         f"signed by {found.key}" + ("" if key else " (the copy's own key: compare it with the published one)")
     )
     for name, value in found.record.items():
-        show_line(f"{name}: {value}")
+        show_line(f"{name}: {printable(str(value))}")
 
 
 @receipt.command("show")

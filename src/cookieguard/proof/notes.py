@@ -134,11 +134,17 @@ class Checkpoint:
 
 def open_checkpoint(note: str, keys: Iterable[NoteKey]) -> Checkpoint:
     """Return the checkpoint that one of the keys signed under the log's own name; raises NoteError."""
+    return open_signed(note, keys)[0]
+
+
+def open_signed(note: str, keys: Iterable[NoteKey]) -> tuple[Checkpoint, NoteKey]:
+    """Return the same, and the key that signed it; raises NoteError."""
     text, signed = open_note(note, keys)
     checkpoint = Checkpoint.parse(text)
-    if all(key.name != checkpoint.origin for key in signed):
-        raise NoteError("a checkpoint is signed by a key of another name than its origin")
-    return checkpoint
+    for key in signed:
+        if key.name == checkpoint.origin:
+            return checkpoint, key
+    raise NoteError("a checkpoint is signed by a key of another name than its origin")
 
 
 def read_checkpoint(note: str) -> Checkpoint:

@@ -12,7 +12,7 @@ from typing import Any
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.merkle import HASH_BYTES, is_included, leaf_hash
-from cookieguard.proof.notes import NoteError, NoteKey, open_checkpoint
+from cookieguard.proof.notes import NoteError, NoteKey, open_signed
 from cookieguard.proof.records import read_document
 from cookieguard.proof.sealing import commitment
 
@@ -72,20 +72,21 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
     index, proof = _read_proof(head)
     trusted = keys or _keys(document["keys"])
     try:
-        signed = open_checkpoint(checkpoint, trusted)
+        signed, key = open_signed(checkpoint, trusted)
     except NoteError as error:
         raise ReceiptBroken(f"the checkpoint: {error}") from error
     if not is_included(leaf_hash(entry), index, signed.size, proof, signed.root):
         raise ReceiptBroken("the record is not the one in the log: it, its salt or its proof was changed")
-    key = next(one for one in trusted if one.name == signed.origin)
     return Receipt(document["record"], index, signed.size, signed.origin, key)
 
 
 def _read(text: bytes) -> dict[str, Any]:
     if len(text) > MOST_BYTES:
-        raise ReceiptBroken(f"a receipt of {len(text)} bytes; allowed: at most {MOST_BYTES}")
+        raise ReceiptBroken(f"a receipt of more than {MOST_BYTES} bytes")
     try:
-        document = json.loads(text)
+        document = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+    except ReceiptBroken:
+        raise
     except (ValueError, RecursionError) as error:
         raise ReceiptBroken("this is no JSON") from error
     members = {"record": dict, "salt": str, "stored": str, "proof": str, "keys": list}
@@ -95,6 +96,18 @@ def _read(text: bytes) -> dict[str, Any]:
         if type(document.get(name)) is not kind:
             raise ReceiptBroken(f"{name} is missing, or no {kind.__name__}")
     return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that stands twice: others may read the other value of it."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ReceiptBroken("a name stands twice in one object")
+    return members
+
+
+def _no_number(name: str) -> None:
+    raise ReceiptBroken(f"this is no JSON: {name}")
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

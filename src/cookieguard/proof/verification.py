@@ -26,6 +26,7 @@ from cookieguard.proof.tiles import FULL_BYTES, WIDTH, ReadTile
 RowTuple = tuple[int, bool, bytes]
 """Number, whether each field has its length, and entry, id, subject, about and what is sealed, put together."""
 MOST_FAULTS = 1000  # named; the rest is counted
+LONGEST_NAME = 200  # of a log's, as `notes.NAME` has it
 
 
 class Verdict(IntEnum):
@@ -130,7 +131,7 @@ def _signed(
             open_checkpoint(note, keys if is_newest else (*keys, *former))
         except NoteError as error:
             verdict = Verdict.NO_KEY if is_newest and str(error) == NO_KEY_SIGNED else Verdict.BROKEN
-            report.add(verdict, size, f"the checkpoint of {size} entries: {error}")
+            report.add(verdict, size, _refused(f"the checkpoint of {size} entries", note, error, keys))
             if verdict is Verdict.BROKEN:
                 continue
         if checkpoint.size != size:
@@ -149,13 +150,25 @@ def _anchored(
         try:
             checkpoint = open_checkpoint(note, keys)
         except NoteError as error:
-            report.add(Verdict.NO_KEY, None, f"{source}: {error}")
+            report.add(Verdict.NO_KEY, None, _refused(source, note, error, keys))
             continue
         if checkpoint.size > report.size:
             what = f"{source} has {checkpoint.size} entries, the log {report.size}: cut, or set back to an older copy"
             report.add(Verdict.CUT, report.size, what)
         else:
             yield _Claim(checkpoint, source)
+
+
+def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) -> str:
+    """Say why a checkpoint does not count: first of all that it is one of another log."""
+    names = sorted({key.name for key in keys})
+    try:
+        origin = read_checkpoint(note).origin
+    except NoteError:
+        return f"{source}: {error}"
+    if not names or origin in names:
+        return f"{source}: {error}"
+    return f"{source} is of another log: {origin[:LONGEST_NAME]!r}, not of {', '.join(map(repr, names))}"
 
 
 def _compare(report: Report, tree: _Tree, claims: Sequence[_Claim]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogStore
 from cookieguard.engines.proof.witness import Witness
-from cookieguard.proof.notes import NoteError, read_checkpoint
+from cookieguard.proof.notes import LONGEST_NOTE, NoteError, read_checkpoint
 from cookieguard.proof.tiles import tree_root
 
 logger = logging.getLogger("cookieguard")
@@ -97,4 +97,9 @@ def was_set_back(directory: Path, log: LogStore) -> bool:
 def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """Return name and text of files with checkpoints, and of all files in directories; raises OSError."""
     files = [one for path in paths for one in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
-    return [(path.name, path.read_text("utf-8", errors="replace")) for path in files if not path.is_dir()]
+    return [(path.name, _text_of(path)) for path in files if not path.is_dir()]
+
+
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:  # one that is longer is none, whatever follows
+        return file.read(LONGEST_NOTE + 1).decode("utf-8", errors="replace")

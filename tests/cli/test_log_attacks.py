@@ -1,0 +1,180 @@
+"""What somebody with all files of a shop may do to its log, and that `log verify` names it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cookieguard.cli.app import run
+
+from .test_log import IDS, edit, write
+
+STATE = Path(".cookieguard")
+NAME = "cookieguard.invalid/_cg/log"
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a shop of twelve records, and in `other` one of the same keyring with as many of its own."""
+    monkeypatch.chdir(tmp_path)
+    write(IDS)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / ".cookieguard").mkdir(mode=0o700)
+    shutil.copy(STATE / "keyring", other / ".cookieguard")
+    monkeypatch.chdir(other)
+    write([one.replace("record", "others") for one in IDS])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    def verifying(*options: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = run(["log", "verify", *options])
+        return code, capsys.readouterr().out
+
+    return verifying
+
+
+def kept(name: str) -> Path:
+    """Keep the newest checkpoint elsewhere, as an officer does."""
+    assert run(["log", "checkpoint", "--out", name]) == 0
+    return Path(name)
+
+
+def replace_state(by: str) -> None:
+    shutil.rmtree(STATE)
+    shutil.copytree(by, STATE)
+
+
+def test_each_half_of_a_fork_is_named_by_the_checkpoint_of_the_other(
+    verify: Callable[..., tuple[int, str]],
+) -> None:
+    shutil.copytree(STATE, "yesterday")
+    write(["told-to-one-officer"])
+    kept("one")
+    shutil.copytree(STATE, "first-half")
+    replace_state("yesterday")
+    write(["told-to-another-officer"])
+    kept("another")
+
+    code, said = verify("--against", "one")
+    assert code == 2
+    assert "one was signed over another log of 13 entries: rolled back and continued, or forked" in said
+    replace_state("first-half")
+    assert verify("--against", "one")[0] == 0
+    code, said = verify("--against", "another")
+    assert code == 2
+    assert "another was signed over another log of 13 entries" in said
+
+
+@pytest.mark.parametrize("more", [0, 1, 2], ids=["as it was", "continued as far", "continued further"])
+def test_all_of_yesterday_restored_is_named_by_what_is_kept_elsewhere(
+    more: int, verify: Callable[..., tuple[int, str]]
+) -> None:
+    shutil.copytree(STATE, "yesterday")
+    write(["of-today-number-one"])
+    kept("today")
+    replace_state("yesterday")
+    if more:
+        write([f"of-tomorrow-number-{number}" for number in range(more)])
+
+    assert verify()[0] == 0  # the shop's own files do not show it
+    code, said = verify("--against", "today")
+    assert code == 2
+    assert f"today {'was signed over another log of 13' if more else 'has 13'} entries" in said
+
+
+def copy_row(number: int, columns: str = "id, subject, about, entry, sealed") -> None:
+    with sqlite3.connect(STATE / "log.db") as connection:
+        connection.execute("ATTACH 'other/.cookieguard/log.db' AS other")
+        connection.execute(
+            f"UPDATE main.record SET ({columns}) = (SELECT {columns} FROM other.record WHERE number = {number}) "
+            f"WHERE number = {number}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("columns", "what"),
+    [
+        (
+            "id, subject, about, entry, sealed",
+            "row 5 is not the one in the tree: changed, moved or put there",
+        ),
+        ("sealed", "row 5 was changed"),
+        ("id, subject, about, sealed", "row 5 was changed"),
+        ("entry", "row 5 was changed"),
+    ],
+)
+def test_a_record_of_another_shop_is_named(
+    columns: str, what: str, verify: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_row(5, columns)
+
+    code, said = verify()
+    assert code == 1
+    assert what in said
+    assert run(["log", "export"]) != 0 or columns != "sealed"
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_two_records_that_changed_places_are_both_named(verify: Callable[..., tuple[int, str]]) -> None:
+    edit(STATE, "UPDATE record SET number = 1000 WHERE number = 3")
+    edit(STATE, "UPDATE record SET number = 3 WHERE number = 8")
+    edit(STATE, "UPDATE record SET number = 8 WHERE number = 1000")
+
+    code, said = verify()
+    assert code == 1
+    for number in (3, 8):
+        assert f"row {number} is not the one in the tree" in said
+
+
+def test_all_of_another_shops_log_is_named_by_the_checkpoint_beside_it(
+    verify: Callable[..., tuple[int, str]],
+) -> None:
+    shutil.copy("other/.cookieguard/log.db", STATE / "log.db")
+    code, said = verify()
+
+    assert code == 2
+    assert "checkpoint was signed over another log of 12 entries" in said
+
+
+@pytest.mark.parametrize("another", ["another.example/log", "another.example/\x1b[2Jlog"])
+def test_an_anchor_of_another_log_is_called_that(
+    another: str, verify: Callable[..., tuple[int, str]]
+) -> None:
+    text, _, signature = kept("note").read_text().partition("\n\n")
+    Path("named").write_text(
+        f"{text.replace(NAME, another)}\n\n{signature.replace(NAME, another.split('/')[0])}"
+    )
+
+    code, said = verify("--against", "named")
+    assert code == 3
+    assert f"named is of another log: {another!r}, not of '{NAME}'" in said
+
+
+def test_a_store_that_says_it_is_another_log_is_called_that(verify: Callable[..., tuple[int, str]]) -> None:
+    edit(STATE, "UPDATE fact SET value = 'another.example/log' WHERE name = 'origin'")
+
+    code, said = verify()
+    assert code == 3
+    assert f"the checkpoint of 12 entries is of another log: '{NAME}', not of 'another.example/log'" in said
+
+
+@pytest.mark.parametrize("hostile", [b"", b"\xff" * 70_000, b"a\n1\nAAAA\n\n\xe2\x80\x94 a AAAA\n", None])
+def test_an_anchor_that_is_none_ends_in_one_line(
+    hostile: bytes | None, verify: Callable[..., tuple[int, str]]
+) -> None:
+    if hostile is not None:
+        Path("anchor").write_bytes(hostile)
+
+    code, said = verify("--against", "/dev/zero" if hostile is None else "anchor")
+    assert code == 3
+    assert said.startswith("NO_KEY: ")
+    assert said.count("\n") == 1
