@@ -1,149 +1,23 @@
-"""Whether a banner leaves a free choice: refusing as easy and as plain as accepting, nothing ticked beforehand.
-
-The European Data Protection Board's cookie banner task force (January 2023) and the French authority name what is
-looked for here: no way to refuse on the first layer, ticked boxes, a link or a weaker button for refusing.
-"""
+"""What `cookieguard check` says of the banner in a page."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from html.parser import HTMLParser
 
-from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.doctor_settings import Finding
+from cookieguard.web.banner.free_choice import faults_of
 
 CHECK = "banner"
-PLACE = "cg"  # the id of the banner's section
-VOID = frozenset(
-    {"input", "br", "img", "link", "meta", "hr", "source", "track", "wbr", "area", "base", "col", "embed"}
-)
-LOOKS = ("class", "style", "id")  # what a style sheet tells elements apart by
-# Rules that tell one of the two buttons from the other.
-SINGLES_OUT = re.compile(
-    r"""\[value[~|^$*]?=|button[^{},]*:(?:first|last|nth|only)-|:(?:first|last|nth)-child"""
-)
-INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d]*[1-9])", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """Hold one button or box: its attributes, and the elements around it, the innermost last."""
-
-    name: str
-    attributes: dict[str, str]
-    around: tuple[str, ...]
-    is_shown: bool
-
-    @property
-    def look(self) -> tuple[object, ...]:
-        """Return what its look depends on."""
-        return (self.name, self.around, *(self.attributes.get(name, "") for name in LOOKS))
-
-
-class Banner(HTMLParser):
-    """Read the controls and style sheets of our banner in a page. Owns what was found."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.buttons: dict[str, Control] = {}
-        self.boxes: list[Control] = []
-        self.sheets: list[str] = []
-        self._open: list[tuple[str, dict[str, str]]] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take note of a control."""
-        attributes = {name: value or "" for name, value in attrs}
-        around = [*self._open, (tag, attributes)]
-        control = Control(
-            tag,
-            attributes,
-            tuple(f"{name}.{held.get('class', '')}" for name, held in self._open),
-            not any(_is_hidden(held) for _, held in around),
-        )
-        if any(held.get("id") == PLACE for _, held in self._open):
-            if attributes.get("name") == "choice":
-                self.buttons[attributes.get("value", "")] = control
-            if tag == "input" and attributes.get("type") == "checkbox":
-                self.boxes.append(control)
-        if tag not in VOID:
-            self._open.append((tag, attributes))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take `<input/>` for what it is."""
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self._open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close an element, and what was left open in it."""
-        for index in range(len(self._open) - 1, -1, -1):
-            if self._open[index][0] == tag:
-                del self._open[index:]
-                return
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text of style sheets in our part of the page."""
-        is_ours = any(name == "cg-part" for name, _ in self._open)
-        if is_ours and self._open[-1][0] == "style":
-            self.sheets.append(data)
 
 
 def examine_banner(page: str, check: str = CHECK) -> Iterator[Finding]:
     """Yield what is to be said of the banner in a page, or of a banner alone."""
-    banner = Banner(page)
-    accept, reject = banner.buttons.get("accept"), banner.buttons.get("reject")
-    if accept is None and reject is None:
-        yield Finding(
-            check, "there is none in the page", "see that the page ends with </body> and no template drops it"
-        )
+    faults = faults_of(page)
+    if faults is None:
+        mend = "see that the page ends with </body> and no template drops it"
+        yield Finding(check, "there is none in the page", mend)
         return
-    faults = [
-        *_faults_of_buttons(accept, reject),
-        *_faults_of_boxes(banner.boxes),
-        *_faults_of(banner.sheets),
-    ]
     for fault, mend in faults:
         yield Finding(check, fault, mend)
     if not faults:
         yield Finding(check, "refusing is as easy as accepting, and nothing is ticked beforehand")
-
-
-def _faults_of_buttons(accept: Control | None, reject: Control | None) -> Iterator[tuple[str, str]]:
-    if reject is None or not reject.is_shown:
-        yield (
-            "it cannot be refused on its first layer",
-            'show a button name="choice" value="reject" beside accepting',
-        )
-    elif (
-        accept is not None
-        and "details." in " ".join(reject.around)
-        and "details." not in " ".join(accept.around)
-    ):
-        yield "refusing is folded away", "let both buttons stand side by side"
-    elif accept is not None and accept.look != reject.look:
-        yield "refusing looks another way than accepting", "give both buttons one element, class and style"
-
-
-def _faults_of_boxes(boxes: list[Control]) -> Iterator[tuple[str, str]]:
-    for box in boxes:
-        purpose = box.attributes.get("value", "")
-        if "checked" in box.attributes and purpose != NECESSARY:
-            yield (
-                f"{purpose} is ticked beforehand",
-                "leave out `checked`: silence is no consent (CJEU C-673/17)",
-            )
-
-
-def _faults_of(sheets: list[str]) -> Iterator[tuple[str, str]]:
-    for sheet in sheets:
-        for rule in re.findall(r"([^{}]+)\{", sheet):
-            if SINGLES_OUT.search(rule):
-                yield f"a style rule tells one button from the other: {rule.strip()[:80]}", "style both alike"
-
-
-def _is_hidden(attributes: dict[str, str]) -> bool:
-    return "hidden" in attributes or INVISIBLE.search(attributes.get("style", "")) is not None

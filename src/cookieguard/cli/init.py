@@ -56,6 +56,11 @@ vendors = [
 [consent]
 # language = "en"
 
+# Colours, font and layout of the banner, or your own templates: docs/look.md.
+[look]
+# layout = "card"
+# templates = "cookieguard_look"
+
 # Cookies of your own pages that are not necessary, so that they wait for consent too.
 # [[cookies.own]]
 # name = "theme"

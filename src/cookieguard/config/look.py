@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cookieguard.config.loading.checks import require_match, require_one_of
+from cookieguard.config.loading.checks import require_match, require_one_of, require_text
 from cookieguard.config.loading.types import require_types
 
 LAYOUTS = ("bar", "card", "sheet")
@@ -21,6 +21,9 @@ class LookSettings:
 
     layout: str = "bar"
     """`bar` along the lower edge, `card` in the corner, `sheet` from the lower edge; on a phone each is a sheet."""
+    templates: str = ""
+    """A folder of your own templates and style sheets: any of `banner.html`, `embed.html`, `banner.css`, `embed.css`,
+    `page.css`; empty means ours."""
     background: str = ""
     """What the banner stands on."""
     text: str = ""
@@ -41,6 +44,7 @@ class LookSettings:
     def __post_init__(self) -> None:
         require_types("look", self)
         require_one_of("look.layout", self.layout, LAYOUTS)
+        require_text("look.templates", self.templates, empty=True)
         for name in VARIABLES:
             allowed = "one CSS value like '#7a1f3d', without addresses, double quotes, semicolons and braces"
             require_match(f"look.{name}", getattr(self, name), VALUE, allowed)

@@ -59,13 +59,14 @@ class Asset:
 
 
 @cache
-def load_asset(name: str, look: LookSettings | None = None) -> Asset:
-    """Read a file of ours, in the layout and with the variables of the shop's settings."""
+def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> Asset:
+    """Read a file of ours, in the layout and with the variables of the shop's settings, and `more` of the shop's."""
     look = look or LookSettings()
     stem, _, kind = name.partition(".")
     sources = [STATIC.joinpath(one).read_text("utf-8") for one in _sources(name, look.layout)]
     if name in VARIABLES_ON and look.declarations:
         sources.append(f"{VARIABLES_ON[name]}{{{look.declarations}}}")
+    sources.append(more)
     content = squeeze("".join(sources), kind).encode("ascii")
     return Asset(f"{stem}.{digest(content)}.{kind}", content, MEDIA_TYPES[kind])
 

@@ -297,7 +297,7 @@ def _lists(
 
 def _fingerprint(config: Config, renderer: Renderer) -> str:
     """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
-    facts = (config, _release(), sorted(renderer.assets), all_texts())
+    facts = (config, _release(), sorted(renderer.assets), all_texts(), sorted(renderer.own_texts.items()))
     return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
 

@@ -18,14 +18,14 @@ from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.policy.texts import PolicyTexts, news_line
 from cookieguard.policy.versions import Version
 from cookieguard.web.assets import ASSETS, Asset, digest, load_asset
+from cookieguard.web.banner.elements import WAITS, form_of, script_element, style_element
 from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
+from cookieguard.web.banner.own_templates import judge_own, read_own
 from cookieguard.web.banner.slots import (
     ANCHOR,
     MARKERS,
     NEXT,
     NEXT_QUERY,
-    SCRIPT_NONCE,
-    STYLE_NONCE,
     TITLE,
     filled,
 )
@@ -37,7 +37,6 @@ logger = logging.getLogger("cookieguard")
 
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
-WAITS = ' defer=""'
 LANGUAGES_KEPT = 256
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
 
@@ -56,7 +55,8 @@ class Renderer:
         # Languages that a banner may speak without a word to the owner: with one text, that of the shop's setting.
         self._unmixed = {language_of(config.consent.language)} if has_one_text else set(LANGUAGES)
         self._environment = template_environment()
-        found = {name: load_asset(name, config.look) for name in ASSETS}
+        self._own = read_own(config.look, self._environment)
+        found = {name: load_asset(name, config.look, self._own.sheets.get(name, "")) for name in ASSETS}
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
         default, spoken = config.consent.language, config.languages
@@ -67,7 +67,13 @@ class Renderer:
         found["room.css"] = load_asset("room.css", config.look)  # stands in pages only
         self._hashes: dict[str, tuple[str, str]] = {}  # of the banner and of the placeholder, by language
         self.wordings: dict[str, bytes] = {}
+        judge_own(self._own, config.languages, self._given)
         self._named(language_of(default))
+
+    @property
+    def own_texts(self) -> Mapping[str, str]:
+        """Return what the shop's own templates and style sheets say, by file."""
+        return self._own.texts
 
     def pick_language(self, html_lang: str, accept_language: str) -> str:
         """Pick the language to speak: the page's, else the browser's, else the shop's default."""
@@ -137,7 +143,7 @@ class Renderer:
         `links_say`: links to our own pages name the language, since the browser alone would ask for another one.
         """
         also = f"lang={lang}" if links_say else ""
-        key = ("banner", lang, base, note, news and news.name, _form(style), _form(script), shadow, also)
+        key = ("banner", lang, base, note, news and news.name, form_of(style), form_of(script), shadow, also)
         self._note(lang)
 
         def make() -> str:
@@ -146,8 +152,7 @@ class Renderer:
                 lang,
                 base=base,
                 next=NEXT.decode(),
-                next_query=NEXT_QUERY.decode(),
-                also=also,
+                choices_url=_choices_url(base, also),
                 note=texts_of(lang)["notes"][note] if note else "",
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
                 banner=self.banner_hash(lang),
@@ -186,7 +191,7 @@ class Renderer:
             news and news.name,
             consent.is_beyond_necessary,
             notice,
-            _form(style),
+            form_of(style),
             shadow,
             is_new,
             consent.is_waiting,
@@ -199,8 +204,7 @@ class Renderer:
                 lang,
                 base=base,
                 next=NEXT.decode(),
-                next_query=NEXT_QUERY.decode(),
-                also=also,
+                choices_url=_choices_url(base, also),
                 withdraw=consent.is_beyond_necessary,
                 notice=notice,
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
@@ -221,7 +225,7 @@ class Renderer:
         return self._head_script("once.js", base, script)
 
     def _head_script(self, name: str, base: str, script: Allowance) -> bytes:
-        text = self._once((name, base, _form(script)), lambda: str(self._script(name, script, base)))
+        text = self._once((name, base, form_of(script)), lambda: str(self._script(name, script, base)))
         return filled(text, "", "", script.nonce)
 
     def forget_script(self, keys: tuple[str, ...], *, base: str, script: Allowance) -> bytes:
@@ -245,11 +249,11 @@ class Renderer:
             told = Markup('<script data-cg="{}"').format(words)
             return str(self._script(name, script, base)).replace("<script", told, 1).replace(WAITS, "", 1)
 
-        return filled(self._once((name, words, base, _form(script)), make), "", "", script.nonce)
+        return filled(self._once((name, words, base, form_of(script)), make), "", "", script.nonce)
 
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
-        key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, place.links_say, _form(style))
+        key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, place.links_say, form_of(style))
         text = self._once(key, lambda: _in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
         return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
@@ -285,7 +289,7 @@ class Renderer:
             privacy=privacy,
             banner=self._named(place.lang)[1],
             scheme=place.scheme,
-            also=f"?lang={place.lang}" if place.links_say else "",
+            choices_url=f"{place.base}choices" + (f"?lang={place.lang}" if place.links_say else ""),
             style=self._style("embed.css", style, place.base),
         )
 
@@ -327,15 +331,16 @@ class Renderer:
     def _named(self, lang: str) -> tuple[str, str]:
         """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
         if lang not in self._hashes:
-            texts = self._wording(lang), _ascii(repr(texts_of(lang)["embed"]))
-            banner, embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
-            self.wordings |= zip((banner, embed), texts, strict=True)
-            self._hashes[lang] = banner, embed
+            embed = repr(texts_of(lang)["embed"]) + self.own_texts.get("embed.html", "")
+            texts = self._wording(lang), _ascii(embed)
+            of_banner, of_embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
+            self.wordings |= zip((of_banner, of_embed), texts, strict=True)
+            self._hashes[lang] = of_banner, of_embed
         return self._hashes[lang]
 
     def _wording(self, lang: str) -> bytes:
         nothing = dict.fromkeys(
-            ("base", "next", "also", "news", "note", "banner", "room", "style", "script"), ""
+            ("base", "next", "choices_url", "news", "note", "banner", "room", "style", "script"), ""
         )
         plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
         return _ascii(plain)
@@ -354,46 +359,36 @@ class Renderer:
         return "\n".join(line for line in lines if line)
 
     def _render(self, template: str, lang: str, **values: object) -> str:
-        shown = self._purposes(lang)
-        return self._environment.get_template(template).render(
-            t=texts_of(lang),
-            lang=lang,
-            purposes=shown,
-            titles=texts_of(lang)["meta"]["comma"].join(one.title for one in shown if not one.is_necessary),
-            privacy_url=self._privacy_url(str(values.get("base", ""))),
+        given = self._given(lang, **values)
+        own = self._own.rendered(template, given)
+        return self._environment.get_template(template).render(given, own=own)
+
+    def _given(self, lang: str, **values: object) -> dict[str, object]:
+        texts, shown = texts_of(lang), self._purposes(lang)
+        titles = texts["meta"]["comma"].join(one.title for one in shown if not one.is_necessary)
+        return {
+            "t": texts,
+            "lang": lang,
+            "purposes": shown,
+            "titles": titles,
+            "text": texts["banner"]["text"].replace("{purposes}", titles),
+            "privacy_url": self._privacy_url(str(values.get("base", ""))),
             **values,
-        )
+        }
+
+    def _style(self, name: str, allowed: Allowance, base: str) -> Markup:
+        return style_element(self._files[name], allowed, base)
+
+    def _script(self, name: str, allowed: Allowance, base: str) -> Markup:
+        return script_element(self._files[name], allowed, base)
 
     def _privacy_url(self, base: str) -> str:
         policy = self._config.policy
         return policy.privacy_url or (f"{base}policy" if policy.folder else "")
 
-    def _style(self, name: str, allowed: Allowance, base: str) -> Markup:
-        asset = self._files[name]
-        nonce = _nonce(allowed, STYLE_NONCE.decode())
-        if allowed.way is Way.FILE:
-            return Markup('<link rel="stylesheet" href="{}{}"{}/>').format(base, asset.name, nonce)
-        if allowed.way is Way.NONE:
-            return Markup()
-        return Markup("<style{}>{}</style>").format(nonce, asset.text)
 
-    def _script(self, name: str, allowed: Allowance, base: str) -> Markup:
-        asset = self._files[name]
-        nonce = _nonce(allowed, SCRIPT_NONCE.decode())
-        if allowed.way is Way.FILE:
-            return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
-        if allowed.way is Way.NONE:
-            return Markup()
-        return Markup("<script{}>{}</script>").format(nonce, asset.text)
-
-
-def _nonce(allowed: Allowance, marker: str) -> Markup:
-    return Markup(' nonce="{}"').format(marker) if allowed.nonce else Markup()
-
-
-def _form(allowed: Allowance) -> str:
-    """Name all of an allowance but the nonce."""
-    return "" if allowed is INLINE else allowed.way + "+" if allowed.nonce else allowed.way
+def _choices_url(base: str, also: str) -> str:
+    return f"{base}choices?next={NEXT_QUERY.decode()}" + (f"&{also}" if also else "")
 
 
 def _in_attribute(document: str) -> str:

@@ -1,0 +1,210 @@
+"""What a template of the shop's may hold and must not lose, read in what it renders.
+
+Rule: what is not listed here is refused, by name. The form around it, where it posts and what it carries are ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, ParseError
+
+from cookieguard.config.purposes import NECESSARY
+
+Fault = tuple[str, str]
+"""What is wrong, and what is allowed."""
+
+ELEMENTS = frozenset(
+    "a abbr b bdi br button dd details div dl dt em fieldset h1 h2 h3 h4 hr i img input label legend li ol p s section "
+    "small span strong sub summary sup time ul svg g path circle rect line polyline polygon".split()
+)
+ALONE = frozenset("br hr img input g path circle rect line polyline polygon svg".split())  # may be `<br/>`
+ATTRIBUTES = frozenset(
+    "class id lang dir title role href target rel src alt width height type name value checked disabled for open "
+    "viewBox fill stroke stroke-width stroke-linecap stroke-linejoin d cx cy r x y x1 x2 y1 y2 rx ry points".split()
+)
+FREE = ("aria-", "data-")  # attributes that do nothing by themselves
+OF_CONTROLS = frozenset({"name", "type", "value", "checked", "disabled"})
+OWN_SOURCE = re.compile(r"/(?!/)[!-~]*|data:image/[!-~]+")
+LINK = re.compile(r"(?!\s*(?:javascript|data|vbscript)\s*:)[!-~]+", re.IGNORECASE)
+CLOSED = re.compile(r"<([A-Za-z0-9]+)[^<>]*/>")
+HEADINGS = {"banner.html": "cg-t", "embed.html": "t"}
+CHOICES = ("save", "reject", "accept")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Hold what a rendered template must say: words that stand in it, and addresses that it links."""
+
+    words: tuple[tuple[str, str], ...]
+    """Each behind the variable that says it; an empty one is not asked for."""
+    links: tuple[tuple[str, str], ...]
+    purposes: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
+    choices_url: str = ""
+
+
+def faults_of_markup(name: str, markup: str, said: Said) -> Iterator[Fault]:
+    """Yield what is wrong with what a template rendered."""
+    try:
+        root = ElementTree.fromstring(f"<form>{markup}</form>")  # noqa: S314 - a file of the shop's, as its code is
+    except ParseError as error:
+        reason, line = str(error).partition(":")[0], error.position[0]
+        yield (
+            f"no well-formed XML ({reason} in line {line} of what it renders)",
+            "every element closed, every attribute with a value, characters in place of &names;",
+        )
+        return
+    faults = list(_foreign(root, markup))
+    yield from faults or [*_missing(name, root, said), *JUDGES[name](root, said)]
+
+
+def _foreign(root: Element, markup: str) -> Iterator[Fault]:
+    """Yield what is not listed above: it would run, load from elsewhere, or leave the form."""
+    if "<!" in markup or "<?" in markup:
+        yield "holding <! or <?", "elements and text; comments as {# #}"
+    for one in CLOSED.findall(markup):
+        if one not in ALONE:
+            yield f"holding <{one}/>, which HTML does not close", f"<{one}></{one}>"
+    for element in root.iter():
+        if element is root:
+            continue
+        if element.tag not in ELEMENTS:
+            yield f"holding <{element.tag}>", f"the elements {', '.join(sorted(ELEMENTS))}"
+        for attribute, value in element.attrib.items():
+            yield from _of_attribute(element.tag, attribute, value)
+
+
+def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
+    if name not in ATTRIBUTES and not name.startswith(FREE):
+        yield (
+            f"holding {name} on <{tag}>",
+            "no scripts and no styles in it: rules stand in the .css file beside it",
+        )
+    elif name in OF_CONTROLS and tag not in ("input", "button"):
+        yield f"holding {name} on <{tag}>", f"{name} on <input> and <button> alone"
+    elif name == "src" and not OWN_SOURCE.fullmatch(value):
+        yield f"loading {value[:80]}", "a path of the shop's own such as /logo.svg, or data:image/..."
+    elif name == "href" and not LINK.fullmatch(value):
+        yield f"linking {value[:80]!r}", "an address, or a path of the shop's own"
+
+
+def _missing(name: str, root: Element, said: Said) -> Iterator[Fault]:
+    """Yield what every template has to say."""
+    heading = HEADINGS[name]
+    if not any(one.get("id") == heading for one in root.iter()):
+        yield (
+            "without its heading",
+            f'an element with id="{heading}": it names the part for who does not see it',
+        )
+    text, linked = " ".join("".join(root.itertext()).split()), _links(root)
+    for variable, word in said.words:
+        if " ".join(word.split()) not in text:
+            yield f"without {word[:80]!r}", f"{{{{ {variable} }}}} in it"
+    for variable, address in said.links:
+        if address and address not in linked:
+            yield f"without a link to {address}", f'<a href="{{{{ {variable} }}}}">'
+
+
+def _of_banner(root: Element, said: Said) -> Iterator[Fault]:
+    buttons = _controls(root, "button")
+    yield from _of_inputs(root, said.purposes)
+    yield from _of_buttons(buttons, "choice", CHOICES)
+    yield from _of_weight(root, buttons)
+    if buttons and buttons[0].get("value") == "accept":
+        yield (
+            "accepting by Enter in a field, which presses the first button",
+            "another button before accepting",
+        )
+    boxes = {one.get("value") for one in _controls(root, "input")}
+    has_all = boxes.issuperset(said.purposes) and any(one.get("value") == "save" for one in buttons)
+    if said.purposes and not has_all and said.choices_url not in _links(root):
+        yield (
+            "without a choice by purpose",
+            "a box for each of `purposes` and a button of the value save, or a link to {{ choices_url }}",
+        )
+
+
+def _of_inputs(root: Element, purposes: Collection[str]) -> Iterator[Fault]:
+    for one in _controls(root, "input"):
+        kind, value = one.get("type"), one.get("value", "")
+        if (kind, one.get("name")) != ("checkbox", "purpose") or value not in (*purposes, NECESSARY):
+            allowed = '<input type="checkbox" name="purpose" value="{{ purpose.id }}"/>'
+            yield f"holding an <input> of type {kind!r} and value {value[:40]!r}", allowed
+        elif one.get("checked") is not None and value != NECESSARY:
+            yield f"ticking {value} beforehand", "no `checked`: silence is no consent (CJEU C-673/17)"
+
+
+def _of_buttons(buttons: list[Element], name: str, values: Collection[str]) -> Iterator[Fault]:
+    for one in buttons:
+        if one.get("name") != name or one.get("value") not in values or one.get("type", "submit") != "submit":
+            yield (
+                f"holding a button of the value {one.get('value', '')[:40]!r}",
+                f'<button name="{name}" value="..."> with one of {", ".join(values)}',
+            )
+
+
+def _of_weight(root: Element, buttons: list[Element]) -> Iterator[Fault]:
+    """Yield where refusing is not as easy and as plain as accepting."""
+    by_value = {
+        value: [one for one in buttons if one.get("value") == value] for value in ("reject", "accept")
+    }
+    for value, found in by_value.items():
+        if len(found) != 1:
+            yield (
+                f"holding {len(found)} buttons of the value {value}",
+                f'one <button name="choice" value="{value}">',
+            )
+            return
+    reject, accept = (found[0] for found in by_value.values())
+    around = {child: parent for parent in root.iter() for child in parent}
+    if around[reject] is not around[accept]:
+        yield "keeping refusing apart from accepting", "both buttons side by side in one element"
+    if any(one.tag == "details" for one in _ancestors(reject, around)):
+        yield "folding the answer away", "both buttons outside of <details>"
+    if any(len(one) or not (one.text or "").strip() for one in (reject, accept)):
+        yield "holding a button that is more or less than a text", "text alone in both buttons"
+    if _weight(reject) != _weight(accept):
+        yield (
+            "showing refusing another way than accepting",
+            "the same attributes on both buttons, but `value`",
+        )
+
+
+def _weight(button: Element) -> dict[str, str]:
+    return {name: value for name, value in button.attrib.items() if name != "value"}
+
+
+def _of_embed(root: Element, said: Said) -> Iterator[Fault]:
+    buttons = _controls(root, "button")
+    yield from _of_buttons(buttons, "act", said.acts)
+    given = [one.get("value") for one in buttons]
+    for act in said.acts:
+        if act not in given:
+            yield f"without the button {act}", f'<button name="act" value="{act}"> where `{act}` is true'
+    if _controls(root, "input"):
+        yield "holding an <input>", "buttons alone"
+    if "always" not in said.acts and said.choices_url not in _links(root):
+        yield "without a way to the choices", "a link to {{ choices_url }} where `always` is false"
+
+
+JUDGES: Mapping[str, Callable[[Element, Said], Iterator[Fault]]] = {
+    "banner.html": _of_banner,
+    "embed.html": _of_embed,
+}
+
+
+def _controls(root: Element, tag: str) -> list[Element]:
+    return list(root.iter(tag))
+
+
+def _links(root: Element) -> set[str]:
+    return {one.get("href", "") for one in root.iter("a")}
+
+
+def _ancestors(element: Element, around: Mapping[Element, Element]) -> Iterator[Element]:
+    while element in around:
+        element = around[element]
+        yield element

@@ -1,0 +1,49 @@
+"""What a style sheet of the shop's may hold: rules that load nothing and tell no button from its neighbour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+Fault = tuple[str, str]
+
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+# It stands in a <style> of any page, in any encoding; an escape could hide each of the words below.
+CHARACTERS = re.compile(r"[^\t\n -~]|[<&\\]")
+LOADS = re.compile(r"(?:url|src|image|image-set)\(|@(?!media\b|supports\b|container\b)[a-z-]*", re.IGNORECASE)
+PRELUDE = re.compile(r"([^{};]+)\{")
+# All else could tell one of two elements that stand side by side with equal attributes from the other.
+STATES = re.compile(
+    r":has\(\[open\]\)|\[open\]|\[hidden\]|::(?:before|after|marker)"
+    r"|:(?:hover|active|focus|focus-visible|focus-within|checked|disabled)(?![\w(-])"
+)
+SINGLES_OUT = re.compile(r"[+~:\[(]")
+INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element, so that no rule of it reaches the page around
+
+
+def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
+    """Yield what is wrong with a style sheet."""
+    text = COMMENT.sub(" ", sheet)
+    found = CHARACTERS.search(text)
+    if found:
+        yield f"holding {found[0]!r}", "printable ASCII without <, & and backslashes"
+        return
+    text = STRING.sub("''", text)
+    for one in dict.fromkeys(LOADS.findall(text)):
+        yield f"holding {one}", "rules, @media, @supports and @container: nothing that loads anything"
+    if text.count("{") != text.count("}"):
+        yield "holding a rule that does not end", "as many } as {"
+    for prelude in PRELUDE.findall(text):
+        yield from _of_prelude(name, prelude.strip())
+
+
+def _of_prelude(name: str, prelude: str) -> Iterator[Fault]:
+    if prelude.startswith("@"):
+        return
+    for selector in (one.strip() for one in prelude.split(",")):
+        if SINGLES_OUT.search(STATES.sub("", selector)):
+            allowed = "elements, classes, ids, [open], :hover, :focus and the like: both buttons look alike"
+            yield f"holding the selector {selector[:80]}, which may tell one button from the other", allowed
+        elif name == "banner.css" and not INSIDE.match(selector):
+            yield f"holding the selector {selector[:80]}", "selectors that begin with #cg, the banner"
