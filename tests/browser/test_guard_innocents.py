@@ -22,7 +22,7 @@ from cookieguard import Config, CookieGuard, Vendor
 from .conftest import Visitors, answer
 
 FOLDER = Path(__file__).parent / "innocents"
-KINDS = ("menus", "loaders", "frames", "platform", "trusted", "tags")
+KINDS = ("menus", "loaders", "frames", "platform", "trusted", "tags", "components", "checkout")
 LEAVING = "leaving"
 # A way out in `make test`; the others are slow.
 ONE_OUT = "form-action-then-submit"
@@ -44,6 +44,22 @@ FILES = {
     "/events": ("text/event-stream", "data: event\n\n"),
     "/cart": ("application/json", "{}"),
     "/suggest": ("application/json", "[1]"),
+    "/words.json": ("application/json", '{"de": {"cart": "Warenkorb"}}'),
+    "/rows.html": (HTML, "<li>a</li><li>b</li>"),
+    "/json-as-html": (HTML, '{"ok": 1}'),
+    "/viewer": (HTML, STAGE.format(title="viewer") + "<canvas></canvas>"),
+    "/lib-worker.js": (SCRIPT, "self.fromLib = 5"),
+    "/module-worker.js": (
+        SCRIPT,
+        "import {count} from '/module.js'; onmessage = event => postMessage(event.data * count)",
+    ),
+    "/shared-worker.js": (
+        SCRIPT,
+        "onconnect = ({ports: [one]}) => { one.onmessage = event => one.postMessage(event.data * 2) }",
+    ),
+    "/sw.js": (SCRIPT, "oninstall = () => skipWaiting()"),
+    "/pay-popup": (HTML, "<!doctype html><title>pay</title><script>opener.postMessage('paid', '*')</script>"),
+    "/acs": (HTML, "<!doctype html><title>acs</title><script>parent.postMessage('challenged', '*')</script>"),
 }
 
 
@@ -63,10 +79,13 @@ def _files() -> dict[str, tuple[str, str]]:
         }
         for way, body in tags.items():
             found[f"/{kind}.{way}"] = HTML, STAGE.format(title=kind) + body
-    found["/help.js"] = SCRIPT, source("help")
+    for name in ("help", "pay", "captcha"):
+        found[f"/{name}.js"] = SCRIPT, source(name)
+    found["/pay-frame"] = HTML, FOLDER.joinpath("pay-frame.html").read_text("utf-8")
     return found
 
 
+PAY: dict[str, str] = {}  # where the payment provider of these shops is
 POLICIES = {"/trusted.file": b"require-trusted-types-for 'script'"}
 
 
@@ -79,11 +98,13 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
         return
     if scope["type"] == "http":
         kind, text = _files().get(scope["path"], ("text/plain", ""))
-        headers = [(b"content-type", kind.encode())]
+        headers = [(b"content-type", kind.encode()), (b"access-control-allow-origin", b"*")]
         if scope["path"] in POLICIES:
             headers.append((b"content-security-policy", POLICIES[scope["path"]]))
         await send({"type": "http.response.start", "status": 200 if text else 404, "headers": headers})
-        await send({"type": "http.response.body", "body": text.encode()})
+        await send(
+            {"type": "http.response.body", "body": text.replace("PAY", PAY.get("origin", "")).encode()}
+        )
 
 
 @dataclass(frozen=True)
@@ -96,10 +117,14 @@ class Shops:
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
-    vendors = (Vendor(name="Film", purpose="preferences", hosts=("film.example",), cookies=("_film",)),)
+    vendors = (
+        Vendor(name="Film", purpose="preferences", hosts=("film.example",), cookies=("_film",)),
+        Vendor(name="Pay", purpose="necessary", hosts=("pay.localhost",)),
+    )
     config = Config(state_dir=str(tmp_path_factory.mktemp("innocents") / "state"), vendors=vendors)
     with ExitStack() as stack:
         served = [stack.enter_context(serving(one)) for one in (CookieGuard(shop, config), shop)]
+        PAY["origin"] = served[1].at("pay.localhost")
         yield Shops(*(one.at("shop.localhost") for one in served))
 
 
@@ -182,4 +207,4 @@ def test_a_visitor_leaves_as_the_shop_sends_him(visit: Visitors, shops: Shops, w
 
 
 def test_there_are_enough_snippets() -> None:
-    assert sum(len(named(kind)) for kind in (*KINDS, LEAVING)) >= 310
+    assert sum(len(named(kind)) for kind in (*KINDS, LEAVING)) >= 420
