@@ -376,3 +376,4 @@ def test_a_policy_in_the_page_lets_in_who_is_agreed_to_and_nobody_else(
     heard = sorted((contact.host, contact.path) for contact in recorder.requests)
     assert heard == [("undeclared.localhost", "/Tiny"), ("undeclared.localhost", "/frame")]
     assert opened.evaluate("violations") == [f"img-src {held}/Tiny"]
+    assert opened.locator("meta[http-equiv]").count() == 0

@@ -366,6 +366,7 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.told_script("api.js", "x", base=BASE, script=way)
         + RENDERER.told_script("signals.js", "x", base=BASE, script=way)
         + RENDERER.told_script("callbacks.js", "", base=BASE, script=way)
+        + RENDERER.told_script("meta.js", "", base=BASE, script=way)
     )
 
     named = {name.decode() for name in re.findall(rb'(?:src="|href="|y )/_cg/([\w.]+\.(?:css|js))"', markup)}

@@ -24,6 +24,7 @@ ASSETS = (
     "forget.js",
     "guard.js",
     "live.js",
+    "meta.js",
     "once.js",
     "open.css",
     "page.css",

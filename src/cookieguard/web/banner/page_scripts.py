@@ -34,6 +34,12 @@ def told_of_choice(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     return tags + answers + told("api.js", f"{base} {choice}", base=base, script=script)
 
 
+def policy_in_page(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
+    """Return the policy as markup, and the script that takes it out again: scripts of the page find no meta of ours."""
+    base, script = exchange.own_base, head_allowance(exchange, policies)
+    return exchange.wall.meta + exchange.parts.renderer.told_script("meta.js", "", base=base, script=script)
+
+
 def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
     """Find how a script enters at the start of a head; the page's own `<meta>` policy counts from there on."""
     if not policies:

@@ -8,7 +8,7 @@ from cookieguard.html import Rewriter
 from cookieguard.html.page import PlainBody, body_context
 from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion, has_just_decided
-from cookieguard.web.banner.page_scripts import told_of_choice
+from cookieguard.web.banner.page_scripts import policy_in_page, told_of_choice
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.document.page_cache import Key, Passes
@@ -138,7 +138,7 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
     insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
     is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
     first = _first_scripts(exchange, policies) if is_whole else b""
-    meta = exchange.wall.meta if carries_policy(exchange, kind) else b""
+    meta = policy_in_page(exchange, policies) if carries_policy(exchange, kind) else b""
     exchange.rewriter = rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
