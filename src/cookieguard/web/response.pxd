@@ -24,6 +24,7 @@ cdef class Response:
     cpdef send(self, message)
     cpdef _on_start(self, message)
     cdef _on_read_start(self, message)
+    cdef _on_document(self, message)
     cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
     cdef bint _is_rewritten(self, int status)

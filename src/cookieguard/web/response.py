@@ -227,7 +227,15 @@ class Response:
         is_shown = request.may_be_shown or self._exchange.destination in RENDERED_DESTINATIONS
         return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
 
-    async def _on_document(self, message: Message) -> None:
+    def _on_document(self, message: Message) -> Awaitable[None]:
+        """Take a body event of a document; nearly all come in one."""
+        body = message.get("body", b"")
+        is_whole = self._body is None and not (self._waiting or self._coding or message.get("more_body"))
+        if is_whole and type(body) is bytes and not self._exchange.must_settle:
+            return self._send_whole(self._start, message, body)
+        return self._on_piece(message)
+
+    async def _on_piece(self, message: Message) -> None:
         body, start = self._waiting + message.get("body", b""), self._start
         has_more = message.get("more_body", False)
         if start is not None and has_more and self._is_too_short(body):
@@ -267,10 +275,8 @@ class Response:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats: Repeats = self._exchange.parts.repeats
         page = repeats.near(key, body)
-        if page is None:
-            return None, b""
-        if page.body == body:
-            return page, page.content
+        if page is None or page.body == body:
+            return page, b"" if page is None else page.content
         if not page.pieces or charset_of(self._names.get(CONTENT_TYPE, b""), body) is not AS_IT_IS:
             return None, b""  # read as it is; else a token may name the encoding, or begin a shift
         content = like(page, body, passing(self._exchange))

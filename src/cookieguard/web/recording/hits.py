@@ -34,6 +34,14 @@ RELOADED_WITHIN = timedelta(
 )  # after a choice its page comes again; the answer and the request take that long
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
+# Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
+VIEW, ERROR, UNDECIDED, PARTLY, SHOWN = (
+    Kind.VIEW,
+    Kind.ERROR,
+    State.UNDECIDED,
+    State.PARTLY,
+    Event.SHOWN.value,
+)
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
 
@@ -65,13 +73,13 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
     if kind is None:
         return
     consent = exchange.peek_consent()
-    if not _counts(counting, consent) or (kind is Kind.VIEW and _is_seen_again(counting, exchange, consent)):
+    if not _counts(counting, consent) or (kind is VIEW and _is_seen_again(counting, exchange, consent)):
         return
     raw_hit = _raw_hit(counting, exchange, consent, kind)
     raw_hit.route = _route_of(counting, exchange)
     raw_hit.ended = ended
-    if kind is Kind.VIEW and counting.asks and consent.asks and exchange.request.wants_banner:
-        raw_hit.event = Event.SHOWN.value
+    if kind is VIEW and counting.asks and consent.asks and exchange.request.wants_banner:
+        raw_hit.event = SHOWN
     rewriter = exchange.rewriter
     if rewriter is not None and rewriter.held:
         raw_hit.held = tuple(rewriter.held[:MAX_HELD])
@@ -131,7 +139,7 @@ def _raw_hit(counting: Counting, exchange: Exchange, consent: Consent, kind: Kin
 
 def _state(consent: Consent) -> str:
     """Name the state, and whether statistics are among some purposes: keys that would tell are gone in two days."""
-    is_counted = consent.state is State.PARTLY and consent.has(STATISTICS)
+    is_counted = consent.state is PARTLY and consent.has(STATISTICS)
     return PARTLY_COUNTED if is_counted else consent.state.value
 
 
@@ -165,14 +173,14 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind 
         return None
     if status >= 400:
         is_met = (is_document or request.is_navigation) and not is_ahead(exchange.headers)
-        return Kind.ERROR if is_met else None
+        return ERROR if is_met else None
     if status == NOT_MODIFIED:
         is_sent = exchange.revalidates_document
     else:
         is_sent = status < 300 and status not in BODILESS_STATUSES
     if not (is_document and is_sent):
         return None
-    return Kind.VIEW if request.method == "GET" and _is_shown(exchange) else None
+    return VIEW if request.method == "GET" and _is_shown(exchange) else None
 
 
 def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
@@ -208,7 +216,7 @@ def _keys(
     counting: Counting, exchange: Exchange, consent: Consent, site: str, agent: bytes
 ) -> tuple[int, int]:
     """Make the visitor's key of the day, and within the first half hour the one of the day before too."""
-    is_unasked = consent.state is State.UNDECIDED and not consent.gpc
+    is_unasked = consent.state is UNDECIDED and not consent.gpc
     if not (consent.has(STATISTICS) or (counting.keys_unasked and is_unasked)):
         return NO_KEY, NO_KEY
     now, address = exchange.now, exchange.full_address
