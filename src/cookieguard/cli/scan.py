@@ -22,11 +22,12 @@ from cookieguard.scan.adding import added, fitting
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
+from cookieguard.scan.forms import merged, takes_cards
 from cookieguard.scan.parties import Party, parties_of
 from cookieguard.scan.plain import scan_plainly
 from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, is_app, quiet, start_address
 from cookieguard.scan.report import report_page
-from cookieguard.scan.seen import Scan
+from cookieguard.scan.seen import Form, Scan
 from cookieguard.scan.serving import served
 from cookieguard.scan.steps import load_steps
 
@@ -228,6 +229,8 @@ def _show(result: Result, *, shows_draft: bool) -> None:
     for need in seen.needs:
         whose = ", ".join(need.hosts) or "a script that is held"
         show_line(f"needs {whose}: {need.page} ({need.state}): {need.message}")
+    for form, on in merged(seen.forms):
+        show_line(_form_line(form, on))
     for change in result.since or ():
         show_line(change.line)
     if result.since is not None and not result.since:
@@ -244,6 +247,12 @@ def _party_line(party: Party) -> str:
     kept = f"; keeps {_few(list(party.names))}" if party.names else ""
     hosts = _few(list(hosts_leaking(party) or party.hosts))
     return f"{mark} {party.name} ({party.purpose}{declared}): {hosts} by {elements} on {pages}{kept}"
+
+
+def _form_line(form: Form, pages: Sequence[str]) -> str:
+    where = f"leads to {form.leads_to}" if form.leads_to else "leads to the shop"
+    line = f"form on {_few(pages)} asks for {', '.join(form.asks)}; {where}"
+    return f"{line}; use the payment company's fields for cards" if takes_cards(form) else line
 
 
 def _few(texts: Sequence[str], most: int = 4) -> str:

@@ -28,6 +28,16 @@ class Step(StrEnum):
     """The opt-out counts for the customer on every device."""
 
 
+MEANING: dict[str, str] = {
+    Step.SESSIONS.value: "logs them out on every device",
+    Step.STORED.value: "deletes cart, orders and refusals that cookieguard keeps",
+    Step.SHOP.value: "the shop's own data",
+    Step.RECIPIENTS.value: "tells each vendor with a contact, by one mail",
+    Step.LOG.value: "destroys the key of their records in the consent log",
+    Step.COLLECT.value: "collects the copy of their data",
+    Step.SIGNAL.value: "makes the opt-out count on every device",
+}
+"""What the shop's people read of a step; one by hand says it itself."""
 WORK: dict[Kind, tuple[Step, ...]] = {
     Kind.EXPORT: (Step.COLLECT,),
     Kind.CORRECT: (),

@@ -15,12 +15,13 @@ from playwright.async_api import Browser, BrowserContext, Error, Page, Response,
 from cookieguard.html import parse_url
 from cookieguard.scan.chromium import OPEN_MS, close_others, launched, new_visitor
 from cookieguard.scan.crawl import Crawl, page_name
+from cookieguard.scan.forms import forms_in
 from cookieguard.scan.keeping import Keeping
 from cookieguard.scan.plain import client_through, first_pages, why_not
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source
-from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Look, Need, Scan
+from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Look, Need, Scan
 from cookieguard.scan.steps import Step
 from cookieguard.scan.watching import Watch, definers
 
@@ -59,6 +60,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
         contacts=tuple(dict.fromkeys(visit.contacts)),
         kept=visit.keeping.all,
         needs=tuple(visit.settled_needs()),
+        forms=tuple(visit.forms),
         notes=tuple(visit.notes),
     )
 
@@ -77,6 +79,7 @@ class _Visit:
     pages: list[str] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     scripts: list[Response] = field(default_factory=list)
@@ -173,6 +176,7 @@ class _Visit:
         source = await _source(response, page, watch.name, state)
         self.contacts += watch.contacts(source, self.proxy.asked[asked:])
         self.needs += watch.needs()
+        self.forms += forms_in(source, self.parties.is_foreign) if source is not None else []
         status = response.status if response is not None else 0
         title = source.title if source is not None else ""
         self.looks.append(Look(page=watch.name, state=state, status=status, title=title, picture=picture))

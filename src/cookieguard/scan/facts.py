@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.errors import ConfigError
+from cookieguard.scan.forms import merged
 from cookieguard.scan.parties import Party
 from cookieguard.scan.seen import Contact, Kept, Need, Scan
 
@@ -29,6 +30,10 @@ def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]
         "parties": [_party(one) for one in parties],
         "needs": [_need(one) for one in scan.needs],
         "own": [_kept(one) for one in unclaimed(scan, parties)],
+        "forms": [
+            {"asks": list(one.asks), "leads_to": one.leads_to, "pages": list(pages)}
+            for one, pages in merged(scan.forms)
+        ],
         "notes": list(scan.notes),
         "draft": draft,
     }

@@ -15,10 +15,11 @@ import httpx
 from cookieguard.errors import ScanFailed, ScanRefused
 from cookieguard.html import parse_url
 from cookieguard.scan.crawl import Crawl, named_in_robots, page_name, read_sitemap
+from cookieguard.scan.forms import forms_in
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
-from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Kept, Look, Scan
+from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Kept, Look, Scan
 
 PATIENCE_SECONDS = 20.0
 MOST_REDIRECTS = 10
@@ -58,6 +59,7 @@ async def scan_plainly(plan: Plan) -> Scan:
         looks=tuple(visit.looks),
         contacts=tuple(dict.fromkeys(visit.contacts)),
         kept=tuple(dict.fromkeys(visit.kept)),
+        forms=tuple(visit.forms),
         notes=(SEES_LESS, *visit.notes),
     )
 
@@ -74,6 +76,7 @@ class _Visit:
     banner: str = ""  # the prefix of our own pages
     looks: list[Look] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sheets: dict[str, bytes] = field(default_factory=dict)
@@ -130,6 +133,7 @@ class _Visit:
         )
         self.looks.append(Look(page=page, state=state, status=answer.status_code, title=source.title))
         self.contacts += contacts_in(source, self.parties.is_foreign)
+        self.forms += forms_in(source, self.parties.is_foreign)
         for sheet in source.sheets[:MOST_SHEETS]:
             if not self.parties.is_foreign(parse_url(sheet)):
                 found = await self._sheet(client, sheet)

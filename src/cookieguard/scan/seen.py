@@ -78,6 +78,16 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """Name a form of a page that asks for something personal, in the words of the report."""
+
+    page: str
+    leads_to: str
+    """The third party that it is sent to; empty for the shop itself."""
+    asks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """Hold all that one scan saw."""
 
@@ -88,6 +98,7 @@ class Scan:
     contacts: tuple[Contact, ...] = ()
     kept: tuple[Kept, ...] = ()
     needs: tuple[Need, ...] = ()
+    forms: tuple[Form, ...] = ()
     notes: tuple[str, ...] = ()
     """What limits the result, in words for the owner."""
 

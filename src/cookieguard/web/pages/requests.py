@@ -23,7 +23,7 @@ from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
 from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, done_by_hand
-from cookieguard.rights.plan import by_hand
+from cookieguard.rights.plan import MEANING, by_hand
 from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean, held, noted, told
 from cookieguard.rights.rules import Kind, Law
 from cookieguard.web.dashboard.render import shop_name, staff_page
@@ -156,6 +156,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
         "due": request.due(now),
         "left": request.days_left(now),
         "steps": [(name, _done(request, name)) for name in request.steps],
+        "meaning": MEANING,
         "waits": by_hand(request.steps, has_hooks=visit.desk.hooks is not None),
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "is_officer": visit.member.may(OFFICER),

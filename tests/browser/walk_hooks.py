@@ -1,0 +1,29 @@
+"""The hooks of the shop that is walked through: it knows one guest, and notes what it was told to do."""
+
+from __future__ import annotations
+
+from cookieguard.rights.hooks import Contact, Exported, Kept
+
+GUEST, GUEST_ADDRESS = "G-1", "guest@mail.example"
+CALLED: list[str] = []
+
+
+class Hooks:
+    """Be a shop's hooks."""
+
+    def export(self, customer: str) -> list[Exported]:
+        CALLED.append(f"export {customer}")
+        return [Exported(kind="orders", values={"Number": "A-1", "Note": "<b>ring twice</b>"})]
+
+    def erase(self, customer: str) -> list[Kept]:
+        CALLED.append(f"erase {customer}")
+        return []
+
+    def deactivate(self, customer: str) -> None:
+        CALLED.append(f"deactivate {customer}")
+
+    def contact(self, customer: str) -> Contact | None:
+        return Contact(GUEST_ADDRESS, "en") if customer == GUEST else None
+
+    def find(self, address: str) -> str | None:
+        return GUEST if address == GUEST_ADDRESS else None

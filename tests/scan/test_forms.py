@@ -1,0 +1,101 @@
+"""Which forms of a page ask for something personal, and where they lead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cookieguard.config import Config
+from cookieguard.scan.draft import draft
+from cookieguard.scan.facts import facts_of
+from cookieguard.scan.forms import forms_in, merged, takes_cards
+from cookieguard.scan.plan import Parties
+from cookieguard.scan.reading import Source
+from cookieguard.scan.report import report_page
+from cookieguard.scan.seen import UNDECIDED, Form
+from scan.test_draft import scanned
+
+SHOP = Parties("https://shop.example/", Config())
+
+
+def read(markup: str, page: str = "/a") -> list[Form]:
+    source = Source(f"https://shop.example{page}", markup.encode(), page, UNDECIDED)
+    return forms_in(source, SHOP.is_foreign)
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("<input autocomplete='section-a billing cc-number'>", "card number"),
+        ("<input name=card_number>", "card number"),
+        ("<input autocomplete=cc-exp-month>", "card expiry"),
+        ("<input name=x type=email>", "email"),
+        ("<INPUT NAME='E-Mail'>", "email"),
+        ("<input autocomplete=tel-national>", "phone"),
+        ("<textarea autocomplete=street-address></textarea>", "address"),
+        ("<input autocomplete=address-line1>", "address"),
+        ("<input placeholder='Date of birth'>", "birthday"),
+        ("<input type=password>", "password"),
+        ("<select autocomplete=bday-year></select>", "birthday"),
+        ("<input name=lastname>", "name"),
+        ("<input name=iban>", "bank account"),
+    ],
+)
+def test_field_is_named_by_what_html_says_of_it_else_by_its_name(field: str, kind: str) -> None:
+    (form,) = read(f"<form action=/order>{field}</form>")
+
+    assert form.asks == (kind,)
+    assert takes_cards(form) == (kind == "card number")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "<input type=hidden name=email>",
+        "<input type=search name=q>",
+        "<input name=quantity>",
+        "<input name=company>",
+        "<input type=checkbox name=email>",
+        "<select name=colour></select>",
+        "<!-- <input type=email> -->",
+        '<script>"<input type=email>"</script>',
+    ],
+)
+def test_field_that_names_nobody_makes_no_form(field: str) -> None:
+    assert read(f"<form>{field}</form>") == []
+
+
+def test_form_says_to_whom_it_is_sent_and_fields_in_none_are_one() -> None:
+    found = read(
+        "<form action=https://mail.example/join><input type=email></form>"
+        "<form action=//pay.shop.example/><input name=name></form><form action='http://['><input type=tel></form>"
+        "<input type=file>"
+    )
+
+    assert {(one.leads_to, one.asks) for one in found} == {
+        ("", ("file",)),
+        ("mail.example", ("email",)),
+        ("", ("name",)),
+        ("", ("phone",)),
+    }
+
+
+def test_form_of_every_page_is_told_once_with_its_pages() -> None:
+    letter = "<form action=/join><input type=email></form>"
+    found = [*read(letter, "/a"), *read(letter, "/b"), *read(letter, "/a")]
+
+    assert [(form.asks, pages) for form, pages in merged(found)] == [(("email",), ("/a", "/b"))]
+
+
+def test_report_lists_forms_and_marks_cards() -> None:
+    scan, parties = scanned()
+    forms = tuple(read("<form action=https://x.example><input autocomplete=cc-number></form>", "/<b>"))
+
+    scan = replace(scan, forms=forms)
+    facts = facts_of(scan, parties, draft(parties, Config()))
+    page = report_page(scan, facts).decode("ascii")
+
+    assert facts["forms"] == [{"asks": ["card number"], "leads_to": "x.example", "pages": ["/<b>"]}]
+    assert "use the payment company" in page
+    assert "/&lt;b&gt;" in page
