@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from cookieguard.cli.people.notices import notice_of
 from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.people.break_glass import Look
+from cookieguard.engines.people.break_glass import REVEAL, Ground, Look
 from cookieguard.engines.people.journal import marks_of, read_journal
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.reading import read_subject
@@ -209,3 +210,10 @@ def test_page_and_notice_speak_the_customer_s_language(world: World) -> None:
         assert (lang, "2026" in told) == (language, True)
         assert "{" not in "".join(lines)
         assert all(one in "".join(lines) for one in ("stolen cards", "orders"))
+        revealed = "".join(notice_of(replace(look, kind=REVEAL, scope="the network address"), language)[2])
+        assert texts_of(language)["permission"]["scope_reveal"] in revealed
+        assert language == "en" or "the network address" not in revealed
+        for ground in Ground:
+            why = "".join(notice_of(replace(look, ground=ground), language)[2])
+            assert f"{texts_of(language)['permission'][f'ground_{ground}']}: stolen cards" in why
+            assert language == "en" or f"{ground}: " not in why

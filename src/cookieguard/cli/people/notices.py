@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cookieguard.config.languages import texts_of
-from cookieguard.engines.people.break_glass import Look
+from cookieguard.engines.people.break_glass import REVEAL, Look
 from cookieguard.rights.answers import PLAIN, RightsTexts
 
 
@@ -12,12 +12,15 @@ def notice_of(look: Look, language: str) -> tuple[str, str, list[str]]:
     texts = RightsTexts.of(language)
     said = texts_of(texts.lang)["permission"]
     key = "notice_gave" if look.kind == "disclosure" else "notice_looked"
+    scope = said["scope_reveal"] if look.kind == REVEAL else look.scope
     told = said[key].replace("{date}", texts.day(look.at.date()))
     lines = [
         told,
         "",
-        said["notice_what"].replace("{scope}", look.scope),
-        said["notice_why"].replace("{reason}", f"{look.ground}: {look.reason}"),
+        said["notice_what"].replace("{scope}", scope),
+        said["notice_why"].replace(
+            "{reason}", f"{said.get(f'ground_{look.ground}', look.ground)}: {look.reason}"
+        ),
         "",
         said["notice_two"],
     ]

@@ -26,7 +26,7 @@ from cookieguard.engines.files.reveal_log import append_entry, read_entries
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.vault import expire_keys, make_keys, private_key, read_events
 from cookieguard.engines.mail.notices import Recipients
-from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look
+from cookieguard.engines.people.break_glass import REVEAL, BreakGlass, Ground, Look
 from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.errors import ConfigError, RevealRefused
@@ -113,7 +113,7 @@ def _open_notice(
     if not shop.store.enabled or (file is not None and not file.exists()):
         return
     look = Look(
-        kind="reveal",
+        kind=REVEAL,
         ground=Ground.SECURITY.value,
         event=entry["event"],
         reason=entry["reason"],
