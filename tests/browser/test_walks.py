@@ -177,6 +177,9 @@ def test_what_an_officer_decides_is_asked_looked_after_answered_and_read(walk: W
         with walk.officer.expect_navigation():
             form.locator("button").click()
         walk.see(walk.officer, f"{kind}-4-kept")
+        gap = "document.querySelector('form.fields').getBoundingClientRect().top"
+        above = "document.querySelector('.steps [value=let-again]').getBoundingClientRect().bottom"
+        assert walk.officer.evaluate(f"{gap} - {above}") >= 16
     do(walk.officer, "extended", "We are moving.")
     walk.see(walk.officer, f"{kind}-4-extended")
     do(walk.officer, "done", WORDS[kind])
@@ -206,7 +209,9 @@ def test_guest_with_a_code_asks_for_a_copy_and_opens_it(walk: Walk) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert sorted(archive.namelist()) == ["data.json", "index.html"]
         copy = archive.read("index.html").decode()
-    guest.set_content(copy)
+    page = Path(download.value.path()).with_suffix(".html")
+    page.write_text(copy)
+    guest.goto(page.as_uri())
     assert "<b>ring twice</b>" in guest.inner_text("body")
     walk.see(guest, "guest-5-copy")
     walk.sees_an_empty_queue("guest-6-closed")
