@@ -9,8 +9,7 @@ import pytest
 
 from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
-from cookieguard.scan.adding import added
-from cookieguard.scan.draft import draft
+from cookieguard.scan.draft import added, draft
 from cookieguard.scan.facts import changes, facts_of
 from cookieguard.scan.parties import Known, Party, guessed, parties_of
 from cookieguard.scan.plan import Parties

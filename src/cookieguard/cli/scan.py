@@ -18,9 +18,8 @@ from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, confi
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError, ScanFailed
-from cookieguard.scan.adding import added, fitting
 from cookieguard.scan.addresses import Addresses
-from cookieguard.scan.draft import draft
+from cookieguard.scan.draft import added, draft, fitting
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
 from cookieguard.scan.forms import merged, takes_cards
 from cookieguard.scan.parties import Party, parties_of

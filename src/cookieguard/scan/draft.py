@@ -1,15 +1,19 @@
-"""Draft vendor tables from what a scan saw: TOML that loads, with where each line is from."""
+"""Draft vendor tables from what a scan saw, and put them into a configuration: TOML that loads, each line explained."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import COOKIE_PATTERN, HOST_PATTERN
+from cookieguard.config.loading.toml import LIST, config_from_mapping
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
+from cookieguard.consent.declarations import list_entry
+from cookieguard.errors import ConfigError
 from cookieguard.scan.parties import Party
 
 MANY_HOSTS = 3  # of one domain: from here on the draft names the domain
@@ -18,6 +22,9 @@ MOST_NAMED = 40  # in the comment about them
 # A part of a cookie's name that differs from visitor to visitor: numbers and tokens of four characters or more.
 VARIES = re.compile(r"[0-9]{4,}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}|-[0-9A-Z]{6,}")
 HEAD = "# Drafted by `cookieguard scan`: read each table before you rely on it, the purposes above all."
+
+# What may stand in a list: a comment, a text of either kind, or one more character.
+TOKEN = re.compile(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|.", re.DOTALL)
 
 
 def draft(parties: Sequence[Party], config: Config) -> str:
@@ -140,3 +147,58 @@ def _list(texts: Iterable[str]) -> str:
 def _comment(text: str) -> str:
     """Write a comment of one line: pages and names are free text."""
     return "# " + re.sub(r"[^\x20-\x7e]+", " ", text)
+
+
+def fitting(tables: str, before: str) -> str:
+    """Write drafted tables as a list where the configuration names its vendors in one: TOML takes one form."""
+    if not tables or LIST.search(before) is None:
+        return tables
+    return "vendors = [\n" + "".join(f"{line}\n" for line in _entries(tables)) + "]\n"
+
+
+def added(before: str, tables: str) -> str:
+    """Return a configuration with drafted tables; raises ConfigError where both do not go together."""
+    found = LIST.search(before)
+    if found is not None:
+        text = _into_list(before, found.end(), tables)
+    else:
+        text = f"{before.rstrip()}\n\n{tables}" if before.strip() else tables
+    try:
+        config_from_mapping(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        allowed = "one that tables can be added to; write them into a file of their own with --draft"
+        raise ConfigError("the configuration", was=f"another form ({error})", allowed=allowed) from error
+    return text
+
+
+def _into_list(before: str, start: int, tables: str) -> str:
+    """Write the tables as entries at the end of the list that begins at `start`."""
+    end, last = _end_of(before, start)
+    comma = "" if before[last - 1] in "[," else ","
+    entries = "".join(f"{line}\n" for line in _entries(tables))
+    head = f"{before[:last]}{comma}{before[last:end]}".rstrip(" \t\n")
+    return f"{head}\n{entries}{before[end:]}"
+
+
+def _end_of(text: str, start: int) -> tuple[int, int]:
+    """Find the bracket that ends a list, and where its last entry ends; comments and blanks are none."""
+    depth, last, place = 1, start, start
+    for token in TOKEN.finditer(text, start):
+        sign = token[0]
+        place = token.start()
+        if sign[0] == "#" or sign.isspace():
+            continue
+        depth += (sign in "[{") - (sign in "]}")
+        if not depth:
+            break
+        last = token.end()
+    return place, last
+
+
+def _entries(tables: str) -> Iterator[str]:
+    """Write each table as one entry, under its comments."""
+    for block in tables.strip().split("\n\n"):
+        lines = block.split("\n")
+        yield from (f"    {line}" for line in lines if line.startswith("#"))
+        for vendor in tomllib.loads(block).get("vendors", ()):
+            yield f"    {list_entry(vendor)},"
