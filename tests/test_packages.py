@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import cookieguard
+
 ROOT = Path(__file__).parents[1]
 SETUP = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 
@@ -48,3 +50,22 @@ print(*sorted(name for _, name in [*template_environment().cache, *_environment(
     )
 
     assert done.stdout.split() == ["banner.html", "control.html", "embed.html"]
+
+
+def test_a_command_brings_nothing_that_serves_pages(tmp_path: Path) -> None:
+    code = "import sys; from cookieguard.cli.app import run; run(['keys', '--help']); print(*sys.modules, sep='\\n')"
+
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert "cookieguard.cli.keys" in printed
+    assert {"cookieguard.cli.check", "cookieguard.web.middleware", "starlette"}.isdisjoint(printed)
+
+
+def test_every_public_name_is_found_where_it_is_said_to_be() -> None:
+    assert sorted(cookieguard._PLACES) == sorted(cookieguard.__all__)
+    assert all(
+        getattr(cookieguard, name).__module__.startswith("cookieguard") for name in cookieguard.__all__
+    )
+    assert not hasattr(cookieguard, "nothing")

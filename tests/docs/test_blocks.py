@@ -25,7 +25,7 @@ from typer import TyperException
 from typer.main import get_command
 
 from cookieguard import CookieGuard, visitor_of
-from cookieguard.cli.app import app as commands
+from cookieguard.cli.app import COMMANDS, app_of
 from cookieguard.config import config_from_mapping
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ async def _inside_a_request(block: Block) -> None:
 
 def _parse(words: list[str]) -> None:
     """Parse a command as the command line would, without running it."""
-    command = get_command(commands)
+    command = get_command(app_of(*COMMANDS))
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     command.make_context(command.name, words)
