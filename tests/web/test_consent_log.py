@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -21,11 +22,13 @@ from cookieguard.proof.merkle import leaf_hash, root_of
 from cookieguard.proof.notes import NoteKey, open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
 from cookieguard.proof.records import read_document
+from cookieguard.stats.anonymize import Client
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")
 OWN = ("sec-fetch-site", "same-origin")
 COOKIE = "__Host-cg_consent"
+ADDRESS = "203.0.113.77"
 HTML = b"<!doctype html><html lang=en><title>x</title><body>x"
 
 
@@ -156,6 +159,21 @@ def test_with_the_store_down_a_withdrawal_counts_at_once(guard: Guard) -> None:
         answer = choose(app, "save", granted, purposes=("statistics",))
 
     assert json.loads(answer.body)["granted"] == ["necessary", "statistics"]
+
+
+def test_while_the_store_is_down_no_address_waits_with_a_choice(guard: Guard) -> None:
+    app = guard(page(HTML), trusted_proxies=("198.51.100.7",))
+    choose(app, "reject")
+    with store_down(app):
+        headers = [FORM, OWN, ("referer", "https://shop.example/_cg/choices"), ("x-forwarded-for", ADDRESS)]
+        ask(app, path="/_cg/consent", method="POST", headers=headers, body=b"choice=accept")
+        gc.collect()
+        known = [one for one in gc.get_objects() if isinstance(one, Client) and one.address == ADDRESS]
+        waiting = app._parts.proof.writer.waiting
+
+    assert (waiting, known) == (1, [])
+    app.close()
+    assert [one["dpv:hasIndicationMethod"] for one in recorded(app)][1:] == ["privacy choices page"]
 
 
 def test_a_pending_receipt_is_recorded_by_a_worker_that_never_saw_the_choice(

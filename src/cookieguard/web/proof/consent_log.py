@@ -5,7 +5,6 @@ Rule: this module knows no request; who asks hands in what the record says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -35,8 +34,7 @@ class Choice:
     receipt: Receipt
     before: Receipt | None
     in_force: frozenset[str]
-    method: Callable[[], str]
-    """Asked in the writer's thread."""
+    method: str
     host: str
     customer: str = ""
     """The subject of a customer, empty for a browser nobody is logged in with."""
@@ -71,7 +69,7 @@ class ConsentLog:
         if receipt.source is Source.SIGNAL:
             event = Event.GPC
         named = choice.customer or browser(subject)
-        return self._record(receipt, event, named, notice, method=choice.method(), host=choice.host)
+        return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
 
     def is_recorded(self, receipt: Receipt, *, host: str) -> bool:
         """Return whether the log has a receipt that a cookie says it had not; where not, it is written again."""

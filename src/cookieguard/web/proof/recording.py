@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
@@ -13,7 +12,6 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.proof.consent_log import Choice
-from cookieguard.web.request import Request
 
 METHODS = {Source.HERE: "banner", Source.PROFILE: "other device", Source.SIGNAL: "Sec-GPC of another device"}
 
@@ -31,7 +29,7 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
         receipt=receipt,
         before=consent.receipt,
         in_force=consent.granted,
-        method=partial(_method, exchange.request, receipt, prefix=exchange.parts.config.prefix),
+        method=_method(exchange, receipt),
         host=exchange.request.origin.host,
         customer=await _customer(exchange),
     )
@@ -42,10 +40,11 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
     return replace(receipt, pending=True, meanwhile=receipt.granted & consent.granted)
 
 
-def _method(request: Request, receipt: Receipt, *, prefix: str) -> str:
+def _method(exchange: Exchange, receipt: Receipt) -> str:
+    """Name how a choice was made; asked at once, since what waits while the store is down knows no address."""
     if receipt.source is not Source.HERE:
         return METHODS[receipt.source]
-    if request.referring_path.startswith(request.own_base(prefix)):
+    if exchange.request.referring_path.startswith(exchange.own_base):
         return "privacy choices page"
     return METHODS[Source.HERE] if receipt.banner else "privacy control"
 
