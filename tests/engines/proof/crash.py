@@ -14,7 +14,7 @@ from pathlib import Path
 from cookieguard.engines.proof.open import Place, open_stores, signer_of
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.keyring import Keyring
-from cookieguard.proof.records import Record, customer
+from cookieguard.proof.records import Record, browser, customer, new_id
 
 NAME = "shop.example/_cg/log"
 AT_ONCE = 25
@@ -32,9 +32,9 @@ def main() -> None:
         sent: list[tuple[Record, Future[None]]] = []
         for _ in range(AT_ONCE):
             number += 1
-            record = Record(
-                kind="consent", subject=customer(f"c{number % 40}"), time=NOW, facts={"n": number}
-            )
+            # Every other one is of somebody new, whose key is made with it.
+            subject = customer(f"c{number % 40}") if number % 2 else browser(new_id())
+            record = Record(kind="consent", subject=subject, time=NOW, facts={"n": number})
             sent.append((record, writer.append(record)))
         for record, future in sent:
             try:
