@@ -1,0 +1,99 @@
+"""Waiting for a thread in the event loop: each wait ends when it is told, or when its own patience does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cookieguard.proof.log import Acknowledgement
+from cookieguard.web.identity import store_wait
+from cookieguard.web.identity.store_wait import is_done
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_wait, "PATIENCE", timedelta(seconds=0.4))
+
+
+async def timed(future: Any, *, after: float = 0.0) -> tuple[bool, float]:
+    await asyncio.sleep(after)
+    begun = time.monotonic()
+    return await is_done(future), time.monotonic() - begun
+
+
+@pytest.mark.parametrize("kind", [Future, Acknowledgement])
+def test_who_is_never_told_waits_as_long_as_patience_whenever_it_began(kind: Any) -> None:
+    async def main() -> list[tuple[bool, float]]:
+        return await asyncio.gather(*[timed(kind(), after=after) for after in (0, 0.15, 0.3, 0.3)])
+
+    for _ in range(2):  # in one loop after the other
+        for was_told, seconds in asyncio.run(main()):
+            assert not was_told
+            assert 0.38 <= seconds < 5
+
+
+def test_all_that_one_thread_ends_are_told_at_once_and_nobody_else() -> None:
+    ended = [Acknowledgement() for _ in range(200)]
+    futures: list[Future[None]] = [Future() for _ in range(200)]
+    never = Acknowledgement()
+
+    def end() -> None:
+        time.sleep(0.05)
+        for one, future in zip(ended, futures, strict=True):
+            one.end()
+            future.set_result(None)
+
+    async def main() -> list[tuple[bool, float]]:
+        thread = threading.Thread(target=end)
+        thread.start()
+        try:
+            return await asyncio.gather(*[timed(one) for one in (*ended, *futures, never)])
+        finally:
+            thread.join()
+
+    *told, left = asyncio.run(main())
+    assert [was_told for was_told, _ in told] == [True] * 400
+    assert not left[0]
+
+
+def test_a_wait_that_is_called_off_harms_no_other() -> None:
+    async def main() -> bool:
+        first, second = Acknowledgement(), Acknowledgement()
+        called_off, waits = asyncio.create_task(is_done(first)), asyncio.create_task(is_done(second))
+        await asyncio.sleep(0)
+        called_off.cancel()
+        first.end()
+        second.end()
+        return await waits
+
+    assert asyncio.run(main())
+
+
+def test_what_ended_before_or_while_it_was_asked_tells_everybody_once() -> None:
+    told: list[int] = []
+    one = Acknowledgement()
+    begin = threading.Barrier(3)
+
+    def ask(number: int) -> None:
+        begin.wait()
+        one.add_done_callback(lambda _: told.append(number))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    begin.wait()
+    one.end(ValueError("first"))
+    one.end()
+    for thread in threads:
+        thread.join()
+    one.add_done_callback(lambda _: told.append(2))
+
+    assert sorted(told) == [0, 1, 2]
+    assert str(one.exception()) == "first"
+    assert not one.is_kept
