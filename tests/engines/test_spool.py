@@ -212,6 +212,19 @@ def test_batches_of_another_release_are_lost_and_counted(state: StateDirectory) 
     assert sink.lost == {OTHER_RELEASE: 5}
 
 
+def test_a_batch_of_a_release_that_knew_fewer_columns_is_brought_in(state: StateDirectory) -> None:
+    columns = [name for name in COLUMNS if name != "medium"]
+    hit = [value for name, value in PLAIN._replace(bytes=100)._asdict().items() if name != "medium"]
+    older = {"id": "older", "columns": columns, "hits": [hit], "lost": {}}
+    path = fill(state, batches=1)
+    path.write_bytes(path.read_bytes() + json.dumps(older).encode())
+
+    replay(state)
+
+    assert counted(state) == Counter([*range(HITS), 100])
+    assert lost(state) == {}
+
+
 def test_what_was_lost_in_a_file_is_counted_once_though_the_engine_goes_meanwhile(
     state: StateDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

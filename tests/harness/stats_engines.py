@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,6 +43,25 @@ def _clickhouse() -> Iterator[Callable[[Path], str]]:
     if find_spec("chdb") is None:
         pytest.skip("ClickHouse is NOT tested: chdb is not installed (pip install --group clickhouse)")
     yield lambda directory: f"chdb:///{directory / 'clickhouse'}"
+
+
+def drop_column(url: str, name: str) -> None:
+    """Make the tables of hits those of a release that had no such column yet."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute(f"ALTER TABLE hit DROP COLUMN {name}")
+    elif url.startswith("postgres"):
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER TABLE cookieguard_hit DROP COLUMN {name}")
+            connection.execute("UPDATE cookieguard_mark SET digest = 'older'")
+    else:
+        from cookieguard.engines.stats.clickhouse.connection import connect
+
+        with closing(connect(url, seconds=10)) as client:
+            for table in ("hit", "past"):
+                client.command(f"ALTER TABLE cookieguard_{table} DROP COLUMN {name}")
 
 
 MAKERS: Mapping[str, Maker] = {"sqlite": _sqlite, "postgres": _postgres, "clickhouse": _clickhouse}

@@ -106,8 +106,14 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview:
     try:
         reader = open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
         try:
-            hit_days, steps = shop.stats.hit_days, shop.stats.funnel
-            return read_overview(reader, selection, now=now, hit_days=hit_days, steps=steps)
+            return read_overview(
+                reader,
+                selection,
+                now=now,
+                hit_days=shop.stats.hit_days,
+                steps=shop.stats.funnel,
+                zone=shop.stats.zone,
+            )
         finally:
             reader.close()
     except EngineDown as error:

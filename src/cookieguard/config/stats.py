@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cookieguard.config.loading.checks import (
     require_between,
@@ -59,6 +61,8 @@ class StatsSettings:
     """The header in which a trusted proxy names the country, such as `CF-IPCountry`."""
     mmdb: str = ""
     """Your own country database (MMDB), asked before the address is dropped; needs the extra `country`."""
+    time_zone: str = "UTC"
+    """In which zone the dashboard names the hours of today, such as `Europe/Berlin`; its days are those of UTC."""
     funnel: tuple[str, ...] = ()
     """The steps to an order, the first step first: pages as the dashboard calls them, such as `/cart`, and goals by
     their names. The dashboard shows how many reached each."""
@@ -69,6 +73,11 @@ class StatsSettings:
     rollup_days: int = 760
     """How long sums by hour and day are kept (25 months)."""
 
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of `time_zone`; UTC needs no table of zones, which small containers lack."""
+        return UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone)
+
     def __post_init__(self) -> None:
         require_stats_url("stats.url", self.url)
         require_types("stats", self)
@@ -78,6 +87,7 @@ class StatsSettings:
         require_distinct("stats.named_pages", self.named_pages)
         for one in self.named_pages:
             require_match("stats.named_pages", one, ROUTE, "routes of the app, such as '/product/{slug}'")
+        self._require_time_zone()
         require_distinct("stats.funnel", self.funnel)
         if len(self.funnel) == 1:
             allowed = "the steps in order, two or more: pages such as '/cart', names of goals"
@@ -92,6 +102,14 @@ class StatsSettings:
         require_text("stats.mmdb", self.mmdb, empty=True)
         require_between("stats.hit_days", self.hit_days, 2, 400, "days")
         require_between("stats.rollup_days", self.rollup_days, self.hit_days, 1200, "days (>= hit_days)")
+
+    def _require_time_zone(self) -> None:
+        """Require a zone that this machine knows: its rules come with the system, or with the package tzdata."""
+        try:
+            _ = self.zone
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            allowed = "a name such as 'Europe/Berlin'; where none is known, install the package tzdata"
+            raise ConfigError("stats.time_zone", was=repr(self.time_zone), allowed=allowed) from error
 
 
 def require_stats_url(setting: str, url: str) -> None:

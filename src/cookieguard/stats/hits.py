@@ -134,6 +134,11 @@ COLUMNS = Hit._fields
 TEXT_COLUMNS = frozenset(name for name, kind in get_type_hints(Hit).items() if kind is str)
 
 
+def empty(column: str) -> str | int:
+    """Return what a hit has in a column that its release did not know."""
+    return "" if column in TEXT_COLUMNS else 0
+
+
 class Batch(NamedTuple):
     """Bring hits to an engine: all of them are written once, or none.
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.engines.files.state_directory import write_private
-from cookieguard.stats.hits import COLUMNS, Batch, Hit
+from cookieguard.stats.hits import COLUMNS, Batch, Hit, empty
 
 logger = logging.getLogger("cookieguard")
 
@@ -222,9 +222,11 @@ def _batches(content: bytes, lost: Counter[str]) -> Iterator[Batch]:
 def _batch(line: bytes) -> Batch:
     found = _checked(line)
     try:
-        if tuple(found["columns"]) != COLUMNS:
+        columns = tuple(found["columns"])
+        if not set(columns) <= set(COLUMNS):
             raise _Unreadable(OTHER_RELEASE, len(found["hits"]))
-        hits = [Hit._make(row) for row in found["hits"]]
+        named = [dict(zip(columns, row, strict=True)) for row in found["hits"]]
+        hits = [Hit._make(row.get(name, empty(name)) for name in COLUMNS) for row in named]
         return Batch(str(found["id"]), hits, {}, dict(found["lost"]))
     except (ValueError, KeyError, TypeError) as error:
         raise _Unreadable(OTHER_RELEASE, len(ROW.findall(line))) from error

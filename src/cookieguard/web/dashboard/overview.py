@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
@@ -78,6 +78,7 @@ class Overview:
     options: Mapping[str, Sequence[str]]
     periods: Sequence[Range] = ()  # of the calendar, to be offered
     beside: str = BESIDE["before"]  # what it is compared with
+    zone: str = "UTC"  # whose hours are named
 
 
 # title, dimension, which of (views, visits) leads
@@ -96,9 +97,15 @@ ALWAYS = ("Sources", "Pages")  # though nothing may be shown of them
 
 
 def read_overview(
-    reader: HitReader, selection: Selection, *, now: datetime, hit_days: int, steps: Sequence[str] = ()
+    reader: HitReader,
+    selection: Selection,
+    *,
+    now: datetime,
+    hit_days: int,
+    steps: Sequence[str] = (),
+    zone: tzinfo = UTC,
 ) -> Overview:
-    """Ask for everything, `steps` being those of the funnel.
+    """Ask for everything, `steps` being those of the funnel, hours named as in `zone`.
 
     Raises EngineDown, and BadSelection for a filter by what is not shown.
     """
@@ -123,7 +130,7 @@ def read_overview(
         return Overview(
             selection=selection, range=None, notes=(note,), options=options, periods=last_periods(today)
         )
-    course = Course(reader, disclosure, found, second=second, where=where, beside=selection.beside)
+    course = Course(reader, disclosure, found, second=second, where=where, beside=selection.beside, zone=zone)
     figures = course.figures()
     tables = Tables(reader, disclosure, selection, found, today)
     return Overview(
@@ -141,6 +148,7 @@ def read_overview(
         options=options,
         periods=last_periods(today),
         beside=BESIDE[selection.beside],
+        zone=str(zone),
     )
 
 

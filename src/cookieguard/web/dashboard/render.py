@@ -83,6 +83,7 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
     points = overview.points
     return {
         "o": overview,
+        "zone": overview.zone,
         "shown_range": overview.range,
         "span": overview.span,
         **_chart(points, "views", overview.second),
@@ -135,7 +136,7 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
             set={name: selection.filters.get(dimension) for name, dimension in filters.items()},
             is_full=len(selection.filters) >= MOST_DIMENSIONS,
             step=STEP,
-            **{"shown_range": None, "span": "", "shop": "", **values},
+            **{"shown_range": None, "span": "", "shop": "", "zone": "UTC", **values},
         )
     )
     return text.encode("ascii", "xmlcharrefreplace")

@@ -70,9 +70,7 @@ def _course(o: Overview, today: int) -> Sheet:
     if o.range is None or not o.points:
         return Sheet(heads, ())
     first, step = o.range.days(today).first, o.range.step
-    starts = [
-        _date(first + at * step) if step else f"{_date(first)} {one.label}" for at, one in enumerate(o.points)
-    ]
+    starts = [_date(first + at * step) if step else one.label for at, one in enumerate(o.points)]
     rows = [
         (start, one.views, one.second, one.before)
         for start, one in zip(starts, o.points, strict=True)

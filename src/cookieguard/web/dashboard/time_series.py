@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from cookieguard.engines.stats.protocol import Days, Filters, HitReader, Totals
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
@@ -53,12 +53,14 @@ class Course:
         second: int,
         where: Filters,
         beside: str = "before",
+        zone: tzinfo = UTC,
     ) -> None:
         self._reader, self._range, self._telling, self._where = reader, range_, disclosure.telling, where
         self._has_visitors = len(where) < 2 or disclosure.has_visitors(range_)
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
         days, before = range_.days(today), range_.beside(today, beside)
+        self._zone = zone
         self._days_before, self._is_year = before, beside == "year"
         self._now, self._larger = self._ask(days, where), [self._ask(days, one) for one in larger_ones(where)]
         self._daily = self._now if range_.step else totals_of(reader, days, where)
@@ -117,13 +119,14 @@ class Course:
         length = self._range.length if self._range.step else HOURS
         now, *larger = (_cells(one, first, length, step) for one in self._judged([self._now, *self._larger]))
         views = _told(now, larger)
+        names = {} if self._range.step else hour_names(self._today, self._zone)
         place = 2 if self._range.step else 1
         counts = {cell.value: cell.counts[place] for cell in _cells(self._now, first, length, step)}
         seconds = column(counts, is_exact=False)
         before = self._views_before(length, step)
         return [
             Point(
-                _label(at, self._range.step),
+                names[at] if names else _label(at),
                 _rounded(told),
                 _rounded(second) if told is not None and (self._has_visitors or place == 1) else None,
                 _rounded(then),
@@ -245,9 +248,15 @@ def _cells(totals: Sequence[Totals], first: int, length: int, step: int) -> list
     ]
 
 
-def _label(at: int, step: int) -> str:
-    if not step:
-        return f"{at % HOURS:02}:00"
+def hour_names(day: int, zone: tzinfo) -> Mapping[int, str]:
+    """Name the hours of a UTC day as clocks in a zone showed them; beside a change of clocks by their time, too."""
+    hours = range(day * HOURS, (day + 1) * HOURS)
+    moments = {at: datetime.fromtimestamp(at * SECONDS_OF_HOUR, zone) for at in hours}
+    has_change = len({one.utcoffset() for one in moments.values()}) > 1
+    return {at: f"{one:%H:%M %Z}" if has_change else f"{one:%H:%M}" for at, one in moments.items()}
+
+
+def _label(at: int) -> str:
     day = day_of(at)
     return f"{day.day} {day:%b}"
 

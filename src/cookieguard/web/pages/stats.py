@@ -87,7 +87,12 @@ def _page(
                 _csv(details, now) if selection.table else _html(details_page(details, base=base, shop=shop))
             )
         overview = read_overview(
-            reader, selection, now=now, hit_days=settings.hit_days, steps=settings.funnel
+            reader,
+            selection,
+            now=now,
+            hit_days=settings.hit_days,
+            steps=settings.funnel,
+            zone=settings.zone,
         )
         if selection.table:
             return _csv(overview, now)

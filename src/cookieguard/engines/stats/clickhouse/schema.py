@@ -75,4 +75,16 @@ SCHEMA = (
         day Int64, closing String
     ) ENGINE = ReplacingMergeTree PARTITION BY intDiv(day, 30) ORDER BY (day, closing) {_SOON}""",
 )
+# What tables of an earlier release lack: empty or 0 of their hits.
+HIT_COLUMNS = (
+    "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'cookieguard_hit'"
+)
+ADD_COLUMN = {
+    name: tuple(
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {_kind(name)}"
+        for table, columns in (("cookieguard_past", PAST_COLUMNS), ("cookieguard_hit", COLUMNS))
+        if name in columns
+    )
+    for name in COLUMNS
+}
 MARK = "EXISTS TABLE cookieguard_done"

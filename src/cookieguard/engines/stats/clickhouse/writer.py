@@ -20,7 +20,7 @@ from cookieguard.engines.stats.clickhouse.closing import (
     sweep,
 )
 from cookieguard.engines.stats.clickhouse.connection import connect, path_of, telling
-from cookieguard.engines.stats.clickhouse.schema import SCHEMA
+from cookieguard.engines.stats.clickhouse.schema import ADD_COLUMN, HIT_COLUMNS, SCHEMA
 from cookieguard.engines.stats.clickhouse.views import VIEWS
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
@@ -50,7 +50,15 @@ class ClickhouseHits:
             self._client = connect(url, seconds=seconds)
             for statement in SCHEMA:
                 self._client.command(statement)
+            self._add_columns()
             self._make_views()
+
+    def _add_columns(self) -> None:
+        """Add what tables of an earlier release lack, single hits last: their columns are asked."""
+        there = {name for (name,) in self._client.query(HIT_COLUMNS).result_rows}
+        for name in COLUMNS:
+            for statement in ADD_COLUMN[name] if name not in there else ():
+                self._client.command(statement)
 
     def _make_views(self) -> None:
         """Make the analysts' views; where the server is too old or the user may make none, hits still count."""

@@ -10,13 +10,14 @@ from hashlib import blake2b
 
 from cookieguard.engines.stats.postgres.reader_sql import decided
 from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS, empty
 
 _SMALL = frozenset({"status", "entry", "gpc"})
-_TYPED = ", ".join(
-    f'"{name}" {"TEXT" if name in TEXT_COLUMNS else "INTEGER" if name in _SMALL else "BIGINT"} NOT NULL'
+_TYPES = {
+    name: f'"{name}" {"TEXT" if name in TEXT_COLUMNS else "INTEGER" if name in _SMALL else "BIGINT"} NOT NULL'
     for name in COLUMNS
-)
+}
+_TYPED = ", ".join(_TYPES.values())
 # Rows of these change with every batch: room in each page keeps the change in it.
 _ROOM = "WITH (fillfactor = 70)"
 
@@ -102,6 +103,16 @@ VIEWS = tuple(
     f"CREATE OR REPLACE VIEW {name} WITH (security_barrier = true) AS {query}"
     for name, query in views(WORDS).items()
 )
+# What an earlier release's table lacks: empty or 0 of its hits, and of those an older worker still writes. Asked first:
+# adding waits for everybody who reads.
+HIT_COLUMNS = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = 'cookieguard_hit'::regclass AND attnum > 0 AND NOT attisdropped
+"""
+ADD_COLUMN = {
+    name: f"ALTER TABLE cookieguard_hit ADD COLUMN {kind} DEFAULT {empty(name)!r}"
+    for name, kind in _TYPES.items()
+}
 DIGEST = blake2b("".join(SCHEMA + VIEWS).encode(), digest_size=8).hexdigest()
 MADE_OF = "SELECT digest FROM cookieguard_mark"
 FORGET_MARK = "DELETE FROM cookieguard_mark"
@@ -140,11 +151,13 @@ def copy_without_keys(day: int) -> tuple[str, str]:
     """Return what copies a day's hits with no key in them, their entries decided."""
     name = f"cookieguard_hit_{day}_new"
     checks = f"CHECK (key = 0), CHECK ({_within(day)})"
-    names = ", ".join("0" if name == "key" else f'"{name}"' for name in (*COLUMNS, "batch"))
+    columns = (*COLUMNS, "batch")
+    into = ", ".join(f'"{name}"' for name in columns)
+    names = ", ".join("0" if name == "key" else f'"{name}"' for name in columns)
     hits = decided(f"time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}")
     return (
         f"CREATE TABLE {name} (LIKE cookieguard_hit INCLUDING INDEXES, {checks})",
-        f"INSERT INTO {name} SELECT {names} FROM {hits} AS hits ORDER BY batch, place",
+        f"INSERT INTO {name} ({into}) SELECT {names} FROM {hits} AS hits ORDER BY batch, place",
     )
 
 

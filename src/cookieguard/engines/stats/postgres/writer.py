@@ -19,9 +19,11 @@ from cookieguard.engines.stats.postgres.partitions import forget
 from cookieguard.engines.stats.postgres.reader_sql import GOES_ON
 from cookieguard.engines.stats.postgres.rollups import STEP_HITS, sum_up
 from cookieguard.engines.stats.postgres.schema import (
+    ADD_COLUMN,
     DAYS,
     DIGEST,
     FORGET_MARK,
+    HIT_COLUMNS,
     LOCK,
     LOCK_DAYS,
     LOCK_SHARED,
@@ -244,7 +246,11 @@ def make_tables(connection: Connection) -> None:
         connection.execute(LOCK)
         if _is_made(connection):
             return
-        for statement in (*SCHEMA, *VIEWS, FORGET_MARK):
+        for statement in SCHEMA:
+            connection.execute(statement.encode())
+        there = {name for (name,) in connection.execute(HIT_COLUMNS)}
+        added = [statement for name, statement in ADD_COLUMN.items() if name not in there]
+        for statement in (*added, *VIEWS, FORGET_MARK):
             connection.execute(statement.encode())
         connection.execute(SET_MARK, (DIGEST,))
 

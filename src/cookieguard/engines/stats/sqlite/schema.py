@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
 from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
-from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
+from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS, empty
 
-_TYPED = ",\n    ".join(
-    f"{name} {'TEXT' if name in TEXT_COLUMNS else 'INTEGER'} NOT NULL" for name in COLUMNS
-)
+_TYPES = {name: f"{'TEXT' if name in TEXT_COLUMNS else 'INTEGER'} NOT NULL" for name in COLUMNS}
+_TYPED = ",\n    ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 
 # Every hit, for filters and exports: 30 days. Its `key` becomes 0 once the day's key is destroyed.
 HIT = f"CREATE TABLE IF NOT EXISTS hit (\n    id INTEGER PRIMARY KEY,\n    {_TYPED}\n)"
 HIT_TIME = "CREATE INDEX IF NOT EXISTS hit_time ON hit (time)"
+# What an earlier release's table lacks: empty or 0 of its hits, and of those an older worker still writes.
+HIT_COLUMNS = "SELECT name FROM pragma_table_info('hit')"
+ADD_COLUMN = {
+    name: f"ALTER TABLE hit ADD COLUMN {name} {kind} DEFAULT {empty(name)!r}" for name, kind in _TYPES.items()
+}
 # For taking the keys of old days out without reading a month of hits.
 HIT_KEY = "CREATE INDEX IF NOT EXISTS hit_key ON hit (time) WHERE key != 0"
 

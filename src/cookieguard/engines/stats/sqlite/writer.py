@@ -13,7 +13,7 @@ from cookieguard.engines.sqlite_file import make_file, open_file, require_file, 
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, digest
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
-from cookieguard.engines.stats.sqlite.schema import EXISTING_VIEWS, SCHEMA, VIEWS
+from cookieguard.engines.stats.sqlite.schema import ADD_COLUMN, EXISTING_VIEWS, HIT_COLUMNS, SCHEMA, VIEWS
 from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
 from cookieguard.stats.visits import (
@@ -115,7 +115,15 @@ class SqliteHits:
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)
+            self._add_columns()
             self._make_views()
+
+    def _add_columns(self) -> None:
+        """Add what the table of an earlier release lacks."""
+        there = {name for (name,) in self._connection.execute(HIT_COLUMNS)}
+        for name in COLUMNS:
+            if name not in there:
+                self._connection.execute(ADD_COLUMN[name])
 
     def _make_views(self) -> None:
         """Make views that are not there, or are another release's."""
