@@ -1,0 +1,118 @@
+"""The dashboard as an analyst has it: without a script, on a phone, in the dark; axe finds nothing on any page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from harness.quick import some_of
+from harness.servers import serving
+from stats.traffic import PLAIN
+
+from cookieguard import Config, CookieGuard
+from cookieguard.config import StatsSettings
+from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.staff_list import change_staff
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.identity.staff_token import Member, staff_codec, write_token
+from cookieguard.keyring import Keyring
+from cookieguard.stats.hits import Batch, Hit
+
+from .conftest import Visitors
+from .test_axe import BROKEN, LOOKS, axe, violations
+from .tiny import TinyShop
+
+__all__ = ["axe"]
+
+QUERIES = (
+    "",
+    "?range=7&beside=year",
+    "?country=DE",
+    "?tab=consent",
+    "?tab=consent&country=DE",
+    "?tab=held",
+    "?tab=bots",
+)
+NOW = int(time.time())
+DAY = 86_400
+
+
+def of_day(ago: int, first: int) -> Iterator[Hit]:
+    """Give some visitors' views, choices and orders."""
+    for at in range(80):
+        here = ("DE", "FR")[at % 2]
+        view = PLAIN._replace(
+            time=NOW - ago * DAY - 60 * at, key=first + at, country=here, source="(direct)", consent="all"
+        )
+        if at % 4 == 0:
+            view = view._replace(key=0, consent="refused", entry=1)
+        held = '[["ads.example",2,"Ads","marketing"],["spy.example",1,"","marketing"]]'
+        yield view._replace(held=held, campaign="winter", event="shown")
+        yield view._replace(page="/cart", source="")
+        yield view._replace(kind="goal", event="order placed", source="")
+        yield view._replace(kind="choice", event=("accepted", "refused", "partly")[at % 3], source="", key=0)
+        yield view._replace(bot="search", browser="Googlebot", key=0, source="")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Serve a shop with statistics of two years; give its address and an analyst's token."""
+    state = tmp_path_factory.mktemp("dashboard") / "state"
+    stats = StatsSettings(funnel=("/", "/cart", "order placed"), time_zone="Europe/Berlin")
+    guarded = CookieGuard(TinyShop({"/broken": BROKEN}), Config(state_dir=str(state), dev=True, stats=stats))
+    with closing(SqliteHits(state / STATS_FILE)) as engine:
+        for ago in (0, 1, 2, 5, 364, 365, 372):
+            engine.write(Batch(f"b{ago}", sorted(of_day(ago, 1000 * ago + 1)), {}, {}))
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    member = Member(id="a" * 12, name="Anna", role="analyst", made=until - timedelta(days=1), expires=until)
+    change_staff(state, lambda before: before | {member.id: member})
+    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    with serving(guarded) as server:
+        yield server.at("shop.localhost"), write_token(codec, member)
+
+
+@pytest.mark.parametrize("look", some_of([one for one in LOOKS if "rtl" not in one], "phone"))
+def test_axe_finds_nothing_on_the_dashboard(
+    visit: Visitors, shop: tuple[str, str], axe: str, look: str
+) -> None:
+    address, token = shop
+    context = visit(**LOOKS[look], bypass_csp=True)
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown, found, wide = context.new_page(), {}, []
+
+    for query in QUERIES:
+        answered = shown.goto(f"{address}/_cg/stats{query}")
+        assert answered is not None
+        assert answered.status == 200, query
+        found[query] = violations(shown, axe)
+        wide += [query] if shown.evaluate("document.documentElement.scrollWidth > innerWidth") else []
+    shown.goto(f"{address}/broken")
+
+    assert {query: broken for query, broken in found.items() if broken} == {}
+    assert wide == []
+    assert violations(shown, axe)  # the control
+
+
+def test_an_analyst_takes_a_table_along_without_a_script(
+    visit: Visitors, shop: tuple[str, str], tmp_path: Path
+) -> None:
+    address, token = shop
+    context = visit(javascript=False)
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown = context.new_page()
+
+    shown.goto(f"{address}/_cg/stats?range=7")
+    shown.get_by_role("link", name="a year before").click()
+    assert "vs. a year before" in shown.locator(".figures").inner_text()
+    with shown.expect_download() as waiting:
+        shown.get_by_role("link", name="CSV: Funnel").click()
+    waiting.value.save_as(tmp_path / "funnel.csv")
+
+    lines = (tmp_path / "funnel.csv").read_text("utf-8-sig").splitlines()
+    assert waiting.value.suggested_filename.startswith("funnel-20")
+    assert [line.split(",")[0] for line in lines] == ['"Funnel"', '"/"', '"/cart"', '"order placed"']
