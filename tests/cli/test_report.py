@@ -96,3 +96,14 @@ def test_report_that_is_asked_for_a_file_and_a_mail_does_not_leave_one_out_in_si
         "cookieguard: --out is given with --mail or --preview; allowed: one of them at a time\n"
     )
     assert not (tmp_path / "report.html").exists()
+
+
+def test_report_says_what_it_is_compared_with(tmp_path: Path) -> None:
+    fill(tmp_path / ".cookieguard", days=16, now=datetime.now(UTC))
+
+    before, year = report(tmp_path, "--preview"), report(tmp_path, "--preview", "--beside", "year")
+    wrong = report(tmp_path, "--preview", "--beside", "always")
+
+    assert "% against the period before)" in before.stdout
+    assert "Nothing of a year before can be shown" in year.stdout
+    assert "--beside" in wrong.stderr

@@ -30,7 +30,7 @@ from cookieguard.web.dashboard.letter import one_line
 from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.render import report_page, shop_name
 from cookieguard.web.dashboard.report_text import report_lines, report_subject
-from cookieguard.web.dashboard.selection import RANGES, Selection
+from cookieguard.web.dashboard.selection import BESIDE, RANGES, Selection
 
 
 def report(
@@ -45,6 +45,10 @@ def report(
     range_: Annotated[
         str, typer.Option("--range", help=f"One of {', '.join(RANGES)}; 30 of a file, 7 of a mail.")
     ] = "",
+    beside: Annotated[
+        str,
+        typer.Option("--beside", help="What it is compared with: the period `before`, or a `year` before."),
+    ] = "before",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
@@ -52,6 +56,7 @@ def report(
     """Write the statistics as one HTML file, or mail them: no script, no link, nothing of fewer than five people."""
     range_ = range_ or ("30" if out else "7")
     require_one_of("--range", range_, tuple(RANGES))
+    require_one_of("--beside", beside, tuple(BESIDE))
     if not (out or mail or preview):
         raise ConfigError("--out", was="missing", allowed="the file to write; or --mail, or --preview")
     if out and (mail or preview):
@@ -62,7 +67,7 @@ def report(
         require_recipients(shop, "stats.report", shop.stats.report)
     now = datetime.now(UTC).replace(microsecond=0)
     with Console(stderr=True).status("reading statistics"):  # seen on a terminal only
-        overview = _read(shop, Selection(range=RANGES[range_]), now)
+        overview = _read(shop, Selection(range=RANGES[range_], beside=beside), now)
     made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.origins)
     if out is None:
         _mail(shop, overview, ring, now=now, made=made, as_json=as_json)

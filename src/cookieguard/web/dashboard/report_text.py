@@ -32,7 +32,7 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
     yield from overview.notes
     yield ""
     for figure in overview.figures:
-        change = "" if figure.change is None else f" ({figure.change:+d}% against the period before)"
+        change = "" if figure.change is None else f" ({figure.change:+d}% against {overview.beside})"
         yield f"{figure.name}: {figure.value}{change}"
     for table in overview.tables:
         if table.title in TITLES and table.rows:
