@@ -1,9 +1,13 @@
 // On pages where something beyond the necessary is alive: a choice made in another tab, or while this page lay in
 // the history, loads it again. A choice is told when its page is left: by then the browser has the new cookie. And who
 // can withdraw stays able to where a framework makes the whole document anew and throws out what it does not know.
+// t  the channel to other tabs, c  the same once something is chosen, y  our element, a  loads the page again
 (() => {
-  var d = document, tabs = self.BroadcastChannel ? new BroadcastChannel("cg") : {}, chosen, y, n = 9;
-  var again = () => location.reload();
+  var d = document, t = self.BroadcastChannel ? new BroadcastChannel("cg") : {}, c, y, n = 9, a = () => location.reload();
+  // The head stays as the shop wrote it; Turbo runs the script of its next page in this very document.
+  d.currentScript.remove();
+  if (d.cg) return;
+  d.cg = 1;
   new MutationObserver(() => {
     // Nobody else has this element, though a shop may have this id.
     var x = d.querySelector("cg-part#cg");
@@ -14,16 +18,16 @@
     // Not for ever: somebody else may want it out each time.
     else if (n-- > 0) d.body.append(y);
   }).observe(d, {childList: 1, subtree: 1});
-  tabs.onmessage = again;
+  t.onmessage = a;
   // A form in a shadow keeps its submit event to itself.
   addEventListener("click", e => {
     var x = e.composedPath()[0];
     if (/\/consent$/.test(x.form?.action)) if (x.type == "submit") {
-      chosen = tabs;
+      c = t;
       // A script may have made a foreign base element.
       x.form.action = new URL(x.form.getAttribute("action"), location);
     }
   }, true);
-  addEventListener("pagehide", () => chosen?.postMessage?.(1));
-  addEventListener("pageshow", e => e.persisted ? again() : 0);
+  addEventListener("pagehide", () => c?.postMessage?.(1));
+  addEventListener("pageshow", e => e.persisted ? a() : 0);
 })();

@@ -80,6 +80,22 @@ POLICIES: dict[str, tuple[str, str, bool, bool, int]] = {
 }
 
 
+@pytest.mark.parametrize("choice", [(), ("accept",)], ids=str)
+def test_the_shops_scripts_find_the_head_it_wrote(
+    visit: Visitors, guarded: Callable[..., str], choice: tuple[str, ...]
+) -> None:
+    counts = (
+        "<script>window.first = document.head.firstElementChild.outerHTML + document.scripts.length</script>"
+    )
+    opened, _ = watched(visit)
+    shop = guarded(TinyShop({"/": page(counts)}), vendors=MANY)
+    opened.goto(shop)
+    if choice:
+        answer(opened, *choice)
+
+    assert opened.evaluate("first") == '<meta charset="utf-8">1'
+
+
 def test_a_held_picture_with_a_way_on_is_no_violation_of_the_shops_own_policy(
     visit: Visitors, guarded: Callable[..., str]
 ) -> None:
