@@ -20,8 +20,6 @@ from typing import Any
 
 import uvicorn
 
-from cookieguard import CookieGuard
-
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120  # nothing is promised of it: a machine may be very busy
@@ -99,8 +97,7 @@ def serving(app: Any, *, log_file: Path | None = None, **uvicorn_options: Any) -
             yield Server(listener.getsockname()[1], scheme, log_file)
         finally:
             _stop_thread(server, thread)
-            if isinstance(app, CookieGuard):
-                app.close()  # its threads would outlive the test where the app has no lifespan
+            _close(app)
 
 
 @contextmanager
@@ -200,6 +197,14 @@ def _stop_thread(server: uvicorn.Server, thread: threading.Thread) -> None:
     thread.join(STOP_SECONDS)
     if thread.is_alive():
         raise RuntimeError("uvicorn's thread does not end: the app holds it")
+
+
+def _close(app: object) -> None:
+    """End a guard's threads, which would outlive the test where the app has no lifespan."""
+    from cookieguard import CookieGuard  # here: processes that only write into an engine have no need of it
+
+    if isinstance(app, CookieGuard):
+        app.close()
 
 
 @contextmanager
