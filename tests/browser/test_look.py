@@ -88,7 +88,7 @@ def test_no_overlay_lies_over_the_banner_and_the_shops_field_keeps_the_focus(
     font = shown.locator("#cg button[value=reject]").evaluate("one => getComputedStyle(one).fontFamily")
     assert font == "Georgia, serif"
     with shown.expect_navigation():
-        shown.locator("#cg button[value=reject]").click(timeout=5000)  # refused while something lies over it
+        shown.locator("#cg button[value=reject]").click()  # refused while something lies over it
     assert shown.locator("#cg button[value=accept]").count() == 0
 
 

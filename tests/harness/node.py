@@ -41,7 +41,7 @@ class Parse5:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.stdin.close()  # type: ignore[union-attr]  # a pipe, as asked for
-        self._process.wait(10)
+        self._process.wait(60)
 
     def elements(self, page: str, *, scripting: bool) -> list[tuple[str, list[tuple[str, str]], str, bool]]:
         """Return (name, attributes, text of script and style, is in a template) of every element."""

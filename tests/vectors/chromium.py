@@ -48,7 +48,7 @@ os.dup2(int(sys.argv[2]), 4)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 LONGEST_MESSAGE = 64 << 20
-PATIENCE = 30.0  # seconds until an answer has to be there, on a busy machine
+PATIENCE = 60.0  # seconds until an answer has to be there, on a busy machine
 
 
 class BrowserError(Exception):

@@ -217,7 +217,7 @@ class World(RuleBasedStateMachine):
         for worker in self.workers:
             store_sync = worker._parts.store_sync
             assert store_sync is not None
-            store_sync.ask(lambda _: None).result(5)
+            store_sync.ask(lambda _: None).result(60)
         for era in self.eras:
             if era.is_ended:
                 era.heard |= {0, 1}

@@ -77,7 +77,7 @@ class World:
         for worker in self.workers:
             store_sync = worker._parts.store_sync
             assert store_sync is not None
-            store_sync.ask(lambda _: None).result(5)
+            store_sync.ask(lambda _: None).result(60)
 
     @property
     def keyring(self) -> Keyring:

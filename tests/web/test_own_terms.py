@@ -205,9 +205,9 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
     anew = guard(shop, vendors=(ADS, MAPS), clock=lambda: NOW)
     assert anew._parts.own_terms
     config = queue.app.config
-    assert "own terms" in sync.ask(lambda store: stored_of(store, "number-4711", config)).result(10)
-    sync.ask(lambda store: end_stored(store, "number-4711", config)).result(10)
-    assert "own terms" not in sync.ask(lambda store: stored_of(store, "number-4711", config)).result(10)
+    assert "own terms" in sync.ask(lambda store: stored_of(store, "number-4711", config)).result(60)
+    sync.ask(lambda store: end_stored(store, "number-4711", config)).result(60)
+    assert "own terms" not in sync.ask(lambda store: stored_of(store, "number-4711", config)).result(60)
     wait_until(lambda: not queue.app._parts.own_terms, "the worker hears of it")
     wait_until(lambda: b"4711" not in (queue.state / "own-terms").read_bytes(), "the copy follows")
 
