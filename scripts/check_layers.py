@@ -6,6 +6,7 @@ import ast
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
@@ -191,13 +192,19 @@ def _too_long(path: Path, tree: ast.Module) -> Iterator[str]:
 
 def _private(path: Path, tree: ast.Module) -> Iterator[str]:
     """Yield a line for each private name of another module's object that is read."""
-    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute) or node.attr in own | NAMED_TUPLE:
+    nodes = _nodes(tree)
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    for node in nodes:
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
             continue
         owner = ast.unparse(node.value)
-        if node.attr.startswith("_") and not node.attr.startswith("__") and owner not in OWNERS:
+        if node.attr not in own | NAMED_TUPLE and owner not in OWNERS:
             yield f"{path}:{node.lineno}: {owner}.{node.attr} is private: ask its owner by a public name"
+
+
+@cache
+def _nodes(tree: ast.Module) -> list[ast.AST]:
+    return list(ast.walk(tree))
 
 
 def _module(path: Path) -> str:
@@ -222,7 +229,7 @@ def _room(path: Path) -> str:
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
