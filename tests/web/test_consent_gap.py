@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
 from stats.traffic import PLAIN
@@ -158,3 +159,25 @@ def test_a_range_that_the_overview_hides_has_no_gap(office: Office) -> None:
     assert "Shown instead: 12 months" in office.get("range=90").text
     assert gap(office, "tab=consent&range=90") == {}
     assert gap(office, "tab=consent&range=12m")
+
+
+def test_the_page_of_before_against_that_of_now_tells_of_no_single_visitor(office: Office) -> None:
+    """Ten visitors come one by one: each figure moves once, by ten; the file moves with its page and no earlier."""
+    office.write([*agreed(61), *refusers(62), *agreed(63, country="FR"), *refusers(64, country="FR")])
+    told(office)
+    pages, files = [], []
+
+    for _ in range(11):
+        pages.append(gap(office, "tab=consent&country=DE"))
+        files.append(office.get("tab=consent&country=DE&table=Gap%3A+Pages").text)
+        office.write(agreed(1))
+
+    assert {frozenset(page) for page in pages} == {frozenset({"DE", "/"})}
+    for row in ("DE", "/"):
+        happened, counted = ([int(page[row][at]) for page in pages] for at in (0, 1))
+        for figures in (happened, counted):
+            assert sorted({after - before for before, after in pairwise(figures)}) == [0, 10]
+            assert figures[-1] - figures[0] == 10
+    moved = [before != after for before, after in pairwise(pages)]
+    assert [before != after for before, after in pairwise(files)] == moved
+    assert sum(moved) <= 2
