@@ -44,7 +44,7 @@ from cookieguard.proof.tiles import WIDTH, inclusion_proof, tree_root
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 WRITERS = 32
-CHOICES = 300
+CHOICES = 600
 CHOICE = [
     ("content-type", "application/x-www-form-urlencoded"),
     ("accept", "application/json"),
@@ -171,57 +171,74 @@ class BareCommits:
         connection.close()
 
 
-def requests(directory: Path, *, logs: bool, agrees: bool) -> tuple[float, float]:
-    """Return the seconds of CPU a request costs its own thread, and all threads: a choice, or `visitor.agree`.
+class Shop:
+    """Be a shop whose requests are choices, or agreements; without the log each waits for a bare commit instead."""
 
-    Without the log it waits for a bare commit instead. Of its own thread the median: on a busy machine the mean is
-    that of cold caches.
-    """
-    directory.mkdir(mode=0o700)
-    commits = BareCommits(directory / "bare.db")
-    spent: list[float] = []
+    def __init__(self, directory: Path, *, logs: bool, agrees: bool) -> None:
+        directory.mkdir(mode=0o700)
+        self._waits = not (logs or agrees)
+        self._commits = BareCommits(directory / "bare.db")
+        self._path = "/" if agrees else "/_cg/consent"
+        self.spent: list[float] = []
+        """The seconds of CPU that each request took of its own thread."""
+        self.all = 0.0
+        """The seconds of CPU of all threads."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if agrees and logs:
-            visitor_of(scope).agree("newsletter", text="Yes, send it", given=True, who="anna@shop.example")
-        elif not logs:
-            await commits.one()
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{}"})
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if agrees and logs:
+                visitor_of(scope).agree(
+                    "newsletter", text="Yes, send it", given=True, who="anna@shop.example"
+                )
+            elif not logs:
+                await self._commits.one()
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"{}"})
 
-    config = Config(state_dir=str(directory), proof=ProofSettings(enabled=logs))
-    guard = CookieGuard(app, config, clock=lambda: NOW)
-    path = "/" if agrees else "/_cg/consent"
+        config = Config(state_dir=str(directory), proof=ProofSettings(enabled=logs))
+        self._guard = CookieGuard(app, config, clock=lambda: NOW)
 
-    async def run(count: int) -> None:
+    async def ask(self, count: int) -> None:
+        before = time.process_time()
         for _ in range(count):
-            answer = Answer(scope=scope_of(path, method="POST", headers=CHOICE))
+            answer = Answer(scope=scope_of(self._path, method="POST", headers=CHOICE))
             started = time.thread_time()
-            if not (logs or agrees):
-                await commits.one()
-            await drive(guard, answer, b"choice=reject")
-            spent.append(time.thread_time() - started)
+            if self._waits:
+                await self._commits.one()
+            await drive(self._guard, answer, b"choice=reject")
+            self.spent.append(time.thread_time() - started)
             assert answer.status == 200
+        self.all += time.process_time() - before
 
-    asyncio.run(run(20))
-    all_ = time.process_time()
-    asyncio.run(run(CHOICES))
-    total = (time.process_time() - all_) / CHOICES
-    guard.close()
-    commits.close()
-    return median(spent[-CHOICES:]), total
+    def close(self) -> None:
+        self._guard.close()
+        self._commits.close()
 
 
 def request_cost(base: Path) -> None:
+    """Print what the log costs a request beside a bare commit: of its own thread the median, of all the mean.
+
+    Both shops take turns: on a busy machine any second is another one. Of the request's own thread most is what the
+    writer's work in between costs it, by cold caches and the interpreter's lock.
+    """
     for name, agrees in (("a choice", False), ("visitor.agree", True)):
-        costs = []
-        for turn in range(3):
-            without = requests(base / f"n{agrees}{turn}", logs=False, agrees=agrees)
-            beside = requests(base / f"y{agrees}{turn}", logs=True, agrees=agrees)
-            costs.append([1e6 * (a - b) for a, b in zip(beside, without, strict=True)])
-        own, all_ = (sorted(column)[1] for column in zip(*costs, strict=True))
-        print(f"{name}: {own:.0f} us of CPU of its request, {all_:.0f} us with its commit")
+        with_log, bare = (Shop(base / f"{logs}{agrees}", logs=logs, agrees=agrees) for logs in (True, False))
+        asyncio.run(take_turns(with_log, bare))
+        own = median(with_log.spent) - median(bare.spent)
+        all_ = (with_log.all - bare.all) / len(bare.spent)
+        print(f"{name}: {own * 1e6:.0f} us of CPU of its request, {all_ * 1e6:.0f} us with its commit")
+        for shop in (with_log, bare):
+            shop.close()
+
+
+async def take_turns(*shops: Shop) -> None:
+    for shop in shops:  # what is done once is done
+        await shop.ask(20)
+        shop.spent.clear()
+        shop.all = 0.0
+    for _ in range(CHOICES // 20):
+        for shop in shops:
+            await shop.ask(20)
 
 
 def together(each: int, start: Callable[[int], Callable[[], None]]) -> tuple[float, float]:
