@@ -30,6 +30,19 @@ TAKING_OVER = 0.5  # seconds
 CONTROLLED = "navigator.serviceWorker.controller !== null"
 
 
+PASSES_ON = """
+self.addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+self.addEventListener('fetch', (event) => {
+  if (event.request.mode == 'navigate') event.respondWith(fetch(event.request));
+});
+"""
+# Their policy is longer than headers take: it stands in the page.
+MANY = tuple(
+    Vendor(name=f"V{number}", purpose="marketing", hosts=(f"cdn.vendor{number:03}.example",))
+    for number in range(60)
+)
+
+
 @pytest.fixture
 def vendor() -> Iterator[tuple[Recorder, str]]:
     """Serve a recorder as the host of a vendor."""
@@ -119,3 +132,33 @@ def test_a_worker_whose_script_a_service_worker_answers_with_gets_the_policy_of_
         accepted = worked(opened, shop)
 
     assert (undecided, accepted) == (False, True)
+
+
+def test_a_page_that_a_service_worker_passes_on_lets_in_who_is_agreed_to_and_nobody_else(
+    visit: Visitors, vendor: tuple[Recorder, str], tmp_path: Path
+) -> None:
+    recorder, there = vendor
+    asks = f"<script>for (const host of ['ads', 'other']) new Image().src = '{there}/'.replace('ads', host)</script>"
+    app = TinyShop(
+        {"/": page(body=REGISTERS), "/more": page(body=asks), "/bare": asks}, files={"/worker.js": PASSES_ON}
+    )
+    ads = Vendor(name="Ads", purpose="statistics", hosts=("ads.localhost",))
+    settings = Config(state_dir=str(tmp_path / "state"), vendors=(*MANY, ads), undeclared="block")
+
+    def heard(opened: Page, path: str) -> list[str]:
+        recorder.forget()
+        opened.goto(shop + path)
+        recorder.wait()
+        return [one.host for one in recorder.requests]
+
+    with serving(CookieGuard(app, settings)) as server:
+        shop, opened = server.at("shop.localhost"), visit().new_page()
+        opened.goto(shop)
+        opened.wait_for_function(CONTROLLED)
+        undecided = [heard(opened, path) for path in ("/more", "/bare")]
+        with opened.expect_navigation():
+            opened.get_by_role("button", name="Accept all").click()
+        accepted = [heard(opened, path) for path in ("/more", "/bare")]
+
+    assert undecided == [[], []]
+    assert accepted == [["ads.localhost"]] * 2

@@ -29,7 +29,8 @@ RESOURCE_DESTINATIONS = frozenset(
 )
 GPC_ON = b"1"
 PAGE_DESTINATIONS = frozenset({b"document", b"frame", b"iframe"})
-PASSED_ON = frozenset({b"navigate", b"same-origin"})
+NAVIGATE = b"navigate"
+PASSED_ON = frozenset({NAVIGATE, b"same-origin"})
 FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 # What libraries send when they ask for a piece of a page; the last one also with requests for data.
@@ -154,12 +155,15 @@ class Request:
     def opens_document(self) -> bool:
         """Return whether a browser opens the answer as a page, in a frame too, whatever tags that page has.
 
-        Over plain http there is no fetch metadata; `Upgrade-Insecure-Requests` goes with navigations alone.
+        Over plain http there is no fetch metadata; `Upgrade-Insecure-Requests` goes with navigations alone. What a
+        service worker passes on is `empty`, and still a navigation, which no script's own request can be.
         """
         said = self.headers
         destination = said.get(b"sec-fetch-dest")
         if destination is None:
             return said.get(b"upgrade-insecure-requests") == b"1" and accepts_pages(said)
+        if destination == b"empty":
+            return said.get(b"sec-fetch-mode") == NAVIGATE
         return destination == b"document" or destination in FRAME_DESTINATIONS
 
     @property

@@ -25,7 +25,7 @@ from cookieguard.web.http.content_type import (
     Kind,
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
-from cookieguard.web.request import FRAGMENT
+from cookieguard.web.request import FRAGMENT, NAVIGATE
 
 USE = b"Sec-Fetch-Dest"
 SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
@@ -193,6 +193,7 @@ def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers
         policies,
         asked.get(b"accept-language"),
         asked.get(b"sec-fetch-dest"),
+        asked.get(b"sec-fetch-mode") == NAVIGATE,
         asked.get(b"accept"),
         asked.get(b"sec-fetch-site") is None,
         asked.get(b"upgrade-insecure-requests"),
