@@ -46,6 +46,8 @@ STORED = "() => [Object.keys(localStorage).sort(), Object.keys(sessionStorage).s
 EVERYTHING, THE_SHOPS = ["_ga", "_ga_X", "_gat", "_held", "basket"], ["_gat", "basket"]
 PATH = "/en/cart"
 MOST_PAGES = 20  # each page has one cookie less at least
+# Pages after the answer's: each removes a kilobyte of cookies, and those above lie where few do.
+SOON = 6
 
 
 class Leaving:
@@ -112,6 +114,14 @@ def is_vendors(name: str) -> bool:
     return name == "_ga" or name.startswith("_ga_")
 
 
+def names_soon(context: BrowserContext, page: Page) -> set[str]:
+    """Return what is left once no cookie of the vendor's is, or after a few pages."""
+    for _ in range(SOON):
+        if any(map(is_vendors, names(context))):
+            page.reload()
+    return names(context)
+
+
 def withdraw(page: Page) -> None:
     with page.expect_navigation():
         page.get_by_role("button", name="Withdraw").click()
@@ -130,14 +140,14 @@ def test_after_withdrawal_no_cookie_of_a_declared_vendor_remains(
         accepted = names(context)
         shop.leaves = False
         withdraw(page)
-        withdrawn = names(context)
-        page.reload()
+        shown_at_once = shop.shown
+        withdrawn = names_soon(context, page)
 
         assert undecided == {"basket", "__Host-own"}
         assert len([name for name in accepted if is_vendors(name)]) == 8
         assert withdrawn == {"basket", "__Host-own", "__Host-cg_consent"}
-        assert "_ga" not in shop.shown[0]
-        assert "basket=3" in shop.shown[0]
+        assert "_ga" not in shown_at_once[0]
+        assert "basket=3" in shown_at_once[0]
 
 
 @pytest.mark.parametrize("javascript", some_of([True, False], False), ids=["with-script", "without-script"])
@@ -159,7 +169,7 @@ def test_after_refusing_no_cookie_from_before_remains(
 
         assert len([name for name in undecided if is_vendors(name)]) == 8
         assert "_ga" not in shown[0]
-        assert names(context) == {"basket", "__Host-own", "__Host-cg_consent"}
+        assert names_soon(context, page) == {"basket", "__Host-own", "__Host-cg_consent"}
 
 
 def test_what_lies_where_few_cookies_do_goes_with_the_next_pages(
@@ -240,4 +250,4 @@ def test_over_plain_http_on_loopback_every_cookie_goes_too(
         withdraw(page)
 
         assert len([name for name in accepted if is_vendors(name)]) == 8
-        assert names(context) == {"basket", "__Host-own", "__Host-cg_consent"}
+        assert names_soon(context, page) == {"basket", "__Host-own", "__Host-cg_consent"}
