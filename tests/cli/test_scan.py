@@ -132,7 +132,7 @@ def test_a_scan_of_an_app_leaves_nothing_in_the_shops_own_places(tmp_path: Path)
     [
         (("http://127.0.0.1:9/",), 4, "private address"),
         (("http://10.0.0.1/",), 4, "--allow-private"),
-        (("nowhere_at_all:app",), 3, "cannot be imported"),
+        (("nowhere_at_all:app",), 3, "no module nowhere_at_all in"),
         (("ftp://shop.example/",), 3, "neither"),
         (("http://localhost:9/", "--allow-private"), 3, "does not answer"),
         (("https://shop.example/", "--pages", "0"), 2, "--pages"),

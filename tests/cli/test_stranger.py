@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli.test_staff import Shop
+from harness.servers import free_port
 
 from cookieguard.config import config_from_mapping, load_config
+from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 
 BARE = '''
@@ -156,3 +159,111 @@ def test_explain_changes_a_vendor_in_the_form_it_stands_in(shop: Shop, text: str
     (shop.directory / "cookieguard.toml").write_text(text)
 
     assert told in shop.run("explain", "https://js.stripe.com/v3").stdout
+
+
+IMPORTS = {
+    "nothing:app": "no module nothing in ",
+    "first_shop.py:app": "allowed: first_shop:app",
+    "first_shop:nope": "there is no nope in it); allowed: a name in it, such as app",
+    "first_shop": "allowed: module:app",
+    "raises:app": "(ValueError: boom, in raises.py line 2)",
+    "needs:app": "No module named 'nosuchpkg', in needs.py line 1); allowed: an app whose imports are installed",
+    "ends:app": "(SystemExit: 2, in ends.py line 2)",
+    "typo:app": "SyntaxError",
+}
+MODULES = {
+    "raises": "import os\nraise ValueError('boom')",
+    "needs": "import nosuchpkg",
+    "ends": "import sys\nsys.exit(2)",
+    "typo": "def f(:",
+}
+
+
+@pytest.mark.parametrize("target", IMPORTS)
+@pytest.mark.parametrize("command", [("check",), ("scan", "--no-browser")], ids=["check", "scan"])
+def test_an_app_that_cannot_be_imported_is_told_of_in_one_line(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], target: str
+) -> None:
+    if command[0] == "scan" and ":" not in target:
+        pytest.skip("a name without a colon is an address to a scan")
+    for name, text in MODULES.items():
+        (shop.directory / f"{name}.py").write_text(text)
+    monkeypatch.chdir(shop.directory)
+
+    done = shop.run(*command, target)
+
+    assert done.returncode == 3
+    assert IMPORTS[target] in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fault_of_the_configuration_is_told_of_as_one_though_the_app_met_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop.directory / "cookieguard.toml").write_text('vendors = ["googel-analytics"]')
+    (shop.directory / "first_shop.py").write_text(BARE + GUARD)
+    monkeypatch.chdir(shop.directory)
+
+    done = shop.run("check", "first_shop:app")
+
+    assert done.returncode == 1
+    assert "WRONG configuration: vendors is 'googel-analytics'" in done.stdout
+    assert "the nearest are 'google-analytics'" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--out", "--save", "--draft"])
+def test_a_scan_says_before_it_begins_that_its_result_has_no_place(shop: Shop, option: str) -> None:
+    done = shop.run("scan", "first_shop:app", "--no-browser", option, "missing/result")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"cookieguard: {option} is missing/result (its folder is missing")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_scan_says_what_came_in_the_place_of_a_page(shop: Shop) -> None:
+    port = free_port()
+
+    done = shop.run("scan", f"http://127.0.0.1:{port}/", "--no-browser", "--allow-private")
+
+    assert done.returncode == 3
+    assert "does not answer with a page (502 127.0.0.1 does not answer)" in done.stderr
+
+
+def test_steps_that_are_missing_are_told_of_without_the_number_of_an_error(shop: Shop) -> None:
+    done = shop.run("scan", "first_shop:app", "--no-browser", "--steps", "nope.toml")
+
+    assert "--steps is nope.toml (No such file or directory); allowed: a TOML file" in done.stderr
+
+
+def test_help_shows_the_brackets_of_a_table() -> None:
+    command = [sys.executable, "-m", "cookieguard.cli", "scan", "--help"]
+
+    assert "[[steps]]" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_explain_calls_nobody_the_shops_own_who_is_known_to_be_another(shop: Shop) -> None:
+    known = shop.run("explain", "https://www.googletagmanager.com/gtag/js").stdout
+    unknown = shop.run("explain", "https://nobody.example/a.js").stdout
+    delivers = shop.run("explain", "https://res.cloudinary.com/a.png").stdout
+
+    assert "first_party_hosts" not in known
+    assert "first_party_hosts" in unknown
+    assert "first_party_hosts" in delivers
+
+
+@pytest.mark.parametrize("name", ["holds-others", "in-nothing"])
+def test_what_is_wrong_with_a_state_directory_is_mended_without_harm(tmp_path: Path, name: str) -> None:
+    place = tmp_path / name
+    if name == "holds-others":
+        place.mkdir(mode=0o755)
+        (place / "passwd").touch()
+    else:
+        place = place / "state"
+
+    with pytest.raises(ConfigError) as caught:
+        StateDirectory(place)
+
+    told = {"holds-others": "a directory of its own, of mode 0700", "in-nothing": f"mkdir -p {place.parent}"}
+    assert told[name] in str(caught.value)
+    assert "chmod" not in str(caught.value)

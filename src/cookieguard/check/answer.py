@@ -6,13 +6,10 @@ The app is asked in this process, as a server would: its start, one GET, its end
 from __future__ import annotations
 
 import asyncio
-import importlib
-import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,22 +43,6 @@ class Answer:
     def get_all(self, name: str) -> list[str]:
         """Return the values of a header."""
         return [value for found, value in self.headers if found == name]
-
-
-def load_app(target: str) -> Any:
-    """Import `module:app` from this folder; raises ConfigError."""
-    module, _, name = target.partition(":")
-    if not name:
-        raise ConfigError("app", was=repr(target), allowed="module:app, such as shop:app")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), name.removesuffix("()"))
-        return found() if name.endswith("()") else found
-    except Exception as error:
-        raise ConfigError(
-            "app", was=f"{target} ({type(error).__name__}: {error})", allowed="an app to import"
-        ) from error
 
 
 def guard_in(app: Any) -> CookieGuard:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from cookieguard.config import Config, Entry, Vendor, load_catalogue
+from cookieguard.config.catalogue import DELIVERS
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
 from cookieguard.engines.contracts import examine_contracts
@@ -14,7 +15,6 @@ from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
 
 LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
-DELIVERS = ("cdn", "images")  # categories whose hosts may well be the shop's own
 
 
 def examine_promises(config: Config, *, today: date) -> Iterator[Finding]:

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from cookieguard.check import Finding, examine
-from cookieguard.check.answer import examine_app, guard_in, load_app
+from cookieguard.check.answer import examine_app, guard_in
 from cookieguard.cli.findings import show_findings
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
+from cookieguard.config.loading.app import load_app
 from cookieguard.errors import ConfigError
 
 AppArgument = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -49,7 +50,7 @@ Megabytes = Annotated[
     int, typer.Option("--megabytes", min=1, max=10_000, help="Stop after so much was read.")
 ]
 Steps = Annotated[
-    Path | None, typer.Option("--steps", help="A TOML file of [[steps]]: fill a basket, sign in.")
+    Path | None, typer.Option("--steps", help=r"A TOML file of \[\[steps]]: fill a basket, sign in.")
 ]
 Accept = Annotated[
     str, typer.Option("--accept", help="A selector of what agrees, where the banner is not ours.")
@@ -116,6 +117,7 @@ def scan(  # each is an option
     """Look at a shop as visitors do: every third party, by what, on which pages, in each state of consent."""
     shop = shop_config(config)
     before = load_facts(diff) if diff is not None else None
+    _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
         start, own = _place(target, shop, as_origin, stack)
         plan = Plan(
@@ -206,6 +208,14 @@ def _add_tables(tables: str, config: Path | None) -> Path:
 def _text_of(config: Path | None) -> str:
     file = config_file(config)
     return file.read_text("utf-8") if file is not None else ""
+
+
+def _require_folders(files: dict[str, Path | None]) -> None:
+    """Look before the scan, which may take minutes, where its result goes."""
+    for option, file in files.items():
+        if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+            why = "a folder" if file.is_dir() else "its folder is missing, or nothing can be written there"
+            raise ConfigError(option, was=f"{file} ({why})", allowed="a file that can be written")
 
 
 def _write(file: Path, option: str, content: bytes) -> None:

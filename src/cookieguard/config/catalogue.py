@@ -49,6 +49,7 @@ LISTS = {name: f"\n{name} = [" for name in ("hosts", "proxied")}
 STRING = re.compile(r'"([^"]*)"')
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _UNITS |= {"month": 30 * 86400, "year": 365 * 86400}
+DELIVERS = ("cdn", "images")  # categories whose hosts may well be the shop's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

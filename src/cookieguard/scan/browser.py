@@ -17,7 +17,7 @@ from cookieguard.scan.chromium import OPEN_MS, close_others, launched, new_visit
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
 from cookieguard.scan.keeping import Keeping
-from cookieguard.scan.plain import client_through, first_pages, why_not
+from cookieguard.scan.plain import client_through, first_pages, what_came, why_not
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source
@@ -84,6 +84,7 @@ class _Visit:
     notes: list[str] = field(default_factory=list)
     scripts: list[Response] = field(default_factory=list)
     defined: dict[str, set[str]] = field(default_factory=dict)
+    trouble: str = ""  # what came in the place of the last page
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.parties, self.started)
@@ -100,7 +101,7 @@ class _Visit:
                 if await self._open(watch, address, UNDECIDED, crawl):
                     self.pages.append(address)
                 elif not self.pages:
-                    raise why_not(self.plan, f"{address} does not answer with a page")
+                    raise why_not(self.plan, f"{address} does not answer with a page ({self.trouble})")
                 if len(self.pages) == 1 and not self.can_answer:
                     self.can_answer = await self._has_banner(watch.page)
             await self._take_steps(watch, UNDECIDED)
@@ -154,8 +155,12 @@ class _Visit:
         try:
             async with self.clock.within(OPEN_MS / 1000 + 1):
                 response = await watch.page.goto(address, wait_until="load")
-        except (Error, TimeoutError):
-            response = None
+        except (Error, TimeoutError) as error:
+            response, lines = None, str(error).splitlines()
+            self.trouble = lines[0] if lines else "it took too long"
+        if response is not None:
+            kind = response.headers.get("content-type", "")
+            self.trouble = what_came(response.status, response.status_text, kind)
         if response is None and not watch.page.url.startswith("http"):
             return False
         return await self._look(watch, state, response, asked, crawl)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from cookieguard.config import Config
-from cookieguard.config.catalogue import load_catalogue
+from cookieguard.config.catalogue import DELIVERS, Entry, load_catalogue
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Verdict, first_party_line, look_alike
 from cookieguard.consent.decision import NOTHING_BEYOND
@@ -91,10 +91,18 @@ def _changes(
         told = (
             "to declare it:" if known is None else f"it is {known.name}, for {known.purpose}; to declare it:"
         )
+        if _is_others(entry) and not look_alike(url.host, parties.site):
+            return ((told, declared),)
         both = ((told, declared), own)
         return tuple(reversed(both)) if look_alike(url.host, parties.site) else both
     changed = _with_another_purpose(verdict, config)
-    return (changed,) if verdict.purpose == NECESSARY else (changed, own)
+    is_others = _is_others(load_catalogue().by_host(url.host, url.path))
+    return (changed,) if verdict.purpose == NECESSARY or is_others else (changed, own)
+
+
+def _is_others(entry: Entry | None) -> bool:
+    """Return whether a host is known to be somebody else's: called the shop's own, it would hear of all unasked."""
+    return entry is not None and entry.category not in DELIVERS
 
 
 def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:

@@ -80,6 +80,7 @@ class _Visit:
     kept: list[Kept] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sheets: dict[str, bytes] = field(default_factory=dict)
+    trouble: str = ""  # what came in the place of the last page
 
     async def crawl(self) -> list[str]:
         """Look at pages as a visitor who has not answered; return them."""
@@ -92,7 +93,7 @@ class _Visit:
                 self.plan.progress(f"{UNDECIDED}: {len(seen) + 1} of {self.plan.pages} {page_name(address)}")
                 source = await self._look(client, address, UNDECIDED)
                 if source is None and not seen:
-                    raise why_not(self.plan, f"{address} does not answer with a page")
+                    raise why_not(self.plan, f"{address} does not answer with a page ({self.trouble})")
                 if source is not None:
                     seen.append(address)
                     crawl.add(source.links)
@@ -123,9 +124,12 @@ class _Visit:
         try:
             async with self.clock.within(PATIENCE_SECONDS):
                 answer, text = await fetch(client, address)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            self.trouble = str(error) or type(error).__name__
             return None
         page = page_name(address)
+        kind = answer.headers.get("content-type", "")
+        self.trouble = what_came(answer.status_code, answer.reason_phrase, kind)
         if not _is_page(answer) or self.parties.is_foreign(parse_url(str(answer.url))):
             return None
         source = Source(
@@ -223,6 +227,11 @@ async def fetch(client: httpx.AsyncClient, address: str) -> tuple[httpx.Response
             if len(body) > MOST_PAGE:
                 break
     return answer, bytes(body[:MOST_PAGE])
+
+
+def what_came(status: int, reason: str, kind: str) -> str:
+    """Name an answer that is no page of the shop's; where nobody answers, our proxy says so in its reason."""
+    return ", ".join(filter(None, (f"{status} {reason}".strip(), kind)))
 
 
 def why_not(plan: Plan, reason: str) -> ScanFailed:

@@ -164,6 +164,6 @@ def _closing(head: bytes) -> bytes:
 
 async def _refuse(writer: asyncio.StreamWriter, status: int, why: str) -> None:
     body = f"{why}\n".encode()
-    head = f"HTTP/1.1 {status} Refused\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    writer.write(head.encode() + body)
+    head = f"HTTP/1.1 {status} {why}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode("ascii", "replace") + body)
     await writer.drain()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cookieguard.config.loading.app import load_app
 from cookieguard.config.loading.trial import kept_in
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import LOOPBACK, Address
@@ -32,7 +30,7 @@ NO_SERVER = "an app is served by uvicorn, and it is not installed: pip install '
 
 @contextmanager
 def served(target: str, *, host: str = "") -> Iterator[Address]:
-    """Import an app from this folder, serve it, and give the address; raises ScanFailed.
+    """Import an app from this folder, serve it, and give the address; raises ScanFailed, or what `load_app` does.
 
     With a `host` it speaks TLS as that host, with a certificate of its own making. What it keeps goes away with it: a
     scan's visits are in no figure of the shop's, and its choices in no log.
@@ -51,7 +49,7 @@ def _served(target: str, host: str, folder: Path) -> Iterator[Address]:
         import uvicorn
     except ImportError as error:
         raise ScanFailed(NO_SERVER) from error
-    app = _imported(target)
+    app = load_app(target)
     listener = socket.create_server((LOOPBACK, 0))
     files = write_certificate(host, folder) if host else None
     options: dict[str, Any] = {"ssl_certfile": files, "ssl_keyfile": files} if files else {}
@@ -82,19 +80,6 @@ def _served(target: str, host: str, folder: Path) -> Iterator[Address]:
         listener.close()
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
-
-
-def _imported(target: str) -> Any:
-    name, _, attribute = target.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = importlib.import_module(name)
-        for part in attribute.removesuffix("()").split("."):
-            found = getattr(found, part)
-        return found() if attribute.endswith("()") else found
-    except Exception as error:  # a shop's own module may raise anything
-        raise ScanFailed(f"{target} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def write_certificate(host: str, folder: Path) -> str:

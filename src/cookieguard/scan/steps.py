@@ -47,8 +47,9 @@ def load_steps(path: Path) -> tuple[Step, ...]:
     try:
         tables = tomllib.loads(path.read_text("utf-8")).get("steps", [])
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            "--steps", was=f"{path} ({error})", allowed="a TOML file with [[steps]] tables"
+            "--steps", was=f"{path} ({reason})", allowed="a TOML file with [[steps]] tables"
         ) from error
     if not isinstance(tables, list) or not 0 < len(tables) <= MOST_STEPS:
         raise ConfigError(

@@ -187,9 +187,12 @@ def _make_private(path: Path, setting: str) -> None:
         path.mkdir(mode=0o700)
     except FileExistsError:
         return
-    except FileNotFoundError as error:
-        raise _refused(setting, path, "in a directory that is missing", f"mkdir -p {path.parent}") from error
     except OSError as error:
+        if not path.parent.exists():
+            what = "in a directory that is missing"
+            raise _refused(
+                setting, path, what, f"a directory that is there: mkdir -p {path.parent}"
+            ) from error
         raise _refused(
             setting, path, f"not possible to make ({error.strerror})", "a directory we can make"
         ) from error
@@ -210,15 +213,21 @@ def _require_private(path: Path, setting: str) -> None:
             f"a directory owned by user {os.geteuid()}, who runs this",
         )
     if mode & _OTHERS:
-        raise _refused(setting, path, f"open to others (mode {mode:04o})", f"mode 0700: chmod 700 {path}")
+        raise _refused(setting, path, f"open to others (mode {mode:04o})", _closed(path))
     if mode & 0o700 != 0o700 or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise _refused(
             setting, path, f"not writable (mode {mode:04o})", f"a writable directory: chmod 700 {path}"
         )
 
 
+def _closed(path: Path) -> str:
+    """Say how to close a directory; not one that is others' too, like /etc, which would be locked by that."""
+    is_ours = any((path / name).exists() for name in ("keyring", ".gitignore")) or not any(path.iterdir())
+    return f"mode 0700: chmod 700 {path}" if is_ours else "a directory of its own, of mode 0700"
+
+
 def _refused(setting: str, path: Path, what: str, allowed: str) -> ConfigError:
-    return ConfigError(setting, was=f"{path}, {what},", allowed=allowed)
+    return ConfigError(setting, was=f"{path} ({what})", allowed=allowed)
 
 
 def replace_private(path: Path, content: bytes) -> None:
