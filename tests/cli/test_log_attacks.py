@@ -5,13 +5,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from cookieguard.cli.app import run
+from cookieguard.config import Config
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.proof.upkeep.pruning import prune_log
+from cookieguard.proof.records import Record, customer
 
-from .test_log import IDS, edit, write
+from .test_log import IDS, NOW, edit, write
 
 STATE = Path(".cookieguard")
 NAME = "cookieguard.invalid/_cg/log"
@@ -165,6 +172,36 @@ def test_a_store_that_says_it_is_another_log_is_called_that(verify: Callable[...
     code, said = verify()
     assert code == 3
     assert f"the checkpoint of 12 entries is of another log: '{NAME}', not of 'another.example/log'" in said
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["beside its checkpoint", "control: without"])
+def test_a_log_that_was_set_back_costs_nobody_the_key_of_what_is_missing(
+    knows: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(STATE / "log.db", "yesterday")
+    write_new("of-somebody-of-today")
+    shutil.copy(STATE / "log.db", "today")
+    shutil.copy("yesterday", STATE / "log.db")
+    if not knows:
+        (STATE / "checkpoint").unlink()
+    config = Config()
+    for hours in (0, 2, 4):
+        prune_log(config, StateDirectory(config.state_dir), environ={}, now=NOW + timedelta(hours=hours))
+
+    shutil.copy("today", STATE / "log.db")
+    capsys.readouterr()
+    assert run(["log", "show", "of-somebody-of-today"]) == 0
+    assert ("its subject was erased" in capsys.readouterr().out) is not knows
+
+
+def write_new(record_id: str) -> None:
+    config = Config()
+    state = StateDirectory(config.state_dir)
+    writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=NOW), environ={})
+    assert writer is not None
+    record = Record(kind="consent", topic="grant", subject=customer("new"), time=NOW, facts={}, id=record_id)
+    writer.append(record).result(10)
+    writer.close()
 
 
 @pytest.mark.parametrize("hostile", [b"", b"\xff" * 70_000, b"a\n1\nAAAA\n\n\xe2\x80\x94 a AAAA\n", None])
