@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -342,3 +343,52 @@ def test_the_texts_of_a_policy_are_read_and_too_short_a_notice_is_wrong(tmp_path
     assert found["policy notice"].found == "2026-12-20 takes effect in 22 days, announced 2026-12-01"
     assert found["policy"].is_fine
     assert "at least 14 days after it" in wrong(config)["policy"]
+
+
+LISTENS = """
+import asyncio
+from cookieguard import CookieGuard, Config
+
+
+async def shop(scope, receive, send):
+    if scope["type"] != "http":
+        raise ValueError("Django can only handle ASGI/HTTP connections, not lifespan.")
+    assert (await receive())["type"] == "http.request"
+    listening = asyncio.create_task(receive())
+    await asyncio.sleep(0)
+    assert not listening.done(), "a body of a request that has ended"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    await send({"type": "http.response.body", "body": b"<!doctype html><title>Mugs</title><h1>Mugs</h1>"})
+    listening.cancel()
+
+
+app = CookieGuard(shop, Config(state_dir="state"))
+"""
+
+
+def test_an_app_that_listens_for_who_goes_away_is_answered_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_that_listens.py").write_text(LISTENS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    done = Shop(tmp_path).run("check", "shop_that_listens:app")
+    sys.modules.pop("shop_that_listens", None)
+
+    assert "banner on /: refusing is as easy as accepting" in done.stdout
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_scan_of_an_app_without_a_lifespan_ends_what_the_guard_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "shop_that_listens.py").write_text(LISTENS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(threading.enumerate())
+
+    done = Shop(tmp_path).run("scan", "shop_that_listens:app", "--no-browser")
+    sys.modules.pop("shop_that_listens", None)
+
+    assert done.returncode == 0, done.stderr
+    assert not [one for one in set(threading.enumerate()) - before if "cookieguard" in one.name.lower()]
+    assert not [one for one in caplog.records if "down" in one.getMessage()]

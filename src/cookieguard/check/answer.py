@@ -204,8 +204,13 @@ async def _get(app: Any, origin: str, path: str) -> Answer:
         "extensions": {},
     }
 
+    asked = [{"type": "http.request", "body": b"", "more_body": False}]
+
     async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if asked:
+            return asked.pop()
+        await asyncio.Event().wait()  # nobody goes away: Django listens for that while it answers
+        return {"type": "http.disconnect"}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
