@@ -216,6 +216,15 @@ def test_a_short_first_chunk_decides_nothing_while_the_page_may_name_its_encodin
     assert "default-src" in dict(answer.headers)["content-security-policy"]
 
 
+@pytest.mark.parametrize(("mode", "waits"), [("cors", False), ("same-origin", True), ("navigate", True)])
+def test_what_a_script_streams_into_its_page_is_not_waited_for(guard: Guard, mode: str, waits: bool) -> None:
+    asked = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", mode), ("accept", "text/html")]
+
+    answer = ask(guard(page(b"<p>first", b"<p>later", headers=PLAIN_HTML)), headers=asked)
+
+    assert (b"later" in answer.bodies[0]["body"]) == waits
+
+
 @pytest.mark.parametrize(
     "first", [b"<head><meta charset=utf-8>", b"<html><body>", b"<title>x</title></head>", b"x" * 1024]
 )

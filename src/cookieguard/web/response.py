@@ -20,13 +20,14 @@ from cookieguard.web.document.choose_body import (
     is_service_worker,
     key_of,
     passing,
+    says_too_little,
     vary_by_use,
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
 from cookieguard.web.document.page_cache import Key, Page, Repeats, content_of, like, page_of
 from cookieguard.web.document.prefetch import REDIRECTS, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of, is_part_of_start, is_undeclared
+from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.http.content_type import (
     BODILESS_STATUSES,
@@ -368,7 +369,7 @@ class Response:
             return False
         first = first_bytes(start, CODINGS.get(self._coding))
         named = self._names.get(CONTENT_TYPE, b"")
-        return first is not None and (is_part_of_start(first) or is_undeclared(named, first))
+        return first is not None and says_too_little(self._exchange, named, first)
 
     def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
         headers: Headers = self._start["headers"] if self._start is not None else []

@@ -14,7 +14,7 @@ from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.document.page_cache import Key, Passes
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.charsets import Charset, charset_of
+from cookieguard.web.http.charsets import Charset, charset_of, is_part_of_start, is_undeclared
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.http.content_type import (
     BODILESS_STATUSES,
@@ -59,6 +59,17 @@ def choose_body(
     if exchange.parts.findings.wants_source():
         exchange.rewriter = reader = SourceKeeper(rewriter)
     return DocumentBody(reader, CODINGS[coding], on_event=count, charset=charset)
+
+
+def says_too_little(exchange: Exchange, content_type: bytes, start: bytes) -> bool:
+    """Return whether a document's first bytes do not say yet in which encoding it is read.
+
+    What a script streams into its page is UTF-8 there, whatever a `meta` element in it says.
+    """
+    if is_part_of_start(start):
+        return True
+    may_say = exchange.destination != b"empty" or exchange.request.may_be_shown
+    return may_say and is_undeclared(content_type, start)
 
 
 def passing(exchange: Exchange) -> Passes:
