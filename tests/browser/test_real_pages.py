@@ -32,6 +32,7 @@ OWN = page(
 )
 STATES = {"undecided": (), "refused": ("reject",), "partly": ("save", "statistics")}
 AT_ONCE = 6  # tabs
+NO_LINKS = "a, a * { pointer-events: none !important }"
 LONGEST_LOAD = 8_000  # ms: what waits for others that never answer is left
 
 
@@ -68,6 +69,8 @@ def opened(context: BrowserContext, url: str, others: Others) -> Counter[str]:
         for tab in tabs:
             with suppress(Exception):  # one that waits for others does not load
                 tab.wait_for_load_state("domcontentloaded", timeout=LONGEST_LOAD)
+            with suppress(Exception):  # a link that is clicked goes where it leads
+                tab.add_style_tag(content=NO_LINKS)
         linger(tabs)
         for tab in tabs:
             tab.close()
