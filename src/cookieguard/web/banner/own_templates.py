@@ -96,13 +96,17 @@ def _compiled(environment: Environment, folder: Path, name: str) -> Template:
 
 
 def judge_own(
-    own: OwnTemplates, languages: Iterable[str], given_in: Callable[..., Mapping[str, Any]]
+    own: OwnTemplates, default: str, languages: Iterable[str], given_in: Callable[..., Mapping[str, Any]]
 ) -> None:
-    """Judge the shop's templates in each language; `given_in` says what one is given. Raises ConfigError."""
-    for lang, name in product(languages, own.templates):
+    """Judge the shop's templates in each language; `given_in` says what one is given. Raises ConfigError.
+
+    The shop's own language comes first: what is wrong in it is mostly wrong in all, and is told without naming one.
+    """
+    others = (one for one in languages if one != default)
+    for lang, name in product((default, *others), own.templates):
         given = given_in(lang, base=BASE, choices_url=f"{BASE}choices")
         for values, said in CASES[name](given):
-            _judge(own, name, values, said)
+            _judge(own, name, values, said, "" if lang == default else lang)
 
 
 def _banners(given: Mapping[str, Any]) -> Iterator[Case]:
@@ -138,7 +142,7 @@ CASES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Case]]] = {
 }
 
 
-def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Said) -> None:
+def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Said, lang: str) -> None:
     folder = Path(own.folder)
     try:
         markup = own.rendered(name, given)
@@ -151,7 +155,7 @@ def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Said) -
     if size > MOST_BYTES:
         was = f"{folder / name}, {size} bytes as it is shown, with its sheet"
         raise ConfigError(SETTING, was=was, allowed=f"at most {MOST_BYTES} bytes: it stands in each page")
-    _refuse(folder, name, faults_of_markup(name, markup, said), given["lang"])
+    _refuse(folder, name, faults_of_markup(name, markup, said), lang)
 
 
 def _refuse(folder: Path, name: str, faults: Iterator[Fault], lang: str = "") -> None:

@@ -67,7 +67,7 @@ class Renderer:
         found["room.css"] = load_asset("room.css", config.look)  # stands in pages only
         self._hashes: dict[str, tuple[str, str]] = {}  # of the banner and of the placeholder, by language
         self.wordings: dict[str, bytes] = {}
-        judge_own(self._own, config.languages, self._given)
+        judge_own(self._own, language_of(default), config.languages, self._given)
         self._named(language_of(default))
 
     @property
