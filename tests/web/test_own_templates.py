@@ -167,6 +167,10 @@ def test_what_must_not_be_lost_is_refused_by_name(tmp_path: Path, was: str, now:
         ("#cgx { color: #ccc }", "selectors that begin with #cg"),
         ("#cg, body { color: #ccc }", "selectors that begin with #cg"),
         ("#cg { background: url(https://ads.example/p.gif) }", "holding url("),
+        # What begins in a string is no comment.
+        ('#cg ::before { content: "/*" url(//ads.example/p.gif) "*/" }', "holding /*"),
+        ("#cg p { content: '/*' } #cg [value] { opacity: 0 } #cg p { content: '*/' }", "holding /*"),
+        ("#cg { color: red } /* no end", "holding /*"),
         ("@import 'https://ads.example/x.css';", "holding @import"),
         ("@font-face { font-family: x }", "holding @font-face"),
         ("#cg { background: u\\72l(x) }", "backslashes"),
@@ -181,6 +185,15 @@ def test_a_sheet_that_loads_or_singles_out_is_refused(tmp_path: Path, sheet: str
 
     assert "banner.css" in str(caught.value)
     assert told in str(caught.value)
+
+
+def test_what_comments_and_lines_part_stays_apart(tmp_path: Path) -> None:
+    sheet = '#cg form/* " */p { background: u/**/rl(//ads.example/p.gif) }\n#cg\n.row { color: u\nrl(x) }'
+
+    renderer = Renderer(own(tmp_path, banner_css=sheet))
+
+    sent = next(one.content for one in renderer.assets.values() if one.name.startswith("banner."))
+    assert sent.endswith(b"#cg form p { background: u rl(//ads.example/p.gif) } #cg .row { color: u rl(x) }")
 
 
 def test_a_sheet_of_plain_rules_is_taken_in_every_place(tmp_path: Path) -> None:

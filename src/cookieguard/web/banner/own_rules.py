@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 Fault = tuple[str, str]
 
-COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+# Whichever begins first: in a string nothing is a comment, in a comment nothing a string.
+COMMENT_OR_STRING = re.compile(r"(/\*.*?\*/)|\"[^\"\n]*\"|'[^'\n]*'", re.DOTALL)
+STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 # It stands in a <style> of any page, in any encoding; an escape could hide each of the words below.
 CHARACTERS = re.compile(r"[^\t\n -~]|[<&\\]")
 LOADS = re.compile(r"(?:url|src|image|image-set)\(|@(?!media\b|supports\b|container\b)[a-z-]*", re.IGNORECASE)
@@ -22,14 +23,21 @@ SINGLES_OUT = re.compile(r"[+~:\[(]")
 INSIDE = re.compile(r"#cg(?![\w-])")  # the banner's element, so that no rule of it reaches the page around
 
 
+def plain(sheet: str) -> str:
+    """Return a style sheet as it is judged and sent: in one line, without comments, what they part still apart."""
+    return COMMENT_OR_STRING.sub(lambda one: " " if one[1] else one[0], sheet).replace("\n", " ")
+
+
 def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
-    """Yield what is wrong with a style sheet."""
-    text = COMMENT.sub(" ", sheet)
-    found = CHARACTERS.search(text)
+    """Yield what is wrong with a plain style sheet."""
+    found = CHARACTERS.search(sheet)
     if found:
         yield f"holding {found[0]!r}", "printable ASCII without <, & and backslashes"
         return
-    text = STRING.sub("''", text)
+    for sign in ("/*", "*/"):
+        if sign in sheet:
+            yield f"holding {sign}", "comments that end, and none that begins or ends in a string"
+    text = STRING.sub("''", sheet)
     for one in dict.fromkeys(LOADS.findall(text)):
         yield f"holding {one}", "rules, @media, @supports and @container: nothing that loads anything"
     if text.count("{") != text.count("}"):

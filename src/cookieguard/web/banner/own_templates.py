@@ -15,7 +15,7 @@ from markupsafe import Markup
 from cookieguard.config import LookSettings
 from cookieguard.errors import ConfigError
 from cookieguard.web.banner.own_markup import Fault, Said, faults_of_markup
-from cookieguard.web.banner.own_rules import faults_of_sheet
+from cookieguard.web.banner.own_rules import faults_of_sheet, plain
 from cookieguard.web.placeholder_values import Offer
 
 SETTING = "look.templates"
@@ -62,7 +62,7 @@ def read_own(look: LookSettings, environment: Environment) -> OwnTemplates:
         allowed = f"a folder with one or more of {', '.join(KNOWN)}"
         raise ConfigError(SETTING, was=f"{str(folder)!r} (none of them in it)", allowed=allowed)
     own = environment.overlay(loader=FileSystemLoader(folder))
-    sheets = {name: text for name, text in texts.items() if name in SHEETS}
+    sheets = {name: plain(text) for name, text in texts.items() if name in SHEETS}
     for name, sheet in sheets.items():
         _refuse(folder, name, faults_of_sheet(name, sheet))
     templates = {name: _compiled(own, folder, name) for name in VARIABLES if name in texts}
