@@ -53,11 +53,14 @@ def test_a_toml_file_and_a_config_are_equal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrange", "expected"),
     [
-        (lambda path: path.mkdir(0o755), "state_dir is .* open to others.*chmod 700"),
-        (lambda path: path.write_text(""), "state_dir is .* not a directory"),
+        (lambda path: path.mkdir(0o755), r"state_dir is .*\(open to others.*chmod 700"),
+        (lambda path: path.write_text(""), r"state_dir is .*\(not a directory"),
         (lambda path: path.symlink_to("/tmp"), "state_dir is .* symbolic link"),
-        (lambda path: path.mkdir(0o500), "state_dir is .* not writable"),
-        (lambda path: (path.mkdir(0o700), os.chown(path, 12345, -1)), "state_dir is .* owned by user 12345"),
+        (lambda path: path.mkdir(0o500), r"state_dir is .*\(not writable"),
+        (
+            lambda path: (path.mkdir(0o700), os.chown(path, 12345, -1)),
+            r"state_dir is .*\(owned by user 12345",
+        ),
     ],
 )
 def test_a_state_directory_that_is_not_ours_alone_is_refused(
