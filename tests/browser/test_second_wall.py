@@ -393,3 +393,31 @@ def test_a_policy_in_the_page_lets_in_who_is_agreed_to_and_nobody_else(
     assert heard == [("undeclared.localhost", "/Tiny"), ("undeclared.localhost", "/frame")]
     assert opened.evaluate("violations") == [f"img-src {held}/Tiny"]
     assert opened.locator("meta[http-equiv]").count() == 0
+
+
+def test_a_page_fetched_ahead_lets_in_who_is_agreed_to_once_it_is_opened(
+    visit: Visitors, tmp_path: Path, undeclared: tuple[Recorder, str]
+) -> None:
+    recorder, there = undeclared
+    last = Vendor(name="Last", purpose="statistics", hosts=("undeclared.localhost",))
+    app = TinyShop({"/": page(), "/next": page(f"<script>new Image().src = '{there}/told'</script>")})
+
+    async def cached(scope: Any, receive: Any, send: Any) -> None:
+        async def told(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"cache-control", b"max-age=600")]}
+            await send(message)
+
+        await app(scope, receive, told)
+
+    many = tuple(Vendor(name=one.name, purpose="statistics", hosts=one.hosts) for one in MANY)
+    settings = Config(state_dir=str(tmp_path), vendors=(*many, last), undeclared="block")
+    opened, _ = watched(visit)
+    with serving(CookieGuard(cached, settings)) as server:
+        opened.goto(server.at("shop.localhost"))
+        answer(opened, "accept")
+        opened.evaluate("fetch('/next').then((answer) => answer.text())")
+        opened.goto(f"{server.at('shop.localhost')}/next")
+        recorder.wait()
+
+    assert recorder.paths == {"/told"}

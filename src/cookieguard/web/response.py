@@ -54,7 +54,7 @@ from cookieguard.web.http.headers import (
     without,
 )
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
-from cookieguard.web.walls import unwatched
+from cookieguard.web.walls import DOCUMENT_VARY, unwatched
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -64,7 +64,6 @@ TYPE, LENGTH = frozenset({CONTENT_TYPE}), frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
 LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
 LOUD_STATUSES = REDIRECTS | {NOT_MODIFIED}
-DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 # Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
@@ -395,7 +394,7 @@ class Response:
             # A 304 does not say whether the page it speaks of has a policy in itself.
             headers = without(headers, STALE_HEADERS) if has_meta else mark_state(headers, exchange.state_tag)
         headers = vary_by_use(headers, self._kind)
-        headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
+        headers = self._with_cookies(headers, wall.vary, has_read=True)
         if exchange.parts.config.csp.enabled:
             is_strict = body is not None and body.is_strict
             headers += wall.policies(is_strict=is_strict, has_meta=has_meta)

@@ -45,6 +45,8 @@ TOO_MANY_DECLARED = (
     "declared hosts make a report-only policy of more than %d bytes: what scripts load beyond them is not reported; "
     "declare `*.host` for hosts"
 )
+DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
+OPENED_VARY = (*DOCUMENT_VARY, b"Sec-Fetch-Dest", b"Sec-Fetch-Mode")
 HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
 REPORT_ONLY = b"content-security-policy-report-only"
 MOST_DECLARED = 2000  # bytes of the report-only policy: the other one is short where it goes out
@@ -90,6 +92,11 @@ class Wall:
         """Return whether these visitors agreed to every purpose there is, or need not."""
         has_all = self.register.ids <= self.granted | {NECESSARY}
         return self.is_open or (has_all and not keeps_any(self.granted))
+
+    @property
+    def vary(self) -> tuple[bytes, ...]:
+        """What a document depends on: also how it is opened, where only then the policy stands in it."""
+        return OPENED_VARY if self.meta else DOCUMENT_VARY
 
     def policies(self, *, is_strict: bool, has_meta: bool) -> list[tuple[bytes, bytes]]:
         """Return the policies a document goes out with; beside one in the page itself the header only ends an older."""
