@@ -65,13 +65,15 @@ def ask_after(
     nginx: Nginx, choice: str, path: str = "/", *, opened_as: str = "document", **cookies: str
 ) -> Reply:
     """Return what a visitor gets who chose so, with the cookies that come with it."""
-    kept = {}
-    if choice in CHOICES:
-        kept = nginx.ask(
-            "/_cg/consent", ANNA, method="POST", headers=FORM, body=f"{CHOICES[choice]}&next=/"
-        ).cookies
+    kept = answer(nginx, choice).cookies if choice in CHOICES else {}
     headers = {"Sec-Fetch-Dest": opened_as, "Sec-Fetch-Mode": "navigate"}
     return nginx.ask(path, ANNA, headers=headers, cookies={**kept, **cookies})
+
+
+def answer(nginx: Nginx, choice: str, **cookies: str) -> Reply:
+    """Return what comes back for a choice."""
+    body = f"{CHOICES[choice]}&next=/"
+    return nginx.ask("/_cg/consent", ANNA, method="POST", headers=FORM, body=body, cookies=cookies)
 
 
 def size_of(reply: Reply) -> int:
@@ -86,14 +88,16 @@ def test_pages_of_a_shop_with_many_vendors_get_through_nginx_in_every_state(
     left = set_by(some_vendors(count))
     with served(count, tmp_path) as nginx:
         pages = {choice: ask_after(nginx, choice, **left) for choice in ("", *CHOICES)}
+        answers = {choice: answer(nginx, choice, **{**left, **pages[""].cookies}) for choice in CHOICES}
         workers = {
             choice: ask_after(nginx, choice, "/worker.js", opened_as="worker") for choice in ("", *CHOICES)
         }
 
     assert {choice: page.status for choice, page in pages.items()} == dict.fromkeys(pages, 200)
+    assert {choice: reply.status for choice, reply in answers.items()} == dict.fromkeys(answers, 303)
     assert {choice: page.status for choice, page in workers.items()} == dict.fromkeys(workers, 200)
     assert all(
         "default-src 'self'" in page.headers["content-security-policy"] + page.text for page in pages.values()
     )
     assert all("default-src 'self'" in reply.headers["content-security-policy"] for reply in workers.values())
-    assert max(map(size_of, (*pages.values(), *workers.values()))) < BUFFER - 200
+    assert max(map(size_of, (*pages.values(), *answers.values(), *workers.values()))) < BUFFER - 200

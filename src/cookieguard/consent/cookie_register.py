@@ -25,6 +25,8 @@ MOST_PATHS = 8
 LONGEST_PATH = 200
 # The proxies in front take 4 to 8 KB of headers, policy and cookies included: what does not fit goes with the next one.
 MOST_REMOVAL_BYTES = 1024
+# What answers a choice carries no policy, and nothing of the app's: the cookies of many vendors go at once there.
+MOST_REMOVAL_BYTES_OF_CHOICE = 2048
 AROUND_LINE = len("set-cookie: \r\n")
 # A name goes back into a header as the browser sent it: nothing in it may end the pair or the line.
 REMOVABLE = re.compile(rb"[!-:<>-~\x80-\xff]{1,%d}" % LONGEST_NAME)
@@ -209,9 +211,9 @@ def is_removal(line: bytes) -> bool:
 
 
 def removal_lines(
-    names: Sequence[bytes], *, site: Site, paths: Sequence[str], secure: bool, turn: int
+    names: Sequence[bytes], *, site: Site, paths: Sequence[str], secure: bool, turn: int, most: int
 ) -> list[bytes]:
-    """Write the Set-Cookie lines that remove these cookies, wherever they lie; at most MOST_REMOVAL_BYTES.
+    """Write the Set-Cookie lines that remove these cookies, wherever they lie; at most so many bytes of headers.
 
     Browsers do not tell a cookie's path, domain or partition, and keep one for each: so one line for each that
     can be, the likeliest first. A `secure` line ends a cookie without Secure too, but is taken in secure contexts
@@ -224,7 +226,7 @@ def removal_lines(
         for attributes, name in product(variants, names)
         if _is_taken(name, attributes)
     ]
-    if sum(map(_size, lines)) <= MOST_REMOVAL_BYTES:
+    if sum(map(_size, lines)) <= most:
         return lines
     # One name wherever it can lie, and of the others what is likely: each page has one less to remove.
     # Every second time round the unlikely half comes first: it may be too long to come last.
@@ -232,7 +234,7 @@ def removal_lines(
     chosen = names[place]
     first = [_line(chosen, attributes) for attributes in variants if _is_taken(chosen, attributes)]
     half = rounds % 2 * (len(first) // 2)
-    return list(_fitting(dict.fromkeys([*first[half:], *first[:half], *lines]), MOST_REMOVAL_BYTES))
+    return list(_fitting(dict.fromkeys([*first[half:], *first[:half], *lines]), most))
 
 
 def paths_above(path: str) -> list[str]:

@@ -98,6 +98,11 @@ class Wall:
         """What a document depends on: also how it is opened, where only then the policy stands in it."""
         return OPENED_VARY if self.meta else DOCUMENT_VARY
 
+    @property
+    def spare(self) -> int:
+        """The bytes that the policy leaves of those it may take among the headers."""
+        return max(0, MOST_POLICY - len(self.short_policy))
+
     def policies(self, *, is_strict: bool, has_meta: bool) -> list[tuple[bytes, bytes]]:
         """Return the policies a document goes out with; beside one in the page itself the header only ends an older."""
         policy = OPEN if has_meta else self.short_policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from cookieguard.consent.cookie_register import cookie_name_of, is_removal
+from cookieguard.consent.cookie_register import MOST_REMOVAL_BYTES, cookie_name_of, is_removal
 from cookieguard.identity.cookies import MAX_COOKIES
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import COOKIE, SET_COOKIE, Headers, make_private, read
@@ -116,6 +116,7 @@ class Gate:
             exchange.request,
             path=exchange.request.full_path,
             now=exchange.now,
+            most=MOST_REMOVAL_BYTES + exchange.wall.spare,
         )
         if not lines:
             return headers

@@ -7,7 +7,12 @@ from datetime import date, datetime, timedelta
 from cookieguard.config import Config, CookieSpec
 from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
 from cookieguard.consent import Consent, CookieRegister, site_of
-from cookieguard.consent.cookie_register import paths_above, removal_lines
+from cookieguard.consent.cookie_register import (
+    MOST_REMOVAL_BYTES,
+    MOST_REMOVAL_BYTES_OF_CHOICE,
+    paths_above,
+    removal_lines,
+)
 from cookieguard.identity import cookie_name
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
@@ -60,8 +65,16 @@ class ShopCookies:
         names = self.register.beyond_necessary(header)
         return [name for name in dict.fromkeys(names) if self.register.holds(name, granted)]
 
-    def removals(self, names: list[bytes], request: Request, *, path: str, now: datetime) -> list[bytes]:
-        """Write the lines that remove these cookies, wherever under `path` they lie."""
+    def removals(
+        self,
+        names: list[bytes],
+        request: Request,
+        *,
+        path: str,
+        now: datetime,
+        most: int = MOST_REMOVAL_BYTES,
+    ) -> list[bytes]:
+        """Write the lines that remove these cookies, wherever under `path` they lie; at most so many bytes."""
         origin = request.origin
         deeper = [one.path for one in self.register.deeper if one.name.encode() in names]
         return removal_lines(
@@ -70,6 +83,7 @@ class ShopCookies:
             paths=list(dict.fromkeys([*deeper, *paths_above(path)])),
             secure=request.is_secure_context and not self._dev,  # Safari takes no Secure one on loopback
             turn=int(now.timestamp() * 1000),
+            most=most,
         )
 
     def removals_of_choice(self, request: Request, granted: frozenset[str], *, now: datetime) -> list[bytes]:
@@ -81,7 +95,7 @@ class ShopCookies:
         names = self.held(request.headers.get(b"cookie", b""), granted)
         deeper = [one.name.encode() for one in self.register.deeper]
         names += [name for name in deeper if name not in names and self.register.holds(name, granted)]
-        return self.removals(names, request, path="/", now=now)
+        return self.removals(names, request, path="/", now=now, most=MOST_REMOVAL_BYTES_OF_CHOICE)
 
     def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
         """Name what pages clear the browser's storage of: what is held, for a while after the choice.
