@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,8 @@ def ask_after(
 ) -> Reply:
     """Return what a visitor gets who chose so, with the cookies that come with it."""
     kept = answer(nginx, choice).cookies if choice in CHOICES else {}
-    headers = {"Sec-Fetch-Dest": opened_as, "Sec-Fetch-Mode": "navigate"}
+    mode = "navigate" if opened_as == "document" else "same-origin"
+    headers = {"Sec-Fetch-Dest": opened_as, "Sec-Fetch-Mode": mode}
     return nginx.ask(path, ANNA, headers=headers, cookies={**kept, **cookies})
 
 
@@ -90,7 +92,8 @@ def test_pages_of_a_shop_with_many_vendors_get_through_nginx_in_every_state(
         pages = {choice: ask_after(nginx, choice, **left) for choice in ("", *CHOICES)}
         answers = {choice: answer(nginx, choice, **{**left, **pages[""].cookies}) for choice in CHOICES}
         workers = {
-            choice: ask_after(nginx, choice, "/worker.js", opened_as="worker") for choice in ("", *CHOICES)
+            choice: ask_after(nginx, choice, "/worker.js", opened_as="serviceworker", **left)
+            for choice in ("", *CHOICES)
         }
 
     assert {choice: page.status for choice, page in pages.items()} == dict.fromkeys(pages, 200)
@@ -101,3 +104,20 @@ def test_pages_of_a_shop_with_many_vendors_get_through_nginx_in_every_state(
     )
     assert all("default-src 'self'" in reply.headers["content-security-policy"] for reply in workers.values())
     assert max(map(size_of, (*pages.values(), *answers.values(), *workers.values()))) < BUFFER - 200
+
+
+def test_a_service_worker_lets_in_whom_its_pages_let_in(tmp_path: Path) -> None:
+    with served(15, tmp_path) as nginx:
+        page = ask_after(nginx, "accepted")
+        worker = ask_after(nginx, "accepted", "/worker.js", opened_as="serviceworker")
+
+    written = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)', page.text)
+    assert written is not None
+    in_page, in_worker = map(sources_of, (written[1], worker.headers["content-security-policy"]))
+    assert len(in_page) > 15
+    assert in_worker == in_page
+
+
+def sources_of(policy: str) -> set[str]:
+    """Return whom a policy lets in."""
+    return set(policy.partition(";")[0].split())

@@ -397,7 +397,7 @@ class Response:
         headers = self._with_cookies(headers, wall.vary, has_read=True)
         if exchange.parts.config.csp.enabled:
             is_strict = body is not None and body.is_strict
-            headers += wall.policies(is_strict=is_strict, has_meta=has_meta)
+            headers += wall.policies(is_strict=is_strict, has_meta=has_meta, destination=exchange.destination)
         return headers
 
     def _passing_headers(self, headers: Headers) -> Headers:
@@ -414,7 +414,7 @@ class Response:
         wall = exchange.wall
         # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
         is_strict = kind.is_series and not wall.has_everything
-        return [*headers, (POLICY, wall.strict_policy if is_strict else wall.short_policy)]
+        return [*headers, (POLICY, wall.in_headers(is_strict=is_strict, destination=exchange.destination))]
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], has_read: bool) -> Headers:  # noqa: FBT001  # compiled
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""

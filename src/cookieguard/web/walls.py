@@ -25,6 +25,7 @@ from cookieguard.consent.csp import OPEN
 from cookieguard.consent.vendors import is_once, keeps_any
 from cookieguard.html import Held, Rules, Ruling, Url, parse_url, prepare, readings
 from cookieguard.html.types import TagContext, nobody
+from cookieguard.web.http.content_type import WORKER_DESTINATIONS
 from cookieguard.web.http.headers import POLICY
 from cookieguard.web.http.origin import Origin
 from cookieguard.web.placeholder_values import Offer
@@ -37,9 +38,12 @@ WALLS_KEPT = 64
 # Bytes of a policy that leave room for the other headers in 4 KB, what nginx buffers by default on most machines: lines
 # that remove cookies take 1 KB, our own cookies 1.2, what nginx notes of a page to be cached 0.4.
 MOST_POLICY = 900
+# Beside a worker's script nothing is removed, and what a service worker fetches for its pages is under this policy.
+MOST_POLICY_OF_WORKER = 2000
 LONG_POLICY = (
     "the Content-Security-Policy is up to %d bytes long (%d hosts are declared), and proxies need not take that among "
-    "headers: pages get what exceeds %d bytes in a <meta>, workers and XML not at all; declare `*.host` for hosts"
+    "headers: above %d pages get it in a <meta>; workers, XML and pages that cannot are held from the vendors declared "
+    "last, though agreed to; declare `*.host` for hosts"
 )
 TOO_MANY_DECLARED = (
     "declared hosts make a report-only policy of more than %d bytes: what scripts load beyond them is not reported; "
@@ -61,6 +65,7 @@ class Wall:
     rules: Rules
     policy: bytes
     short_policy: bytes  # as much of it as headers take; what is left out is held
+    worker_policy: bytes  # the same for a worker's script
     meta: bytes  # all of it as markup, where that is too long for headers
     strict_policy: bytes
     allowed: str  # the addresses the guard lets through, as a JavaScript pattern
@@ -103,10 +108,18 @@ class Wall:
         """The bytes that the policy leaves of those it may take among the headers."""
         return max(0, MOST_POLICY - len(self.short_policy))
 
-    def policies(self, *, is_strict: bool, has_meta: bool) -> list[tuple[bytes, bytes]]:
+    def policies(
+        self, *, is_strict: bool, has_meta: bool, destination: bytes | None
+    ) -> list[tuple[bytes, bytes]]:
         """Return the policies a document goes out with; beside one in the page itself the header only ends an older."""
-        policy = OPEN if has_meta else self.short_policy
-        return self.watched([(POLICY, self.strict_policy if is_strict else policy)])
+        in_headers = self.in_headers(is_strict=is_strict, destination=destination)
+        return self.watched([(POLICY, OPEN if has_meta and not is_strict else in_headers)])
+
+    def in_headers(self, *, is_strict: bool, destination: bytes | None) -> bytes:
+        """Return what headers take of the policy."""
+        if is_strict:
+            return self.strict_policy
+        return self.worker_policy if destination in WORKER_DESTINATIONS else self.short_policy
 
     def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return a copy of headers; of one document in WATCHED with the policy that only reports."""
@@ -212,6 +225,7 @@ class Walls:
             ),
             policy=policy,
             short_policy=write(report=report, most=MOST_POLICY),
+            worker_policy=write(report=report, most=MOST_POLICY_OF_WORKER),
             meta=_meta(write()) if len(policy) > MOST_POLICY else b"",
             strict_policy=strict_policy(
                 register, shop=site, form_action=form_action, report=report, most=MOST_POLICY

@@ -8,12 +8,15 @@ from typing import Any
 from cookieguard.consent.cookie_register import MOST_REMOVAL_BYTES, cookie_name_of, is_removal
 from cookieguard.identity.cookies import MAX_COOKIES
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.content_type import WORKER_DESTINATIONS
 from cookieguard.web.http.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
+# Shared caches keep what a page shows, and a worker's script has a long policy: a page comes soon.
+UNREMOVED_DESTINATIONS = RESOURCE_DESTINATIONS | WORKER_DESTINATIONS
 SOCKET_STARTS = frozenset({"websocket.accept", "websocket.http.response.start"})
 
 
@@ -103,12 +106,9 @@ class Gate:
         return use.is_held(self._exchange.consent.in_force)
 
     def _with_removals(self, headers: Headers) -> Headers:
-        """Add the lines that remove what is held, once the visitor has answered.
-
-        Not to what a page shows as a picture or the like: shared caches keep that, and a page comes soon.
-        """
+        """Add the lines that remove what is held, once the visitor has answered, but to UNREMOVED_DESTINATIONS."""
         exchange = self._exchange
-        is_resource = exchange.destination in RESOURCE_DESTINATIONS
+        is_resource = exchange.destination in UNREMOVED_DESTINATIONS
         if is_resource or exchange.scope["type"] != "http" or exchange.peek_consent().asks:
             return headers
         lines = self._cookies.removals(
