@@ -147,6 +147,9 @@ def test_a_value_is_written_over_the_version_that_was_read_and_no_other(engine: 
     assert store.write("series", "s", b"3", until=9_000, after=1) == 0
 
     assert store.read("series", "s") == Kept(b"2", 2, 9_000)
+    assert store.erase("series", "s", after=1) is False
+    assert store.erase("series", "s", after=2) is True
+    assert store.erase("series", "s") is False
 
 
 def test_of_many_that_write_over_the_same_version_one_succeeds(engine: Engine) -> None:

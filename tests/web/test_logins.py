@@ -147,15 +147,14 @@ def test_a_login_made_while_the_last_one_leaves_the_list_stays_in_it(
 
     def leave(store: Any) -> list[str]:
         note(store, "old")
-        write = store.write
+        erase = store.erase
 
-        def writing(*place: Any, **options: Any) -> Any:
-            version = write(*place, **options)
-            store.write = write
+        def erasing(*place: Any, **options: Any) -> Any:
+            store.erase = erase
             note(store, "new")  # as another worker does in this moment
-            return version
+            return erase(*place, **options)
 
-        store.write = writing
+        store.erase = erasing
         forget_login(store, "4", "old")
         return [one.session for one in logins_of(store, "4")]
 
@@ -171,7 +170,6 @@ def test_of_who_is_logged_in_nowhere_nothing_is_left(workers: tuple[CookieGuard,
         login = Login(session="only", at=int(NOW.timestamp() * 1000), agent="")
         note_login(store, "5", login, before="", header=b"", longest=identity.life.longest)
         forget_login(store, "5", "only")
-        store.forget(int(NOW.timestamp() * 1000))
         return store.read("logins", "5")
 
     assert sync.ask(leave).result(60) is None

@@ -256,9 +256,9 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
             self.spend()
             return super().write(*args, **more)
 
-        def erase(self, *args: Any) -> None:
+        def erase(self, *args: Any, **more: Any) -> bool:
             self.spend()
-            super().erase(*args)
+            return super().erase(*args, **more)
 
     revocation = ended_series("k", now=now, longest=timedelta(days=90))
     for writes in range(4):

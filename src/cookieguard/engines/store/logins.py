@@ -19,7 +19,6 @@ LOGINS_SHELF = "logins"  # by customer
 MOST_LOGINS = 20  # of more the oldest leave the list; they stay logged in, and "all devices" ends them
 TRIES = 10  # of two that write at once one begins anew
 HANDLE_DIGITS = 16
-OVER = 0  # a time that has passed: the store forgets what is kept until then
 
 
 class Login(NamedTuple):
@@ -70,10 +69,10 @@ def forget_login(store: Store, customer: str, session: str) -> None:
         if found is None:
             return
         left = [one for one in _logins(found) if one.session != session]
+        if not left and store.erase(LOGINS_SHELF, customer, after=found.version):
+            return
         value = json.dumps(left, separators=(",", ":")).encode()
-        # An empty list is over at once, not erased: a login that is noted in this moment stays.
-        until = found.until if left else OVER
-        if store.write(LOGINS_SHELF, customer, value, until=until, after=found.version):
+        if left and store.write(LOGINS_SHELF, customer, value, until=found.until, after=found.version):
             return
     raise StoreDown("a customer's logins that others write all the time")
 

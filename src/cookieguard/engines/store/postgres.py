@@ -123,7 +123,9 @@ PUT = """
         value = excluded.value, until = excluded.until, version = kept.version + 1
     RETURNING version
 """
-ERASE = "DELETE FROM cookieguard_kept WHERE shelf = %s AND key = %s"
+ERASE = (
+    "DELETE FROM cookieguard_kept WHERE shelf = %s AND key = %s AND version = coalesce(%s::bigint, version)"
+)
 ERASE_OWNED = """
     DELETE FROM cookieguard_kept
     WHERE shelf = %(shelf)s AND substring(value FROM 1 FOR octet_length(%(mark)s::bytea)) = %(mark)s::bytea
@@ -249,10 +251,10 @@ class PostgresStore:
             row = self._connection.execute(statement, values).fetchone()
         return 0 if row is None else int(row[0])
 
-    def erase(self, shelf: str, key: str) -> None:
+    def erase(self, shelf: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value."""
         with telling(StoreDown):
-            self._connection.execute(ERASE, (shelf, key))
+            return self._connection.execute(ERASE, (shelf, key, after)).rowcount > 0
 
     def erase_owned(self, shelf: str, owner: str) -> None:
         """Delete an owner's values."""

@@ -86,8 +86,8 @@ class Store(Protocol):
         written and 0 returned. So of two that read the same one loses, and hears of it.
         """
 
-    def erase(self, shelf: str, key: str) -> None:
-        """Delete a value."""
+    def erase(self, shelf: str, key: str, *, after: int | None = None) -> bool:
+        """Delete a value, with `after` that version only; return whether there was one to delete."""
 
     def erase_owned(self, shelf: str, owner: str) -> None:
         """Delete an owner's values of a shelf whose keys are random (see `mark_of`). Looks through all of it."""

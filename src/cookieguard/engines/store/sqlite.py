@@ -110,7 +110,7 @@ PUT = """
         value = excluded.value, until = excluded.until, version = version + 1
     RETURNING version
 """
-ERASE = "DELETE FROM kept WHERE shelf = ? AND key = ?"
+ERASE = "DELETE FROM kept WHERE shelf = ?1 AND key = ?2 AND version = coalesce(?3, version)"
 ERASE_OWNED = "DELETE FROM kept WHERE shelf = ?1 AND substr(value, 1, length(?2)) = ?2"
 SIZE = """
     SELECT (page_count - freelist_count) * page_size
@@ -230,10 +230,10 @@ class SqliteStore:
             row = self._connection.execute(statement, values).fetchone()
         return 0 if row is None else int(row[0])
 
-    def erase(self, shelf: str, key: str) -> None:
+    def erase(self, shelf: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value."""
         with self._writing():
-            self._connection.execute(ERASE, (shelf, key))
+            return self._connection.execute(ERASE, (shelf, key, after)).rowcount > 0
 
     def erase_owned(self, shelf: str, owner: str) -> None:
         """Delete an owner's values; the journal holds nothing any more of what was deleted before, either."""
