@@ -289,16 +289,15 @@ def _scope(path: str, headers: Pairs) -> dict[str, Any]:
 
 
 def cpu_in_process(app: App, path: str, headers: Pairs, count: int) -> float:
-    """Return the CPU microseconds of one call; the apps asked here never wait, so no event loop is needed."""
-    start = time.process_time()
-    for _ in range(count):
-        call: Any = app(_scope(path, headers), _receive, _send)
-        try:
-            call.send(None)
-        except StopIteration:
-            continue
-        raise RuntimeError(f"{path} waits for something")
-    return (time.process_time() - start) / count * 1e6
+    """Return the CPU microseconds of one call; in an event loop, since now and then a guard looks at its files."""
+
+    async def call() -> float:
+        start = time.process_time()
+        for _ in range(count):
+            await app(_scope(path, headers), _receive, _send)  # type: ignore[arg-type]
+        return time.process_time() - start
+
+    return asyncio.run(call()) / count * 1e6
 
 
 def _cookie(app: App, path: str, form: bytes) -> bytes:
