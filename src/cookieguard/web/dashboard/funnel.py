@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cookieguard.web.dashboard.breakdowns import Row, Table
+from cookieguard.web.dashboard.breakdowns import FUNNEL, GOALS, PAGES, Row, Table
 
-FUNNEL = "Funnel"
 NOTE = (
     "Everybody counts once a day at each step. Nobody is followed from one step to the next, so more may reach a step"
     " than the one before it."
@@ -20,7 +19,7 @@ NOTE = (
 def funnel(steps: Sequence[str], tables: Sequence[Table]) -> Table | None:
     """Return the steps as a table; None where fewer than two of them are shown."""
     rows: Mapping[str, Row] = {
-        row.value: row for table in tables if table.title in ("Pages", "Goals") for row in table.rows
+        row.value: row for table in tables if table.kind in (PAGES, GOALS) for row in table.rows
     }
     found = [rows.get(step) for step in steps]
     if sum(row is not None for row in found) < 2:

@@ -12,12 +12,12 @@ from cookieguard.engines.stats.protocol import Days, HitReader
 from cookieguard.stats.goals import STEP_NAMES, VALUE_SIGN
 from cookieguard.stats.hits import GOAL_FROM, OTHER, Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, rounded, suppress
+from cookieguard.web.dashboard.breakdowns import GOALS_BY_CAMPAIGN, GOALS_BY_SOURCE, Kind
 
-SOURCES: Mapping[str, Dimension] = {
-    "Goals by source": Dimension.GOAL_SOURCE,
-    "Goals by campaign": Dimension.GOAL_CAMPAIGN,
+PARTS: Mapping[Kind, Dimension] = {
+    GOALS_BY_SOURCE: Dimension.GOAL_SOURCE,
+    GOALS_BY_CAMPAIGN: Dimension.GOAL_CAMPAIGN,
 }
-VALUES = "Goal values"
 _STEP = re.compile(rf"(.+){VALUE_SIGN}({'|'.join(map(re.escape, STEP_NAMES))})")
 
 

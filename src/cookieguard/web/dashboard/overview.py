@@ -14,13 +14,13 @@ from datetime import UTC, datetime, tzinfo
 from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
-from cookieguard.web.dashboard.breakdowns import Row, Table
+from cookieguard.web.dashboard import breakdowns as kinds
+from cookieguard.web.dashboard.breakdowns import Kind, Row, Table
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.disclosure import Breakdowns, Disclosure
 from cookieguard.web.dashboard.funnel import funnel
 from cookieguard.web.dashboard.goal_tables import (
-    SOURCES,
-    VALUES,
+    PARTS,
     goals_and_steps,
     rate,
     shown_by_source,
@@ -81,19 +81,17 @@ class Overview:
     zone: str = "UTC"  # whose hours are named
 
 
-# title, dimension, which of (views, visits) leads
-TABLES: Sequence[tuple[str, Dimension, int]] = (
-    ("Sources", Dimension.SOURCE, 1),
-    ("Pages", Dimension.PAGE, 0),
-    ("Entry pages", Dimension.ENTRY, 1),
-    ("Countries", Dimension.COUNTRY, 0),
-    ("Devices", Dimension.DEVICE, 0),
-    ("Browsers", Dimension.BROWSER, 0),
-    ("Campaigns", Dimension.CAMPAIGN, 1),
+# kind, dimension, which of (views, visits) leads
+TABLES: Sequence[tuple[Kind, Dimension, int]] = (
+    (kinds.SOURCES, Dimension.SOURCE, 1),
+    (kinds.PAGES, Dimension.PAGE, 0),
+    (kinds.ENTRY_PAGES, Dimension.ENTRY, 1),
+    (kinds.COUNTRIES, Dimension.COUNTRY, 0),
+    (kinds.DEVICES, Dimension.DEVICE, 0),
+    (kinds.BROWSERS, Dimension.BROWSER, 0),
+    (kinds.CAMPAIGNS, Dimension.CAMPAIGN, 1),
 )
-GOALS = "Goals"
 LEADS = ("Views", "Visits")
-ALWAYS = ("Sources", "Pages")  # though nothing may be shown of them
 
 
 def read_overview(
@@ -185,39 +183,39 @@ class Tables:
         if len(where) == MOST_DIMENSIONS or (where and not self._disclosure.has_hits(self._range)):
             return ()
         found = [
-            self._table(self._shown(by), by, (title, lead))
-            for title, by, lead in TABLES
+            self._table(self._shown(by), by, (kind, lead))
+            for kind, by, lead in TABLES
             if by not in where and not (by is Dimension.PAGE and Dimension.SOURCE in where)
         ]
         tables = [*found, *self._goals(visitors)]
-        return [table for table in tables if table.rows or table.other or table.title in ALWAYS]
+        return [table for table in tables if table.rows or table.other or table.kind.is_always]
 
     def _goals(self, visitors: str) -> Sequence[Table]:
         """Return how often goals were reached; of all people also from where, and what that was worth."""
         by = Dimension.GOAL
         goals, steps = goals_and_steps(self._shown(by))
-        reached = self._table(goals, by, (GOALS, 0))
+        reached = self._table(goals, by, (kinds.GOALS, 0))
         rows = [replace(row, rate=rate(row.visitors, visitors)) for row in reached.rows]
-        worth_of = replace(self._table(steps, by, (VALUES, 0)), note=worth(steps))
+        worth_of = replace(self._table(steps, by, (kinds.GOAL_VALUES, 0)), note=worth(steps))
         tables = [replace(reached, rows=rows), worth_of]
         if not self._selection.filters:
             tables += [
-                self._table(shown_by_source(self._reader, self._days, part, goals), by, (title, 0))
-                for title, part in SOURCES.items()
+                self._table(shown_by_source(self._reader, self._days, part, goals), by, (kind, 0))
+                for kind, part in PARTS.items()
             ]
         return tables
 
     def _shown(self, by: Dimension) -> Shown:
         return self._disclosure.shown(self._days, by)
 
-    def _table(self, shown: Shown, by: Dimension, names: tuple[str, int]) -> Table:
+    def _table(self, shown: Shown, by: Dimension, names: tuple[Kind, int]) -> Table:
         return _table(shown, by, self._selection, names, has_visitors=self._has_visitors)
 
 
 def _table(
-    shown: Shown, by: Dimension, selection: Selection, names: tuple[str, int], *, has_visitors: bool
+    shown: Shown, by: Dimension, selection: Selection, names: tuple[Kind, int], *, has_visitors: bool
 ) -> Table:
-    title, lead = names
+    kind, lead = names
     linked = FILTERS.values() if selection.range.last is None else ()
     cells = sorted(shown.rows, key=lambda cell: (-cell.counts[lead], cell.value))
     every = [*cells, *([shown.other] if shown.other else [])]
@@ -235,7 +233,7 @@ def _table(
         for cell, main, there in zip(every, leads, visitors, strict=True)
     ]
     other = rows.pop() if shown.other else None
-    return Table(title, LEADS[lead] if by is not Dimension.GOAL else "Times", rows, other)
+    return Table(kind, LEADS[lead] if by is not Dimension.GOAL else "Times", rows, other)
 
 
 def _notes(

@@ -8,7 +8,6 @@ from cookieguard.web.dashboard.breakdowns import Table
 from cookieguard.web.dashboard.countries import country_name
 from cookieguard.web.dashboard.overview import Overview
 
-TITLES = ("Funnel", "Sources", "Campaigns", "Pages", "Countries", "Goals", "Goal values", "Goals by source")
 MOST_ROWS = 5  # of a table: the mail is one page
 
 
@@ -35,7 +34,7 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
         change = "" if figure.change is None else f" ({figure.change:+d}% against {overview.beside})"
         yield f"{figure.name}: {figure.value}{change}"
     for table in overview.tables:
-        if table.title in TITLES and table.rows:
+        if table.kind.is_mailed and table.rows:
             yield from _table(table)
     yield ""
     yield "All but the totals is rounded to the nearest ten; nothing is shown of fewer than five people."
@@ -44,12 +43,11 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield ""
     yield f"{table.title} ({table.head.lower()})"
-    most = len(table.rows) if table.title == "Funnel" else MOST_ROWS
+    most = len(table.rows) if table.kind.is_whole else MOST_ROWS
     for row in table.rows[:most]:
-        name = country_name(row.value) if table.title == "Countries" else row.value
+        name = country_name(row.value) if table.kind.is_of_countries else row.value
         times = "-" if row.main is None else f"{row.main:,}"
-        of = "those at the step before" if table.title == "Funnel" else "all visitors"
-        yield f"  {times:>9}  {name}{f', {row.rate} of {of}' if row.rate else ''}"
+        yield f"  {times:>9}  {name}{f', {row.rate} of {table.kind.rate_of}' if row.rate else ''}"
     if len(table.rows) > most:
         yield f"             and {len(table.rows) - most} more"
     if table.note:

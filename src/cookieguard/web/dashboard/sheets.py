@@ -18,7 +18,6 @@ from cookieguard.web.dashboard.selection import NAMES, UNKNOWN, BadSelection, Se
 from cookieguard.web.dashboard.tabs import HIDDEN, Details
 from cookieguard.web.dashboard.time_series import day_of
 
-PERCENT = {"Goals": "Percent of all", "Funnel": "Percent of the step before"}
 MARK = b"\xef\xbb\xbf"  # spreadsheets read UTF-8 by it
 _FIGURE = re.compile(r"[\d,]+(\.\d+)?( %)?")
 
@@ -82,10 +81,10 @@ def _course(o: Overview, today: int) -> Sheet:
 def _breakdown(table: Table, visitors: str) -> Sheet:
     rows = [*table.rows, *([table.other] if table.other else [])]
     has_rate = any(row.rate for row in rows)
-    heads = (table.title, table.head, visitors, *([PERCENT.get(table.title, "Percent")] if has_rate else []))
+    heads = (table.title, table.head, visitors, *([f"Percent of {table.kind.rate_of}"] if has_rate else []))
 
     def cells(row: Row) -> Sequence[object]:
-        name = country_name(row.value) if table.title == "Countries" else row.value
+        name = country_name(row.value) if table.kind.is_of_countries else row.value
         return (name, row.main, row.visitors, *([row.rate] if has_rate else []))
 
     return Sheet(heads, [cells(row) for row in rows])
