@@ -152,6 +152,27 @@ def test_all_of_another_shops_log_is_named_by_the_checkpoint_beside_it(
     assert "checkpoint was signed over another log of 12 entries" in said
 
 
+def test_a_note_of_records_that_another_shop_let_go_lets_none_go_here(
+    verify: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, shop: Path
+) -> None:
+    monkeypatch.chdir(shop / "other")
+    config = Config()
+    assert (
+        prune_log(config, StateDirectory(config.state_dir), environ={}, now=NOW + timedelta(days=3650)) == 12
+    )
+    assert verify()[0] == 0  # the control: there it counts
+    monkeypatch.chdir(shop)
+    with sqlite3.connect(STATE / "log.db") as connection:
+        connection.execute("ATTACH 'other/.cookieguard/log.db' AS other")
+        connection.execute("INSERT INTO main.pruned (note) SELECT note FROM other.pruned")
+        connection.execute("DELETE FROM main.record WHERE number = 4")
+
+    code, said = verify()
+    assert code == 1
+    assert "a note of records that were let go is of another log" in said
+    assert "row 4 is missing" in said
+
+
 @pytest.mark.parametrize("another", ["another.example/log", "another.example/\x1b[2Jlog"])
 def test_an_anchor_of_another_log_is_called_that(
     another: str, verify: Callable[..., tuple[int, str]]

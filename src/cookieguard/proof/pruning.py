@@ -1,6 +1,7 @@
 """What is left of records that were kept long enough: their hashes in the tree, and a signed note of their numbers.
 
-Without the note a row that is gone is one that somebody removed. So only who signs checkpoints can let records go.
+Without the note a row that is gone is one that somebody removed. So only who signs checkpoints can let records go. The
+note names a checkpoint of its log: another log of the same key and name is another tree, and its notes count there.
 """
 
 from __future__ import annotations
@@ -9,31 +10,53 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from cookieguard.proof.notes import NoteError, NoteKey, Signer, open_note
+from cookieguard.proof.notes import Checkpoint, NoteError, NoteKey, Signer, open_note
 from cookieguard.proof.records import to_text
 
 # Its blank is in no log's name, so that no checkpoint is ever read as this, and the other way round.
-PRUNED = "cookieguard pruned v1"
+PRUNED = "cookieguard pruned v2"
+# Named no tree. Version 0.1.0 writes none; the first days of its development did.
+UNBOUND, UNBOUND_BEFORE = "cookieguard pruned v1", "2026-12-01"
+FIELDS = {PRUNED: 5, UNBOUND: 3}
 RUN = re.compile(r"(0|[1-9][0-9]{0,18})(?:-([1-9][0-9]{0,18}))?")
+NO_NOTE = "this is no note of records that were let go"
 MOST_AT_ONCE = 1000  # numbers of a note: 14 KB at most, of the 64 a note may have
 
 
-def write_pruned(numbers: Iterable[int], signer: Signer, *, now: datetime) -> str:
-    """Write and sign the note that rows of these numbers go."""
+class LetGo(NamedTuple):
+    """Hold what a note says: the runs of numbers that went, first and last, and a checkpoint of their tree."""
+
+    runs: list[tuple[int, int]]
+    tree: Checkpoint | None
+    """None in the oldest notes."""
+
+
+def write_pruned(numbers: Iterable[int], tree: Checkpoint, signer: Signer, *, now: datetime) -> str:
+    """Write and sign the note that rows of these numbers go; `tree` is a checkpoint over all of them."""
     runs = ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs_of(numbers))
-    return signer.sign(f"{PRUNED}\n{signer.name}\n{to_text(now)}\n{runs}\n")
+    _, size, root = str(tree).splitlines()
+    return signer.sign(f"{PRUNED}\n{signer.name}\n{to_text(now)}\n{runs}\n{size}\n{root}\n")
 
 
-def read_pruned(note: str, keys: Sequence[NoteKey]) -> list[tuple[int, int]]:
-    """Return the runs of numbers that a note lets go, first and last; raises NoteError."""
+def read_pruned(note: str, keys: Sequence[NoteKey]) -> LetGo:
+    """Return what a note lets go; raises NoteError."""
     text, signed = open_note(note, keys)
-    kind, _, rest = text.partition("\n")
-    origin, _, rest = rest.partition("\n")
-    runs = [RUN.fullmatch(one) for one in rest.partition("\n")[2].rstrip("\n").split(",")]
-    if kind != PRUNED or all(key.name != origin for key in signed) or None in runs:
-        raise NoteError("this is no note of records that were let go")
-    found = [(int(one[1]), int(one[2] or one[1])) for one in runs if one is not None]
+    kind, *fields = text.split("\n")[:-1]
+    if len(fields) != FIELDS.get(kind):
+        raise NoteError(NO_NOTE)
+    origin, time, runs, *tree = fields
+    if all(key.name != origin for key in signed) or (not tree and time >= UNBOUND_BEFORE):
+        raise NoteError(NO_NOTE)
+    return LetGo(_runs(runs), Checkpoint.parse("\n".join((origin, *tree, ""))) if tree else None)
+
+
+def _runs(text: str) -> list[tuple[int, int]]:
+    read = [RUN.fullmatch(one) for one in text.split(",")]
+    found = [(int(one[1]), int(one[2] or one[1])) for one in read if one is not None]
+    if len(found) < len(read):
+        raise NoteError(NO_NOTE)
     if any(first > last for first, last in found):
         raise NoteError("a run of numbers ends before it begins")
     return found

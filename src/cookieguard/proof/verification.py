@@ -26,6 +26,7 @@ from cookieguard.proof.tiles import FULL_BYTES, WIDTH, ReadTile
 RowTuple = tuple[int, bool, bytes]
 """Number, whether each field has its length, and entry, id, subject, about and what is sealed, put together."""
 MOST_FAULTS = 1000  # named; the rest is counted
+NOTE_OF_PRUNED = "a note of records that were let go"
 LONGEST_NAME = 200  # of a log's, as `notes.NAME` has it
 
 
@@ -54,12 +55,10 @@ class Report:
     size: int = 0
     root: bytes = b""
     rows: int = 0
-    pruned: int = 0
-    """Of how many entries the hash alone is left: they were kept long enough."""
+    pruned: int = 0  # of how many entries the hash alone is left: they were kept long enough
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
-    tiles: int = 0
-    """How many tiles of leaf hashes were held against the one above them, from the first on."""
+    tiles: int = 0  # of leaf hashes that were held against the one above them, from the first on
 
     @property
     def verdict(self) -> Verdict:
@@ -94,20 +93,28 @@ def verify(
     """
     report = Report()
     signed = _signed(report, checkpoints, keys, former)
-    claims = [*signed, *_anchored(report, anchors, keys)]
-    claims.sort(key=lambda claim: claim.checkpoint.size)
-    gone = _let_go(report, pruned, (*keys, *former))
+    claims = sorted([*signed, *_anchored(report, anchors, keys)], key=lambda claim: claim.checkpoint.size)
+    gone = _let_go(report, pruned, (*keys, *former), signed)
     _compare(report, _Tree(report, rows, read_tile, gone, progress), claims)
     return report
 
 
-def _let_go(report: Report, pruned: Sequence[str], keys: Sequence[NoteKey]) -> Pruned:
+def _let_go(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: Sequence[_Claim]) -> Pruned:
+    """Return what notes let go that name this tree by one of its own checkpoints."""
     runs: list[tuple[int, int]] = []
-    for note in pruned:
+    trees = {None, *(claim.checkpoint for claim in own)}
+    for note in notes:
         try:
-            runs += read_pruned(note, keys)
+            gone = read_pruned(note, keys)
         except NoteError as error:
-            report.add(Verdict.BROKEN, None, f"a note of records that were let go: {error}")
+            report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED}: {error}")
+            continue
+        if gone.tree in trees:
+            runs += gone.runs
+        elif gone.tree and gone.tree.size > report.size:
+            report.add(Verdict.CUT, report.size, f"{NOTE_OF_PRUNED} is of more entries: cut, or set back")
+        else:
+            report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED} is of another log")
     return Pruned((first, min(last, report.size - 1)) for first, last in runs if first < report.size)
 
 

@@ -229,6 +229,28 @@ def test_a_row_removed_without_the_logs_key_is_missing_all_the_same(world: World
     assert any("let go" in one for one in faults)
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("note", "counts"),
+    [
+        (f"cookieguard pruned v1\n{NAME}\n2026-11-28T12:00:00.000Z\n1\n", True),
+        (f"cookieguard pruned v1\n{NAME}\n2026-12-28T12:00:00.000Z\n1\n", False),
+        (f"cookieguard pruned v2\n{NAME}\n2026-11-28T12:00:00.000Z\n1\n", False),
+        (f"cookieguard pruned v2\n{NAME}\n2026-11-28T12:00:00.000Z\n1\n3\n{'A' * 43}=\n", False),
+    ],
+    ids=["of the first days", "of later, without a tree", "of no tree", "of another tree"],
+)
+def test_a_note_lets_go_of_the_rows_of_the_tree_it_names(world: World, note: str, counts: bool) -> None:
+    world.write(*[consent(f"c{number}") for number in range(3)])
+    stores = world.stores()
+    stores.log.remove([1], signer_of(world.keyring, NAME).sign(note))
+    stores.close()
+
+    report = world.verify()
+    assert (report.verdict is Verdict.WHOLE) is counts
+    assert ("row 1 is missing" in [one.what for one in report.faults]) is not counts
+
+
 def test_the_key_of_somebody_without_records_goes_an_hour_later(world: World) -> None:
     world.write(consent("gone"), consent("stays"), consent("stays", after=900))
     at = LATER + LIFE + timedelta(days=1)

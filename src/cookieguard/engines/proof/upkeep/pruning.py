@@ -13,10 +13,10 @@ from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import was_set_back
 from cookieguard.engines.proof.open import signer_of, stores_if_made
-from cookieguard.engines.proof.protocol import LogStore, Old, Stores, Window
+from cookieguard.engines.proof.protocol import LogDown, LogStore, Old, Stores, Window
 from cookieguard.engines.proof.reading import opened
 from cookieguard.proof.consents import AGREEMENT, CONSENT
-from cookieguard.proof.notes import Signer
+from cookieguard.proof.notes import Checkpoint, Signer, read_checkpoint
 from cookieguard.proof.pruning import MOST_AT_ONCE, write_pruned
 from cookieguard.proof.records import read_document
 from cookieguard.proof.sealing import SealBroken, time_of
@@ -51,7 +51,7 @@ def prune(
     count, at, size = 0, _milliseconds(now), stores.log.size()
     for numbers, subjects in _pages(stores, kept_days, life, now):
         stores.subjects.fade(subjects, at)  # first: a row that is gone names nobody to look for
-        stores.log.remove(numbers, write_pruned(numbers, signer, now=now))
+        stores.log.remove(numbers, write_pruned(numbers, _tree_over(stores.log, numbers), signer, now=now))
         count += len(numbers)
     if AGREEMENT in kept_days:
         stores.log.change_fact(LOOKED, f"{_limit(now, kept_days[AGREEMENT]).hex()} {size}")
@@ -71,6 +71,14 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
         stores.log.add_key(str(signer.key))
         life, is_whole = life_of(config), not was_set_back(state.path, stores.log)
         return prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
+
+
+def _tree_over(log: LogStore, numbers: Sequence[int]) -> Checkpoint:
+    """Return the newest checkpoint; a row gets its number along with one that is over it."""
+    note = log.checkpoint(at_least=max(numbers) + 1)
+    if note is None:
+        raise LogDown("no checkpoint is over the rows that are to go; see: cookieguard log verify")
+    return read_checkpoint(note)
 
 
 def has_overdue(stores: Stores, kept_days: Mapping[str, int], life: timedelta, *, now: datetime) -> bool:
