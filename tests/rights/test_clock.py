@@ -36,6 +36,11 @@ def request(
     )
 
 
+def letter(law: Law = Law.GDPR) -> Request:
+    """Return a request that came by mail: who wrote it may be in doubt."""
+    return replace(request(law=law), via=Via.STAFF, entered_by="mira")
+
+
 @pytest.mark.parametrize(
     ("span", "day", "end"),
     [
@@ -107,7 +112,7 @@ def test_last_day_of_a_hold_ends_where_the_shop_is() -> None:
 
 
 def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:
-    asked = noted(request(), Act.IDENTITY_ASKED, now=NOON + timedelta(days=1), by="mira")
+    asked = noted(letter(), Act.IDENTITY_ASKED, now=NOON + timedelta(days=1), by="mira")
     later = NOON + timedelta(days=11)
     shown = noted(asked, Act.IDENTITY_SHOWN, now=later, by="mira")
 
@@ -118,8 +123,15 @@ def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:
     assert shown.due(NOON + timedelta(days=200)) == date(2027, 1, 7)
 
 
+def test_clock_of_who_is_logged_in_does_not_stand() -> None:
+    with pytest.raises(RequestRefused, match=r"r1 was made by a fresh login; allowed: to ask who they are of a"):
+        noted(request(), Act.IDENTITY_ASKED, now=NOON, by="mira")
+
+    assert noted(replace(request(), via=Via.CODE), Act.IDENTITY_ASKED, now=NOON, by="mira").state is State.IDENTITY
+
+
 def test_clock_of_the_ccpa_never_stands() -> None:
-    asked = noted(request(law=Law.CCPA), Act.IDENTITY_ASKED, now=NOON, by="mira")
+    asked = noted(letter(Law.CCPA), Act.IDENTITY_ASKED, now=NOON, by="mira")
 
     assert asked.due(NOON + timedelta(days=30)) == date(2027, 1, 12)
 

@@ -81,10 +81,12 @@ class Shop:
     def queue(self) -> Requests:
         return requests_opener(self.config, self.keyring, self.state, environ={})()
 
-    def ask(self, kind: Kind = Kind.ERASE, number: str = ANNA, id_: str = "r" * 22) -> str:
+    def ask(
+        self, kind: Kind = Kind.ERASE, number: str = ANNA, id_: str = "r" * 22, via: Via = Via.LOGIN
+    ) -> str:
         steps = steps_of(kind, self.config, has_relay=False)
         request = Request(
-            id=id_, kind=kind, law=Law.GDPR, received=self.now, via=Via.LOGIN, customer=number, steps=steps
+            id=id_, kind=kind, law=Law.GDPR, received=self.now, via=via, customer=number, steps=steps
         )
         with closing(self.queue()) as queue:
             queue.add(request, has_work=True)
@@ -247,7 +249,7 @@ def test_hold_keeps_everything_until_its_day_is_over(shop: Shop) -> None:
 
 
 def test_nothing_is_done_while_the_person_has_not_shown_who_they_are(shop: Shop) -> None:
-    shop.ask()
+    shop.ask(via=Via.STAFF)
     shop.change(lambda one: noted(one, Act.IDENTITY_ASKED, now=NOW, by="mira"))
 
     shop.work()

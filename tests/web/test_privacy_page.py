@@ -319,7 +319,8 @@ def test_answer_counts_as_told_only_once_somebody_looks_at_it(
 
     assert is_owed("HEAD")
     assert is_owed("GET", sec_fetch_dest="image", sec_fetch_site="cross-site")
-    assert is_owed("GET", sec_fetch_dest="document", sec_purpose="prefetch")
+    for name in ("sec_purpose", "x_sec_purpose", "purpose"):
+        assert is_owed("GET", sec_fetch_dest="document", **{name: "prefetch"})
     assert not is_owed("GET", sec_fetch_dest="document")
 
 

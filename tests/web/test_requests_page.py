@@ -37,10 +37,13 @@ class Queue(Desk):
         self.requests: Requests = requests_opener(app.config, keyring, StateDirectory(state), environ={})()
 
     def put(self, id_: str, *, days: int = 2, kind: Kind = Kind.ERASE, **values: Any) -> None:
-        made: dict[str, Any] = {"customer": "number-4711", "contact": "anna@mail.example", **values}
-        request = Request(
-            id=id_, kind=kind, law=Law.GDPR, received=NOW - timedelta(days=days), via=Via.LOGIN, **made
-        )
+        made: dict[str, Any] = {
+            "customer": "number-4711",
+            "contact": "anna@mail.example",
+            "via": Via.LOGIN,
+            **values,
+        }
+        request = Request(id=id_, kind=kind, law=Law.GDPR, received=NOW - timedelta(days=days), **made)
         self.requests.add(request, has_work=True)
 
     def page(self, token: str, query: str = "") -> Answer:
@@ -111,8 +114,21 @@ def test_open_request_is_in_the_journal_before_it_is_shown_and_others_words_are_
     assert (queue.page(token, "id=one").status, "4711" in queue.page(token, "id=one").text) == (503, False)
 
 
+def test_clock_of_who_is_logged_in_cannot_be_stopped(queue: Queue) -> None:
+    queue.put("login")
+    queue.put("letter", via=Via.STAFF)
+    support = queue.add("support")
+
+    refused = queue.do(support, act="identity-asked", id="login")
+
+    assert (refused.status, "request login was made by a fresh login" in refused.text) == (409, True)
+    assert queue.found("login").events == ()
+    assert 'value="identity-asked"' not in queue.page(support, "id=login").text
+    assert 'value="identity-asked"' in queue.page(support, "id=letter").text
+
+
 def test_support_works_and_an_officer_decides(queue: Queue) -> None:
-    queue.put("one", steps=("shop", BY_HAND))
+    queue.put("one", steps=("shop", BY_HAND), via=Via.STAFF)
     support, officer = queue.add("support", name="Sam"), queue.add("officer", name="Olga")
     decide = {"extended": "Many data.", "refused": "No.", "done": "Gone.", "held": "A dispute."}
 

@@ -318,6 +318,10 @@ def _require_shown(request: Request, _: datetime) -> None:
 
 
 def _require_unasked(request: Request, _: datetime) -> None:
+    if request.via is Via.LOGIN:  # GDPR, art. 12(6): only where there are reasonable doubts
+        raise RequestRefused(
+            f"request {request.id} was made by a fresh login; allowed: to ask who they are of a letter or a code"
+        )
     if request.state is State.IDENTITY:
         raise RequestRefused(f"request {request.id} waits already for the person to show who they are")
 

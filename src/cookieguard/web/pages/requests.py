@@ -159,6 +159,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
         "meaning": MEANING,
         "waits": by_hand(request.steps, has_hooks=visit.desk.hooks is not None),
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
+        "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
         **own_terms_shown(visit.exchange, request),
     }

@@ -24,6 +24,7 @@ from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
 from cookieguard.rights.rules import Kind
+from cookieguard.web.document.prefetch import is_ahead
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
@@ -49,7 +50,6 @@ COPY_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 CODE_LENGTH = 20
-AHEAD = (b"sec-purpose", b"purpose")  # where a browser says that nobody asked for the page yet
 
 
 async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
@@ -80,8 +80,7 @@ async def _show_own(exchange: Exchange) -> Response:
 def _is_seen(exchange: Exchange) -> bool:
     """Return whether somebody looks at the answer: no picture of another page, HEAD or fetch ahead of a click."""
     is_page = exchange.destination is None or exchange.request.is_navigation
-    is_ahead = any(b"prefetch" in exchange.headers.get(name, b"") for name in AHEAD)
-    return exchange.request.method == "GET" and is_page and not is_ahead
+    return exchange.request.method == "GET" and is_page and not is_ahead(exchange.headers)
 
 
 def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
