@@ -124,10 +124,15 @@ def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:
 
 
 def test_clock_of_who_is_logged_in_does_not_stand() -> None:
-    with pytest.raises(RequestRefused, match=r"r1 was made by a fresh login; allowed: to ask who they are of a"):
+    with pytest.raises(
+        RequestRefused, match=r"r1 was made by a fresh login; allowed: to ask who they are of a"
+    ):
         noted(request(), Act.IDENTITY_ASKED, now=NOON, by="mira")
 
-    assert noted(replace(request(), via=Via.CODE), Act.IDENTITY_ASKED, now=NOON, by="mira").state is State.IDENTITY
+    assert (
+        noted(replace(request(), via=Via.CODE), Act.IDENTITY_ASKED, now=NOON, by="mira").state
+        is State.IDENTITY
+    )
 
 
 def test_clock_of_the_ccpa_never_stands() -> None:

@@ -44,6 +44,7 @@ from cookieguard.config.vault import VaultSettings
 from cookieguard.errors import ConfigError
 
 UNDECLARED = ("marketing", "block", "report")
+STRICT_PATH = re.compile(r"/[^?#*\s]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class Config:
     """Addresses or networks whose X-Forwarded-For and Forwarded are believed, from the right."""
     undeclared: str = "marketing"
     """What an undeclared third-party host is: `marketing`, `block` (never) or `report` (let through)."""
+    strict_paths: tuple[str, ...] = ()
+    """Pages that let in necessary vendors alone, whatever was agreed to: `/checkout` is that page and all below it."""
     dev: bool = False
     """Drop Secure and the prefix from our cookies, for developers' hosts only; other ports of localhost are ours."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
@@ -94,6 +97,7 @@ class Config:
         require_text("runtime_dir", self.runtime_dir, empty=True)
         require_match("prefix", self.prefix, re.compile(r"/([A-Za-z0-9_.~-]+/)+"), "a path like '/_cg/'")
         require_one_of("undeclared", self.undeclared, UNDECLARED)
+        self._check_strict()
         for origin in self.origins:
             require_origin("origins", origin)
         for host in self.first_party_hosts:
@@ -122,6 +126,13 @@ class Config:
     def languages(self) -> tuple[str, ...]:
         """Return the languages in which every purpose has its words: the banner speaks no other one."""
         return tuple(one for one in LANGUAGES if all(one in purpose.languages for purpose in self.purposes))
+
+    def _check_strict(self) -> None:
+        for path in self.strict_paths:
+            require_match("strict_paths", path, STRICT_PATH, "a path like '/checkout', without query and `*`")
+        if self.strict_paths and not self.csp.enabled:
+            allowed = "empty where csp.enabled is false: nothing else stops what scripts ask for"
+            raise ConfigError("strict_paths", was=", ".join(self.strict_paths), allowed=allowed)
 
     def _check_lists(self) -> None:
         if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):

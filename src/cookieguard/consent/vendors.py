@@ -27,6 +27,8 @@ UNDECLARED_PURPOSE = {"marketing": "marketing", "block": BLOCKED, "report": REPO
 ONE_VENDOR, ONE_HOST = "@vendor ", "@host "
 # What a customer's own terms keep from them stands there too: nothing that is granted beside it counts.
 WITHOUT = "!without "
+# And what a page may say of itself: nobody is let in but who is necessary. As a vendor's name it would keep that one.
+STRICT = f"{WITHOUT}*"
 # 20,000 short keys are about 4 MB; a page names 42 third-party hosts at the median.
 VERDICTS_KEPT = 20_000
 LONGEST_NAME = 253  # of a host (RFC 1035)
@@ -170,6 +172,8 @@ class Register:
             return True
         if verdict.vendor is not None and f"{WITHOUT}{verdict.vendor}" in granted:
             return True
+        if STRICT in granted:
+            return verdict.purpose != NECESSARY
         if verdict.alone in granted:
             return False
         if verdict.is_undeclared and verdict.purpose != REPORTED:
@@ -209,6 +213,8 @@ class Register:
 
         Under `undeclared = "report"` always: an allow list cannot let unknown hosts through and stop known ones.
         """
+        if STRICT in granted:
+            return False
         if self.undeclared == "report":
             return True
         has_all = all(rule.purpose in granted for rule in self.rules) and not keeps_any(granted)
@@ -272,7 +278,7 @@ def is_once(granted: Iterable[str]) -> bool:
 
 
 def keeps_any(granted: Iterable[str]) -> bool:
-    """Return whether a vendor is kept from the visitor by their own terms."""
+    """Return whether a vendor is kept from the visitor by their own terms, or by the page."""
     return any(name.startswith(WITHOUT) for name in granted)
 
 

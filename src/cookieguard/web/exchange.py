@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cookieguard.consent import Consent
-from cookieguard.consent.vendors import is_once
+from cookieguard.consent.vendors import STRICT, is_once
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.carts.stored_carts import StoreFirst
@@ -149,8 +149,7 @@ class Exchange:
 
         `opens_session` for frameworks that hand the session to encoders without touching it.
         """
-        scope: dict[str, Any] = {**self.scope}
-        self.given_scope = scope
+        self.given_scope = scope = {**self.scope}
         scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
             scope["session"] = session = self.session
@@ -279,12 +278,13 @@ class Exchange:
     @property
     def granted(self) -> frozenset[str]:
         """What this document may contact: the purposes agreed to, and whoever is let in for it alone."""
-        if not self.grant:
-            return self.consent.in_force
+        in_force = self.parts.strict.narrowed(self.consent.in_force, self.path)
+        if not self.grant or STRICT in in_force:
+            return in_force
         if self._granted is None:
             grants, register = self.parts.grants, self.parts.register
             party = grants.let_in(self.grant, self.request, register, self.now) if self.is_own_host else ""
-            self._granted = self.consent.in_force | ({party} if party else frozenset())
+            self._granted = in_force | ({party} if party else frozenset())
         return self._granted
 
     @property

@@ -18,6 +18,7 @@ from cookieguard.config import Config, Vendor, load_config
 from cookieguard.config.loading.trial import on_trial
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Matters, Register, Terms
+from cookieguard.consent.strict_paths import StrictPaths
 from cookieguard.engines.files.beyond import BeyondFile
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
@@ -114,6 +115,7 @@ class Services:
     beyond: BeyondDeclaration  # what browsers report of who is allowed
     repeats: Repeats  # pages that came again
     files: Files  # what was shown and is no page
+    strict: StrictPaths
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it
     logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
@@ -267,6 +269,7 @@ def build_services(
         beyond=BeyondDeclaration(BeyondFile(state, now.date()), config.vendors),
         repeats=Repeats(),
         files=Files(),
+        strict=StrictPaths(config.strict_paths),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),
         logs_in_cipher=config.log.addresses == PREFIX_DAILY,

@@ -13,6 +13,7 @@ from weakref import ref
 from markupsafe import escape
 
 from cookieguard.consent import Allowance, Verdict, Way, allowance
+from cookieguard.consent.vendors import STRICT
 from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.types import Embed
@@ -33,7 +34,9 @@ SANDBOX = (
 
 def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
     """Say what can be done about a held party: each action only where it would let the party in."""
-    offers, granted = exchange.wall.offers, exchange.consent.in_force
+    offers, granted = exchange.wall.offers, exchange.wall.granted
+    if STRICT not in granted:  # who is let in for this document alone is offered for the next one
+        granted = exchange.consent.in_force
     offer = offers.get((verdict, granted))
     if offer is None:  # pages hold the same again
         if len(offers) >= HOSTS_KNOWN:

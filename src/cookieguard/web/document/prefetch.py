@@ -10,23 +10,12 @@ from http import HTTPStatus
 from typing import Any
 
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.ahead import SEC_PURPOSE
 from cookieguard.web.http.headers import CACHE_CONTROL, Headers, without
 
-# In which browsers and libraries say so.
-SEC_PURPOSE = b"sec-purpose"
-AHEAD = (SEC_PURPOSE, b"x-sec-purpose", b"purpose")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LOCATION = b"location"
 REPLACED = frozenset({LOCATION, CACHE_CONTROL})
-
-
-def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
-    """Tell from a request's headers whether nobody asked for the page yet."""
-    for name in AHEAD:
-        said = headers.get(name)  # hardly ever anything
-        if said is not None and said.find(b"prefetch") >= 0:
-            return True
-    return False
 
 
 def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:

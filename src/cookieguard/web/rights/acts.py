@@ -24,8 +24,8 @@ from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
 from cookieguard.rights.rules import Kind
-from cookieguard.web.document.prefetch import is_ahead
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.ahead import is_ahead
 from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
