@@ -39,5 +39,9 @@
   });
   stand(old ? w : w.__proto__);
   hear(now);
-  addEventListener("DOMContentLoaded", () => hear(w[name]));
+  // What hides a page until the tag is there (Optimize's snippet) would leave it empty for seconds.
+  addEventListener("DOMContentLoaded", () => {
+    hear(w[name]);
+    if (!w.google_tag_manager) w[name]?.hide?.end?.();
+  });
 })(window);

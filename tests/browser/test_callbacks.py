@@ -37,6 +37,13 @@ setTimeout(() => {
   dataLayer.forEach(one => one?.eventCallback?.call && one.eventCallback());
 }, 50);
 </script>"""
+# What keeps a page hidden until the tag is there, as pages of Optimize and Tag Manager have it.
+HIDDEN = """<style>.hidden { opacity: 0 }</style><script>
+window.root = document.documentElement; root.className = "shop hidden";
+dataLayer = [];
+dataLayer.hide = {end() { root.className = "shop"; }, timeout: 600_000, "GTM-1": true};
+setTimeout(() => { dataLayer.hide.end?.(); dataLayer.hide.end = null; }, 600_000);
+</script>"""
 LAYER = "[dataLayer.length, Array.isArray(dataLayer), JSON.stringify(dataLayer)]"
 
 
@@ -44,7 +51,7 @@ LAYER = "[dataLayer.length, Array.isArray(dataLayer), JSON.stringify(dataLayer)]
 def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Serve a guarded shop, which tells Google's tags of the choice, and its unguarded copy."""
     with ExitStack() as stack:
-        shop = TinyShop({"/": page(HEAD), "/own": page(HEAD + OWN)})
+        shop = TinyShop({"/": page(HEAD), "/own": page(HEAD + OWN), "/hidden": page(HIDDEN)})
         guarded = CookieGuard(shop, _config(tmp_path_factory, signals=("google",)))
         served = [stack.enter_context(serving(one)) for one in (guarded, shop)]
         yield served[0].at("shop.localhost"), served[1].at("shop.localhost")
@@ -110,6 +117,17 @@ def test_a_tag_that_the_shop_serves_itself_is_the_only_one_that_answers(
     tab.evaluate("new Promise(go => setTimeout(go, 1200))")
 
     assert tab.evaluate("said") == ["in the first list", "pushed"]
+
+
+def test_a_page_that_is_hidden_until_the_tag_is_there_is_shown_at_once(
+    visit: Visitors, shops: tuple[str, str]
+) -> None:
+    tab, plain = visit().new_page(), visit().new_page()
+    plain.goto(f"{shops[1]}/hidden")
+    tab.goto(f"{shops[0]}/hidden")
+    tab.wait_for_function("root.className == 'shop'")
+
+    assert plain.evaluate("root.className") == "shop hidden"
 
 
 def test_where_googles_tag_is_let_in_nobody_answers_in_its_place(
