@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -110,6 +113,25 @@ def test_a_record_is_shown_and_exported(shop: Path, capsysbinary: pytest.Capture
     assert run(["log", "export", "--subject", "customer:odd"]) == 0
     assert len(capsysbinary.readouterr().out.splitlines()) == 6
     assert run(["log", "show", "no-such-record-here"]) == 3
+
+
+@pytest.mark.parametrize("command", ["export", "verify"])
+def test_who_reads_the_output_may_leave(shop: Path, command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from cookieguard.cli import main; main()"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "log", command],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=environ,
+        cwd=shop.parent,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_a_receipt_verifies_without_shop_and_not_when_changed(

@@ -39,6 +39,7 @@ class ExitCode(IntEnum):
     REFUSED = 4
     FIXED = 5
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 EXIT_CODES: dict[type[CookieGuardError], ExitCode] = {
@@ -57,7 +58,7 @@ EXPLAINED = (
     "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
     "installation cannot be used; "
     "4 a rule refuses it (the message says until when, or how to insist); 5 it cannot be changed from here "
-    "(environment, rights, another command); 130 interrupted."
+    "(environment, rights, another command); 130 interrupted; 141 nobody reads the output any more."
 )
 
 # Each command, in the order of `--help`, and the module that has it, under the same name.
@@ -115,6 +116,8 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(_usage(error), ExitCode.USAGE, arguments)
     except typer.Abort:
         return _fail("interrupted", ExitCode.INTERRUPTED, arguments)
+    except SystemExit:  # typer's end where what reads the output has left
+        return ExitCode.UNREAD
     return ended if isinstance(ended, int) else ExitCode.DONE  # `log verify` has codes of its own
 
 

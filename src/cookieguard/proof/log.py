@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.records import Record
+
+logger = logging.getLogger("cookieguard")
 
 Text = tuple[str, bytes]  # SHA-256 in hexadecimal digits, and what was shown
 
@@ -66,7 +69,10 @@ class Acknowledgement:
                 tell = self._callbacks.pop()
             except IndexError:  # another thread was first
                 return
-            tell(self)
+            try:
+                tell(self)
+            except Exception:  # the others wait as well
+                logger.exception("consent log: who waited for a record was not told")
 
 
 class Log(Protocol):
