@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -270,6 +271,17 @@ def test_what_is_left_empty_is_warned_of_and_is_not_wrong(shop: Served) -> None:
     warned = [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith("warn ")]
     assert warned == ["warn  origins", "warn  proxies", "warn  privacy policy"]
     assert 'name them, origins = ["https://shop.example"]' in done.stdout
+
+
+def test_a_file_in_place_of_the_state_directory_is_one_line(shop: Served) -> None:
+    shutil.rmtree(shop.state)
+    (shop.state).touch()
+
+    done = shop.run("doctor")
+
+    assert done.returncode == 1
+    (wrong,) = [line for line in done.stdout.splitlines() if line.startswith("WRONG")]
+    assert "not a directory" in wrong
 
 
 def test_a_proxy_that_is_everybody_is_wrong(shop: Served) -> None:

@@ -118,7 +118,9 @@ def examine(
 ) -> list[Finding]:
     """Return the findings of all checks; one that fails by itself is a finding. `asks` opens linked pages."""
     shop = Shop(config=config, environ=environ, now=now)
-    kept = [finding for check in CHECKS for finding in _told(check, shop)]
+    is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
+    inside = () if is_no_directory else INSIDE  # each would say once more that it is none
+    kept = [finding for check in (*FIRST, *inside, *LAST) for finding in _told(check, shop)]
     return [*examine_settings(config, asks=asks), *kept]
 
 
@@ -345,9 +347,8 @@ def _scanner(_: Shop) -> Iterator[Finding]:
     yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
 
 
-CHECKS: tuple[Check, ...] = (
-    _policy,
-    _state_directory,
+FIRST: tuple[Check, ...] = (_policy, _state_directory)
+INSIDE: tuple[Check, ...] = (
     _keys,
     _store,
     _consent_log,
@@ -358,12 +359,10 @@ CHECKS: tuple[Check, ...] = (
     _day_keys,
     _vault,
     _retention,
-    _disk,
     _clock,
     _declarations,
-    _contracts,
-    _scanner,
 )
+LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
 
 
 def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
