@@ -24,11 +24,12 @@ MODULES = {
     "html/tokenizer": "output raw_text tree_state".split(),
     "identity": "cookies lazy_mapping session session_cookie session_state token_cookie tokens visit".split(),
     "identity/encoding": ["canonical_json"],
-    "web": "app_scope exchange request response visitor".split(),
+    "web": "app_scope exchange flow request response visitor".split(),
     "web/banner": ["insertion"],
     "web/cookies": "consent_cookie consent_filter own_cookies".split(),
     "web/document": "body choose_body page_cache".split(),
     "web/http": ["headers"],
+    "web/pages": ["router"],
     "web/recording": "hits log_entry".split(),
 }
 # Written in Cython: loops over bytes. The Python source of the same name says the same, or that it does not know.

@@ -12,7 +12,7 @@ from harness.asgi import scope_of
 
 from cookieguard import CookieGuard
 from cookieguard.web.document.contact_headers import CONTACT_NAMES
-from cookieguard.web.http.headers import Headers, by_name, make_private, quiet_type, read
+from cookieguard.web.http.headers import USUAL, Headers, by_name, make_private, quiet_type, read
 from cookieguard.web.response import LOUD
 
 JSON = (b"content-type", b"application/json")
@@ -26,7 +26,7 @@ JSON = (b"content-type", b"application/json")
     ],
 )
 def test_headers_that_say_nothing_we_look_at(headers: Headers) -> None:
-    assert quiet_type(headers, LOUD) == JSON[1]
+    assert quiet_type(headers, LOUD, USUAL - LOUD) == JSON[1]
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_headers_that_say_nothing_we_look_at(headers: Headers) -> None:
     ],
 )
 def test_headers_that_take_a_closer_look(headers: Any) -> None:
-    assert quiet_type(headers, LOUD) == b""
+    assert quiet_type(headers, LOUD, USUAL - LOUD) == b""
 
 
 def test_a_closer_look_finds_headers_whole() -> None:
     headers: Iterable[tuple[bytes, bytes]] = iter([JSON])
-    assert quiet_type(headers, LOUD) == b""
+    assert quiet_type(headers, LOUD, USUAL - LOUD) == b""
     assert read(headers) == ([JSON], dict([JSON]))  # type: ignore[arg-type]
 
 

@@ -609,5 +609,5 @@ def test_what_is_declared_as_not_needed_cannot_be_signed(guard: Guard, settings:
 
 
 def test_a_shop_that_signs_nothing_has_the_plain_gate(guard: Guard) -> None:
-    assert not guard(Shop())._signs
-    assert guard(Shop(), cookies=CookieSettings(sign=(CART,)))._signs
+    assert not guard(Shop())._flow.signs
+    assert guard(Shop(), cookies=CookieSettings(sign=(CART,)))._flow.signs

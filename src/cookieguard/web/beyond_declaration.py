@@ -19,8 +19,8 @@ from cookieguard.consent.sites import Site
 from cookieguard.engines.files.beyond import BeyondFile
 from cookieguard.stats.anonymize import packed_address
 from cookieguard.stats.traffic_sources import shown_path
+from cookieguard.web.identity.rate_counts import Turns
 from cookieguard.web.owner_notices import shortened
-from cookieguard.web.rate_counts import Turns
 
 logger = logging.getLogger("cookieguard")
 

@@ -1,7 +1,9 @@
+cimport cython
+
 from cookieguard.identity.token_cookie cimport Presented
 from cookieguard.identity.cookies cimport CookieJar
 from cookieguard.identity.session cimport Session
-from cookieguard.identity.visit cimport Visit
+from cookieguard.identity.visit cimport Identity, Visit
 from cookieguard.web.app_scope cimport ask_for_document
 from cookieguard.web.http.headers cimport by_name
 from cookieguard.web.request cimport Request, is_ours, marks_of
@@ -40,7 +42,11 @@ cdef class Exchange:
     cdef public object scope
     cdef public int status
 
+    @cython.locals(given=dict, names=dict)
     cdef dict _anonymize(self, scope)
+    cpdef dict app_scope(self, bint opens_session)
+    cdef Session _made_session(self)
+    cdef Identity _identity_here(self)
     cpdef bint is_untouched(self)
     cpdef bint has_open_session(self)
     cpdef peek_consent(self)

@@ -30,7 +30,7 @@ from cookieguard.web.http.headers import COOKIE, MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
 from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import tell_of_lost
-from cookieguard.web.request import FORWARDED, MARKED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
+from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
@@ -109,12 +109,11 @@ class Exchange:
         self._request: Request | None = None
         self.forwarded: Client | None = None
         self.headers = self._anonymize(scope)
-        root_path = scope.get("root_path")
-        self.path: str = str(local_path(scope["path"], root_path) if root_path else scope["path"])
 
     def _anonymize(self, scope: Any) -> dict[bytes, bytes]:
         """Take the address out of the scope, in place, for the app and the server's log; return the headers by name."""
-        parts, peer, headers = self.parts, scope.get("client"), scope["headers"]
+        parts, given = self.parts, scope if type(scope) is dict else dict(scope)
+        peer, headers = given.get("client"), given["headers"]
         if type(headers) is not list or len(headers) > MOST_HEADERS:
             headers = scope["headers"] = listed(headers)
         self.full_address = address = (peer and peer[0]) or LOOPBACK
@@ -125,16 +124,19 @@ class Exchange:
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
-        self.marks = 0 if MARKED.isdisjoint(names) else marks_of(names)  # most have none
+        self.marks = marks_of(names)
         if self.marks & FORWARDED:
             headers = scope["headers"] = without_forwarding(headers)
             names = by_name(headers)
-        if names.get(b"referer", b"").find(MARK) >= 0:
+        referrer = names.get(b"referer")
+        if referrer is not None and referrer.find(MARK) >= 0:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
         self.destination = names.get(b"sec-fetch-dest")  # what the browser means to do with the answer
-        query = scope.get("query_string")
+        query = given.get("query_string")
         self.grant = take_grant(scope) if query and query.find(MARK) >= 0 else b""
+        path, root_path = given["path"], given.get("root_path")
+        self.path: str = str(local_path(path, root_path) if root_path else path)
         return names
 
     @property
@@ -144,7 +146,7 @@ class Exchange:
             self._request = Request(self.scope, self.headers, self.forwarded)
         return self._request
 
-    def app_scope(self, *, opens_session: bool) -> dict[str, Any]:
+    def app_scope(self, opens_session: bool) -> dict[str, Any]:  # noqa: FBT001  # compiled
         """Return the scope the app gets: anonymous, with the visitor and the session in it.
 
         `opens_session` for frameworks that hand the session to encoders without touching it.
@@ -152,7 +154,7 @@ class Exchange:
         self.given_scope = scope = {**self.scope}
         scope[SCOPE_KEY] = Visitor(self)
         if self.parts.identity is not None:
-            scope["session"] = session = self.session
+            scope["session"] = session = self._made_session()
             if opens_session and session.is_presented:
                 session.mark_accessed()
         if self.destination not in RESOURCE_DESTINATIONS and scope["type"] == "http":
@@ -198,10 +200,12 @@ class Exchange:
     @property
     def session(self) -> Session:
         """The visitor's session; it opens when something in it is touched."""
-        session = self._session
-        if session is None:
-            self._session = session = self._identity.session(self.present)
-        return session
+        return self._made_session()
+
+    def _made_session(self) -> Session:
+        if self._session is None:
+            self._session = self._identity_here().session(self.present)
+        return self._session
 
     def close_session(self) -> None:
         """Have the session be opened anew when it is touched: a look into it has not touched it."""
@@ -211,14 +215,14 @@ class Exchange:
     def visit(self) -> Visit:
         """The visitor's session and cart."""
         if self._visit is None:
-            self._visit = Visit(self._identity, self.session)
+            self._visit = Visit(self._identity_here(), self._made_session())
         return self._visit
 
-    @property
-    def _identity(self) -> Identity:
-        if self.parts.identity is None:
+    def _identity_here(self) -> Identity:
+        identity = self.parts.identity
+        if identity is None:
             raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
-        return self.parts.identity
+        return identity
 
     @property
     def cart(self) -> Cart:
@@ -305,10 +309,7 @@ class Exchange:
         return self._is_own
 
     def is_untouched(self) -> bool:
-        """Return whether the app asked for nothing of ours: consent, session or cart.
-
-        Asked for each response: in Python a property takes twice as long as a method.
-        """
+        """Return whether the app asked for nothing of ours: consent, session or cart."""
         # Where nothing was presented nobody opened the session: that settles most, in one step.
         is_idle = self._presented is None and self.given_scope.get("session") is self._session
         return self._consent is None and (is_idle or self._is_session_idle)
@@ -400,10 +401,7 @@ class Exchange:
         return consent
 
     def end(self) -> None:
-        """Let go of what points back here, so that address and page go now, not with a later garbage collection.
-
-        Without this collecting costs as much as all else that is done for a plain request (4 us).
-        """
+        """Let go of what points back here: else address and page wait for the garbage collection, which takes 4 us."""
         self.given_scope = NO_SCOPE
         self._session = self._visit = self._presented = self.rewriter = None
 

@@ -17,7 +17,7 @@ from cookieguard.html import Held
 from cookieguard.stats.anonymize import packed_address, truncate
 from cookieguard.stats.traffic_sources import personal_part, shown_path
 from cookieguard.web.document.source import MOST_DOCUMENTS, line_of
-from cookieguard.web.rate_counts import Turns
+from cookieguard.web.identity.rate_counts import Turns
 
 logger = logging.getLogger("cookieguard")
 

@@ -26,12 +26,9 @@ class ProxiedTrackers:
     def __init__(self, vendors: tuple[Vendor, ...]) -> None:
         self._vendors = vendors
         self._catalogue = load_catalogue()
-        self._names = self._catalogue.proxied_names
+        self.names = self._catalogue.proxied_names
+        """Last segments of paths that may be a tracker's: who has none of them is no suspect."""
         self._told: set[str] = set()
-
-    def is_suspect(self, path: str) -> bool:
-        """Tell at a look whether a path may be a tracker's."""
-        return path[path.rfind("/") + 1 :] in self._names
 
     def note_request(self, path: str, query: str, wall: Wall) -> None:
         """Look at a request that the shop answered."""
@@ -41,7 +38,7 @@ class ProxiedTrackers:
 
     def note_url(self, url: Url) -> None:
         """Look at a URL of a page that leads to another host of the shop's own site."""
-        if self.is_suspect(url.path):
+        if url.path.rpartition("/")[2] in self.names:
             entry = self._catalogue.by_path(url.path)
             if entry is not None:
                 self._tell(entry, url.host, url.path)

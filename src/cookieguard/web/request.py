@@ -46,7 +46,6 @@ MARKS: dict[bytes, int] = {
     **dict.fromkeys(FRAGMENT_HEADERS, SCRIPTED),
     **dict.fromkeys(SWAPPER_HEADERS, SWAPPED),
 }
-MARKED = frozenset(MARKS)
 
 
 class Request:
@@ -247,7 +246,9 @@ def marks_of(names: Mapping[bytes, bytes]) -> int:
     """Return the bits of MARKS that these headers have."""
     marks = 0
     for name in names:
-        marks |= MARKS.get(name, 0)
+        mark = MARKS.get(name)
+        if mark is not None:  # most have none
+            marks |= mark
     return marks
 
 

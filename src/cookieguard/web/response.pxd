@@ -21,7 +21,6 @@ cdef class Response:
     cdef object _body
 
     cpdef dict shown(self, dict app_scope)
-    cpdef send(self, message)
     cpdef _on_start(self, message)
     cdef _on_read_start(self, message)
     cdef _on_document(self, message)

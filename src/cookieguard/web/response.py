@@ -45,6 +45,7 @@ from cookieguard.web.http.headers import (
     CONTENT_TYPE,
     POLICY,
     SET_COOKIE,
+    USUAL,
     Headers,
     add_vary,
     has_any,
@@ -63,6 +64,7 @@ DISPOSITION, CODING, TRANSFER = b"content-disposition", b"content-encoding", b"t
 TYPE, LENGTH = frozenset({CONTENT_TYPE}), frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
 LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
+QUIET = USUAL - LOUD
 LOUD_STATUSES = REDIRECTS | {NOT_MODIFIED}
 # Firefox looks up the host of every plain link, and no policy covers look-ups: a name server would hear them all.
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
@@ -162,7 +164,7 @@ class Response:
         if (exchange.promised or not is_untouched) and exchange.must_settle:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
-            self._kind = kind_of(quiet_type(message.get("headers"), LOUD))
+            self._kind = kind_of(quiet_type(message.get("headers"), LOUD, QUIET))
             is_used = exchange.marks & SWAPPED != 0 or exchange.destination in WORKER_DESTINATIONS
             if self._kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
                 exchange.status = status

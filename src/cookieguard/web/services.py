@@ -60,11 +60,11 @@ from cookieguard.web.document.page_cache import Repeats
 from cookieguard.web.http.etags import Files
 from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
+from cookieguard.web.identity.rate_counts import Turns
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.proof.consent_log import ConsentLog
 from cookieguard.web.proxied_trackers import ProxiedTrackers
-from cookieguard.web.rate_counts import Turns
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.recording.risk_events import Risks

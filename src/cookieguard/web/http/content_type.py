@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from cookieguard.web.http.headers import essence
 
@@ -86,8 +85,7 @@ class Kind:
         return self.is_document or self.is_xml or self.is_script or self.is_series or self.is_torn
 
 
-@lru_cache(maxsize=KINDS_KEPT)
-def kind_of(content_type: bytes) -> Kind:
+def _kind_of(content_type: bytes) -> Kind:
     """Read a Content-Type: several lines joined by commas, empty where there is none.
 
     Of several types any may win, so one that says HTML is enough. A type without a slash does not parse, and
@@ -109,6 +107,17 @@ def kind_of(content_type: bytes) -> Kind:
     )
 
 
+class Kinds(dict[bytes, Kind]):
+    """Keep the kinds of the types that were named (bounded): to ask for one that is known takes a tenth of a call."""
+
+    def __missing__(self, content_type: bytes) -> Kind:
+        if len(self) >= KINDS_KEPT:
+            self.clear()
+        kind = self[content_type] = _kind_of(content_type)
+        return kind
+
+
+kind_of = Kinds().__getitem__
 PIECE = kind_of(PIECE_TYPE)
 
 

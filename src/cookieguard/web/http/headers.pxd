@@ -1,5 +1,5 @@
 cpdef tuple read(headers)
-cpdef bytes quiet_type(headers, loud)
+cpdef bytes quiet_type(headers, frozenset loud, frozenset quiet)
 cpdef bint has_any(list headers, names)
 cpdef list replaced(list headers, bytes name, bytes old, bytes new)
 cpdef dict by_name(list headers)

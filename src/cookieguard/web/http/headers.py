@@ -73,10 +73,10 @@ def _bytes_of(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
 
-def quiet_type(headers: object, loud: frozenset[bytes]) -> bytes:
+def quiet_type(headers: object, loud: frozenset[bytes], quiet: frozenset[bytes]) -> bytes:
     """Return the Content-Type of headers with none of `loud` among them; empty where it takes a closer look.
 
-    Most responses have such headers: it is told without joining them by name.
+    Most responses have such headers: it is told without joining them by name. `quiet` are the usual ones not in `loud`.
     """
     found = b""
     if type(headers) is not list:
@@ -85,7 +85,7 @@ def quiet_type(headers: object, loud: frozenset[bytes]) -> bytes:
         if type(pair) is not tuple:
             return b""
         name, value = pair
-        if name in loud or not (name in USUAL or _is_lower(name)):
+        if name not in quiet and (name in loud or not _is_lower(name)):
             return b""
         if name == CONTENT_TYPE:
             if found or not value or type(value) is not bytes:
@@ -118,7 +118,7 @@ def _is_lower(name: bytes) -> bool:
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
     """Join several values of a header with commas, cookies with semicolons (RFC 9110 5.3, RFC 9113 8.2.3)."""
-    joined = dict(headers)
+    joined = {name: value for name, value in headers}  # noqa: C416  # compiled, `dict` takes twice as long
     if len(joined) == len(headers):
         return joined
     lines: dict[bytes, list[bytes]] = {}

@@ -52,6 +52,8 @@ MOST_HOSTS = 100  # that a shop is asked by: a client may name any
 class Pages:
     """Know our own pages: path below the prefix -> (methods, page). Built once from the parts."""
 
+    __slots__ = ("_declared_own", "_has_paths", "_log_folder", "_pages", "_policy", "_prefix")
+
     def __init__(self, parts: Services) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on any host

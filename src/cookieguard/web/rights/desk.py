@@ -21,7 +21,7 @@ from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.engines.rights.telling import Letters
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.web.rate_counts import Turns
+from cookieguard.web.identity.rate_counts import Turns
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")

@@ -1,0 +1,174 @@
+"""The way of a request through cookieguard, top to bottom."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from cookieguard.web.cookies.consent_filter import Gate
+from cookieguard.web.cookies.signing import SigningGate, signs
+from cookieguard.web.document.page_cache import Outcome
+from cookieguard.web.document.source import SourceKeeper
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.file_watch import Looks
+from cookieguard.web.http.headers import COOKIE
+from cookieguard.web.identity.django_channels import CHANNELS, call_beside_channels
+from cookieguard.web.identity.store_gate import hear_first, must_recall, must_wait, recall, tell_store
+from cookieguard.web.pages.router import Pages
+from cookieguard.web.recording.hits import note, note_goals
+from cookieguard.web.recording.log_entry import line_of
+from cookieguard.web.response import Response
+from cookieguard.web.services import Services
+from cookieguard.web.websocket import Handshake, keep_out
+
+# Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+Clock = Callable[[], datetime]
+ERRORS = 400  # the first status of them
+
+
+class Flow:
+    """Take requests and handshakes to the app and back. Owns the services, which change when a contract ends.
+
+    Compiled, unlike the class around it: servers read from the code of that one's `__call__` that it is a coroutine.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_counting",
+        "_has_store",
+        "_judges_until",
+        "_looks",
+        "_on_first",
+        "_opens_session",
+        "_pages",
+        "_proxied_names",
+        "_recalls",
+        "_recorder",
+        "parts",
+        "signs",
+    )
+
+    def __init__(
+        self,
+        parts: Services,
+        *,
+        clock: Clock,
+        pages: Pages,
+        opens_session: bool,
+        on_first: Callable[[], None],
+    ) -> None:
+        """`on_first` is called behind the first request."""
+        self.parts = parts
+        self._clock = clock
+        self._pages = pages
+        self._opens_session = opens_session
+        self._on_first: Callable[[], None] | None = on_first
+        self._looks = Looks(parts, parts.keyring)
+        self._judges_until = parts.judges_until
+        self.signs = signs(parts)
+        """Whether cookies of the shop's own are signed."""
+        self._recorder = parts.recorder
+        self._counting = parts.counting
+        self._proxied_names = parts.proxied.names
+        self._has_store = parts.store_sync is not None
+        self._recalls = parts.remembering is not None
+
+    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901  # each step away is a coroutine
+        """Take a request."""
+        if monotonic() >= self._looks.due:
+            await self._looks.look(self._clock())
+        exchange = self._exchange(scope)
+        response = Response(exchange, send)
+        try:
+            page = self._pages.find(exchange)
+            if page is not None:
+                await (await page(exchange, receive))(scope, receive, response.send_own)
+            else:
+                has_cookies = COOKIE in exchange.headers
+                if has_cookies and self._has_store and must_wait(exchange):
+                    await hear_first(exchange)
+                if has_cookies and self._recalls and must_recall(exchange):
+                    await recall(exchange)
+                shown = exchange.app_scope(self._opens_session)
+                if has_cookies:
+                    shown = response.shown(shown)
+                send = response.send
+                if self.signs:
+                    shown, send = self._signed(exchange, shown, send)
+                await self._call(app, shown, receive, send)
+                if response.waits:
+                    await response.finish()
+        finally:
+            if self._has_store and exchange.has_open_session():
+                tell_store(exchange)
+            self._record(exchange, response)
+            exchange.end()
+
+    async def shake_hands(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:
+        """Take a WebSocket's handshake."""
+        if monotonic() >= self._looks.due:
+            await self._looks.look(self._clock())
+        exchange = self._exchange(scope)
+        keep_out(exchange)
+        gate, send = Gate(exchange), Handshake(exchange, send).send
+        try:
+            if must_wait(exchange):
+                await hear_first(exchange)
+            shown, send = gate.shown(exchange.app_scope(self._opens_session)), gate.around(send)
+            if self.signs:
+                shown, send = self._signed(exchange, shown, send)
+            await self._call(app, shown, receive, send)
+        finally:
+            tell_store(exchange)
+            self._record_goals(exchange)
+            exchange.end()
+
+    def _exchange(self, scope: Any) -> Exchange:
+        now = self._clock()
+        if now >= self._judges_until:
+            self.parts = self.parts.renewed(now)
+            self._judges_until = self.parts.judges_until
+        return Exchange(self.parts, scope, now)
+
+    def _call(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """Call the app; where Django Channels is about, in the way that lets it keep its own sessions."""
+        if CHANNELS in sys.modules:
+            return call_beside_channels(app, scope, receive, send)
+        return app(scope, receive, send)
+
+    def _signed(self, exchange: Exchange, scope: Any, send: Any) -> tuple[Any, Any]:
+        """Put the signing of the shop's own cookies between the app and all else."""
+        gate = SigningGate(exchange, send)
+        return gate.shown(scope), gate.send
+
+    def _record(self, exchange: Exchange, response: Response) -> None:
+        """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
+        path, is_error = exchange.path, not 0 < exchange.status < ERRORS
+        if self._recorder is not None:
+            self._recorder.put(line_of(exchange))
+        if self._counting is not None and (is_error or response.is_document):
+            note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
+        if not is_error and path[path.rfind("/") + 1 :] in self._proxied_names:
+            self.parts.proxied.note_request(path, exchange.request.query, exchange.wall)
+        if exchange.goals:
+            self._record_goals(exchange)
+        if exchange.rewriter is not None:
+            self._record_findings(exchange, exchange.rewriter)
+        if self._on_first is not None:
+            on_first, self._on_first = self._on_first, None
+            on_first()
+
+    def _record_findings(self, exchange: Exchange, rewriter: Outcome) -> None:
+        for event in rewriter.lost:
+            self.parts.findings.count(event)
+        if rewriter.held and (news := exchange.wall.news(rewriter.held)):
+            source = rewriter.source if isinstance(rewriter, SourceKeeper) else b""
+            self.parts.findings.note(news, site=exchange.wall.site, page=exchange.path, source=source)
+
+    def _record_goals(self, exchange: Exchange) -> None:
+        if exchange.goals and self._counting is not None:
+            note_goals(self._counting, exchange, ended=self._clock())
