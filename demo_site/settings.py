@@ -9,8 +9,10 @@ from cookieguard.config import (
     Config,
     Controller,
     DataKind,
+    MailSettings,
     PolicyVersion,
     RightsSettings,
+    ShopForm,
     StatsSettings,
     Vendor,
 )
@@ -43,6 +45,18 @@ DATA = (
         },
         retention="90 days",
     ),
+    DataKind(
+        id="order-mail",
+        title={"en": "Mail about your orders", "de": "E-Mails zu Ihren Bestellungen"},
+        purpose={"en": "To confirm what you bought", "de": "Um zu bestätigen, was Sie gekauft haben"},
+        basis="contract",
+        retention="10 years",
+    ),
+)
+FORMS = (
+    ShopForm(page="/checkout", asks=("name", "email", "address")),
+    ShopForm(page="/login", asks=("password",)),
+    ShopForm(page="/journal", asks=("email",)),
 )
 
 
@@ -53,6 +67,8 @@ def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
         state_dir=str(state_dir),
         policy=PolicyVersion(version="2026-11", privacy_url="/privacy", folder="demo_site/policy"),
         data=DATA,
+        forms=FORMS,
+        mail=MailSettings(sender="Kiln & Kettle <orders@kilnandkettle.example>", orders="order-mail"),
         controller=Controller(
             name="Kiln & Kettle",
             address=("Potters' Yard 3", "04109 Leipzig", "Germany"),

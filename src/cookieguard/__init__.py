@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
     from cookieguard.consent import Consent, Receipt
     from cookieguard.engines.mail.lists import open_lists as mail_lists
+    from cookieguard.engines.order_mail import open_order_mail as order_mail
     from cookieguard.engines.rights.worker import work_once
     from cookieguard.errors import ConfigError, CookieGuardError
     from cookieguard.identity import Cart, Session
@@ -42,6 +43,7 @@ __all__ = [
     "Vendor",
     "Visitor",
     "mail_lists",
+    "order_mail",
     "visitor_of",
     "work_once",
 ]
@@ -57,9 +59,10 @@ _PLACES = {
     "CookieGuard": "web.middleware",
     "Decision": "proof.decisions",
     "mail_lists": "engines.mail.lists",
+    "order_mail": "engines.order_mail",
     "work_once": "engines.rights.worker",
 }
-_NAMES_THERE = {"mail_lists": "open_lists"}
+_NAMES_THERE = {"mail_lists": "open_lists", "order_mail": "open_order_mail"}
 
 
 def __getattr__(name: str) -> object:

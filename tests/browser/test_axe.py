@@ -14,7 +14,7 @@ from harness.servers import serving
 from playwright.sync_api import Error, Page
 
 from cookieguard import Config, CookieGuard, Vendor
-from cookieguard.config import Controller, DataKind, RightsSettings
+from cookieguard.config import Controller, DataKind, RightsSettings, ShopForm
 
 from .conftest import Visitors, answer
 from .tiny import TinyShop, page
@@ -70,6 +70,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         data=(
             DataKind(id="orders", title="Orders and bills", purpose="To deliver", recipients=("Parcels",)),
             DataKind(id="mail", title="Letters", purpose="News", basis="interest", reason="You bought here"),
+        ),
+        forms=(
+            ShopForm(page="/checkout", asks=("name", "card number"), leads_to="pay.example"),
+            ShopForm(page="/", asks=("email",)),
         ),
         controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
         rights=RightsSettings(login_url="/login", account_url="/account"),

@@ -96,6 +96,29 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     assert shown["events"][-1]["text"] == "by letter"
 
 
+REGISTER = """
+[[forms]]
+page = "/join"
+asks = ["email"]
+leads_to = "news.example"
+
+[[vendors]]
+name = "Tally <i>"
+purpose = "statistics"
+hosts = ["metrics.example"]
+role = "processor"
+data = ["pages seen"]
+country = "US"
+transfer = "clauses"
+
+[[vendors]]
+name = "Pay"
+purpose = "necessary"
+hosts = ["pay.example"]
+basis = "contract"
+reason = "visitors pay with it"
+contract_end = 2020-01-31
+"""
 SUPPORT_ACTS = (
     ("show", "{id}"),
     ("add", "export", "--who", "known", "--customer", "10001"),
@@ -210,6 +233,25 @@ def test_record_of_processing_is_printed_with_all_text_escaped(shell: Shell) -> 
     assert "art. 6(1)(c): tax law" in page
     assert "Ovenstraat 1" in shell.run("processing")[1]
     assert shell.read("processing")["processing"][0]["retention"] == "10 years"
+
+
+def test_record_of_processing_holds_the_register_of_vendors_and_forms(shell: Shell) -> None:
+    with (shell.directory / "cookieguard.toml").open("a") as file:
+        file.write(REGISTER)
+    facts = shell.read("processing")
+
+    assert facts["forms"] == [{"page": "/join", "asks": ["email"], "leads_to": "news.example"}]
+    running, lapsed = facts["vendors"]
+    assert (running["vendor"], running["data"], running["state"]) == ("Tally <i>", ["pages seen"], "")
+    assert running["basis"] == "consent"
+    assert (lapsed["contract_end"], lapsed["state"]) == ("2020-01-31", "held: its contract has ended")
+    assert lapsed["basis"] == "contract: visitors pay with it"
+    assert "transfer: clauses" in shell.run("processing")[1]
+    page = shell.run("processing", "--html")[1]
+    assert all(
+        one in page
+        for one in ("Tally &lt;i&gt;", "news.example", "2020-01-31 (held: its contract has ended)")
+    )
 
 
 def test_no_id_is_taken_for_an_option_where_a_command_names_it() -> None:

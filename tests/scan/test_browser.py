@@ -23,13 +23,14 @@ from cookieguard.scan.plan import Parties, Plan
 from cookieguard.scan.report import report_page
 from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
 from cookieguard.scan.steps import Step, load_steps
+from cookieguard.scan.watching import told_of
 from tests.scan.site import Site, pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 VENDORS = "vendors.example"
 ANALYTICS = f"""document.cookie = '_va_id=123456789; path=/; max-age=864000';
 localStorage.setItem('_va_seen', 1);
-new Image().src = 'http://late.{VENDORS}/late.gif?who=7';"""
+new Image().src = 'http://late.{VENDORS}/late.gif?who=7&at=' + encodeURIComponent(location.pathname);"""
 TAGS = f"""addEventListener('scroll', function () {{
 fetch('http://scrolled.{VENDORS}/s', {{ mode: 'no-cors' }}) }}, {{ once: true }})"""
 SCRIPTS = {
@@ -146,3 +147,32 @@ def test_steps_that_cannot_be_taken_are_refused_before_anything_is_asked(tmp_pat
 
     with pytest.raises(ConfigError, match="steps"):
         load_steps(file)
+
+
+def test_whom_a_pages_address_was_sent_to_is_told(seen: Seen) -> None:
+    told = {one.host.partition(".")[0] for one in seen.scan.contacts if one.told}
+    silent = {one.host.partition(".")[0] for one in seen.scan.contacts if one.how == ASKED and not one.told}
+
+    assert told == {"late"}
+    assert "pixel" in silent  # the control: it was asked, and nothing was said
+    assert {what for one in seen.parties for what in one.told} == {"the page's path"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("https://v.example/p?dl=https%3A%2F%2Fshop.example%2Forder%2F7", ("the page's path",)),
+        ("https://v.example/p?dl=https%253A%252F%252Fshop.example%252Forder%252F7", ("the page's path",)),
+        ("https://v.example/p?c=A-1700", ("what stands in the page's query",)),
+        (
+            'https://v.example/p {"url":"/order/7?customer=A-1700"}',
+            ("the page's path", "what stands in the page's query"),
+        ),
+        ("https://v.example/p?dl=https://shop.example/", ()),
+        ("https://v.example/p?s=big", ()),
+    ],
+)
+def test_request_says_of_its_page_what_stands_in_its_address_or_body(
+    said: str, told: tuple[str, ...]
+) -> None:
+    assert told_of("https://shop.example/order/7?customer=A-1700&s=big", said) == told

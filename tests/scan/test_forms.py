@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from cookieguard.config import Config
+from cookieguard.config import Config, ShopForm, config_from_mapping
+from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of
-from cookieguard.scan.forms import forms_in, merged, takes_cards
+from cookieguard.scan.forms import form_table, forms_in, is_declared, merged, takes_cards
 from cookieguard.scan.plan import Parties
 from cookieguard.scan.reading import Source
 from cookieguard.scan.report import report_page
@@ -99,3 +102,34 @@ def test_report_lists_forms_and_marks_cards() -> None:
     assert facts["forms"] == [{"asks": ["card number"], "leads_to": "x.example", "pages": ["/<b>"]}]
     assert "use the payment company" in page
     assert "/&lt;b&gt;" in page
+
+
+def test_form_that_nobody_declared_is_told_with_the_lines_that_declare_it() -> None:
+    found = read("<form action=https://x.example><input type=email><input name=name></form>", "/join")
+    ((form, pages),) = merged(found)
+    lines = form_table(form, pages).partition("\n")[2]
+    (declared,) = config_from_mapping(tomllib.loads(lines)).forms
+
+    assert (declared.page, declared.asks, declared.leads_to) == ("/join", ("email", "name"), "x.example")
+    assert is_declared(form, pages, [declared])
+    assert is_declared(form, ("/join", "/other"), [replace(declared, page="/")])
+    for wrong in ({"page": "/other"}, {"asks": ("email",)}, {"leads_to": ""}):
+        assert not is_declared(form, pages, [replace(declared, **wrong)])
+    assert not is_declared(form, pages, [])
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"page": "join"}, "forms.page is 'join'"),
+        ({"page": "//evil.example/"}, "forms.page"),
+        ({"page": "/join"}, r"forms\./join\.asks is empty"),
+        (
+            {"page": "/join", "asks": ("shoe size",)},
+            "forms./join.asks is 'shoe size'; allowed: 'email', 'phone'",
+        ),
+    ],
+)
+def test_form_that_cannot_be_declared_is_refused_by_name(form: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        ShopForm(**form)

@@ -20,13 +20,16 @@ from harness.relays import Relay, new_relay
 from harness.servers import wait_until
 
 from cookieguard import Config, CookieGuard, visitor_of
-from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
+from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings, ShopForm
 from cookieguard.config.languages import LANGUAGES
+from cookieguard.config.rights.forms import FIELDS
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
+from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Contact, Exported, Kept
 from cookieguard.rights.requests import Act, noted, step_done
+from cookieguard.web.rights.page import FIELD_TEXTS
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
 HERE = ("sec-fetch-site", "same-origin")
@@ -114,6 +117,10 @@ def opened(tmp_path: Path, relay: Relay) -> Iterator[tuple[CookieGuard, Clock, C
             DataKind(
                 id="orders", title=HOSTILE, purpose="To deliver", recipients=(HOSTILE,), retention="7 years"
             ),
+        ),
+        forms=(
+            ShopForm(page="/checkout", asks=("name", "card number"), leads_to="pay.example"),
+            ShopForm(page="/", asks=("email",)),
         ),
         controller=Controller(name="Kiln & Co", address=("Ovenstraat 1", "1011 AA Amsterdam")),
         rights=RightsSettings(hooks=f"{__name__}:Hooks", login_url="/login"),
@@ -440,3 +447,26 @@ def test_page_is_not_there_where_it_is_switched_off(tmp_path: Path) -> None:
 
     assert ask(app, path=PAGE).status == 404
     app.close()
+
+
+def test_page_says_what_each_form_asks_for_and_where_it_leads_in_every_language(
+    opened: tuple[CookieGuard, Clock, Config],
+) -> None:
+    app, clock, _ = opened
+    text = Browser(app, clock).get().text
+    _, _, forms = text.partition('<h2 id="forms">')
+    first, second = (re.sub("<[^>]*>", "|", one) for one in forms.split("</article>")[:2])
+
+    assert re.findall(r"[\w./ ,-]+", first)[1:] == [
+        "/checkout",
+        "name, card number",
+        "Passed on to",
+        "pay.example",
+    ]
+    assert re.findall(r"[\w./ ,-]+", second) == ["/", "mail address", "Passed on to", "nobody"]
+    assert 'href="/checkout"' in forms
+
+    assert set(FIELD_TEXTS) == set(FIELDS)
+    for lang in LANGUAGES:
+        said = RightsTexts.of(lang).texts
+        assert len({said[one] for one in FIELD_TEXTS.values()}) == len(FIELDS)

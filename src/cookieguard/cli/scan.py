@@ -17,12 +17,12 @@ import typer
 from cookieguard.cli.catalogue import catalogue_look_up
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
-from cookieguard.config import Config
+from cookieguard.config import Config, ShopForm
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
-from cookieguard.scan.forms import merged, takes_cards
+from cookieguard.scan.forms import form_table, is_declared, merged, takes_cards
 from cookieguard.scan.parties import Party, parties_of
 from cookieguard.scan.plain import scan_plainly
 from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, is_app, quiet, start_address
@@ -89,6 +89,8 @@ class Result:
     tables: str
     facts: dict[str, Any]
     since: list[Change] | None
+    declared: tuple[ShopForm, ...]
+    """The forms of the configuration."""
 
 
 def scan(  # each is an option
@@ -185,7 +187,9 @@ def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str
     parties = parties_of(seen, Parties(plan.start, plan.config), catalogue_look_up())
     tables = draft(parties, plan.config)
     facts = facts_of(seen, parties, fitting(tables, settings))
-    return Result(seen, parties, tables, facts, None if before is None else changes(before, facts))
+    return Result(
+        seen, parties, tables, facts, None if before is None else changes(before, facts), plan.config.forms
+    )
 
 
 def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_file: Path | None) -> None:
@@ -238,8 +242,7 @@ def _show(result: Result, *, shows_draft: bool) -> None:
     for need in seen.needs:
         whose = ", ".join(need.hosts) or "a script that is held"
         show_line(f"needs {whose}: {need.page} ({need.state}): {need.message}")
-    for form, on in merged(seen.forms):
-        show_line(_form_line(form, on))
+    _show_forms(result)
     for change in result.since or ():
         show_line(change.line)
     if result.since is not None and not result.since:
@@ -248,14 +251,22 @@ def _show(result: Result, *, shows_draft: bool) -> None:
         show_line(f"\n{result.facts['draft']}\n--write puts these into {CONFIG_FILE}")
 
 
+def _show_forms(result: Result) -> None:
+    for form, on in merged(result.scan.forms):
+        show_line(_form_line(form, on))
+        if not is_declared(form, on, result.declared):
+            show_line(form_table(form, on))
+
+
 def _party_line(party: Party) -> str:
     mark = "LEAK" if party.leaks else "named" if party.is_only_named else "held"
     elements = _few(list(dict.fromkeys(one.element for one in party.contacts)))
     pages = _few(list(party.pages))
     declared = "" if not party.undeclared else ", not declared"
     kept = f"; keeps {_few(list(party.names))}" if party.names else ""
+    told = f"; is told {', '.join(party.told)}" if party.told else ""
     hosts = _few(list(hosts_leaking(party) or party.hosts))
-    return f"{mark} {party.name} ({party.purpose}{declared}): {hosts} by {elements} on {pages}{kept}"
+    return f"{mark} {party.name} ({party.purpose}{declared}): {hosts} by {elements} on {pages}{kept}{told}"
 
 
 def _form_line(form: Form, pages: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import DEFAULT_PURPOSES, Purpose, Vendor
 from cookieguard.config.rights.controller import Controller
 from cookieguard.config.rights.data_kinds import DataKind
+from cookieguard.config.rights.forms import ShopForm
 from cookieguard.config.rights.settings import RightsSettings
 from cookieguard.config.root import Config
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
@@ -45,6 +46,7 @@ __all__ = [
     "PolicyVersion",
     "Purpose",
     "RightsSettings",
+    "ShopForm",
     "SignedCookie",
     "StatsSettings",
     "StoreSettings",

@@ -25,6 +25,7 @@ FORMS = "empty, 'smtp://user:password@relay.example:587' or 'smtps://relay.examp
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 # How long a link stops mail: as long as a consent counts. CAN-SPAM asks for 30 days.
 STOP_LIFE = timedelta(days=180)
+KIND = re.compile(rf"({IDENTIFIER.pattern})?")
 OBJECT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)?")
 
 
@@ -42,6 +43,8 @@ class MailSettings:
     """What yields every active customer, as `module:name`: an async iterator of number, address and language."""
     lists: tuple[str, ...] = ()
     """The names of marketing lists. Each is off for a customer until they confirm it, and off again by one click."""
+    orders: str = ""
+    """The id in `[[data]]` of what confirmations of orders are; its basis is `contract`, so nobody is asked."""
     connections: int = 2
     """How many messages one sender hands to the relay at the same time."""
     keep_days: int = 30
@@ -58,6 +61,14 @@ class MailSettings:
         require_distinct("mail.lists", self.lists)
         for one in self.lists:
             require_match("mail.lists", one, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
+        require_match("mail.orders", self.orders, KIND, "empty, or the id of a kind in [[data]]")
+        if self.orders and not self.sender:
+            raise ConfigError(
+                "mail.sender", was="empty", allowed="who the mail is from, where mail.orders is set"
+            )
+        if self.orders and self.orders in self.lists:
+            allowed = "names of lists alone: mail.orders confirms what was bought, and no reader stops that"
+            raise ConfigError("mail.lists", was=repr(self.orders), allowed=allowed)
         require_between("mail.connections", self.connections, 1, 20, "connections")
         require_between("mail.keep_days", self.keep_days, 1, 400, "days")
 

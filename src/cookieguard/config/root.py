@@ -37,6 +37,7 @@ from cookieguard.config.purposes import (
 )
 from cookieguard.config.rights.controller import Controller
 from cookieguard.config.rights.data_kinds import DataKind
+from cookieguard.config.rights.forms import ShopForm
 from cookieguard.config.rights.settings import RightsSettings
 from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
@@ -73,6 +74,7 @@ class Config:
     """What visitors can agree to: a list without `necessary` adds to the default four, one with it replaces them."""
     vendors: tuple[Vendor, ...] = ()
     data: tuple[DataKind, ...] = ()
+    forms: tuple[ShopForm, ...] = ()
     controller: Controller = field(default_factory=Controller)
     rights: RightsSettings = field(default_factory=RightsSettings)
     policy: PolicyVersion = field(default_factory=PolicyVersion)
@@ -117,6 +119,7 @@ class Config:
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
         require_distinct("data", [one.id for one in self.data])
         self._check_lists()
+        self._check_orders()
         self._check_purposes()
         self._check_signals()
         if not self.identity.enabled:
@@ -138,6 +141,17 @@ class Config:
         if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):
             allowed = "empty without origins, or where store.enabled or identity.enabled is false"
             raise ConfigError("mail.lists", was=", ".join(self.mail.lists), allowed=allowed)
+
+    def _check_orders(self) -> None:
+        if not self.mail.orders:
+            return
+        by_contract = [one.id for one in self.data if one.basis == "contract"]
+        if self.mail.orders not in by_contract:
+            allowed = f"the id of a kind in [[data]] with the basis 'contract': {', '.join(by_contract) or 'none is'}"
+            raise ConfigError("mail.orders", was=repr(self.mail.orders), allowed=allowed)
+        if not self.proof.enabled:
+            allowed = "empty where proof.enabled is false: the log keeps what was sent"
+            raise ConfigError("mail.orders", was=repr(self.mail.orders), allowed=allowed)
 
     def _check_unbound(self) -> None:
         for cookie in self.cookies.sign:

@@ -7,5 +7,19 @@ from __future__ import annotations
 
 from cookieguard.mail.customers import Customer, Customers
 from cookieguard.mail.headers import Links, MailError, agreed, confirm_link, headers, use
+from cookieguard.mail.orders import Orders, order_headers, order_sent, use_orders
 
-__all__ = ["Customer", "Customers", "Links", "MailError", "agreed", "confirm_link", "headers", "use"]
+__all__ = [
+    "Customer",
+    "Customers",
+    "Links",
+    "MailError",
+    "Orders",
+    "agreed",
+    "confirm_link",
+    "headers",
+    "order_headers",
+    "order_sent",
+    "use",
+    "use_orders",
+]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from cookieguard.config import Config, DataKind
+from cookieguard.config import Config, DataKind, Vendor
 from cookieguard.config.languages import language_of, text_in
+from cookieguard.config.purposes import NECESSARY
 
 ARTICLES = {
     "consent": "art. 6(1)(a)",
@@ -27,8 +29,8 @@ MEASURES = (
 )
 
 
-def facts_of(config: Config) -> dict[str, Any]:
-    """Return the record: the controller, and one entry for each kind of data."""
+def facts_of(config: Config, *, today: date) -> dict[str, Any]:
+    """Return the record: the controller, and an entry for each kind of data, each form and each vendor."""
     controller = config.controller
     return {
         "controller": {
@@ -40,13 +42,17 @@ def facts_of(config: Config) -> dict[str, Any]:
             "representative": controller.representative,
         },
         "processing": [_entry(one, language_of(config.consent.language)) for one in config.data],
+        "forms": [
+            {"page": one.page, "asks": list(one.asks), "leads_to": one.leads_to} for one in config.forms
+        ],
+        "vendors": [_vendor(one, today) for one in config.vendors],
         "measures": list(MEASURES),
     }
 
 
-def page_of(config: Config) -> str:
+def page_of(config: Config, *, today: date) -> str:
     """Return the record as a page to print."""
-    return _template().render(facts=facts_of(config))
+    return _template().render(facts=facts_of(config, today=today))
 
 
 def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
@@ -59,6 +65,26 @@ def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
         "recipients": list(kind.recipients),
         "transfer": kind.transfer,
         "retention": kind.retention,
+    }
+
+
+def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
+    """Return a row of the register: who it is, what it gets on which basis, and whether its contract still runs."""
+    return {
+        "vendor": vendor.name,
+        "role": vendor.role,
+        "purpose": vendor.purpose,
+        "basis": f"{vendor.basis or 'unasked'}: {vendor.reason}"
+        if vendor.purpose == NECESSARY
+        else "consent",
+        "data": list(vendor.data),
+        "hosts": list(vendor.hosts),
+        "cookies": list(vendor.cookies),
+        "retention": vendor.retention,
+        "country": vendor.country,
+        "transfer": vendor.transfer,
+        "contract_end": str(vendor.contract_end or ""),
+        "state": "held: its contract has ended" if vendor.is_lapsed(today) else "",
     }
 
 

@@ -65,6 +65,7 @@ def _party(party: Party) -> dict[str, Any]:
         "only_named": party.is_only_named,
         "leaking_hosts": list(hosts_leaking(party)),
         "pages": list(party.pages),
+        "told": list(party.told),
         "seen": list(_ways(party.contacts))[:MOST_SEEN],
         "kept": list(_merged(_kept(one) for one in party.kept)),
         "needed_by": [_need(one) for one in party.needs],

@@ -5,11 +5,13 @@ Rule: what HTML itself says comes first (`autocomplete`, `type`); a field's name
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
+from cookieguard.config import ShopForm
 from cookieguard.html import parse_url
 from cookieguard.scan.reading import MOST_SOURCE, IsForeign, Source
 from cookieguard.scan.seen import Form
@@ -76,6 +78,21 @@ def merged(forms: Iterable[Form]) -> list[tuple[Form, tuple[str, ...]]]:
 def takes_cards(form: Form) -> bool:
     """Return whether a card's number is typed into the shop's own page."""
     return CARD in form.asks
+
+
+def is_declared(form: Form, pages: Sequence[str], declared: Iterable[ShopForm]) -> bool:
+    """Return whether the configuration names a form with all that it asks for, wherever it stands."""
+    fits = [one for one in declared if set(form.asks) <= set(one.asks) and one.leads_to == form.leads_to]
+    return all(any(one.is_on(page) for one in fits) for page in pages)
+
+
+def form_table(form: Form, pages: Sequence[str]) -> str:
+    """Write the lines that declare a form; on several pages it counts as one of every page."""
+    lines = ["not declared; visitors read of it with:", "[[forms]]"]
+    lines.append(f"page = {json.dumps(pages[0] if len(pages) == 1 else '/')}")
+    lines.append(f"asks = {json.dumps(list(form.asks))}")
+    lines += [f"leads_to = {json.dumps(form.leads_to)}"] * bool(form.leads_to)
+    return "\n".join(lines)
 
 
 class _Reader(HTMLParser):

@@ -83,6 +83,11 @@ class Party:
         return tuple(dict.fromkeys(one.page for one in self.contacts))
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """Return what it is told of the pages."""
+        return tuple(dict.fromkeys(what for one in self.contacts for what in one.told))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Return the names of what it kept on the shop's own site."""
         return tuple(dict.fromkeys(one.name for one in self.kept))

@@ -31,6 +31,8 @@ class Contact:
     state: str
     line: int = 0
     """Of the page's source; 0 where it is unknown."""
+    told: tuple[str, ...] = ()
+    """What the request says of the page beside its origin: its path, what stands in its query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from time import monotonic
 from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from playwright.async_api import BrowserContext, CDPSession, Error, Page, Request, Response
 
@@ -19,6 +21,9 @@ from cookieguard.scan.seen import ASKED, CONNECTED, HELD, NAMED, WOULD, Contact,
 
 QUIET_SECONDS = 0.5  # without a new request: what pages start late, they start at load
 LONGEST_WAIT = 6.0
+PATH, QUERY = "the page's path", "what stands in the page's query"
+SHORTEST_VALUE = 4  # characters: a shorter one stands in many an address by chance
+LONGEST_BODY = 100_000
 MOST_REQUESTS = 3000  # of one page that are read
 LONGEST_SCRIPT = 3_000_000
 BLOCKED_BY_POLICY = "csp"
@@ -133,7 +138,8 @@ class Watch:
             element = markup.element if markup is not None else _element(request)
             if markup is not None:
                 line = markup.line
-            yield self._contact(url, shown_url(address), HELD if is_held else ASKED, element, by, line)
+            found = self._contact(url, shown_url(address), HELD if is_held else ASKED, element, by, line)
+            yield found if is_held else replace(found, told=told_of(self.page.url, address + _body(request)))
 
     def _by(self, request: Request | None, address: str) -> tuple[str, int]:
         """Return the script that asked, empty for the page's own markup and inline scripts; and the line."""
@@ -175,6 +181,23 @@ class Watch:
                     )
                 )
         return found
+
+
+def told_of(page: str, said: str) -> tuple[str, ...]:
+    """Return what a request says of the page it is made on; `said` is its address and its body.
+
+    What is enciphered, hashed or in base64 is not seen.
+    """
+    here, text = urlsplit(page), unquote_plus(unquote_plus(said))
+    values = [value for _, value in parse_qsl(here.query) if len(value) >= SHORTEST_VALUE]
+    told = {PATH: len(here.path) > 1 and here.path in text, QUERY: any(one in text for one in values)}
+    return tuple(what for what, is_told in told.items() if is_told)
+
+
+def _body(request: Request | None) -> str:
+    """Return what a request sends; a picture or a film is nothing to read."""
+    sent = request.post_data_buffer if request is not None else None
+    return "" if sent is None else f" {sent[:LONGEST_BODY].decode('utf-8', 'replace')}"
 
 
 def _element(request: Request | None) -> str:

@@ -25,6 +25,7 @@ from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.mail.lists import MailLists
+from cookieguard.engines.order_mail import OrderMail
 from cookieguard.engines.people.access import Access
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.people.permissions import Permissions
@@ -44,6 +45,7 @@ from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.mail.headers import use as use_lists
+from cookieguard.mail.orders import use_orders
 from cookieguard.policy.matters import matters_of
 from cookieguard.policy.versions import Version
 from cookieguard.stats.anonymize import Networks, truncation
@@ -235,6 +237,8 @@ def build_services(
     permissions = Permissions(keyring, config.staff.scopes, ask_staff)
     access = Access(permissions, None if writer is None else Acts(writer, clock=clock), journal, clock=clock)
     use_access(access)
+    if writer is not None and config.mail.orders:
+        use_orders(OrderMail(config, writer, clock=clock))
     return Services(
         config=config,
         register=judges.register,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -40,19 +41,20 @@ def processing(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the record of processing (art. 30 GDPR), as `[[data]]`, `[controller]` and the vendors say it."""
+    """Show the record of processing (art. 30 GDPR), as controller, data, forms and vendors say it."""
     shop = shop_config(config)
+    today = datetime.now(UTC).date()
     if as_html:
-        sys.stdout.write(page_of(shop))
+        sys.stdout.write(page_of(shop, today=today))
         return
-    facts = facts_of(shop)
+    facts = facts_of(shop, today=today)
     if as_json:
         show_json(facts)
         return
     for name, value in facts["controller"].items():
         if value:
             show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
-    for row in facts["processing"]:
+    for row in [*facts["processing"], *facts["forms"], *facts["vendors"]]:
         show_line("")
         for name, value in row.items():
             if value:

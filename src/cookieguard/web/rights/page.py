@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.responses import HTMLResponse
 
-from cookieguard.config import DataKind
+from cookieguard.config import DataKind, ShopForm
 from cookieguard.config.languages import text_in, texts_of
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.proof.protocol import Stores
@@ -34,6 +34,21 @@ from cookieguard.web.rights.own_terms import own_terms_of
 PRIVACY_PAGE = "privacy"
 MOST_FIELDS = 5
 MOST_SHOWN = 20  # choices and requests: the newest
+# By what a field asks for.
+FIELD_TEXTS = {
+    "email": "form_email",
+    "phone": "form_phone",
+    "password": "form_password",
+    "file": "form_file",
+    "card number": "form_card_number",
+    "card code": "form_card_code",
+    "card expiry": "form_card_expiry",
+    "name": "form_person",
+    "address": "form_postal",
+    "birthday": "form_birthday",
+    "sex": "form_sex",
+    "bank account": "form_bank",
+}
 GIVEN = "dpv:ConsentGiven"
 
 
@@ -100,6 +115,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         logins=await logins_shown(exchange, shown.asker, texts),
         own_terms=own_terms_of(exchange, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
+        forms=[_form(one, texts) for one in config.forms],
         stored=parts.declaration.lines(lang),
         vendors=config.vendors,
         controller=config.controller,
@@ -208,6 +224,15 @@ def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
         "reason": kind.reason,
         "kept": texts_of(lang)["durations"]["session"] if kind.retention == "session" else kept,
         "recipients": kind.recipients,
+    }
+
+
+def _form(form: ShopForm, texts: RightsTexts) -> dict[str, Any]:
+    """Return what visitors read of a form."""
+    return {
+        "page": form.page,
+        "asks": [texts.texts[FIELD_TEXTS[one]] for one in form.asks],
+        "leads_to": form.leads_to,
     }
 
 

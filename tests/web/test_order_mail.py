@@ -1,0 +1,144 @@
+"""Order confirmations: part of the contract, so no list and no consent; what was sent is a record of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web.test_own_terms import Browser, shop
+
+from cookieguard import Config, CookieGuard, mail, order_mail
+from cookieguard.config import DataKind, MailSettings
+from cookieguard.config.proof import ProofSettings
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.reading import read_subject
+from cookieguard.engines.rights.ending import PersonalRecords
+from cookieguard.errors import ConfigError
+from cookieguard.mail.headers import MailError
+from cookieguard.proof.records import customer, read_document
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+CUSTOMER = "number-4711"
+KIND = DataKind(
+    id="order-mail", title="Mail about orders", purpose="To confirm what you bought", retention="10 years"
+)
+SETTINGS: dict[str, Any] = {
+    "data": (KIND,),
+    "mail": MailSettings(orders="order-mail", sender="Kiln <orders@shop.example>", lists=("news",)),
+    "origins": ("https://shop.example",),
+}
+
+
+@pytest.fixture
+def app(guard: Callable[..., CookieGuard]) -> CookieGuard:
+    return guard(shop, clock=lambda: NOW, **SETTINGS)
+
+
+def confirm(order: str = "A-17") -> dict[str, str]:
+    headers = mail.order_headers()
+    asyncio.run(mail.order_sent(CUSTOMER, order, headers))
+    return headers
+
+
+def records(app: CookieGuard, state: Path) -> list[dict[str, Any]]:
+    with closing(open_stores(place_of(app.config, state, environ={}))) as stores:
+        return [read_document(one.record) for one in read_subject(stores, customer(CUSTOMER)) if one.record]
+
+
+def test_confirmation_carries_no_way_to_stop_it_and_names_nobody(app: CookieGuard) -> None:
+    headers = confirm()
+
+    assert "List-Unsubscribe" in mail.headers(CUSTOMER, "news")  # the control: what readers may stop
+    assert set(headers) == {"Message-ID", "Auto-Submitted"}
+    assert headers["Message-ID"].endswith(".order@shop.example>")
+    assert not {CUSTOMER, "4711", "A-17"} & set(headers["Message-ID"].split("."))
+    assert mail.order_headers()["Message-ID"] != headers["Message-ID"]
+
+
+def test_what_was_sent_is_in_the_log_and_in_the_customers_copy_and_goes_with_their_key(
+    app: CookieGuard, tmp_path: Path
+) -> None:
+    headers = confirm()
+
+    (record,) = records(app, tmp_path / "state")
+    said = {name: record[f"cg:{name}"] for name in ("order", "message", "data", "basis")}
+    assert said == {
+        "order": "A-17",
+        "message": headers["Message-ID"],
+        "data": "order-mail",
+        "basis": "contract",
+    }
+    files = StateDirectory(app.config.state_dir)
+    keyring = load_keyring(files, app.config.keys, environ={}, now=NOW)
+    with closing(PersonalRecords(app.config, keyring, files, environ={})) as personal:
+        assert [one["cg:order"] for one in personal.read(CUSTOMER)] == ["A-17"]
+        personal.erase(CUSTOMER, now=NOW)
+        assert personal.read(CUSTOMER) == []
+
+
+def test_confirmation_is_no_consent_and_stands_among_what_is_kept_by_contract(app: CookieGuard) -> None:
+    browser = Browser(app)
+    browser.get("/login", headers=[("host", "shop.example")])
+    confirm()
+
+    page = browser.get("/_cg/privacy", headers=[("host", "shop.example")]).text
+
+    _, _, kept = page.partition("Mail about orders")
+    assert "a contract with you" in kept[: kept.index("</dl>")]
+    assert "Your choices so far" not in page
+    assert "Mail about orders" not in browser.get("/_cg/choices", headers=[("host", "shop.example")]).text
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"data": ()}, r"mail\.orders is 'order-mail'; allowed: the id of a kind in \[\[data\]\]"),
+        (
+            {"data": (DataKind(id="order-mail", title="x", purpose="x", basis="consent"),)},
+            "with the basis 'contract'",
+        ),
+        ({"proof": ProofSettings(enabled=False)}, r"empty where proof\.enabled is false"),
+    ],
+)
+def test_confirmations_that_rest_on_no_contract_are_refused_by_name(
+    settings: dict[str, Any], told: str
+) -> None:
+    Config(**SETTINGS)
+
+    with pytest.raises(ConfigError, match=told):
+        Config(**{**SETTINGS, **settings})
+
+
+def test_list_that_readers_may_stop_confirms_no_orders() -> None:
+    with pytest.raises(ConfigError, match=r"mail\.lists is 'news'; allowed: names of lists alone"):
+        MailSettings(orders="news", lists=("news",), sender="orders@shop.example")
+
+
+@pytest.mark.parametrize(("number", "order"), [("", "A-17"), (CUSTOMER, "A\n17"), (CUSTOMER, "A" * 201)])
+def test_number_or_order_that_cannot_be_is_refused(app: CookieGuard, number: str, order: str) -> None:
+    with pytest.raises(MailError, match="characters; allowed: 1 to 200 printable ones"):
+        asyncio.run(mail.order_sent(number, order, mail.order_headers()))
+
+
+def test_job_of_its_own_writes_into_the_shops_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(state_dir=str(tmp_path / "state"), **SETTINGS)
+
+    with closing(order_mail(config)) as orders:
+        mail.use_orders(orders)
+        confirm("B-18")
+
+    with closing(open_stores(place_of(config, tmp_path / "state", environ={}))) as stores:
+        found = [
+            json.dumps(read_document(one.record))
+            for one in read_subject(stores, customer(CUSTOMER))
+            if one.record
+        ]
+    assert ["B-18" in one for one in found] == [True]
