@@ -1,7 +1,11 @@
-"""Build the wheel, install it in a clean environment and look that everything shipped works there."""
+"""Build the wheel, install it in a clean environment and look that everything shipped works there.
+
+Without COOKIEGUARD_PURE=1 the wheel has to be a compiled one: a build whose compiler fails makes a pure one, silently.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROBE = """
-import importlib.resources, tempfile, pathlib
+import importlib.resources, sys, tempfile, pathlib
 import cookieguard, cookieguard.html
 static = importlib.resources.files("cookieguard.static")
 names = sorted(str(one.name) for one in static.iterdir())
@@ -19,7 +23,10 @@ assert {"banner.css", "banner.js", "templates", "lang", "vendors"} <= set(names)
 assert "site-packages" in cookieguard.__file__, cookieguard.__file__
 state = pathlib.Path(tempfile.mkdtemp()) / "state"
 cookieguard.CookieGuard(lambda *_: None, cookieguard.Config(state_dir=str(state)), vendors=["stripe"])
-print("scanner:", cookieguard.html.scanner())
+wanted, found = sys.argv[1], cookieguard.html.scanner()
+if found != wanted:
+    sys.exit(f"the wheel runs {found}, and was to be {wanted}: is there a compiler? COOKIEGUARD_PURE=1 does without")
+print("scanner:", found)
 print("wheel:", cookieguard.__file__, "ships", ", ".join(names))
 """
 
@@ -34,7 +41,8 @@ def main() -> int:
         venv.create(place / "clean", with_pip=True)
         python = str(place / "clean" / "bin" / "python")
         _run(python, "-m", "pip", "install", "--quiet", str(wheel))
-        return subprocess.run([python, "-c", PROBE], cwd=folder, check=False).returncode
+        wanted = "pure" if os.environ.get("COOKIEGUARD_PURE") == "1" else "compiled"
+        return subprocess.run([python, "-c", PROBE, wanted], cwd=folder, check=False).returncode
 
 
 def _copy(to: Path) -> Path:
