@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 
 import pytest
-from harness.rewriting import rewrite
+from harness.rewriting import outside, rewrite
+from harness.tags import nothing_nested
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.html import scanner
-from cookieguard.html.css import tokenizer as sheets
+from cookieguard.html import Rules, scanner
 from cookieguard.html.css.stylesheet import cut, held_in_sheet, held_parts
+from cookieguard.html.element_text import judge_text
+from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.tokenizer.output import Output
+from cookieguard.html.types import STYLE
 
 PARTS = (
     r"""url(|URL(|-url(|src(|translatex(|"|'|(|)| |a|@import|@media|@namespace |@-moz-document |@font-face{|/*|*/|*|/|@
@@ -176,32 +178,23 @@ def test_edits_are_in_order_and_inside(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_sheet_is_cut_as_it_stands_like_its_text(seed: int) -> None:
-    rnd = random.Random(seed)
+def test_a_sheet_told_at_a_look_is_judged_like_its_text(seed: int) -> None:
+    rnd, rules = random.Random(seed), Rules(outside, "https://shop.example/", own_is_free=True)
+    summary = Summary(rules.context(rules.url, nothing_nested, xml=False))
     told = cuts = 0
 
     for _ in range(4000):
-        sheet = "".join(rnd.choices(PARTS, k=rnd.randint(0, 25))).encode("latin-1")
-        asked: tuple[list[str], list[str]] = [], []
-        holds_own = rnd.random() < 0.3
-        found = held_in_sheet(sheet, asking(asked[0], holds_own=holds_own))
-        slowly = held_parts(sheet.decode("latin-1"), asking(asked[1], holds_own=holds_own))
-
-        assert asked[0] == asked[1], sheet
-        assert found == (slowly and [(start, end, new.encode("latin-1")) for start, end, new in slowly]), (
+        parts = "".join(rnd.choices(PARTS, k=rnd.randint(0, 25)))
+        sheet = parts.encode(rnd.choice(["latin-1", "utf-8"]))
+        decision = summary.sheet(sheet)
+        if decision is None:
+            continue
+        told, cuts = told + 1, cuts + bool(decision.edits)
+        slowly = judge_text(STYLE, sheet, rules.url, rules.judge)
+        assert (decision.held, decision.hold, decision.edits) == (slowly.held, slowly.hold, slowly.edits), (
             sheet
         )
-        told, cuts = told + (sheets.plain_urls(sheet) is not None), cuts + bool(found)
-    assert cuts > 200
+
     if scanner() == "compiled":
         assert told > 1000
-
-
-def asking(asked: list[str], *, holds_own: bool) -> Callable[[str], bool]:
-    """Judge references and note each question."""
-
-    def judge(reference: str) -> bool:
-        asked.append(reference)
-        return "ads" in reference or (holds_own and "ok" in reference)
-
-    return judge
+        assert cuts > 200

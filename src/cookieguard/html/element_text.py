@@ -14,7 +14,6 @@ from cookieguard.html.tokenizer.character_references import decode_text
 from cookieguard.html.types import ANYBODY, PASSES, Decision, Held, Judge, Text
 from cookieguard.html.urls import Url, parse_url, readings, resolve
 
-SHEET_NAMES = re.compile(rb"/[/\t\n\r]|[hH]\s*[tT]\s*[tT]\s*[pP]|[wW]\s*[sS]\s*[sS:]|[fF]\s*[tT]\s*[pP]")
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
 SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")

@@ -1,7 +1,7 @@
 cimport cython
 
 from cookieguard.html.fast.answers cimport Known, piece, untracked
-from cookieguard.html.types cimport Tag
+from cookieguard.html.types cimport Decision, Tag
 from cookieguard.html.rules cimport Rules
 from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end, end_of_text
 from cookieguard.html.fast.tag_summary cimport Summary
@@ -23,6 +23,7 @@ cdef class TagJudge:
     cdef tuple _make_context(self)
     @cython.locals(summary=Summary)
     cpdef Tag learn(self, bytes data, Py_ssize_t start, Py_ssize_t end)
+    cpdef Decision judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, bint is_markup)
     cdef _keep_here(self, bytes raw, Tag tag)
 
 
@@ -40,6 +41,7 @@ cdef class PlainBody:
 
 
 cdef bint _has_free_text(Tag tag) except -1
+cdef bint _does_more(Tag tag) except -1
 
 
 cdef class Nested:
@@ -49,10 +51,8 @@ cdef class Nested:
     cdef Scanner _scanner
     cdef Summary _summary
 
-    @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, size=Py_ssize_t, end=Py_ssize_t, tag=Tag)
-    cpdef bint passes(self, bytes document) except -1
     cpdef tuple rewrite(self, bytes document, bint is_xml)
     @cython.locals(scanner=Scanner, summary=Summary, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag)
-    cdef tuple _replaced(self, bytes document)
+    cpdef tuple glance(self, bytes document)
     @cython.locals(scanner=Scanner, summary=Summary)
     cdef tuple _prepare(self)

@@ -11,7 +11,7 @@ from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import NOTED_NAMES, judge_tag
 from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
-from cookieguard.html.types import MAX_HELD, Held, Nest, Tag, TagContext, Text
+from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held, Nest, Tag, TagContext, Text
 from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
@@ -56,7 +56,7 @@ class TagJudge:
             context = self._rules.context(self.base, _nothing, xml=self._xml)
         else:
             nested = Nested(self._rules, self.base, partial(self._nest, self.base))
-            context = self._rules.context(self.base, nested.rewrite, xml=self._xml, passes=nested.passes)
+            context = self._rules.context(self.base, nested.rewrite, xml=self._xml, glance=nested.glance)
         self._summary_and_context = Summary(context), context
         return self._summary_and_context
 
@@ -82,6 +82,19 @@ class TagJudge:
             else:
                 self._keep_here(raw, tag)
         return tag
+
+    def judge_text(
+        self,
+        kind: Text,
+        data: bytes,
+        start: int,
+        stop: int,
+        is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
+    ) -> Decision:
+        """Judge the text of an element, data[start:stop] (Rules.judge_text)."""
+        is_sheet = kind is STYLE and not is_markup
+        summary = (self._summary_and_context or self._make_context())[0] if is_sheet else None
+        return self._rules.judge_text(kind, data, start, stop, self.base, is_markup, summary)
 
     def _keep_here(self, raw: bytes, tag: Tag) -> None:
         """Keep an answer for this page alone, which has had its part of what is kept for all."""
@@ -170,31 +183,12 @@ class Nested:
         self._scanner: Scanner | None = None
         self._summary: Summary | None = None
 
-    def passes(self, document: bytes) -> bool:
-        """Return whether a document is sure to pass as it is."""
-        scanner, summary = self._scanner, self._summary
-        if scanner is None or summary is None:
-            scanner, summary = self._prepare()
-        position, size = 0, len(document)
-        while True:
-            position = scanner.skip(document, position)
-            if position >= size:
-                return True
-            end = scanner.end
-            if end >= 0:
-                tag = None if scanner.tag is not None else summary.judge(piece(document, position, end))
-                if tag is None or not tag.plain:
-                    return False
-            elif (end := comment_end(document, position)) < 0:
-                return False
-            position = end
-
     def rewrite(self, document: bytes, is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as Nest
         """Rewrite a document: where all there is to do is to write tags anew, here."""
-        found = None if is_xml else self._replaced(document)
+        found = None if is_xml else self.glance(document)
         return self._nest(document, is_xml) if found is None else found
 
-    def _replaced(self, document: bytes) -> tuple[bytes, tuple[Held, ...]] | None:
+    def glance(self, document: bytes) -> tuple[bytes, tuple[Held, ...]] | None:
         """Return a document with its held tags written anew; None where a tag does more than to load."""
         scanner, summary = self._scanner, self._summary
         if scanner is None or summary is None:
@@ -209,12 +203,14 @@ class Nested:
                     return None
                 continue
             position, tag = end, scanner.tag or summary.judge(piece(document, start, end))
-            if tag is None or tag.has_text or tag.lost or tag.base is not None or tag.name in NOTED_NAMES:
+            if tag is None or _does_more(tag):
                 return None
             if tag.live is not None:
                 pieces += (piece(document, done, start), tag.live)
                 done = end
                 held += tag.held
+        if not pieces:
+            return document, ()
         return b"".join([*pieces, piece(document, done, size)]), tuple(held[:MAX_HELD])
 
     def _prepare(self) -> tuple[Scanner, Summary]:
@@ -224,6 +220,13 @@ class Nested:
         scanner.take(rules.near(base, xml=False), context.own_is_free)
         self._summary = summary = Summary(context)
         return scanner, summary
+
+
+def _does_more(tag: Tag) -> bool:
+    """Return whether a tag does more than to load."""
+    if tag.plain:
+        return False
+    return tag.has_text or bool(tag.lost) or tag.base is not None or tag.name in NOTED_NAMES
 
 
 def _nothing(_document: bytes, _is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as all that nest

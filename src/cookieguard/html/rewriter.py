@@ -300,9 +300,9 @@ class Rewriter:
         text_end, is_markup = stop if stop >= 0 else len(data), reading is not AS_TEXT
         self._long = None
         if stop < 0 and kind is STYLE and not (is_markup or self._is_last):
-            self._long = LongSheet((self.held, self.lost), self._rules, self._judge.base, data, end, ends)
+            self._long = LongSheet((self.held, self.lost), self._judge, data, end, ends)
             text_end = self._long.start
-        decision = self._rules.judge_text(kind, data, end, text_end, self._judge.base, is_markup)
+        decision = self._judge.judge_text(kind, data, end, text_end, is_markup)
         if reading is AS_TEXT:
             self._text_end = stop
         else:

@@ -3,6 +3,7 @@ cimport cython
 from cookieguard.html.fast.answers cimport Known, piece, record, untracked
 from cookieguard.html.types cimport Tag, Decision
 from cookieguard.html.fast.fragments cimport Stretches
+from cookieguard.html.fast.tag_summary cimport Summary
 
 
 cdef class Rules:
@@ -31,9 +32,8 @@ cdef class Rules:
     cpdef judge(self, object url)
     @cython.locals(size=Py_ssize_t, overhead=Py_ssize_t)
     cpdef keep(self, Known known, bytes raw, Tag tag)
-    cpdef Decision judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup)
+    cpdef Decision judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup, Summary summary=*)
     cdef Decision _judge_script(self, bytes text, bint is_markup)
-    cdef Decision _hear(self, Known known, object kind, bytes text, object base, bint is_markup)
-    cdef bint _stays(self, bytes sheet, object base, bint is_markup)
+    cdef Decision _hear(self, Known known, object kind, bytes text, object base, bint is_markup, Summary summary)
     cdef bint _is_seen_again(self, bytes text)
     cdef Known _known_texts(self, tuple key)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cookieguard.html.element_text import SHEET_NAMES, judge_markup_text, judge_text, markup_readings
+from cookieguard.html.element_text import judge_markup_text, judge_text, markup_readings
 from cookieguard.html.fast.answers import Known, mark, piece, record, untracked
 from cookieguard.html.fast.fragments import Stretches
+from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.types import (
     PASSES,
     SCRIPT,
@@ -81,7 +82,7 @@ class Rules:
         self._long_sizes: set[int] = set()  # of the long texts among these: others are not looked up
         self._seen: set[int] = set()
 
-    def context(self, base: Url, nest: Nest, *, xml: bool, passes: Glance = unsure) -> TagContext:
+    def context(self, base: Url, nest: Nest, *, xml: bool, glance: Glance = unsure) -> TagContext:
         """Return what tags on a page with this base are judged by."""
         is_free = self.own_is_free and self.is_own(base)
         told = (
@@ -90,7 +91,7 @@ class Rules:
             self.marks_links,
             bool(self._inline),
             self.holds_marked,
-            passes,
+            glance,
         )
         return record(TagContext, (base, self.judge, nest, xml, is_free, *told))
 
@@ -154,22 +155,24 @@ class Rules:
         stop: int,
         base: Url,
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
+        summary: Summary | None = None,
     ) -> Decision:
-        """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded."""
+        """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded.
+
+        `summary` is asked first about a sheet.
+        """
         if kind is SCRIPT:
             return self._judge_script(piece(data, start, stop), is_markup)
-        if (
-            kind is STYLE
-            and stop - start <= SHORT_SHEET
-            and self._stays(piece(data, start, stop), base, is_markup)
-        ):
-            return PASSES
+        if summary is not None and stop - start <= SHORT_SHEET:
+            told = summary.sheet(piece(data, start, stop))
+            if told is not None:
+                return told
         known = self._known_texts((kind, is_markup, base if kind is STYLE else None))
         if stop - start <= SHORT_TEXT or stop - start in self._long_sizes:
             decision: Decision | None = known.find(data, start, stop)
             if decision is not None:
                 return decision
-        return self._hear(known, kind, piece(data, start, stop), base, is_markup)
+        return self._hear(known, kind, piece(data, start, stop), base, is_markup, summary)
 
     def _judge_script(self, text: bytes, is_markup: bool) -> Decision:  # noqa: FBT001  # as above
         for reading in markup_readings(text) if is_markup else (text,):
@@ -178,9 +181,19 @@ class Rules:
                     return Decision((held,), True)  # noqa: FBT003  # as compiled classes want it
         return PASSES
 
-    def _hear(self, known: Known, kind: Text, text: bytes, base: Url, is_markup: bool) -> Decision:  # noqa: FBT001
-        judge_by_kind = judge_markup_text if is_markup else judge_text
-        decision = judge_by_kind(kind, text, base, self.judge)
+    def _hear(
+        self,
+        known: Known,
+        kind: Text,
+        text: bytes,
+        base: Url,
+        is_markup: bool,  # noqa: FBT001  # as above
+        summary: Summary | None,
+    ) -> Decision:
+        decision = None if summary is None else summary.sheet(text)
+        if decision is None:
+            judge_by_kind = judge_markup_text if is_markup else judge_text
+            decision = judge_by_kind(kind, text, base, self.judge)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
             size = len(text) + ENTRY_OVERHEAD
             self._texts_size += size
@@ -188,12 +201,6 @@ class Rules:
             if len(text) > SHORT_TEXT:
                 self._long_sizes.add(len(text))
         return decision
-
-    def _stays(self, sheet: bytes, base: Url, is_markup: bool) -> bool:  # noqa: FBT001  # as above
-        """Tell at a look that a sheet reaches no other host than the page's own, of which nothing is held."""
-        if is_markup or not self.own_is_free or not self.is_own(base):
-            return False
-        return sheet.find(b"\\") < 0 and SHEET_NAMES.search(sheet) is None
 
     def _is_seen_again(self, text: bytes) -> bool:
         """Return whether a long text came before: pages that print their state into a script never repeat it."""

@@ -53,7 +53,8 @@ ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that n
 Judge = Callable[[Url], Ruling | None]
 Tell = Callable[[Url], bool]
 Nest = Callable[[bytes, bool], tuple[bytes, tuple[Held, ...]]]  # a nested document (is it XML?), rewritten
-Glance = Callable[[bytes], bool]  # whether a nested document passes as it is, as far as a look tells
+# The same where all there is to do is to write tags anew; None: that takes more than a look.
+Glance = Callable[[bytes], tuple[bytes, tuple[Held, ...]] | None]
 Edit = tuple[int, int, bytes]  # of a tag: from, to, what stands there instead
 
 
@@ -62,9 +63,8 @@ def nobody(_: Url) -> bool:
     return False
 
 
-def unsure(_: bytes) -> bool:
+def unsure(_: bytes) -> None:
     """Tell nothing."""
-    return False
 
 
 class TagContext(NamedTuple):
@@ -85,7 +85,7 @@ class TagContext(NamedTuple):
     marks_links: bool = False
     reads_scripts: bool = False  # some inline scripts are held by what they say
     holds_marked: bool = True  # scripts that the page marks as to be held
-    passes: Glance = unsure
+    glance: Glance = unsure
 
 
 class Embed(NamedTuple):

@@ -11,13 +11,12 @@ import re
 
 from cookieguard.html.css.tokenizer import ESCAPED, S
 from cookieguard.html.fast.byte_search import has_pairs
-from cookieguard.html.rules import Rules
+from cookieguard.html.page import TagJudge
 from cookieguard.html.tokenizer.foreign_text import text_carried, text_stop
 from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.tokenizer.pending import MAX_TEXT_BYTES, UNKNOWN
 from cookieguard.html.tokenizer.raw_text import LOST_SHEET, EndTags, raw_text
 from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held
-from cookieguard.html.urls import Url
 
 NAME = b"style"
 Noted = tuple[list[Held], set[str]]  # of a page: what is held, and what is lost
@@ -53,9 +52,9 @@ class LongSheet:
 
     stop = UNKNOWN  # where the text ends in what is returned: nowhere
 
-    def __init__(self, noted: Noted, rules: Rules, base: Url, data: bytes, text: int, ends: EndTags) -> None:
+    def __init__(self, noted: Noted, judge: TagJudge, data: bytes, text: int, ends: EndTags) -> None:
         """Begin with a sheet, data[text:], that has no end yet; `start` is where its first piece ends."""
-        self._noted, self._rules, self._base, self._ends = noted, rules, base, ends
+        self._noted, self._judge, self._ends = noted, judge, ends
         place, self._inside = (0, "") if ends else _seam(data[text:])
         self._is_lost = not place
         self.start = text + place if place else text_carried(NAME, data, text, ends, None)
@@ -103,7 +102,7 @@ class LongSheet:
             if place < MAX_TEXT_BYTES:
                 return out + self._keep(sheet)
             place, kind = _seam(sheet)
-        decision = self._rules.judge_text(STYLE, sheet, 0, place, self._base, False)  # noqa: FBT003  # it is compiled
+        decision = self._judge.judge_text(STYLE, sheet, 0, place, False)  # noqa: FBT003  # it is compiled
         held = self._noted[0]
         held.extend(decision.held[: MAX_HELD - len(held)])
         self._is_lost = decision.hold or not (place or is_last)

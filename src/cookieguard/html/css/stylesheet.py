@@ -20,11 +20,9 @@ from cookieguard.html.css.tokenizer import (
     escapes_letters,
     imports,
     places,
-    plain_urls,
     urls_in,
 )
 from cookieguard.html.css.url_strings import between_quotes, strings_taken
-from cookieguard.html.fast.answers import piece
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host
 Edit = tuple[int, int, str]  # what to write instead of text[start:end]
@@ -86,25 +84,8 @@ def _apart(edits: list[Edit]) -> list[Edit]:
 
 def held_in_sheet(sheet: bytes, holds: Holds, is_markup: bool = False) -> list[ByteEdit] | None:  # noqa: FBT001, FBT002
     """List the same edits of a sheet as it stands."""
-    found = plain_urls(sheet)
-    if found is None:
-        edits = held_parts(sheet.decode("latin-1"), holds, is_markup)
-        return None if edits is None else [(start, end, new.encode("latin-1")) for start, end, new in edits]
-    known: dict[bytes, bool] = {}
-    cuts: list[ByteEdit] = []
-    for start, end, is_string in found:
-        first, last = start + is_string, end
-        if is_string and last > first and sheet[last - 1] == sheet[start]:
-            last -= 1
-        reference = piece(sheet, first, last)
-        held = known.get(reference)
-        if held is None:
-            held = known[reference] = holds(reference.decode("latin-1"))
-        if held and not (cuts and start < cuts[-1][1]):
-            cuts.append((start, end, NO_STRING if is_string else NO_URL))
-            if len(cuts) > MOST_EDITS:
-                return None
-    return cuts
+    edits = held_parts(sheet.decode("latin-1"), holds, is_markup)
+    return None if edits is None else [(start, end, new.encode("latin-1")) for start, end, new in edits]
 
 
 class Live:

@@ -153,11 +153,6 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
     return found, takers
 
 
-def plain_urls(sheet: bytes) -> list[tuple[int, int, bool]] | None:
-    """Say that the sheet takes a closer look: here that costs no more. In C it lists what is easily told."""
-    return None
-
-
 def comments(text: str) -> list[tuple[int, int]]:
     """List where comments are, up to a function whose name is written with escapes: it may be `url`."""
     found: list[tuple[int, int]] = []

@@ -293,26 +293,13 @@ cpdef tuple urls_in(str text):
     return found, takers
 
 
-cpdef list plain_urls(bytes sheet):
-    """List the URLs in functions that a browser reads, as (start, end, whether it is a string); None: that takes a closer look.
-
-    It does where a letter or a part of a URL is escaped, anything is imported or taken as a string by other functions,
-    or where only a tokenizer tells whether a URL that may leave the page's own host is in a comment, or a mere name.
-    """
-    cdef Walk walk
-    cdef int told
-    cdef list found = []
-    if not begin(&walk, sheet):
-        return None
-    while True:
-        told = step(&walk)
-        if told <= 0:
-            return None if told < 0 else found
-        found.append((walk.start, walk.end, walk.is_string))
-
-
 cdef bint begin(Walk* walk, bytes sheet):
-    """Begin to walk from URL to URL; tell whether there is nothing in the sheet that takes a closer look at all of it."""
+    """Begin to walk from URL to URL; tell whether there is nothing in the sheet that takes a closer look at all of it.
+
+    It does where a letter is escaped or anything is imported; `step` finds a URL that does: where a part of it is
+    escaped, other functions take strings, or only a tokenizer tells whether one that may leave the page's own host
+    is in a comment, or a mere name.
+    """
     walk.s, walk.size = <text_t>PyBytes_AS_STRING(sheet), PyBytes_GET_SIZE(sheet)
     walk.p, walk.read, walk.opened = 0, 1, -1
     return not _escapes_letters(walk.s, walk.size) and _import_end(walk.s, 0, walk.size) < 0

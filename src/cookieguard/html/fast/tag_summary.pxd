@@ -22,7 +22,8 @@ cdef class Summary:
     cdef bint _reads_scripts
     cdef bint _lifts
     cdef object _ask
-    cdef object _passes
+    cdef object _glance
+    cdef object _page
     cdef str _scheme
     cdef bint _has_host
     cdef Value _values[MOST_ATTRIBUTES]
@@ -31,7 +32,10 @@ cdef class Summary:
     cdef list _held
     cdef dict _written_anew  # values by their attribute's number
 
+    cdef bint _is_near  # what is held hangs on where the page is
+
     cpdef Tag judge(self, bytes raw)
+    cpdef object sheet(self, bytes text)
     cdef Tag _closed(self, text_t s, Py_ssize_t size)
     cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind)
     cdef Tag _base(self, text_t s, bytes element)
@@ -40,11 +44,15 @@ cdef class Summary:
     cdef bint _holds_source(self) noexcept
     cdef Value* _first(self, unsigned char name) noexcept
     cdef int _judged(self, text_t s, Value* one, object element) except -1
-    cdef bint _nests(self, text_t s, Value* one) except -1
-    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1
+    cdef int _document(self, text_t s, Value* one) except -1
+    cdef object _write_anew(self, text_t s, Value* one, bytes text)
+    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, str said, object element) except -1
+    cdef int _asked(self, object url, str said, object element) except -1
     cdef int _candidates(self, text_t s, Value* one, object element) except -1
     cdef int _link(self, text_t s, Value* one, object element) except -1
     cdef int _style(self, text_t s, Value* one, object element) except -1
+    cdef list _cuts(self, bytes text, str said, object element, bint is_sheet)
+    cdef int _read_closely(self, bytes reference, str said, object element) except -1
     cdef object _text(self, text_t s)
     cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held)
     cdef bytes _renamed(self, Value* one)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from cookieguard.html.types import Tag, TagContext
+from cookieguard.html.types import Decision, Tag, TagContext
 
 
 class Summary:
@@ -18,4 +18,8 @@ class Summary:
 
     def judge(self, raw: bytes) -> Tag | None:
         """Return what is decided about a tag; None: it needs the full decision."""
+        return None
+
+    def sheet(self, text: bytes) -> Decision | None:
+        """Return what is decided about a style sheet; None: it needs the full decision."""
         return None

@@ -9,18 +9,20 @@ from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from cookieguard.html.css.stylesheet import NO_STRING, NO_URL
+from cookieguard.html.css.stylesheet import MOST_EDITS, NO_STRING, NO_URL
+from cookieguard.html.element_text import MOST_FOUND
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, named_tuple
+from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, named_tuple, untracked
+from cookieguard.html.fast.byte_search import has_pairs
 from cookieguard.html.contact_points import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
-from cookieguard.html.types import JUDGED_TEXTS, NO_TEXT, SCRIPT, STYLE, Held, Text, nobody
+from cookieguard.html.types import JUDGED_TEXTS, NO_TEXT, PASSES, SCRIPT, STYLE, Decision, Held, Text, nobody
 from cookieguard.html.fast.name_table cimport LONGEST_NAME, SLOTS, Name, fill, find
 from cookieguard.html.referrer_policy import tighten
 from cookieguard.html.css.tokenizer cimport Walk, begin, step
 from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, room_of, script_text
-from cookieguard.html.urls import Url
+from cookieguard.html.urls import Url, readings
 
 cdef enum:
     BLANK = 1
@@ -32,7 +34,6 @@ cdef enum:
     MEANS_MORE = 32  # the first sign of a word that makes a meta element count
 
     MOST_NAMES = 128
-    MOST_URLS = 32  # of a style that are looked at here
     MOST_KEPT = 512  # answers of each table
     SHORTEST_TOP = 2  # letters of the last label of a plain host
     LONGEST_TOP = 24
@@ -88,6 +89,7 @@ cdef dict SOURCES = {element: KEYS.index(source) for element, source in EMBEDS.i
 cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
 cdef Known CLOSED = Known(), OPEN = Known(), EMPTY = Known()  # tags with nothing to do, by the name as it is spelled
 cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
+cdef tuple ENCODED = ((b"&", b"&amp;"), (b"<", b"&lt;"), (b">", b"&gt;"))
 cdef object RAW = Text.RAW, DATA = Text.DATA
 
 
@@ -225,6 +227,10 @@ cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept n
     return False
 
 
+cdef inline bint _is_quoted(text_t s, Value* one) noexcept nogil:
+    return (s[one.value - 1] == 34 or s[one.value - 1] == 39) and s[one.end] == s[one.value - 1]
+
+
 cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
     """Return a style as it is read; None: it is in no quotes, or has more than `&quot;` for references and the like."""
     cdef Py_ssize_t p
@@ -238,6 +244,13 @@ cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
         text = text.replace(b"&quot;", b'"')
         return None if memchr(PyBytes_AS_STRING(text), 38, PyBytes_GET_SIZE(text)) != NULL else text
     return text
+
+
+cdef bytes _encoded(bytes text, unsigned char quote):
+    """Write a text as a value in quotes (encode_attribute in character_references.py)."""
+    for sign, reference in ENCODED:
+        text = text.replace(sign, reference)
+    return text.replace(b'"', b"&quot;") if quote == 34 else text.replace(b"'", b"&#39;")
 
 
 cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):
@@ -287,8 +300,8 @@ cdef class Summary:
         self._applies = context.own_is_free and not context.xml
         self._marks_links, self._lifts = context.marks_links, context.is_lifted is not nobody
         self._reads_scripts = context.reads_scripts
-        self._ask, self._scheme, self._has_host = context.judge, context.base.scheme, bool(context.base.host)
-        self._passes = context.passes
+        self._ask, self._page, self._has_host = context.judge, context.base, bool(context.base.host)
+        self._scheme, self._glance = context.base.scheme, context.glance
 
     cpdef Tag judge(self, bytes raw):
         """Return what is decided about a tag; None: it needs the full decision."""
@@ -317,6 +330,7 @@ cdef class Summary:
         if element is None:
             element = PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
         self._held = self._written_anew = None
+        self._is_near = False
         for index in range(self._count):
             one = &self._values[index]
             if one.load != NOTHING and one.end > one.value:
@@ -329,15 +343,24 @@ cdef class Summary:
                     return None
                 one.is_held = decision == IS_HELD and not one.is_anew
                 is_held = is_held or decision == IS_HELD
-                if one.is_anew and kind & EMBEDS_SOMETHING:
-                    return None
         if kind & IS_BASE:
             return None if is_held else self._base(s, element)
         if is_held or kind & HAS_TEXT:
-            if is_held and self._first(SRC) != NULL and b"onerror" in raw.lower():
+            if is_held and self._first(SRC) != NULL and raw.lower().find(b"onerror") >= 0:
                 return None  # it has a way on without what is held (FAILS in tags.py)
             return self._whole(raw, p, element, kind, is_held)
         return self._plain(s, p, element, kind)
+
+    cpdef object sheet(self, bytes text):
+        """Return what is decided about a style sheet (_style in element_text.py); None: it needs the full decision."""
+        cdef list cuts
+        if not self._applies or not (text.isascii() or not has_pairs(text)):
+            return None
+        self._held = None
+        cuts = self._cuts(text, "", b"style", True)
+        if not cuts:
+            return None if cuts is None else PASSES
+        return Decision(untracked(tuple(self._held[:MOST_FOUND])), False, tuple(cuts))
 
     cdef Tag _closed(self, text_t s, Py_ssize_t size):
         """Return an end tag."""
@@ -391,6 +414,7 @@ cdef class Summary:
         tag.drawn = drawn
         if is_held:
             tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
+            tag.near = self._is_near
             PyObject_GC_UnTrack(<void*>tag.held)
             if kind & EMBEDS_SOMETHING:
                 tag.room = self._room(raw, name_end, element, tag.held)
@@ -472,7 +496,7 @@ cdef class Summary:
     cdef int _judged(self, text_t s, Value* one, object element) except -1:
         """Judge a value that is not empty."""
         if one.load == URL:
-            return self._reference(s, one.value, one.end, one, element)
+            return self._reference(s, one.value, one.end, SAID[one.name], element)
         if one.load == CSS:
             return self._style(s, one, element) if _loads_by_style(s, one.value, one.end) else STAYS
         if one.load == SRCSET:
@@ -482,22 +506,41 @@ cdef class Summary:
         if one.load == DOCUMENT or one.load == LATER:
             if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
                 return UNSURE
-            return self._reference(s, one.value, one.end, one, element)
+            return self._reference(s, one.value, one.end, SAID[one.name], element)
         if one.load == BASE:
             return STAYS if self._has_host and not _may_leave(s, one.value, one.end) else UNSURE
         if one.load == SRCDOC:
-            return STAYS if self._nests(s, one) else UNSURE
+            return self._document(s, one)
         if one.load == REFERRER:
             return STAYS if _kept(POLICIES, s, one, _stays) else UNSURE
         return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
 
-    cdef bint _nests(self, text_t s, Value* one) except -1:
-        """Return whether a document inside of the tag is plain, and passes as it is."""
+    cdef int _document(self, text_t s, Value* one) except -1:
+        """Judge a document inside of the tag, and write it anew where something in it is held."""
         if memchr(s + one.value, 38, one.end - one.value) != NULL:
-            return False
-        return self._passes(PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value))
+            return UNSURE
+        document = PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value)
+        found = self._glance(document)
+        if found is None:
+            return UNSURE
+        changed, held = found
+        if changed is document:
+            return STAYS
+        if not _is_quoted(s, one) or not changed.isascii():
+            return UNSURE
+        self._write_anew(s, one, changed)
+        self._held = [*(self._held or ()), *held]
+        self._is_near = True  # as its tags may be
+        return IS_HELD
 
-    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, Value* one, object element) except -1:
+    cdef object _write_anew(self, text_t s, Value* one, bytes text):
+        """Note what a value in quotes, all of it ASCII, becomes."""
+        if self._written_anew is None:
+            self._written_anew = {}
+        self._written_anew[one.name] = _encoded(text, s[one.value - 1])
+        one.is_anew = True
+
+    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, str said, object element) except -1:
         """Judge one reference: a plain URL by its host and path, one that stays on the page's own host by that."""
         cdef Py_ssize_t host, path, path_end, size = end - p
         cdef str scheme = self._scheme
@@ -525,6 +568,10 @@ cdef class Summary:
             PyUnicode_FromStringAndSize(<char*>s + host, path - host),
             PyUnicode_DecodeUTF8(<char*>s + path, path_end - path, "surrogateescape") if path_end > path else "/",
         )
+        return self._asked(url, said, element)
+
+    cdef int _asked(self, object url, str said, object element) except -1:
+        """Judge a URL; note it where it is held."""
         ruling = self._ask(url)
         if ruling is None:
             return STAYS
@@ -532,7 +579,7 @@ cdef class Summary:
             self._held = []
         cdef object held = named_tuple(Held, HELD_SIZE)
         _put(held, 0, (<bytes>element).decode("latin-1"))
-        _put(held, 1, SAID[one.name])
+        _put(held, 1, said)
         _put(held, 2, url)
         _put(held, 3, ruling.purpose)
         _put(held, 4, ruling.vendor)
@@ -560,7 +607,7 @@ cdef class Summary:
             stop = p
             while stop > start and s[stop - 1] == 44:
                 stop -= 1
-            decision = self._reference(s, start, stop, one, element)
+            decision = self._reference(s, start, stop, SAID[one.name], element)
             if decision != STAYS:
                 return decision
             while stop == p and p < end and s[p] != 44:
@@ -579,59 +626,61 @@ cdef class Summary:
         is_inert = _kept(RELATIONS, s, relations, _is_inert)
         if is_inert is None:
             return UNSURE
-        return STAYS if is_inert else self._reference(s, one.value, one.end, one, element)
+        return STAYS if is_inert else self._reference(s, one.value, one.end, SAID[one.name], element)
 
     cdef int _style(self, text_t s, Value* one, object element) except -1:
         """Judge the URLs of a style, and write it without those that are held (_css in attributes.py)."""
         cdef bytes text = _plain_style(s, one.value, one.end)
-        cdef text_t style
+        cdef list cuts = None if text is None else self._cuts(text, SAID[one.name], element, False)
+        cdef list pieces = []
+        cdef Py_ssize_t done = 0
+        if not cuts:
+            return UNSURE if cuts is None else STAYS
+        for start, end, new in cuts:
+            pieces += (text[done:start], new)
+            done = end
+        self._write_anew(s, one, b"".join([*pieces, text[done:]]))
+        return IS_HELD
+
+    cdef list _cuts(self, bytes text, str said, object element, bint is_sheet):
+        """List what is cut out of a style, as (start, end, what stands there instead); None: it takes a closer look."""
+        cdef text_t style = <text_t>PyBytes_AS_STRING(text)
         cdef Walk walk
-        cdef Py_ssize_t start, inside, first = 0, last = 0, done = 0
-        cdef int decision, heard = STAYS, count = 0, told
-        cdef dict known = None
-        cdef list pieces = None
-        if text is None or not begin(&walk, text):
-            return UNSURE
-        style = <text_t>PyBytes_AS_STRING(text)
+        cdef Py_ssize_t start, inside, done = 0
+        cdef int decision, told
+        cdef dict known = {}
+        cdef list cuts = []
+        if not begin(&walk, text):
+            return None
         while True:
             told = step(&walk)
-            if told == 0:
-                break
-            count += 1
-            if told < 0 or count > MOST_URLS:
-                return UNSURE
+            if told <= 0:
+                return None if told < 0 else cuts
             start, inside = walk.start + walk.is_string, walk.end
             if walk.is_string and style[inside - 1] == style[walk.start] and inside > start:
                 inside -= 1
-            if count == 1:
-                decision = heard = self._reference(style, start, inside, one, element)
-                first, last = start, inside
-            else:
-                if known is None:
-                    known = {PyBytes_FromStringAndSize(<char*>style + first, last - first): heard}
-                reference = PyBytes_FromStringAndSize(<char*>style + start, inside - start)
-                answer = known.get(reference)
-                if answer is None:
-                    answer = known[reference] = self._reference(style, start, inside, one, element)
-                decision = answer
-            if decision == UNSURE:
-                return UNSURE
+            reference = PyBytes_FromStringAndSize(<char*>style + start, inside - start)
+            answer = known.get(reference)
+            if answer is None:
+                decision = self._reference(style, start, inside, said, element) if reference.isascii() else UNSURE
+                if decision == UNSURE:
+                    if not is_sheet:
+                        return None
+                    decision = self._read_closely(reference, said, element)
+                answer = known[reference] = decision
             # What looks like a URL within another one's quotes goes with that.
-            if decision == IS_HELD and walk.start >= done:
-                if pieces is None:
-                    pieces = []
-                pieces.append(PyBytes_FromStringAndSize(<char*>style + done, walk.start - done))
-                pieces.append(NO_STRING if walk.is_string else NO_URL)
+            if answer == IS_HELD and walk.start >= done:
+                cuts.append((walk.start, walk.end, NO_STRING if walk.is_string else NO_URL))
                 done = walk.end
-        if pieces is None:
-            return STAYS
-        pieces.append(PyBytes_FromStringAndSize(<char*>style + done, PyBytes_GET_SIZE(text) - done))
-        if self._written_anew is None:
-            self._written_anew = {}
-        text = b"".join(pieces)
-        self._written_anew[one.name] = text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;")
-        one.is_anew = True
-        return IS_HELD
+                if len(cuts) > MOST_EDITS:
+                    return None
+
+    cdef int _read_closely(self, bytes reference, str said, object element) except -1:
+        """Judge a reference of a sheet in all ways that it may be read."""
+        for url in readings(reference.decode("latin-1"), self._page):
+            if self._asked(url, said, element) == IS_HELD:
+                return IS_HELD
+        return STAYS
 
     cdef object _text(self, text_t s):
         """Say how the text of a script is read; None: that takes a closer look."""
@@ -685,6 +734,8 @@ cdef class Summary:
             one = &self._values[index]
             if one.is_held:
                 edits.append((one.start, one.name_end, RENAMED[one.name]))
+            elif one.is_anew:
+                edits.append((one.value, one.end, self._written_anew[one.name]))
         return room_of(raw, element, name_end, edits, held, xml=False)
 
     cdef bytes _renamed(self, Value* one):
