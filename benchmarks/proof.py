@@ -24,7 +24,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from statistics import median
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -37,14 +37,19 @@ from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.engines.proof.reading import verify_log
+from cookieguard.engines.proof.sequencer import AT_ONCE as SEQUENCED
+from cookieguard.engines.proof.sequencer import sequence
+from cookieguard.engines.proof.waiting import write
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record
 from cookieguard.proof.records import Record, browser, new_id, to_bytes
+from cookieguard.proof.sealing import mac_of, seal
 from cookieguard.proof.tiles import WIDTH, inclusion_proof, tree_root
+from cookieguard.web.identity.store_wait import is_done
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
-WRITERS = 32
+WRITERS, WORKERS = 32, 4
 ROUNDS = 3
 CHOICES = 600
 CHOICE = [
@@ -55,6 +60,7 @@ CHOICE = [
 NAME = "shop.example/_cg/log"
 AT_ONCE = 50
 BIG = 10_000_000
+VERIFIED = 100_000
 ASKER = Asker(
     controller="shop.example",
     jurisdiction="DE",
@@ -70,9 +76,9 @@ INDICATION = Indication(
 )
 
 
-def record_of(number: int) -> Record:
+def record_of(number: int, record_id: str = "") -> Record:
     subject = browser(f"b{number}")  # most who choose were never here before
-    return consent_record(ASKER, INDICATION, time=NOW, subject=subject, id=new_id())
+    return consent_record(ASKER, INDICATION, time=NOW, subject=subject, id=record_id or new_id())
 
 
 def bare_table(path: Path) -> sqlite3.Connection:
@@ -100,8 +106,8 @@ def single_commits(path: Path, seconds: float) -> float:
     return rate
 
 
-def grouped(place: Place, keyring: Keyring, seconds: float) -> tuple[float, float, int]:
-    """Return records a second with 50 waiting at once, the CPU each takes, and how many there were."""
+def grouped(place: Place, keyring: Keyring, seconds: float) -> tuple[float, float]:
+    """Return records a second with 50 waiting at once, and the CPU each takes."""
     writer = LogWriter(partial(open_stores, place), partial(signer_of, keyring), NAME)
     writer.append(record_of(0)).result(30)
     count, started, cpu = 0, time.perf_counter(), time.process_time()
@@ -112,7 +118,19 @@ def grouped(place: Place, keyring: Keyring, seconds: float) -> tuple[float, floa
         count += AT_ONCE
     rate, each = count / (time.perf_counter() - started), (time.process_time() - cpu) / count
     writer.close()
-    return rate, each, count + 1
+    return rate, each
+
+
+def filled(place: Place, keyring: Keyring) -> None:
+    """Write a log of so many records, a thousand in each commit."""
+    stores = open_stores(place)
+    subject, key = stores.subjects.keys_of([os.urandom(16)]).popitem()[1]
+    for _ in range(0, VERIFIED, SEQUENCED):
+        written = [write(record_of(number)) for number in range(SEQUENCED)]
+        rows = [seal(one.record, key=key, id=one.id, subject=subject, about=one.about) for one in written]
+        stores.log.insert([(one, mac_of(one.entry, key)) for one in rows], ())
+        sequence(stores.log, signer_of(keyring, NAME), key)
+    stores.close()
 
 
 def verifying(place: Place, keyring: Keyring) -> float:
@@ -146,6 +164,29 @@ def writing() -> float:
     return (time.process_time() - cpu) / 5000
 
 
+class Commits(Protocol):
+    """Be what a request without a log waits for."""
+
+    async def one(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class LogsCommits:
+    """Have the log's own writer commit a record that the request knows nothing of, and wait for it."""
+
+    def __init__(self, place: Place, keyring: Keyring, *, is_known: bool) -> None:
+        self._writer = LogWriter(partial(open_stores, place), partial(signer_of, keyring), NAME)
+        self._numbers = itertools.repeat(0) if is_known else itertools.count()
+
+    async def one(self) -> None:
+        record_id = new_id()
+        record = partial(record_of, next(self._numbers), record_id)
+        assert await is_done(self._writer.append_later(record_id, record))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
 class BareCommits:
     """Commit a row of a log's size in a thread, and have the event loop wait for it: what a commit costs by itself."""
 
@@ -174,12 +215,12 @@ class BareCommits:
 
 
 class Shop:
-    """Be a shop whose requests are choices, or agreements; without the log each waits for a bare commit instead."""
+    """Be a shop whose requests are choices, or agreements; without a log each waits for another commit instead."""
 
-    def __init__(self, directory: Path, *, logs: bool, agrees: bool) -> None:
-        directory.mkdir(mode=0o700)
+    def __init__(self, directory: Path, commits: Commits | None, *, agrees: bool) -> None:
+        logs = commits is None
         self._waits = not (logs or agrees)
-        self._commits = BareCommits(directory / "bare.db")
+        self._commits = commits
         self._path = "/" if agrees else "/_cg/consent"
         self.spent: list[float] = []
         """The seconds of CPU that each request took of its own thread."""
@@ -191,8 +232,8 @@ class Shop:
                 visitor_of(scope).agree(
                     "newsletter", text="Yes, send it", given=True, who="anna@shop.example"
                 )
-            elif not logs:
-                await self._commits.one()
+            elif commits is not None:
+                await commits.one()
             headers = [(b"content-type", b"application/json")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": b"{}"})
@@ -205,7 +246,7 @@ class Shop:
         for _ in range(count):
             answer = Answer(scope=scope_of(self._path, method="POST", headers=CHOICE))
             started = time.thread_time()
-            if self._waits:
+            if self._waits and self._commits is not None:
                 await self._commits.one()
             await drive(self._guard, answer, b"choice=reject")
             self.spent.append(time.thread_time() - started)
@@ -214,22 +255,35 @@ class Shop:
 
     def close(self) -> None:
         self._guard.close()
-        self._commits.close()
+        if self._commits is not None:
+            self._commits.close()
 
 
-def request_cost(base: Path) -> None:
-    """Print what the log costs a request beside a bare commit: of its own thread the median, of all the mean.
+def request_cost(base: Path, keyring: Keyring) -> None:
+    """Print what the log costs a request: beside the same commit by the log's writer, and beside a bare one.
 
-    Both shops take turns: on a busy machine any second is another one. Of the request's own thread most is what the
-    writer's work in between costs it, by cold caches and the interpreter's lock.
+    All three take turns: on a busy machine any second is another one. Of the request's own thread the median, of all
+    threads the mean. What it costs beside a bare commit alone is cold caches: it is as much with as much other work.
     """
     for name, agrees in (("a choice", False), ("visitor.agree", True)):
-        with_log, bare = (Shop(base / f"{logs}{agrees}", logs=logs, agrees=agrees) for logs in (True, False))
-        asyncio.run(take_turns(with_log, bare))
-        own = median(with_log.spent) - median(bare.spent)
-        all_ = (with_log.all - bare.all) / len(bare.spent)
-        print(f"{name}: {own * 1e6:.0f} us of CPU of its request, {all_ * 1e6:.0f} us with its commit")
-        for shop in (with_log, bare):
+        at = base / f"agrees-{agrees}"
+        for one in ("log", "writer", "bare"):
+            (at / one).mkdir(mode=0o700, parents=True)
+        place = Place(str(at / "log.db"), str(at / "subjects.db"), (at / "erasures",))
+        commits = {
+            "log": None,
+            "writer": LogsCommits(place, keyring, is_known=agrees),
+            "bare": BareCommits(at / "bare.db"),
+        }
+        shops = {one: Shop(at / one, commits[one], agrees=agrees) for one in commits}
+        asyncio.run(take_turns(*shops.values()))
+        own = {one: median(shop.spent) * 1e6 for one, shop in shops.items()}
+        print(
+            f"{name}: {own['log'] - own['writer']:.0f} us of CPU of its request beside the same commit, "
+            f"{own['log'] - own['bare']:.0f} beside a bare one; "
+            f"{(shops['log'].all - shops['bare'].all) / CHOICES * 1e6:.0f} with its commit"
+        )
+        for shop in shops.values():
             shop.close()
 
 
@@ -243,14 +297,16 @@ async def take_turns(*shops: Shop) -> None:
             await shop.ask(20)
 
 
-def together(each: int, start: Callable[[int], Callable[[], None]]) -> tuple[float, float]:
+def together(
+    each: int, start: Callable[[int], Callable[[], None]], count: int = WRITERS
+) -> tuple[float, float]:
     """Have so many processes write, as a shop's workers do; return records a second, and the CPU each took.
 
     `start` runs in a process and returns what writes one record; nobody begins before all have started.
     """
     ready, begin = os.pipe(), os.pipe()
     children = []
-    for at in range(WRITERS):
+    for at in range(count):
         child = os.fork()
         if not child:
             _write(each, start(at), ready[1], begin[0])
@@ -258,12 +314,12 @@ def together(each: int, start: Callable[[int], Callable[[], None]]) -> tuple[flo
     for _ in children:
         os.read(ready[0], 1)
     started = time.perf_counter()
-    os.write(begin[1], b"." * WRITERS)
+    os.write(begin[1], b"." * count)
     spent = [struct.unpack("d", os.read(ready[0], 8))[0] for _ in children]
-    rate = each * WRITERS / (time.perf_counter() - started)
+    rate = each * count / (time.perf_counter() - started)
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
-    return rate, sum(spent) / (each * WRITERS)
+    return rate, sum(spent) / (each * count)
 
 
 def _write(each: int, one: Callable[[], None], ready: int, begin: int) -> None:
@@ -318,19 +374,45 @@ def log_in_postgres(place: Place, keyring: Keyring, each: int) -> tuple[float, f
     return together(each, start)
 
 
+def workers_in_postgres(place: Place, keyring: Keyring, each: int) -> tuple[float, float]:
+    """Have the workers of a shop write as many choices at once, as their event loops do."""
+    at_once = WRITERS // WORKERS
+
+    def start(_: int) -> Callable[[], None]:
+        writer = LogWriter(partial(open_stores, place), partial(signer_of, keyring), NAME)
+        counts = iter((1, each))  # the first one makes the connections
+
+        async def one_after_another(count: int) -> None:
+            for _ in range(count):
+                number, record_id = secrets.randbits(60), new_id()
+                assert await is_done(writer.append_later(record_id, partial(record_of, number, record_id)))
+
+        async def all_of_them(count: int) -> None:
+            await asyncio.gather(*[one_after_another(count) for _ in range(at_once)])
+
+        return lambda: asyncio.run(all_of_them(next(counts)))
+
+    rate, cpu = together(1, start, count=WORKERS)
+    return rate * each * at_once, cpu / (each * at_once)
+
+
 def in_postgres(base: Path, keyring: Keyring, each: int) -> None:
     """Print the better of three rounds of each, which take turns; what CPU costs, the machine decides less of."""
     with postgres(fsync=True) as server:
         place = Place(server.url, server.url, (base / "erasures-p",))
-        bares, ours = [], []
+        contestants: dict[str, Callable[[int], tuple[float, float]]] = {
+            f"bare, {WRITERS} processes": partial(bare_postgres, server.url),
+            f"the log, {WORKERS} workers": partial(workers_in_postgres, place, keyring),
+            f"the log, {WRITERS} processes": partial(log_in_postgres, place, keyring),
+        }
+        rounds: list[list[tuple[float, float, float]]] = [[] for _ in contestants]
         for _ in range(ROUNDS):
-            bares.append(_with_server(server, each, partial(bare_postgres, server.url)))
-            ours.append(_with_server(server, each, partial(log_in_postgres, place, keyring)))
-    for name, rounds in (("bare", bares), ("the log", ours)):
-        rate, client, served = max(rounds)
+            for found, write in zip(rounds, contestants.values(), strict=True):
+                found.append(_with_server(server, each, write))
+    best = [max(found) for found in rounds]
+    for name, (rate, client, served) in zip(contestants, best, strict=True):
         cpu = f"{client * 1e6:.0f} us of CPU each, {served * 1e6:.0f} of the server's"
-        print(f"PostgreSQL, {WRITERS} writers, {name}: {rate:,.0f}/s, {cpu}")
-    print(f"the log: {max(ours)[0] / max(bares)[0]:.2f} x")
+        print(f"PostgreSQL, {WRITERS} at once, {name}: {rate:,.0f}/s, {rate / best[0][0]:.2f} x; {cpu}")
 
 
 def _with_server(
@@ -359,14 +441,16 @@ def main() -> None:
         base = Path(directory)
         place = Place(str(base / "log.db"), str(base / "subjects.db"), (base / "erasures",))
         bare = single_commits(base / "bare.db", seconds)
-        rate, cpu, count = grouped(place, keyring, seconds)
+        rate, cpu = grouped(place, keyring, seconds)
         print(f"SQLite FULL, single commits: {bare:,.0f} rows/s")
         each = f"{cpu * 1e6:.0f} us of CPU each"
         print(f"the log, {AT_ONCE} choices at once: {rate:,.0f} records/s, {rate / bare:.1f} x; {each}")
         if len(sys.argv) > 2:
             in_postgres(base, keyring, int(sys.argv[2]))
-        request_cost(base)
-        print(f"verify: {verifying(place, keyring):,.0f} records/s of CPU, of {count:,}")
+        request_cost(base, keyring)
+        big = Place(str(base / "big.db"), place.subjects, place.journals)
+        filled(big, keyring)
+        print(f"verify: {verifying(big, keyring):,.0f} records/s of CPU, of {VERIFIED:,}")
     proof, root = proving()
     print(f"a proof from {BIG:,}: {proof * 1e3:.2f} ms of CPU; a checkpoint of them: {root * 1e3:.2f} ms")
     print(f"a record's bytes: {writing() * 1e6:.0f} us of CPU")
