@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -30,6 +30,7 @@ store_wait.PATIENCE *= 3
 gc.disable()
 
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
+ROOM = 4 << 30  # a run of `make test` writes a twentieth of it
 MEMORY_OF_FILE = "SHOP_SHARED_MEMORY"
 TESTS = Path(__file__).parent
 # A file stays on one worker: those that take longest begin first, that none is alone at the end.
@@ -45,6 +46,22 @@ FIRST = (
     "tests/servers/",
     "tests/browser/",
 )
+
+
+def write_into_memory() -> None:
+    """Have what tests write in memory, where there is room for it and TMPDIR says nothing else.
+
+    Each commit of a store waits for a disk, for milliseconds, and tests make thousands. Workers inherit TMPDIR.
+    """
+    if "TMPDIR" in os.environ or not SHARED_MEMORY.is_dir():
+        return
+    memory = os.statvfs(SHARED_MEMORY)
+    runs_programs = not memory.f_flag & os.ST_NOEXEC  # tests build some
+    if runs_programs and memory.f_bavail * memory.f_frsize >= ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
+
+
+write_into_memory()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,7 +87,8 @@ def shared_memory() -> Iterator[Path | None]:
     if not SHARED_MEMORY.is_dir():
         yield None
         return
-    with TemporaryDirectory(prefix="cg-tests-", dir=SHARED_MEMORY, ignore_cleanup_errors=True) as root:
+    own = tempfile.TemporaryDirectory(prefix="cg-tests-", dir=SHARED_MEMORY, ignore_cleanup_errors=True)
+    with own as root:
         runtime_directory.SHARED_MEMORY = Path(root)
         yield Path(root)
         runtime_directory.SHARED_MEMORY = SHARED_MEMORY
