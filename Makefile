@@ -24,7 +24,7 @@ ASKED := $(if $(filter 1,$(INSTALL)),--install)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.built ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
+demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
 	$(BIN)/python -m demo_site --fill 60
 
 test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
@@ -76,7 +76,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
 
-# Without compiling: pip would be silent for the two minutes that takes. `.built` compiles, and says how far it is.
+# Without compiling: pip would be silent for the two minutes that takes, and the demo answers as well from the
+# sources. `.built` compiles, and says how far it is.
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	COOKIEGUARD_PURE=1 $(BIN)/python -m pip install -e '.[demo]' 'Cython>=3.1' 'setuptools>=77'
 	touch $@

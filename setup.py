@@ -7,7 +7,10 @@ source of its own in Cython. All are linked into one shared object (see src/cook
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -110,8 +113,15 @@ class BuildCompiled(build_ext):
 
 
 def extensions() -> list[Extension]:
-    """Return what to compile; nothing where Cython is missing or COOKIEGUARD_PURE=1 asks for pure Python."""
+    """Return what to compile; nothing where Cython or a compiler is missing, or COOKIEGUARD_PURE=1 asks for none."""
     if os.environ.get("COOKIEGUARD_PURE") == "1":
+        return []
+    missing = _missing_compiler()
+    if missing:  # before a quarter of a minute of translating for it
+        print(
+            f"cookieguard stays pure Python, slower and with the same bytes: no {missing} here",
+            file=sys.stderr,
+        )
         return []
     try:
         from Cython.Build import cythonize
@@ -129,6 +139,12 @@ def extensions() -> list[Extension]:
     sources = [source for one in found for source in one.sources]
     name = f"cookieguard.{FOLDER}.{TOGETHER}"
     return [Extension(name, sources, optional=True)]
+
+
+def _missing_compiler() -> str | None:
+    """Name the C compiler that Python would call, where it is not there; what calls another one is not judged."""
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "")
+    return compiler[0] if compiler and shutil.which(compiler[0]) is None else None
 
 
 def _source(name: str) -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from cookieguard.compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of, find_compiled
 
+ROOT = Path(__file__).parents[1]
 MADE = f"{TOGETHER}{EXTENSION_SUFFIXES[0]}"
 
 
@@ -88,3 +92,15 @@ def test_the_environment_forces_the_sources(package: Path, monkeypatch: pytest.M
     monkeypatch.setenv("COOKIEGUARD_PURE", "1")
 
     assert find_compiled(str(package)) is None
+
+
+def test_without_a_compiler_nothing_is_translated_for_it(tmp_path: Path) -> None:
+    command = [sys.executable, "setup.py", "build_ext", f"--build-lib={tmp_path}", f"--build-temp={tmp_path}"]
+    environ = os.environ | {"CC": "/nowhere/cc -pthread", "COOKIEGUARD_PURE": ""}
+
+    built = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+    assert built.returncode == 0
+    assert "no /nowhere/cc here" in built.stderr
+    assert "Cythonizing" not in built.stdout + built.stderr
+    assert list(tmp_path.iterdir()) == []
