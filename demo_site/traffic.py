@@ -62,6 +62,10 @@ PLAIN = Hit(
 )._replace(time=0, kind="view", status=200, bytes=9000, duration=12, entry=0, gpc=0, key=NO_KEY, os="Other")
 
 
+SEARCHES = {"mug": 30, "teapot": 22, "blue bowl": 9, "vase": 7, "gift card": 6, "plate 26 cm": 4}
+# What old links lead to, and how many of a hundred visitors follow one.
+MISSING = {"/product/spring-mug": 5, "/sale": 3, "/journal/glazing": 2, "/shop/teapots.html": 1}
+MISSED, SEARCHED, SLOW = 3, 18, 4  # of a hundred
 # page -> goal, and how many of a hundred views lead to it
 GOALS = {
     "/product/{slug}": ("put into the cart", "/cart/add", 14),
@@ -149,13 +153,26 @@ def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
             hit = hit._replace(source=origin, entry=int(not person.agrees), event="" if hit.gpc else "shown")
             if origin == "newsletter":
                 hit = hit._replace(medium="email", campaign="winter" if time % 3 else "glaze-week")
-        yield hit
+        yield _at_leisure(hit)
+        if not step and time % 100 < MISSED:
+            page = _one(random.Random(time), MISSING)
+            yield hit._replace(kind="error", status=404, page=page, source="", held="", event="", entry=0)
         if not step and person.answer:
             yield hit._replace(kind="choice", event=person.answer, key=NO_KEY, source="", held="", entry=0)
         yield from _goals(source, hit)
         time += int(source.expovariate(1 / 45)) + 3
         if time // SECONDS_OF_DAY > hit.day:  # the next day's key would be another
             return
+
+
+def _at_leisure(view: Hit) -> Hit:
+    """Let some views of the catalogue be searches, which take their time; decided by the second they come in."""
+    chance = random.Random(view.time)
+    is_search = view.page == "/catalogue" and chance.random() * 100 < SEARCHED
+    is_slow = chance.random() * 100 < SLOW * (6 if is_search else 1)
+    return view._replace(
+        search=_one(chance, SEARCHES) if is_search else "", duration=1400 if is_slow else view.duration
+    )
 
 
 def _goals(source: random.Random, view: Hit) -> Iterator[Hit]:

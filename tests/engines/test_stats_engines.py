@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness.quick import some_of
 from harness.stats_engines import MAKERS
-from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
+from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries, with_exits
 
 from cookieguard.config import StatsSettings
 from cookieguard.engines.stats.open import open_engine
@@ -127,6 +127,55 @@ def test_slices_are_what_a_plain_recount_gives(writer: HitWriter, figures: HitRe
     assert slices(figures, Dimension.AGREED_PAGE) == recount(agreed, "page")
     assert slices(figures, Dimension.AGREED_COUNTRY) == recount(agreed, "country")
     assert slices(figures, Dimension.AGREED_CAMPAIGN) == recount(campaigns, "campaign")
+
+
+def test_what_some_hits_are_counted_by_is_what_a_plain_recount_gives(
+    writer: HitWriter, figures: HitReader
+) -> None:
+    hits = at_times_of_their_own(draw_hits(2000, seed=4))
+
+    write_all(writer, hits)
+
+    views = people(hits)
+    found = {
+        Dimension.SLOW: ("page", [hit for hit in views if hit.duration >= 1000]),
+        Dimension.SEARCH: ("search", [hit for hit in views if hit.search]),
+        Dimension.NOT_FOUND: ("page", [hit for hit in people(hits, "error") if hit.status == 404]),
+        Dimension.EXIT: ("page", with_exits(hits)),
+    }
+    for by, (column, some) in found.items():
+        counted = [hit._replace(entry=0) for hit in some]
+        assert slices(figures, by) == recount(counted, column), by
+        assert 20 < len(some) < len(hits) / 2
+    before = {by: slices(figures, by) for by in found}
+    writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+    assert {by: slices(figures, by) for by in found} == before
+    writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+    writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+    assert {by: slices(figures, by) for by in found} == before
+    assert not {hit.search for day in BOTH for hit in figures.hits(day)} - {""}  # type: ignore[attr-defined]
+
+
+def at_times_of_their_own(hits: Sequence[Hit]) -> list[Hit]:
+    """Move hits apart: of two views within a second either may be the last."""
+    return [hit._replace(time=MIDNIGHT + at * 86) for at, hit in enumerate(hits[:1999])]
+
+
+def test_what_few_wrote_goes_with_single_hits(writer: HitWriter, figures: HitReader) -> None:
+    one = PLAIN._replace(time=MIDNIGHT + 60)
+    hits = [
+        *(one._replace(search="mug", key=key) for key in range(1, 6)),
+        *(one._replace(search="ada lovelace", key=key) for key in range(1, 5)),
+        *[one._replace(search="hat")] * 50,
+        *[one._replace(search="cup")] * 49,
+    ]
+    write_all(writer, hits)
+    before = slices(figures, Dimension.SEARCH)
+
+    writer.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=0)
+
+    assert [row[0] for row in before] == ["hat", "cup", "mug", "ada lovelace"]
+    assert [row[0] for row in slices(figures, Dimension.SEARCH)] == ["hat", "mug"]
 
 
 def with_consents(hits: Sequence[Hit]) -> list[Hit]:

@@ -23,7 +23,7 @@ CHROME = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/15
 KEY = bytes(32)
 
 
-def read(**facts: object) -> Hit:
+def raw(**facts: object) -> RawHit:
     plain = {
         "kind": Kind.VIEW,
         "time": NOON,
@@ -35,7 +35,11 @@ def read(**facts: object) -> Hit:
         "site": "",
         "agent": CHROME,
     }
-    return Reader(own_hosts=frozenset({"shop-cdn.example"})).read(RawHit(**plain | facts))  # type: ignore[arg-type]
+    return RawHit(**plain | facts)  # type: ignore[arg-type]
+
+
+def read(**facts: object) -> Hit:
+    return Reader(own_hosts=frozenset({"shop-cdn.example"})).read(raw(**facts))
 
 
 @pytest.mark.parametrize(
@@ -269,3 +273,25 @@ def test_visitor_keys_differ_by_site_address_agent_and_day() -> None:
     assert visitor_key(*facts) == visitor_key("a.example", "::ffff:203.0.113.7", b"x", KEY)
     assert len({visitor_key(*one) for one in (facts, *others)}) == 5
     assert visitor_key("a", "2001:db8::1", b"", KEY) == visitor_key("a", "2001:db8::2", b"", KEY)  # one /64
+
+
+@pytest.mark.parametrize(
+    ("query", "term"),
+    [
+        (b"q=Blue++Mug&page=2", "blue mug"),
+        (b"page=2&q=caf%C3%A9", "caf\xe9"),
+        (b"q=ada%40shop.example", "(mail)"),
+        (b"q=order+1004217", "order (number)"),
+        (b"q=203.0.113.7", "(address)"),
+        (b"q=" + b"x" * 61, ""),
+        (b"query=mug", ""),
+        (b"q=", ""),
+        (b"", ""),
+    ],
+)
+def test_what_was_searched_for_is_kept_without_a_person_in_it(query: bytes, term: str) -> None:
+    reader = Reader(search=("q",))
+
+    assert reader.read(raw(query=query)).search == term
+    assert Reader().read(raw(query=query)).search == ""
+    assert reader.read(raw(query=query, kind=Kind.ERROR)).search == ""

@@ -63,7 +63,7 @@ def _draw_hit(source: random.Random, days: int) -> Hit:
         page=source.choice(["/", "/about", "/product/{id}"]),
         status=404 if kind == "error" else 200,
         bytes=source.randrange(5000),
-        duration=source.randrange(50),
+        duration=source.randrange(1500),
         source=origin,
         medium="mail" if origin == "search.example" and visitor % 4 == 0 else "",
         browser=["Firefox", "Chrome", "Safari"][visitor % 3],
@@ -75,6 +75,7 @@ def _draw_hit(source: random.Random, days: int) -> Hit:
         bot=bot,
         # Keys of two days are two.
         key=visitor * 1_000_003 + time // 86_400 if has_key else 0,
+        search=["", "", "blue mug", "hat"][time % 4] if kind == "view" and not bot else "",
         entry=int(bool(origin) and not has_key and not bot),
     )
 
@@ -94,6 +95,19 @@ def with_entries(hits: Iterable[Hit]) -> list[Hit]:
             first = firsts[hit.key]
             hit = hit._replace(source=first.source, medium=first.medium, campaign=first.campaign)  # noqa: PLW2901
         found.append(hit)
+    return found
+
+
+def with_exits(hits: Iterable[Hit]) -> list[Hit]:
+    """Return the views after which a visitor made none for half an hour; of several at once any may be it."""
+    last: dict[tuple[int, int], int] = {}
+    found = []
+    for hit in sorted(people(hits), key=lambda hit: hit.time, reverse=True):
+        if hit.key:
+            visitor = hit.time // 86_400, hit.key
+            if visitor not in last or last[visitor] - hit.time > 1800:
+                found.append(hit)
+            last[visitor] = hit.time
     return found
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import product
 from pathlib import Path
 
 import pytest
-from stats.traffic import PLAIN
+from stats.traffic import PLAIN, with_exits
 from web.disclosure import (
     DAY,
     EVERY_PERIOD,
@@ -25,6 +25,7 @@ from web.disclosure import (
     Told,
     Values,
     derived,
+    of_count,
     of_row,
     of_table,
     told,
@@ -34,6 +35,9 @@ from web.disclosure import (
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.stats.k_anonymity import rounded
+from cookieguard.web.dashboard.disclosure import Breakdowns
+from cookieguard.web.dashboard.goal_tables import goals_and_steps, shown_by_part, worth_by_part
 from cookieguard.web.dashboard.overview import read_overview
 from cookieguard.web.dashboard.selection import RANGES, BadSelection, Selection
 
@@ -236,6 +240,115 @@ def test_the_sources_of_goals_are_certain_of_nobody(seed: int, tmp_path: Path) -
     assert len(found) > 40
     assert derived(Bounds(values, found), true) == []
     assert len(derived(Bounds(values, exact), true)) > 3  # the control: unrounded
+
+
+# What each table beside that of pages counts, as hits whose page is its value.
+BESIDE: Mapping[str, Callable[[list[Hit]], list[Hit]]] = {
+    "Exit pages": with_exits,
+    "Slow pages": lambda hits: [hit for hit in hits if hit.duration >= 1000],
+    "Searches in the shop": lambda hits: [hit._replace(page=hit.search) for hit in hits if hit.search],
+    "Pages not found": lambda hits: [hit for hit in hits if hit.status == 404],
+}
+
+
+def wandering(seed: int) -> list[Hit]:
+    """Return a shop in which a few leave early, wait, search for rare things or ask for what is not there."""
+    chance = random.Random(seed)
+    hits = []
+    for hit in shop(seed, 60, (0, 1, 2, 5, 20)):
+        terms, weights = ("", "cup", "mug", "ada", "lamp", "hat"), (90, 5, 3, 0.3, 0.3, 0.3)
+        hits.append(
+            hit._replace(
+                duration=chance.choice((10, 10, 10, 1000)) if hit.page != "/hats" else 10,
+                search=chance.choices(terms, weights)[0],
+            )
+        )
+        if chance.random() < 0.1:
+            page = chance.choices(("/old", "/older", "/ada", "/lamp", "/hat"), (9, 6, 0.5, 0.5, 0.5))[0]
+            hits.append(hit._replace(kind="error", status=404, page=page, time=hit.time + 1))
+    return hits
+
+
+@pytest.mark.parametrize(
+    "seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
+)
+def test_the_tables_beside_that_of_pages_are_certain_of_nobody(seed: int, tmp_path: Path) -> None:
+    hits = wandering(seed)
+    written(tmp_path, hits, has_keys=True)
+    seen: dict[str, list[Told]] = {}
+
+    with closing(SqliteStats("", tmp_path).reader()) as figures:
+        for range_ in RANGES.values():
+            found = read_overview(figures, Selection("overview", range_, {}), now=NOW, hit_days=30)
+            for table in found.tables:
+                if table.title in BESIDE and found.range is range_:
+                    values = Values.of(beside(hits, table.title))
+                    told_ = of_table(table, frozenset(), range_.id, Dimension.PAGE, values)
+                    seen.setdefault(table.title, []).extend(told_)
+
+    assert seen.keys() == BESIDE.keys()
+    certain, controls = 0, 0
+    for title, rows in seen.items():
+        some = beside(hits, title)
+        values, true = Values.of(some), truth(some, Values.of(some))
+        exact = [Told((group,), count, count) for group, count in true.items() if group.span in RANGES]
+        certain += len(derived(Bounds(values, rows), true))
+        controls += len(derived(Bounds(values, [*rows, *exact]), true))
+    assert certain == 0
+    assert controls > 3  # all of it, unrounded
+
+
+def beside(hits: list[Hit], title: str) -> list[Hit]:
+    """Return what a table counts, of one country and device: nothing is told by those."""
+    some = [hit for hit in hits if (hit.kind == "error") == (title == "Pages not found")]
+    return [hit._replace(country="any", device="any") for hit in BESIDE[title](some)]
+
+
+def test_what_goals_were_worth_by_campaign_is_certain_of_nobody(tmp_path: Path) -> None:
+    """Asked as if the steps and counts that a worth is made of stood there."""
+    hits = spending(1)
+    written(tmp_path, hits, has_keys=True)
+    firsts = {hit.key: hit.campaign for hit in hits if hit.source}
+    steps = [
+        hit._replace(page=hit.event, country=firsts.get(hit.key, ""), device="any")
+        for hit in hits
+        if hit.kind == "goal" and ": " in hit.event and firsts.get(hit.key)
+    ]
+    values, true, found = Values.of(steps), truth(steps, Values.of(steps)), []
+
+    with closing(SqliteStats("", tmp_path).reader()) as figures:
+        for range_ in RANGES.values():
+            days = range_.days(TODAY)
+            goals, shown_steps = goals_and_steps(Breakdowns(figures).shown(days, Dimension.GOAL))
+            parts = shown_by_part(figures, days, Dimension.GOAL_CAMPAIGN, goals, shown_steps)
+            assert worth_by_part(parts) or range_.id == "today"
+            for cell in parts.steps.rows:
+                step, _, campaign = cell.value.partition(" < ")
+                where = frozenset({(Dimension.PAGE, step), (Dimension.COUNTRY, campaign)})
+                found.append(of_count((Group(VIEWS, where, range_.id),), rounded(cell.counts[0])))
+            for name, count in parts.valued.items():
+                where = frozenset({(Dimension.COUNTRY, name.partition(" < ")[2])})
+                found.append(of_count((Group(VIEWS, where, range_.id),), rounded(count)))
+
+    exact = [Told(one.groups, *[sum(true.get(group, 0) for group in one.groups)] * 2) for one in found]
+    views = {group: count for group, count in true.items() if group.metric == VIEWS}
+    assert len(found) > 10
+    assert derived(Bounds(values, found), views) == []
+    assert len(derived(Bounds(values, [*found, *exact]), views)) > 0  # the control: unrounded
+
+
+def spending(seed: int) -> list[Hit]:
+    """Return a shop whose visitors come by three campaigns to order for little, and a few for much."""
+    chance = random.Random(seed)
+    hits = []
+    for first, *more in (sorted(person(chance, day)) for day in (0, 1, 2, 5, 20) for _ in range(120)):
+        campaign = chance.choices(("", "winter", "spring", "blog"), (5, 6, 4, 1))[0]
+        hits += [first._replace(source="letter", campaign=campaign), *more]
+        if chance.random() < 0.4:
+            step = chance.choices(("20 to 50", "50 to 100", "100 to 200", "1k to 2k"), (6, 9, 2, 0.4))[0]
+            order = first._replace(kind="goal", event="order", time=first.time + 1)
+            hits += [order, order._replace(event=f"order: {step}")]
+    return hits
 
 
 @pytest.mark.parametrize("draw", [reader, pytest.param(refuser, marks=pytest.mark.slow)])

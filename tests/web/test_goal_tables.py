@@ -88,3 +88,42 @@ def test_a_step_that_leaves_few_orders_beside_it_is_hidden(office: Office) -> No
     assert rows(text, "Goals") == {"order placed": ("30", "30"), "(other)": ("30", "-")}
     assert "50 to 100" not in text
     assert "10k" not in text
+
+
+def valued(count: int, campaign: str, step: str) -> list[Hit]:
+    return buyers(count, "letter", step=step, campaign=campaign)
+
+
+def test_what_orders_were_worth_is_told_by_campaign(office: Office) -> None:
+    """71 and 141 are the middles of the steps: 60 times the one, and 40 of each."""
+    office.write(
+        [
+            *valued(60, "winter", "50 to 100"),
+            *valued(40, "spring", "50 to 100"),
+            *valued(40, "spring", "100 to 200"),
+            *valued(30, "autumn", "100 to 200"),  # too few to be told
+            *buyers(40, "letter", step="100 to 200"),
+        ]
+    )
+
+    (by_campaign,) = re.findall(
+        r'aria-label="Goal values by campaign">(.*?)</section>', office.get().text, re.S
+    )
+
+    found = re.findall(r"<bdi[^>]*>([^<]*)</bdi></td>\s*<td>([^<]*)</td>", by_campaign)
+    assert found == [("order placed, from spring", "8,500"), ("order placed, from winter", "4,200")]
+
+
+def test_a_large_order_of_one_is_in_no_campaigns_worth(office: Office) -> None:
+    office.write([*valued(60, "winter", "50 to 100"), *valued(70, "spring", "50 to 100")])
+    before = worths(office)
+
+    office.write(valued(1, "winter", "10k and more"))
+
+    assert before
+    assert worths(office) in ({}, before)
+
+
+def worths(office: Office) -> dict[str, str]:
+    found = re.findall(r'aria-label="Goal values by campaign">(.*?)</section>', office.get().text, re.S)
+    return dict(re.findall(r"<bdi[^>]*>([^<]*)</bdi></td>\s*<td>([^<]*)</td>", found[0])) if found else {}

@@ -22,6 +22,7 @@ from cookieguard.errors import ConfigError
 
 BEFORE_CONSENT = ("aggregate", "none", "hashed")
 PAGES = ("route", "path")
+PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 STEP = re.compile(r"\S|\S.{0,398}\S")
 ROUTE = re.compile(r"/[!-~]{0,200}\{[!-~]{1,60}\}[!-~]{0,200}")
 # How a URL of each scheme is written: as a pattern, and as it is shown. `engines/stats/open.py` has the engines.
@@ -66,6 +67,9 @@ class StatsSettings:
     funnel: tuple[str, ...] = ()
     """The steps to an order, the first step first: pages as the dashboard calls them, such as `/cart`, and goals by
     their names. The dashboard shows how many reached each."""
+    search: tuple[str, ...] = ()
+    """The query parameters of the shop's own search, such as `q`: the dashboard shows what at least five people
+    searched for. Name none that may hold a person's name alone, as a search for customers does."""
     report: tuple[str, ...] = ()
     """Who gets the figures of the week by `cookieguard report --mail`: mail addresses; needs `[mail]`."""
     hit_days: int = 30
@@ -94,6 +98,9 @@ class StatsSettings:
             raise ConfigError("stats.funnel", was=repr(self.funnel[0]), allowed=allowed)
         for step in self.funnel:
             require_match("stats.funnel", step, STEP, "a page such as '/cart', or a goal's name")
+        require_distinct("stats.search", self.search)
+        for name in self.search:
+            require_match("stats.search", name, PARAMETER, "names of query parameters, such as 'q'")
         require_distinct("stats.report", self.report)
         for address in self.report:
             require_match("stats.report", address, ADDRESS, "a mail address like 'owner@shop.example'")

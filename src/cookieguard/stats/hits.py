@@ -48,7 +48,7 @@ class BotKind(StrEnum):
 
 
 class Dimension(StrEnum):
-    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and `PARTS`."""
+    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and `DASHBOARD_ONLY`."""
 
     PAGE = "page"
     ENTRY = "entry_page"  # the page of an entry
@@ -68,6 +68,10 @@ class Dimension(StrEnum):
     # Of goals: the name, and where the visitor's first view of that day came from.
     GOAL_SOURCE = "goal_source"
     GOAL_CAMPAIGN = "goal_campaign"
+    EXIT = "exit_page"  # the last page of a visit, of who agreed
+    NOT_FOUND = "not_found"  # the path of a page that is not there
+    SLOW = "slow_page"  # the page of a view that took `SLOW_FROM`
+    SEARCH = "search"  # what was searched for in the shop
 
 
 # Parts of another dimension's values: shown only beside the whole, by `web/dashboard/consent_gap.py`.
@@ -79,9 +83,13 @@ AGREED: Mapping[Dimension, Dimension] = {
 # Parts of a goal's: its name, `GOAL_FROM`, and one of these columns.
 GOAL_PARTS: Mapping[Dimension, str] = {Dimension.GOAL_SOURCE: "source", Dimension.GOAL_CAMPAIGN: "campaign"}
 GOAL_FROM = " < "  # no goal's name has such a sign
-PARTS = frozenset({*AGREED.values(), *GOAL_PARTS})
-# What stands by itself: in exports, views and breakdowns.
-WHOLE = tuple(one for one in Dimension if one not in PARTS)
+# Texts that visitors write: of days whose single hits are gone, sums have only what five people wrote.
+TYPED = (Dimension.NOT_FOUND, Dimension.SEARCH)
+# Neither in exports nor in views: parts of what is there, and what visitors write.
+DASHBOARD_ONLY = frozenset({*AGREED.values(), *GOAL_PARTS, *TYPED, Dimension.EXIT, Dimension.SLOW})
+WHOLE = tuple(one for one in Dimension if one not in DASHBOARD_ONLY)
+MISSING = (404, 410)  # statuses of a page that is not there
+SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
 
 
 class Hit(NamedTuple):
@@ -118,6 +126,7 @@ class Hit(NamedTuple):
     held: str  # JSON: [[host, elements, vendor or "", purpose], ...], empty where nothing was held
     bot: str  # a BotKind, empty for people
     key: int  # the visitor key of that day, signed 64 bits; NO_KEY where there is no consent to one
+    search: str = ""  # of a view: what its visitor searched for; goes with the key
 
     @property
     def day(self) -> int:
@@ -131,6 +140,9 @@ class Hit(NamedTuple):
 
 
 COLUMNS = Hit._fields
+# What is empty once the keys of a day are gone.
+FLEETING: Mapping[str, str] = {"key": "0", "search": "''"}
+LASTING = tuple(name for name in COLUMNS if name not in FLEETING)
 TEXT_COLUMNS = frozenset(name for name, kind in get_type_hints(Hit).items() if kind is str)
 
 

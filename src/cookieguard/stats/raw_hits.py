@@ -19,6 +19,7 @@ from cookieguard.stats.traffic_sources import (
     cleaned_host,
     cleaned_path,
     referrer_host,
+    searched_for,
     utm_fields,
 )
 from cookieguard.stats.user_agents import read_agent
@@ -92,9 +93,16 @@ class RawHit:
 class Reader:
     """Turn raw hits into hits. `own_hosts` are the shop's: who comes from there does not come from elsewhere."""
 
-    def __init__(self, *, own_hosts: frozenset[str] = frozenset(), names_routes: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        own_hosts: frozenset[str] = frozenset(),
+        names_routes: bool = True,
+        search: Sequence[str] = (),
+    ) -> None:
         self._own_hosts = own_hosts
         self._names_routes = names_routes
+        self._search = frozenset(search)
 
     def read(self, raw_hit: RawHit) -> Hit:
         """Return the row of a raw hit."""
@@ -131,12 +139,16 @@ class Reader:
             held=_held(tuple([_host(one) for one in raw_hit.held])) if raw_hit.held else "",
             bot=agent.bot,
             key=NO_KEY if agent.bot else raw_hit.key,
+            search=self._searched_for(raw_hit) if self._search and not agent.bot else "",
         )
 
     def before(self, raw_hit: RawHit, hit: Hit) -> int:
         """Return what the key of a hit was before, for `Batch.before`: itself where the visit began without one."""
         goes_on = raw_hit.has_just_agreed and hit.key != NO_KEY and not hit.source
         return hit.key if goes_on else raw_hit.before
+
+    def _searched_for(self, raw_hit: RawHit) -> str:
+        return searched_for(raw_hit.query, self._search) if raw_hit.kind is Kind.VIEW else ""
 
     def _page(self, raw_hit: RawHit) -> str:
         if raw_hit.route and self._names_routes:

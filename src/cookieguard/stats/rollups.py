@@ -13,11 +13,13 @@ from typing import Any
 from cookieguard.stats.hits import (
     GOAL_FROM,
     GOAL_PARTS,
+    MISSING,
     NO_KEY,
     OTHER,
     PARTLY_COUNTED,
     SECONDS_OF_DAY,
     SECONDS_OF_HOUR,
+    SLOW_FROM,
     Dimension,
     Event,
     Hit,
@@ -40,6 +42,7 @@ OF_ENTRIES = {
     Dimension.MEDIUM: "medium",
     Dimension.CAMPAIGN: "campaign",
 }
+OF_SOME = {Dimension.NOT_FOUND: "page", Dimension.SLOW: "page", Dimension.SEARCH: "search"}
 LIMITS = {HELD: MAX_HELD, BOTS: MAX_BOTS}
 LEFT_OUT_WHEN_EMPTY = frozenset(
     {Dimension.MEDIUM, Dimension.CAMPAIGN, Dimension.GOAL, Dimension.AGREED_CAMPAIGN, *GOAL_PARTS}
@@ -51,8 +54,8 @@ Known = Callable[[Day], set[str]]
 
 # Comparing a str with a member of an enum costs 0.3 us, a hit's field by its name twice what its place does.
 GOAL, VIEW, ERROR = Kind.GOAL.value, Kind.VIEW.value, Kind.ERROR.value
-KIND, BOT, ENTRY, KEY, CONSENT = (
-    Hit._fields.index(name) for name in ("kind", "bot", "entry", "key", "consent")
+KIND, BOT, ENTRY, KEY, CONSENT, STATUS, SEARCH = (
+    Hit._fields.index(name) for name in ("kind", "bot", "entry", "key", "consent", "status", "search")
 )
 # Of a hit's `consent`. Hits of an earlier release have PARTLY for both: those with a key agreed to statistics.
 AGREED_WHOLLY, PARTLY = ("all", PARTLY_COUNTED), "partly"
@@ -117,6 +120,14 @@ def _add_day(sums: Sums, day: int, hits: Sequence[Hit]) -> None:
     _add_dimensions(sums, day, views, columns)
     _add_agreed(sums, day, views)
     _add_goals(sums, day, [hit for hit in others if hit[KIND] == GOAL])
+    _add_some(sums, day, Dimension.SLOW, [hit for hit in views if hit.duration >= SLOW_FROM])
+    _add_some(sums, day, Dimension.SEARCH, [hit for hit in views if hit[SEARCH]])
+    _add_some(
+        sums,
+        day,
+        Dimension.NOT_FOUND,
+        [hit for hit in others if hit[STATUS] in MISSING and hit[KIND] == ERROR],
+    )
     _add_consent(sums, day, columns, others)
     _add_held(sums, day, columns)
     for (kind, name), count in Counter([(hit.bot, hit.browser) for hit in hits if hit[BOT]]).items():
@@ -185,6 +196,15 @@ def _add_goals(sums: Sums, day: int, goals: Sequence[Hit]) -> None:
         keyed = Columns([hit for hit, _ in named if hit[KEY]])
         keyed["value"] = [name for hit, name in named if hit[KEY]]
         _collect(sums, day, by, keyed, "value")
+
+
+def _add_some(sums: Sums, day: int, by: Dimension, hits: Sequence[Hit]) -> None:
+    """Count some hits by what they are counted by: their page, or what was searched for."""
+    if not hits:
+        return
+    column = OF_SOME[by]
+    _count(sums, day, by, Columns(hits)[column], "views")
+    _collect(sums, day, by, Columns([hit for hit in hits if hit[KEY]]), column)
 
 
 def _has_part(hit: Hit, by: Dimension) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
@@ -12,6 +12,7 @@ from cookieguard.stats.scrubbing import decoded, without_hidden
 
 MAX_HOST = 100
 MAX_FIELD = 80  # characters of a UTM field; longer ones are ids, not names
+MAX_TERM = 60  # characters of a search; longer ones are texts, which name whoever wrote them
 MAX_PAIRS = 50  # of a query that are looked at
 HOSTS_KEPT = 1024
 UTM = ("source", "medium", "campaign", "term", "content")
@@ -69,6 +70,20 @@ def utm_fields(query: bytes) -> Mapping[str, str]:
         if name.startswith(b"utm_") and field in UTM and field not in found:
             found[field] = cleaned_field(unquote_plus(value[: MAX_FIELD * 9].decode("latin-1")))
     return found
+
+
+def searched_for(query: bytes, names: Collection[str]) -> str:
+    """Return what was searched for, by the first parameter of these names; empty for what is no term but a text.
+
+    >>> searched_for(b"page=2&q=Blue++MUG", {"q"})
+    'blue mug'
+    """
+    for pair in query.split(b"&", MAX_PAIRS)[:MAX_PAIRS]:
+        name, _, value = pair.partition(b"=")
+        if name.decode("latin-1") in names:
+            text = unquote_plus(value.decode("latin-1"))
+            return cleaned_field(" ".join(text.split()).casefold()) if len(text) <= MAX_TERM else ""
+    return ""
 
 
 def cleaned_field(text: str) -> str:

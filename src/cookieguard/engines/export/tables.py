@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
+from operator import itemgetter
 from typing import NamedTuple
 
 from cookieguard.engines.stats.protocol import BY_VIEWS, Days, HitReader, HitRows
 from cookieguard.stats.contribution_bounds import FIGURES, PROTECTED, TOTAL, bounded, sensitivity
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
+from cookieguard.stats.hits import COLUMNS, LASTING, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
 from cookieguard.stats.k_anonymity import STEP, Cell, K, column, rounded, suppress
 from cookieguard.stats.noise import Noise
 
@@ -27,7 +28,6 @@ FOLDED = f"No figure of fewer than {K} people; what is smaller is folded into (o
 HELD_BY_HITS = (
     "Single hits, without visitor keys: each line is what one person did. For the owner, not for analysts."
 )
-EXPORTED = tuple(name for name in COLUMNS if name != "key")
 
 
 class Holds(StrEnum):
@@ -62,7 +62,7 @@ SUMS_COLUMNS = {
 }
 HIT_COLUMNS = {
     name: Holds.TIME if name == "time" else Holds.TEXT if name in TEXT_COLUMNS else Holds.COUNT
-    for name in EXPORTED
+    for name in LASTING
 }
 
 
@@ -108,10 +108,10 @@ def noised_table(rows: HitRows, day: int, dimensions: Sequence[Dimension], budge
 
 def hits_table(rows: HitRows, day: int) -> Table:
     """Return a day's single hits, without keys."""
-    key = COLUMNS.index("key")
+    lasting = itemgetter(*map(COLUMNS.index, LASTING))
     return Table(
         HIT_COLUMNS,
-        (hit[:key] + hit[key + 1 :] for hit in rows.hits(day)),
+        map(lasting, rows.hits(day)),
         _about(day, "hits", HELD_BY_HITS),
     )
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from cookieguard.stats.hits import GOAL_PARTS, Batch, Dimension, Hit
+from cookieguard.stats.hits import DASHBOARD_ONLY, Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import Cell, people_of
 
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
 # What most people come to without beginning a visit there.
-BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL, Dimension.AGREED_PAGE, *GOAL_PARTS})
+BY_VIEWS = frozenset(
+    {Dimension.PAGE, Dimension.GOAL, *DASHBOARD_ONLY} - {Dimension.AGREED_CAMPAIGN, Dimension.AGREED_COUNTRY}
+)
 
 
 class EngineDown(Exception):

@@ -10,7 +10,17 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from cookieguard.engines.stats.protocol import Filters
-from cookieguard.stats.hits import GOAL_FROM, PARTLY_COUNTED, Dimension
+from cookieguard.stats.hits import (
+    GOAL_FROM,
+    MISSING,
+    PARTLY_COUNTED,
+    SECONDS_OF_DAY,
+    SLOW_FROM,
+    TYPED,
+    Dimension,
+)
+from cookieguard.stats.k_anonymity import VIEWS_EACH, K
+from cookieguard.stats.visits import PAUSE
 
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
 PEOPLE = "(bot = '')"
@@ -25,6 +35,10 @@ COUNTED: Mapping[Dimension, tuple[str, str]] = {
     Dimension.MEDIUM: ("medium", "kind = 'view' AND entry = 1 AND medium != ''"),
     Dimension.CAMPAIGN: ("campaign", "kind = 'view' AND entry = 1 AND campaign != ''"),
     Dimension.GOAL: ("event", "kind = 'goal' AND event != ''"),
+    Dimension.EXIT: ("page", "kind = 'view'"),  # of the hits of `exits`
+    Dimension.NOT_FOUND: ("page", f"kind = 'error' AND status IN {MISSING}"),
+    Dimension.SLOW: ("page", f"kind = 'view' AND duration >= {SLOW_FROM}"),
+    Dimension.SEARCH: ("search", "kind = 'view' AND search != ''"),
     Dimension.AGREED_PAGE: ("page", f"kind = 'view' AND {HAS_AGREED}"),
     Dimension.AGREED_CAMPAIGN: (
         "campaign",
@@ -37,6 +51,29 @@ COUNTED: Mapping[Dimension, tuple[str, str]] = {
         "kind = 'goal' AND event != '' AND campaign != ''",
     ),
 }
+
+
+# Sums of what visitors write, of fewer than five people: deleted of days whose single hits go.
+RARE = f"""dimension IN ({", ".join(f"'{by.value}'" for by in TYPED)})
+    AND visitors < {K} AND (visitors > 0 OR views < {K * VIEWS_EACH})"""
+RARE_DAYS = (
+    60  # before those: nobody reads 25 months of sums each hour, a shop that stood still is caught up with
+)
+
+
+def exits(hits: str, place: str) -> str:
+    """Return a query for the last views of visits, by day: views, and visitors, of each page; of who has a key.
+
+    `hits` is a table and what picks its rows, `place` what tells hits of one second apart. A visit that goes on, over
+    midnight too, ends for now where it was seen last.
+    """
+    return f"""
+        SELECT day, page AS value, count(*) AS views, 0 AS visits, count(DISTINCT key) AS visitors FROM (
+            SELECT time / {SECONDS_OF_DAY} AS day, page, key, time,
+                lead(time) OVER (PARTITION BY time / {SECONDS_OF_DAY}, key ORDER BY time, {place}) AS next
+            FROM {hits} AND key != 0 AND {VIEW}
+        ) AS views WHERE next IS NULL OR next > time + {PAUSE} GROUP BY day, page
+    """  # noqa: S608 - names of ours
 
 
 def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:

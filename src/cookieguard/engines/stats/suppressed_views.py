@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cookieguard.engines.stats.protocol import BY_VIEWS
-from cookieguard.stats.hits import OTHER, PARTS
+from cookieguard.stats.hits import DASHBOARD_ONLY, OTHER
 from cookieguard.stats.k_anonymity import STEP, VIEWS_EACH, VISITS_EACH, K
 
 TABLES = ("hourly", "daily", "consent", "held", "bot")
@@ -69,7 +69,7 @@ def _by_value(words: Words) -> str:
     """Ask for a day's values of each dimension: pages, sources, countries and all others."""
     by_views = ", ".join(f"'{by.value}'" for by in sorted(BY_VIEWS))
     of_views = _people(words, _whole(words, "views", VIEWS_EACH), "visits")
-    parts = ", ".join(f"'{by.value}'" for by in sorted(PARTS))  # whoever has the whole too subtracts
+    parts = ", ".join(f"'{by.value}'" for by in sorted(DASHBOARD_ONLY))  # whoever has the whole too subtracts
     cells = f"""SELECT {words.date.format("day")} AS day, dimension, value, views, visits, visitors,
         CASE WHEN visitors = 0 AND dimension IN ({by_views}) THEN {of_views}
             ELSE {_people(words, "visitors", "visits")} END AS people,

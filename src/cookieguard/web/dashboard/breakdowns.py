@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,9 @@ class Kind:
     """Say how the tables of one kind are shown, wherever that is."""
 
     title: str
+    head: str = "Views"  # of its main figure
     _: KW_ONLY
+    note: str = ""
     is_always: bool = False  # on the page though nothing may be shown of it
     is_mailed: bool = False
     is_long: bool = False  # its names are sentences, which need the whole width
@@ -21,18 +23,41 @@ class Kind:
     rate_of: str = ""  # what a rate is a part of
 
 
-SOURCES = Kind("Sources", is_always=True, is_mailed=True)
+SOURCES = Kind("Sources", "Visits", is_always=True, is_mailed=True)
 PAGES = Kind("Pages", is_always=True, is_mailed=True)
-ENTRY_PAGES = Kind("Entry pages")
+ENTRY_PAGES = Kind("Entry pages", "Visits")
+EXIT_PAGES = Kind(
+    "Exit pages",
+    "Exits",
+    rate="Of visitors",
+    rate_of="the page's visitors",
+    note="A visit's last page, of visitors who agreed. Who is still there leaves, for now, from the page seen last.",
+)
+SLOW_PAGES = Kind(
+    "Slow pages",
+    rate="Of views",
+    rate_of="the page's views",
+    note="Views that took a second or more until their last byte had left the server.",
+)
+MISSING_PAGES = Kind("Pages not found", "Times", is_mailed=True)
+SEARCHES = Kind("Searches in the shop", is_mailed=True)
 COUNTRIES = Kind("Countries", is_mailed=True, is_of_countries=True)
 DEVICES = Kind("Devices")
 BROWSERS = Kind("Browsers")
-CAMPAIGNS = Kind("Campaigns", is_mailed=True)
-GOALS = Kind("Goals", is_mailed=True, rate="Of all", rate_of="all visitors")
-GOAL_VALUES = Kind("Goal values", is_mailed=True, is_long=True)
-GOALS_BY_SOURCE = Kind("Goals by source", is_mailed=True, is_long=True)
-GOALS_BY_CAMPAIGN = Kind("Goals by campaign", is_long=True)
-FUNNEL = Kind("Funnel", is_mailed=True, is_whole=True, rate="Of before", rate_of="the step before")
+CAMPAIGNS = Kind("Campaigns", "Visits", is_mailed=True)
+GOALS = Kind("Goals", "Times", is_mailed=True, rate="Of all", rate_of="all visitors")
+GOAL_VALUES = Kind("Goal values", "Times", is_mailed=True, is_long=True)
+GOALS_BY_SOURCE = Kind("Goals by source", "Times", is_mailed=True, is_long=True)
+GOALS_BY_CAMPAIGN = Kind("Goals by campaign", "Times", is_long=True)
+VALUES_BY_SOURCE = Kind(
+    "Goal values by source",
+    "About",
+    is_mailed=True,
+    is_long=True,
+    note="How often goals were reached, times what the steps that are shown are worth on average.",
+)
+VALUES_BY_CAMPAIGN = replace(VALUES_BY_SOURCE, title="Goal values by campaign")
+FUNNEL = Kind("Funnel", "Times", is_mailed=True, is_whole=True, rate="Of before", rate_of="the step before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +77,16 @@ class Table:
     """Hold one breakdown."""
 
     kind: Kind
-    head: str
     rows: Sequence[Row]
-    other: Row | None
+    other: Row | None = None
     note: str = ""
 
     @property
     def title(self) -> str:
         """The name it has on the page, in the mail and in the address of its file."""
         return self.kind.title
+
+    @property
+    def head(self) -> str:
+        """The head of its main figure."""
+        return self.kind.head

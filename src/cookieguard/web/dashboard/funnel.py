@@ -28,7 +28,6 @@ def funnel(steps: Sequence[str], tables: Sequence[Table]) -> Table | None:
     most = max((one for one in visitors if one), default=0)
     return Table(
         FUNNEL,
-        "Times",
         [
             Row(
                 step,
@@ -39,6 +38,5 @@ def funnel(steps: Sequence[str], tables: Sequence[Table]) -> Table | None:
             )
             for step, row, there, before in zip(steps, found, visitors, [None, *visitors], strict=False)
         ],
-        None,
-        NOTE,
+        note=NOTE,
     )

@@ -15,16 +15,19 @@ from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
 from cookieguard.web.dashboard import breakdowns as kinds
+from cookieguard.web.dashboard import page_tables
 from cookieguard.web.dashboard.breakdowns import Kind, Row, Table
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.disclosure import Breakdowns, Disclosure
 from cookieguard.web.dashboard.funnel import funnel
 from cookieguard.web.dashboard.goal_tables import (
     PARTS,
+    as_sentences,
     goals_and_steps,
     rate,
-    shown_by_source,
+    shown_by_part,
     worth,
+    worth_by_part,
 )
 from cookieguard.web.dashboard.memo_reader import AskedOnce
 from cookieguard.web.dashboard.selection import (
@@ -91,7 +94,6 @@ TABLES: Sequence[tuple[Kind, Dimension, int]] = (
     (kinds.BROWSERS, Dimension.BROWSER, 0),
     (kinds.CAMPAIGNS, Dimension.CAMPAIGN, 1),
 )
-LEADS = ("Views", "Visits")
 
 
 def read_overview(
@@ -187,8 +189,18 @@ class Tables:
             for kind, by, lead in TABLES
             if by not in where and not (by is Dimension.PAGE and Dimension.SOURCE in where)
         ]
-        tables = [*found, *self._goals(visitors)]
+        tables = [*found, *([] if where else self._beside(found)), *self._goals(visitors)]
         return [table for table in tables if table.rows or table.other or table.kind.is_always]
+
+    def _beside(self, found: Sequence[Table]) -> Sequence[Table]:
+        """Return the tables beside that of pages, which single hits of a filter do not give."""
+        pages = next(table for table in found if table.kind is kinds.PAGES)
+        tables = []
+        for one in page_tables.TABLES:
+            shown = page_tables.shown_beside(self._reader, self._days, one, self._shown(Dimension.PAGE))
+            table = self._table(shown, one.by, (one.kind, 0))
+            tables.append(page_tables.with_rates(table, one.of, pages))
+        return tables
 
     def _goals(self, visitors: str) -> Sequence[Table]:
         """Return how often goals were reached; of all people also from where, and what that was worth."""
@@ -199,10 +211,10 @@ class Tables:
         worth_of = replace(self._table(steps, by, (kinds.GOAL_VALUES, 0)), note=worth(steps))
         tables = [replace(reached, rows=rows), worth_of]
         if not self._selection.filters:
-            tables += [
-                self._table(shown_by_source(self._reader, self._days, part, goals), by, (kind, 0))
-                for kind, part in PARTS.items()
-            ]
+            for kind, kind_of_worth, part in PARTS:
+                found = shown_by_part(self._reader, self._days, part, goals, steps)
+                tables.append(self._table(as_sentences(found.goals), by, (kind, 0)))
+                tables.append(Table(kind_of_worth, worth_by_part(found), note=kind_of_worth.note))
         return tables
 
     def _shown(self, by: Dimension) -> Shown:
@@ -233,7 +245,7 @@ def _table(
         for cell, main, there in zip(every, leads, visitors, strict=True)
     ]
     other = rows.pop() if shown.other else None
-    return Table(kind, LEADS[lead] if by is not Dimension.GOAL else "Times", rows, other)
+    return Table(kind, rows, other, kind.note)
 
 
 def _notes(

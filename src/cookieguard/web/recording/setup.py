@@ -75,7 +75,9 @@ def open_counting(
         return None
     keys = keys_of(KEY_USE)
     sink = open_sink(settings, state, environ=environ, keys=keys, clock=clock)
-    reader = Reader(own_hosts=_own_hosts(config), names_routes=settings.pages == "route")
+    reader = Reader(
+        own_hosts=_own_hosts(config), names_routes=settings.pages == "route", search=settings.search
+    )
 
     def form(raw_hit: RawHit) -> Counted:
         hit = reader.read(raw_hit)

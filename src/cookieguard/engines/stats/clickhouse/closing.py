@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from clickhouse_connect.driver.client import Client
 
 from cookieguard.engines.stats.clickhouse import reader_sql as queries
-from cookieguard.engines.stats.clickhouse.schema import PAST_COLUMNS, SUMS
-from cookieguard.stats.hits import Dimension
+from cookieguard.engines.stats.clickhouse.schema import SUMS
+from cookieguard.engines.stats.shared_sql import RARE, RARE_DAYS
+from cookieguard.stats.hits import LASTING, Dimension
 
 OPEN_DAYS = "SELECT DISTINCT day FROM cookieguard_hit WHERE day < {day:Int64} ORDER BY day"
 UNFINISHED = f"""
@@ -80,6 +81,11 @@ def forget_sums(client: Client, before: int) -> None:
         _delete(client, table, before)
 
 
+def forget_rare(client: Client, before: int) -> None:
+    """Delete the sums of what fewer than five people wrote, of days before one."""
+    _delete_rows(client, "daily", f"day >= {int(before) - RARE_DAYS} AND day < {int(before)} AND {RARE}")
+
+
 def sweep(client: Client) -> None:
     """Have the files of removed rows unlinked."""
     time.sleep(A_SECOND)
@@ -108,7 +114,7 @@ def _steps() -> Iterator[str]:
     yield _into("consent", queries.consent(HITS))
     yield _into("held", queries.held(HITS))
     yield _into("bot", queries.bots(HITS))
-    names = ", ".join(PAST_COLUMNS)
+    names = ", ".join(LASTING)
     yield f"""
         INSERT INTO cookieguard_past (day, closing, batch, place, {names})
         SELECT day, {{closing:String}}, batch, place, {names} FROM {HITS}
@@ -122,7 +128,11 @@ def _into(table: str, counted: str, *, more: str = "* EXCEPT day") -> str:
 
 
 def _delete(client: Client, table: str, before: int) -> None:
+    _delete_rows(client, table, f"day < {int(before)}")
+
+
+def _delete_rows(client: Client, table: str, which: str) -> None:
     """Delete rows; a mutation writes parts anew, so it is asked for only where there is something."""
-    query = f"SELECT count() FROM cookieguard_{table} WHERE day < {int(before)}"  # noqa: S608
+    query = f"SELECT count() FROM cookieguard_{table} WHERE {which}"  # noqa: S608
     if client.query(query).result_rows != [(0,)]:
-        client.command(f"ALTER TABLE cookieguard_{table} DELETE WHERE day < {int(before)}")
+        client.command(f"ALTER TABLE cookieguard_{table} DELETE WHERE {which}")

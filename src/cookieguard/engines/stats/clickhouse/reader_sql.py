@@ -5,10 +5,9 @@ Rule: names of tables, columns and conditions are ours; values are parameters.
 
 from __future__ import annotations
 
-from cookieguard.engines.stats.clickhouse.schema import PAST_COLUMNS
 from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
-from cookieguard.stats.hits import OTHER, SECONDS_OF_HOUR, Dimension
-from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, OF_VISITORS
+from cookieguard.stats.hits import FLEETING, LASTING, OTHER, SECONDS_OF_HOUR, Dimension
+from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, OF_SOME, OF_VISITORS
 from cookieguard.stats.visits import PAUSE
 
 DONE = "(SELECT closing FROM cookieguard_done)"
@@ -24,9 +23,7 @@ def decided(where: str) -> str:
 
     All views of a visitor are looked at in the order of time, whichever worker wrote them, so no two must agree.
     """
-    names = ", ".join(
-        "decided_entry AS entry" if name == "entry" else name for name in (*PAST_COLUMNS, "key")
-    )
+    names = ", ".join("decided_entry AS entry" if name == "entry" else name for name in (*LASTING, *FLEETING))
     return f"""(
         SELECT day, batch, place, {names}, is_visitor AND nth = 1 AS begins FROM (
             SELECT *, key != 0 AND {VIEW} AS is_visitor,
@@ -42,8 +39,9 @@ def decided(where: str) -> str:
 
 
 OPEN = decided(f"{DAYS} AND {NOT_CLOSED}")
+GONE = ", ".join(f"{none} AS {name}" for name, none in FLEETING.items())
 PAST = f"""(
-    SELECT day, batch, place, {", ".join(PAST_COLUMNS)}, 0 AS key, 0 AS begins
+    SELECT day, batch, place, {", ".join(LASTING)}, {GONE}, 0 AS begins
     FROM cookieguard_past FINAL WHERE {DAYS} AND closing IN {DONE}
 )"""  # noqa: S608
 ALL_HITS = f"(SELECT * FROM {OPEN} UNION ALL SELECT * FROM {PAST})"  # noqa: S608
@@ -74,7 +72,7 @@ def values(hits: str, by: Dimension, where: str = "") -> str:
     column, counted = COUNTED[by]
     visitors = "sum(begins)" if by in OF_VISITORS and not where else "uniqExactIf(key, key != 0)"
     return f"""
-        SELECT day, toString({column}) AS value, count() AS views, countIf(kind = 'view' AND entry = 1) AS visits,
+        SELECT day, toString({column}) AS value, count() AS views, {_visits(by)} AS visits,
             {visitors} AS visitors
         FROM {hits} WHERE {PEOPLE} AND {counted} {where} GROUP BY day, value
     """  # noqa: S608
@@ -83,14 +81,31 @@ def values(hits: str, by: Dimension, where: str = "") -> str:
 def folded_values(hits: str, by: Dimension) -> str:
     """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
     column, counted = COUNTED[by]
+    hits = exits(hits) if by is Dimension.EXIT else hits
     keep = _kept(values(hits, by), "day, value", "views", MAX_VALUES)
     named = f"if((day, toString({column})) IN {keep}, toString({column}), '{OTHER}')"
     is_constant = by in OF_VISITORS
     return f"""
-        SELECT day, {named} AS value, count() AS views, countIf(kind = 'view' AND entry = 1) AS visits,
+        SELECT day, {named} AS value, count() AS views, {_visits(by)} AS visits,
             {"sum(begins)" if is_constant else "uniqExactIf(key, key != 0)"} AS visitors
         FROM {hits} WHERE {PEOPLE} AND {counted} GROUP BY day, value
     """  # noqa: S608
+
+
+def _visits(by: Dimension) -> str:
+    """Return what counts the visits that begin with a value; none does with what some hits alone are counted by."""
+    return "toUInt64(0)" if by in (*OF_SOME, Dimension.EXIT) else "countIf(kind = 'view' AND entry = 1)"
+
+
+def exits(hits: str) -> str:
+    """Return the last views of visits among hits whose visitors have keys."""
+    return f"""(
+        SELECT * FROM (
+            SELECT *, leadInFrame(time, 1, 0) OVER (
+                PARTITION BY day, key ORDER BY time, batch, place ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
+            ) AS next FROM {hits} WHERE key != 0 AND {VIEW}
+        ) WHERE next = 0 OR next > time + {PAUSE}
+    )"""  # noqa: S608
 
 
 def visitors(hits: str) -> str:

@@ -7,7 +7,7 @@ hits then. Closing it writes sums and hits without keys under the name of that c
 
 from __future__ import annotations
 
-from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS
+from cookieguard.stats.hits import COLUMNS, LASTING, TEXT_COLUMNS
 
 _FEW = frozenset(
     {"site", "kind", "browser", "os", "device", "language", "country", "consent", "policy", "event", "bot"}
@@ -24,9 +24,8 @@ def _kind(name: str) -> str:
 # A part that nobody reads any more is unlinked at once, not after eight minutes: it may hold what is forgotten. So the
 # part that replaces it must be on the disk before.
 _SOON = "SETTINGS old_parts_lifetime = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1"
-PAST_COLUMNS = tuple(name for name in COLUMNS if name != "key")
 _HIT = ", ".join(f"{name} {_kind(name)}" for name in COLUMNS)
-_PAST = ", ".join(f"{name} {_kind(name)}" for name in PAST_COLUMNS)
+_PAST = ", ".join(f"{name} {_kind(name)}" for name in LASTING)
 SUMS = {
     "hourly": "hour Int64, views UInt64, visits UInt64, arrivals UInt64, errors UInt64, bots UInt64, bytes Int64,"
     " duration Int64",
@@ -82,7 +81,7 @@ HIT_COLUMNS = (
 ADD_COLUMN = {
     name: tuple(
         f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {_kind(name)}"
-        for table, columns in (("cookieguard_past", PAST_COLUMNS), ("cookieguard_hit", COLUMNS))
+        for table, columns in (("cookieguard_past", LASTING), ("cookieguard_hit", COLUMNS))
         if name in columns
     )
     for name in COLUMNS

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 from cookieguard.engines.stats.clickhouse.closing import (
     cap_days,
     close_day,
+    forget_rare,
     forget_sums,
     open_days,
     remove_days,
@@ -91,6 +92,7 @@ class ClickhouseHits:
             for day in open_days(self._client, keys_before):
                 close_day(self._client, day)
             remove_days(self._client, hits_before)
+            forget_rare(self._client, hits_before)
             forget_sums(self._client, rollups_before)
             sweep(self._client)
 

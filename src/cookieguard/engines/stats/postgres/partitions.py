@@ -19,9 +19,11 @@ from cookieguard.engines.stats.postgres.schema import (
     copy_without_keys,
     count_hits,
     drop_day,
+    keep_exits,
     take_copy,
 )
 from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.engines.stats.shared_sql import RARE, RARE_DAYS
 
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
 TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"
@@ -37,6 +39,7 @@ FORGET_SUMS = (
     "DELETE FROM cookieguard_bot WHERE day < %s",
     "DELETE FROM cookieguard_lost WHERE day < %s",
 )
+FORGET_RARE = f"DELETE FROM cookieguard_daily WHERE day >= %s AND day < %s AND {RARE}"  # noqa: S608 - names of ours
 FORGET_BATCHES = "DELETE FROM cookieguard_batch WHERE day < %s"
 
 
@@ -67,6 +70,7 @@ def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> No
     with connection.transaction():
         connection.execute(WAITS)
         connection.execute(FORGET_BATCHES, (hits,))
+        connection.execute(FORGET_RARE, (hits - RARE_DAYS, hits))
         for statement in FORGET_SUMS:
             connection.execute(statement, (rollups,))
 
@@ -91,5 +95,6 @@ def _take_keys(connection: Connection, day: int) -> None:
         if connection.execute(count_hits(day)).fetchone() != (copied,):
             raise EngineDown("hits of a day came while its keys were taken out")
         sum_up_here(connection)
+        connection.execute(keep_exits(day).encode())
         for statement in take_copy(day):
             connection.execute(statement)

@@ -18,7 +18,7 @@ from cookieguard.engines.stats.postgres.rollups import IS_ANY_NEW, sum_up
 from cookieguard.engines.stats.postgres.schema import MARK
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.reader import Figures, Queries
-from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
+from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW, exits
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 STATEMENT_MILLISECONDS = (
@@ -38,6 +38,19 @@ BREAKDOWN = f"""
     FROM cookieguard_daily WHERE {DAYS} AND dimension = %(dimension)s
     GROUP BY value ORDER BY all_views DESC, value
 """  # noqa: S608 - names of ours, here and below
+EXITS = f"""
+    SELECT value, sum(views)::bigint AS all_views, sum(visits)::bigint, sum(visitors)::bigint FROM (
+        SELECT value, views, visits, visitors FROM cookieguard_daily WHERE {
+    DAYS
+} AND dimension = %(dimension)s
+        UNION ALL SELECT value COLLATE "C", views, visits, visitors FROM ({
+    exits(
+        "cookieguard_hit WHERE time >= %(first)s * 86400::bigint AND time < (%(last)s + 1) * 86400::bigint",
+        "batch, ctid",
+    )
+}) AS live
+    ) AS found GROUP BY value ORDER BY all_views DESC, value
+"""  # noqa: S608
 OF_VALUE = f"""
     SELECT day, views, visits, visitors FROM cookieguard_daily
     WHERE {DAYS} AND dimension = %(dimension)s AND value = %(value)s ORDER BY day
@@ -97,7 +110,7 @@ QUERIES = Queries(
         GROUP BY kind, name ORDER BY all_hits DESC, kind, name
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count)::bigint FROM cookieguard_lost WHERE {DAYS} GROUP BY reason",  # noqa: S608
-    breakdown=lambda _: BREAKDOWN,
+    breakdown=lambda by: EXITS if by is Dimension.EXIT else BREAKDOWN,
     of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,

@@ -14,6 +14,7 @@ from cookieguard.stats.rollups import (
     MAX_HELD,
     MAX_VALUES,
     OF_ENTRIES,
+    OF_SOME,
     OF_VISITORS,
 )
 from cookieguard.stats.visits import PAUSE
@@ -22,8 +23,20 @@ from cookieguard.stats.visits import PAUSE
 OF_STEP = """cookieguard_hit WHERE batch = ANY(%(numbers)s::bigint[])
         AND time >= %(since)s::bigint AND time < %(before)s::bigint"""
 DAYS = "day BETWEEN %(since)s::bigint / 86400 AND (%(before)s::bigint - 1) / 86400"
-TEXTS = ("page", "source", "medium", "campaign", *OF_VISITORS, "kind", "event", "policy", "bot", "consent")
-NUMBERS = ("time", "bytes", "duration", "gpc", "key", "entry")
+TEXTS = (
+    "page",
+    "source",
+    "medium",
+    "campaign",
+    *OF_VISITORS,
+    "kind",
+    "event",
+    "policy",
+    "bot",
+    "consent",
+    "search",
+)
+NUMBERS = ("time", "status", "bytes", "duration", "gpc", "key", "entry")
 COLUMNS = ", ".join((*TEXTS, *NUMBERS, "day", "is_view"))
 WHAT = "hashtextextended(dimension || ' ' || name, 0)"
 
@@ -121,13 +134,13 @@ _NOT_EMPTY = " AND ".join(
 )
 
 
-def _of_goals(what: str, condition: str) -> str:
-    """Ask for goals by name and source, and by name and campaign."""
+def _of_some(what: str, condition: str) -> str:
+    """Ask for goals by name and source, by name and campaign, and for what some hits alone are counted by."""
     key = ", key" if what == "key" else ""
     return " ".join(
         f"UNION ALL SELECT day, '{by.value}', {column} COLLATE \"C\", {what} FROM decided"
         f" WHERE {PEOPLE} AND {counted} {condition} GROUP BY day, {column}{key}"
-        for by, (column, counted) in ((by, COUNTED[by]) for by in GOAL_PARTS)
+        for by, (column, counted) in ((by, COUNTED[by]) for by in (*GOAL_PARTS, *OF_SOME))
     )
 
 
@@ -145,7 +158,7 @@ COUNT_VALUES = f"""
         UNION ALL
         SELECT day, '{Dimension.GOAL}', event, count(*), 0, 0
         FROM decided WHERE {PEOPLE} AND kind = 'goal' AND event != '' GROUP BY day, event
-        {_of_goals("count(*), 0, 0", "")}
+        {_of_some("count(*), 0, 0", "")}
         UNION ALL
         SELECT day, {_either(_OF_AGREED)}, coalesce({", ".join(_OF_AGREED.values())}), count(*), sum(is_entry::int), 0
         FROM decided WHERE is_view AND {HAS_AGREED} GROUP BY GROUPING SETS ({_sets(_OF_AGREED)})
@@ -164,7 +177,7 @@ COUNT_VALUES = f"""
         UNION ALL
         SELECT day, '{Dimension.GOAL}', event, key
         FROM decided WHERE {PEOPLE} AND kind = 'goal' AND event != '' AND key != 0 GROUP BY day, event, key
-        {_of_goals("key", "AND key != 0")}
+        {_of_some("key", "AND key != 0")}
         UNION ALL
         SELECT day, {_either(_OF_AGREED)}, coalesce({", ".join(_OF_AGREED.values())}), key
         FROM decided WHERE is_visitor AND {HAS_AGREED}

@@ -9,8 +9,9 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from cookieguard.engines.stats.postgres.reader_sql import decided
+from cookieguard.engines.stats.shared_sql import exits
 from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, TEXT_COLUMNS, empty
+from cookieguard.stats.hits import COLUMNS, FLEETING, OTHER, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension, empty
 
 _SMALL = frozenset({"status", "entry", "gpc"})
 _TYPES = {
@@ -153,7 +154,7 @@ def copy_without_keys(day: int) -> tuple[str, str]:
     checks = f"CHECK (key = 0), CHECK ({_within(day)})"
     columns = (*COLUMNS, "batch")
     into = ", ".join(f'"{name}"' for name in columns)
-    names = ", ".join("0" if name == "key" else f'"{name}"' for name in columns)
+    names = ", ".join(FLEETING.get(name, f'"{name}"') for name in columns)
     hits = decided(f"time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}")
     return (
         f"CREATE TABLE {name} (LIKE cookieguard_hit INCLUDING INDEXES, {checks})",
@@ -174,6 +175,19 @@ def end_of(day: int, which: str) -> str:
 def day_of_keys(day: int) -> str:
     """Return what asks for a day where one of its hits has a key."""
     return f"SELECT {day} FROM cookieguard_hit_{day} WHERE key != 0 LIMIT 1"
+
+
+def keep_exits(day: int) -> str:
+    """Return what adds the last pages of a day's visits to its sums, while the keys are there."""
+    pages = f"SELECT d.value FROM cookieguard_daily AS d WHERE d.day = {day} AND d.dimension = 'page'"
+    return f"""
+        INSERT INTO cookieguard_daily AS kept
+        SELECT {day}, '{Dimension.EXIT}', CASE WHEN value IN ({pages}) THEN value ELSE '{OTHER}' END AS name,
+            sum(views), 0, sum(visitors)
+        FROM ({exits(f"cookieguard_hit_{day} WHERE true", "batch, ctid")}) AS found GROUP BY name
+        ON CONFLICT (day, dimension, value) DO UPDATE
+        SET views = kept.views + excluded.views, visitors = kept.visitors + excluded.visitors
+    """
 
 
 def take_copy(day: int) -> tuple[str, ...]:

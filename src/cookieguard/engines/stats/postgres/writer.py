@@ -261,10 +261,11 @@ def _is_made(connection: Connection) -> bool:
 
 
 def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
-    """Return a hit without key where that day's keys were destroyed before it came."""
-    if hit.key == NO_KEY or has_keys[hit.day]:
+    """Return a hit without key and search where that day's keys were destroyed before it came."""
+    if has_keys[hit.day] or (hit.key == NO_KEY and not hit.search):
         return hit
-    return hit._replace(key=NO_KEY, entry=int(bool(hit.source)))
+    entry = hit.entry if hit.key == NO_KEY else int(bool(hit.source))
+    return hit._replace(key=NO_KEY, search="", entry=entry)
 
 
 def _early_views(batch: Batch) -> Mapping[int, list[Hit]]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cookieguard.engines.sqlite_file import telling
 from cookieguard.engines.stats.protocol import Days, EngineDown, Filters
 from cookieguard.engines.stats.reader import Figures, Queries
-from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
+from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW, exits
 from cookieguard.engines.stats.sqlite.crosstabs import CROSSED, IS_THERE
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
@@ -22,10 +22,18 @@ ROWS = 1000  # of single hits, read at a time
 SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM hourly"
 HOURS = "hourly WHERE hour BETWEEN :first * 24 AND :last * 24 + 23"
 DAYS_BETWEEN = "day BETWEEN :first AND :last"
+OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
 BREAKDOWN = f"""
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors)
     FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
 """  # noqa: S608 - names of ours, here and below
+# Of days whose keys are gone from the sums, of others from single hits.
+EXITS = f"""
+    SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
+        SELECT value, views, visits, visitors FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension
+        UNION ALL SELECT value, views, visits, visitors FROM ({exits(OF_HITS, "id")}) AS live
+    ) AS found GROUP BY value ORDER BY all_views DESC, value
+"""  # noqa: S608
 OF_VALUE = f"""
     SELECT day, views, visits, visitors FROM daily
     WHERE {DAYS_BETWEEN} AND dimension = :dimension AND value = :value ORDER BY day
@@ -35,11 +43,21 @@ HITS = f"""
 """  # noqa: S608
 # Of single hits.
 _VALUES = dict.fromkeys(column for column, _ in COUNTED.values())
-COLLECTED_COLUMNS = ("time", "kind", "bot", "entry", "key", "consent", "bytes", "duration", *_VALUES)
+COLLECTED_COLUMNS = (
+    "time",
+    "kind",
+    "bot",
+    "entry",
+    "key",
+    "consent",
+    "status",
+    "bytes",
+    "duration",
+    *_VALUES,
+)
 # Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
 # nothing was counted yet.
 MOST_COLLECTED = 200_000
-OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
 MANY = "SELECT count(*) FROM {table}"
 COLLECT = f"""
     CREATE TEMP TABLE {{table}} AS SELECT {", ".join(COLLECTED_COLUMNS)} FROM {OF_HITS} {{where}} LIMIT {{most}}
@@ -91,7 +109,7 @@ QUERIES = Queries(
         GROUP BY kind, name ORDER BY all_hits DESC, kind, name
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS_BETWEEN} GROUP BY reason",  # noqa: S608
-    breakdown=lambda _: BREAKDOWN,
+    breakdown=lambda by: EXITS if by is Dimension.EXIT else BREAKDOWN,
     of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,

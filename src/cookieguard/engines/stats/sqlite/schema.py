@@ -23,6 +23,7 @@ ADD_COLUMN = {
 }
 # For taking the keys of old days out without reading a month of hits.
 HIT_KEY = "CREATE INDEX IF NOT EXISTS hit_key ON hit (time) WHERE key != 0"
+HIT_SEARCH = "CREATE INDEX IF NOT EXISTS hit_search ON hit (time) WHERE search != ''"
 
 # Sums of an hour: 25 months. People only, but for `bots`.
 HOURLY = """CREATE TABLE IF NOT EXISTS hourly (

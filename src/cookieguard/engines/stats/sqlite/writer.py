@@ -11,10 +11,17 @@ from pathlib import Path
 
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.engines.stats.protocol import EngineDown
-from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, digest
+from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, RARE, RARE_DAYS, digest, exits
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
-from cookieguard.engines.stats.sqlite.schema import ADD_COLUMN, EXISTING_VIEWS, HIT_COLUMNS, SCHEMA, VIEWS
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch
+from cookieguard.engines.stats.sqlite.schema import (
+    ADD_COLUMN,
+    EXISTING_VIEWS,
+    HIT_COLUMNS,
+    HIT_SEARCH,
+    SCHEMA,
+    VIEWS,
+)
+from cookieguard.stats.hits import COLUMNS, OTHER, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch, Dimension
 from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
 from cookieguard.stats.visits import (
     First,
@@ -78,12 +85,24 @@ ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = 
 KNOWN = "SELECT value FROM daily WHERE day = ? AND dimension = ?"
 KNOWN_HELD = "SELECT host || ' ' || page FROM held WHERE day = ?"
 KNOWN_BOTS = "SELECT DISTINCT name FROM bot WHERE day = ?"
+# While the keys are there; of a visit's last pages a day has as many values as of pages.
+KEEP_EXITS = f"""
+    INSERT INTO daily SELECT day, '{Dimension.EXIT}', CASE
+            WHEN value IN (SELECT d.value FROM daily AS d WHERE d.day = found.day AND d.dimension = 'page') THEN value
+            ELSE '{OTHER}' END AS page, sum(views), 0, sum(visitors)
+    FROM ({exits("hit WHERE time < ? * 86400", "id")}) AS found WHERE true GROUP BY day, page
+    ON CONFLICT (day, dimension, value) DO UPDATE
+    SET views = views + excluded.views, visitors = visitors + excluded.visitors
+"""  # noqa: S608 - names of ours
 FORGET_KEYS = (
+    KEEP_EXITS,
     "DELETE FROM seen WHERE day < ?",
     "DELETE FROM visit WHERE day < ?",
     "UPDATE hit SET key = 0 WHERE time < ? * 86400 AND key != 0",
+    "UPDATE hit SET search = '' WHERE time < ? * 86400 AND search != ''",
 )
 FORGET_HITS = (
+    f"DELETE FROM daily WHERE day < ?1 AND day >= ?1 - {RARE_DAYS} AND {RARE}",  # noqa: S608
     "DELETE FROM hit WHERE time < ? * 86400",
     "DELETE FROM batch WHERE day < ?",
     *sqlite_crosstabs.FORGET,
@@ -124,6 +143,7 @@ class SqliteHits:
         for name in COLUMNS:
             if name not in there:
                 self._connection.execute(ADD_COLUMN[name])
+        self._connection.execute(HIT_SEARCH)
 
     def _make_views(self) -> None:
         """Make views that are not there, or are another release's."""
