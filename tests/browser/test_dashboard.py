@@ -16,6 +16,7 @@ from stats.traffic import PLAIN
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
+from cookieguard.engines.files.notes import change_notes, new_note, with_note
 from cookieguard.engines.files.staff_list import change_staff
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
@@ -53,8 +54,11 @@ def of_day(ago: int, first: int) -> Iterator[Hit]:
             view = view._replace(key=0, consent="refused", entry=1)
         held = '[["ads.example",2,"Ads","marketing"],["spy.example",1,"","marketing"]]'
         yield view._replace(held=held, campaign="winter", event="shown")
-        yield view._replace(page="/cart", source="")
+        slow = {"duration": 1500, "search": "blue mug"} if at % 2 else {}
+        yield view._replace(page="/cart", source="", **slow)
+        yield view._replace(page="/old-cart", source="", kind="error", status=404)
         yield view._replace(kind="goal", event="order placed", source="")
+        yield view._replace(kind="goal", event="order placed: 50 to 100", source="")
         yield view._replace(kind="choice", event=("accepted", "refused", "partly")[at % 3], source="", key=0)
         yield view._replace(bot="search", browser="Googlebot", key=0, source="")
 
@@ -68,6 +72,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     with closing(SqliteHits(state / STATS_FILE)) as engine:
         for ago in (0, 1, 2, 5, 364, 365, 372):
             engine.write(Batch(f"b{ago}", sorted(of_day(ago, 1000 * ago + 1)), {}, {}))
+    marked = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}"
+    change_notes(state, lambda before: with_note(before, new_note(marked, "Winter campaign", "Anna")))
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     member = Member(id="a" * 12, name="Anna", role="analyst", made=until - timedelta(days=1), expires=until)
     change_staff(state, lambda before: before | {member.id: member})
@@ -116,3 +122,22 @@ def test_an_analyst_takes_a_table_along_without_a_script(
     lines = (tmp_path / "funnel.csv").read_text("utf-8-sig").splitlines()
     assert waiting.value.suggested_filename.startswith("funnel-20")
     assert [line.split(",")[0] for line in lines] == ['"Funnel"', '"/"', '"/cart"', '"order placed"']
+
+
+def test_an_analyst_marks_a_day_without_a_script(visit: Visitors, shop: tuple[str, str]) -> None:
+    address, token = shop
+    context = visit(javascript=False)
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown = context.new_page()
+
+    shown.goto(f"{address}/_cg/stats?range=7")
+    shown.get_by_text("Add a note").click()
+    shown.get_by_label("What happened").fill("Deploy 1.4")
+    shown.get_by_role("button", name="Add", exact=True).click()
+
+    assert shown.url == f"{address}/_cg/stats?tab=overview&range=7"
+    told = shown.get_by_role("list", name="Notes").inner_text()
+    assert "Winter campaign" in told
+    assert "Deploy 1.4" in told
+    shown.get_by_role("button", name="Remove: Deploy 1.4").click()
+    assert "Deploy 1.4" not in shown.get_by_role("list", name="Notes").inner_text()

@@ -17,10 +17,10 @@ from cookieguard.cli.app import run
 from demo_site.traffic import fill
 
 
-def report(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def report(directory: Path, *arguments: str, command: str = "report") -> subprocess.CompletedProcess[str]:
     out, err = StringIO(), StringIO()
     with chdir(directory), redirect_stdout(out), redirect_stderr(err):
-        code = int(run(("report", *arguments)))
+        code = int(run((command, *arguments)))
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 

@@ -246,7 +246,7 @@ def test_the_sources_of_goals_are_certain_of_nobody(seed: int, tmp_path: Path) -
 BESIDE: Mapping[str, Callable[[list[Hit]], list[Hit]]] = {
     "Exit pages": with_exits,
     "Slow pages": lambda hits: [hit for hit in hits if hit.duration >= 1000],
-    "Searches in the shop": lambda hits: [hit._replace(page=hit.search) for hit in hits if hit.search],
+    "Searches": lambda hits: [hit._replace(page=hit.search) for hit in hits if hit.search],
     "Pages not found": lambda hits: [hit for hit in hits if hit.status == 404],
 }
 

@@ -79,6 +79,7 @@ COMMANDS = {
     "check": "check",
     "doctor": "doctor",
     "report": "report",
+    "note": "people.note",
     "export": "export",
     "scan": "scan",
     "letter": "people.letter",

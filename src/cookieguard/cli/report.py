@@ -22,6 +22,7 @@ from cookieguard.cli.output import show_json, show_line
 from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
+from cookieguard.engines.files.notes import read_notes
 from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError
@@ -118,6 +119,7 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview:
                 hit_days=shop.stats.hit_days,
                 steps=shop.stats.funnel,
                 zone=shop.stats.zone,
+                marks=read_notes(Path(shop.state_dir).absolute()),
             )
         finally:
             reader.close()

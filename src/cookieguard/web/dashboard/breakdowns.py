@@ -40,7 +40,7 @@ SLOW_PAGES = Kind(
     note="Views that took a second or more until their last byte had left the server.",
 )
 MISSING_PAGES = Kind("Pages not found", "Times", is_mailed=True)
-SEARCHES = Kind("Searches in the shop", is_mailed=True)
+SEARCHES = Kind("Searches", "Times", is_mailed=True)
 COUNTRIES = Kind("Countries", is_mailed=True, is_of_countries=True)
 DEVICES = Kind("Devices")
 BROWSERS = Kind("Browsers")

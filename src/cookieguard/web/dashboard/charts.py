@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 SLOT, HEIGHT = 10, 100  # units of one bar's place, and of the whole height
+MARK = Markup('<line class="n" x1="{:g}" x2="{:g}" y1="0" y2="{}"/>')  # of the staff's notes
 STUB = 3  # height of what is too small to be shown
 STEPS = (1, 2, 4, 5, 6, 8, 10)  # tops of an axis that halve well
 
@@ -25,6 +26,7 @@ class Point:
     before: int | None = None
     is_hidden: bool = False
     is_to_come: bool = False
+    notes: Sequence[str] = ()  # the staff's, of its days
 
 
 def top_of(points: Sequence[Point]) -> int:
@@ -49,6 +51,7 @@ def _bar(at: int, point: Point, top: int, names: tuple[str, str]) -> Markup:
     x = at * SLOT
     if point.is_to_come:
         return Markup()
+    mark = MARK.format(x + SLOT / 2, x + SLOT / 2, HEIGHT) if point.notes else Markup()
     if point.views is None:
         told = f"{point.label}: too few people to be shown"
         inside = _rect("h", x + 1, SLOT - 2, STUB)
@@ -57,8 +60,9 @@ def _bar(at: int, point: Point, top: int, names: tuple[str, str]) -> Markup:
         told += "" if point.second is None else f", {point.second:,} {names[1]}"
         inside = _rect("v", x + 1, SLOT - 2, HEIGHT * point.views / top)
         inside += _rect("p", x + 1, SLOT - 2, HEIGHT * min(point.second or 0, point.views) / top)
-    return Markup('<g><title>{}</title><rect class="t" x="{}" y="0" width="{}" height="{}"/>{}</g>').format(
-        told, x, SLOT, HEIGHT, inside
+    told += "".join(f"; {one}" for one in point.notes)
+    return Markup('<g><title>{}</title><rect class="t" x="{}" y="0" width="{}" height="{}"/>{}{}</g>').format(
+        told, x, SLOT, HEIGHT, inside, mark
     )
 
 

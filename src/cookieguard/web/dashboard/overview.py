@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
+from cookieguard.engines.files.notes import Note, within
 from cookieguard.engines.stats.protocol import HitReader
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
@@ -45,7 +46,7 @@ from cookieguard.web.dashboard.selection import (
     require_period,
     widened,
 )
-from cookieguard.web.dashboard.time_series import Course, Figure, span_of
+from cookieguard.web.dashboard.time_series import Course, Figure, day_of, span_of, with_marks
 
 NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
 NONE_LEFT = (
@@ -76,12 +77,14 @@ class Overview:
     notes: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     points: Sequence[Point] = ()
+    marks: Sequence[Note] = ()  # the staff's notes of these days
     second: str = "visitors"
     tables: Sequence[Table] = ()
     options: Mapping[str, Sequence[str]]
     periods: Sequence[Range] = ()  # of the calendar, to be offered
     beside: str = BESIDE["before"]  # what it is compared with
     zone: str = "UTC"  # whose hours are named
+    today: str = ""  # the UTC day
 
 
 # kind, dimension, which of (views, visits) leads
@@ -104,8 +107,9 @@ def read_overview(
     hit_days: int,
     steps: Sequence[str] = (),
     zone: tzinfo = UTC,
+    marks: Sequence[Note] = (),
 ) -> Overview:
-    """Ask for everything, `steps` being those of the funnel, hours named as in `zone`.
+    """Ask for everything, `steps` being those of the funnel, hours named as in `zone`, `marks` the staff's notes.
 
     Raises EngineDown, and BadSelection for a filter by what is not shown.
     """
@@ -132,6 +136,8 @@ def read_overview(
         )
     course = Course(reader, disclosure, found, second=second, where=where, beside=selection.beside, zone=zone)
     figures = course.figures()
+    days = found.days(today)
+    marks = within(marks, day_of(days.first).date(), day_of(days.last).date())
     tables = Tables(reader, disclosure, selection, found, today)
     return Overview(
         selection=selection,
@@ -142,13 +148,15 @@ def read_overview(
             *([NO_YEAR] if selection.beside == "year" and not course.has_before else []),
         ],
         figures=figures,
-        points=course.points(),
+        points=with_marks(course.points(), found, days, marks),
+        marks=marks,
         second="visitors" if found.step else "visits",
         tables=_with_funnel(tables.all(figures[0].value), steps),
         options=options,
         periods=last_periods(today),
         beside=BESIDE[selection.beside],
         zone=str(zone),
+        today=f"{day_of(today):%Y-%m-%d}",
     )
 
 

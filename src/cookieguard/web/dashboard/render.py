@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from cookieguard.engines.files.notes import MAX_TEXT
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 from cookieguard.web.assets import Asset, load_asset, template_sources
 from cookieguard.web.dashboard.charts import Point, bars, top_of
@@ -91,6 +92,8 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "rows_at_once": ROWS_AT_ONCE,
         "most_rows": MOST_ROWS,
         "most_options": MOST_OPTIONS,
+        "max_text": MAX_TEXT,
+        "today": overview.today,
     }
 
 

@@ -33,6 +33,10 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
     for figure in overview.figures:
         change = "" if figure.change is None else f" ({figure.change:+d}% against {overview.beside})"
         yield f"{figure.name}: {figure.value}{change}"
+    if overview.marks:
+        yield ""
+        yield "Notes"
+        yield from (f"  {one.day}  {one.text} ({one.by})" for one in overview.marks)
     for table in overview.tables:
         if table.kind.is_mailed and table.rows:
             yield from _table(table)

@@ -65,13 +65,13 @@ def _of_overview(o: Overview, today: int) -> Iterator[tuple[str, Sheet]]:
 
 
 def _course(o: Overview, today: int) -> Sheet:
-    heads = ("From", "Views", o.second.capitalize(), f"Views {o.beside}")
+    heads = ("From", "Views", o.second.capitalize(), f"Views {o.beside}", *(["Notes"] if o.marks else []))
     if o.range is None or not o.points:
         return Sheet(heads, ())
     first, step = o.range.days(today).first, o.range.step
     starts = [_date(first + at * step) if step else one.label for at, one in enumerate(o.points)]
     rows = [
-        (start, one.views, one.second, one.before)
+        (start, one.views, one.second, one.before, *(["; ".join(one.notes)] if o.marks else []))
         for start, one in zip(starts, o.points, strict=True)
         if not one.is_to_come
     ]

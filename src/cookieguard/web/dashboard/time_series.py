@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
+from cookieguard.engines.files.notes import Note
 from cookieguard.engines.stats.protocol import Days, Filters, HitReader, Totals
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
 from cookieguard.stats.k_anonymity import (
@@ -20,7 +22,7 @@ from cookieguard.stats.k_anonymity import (
 )
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.disclosure import Disclosure, larger_ones, totals_of
-from cookieguard.web.dashboard.selection import Range, wider_by_one
+from cookieguard.web.dashboard.selection import EPOCH, Range, wider_by_one
 
 HOURS = 24
 BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar: so many that none must be hidden
@@ -197,6 +199,16 @@ class Course:
         """Return a total as it may be shown, if it is not too small."""
         is_exact = not self._where and self._range.last is None
         return count if is_exact or count < K else rounded(count)
+
+
+def with_marks(points: Sequence[Point], range_: Range, days: Days, notes: Sequence[Note]) -> Sequence[Point]:
+    """Put notes to the bars of their days; hours have none."""
+    if not range_.step:
+        return points
+    found: dict[int, list[str]] = defaultdict(list)
+    for note in notes:
+        found[((note.day - EPOCH).days - days.first) // range_.step].append(f"{note.day:%-d %b}: {note.text}")
+    return [replace(point, notes=tuple(found[at])) for at, point in enumerate(points)]
 
 
 def _rounded(count: int | None) -> int | None:

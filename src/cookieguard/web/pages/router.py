@@ -29,7 +29,7 @@ from cookieguard.web.pages.privacy_choices import show_choices
 from cookieguard.web.pages.replay import RECORD_PAGE, show_record
 from cookieguard.web.pages.requests import REQUESTS_PAGE, answer_requests
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
-from cookieguard.web.pages.stats import STATS_PAGE, show_stats
+from cookieguard.web.pages.stats import STATS_PAGE, answer_stats
 from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
 from cookieguard.web.proof.visitors_copy import COPY_FILE, COPY_PAGE, send_copy, show_copy
 from cookieguard.web.rights.acts import answer_privacy
@@ -79,7 +79,7 @@ class Pages:
         self._pages |= _of_dev_mode(parts)
         self._pages |= _of_people(parts)
         if parts.counting is not None:
-            self._pages[self._prefix + STATS_PAGE] = (READ_METHODS, show_stats)
+            self._pages[self._prefix + STATS_PAGE] = ((*READ_METHODS, "POST"), answer_stats)
         if parts.config.consent.enabled or parts.config.html.guard:
             for name in parts.renderer.assets:
                 self._pages[self._prefix + name] = (READ_METHODS, _asset)

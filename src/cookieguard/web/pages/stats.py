@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from cookieguard.config import StatsSettings
 from cookieguard.engines.files.beyond import read_beyond
+from cookieguard.engines.files.notes import NOTES_FILE, Note, change_notes, new_note, read_notes, with_note
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
+from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.render import details_page, message_page, overview_page, shop_name
@@ -22,9 +24,10 @@ from cookieguard.web.dashboard.selection import BadSelection, Selection, TooMany
 from cookieguard.web.dashboard.sheets import csv_file
 from cookieguard.web.dashboard.tabs import Details, read_details
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
-from cookieguard.web.pages.staff_guard import needs_role
+from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.pages.staff_guard import needs_role, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 
 logger = logging.getLogger("cookieguard")
@@ -35,6 +38,7 @@ HEADERS = {**PAGE_HEADERS, "content-security-policy": POLICY}
 DOWN = (
     "The figures cannot be read just now, or nothing has been counted yet. Visits are counted all the same."
 )
+NOT_OURS = "this note was not sent by a page of this shop"
 ALARM_DAYS = timedelta(days=7)
 MOST_ALARMS = 5
 Alarms = Callable[[], list[str]]
@@ -54,7 +58,7 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         return HTMLResponse(message_page(DOWN, base=base), 503, HEADERS)
     try:
         selection = read_selection(exchange.request.query)
-        ask = partial(_page, counting.open_figures, selection, exchange.now, settings)
+        ask = partial(_page, counting.open_figures, selection, exchange.now, settings, _state(exchange))
         shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
         answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms))
     except TooManyFilters as error:
@@ -74,6 +78,7 @@ def _page(
     selection: Selection,
     now: datetime,
     settings: StatsSettings,
+    state: Path,
     *,
     base: str,
     shop: str,
@@ -86,6 +91,7 @@ def _page(
             return (
                 _csv(details, now) if selection.table else _html(details_page(details, base=base, shop=shop))
             )
+        marks, trouble = _notes(state)
         overview = read_overview(
             reader,
             selection,
@@ -93,13 +99,22 @@ def _page(
             hit_days=settings.hit_days,
             steps=settings.funnel,
             zone=settings.zone,
+            marks=marks,
         )
         if selection.table:
             return _csv(overview, now)
-        overview = replace(overview, notes=(*alarms(), *overview.notes))
+        overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
         return _html(overview_page(overview, base=base, shop=shop))
     finally:
         reader.close()
+
+
+def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
+    """Read the staff's notes; a file that is none takes no figure away, and is told."""
+    try:
+        return read_notes(state), ()
+    except (ConfigError, OSError) as error:
+        return (), (str(error) if isinstance(error, ConfigError) else f"{NOTES_FILE}: {error.strerror}",)
 
 
 def _html(page: bytes) -> Response:
@@ -115,10 +130,44 @@ def _csv(figures: Overview | Details, now: datetime) -> Response:
 
 def _alarms(exchange: Exchange) -> Alarms:
     """Return what reads the alarms; a file, so it is read beside the event loop."""
-    state, first = Path(exchange.parts.config.state_dir).absolute(), exchange.now.date() - ALARM_DAYS
+    state, first = _state(exchange), exchange.now.date() - ALARM_DAYS
     return lambda: [f"{one.line}: nobody declared it" for one in read_beyond(state) if one.last >= first][
         :MOST_ALARMS
     ]
+
+
+def _state(exchange: Exchange) -> Path:
+    return Path(exchange.parts.config.state_dir).absolute()
+
+
+@needs_role("analyst")
+async def change_stats_notes(exchange: Exchange, receive: Receive) -> Response:
+    """Answer POST {prefix}stats: a note is added or removed; 400 or 403 with one line for what cannot be done."""
+    try:
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        query = read_selection(fields.get("selection", "").removeprefix("?")).query()
+        member = await staff_of(exchange, "analyst")
+        change = _change(fields, member.name if member else "")
+        await to_thread.run_sync(change_notes, _state(exchange), change)
+    except BadRequestError as error:
+        return PlainTextResponse(f"{error}\n", error.status, PAGE_HEADERS)
+    except (BadSelection, ConfigError, KeyringFixed) as error:
+        return HTMLResponse(message_page(str(error), base=exchange.own_base), 400, HEADERS)
+    return RedirectResponse(f"{exchange.own_base}{STATS_PAGE}{query}", 303, PAGE_HEADERS)
+
+
+def _change(fields: Mapping[str, str], by: str) -> Callable[[Sequence[Note]], Sequence[Note]]:
+    """Return what is to be done with the notes; raises ConfigError for what is none."""
+    if gone := fields.get("remove"):
+        return lambda before: [one for one in before if one.id != gone]
+    made = new_note(fields.get("day", ""), fields.get("text", ""), by)
+    return lambda before: with_note(before, made)
+
+
+async def answer_stats(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}stats."""
+    page = change_stats_notes if exchange.request.method == "POST" else show_stats
+    return await page(exchange, receive)
 
 
 def _down(exchange: Exchange, reason: str) -> Response:

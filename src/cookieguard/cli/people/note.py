@@ -1,0 +1,52 @@
+"""`cookieguard note`: a mark on the chart of the dashboard, such as a deploy; lists and removes them too."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.output import show_json, show_line
+from cookieguard.engines.files.notes import change_notes, new_note, read_notes, with_note
+from cookieguard.errors import ConfigError
+
+BY = "command line"
+
+
+def note(
+    text: Annotated[
+        str, typer.Argument(help="One line, such as 'deploy 1.4'; without it all are listed.")
+    ] = "",
+    *,
+    day: Annotated[str, typer.Option("--day", help="The day, as 2026-11-23; today without it.")] = "",
+    remove: Annotated[str, typer.Option("--remove", help="Remove the note with this id.")] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Mark a day on the dashboard: a deploy, the start of a campaign. A release script may call it."""
+    if remove and (text or day):
+        raise ConfigError("--remove", was="given with a note", allowed="one of them at a time")
+    if day and not text:
+        raise ConfigError("--day", was="given without a note", allowed="a note of that day")
+    state = Path(shop_config(config).state_dir).absolute()
+    if remove:
+        _remove(state, remove)
+    elif text:
+        made = new_note(day or f"{datetime.now(UTC):%Y-%m-%d}", text, BY)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        change_notes(state, lambda before: with_note(before, made))
+    found = read_notes(state)
+    if as_json:
+        show_json({"notes": [{**one._asdict(), "day": one.day.isoformat()} for one in found]})
+        return
+    for one in found:
+        show_line(f"{one.id}  {one.day}  {one.text} ({one.by})")
+
+
+def _remove(state: Path, note_id: str) -> None:
+    if not any(one.id == note_id for one in read_notes(state)):
+        raise ConfigError("--remove", was="no note's id", allowed="one that `cookieguard note` lists")
+    change_notes(state, lambda before: [one for one in before if one.id != note_id])
