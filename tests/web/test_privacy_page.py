@@ -19,7 +19,7 @@ from harness.asgi import Answer, ask
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
 
-from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings, ShopForm
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.config.rights.forms import FIELDS
@@ -454,19 +454,28 @@ def test_page_says_what_each_form_asks_for_and_where_it_leads_in_every_language(
 ) -> None:
     app, clock, _ = opened
     text = Browser(app, clock).get().text
-    _, _, forms = text.partition('<h2 id="forms">')
-    first, second = (re.sub("<[^>]*>", "|", one) for one in forms.split("</article>")[:2])
+    forms = text.partition('<h2 id="forms">')[2].partition("</article>")[0]
+    first, second = (
+        re.findall(r"[\w./, -]+", re.sub("<[^>]*>", "|", one)) for one in forms.split("</li>")[:2]
+    )
 
-    assert re.findall(r"[\w./ ,-]+", first)[1:] == [
-        "/checkout",
-        "name, card number",
-        "Passed on to",
-        "pay.example",
-    ]
-    assert re.findall(r"[\w./ ,-]+", second) == ["/", "mail address", "Passed on to", "nobody"]
+    assert first[-4:] == ["shop.example/checkout", "name, card number", "Passed on to ", "pay.example"]
+    assert second == ["shop.example", "mail address"]
     assert 'href="/checkout"' in forms
 
     assert set(FIELD_TEXTS) == set(FIELDS)
     for lang in LANGUAGES:
         said = RightsTexts.of(lang).texts
         assert len({said[one] for one in FIELD_TEXTS.values()}) == len(FIELDS)
+
+
+def test_page_names_every_vendor_with_what_it_gets(guard: Callable[..., CookieGuard]) -> None:
+    vendors = (
+        Vendor(name="Tally", purpose="statistics", hosts=("t.example",), data=("pages seen",), country="US"),
+        Vendor(name="Pay", purpose="necessary", hosts=("p.example",), reason="visitors pay with it"),
+    )
+    text = ask(guard(shop, vendors=vendors), path=PAGE).text
+    section = text.partition('<h2 id="vendors">')[2].partition("</section>")[0]
+
+    assert all(one in section for one in ("Tally", "pages seen", "US", "Pay", "visitors pay with it"))
+    assert 'id="vendors"' not in ask(guard(shop, vendors=()), path=PAGE).text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
@@ -63,6 +65,7 @@ def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: s
         "permission.html",
         lang,
         base=exchange.own_base,
+        shop_home=quote(exchange.request.root_path) + "/",
         p=texts["permission"],
         said=said[key],
         key=key,

@@ -115,7 +115,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         logins=await logins_shown(exchange, shown.asker, texts),
         own_terms=own_terms_of(exchange, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
-        forms=[_form(one, texts) for one in config.forms],
+        forms=[_form(one, exchange, texts) for one in config.forms],
         stored=parts.declaration.lines(lang),
         vendors=config.vendors,
         controller=config.controller,
@@ -227,10 +227,11 @@ def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
     }
 
 
-def _form(form: ShopForm, texts: RightsTexts) -> dict[str, Any]:
-    """Return what visitors read of a form."""
+def _form(form: ShopForm, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
+    """Return what visitors read of a form; one that is on every page is the shop's."""
     return {
-        "page": form.page,
+        "page": exchange.request.origin.host + form.page.removesuffix("/"),
+        "link": f"{quote(exchange.request.root_path)}{form.page}",
         "asks": [texts.texts[FIELD_TEXTS[one]] for one in form.asks],
         "leads_to": form.leads_to,
     }
