@@ -203,7 +203,8 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
         assert cut(client) in networks
         assert cut(client) in shop
     assert server.count("RuntimeError: broken at") == 2 * raised
-    assert shop.count("exchange = <cookieguard.web.exchange.Exchange") >= raised  # a frame's local values
+    # A frame's local values. The guard's outermost frame has them in each build; those of compiled modules have none.
+    assert shop.count("self = <cookieguard.web.middleware.CookieGuard") >= raised
     assert len((directory / THROTTLED).read_text().split()) == len(clients)
     state = {path.name.partition("-")[0] for path in (directory / STATE).iterdir()}
     assert {"keyring", "logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
