@@ -32,10 +32,12 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 	$(BIN)/python scripts/find_programs.py $(ASKED)
 	$(BIN)/python scripts/at_once.py \
 		"browsers: $(QUICK) $(WAITING) && COOKIEGUARD_PURE=1 $(QUICK) --numprocesses 2 $(BOTH)" \
-		"others: nice -n 5 $(QUICK) --numprocesses 2 $(WAITING:%=--ignore=%)"
+		"others: nice -n 5 $(QUICK) $(WAITING:%=--ignore=%)"
 
 # `make test` drives Debian's Chromium without windows where it is there, here the whole one is driven.
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
+# `make test` writes into memory (tests/conftest.py), this on a disk.
+test-all: export TMPDIR ?= /tmp
 test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in a whole Chromium, Firefox and WebKit, the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
