@@ -133,3 +133,26 @@ def test_where_the_shops_policy_forbids_forms_our_own_page_takes_the_choice(
     opened.goto(shop)
     assert opened.get_by_role("button", name="Accept all").count() == 0
     assert opened.get_by_role("link", name="Privacy choices").count() == 1
+
+
+# What a wallet is called in the Payment Request API. A policy that does not name it makes the constructor throw.
+METHODS = ("https://google.com/pay", "https://apple.com/apple-pay")
+ASK_WALLETS = """methods => methods.map(one => {
+  try {
+    new PaymentRequest([{supportedMethods: one}], {total: {label: "Tea", amount: {currency: "EUR", value: "1"}}});
+    return "made";
+  } catch (error) { return error.name; }
+})"""
+
+
+def test_a_wallet_that_is_declared_by_its_name_can_be_paid_with(
+    visit: Visitors, guarded: Callable[..., str]
+) -> None:
+    wallets = tuple(Vendor(catalogue=one, purpose="necessary") for one in ("google-pay", "apple-pay"))
+    found = []
+    for vendors in ((), wallets):
+        opened = visit().new_page()
+        opened.goto(guarded(Checkout("http://payment.localhost"), vendors=vendors))
+        found.append(opened.evaluate(ASK_WALLETS, METHODS))
+
+    assert found == [["RangeError"] * 2, ["made"] * 2]
