@@ -21,7 +21,7 @@ from cookieguard.config import Config, load_config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.proof.upkeep import timestamps
+from cookieguard.engines.proof.upkeep import posting, timestamps
 from cookieguard.engines.retention import Retention, Run
 from cookieguard.errors import ConfigError
 from cookieguard.proof.records import Record, customer
@@ -171,7 +171,7 @@ def test_an_authority_that_sends_a_byte_at_a_time_holds_the_job_up_no_longer_tha
     begin: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(timestamps, "SECONDS", 0.4)
+    monkeypatch.setattr(posting, "SECONDS", 0.4)
     write(1)
     left = threading.Event()
 

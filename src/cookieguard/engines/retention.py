@@ -29,6 +29,7 @@ from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.vault import expire_keys, forget_events
 from cookieguard.engines.mail.forgetting import forget_recipients
 from cookieguard.engines.people.journal import forget_entries
+from cookieguard.engines.proof.upkeep.cosigning import cosign_log
 from cookieguard.engines.proof.upkeep.expiry import record_expiries
 from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.proof.upkeep.timestamps import stamp_log
@@ -188,8 +189,7 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         return forget
 
     def journal(times: Times) -> int:
-        keep_days = config.staff.journal_days
-        return forget_entries(state.path, today=_day(times.believed), keep_days=keep_days)
+        return forget_entries(state.path, today=_day(times.believed), keep_days=config.staff.journal_days)
 
     return {
         "statistics": _forgetting(config, state, environ),
@@ -203,6 +203,7 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "consents that ran out": lambda times: record_expiries(
             config, state, environ=environ, now=times.believed
         ),
+        "witness": lambda _: cosign_log(config, state, environ=environ),
         "time stamp": lambda times: stamp_log(config, state, environ=environ, now=times.now),
         "consent log": lambda times: prune_log(config, state, environ=environ, now=times.believed),
     }

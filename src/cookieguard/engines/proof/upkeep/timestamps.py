@@ -6,11 +6,11 @@ kept beside the checkpoint it is of, as two files that `openssl ts -verify` read
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory, replace_private
 from cookieguard.engines.proof.open import stores_if_made
+from cookieguard.engines.proof.upkeep.posting import NoAnswer, post
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.proof.notes import NoteError, read_checkpoint
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:  # each worker imports this module, and most never ask for a t
 FOLDER = "timestamps"
 NAME = re.compile(r"checkpoint-[0-9]+")
 MISSING_EXTRA = "empty, or the extra that asks for time stamps: pip install cookieguard[anchor]"
-SECONDS = 20.0  # for all of an answer: the job that waits is the one by which keys of visitors go
-MOST_BYTES = 64 * 1024  # an answer with its certificates has 2 to 8
 HOURLY_FOR = timedelta(days=31)
 MOST_HOURLY = 31 * 24  # up to here nothing is looked at
 QUERY, ANSWER = "application/timestamp-query", "application/timestamp-reply"
@@ -129,34 +128,17 @@ def roots_of(config: Config) -> list[x509.Certificate]:
 
 def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
     """Ask an authority; what it answers is verified before it is kept."""
-    import httpx
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuilder
 
     asked = TimestampRequestBuilder(data=note, hash_algorithm=HashAlgorithm.SHA256).build()
     try:
-        status, kind, answer = asyncio.run(asyncio.wait_for(_post(url, asked.as_bytes()), SECONDS))
-    except (httpx.HTTPError, TimeoutError) as error:
-        raise StampRefused(f"the time-stamping authority does not answer: {type(error).__name__}") from error
-    if status != httpx.codes.OK or kind.partition(";")[0].strip().lower() != ANSWER:
+        status, kind, answer = post(url, asked.as_bytes(), QUERY)
+    except NoAnswer as error:
+        raise StampRefused(f"the time-stamping authority {error}") from error
+    if status != HTTPStatus.OK or kind != ANSWER:
         raise StampRefused(f"the time-stamping authority answers {status}, and no time stamp")
     _verified(VerifierBuilder.from_request(asked), answer, note, roots)
     return answer
-
-
-async def _post(url: str, content: bytes) -> tuple[int, str, bytes]:
-    """Return status, type and body; what asks bounds the whole of it: an authority may send a byte at a time."""
-    import httpx
-
-    async with (
-        httpx.AsyncClient(timeout=httpx.Timeout(None)) as client,
-        client.stream("POST", url, content=content, headers={"content-type": QUERY}) as response,
-    ):
-        answer = b""
-        async for some in response.aiter_bytes():
-            answer += some
-            if len(answer) > MOST_BYTES:
-                raise StampRefused(f"the time-stamping authority answers more than {MOST_BYTES} bytes")
-        return response.status_code, response.headers.get("content-type", ""), answer
 
 
 def _verified(

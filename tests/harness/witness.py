@@ -1,0 +1,92 @@
+"""A witness as c2sp.org/tlog-witness has it: it signs a checkpoint that continues what it saw of a log."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cookieguard.proof.merkle import EMPTY_ROOT, is_consistent
+from cookieguard.proof.notes import COSIGNATURE, Checkpoint, NoteError, NoteKey, open_checkpoint
+from harness.servers import LOOPBACK
+
+NAME = "witness.example"
+TIME = 1_800_000_000
+PRIVATE = Ed25519PrivateKey.from_private_bytes(sha256(b"witness").digest())
+KEY = NoteKey(NAME, PRIVATE.public_key().public_bytes_raw(), COSIGNATURE)
+Answer = tuple[int, str, bytes]
+
+
+@dataclass
+class Witness:
+    """Say where it answers and by which key; `logs` are the keys it knows, `answers` what it is to say instead."""
+
+    url: str
+    key: NoteKey = KEY
+    logs: list[NoteKey] = field(default_factory=list)
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+    asked: list[bytes] = field(default_factory=list)
+    _kept: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+
+    def answer(self, body: bytes) -> Answer:
+        """Answer as the specification says, or as the test does."""
+        self.asked.append(body)
+        if self.answers:
+            status, said = self.answers.pop(0)
+            return status, "text/plain", said
+        head, _, note = body.decode().partition("\n\n")
+        try:
+            return self._answer(*head.split("\n"), note=note, checkpoint=open_checkpoint(note, self.logs))
+        except NoteError:
+            return 403, "text/plain", b""
+
+    def _answer(self, old: str, *proof: str, note: str, checkpoint: Checkpoint) -> Answer:
+        size, root = self._kept.get(checkpoint.origin, (0, EMPTY_ROOT))
+        if checkpoint.size < int(old.removeprefix("old ")):
+            return 400, "text/plain", b""
+        if old != f"old {size}":
+            return 409, "text/x.tlog.size", b"%d\n" % size
+        hashes = [base64.b64decode(one, validate=True) for one in proof]
+        if not is_consistent(size, root, checkpoint.size, checkpoint.root, hashes):
+            return 409 if size == checkpoint.size else 422, "text/plain", b""
+        self._kept[checkpoint.origin] = checkpoint.size, checkpoint.root
+        text = note.rpartition("\n\n")[0] + "\n"
+        signature = PRIVATE.sign(f"cosignature/v1\ntime {TIME}\n{text}".encode())
+        line = base64.b64encode(KEY.id + TIME.to_bytes(8, "big") + signature).decode()
+        return 200, "text/plain", f"\u2014 {NAME} {line}\n".encode()
+
+
+@contextmanager
+def witness() -> Iterator[Witness]:
+    """Run one until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            is_known = self.path == "/w/add-checkpoint"
+            status, kind, said = running.answer(body) if is_known else (404, "text/plain", b"")
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+    running = Witness(f"http://{LOOPBACK}:{server.server_port}/w/")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
