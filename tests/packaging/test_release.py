@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cookieguard.compiled import digest_of
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,6 +32,19 @@ def test_two_builds_of_a_commit_are_the_same_bytes(pure: str) -> None:
     names = [line.split()[1] for line in built.stdout.splitlines()]
     assert [name.rpartition(".")[2] for name in names] == ["whl", "gz"]
     assert ("none-any" in names[0]) == (pure == "1")
+
+
+def test_what_is_installed_has_all_sources_that_the_compiled_modules_were_made_from(tmp_path: Path) -> None:
+    """Where one is missing, the stamp is of others, and the Python sources run."""
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"COOKIEGUARD_PURE": "1"},
+        capture_output=True,
+        check=True,
+    )
+
+    assert digest_of(tmp_path / "cookieguard") == digest_of(ROOT / "src" / "cookieguard")
 
 
 @pytest.mark.slow
