@@ -148,6 +148,13 @@ def test_a_shared_host_is_a_vendors_own_where_nobody_else_has_it() -> None:
     assert "*.googletagmanager.com" in ads.hosts
 
 
+@pytest.mark.parametrize("name", ["braintree", "worldpay"])
+def test_a_payment_vendor_brings_the_host_that_confirms_cards_for_it(name: str) -> None:
+    (one,) = config_from_mapping({"vendors": [name]}).vendors
+
+    assert "*.cardinalcommerce.com" in one.hosts
+
+
 def test_the_owner_of_a_shared_host_keeps_it() -> None:
     config = config_from_mapping({"vendors": ["google-analytics", "google-tag-manager"]})
 
