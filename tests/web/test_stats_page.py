@@ -492,6 +492,28 @@ def test_the_course_of_consent_is_made_of_what_its_tables_show(office: Office) -
     ]
 
 
+def test_a_small_shop_sees_its_answers_by_several_days(office: Office) -> None:
+    """Two choose by purpose each day: of single days each bar would be hidden."""
+    choice = PLAIN._replace(kind="choice", time=SECOND - 60)
+    office.write(
+        [
+            choice._replace(event=event, time=choice.time - ago * DAY)
+            for ago in range(30)
+            for event, times in (("accepted", 20), ("refused", 10), ("partly", 2))
+            for _ in range(times)
+        ]
+    )
+
+    text = office.get("tab=consent").text
+
+    assert "Answers, each bar 3 days" in text
+    titles = re.findall(r"<title>([^<]+)</title>", text)[1:]
+    assert titles[0] == "26 Oct: 100 answers, 60 accepted"
+    assert {title.partition(": ")[2] for title in titles} == {"100 answers, 60 accepted"}
+    assert len(titles) == 10
+    assert "Answers over time" not in office.get("tab=consent&range=7").text  # too few bars would be left
+
+
 def test_the_shares_of_the_answers_are_of_totals_that_are_shown(office: Office) -> None:
     choice = PLAIN._replace(kind="choice", time=SECOND - 60)
     office.write(

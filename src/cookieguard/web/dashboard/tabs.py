@@ -31,6 +31,8 @@ EVENTS: Mapping[Event, str] = {
 ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
 IGNORED, SIGNALLED = "Banners without an answer", "Views with GPC"
 RATE = "Rate"
+# Days of one bar of the course, where single days must be hidden: of a week, a month, a quarter and 52 weeks.
+STEPS, FEWEST_BARS = (2, 3, 5, 6, 7, 10, 14, 28), 3
 HIDDEN = "-"  # too few, or one that hides another
 
 
@@ -87,7 +89,8 @@ class Details:
     shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
     parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with the signal, in percent
     gaps: Sequence[Gap] = ()
-    points: Sequence[Point] = ()  # answers by day, and those that accepted
+    points: Sequence[Point] = ()  # answers, and those that accepted
+    step: int = 1  # days of one point
     policies: Sequence[Policy] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
@@ -129,6 +132,7 @@ def _consent(reader: HitReader, gaps: Gaps, selection: Selection, today: int) ->
     policies = [
         _policy(version, counts, shown) for version in sorted({one.policy for one in counts}, reverse=True)
     ]
+    step, points = _course(policies, counts, found.days(today)) if found else (1, ())
     return Details(
         selection=selection,
         range=found,
@@ -142,7 +146,8 @@ def _consent(reader: HitReader, gaps: Gaps, selection: Selection, today: int) ->
             sum(one.views for one in reader.by_day(found.days(today))) if found else 0,
         ),
         gaps=gaps.read(found) if found else (),
-        points=_course(policies, found.days(today)) if found else (),
+        points=points,
+        step=step,
         policies=policies,
     )
 
@@ -212,7 +217,41 @@ def _answers(rows: Iterable[Sequence[str]]) -> tuple[int | None, int | None]:
     return sum(counts), sum(int(row[Event.ACCEPTED].replace(",", "")) for row in shown)
 
 
-def _course(policies: Sequence[Policy], days: Days) -> Sequence[Point]:
+def _course(
+    policies: Sequence[Policy], counts: Sequence[ConsentCount], days: Days
+) -> tuple[int, Sequence[Point]]:
+    """Return the course by days, or by the fewest of which no bar must be hidden: in a small shop most would be."""
+    by_day = _by_days(policies, days)
+    if any(point.is_hidden for point in by_day):
+        length = days.last - days.first + 1
+        for step in (one for one in STEPS if length % one == 0 and length // one >= FEWEST_BARS):
+            points = _by_steps(counts, days, step)
+            if not any(point.is_hidden for point in points):
+                return step, points
+    return 1, by_day if any(point.views for point in by_day) else ()
+
+
+def _by_steps(counts: Sequence[ConsentCount], days: Days, step: int) -> Sequence[Point]:
+    """Return a point for so many days each, of all policy versions."""
+    columns = []
+    for event in ANSWERS:
+        at = _summed((str((one.day - days.first) // step), one.times) for one in counts if one.event == event)
+        shown = _suppressed(at).values
+        columns.append({place: rounded(times) if place in shown else None for place, times in at.items()})
+    points = []
+    for place in range((days.last - days.first + 1) // step):
+        answers = [column.get(str(place), 0) for column in columns]
+        told = [one for one in answers if one is not None]
+        first = day_of(days.first + place * step)
+        is_hidden = len(told) < len(answers)
+        accepted = None if is_hidden else answers[ANSWERS.index(Event.ACCEPTED)]
+        points.append(
+            Point(f"{first.day} {first:%b}", None if is_hidden else sum(told), accepted, is_hidden=is_hidden)
+        )
+    return points
+
+
+def _by_days(policies: Sequence[Policy], days: Days) -> Sequence[Point]:
     """Return a point for each day, made of what the tables of all policy versions show of it."""
     rows: dict[int, list[Sequence[str]]] = defaultdict(list)
     for policy in policies:
@@ -223,7 +262,7 @@ def _course(policies: Sequence[Policy], days: Days) -> Sequence[Point]:
         answers, accepted = _answers(rows[day])
         label = f"{day_of(day).day} {day_of(day):%b}"
         points.append(Point(label, answers, accepted, is_hidden=answers is None))
-    return points if any(point.views for point in points) else ()
+    return points
 
 
 def _held(reader: HitReader, selection: Selection, today: int) -> Details:
