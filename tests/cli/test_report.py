@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from cli.test_staff import Shop
 from harness.relays import new_relay
 
@@ -39,6 +40,23 @@ def test_report_is_one_file_that_asks_nobody(tmp_path: Path) -> None:
         assert way_out not in page
     answer = report(tmp_path, "--out", "report.html", "--json")
     assert json.loads(answer.stdout)["range"] == "30"
+
+
+@pytest.mark.parametrize(
+    ("tab", "told"), [("consent", "Accepted"), ("held", "ads.localhost"), ("bots", "Googlebot")]
+)
+def test_a_tab_is_one_file_that_asks_nobody(tmp_path: Path, tab: str, told: str) -> None:
+    fill(tmp_path / ".cookieguard", days=8, now=datetime.now(UTC))
+
+    done = report(tmp_path, "--out", "report.html", "--range", "7", "--tab", tab)
+    mailed = report(tmp_path, "--preview", "--tab", tab)
+
+    page = (tmp_path / "report.html").read_text()
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "wrote report.html")
+    assert told in page
+    for way_out in ("<script", "<link", "<form", "href=", "src=", "url("):
+        assert way_out not in page
+    assert (mailed.returncode, mailed.stderr.count("\n")) == (3, 1)
 
 
 def test_report_says_in_one_line_why_there_is_none(tmp_path: Path) -> None:

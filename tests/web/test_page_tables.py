@@ -88,6 +88,16 @@ def test_what_five_people_searched_for_is_shown(office: Office) -> None:
     assert "ada" not in text
 
 
+def test_media_systems_and_languages_are_broken_down(office: Office) -> None:
+    office.write([*people(30, medium="email", os="Android"), *people(20, os="iOS", language="fr")])
+
+    text = office.get().text
+
+    assert rows(text, "Media") == {"email": ("30", "30")}
+    assert rows(text, "Operating systems") == {"Android": ("60", "30"), "iOS": ("40", "20")}
+    assert rows(text, "Languages") == {"en": ("60", "30"), "fr": ("40", "20")}
+
+
 def test_under_a_filter_there_are_none(office: Office) -> None:
     office.write([*people(20, views=1, search="cup"), *people(20, views=1, country="FR", search="cup")])
 

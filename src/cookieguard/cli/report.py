@@ -29,9 +29,10 @@ from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.web.dashboard.letter import one_line
 from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.render import report_page, shop_name
+from cookieguard.web.dashboard.render import details_page, report_page, shop_name
 from cookieguard.web.dashboard.report_text import report_lines, report_subject
-from cookieguard.web.dashboard.selection import BESIDE, RANGES, Selection
+from cookieguard.web.dashboard.selection import BESIDE, RANGES, TABS, Selection
+from cookieguard.web.dashboard.tabs import Details, read_details
 
 
 def report(
@@ -46,6 +47,9 @@ def report(
     range_: Annotated[
         str, typer.Option("--range", help=f"One of {', '.join(RANGES)}; 30 of a file, 7 of a mail.")
     ] = "",
+    tab: Annotated[
+        str, typer.Option("--tab", help=f"What a file shows, one of {', '.join(TABS)}.")
+    ] = "overview",
     beside: Annotated[
         str,
         typer.Option("--beside", help="What it is compared with: the period `before`, or a `year` before."),
@@ -58,33 +62,52 @@ def report(
     range_ = range_ or ("30" if out else "7")
     require_one_of("--range", range_, tuple(RANGES))
     require_one_of("--beside", beside, tuple(BESIDE))
+    require_one_of("--tab", tab, tuple(TABS))
     if not (out or mail or preview):
         raise ConfigError("--out", was="missing", allowed="the file to write; or --mail, or --preview")
     if out and (mail or preview):
         raise ConfigError("--out", was="given with --mail or --preview", allowed="one of them at a time")
+    if tab != "overview" and not out:
+        raise ConfigError("--tab", was="given without --out", allowed="a file: mails have the overview")
     shop = shop_config(config)
     ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
     if ring is not None:
         require_recipients(shop, "stats.report", shop.stats.report)
     now = datetime.now(UTC).replace(microsecond=0)
     with Console(stderr=True).status("reading statistics"):  # seen on a terminal only
-        overview = _read(shop, Selection(range=RANGES[range_], beside=beside), now)
+        found = _read(shop, Selection(tab, RANGES[range_], beside=beside), now)
     made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.origins)
-    if out is None:
-        _mail(shop, overview, ring, now=now, made=made, as_json=as_json)
-        return
-    _write(out, report_page(overview, made=made, shop=name))
-    shown = overview.range.id if overview.range else None
+    if out is not None:
+        _write(out, _file(found, made=made, shop=name))
+        _tell(out, found, now=now, as_json=as_json)
+    elif isinstance(found, Overview):
+        _mail(shop, found, ring, now=now, made=made, as_json=as_json)
+
+
+def _tell(out: Path, found: Overview | Details, *, now: datetime, as_json: bool) -> None:
+    shown = found.range.id if found.range else None
     if as_json:
         show_json({"done": "written", "file": str(out), "made": to_text(now), "range": shown})
         return
-    for note in overview.notes:
+    for note in found.notes:
         show_line(note)
     show_line(f"wrote {out}")
 
 
+def _file(found: Overview | Details, *, made: str, shop: str) -> bytes:
+    if isinstance(found, Overview):
+        return report_page(found, made=made, shop=shop)
+    return details_page(found, made=made, shop=shop)
+
+
 def _mail(
-    shop: Config, overview: Overview, ring: Keyring | None, *, now: datetime, made: str, as_json: bool
+    shop: Config,
+    overview: Overview,
+    ring: Keyring | None,
+    *,
+    now: datetime,
+    made: str,
+    as_json: bool,
 ) -> None:
     """Send the mail; without a keyring show it."""
     name = shop_name(shop.origins)
@@ -108,10 +131,12 @@ def _mail(
             show_line(line)
 
 
-def _read(shop: Config, selection: Selection, now: datetime) -> Overview:
+def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Details:
     try:
         reader = open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
         try:
+            if selection.tab != "overview":
+                return read_details(reader, selection, now=now, hit_days=shop.stats.hit_days)
             return read_overview(
                 reader,
                 selection,

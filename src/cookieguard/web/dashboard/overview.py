@@ -97,6 +97,12 @@ TABLES: Sequence[tuple[Kind, Dimension, int]] = (
     (kinds.BROWSERS, Dimension.BROWSER, 0),
     (kinds.CAMPAIGNS, Dimension.CAMPAIGN, 1),
 )
+# Without a filter alone: under one no engine has counted them.
+OF_ALL: Sequence[tuple[Kind, Dimension, int]] = (
+    (kinds.MEDIA, Dimension.MEDIUM, 1),
+    (kinds.SYSTEMS, Dimension.OS, 0),
+    (kinds.LANGUAGES, Dimension.LANGUAGE, 0),
+)
 
 
 def read_overview(
@@ -194,7 +200,7 @@ class Tables:
             return ()
         found = [
             self._table(self._shown(by), by, (kind, lead))
-            for kind, by, lead in TABLES
+            for kind, by, lead in (*TABLES, *(() if where else OF_ALL))
             if by not in where and not (by is Dimension.PAGE and Dimension.SOURCE in where)
         ]
         tables = [*found, *([] if where else self._beside(found)), *self._goals(visitors)]

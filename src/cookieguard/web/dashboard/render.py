@@ -48,14 +48,15 @@ def report_page(overview: Overview, *, made: str, shop: str = "") -> bytes:
     )
 
 
-def details_page(details: Details, *, base: str, shop: str = "") -> bytes:
-    """Render one of the tabs beside the overview."""
+def details_page(details: Details, *, base: str = "", shop: str = "", made: str = "") -> bytes:
+    """Render one of the tabs beside the overview; with `made`, as a file of its own that links to nothing."""
     name = f"stats_{details.selection.tab}.html"
     return _render(
         name,
         selection=details.selection,
         base=base,
         shop=shop,
+        report=made,
         d=details,
         **_chart(details.points, "answers", "accepted"),
         shown_range=details.range,

@@ -131,7 +131,7 @@ def _csv(figures: Overview | Details, now: datetime) -> Response:
 def _alarms(exchange: Exchange) -> Alarms:
     """Return what reads the alarms; a file, so it is read beside the event loop."""
     state, first = _state(exchange), exchange.now.date() - ALARM_DAYS
-    return lambda: [f"{one.line}: nobody declared it" for one in read_beyond(state) if one.last >= first][
+    return lambda: [f"{one.line}: not declared" for one in read_beyond(state) if one.last >= first][
         :MOST_ALARMS
     ]
 
